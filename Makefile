@@ -1,0 +1,43 @@
+# For people who work on future.p2p (GNU make). Users: `R CMD INSTALL .`
+#
+#   make demo     installs what is missing, builds, and runs the main job on this machine
+#   make test     installs what is missing, builds, and runs every test
+#   make bench    round trips, side by side with other backends
+#   make units    the C units alone, without R, under ASan and UBSan
+#                 (ROOMS="base net" UNITS="buf frame" for a part of them)
+
+BUILD ?= build
+CC ?= cc
+ROOMS ?= base net crypto proc board wormhole server client worker
+LIBRARIES = libssh libsodium libuv jansson
+WARNINGS = -Wall -Wextra -Werror
+SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+UNIT_CFLAGS = -g -O1 -Isrc -Itests/c $(WARNINGS) $(SANITIZE) $(shell pkg-config --cflags $(LIBRARIES))
+UNIT_LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lwslay -lpthread
+CORE_SOURCES = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
+CORE_OBJECTS = $(CORE_SOURCES:src/%.c=$(BUILD)/core/%.o)
+UNITS ?= $(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c))
+
+.PHONY: units clean
+units: $(UNITS:%=$(BUILD)/units/%)
+	@status=0; for unit in $^; do timeout 300 $$unit || status=1; done; exit $$status
+
+$(BUILD)/core/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -c $< -o $@
+
+# Made anew, so that no object of a file that is gone stays in it.
+$(BUILD)/libcore.a: $(CORE_OBJECTS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/units/%: tests/c/test_%.c $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -MMD -MP $< $(BUILD)/libcore.a $(UNIT_LIBS) -o $@
+
+clean:
+	rm -rf build *.Rcheck future.p2p_*.tar.gz
+	./cleanup
+
+-include $(CORE_OBJECTS:.o=.d)

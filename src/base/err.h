@@ -1,0 +1,51 @@
+/* One error: a code for programs and a sentence for people. Functions of the core
+ * return 0 or a negative P2P_ERR_* and fill a struct p2p_err; src/r/ turns it into an
+ * R condition of class p2p_error_<name>. */
+#ifndef P2P_BASE_ERR_H
+#define P2P_BASE_ERR_H
+
+enum p2p_code {
+  P2P_OK = 0,
+  P2P_ERR_INVALID = -1,   /* an argument is not what the contract asks for */
+  P2P_ERR_MEMORY = -2,    /* out of memory */
+  P2P_ERR_TOO_LARGE = -3, /* a length is beyond its cap */
+  P2P_ERR_PARSE = -4,     /* bytes that are not of the expected form */
+  P2P_ERR_CRYPTO = -5,    /* does not decrypt, not a valid point, ... */
+  P2P_ERR_NETWORK = -6,   /* unreachable, refused, reset, unknown name */
+  P2P_ERR_TIMEOUT = -7,   /* a bound on a wait was reached */
+  P2P_ERR_CLOSED = -8,    /* the other side ended in an orderly way */
+  P2P_ERR_HOST_KEY = -9,  /* unknown or changed SSH host key */
+  P2P_ERR_AUTH = -10,     /* no usable SSH key, or no account for it */
+  P2P_ERR_ACCESS = -11,   /* cluster not hosted, or not for us */
+  P2P_ERR_PROTOCOL = -12, /* the peer broke the protocol */
+  P2P_ERR_LOST = -13,     /* a worker, link or evaluator is gone */
+  P2P_ERR_CANCELED = -14, /* asked to stop */
+  P2P_ERR_VERSION = -15,  /* the peer's R or future cannot run this */
+  P2P_ERR_SYSTEM = -16    /* the operating system refused (errno in the message) */
+};
+
+#define P2P_ERR_MESSAGE_MAX 768
+
+struct p2p_err {
+  int code;
+  char message[P2P_ERR_MESSAGE_MAX];
+};
+
+#if defined(__GNUC__)
+#define P2P_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define P2P_MUST_USE __attribute__((warn_unused_result))
+#else
+#define P2P_PRINTF(fmt, args)
+#define P2P_MUST_USE
+#endif
+
+/* Fills `err` (may be NULL) and returns `code`. The message is cut at its cap. */
+int p2p_err_set(struct p2p_err *err, int code, const char *format, ...) P2P_PRINTF(3, 4);
+
+/* Puts "prefix: " before the message that is there. Returns err->code. */
+int p2p_err_prefix(struct p2p_err *err, const char *format, ...) P2P_PRINTF(2, 3);
+
+/* "network" for P2P_ERR_NETWORK; "unknown" for what is none. A static string. */
+const char *p2p_err_name(int code);
+
+#endif

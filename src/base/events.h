@@ -1,0 +1,40 @@
+/* What a program on the io thread has to say to people: a locked queue of lines that R's
+ * main thread waits for and prints. Bounded: when nobody reads, the oldest are dropped and
+ * counted. No secret is ever put in a line. */
+#ifndef P2P_BASE_EVENTS_H
+#define P2P_BASE_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum p2p_level {
+  P2P_LEVEL_DEBUG = 0, /* for who develops */
+  P2P_LEVEL_INFO = 1,  /* what it does: joined, for whom, which future, how long */
+  P2P_LEVEL_WARN = 2,  /* something to look at; it goes on */
+  P2P_LEVEL_FATAL = 3  /* the program has ended with this error */
+};
+
+#define P2P_EVENT_TEXT_MAX 1024
+
+struct p2p_event {
+  enum p2p_level level;
+  int code; /* P2P_ERR_* with WARN and FATAL, else 0 */
+  char text[P2P_EVENT_TEXT_MAX];
+};
+
+struct p2p_events; /* opaque */
+
+struct p2p_events *p2p_events_new(size_t most);
+void p2p_events_free(struct p2p_events *events); /* takes NULL */
+
+/* Any thread. Never blocks for longer than the lock. */
+void p2p_events_say(struct p2p_events *events, enum p2p_level level, const char *format, ...)
+    P2P_PRINTF(3, 4);
+void p2p_events_fail(struct p2p_events *events, enum p2p_level level, const struct p2p_err *err);
+
+/* Takes the next event, waiting up to timeout_ms for one. False: none came. */
+bool p2p_events_next(struct p2p_events *events, int timeout_ms, struct p2p_event *out);
+
+#endif

@@ -1,0 +1,17 @@
+/* Who is this SSH key on the board? Asks `user` once and ends. io thread only. */
+#ifndef P2P_BOARD_ACCOUNT_H
+#define P2P_BOARD_ACCOUNT_H
+
+#include <stddef.h>
+
+#include "net/loop.h"
+
+struct p2p_account;
+
+/* fn is called once: user (err NULL), or err (user NULL); then free. */
+int p2p_account_ask(struct p2p_loop *loop, const char *host, const char *const *ssh_args, size_t n_ssh_args,
+                    uint32_t timeout_ms, void (*fn)(void *arg, const char *user, const struct p2p_err *err),
+                    void *arg, struct p2p_account **out, struct p2p_err *err) P2P_MUST_USE;
+void p2p_account_free(struct p2p_account *account); /* takes NULL */
+
+#endif

@@ -1,0 +1,17 @@
+/* SHA-256 and HKDF-SHA256 (RFC 5869). */
+#ifndef P2P_CRYPTO_HASH_H
+#define P2P_CRYPTO_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define P2P_SHA256_LEN 32
+
+void p2p_sha256(const void *bytes, size_t length, uint8_t out[P2P_SHA256_LEN]);
+/* salt may be NULL (length 0). P2P_ERR_INVALID for more than 255 * 32 bytes. */
+int p2p_hkdf(const uint8_t *key, size_t key_length, const uint8_t *salt, size_t salt_length,
+             const void *info, size_t info_length, uint8_t *out, size_t out_length);
+
+#endif

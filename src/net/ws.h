@@ -1,0 +1,43 @@
+/* WebSocket connections, client and server end (RFC 6455). Framing by wslay; the HTTP upgrade is
+ * ours: strict, with every length capped. Text messages only, of at most P2P_WS_MESSAGE_MAX bytes.
+ * io thread only. */
+#ifndef P2P_NET_WS_H
+#define P2P_NET_WS_H
+
+#include "net/tcp.h"
+
+#define P2P_WS_MESSAGE_MAX (1024 * 1024)
+
+struct p2p_ws;
+
+struct p2p_ws_events {
+  void (*on_open)(void *arg);
+  void (*on_text)(void *arg, const char *text, size_t length); /* not NUL-terminated */
+  void (*on_close)(void *arg, const struct p2p_err *err);      /* the last event; then free */
+};
+
+/* url: ws://host[:port][/path]. wss:// is P2P_ERR_INVALID with a sentence. A failure to connect
+ * arrives as on_close and names the url. `random` bytes come from the caller's generator, since net/
+ * does not know crypto/. */
+int p2p_ws_connect(struct p2p_loop *loop, const char *url, uint32_t timeout_ms,
+                   void (*random)(void *bytes, size_t length), const struct p2p_ws_events *events,
+                   void *arg, struct p2p_ws **out, struct p2p_err *err) P2P_MUST_USE;
+
+/* Server end: takes over an accepted connection; on_open after the upgrade (bounded: 10 s). */
+int p2p_ws_accept(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2p_ws_events *events, void *arg,
+                  struct p2p_ws **out, struct p2p_err *err) P2P_MUST_USE;
+
+int p2p_ws_send(struct p2p_ws *ws, const char *text, size_t length);
+size_t p2p_ws_queued(const struct p2p_ws *ws);
+/* Sends a close frame, lingers for at most 1 s, frees. No events after. Takes NULL. */
+void p2p_ws_free(struct p2p_ws *ws);
+
+/* The parts of a ws:// url. P2P_ERR_PARSE. host may be an IPv6 address, written in brackets. */
+struct p2p_url {
+  char host[256];
+  uint16_t port;
+  char path[256];
+};
+int p2p_url_parse(const char *url, struct p2p_url *out, struct p2p_err *err) P2P_MUST_USE;
+
+#endif

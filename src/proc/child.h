@@ -1,0 +1,42 @@
+/* A child process in its own session and process group: started, watched, interrupted, killed with its whole tree.
+ * It has /dev/null as stdin, our stdout and stderr, a socketpair as fd 3 (frames) and a lifeline as fd 4: when the
+ * lifeline ends (our death, even by kill -9), the child kills its own group. io thread only. */
+#ifndef P2P_PROC_CHILD_H
+#define P2P_PROC_CHILD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/frame.h"
+
+struct uv_loop_s;
+struct p2p_child;
+
+#define P2P_CHILD_FD_FRAMES 3
+#define P2P_CHILD_FD_LIFELINE 4
+
+struct p2p_child_events {
+  void (*on_frame)(void *arg, const struct p2p_frame *frame);
+  void (*on_drain)(void *arg); /* may be NULL */
+  /* The process has ended (exit_status, or term_signal > 0). All frames that it had written were shown before. The last
+   * event; then free. */
+  void (*on_exit)(void *arg, int exit_status, int term_signal);
+};
+
+/* argv[0] is the program; env: "NAME=value" entries, NULL-terminated, the whole environment (NULL: ours). The error
+ * of a failed exec is reported here. */
+int p2p_child_spawn(struct uv_loop_s *loop, const char *const *argv, const char *const *env,
+                    const struct p2p_child_events *events, void *arg, struct p2p_child **out,
+                    struct p2p_err *err) P2P_MUST_USE;
+int p2p_child_pid(const struct p2p_child *child);
+int p2p_child_send(struct p2p_child *child, uint8_t type, uint32_t task, const void *payload, size_t length);
+size_t p2p_child_queued(const struct p2p_child *child);
+void p2p_child_interrupt(struct p2p_child *child); /* SIGINT to the group */
+void p2p_child_kill(struct p2p_child *child);      /* SIGKILL to the group; on_exit follows */
+/* Kills if it still runs, reaps, frees. No events after. Takes NULL. */
+void p2p_child_free(struct p2p_child *child);
+
+/* "signal 9 (SIGKILL)" or "exit status 3". */
+void p2p_child_describe_end(int exit_status, int term_signal, char *out, size_t size);
+
+#endif

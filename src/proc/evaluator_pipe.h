@@ -1,0 +1,26 @@
+/* The evaluator's end of the pipe: blocking reads and writes of frames on fd 3, and the lifeline's watcher. Runs in the
+ * child, on R's main thread, without a loop. */
+#ifndef P2P_PROC_EVALUATOR_PIPE_H
+#define P2P_PROC_EVALUATOR_PIPE_H
+
+#include "base/frame.h"
+#include "base/object.h"
+
+struct p2p_evaluator_pipe;
+
+/* Takes fd 3 and fd 4 (sets close-on-exec) and starts the watcher thread (all signals blocked): at the end of the
+ * lifeline it kills the process group. P2P_ERR_SYSTEM where they are not open: not started by a supervisor. */
+int p2p_evaluator_pipe_open(struct p2p_evaluator_pipe **out, struct p2p_err *err) P2P_MUST_USE;
+void p2p_evaluator_pipe_free(struct p2p_evaluator_pipe *pipe);
+
+/* Waits for the next whole TASK. P2P_OK: *task and *object (caller frees). P2P_ERR_CLOSED: the supervisor is done
+ * with us. EINTR is retried. */
+int p2p_evaluator_pipe_next(struct p2p_evaluator_pipe *pipe, uint32_t *task, struct p2p_object **object,
+                            struct p2p_err *err) P2P_MUST_USE;
+int p2p_evaluator_pipe_send(struct p2p_evaluator_pipe *pipe, uint8_t type, uint32_t task, const void *payload,
+                            size_t length);
+/* Sends `type` (RESULT, CONDITION) with the object's size, then its DATA. */
+int p2p_evaluator_pipe_send_object(struct p2p_evaluator_pipe *pipe, uint8_t type, uint32_t task,
+                                   const struct p2p_object *object);
+
+#endif

@@ -1,0 +1,18 @@
+/* Who has an account on a self-hosted board: lines of `name ssh-ed25519 AAAA... [comment]`. Pure. */
+#ifndef P2P_SERVER_USERS_H
+#define P2P_SERVER_USERS_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct p2p_users;
+
+/* '#' comments and empty lines are skipped; several keys a user, one user a key. P2P_ERR_PARSE names the line. */
+int p2p_users_parse(const char *text, size_t length, struct p2p_users **out, struct p2p_err *err) P2P_MUST_USE;
+void p2p_users_free(struct p2p_users *users); /* takes NULL */
+/* The user of a key (its type and base64 blob), or NULL. */
+const char *p2p_users_find(const struct p2p_users *users, const char *type, const char *base64);
+size_t p2p_users_count(const struct p2p_users *users);
+
+#endif

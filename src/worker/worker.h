@@ -1,0 +1,38 @@
+/* The worker program: a member of the board that lends slots, links to clients, and the evaluators that it supervises. Lives on
+ * the io thread; everything here may be called from any other thread. */
+#ifndef P2P_WORKER_WORKER_H
+#define P2P_WORKER_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/events.h"
+#include "net/loop.h"
+
+struct p2p_worker;
+
+struct p2p_worker_config {
+  struct p2p_loop *loop;
+  const char *host;
+  const char *const *ssh_args;
+  size_t n_ssh_args;
+  const char *cluster;          /* NULL: personal */
+  const char *mailbox, *relay;  /* NULL: as the board says */
+  const char *r_version, *future_version;
+  uint32_t slots;               /* evaluators */
+  const char *const *evaluator_argv; /* NULL-terminated: the program and arguments of an evaluator */
+  const char *const *evaluator_env;  /* NULL-terminated "NAME=value", the whole environment */
+  uint64_t object_cap_bytes;    /* largest task taken */
+};
+
+/* Tells on `events` (borrowed) what it does; P2P_LEVEL_FATAL when it has ended by itself. */
+int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_events *events, struct p2p_worker **out,
+                   struct p2p_err *err) P2P_MUST_USE;
+/* Takes no new task, says leave; running tasks go on. True from p2p_worker_is_idle when none runs. */
+void p2p_worker_drain(struct p2p_worker *worker);
+bool p2p_worker_is_idle(struct p2p_worker *worker);
+/* Tells clients of running tasks that they are lost, says leave, kills evaluators, frees. Bounded. */
+void p2p_worker_free(struct p2p_worker *worker);
+
+#endif
