@@ -19,8 +19,9 @@ void p2p_buf_init(struct p2p_buf *buf, size_t cap_bytes);
 /* Wipes and frees; the buffer is as after p2p_buf_init. */
 void p2p_buf_clear(struct p2p_buf *buf);
 
+/* Where the unread bytes begin; NULL while nothing was ever put. */
 static inline const uint8_t *p2p_buf_data(const struct p2p_buf *buf) {
-  return buf->bytes + buf->start;
+  return buf->bytes == NULL ? NULL : buf->bytes + buf->start;
 }
 static inline size_t p2p_buf_len(const struct p2p_buf *buf) { return buf->length; }
 
@@ -28,7 +29,7 @@ static inline size_t p2p_buf_len(const struct p2p_buf *buf) { return buf->length
 int p2p_buf_put(struct p2p_buf *buf, const void *bytes, size_t length) P2P_MUST_USE;
 int p2p_buf_put_u8(struct p2p_buf *buf, uint8_t value) P2P_MUST_USE;
 int p2p_buf_put_u32(struct p2p_buf *buf, uint32_t value) P2P_MUST_USE; /* big-endian */
-/* Room for `length` bytes at the end; *space stays valid until the next call. */
+/* Appends `length` bytes that the caller fills in; *space stays valid until the next call. */
 int p2p_buf_reserve(struct p2p_buf *buf, size_t length, uint8_t **space) P2P_MUST_USE;
 
 /* Drops the first `length` bytes (at most what is there). */

@@ -5,6 +5,7 @@
 #define P2P_BASE_EVENTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
