@@ -1,0 +1,42 @@
+/* Registration of the .Call entries, and the end of the io thread when the package is unloaded. */
+#include "r/ffi.h"
+
+#include <R_ext/Rdynload.h>
+#include <R_ext/Visibility.h>
+
+#define ENTRIES(X)                                                                         \
+  X(ffi_account_ask, 2) X(ffi_account_close, 1)                                            \
+  X(ffi_client_new, 2) X(ffi_client_close, 1) X(ffi_client_status, 1)                      \
+  X(ffi_client_workers, 1) X(ffi_client_wait, 3)                                           \
+  X(ffi_evaluator_open, 0) X(ffi_evaluator_hello, 2) X(ffi_evaluator_next, 1)              \
+  X(ffi_evaluator_result, 3) X(ffi_evaluator_condition, 3)                                 \
+  X(ffi_events_new, 0) X(ffi_events_next, 2)                                               \
+  X(ffi_host_new, 2) X(ffi_host_close, 1)                                                  \
+  X(ffi_object_size, 1) X(ffi_serialize, 2) X(ffi_unserialize, 1)                          \
+  X(ffi_server_new, 2) X(ffi_server_info, 1) X(ffi_server_close, 1)                        \
+  X(ffi_task_submit, 3) X(ffi_task_state, 1) X(ffi_task_result, 1) X(ffi_task_free, 1)     \
+  X(ffi_task_condition, 1) X(ffi_task_error, 1) X(ffi_task_worker, 1) X(ffi_task_cancel, 2) \
+  X(ffi_worker_new, 2) X(ffi_worker_drain, 1) X(ffi_worker_is_idle, 1) X(ffi_worker_close, 1)
+
+/* Declared here and defined in src/r/: R checks the number of arguments, not their types. */
+#define DECLARE_0 void
+#define DECLARE_1 SEXP
+#define DECLARE_2 SEXP, SEXP
+#define DECLARE_3 SEXP, SEXP, SEXP
+#define DECLARE(name, n) SEXP name(DECLARE_##n);
+ENTRIES(DECLARE)
+
+/* By way of void (*)(void), which stands for every function: the compiler asks for no more. */
+#define REGISTER(name, n) { #name, (DL_FUNC) (void (*)(void)) &name, n },
+static const R_CallMethodDef entries[] = { ENTRIES(REGISTER) { NULL, NULL, 0 } };
+
+attribute_visible void R_init_future_p2p(DllInfo *dll) {
+  R_registerRoutines(dll, NULL, entries, NULL, NULL);
+  R_useDynamicSymbols(dll, FALSE);
+  R_forceSymbols(dll, TRUE);
+}
+
+attribute_visible void R_unload_future_p2p(DllInfo *dll) {
+  (void) dll;
+  p2p_ffi_loop_stop();
+}

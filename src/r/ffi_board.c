@@ -1,0 +1,101 @@
+/* Hosting a cluster, and asking the board who we are, for R. */
+#include <stdlib.h>
+
+#include "board/account.h"
+#include "board/host.h"
+#include "r/ffi_events.h"
+
+#define TAG_HOST "host"
+#define TAG_ACCOUNT "account"
+
+static void host_free(void *host) { p2p_host_free(host); }
+
+SEXP ffi_host_new(SEXP config, SEXP events) {
+  struct p2p_member_config c = {
+    .loop = p2p_ffi_loop(),
+    .host = p2p_ffi_text(config, "host"),
+    .cluster = p2p_ffi_text(config, "cluster"),
+    .role = P2P_ROLE_HOST,
+  };
+  c.ssh_args = p2p_ffi_texts(config, "ssh_args", &c.n_ssh_args);
+  c.users = p2p_ffi_texts(config, "users", &c.n_users);
+  struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
+  SEXP handle = PROTECT(p2p_ffi_handle(TAG_HOST, host_free));
+  R_SetExternalPtrProtected(handle, events);
+  struct p2p_host *host;
+  struct p2p_err err = {0};
+  if (p2p_host_new(&c, queue, &host, &err) != P2P_OK) p2p_ffi_raise(&err);
+  p2p_ffi_handle_set(handle, host);
+  UNPROTECT(1);
+  return handle;
+}
+
+SEXP ffi_host_close(SEXP handle) {
+  p2p_ffi_handle_close(handle);
+  return R_NilValue;
+}
+
+/* One question to the board, told on an events queue: INFO with the user's name, or FATAL. */
+struct question {
+  struct p2p_loop *loop;
+  struct p2p_account *account;
+  struct p2p_events *events;
+  const char *host;
+  const char *const *ssh_args;
+  size_t n_ssh_args;
+  struct p2p_err err;
+  int code;
+};
+
+/* on the io thread */
+static void answered(void *arg, const char *user, const struct p2p_err *err) {
+  struct question *question = arg;
+  if (user != NULL)
+    p2p_events_say(question->events, P2P_LEVEL_INFO, "%s", user);
+  else
+    p2p_events_fail(question->events, P2P_LEVEL_FATAL, err);
+}
+
+static void ask(void *arg) {
+  struct question *question = arg;
+  question->code = p2p_account_ask(question->loop, question->host, question->ssh_args, question->n_ssh_args, 0,
+                                   answered, question, &question->account, &question->err);
+}
+
+static void forget(void *arg) {
+  struct question *question = arg;
+  p2p_account_free(question->account);
+}
+
+/* on R's main thread */
+static void question_free(void *value) {
+  struct question *question = value;
+  if (question->account != NULL) p2p_loop_call(question->loop, forget, question);
+  free(question);
+}
+
+SEXP ffi_account_ask(SEXP config, SEXP events) {
+  struct p2p_loop *loop = p2p_ffi_loop();
+  struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
+  SEXP handle = PROTECT(p2p_ffi_handle(TAG_ACCOUNT, question_free));
+  R_SetExternalPtrProtected(handle, events);
+  struct question *question = calloc(1, sizeof *question);
+  if (question == NULL) Rf_error("Out of memory.");
+  p2p_ffi_handle_set(handle, question);
+  question->loop = loop;
+  question->events = queue;
+  question->host = p2p_ffi_text(config, "host");
+  question->ssh_args = p2p_ffi_texts(config, "ssh_args", &question->n_ssh_args);
+  p2p_loop_call(loop, ask, question);
+  if (question->code != P2P_OK) {
+    struct p2p_err err = question->err;
+    p2p_ffi_raise(&err);
+  }
+  UNPROTECT(1);
+  return handle;
+}
+
+SEXP ffi_account_close(SEXP handle) {
+  p2p_ffi_handle_close(handle);
+  return R_NilValue;
+}

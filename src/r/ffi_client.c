@@ -1,0 +1,95 @@
+/* The client program, for R: join, status, waiting, closing. */
+#include "r/ffi_client.h"
+
+#include <R_ext/Utils.h>
+#include <stdlib.h>
+
+#include "r/ffi_events.h"
+
+static void client_free(void *client) { p2p_client_free(client); }
+
+SEXP ffi_client_new(SEXP config, SEXP events) {
+  struct p2p_client_config c = {
+    .loop = p2p_ffi_loop(),
+    .host = p2p_ffi_text(config, "host"),
+    .cluster = p2p_ffi_text(config, "cluster"),
+    .mailbox = p2p_ffi_text(config, "mailbox"),
+    .relay = p2p_ffi_text(config, "relay"),
+    .r_version = p2p_ffi_text(config, "r_version"),
+    .future_version = p2p_ffi_text(config, "future_version"),
+    .workers_most = (uint32_t) p2p_ffi_number(config, "workers", 0),
+    .object_cap_bytes = (uint64_t) p2p_ffi_number(config, "object_cap_bytes", 4294967296.0),
+  };
+  c.ssh_args = p2p_ffi_texts(config, "ssh_args", &c.n_ssh_args);
+  struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
+  SEXP handle = PROTECT(p2p_ffi_handle(P2P_TAG_CLIENT, client_free));
+  R_SetExternalPtrProtected(handle, events);
+  struct p2p_client *client;
+  struct p2p_err err = {0};
+  if (p2p_client_new(&c, queue, &client, &err) != P2P_OK) p2p_ffi_raise(&err);
+  p2p_ffi_handle_set(handle, client);
+  UNPROTECT(1);
+  return handle;
+}
+
+SEXP ffi_client_close(SEXP handle) {
+  p2p_ffi_handle_close(handle);
+  return R_NilValue;
+}
+
+static SEXP text(const char *value) { return Rf_ScalarString(Rf_mkCharCE(value, CE_UTF8)); }
+
+/* A named list; `failed` is "" or the name of the error, `why` its sentence. */
+SEXP ffi_client_status(SEXP handle) {
+  struct p2p_client_status status;
+  p2p_client_status(p2p_ffi_handle_get(handle, P2P_TAG_CLIENT), &status);
+  const char *names[] = { "joined", "failed", "why", "user", "cluster", "workers", "slots", "incompatible",
+                          "incompatible_why", "waiting", "running", "" };
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(out, 0, Rf_ScalarLogical(status.joined));
+  SET_VECTOR_ELT(out, 1, text(status.failed.code != 0 ? p2p_err_name(status.failed.code) : ""));
+  SET_VECTOR_ELT(out, 2, text(status.failed.code != 0 ? status.failed.message : ""));
+  SET_VECTOR_ELT(out, 3, text(status.user));
+  SET_VECTOR_ELT(out, 4, text(status.cluster));
+  SET_VECTOR_ELT(out, 5, Rf_ScalarInteger((int) status.workers));
+  SET_VECTOR_ELT(out, 6, Rf_ScalarInteger((int) status.slots));
+  SET_VECTOR_ELT(out, 7, Rf_ScalarInteger((int) status.incompatible));
+  SET_VECTOR_ELT(out, 8, text(status.incompatible_why));
+  SET_VECTOR_ELT(out, 9, Rf_ScalarInteger((int) status.waiting));
+  SET_VECTOR_ELT(out, 10, Rf_ScalarInteger((int) status.running));
+  UNPROTECT(1);
+  return out;
+}
+
+/* A list of columns, a worker a row. */
+SEXP ffi_client_workers(SEXP handle) {
+  enum { MOST = 4096 };
+  struct p2p_client *client = p2p_ffi_handle_get(handle, P2P_TAG_CLIENT);
+  struct p2p_worker_info *info = (struct p2p_worker_info *) R_alloc(MOST, sizeof *info);
+  size_t n = p2p_client_workers(client, info, MOST);
+  if (n > MOST) n = MOST;
+  const char *names[] = { "worker", "r", "future", "slots", "busy", "state", "link", "" };
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  for (int column = 0; column < 7; column++)
+    SET_VECTOR_ELT(out, column, Rf_allocVector(column == 3 || column == 4 ? INTSXP : STRSXP, (R_xlen_t) n));
+  for (size_t i = 0; i < n; i++) {
+    R_xlen_t row = (R_xlen_t) i;
+    SET_STRING_ELT(VECTOR_ELT(out, 0), row, Rf_mkCharCE(info[i].from, CE_UTF8));
+    SET_STRING_ELT(VECTOR_ELT(out, 1), row, Rf_mkCharCE(info[i].r_version, CE_UTF8));
+    SET_STRING_ELT(VECTOR_ELT(out, 2), row, Rf_mkCharCE(info[i].future_version, CE_UTF8));
+    INTEGER(VECTOR_ELT(out, 3))[row] = (int) info[i].slots;
+    INTEGER(VECTOR_ELT(out, 4))[row] = (int) info[i].busy;
+    SET_STRING_ELT(VECTOR_ELT(out, 5), row, Rf_mkCharCE(info[i].state, CE_UTF8));
+    SET_STRING_ELT(VECTOR_ELT(out, 6), row, Rf_mkCharCE(info[i].path, CE_UTF8));
+  }
+  UNPROTECT(1);
+  return out;
+}
+
+/* The generation after `seen` (a double; 0: the current one), or `seen` itself after timeout_ms. */
+SEXP ffi_client_wait(SEXP handle, SEXP seen, SEXP timeout_ms) {
+  struct p2p_client *client = p2p_ffi_handle_get(handle, P2P_TAG_CLIENT);
+  uint64_t now = p2p_client_wait(client, (uint64_t) Rf_asReal(seen), Rf_asInteger(timeout_ms));
+  R_CheckUserInterrupt();
+  return Rf_ScalarReal((double) now);
+}

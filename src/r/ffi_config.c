@@ -1,0 +1,45 @@
+/* Reading arguments that R passes as one named list, and raising what went wrong. */
+#include "r/ffi.h"
+
+#include <string.h>
+
+static SEXP element(SEXP list, const char *name) {
+  SEXP names = Rf_getAttrib(list, R_NamesSymbol);
+  for (R_xlen_t i = 0; i < Rf_xlength(names); i++)
+    if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) return VECTOR_ELT(list, i);
+  return R_NilValue;
+}
+
+const char *p2p_ffi_text(SEXP list, const char *name) {
+  SEXP value = element(list, name);
+  if (TYPEOF(value) != STRSXP || Rf_xlength(value) != 1 || STRING_ELT(value, 0) == NA_STRING) return NULL;
+  return Rf_translateCharUTF8(STRING_ELT(value, 0));
+}
+
+double p2p_ffi_number(SEXP list, const char *name, double otherwise) {
+  SEXP value = element(list, name);
+  if (value == R_NilValue || Rf_xlength(value) != 1) return otherwise;
+  return Rf_asReal(value);
+}
+
+const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length) {
+  SEXP value = element(list, name);
+  size_t n = TYPEOF(value) == STRSXP ? (size_t) Rf_xlength(value) : 0;
+  const char **texts = (const char **) R_alloc(n + 1, sizeof *texts);
+  for (size_t i = 0; i < n; i++) texts[i] = Rf_translateCharUTF8(STRING_ELT(value, (R_xlen_t) i));
+  texts[n] = NULL;
+  if (length != NULL) *length = n;
+  return texts;
+}
+
+/* R's side builds the condition (R/conditions.R), so that its classes are in one place. */
+void p2p_ffi_raise(const struct p2p_err *err) {
+  SEXP name = PROTECT(Rf_mkString(p2p_err_name(err->code)));
+  SEXP message = PROTECT(Rf_allocVector(STRSXP, 1));
+  SET_STRING_ELT(message, 0, Rf_mkCharCE(err->message, CE_UTF8));
+  SEXP call = PROTECT(Rf_lang3(Rf_install("p2p_stop"), message, name));
+  SEXP package = PROTECT(Rf_mkString("future.p2p"));
+  SEXP space = PROTECT(R_FindNamespace(package));
+  Rf_eval(call, space);
+  Rf_error("%s", err->message); /* not reached */
+}

@@ -1,0 +1,69 @@
+/* The evaluator's end of the pipe, for R: runs in the child process. */
+#include "proc/evaluator_pipe.h"
+#include "r/ffi.h"
+
+#include <string.h>
+
+#define TAG_PIPE "evaluator pipe"
+
+static void pipe_free(void *pipe) { p2p_evaluator_pipe_free(pipe); }
+
+SEXP ffi_evaluator_open(void) {
+  SEXP handle = PROTECT(p2p_ffi_handle(TAG_PIPE, pipe_free));
+  struct p2p_evaluator_pipe *pipe;
+  struct p2p_err err = {0};
+  if (p2p_evaluator_pipe_open(&pipe, &err) != P2P_OK) p2p_ffi_raise(&err);
+  p2p_ffi_handle_set(handle, pipe);
+  UNPROTECT(1);
+  return handle;
+}
+
+static void check(int code) {
+  if (code == P2P_OK) return;
+  struct p2p_err err = {0};
+  p2p_err_set(&err, code, "The pipe to the supervisor is broken.");
+  p2p_ffi_raise(&err);
+}
+
+/* `text`: HELLO's lines. */
+SEXP ffi_evaluator_hello(SEXP handle, SEXP text) {
+  const char *lines = Rf_translateCharUTF8(STRING_ELT(text, 0));
+  check(p2p_evaluator_pipe_send(p2p_ffi_handle_get(handle, TAG_PIPE), P2P_FRAME_HELLO, 0, lines, strlen(lines)));
+  return R_NilValue;
+}
+
+/* list(task, object): the next task; NULL when the supervisor is done with us. Interrupts are
+ * suspended by the caller: a SIGINT belongs to the task that is being evaluated. */
+SEXP ffi_evaluator_next(SEXP handle) {
+  SEXP object = PROTECT(p2p_ffi_object_handle(NULL));
+  uint32_t task;
+  struct p2p_object *bytes = NULL;
+  struct p2p_err err = {0};
+  int code = p2p_evaluator_pipe_next(p2p_ffi_handle_get(handle, TAG_PIPE), &task, &bytes, &err);
+  if (code == P2P_ERR_CLOSED) {
+    UNPROTECT(1);
+    return R_NilValue;
+  }
+  if (code != P2P_OK) p2p_ffi_raise(&err);
+  p2p_ffi_handle_set(object, bytes);
+  const char *names[] = { "task", "object", "" };
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(out, 0, Rf_ScalarReal(task));
+  SET_VECTOR_ELT(out, 1, object);
+  UNPROTECT(2);
+  return out;
+}
+
+static SEXP send_object(SEXP handle, SEXP task, SEXP object, uint8_t type) {
+  check(p2p_evaluator_pipe_send_object(p2p_ffi_handle_get(handle, TAG_PIPE), type, (uint32_t) Rf_asReal(task),
+                                       p2p_ffi_handle_get(object, P2P_TAG_OBJECT)));
+  return R_NilValue;
+}
+
+SEXP ffi_evaluator_result(SEXP handle, SEXP task, SEXP object) {
+  return send_object(handle, task, object, P2P_FRAME_RESULT);
+}
+
+SEXP ffi_evaluator_condition(SEXP handle, SEXP task, SEXP object) {
+  return send_object(handle, task, object, P2P_FRAME_CONDITION);
+}

@@ -1,0 +1,47 @@
+/* The self-hosted server, for R. */
+#include "r/ffi_events.h"
+#include "server/server.h"
+
+#define TAG_SERVER "server"
+
+static void server_free(void *server) { p2p_server_free(server); }
+
+SEXP ffi_server_new(SEXP config, SEXP events) {
+  struct p2p_server_config c = {
+    .loop = p2p_ffi_loop(),
+    .address = p2p_ffi_text(config, "address"),
+    .board_port = (uint16_t) p2p_ffi_number(config, "port", 0),
+    .mailbox_port = (uint16_t) p2p_ffi_number(config, "mailbox_port", 0),
+    .relay_port = (uint16_t) p2p_ffi_number(config, "relay_port", 0),
+    .host_key = p2p_ffi_text(config, "host_key"),
+    .users = p2p_ffi_text(config, "users"),
+  };
+  struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
+  SEXP handle = PROTECT(p2p_ffi_handle(TAG_SERVER, server_free));
+  R_SetExternalPtrProtected(handle, events);
+  struct p2p_server *server;
+  struct p2p_err err = {0};
+  if (p2p_server_new(&c, queue, &server, &err) != P2P_OK) p2p_ffi_raise(&err);
+  p2p_ffi_handle_set(handle, server);
+  UNPROTECT(1);
+  return handle;
+}
+
+/* A named list: ports, the host key as known_hosts has it, its fingerprint. */
+SEXP ffi_server_info(SEXP handle) {
+  struct p2p_server *server = p2p_ffi_handle_get(handle, TAG_SERVER);
+  const char *names[] = { "port", "mailbox_port", "relay_port", "host_key", "fingerprint", "" };
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(out, 0, Rf_ScalarInteger(p2p_server_board_port(server)));
+  SET_VECTOR_ELT(out, 1, Rf_ScalarInteger(p2p_server_mailbox_port(server)));
+  SET_VECTOR_ELT(out, 2, Rf_ScalarInteger(p2p_server_relay_port(server)));
+  SET_VECTOR_ELT(out, 3, Rf_mkString(p2p_server_host_key(server)));
+  SET_VECTOR_ELT(out, 4, Rf_mkString(p2p_server_fingerprint(server)));
+  UNPROTECT(1);
+  return out;
+}
+
+SEXP ffi_server_close(SEXP handle) {
+  p2p_ffi_handle_close(handle);
+  return R_NilValue;
+}

@@ -1,0 +1,78 @@
+/* Tasks, for R: submit, look, take the result, cancel. */
+#include "r/ffi_client.h"
+
+#include <string.h>
+
+static void task_free(void *task) { p2p_task_free(task); }
+
+/* `object` is the handle of ffi_serialize(); its bytes are taken over. */
+SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label) {
+  struct p2p_client *client = p2p_ffi_handle_get(client_handle, P2P_TAG_CLIENT);
+  struct p2p_object *bytes = p2p_ffi_handle_get(object, P2P_TAG_OBJECT);
+  const char *name = Rf_translateCharUTF8(STRING_ELT(label, 0));
+  SEXP handle = PROTECT(p2p_ffi_handle(P2P_TAG_TASK, task_free));
+  struct p2p_task *task = p2p_task_new(bytes, name);
+  if (task == NULL) Rf_error("Out of memory.");
+  p2p_ffi_handle_set(object, NULL);
+  p2p_ffi_handle_set(handle, task);
+  struct p2p_err err = {0};
+  if (p2p_client_submit(client, task, &err) != P2P_OK) p2p_ffi_raise(&err);
+  UNPROTECT(1);
+  return handle;
+}
+
+SEXP ffi_task_state(SEXP handle) {
+  static const char *const names[] = { "new", "waiting", "running", "done", "failed" };
+  return Rf_mkString(names[p2p_task_state(p2p_ffi_handle_get(handle, P2P_TAG_TASK))]);
+}
+
+/* Drops R's reference, and with it the result, once that has been unserialized. */
+SEXP ffi_task_free(SEXP handle) {
+  p2p_ffi_handle_close(handle);
+  return R_NilValue;
+}
+
+static void borrowed(void *object) { (void) object; }
+
+/* The handle of the result's bytes, which are the task's. */
+SEXP ffi_task_result(SEXP handle) {
+  struct p2p_task *task = p2p_ffi_handle_get(handle, P2P_TAG_TASK);
+  const struct p2p_object *result = p2p_task_result(task);
+  if (result == NULL) return R_NilValue;
+  SEXP object = PROTECT(p2p_ffi_handle(P2P_TAG_OBJECT, borrowed));
+  R_SetExternalPtrProtected(object, handle);
+  p2p_ffi_handle_set(object, (void *) (uintptr_t) result);
+  UNPROTECT(1);
+  return object;
+}
+
+/* The next condition that came while it runs, as a handle of its bytes, or NULL. */
+SEXP ffi_task_condition(SEXP handle) {
+  SEXP object = PROTECT(p2p_ffi_object_handle(NULL));
+  struct p2p_object *condition = p2p_task_condition(p2p_ffi_handle_get(handle, P2P_TAG_TASK));
+  p2p_ffi_handle_set(object, condition);
+  UNPROTECT(1);
+  return condition == NULL ? R_NilValue : object;
+}
+
+/* c(name of the error, its sentence). */
+SEXP ffi_task_error(SEXP handle) {
+  struct p2p_err err;
+  p2p_task_error(p2p_ffi_handle_get(handle, P2P_TAG_TASK), &err);
+  SEXP out = PROTECT(Rf_allocVector(STRSXP, 2));
+  SET_STRING_ELT(out, 0, Rf_mkChar(p2p_err_name(err.code)));
+  SET_STRING_ELT(out, 1, Rf_mkCharCE(err.message, CE_UTF8));
+  UNPROTECT(1);
+  return out;
+}
+
+SEXP ffi_task_worker(SEXP handle) {
+  char worker[192];
+  p2p_task_worker(p2p_ffi_handle_get(handle, P2P_TAG_TASK), worker, sizeof worker);
+  return Rf_ScalarString(Rf_mkCharCE(worker, CE_UTF8));
+}
+
+SEXP ffi_task_cancel(SEXP client_handle, SEXP handle) {
+  p2p_client_cancel(p2p_ffi_handle_get(client_handle, P2P_TAG_CLIENT), p2p_ffi_handle_get(handle, P2P_TAG_TASK));
+  return R_NilValue;
+}
