@@ -1,0 +1,36 @@
+/* The vectors of SPAKE2 and of the key schedule, read from tests/c/vectors/spake2.json (made with python3-spake2). */
+#ifndef P2P_TESTS_VECTORS_H
+#define P2P_TESTS_VECTORS_H
+
+#include <jansson.h>
+
+#include "base/encode.h"
+#include "unit.h"
+
+/* The caller drops the reference. From the project's root, or from where P2P_TEST_VECTORS says. */
+static json_t *vectors_load(void) {
+  const char *path = getenv("P2P_TEST_VECTORS");
+  json_error_t error;
+  json_t *root = json_load_file(path ? path : "tests/c/vectors/spake2.json", 0, &error);
+
+  if (root == NULL)
+    fprintf(stderr, "%s: %s\n", error.source, error.text);
+  return root;
+}
+
+static const char *vectors_text(const json_t *object, const char *key) {
+  const char *text = json_string_value(json_object_get(object, key));
+
+  CHECK(text != NULL);
+  return text ? text : "";
+}
+
+static size_t vectors_bytes(const json_t *object, const char *key, uint8_t *out, size_t size) {
+  const char *hex = vectors_text(object, key);
+  size_t length = 0;
+
+  CHECK(p2p_hex_decode(hex, strlen(hex), out, size, &length) == P2P_OK);
+  return length;
+}
+
+#endif
