@@ -1,0 +1,119 @@
+## A future that was given to a peer-to-peer cluster: future[["task"]] is its task in the core.
+
+#' @importFrom future resolved run
+#' @export
+resolved.P2PFuture <- function(x, ...) {
+  if (NextMethod()) return(TRUE)
+  if (x[["state"]] == "created") {
+    run(x)
+    return(FALSE)
+  }
+  relay_conditions(x)
+  .Call(ffi_task_state, x[["task"]]) %in% c("done", "failed")
+}
+
+#' @importFrom future result
+#' @export
+result.P2PFuture <- function(future, ...) {
+  if (!is.null(future[["result"]])) return(result_or_stop(future))
+  internals$assertOwner(future)
+  if (future[["state"]] == "created") future <- run(future)
+  wait_for_task(future)
+  relay_conditions(future)
+  task <- future[["task"]]
+  if (.Call(ffi_task_state, task) == "done") {
+    take_result(future, task)
+  } else {
+    error <- .Call(ffi_task_error, task)
+    future[["result"]] <- future_failure(future, error[[1L]], error[[2L]])
+  }
+  future[["worker"]] <- .Call(ffi_task_worker, task)
+  future[["task"]] <- NULL
+  .Call(ffi_task_free, task)
+  backend <- future[["backend"]]
+  if (registry(backend, action = "contains", future = future)) registry(backend, action = "remove", future = future)
+  result_or_stop(future)
+}
+
+result_or_stop <- function(future) {
+  result <- future[["result"]]
+  if (inherits(result, "FutureError")) stop(result)
+  result
+}
+
+## Waits until the task has ended, while the core does the work. Only the wait for a worker is bounded (future.wait.timeout): how long
+## an evaluation may take is the user's business, and a lost worker is found out by the core.
+wait_for_task <- function(future) {
+  backend <- future[["backend"]]
+  client <- clients$get(backend[["reg"]])
+  deadline <- proc.time()[["elapsed"]] + backend[["wait.timeout"]]
+  seen <- 0
+  repeat {
+    state <- .Call(ffi_task_state, future[["task"]])
+    if (state %in% c("done", "failed")) return()
+    if (state == "waiting") {
+      status <- client_status(client)
+      seen <- tryCatch(wait_for_change(client, seen, deadline, future, status), FutureError = function(ex) {
+        .Call(ffi_task_cancel, client$handle, future[["task"]])
+        future[["state"]] <- "failed"
+        future[["result"]] <- ex
+        registry(backend, action = "remove", future = future)
+        stop(ex)
+      })
+    } else {
+      seen <- .Call(ffi_client_wait, client$handle, seen, 50L)
+      show_client_events(client)
+      relay_conditions(future)
+    }
+  }
+}
+
+## Unserializes the result into the future. What was relayed while it ran comes first among its
+## conditions, marked as signaled.
+take_result <- function(future, task) {
+  result <- tryCatch(.Call(ffi_unserialize, .Call(ffi_task_result, task)), error = function(ex) {
+    FutureError(sprintf("The result of future (%s) cannot be read: %s", future_label(future), conditionMessage(ex)),
+                future = future)
+  })
+  if (inherits(result, "FutureResult")) {
+    result[["conditions"]] <- c(future[[".signaledConditions"]], result[["conditions"]])
+    future[[".signaledConditions"]] <- NULL
+    future[["state"]] <- "finished"
+  } else {
+    if (!inherits(result, "FutureError")) {
+      result <- FutureError(sprintf("The worker returned no result of future (%s), but an object of class %s.",
+                                    future_label(future), sQuote(class(result)[1L])), future = future)
+    }
+    future[["state"]] <- "failed"
+  }
+  future[["result"]] <- result
+}
+
+## Signals the conditions that the evaluator sent while the future runs (progress).
+relay_conditions <- function(future) {
+  while (!is.null(task <- future[["task"]]) && !is.null(object <- .Call(ffi_task_condition, task))) {
+    condition <- .Call(ffi_unserialize, object)
+    if (!inherits(condition, "condition") || inherits(condition, "error")) next
+    future[[".signaledConditions"]] <- c(future[[".signaledConditions"]], list(list(condition = condition, signaled = 1L)))
+    if (inherits(condition, "warning")) {
+      warning(condition)
+    } else if (inherits(condition, "message")) {
+      message(condition)
+    } else {
+      signalCondition(condition)
+    }
+  }
+}
+
+## The handler that sends immediate conditions from the evaluator. It is serialized with every future, so it is
+## tiny, and finds the package on the worker. Registered by import_future(), since the generic is not exported.
+getFutureBackendConfigs.P2PFuture <- function(future, ...) {
+  classes <- future[["conditions"]]
+  immediate <- attr(classes, "immediateConditionClasses", exact = TRUE)
+  if (is.null(classes) || identical(immediate, character(0L))) return(list())
+  list(capture = list(immediateConditionHandlers = list(immediateCondition = relay_handler)))
+}
+
+relay_handler <- function(cond) asNamespace("future.p2p")$relay_from_evaluator(cond)
+environment(relay_handler) <- baseenv()
+attr(relay_handler, "srcref") <- NULL

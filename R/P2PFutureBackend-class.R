@@ -1,0 +1,180 @@
+#' Resolve futures on a peer-to-peer cluster
+#'
+#' The future backend of this package: `plan(future.p2p::cluster, cluster = "alice/friends")`, and everything
+#' in the futureverse runs on the workers of that cluster.
+#'
+#' `plan()` joins the cluster, which takes as long as a few SSH round trips. Futures go to workers over encrypted
+#' peer-to-peer links that stay open: the first future to a worker sets its link up. With no worker
+#' in sight, futures wait until one comes, and say so once; `options(future.wait.timeout = 60)` ends the wait
+#' after a minute with a FutureError.
+#'
+#' Errors in reaching the cluster (class `p2p_error`) say what to do: a cluster that is not
+#' hosted or that you have no access to, an unknown SSH host key, no usable SSH key, a board that cannot
+#' be reached.
+#'
+#' @param cluster (character) The cluster, as `"owner/name"`. `NULL`: option `future.p2p.cluster`, else your personal
+#'   cluster, which needs no host.
+#' @param host (character) The message board, as `"name"`, `"name:port"` or `"user@name:port"`. `NULL`: option
+#'   `future.p2p.host`, else `"pipe.pico.sh"`.
+#' @param ssh_args (character) Arguments for SSH: `-i FILE`, `-p PORT`, `-l USER`, `-o IdentitiesOnly=yes`,
+#'   `-o UserKnownHostsFile=FILE`; a vector, or one string with blanks between.
+#' @param workers (numeric) How many futures of this session run at once, at most. `Inf`: as many as the workers
+#'   of the cluster have slots.
+#' @param ... Further arguments of future backends, such as `earlySignal`, `gc`, `interrupts`, `wait.timeout` (seconds)
+#'   and `maxSizeOfObjects` (bytes).
+#'
+#' @return Nothing: this is never called, but given to [future::plan()].
+#'
+#' @examples
+#' \dontrun{
+#' library(future)
+#' plan(future.p2p::cluster, cluster = "alice/friends")
+#' f <- future(Sys.info()[["nodename"]])
+#' value(f)
+#' plan(sequential)
+#' }
+#' @seealso [worker()], [host_cluster()], [future.p2p.options]
+#' @export
+cluster <- structure(
+  function(cluster = NULL, host = NULL, ssh_args = NULL, workers = Inf, ...) {
+    stop("INTERNAL ERROR: the strategy function of a future backend was called.")
+  },
+  class = c("p2p_cluster", "multiprocess", "future", "function"),
+  init = TRUE
+)
+
+p2p_tweakable <- function() {
+  c("cluster", "host", "ssh_args", "workers", "wait.timeout", "earlySignal", "gc", "interrupts", "maxSizeOfObjects",
+    "hooks")
+}
+
+#' @importFrom future FutureBackend FutureError FutureInterruptError
+P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = Inf, interrupts = TRUE,
+                             gc = FALSE, earlySignal = FALSE,
+                             wait.timeout = getOption("future.wait.timeout", 24 * 60 * 60), ...) {
+  if (is.function(workers)) workers <- workers()
+  if (!is.numeric(workers) || length(workers) != 1L || is.na(workers) || workers < 1) {
+    usage_stop("Argument 'workers' must be a number, 1 or more.")
+  }
+  config <- board_config(cluster, host, ssh_args)
+  config$workers <- if (is.finite(workers)) as.integer(workers) else 0L
+  reg <- clients$open(config)
+  backend <- FutureBackend(
+    reg = reg, cluster = config$cluster, host = config$host, ssh_args = config$ssh_args, workers = workers,
+    interrupts = interrupts, gc = gc, earlySignal = earlySignal, wait.timeout = wait.timeout, ...
+  )
+  backend[["futureClasses"]] <- c("P2PFuture", "MultiprocessFuture", backend[["futureClasses"]])
+  structure(backend, class = c("P2PFutureBackend", "MultiprocessFutureBackend", class(backend)))
+}
+
+#' @importFrom future launchFuture
+#' @export
+launchFuture.P2PFutureBackend <- function(backend, future, ...) {
+  client <- clients$get(backend[["reg"]])
+  wait_for_slot(client, backend, future)
+  future[["backend"]] <- backend
+  future[["state"]] <- "submitted"
+  object <- .Call(ffi_serialize, future_data(future), Inf)
+  name <- sprintf("%s (%s)", future_label(future), paste(future[["uuid"]], collapse = "-"))
+  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name)
+  future[["state"]] <- "running"
+  registry(backend, action = "add", future = future)
+  invisible(future)
+}
+
+## Returns when one more future may be given to the cluster: fewer are under way than there are slots. Without any
+## worker one future is taken, and waits (result() says so).
+wait_for_slot <- function(client, backend, future) {
+  deadline <- proc.time()[["elapsed"]] + backend[["wait.timeout"]]
+  seen <- 0
+  repeat {
+    status <- client_status(client)
+    if (nzchar(status$failed)) stop(FutureError(status$why, future = future))
+    if (status$waiting + status$running < capacity(client, status)) return()
+    seen <- wait_for_change(client, seen, deadline, future, status)
+  }
+}
+
+## Waits for the next thing to happen; FutureError at the deadline. Says once that no worker is there.
+wait_for_change <- function(client, seen, deadline, future, status) {
+  if (status$slots == 0L) tell_no_worker(client, status)
+  if (proc.time()[["elapsed"]] >= deadline) stop(FutureError(timeout_sentence(status, future), future = future))
+  seen <- .Call(ffi_client_wait, client$handle, seen, 50L)
+  show_client_events(client)
+  seen
+}
+
+timeout_sentence <- function(status, future) {
+  what <- if (status$slots > 0L) {
+    sprintf("all %d slots of cluster '%s' are still busy", status$slots, status$cluster)
+  } else if (status$incompatible > 0L) {
+    sprintf("no worker on cluster '%s' can run it: %s", status$cluster, status$incompatible_why)
+  } else {
+    sprintf("there is no worker on cluster '%s'", status$cluster)
+  }
+  sprintf("Future (%s) was given up after 'future.wait.timeout': %s. %s", future_label(future), what,
+          start_worker_hint(status$cluster))
+}
+
+start_worker_hint <- function(cluster) {
+  sprintf("Start one with: Rscript -e future.p2p::worker --cluster=%s", cluster)
+}
+
+tell_no_worker <- function(client, status) {
+  if (isTRUE(client$told_no_worker)) return()
+  client$told_no_worker <- TRUE
+  why <- if (status$incompatible > 0L) paste0(" that can run this session's futures: ", status$incompatible_why)
+  message(sprintf("No worker on cluster '%s' yet%s; futures wait until one comes. %s", status$cluster,
+                  if (is.null(why)) "" else why, start_worker_hint(status$cluster)))
+}
+
+#' @importFrom future nbrOfWorkers
+#' @export
+nbrOfWorkers.P2PFutureBackend <- function(evaluator) {
+  client <- clients$get(evaluator[["reg"]])
+  capacity(client, client_status(client))
+}
+
+#' @importFrom future nbrOfFreeWorkers
+#' @export
+nbrOfFreeWorkers.P2PFutureBackend <- function(evaluator, background = FALSE, ...) {
+  client <- clients$get(evaluator[["reg"]])
+  status <- client_status(client)
+  max(0L, capacity(client, status) - status$waiting - status$running)
+}
+
+#' @importFrom future interruptFuture
+#' @export
+interruptFuture.P2PFutureBackend <- function(backend, future, ...) {
+  if (!isTRUE(backend[["interrupts"]])) return(future)
+  client <- clients$get(backend[["reg"]])
+  .Call(ffi_task_cancel, client$handle, future[["task"]])
+  future[["state"]] <- "interrupted"
+  future
+}
+
+#' @importFrom future stopWorkers cancel
+#' @export
+stopWorkers.P2PFutureBackend <- function(backend, interrupt = TRUE, ...) {
+  if (interrupt) lapply(registry(backend, action = "list"), cancel, interrupt = TRUE)
+  registry(backend, action = "reset")
+  clients$close(backend[["reg"]])
+  TRUE
+}
+
+#' @export
+print.P2PFutureBackend <- function(x, ...) {
+  NextMethod()
+  if (!clients$has(x[["reg"]])) {
+    cat("Cluster: left\n")
+    return(invisible(x))
+  }
+  client <- clients$get(x[["reg"]])
+  status <- client_status(client)
+  cat(sprintf("Cluster: %s (joined as %s)\n", status$cluster, status$user))
+  workers <- client_workers(client)
+  cat(sprintf("Workers: %d with %d slots%s\n", status$workers, status$slots,
+              if (status$incompatible > 0L) sprintf(", %d more that cannot run this session's futures", status$incompatible) else ""))
+  if (nrow(workers) > 0L) print(workers, row.names = FALSE)
+  invisible(x)
+}

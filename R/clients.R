@@ -1,0 +1,86 @@
+## Client programs of this session, by name. Live state is kept here and not in backends, since
+## strategies are shipped to workers by nested plans.
+
+clients <- local({
+  open_clients <- new.env(parent = emptyenv())
+  counter <- 0L
+
+  open <- function(config) {
+    events <- events_new()
+    client <- new.env(parent = emptyenv())
+    client$events <- events
+    client$handle <- .Call(ffi_client_new, config, events)
+    client$workers_most <- config$workers
+    joined <- FALSE
+    on.exit(if (!joined) .Call(ffi_client_close, client$handle))
+    wait_until_joined(client)
+    joined <- TRUE
+    counter <<- counter + 1L
+    name <- sprintf("p2p-%d-%d", Sys.getpid(), counter)
+    assign(name, client, envir = open_clients)
+    name
+  }
+
+  get <- function(name) {
+    client <- open_clients[[name]]
+    if (is.null(client)) {
+      stop(FutureError("This plan has left its cluster, or belongs to another R session. Set the plan again: plan(future.p2p::cluster, ...)"))
+    }
+    client
+  }
+
+  close <- function(name) {
+    client <- open_clients[[name]]
+    if (is.null(client)) return(invisible())
+    rm(list = name, envir = open_clients)
+    .Call(ffi_client_close, client$handle)
+    invisible()
+  }
+
+  list(open = open, get = get, close = close, has = function(name) !is.null(open_clients[[name]]),
+       close_all = function() for (name in ls(open_clients)) close(name))
+})
+
+client_status <- function(client) .Call(ffi_client_status, client$handle)
+
+client_workers <- function(client) {
+  as.data.frame(.Call(ffi_client_workers, client$handle), stringsAsFactors = FALSE)
+}
+
+## How many futures this session may have under way: the slots in sight, capped by plan(workers =), and one where
+## none is in sight, so that it can wait for the first worker.
+capacity <- function(client, status) {
+  slots <- status$slots
+  if (client$workers_most > 0L) slots <- min(slots, client$workers_most)
+  max(1L, slots)
+}
+
+## Joining is bounded by the core. After it, workers answer the hello within moments; plan() gives them
+## that long, so that nbrOfWorkers() is right from the start.
+wait_until_joined <- function(client) {
+  seen <- 0
+  repeat {
+    status <- client_status(client)
+    if (nzchar(status$failed)) p2p_stop(status$why, status$failed)
+    if (status$joined) break
+    seen <- .Call(ffi_client_wait, client$handle, seen, 50L)
+    show_client_events(client)
+  }
+  first_by <- proc.time()[["elapsed"]] + 1
+  all_by <- Inf
+  while (proc.time()[["elapsed"]] < min(first_by, all_by)) {
+    if (client_status(client)$slots > 0L && all_by == Inf) {
+      first_by <- Inf
+      all_by <- proc.time()[["elapsed"]] + 0.2
+    }
+    seen <- .Call(ffi_client_wait, client$handle, seen, 50L)
+  }
+  show_client_events(client)
+}
+
+## What the client has to say is said when R is here anyway: while it waits.
+show_client_events <- function(client) {
+  while (!is.null(event <- events_next(client$events))) {
+    if (event$level == "warn" || is_debug()) show_event(event)
+  }
+}

@@ -1,0 +1,38 @@
+## Conditions. The core's errors come through p2p_stop(); what the future framework expects is built by
+## future_failure().
+
+## Called by the core, too (src/r/ffi_config.c): `what` is the name of a P2P_ERR_* code.
+p2p_stop <- function(message, what = "system") {
+  stop(p2p_error(message, what))
+}
+
+p2p_error <- function(message, what) {
+  structure(class = c(paste0("p2p_error_", what), "p2p_error", "error", "condition"),
+            list(message = message, call = NULL))
+}
+
+## Wrong arguments: the command line ends with exit status 2.
+usage_stop <- function(...) p2p_stop(paste0(...), "usage")
+
+## The FutureError for a task that failed with `what` ("lost", "canceled", ...). A worker that is lost and a
+## cancelled future end as interrupted, so that reset() works on them.
+future_failure <- function(future, what, why) {
+  label <- future_label(future)
+  if (what == "canceled") {
+    canceled <- identical(future[["state"]], "canceled")
+    if (!canceled) future[["state"]] <- "interrupted"
+    error <- if (canceled) internals$FutureCanceledError else FutureInterruptError
+    error(sprintf("Future (%s) was %s. %s", label, if (canceled) "canceled" else "interrupted", why), future = future)
+  } else if (what == "lost") {
+    future[["state"]] <- "interrupted"
+    FutureInterruptError(sprintf("Future (%s) was lost. %s", label, why), future = future)
+  } else {
+    future[["state"]] <- "failed"
+    FutureError(sprintf("Future (%s) failed. %s", label, why), future = future)
+  }
+}
+
+future_label <- function(future) {
+  label <- future[["label"]]
+  if (is.null(label) || is.na(label)) "<unnamed>" else label
+}

@@ -1,0 +1,67 @@
+## The evaluator: a child process of a worker that reads tasks from its supervisor's pipe, evaluates them
+## one after the other, and writes results. It has no keys and opens no connection. Started by
+## worker() as `R -e 'future.p2p:::evaluator()'`.
+
+evaluator_state <- new.env(parent = emptyenv())
+
+evaluator <- function() {
+  pipe <- .Call(ffi_evaluator_open)
+  evaluator_state$pipe <- pipe
+  .Call(ffi_evaluator_hello, pipe, evaluator_hello())
+  ## A SIGINT belongs to the task that is being evaluated, never to the time between tasks.
+  suspendInterrupts({
+    while (!is.null(task <- .Call(ffi_evaluator_next, pipe))) {
+      evaluator_state$task <- task$task
+      forget_interrupt()
+      result <- evaluate_task(task$object)
+      .Call(ffi_evaluator_result, pipe, task$task, serialize_result(result))
+      rm(result)
+      clean_workspace()
+    }
+  })
+  quit(save = "no", status = 0L, runLast = FALSE)
+}
+
+evaluator_hello <- function() {
+  sprintf("r=%s\nfuture=%s\npid=%d\n", getRversion(), utils::packageVersion("future"), Sys.getpid())
+}
+
+## What cannot be evaluated is an answer too: a FutureError, which the client raises.
+evaluate_task <- function(object) {
+  tryCatch({
+    data <- .Call(ffi_unserialize, object)
+    allowInterrupts(eval_future(data))
+  }, interrupt = function(ex) {
+    evaluator_error("was interrupted before it began")
+  }, error = function(ex) {
+    evaluator_error(sprintf("cannot be evaluated by R %s with future %s: %s", getRversion(),
+                            utils::packageVersion("future"), conditionMessage(ex)))
+  })
+}
+
+evaluator_error <- function(what) FutureError(sprintf("The future %s (on %s)", what, Sys.info()[["nodename"]]))
+
+serialize_result <- function(result) {
+  tryCatch(.Call(ffi_serialize, result, Inf), error = function(ex) {
+    .Call(ffi_serialize, evaluator_error(paste("has a value that cannot be serialized:", conditionMessage(ex))), Inf)
+  })
+}
+
+## An interrupt for a task that had ended by then must not hit the next one.
+forget_interrupt <- function() {
+  tryCatch(allowInterrupts(Sys.sleep(0)), interrupt = function(ex) NULL)
+}
+
+## Called within a future that is being evaluated, by the handler of getFutureBackendConfigs.P2PFuture(). The value says whether
+## the condition is to be recorded in the result as well: no, the client does that.
+relay_from_evaluator <- function(condition) {
+  pipe <- evaluator_state$pipe
+  if (is.null(pipe)) return(TRUE)
+  suspendInterrupts(.Call(ffi_evaluator_condition, pipe, evaluator_state$task, .Call(ffi_serialize, condition, Inf)))
+  FALSE
+}
+
+clean_workspace <- function() {
+  names <- setdiff(ls(globalenv(), all.names = TRUE), ".Random.seed")
+  if (length(names) > 0L) rm(list = names, envir = globalenv())
+}

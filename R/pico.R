@@ -1,0 +1,39 @@
+#' Who am I on the message board?
+#'
+#' `pico_username()` asks the board for the account of your SSH key. `p2p_cluster_name()` is the name of the cluster that is
+#' used where none is given: option `future.p2p.cluster`, else your personal cluster `"{user}/personal"`.
+#'
+#' @inheritParams cluster
+#'
+#' @section Command line:
+#' ```sh
+#' Rscript -e future.p2p::pico_username
+#' ```
+#'
+#' @return A character string. An error of class `p2p_error_auth` when the board knows no account for your key.
+#'
+#' @examples
+#' \dontrun{
+#' future.p2p::pico_username()
+#' }
+#' @export
+pico_username <- function(host = NULL, ssh_args = NULL) {
+  events <- events_new()
+  handle <- .Call(ffi_account_ask, board_config(NULL, host, ssh_args), events)
+  on.exit(.Call(ffi_account_close, handle))
+  repeat {
+    event <- events_next(events, 0.05)
+    if (is.null(event)) next
+    if (event$level == "fatal") p2p_stop(event$text, event$error)
+    if (event$level == "info") return(event$text)
+  }
+}
+
+#' @rdname pico_username
+#' @export
+p2p_cluster_name <- function(cluster = NULL, host = NULL, ssh_args = NULL) {
+  name <- string_or_option(cluster, "cluster")
+  if (is.null(name)) name <- paste0(pico_username(host = host, ssh_args = ssh_args), "/personal")
+  name
+}
+pico_username <- cli_function(pico_username, "pico_username", "Tells who you are on the message board.")
