@@ -17,10 +17,10 @@ struct p2p_line_pair {
 };
 
 struct p2p_line {
-  size_t length;
+  size_t length; /* formatted, without the newline */
   struct p2p_line_pair pairs[P2P_LINE_PAIRS_MAX];
   size_t used;
-  char memory[P2P_LINE_MAX + P2P_LINE_PAIRS_MAX];
+  char memory[P2P_LINE_MAX]; /* the pairs point into it: do not copy a line by assignment */
 };
 
 /* An empty line to put pairs into. */

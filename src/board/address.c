@@ -1,0 +1,196 @@
+/* Where the board is and how to get in: `host` and the part of OpenSSH's arguments that the
+ * in-process transport understands. Pure: no file is opened here. What is not understood is an
+ * error, since silently ignoring an argument of ssh could weaken a check. */
+#include "board/address.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Visible ASCII, so that nothing of it can be taken for two words or an escape. */
+static bool is_word(const char *text, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    if (text[i] <= 0x20 || text[i] > 0x7e) return false;
+  }
+  return length > 0 && text[0] != '-';
+}
+
+static int parse_port(const char *text, uint16_t *out) {
+  unsigned long port = 0;
+  size_t length = strlen(text);
+  if (length == 0 || length > 5) return P2P_ERR_PARSE;
+  for (size_t i = 0; i < length; i++) {
+    if (text[i] < '0' || text[i] > '9') return P2P_ERR_PARSE;
+    port = port * 10 + (unsigned long)(text[i] - '0');
+  }
+  if (port == 0 || port > UINT16_MAX) return P2P_ERR_PARSE;
+  *out = (uint16_t)port;
+  return P2P_OK;
+}
+
+static int copy(char *out, size_t size, const char *text, size_t length) {
+  if (length >= size) return P2P_ERR_TOO_LARGE;
+  memcpy(out, text, length);
+  out[length] = '\0';
+  return P2P_OK;
+}
+
+static int bad_host(const char *host, struct p2p_err *err) {
+  return p2p_err_set(err, P2P_ERR_INVALID,
+                     "Not a host: '%.200s'. Write 'name', 'name:port' or 'user@name:port' with a port "
+                     "between 1 and 65535, and an IPv6 address in brackets.",
+                     host);
+}
+
+static int parse_host(const char *host, struct p2p_address *out, struct p2p_err *err) {
+  const char *name = host, *at = strrchr(host, '@'), *port = NULL;
+  if (at != NULL) {
+    if (!is_word(host, (size_t)(at - host)) ||
+        copy(out->login, sizeof out->login, host, (size_t)(at - host)) != P2P_OK) {
+      return bad_host(host, err);
+    }
+    name = at + 1;
+  }
+
+  size_t length;
+  if (name[0] == '[') {
+    const char *bracket = strchr(++name, ']');
+    if (bracket == NULL || (bracket[1] != '\0' && bracket[1] != ':')) return bad_host(host, err);
+    length = (size_t)(bracket - name);
+    if (bracket[1] == ':') port = bracket + 2;
+  } else {
+    const char *colon = strchr(name, ':');
+    /* Two colons: an IPv6 address without brackets, which would leave the port to guessing. */
+    if (colon != NULL && strchr(colon + 1, ':') != NULL) return bad_host(host, err);
+    length = colon == NULL ? strlen(name) : (size_t)(colon - name);
+    if (colon != NULL) port = colon + 1;
+  }
+  if (!is_word(name, length) || copy(out->host, sizeof out->host, name, length) != P2P_OK ||
+      (port != NULL && parse_port(port, &out->port) != P2P_OK)) {
+    return bad_host(host, err);
+  }
+  return P2P_OK;
+}
+
+/* An option that may be given twice keeps its first value, as in OpenSSH; `host` comes first. */
+static int set_port(struct p2p_address *out, const char *value, struct p2p_err *err) {
+  uint16_t port;
+  if (parse_port(value, &port) != P2P_OK) {
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "Not a port in ssh_args: '%.80s'. A port is between 1 and 65535.", value);
+  }
+  if (out->port == 0) out->port = port;
+  return P2P_OK;
+}
+
+static int set_login(struct p2p_address *out, const char *value, struct p2p_err *err) {
+  if (!is_word(value, strlen(value)) || strlen(value) >= sizeof out->login) {
+    return p2p_err_set(err, P2P_ERR_INVALID, "Not a login name in ssh_args: '%.80s'.", value);
+  }
+  if (out->login[0] != '\0') return P2P_OK;
+  return copy(out->login, sizeof out->login, value, strlen(value));
+}
+
+static int add_identity(struct p2p_address *out, const char *value, struct p2p_err *err) {
+  if (value[0] == '\0' || strlen(value) >= sizeof out->identities[0]) {
+    return p2p_err_set(err, P2P_ERR_INVALID, "Not the name of an identity file in ssh_args: '%.80s'.",
+                       value);
+  }
+  if (out->n_identities == P2P_IDENTITIES_MAX) {
+    return p2p_err_set(err, P2P_ERR_INVALID, "At most %d identity files can be given in ssh_args.",
+                       P2P_IDENTITIES_MAX);
+  }
+  return copy(out->identities[out->n_identities++], sizeof out->identities[0], value, strlen(value));
+}
+
+static int set_identities_only(struct p2p_address *out, const char *value, struct p2p_err *err) {
+  bool yes = strcasecmp(value, "yes") == 0;
+  if (!yes && strcasecmp(value, "no") != 0) {
+    return p2p_err_set(err, P2P_ERR_INVALID, "IdentitiesOnly in ssh_args is 'yes' or 'no', not '%.80s'.",
+                       value);
+  }
+  out->identities_only = yes;
+  return P2P_OK;
+}
+
+static int set_known_hosts(struct p2p_address *out, const char *value, struct p2p_err *err) {
+  if (value[0] == '\0' || strlen(value) >= sizeof out->known_hosts) {
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "Not the name of a known_hosts file in ssh_args: '%.80s'.", value);
+  }
+  return copy(out->known_hosts, sizeof out->known_hosts, value, strlen(value));
+}
+
+/* "Key=value" or "Key value", as OpenSSH takes it. */
+static int set_option(struct p2p_address *out, const char *option, struct p2p_err *err) {
+  static const struct {
+    const char *name;
+    int (*set)(struct p2p_address *out, const char *value, struct p2p_err *err);
+  } options[] = {
+      {"Port", set_port},
+      {"User", set_login},
+      {"IdentityFile", add_identity},
+      {"IdentitiesOnly", set_identities_only},
+      {"UserKnownHostsFile", set_known_hosts},
+  };
+  size_t length = strcspn(option, "= ");
+  for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+    if (strlen(options[i].name) != length || strncasecmp(options[i].name, option, length) != 0) continue;
+    const char *value = option + length;
+    value += strspn(value, " ");
+    if (*value == '=') value++;
+    value += strspn(value, " ");
+    return options[i].set(out, value, err);
+  }
+  return p2p_err_set(err, P2P_ERR_INVALID,
+                     "Not supported in ssh_args: '-o %.120s'. Supported with -o: Port, User, IdentityFile, "
+                     "IdentitiesOnly, UserKnownHostsFile; other settings can be put into ~/.ssh/config.",
+                     option);
+}
+
+static int set_argument(struct p2p_address *out, char letter, const char *value, struct p2p_err *err) {
+  switch (letter) {
+    case 'i': return add_identity(out, value, err);
+    case 'p': return set_port(out, value, err);
+    case 'l': return set_login(out, value, err);
+    default: return set_option(out, value, err);
+  }
+}
+
+static int parse_args(const char *const *args, size_t n_args, struct p2p_address *out,
+                      struct p2p_err *err) {
+  for (size_t i = 0; i < n_args; i++) {
+    const char *arg = args[i];
+    if (arg[0] != '-' || arg[1] == '\0' || strchr("iplo", arg[1]) == NULL) {
+      return p2p_err_set(err, P2P_ERR_INVALID,
+                         "Not supported in ssh_args: '%.120s'. Supported are -i FILE, -p PORT, -l USER and "
+                         "-o OPTION=VALUE; other settings can be put into ~/.ssh/config.",
+                         arg);
+    }
+    const char *value = arg + 2;
+    if (*value == '\0') {
+      if (++i == n_args) {
+        return p2p_err_set(err, P2P_ERR_INVALID, "A value is missing after '%s' in ssh_args.", arg);
+      }
+      value = args[i];
+    }
+    int code = set_argument(out, arg[1], value, err);
+    if (code != P2P_OK) return code;
+  }
+  return P2P_OK;
+}
+
+int p2p_address_parse(const char *host, const char *const *ssh_args, size_t n_ssh_args,
+                      struct p2p_address *out, struct p2p_err *err) {
+  struct p2p_address address = {0};
+  int code = parse_host(host == NULL ? P2P_BOARD_HOST_DEFAULT : host, &address, err);
+  if (code == P2P_OK) code = parse_args(ssh_args, n_ssh_args, &address, err);
+  if (code == P2P_OK) *out = address;
+  return code;
+}
+
+void p2p_address_account_host(const struct p2p_address *address, char *out, size_t size) {
+  bool is_pipe = strcasecmp(address->host, P2P_BOARD_HOST_DEFAULT) == 0;
+  snprintf(out, size, "%s", address->host + (is_pipe ? strlen("pipe.") : 0));
+}

@@ -1,0 +1,119 @@
+/* Names: users, clusters, topics, and where a member landed, read from what the board's `ls` prints.
+ * Pure. The board never refuses a topic aloud, so that the landing is the only proof of access: a
+ * channel counts only when its whole name is equal. */
+#include "board/topic.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CHANNEL_MAX (2 * P2P_USER_MAX + 96 + 32)
+
+static bool name_is_valid(const char *text, size_t length, size_t most) {
+  static const char allowed[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  if (length == 0 || length > most || text[0] == '-' || text[0] == '.') return false;
+  for (size_t i = 0; i < length; i++) {
+    if (text[i] == '\0' || strchr(allowed, text[i]) == NULL) return false;
+  }
+  return true;
+}
+
+bool p2p_user_is_valid(const char *user) {
+  return user != NULL && name_is_valid(user, strlen(user), P2P_USER_MAX - 1);
+}
+
+int p2p_cluster_parse(const char *text, struct p2p_cluster *out, struct p2p_err *err) {
+  const char *slash = text == NULL ? NULL : strchr(text, '/');
+  size_t owner = slash == NULL ? 0 : (size_t)(slash - text);
+  size_t name = slash == NULL ? 0 : strlen(slash + 1);
+  if (slash == NULL || !name_is_valid(text, owner, P2P_USER_MAX - 1) ||
+      !name_is_valid(slash + 1, name, sizeof out->name - 1)) {
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "Not a cluster name: '%.80s'. A cluster is named 'owner/name', for example "
+                       "'alice/friends', with letters, digits, '.', '_' and '-' in both parts.",
+                       text == NULL ? "" : text);
+  }
+  memcpy(out->owner, text, owner);
+  out->owner[owner] = '\0';
+  memcpy(out->name, slash + 1, name + 1);
+  return P2P_OK;
+}
+
+int p2p_topic_typed(const struct p2p_cluster *cluster, const char *user, char *out, size_t size) {
+  int length = strcmp(cluster->owner, user) == 0
+                   ? snprintf(out, size, "%s" P2P_TOPIC_SUFFIX, cluster->name)
+                   : snprintf(out, size, "%s/%s" P2P_TOPIC_SUFFIX, cluster->owner, cluster->name);
+  return length < 0 || (size_t)length >= size ? P2P_ERR_TOO_LARGE : P2P_OK;
+}
+
+/* A channel's line of `ls`: what follows its name, or NULL when there is no such channel. The text
+ * is not NUL-terminated; *rest_length is up to the line's end, without CR. */
+static const char *find_channel(const char *text, size_t length, const char *channel,
+                                size_t *rest_length) {
+  size_t name = strlen(channel);
+  while (length > 0) {
+    const char *newline = memchr(text, '\n', length);
+    size_t line = newline == NULL ? length : (size_t)(newline - text);
+    size_t trimmed = line > 0 && text[line - 1] == '\r' ? line - 1 : line;
+    if (trimmed >= 2 + name && memcmp(text, "- ", 2) == 0 && memcmp(text + 2, channel, name) == 0 &&
+        (trimmed == 2 + name || text[2 + name] == ':')) {
+      *rest_length = trimmed - 2 - name;
+      return text + 2 + name;
+    }
+    if (newline == NULL) break;
+    text += line + 1;
+    length -= line + 1;
+  }
+  return NULL;
+}
+
+/* The access list within the rest of a channel's line: "bob, carol" of ": (Access List: bob, carol)".
+ * NULL when there is none. */
+static const char *find_access(const char *rest, size_t length, size_t *access_length) {
+  static const char opening[] = ": (Access List: ";
+  size_t skip = sizeof opening - 1;
+  if (length < skip + 1 || memcmp(rest, opening, skip) != 0 || rest[length - 1] != ')') return NULL;
+  *access_length = length - skip - 1;
+  return rest + skip;
+}
+
+static const char *find_owned(const char *text, size_t length, const struct p2p_cluster *cluster,
+                              size_t *rest_length) {
+  char channel[CHANNEL_MAX];
+  snprintf(channel, sizeof channel, "%s/%s" P2P_TOPIC_SUFFIX, cluster->owner, cluster->name);
+  return find_channel(text, length, channel, rest_length);
+}
+
+enum p2p_landing p2p_topic_landing(const char *text, size_t length, const struct p2p_cluster *cluster,
+                                   const char *user) {
+  size_t rest_length, access_length;
+  if (strcmp(cluster->owner, user) == 0) {
+    const char *rest = find_owned(text, length, cluster, &rest_length);
+    if (rest == NULL) return P2P_LANDING_ABSENT;
+    return find_access(rest, rest_length, &access_length) == NULL ? P2P_LANDING_OPEN
+                                                                  : P2P_LANDING_LISTED;
+  }
+  char channel[CHANNEL_MAX];
+  snprintf(channel, sizeof channel, "%.63s/%s/%s" P2P_TOPIC_SUFFIX, user, cluster->owner,
+           cluster->name);
+  return find_channel(text, length, channel, &rest_length) == NULL ? P2P_LANDING_ABSENT
+                                                                   : P2P_LANDING_PRIVATE;
+}
+
+bool p2p_topic_lists_user(const char *text, size_t length, const struct p2p_cluster *cluster,
+                          const char *user) {
+  size_t rest_length, left, name = strlen(user);
+  const char *rest = find_owned(text, length, cluster, &rest_length);
+  const char *at = rest == NULL ? NULL : find_access(rest, rest_length, &left);
+  if (at == NULL || name == 0) return false;
+  while (left > 0) {
+    const char *comma = memchr(at, ',', left);
+    size_t entry = comma == NULL ? left : (size_t)(comma - at);
+    size_t blanks = entry > 0 && at[0] == ' ' ? 1 : 0;
+    if (entry - blanks == name && memcmp(at + blanks, user, name) == 0) return true;
+    if (comma == NULL) break;
+    at += entry + 1;
+    left -= entry + 1;
+  }
+  return false;
+}
