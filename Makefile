@@ -5,6 +5,10 @@
 #   make bench    round trips, side by side with other backends
 #   make units    the C units alone, without R, under ASan and UBSan
 #                 (ROOMS="base net" UNITS="buf frame" for a part of them)
+#   make install  installs the package into R's first library
+#   make check    R CMD check, as CRAN does it, without the network
+#   make docs     man/ and NAMESPACE from the comments in R/ (needs roxygen2)
+#   make clean    removes what all of these made
 
 BUILD ?= build
 CC ?= cc
@@ -19,9 +23,40 @@ CORE_SOURCES = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
 CORE_OBJECTS = $(CORE_SOURCES:src/%.c=$(BUILD)/core/%.o)
 UNITS ?= $(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c))
 
-.PHONY: units clean
+.PHONY: demo test bench units install check docs clean deps tarball
+
+demo: deps install
+	Rscript tools/run-demo.R
+
+test:
+	tools/install-deps test
+	tools/run-tests
+
+bench:
+	tools/install-deps bench
+	$(MAKE) install
+	Rscript bench/roundtrip.R
+
 units: $(UNITS:%=$(BUILD)/units/%)
-	@status=0; for unit in $^; do timeout 300 $$unit || status=1; done; exit $$status
+	@tools/run-units $^
+
+deps:
+	tools/install-deps
+
+# The sources as R packs them, so that nothing is compiled in the checkout.
+tarball:
+	@mkdir -p $(BUILD)/package && rm -f $(BUILD)/package/*.tar.gz
+	cd $(BUILD)/package && R CMD build --no-build-vignettes $(CURDIR)
+
+install: tarball
+	MAKEFLAGS=-j2 R CMD INSTALL $(BUILD)/package/future.p2p_*.tar.gz
+
+check:
+	tools/install-deps test
+	tools/run-check $(BUILD)/check
+
+docs:
+	Rscript -e 'roxygen2::roxygenise()'
 
 $(BUILD)/core/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -37,7 +72,7 @@ $(BUILD)/units/%: tests/c/test_%.c $(BUILD)/libcore.a
 	$(CC) $(UNIT_CFLAGS) -MMD -MP $< $(BUILD)/libcore.a $(UNIT_LIBS) -o $@
 
 clean:
-	rm -rf build *.Rcheck future.p2p_*.tar.gz
+	rm -rf build build-* *.Rcheck future.p2p_*.tar.gz
 	./cleanup
 
 -include $(CORE_OBJECTS:.o=.d)
