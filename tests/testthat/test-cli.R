@@ -1,0 +1,54 @@
+run <- function(f, ...) {
+  status <- NULL
+  output <- capture.output(messages <- capture.output(status <- run_cli(f, c(...)), type = "message"))
+  list(status = status, said = paste(messages, collapse = "\n"), printed = output)
+}
+
+test_that("flags become arguments, with '-' for '_', and users are split", {
+  flags <- parse_flags(host_cluster, c("--cluster=alice/friends", "--users=bob,carol", "--ssh-args=-p 22"))
+  expect_equal(flags, list(cluster = "alice/friends", users = c("bob", "carol"), ssh_args = "-p 22"))
+})
+
+test_that("--help lists every flag and ends with 0, without doing anything", {
+  answer <- run(worker, "--help")
+  expect_equal(answer$status, 0L)
+  for (flag in names(formals(worker))) expect_match(paste(answer$printed, collapse = "\n"), paste0("--", flag, "="), fixed = TRUE)
+})
+
+test_that("--version prints the version", {
+  expect_equal(run(serve, "--version")$printed, format(utils::packageVersion("future.p2p")))
+})
+
+test_that("an unknown flag, a bare word and a flag given twice end with 2 and a sentence", {
+  for (args in list("--nonsense=1", "bob", "--cluster", c("--cluster=a/b", "--cluster=a/b"))) {
+    answer <- do.call(run, c(list(worker), as.list(args)))
+    expect_equal(answer$status, 2L)
+    expect_match(answer$said, "--help", fixed = TRUE)
+    expect_match(answer$said, "flag|Flag")
+  }
+})
+
+test_that("wrong values of flags end with 2 and name the argument", {
+  expect_equal(run(worker, "--workers=none")$status, 2L)
+  expect_match(run(worker, "--workers=0")$said, "'workers'")
+  expect_match(run(worker, "--duration=-1")$said, "'duration'")
+  expect_match(run(host_cluster, "--users=bob")$said, "'cluster'")
+  expect_match(run(host_cluster, "--cluster=alice/friends")$said, "'users'")
+  expect_match(run(serve)$said, "'users'")
+})
+
+test_that("a failure ends with 1 and the sentence of the error", {
+  failing <- cli_function(function() p2p_stop("The board is on fire.", "network"), "failing", "Fails.")
+  answer <- run(failing)
+  expect_equal(answer$status, 1L)
+  expect_match(answer$said, "The board is on fire.", fixed = TRUE)
+})
+
+test_that("as a command, the function runs; in other code it is only printed", {
+  rscript <- function(expression, ...) {
+    suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), c("-e", shQuote(expression), ...), stdout = TRUE, stderr = TRUE))
+  }
+  expect_equal(rscript("future.p2p::worker", "--version"), format(utils::packageVersion("future.p2p")))
+  expect_equal(attr(rscript("future.p2p::worker", "--bogus=1"), "status"), 2L)
+  expect_match(paste(rscript("print(future.p2p::worker)", "--version"), collapse = "\n"), "^function")
+})

@@ -1,0 +1,23 @@
+test_that("environment variables become options when the package is loaded, unless the option is set", {
+  code <- "options(future.p2p.relay = 'tcp:mine:1'); loadNamespace('future.p2p'); cat(getOption('future.p2p.host'), getOption('future.p2p.relay'), getOption('future.p2p.debug'))"
+  out <- system2(file.path(R.home("bin"), "Rscript"), c("-e", shQuote(code)), stdout = TRUE,
+                 env = c("R_FUTURE_P2P_HOST=board.example.org:22", "R_FUTURE_P2P_RELAY=tcp:other:2", "R_FUTURE_P2P_DEBUG=true"))
+  expect_equal(out[length(out)], "board.example.org:22 tcp:mine:1 TRUE")
+})
+
+test_that("an argument goes before its option", {
+  old <- options(future.p2p.host = "a")
+  on.exit(options(old))
+  expect_equal(string_or_option(NULL, "host"), "a")
+  expect_equal(string_or_option("b", "host"), "b")
+  expect_error(string_or_option(c("a", "b"), "host"), class = "p2p_error_usage")
+  expect_error(string_or_option(NA_character_, "host"), class = "p2p_error_usage")
+})
+
+test_that("ssh_args in one string are split into words; quotes keep blanks, and nothing is expanded", {
+  expect_equal(ssh_args_or_option("-i '/my keys/id' -p 22"), c("-i", "/my keys/id", "-p", "22"))
+  expect_equal(ssh_args_or_option("-o \"User=$HOME `id`\""), c("-o", "User=$HOME `id`"))
+  expect_equal(ssh_args_or_option(c("-i", "/my keys/id")), c("-i", "/my keys/id"))
+  expect_equal(ssh_args_or_option(NULL), character(0L))
+  expect_equal(ssh_args_or_option(""), character(0L))
+})
