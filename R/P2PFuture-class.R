@@ -9,7 +9,8 @@ resolved.P2PFuture <- function(x, ...) {
     return(FALSE)
   }
   relay_conditions(x)
-  .Call(ffi_task_state, x[["task"]]) %in% c("done", "failed")
+  state <- .Call(ffi_task_state, x[["task"]])
+  state %in% c("done", "failed") || (state == "waiting" && is_given_up(x))
 }
 
 #' @importFrom future result
@@ -19,6 +20,7 @@ result.P2PFuture <- function(future, ...) {
   internals$assertOwner(future)
   if (future[["state"]] == "created") future <- run(future)
   wait_for_task(future)
+  if (!is.null(future[["result"]])) return(result_or_stop(future))
   relay_conditions(future)
   task <- future[["task"]]
   if (.Call(ffi_task_state, task) == "done") {
@@ -41,31 +43,34 @@ result_or_stop <- function(future) {
   result
 }
 
-## Waits until the task has ended, while the core does the work. Only the wait for a worker is bounded (future.wait.timeout): how long
-## an evaluation may take is the user's business, and a lost worker is found out by the core.
+## Waits until the task has ended, while the core does the work. Only the wait for a worker is bounded
+## (future.wait.timeout): how long an evaluation may take is the user's business, and a lost worker is found out by
+## the core.
 wait_for_task <- function(future) {
-  backend <- future[["backend"]]
-  client <- clients$get(backend[["reg"]])
-  deadline <- proc.time()[["elapsed"]] + backend[["wait.timeout"]]
+  client <- clients$get(future[["backend"]][["reg"]])
   seen <- 0
   repeat {
     state <- .Call(ffi_task_state, future[["task"]])
-    if (state %in% c("done", "failed")) return()
-    if (state == "waiting") {
-      status <- client_status(client)
-      seen <- tryCatch(wait_for_change(client, seen, deadline, future, status), FutureError = function(ex) {
-        .Call(ffi_task_cancel, client$handle, future[["task"]])
-        future[["state"]] <- "failed"
-        future[["result"]] <- ex
-        registry(backend, action = "remove", future = future)
-        stop(ex)
-      })
-    } else {
-      seen <- .Call(ffi_client_wait, client$handle, seen, 50L)
-      show_client_events(client)
-      relay_conditions(future)
-    }
+    if (state %in% c("done", "failed") || (state == "waiting" && is_given_up(future))) return()
+    seen <- wait_for_change(client, seen)
+    relay_conditions(future)
   }
+}
+
+## Has the future waited for a worker for longer than future.wait.timeout? Then its result is a FutureError from
+## now on. Says once that there is no worker.
+is_given_up <- function(future) {
+  backend <- future[["backend"]]
+  client <- clients$get(backend[["reg"]])
+  status <- client_status(client)
+  if (status$slots == 0L) tell_no_worker(client, status)
+  if (proc.time()[["elapsed"]] < future[["wait_until"]]) return(FALSE)
+  .Call(ffi_task_cancel, client$handle, future[["task"]])
+  future[["state"]] <- "failed"
+  future[["result"]] <- FutureError(timeout_sentence(status, future), future = future)
+  future[["task"]] <- NULL
+  registry(backend, action = "remove", future = future)
+  TRUE
 }
 
 ## Unserializes the result into the future. What was relayed while it ran comes first among its

@@ -71,37 +71,32 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
 #' @export
 launchFuture.P2PFutureBackend <- function(backend, future, ...) {
   client <- clients$get(backend[["reg"]])
-  wait_for_slot(client, backend, future)
+  wait_for_slot(client, future, until = wait_until(backend))
   future[["backend"]] <- backend
   future[["state"]] <- "submitted"
   object <- .Call(ffi_serialize, future_data(future), Inf)
   name <- sprintf("%s (%s)", future_label(future), paste(future[["uuid"]], collapse = "-"))
+  future[["wait_until"]] <- wait_until(backend)
   future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name)
   future[["state"]] <- "running"
   registry(backend, action = "add", future = future)
   invisible(future)
 }
 
+wait_until <- function(backend) proc.time()[["elapsed"]] + backend[["wait.timeout"]]
+
 ## Returns when one more future may be given to the cluster: fewer are under way than there are slots. Without any
-## worker one future is taken, and waits (result() says so).
-wait_for_slot <- function(client, backend, future) {
-  deadline <- proc.time()[["elapsed"]] + backend[["wait.timeout"]]
+## worker one future is taken, and waits.
+wait_for_slot <- function(client, future, until) {
   seen <- 0
   repeat {
     status <- client_status(client)
     if (nzchar(status$failed)) stop(FutureError(status$why, future = future))
     if (status$waiting + status$running < capacity(client, status)) return()
-    seen <- wait_for_change(client, seen, deadline, future, status)
+    if (status$slots == 0L) tell_no_worker(client, status)
+    if (proc.time()[["elapsed"]] >= until) stop(FutureError(timeout_sentence(status, future), future = future))
+    seen <- wait_for_change(client, seen)
   }
-}
-
-## Waits for the next thing to happen; FutureError at the deadline. Says once that no worker is there.
-wait_for_change <- function(client, seen, deadline, future, status) {
-  if (status$slots == 0L) tell_no_worker(client, status)
-  if (proc.time()[["elapsed"]] >= deadline) stop(FutureError(timeout_sentence(status, future), future = future))
-  seen <- .Call(ffi_client_wait, client$handle, seen, 50L)
-  show_client_events(client)
-  seen
 }
 
 timeout_sentence <- function(status, future) {

@@ -55,6 +55,14 @@ capacity <- function(client, status) {
   max(1L, slots)
 }
 
+## Waits until something happens in the core, for at most a moment, and shows what there is to say. Interruptible. `seen` is
+## what the last call returned, 0 at first.
+wait_for_change <- function(client, seen) {
+  seen <- .Call(ffi_client_wait, client$handle, seen, 50L)
+  show_client_events(client)
+  seen
+}
+
 ## Joining is bounded by the core. After it, workers answer the hello within moments; plan() gives them
 ## that long, so that nbrOfWorkers() is right from the start.
 wait_until_joined <- function(client) {
@@ -63,8 +71,7 @@ wait_until_joined <- function(client) {
     status <- client_status(client)
     if (nzchar(status$failed)) p2p_stop(status$why, status$failed)
     if (status$joined) break
-    seen <- .Call(ffi_client_wait, client$handle, seen, 50L)
-    show_client_events(client)
+    seen <- wait_for_change(client, seen)
   }
   first_by <- proc.time()[["elapsed"]] + 1
   all_by <- Inf
@@ -73,9 +80,8 @@ wait_until_joined <- function(client) {
       first_by <- Inf
       all_by <- proc.time()[["elapsed"]] + 0.2
     }
-    seen <- .Call(ffi_client_wait, client$handle, seen, 50L)
+    seen <- wait_for_change(client, seen)
   }
-  show_client_events(client)
 }
 
 ## What the client has to say is said when R is here anyway: while it waits.
