@@ -3,12 +3,13 @@
 #define P2P_TESTS_VECTORS_H
 
 #include <jansson.h>
+#include <stdlib.h>
 
 #include "base/encode.h"
 #include "unit.h"
 
 /* The caller drops the reference. From the project's root, or from where P2P_TEST_VECTORS says. */
-static json_t *vectors_load(void) {
+static inline json_t *vectors_load(void) {
   const char *path = getenv("P2P_TEST_VECTORS");
   json_error_t error;
   json_t *root = json_load_file(path ? path : "tests/c/vectors/spake2.json", 0, &error);
@@ -18,14 +19,14 @@ static json_t *vectors_load(void) {
   return root;
 }
 
-static const char *vectors_text(const json_t *object, const char *key) {
+static inline const char *vectors_text(const json_t *object, const char *key) {
   const char *text = json_string_value(json_object_get(object, key));
 
   CHECK(text != NULL);
   return text ? text : "";
 }
 
-static size_t vectors_bytes(const json_t *object, const char *key, uint8_t *out, size_t size) {
+static inline size_t vectors_bytes(const json_t *object, const char *key, uint8_t *out, size_t size) {
   const char *hex = vectors_text(object, key);
   size_t length = 0;
 

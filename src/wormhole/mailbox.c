@@ -1,0 +1,350 @@
+/* The mailbox client: a state machine from JSON texts to JSON texts and events. */
+#include "wormhole/mailbox.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "crypto/random.h"
+#include "wormhole/key.h"
+#include "wormhole/words.h"
+
+#define MAILBOX_ID_MAX 129
+#define TEXTS_MAX 16
+#define NO_ORDINAL UINT32_MAX
+
+/* A message of the peer that waits for its turn. */
+struct ahead {
+  unsigned ordinal;
+  uint8_t *body;
+  size_t length;
+};
+
+struct p2p_mailbox {
+  enum p2p_mailbox_state state;
+  char appid[P2P_APPID_MAX + 1], side[P2P_MAILBOX_SIDE_MAX], peer[P2P_MAILBOX_SIDE_MAX];
+  char nameplate[P2P_MAILBOX_NAMEPLATE_MAX], id[MAILBOX_ID_MAX];
+  bool holds_nameplate;
+  bool tell_nameplate, tell_opened; /* events not taken yet */
+  unsigned next_ours, next_theirs;  /* ordinals */
+  struct ahead ahead[P2P_MAILBOX_AHEAD_MAX];
+  size_t n_ahead;
+  char *texts[TEXTS_MAX]; /* to send, the oldest first */
+  size_t n_texts;
+  bool starved; /* memory ran out while a text was made */
+};
+
+/* ---- small checks ---- */
+
+bool p2p_mailbox_is_nameplate(const char *text, size_t length) {
+  if (length == 0 || length >= P2P_MAILBOX_NAMEPLATE_MAX)
+    return false;
+  for (size_t i = 0; i < length; i++)
+    if (text[i] < '0' || text[i] > '9')
+      return false;
+  return true;
+}
+
+void p2p_mailbox_phase_name(unsigned ordinal, char out[P2P_MAILBOX_PHASE_MAX]) {
+  if (ordinal == P2P_MAILBOX_ORDINAL_PAKE)
+    snprintf(out, P2P_MAILBOX_PHASE_MAX, "pake");
+  else if (ordinal == P2P_MAILBOX_ORDINAL_VERSION)
+    snprintf(out, P2P_MAILBOX_PHASE_MAX, "version");
+  else
+    snprintf(out, P2P_MAILBOX_PHASE_MAX, "%u", ordinal - 2);
+}
+
+/* NO_ORDINAL for a phase that is none of ours ("dilate-0", "007"). */
+static unsigned ordinal_of(const char *phase) {
+  char again[P2P_MAILBOX_PHASE_MAX];
+  unsigned ordinal = NO_ORDINAL;
+
+  if (strcmp(phase, "pake") == 0)
+    ordinal = P2P_MAILBOX_ORDINAL_PAKE;
+  else if (strcmp(phase, "version") == 0)
+    ordinal = P2P_MAILBOX_ORDINAL_VERSION;
+  else if (strlen(phase) <= 6 && p2p_mailbox_is_nameplate(phase, strlen(phase)))
+    ordinal = (unsigned)strtoul(phase, NULL, 10) + 2;
+  if (ordinal == NO_ORDINAL)
+    return NO_ORDINAL;
+  p2p_mailbox_phase_name(ordinal, again);
+  return strcmp(phase, again) == 0 ? ordinal : NO_ORDINAL;
+}
+
+/* A text of 1 to size - 1 characters. */
+static bool copy_text(const json_t *value, char *out, size_t size) {
+  size_t length = json_string_length(value);
+
+  if (!json_is_string(value) || length == 0 || length >= size)
+    return false;
+  memcpy(out, json_string_value(value), length + 1);
+  return true;
+}
+
+/* ---- texts to send ---- */
+
+/* Takes over `message` (may be NULL: out of memory) and gives it an id. */
+static void say(struct p2p_mailbox *mailbox, json_t *message) {
+  uint8_t random[4];
+  char id[P2P_HEX_LEN(sizeof random) + 1], *text = NULL;
+
+  p2p_random_bytes(random, sizeof random);
+  p2p_hex_encode(random, sizeof random, id);
+  if (message != NULL && json_object_set_new(message, "id", json_string(id)) == 0 && mailbox->n_texts < TEXTS_MAX)
+    text = json_dumps(message, JSON_COMPACT);
+  json_decref(message);
+  if (text == NULL)
+    mailbox->starved = true;
+  else
+    mailbox->texts[mailbox->n_texts++] = text;
+}
+
+static void say_bind(struct p2p_mailbox *mailbox) {
+  say(mailbox, json_pack("{s:s, s:s, s:s}", "type", "bind", "appid", mailbox->appid, "side", mailbox->side));
+}
+
+static void say_claim(struct p2p_mailbox *mailbox) {
+  mailbox->state = P2P_MAILBOX_CLAIM;
+  mailbox->holds_nameplate = true;
+  say(mailbox, json_pack("{s:s, s:s}", "type", "claim", "nameplate", mailbox->nameplate));
+}
+
+static void say_release(struct p2p_mailbox *mailbox) {
+  if (mailbox->holds_nameplate)
+    say(mailbox, json_pack("{s:s, s:s}", "type", "release", "nameplate", mailbox->nameplate));
+  mailbox->holds_nameplate = false;
+}
+
+char *p2p_mailbox_take_text(struct p2p_mailbox *mailbox) {
+  if (mailbox->n_texts == 0)
+    return NULL;
+  char *text = mailbox->texts[0];
+  mailbox->n_texts--;
+  memmove(mailbox->texts, mailbox->texts + 1, mailbox->n_texts * sizeof mailbox->texts[0]);
+  return text;
+}
+
+/* ---- what the server says ---- */
+
+static int on_welcome(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
+  const json_t *welcome = json_object_get(message, "welcome");
+  const json_t *error = json_object_get(welcome, "error"), *permission = json_object_get(welcome, "permission-required");
+  char words[P2P_WORDS_MAX];
+
+  if (mailbox->state != P2P_MAILBOX_WELCOME)
+    return P2P_OK;
+  if (json_is_string(error)) {
+    p2p_words_clean(json_string_value(error), words);
+    return p2p_err_set(err, P2P_ERR_NETWORK, "the mailbox server does not serve us, it says: %s", words);
+  }
+  if (json_is_object(permission) && json_object_get(permission, "none") == NULL)
+    return p2p_err_set(err, P2P_ERR_NETWORK,
+                       "the mailbox server asks for a permission that this program cannot give; use another server");
+  say_bind(mailbox);
+  if (mailbox->nameplate[0] != '\0') {
+    say_claim(mailbox);
+  } else {
+    mailbox->state = P2P_MAILBOX_ALLOCATE;
+    say(mailbox, json_pack("{s:s}", "type", "allocate"));
+  }
+  return P2P_OK;
+}
+
+static int on_allocated(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
+  const json_t *nameplate = json_object_get(message, "nameplate");
+
+  if (mailbox->state != P2P_MAILBOX_ALLOCATE)
+    return P2P_OK;
+  if (!json_is_string(nameplate) ||
+      !p2p_mailbox_is_nameplate(json_string_value(nameplate), json_string_length(nameplate)))
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the mailbox server gave a nameplate that is not a number");
+  copy_text(nameplate, mailbox->nameplate, sizeof mailbox->nameplate);
+  mailbox->tell_nameplate = true;
+  say_claim(mailbox);
+  return P2P_OK;
+}
+
+static int on_claimed(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
+  if (mailbox->state != P2P_MAILBOX_CLAIM)
+    return P2P_OK;
+  if (!copy_text(json_object_get(message, "mailbox"), mailbox->id, sizeof mailbox->id))
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the mailbox server gave no mailbox for the nameplate");
+  mailbox->state = P2P_MAILBOX_ALONE;
+  mailbox->tell_opened = true;
+  say(mailbox, json_pack("{s:s, s:s}", "type", "open", "mailbox", mailbox->id));
+  return P2P_OK;
+}
+
+static bool is_known(const struct p2p_mailbox *mailbox, unsigned ordinal) {
+  if (ordinal < mailbox->next_theirs)
+    return true;
+  for (size_t i = 0; i < mailbox->n_ahead; i++)
+    if (mailbox->ahead[i].ordinal == ordinal)
+      return true;
+  return false;
+}
+
+static int keep_body(struct p2p_mailbox *mailbox, unsigned ordinal, const json_t *body, struct p2p_err *err) {
+  const char *hex = json_string_value(body);
+  size_t size = json_string_length(body) / 2, length = 0;
+
+  if (size > P2P_MAILBOX_BODY_MAX || mailbox->n_ahead == P2P_MAILBOX_AHEAD_MAX)
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the mailbox is filled with more than a peer has to say");
+  uint8_t *bytes = malloc(size + 1);
+  if (bytes == NULL)
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  if (hex == NULL || p2p_hex_decode(hex, json_string_length(body), bytes, size, &length) != P2P_OK) {
+    free(bytes);
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "a message in the mailbox is not in hexadecimal form");
+  }
+  mailbox->ahead[mailbox->n_ahead++] = (struct ahead){ ordinal, bytes, length };
+  return P2P_OK;
+}
+
+static int on_message(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
+  char side[P2P_MAILBOX_SIDE_MAX], phase[P2P_MAILBOX_PHASE_MAX];
+
+  if (mailbox->state != P2P_MAILBOX_ALONE && mailbox->state != P2P_MAILBOX_BOTH)
+    return P2P_OK;
+  if (!copy_text(json_object_get(message, "side"), side, sizeof side))
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "a message in the mailbox does not say whose it is");
+  if (strcmp(side, mailbox->side) == 0)
+    return P2P_OK; /* our own, coming back */
+  if (mailbox->state == P2P_MAILBOX_ALONE) {
+    mailbox->state = P2P_MAILBOX_BOTH;
+    memcpy(mailbox->peer, side, sizeof side);
+    say_release(mailbox);
+  } else if (strcmp(side, mailbox->peer) != 0) {
+    return p2p_err_set(err, P2P_ERR_ACCESS, "somebody else came into the mailbox of nameplate %s", mailbox->nameplate);
+  }
+  if (!copy_text(json_object_get(message, "phase"), phase, sizeof phase))
+    return P2P_OK;
+  unsigned ordinal = ordinal_of(phase);
+  if (ordinal == NO_ORDINAL || is_known(mailbox, ordinal))
+    return P2P_OK;
+  return keep_body(mailbox, ordinal, json_object_get(message, "body"), err);
+}
+
+static int on_error(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
+  const char *text = json_string_value(json_object_get(message, "error"));
+  char words[P2P_WORDS_MAX];
+
+  if (mailbox->state == P2P_MAILBOX_CLOSED)
+    return P2P_OK;
+  if (text != NULL && strcmp(text, "crowded") == 0)
+    return p2p_err_set(err, P2P_ERR_ACCESS, "the mailbox of nameplate %s is taken: two others are in it already",
+                       mailbox->nameplate);
+  p2p_words_clean(text ? text : "(no reason)", words);
+  return p2p_err_set(err, P2P_ERR_PROTOCOL, "the mailbox server refused what we asked for: %s", words);
+}
+
+static const struct {
+  const char *type;
+  int (*fn)(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err);
+} HANDLERS[] = { { "welcome", on_welcome }, { "allocated", on_allocated }, { "claimed", on_claimed },
+                 { "message", on_message }, { "error", on_error } };
+
+int p2p_mailbox_feed(struct p2p_mailbox *mailbox, const char *text, size_t length, struct p2p_err *err) {
+  json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+  const char *type = json_string_value(json_object_get(message, "type"));
+  int code = P2P_OK;
+
+  if (type == NULL)
+    code = p2p_err_set(err, P2P_ERR_PROTOCOL, "the mailbox server speaks another protocol: a message without a type");
+  for (size_t i = 0; type != NULL && i < sizeof HANDLERS / sizeof HANDLERS[0]; i++)
+    if (strcmp(type, HANDLERS[i].type) == 0)
+      code = HANDLERS[i].fn(mailbox, message, err);
+  json_decref(message);
+  if (code == P2P_OK && mailbox->starved)
+    code = p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  return code;
+}
+
+/* ---- what we do ---- */
+
+int p2p_mailbox_add(struct p2p_mailbox *mailbox, const void *body, size_t length) {
+  char phase[P2P_MAILBOX_PHASE_MAX];
+
+  if (mailbox->state != P2P_MAILBOX_ALONE && mailbox->state != P2P_MAILBOX_BOTH)
+    return P2P_ERR_INVALID;
+  if (length > P2P_MAILBOX_BODY_MAX)
+    return P2P_ERR_TOO_LARGE;
+  char *hex = malloc(P2P_HEX_LEN(length) + 1);
+  if (hex == NULL)
+    return P2P_ERR_MEMORY;
+  p2p_hex_encode(body, length, hex);
+  p2p_mailbox_phase_name(mailbox->next_ours++, phase);
+  say(mailbox, json_pack("{s:s, s:s, s:s}", "type", "add", "phase", phase, "body", hex));
+  free(hex);
+  return mailbox->starved ? P2P_ERR_MEMORY : P2P_OK;
+}
+
+void p2p_mailbox_close(struct p2p_mailbox *mailbox, enum p2p_mailbox_mood mood) {
+  static const char *const MOODS[] = { "happy", "lonely", "scary", "errory" };
+
+  if (mailbox->state == P2P_MAILBOX_CLOSED)
+    return;
+  say_release(mailbox);
+  if (mailbox->id[0] != '\0')
+    say(mailbox, json_pack("{s:s, s:s, s:s}", "type", "close", "mailbox", mailbox->id, "mood", MOODS[mood]));
+  mailbox->state = P2P_MAILBOX_CLOSED;
+}
+
+/* The peer's phases go out in their order only. */
+static bool take_message(struct p2p_mailbox *mailbox, struct p2p_mailbox_event *out) {
+  for (size_t i = 0; i < mailbox->n_ahead; i++) {
+    struct ahead *ahead = &mailbox->ahead[i];
+    if (ahead->ordinal != mailbox->next_theirs)
+      continue;
+    *out = (struct p2p_mailbox_event){ P2P_MAILBOX_HAS_MESSAGE, ahead->ordinal, ahead->body, ahead->length };
+    mailbox->next_theirs++;
+    *ahead = mailbox->ahead[--mailbox->n_ahead];
+    return true;
+  }
+  return false;
+}
+
+bool p2p_mailbox_take_event(struct p2p_mailbox *mailbox, struct p2p_mailbox_event *out) {
+  if (mailbox->tell_nameplate) {
+    mailbox->tell_nameplate = false;
+    *out = (struct p2p_mailbox_event){ .kind = P2P_MAILBOX_HAS_NAMEPLATE };
+    return true;
+  }
+  if (mailbox->tell_opened) {
+    mailbox->tell_opened = false;
+    *out = (struct p2p_mailbox_event){ .kind = P2P_MAILBOX_HAS_OPENED };
+    return true;
+  }
+  return mailbox->state == P2P_MAILBOX_BOTH && take_message(mailbox, out);
+}
+
+enum p2p_mailbox_state p2p_mailbox_state(const struct p2p_mailbox *mailbox) { return mailbox->state; }
+const char *p2p_mailbox_nameplate(const struct p2p_mailbox *mailbox) { return mailbox->nameplate; }
+const char *p2p_mailbox_peer(const struct p2p_mailbox *mailbox) { return mailbox->peer; }
+
+/* ---- life ---- */
+
+int p2p_mailbox_new(const char *appid, const char *side, const char *nameplate, struct p2p_mailbox **out) {
+  struct p2p_mailbox *mailbox = calloc(1, sizeof *mailbox);
+
+  if (mailbox == NULL)
+    return P2P_ERR_MEMORY;
+  snprintf(mailbox->appid, sizeof mailbox->appid, "%s", appid);
+  snprintf(mailbox->side, sizeof mailbox->side, "%s", side);
+  snprintf(mailbox->nameplate, sizeof mailbox->nameplate, "%s", nameplate ? nameplate : "");
+  *out = mailbox;
+  return P2P_OK;
+}
+
+void p2p_mailbox_free(struct p2p_mailbox *mailbox) {
+  if (mailbox == NULL)
+    return;
+  for (size_t i = 0; i < mailbox->n_ahead; i++)
+    free(mailbox->ahead[i].body);
+  for (size_t i = 0; i < mailbox->n_texts; i++)
+    free(mailbox->texts[i]);
+  free(mailbox);
+}

@@ -1,0 +1,90 @@
+/* The transit handshake of both roles, direct and by a relay, in any pieces. */
+#include "wormhole/handshake.h"
+
+#include <stdlib.h>
+
+#include "unit.h"
+
+static const struct p2p_transit_key KEY = { { 9 } };
+
+/* Feeds in steps; returns the last state, *left is what is not taken. */
+static enum p2p_handshake_state feed(struct p2p_handshake *handshake, const char *text, size_t step, size_t *left) {
+  size_t total = strlen(text), at = 0;
+  enum p2p_handshake_state state = handshake->state;
+
+  while (at < total) {
+    const uint8_t *bytes = (const uint8_t *)text + at;
+    size_t length = total - at < step ? total - at : step, before = length;
+    state = p2p_handshake_take(handshake, &bytes, &length);
+    at += before - length;
+    if (state == P2P_HANDSHAKE_PICK || state == P2P_HANDSHAKE_DONE || state == P2P_HANDSHAKE_FAILED)
+      break;
+  }
+  *left = total - at;
+  return state;
+}
+
+TEST(sender_and_receiver_agree_in_any_pieces) {
+  for (size_t step = 1; step < 200; step++) {
+    struct p2p_handshake sender, receiver;
+    char text[2 * P2P_HANDSHAKE_TEXT_MAX];
+    size_t left;
+    p2p_handshake_init(&sender, &KEY, true, NULL);
+    p2p_handshake_init(&receiver, &KEY, false, NULL);
+    CHECK(feed(&sender, p2p_handshake_first(&receiver), step, &left) == P2P_HANDSHAKE_PICK);
+    CHECK(left == 0);
+    snprintf(text, sizeof text, "%s%sRECORDS", p2p_handshake_first(&sender), p2p_handshake_pick(&sender, true));
+    CHECK(sender.state == P2P_HANDSHAKE_DONE);
+    CHECK(feed(&receiver, text, step, &left) == P2P_HANDSHAKE_DONE);
+    CHECK(left == strlen("RECORDS"));
+    p2p_handshake_clear(&sender);
+    p2p_handshake_clear(&receiver);
+  }
+}
+
+TEST(by_way_of_a_relay) {
+  for (size_t step = 1; step < 120; step++) {
+    struct p2p_handshake sender, receiver;
+    char text[2 * P2P_HANDSHAKE_TEXT_MAX];
+    size_t left;
+    p2p_handshake_init(&sender, &KEY, true, "0123456789abcdef");
+    p2p_handshake_init(&receiver, &KEY, false, NULL);
+    const char *first = p2p_handshake_first(&sender);
+    CHECK(strlen(first) == strlen("please relay  for side \n") + 64 + 16);
+    CHECK(strncmp(first, "please relay ", 13) == 0 && strcmp(first + 77, " for side 0123456789abcdef\n") == 0);
+    snprintf(text, sizeof text, "ok\n%s", p2p_handshake_first(&receiver));
+    CHECK(feed(&sender, text, step, &left) == P2P_HANDSHAKE_PICK);
+    CHECK(strncmp(p2p_handshake_first(&sender), "transit sender ", 15) == 0);
+  }
+}
+
+TEST(the_receiver_hears_nevermind) {
+  struct p2p_handshake sender, receiver;
+  size_t left;
+
+  p2p_handshake_init(&sender, &KEY, true, NULL);
+  p2p_handshake_init(&receiver, &KEY, false, NULL);
+  CHECK(feed(&receiver, p2p_handshake_first(&sender), 7, &left) == P2P_HANDSHAKE_GO);
+  CHECK(feed(&receiver, p2p_handshake_pick(&sender, false), 1, &left) == P2P_HANDSHAKE_FAILED);
+  CHECK(sender.state == P2P_HANDSHAKE_FAILED);
+}
+
+TEST(strangers_are_refused) {
+  struct p2p_transit_key other = { { 8 } };
+  struct p2p_handshake handshake, stranger;
+  size_t left;
+
+  p2p_handshake_init(&handshake, &KEY, true, NULL);
+  p2p_handshake_init(&stranger, &other, false, NULL);
+  CHECK(feed(&handshake, p2p_handshake_first(&stranger), 200, &left) == P2P_HANDSHAKE_FAILED);
+  /* Our own line sent back. */
+  p2p_handshake_init(&handshake, &KEY, true, NULL);
+  CHECK(feed(&handshake, p2p_handshake_first(&handshake), 200, &left) != P2P_HANDSHAKE_PICK);
+  p2p_handshake_init(&handshake, &KEY, true, "0123456789abcdef");
+  CHECK(feed(&handshake, "bad handshake\n", 200, &left) == P2P_HANDSHAKE_FAILED);
+  /* After the end nothing is taken any more. */
+  CHECK(feed(&handshake, "ok\n", 200, &left) == P2P_HANDSHAKE_FAILED && left == 3);
+}
+
+UNIT_MAIN("handshake", UNIT(sender_and_receiver_agree_in_any_pieces), UNIT(by_way_of_a_relay),
+          UNIT(the_receiver_hears_nevermind), UNIT(strangers_are_refused))
