@@ -1,6 +1,7 @@
 /* A child process in its own session and process group: started, watched, interrupted, killed with its whole tree.
  * It has /dev/null as stdin, our stdout and stderr, a socketpair as fd 3 (frames) and a lifeline as fd 4: when the
- * lifeline ends (our death, even by kill -9), the child kills its own group. io thread only. */
+ * lifeline ends (our death, even by kill -9), the child kills its own group. io thread only: a thread that blocks
+ * SIGPIPE. */
 #ifndef P2P_PROC_CHILD_H
 #define P2P_PROC_CHILD_H
 
@@ -17,7 +18,7 @@ struct p2p_child;
 
 struct p2p_child_events {
   void (*on_frame)(void *arg, const struct p2p_frame *frame);
-  void (*on_drain)(void *arg); /* may be NULL */
+  void (*on_drain)(void *arg); /* may be NULL: everything queued has been taken */
   /* The process has ended (exit_status, or term_signal > 0). All frames that it had written were shown before. The last
    * event; then free. */
   void (*on_exit)(void *arg, int exit_status, int term_signal);
@@ -31,9 +32,13 @@ int p2p_child_spawn(struct uv_loop_s *loop, const char *const *argv, const char 
 int p2p_child_pid(const struct p2p_child *child);
 int p2p_child_send(struct p2p_child *child, uint8_t type, uint32_t task, const void *payload, size_t length);
 size_t p2p_child_queued(const struct p2p_child *child);
+/* Back-pressure: no on_frame until resumed, and the child's writes come to wait. Ends by itself when the process does. */
+void p2p_child_pause(struct p2p_child *child);
+void p2p_child_resume(struct p2p_child *child);
 void p2p_child_interrupt(struct p2p_child *child); /* SIGINT to the group */
 void p2p_child_kill(struct p2p_child *child);      /* SIGKILL to the group; on_exit follows */
-/* Kills if it still runs, reaps, frees. No events after. Takes NULL. */
+/* Kills if it still runs; reaps and frees as soon as it is dead, which the loop must still see. No events after. Takes
+ * NULL. Safe from within an event of this child. */
 void p2p_child_free(struct p2p_child *child);
 
 /* "signal 9 (SIGKILL)" or "exit status 3". */

@@ -9,12 +9,18 @@
 struct p2p_evaluator_pipe;
 
 /* Takes fd 3 and fd 4 (sets close-on-exec) and starts the watcher thread (all signals blocked): at the end of the
- * lifeline it kills the process group. P2P_ERR_SYSTEM where they are not open: not started by a supervisor. */
+ * lifeline it kills the process group. P2P_ERR_SYSTEM where they are not open, or where we do not lead a process group:
+ * not started by a supervisor. */
 int p2p_evaluator_pipe_open(struct p2p_evaluator_pipe **out, struct p2p_err *err) P2P_MUST_USE;
+/* Ends the watcher and closes both descriptors. Takes NULL. */
 void p2p_evaluator_pipe_free(struct p2p_evaluator_pipe *pipe);
 
 /* Waits for the next whole TASK. P2P_OK: *task and *object (caller frees). P2P_ERR_CLOSED: the supervisor is done
- * with us. EINTR is retried. */
+ * with us. EINTR is retried.
+ *
+ * The supervisor interrupts a task with a CANCEL frame and a SIGINT. One that is cancelled before it was returned from here is
+ * dropped and answered with LOST. SIGINT is held back meanwhile: one that was meant for an earlier task is discarded,
+ * one that comes while this task arrives is delivered on return, so that it interrupts the evaluation. */
 int p2p_evaluator_pipe_next(struct p2p_evaluator_pipe *pipe, uint32_t *task, struct p2p_object **object,
                             struct p2p_err *err) P2P_MUST_USE;
 int p2p_evaluator_pipe_send(struct p2p_evaluator_pipe *pipe, uint8_t type, uint32_t task, const void *payload,
