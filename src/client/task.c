@@ -1,0 +1,237 @@
+/* Owns struct p2p_task: its reference count, its state and what comes back for it. Shared by R's thread, which made it,
+ * and the io thread, which works on it. */
+#include "client/task.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct condition {
+  struct p2p_object *object;
+  struct condition *next;
+};
+
+struct p2p_task {
+  atomic_uint references;
+  atomic_int state; /* enum p2p_task_state; written under the lock */
+  struct p2p_object *object;
+  struct p2p_task *next; /* in a queue */
+  char label[P2P_TASK_LABEL_MAX];
+
+  pthread_mutex_t lock; /* guards what follows */
+  struct p2p_object *result;
+  struct p2p_err err;
+  char worker[192];
+  struct condition *first, *last;
+  uint32_t conditions;
+};
+
+/* A label goes to logs and other machines: no control characters, and no half of a UTF-8 character at the cut. */
+static void copy_label(char out[P2P_TASK_LABEL_MAX], const char *label) {
+  size_t length = strlen(label);
+  if (length >= P2P_TASK_LABEL_MAX) {
+    length = P2P_TASK_LABEL_MAX - 1;
+    while (length > 0 && ((unsigned char) label[length] & 0xc0) == 0x80) length--;
+  }
+  for (size_t i = 0; i < length; i++) {
+    unsigned char c = (unsigned char) label[i];
+    out[i] = c < 0x20 || c == 0x7f ? '?' : label[i];
+  }
+  out[length] = '\0';
+}
+
+struct p2p_task *p2p_task_new(struct p2p_object *object, const char *label) {
+  struct p2p_task *task = calloc(1, sizeof *task);
+  if (task == NULL) return NULL;
+  if (pthread_mutex_init(&task->lock, NULL) != 0) {
+    free(task);
+    return NULL;
+  }
+  atomic_init(&task->references, 1);
+  atomic_init(&task->state, P2P_TASK_NEW);
+  task->object = object;
+  copy_label(task->label, label != NULL ? label : "");
+  return task;
+}
+
+void p2p_task_ref(struct p2p_task *task) { atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed); }
+
+void p2p_task_free(struct p2p_task *task) {
+  if (task == NULL || atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) != 1) return;
+  p2p_object_free(task->object);
+  p2p_object_free(task->result);
+  while (task->first != NULL) {
+    struct condition *condition = task->first;
+    task->first = condition->next;
+    p2p_object_free(condition->object);
+    free(condition);
+  }
+  pthread_mutex_destroy(&task->lock);
+  free(task);
+}
+
+enum p2p_task_state p2p_task_state(const struct p2p_task *task) {
+  return (enum p2p_task_state) atomic_load_explicit(&task->state, memory_order_acquire);
+}
+
+const char *p2p_task_label(const struct p2p_task *task) { return task->label; }
+
+const struct p2p_object *p2p_task_object(const struct p2p_task *task) { return task->object; }
+
+void p2p_task_release_object(struct p2p_task *task) {
+  p2p_object_free(task->object);
+  task->object = NULL;
+}
+
+/* The release order makes everything written before visible to whoever reads the flag. */
+static void set_state_locked(struct p2p_task *task, enum p2p_task_state state) {
+  atomic_store_explicit(&task->state, (int) state, memory_order_release);
+}
+
+bool p2p_task_submit(struct p2p_task *task) {
+  pthread_mutex_lock(&task->lock);
+  bool may = p2p_task_state(task) == P2P_TASK_NEW;
+  if (may) set_state_locked(task, P2P_TASK_WAITING);
+  pthread_mutex_unlock(&task->lock);
+  return may;
+}
+
+bool p2p_task_run(struct p2p_task *task, const char *worker) {
+  pthread_mutex_lock(&task->lock);
+  bool may = p2p_task_state(task) == P2P_TASK_WAITING;
+  if (may) {
+    snprintf(task->worker, sizeof task->worker, "%s", worker);
+    set_state_locked(task, P2P_TASK_RUNNING);
+  }
+  pthread_mutex_unlock(&task->lock);
+  return may;
+}
+
+bool p2p_task_finish(struct p2p_task *task, struct p2p_object *result) {
+  pthread_mutex_lock(&task->lock);
+  bool may = p2p_task_state(task) == P2P_TASK_RUNNING;
+  if (may) {
+    task->result = result;
+    set_state_locked(task, P2P_TASK_DONE);
+  }
+  pthread_mutex_unlock(&task->lock);
+  if (!may) p2p_object_free(result);
+  return may;
+}
+
+bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err) {
+  pthread_mutex_lock(&task->lock);
+  bool may = !p2p_task_has_ended(task);
+  if (may) {
+    task->err = *err;
+    set_state_locked(task, P2P_TASK_FAILED);
+  }
+  pthread_mutex_unlock(&task->lock);
+  return may;
+}
+
+bool p2p_task_add_condition(struct p2p_task *task, struct p2p_object *object) {
+  struct condition *condition = calloc(1, sizeof *condition);
+  pthread_mutex_lock(&task->lock);
+  bool may = condition != NULL && p2p_task_state(task) == P2P_TASK_RUNNING && task->conditions < P2P_TASK_CONDITIONS_MOST;
+  if (may) {
+    condition->object = object;
+    if (task->last != NULL) task->last->next = condition;
+    else task->first = condition;
+    task->last = condition;
+    task->conditions++;
+  }
+  pthread_mutex_unlock(&task->lock);
+  if (!may) {
+    free(condition);
+    p2p_object_free(object);
+  }
+  return may;
+}
+
+struct p2p_object *p2p_task_condition(struct p2p_task *task) {
+  pthread_mutex_lock(&task->lock);
+  struct condition *condition = task->first;
+  if (condition != NULL) {
+    task->first = condition->next;
+    if (task->first == NULL) task->last = NULL;
+    task->conditions--;
+  }
+  pthread_mutex_unlock(&task->lock);
+  if (condition == NULL) return NULL;
+  struct p2p_object *object = condition->object;
+  free(condition);
+  return object;
+}
+
+const struct p2p_object *p2p_task_result(struct p2p_task *task) {
+  return p2p_task_state(task) == P2P_TASK_DONE ? task->result : NULL;
+}
+
+void p2p_task_error(struct p2p_task *task, struct p2p_err *out) {
+  pthread_mutex_lock(&task->lock);
+  *out = task->err;
+  pthread_mutex_unlock(&task->lock);
+}
+
+void p2p_task_worker(struct p2p_task *task, char *out, size_t size) {
+  pthread_mutex_lock(&task->lock);
+  snprintf(out, size, "%s", task->worker);
+  pthread_mutex_unlock(&task->lock);
+}
+
+void p2p_task_queue_put(struct p2p_task_queue *queue, struct p2p_task *task) {
+  task->next = NULL;
+  if (queue->last != NULL) queue->last->next = task;
+  else queue->first = task;
+  queue->last = task;
+  queue->length++;
+}
+
+struct p2p_task *p2p_task_queue_take(struct p2p_task_queue *queue) {
+  struct p2p_task *task = queue->first;
+  if (task == NULL) return NULL;
+  queue->first = task->next;
+  if (queue->first == NULL) queue->last = NULL;
+  queue->length--;
+  task->next = NULL;
+  return task;
+}
+
+void p2p_task_queue_append(struct p2p_task_queue *to, struct p2p_task_queue *from) {
+  if (from->first == NULL) return;
+  if (to->last != NULL) to->last->next = from->first;
+  else to->first = from->first;
+  to->last = from->last;
+  to->length += from->length;
+  *from = (struct p2p_task_queue){0};
+}
+
+static void let_go(struct p2p_task *task) {
+  p2p_task_release_object(task);
+  p2p_task_free(task);
+}
+
+uint32_t p2p_task_queue_sweep(struct p2p_task_queue *queue) {
+  struct p2p_task_queue all = *queue;
+  uint32_t swept = 0;
+  *queue = (struct p2p_task_queue){0};
+  for (struct p2p_task *task; (task = p2p_task_queue_take(&all)) != NULL;) {
+    if (p2p_task_has_ended(task)) {
+      let_go(task);
+      swept++;
+    } else {
+      p2p_task_queue_put(queue, task);
+    }
+  }
+  return swept;
+}
+
+void p2p_task_queue_fail(struct p2p_task_queue *queue, const struct p2p_err *err) {
+  for (struct p2p_task *task; (task = p2p_task_queue_take(queue)) != NULL;) {
+    p2p_task_fail(task, err);
+    let_go(task);
+  }
+}

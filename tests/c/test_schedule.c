@@ -1,0 +1,166 @@
+/* The scheduler's decision, as numbers in and numbers out. */
+#include "client/schedule.h"
+
+#include "unit.h"
+
+#define NOW 100000
+
+static struct p2p_schedule_worker workers[4];
+static struct p2p_schedule_step steps[4];
+static uint64_t wake_ms;
+
+static void seen(size_t i, uint32_t slots) {
+  workers[i] = (struct p2p_schedule_worker){ .link = P2P_SCHEDULE_NONE, .slots = slots };
+}
+
+static void linked(size_t i, uint32_t slots, uint32_t held, uint32_t busy) {
+  workers[i] = (struct p2p_schedule_worker){ .link = P2P_SCHEDULE_OPEN, .slots = slots, .held = held, .busy = busy,
+    .wanted = held, .wanted_ms = NOW, .next_cold_ms = NOW + P2P_SCHEDULE_WARM_MS, .used_ms = NOW };
+}
+
+static void decide(uint32_t waiting, uint32_t most, size_t length) {
+  struct p2p_schedule schedule = { .now_ms = NOW, .waiting = waiting, .most = most, .may_open = true, .workers = workers, .length = length };
+  wake_ms = p2p_schedule_decide(&schedule, steps);
+}
+
+TEST(without_work_nothing_is_done) {
+  decide(0, 0, 0);
+  CHECK(wake_ms == P2P_SCHEDULE_NEVER);
+  seen(0, 4);
+  decide(0, 0, 1);
+  CHECK(!steps[0].open && !steps[0].close && steps[0].start == 0 && !steps[0].say_want);
+  CHECK(wake_ms == P2P_SCHEDULE_NEVER);
+}
+
+TEST(links_are_opened_until_the_slots_suffice) {
+  seen(0, 2), seen(1, 2), seen(2, 2);
+  decide(3, 0, 3);
+  CHECK(steps[0].open && steps[1].open && !steps[2].open);
+  CHECK(wake_ms == NOW + P2P_SCHEDULE_PATIENCE_MS);
+}
+
+TEST(no_link_is_opened_while_away_or_in_a_back_off) {
+  seen(0, 1), seen(1, 1);
+  workers[0].retry_at_ms = NOW + 500;
+  decide(1, 0, 2);
+  CHECK(!steps[0].open && steps[1].open);
+  decide(2, 0, 1);
+  CHECK(!steps[0].open && wake_ms == NOW + 500);
+  struct p2p_schedule away = { .now_ms = NOW, .waiting = 1, .workers = workers, .length = 2 };
+  wake_ms = p2p_schedule_decide(&away, steps);
+  CHECK(!steps[1].open && wake_ms == P2P_SCHEDULE_NEVER);
+}
+
+TEST(a_link_that_opens_is_counted_on_for_a_while) {
+  seen(0, 1), seen(1, 1);
+  workers[0].link = P2P_SCHEDULE_OPENING;
+  workers[0].since_ms = NOW;
+  decide(1, 0, 2);
+  CHECK(!steps[1].open && wake_ms == NOW + P2P_SCHEDULE_PATIENCE_MS);
+  workers[0].since_ms = NOW - P2P_SCHEDULE_PATIENCE_MS;
+  decide(1, 0, 2);
+  CHECK(steps[1].open && !steps[0].close);
+  workers[0].since_ms = NOW - P2P_SCHEDULE_SETUP_MS;
+  decide(0, 0, 2);
+  CHECK(steps[0].close);
+}
+
+TEST(a_task_starts_at_once_on_an_idle_slot_without_further_frames) {
+  linked(0, 4, 1, 0);
+  decide(1, 0, 1);
+  CHECK(steps[0].start == 1 && !steps[0].say_want && steps[0].give_back == 0);
+  linked(0, 4, 1, 1); /* it runs, nothing waits */
+  decide(0, 0, 1);
+  CHECK(!steps[0].say_want && steps[0].give_back == 0);
+}
+
+TEST(tasks_are_spread_over_the_least_loaded) {
+  linked(0, 4, 4, 2), linked(1, 4, 4, 0), linked(2, 8, 8, 0);
+  decide(6, 0, 3);
+  CHECK(steps[0].start == 0 && steps[1].start == 2 && steps[2].start == 4);
+  decide(100, 0, 3);
+  CHECK(steps[0].start == 2 && steps[1].start == 4 && steps[2].start == 8);
+}
+
+TEST(slots_are_asked_for_and_the_want_is_lowered_when_met_elsewhere) {
+  linked(0, 4, 1, 1), linked(1, 4, 0, 0);
+  decide(2, 0, 2);
+  CHECK(steps[0].say_want && steps[0].want == 3 && steps[1].say_want && steps[1].want == 2);
+  workers[0].wanted = 3, workers[1].wanted = 2;
+  decide(2, 0, 2);
+  CHECK(!steps[0].say_want && !steps[1].say_want);
+  decide(9, 0, 2);
+  CHECK(steps[0].want == 4 && steps[1].want == 4); /* no more than it has */
+  workers[0].held = 3;
+  decide(2, 0, 2);
+  CHECK(steps[0].start == 2 && !steps[0].say_want);
+  CHECK(steps[1].say_want && steps[1].want == 0);
+}
+
+TEST(an_unmet_want_does_not_hold_up_other_workers) {
+  linked(0, 1, 0, 0), seen(1, 1);
+  workers[0].wanted = 1;
+  decide(1, 0, 2);
+  CHECK(!steps[1].open && wake_ms == NOW + P2P_SCHEDULE_PATIENCE_MS);
+  workers[0].wanted_ms = NOW - P2P_SCHEDULE_PATIENCE_MS;
+  decide(1, 0, 2);
+  CHECK(steps[1].open && !steps[0].say_want);
+}
+
+TEST(the_cap_counts_what_runs_everywhere) {
+  linked(0, 4, 4, 1), linked(1, 4, 4, 1);
+  decide(10, 3, 2);
+  CHECK(steps[0].start + steps[1].start == 1);
+  CHECK(steps[0].give_back + steps[1].give_back == 5); /* beyond the cap */
+  CHECK(steps[1].say_want && steps[1].want == 4 - steps[1].give_back); /* or they would be granted again */
+  linked(0, 4, 3, 3), seen(1, 4);
+  decide(10, 3, 2);
+  CHECK(steps[0].start == 0 && !steps[0].say_want && !steps[1].open);
+  linked(0, 4, 0, 0), linked(1, 4, 0, 0);
+  decide(10, 3, 2);
+  CHECK(steps[0].want == 3 && steps[1].want == 3);
+}
+
+TEST(recalled_slots_go_back_as_they_become_idle) {
+  linked(0, 4, 4, 3);
+  workers[0].recalled = 2;
+  decide(5, 0, 1);
+  CHECK(steps[0].give_back == 1 && steps[0].start == 0);
+  CHECK(steps[0].say_want == false || steps[0].want == 4);
+  linked(0, 4, 3, 2);
+  workers[0].recalled = 1;
+  decide(0, 0, 1);
+  CHECK(steps[0].give_back == 1);
+}
+
+TEST(cold_slots_go_back_and_the_want_with_them) {
+  linked(0, 4, 3, 1);
+  workers[0].cold = 1;
+  decide(0, 0, 1);
+  CHECK(steps[0].give_back == 1 && steps[0].say_want && steps[0].want == 2);
+  CHECK(wake_ms == NOW + P2P_SCHEDULE_WARM_MS);
+  decide(2, 0, 1); /* work for both idle ones */
+  CHECK(steps[0].give_back == 0 && steps[0].start == 2);
+}
+
+TEST(a_link_without_slots_is_closed_after_a_long_while) {
+  linked(0, 4, 0, 0);
+  decide(0, 0, 1);
+  CHECK(!steps[0].close && wake_ms == NOW + P2P_SCHEDULE_LINK_IDLE_MS);
+  workers[0].used_ms = NOW - P2P_SCHEDULE_LINK_IDLE_MS + 1;
+  decide(0, 0, 1);
+  CHECK(!steps[0].close);
+  workers[0].used_ms--;
+  decide(1, 0, 1);
+  CHECK(!steps[0].close && steps[0].say_want);
+  decide(0, 0, 1);
+  CHECK(steps[0].close);
+}
+
+UNIT_MAIN("schedule", UNIT(without_work_nothing_is_done), UNIT(links_are_opened_until_the_slots_suffice),
+          UNIT(no_link_is_opened_while_away_or_in_a_back_off), UNIT(a_link_that_opens_is_counted_on_for_a_while),
+          UNIT(a_task_starts_at_once_on_an_idle_slot_without_further_frames), UNIT(tasks_are_spread_over_the_least_loaded),
+          UNIT(slots_are_asked_for_and_the_want_is_lowered_when_met_elsewhere),
+          UNIT(an_unmet_want_does_not_hold_up_other_workers), UNIT(the_cap_counts_what_runs_everywhere),
+          UNIT(recalled_slots_go_back_as_they_become_idle), UNIT(cold_slots_go_back_and_the_want_with_them),
+          UNIT(a_link_without_slots_is_closed_after_a_long_while))

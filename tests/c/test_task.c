@@ -1,0 +1,159 @@
+/* Tasks: each ends once, whoever races for it; references, conditions, queues. */
+#include "client/task.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "unit.h"
+
+static struct p2p_object *object_of(const char *text) {
+  struct p2p_object *object = p2p_object_new(1024);
+  CHECK(p2p_object_append(object, text, strlen(text)) == P2P_OK);
+  return object;
+}
+
+static struct p2p_task *task_of(const char *label) { return p2p_task_new(object_of("future"), label); }
+
+TEST(a_task_goes_from_new_to_done) {
+  struct p2p_task *task = task_of("a");
+  char worker[192];
+  CHECK(p2p_task_state(task) == P2P_TASK_NEW);
+  CHECK(!p2p_task_run(task, "carol@desk:1"));
+  CHECK(p2p_task_submit(task));
+  CHECK(!p2p_task_submit(task));
+  CHECK(p2p_task_state(task) == P2P_TASK_WAITING);
+  p2p_task_worker(task, worker, sizeof worker);
+  CHECK_STR(worker, "");
+  CHECK(!p2p_task_finish(task, object_of("too early")));
+  CHECK(p2p_task_run(task, "carol@desk:1"));
+  p2p_task_worker(task, worker, sizeof worker);
+  CHECK_STR(worker, "carol@desk:1");
+  CHECK(p2p_task_result(task) == NULL);
+  CHECK(p2p_task_finish(task, object_of("3")));
+  CHECK(p2p_task_state(task) == P2P_TASK_DONE);
+  CHECK(p2p_object_size(p2p_task_result(task)) == 1);
+  struct p2p_err err = {.code = P2P_ERR_LOST};
+  CHECK(!p2p_task_fail(task, &err));
+  CHECK(!p2p_task_finish(task, object_of("again")));
+  CHECK(p2p_task_state(task) == P2P_TASK_DONE);
+  p2p_task_free(task);
+}
+
+TEST(a_failed_task_keeps_its_first_error) {
+  struct p2p_task *task = task_of("a");
+  struct p2p_err err, out;
+  p2p_err_set(&err, P2P_ERR_CANCELED, "Canceled.");
+  CHECK(p2p_task_fail(task, &err));
+  p2p_err_set(&err, P2P_ERR_LOST, "Lost.");
+  CHECK(!p2p_task_fail(task, &err));
+  p2p_task_error(task, &out);
+  CHECK(out.code == P2P_ERR_CANCELED);
+  CHECK_STR(out.message, "Canceled.");
+  CHECK(!p2p_task_submit(task));
+  CHECK(p2p_task_result(task) == NULL);
+  p2p_task_free(task);
+}
+
+TEST(labels_are_cut_and_harmless) {
+  char longest[2 * P2P_TASK_LABEL_MAX];
+  memset(longest, 'x', sizeof longest);
+  longest[sizeof longest - 1] = '\0';
+  memcpy(longest + P2P_TASK_LABEL_MAX - 2, "\xc3\xa4", 2); /* the cut would be within it */
+  struct p2p_task *task = task_of(longest);
+  CHECK(strlen(p2p_task_label(task)) == P2P_TASK_LABEL_MAX - 2);
+  p2p_task_free(task);
+  task = task_of("a\nb\x7f");
+  CHECK_STR(p2p_task_label(task), "a?b?");
+  p2p_task_free(task);
+  task = p2p_task_new(object_of(""), NULL);
+  CHECK_STR(p2p_task_label(task), "");
+  p2p_task_free(task);
+  p2p_task_free(NULL);
+}
+
+TEST(conditions_come_in_order_below_a_cap) {
+  struct p2p_task *task = task_of("a");
+  CHECK(!p2p_task_add_condition(task, object_of("not running")));
+  CHECK(p2p_task_submit(task) && p2p_task_run(task, "w"));
+  CHECK(p2p_task_condition(task) == NULL);
+  CHECK(p2p_task_add_condition(task, object_of("1")));
+  CHECK(p2p_task_add_condition(task, object_of("22")));
+  struct p2p_object *first = p2p_task_condition(task), *second = p2p_task_condition(task);
+  CHECK(p2p_object_size(first) == 1 && p2p_object_size(second) == 2);
+  p2p_object_free(first);
+  p2p_object_free(second);
+  CHECK(p2p_task_condition(task) == NULL);
+  for (int i = 0; i < P2P_TASK_CONDITIONS_MOST; i++) CHECK(p2p_task_add_condition(task, p2p_object_new(1)));
+  CHECK(!p2p_task_add_condition(task, p2p_object_new(1)));
+  p2p_object_free(p2p_task_condition(task));
+  CHECK(p2p_task_add_condition(task, p2p_object_new(1)));
+  p2p_task_free(task); /* with conditions in it */
+}
+
+TEST(a_queue_is_first_in_first_out) {
+  struct p2p_task_queue queue = {0}, more = {0};
+  struct p2p_task *tasks[4];
+  char label[2] = "0";
+  for (int i = 0; i < 4; i++) {
+    label[0] = (char) ('0' + i);
+    tasks[i] = task_of(label);
+    CHECK(p2p_task_submit(tasks[i]));
+    p2p_task_ref(tasks[i]);
+    p2p_task_queue_put(i < 2 ? &queue : &more, tasks[i]);
+  }
+  p2p_task_queue_append(&queue, &more);
+  p2p_task_queue_append(&queue, &more); /* empty */
+  CHECK(queue.length == 4 && more.length == 0);
+  struct p2p_err canceled = {.code = P2P_ERR_CANCELED};
+  CHECK(p2p_task_fail(tasks[1], &canceled));
+  CHECK(p2p_task_queue_sweep(&queue) == 1);
+  CHECK(queue.length == 3);
+  struct p2p_task *task = p2p_task_queue_take(&queue);
+  CHECK(task == tasks[0]);
+  p2p_task_free(task);
+  task = p2p_task_queue_take(&queue);
+  CHECK(task == tasks[2]);
+  p2p_task_free(task);
+  struct p2p_err failed = {.code = P2P_ERR_ACCESS};
+  p2p_task_queue_fail(&queue, &failed);
+  CHECK(queue.length == 0 && p2p_task_queue_take(&queue) == NULL);
+  CHECK(p2p_task_state(tasks[3]) == P2P_TASK_FAILED);
+  CHECK(p2p_task_object(tasks[3]) == NULL);
+  for (int i = 0; i < 4; i++) p2p_task_free(tasks[i]);
+}
+
+static atomic_int ends;
+
+static void *cancel_it(void *arg) {
+  struct p2p_err err = {.code = P2P_ERR_CANCELED};
+  if (p2p_task_fail(arg, &err)) atomic_fetch_add(&ends, 1);
+  p2p_task_free(arg);
+  return NULL;
+}
+
+static void *finish_it(void *arg) {
+  if (p2p_task_finish(arg, p2p_object_new(1))) atomic_fetch_add(&ends, 1);
+  p2p_task_free(arg);
+  return NULL;
+}
+
+TEST(a_result_and_a_cancel_that_race_end_it_once) {
+  for (int i = 0; i < 200; i++) {
+    struct p2p_task *task = task_of("a");
+    CHECK(p2p_task_submit(task) && p2p_task_run(task, "w"));
+    pthread_t threads[2];
+    atomic_store(&ends, 0);
+    p2p_task_ref(task);
+    p2p_task_ref(task);
+    CHECK(pthread_create(&threads[0], NULL, cancel_it, task) == 0);
+    CHECK(pthread_create(&threads[1], NULL, finish_it, task) == 0);
+    p2p_task_free(task);
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    CHECK(atomic_load(&ends) == 1);
+  }
+}
+
+UNIT_MAIN("task", UNIT(a_task_goes_from_new_to_done), UNIT(a_failed_task_keeps_its_first_error),
+          UNIT(labels_are_cut_and_harmless), UNIT(conditions_come_in_order_below_a_cap),
+          UNIT(a_queue_is_first_in_first_out), UNIT(a_result_and_a_cancel_that_race_end_it_once))
