@@ -1,0 +1,180 @@
+## A lab: throwaway SSH keys in a temporary folder, and board, hosts and workers as processes beside this one, started by their
+## command lines. Waits are for lines in their output, with a timeout. Used by tests, conformance, benchmark and demo.
+##
+##   lab <- local_lab(c("alice", "bob", "carol"))          # within a test; elsewhere new_lab() and close_lab()
+##   start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c(alice = 1L, carol = 1L))
+##   plan_as(lab, "bob", "alice/friends")
+
+skip_unless_lab <- function() {
+  testthat::skip_on_cran()
+  testthat::skip_on_os("windows")
+  testthat::skip_if_not_installed("processx")
+  if (!nzchar(Sys.which("ssh-keygen"))) testthat::skip("ssh-keygen is not installed")
+}
+
+new_lab <- function(users = c("alice", "bob", "carol")) {
+  dir <- tempfile("lab-")
+  dir.create(dir, mode = "0700")
+  lab <- list2env(list(dir = dir, users = users, processes = list(), port = NULL), parent = emptyenv())
+  lines <- vapply(users, function(user) paste(user, make_key(lab, user)), "")
+  writeLines(lines, file.path(dir, "users.txt"))
+  lab
+}
+
+local_lab <- function(users = c("alice", "bob", "carol"), env = parent.frame()) {
+  skip_unless_lab()
+  lab <- new_lab(users)
+  withr::defer(close_lab(lab), envir = env)
+  lab
+}
+
+## Stops what runs, the last started first, and removes the folder.
+close_lab <- function(lab) {
+  for (process in rev(lab$processes)) stop_process(process)
+  unlink(lab$dir, recursive = TRUE)
+}
+
+key_file <- function(lab, user) file.path(lab$dir, paste0("key-", user))
+known_hosts_file <- function(lab) file.path(lab$dir, "known_hosts")
+
+## Returns the public key, `ssh-ed25519 AAAA...`.
+make_key <- function(lab, user) {
+  file <- key_file(lab, user)
+  processx::run("ssh-keygen", c("-q", "-t", "ed25519", "-N", "", "-C", user, "-f", file))
+  sub("^([^ ]+ [^ ]+).*", "\\1", readLines(paste0(file, ".pub")))
+}
+
+## What board members need, as arguments of worker(), host_cluster() and cluster().
+board_args <- function(lab, user) {
+  list(host = sprintf("127.0.0.1:%d", lab$port),
+       ssh_args = sprintf("-i %s -o IdentitiesOnly=yes -o UserKnownHostsFile=%s", key_file(lab, user), known_hosts_file(lab)))
+}
+
+## A process of ours: an environment with the processx object, a name, and the lines it has said so far.
+## `what` is a command line's function, `flags` a named list.
+start_process <- function(lab, what, flags, name = what, env = character()) {
+  tmp <- file.path(lab$dir, paste0("tmp-", length(lab$processes) + 1L))
+  dir.create(tmp)
+  process <- list2env(list(name = name, lines = character(), tmp = tmp), parent = emptyenv())
+  process$px <- processx::process$new(
+    file.path(R.home("bin"), "Rscript"), c("-e", paste0("future.p2p::", what), sprintf("--%s=%s", names(flags), unlist(flags))),
+    stdout = "|", stderr = "2>&1", env = lab_environment(lab, tmp, env), cleanup_tree = TRUE
+  )
+  lab$processes <- c(lab$processes, process)
+  process
+}
+
+## This session's environment, without the user's own SSH agent and settings; everything of the lab can be told by P2P_LAB.
+lab_environment <- function(lab, tmp, more = character()) {
+  env <- Sys.getenv()
+  env <- env[!grepl("^(SSH_|R_FUTURE_|R_TESTS$)", names(env))]
+  env <- c(env, TMPDIR = tmp, P2P_LAB = lab$dir, R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
+  env <- c(env[!names(env) %in% names(more)], more)
+  env[!duplicated(names(env), fromLast = TRUE)]
+}
+
+## Takes in what the process has said in the meantime; returns all of it.
+process_lines <- function(process) {
+  process$lines <- c(process$lines, process$px$read_output_lines())
+  process$lines
+}
+
+## The first line (or the nth) that matches, as soon as it is there; an error that shows the output if it does not come.
+wait_for_line <- function(process, pattern, nth = 1L, timeout = 30) {
+  deadline <- proc.time()[["elapsed"]] + timeout
+  repeat {
+    found <- grep(pattern, process_lines(process), value = TRUE)
+    if (length(found) >= nth) return(found[nth])
+    left <- deadline - proc.time()[["elapsed"]]
+    ended <- !process$px$is_incomplete_output()
+    if (ended || left <= 0) {
+      stop(sprintf("%s %s without a line '%s'. It said:\n%s", process$name, if (ended) "ended" else "is still running",
+                   pattern, paste(process$lines, collapse = "\n")), call. = FALSE)
+    }
+    process$px$poll_io(ceiling(1000 * left))
+  }
+}
+
+## Waits for the end of the process, at most `timeout` seconds; returns its exit status (NA: it still ran, and was killed).
+wait_for_exit <- function(process, timeout = 10) {
+  deadline <- proc.time()[["elapsed"]] + timeout
+  while (process$px$is_incomplete_output() && (left <- deadline - proc.time()[["elapsed"]]) > 0) {
+    process$px$poll_io(ceiling(1000 * left))
+    process_lines(process)
+  }
+  process$px$wait(max(0, 1000 * (deadline - proc.time()[["elapsed"]])))
+  if (process$px$is_alive()) {
+    process$px$kill_tree()
+    return(NA_integer_)
+  }
+  process$px$get_exit_status()
+}
+
+## As Ctrl-C does.
+stop_process <- function(process, timeout = 10) {
+  if (process$px$is_alive()) process$px$interrupt()
+  wait_for_exit(process, timeout)
+}
+
+start_board <- function(lab, ...) {
+  flags <- list(port = 0, address = "127.0.0.1", users = file.path(lab$dir, "users.txt"),
+                host_key = file.path(lab$dir, "host_key"), ...)
+  process <- start_process(lab, "serve", flags, "board")
+  lab$port <- as.integer(sub(".*:", "", wait_for_line(process, "^future[.]p2p: board on 127[.]0[.]0[.]1:[0-9]+$")))
+  writeLines(wait_for_line(process, "^\\[127[.]0[.]0[.]1\\]:[0-9]+ ssh-ed25519 AAAA"), known_hosts_file(lab))
+  process
+}
+
+start_host <- function(lab, cluster, users, owner = sub("/.*", "", cluster), wait = TRUE, ...) {
+  flags <- c(list(cluster = cluster, users = paste(users, collapse = ",")), board_args(lab, owner), ...)
+  process <- start_process(lab, "host_cluster", flags, paste("host", cluster))
+  if (wait) wait_for_line(process, paste0("Hosting ", cluster))
+  process
+}
+
+start_worker <- function(lab, user, cluster, workers = 1L, wait = TRUE, ..., env = character()) {
+  flags <- c(list(cluster = cluster, workers = workers), board_args(lab, user), ...)
+  process <- start_process(lab, "worker", flags, paste("worker of", user), env = env)
+  if (wait) wait_for_line(process, paste0("Joined ", cluster))
+  process
+}
+
+## Board, host and workers at once. `workers`: slots of one worker per user, as c(alice = 1L, carol = 2L). Returns
+## list(board, host, workers).
+start_cluster <- function(lab, cluster = "alice/friends", users = setdiff(lab$users, sub("/.*", "", cluster)),
+                          workers = c(alice = 1L, carol = 1L)) {
+  board <- if (is.null(lab$port)) start_board(lab)
+  host <- start_host(lab, cluster, users)
+  started <- Map(function(user, slots) start_worker(lab, user, cluster, slots, wait = FALSE), names(workers), workers)
+  for (worker in started) wait_for_line(worker, paste0("Joined ", cluster))
+  list(board = board, host = host, workers = started)
+}
+
+plan_as <- function(lab, user, cluster = "alice/friends", ...) {
+  args <- board_args(lab, user)
+  future::plan(future.p2p::cluster, cluster = cluster, host = args$host, ssh_args = args$ssh_args, ...)
+}
+
+## Processes of the lab that run, children of children too (their environment tells). Linux only; elsewhere those we started.
+lab_processes <- function(lab) {
+  if (!dir.exists("/proc/self")) {
+    return(unlist(lapply(lab$processes, function(process) if (process$px$is_alive()) process$px$get_pid())))
+  }
+  pids <- grep("^[0-9]+$", list.files("/proc"), value = TRUE)
+  mark <- charToRaw(paste0("P2P_LAB=", lab$dir))
+  as.integer(Filter(function(pid) {
+    environ <- suppressWarnings(tryCatch(readBin(file.path("/proc", pid, "environ"), "raw", 1e6), error = function(e) raw()))
+    length(grepRaw(mark, environ, fixed = TRUE)) > 0L
+  }, pids))
+}
+
+## Stops the lab's processes and expects that each ends by itself, leaving no process and no temporary file.
+expect_nothing_left <- function(lab) {
+  for (process in rev(lab$processes)) {
+    status <- stop_process(process)
+    testthat::expect_false(is.na(status), label = sprintf("'%s had to be killed'", process$name))
+  }
+  testthat::expect_identical(lab_processes(lab), integer(0L))
+  left <- list.files(vapply(lab$processes, function(process) process$tmp, ""), all.files = TRUE, no.. = TRUE)
+  testthat::expect_identical(left, character(0L))
+}

@@ -1,0 +1,13 @@
+## Runs tests/testthat against the installed package and counts the tests (not their expectations): one passes when
+## nothing in it fails.
+library(testthat)
+
+results <- as.data.frame(test_dir(
+  "tests/testthat", package = "future.p2p", load_package = "installed", reporter = "summary", stop_on_failure = FALSE
+))
+failed <- results$failed > 0L | results$error
+skipped <- results$skipped & !failed
+slow <- results[order(-results$real), c("file", "test", "real")]
+print(head(slow, 5L), row.names = FALSE)
+cat(sprintf("R tests: %d passed, %d failed, %d skipped\n", sum(!failed & !skipped), sum(failed), sum(skipped)))
+quit(save = "no", status = any(failed))
