@@ -13,9 +13,10 @@ struct p2p_tcp;
 struct p2p_tcp_events {
   void (*on_connect)(void *arg);                             /* the connection is up */
   void (*on_data)(void *arg, const uint8_t *bytes, size_t length);
-  void (*on_drain)(void *arg);                               /* may be NULL: queue fell below P2P_TCP_LOW */
+  /* May be NULL: something of the queue was written, and what is left is below P2P_TCP_LOW. */
+  void (*on_drain)(void *arg);
   /* The connection has ended: err->code P2P_ERR_CLOSED when the peer closed, else the failure
-   * ("cannot connect to host:port: connection refused"). The last event; then free. */
+   * ("Cannot connect to host:port: connection refused"). The last event; then free. */
   void (*on_close)(void *arg, const struct p2p_err *err);
 };
 
@@ -31,8 +32,8 @@ int p2p_tcp_connect(struct p2p_loop *loop, const char *host, uint16_t port, uint
  * read before this). */
 int p2p_tcp_attach(struct p2p_tcp *tcp, const struct p2p_tcp_events *events, void *arg);
 
-/* Writes a copy of the bytes, at once as far as the kernel takes them. P2P_ERR_CLOSED,
- * P2P_ERR_MEMORY. on_close is never called from within. */
+/* Writes a copy of the bytes, at once as far as the kernel takes them. P2P_ERR_CLOSED (also before
+ * on_connect), P2P_ERR_MEMORY. on_close is never called from within. */
 int p2p_tcp_write(struct p2p_tcp *tcp, const void *bytes, size_t length);
 size_t p2p_tcp_queued(const struct p2p_tcp *tcp); /* bytes the kernel has not taken yet */
 
@@ -45,16 +46,19 @@ int p2p_tcp_peer_name(const struct p2p_tcp *tcp, char *out, size_t size);
 int p2p_tcp_local_name(const struct p2p_tcp *tcp, char *out, size_t size);
 
 /* Gives the descriptor (non-blocking, close-on-exec) to the caller and frees the connection. Only on a
- * connected one on which nothing was read or written. Negative: P2P_ERR_*. */
+ * connected one on which nothing was read or written: from within on_connect, or on_accept. Negative:
+ * P2P_ERR_*, and the connection is still the caller's. */
 int p2p_tcp_take_fd(struct p2p_tcp *tcp);
 
-/* Frees after what is queued was written, or after linger_ms, whichever is first. No events after. */
+/* Frees after what is queued was written and the peer has ended too, or after linger_ms, whichever is first.
+ * No events after. */
 void p2p_tcp_finish(struct p2p_tcp *tcp, uint32_t linger_ms);
 /* Closes and frees at once; no events after. Takes NULL. Safe from within an event. */
 void p2p_tcp_free(struct p2p_tcp *tcp);
 
 struct p2p_listener;
-/* Listens on address (NULL: all, IPv4 and IPv6) and port (0: any free one). on_accept owns the connection. */
+/* Listens on a numeric address (NULL: all, IPv4 and IPv6) and port (0: any free one). on_accept owns the
+ * connection. P2P_ERR_INVALID for what is no address, else P2P_ERR_NETWORK. */
 int p2p_listener_new(struct p2p_loop *loop, const char *address, uint16_t port,
                      void (*on_accept)(void *arg, struct p2p_tcp *tcp), void *arg,
                      struct p2p_listener **out, struct p2p_err *err) P2P_MUST_USE;

@@ -1,0 +1,77 @@
+/* Addresses as text, and the addresses of this machine. */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/tcp_private.h"
+
+static int format_in4(const struct in_addr *address, uint16_t port, char *out, size_t size) {
+  char host[INET_ADDRSTRLEN];
+  if (inet_ntop(AF_INET, address, host, sizeof host) == NULL) return P2P_ERR_SYSTEM;
+  int n = snprintf(out, size, "%s:%u", host, (unsigned)port);
+  return n < 0 || (size_t)n >= size ? P2P_ERR_TOO_LARGE : P2P_OK;
+}
+
+static int format_in6(const struct in6_addr *address, uint16_t port, char *out, size_t size) {
+  if (IN6_IS_ADDR_V4MAPPED(address)) {
+    struct in_addr in4;
+    memcpy(&in4, &address->s6_addr[12], sizeof in4);
+    return format_in4(&in4, port, out, size);
+  }
+  char host[INET6_ADDRSTRLEN];
+  if (inet_ntop(AF_INET6, address, host, sizeof host) == NULL) return P2P_ERR_SYSTEM;
+  int n = snprintf(out, size, "[%s]:%u", host, (unsigned)port);
+  return n < 0 || (size_t)n >= size ? P2P_ERR_TOO_LARGE : P2P_OK;
+}
+
+int p2p_address_format(const struct sockaddr *address, char *out, size_t size) {
+  if (address->sa_family == AF_INET) {
+    const struct sockaddr_in *in4 = (const struct sockaddr_in *)address;
+    return format_in4(&in4->sin_addr, ntohs(in4->sin_port), out, size);
+  }
+  if (address->sa_family == AF_INET6) {
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+    return format_in6(&in6->sin6_addr, ntohs(in6->sin6_port), out, size);
+  }
+  return P2P_ERR_INVALID;
+}
+
+struct addrinfo *p2p_address_numeric(const char *host, uint16_t port) {
+  char service[6];
+  snprintf(service, sizeof service, "%u", (unsigned)port);
+  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+  struct addrinfo *addresses = NULL;
+  return getaddrinfo(host, service, &hints, &addresses) == 0 ? addresses : NULL;
+}
+
+/* Link-local addresses (169.254/16, fe80::/10) mean nothing to another machine. */
+static bool is_link_local(const uv_interface_address_t *interface) {
+  if (interface->address.address4.sin_family == AF_INET)
+    return (ntohl(interface->address.address4.sin_addr.s_addr) >> 16) == 0xA9FE;
+  return IN6_IS_ADDR_LINKLOCAL(&interface->address.address6.sin6_addr);
+}
+
+static size_t add_addresses(const uv_interface_address_t *interfaces, int n_interfaces, bool loopback,
+                            char (*out)[46], size_t most) {
+  size_t n = 0;
+  for (int i = 0; i < n_interfaces && n < most; i++) {
+    const uv_interface_address_t *interface = &interfaces[i];
+    if ((interface->is_internal != 0) != loopback || is_link_local(interface)) continue;
+    int bad = interface->address.address4.sin_family == AF_INET
+                  ? uv_ip4_name(&interface->address.address4, out[n], sizeof out[n])
+                  : uv_ip6_name(&interface->address.address6, out[n], sizeof out[n]);
+    if (bad == 0) n++;
+  }
+  return n;
+}
+
+size_t p2p_local_addresses(char (*out)[46], size_t most, bool with_loopback) {
+  uv_interface_address_t *interfaces;
+  int n_interfaces;
+  if (uv_interface_addresses(&interfaces, &n_interfaces) != 0) return 0;
+  size_t n = add_addresses(interfaces, n_interfaces, false, out, most);
+  if (n == 0 || with_loopback) n += add_addresses(interfaces, n_interfaces, true, out + n, most - n);
+  uv_free_interface_addresses(interfaces, n_interfaces);
+  return n;
+}
