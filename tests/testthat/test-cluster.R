@@ -1,0 +1,177 @@
+## The main job: bob's futures on the workers of alice and carol. One lab for the file.
+lab <- local_lab()
+members <- start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c(alice = 1L, carol = 1L))
+plan_as(lab, "bob")
+withr::defer(future::plan(future::sequential))
+
+library(future)
+
+test_that("a future runs on a friend's machine, in another process", {
+  f <- future(Sys.getpid())
+  pid <- value(f)
+  expect_false(pid == Sys.getpid())
+  expect_match(f[["worker"]], "^(alice|carol)@[^:]+:[0-9]+$")
+  supervisors <- vapply(members$workers, function(worker) worker$px$get_pid(), 0L)
+  expect_true(sub(".*:", "", f[["worker"]]) %in% supervisors)
+  expect_false(pid %in% supervisors)
+})
+
+test_that("both workers are there, and two futures run at the same time", {
+  expect_equal(nbrOfWorkers(), 2L)
+  expect_equal(nbrOfFreeWorkers(), 2L)
+  fs <- lapply(1:2, function(i) future({
+    file.create(file.path(dir, i))
+    deadline <- Sys.time() + 30
+    while (length(list.files(dir)) < 2L && Sys.time() < deadline) Sys.sleep(0.05)
+    length(list.files(dir))
+  }, globals = list(dir = file.path(lab$dir, "both"), i = i)))
+  dir.create(file.path(lab$dir, "both"), showWarnings = FALSE)
+  expect_equal(nbrOfFreeWorkers(), 0L)
+  expect_equal(unlist(value(fs)), c(2L, 2L))
+  expect_setequal(sub("@.*", "", vapply(fs, function(f) f[["worker"]], "")), c("alice", "carol"))
+})
+
+test_that("globals, packages, value, visibility, output, warnings, messages and errors are as with any future", {
+  a <- 41
+  expect_equal(value(future(a + 1)), 42)
+  expect_true(value(future("package:splines" %in% search(), packages = "splines")))
+  expect_output(value(future(cat("said over there\n"))), "said over there")
+  expect_warning(value(future(warning("careful"))), "careful")
+  expect_message(value(future(message("hello"))), "hello")
+  expect_error(value(future(stop("broken"))), "broken")
+  expect_false(withVisible(value(future(invisible(1))))$visible)
+})
+
+test_that("large globals and values come through whole", {
+  x <- as.numeric(seq_len(3e6))
+  x[1L] <- 0.5
+  expect_identical(value(future(rev(x))), rev(x))
+})
+
+test_that("conditions of class immediateCondition arrive while the future runs", {
+  gate <- file.path(lab$dir, "gate")
+  f <- future({
+    signalCondition(structure(class = c("immediateCondition", "condition"), list(message = "half way", call = NULL)))
+    deadline <- Sys.time() + 30
+    while (!file.exists(gate) && Sys.time() < deadline) Sys.sleep(0.05)
+    file.exists(gate)
+  })
+  came <- NULL
+  ## The future ends only after its condition has arrived: the handler opens the gate.
+  done <- withCallingHandlers(value(f), immediateCondition = function(cond) {
+    came <<- conditionMessage(cond)
+    file.create(gate)
+  })
+  expect_true(done)
+  expect_equal(came, "half way")
+})
+
+test_that("neither plan(), nor future(), resolved() and value() touch the random number generator", {
+  set.seed(42)
+  before <- .Random.seed
+  f <- future(1, seed = NULL)
+  while (!resolved(f)) Sys.sleep(0.01)
+  value(f)
+  expect_identical(.Random.seed, before)
+})
+
+test_that("an evaluator that dies is an interrupt error that names worker and signal, and is replaced", {
+  f <- future(tools::pskill(Sys.getpid(), 9L))
+  ex <- tryCatch(value(f), error = identity)
+  expect_s3_class(ex, "FutureInterruptError")
+  expect_match(conditionMessage(ex), "(alice|carol)@")
+  expect_match(conditionMessage(ex), "SIGKILL")
+  expect_equal(unlist(value(lapply(1:4, function(i) future(i)))), 1:4)
+  f <- reset(f)
+  expect_equal(f[["state"]], "created")
+})
+
+test_that("quit() in user code is an answer, too", {
+  expect_error(value(future(quit(save = "no", status = 7L))), "exit status 7", class = "FutureInterruptError")
+  expect_equal(value(future(1 + 2)), 3)
+})
+
+test_that("cancel() interrupts the evaluation and frees the slot; the evaluator lives on", {
+  fs <- lapply(1:2, function(i) future({ Sys.sleep(60); i }))
+  expect_equal(nbrOfFreeWorkers(), 0L)
+  cancel(fs[[1L]])
+  expect_error(value(fs[[1L]]), class = "FutureInterruptError")
+  expect_error(value(fs[[1L]]), class = "FutureInterruptError")
+  cancel(fs[[2L]])
+  expect_error(value(fs[[2L]]), class = "FutureInterruptError")
+  began <- proc.time()[["elapsed"]]
+  expect_equal(unlist(value(lapply(1:2, function(i) future(i * 2)))), c(2, 4))
+  expect_lt(proc.time()[["elapsed"]] - began, 30)
+})
+
+test_that("cancel(interrupt = FALSE) lets the future go on, and its value comes", {
+  f <- future(7)
+  cancel(f, interrupt = FALSE)
+  expect_equal(value(f), 7)
+})
+
+test_that("nested futures run sequentially on the worker, with one core", {
+  inner <- value(future(list(class(future::plan())[2L], future::nbrOfWorkers(), parallelly::availableCores()[[1L]])))
+  expect_equal(inner[[1L]], "sequential")
+  expect_equal(inner[[2L]], 1L, ignore_attr = TRUE)
+  expect_equal(inner[[3L]], 1L)
+})
+
+test_that("an evaluator sees no SSH agent and no settings of ours, and forgets what the future before left", {
+  expect_length(value(future(grep("^(SSH_|R_FUTURE_P2P_)", names(Sys.getenv()), value = TRUE))), 0L)
+  for (i in 1:2) value(future(assign("left_over", 1, envir = globalenv())))
+  expect_false(any(unlist(value(lapply(1:2, function(i) future(exists("left_over", envir = globalenv())))))))
+})
+
+test_that("print(plan()) shows the cluster and its workers", {
+  out <- paste(capture.output(print(plan())), collapse = "\n")
+  expect_match(out, "Cluster: alice/friends \\(joined as bob\\)")
+  expect_match(out, "alice@")
+  expect_match(out, "carol@")
+  expect_match(out, "linked")
+})
+
+test_that("workers = n caps what one client uses at once", {
+  old <- plan_as(lab, "bob", workers = 1L)
+  on.exit(plan_as(lab, "bob"))
+  expect_equal(nbrOfWorkers(), 1L)
+  expect_equal(value(future(1)), 1)
+})
+
+test_that("a second client shares the workers", {
+  args <- board_args(lab, "carol")
+  code <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/friends', host = '%s', ssh_args = '%s'); cat(sum(unlist(value(lapply(1:10, function(i) future(i))))))",
+                  args$host, args$ssh_args)
+  other <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdout = "|", stderr = "2>&1",
+                                 env = lab_environment(lab, tempdir()))
+  mine <- value(lapply(1:10, function(i) future(i)))
+  expect_equal(sum(unlist(mine)), 55)
+  other$wait(60000)
+  expect_equal(other$get_exit_status(), 0L)
+  expect_match(paste(other$read_all_output_lines(), collapse = "\n"), "55$")
+})
+
+test_that("a worker tells what it does, without saying a code", {
+  for (worker in members$workers) {
+    wait_for_line(worker, "Linked with bob@")
+    wait_for_line(worker, "resolved in")
+    said <- paste(process_lines(worker), collapse = "\n")
+    expect_no_match(said, "[0-9]+-[0-9a-f]{32}")
+  }
+})
+
+test_that("plan(sequential) ends what runs on the workers", {
+  pidfile <- file.path(lab$dir, "running")
+  f <- future({ writeLines(as.character(Sys.getpid()), pidfile); Sys.sleep(60) })
+  while (.Call(ffi_task_state, f[["task"]]) == "waiting") Sys.sleep(0.01)
+  plan(sequential)
+  for (worker in members$workers) wait_for_line(worker, "bob@.* left")
+  plan_as(lab, "bob")
+  expect_equal(unlist(value(lapply(1:2, function(i) future(i)))), 1:2)
+})
+
+test_that("nothing is left when all have ended, each by itself", {
+  plan(sequential)
+  expect_nothing_left(lab)
+  for (process in c(members$workers, members["host"], members["board"])) expect_equal(process$px$get_exit_status(), 0L)
+})
