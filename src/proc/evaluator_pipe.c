@@ -24,6 +24,7 @@ struct p2p_evaluator_pipe {
   pthread_t watcher;
   pid_t owner;     /* after a fork the watcher is the parent's alone */
   int stop[2];     /* the end of stop[1] ends the watcher */
+  sigset_t before; /* the caller's signal mask */
   struct p2p_buf in;
   /* The task that arrives, while object != NULL. */
   struct p2p_object *object;
@@ -41,6 +42,13 @@ static void *watch(void *arg) {
     if (fds[1].revents != 0) return NULL;
     if (read(P2P_CHILD_FD_LIFELINE, &byte, 1) <= 0) kill(0, SIGKILL);
   }
+}
+
+static void hold_interrupts(int how, sigset_t *before) {
+  sigset_t interrupt;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  pthread_sigmask(how, &interrupt, before);
 }
 
 static int start_watcher(struct p2p_evaluator_pipe *pipe) {
@@ -91,6 +99,7 @@ int p2p_evaluator_pipe_open(struct p2p_evaluator_pipe **out, struct p2p_err *err
     free(pipe);
     return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot start the lifeline's thread: %s", strerror(code));
   }
+  hold_interrupts(SIG_BLOCK, &pipe->before);
   *out = pipe;
   return P2P_OK;
 }
@@ -102,6 +111,7 @@ void p2p_evaluator_pipe_free(struct p2p_evaluator_pipe *pipe) {
   close(pipe->stop[0]);
   close(P2P_CHILD_FD_FRAMES);
   close(P2P_CHILD_FD_LIFELINE);
+  pthread_sigmask(SIG_SETMASK, &pipe->before, NULL);
   p2p_object_free(pipe->object);
   p2p_buf_clear(&pipe->in);
   free(pipe);
@@ -195,16 +205,13 @@ static int next_error(int code, struct p2p_err *err) {
 
 int p2p_evaluator_pipe_next(struct p2p_evaluator_pipe *pipe, uint32_t *task, struct p2p_object **object,
                             struct p2p_err *err) {
-  sigset_t interrupt, before;
-  sigemptyset(&interrupt);
-  sigaddset(&interrupt, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &interrupt, &before);
+  hold_interrupts(SIG_BLOCK, NULL); /* the task before may have failed without a RESULT */
   int code = read_task(pipe);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (code != P2P_OK) return next_error(code, err);
   *task = pipe->task;
   *object = pipe->object;
   pipe->object = NULL;
+  hold_interrupts(SIG_UNBLOCK, NULL);
   return P2P_OK;
 }
 
@@ -236,6 +243,7 @@ int p2p_evaluator_pipe_send_object(struct p2p_evaluator_pipe *pipe, uint8_t type
   uint8_t size[TASK_SIZE_LEN];
   const uint8_t *bytes;
   size_t length;
+  if (type == P2P_FRAME_RESULT) hold_interrupts(SIG_BLOCK, NULL);
   p2p_set_u64(size, p2p_object_size(object));
   int code = p2p_evaluator_pipe_send(pipe, type, task, size, sizeof size);
   for (uint64_t offset = 0; code == P2P_OK && (length = p2p_object_span(object, offset, &bytes)) > 0; offset += length) {

@@ -12,20 +12,21 @@ struct p2p_evaluator_pipe;
  * lifeline it kills the process group. P2P_ERR_SYSTEM where they are not open, or where we do not lead a process group:
  * not started by a supervisor. */
 int p2p_evaluator_pipe_open(struct p2p_evaluator_pipe **out, struct p2p_err *err) P2P_MUST_USE;
-/* Ends the watcher and closes both descriptors. Takes NULL. */
+/* Ends the watcher, closes both descriptors, restores the signal mask. Takes NULL. */
 void p2p_evaluator_pipe_free(struct p2p_evaluator_pipe *pipe);
 
 /* Waits for the next whole TASK. P2P_OK: *task and *object (caller frees). P2P_ERR_CLOSED: the supervisor is done
  * with us. EINTR is retried.
  *
- * The supervisor interrupts a task with a CANCEL frame and a SIGINT. One that is cancelled before it was returned from here is
- * dropped and answered with LOST. SIGINT is held back meanwhile: one that was meant for an earlier task is discarded,
- * one that comes while this task arrives is delivered on return, so that it interrupts the evaluation. */
+ * The supervisor interrupts a task with a CANCEL frame and a SIGINT. One that is cancelled before it was returned from
+ * here is dropped and answered with LOST. The calling thread has SIGINT blocked from _open on, except from here
+ * until its RESULT is sent: one that was meant for an earlier task is discarded, one that comes while this task
+ * arrives is delivered on return, so that it interrupts the evaluation. */
 int p2p_evaluator_pipe_next(struct p2p_evaluator_pipe *pipe, uint32_t *task, struct p2p_object **object,
                             struct p2p_err *err) P2P_MUST_USE;
 int p2p_evaluator_pipe_send(struct p2p_evaluator_pipe *pipe, uint8_t type, uint32_t task, const void *payload,
                             size_t length);
-/* Sends `type` (RESULT, CONDITION) with the object's size, then its DATA. */
+/* Sends `type` (RESULT, CONDITION) with the object's size, then its DATA. After a RESULT no interrupt is for its task. */
 int p2p_evaluator_pipe_send_object(struct p2p_evaluator_pipe *pipe, uint8_t type, uint32_t task,
                                    const struct p2p_object *object);
 
