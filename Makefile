@@ -23,7 +23,7 @@ CORE_SOURCES = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
 CORE_OBJECTS = $(CORE_SOURCES:src/%.c=$(BUILD)/core/%.o)
 UNITS ?= $(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c))
 
-.PHONY: demo test bench units install check docs clean deps tarball
+.PHONY: demo test bench units install check docs clean deps tarball test-library
 
 demo: deps install
 	Rscript tools/run-demo.R
@@ -50,6 +50,12 @@ tarball:
 
 install: tarball
 	MAKEFLAGS=-j2 R CMD INSTALL $(BUILD)/package/future.p2p_*.tar.gz
+
+# The package that the tests run, every warning of the compiler being an error.
+test-library: tarball
+	@mkdir -p $(BUILD)/library
+	P2P_DEVEL=1 MAKEFLAGS=-j2 R CMD INSTALL --library=$(BUILD)/library $(BUILD)/package/future.p2p_*.tar.gz
+	@echo "install with -Werror: 1 passed, 0 failed"
 
 check:
 	tools/install-deps test
