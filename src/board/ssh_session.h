@@ -1,5 +1,6 @@
 /* One SSH connection over libssh, without ever blocking the io thread: connects (through net/), checks the host
- * key, authenticates, runs commands, one channel each. The only client-side file that names libssh. */
+ * key, authenticates, runs commands, one channel each. libssh is named in its three parts only: ssh_session.c, ssh_login.c and
+ * ssh_command.c. */
 #ifndef P2P_BOARD_SSH_SESSION_H
 #define P2P_BOARD_SSH_SESSION_H
 
@@ -28,7 +29,8 @@ struct p2p_ssh_command;
 struct p2p_ssh_command_events {
   void (*on_start)(void *arg); /* the server accepted the request */
   void (*on_output)(void *arg, const char *bytes, size_t length); /* stdout */
-  void (*on_end)(void *arg, int exit_status); /* -1: none was told. The last event */
+  /* -1: none was told. The last event. When the connection ends, its on_close says so, and no on_end. */
+  void (*on_end)(void *arg, int exit_status);
 };
 /* Runs `command` on a channel of its own (no pty, no env). After on_ready. */
 int p2p_ssh_run(struct p2p_ssh *ssh, const char *command, const struct p2p_ssh_command_events *events,

@@ -1,0 +1,73 @@
+/* Shared by the parts of the SSH client: ssh_session.c (the connection), ssh_login.c (host key and
+ * authentication) and ssh_command.c (channels). For them only, as libssh is. */
+#ifndef P2P_BOARD_SSH_PRIVATE_H
+#define P2P_BOARD_SSH_PRIVATE_H
+
+#include <libssh/libssh.h>
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "board/ssh_session.h"
+#include "net/tcp.h"
+
+enum p2p_ssh_state {
+  P2P_SSH_CONNECTING, /* net/ looks up the name and connects */
+  P2P_SSH_HANDSHAKE,  /* key exchange; at its end the host key is checked */
+  P2P_SSH_LOGIN,      /* tries one key after the other */
+  P2P_SSH_READY,      /* commands can run */
+  P2P_SSH_CLOSED      /* on_close was called */
+};
+
+/* What a step came to, besides a negative P2P_ERR_*. */
+enum p2p_ssh_step {
+  P2P_SSH_DONE,  /* this state is over, or something came: look again at once */
+  P2P_SSH_WAIT   /* nothing to do before the socket is ready */
+};
+
+#define P2P_SSH_CANDIDATES_MAX (P2P_IDENTITIES_MAX + 5)
+
+/* Who we can be: files of private keys, and the agent, in the order in which they are tried. */
+struct p2p_ssh_login {
+  char *candidates[P2P_SSH_CANDIDATES_MAX]; /* owned paths; NULL: the agent */
+  size_t count, next;
+  size_t n_explicit; /* the first ones were asked for: that one is missing is worth telling */
+  ssh_key key;       /* of the candidate that is being tried */
+  char tried[400];   /* for the sentence, if all fail */
+};
+
+struct p2p_ssh {
+  struct p2p_loop *loop;
+  struct p2p_address address;
+  struct p2p_ssh_events events;
+  void *arg;
+  uint32_t timeout_ms;
+  enum p2p_ssh_state state;
+  char host[256]; /* after ssh_config */
+  uint16_t port;
+  struct p2p_tcp *tcp;
+  struct p2p_timer *timer; /* the bound on the way to P2P_SSH_READY */
+  struct p2p_watch *watch;
+  ssh_session session;
+  ssh_event polls; /* reads and writes for the session once it is ready */
+  struct p2p_ssh_login login;
+  struct p2p_ssh_command *commands;
+  bool stepping, again; /* a step within a step is done after it */
+  bool freed;           /* by one of its events: gone when the step ends */
+};
+
+/* There may be something to do that the socket's readiness does not show: steps soon, never from within. */
+void p2p_ssh_kick(struct p2p_ssh *ssh);
+
+/* P2P_OK when the host key is the one in known_hosts. */
+int p2p_ssh_check_host_key(struct p2p_ssh *ssh, struct p2p_err *err);
+/* Fills ssh->login from the address and ssh_config. */
+int p2p_ssh_login_prepare(struct p2p_ssh *ssh, struct p2p_err *err);
+int p2p_ssh_login_step(struct p2p_ssh *ssh, struct p2p_err *err);
+void p2p_ssh_login_clear(struct p2p_ssh_login *login);
+
+/* One step of every command; P2P_SSH_DONE when one of them got on. */
+int p2p_ssh_commands_step(struct p2p_ssh *ssh);
+/* Frees those that were given back while stepping, or all. */
+void p2p_ssh_commands_sweep(struct p2p_ssh *ssh, bool all);
+
+#endif

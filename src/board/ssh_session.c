@@ -1,0 +1,271 @@
+/* One SSH connection over libssh on the io thread: reads ssh_config, connects through net/, steps the
+ * handshake and then feeds the channels from the readiness of the socket. libssh is non-blocking
+ * throughout; user callbacks are called from step() alone, never from within libssh. */
+#include "board/ssh_session.h"
+
+#include <libssh/server.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "board/ssh_private.h"
+
+#define ROUNDS_MAX 64 /* of one step, so that a board that floods us leaves time for the rest of the loop */
+
+static void destroy(struct p2p_ssh *ssh) {
+  p2p_timer_free(ssh->timer);
+  p2p_tcp_free(ssh->tcp);
+  p2p_watch_free(ssh->watch); /* before libssh closes its descriptor */
+  p2p_ssh_commands_sweep(ssh, true);
+  p2p_ssh_login_clear(&ssh->login);
+  if (ssh->polls != NULL) ssh_event_free(ssh->polls);
+  if (ssh->session != NULL) {
+    ssh_disconnect(ssh->session);
+    ssh_free(ssh->session);
+  }
+  free(ssh);
+}
+
+/* The last event. Nothing of `ssh` may be used after it: the user may have freed it. */
+static void fail(struct p2p_ssh *ssh, const struct p2p_err *err) {
+  ssh->state = P2P_SSH_CLOSED;
+  p2p_timer_stop(ssh->timer);
+  p2p_watch_free(ssh->watch);
+  ssh->watch = NULL;
+  if (!ssh->freed) ssh->events.on_close(ssh->arg, err);
+}
+
+/* Nobody forwards anything to us: whatever the server asks for (channels, global requests such as
+ * ping@pico.sh) is refused, or ignored where it wants no reply. Without this libssh queues it for ever. */
+static int refuse(ssh_session session, ssh_message message, void *arg) {
+  (void)session;
+  (void)message;
+  (void)arg;
+  return 1;
+}
+
+static int step_handshake(struct p2p_ssh *ssh, struct p2p_err *err) {
+  int rc = ssh_connect(ssh->session);
+  if (rc == SSH_AGAIN) return P2P_SSH_WAIT;
+  if (rc != SSH_OK) {
+    return p2p_err_set(err, P2P_ERR_NETWORK,
+                       "The SSH handshake with '%s' (port %u) failed: %s. Is this the port of a message board?",
+                       ssh->host, ssh->port, ssh_get_error(ssh->session));
+  }
+  int code = p2p_ssh_check_host_key(ssh, err);
+  if (code == P2P_OK) code = p2p_ssh_login_prepare(ssh, err);
+  if (code != P2P_OK) return code;
+  ssh->state = P2P_SSH_LOGIN;
+  return P2P_SSH_DONE;
+}
+
+static int step_login(struct p2p_ssh *ssh, struct p2p_err *err) {
+  int code = p2p_ssh_login_step(ssh, err);
+  if (code != P2P_SSH_DONE) return code;
+  p2p_ssh_login_clear(&ssh->login);
+  ssh->polls = ssh_event_new();
+  if (ssh->polls == NULL || ssh_event_add_session(ssh->polls, ssh->session) != SSH_OK) {
+    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  }
+  ssh->state = P2P_SSH_READY;
+  p2p_timer_stop(ssh->timer);
+  if (!ssh->freed) ssh->events.on_ready(ssh->arg);
+  return P2P_SSH_DONE;
+}
+
+static int step_ready(struct p2p_ssh *ssh, struct p2p_err *err) {
+  bool moved = ssh_event_dopoll(ssh->polls, 0) == SSH_OK;
+  if (p2p_ssh_commands_step(ssh) == P2P_SSH_DONE || moved) return P2P_SSH_DONE;
+  /* Only now: what came before the end has been handed over. */
+  if ((ssh_get_status(ssh->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0) return P2P_SSH_WAIT;
+  const char *said = ssh_get_disconnect_message(ssh->session);
+  return p2p_err_set(err, P2P_ERR_CLOSED, "The message board '%s' (port %u) closed the connection%s%.200s.",
+                     ssh->host, ssh->port, said == NULL ? "" : ": ", said == NULL ? "" : said);
+}
+
+static int step_once(struct p2p_ssh *ssh, struct p2p_err *err) {
+  switch (ssh->state) {
+    case P2P_SSH_HANDSHAKE: return step_handshake(ssh, err);
+    case P2P_SSH_LOGIN: return step_login(ssh, err);
+    case P2P_SSH_READY: return step_ready(ssh, err);
+    default: return P2P_SSH_WAIT;
+  }
+}
+
+static void step(struct p2p_ssh *ssh) {
+  struct p2p_err err;
+  int rounds = 0, code;
+  ssh->stepping = true;
+  do {
+    ssh->again = false;
+    code = step_once(ssh, &err);
+    if (code < 0) fail(ssh, &err);
+  } while ((code == P2P_SSH_DONE || ssh->again) && ssh->state != P2P_SSH_CLOSED && !ssh->freed &&
+           ++rounds < ROUNDS_MAX);
+  ssh->stepping = false;
+
+  if (ssh->freed) {
+    destroy(ssh);
+    return;
+  }
+  p2p_ssh_commands_sweep(ssh, false);
+  if (ssh->watch == NULL) return;
+  bool writes = (ssh_get_poll_flags(ssh->session) & SSH_WRITE_PENDING) != 0;
+  (void)p2p_watch_set(ssh->watch, true, writes || rounds == ROUNDS_MAX);
+}
+
+static void on_socket(void *arg, bool readable, bool writable) {
+  (void)readable;
+  (void)writable;
+  step(arg);
+}
+
+void p2p_ssh_kick(struct p2p_ssh *ssh) {
+  ssh->again = true;
+  if (!ssh->stepping && ssh->watch != NULL) (void)p2p_watch_set(ssh->watch, true, true);
+}
+
+static void on_timeout(void *arg) {
+  struct p2p_ssh *ssh = arg;
+  struct p2p_err err;
+  static const char *const doing[] = {
+      [P2P_SSH_CONNECTING] = "connecting", [P2P_SSH_HANDSHAKE] = "the SSH handshake", [P2P_SSH_LOGIN] = "the login"};
+  p2p_err_set(&err, P2P_ERR_TIMEOUT,
+              "No answer from '%s' (port %u) during %s within %.1f s. Is this the right host and port, and is the "
+              "network up?",
+              ssh->host, ssh->port, doing[ssh->state], ssh->timeout_ms / 1000.0);
+  p2p_tcp_free(ssh->tcp);
+  ssh->tcp = NULL;
+  fail(ssh, &err);
+}
+
+/* libssh owns the descriptor once it is set, and closes it. */
+static int begin_handshake(struct p2p_ssh *ssh, struct p2p_err *err) {
+  int fd = p2p_tcp_take_fd(ssh->tcp);
+  if (fd < 0) return p2p_err_set(err, fd, "The socket to '%s' (port %u) cannot be used.", ssh->host, ssh->port);
+  ssh->tcp = NULL;
+  ssh->watch = p2p_watch_new(ssh->loop, fd, on_socket, ssh);
+  if (ssh->watch == NULL || ssh_options_set(ssh->session, SSH_OPTIONS_FD, &fd) != SSH_OK) {
+    p2p_watch_free(ssh->watch);
+    ssh->watch = NULL;
+    close(fd);
+    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  }
+  ssh_set_blocking(ssh->session, 0);
+  ssh_set_message_callback(ssh->session, refuse, NULL);
+  ssh->state = P2P_SSH_HANDSHAKE;
+  return P2P_OK;
+}
+
+static void on_connect(void *arg) {
+  struct p2p_ssh *ssh = arg;
+  struct p2p_err err;
+  if (begin_handshake(ssh, &err) != P2P_OK) {
+    fail(ssh, &err);
+  } else {
+    step(ssh);
+  }
+}
+
+static void on_connect_data(void *arg, const uint8_t *bytes, size_t length) {
+  (void)arg;
+  (void)bytes;
+  (void)length;
+}
+
+static void on_connect_close(void *arg, const struct p2p_err *err) {
+  struct p2p_ssh *ssh = arg;
+  struct p2p_err ours = *err;
+  p2p_tcp_free(ssh->tcp);
+  ssh->tcp = NULL;
+  p2p_err_prefix(&ours, "The message board cannot be reached");
+  fail(ssh, &ours);
+}
+
+/* What the caller gave explicitly wins over ssh_config. */
+static int apply_address(struct p2p_ssh *ssh) {
+  const struct p2p_address *address = &ssh->address;
+  ssh_session session = ssh->session;
+  int strict = 1, quiet = SSH_LOG_NOLOG, bad = 0;
+  bool again = false;
+  unsigned int port = address->port;
+  if (port != 0) bad |= ssh_options_set(session, SSH_OPTIONS_PORT, &port);
+  if (address->login[0] != '\0') bad |= ssh_options_set(session, SSH_OPTIONS_USER, address->login);
+  if (address->known_hosts[0] != '\0') bad |= ssh_options_set(session, SSH_OPTIONS_KNOWNHOSTS, address->known_hosts);
+  /* An unknown host key is never accepted silently, whatever ssh_config says. */
+  bad |= ssh_options_set(session, SSH_OPTIONS_STRICTHOSTKEYCHECK, &strict);
+  bad |= ssh_options_set(session, SSH_OPTIONS_LOG_VERBOSITY, &quiet);
+  bad |= ssh_options_set(session, SSH_OPTIONS_PROCESS_CONFIG, &again);
+  return bad == 0 ? P2P_OK : P2P_ERR_INVALID;
+}
+
+static bool has_proxy(ssh_session session) {
+  char *proxy = NULL;
+  bool has = ssh_options_get(session, SSH_OPTIONS_PROXYCOMMAND, &proxy) == SSH_OK && proxy != NULL;
+  if (proxy != NULL) ssh_string_free_char(proxy);
+  return has;
+}
+
+static int read_config(struct p2p_ssh *ssh, struct p2p_err *err) {
+  const char *name = ssh->address.host;
+  char *host = NULL;
+  unsigned int port = 0;
+  if (ssh_options_set(ssh->session, SSH_OPTIONS_HOST, name) != SSH_OK) {
+    return p2p_err_set(err, P2P_ERR_INVALID, "Not a host name: '%.200s'.", name);
+  }
+  if (ssh_options_parse_config(ssh->session, NULL) != SSH_OK) {
+    return p2p_err_set(err, P2P_ERR_INVALID, "Your ~/.ssh/config cannot be read for the host '%.200s': %s.", name,
+                       ssh_get_error(ssh->session));
+  }
+  if (has_proxy(ssh->session)) {
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "Your ~/.ssh/config asks for ProxyJump or ProxyCommand for the host '%.200s', which is not "
+                       "supported yet. Reach the board directly, or through a port that 'ssh -L' forwards.",
+                       name);
+  }
+  int code = apply_address(ssh);
+  if (code == P2P_OK && ssh_options_get(ssh->session, SSH_OPTIONS_HOST, &host) != SSH_OK) code = P2P_ERR_MEMORY;
+  if (code != P2P_OK) return p2p_err_set(err, code, "The settings of SSH for '%.200s' cannot be used.", name);
+  snprintf(ssh->host, sizeof ssh->host, "%s", host);
+  ssh_string_free_char(host);
+  ssh_options_get_port(ssh->session, &port);
+  ssh->port = port == 0 || port > UINT16_MAX ? 22 : (uint16_t)port;
+  return P2P_OK;
+}
+
+int p2p_ssh_connect(struct p2p_loop *loop, const struct p2p_address *address, uint32_t timeout_ms,
+                    const struct p2p_ssh_events *events, void *arg, struct p2p_ssh **out, struct p2p_err *err) {
+  static const struct p2p_tcp_events tcp_events = {
+      .on_connect = on_connect, .on_data = on_connect_data, .on_close = on_connect_close};
+  struct p2p_ssh *ssh = calloc(1, sizeof *ssh);
+  if (ssh == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  ssh->loop = loop;
+  ssh->address = *address;
+  ssh->events = *events;
+  ssh->arg = arg;
+  ssh->timeout_ms = timeout_ms;
+  ssh->session = ssh_new();
+  ssh->timer = p2p_timer_new(loop, on_timeout, ssh);
+  int code = P2P_OK;
+  if (ssh->session == NULL || ssh->timer == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (code == P2P_OK) code = read_config(ssh, err);
+  if (code == P2P_OK) {
+    code = p2p_tcp_connect(loop, ssh->host, ssh->port, timeout_ms, &tcp_events, ssh, &ssh->tcp, err);
+  }
+  if (code != P2P_OK) {
+    destroy(ssh);
+    return code;
+  }
+  p2p_timer_start(ssh->timer, timeout_ms, 0);
+  *out = ssh;
+  return P2P_OK;
+}
+
+void p2p_ssh_free(struct p2p_ssh *ssh) {
+  if (ssh == NULL) return;
+  ssh->freed = true;
+  if (!ssh->stepping) destroy(ssh);
+}
+
+const char *p2p_ssh_host(const struct p2p_ssh *ssh) { return ssh->host; }
