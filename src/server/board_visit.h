@@ -1,0 +1,60 @@
+/* One command on a board, from its start to its exit status, without the SSH around it: what it writes is queued here, and
+ * who owns the connection carries it away. io thread. */
+#ifndef P2P_SERVER_BOARD_VISIT_H
+#define P2P_SERVER_BOARD_VISIT_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/events.h"
+#include "net/loop.h"
+#include "server/topics.h"
+#include "server/users.h"
+
+#define P2P_VISIT_OUT_MAX (1024 * 1024) /* bytes that wait for a slow member, who is sent away beyond */
+
+/* What the visits of one board have in common; borrowed by them. */
+struct p2p_board {
+  struct p2p_loop *loop;
+  struct p2p_topics *topics;
+  struct p2p_users *users;
+  struct p2p_events *events;
+  uint16_t mailbox_port, relay_port;
+  time_t opened_at;
+};
+
+/* Makes and frees the topics; the rest is set by the caller. */
+int p2p_board_init(struct p2p_board *board) P2P_MUST_USE;
+void p2p_board_clear(struct p2p_board *board);
+
+/* Who is there, as found out when the key was checked. */
+struct p2p_visitor {
+  char user[64];        /* "public" without an account */
+  char fingerprint[64]; /* "SHA256:..." */
+  char login[40];       /* as told by the client: letters, digits, '.', '_', '-' only */
+  char address[64];     /* "127.0.0.1:4242" */
+};
+/* Fills user and login: what the peer says is cut down to harmless characters. `user` may be NULL. */
+void p2p_visitor_name(struct p2p_visitor *visitor, const char *user, const char *login);
+
+struct p2p_visit;
+
+/* Runs `command`. on_change is called, also from within, when there is something new to carry away; it must not call back
+ * into the visit. NULL when out of memory. `visitor` is copied. */
+struct p2p_visit *p2p_visit_new(struct p2p_board *board, const struct p2p_visitor *visitor, const char *command,
+                                void (*on_change)(void *arg), void *arg);
+void p2p_visit_free(struct p2p_visit *visit); /* leaves the topic; takes NULL */
+
+void p2p_visit_input(struct p2p_visit *visit, const uint8_t *bytes, size_t length);
+void p2p_visit_end_input(struct p2p_visit *visit);
+
+/* What waits to be carried away: consume it from these. */
+struct p2p_buf *p2p_visit_out(struct p2p_visit *visit);
+struct p2p_buf *p2p_visit_err(struct p2p_visit *visit);
+/* The command has ended: once out and err are empty, *exit_status is to be told. */
+bool p2p_visit_has_ended(const struct p2p_visit *visit, int *exit_status);
+/* The member took too little for too long: disconnect it. */
+bool p2p_visit_is_overrun(const struct p2p_visit *visit);
+
+#endif

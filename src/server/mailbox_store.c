@@ -1,0 +1,272 @@
+/* Mailboxes and nameplates. A nameplate is a short name that a mailbox has for as long as one of its sides holds it; so there is
+ * one record for both. */
+#include "server/mailbox_store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "crypto/random.h"
+
+#define NAMEPLATE_DIGITS_MAX 6
+#define MAILBOX_ID_BYTES 12
+
+struct side {
+  char name[P2P_STORE_NAME_MAX + 1]; /* "": nobody yet */
+  bool holds_nameplate, has_claimed, has_opened, has_closed;
+};
+
+struct message {
+  struct message *next;
+  struct p2p_stored_message is; /* its strings are in `text` */
+  char text[];
+};
+
+struct p2p_stored_mailbox {
+  struct p2p_stored_mailbox *next;
+  struct p2p_mailbox_store *store;
+  char appid[P2P_STORE_NAME_MAX + 1], id[P2P_STORE_NAME_MAX + 1];
+  char nameplate[P2P_STORE_NAME_MAX + 1]; /* "": none any more */
+  struct side sides[2];
+  struct message *first, **end;
+  size_t n_messages, n_bytes;
+  struct p2p_mailbox_ear *ears;
+  uint64_t used_ms;
+};
+
+struct p2p_mailbox_store {
+  struct p2p_stored_mailbox *first;
+  size_t n_mailboxes, n_bytes;
+};
+
+struct p2p_mailbox_store *p2p_mailbox_store_new(void) { return calloc(1, sizeof(struct p2p_mailbox_store)); }
+
+/* --- mailboxes --- */
+
+static void drop_mailbox(struct p2p_stored_mailbox *mailbox) {
+  struct p2p_stored_mailbox **at = &mailbox->store->first;
+  while (*at != mailbox) at = &(*at)->next;
+  *at = mailbox->next;
+  mailbox->store->n_mailboxes--;
+  mailbox->store->n_bytes -= mailbox->n_bytes;
+  while (mailbox->first != NULL) {
+    struct message *message = mailbox->first;
+    mailbox->first = message->next;
+    free(message);
+  }
+  free(mailbox);
+}
+
+void p2p_mailbox_store_free(struct p2p_mailbox_store *store) {
+  if (store == NULL) return;
+  while (store->first != NULL) drop_mailbox(store->first);
+  free(store);
+}
+
+static bool is_name(const char *name) { return name[0] != '\0' && strlen(name) <= P2P_STORE_NAME_MAX; }
+
+static int check_names(const char *a, const char *b, const char *c, struct p2p_err *err) {
+  if (is_name(a) && is_name(b) && is_name(c)) return P2P_OK;
+  return p2p_err_set(err, P2P_ERR_INVALID, "a name is empty or too long");
+}
+
+static struct p2p_stored_mailbox *find_by_id(const struct p2p_mailbox_store *store, const char *appid, const char *id) {
+  struct p2p_stored_mailbox *mailbox = store->first;
+  while (mailbox != NULL && (strcmp(mailbox->id, id) != 0 || strcmp(mailbox->appid, appid) != 0)) mailbox = mailbox->next;
+  return mailbox;
+}
+
+static struct p2p_stored_mailbox *find_by_nameplate(const struct p2p_mailbox_store *store, const char *appid,
+                                                    const char *nameplate) {
+  struct p2p_stored_mailbox *mailbox = store->first;
+  while (mailbox != NULL && (strcmp(mailbox->nameplate, nameplate) != 0 || strcmp(mailbox->appid, appid) != 0))
+    mailbox = mailbox->next;
+  return mailbox;
+}
+
+static struct p2p_stored_mailbox *add_mailbox(struct p2p_mailbox_store *store, const char *appid, const char *id,
+                                              struct p2p_err *err) {
+  struct p2p_stored_mailbox *mailbox = NULL;
+  if (store->n_mailboxes < P2P_STORE_MAILBOXES_MAX) mailbox = calloc(1, sizeof *mailbox);
+  if (mailbox == NULL) {
+    p2p_err_set(err, P2P_ERR_TOO_LARGE, "this server is full: try again later");
+    return NULL;
+  }
+  mailbox->store = store;
+  mailbox->end = &mailbox->first;
+  snprintf(mailbox->appid, sizeof mailbox->appid, "%s", appid);
+  snprintf(mailbox->id, sizeof mailbox->id, "%s", id);
+  mailbox->next = store->first;
+  store->first = mailbox;
+  store->n_mailboxes++;
+  return mailbox;
+}
+
+/* The record of this side, or a free one; NULL when two others are there. */
+static struct side *find_side(struct p2p_stored_mailbox *mailbox, const char *name) {
+  for (int i = 0; i < 2; i++)
+    if (strcmp(mailbox->sides[i].name, name) == 0) return &mailbox->sides[i];
+  for (int i = 0; i < 2; i++)
+    if (mailbox->sides[i].name[0] == '\0') return &mailbox->sides[i];
+  return NULL;
+}
+
+static struct side *find_side_or_crowded(struct p2p_stored_mailbox *mailbox, const char *name, struct p2p_err *err) {
+  struct side *side = find_side(mailbox, name);
+  if (side == NULL) p2p_err_set(err, P2P_ERR_ACCESS, "crowded");
+  else snprintf(side->name, sizeof side->name, "%s", name);
+  return side;
+}
+
+/* --- nameplates --- */
+
+/* One of the free numbers with `digits` digits, all alike likely; 0 when there is none. */
+static uint32_t draw_nameplate(const struct p2p_mailbox_store *store, const char *appid, uint32_t least, uint32_t beyond) {
+  uint32_t n_free = 0, drawn = 0;
+  char name[16];
+  for (uint32_t number = least; number < beyond; number++) {
+    snprintf(name, sizeof name, "%u", (unsigned)number);
+    if (find_by_nameplate(store, appid, name) == NULL && p2p_random_below(++n_free) == 0) drawn = number;
+  }
+  return drawn;
+}
+
+int p2p_mailbox_store_allocate(struct p2p_mailbox_store *store, const char *appid, char *nameplate, size_t size,
+                               struct p2p_err *err) {
+  uint32_t drawn = 0, least = 1;
+  for (int digits = 1; drawn == 0 && digits <= 3; digits++, least *= 10) drawn = draw_nameplate(store, appid, least, least * 10);
+  for (int tries = 0; drawn == 0 && tries < 100; tries++) { /* a busy server: sparse enough to guess */
+    uint32_t number = 1000 + p2p_random_below(999000);
+    char name[16];
+    snprintf(name, sizeof name, "%u", (unsigned)number);
+    if (find_by_nameplate(store, appid, name) == NULL) drawn = number;
+  }
+  if (drawn == 0) return p2p_err_set(err, P2P_ERR_TOO_LARGE, "this server is full: try again later");
+  snprintf(nameplate, size, "%u", (unsigned)drawn);
+  return P2P_OK;
+}
+
+int p2p_mailbox_store_claim(struct p2p_mailbox_store *store, const char *appid, const char *nameplate, const char *side_name,
+                            uint64_t now_ms, const char **out, struct p2p_err *err) {
+  uint8_t random[MAILBOX_ID_BYTES];
+  char id[P2P_HEX_LEN(MAILBOX_ID_BYTES) + 1];
+  int code = check_names(appid, nameplate, side_name, err);
+  if (code != P2P_OK) return code;
+  struct p2p_stored_mailbox *mailbox = find_by_nameplate(store, appid, nameplate);
+  if (mailbox == NULL) {
+    p2p_random_bytes(random, sizeof random);
+    p2p_hex_encode(random, sizeof random, id);
+    mailbox = add_mailbox(store, appid, id, err);
+    if (mailbox == NULL) return P2P_ERR_TOO_LARGE;
+    snprintf(mailbox->nameplate, sizeof mailbox->nameplate, "%s", nameplate);
+  }
+  struct side *side = find_side_or_crowded(mailbox, side_name, err);
+  if (side == NULL) return P2P_ERR_ACCESS;
+  if (side->has_claimed && !side->holds_nameplate) return p2p_err_set(err, P2P_ERR_ACCESS, "reclaimed");
+  side->has_claimed = side->holds_nameplate = true;
+  mailbox->used_ms = now_ms;
+  *out = mailbox->id;
+  return P2P_OK;
+}
+
+void p2p_mailbox_store_release(struct p2p_mailbox_store *store, const char *appid, const char *nameplate, const char *side_name) {
+  struct p2p_stored_mailbox *mailbox = find_by_nameplate(store, appid, nameplate);
+  if (mailbox == NULL || nameplate[0] == '\0') return;
+  for (int i = 0; i < 2; i++)
+    if (strcmp(mailbox->sides[i].name, side_name) == 0) mailbox->sides[i].holds_nameplate = false;
+  if (!mailbox->sides[0].holds_nameplate && !mailbox->sides[1].holds_nameplate) mailbox->nameplate[0] = '\0';
+}
+
+void p2p_mailbox_store_list(const struct p2p_mailbox_store *store, const char *appid,
+                            void (*fn)(void *arg, const char *nameplate), void *arg) {
+  for (struct p2p_stored_mailbox *mailbox = store->first; mailbox != NULL; mailbox = mailbox->next)
+    if (mailbox->nameplate[0] != '\0' && strcmp(mailbox->appid, appid) == 0) fn(arg, mailbox->nameplate);
+}
+
+/* --- messages --- */
+
+int p2p_mailbox_store_open(struct p2p_mailbox_store *store, const char *appid, const char *id, const char *side_name,
+                           uint64_t now_ms, struct p2p_mailbox_ear *ear, struct p2p_stored_mailbox **out, struct p2p_err *err) {
+  int code = check_names(appid, id, side_name, err);
+  if (code != P2P_OK) return code;
+  struct p2p_stored_mailbox *mailbox = find_by_id(store, appid, id);
+  if (mailbox == NULL) mailbox = add_mailbox(store, appid, id, err);
+  if (mailbox == NULL) return P2P_ERR_TOO_LARGE;
+  struct side *side = find_side_or_crowded(mailbox, side_name, err);
+  if (side == NULL) return P2P_ERR_ACCESS;
+  side->has_opened = true;
+  side->has_closed = false;
+  mailbox->used_ms = now_ms;
+  ear->next = mailbox->ears;
+  mailbox->ears = ear;
+  for (struct message *message = mailbox->first; message != NULL; message = message->next) ear->on_message(ear->arg, &message->is);
+  *out = mailbox;
+  return P2P_OK;
+}
+
+static const char *put_string(char **at, const char *text) {
+  size_t size = strlen(text) + 1;
+  char *copy = memcpy(*at, text, size);
+  *at += size;
+  return copy;
+}
+
+static struct message *copy_message(const struct p2p_stored_message *from, size_t n_bytes) {
+  struct message *message = calloc(1, sizeof *message + n_bytes);
+  if (message == NULL) return NULL;
+  char *at = message->text;
+  message->is.side = put_string(&at, from->side);
+  message->is.phase = put_string(&at, from->phase);
+  message->is.body = put_string(&at, from->body);
+  if (from->id != NULL) message->is.id = put_string(&at, from->id);
+  return message;
+}
+
+int p2p_mailbox_store_add(struct p2p_stored_mailbox *mailbox, const struct p2p_stored_message *from, uint64_t now_ms,
+                          struct p2p_err *err) {
+  size_t n_bytes = strlen(from->side) + strlen(from->phase) + strlen(from->body) + 3;
+  int code = check_names(from->side, from->phase, from->id == NULL || from->id[0] == '\0' ? "-" : from->id, err);
+  if (code != P2P_OK) return code;
+  if (from->id != NULL) n_bytes += strlen(from->id) + 1;
+  if (strlen(from->body) > P2P_STORE_BODY_MAX || mailbox->n_messages >= P2P_STORE_MESSAGES_MAX ||
+      n_bytes > P2P_STORE_BYTES_MAX - mailbox->store->n_bytes)
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "this mailbox takes no more");
+  struct message *message = copy_message(from, n_bytes);
+  if (message == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  *mailbox->end = message;
+  mailbox->end = &message->next;
+  mailbox->n_messages++;
+  mailbox->n_bytes += n_bytes;
+  mailbox->store->n_bytes += n_bytes;
+  mailbox->used_ms = now_ms;
+  for (struct p2p_mailbox_ear *ear = mailbox->ears; ear != NULL; ear = ear->next) ear->on_message(ear->arg, &message->is);
+  return P2P_OK;
+}
+
+void p2p_mailbox_store_leave(struct p2p_stored_mailbox *mailbox, struct p2p_mailbox_ear *ear, uint64_t now_ms) {
+  struct p2p_mailbox_ear **at = &mailbox->ears;
+  while (*at != ear) at = &(*at)->next;
+  *at = ear->next;
+  mailbox->used_ms = now_ms;
+}
+
+void p2p_mailbox_store_close(struct p2p_stored_mailbox *mailbox, struct p2p_mailbox_ear *ear, const char *side_name) {
+  bool is_wanted = false;
+  p2p_mailbox_store_leave(mailbox, ear, mailbox->used_ms);
+  for (int i = 0; i < 2; i++) {
+    struct side *side = &mailbox->sides[i];
+    if (strcmp(side->name, side_name) == 0) side->has_closed = true;
+    is_wanted = is_wanted || (side->name[0] != '\0' && !side->has_closed);
+  }
+  if (!is_wanted && mailbox->ears == NULL) drop_mailbox(mailbox);
+}
+
+void p2p_mailbox_store_prune(struct p2p_mailbox_store *store, uint64_t now_ms) {
+  for (struct p2p_stored_mailbox *mailbox = store->first, *next; mailbox != NULL; mailbox = next) {
+    next = mailbox->next;
+    if (mailbox->ears == NULL && now_ms - mailbox->used_ms > P2P_STORE_IDLE_MS) drop_mailbox(mailbox);
+  }
+}
+
+size_t p2p_mailbox_store_count(const struct p2p_mailbox_store *store) { return store->n_mailboxes; }

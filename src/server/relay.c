@@ -1,0 +1,215 @@
+/* The transit relay. A connection asks, waits for its partner, and is then one end of a pair; when one end closes, the other gets
+ * the bytes that are on their way and is closed too. */
+#include "server/relay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "net/tcp.h"
+#include "server/relay_request.h"
+
+#define TICK_MS 5000
+#define GOODBYE_MS 1000
+
+enum stage {
+  STAGE_ASKING,  /* its request line is not there yet */
+  STAGE_WAITING, /* for its partner */
+  STAGE_JOINED   /* bytes go both ways */
+};
+
+struct end {
+  struct end *next;
+  struct p2p_relay *relay;
+  struct p2p_tcp *tcp;
+  struct end *partner; /* when joined */
+  enum stage stage;
+  uint64_t since_ms; /* when the stage began */
+  struct p2p_relay_request request;
+  uint8_t line[P2P_RELAY_REQUEST_MAX];
+  size_t line_length;
+  uint64_t passed_bytes; /* that came from this end */
+};
+
+struct p2p_relay {
+  struct p2p_loop *loop;
+  struct p2p_events *events;
+  struct p2p_listener *listener;
+  struct p2p_timer *tick;
+  struct end *ends;
+  size_t n_ends;
+};
+
+/* --- coming and going --- */
+
+static void forget_end(struct end *end) {
+  struct end **at = &end->relay->ends;
+  while (*at != end) at = &(*at)->next;
+  *at = end->next;
+  end->relay->n_ends--;
+  p2p_wipe(&end->request, sizeof end->request);
+  p2p_wipe(end->line, sizeof end->line);
+  free(end);
+}
+
+static void say_and_close(struct end *end, const char *line) {
+  p2p_tcp_write(end->tcp, line, strlen(line));
+  p2p_tcp_finish(end->tcp, GOODBYE_MS);
+  forget_end(end);
+}
+
+static void set_stage(struct end *end, enum stage stage) {
+  end->stage = stage;
+  end->since_ms = p2p_clock_ms();
+}
+
+/* --- joining --- */
+
+static struct end *find_partner(const struct end *end) {
+  for (struct end *other = end->relay->ends; other != NULL; other = other->next)
+    if (other != end && other->stage == STAGE_WAITING && p2p_relay_request_fits(&other->request, &end->request)) return other;
+  return NULL;
+}
+
+/* Others that wait with the same token have lost: the two have found each other. */
+static void close_redundant(const struct end *joined) {
+  for (struct end *end = joined->relay->ends, *next; end != NULL; end = next) {
+    next = end->next;
+    if (end->stage != STAGE_WAITING || memcmp(end->request.token, joined->request.token, P2P_RELAY_TOKEN_LEN) != 0) continue;
+    p2p_tcp_free(end->tcp);
+    forget_end(end);
+  }
+}
+
+static void join(struct end *a, struct end *b) {
+  char name_a[64] = "?", name_b[64] = "?";
+  a->partner = b;
+  b->partner = a;
+  set_stage(a, STAGE_JOINED);
+  set_stage(b, STAGE_JOINED);
+  (void)p2p_tcp_peer_name(a->tcp, name_a, sizeof name_a);
+  (void)p2p_tcp_peer_name(b->tcp, name_b, sizeof name_b);
+  p2p_events_say(a->relay->events, P2P_LEVEL_INFO, "the relay joined %s and %s", name_a, name_b);
+  close_redundant(a);
+  p2p_tcp_write(a->tcp, "ok\n", 3);
+  p2p_tcp_write(b->tcp, "ok\n", 3);
+}
+
+static void on_request_bytes(struct end *end, const uint8_t *bytes, size_t length) {
+  size_t room = sizeof end->line - end->line_length, taken = length < room ? length : room;
+  memcpy(end->line + end->line_length, bytes, taken);
+  end->line_length += taken;
+  long request_length = p2p_relay_request_parse(end->line, end->line_length, &end->request);
+  if (request_length == 0) return;
+  if (request_length < 0) {
+    say_and_close(end, "bad handshake\n");
+    return;
+  }
+  if ((size_t)request_length < end->line_length || taken < length) {
+    say_and_close(end, "impatient\n");
+    return;
+  }
+  struct end *partner = find_partner(end);
+  set_stage(end, STAGE_WAITING);
+  if (partner != NULL) join(partner, end);
+}
+
+/* --- events of a connection --- */
+
+static void on_data(void *arg, const uint8_t *bytes, size_t length) {
+  struct end *end = arg;
+  switch (end->stage) {
+  case STAGE_ASKING: on_request_bytes(end, bytes, length); break;
+  case STAGE_WAITING: say_and_close(end, "impatient\n"); break;
+  case STAGE_JOINED:
+    end->passed_bytes += length;
+    p2p_tcp_write(end->partner->tcp, bytes, length); /* a failure arrives as its on_close */
+    if (p2p_tcp_queued(end->partner->tcp) > P2P_RELAY_QUEUE_MAX) p2p_tcp_pause(end->tcp);
+    break;
+  }
+}
+
+static void on_drain(void *arg) {
+  struct end *end = arg;
+  if (end->stage == STAGE_JOINED) p2p_tcp_resume(end->partner->tcp);
+}
+
+static void on_close(void *arg, const struct p2p_err *err) {
+  struct end *end = arg, *partner = end->partner;
+  (void)err;
+  if (partner != NULL) {
+    p2p_events_say(end->relay->events, P2P_LEVEL_INFO, "a connection over the relay ended after %llu bytes",
+                   (unsigned long long)(end->passed_bytes + partner->passed_bytes));
+    p2p_tcp_finish(partner->tcp, P2P_RELAY_LINGER_MS);
+    forget_end(partner);
+  }
+  p2p_tcp_free(end->tcp);
+  forget_end(end);
+}
+
+static void on_accept(void *arg, struct p2p_tcp *tcp) {
+  static const struct p2p_tcp_events events = {.on_data = on_data, .on_drain = on_drain, .on_close = on_close};
+  struct p2p_relay *relay = arg;
+  struct end *end = relay->n_ends < P2P_RELAY_CONNECTIONS_MAX ? calloc(1, sizeof *end) : NULL;
+  if (end == NULL) {
+    p2p_events_say(relay->events, P2P_LEVEL_WARN, "the relay refused a connection: too many are open");
+    p2p_tcp_free(tcp);
+    return;
+  }
+  end->relay = relay;
+  end->tcp = tcp;
+  end->next = relay->ends;
+  relay->ends = end;
+  relay->n_ends++;
+  set_stage(end, STAGE_ASKING);
+  if (p2p_tcp_attach(tcp, &events, end) == P2P_OK) return;
+  p2p_tcp_free(tcp);
+  forget_end(end);
+}
+
+static void on_tick(void *arg) {
+  struct p2p_relay *relay = arg;
+  uint64_t now_ms = p2p_clock_ms();
+  for (struct end *end = relay->ends, *next; end != NULL; end = next) {
+    next = end->next;
+    uint64_t age_ms = now_ms - end->since_ms;
+    if ((end->stage == STAGE_ASKING && age_ms > P2P_RELAY_REQUEST_MS) ||
+        (end->stage == STAGE_WAITING && age_ms > P2P_RELAY_WAIT_MS))
+      say_and_close(end, "impatient\n");
+  }
+}
+
+/* --- the relay --- */
+
+int p2p_relay_new(struct p2p_loop *loop, const char *address, uint16_t port, struct p2p_events *events,
+                  struct p2p_relay **out, struct p2p_err *err) {
+  struct p2p_relay *relay = calloc(1, sizeof *relay);
+  int code = P2P_OK;
+  if (relay == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  relay->loop = loop;
+  relay->events = events;
+  relay->tick = p2p_timer_new(loop, on_tick, relay);
+  if (relay->tick == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (code == P2P_OK) code = p2p_listener_new(loop, address, port, on_accept, relay, &relay->listener, err);
+  if (code != P2P_OK) {
+    p2p_relay_free(relay);
+    return code;
+  }
+  p2p_timer_start(relay->tick, TICK_MS, TICK_MS);
+  *out = relay;
+  return P2P_OK;
+}
+
+void p2p_relay_free(struct p2p_relay *relay) {
+  if (relay == NULL) return;
+  p2p_listener_free(relay->listener);
+  p2p_timer_free(relay->tick);
+  while (relay->ends != NULL) {
+    p2p_tcp_free(relay->ends->tcp);
+    forget_end(relay->ends);
+  }
+  free(relay);
+}
+
+uint16_t p2p_relay_port(const struct p2p_relay *relay) { return p2p_listener_port(relay->listener); }

@@ -1,0 +1,85 @@
+/* The program behind serve(): composes the board, the mailbox and the relay. What it does on the io thread is done by
+ * p2p_loop_call, so that it listens when p2p_server_new returns and holds nothing when p2p_server_free returns. */
+#include "server/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/random.h"
+#include "server/board_server.h"
+#include "server/mailbox_server.h"
+#include "server/relay.h"
+
+struct p2p_server {
+  struct p2p_board board;
+  struct p2p_board_server *board_server;
+  struct p2p_mailbox_server *mailbox_server;
+  struct p2p_relay *relay;
+};
+
+struct start {
+  const struct p2p_server_config *config;
+  struct p2p_server *server;
+  struct p2p_err *err;
+  int code;
+};
+
+/* on the io thread */
+static void start_on_loop(void *arg) {
+  struct start *start = arg;
+  const struct p2p_server_config *config = start->config;
+  struct p2p_server *server = start->server;
+  struct p2p_board *board = &server->board;
+  int code = p2p_mailbox_server_new(config->loop, config->address, config->mailbox_port, board->events, &server->mailbox_server,
+                                    start->err);
+  if (code == P2P_OK)
+    code = p2p_relay_new(config->loop, config->address, config->relay_port, board->events, &server->relay, start->err);
+  if (code == P2P_OK) { /* the board last, since it tells where the others are */
+    board->mailbox_port = p2p_mailbox_server_port(server->mailbox_server);
+    board->relay_port = p2p_relay_port(server->relay);
+    code = p2p_board_server_new(board, config->address, config->board_port, config->host_key, &server->board_server, start->err);
+  }
+  start->code = code;
+}
+
+/* on the io thread */
+static void stop_on_loop(void *arg) {
+  struct p2p_server *server = arg;
+  p2p_board_server_free(server->board_server);
+  p2p_relay_free(server->relay);
+  p2p_mailbox_server_free(server->mailbox_server);
+}
+
+int p2p_server_new(const struct p2p_server_config *config, struct p2p_events *events, struct p2p_server **out,
+                   struct p2p_err *err) {
+  struct p2p_server *server = calloc(1, sizeof *server);
+  struct start start = {.config = config, .server = server, .err = err};
+  if (server == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  server->board = (struct p2p_board){.loop = config->loop, .events = events, .opened_at = time(NULL)};
+  start.code = p2p_users_parse(config->users, strlen(config->users), &server->board.users, err);
+  if (start.code == P2P_OK && p2p_crypto_init() != P2P_OK)
+    start.code = p2p_err_set(err, P2P_ERR_CRYPTO, "The cryptographic library cannot be started.");
+  if (start.code == P2P_OK && p2p_board_init(&server->board) != P2P_OK)
+    start.code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (start.code == P2P_OK) p2p_loop_call(config->loop, start_on_loop, &start);
+  if (start.code != P2P_OK) {
+    p2p_server_free(server);
+    return start.code;
+  }
+  *out = server;
+  return P2P_OK;
+}
+
+void p2p_server_free(struct p2p_server *server) {
+  if (server == NULL) return;
+  p2p_loop_call(server->board.loop, stop_on_loop, server);
+  p2p_board_clear(&server->board);
+  p2p_users_free(server->board.users);
+  free(server);
+}
+
+uint16_t p2p_server_board_port(const struct p2p_server *server) { return p2p_board_server_port(server->board_server); }
+uint16_t p2p_server_mailbox_port(const struct p2p_server *server) { return p2p_mailbox_server_port(server->mailbox_server); }
+uint16_t p2p_server_relay_port(const struct p2p_server *server) { return p2p_relay_port(server->relay); }
+const char *p2p_server_host_key(const struct p2p_server *server) { return p2p_board_server_host_key(server->board_server); }
+const char *p2p_server_fingerprint(const struct p2p_server *server) { return p2p_board_server_fingerprint(server->board_server); }

@@ -1,0 +1,277 @@
+/* The topics of a board. An access list belongs to the seat that was first on its topic and goes with it; who comes later cannot
+ * change it. Where a member lands is decided once, when it joins.
+ *
+ * One rule of the board on the internet is left out on purpose: there, when the second-last member leaves, the last one is
+ * thrown off. Here it stays, so that a lone host or worker is not sent away whenever a client says goodbye. */
+#include "server/topics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct topic {
+  struct topic *next;
+  struct p2p_topics *topics;
+  struct p2p_seat *seats;   /* in the order in which they came */
+  struct p2p_seat *creator; /* whose access list it is; NULL once that one has left */
+  char *access;             /* NULL: none */
+  char name[P2P_TOPICS_NAME_MAX + 1];
+};
+
+struct p2p_seat {
+  struct p2p_seat *next;
+  struct topic *topic;
+  void *arg;
+  char *label;
+  bool reads, writes, replay, round_robin, keep_alive;
+  bool waits;         /* for a first reader; meanwhile `held` grows */
+  bool input_ended;
+  struct p2p_buf held;
+  size_t turn; /* round_robin: whose turn is next */
+};
+
+struct p2p_topics {
+  struct topic *first;
+  struct p2p_topics_events events;
+};
+
+struct p2p_topics *p2p_topics_new(const struct p2p_topics_events *events) {
+  struct p2p_topics *topics = calloc(1, sizeof *topics);
+  if (topics != NULL) topics->events = *events;
+  return topics;
+}
+
+void p2p_topics_free(struct p2p_topics *topics) { free(topics); }
+
+/* --- where a member lands --- */
+
+static struct topic *find_topic(const struct p2p_topics *topics, const char *name) {
+  struct topic *topic = topics->first;
+  while (topic != NULL && strcmp(topic->name, name) != 0) topic = topic->next;
+  return topic;
+}
+
+bool p2p_topics_exists(const struct p2p_topics *topics, const char *name) { return find_topic(topics, name) != NULL; }
+
+static bool list_names(const char *list, const char *who) {
+  size_t length = strlen(who);
+  while (length > 0 && list != NULL) {
+    const char *comma = strchr(list, ',');
+    size_t entry = comma == NULL ? strlen(list) : (size_t)(comma - list);
+    if (entry == length && memcmp(list, who, length) == 0) return true;
+    list = comma == NULL ? NULL : comma + 1;
+  }
+  return false;
+}
+
+/* The access list is looked up under the name as typed; without access the name becomes one in the user's own
+ * namespace. */
+static int landing_name(const struct p2p_topics *topics, const struct p2p_seat_wish *wish, char *out, size_t size) {
+  const char *prefix = wish->user;
+  const struct topic *typed = find_topic(topics, wish->topic);
+  size_t user_length = strlen(wish->user);
+  bool is_own = strncmp(wish->topic, wish->user, user_length) == 0 && wish->topic[user_length] == '/';
+  if (wish->open_to_all) prefix = "public";
+  else if (is_own || (typed != NULL && (list_names(typed->access, wish->user) || list_names(typed->access, wish->fingerprint))))
+    prefix = NULL;
+  int length = prefix == NULL ? snprintf(out, size, "%s", wish->topic) : snprintf(out, size, "%s/%s", prefix, wish->topic);
+  return length > 0 && (size_t)length < size ? P2P_OK : P2P_ERR_TOO_LARGE;
+}
+
+static struct topic *find_or_add_topic(struct p2p_topics *topics, const char *name) {
+  struct topic *topic = find_topic(topics, name);
+  if (topic != NULL) return topic;
+  topic = calloc(1, sizeof *topic);
+  if (topic == NULL) return NULL;
+  snprintf(topic->name, sizeof topic->name, "%s", name);
+  topic->topics = topics;
+  topic->next = topics->first;
+  topics->first = topic;
+  return topic;
+}
+
+static void drop_access(struct topic *topic) {
+  free(topic->access);
+  topic->access = NULL;
+  topic->creator = NULL;
+}
+
+static void drop_topic_if_empty(struct topic *topic) {
+  if (topic->seats != NULL) return;
+  struct topic **at = &topic->topics->first;
+  while (*at != topic) at = &(*at)->next;
+  *at = topic->next;
+  drop_access(topic);
+  free(topic);
+}
+
+/* --- messages --- */
+
+static size_t count_readers(const struct p2p_seat *writer) {
+  size_t count = 0;
+  for (const struct p2p_seat *seat = writer->topic->seats; seat != NULL; seat = seat->next)
+    if (seat->reads && (seat != writer || writer->replay)) count++;
+  return count;
+}
+
+static void deliver(struct p2p_seat *writer, const uint8_t *bytes, size_t length) {
+  const struct p2p_topics_events *events = &writer->topic->topics->events;
+  size_t readers = count_readers(writer), at = 0;
+  size_t chosen = readers == 0 ? 0 : writer->turn++ % readers;
+  for (struct p2p_seat *seat = writer->topic->seats; seat != NULL; seat = seat->next) {
+    if (!seat->reads || (seat == writer && !writer->replay)) continue;
+    if (!writer->round_robin || at == chosen) events->on_message(seat->arg, bytes, length);
+    at++;
+  }
+}
+
+/* A writer who waited for a reader goes on when there is one. */
+static void stop_waiting(struct p2p_seat *seat) {
+  if (!seat->waits || count_readers(seat) == 0) return;
+  seat->waits = false;
+  if (p2p_buf_len(&seat->held) > 0) deliver(seat, p2p_buf_data(&seat->held), p2p_buf_len(&seat->held));
+  p2p_buf_clear(&seat->held);
+  if (seat->input_ended) seat->topic->topics->events.on_finish(seat->arg);
+}
+
+int p2p_topics_write(struct p2p_seat *seat, const uint8_t *bytes, size_t length) {
+  if (!seat->writes || seat->input_ended || length == 0) return P2P_OK;
+  if (seat->waits) return p2p_buf_put(&seat->held, bytes, length);
+  deliver(seat, bytes, length);
+  return P2P_OK;
+}
+
+void p2p_topics_end_input(struct p2p_seat *seat) {
+  if (!seat->writes || seat->input_ended) return;
+  seat->input_ended = true;
+  if (!seat->waits) seat->topic->topics->events.on_finish(seat->arg);
+}
+
+bool p2p_seat_was_read(const struct p2p_seat *seat) { return !seat->waits; }
+const char *p2p_seat_topic(const struct p2p_seat *seat) { return seat->topic->name; }
+
+/* --- coming and going --- */
+
+static struct p2p_seat *new_seat(const struct p2p_seat_wish *wish, void *arg) {
+  struct p2p_seat *seat = calloc(1, sizeof *seat);
+  if (seat == NULL) return NULL;
+  seat->label = strdup(wish->label);
+  seat->arg = arg;
+  seat->reads = wish->reads;
+  seat->writes = wish->writes;
+  seat->replay = wish->replay;
+  seat->round_robin = wish->round_robin;
+  seat->keep_alive = wish->keep_alive;
+  seat->waits = wish->writes && wish->wait_for_reader;
+  p2p_buf_init(&seat->held, P2P_TOPICS_HELD_MAX);
+  if (seat->label == NULL) {
+    free(seat);
+    return NULL;
+  }
+  return seat;
+}
+
+static void free_seat(struct p2p_seat *seat) {
+  p2p_buf_clear(&seat->held);
+  free(seat->label);
+  free(seat);
+}
+
+static void sit_down(struct topic *topic, struct p2p_seat *seat) {
+  struct p2p_seat **at = &topic->seats;
+  while (*at != NULL) at = &(*at)->next;
+  *at = seat;
+  seat->topic = topic;
+  for (struct p2p_seat *other = topic->seats; other != NULL; other = other->next) stop_waiting(other);
+}
+
+struct p2p_seat *p2p_topics_join(struct p2p_topics *topics, const struct p2p_seat_wish *wish, void *arg) {
+  char name[P2P_TOPICS_NAME_MAX + 1];
+  if (landing_name(topics, wish, name, sizeof name) != P2P_OK) return NULL;
+  char *access = wish->access == NULL ? NULL : strdup(wish->access);
+  struct p2p_seat *seat = new_seat(wish, arg);
+  struct topic *topic = seat == NULL || (wish->access != NULL && access == NULL) ? NULL : find_or_add_topic(topics, name);
+  if (topic == NULL) {
+    free(access);
+    if (seat != NULL) free_seat(seat);
+    return NULL;
+  }
+  if (topic->creator == NULL) {
+    topic->creator = seat;
+    topic->access = access;
+  } else {
+    free(access);
+  }
+  sit_down(topic, seat);
+  return seat;
+}
+
+static bool has_writer(const struct topic *topic) {
+  for (const struct p2p_seat *seat = topic->seats; seat != NULL; seat = seat->next)
+    if (seat->writes) return true;
+  return false;
+}
+
+void p2p_topics_leave(struct p2p_seat *seat) {
+  struct topic *topic = seat->topic;
+  struct p2p_seat **at = &topic->seats;
+  while (*at != seat) at = &(*at)->next;
+  *at = seat->next;
+  if (topic->creator == seat) drop_access(topic);
+  if (seat->writes && !has_writer(topic)) /* who only reads has nothing to wait for, unless told to */
+    for (struct p2p_seat *other = topic->seats; other != NULL; other = other->next)
+      if (!other->keep_alive) topic->topics->events.on_finish(other->arg);
+  free_seat(seat);
+  drop_topic_if_empty(topic);
+}
+
+/* --- ls --- */
+
+static int put(struct p2p_buf *out, const char *text) { return p2p_buf_put(out, text, strlen(text)); }
+
+static int put_access(struct p2p_buf *out, const char *access) {
+  if (access == NULL || access[0] == '\0') return P2P_OK;
+  int code = put(out, " (Access List: ");
+  for (; code == P2P_OK && *access != '\0'; access++)
+    code = *access == ',' ? put(out, ", ") : p2p_buf_put(out, access, 1);
+  return code != P2P_OK ? code : put(out, ")");
+}
+
+static int put_seats(struct p2p_buf *out, const struct topic *topic, const char *title, bool reads, bool writes) {
+  int code = P2P_OK;
+  bool is_first = true;
+  for (const struct p2p_seat *seat = topic->seats; code == P2P_OK && seat != NULL; seat = seat->next) {
+    if (seat->reads != reads || seat->writes != writes) continue;
+    if (is_first) code = put(out, title);
+    if (code == P2P_OK) code = put(out, "  - ");
+    if (code == P2P_OK) code = put(out, seat->label);
+    if (code == P2P_OK) code = put(out, "\r\n");
+    is_first = false;
+  }
+  return code;
+}
+
+static int put_topic(struct p2p_buf *out, const struct topic *topic) {
+  int code = put(out, "- ");
+  if (code == P2P_OK) code = put(out, topic->name);
+  if (code == P2P_OK) code = put(out, ":");
+  if (code == P2P_OK) code = put_access(out, topic->access);
+  if (code == P2P_OK) code = put(out, "\r\n");
+  if (code == P2P_OK) code = put_seats(out, topic, "  Pipes:\r\n", true, true);
+  if (code == P2P_OK) code = put_seats(out, topic, "  Pubs:\r\n", false, true);
+  if (code == P2P_OK) code = put_seats(out, topic, "  Subs:\r\n", true, false);
+  return code;
+}
+
+int p2p_topics_list(const struct p2p_topics *topics, const char *user, struct p2p_buf *out) {
+  size_t length = strlen(user);
+  bool is_first = true;
+  int code = P2P_OK;
+  for (const struct topic *topic = topics->first; code == P2P_OK && topic != NULL; topic = topic->next) {
+    if (strncmp(topic->name, user, length) != 0 || topic->name[length] != '/') continue;
+    if (is_first) code = put(out, "Channel Information\r\n");
+    if (code == P2P_OK) code = put_topic(out, topic);
+    is_first = false;
+  }
+  return code == P2P_OK && is_first ? put(out, "no pubsub channels found\r\n") : code;
+}

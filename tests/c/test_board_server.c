@@ -1,0 +1,408 @@
+/* The board as its most common client sees it: OpenSSH's `ssh`, with throwaway keys, against a board on loopback. */
+#define _GNU_SOURCE /* pipe2 */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/events.h"
+#include "crypto/random.h"
+#include "net/loop.h"
+#include "server/board_server.h"
+#include "unit.h"
+
+#define WAIT_MS 20000
+
+/* --- a board, and keys for alice and bob, who have accounts, and for eve, who has none --- */
+
+static char folder[] = "/tmp/p2p-board-XXXXXX";
+static struct p2p_loop *loop;
+static struct p2p_events *events;
+static struct p2p_board board;
+static struct p2p_board_server *server;
+static struct p2p_err start_err;
+static int start_code;
+
+static void in_folder(const char *name, char out[256]) { snprintf(out, 256, "%s/%s", folder, name); }
+
+static size_t read_file(const char *name, char *out, size_t size) {
+  char path[256];
+  in_folder(name, path);
+  FILE *file = fopen(path, "r");
+  size_t length = file == NULL ? 0 : fread(out, 1, size - 1, file);
+  if (file != NULL) fclose(file);
+  out[length] = '\0';
+  return length;
+}
+
+static void make_key(const char *name) {
+  char path[256];
+  in_folder(name, path);
+  pid_t pid = fork();
+  if (pid == 0) {
+    execlp("ssh-keygen", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path, (char *)NULL);
+    _exit(127);
+  }
+  int status;
+  CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static void start_on_loop(void *arg) {
+  char path[256];
+  (void)arg;
+  in_folder("host_key", path);
+  start_code = p2p_board_server_new(&board, "127.0.0.1", 0, path, &server, &start_err);
+}
+static void stop_on_loop(void *arg) {
+  (void)arg;
+  p2p_board_server_free(server);
+  server = NULL;
+}
+
+static int start_board(void) {
+  char users[4096], key[1024], path[256];
+  struct p2p_err err;
+  size_t length = 0;
+  const char *names[] = {"alice", "bob"};
+  for (int i = 0; i < 2; i++) {
+    char file[32];
+    snprintf(file, sizeof file, "%s.pub", names[i]);
+    read_file(file, key, sizeof key);
+    length += (size_t)snprintf(users + length, sizeof users - length, "%s %s", names[i], key);
+  }
+  board = (struct p2p_board){.loop = loop, .events = events, .mailbox_port = 4000, .relay_port = 4001, .opened_at = 0};
+  CHECK(p2p_users_parse(users, length, &board.users, &err) == P2P_OK);
+  CHECK(p2p_board_init(&board) == P2P_OK);
+  CHECK(p2p_loop_call(loop, start_on_loop, NULL) == P2P_OK);
+  if (start_code != P2P_OK) return start_code;
+  in_folder("known_hosts", path);
+  FILE *file = fopen(path, "w");
+  fprintf(file, "[127.0.0.1]:%u %s\n", (unsigned)p2p_board_server_port(server), p2p_board_server_host_key(server));
+  fclose(file);
+  return P2P_OK;
+}
+
+static void stop_board(void) {
+  if (server != NULL) p2p_loop_call(loop, stop_on_loop, NULL);
+  p2p_board_clear(&board);
+  p2p_users_free(board.users);
+}
+
+static bool wait_event(const char *text) {
+  struct p2p_event event;
+  uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
+  while (p2p_clock_ms() < end_ms)
+    if (p2p_events_next(events, 200, &event) && strstr(event.text, text) != NULL) return true;
+  fprintf(stderr, "no event \"%s\"\n", text);
+  return false;
+}
+
+/* --- ssh --- */
+
+struct ssh {
+  pid_t pid;
+  int in, out; /* its stdin and stdout */
+  char got[65536];
+  size_t n_got;
+};
+
+static void start_ssh(struct ssh *ssh, const char *key, const char *const *more, const char *command) {
+  char identity[256], known[300], port[16];
+  const char *args[48];
+  size_t n = 0;
+  int in[2], out[2];
+  in_folder(key, identity);
+  snprintf(known, sizeof known, "UserKnownHostsFile=%s/known_hosts", folder);
+  snprintf(port, sizeof port, "%u", (unsigned)p2p_board_server_port(server));
+  const char *fixed[] = {"ssh", "-F", "/dev/null", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
+                         "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", known, "-i", identity, "-p", port};
+  for (; n < sizeof fixed / sizeof fixed[0]; n++) args[n] = fixed[n];
+  for (; more != NULL && *more != NULL; more++) args[n++] = *more;
+  args[n++] = "some-login@127.0.0.1";
+  if (command != NULL) args[n++] = command;
+  args[n] = NULL;
+  ssh->n_got = 0;
+  if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) return;
+  ssh->pid = fork();
+  if (ssh->pid == 0) {
+    char log[300];
+    snprintf(log, sizeof log, "%s/ssh.log", folder);
+    dup2(in[0], 0);
+    dup2(out[1], 1);
+    dup2(open(log, O_WRONLY | O_CREAT | O_APPEND, 0600), 2);
+    execvp("ssh", (char *const *)args);
+    _exit(127);
+  }
+  close(in[0]);
+  close(out[1]);
+  ssh->in = in[1];
+  ssh->out = out[0];
+}
+
+/* False at the end of output or after the time is over. */
+static bool read_some(struct ssh *ssh, uint64_t end_ms) {
+  struct pollfd fd = {.fd = ssh->out, .events = POLLIN};
+  uint64_t now_ms = p2p_clock_ms();
+  if (now_ms >= end_ms || poll(&fd, 1, (int)(end_ms - now_ms)) <= 0) return false;
+  if (ssh->n_got == sizeof ssh->got - 1) ssh->n_got = 0;
+  ssize_t n = read(ssh->out, ssh->got + ssh->n_got, sizeof ssh->got - 1 - ssh->n_got);
+  if (n > 0) ssh->n_got += (size_t)n;
+  ssh->got[ssh->n_got] = '\0';
+  return n > 0;
+}
+
+static bool read_until(struct ssh *ssh, const char *text) {
+  uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
+  ssh->got[ssh->n_got] = '\0';
+  while (strstr(ssh->got, text) == NULL)
+    if (!read_some(ssh, end_ms)) {
+      fprintf(stderr, "no \"%s\" in \"%s\"\n", text, ssh->got);
+      return false;
+    }
+  return true;
+}
+
+static void say(struct ssh *ssh, const char *text) { CHECK(write(ssh->in, text, strlen(text)) == (ssize_t)strlen(text)); }
+
+/* Reads to the end and returns the exit status; -1 when it had to be killed. */
+static int end_ssh(struct ssh *ssh) {
+  int status;
+  uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
+  if (ssh->in >= 0) close(ssh->in);
+  while (read_some(ssh, end_ms)) {}
+  bool was_in_time = p2p_clock_ms() < end_ms;
+  if (!was_in_time) kill(ssh->pid, SIGKILL);
+  close(ssh->out);
+  waitpid(ssh->pid, &status, 0);
+  return was_in_time && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void hang_up(struct ssh *ssh) {
+  kill(ssh->pid, SIGKILL);
+  end_ssh(ssh);
+}
+
+static int run_ssh(struct ssh *ssh, const char *key, const char *command) {
+  start_ssh(ssh, key, NULL, command);
+  return end_ssh(ssh);
+}
+
+/* Until both directions work: with -r the line comes back. */
+static void join_topic(struct ssh *ssh, const char *key, const char *command) {
+  start_ssh(ssh, key, NULL, command);
+  say(ssh, "here I am\n");
+  CHECK(read_until(ssh, "here I am\n"));
+  ssh->n_got = 0;
+}
+
+/* --- tests --- */
+
+static struct ssh alice, bob, eve, other;
+
+TEST(a_key_says_who_you_are) {
+  CHECK(start_board() == P2P_OK);
+  CHECK(run_ssh(&alice, "alice", "user") == 0);
+  CHECK(strncmp(alice.got, "alice\n", 6) == 0);
+  CHECK(strstr(alice.got, "\n1970-01-01T00:00:00Z\n") != NULL);
+  CHECK(run_ssh(&eve, "eve", "user") == 1);
+  CHECK(eve.n_got == 0);
+  stop_board();
+}
+
+TEST(commands_print_and_end) {
+  CHECK(start_board() == P2P_OK);
+  CHECK(run_ssh(&alice, "alice", "services") == 0);
+  CHECK_STR(alice.got, "mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\n");
+  CHECK(run_ssh(&alice, "alice", "ls") == 0);
+  CHECK_STR(alice.got, "no pubsub channels found\r\n");
+  CHECK(run_ssh(&alice, "alice", "dance") == 0);
+  CHECK(strstr(alice.got, "pipe TOPIC") != NULL);
+  CHECK(run_ssh(&alice, "alice", NULL) == 0);
+  CHECK(strstr(alice.got, "pipe TOPIC") != NULL);
+  CHECK(run_ssh(&alice, "alice", "pipe x -z") == 1);
+  CHECK(alice.n_got == 0);
+  stop_board();
+}
+
+TEST(friends_meet_and_strangers_land_elsewhere) {
+  CHECK(start_board() == P2P_OK);
+  join_topic(&alice, "alice", "pipe friends/future.p2p -r -a alice,bob");
+  CHECK(wait_event("alice joined alice/friends/future.p2p from 127.0.0.1:"));
+  join_topic(&bob, "bob", "pipe alice/friends/future.p2p -r");
+  CHECK(read_until(&alice, "here I am\n"));
+  join_topic(&eve, "eve", "pipe alice/friends/future.p2p -r");
+  say(&bob, "hello alice\n");
+  CHECK(read_until(&alice, "hello alice\n"));
+  say(&alice, "hello bob\n");
+  CHECK(read_until(&bob, "hello bob\n"));
+  CHECK(run_ssh(&other, "alice", "ls") == 0);
+  CHECK(strstr(other.got, "- alice/friends/future.p2p: (Access List: alice, bob)\r\n  Pipes:\r\n  - ") != NULL);
+  CHECK(strstr(other.got, " (some-login@127.0.0.1:") != NULL);
+  CHECK(run_ssh(&other, "eve", "ls") == 0);
+  CHECK(strstr(other.got, "- public/alice/friends/future.p2p:\r\n") != NULL);
+  hang_up(&bob);
+  CHECK(wait_event("bob left alice/friends/future.p2p"));
+  say(&alice, "still here\n");
+  CHECK(read_until(&alice, "still here\n"));
+  say(&eve, "eve\n");
+  CHECK(read_until(&eve, "eve\n"));
+  CHECK(strstr(eve.got, "alice") == NULL);
+  CHECK(end_ssh(&alice) == 0);
+  CHECK(end_ssh(&eve) == 0);
+  stop_board();
+}
+
+TEST(several_commands_run_over_one_connection) {
+  char control[300];
+  CHECK(start_board() == P2P_OK);
+  snprintf(control, sizeof control, "ControlPath=%s/mux", folder);
+  const char *master[] = {"-o", "ControlMaster=yes", "-o", control, NULL}, *slave[] = {"-o", control, NULL};
+  start_ssh(&alice, "alice", master, "pipe t -r");
+  say(&alice, "x\n");
+  CHECK(read_until(&alice, "x\n"));
+  for (int i = 0; i < 20; i++) { /* more than may be open at once */
+    start_ssh(&other, "alice", slave, "ls");
+    CHECK(end_ssh(&other) == 0);
+    CHECK(strstr(other.got, "- alice/t:\r\n") != NULL);
+  }
+  CHECK(end_ssh(&alice) == 0);
+  stop_board();
+}
+
+TEST(a_pty_and_an_environment_are_declined_not_ignored) {
+  const char *more[] = {"-A", "-o", "SendEnv=HOME", NULL}, *with_pty[] = {"-tt", NULL};
+  CHECK(start_board() == P2P_OK);
+  start_ssh(&alice, "alice", more, "services");
+  CHECK(end_ssh(&alice) == 0);
+  CHECK_STR(alice.got, "mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\n");
+  start_ssh(&alice, "alice", with_pty, "services");
+  CHECK(end_ssh(&alice) == 255); /* ssh itself gives up, and at once */
+  stop_board();
+}
+
+TEST(many_bytes_arrive_as_they_were_sent) {
+  static char sent[700000];
+  size_t at = 0, read_bytes = 0, wrong = 0;
+  uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
+  CHECK(start_board() == P2P_OK);
+  start_ssh(&bob, "bob", NULL, "sub t -p");
+  CHECK(wait_event("bob joined public/t"));
+  for (size_t i = 0; i < sizeof sent; i++) sent[i] = (char)(i * 31 % 251);
+  start_ssh(&alice, "alice", NULL, "pub t -p");
+  fcntl(alice.in, F_SETFL, O_NONBLOCK);
+  while (read_bytes < sizeof sent && p2p_clock_ms() < end_ms) {
+    struct pollfd fds[] = {{.fd = at < sizeof sent ? alice.in : -1, .events = POLLOUT}, {.fd = bob.out, .events = POLLIN}};
+    poll(fds, 2, 1000);
+    if (fds[0].revents != 0) {
+      ssize_t n = write(alice.in, sent + at, sizeof sent - at);
+      if (n > 0) at += (size_t)n;
+    }
+    if (fds[1].revents == 0) continue;
+    bob.n_got = 0;
+    if (!read_some(&bob, end_ms)) break;
+    for (size_t i = 0; i < bob.n_got && read_bytes + i < sizeof sent; i++) wrong += bob.got[i] != sent[read_bytes + i];
+    read_bytes += bob.n_got;
+  }
+  CHECK(read_bytes == sizeof sent);
+  CHECK(wrong == 0);
+  CHECK(end_ssh(&alice) == 0);
+  CHECK(end_ssh(&bob) == 0); /* nobody is left to read from */
+  stop_board();
+}
+
+TEST(who_does_not_read_is_sent_away_and_stalls_nobody) {
+  static char block[65536];
+  CHECK(start_board() == P2P_OK);
+  memset(block, 'x', sizeof block);
+  start_ssh(&bob, "bob", NULL, "sub t -p");
+  CHECK(wait_event("bob joined public/t"));
+  kill(bob.pid, SIGSTOP);
+  start_ssh(&alice, "alice", NULL, "pub t -p");
+  fcntl(alice.in, F_SETFL, O_NONBLOCK);
+  uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
+  for (size_t sent = 0; sent < 64 * sizeof block && p2p_clock_ms() < end_ms;) {
+    struct pollfd fd = {.fd = alice.in, .events = POLLOUT};
+    if (poll(&fd, 1, 1000) > 0) {
+      ssize_t n = write(alice.in, block, sizeof block);
+      if (n > 0) sent += (size_t)n;
+    }
+  }
+  CHECK(wait_event("bob left public/t"));
+  CHECK(run_ssh(&other, "alice", "ls") == 0);
+  kill(bob.pid, SIGCONT);
+  hang_up(&bob);
+  CHECK(end_ssh(&alice) == 0);
+  stop_board();
+}
+
+TEST(pub_waits_for_a_reader_as_long_as_it_is_told) {
+  CHECK(start_board() == P2P_OK);
+  start_ssh(&alice, "alice", NULL, "pub t");
+  say(&alice, "before\n");
+  CHECK(wait_event("alice joined alice/t"));
+  start_ssh(&other, "alice", NULL, "sub t");
+  CHECK(read_until(&other, "before\n"));
+  CHECK(end_ssh(&alice) == 0);
+  CHECK(end_ssh(&other) == 0);
+  start_ssh(&alice, "alice", NULL, "pub t -t 50ms");
+  CHECK(read_some(&alice, p2p_clock_ms() + WAIT_MS) == false);
+  CHECK(end_ssh(&alice) == 1);
+  CHECK(run_ssh(&alice, "alice", "pub t -b=false") == 0);
+  stop_board();
+}
+
+TEST(the_host_key_lasts_and_is_kept_from_others) {
+  char path[256], key[512];
+  struct stat info;
+  CHECK(start_board() == P2P_OK);
+  in_folder("host_key", path);
+  snprintf(key, sizeof key, "%s", p2p_board_server_host_key(server));
+  CHECK(strncmp(key, "ssh-ed25519 AAAA", 16) == 0);
+  CHECK(strncmp(p2p_board_server_fingerprint(server), "SHA256:", 7) == 0);
+  CHECK(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600);
+  stop_board();
+  CHECK(start_board() == P2P_OK);
+  CHECK_STR(p2p_board_server_host_key(server), key);
+  stop_board();
+  CHECK(chmod(path, 0640) == 0);
+  CHECK(start_board() == P2P_ERR_INVALID);
+  CHECK(strstr(start_err.message, "chmod 600") != NULL);
+  stop_board();
+  CHECK(unlink(path) == 0);
+}
+
+TEST(prepare) {
+  CHECK(mkdtemp(folder) != NULL);
+  CHECK(p2p_crypto_init() == 0);
+  CHECK(p2p_loop_start(&loop, &start_err) == P2P_OK);
+  events = p2p_events_new(1000);
+  make_key("alice");
+  make_key("bob");
+  make_key("eve");
+}
+
+TEST(clean_up) {
+  const char *names[] = {"alice", "alice.pub", "bob", "bob.pub", "eve", "eve.pub", "host_key", "known_hosts", "ssh.log", "mux"};
+  p2p_loop_stop(loop);
+  p2p_events_free(events);
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    char path[256];
+    in_folder(names[i], path);
+    unlink(path);
+  }
+  CHECK(rmdir(folder) == 0);
+}
+
+UNIT_MAIN("board_server", UNIT(prepare), UNIT(a_key_says_who_you_are), UNIT(commands_print_and_end),
+          UNIT(friends_meet_and_strangers_land_elsewhere), UNIT(several_commands_run_over_one_connection),
+          UNIT(a_pty_and_an_environment_are_declined_not_ignored), UNIT(many_bytes_arrive_as_they_were_sent),
+          UNIT(who_does_not_read_is_sent_away_and_stalls_nobody), UNIT(pub_waits_for_a_reader_as_long_as_it_is_told),
+          UNIT(the_host_key_lasts_and_is_kept_from_others), UNIT(clean_up))
