@@ -127,9 +127,9 @@ int p2p_hints_parse(const char *text, size_t length, struct p2p_hints *out, stru
   int code = read_transit(json_object_get(root, "transit"), &hints);
   if (json_is_string(error)) {
     p2p_words_clean(json_string_value(error), words);
-    code = p2p_err_set(err, P2P_ERR_CANCELED, "the peer gave up: %s", words);
+    code = p2p_err_set(err, P2P_ERR_CANCELED, "The peer gave up: %s", words);
   } else if (code != P2P_OK) {
-    p2p_err_set(err, code, "the peer did not say where it can be reached: its transit message is malformed");
+    p2p_err_set(err, code, "The peer did not say where it can be reached: its transit message is malformed");
   } else {
     *out = hints;
   }

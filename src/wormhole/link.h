@@ -13,7 +13,8 @@
 #include "net/loop.h"
 
 #define P2P_LINK_APPID "future.p2p/link-v1"
-#define P2P_LINK_CODE_MAX 128
+#define P2P_LINK_CODE_MAX 128 /* characters of a code, with its NUL */
+#define P2P_LINK_TIMEOUT_MS 30000
 #define P2P_LINK_HEARTBEAT_MS 5000
 #define P2P_LINK_SILENCE_MS 15000
 
@@ -27,6 +28,7 @@ struct p2p_link_config {
   bool no_listen;        /* outbound connections only */
   bool no_direct;        /* through the relay only (tests, privacy) */
   uint32_t timeout_ms;   /* for the whole set-up; 0: 30 s */
+  uint32_t heartbeat_ms, silence_ms; /* 0: as above; tests are less patient */
 };
 
 struct p2p_link_events {

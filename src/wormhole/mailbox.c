@@ -138,11 +138,11 @@ static int on_welcome(struct p2p_mailbox *mailbox, const json_t *message, struct
     return P2P_OK;
   if (json_is_string(error)) {
     p2p_words_clean(json_string_value(error), words);
-    return p2p_err_set(err, P2P_ERR_NETWORK, "the mailbox server does not serve us, it says: %s", words);
+    return p2p_err_set(err, P2P_ERR_NETWORK, "The mailbox server does not serve us, it says: %s", words);
   }
   if (json_is_object(permission) && json_object_get(permission, "none") == NULL)
     return p2p_err_set(err, P2P_ERR_NETWORK,
-                       "the mailbox server asks for a permission that this program cannot give; use another server");
+                       "The mailbox server asks for a permission that this program cannot give; use another server");
   say_bind(mailbox);
   if (mailbox->nameplate[0] != '\0') {
     say_claim(mailbox);
@@ -160,7 +160,7 @@ static int on_allocated(struct p2p_mailbox *mailbox, const json_t *message, stru
     return P2P_OK;
   if (!json_is_string(nameplate) ||
       !p2p_mailbox_is_nameplate(json_string_value(nameplate), json_string_length(nameplate)))
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the mailbox server gave a nameplate that is not a number");
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "The mailbox server gave a nameplate that is not a number");
   copy_text(nameplate, mailbox->nameplate, sizeof mailbox->nameplate);
   mailbox->tell_nameplate = true;
   say_claim(mailbox);
@@ -171,7 +171,7 @@ static int on_claimed(struct p2p_mailbox *mailbox, const json_t *message, struct
   if (mailbox->state != P2P_MAILBOX_CLAIM)
     return P2P_OK;
   if (!copy_text(json_object_get(message, "mailbox"), mailbox->id, sizeof mailbox->id))
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the mailbox server gave no mailbox for the nameplate");
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "The mailbox server gave no mailbox for the nameplate");
   mailbox->state = P2P_MAILBOX_ALONE;
   mailbox->tell_opened = true;
   say(mailbox, json_pack("{s:s, s:s}", "type", "open", "mailbox", mailbox->id));
@@ -192,13 +192,13 @@ static int keep_body(struct p2p_mailbox *mailbox, unsigned ordinal, const json_t
   size_t size = json_string_length(body) / 2, length = 0;
 
   if (size > P2P_MAILBOX_BODY_MAX || mailbox->n_ahead == P2P_MAILBOX_AHEAD_MAX)
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the mailbox is filled with more than a peer has to say");
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "The mailbox is filled with more than a peer has to say");
   uint8_t *bytes = malloc(size + 1);
   if (bytes == NULL)
-    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
   if (hex == NULL || p2p_hex_decode(hex, json_string_length(body), bytes, size, &length) != P2P_OK) {
     free(bytes);
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "a message in the mailbox is not in hexadecimal form");
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "A message in the mailbox is not in hexadecimal form");
   }
   mailbox->ahead[mailbox->n_ahead++] = (struct ahead){ ordinal, bytes, length };
   return P2P_OK;
@@ -210,7 +210,7 @@ static int on_message(struct p2p_mailbox *mailbox, const json_t *message, struct
   if (mailbox->state != P2P_MAILBOX_ALONE && mailbox->state != P2P_MAILBOX_BOTH)
     return P2P_OK;
   if (!copy_text(json_object_get(message, "side"), side, sizeof side))
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "a message in the mailbox does not say whose it is");
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "A message in the mailbox does not say whose it is");
   if (strcmp(side, mailbox->side) == 0)
     return P2P_OK; /* our own, coming back */
   if (mailbox->state == P2P_MAILBOX_ALONE) {
@@ -218,7 +218,7 @@ static int on_message(struct p2p_mailbox *mailbox, const json_t *message, struct
     memcpy(mailbox->peer, side, sizeof side);
     say_release(mailbox);
   } else if (strcmp(side, mailbox->peer) != 0) {
-    return p2p_err_set(err, P2P_ERR_ACCESS, "somebody else came into the mailbox of nameplate %s", mailbox->nameplate);
+    return p2p_err_set(err, P2P_ERR_ACCESS, "Somebody else came into the mailbox of nameplate %s", mailbox->nameplate);
   }
   if (!copy_text(json_object_get(message, "phase"), phase, sizeof phase))
     return P2P_OK;
@@ -235,10 +235,10 @@ static int on_error(struct p2p_mailbox *mailbox, const json_t *message, struct p
   if (mailbox->state == P2P_MAILBOX_CLOSED)
     return P2P_OK;
   if (text != NULL && strcmp(text, "crowded") == 0)
-    return p2p_err_set(err, P2P_ERR_ACCESS, "the mailbox of nameplate %s is taken: two others are in it already",
+    return p2p_err_set(err, P2P_ERR_ACCESS, "The mailbox of nameplate %s is taken: two others are in it already",
                        mailbox->nameplate);
   p2p_words_clean(text ? text : "(no reason)", words);
-  return p2p_err_set(err, P2P_ERR_PROTOCOL, "the mailbox server refused what we asked for: %s", words);
+  return p2p_err_set(err, P2P_ERR_PROTOCOL, "The mailbox server refused what we asked for: %s", words);
 }
 
 static const struct {
@@ -253,13 +253,13 @@ int p2p_mailbox_feed(struct p2p_mailbox *mailbox, const char *text, size_t lengt
   int code = P2P_OK;
 
   if (type == NULL)
-    code = p2p_err_set(err, P2P_ERR_PROTOCOL, "the mailbox server speaks another protocol: a message without a type");
+    code = p2p_err_set(err, P2P_ERR_PROTOCOL, "The mailbox server speaks another protocol: a message without a type");
   for (size_t i = 0; type != NULL && i < sizeof HANDLERS / sizeof HANDLERS[0]; i++)
     if (strcmp(type, HANDLERS[i].type) == 0)
       code = HANDLERS[i].fn(mailbox, message, err);
   json_decref(message);
   if (code == P2P_OK && mailbox->starved)
-    code = p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+    code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
   return code;
 }
 
@@ -322,6 +322,7 @@ bool p2p_mailbox_take_event(struct p2p_mailbox *mailbox, struct p2p_mailbox_even
 }
 
 enum p2p_mailbox_state p2p_mailbox_state(const struct p2p_mailbox *mailbox) { return mailbox->state; }
+unsigned p2p_mailbox_next_ordinal(const struct p2p_mailbox *mailbox) { return mailbox->next_ours; }
 const char *p2p_mailbox_nameplate(const struct p2p_mailbox *mailbox) { return mailbox->nameplate; }
 const char *p2p_mailbox_peer(const struct p2p_mailbox *mailbox) { return mailbox->peer; }
 

@@ -61,6 +61,8 @@ char *p2p_mailbox_take_text(struct p2p_mailbox *mailbox);
 bool p2p_mailbox_take_event(struct p2p_mailbox *mailbox, struct p2p_mailbox_event *out);
 
 enum p2p_mailbox_state p2p_mailbox_state(const struct p2p_mailbox *mailbox);
+/* Of the message that p2p_mailbox_add will add next. */
+unsigned p2p_mailbox_next_ordinal(const struct p2p_mailbox *mailbox);
 const char *p2p_mailbox_nameplate(const struct p2p_mailbox *mailbox); /* "" before it is known */
 const char *p2p_mailbox_peer(const struct p2p_mailbox *mailbox);      /* the peer's side; "" before it is known */
 

@@ -57,9 +57,9 @@ static int open_buffered(struct p2p_record_opener *opener, const uint8_t **paylo
 
   nonce_of(opener->counter, nonce);
   if (memcmp(box, nonce, sizeof nonce) != 0)
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "a record of the peer came out of order");
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "A record of the peer came out of order");
   if (p2p_box_open(opener->key.bytes, box, length, box + P2P_BOX_OVERHEAD) != P2P_OK)
-    return p2p_err_set(err, P2P_ERR_CRYPTO, "a record of the peer does not decrypt: it was altered on its way");
+    return p2p_err_set(err, P2P_ERR_CRYPTO, "A record of the peer does not decrypt: it was altered on its way");
   opener->counter++;
   opener->shown = true;
   *payload = box + P2P_BOX_OVERHEAD;
@@ -81,14 +81,14 @@ int p2p_record_open(struct p2p_record_opener *opener, const uint8_t **bytes, siz
   if (code == 1) {
     uint32_t box_length = p2p_get_u32(p2p_buf_data(buf));
     if (box_length < P2P_BOX_OVERHEAD)
-      return p2p_err_set(err, P2P_ERR_PROTOCOL, "a record of the peer is too short to be one");
+      return p2p_err_set(err, P2P_ERR_PROTOCOL, "A record of the peer is too short to be one");
     if (box_length > P2P_BOX_OVERHEAD + P2P_RECORD_PAYLOAD_MAX)
-      return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the peer announced a record of %lu bytes, at most %d are taken",
+      return p2p_err_set(err, P2P_ERR_TOO_LARGE, "The peer announced a record of %lu bytes, at most %d are taken",
                          (unsigned long)box_length, P2P_BOX_OVERHEAD + P2P_RECORD_PAYLOAD_MAX);
     code = fill(buf, PREFIX_LEN + box_length, bytes, length);
   }
   if (code < 0)
-    return p2p_err_set(err, code, "out of memory");
+    return p2p_err_set(err, code, "Out of memory");
   return code == 1 ? open_buffered(opener, payload, payload_length, err) : 0;
 }
 

@@ -124,7 +124,7 @@ TEST(a_third_side_ends_it) {
   CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"70\"}") == P2P_OK);
   CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"cc\",\"phase\":\"pake\",\"body\":\"70\"}") == P2P_ERR_ACCESS);
   CHECK(p2p_mailbox_feed(mailbox, CROWDED, sizeof CROWDED - 1, &err) == P2P_ERR_ACCESS);
-  CHECK_STR(err.message, "the mailbox of nameplate 4 is taken: two others are in it already");
+  CHECK_STR(err.message, "The mailbox of nameplate 4 is taken: two others are in it already");
   p2p_mailbox_free(mailbox);
 }
 
@@ -135,7 +135,7 @@ TEST(a_server_that_refuses_is_quoted) {
 
   CHECK(p2p_mailbox_new("app", "aa", "4", &mailbox) == P2P_OK);
   CHECK(p2p_mailbox_feed(mailbox, NO, sizeof NO - 1, &err) == P2P_ERR_NETWORK);
-  CHECK_STR(err.message, "the mailbox server does not serve us, it says: too? old");
+  CHECK_STR(err.message, "The mailbox server does not serve us, it says: too? old");
   CHECK(feed(mailbox, "{\"type\":\"welcome\",\"welcome\":{\"permission-required\":{\"hashcash\":{}}}}") == P2P_ERR_NETWORK);
   check_silent(mailbox);
   CHECK(feed(mailbox, "{\"type\":\"error\",\"error\":\"must bind\"}") == P2P_ERR_PROTOCOL);

@@ -1,0 +1,24 @@
+/* How two sides come to a connection: a wormhole for the key and the hints, then the race of transit. Bounded as a
+ * whole. io thread only. */
+#ifndef P2P_WORMHOLE_RENDEZVOUS_H
+#define P2P_WORMHOLE_RENDEZVOUS_H
+
+#include "wormhole/link.h"
+#include "wormhole/transit.h"
+
+struct p2p_rendezvous;
+
+struct p2p_rendezvous_events {
+  void (*on_code)(void *arg, const char *code);
+  /* The last event: the connection and its key; the owner owns `tcp` (attach at once). `rest` are bytes that came already. */
+  void (*on_connected)(void *arg, struct p2p_tcp *tcp, const struct p2p_transit_key *key, const char *path,
+                       const uint8_t *rest, size_t rest_length);
+  void (*on_fail)(void *arg, const struct p2p_err *err); /* the last event */
+};
+
+/* Who has no code is the opener, the sender of transit. */
+int p2p_rendezvous_new(const struct p2p_link_config *config, const struct p2p_rendezvous_events *events, void *arg,
+                       struct p2p_rendezvous **out, struct p2p_err *err) P2P_MUST_USE;
+void p2p_rendezvous_free(struct p2p_rendezvous *rendezvous); /* takes NULL; safe from within an event */
+
+#endif

@@ -1,0 +1,48 @@
+/* One wormhole: two sides that know a code meet in a mailbox, agree on a key, and send each other a few sealed
+ * messages. What they then do (a link, a file transfer) is built on top. io thread only. */
+#ifndef P2P_WORMHOLE_WORMHOLE_H
+#define P2P_WORMHOLE_WORMHOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/loop.h"
+#include "wormhole/key.h"
+
+#define P2P_WORMHOLE_CODE_MAX 128 /* characters of a code, with its NUL */
+
+struct p2p_wormhole;
+
+struct p2p_wormhole_config {
+  struct p2p_loop *loop;
+  const char *mailbox;  /* ws://host:port/v1 */
+  const char *appid;
+  const char *code;     /* NULL: a nameplate is allocated and a code made up */
+  uint32_t timeout_ms;  /* to reach the mailbox; waiting for the peer is the owner's to bound */
+};
+
+struct p2p_wormhole_events {
+  void (*on_code)(void *arg, const char *code);                          /* only where none was given */
+  void (*on_peer)(void *arg);                                            /* the peer knows the code: keys stand */
+  void (*on_message)(void *arg, const uint8_t *text, size_t length);     /* phases 0, 1, ... in their order */
+  void (*on_fail)(void *arg, const struct p2p_err *err);                 /* the last event; then free */
+};
+
+/* Copies the configuration. P2P_ERR_INVALID, P2P_ERR_PARSE for a bad url or code; later failures arrive as on_fail. */
+int p2p_wormhole_open(const struct p2p_wormhole_config *config, const struct p2p_wormhole_events *events, void *arg,
+                      struct p2p_wormhole **out, struct p2p_err *err) P2P_MUST_USE;
+
+/* Seals and adds our next message. P2P_ERR_INVALID before on_peer, P2P_ERR_CLOSED after the end. */
+int p2p_wormhole_send(struct p2p_wormhole *wormhole, const void *text, size_t length) P2P_MUST_USE;
+/* From on_peer on. */
+void p2p_wormhole_transit_key(const struct p2p_wormhole *wormhole, struct p2p_transit_key *out);
+/* What has not happened yet, as a sentence without its end: "The worker did not come to the mailbox ws://...", with `peer`
+ * "worker". */
+void p2p_wormhole_describe_wait(const struct p2p_wormhole *wormhole, const char *peer, char *out, size_t size);
+
+/* Leaves the mailbox with the mood that fits: `happy` when all went well, else by what happened. No events after. Takes NULL.
+ * Safe from within an event of this wormhole. */
+void p2p_wormhole_free(struct p2p_wormhole *wormhole, bool happy);
+
+#endif
