@@ -1,0 +1,247 @@
+/* Slots: fair between clients, kept by the one that is alone, never lent twice. */
+#include "unit.h"
+
+#include "worker/slots.h"
+
+static struct p2p_slots slots;
+static uint64_t now = 1000;
+
+static size_t client(uint32_t want) {
+  int added = p2p_slots_add(&slots);
+  CHECK(added >= 0);
+  p2p_slots_want(&slots, (size_t)added, want);
+  return (size_t)added;
+}
+static void begin(uint32_t available) {
+  p2p_slots_init(&slots);
+  p2p_slots_set_available(&slots, available);
+}
+
+/* All steps that are due, as text: "+0" a grant to client 0, "-1" a recall from client 1, "-1:2" of two, "!0" an eviction. */
+static const char *steps(void) {
+  static char text[1024];
+  struct p2p_slots_step step;
+  size_t used = 0;
+  text[0] = '\0';
+  for (int i = 0; i < 100 && p2p_slots_next(&slots, now, &step); i++) {
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s%c%d", used > 0 ? " " : "", "+-!"[step.op], (int)step.client);
+    if (step.count > 1) used += (size_t)snprintf(text + used, sizeof text - used, ":%u", step.count);
+  }
+  return text;
+}
+
+TEST(alone_it_gets_what_it_wants) {
+  begin(3);
+  CHECK_STR(steps(), "");
+  size_t a = client(2);
+  CHECK_STR(steps(), "+0 +0");
+  p2p_slots_want(&slots, a, UINT32_MAX);
+  CHECK_STR(steps(), "+0");
+  CHECK(p2p_slots_deadline(&slots, now) == P2P_SLOTS_NEVER);
+}
+
+TEST(no_task_without_a_slot) {
+  begin(1);
+  size_t a = client(1), b = client(1);
+  CHECK(!p2p_slots_begin(&slots, a));
+  CHECK_STR(steps(), "+0");
+  CHECK(p2p_slots_begin(&slots, a));
+  CHECK(!p2p_slots_begin(&slots, a));
+  CHECK(!p2p_slots_begin(&slots, b));
+}
+
+TEST(nothing_is_returned_that_is_not_idle) {
+  begin(2);
+  size_t a = client(2);
+  CHECK(!p2p_slots_give_back(&slots, a, 1));
+  steps();
+  CHECK(p2p_slots_begin(&slots, a));
+  CHECK(!p2p_slots_give_back(&slots, a, 2));
+  CHECK(!p2p_slots_give_back(&slots, a, UINT32_MAX));
+  CHECK(p2p_slots_give_back(&slots, a, 1));
+  p2p_slots_end(&slots, a, now);
+  CHECK(p2p_slots_give_back(&slots, a, 1));
+  CHECK(slots.clients[a].held == 0 && slots.clients[a].fresh == 0);
+}
+
+TEST(granted_in_turns) {
+  begin(5);
+  client(9);
+  client(9);
+  client(1);
+  CHECK_STR(steps(), "+0 +1 +2 +0 +1");
+}
+
+TEST(idle_slots_are_kept_until_another_wants_one) {
+  begin(2);
+  size_t a = client(2);
+  steps();
+  CHECK(p2p_slots_begin(&slots, a));
+  p2p_slots_end(&slots, a, now);
+  CHECK(p2p_slots_begin(&slots, a));
+  p2p_slots_end(&slots, a, now);
+  p2p_slots_want(&slots, a, 0);
+  now += P2P_SLOTS_FRESH_MS;
+  CHECK_STR(steps(), "");
+  client(1);
+  CHECK_STR(steps(), "-0");
+  CHECK(p2p_slots_give_back(&slots, a, 1));
+  CHECK_STR(steps(), "+1");
+}
+
+TEST(busy_clients_share_one_slot_in_turns) {
+  begin(1);
+  size_t a = client(10);
+  CHECK_STR(steps(), "+0");
+  CHECK(p2p_slots_begin(&slots, a));
+  size_t b = client(10);
+  CHECK_STR(steps(), "-0");
+  p2p_slots_end(&slots, a, now);
+  CHECK(p2p_slots_give_back(&slots, a, 1));
+  CHECK_STR(steps(), "+1"); /* and not asked back before it could be used */
+  CHECK(p2p_slots_deadline(&slots, now) == now + P2P_SLOTS_FRESH_MS);
+  CHECK(p2p_slots_begin(&slots, b));
+  CHECK_STR(steps(), "-1");
+  p2p_slots_end(&slots, b, now);
+  CHECK(p2p_slots_give_back(&slots, b, 1));
+  CHECK_STR(steps(), "+0");
+}
+
+TEST(fresh_slot_is_recalled_after_a_moment) {
+  begin(1);
+  client(1);
+  CHECK_STR(steps(), "+0");
+  p2p_slots_want(&slots, 0, 0); /* it needs it no longer */
+  client(1);
+  CHECK_STR(steps(), "");
+  now = p2p_slots_deadline(&slots, now);
+  CHECK_STR(steps(), "-0");
+}
+
+TEST(shares_are_even_then_stable) {
+  begin(4);
+  size_t a = client(100);
+  steps();
+  for (int i = 0; i < 4; i++) CHECK(p2p_slots_begin(&slots, a));
+  client(100);
+  CHECK_STR(steps(), "-0 -0");
+  for (int i = 0; i < 2; i++) {
+    p2p_slots_end(&slots, a, now);
+    CHECK(p2p_slots_give_back(&slots, a, 1));
+  }
+  CHECK_STR(steps(), "+1 +1");
+  now += P2P_SLOTS_FRESH_MS;
+  CHECK_STR(steps(), "");
+}
+
+TEST(who_keeps_an_idle_slot_from_others_is_evicted) {
+  begin(1);
+  size_t a = client(5);
+  steps();
+  size_t b = client(1);
+  now += P2P_SLOTS_FRESH_MS;
+  CHECK_STR(steps(), "-0");
+  now = p2p_slots_deadline(&slots, now);
+  CHECK_STR(steps(), "!0 +1");
+  CHECK(!slots.clients[a].present && slots.clients[b].held == 1);
+}
+
+TEST(who_is_at_work_is_not_evicted) {
+  begin(1);
+  size_t a = client(5);
+  steps();
+  CHECK(p2p_slots_begin(&slots, a));
+  client(1);
+  CHECK_STR(steps(), "-0");
+  now += 100 * P2P_SLOTS_OVERDUE_MS;
+  CHECK_STR(steps(), "");
+  CHECK(p2p_slots_deadline(&slots, now) == P2P_SLOTS_NEVER);
+}
+
+TEST(lost_client_frees_its_slots) {
+  begin(2);
+  size_t a = client(2);
+  steps();
+  CHECK(p2p_slots_begin(&slots, a));
+  client(2);
+  CHECK_STR(steps(), "-0");
+  p2p_slots_remove(&slots, a);
+  p2p_slots_set_available(&slots, 1); /* the other evaluator is still being interrupted */
+  CHECK_STR(steps(), "+1");
+  p2p_slots_set_available(&slots, 2);
+  CHECK_STR(steps(), "+1");
+}
+
+TEST(nothing_is_granted_that_is_not_there) {
+  begin(2);
+  client(2);
+  steps();
+  p2p_slots_set_available(&slots, 0);
+  client(2);
+  now += P2P_SLOTS_FRESH_MS;
+  for (int i = 0; i < 2; i++) {
+    CHECK_STR(steps(), "-0");
+    CHECK(p2p_slots_give_back(&slots, 0, 1));
+  }
+  CHECK_STR(steps(), "");
+  p2p_slots_set_available(&slots, 2);
+  CHECK_STR(steps(), "+1 +0");
+}
+
+TEST(closed_recalls_everything) {
+  begin(3);
+  client(3);
+  CHECK_STR(steps(), "+0 +0 +0");
+  p2p_slots_close(&slots);
+  CHECK_STR(steps(), "-0:3");
+  CHECK(p2p_slots_give_back(&slots, 0, 3));
+  CHECK_STR(steps(), "");
+  CHECK(p2p_slots_deadline(&slots, now) == P2P_SLOTS_NEVER);
+}
+
+TEST(clients_are_capped) {
+  begin(1);
+  for (int i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) CHECK(p2p_slots_add(&slots) == i);
+  CHECK(p2p_slots_add(&slots) == -1);
+  p2p_slots_remove(&slots, 7);
+  CHECK(p2p_slots_add(&slots) == 7);
+}
+
+/* Three busy clients with tasks of different length on every number of slots: over time each gets its share. */
+TEST(shares_are_fair_over_time) {
+  for (uint32_t available = 1; available <= 7; available++) {
+    uint64_t used[3] = {0};
+    struct p2p_slots_step step;
+    begin(available);
+    uint32_t left[3][8] = {{0}};
+    for (int i = 0; i < 3; i++) client(1000);
+    for (int tick = 0; tick < 6000; tick++, now += 10) {
+      uint32_t held = 0;
+      for (size_t c = 0; c < 3; c++)
+        for (size_t k = 0; k < 8; k++)
+          if (left[c][k] > 0 && --left[c][k] == 0) p2p_slots_end(&slots, c, now);
+      for (size_t c = 0; c < 3; c++) {
+        struct p2p_slots_client *one = &slots.clients[c];
+        while (one->recalled > 0 && one->held > one->busy) CHECK(p2p_slots_give_back(&slots, c, 1));
+      }
+      while (p2p_slots_next(&slots, now, &step)) CHECK(step.op != P2P_SLOTS_EVICT);
+      for (size_t c = 0; c < 3; c++) {
+        for (size_t k = 0; k < 8; k++)
+          if (left[c][k] == 0 && p2p_slots_begin(&slots, c)) left[c][k] = 3 + (uint32_t)(tick * 7 + (int)k) % 5;
+        used[c] += slots.clients[c].busy;
+        held += slots.clients[c].held;
+      }
+      CHECK(held <= available);
+    }
+    uint64_t share = 6000 * available / 3;
+    for (int c = 0; c < 3; c++) CHECK(used[c] > share * 85 / 100 && used[c] < share * 115 / 100);
+  }
+}
+
+UNIT_MAIN("slots", UNIT(alone_it_gets_what_it_wants), UNIT(no_task_without_a_slot),
+          UNIT(nothing_is_returned_that_is_not_idle), UNIT(granted_in_turns),
+          UNIT(idle_slots_are_kept_until_another_wants_one), UNIT(busy_clients_share_one_slot_in_turns),
+          UNIT(fresh_slot_is_recalled_after_a_moment), UNIT(shares_are_even_then_stable),
+          UNIT(who_keeps_an_idle_slot_from_others_is_evicted), UNIT(who_is_at_work_is_not_evicted),
+          UNIT(lost_client_frees_its_slots), UNIT(nothing_is_granted_that_is_not_there), UNIT(closed_recalls_everything),
+          UNIT(clients_are_capped), UNIT(shares_are_fair_over_time))
