@@ -1,0 +1,29 @@
+/* A peer: the link to one worker, from the code that is told on the board to its end, with the lane of tasks on it. io
+ * thread only. */
+#ifndef P2P_CLIENT_PEER_H
+#define P2P_CLIENT_PEER_H
+
+#include "client/lane.h"
+#include "client/program.h"
+
+#define P2P_PEER_TIMEOUT_MS 30000 /* for setting up a link */
+#define P2P_PEER_RETRY_MOST_MS 60000
+
+/* Begins to open a link; worker->peer is set, or the worker is to be tried again later. */
+void p2p_peer_open(struct p2p_client *client, struct p2p_roster_worker *worker);
+/* NULL until the worker has said hello over the link. */
+struct p2p_lane *p2p_peer_lane(const struct p2p_peer *peer);
+const char *p2p_peer_path(const struct p2p_peer *peer); /* "" before it is open */
+uint64_t p2p_peer_since_ms(const struct p2p_peer *peer);
+/* Does the scheduler's step, short of opening and closing, with tasks from `waiting`. */
+void p2p_peer_work(struct p2p_peer *peer, const struct p2p_schedule_step *step, struct p2p_task_queue *waiting);
+void p2p_peer_sweep(struct p2p_peer *peer); /* after a cancel */
+/* An error of writing was met: to be ended as soon as nobody is in the middle of something. */
+bool p2p_peer_is_broken(const struct p2p_peer *peer);
+
+/* Ends and frees it, and forgets its worker if that has left. Each task on it fails. */
+void p2p_peer_lose(struct p2p_peer *peer, const struct p2p_err *why); /* NULL: the error that broke it */
+void p2p_peer_dismiss(struct p2p_peer *peer);                         /* no work for it */
+void p2p_peer_cancel(struct p2p_peer *peer, const struct p2p_err *why);
+
+#endif

@@ -1,0 +1,261 @@
+/* Owns what the client does on the io thread: it listens to the board, keeps the roster, and after everything that
+ * happens lets the scheduler decide, does what was decided, and publishes the status. */
+#include "client/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "client/peer.h"
+
+/* The status. */
+
+static void count(struct p2p_client *client, struct p2p_client_status *out) {
+  out->workers = out->slots = out->incompatible = out->running = 0;
+  out->joined = client->joined;
+  out->waiting = client->waiting.length;
+  for (size_t i = 0; i < client->roster.length; i++) {
+    const struct p2p_roster_worker *worker = client->roster.workers[i];
+    out->incompatible += !worker->compatible;
+    out->workers += worker->compatible;
+    out->slots += worker->compatible ? worker->slots : 0;
+    const struct p2p_lane *lane = worker->peer != NULL ? p2p_peer_lane(worker->peer) : NULL;
+    if (lane != NULL) out->running += p2p_lane_running(lane);
+  }
+  snprintf(out->incompatible_why, sizeof out->incompatible_why, "%s", client->roster.incompatible_why);
+}
+
+static bool is_same(const struct p2p_client_status *a, const struct p2p_client_status *b) {
+  return a->joined == b->joined && a->failed.code == b->failed.code && a->workers == b->workers && a->slots == b->slots &&
+         a->incompatible == b->incompatible && a->waiting == b->waiting && a->running == b->running &&
+         strcmp(a->incompatible_why, b->incompatible_why) == 0 && strcmp(a->user, b->user) == 0 &&
+         strcmp(a->cluster, b->cluster) == 0;
+}
+
+/* Only this thread writes the status: it may read it without the lock. */
+static void publish(struct p2p_client *client, const struct p2p_client_status *status) {
+  if (is_same(status, &client->status)) return;
+  pthread_mutex_lock(&client->lock);
+  client->status = *status;
+  pthread_mutex_unlock(&client->lock);
+  p2p_bell_ring(&client->bell);
+}
+
+/* The decision. */
+
+static int grow_seats(struct p2p_client *client) {
+  if (client->roster.length <= client->seats_capacity) return P2P_OK;
+  size_t capacity = client->roster.capacity;
+  void *seats = realloc(client->seats, capacity * sizeof *client->seats);
+  if (seats != NULL) client->seats = seats;
+  void *numbers = realloc(client->numbers, capacity * sizeof *client->numbers);
+  if (numbers != NULL) client->numbers = numbers;
+  void *steps = realloc(client->steps, capacity * sizeof *client->steps);
+  if (steps != NULL) client->steps = steps;
+  if (seats == NULL || numbers == NULL || steps == NULL) return P2P_ERR_MEMORY;
+  client->seats_capacity = capacity;
+  return P2P_OK;
+}
+
+static size_t fill_seats(struct p2p_client *client, uint64_t now_ms) {
+  size_t n = 0;
+  for (size_t i = 0; i < client->roster.length; i++) {
+    struct p2p_roster_worker *worker = client->roster.workers[i];
+    if (!worker->compatible) continue;
+    struct p2p_schedule_worker *numbers = &client->numbers[n];
+    client->seats[n++] = worker;
+    if (worker->peer != NULL && p2p_peer_lane(worker->peer) != NULL) {
+      p2p_lane_describe(p2p_peer_lane(worker->peer), now_ms, numbers);
+      continue;
+    }
+    *numbers = (struct p2p_schedule_worker){ .slots = worker->slots, .retry_at_ms = worker->retry_at_ms };
+    if (worker->peer == NULL) continue;
+    numbers->link = P2P_SCHEDULE_OPENING;
+    numbers->since_ms = p2p_peer_since_ms(worker->peer);
+  }
+  return n;
+}
+
+static void take_step(struct p2p_client *client, struct p2p_roster_worker *worker, const struct p2p_schedule_step *step) {
+  if (step->open) p2p_peer_open(client, worker);
+  if (worker->peer == NULL) return;
+  if (!step->close) {
+    p2p_peer_work(worker->peer, step, &client->waiting);
+  } else if (p2p_peer_lane(worker->peer) != NULL) {
+    p2p_peer_dismiss(worker->peer);
+  } else {
+    struct p2p_err err;
+    p2p_err_set(&err, P2P_ERR_TIMEOUT, "it did not say hello over the link in time");
+    p2p_peer_lose(worker->peer, &err);
+  }
+}
+
+/* Peers that broke meanwhile; their tasks have failed, so what was decided does not hold any more. */
+static void lose_broken(struct p2p_client *client) {
+  for (size_t i = client->roster.length; i-- > 0;) {
+    struct p2p_peer *peer = client->roster.workers[i]->peer;
+    if (peer == NULL || !p2p_peer_is_broken(peer)) continue;
+    p2p_peer_lose(peer, NULL);
+    client->again = true;
+  }
+}
+
+/* Returns when to decide again. */
+static uint64_t decide_once(struct p2p_client *client) {
+  uint64_t now_ms = p2p_clock_ms();
+  uint64_t expiry_ms = p2p_roster_expire(&client->roster, now_ms);
+  if (grow_seats(client) != P2P_OK) return now_ms + 1000;
+  struct p2p_schedule schedule = {
+    .now_ms = now_ms, .waiting = client->waiting.length, .most = client->workers_most, .may_open = client->joined,
+    .workers = client->numbers, .length = fill_seats(client, now_ms),
+  };
+  uint64_t wake_ms = p2p_schedule_decide(&schedule, client->steps);
+  for (size_t i = 0; i < schedule.length; i++) take_step(client, client->seats[i], &client->steps[i]);
+  lose_broken(client);
+  return wake_ms < expiry_ms ? wake_ms : expiry_ms;
+}
+
+void p2p_program_decide(struct p2p_client *client) {
+  if (client->deciding) { /* something that we do just now has changed something */
+    client->again = true;
+    return;
+  }
+  uint64_t wake_ms;
+  client->deciding = true;
+  do {
+    client->again = false;
+    wake_ms = decide_once(client);
+  } while (client->again);
+  client->deciding = false;
+  uint64_t now_ms = p2p_clock_ms();
+  if (wake_ms == P2P_SCHEDULE_NEVER) p2p_timer_stop(client->timer);
+  else p2p_timer_start(client->timer, wake_ms > now_ms ? wake_ms - now_ms : 1, 0);
+  struct p2p_client_status status = client->status;
+  count(client, &status);
+  publish(client, &status);
+}
+
+static void on_timer(void *arg) { p2p_program_decide(arg); }
+
+void p2p_program_look(void *arg) {
+  struct p2p_client *client = arg;
+  pthread_mutex_lock(&client->lock);
+  struct p2p_task_queue inbox = client->inbox;
+  bool canceled = client->canceled;
+  client->inbox = (struct p2p_task_queue){0};
+  client->canceled = client->posted = false;
+  pthread_mutex_unlock(&client->lock);
+  p2p_task_queue_append(&client->waiting, &inbox);
+  if (canceled) {
+    p2p_task_queue_sweep(&client->waiting);
+    for (size_t i = 0; i < client->roster.length; i++) {
+      if (client->roster.workers[i]->peer != NULL) p2p_peer_sweep(client->roster.workers[i]->peer);
+    }
+  }
+  p2p_program_decide(client);
+}
+
+/* The board. */
+
+static void on_hello(void *arg, struct p2p_line *hello) {
+  const struct p2p_client *client = arg;
+  if (p2p_line_put(hello, "r", client->r_version) != P2P_OK || p2p_line_put(hello, "future", client->future_version) != P2P_OK) {
+    p2p_events_say(client->events, P2P_LEVEL_DEBUG, "The hello has no room for the versions of R and future");
+  }
+}
+
+static void on_joined(void *arg) {
+  struct p2p_client *client = arg;
+  struct p2p_client_status status = client->status;
+  client->joined = status.joined = true;
+  snprintf(status.user, sizeof status.user, "%s", p2p_member_user(client->member));
+  snprintf(status.cluster, sizeof status.cluster, "%s", p2p_member_cluster(client->member));
+  p2p_events_say(client->events, P2P_LEVEL_INFO, "Joined cluster '%s' as %s", status.cluster, p2p_member_from(client->member));
+  publish(client, &status);
+  p2p_program_decide(client);
+}
+
+static void on_line(void *arg, const struct p2p_line *line) {
+  struct p2p_client *client = arg;
+  struct p2p_roster_worker *worker;
+  switch (p2p_roster_hear(&client->roster, line, p2p_clock_ms(), &worker)) {
+  case P2P_ROSTER_NOTHING:
+    return;
+  case P2P_ROSTER_CAME:
+    if (worker->compatible) {
+      p2p_events_say(client->events, P2P_LEVEL_DEBUG, "%s is there: %u slots, R %s, future %s", worker->from,
+                     (unsigned) worker->slots, worker->r_version, worker->future_version);
+    } else {
+      p2p_events_say(client->events, P2P_LEVEL_WARN, "%s", client->roster.incompatible_why);
+    }
+    break;
+  case P2P_ROSTER_AGAIN:
+    break;
+  case P2P_ROSTER_LEFT: /* anybody can write that: a link that stands tells itself when it is no more */
+    worker->left = true;
+    if (worker->peer == NULL) p2p_roster_remove(&client->roster, worker);
+    else if (p2p_peer_lane(worker->peer) == NULL) p2p_peer_dismiss(worker->peer);
+    break;
+  }
+  p2p_program_decide(client);
+}
+
+static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
+  struct p2p_client *client = arg;
+  client->joined = false;
+  p2p_events_say(client->events, P2P_LEVEL_INFO, "Away from the board, back in %.1f s: %s", retry_ms / 1000.0, err->message);
+  p2p_program_decide(client);
+}
+
+static void on_failed(void *arg, const struct p2p_err *err) {
+  struct p2p_client *client = arg;
+  struct p2p_client_status status = client->status;
+  client->joined = status.joined = false;
+  status.failed = *err;
+  publish(client, &status); /* from now on nothing is submitted */
+  p2p_events_fail(client->events, P2P_LEVEL_FATAL, err);
+  pthread_mutex_lock(&client->lock);
+  struct p2p_task_queue inbox = client->inbox;
+  client->inbox = (struct p2p_task_queue){0};
+  pthread_mutex_unlock(&client->lock);
+  p2p_task_queue_append(&client->waiting, &inbox);
+  p2p_task_queue_fail(&client->waiting, err);
+  p2p_bell_ring(&client->bell);
+  p2p_program_decide(client);
+}
+
+int p2p_program_start(struct p2p_client *client, const struct p2p_client_config *config, struct p2p_err *err) {
+  static const struct p2p_member_events events = {on_hello, on_joined, on_line, on_away, on_failed};
+  struct p2p_member_config member = {
+    .loop = config->loop, .host = config->host, .ssh_args = config->ssh_args, .n_ssh_args = config->n_ssh_args,
+    .cluster = config->cluster, .role = P2P_ROLE_CLIENT,
+  };
+  p2p_roster_init(&client->roster, client->r_version);
+  client->timer = p2p_timer_new(client->loop, on_timer, client);
+  if (client->timer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  return p2p_member_new(&member, &events, client, &client->member, err);
+}
+
+static void leave(struct p2p_client *client) {
+  struct p2p_line line;
+  if (!client->joined || p2p_member_line(client->member, &line, "leave", 0) != P2P_OK) return;
+  p2p_member_say(client->member, &line);
+}
+
+void p2p_program_end(struct p2p_client *client) {
+  struct p2p_err err;
+  p2p_err_set(&err, P2P_ERR_CANCELED, "The session has left the cluster");
+  for (size_t i = client->roster.length; i-- > 0;) {
+    if (client->roster.workers[i]->peer != NULL) p2p_peer_cancel(client->roster.workers[i]->peer, &err);
+  }
+  if (client->member != NULL) leave(client);
+  p2p_member_free(client->member);
+  p2p_timer_free(client->timer);
+  p2p_task_queue_append(&client->waiting, &client->inbox); /* no other thread is in here any more */
+  p2p_task_queue_fail(&client->waiting, &err);
+  p2p_roster_clear(&client->roster);
+  free(client->seats);
+  free(client->numbers);
+  free(client->steps);
+}
