@@ -46,6 +46,8 @@ struct p2p_ssh {
   uint16_t port;
   struct p2p_tcp *tcp;
   struct p2p_timer *timer; /* the bound on the way to P2P_SSH_READY */
+  int fd;        /* the socket, for the watch; ours to close. -1: none */
+  int libssh_fd; /* a second descriptor of it, that libssh closes when the connection breaks, and only then */
   struct p2p_watch *watch;
   ssh_session session;
   ssh_event polls; /* reads and writes for the session once it is ready */

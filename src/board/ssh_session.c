@@ -3,20 +3,34 @@
  * throughout; user callbacks are called from step() alone, never from within libssh. */
 #include "board/ssh_session.h"
 
+#include <fcntl.h>
 #include <libssh/server.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "board/ssh_private.h"
 
 #define ROUNDS_MAX 64 /* of one step, so that a board that floods us leaves time for the rest of the loop */
 
+/* Whether libssh has closed its descriptor cannot be asked of it, and its number may be another file's by
+ * now: it is closed here only if it is still the socket that ours is. */
+static void close_socket(struct p2p_ssh *ssh) {
+  struct stat ours, theirs;
+  if (ssh->fd < 0) return;
+  if (fstat(ssh->fd, &ours) == 0 && fstat(ssh->libssh_fd, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+      ours.st_ino == theirs.st_ino) {
+    close(ssh->libssh_fd);
+  }
+  close(ssh->fd);
+}
+
 static void destroy(struct p2p_ssh *ssh) {
   p2p_timer_free(ssh->timer);
   p2p_tcp_free(ssh->tcp);
-  p2p_watch_free(ssh->watch); /* before libssh closes its descriptor */
+  p2p_watch_free(ssh->watch);
   p2p_ssh_commands_sweep(ssh, true);
   p2p_ssh_login_clear(&ssh->login);
   if (ssh->polls != NULL) ssh_event_free(ssh->polls);
@@ -24,6 +38,7 @@ static void destroy(struct p2p_ssh *ssh) {
     ssh_disconnect(ssh->session);
     ssh_free(ssh->session);
   }
+  close_socket(ssh);
   free(ssh);
 }
 
@@ -140,17 +155,17 @@ static void on_timeout(void *arg) {
   fail(ssh, &err);
 }
 
-/* libssh owns the descriptor once it is set, and closes it. */
+/* libssh gets a descriptor of its own: it closes it in the middle of a step, when the watch still needs one. */
 static int begin_handshake(struct p2p_ssh *ssh, struct p2p_err *err) {
   int fd = p2p_tcp_take_fd(ssh->tcp);
   if (fd < 0) return p2p_err_set(err, fd, "The socket to '%s' (port %u) cannot be used.", ssh->host, ssh->port);
   ssh->tcp = NULL;
+  ssh->fd = fd;
+  ssh->libssh_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
   ssh->watch = p2p_watch_new(ssh->loop, fd, on_socket, ssh);
-  if (ssh->watch == NULL || ssh_options_set(ssh->session, SSH_OPTIONS_FD, &fd) != SSH_OK) {
-    p2p_watch_free(ssh->watch);
-    ssh->watch = NULL;
-    close(fd);
-    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (ssh->libssh_fd < 0 || ssh->watch == NULL ||
+      ssh_options_set(ssh->session, SSH_OPTIONS_FD, &ssh->libssh_fd) != SSH_OK) {
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "Out of memory or of file descriptors.");
   }
   ssh_set_blocking(ssh->session, 0);
   ssh_set_message_callback(ssh->session, refuse, NULL);
@@ -245,6 +260,7 @@ int p2p_ssh_connect(struct p2p_loop *loop, const struct p2p_address *address, ui
   ssh->events = *events;
   ssh->arg = arg;
   ssh->timeout_ms = timeout_ms;
+  ssh->fd = ssh->libssh_fd = -1;
   ssh->session = ssh_new();
   ssh->timer = p2p_timer_new(loop, on_timeout, ssh);
   int code = P2P_OK;
