@@ -1,199 +1,92 @@
-/* A place for tests that need keys and an SSH server: a temporary directory, throwaway keys, OpenSSH's sshd on a free
- * loopback port, and waiting for what the io thread does, with a bound. */
+/* A mailbox and a relay on ephemeral loopback ports, an io thread, and a way to wait for what happens there. */
 #ifndef P2P_TESTS_LAB_H
 #define P2P_TESTS_LAB_H
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/err.h"
+#include "base/events.h"
+#include "net/loop.h"
+#include "server/mailbox_server.h"
+#include "server/relay.h"
 #include "unit.h"
 
-#define LAB_WAIT_MS 20000
-
 struct lab {
-  char dir[64];
-  pid_t sshd;
-  int errors; /* what sshd says */
-  uint16_t port;
-};
-
-/* ---- files and programs ---- */
-
-static inline const char *lab_path(const struct lab *lab, const char *name) {
-  static char paths[8][160];
-  static unsigned next;
-  char *path = paths[next++ % 8];
-  snprintf(path, sizeof paths[0], "%s/%s", lab->dir, name);
-  return path;
-}
-
-static inline void lab_write(const struct lab *lab, const char *name, const char *format, ...) P2P_PRINTF(3, 4);
-static inline void lab_write(const struct lab *lab, const char *name, const char *format, ...) {
-  FILE *file = fopen(lab_path(lab, name), "w");
-  va_list args;
-  CHECK(file != NULL);
-  if (file == NULL) return;
-  va_start(args, format);
-  vfprintf(file, format, args);
-  va_end(args);
-  fclose(file);
-}
-
-static inline void lab_read(const struct lab *lab, const char *name, char *out, size_t size) {
-  FILE *file = fopen(lab_path(lab, name), "r");
-  size_t length = file == NULL ? 0 : fread(out, 1, size - 1, file);
-  out[length] = '\0';
-  if (file != NULL) fclose(file);
-}
-
-static inline int lab_run(const char *const *argv) {
-  pid_t pid = fork();
-  if (pid == 0) {
-    int null = open("/dev/null", O_RDWR);
-    dup2(null, 0);
-    dup2(null, 1);
-    execvp(argv[0], (char *const *)argv);
-    _exit(127);
-  }
-  int status = -1;
-  waitpid(pid, &status, 0);
-  return status;
-}
-
-/* A key pair NAME, NAME.pub without, or with, a passphrase. */
-static inline void lab_key(const struct lab *lab, const char *name, const char *passphrase) {
-  const char *argv[] = {"ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", name, "-f", lab_path(lab, name), NULL};
-  CHECK(lab_run(argv) == 0);
-}
-
-/* "ssh-ed25519 AAAA..." */
-static inline void lab_public_key(const struct lab *lab, const char *name, char *out, size_t size) {
-  char file[80];
-  snprintf(file, sizeof file, "%s.pub", name);
-  lab_read(lab, file, out, size);
-  char *comment = strchr(out, ' ');
-  if (comment != NULL) comment = strchr(comment + 1, ' ');
-  if (comment != NULL) *comment = '\0';
-}
-
-static inline void lab_open(struct lab *lab) {
-  memset(lab, 0, sizeof *lab);
-  snprintf(lab->dir, sizeof lab->dir, "/tmp/p2p-test-XXXXXX");
-  CHECK(mkdtemp(lab->dir) != NULL);
-  unsetenv("SSH_AUTH_SOCK"); /* whatever agent the developer has is none of ours */
-}
-
-static inline void lab_stop_sshd(struct lab *lab) {
-  if (lab->sshd > 0) {
-    kill(-lab->sshd, SIGTERM);
-    waitpid(lab->sshd, NULL, 0);
-    close(lab->errors);
-  }
-  lab->sshd = 0;
-}
-
-static inline void lab_close(struct lab *lab) {
-  lab_stop_sshd(lab);
-  const char *argv[] = {"rm", "-rf", lab->dir, NULL};
-  CHECK(lab_run(argv) == 0);
-}
-
-/* A port that was free a moment ago. */
-static inline uint16_t lab_free_port(void) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t length = sizeof address;
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  CHECK(bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
-  CHECK(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
-  close(fd);
-  return ntohs(address.sin_port);
-}
-
-static inline bool lab_await_text(int fd, const char *text) {
-  char said[8192];
-  size_t used = 0;
-  struct pollfd ready = {.fd = fd, .events = POLLIN};
-  while (used < sizeof said - 1 && poll(&ready, 1, LAB_WAIT_MS) == 1) {
-    ssize_t length = read(fd, said + used, sizeof said - 1 - used);
-    if (length <= 0) break;
-    used += (size_t)length;
-    said[used] = '\0';
-    if (strstr(said, text) != NULL) return true;
-  }
-  said[used] = '\0';
-  fprintf(stderr, "%s", said);
-  return false;
-}
-
-/* sshd with the host key HOST; authorized_keys is in the directory. Its children are in its process group. */
-static inline void lab_start_sshd(struct lab *lab, const char *host) {
-  int errors[2];
-  lab->port = lab->port == 0 ? lab_free_port() : lab->port;
-  lab_write(lab, "sshd_config",
-            "ListenAddress 127.0.0.1:%u\nHostKey %s\nAuthorizedKeysFile %s\nPidFile none\nUsePAM no\nStrictModes no\n"
-            "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nLogLevel INFO\n",
-            lab->port, lab_path(lab, host), lab_path(lab, "authorized_keys"));
-  mkdir("/run/sshd", 0755);
-  CHECK(pipe(errors) == 0);
-  pid_t pid = fork();
-  if (pid == 0) {
-    setpgid(0, 0);
-    dup2(errors[1], 2);
-    close(errors[0]);
-    close(errors[1]);
-    execl("/usr/sbin/sshd", "/usr/sbin/sshd", "-D", "-e", "-f", lab_path(lab, "sshd_config"), (char *)NULL);
-    _exit(127);
-  }
-  setpgid(pid, pid);
-  close(errors[1]);
-  lab->sshd = pid;
-  CHECK(lab_await_text(errors[0], "Server listening"));
-  fcntl(errors[0], F_SETFD, FD_CLOEXEC);
-  lab->errors = errors[0]; /* kept open: sshd says little, but would die of a broken pipe */
-}
-
-/* ---- waiting for the io thread ---- */
-
-struct lab_gate {
+  struct p2p_loop *loop;
+  struct p2p_events *events;
+  struct p2p_mailbox_server *mailbox_server;
+  struct p2p_relay *relay_server;
+  char mailbox[64], relay[64];
   pthread_mutex_t lock;
-  pthread_cond_t moved;
+  pthread_cond_t changed;
 };
 
-#define LAB_GATE { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER }
+static void lab_open_servers(void *arg) {
+  struct lab *lab = arg;
 
-/* Waits until *counter is at least `least`; counters change under the lock. */
-static inline bool lab_wait(struct lab_gate *gate, const int *counter, int least) {
-  struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += LAB_WAIT_MS / 1000;
-  pthread_mutex_lock(&gate->lock);
-  int bad = 0;
-  while (*counter < least && bad == 0) bad = pthread_cond_timedwait(&gate->moved, &gate->lock, &until);
-  bool came = *counter >= least;
-  pthread_mutex_unlock(&gate->lock);
-  return came;
+  CHECK(p2p_mailbox_server_new(lab->loop, "127.0.0.1", 0, lab->events, &lab->mailbox_server, NULL) == P2P_OK);
+  CHECK(p2p_relay_new(lab->loop, "127.0.0.1", 0, lab->events, &lab->relay_server, NULL) == P2P_OK);
+  snprintf(lab->mailbox, sizeof lab->mailbox, "ws://127.0.0.1:%u/v1", p2p_mailbox_server_port(lab->mailbox_server));
+  snprintf(lab->relay, sizeof lab->relay, "tcp:127.0.0.1:%u", p2p_relay_port(lab->relay_server));
 }
 
-static inline void lab_count(struct lab_gate *gate, int *counter) {
-  pthread_mutex_lock(&gate->lock);
+static void lab_free_servers(void *arg) {
+  struct lab *lab = arg;
+
+  p2p_mailbox_server_free(lab->mailbox_server);
+  p2p_relay_free(lab->relay_server);
+}
+
+static void lab_open(struct lab *lab) {
+  const char *mailbox = getenv("P2P_TEST_MAILBOX"), *relay = getenv("P2P_TEST_RELAY");
+
+  memset(lab, 0, sizeof *lab);
+  pthread_mutex_init(&lab->lock, NULL);
+  pthread_cond_init(&lab->changed, NULL);
+  lab->events = p2p_events_new(64);
+  CHECK(p2p_loop_start(&lab->loop, NULL) == P2P_OK);
+  if (mailbox != NULL && relay != NULL) { /* somebody else's servers */
+    snprintf(lab->mailbox, sizeof lab->mailbox, "%s", mailbox);
+    snprintf(lab->relay, sizeof lab->relay, "%s", relay);
+  } else {
+    p2p_loop_call(lab->loop, lab_open_servers, lab);
+  }
+}
+
+static void lab_close(struct lab *lab) {
+  p2p_loop_call(lab->loop, lab_free_servers, lab);
+  p2p_loop_stop(lab->loop);
+  p2p_events_free(lab->events);
+  pthread_cond_destroy(&lab->changed);
+  pthread_mutex_destroy(&lab->lock);
+}
+
+/* On the io thread: something happened that a test may wait for. */
+static void lab_tell(struct lab *lab, int *counter) {
+  pthread_mutex_lock(&lab->lock);
   (*counter)++;
-  pthread_cond_broadcast(&gate->moved);
-  pthread_mutex_unlock(&gate->lock);
+  pthread_cond_broadcast(&lab->changed);
+  pthread_mutex_unlock(&lab->lock);
+}
+
+/* Waits until the counter is at least `count`. False: it was not within the time. */
+static bool lab_wait(struct lab *lab, const int *counter, int count, int timeout_ms) {
+  struct timespec until;
+  int timed_out = 0;
+
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += timeout_ms / 1000;
+  until.tv_nsec += timeout_ms % 1000 * 1000000L;
+  until.tv_sec += until.tv_nsec / 1000000000L;
+  until.tv_nsec %= 1000000000L;
+  pthread_mutex_lock(&lab->lock);
+  while (*counter < count && !timed_out)
+    timed_out = pthread_cond_timedwait(&lab->changed, &lab->lock, &until) != 0;
+  bool reached = *counter >= count;
+  pthread_mutex_unlock(&lab->lock);
+  return reached;
 }
 
 #endif

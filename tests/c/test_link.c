@@ -1,0 +1,447 @@
+/* Links between two ends in one process, over a real mailbox and a real relay. */
+#include "wormhole/link.h"
+
+#include "lab.h"
+#include "net/tcp.h"
+
+#define PATIENCE_MS 10000
+#define STREAM_BYTES (20 * 1024 * 1024)
+
+enum moment { NEVER, AT_CODE, AT_OPEN, AT_FRAME, AT_DRAIN, AT_CLOSE };
+
+struct end {
+  struct lab *lab;
+  struct p2p_link *link;
+  struct p2p_link_config config;
+  enum moment free_at;
+  struct end *partner;        /* who is told the code, if anybody */
+  char code[P2P_LINK_CODE_MAX], path[300];
+  bool spoils_code;
+  struct p2p_err err;
+  int n_code, n_open, n_frame, n_close; /* what happened; see lab_wait */
+  /* A stream of DATA: */
+  size_t to_send, sent, received, most_queued;
+  uint32_t expected; /* the task of the next DATA */
+  bool streams, is_disordered;
+  int n_streamed;
+};
+
+static void end_free(void *arg) {
+  struct end *end = arg;
+
+  p2p_link_free(end->link);
+  end->link = NULL;
+}
+
+static void free_if(struct end *end, enum moment moment) {
+  if (end->free_at == moment)
+    end_free(end);
+}
+
+static void end_open(void *arg);
+
+static void on_code(void *arg, const char *code) {
+  struct end *end = arg;
+
+  snprintf(end->code, sizeof end->code, "%s", code);
+  if (end->partner != NULL) {
+    snprintf(end->partner->code, sizeof end->partner->code, "%s", code);
+    if (end->spoils_code) {
+      char *last = end->partner->code + strlen(code) - 1;
+      *last = *last == '0' ? '1' : '0';
+    }
+    end->partner->config.code = end->partner->code;
+    end_open(end->partner);
+  }
+  free_if(end, AT_CODE);
+  lab_tell(end->lab, &end->n_code);
+}
+
+static void on_open(void *arg, const char *path) {
+  struct end *end = arg;
+
+  snprintf(end->path, sizeof end->path, "%s", path);
+  free_if(end, AT_OPEN);
+  lab_tell(end->lab, &end->n_open);
+}
+
+static void pump(void *arg) {
+  struct end *end = arg;
+  static const uint8_t CHUNK[P2P_FRAME_PAYLOAD_MAX] = { 1, 2, 3 };
+
+  while (end->link != NULL && end->sent < end->to_send && p2p_link_queued(end->link) < P2P_LINK_QUEUE_HIGH) {
+    uint32_t number = (uint32_t)(end->sent / sizeof CHUNK);
+    CHECK(p2p_link_send(end->link, P2P_FRAME_DATA, number, CHUNK, sizeof CHUNK) == P2P_OK);
+    end->sent += sizeof CHUNK;
+    if (p2p_link_queued(end->link) > end->most_queued)
+      end->most_queued = p2p_link_queued(end->link);
+  }
+}
+
+static void on_frame(void *arg, const struct p2p_frame *frame) {
+  struct end *end = arg;
+
+  CHECK(frame->type != P2P_FRAME_PING);
+  if (end->streams) {
+    if (frame->task != end->expected++ || frame->length != P2P_FRAME_PAYLOAD_MAX || frame->payload[2] != 3)
+      end->is_disordered = true;
+    end->received += frame->length;
+    if (end->received == STREAM_BYTES)
+      lab_tell(end->lab, &end->n_streamed);
+    return;
+  }
+  CHECK(frame->type == P2P_FRAME_CONDITION && frame->task == 77 && frame->length == 5);
+  CHECK(memcmp(frame->payload, "hello", 5) == 0);
+  free_if(end, AT_FRAME);
+  lab_tell(end->lab, &end->n_frame);
+}
+
+static void on_drain(void *arg) {
+  struct end *end = arg;
+
+  if (end->free_at == AT_DRAIN) {
+    end_free(end);
+    lab_tell(end->lab, &end->n_streamed);
+  } else {
+    pump(end);
+  }
+}
+
+static void on_close(void *arg, const struct p2p_err *err) {
+  struct end *end = arg;
+
+  end->err = *err;
+  CHECK(p2p_link_send(end->link, P2P_FRAME_PING, 0, NULL, 0) == P2P_ERR_CLOSED);
+  free_if(end, AT_CLOSE);
+  lab_tell(end->lab, &end->n_close);
+}
+
+static void end_open(void *arg) {
+  static const struct p2p_link_events EVENTS = { on_code, on_open, on_frame, on_drain, on_close };
+  struct end *end = arg;
+  struct p2p_err err = { 0, "" };
+
+  if (p2p_link_open(&end->config, &EVENTS, end, &end->link, &err) != P2P_OK) {
+    fprintf(stderr, "%s\n", err.message);
+    CHECK(!"opened");
+  }
+}
+
+static void end_hello(void *arg) {
+  struct end *end = arg;
+  CHECK(p2p_link_send(end->link, P2P_FRAME_CONDITION, 77, "hello", 5) == P2P_OK);
+}
+
+static void end_garbage(void *arg) {
+  struct end *end = arg;
+  CHECK(p2p_link_send(end->link, 99, 0, "?", 1) == P2P_OK);
+}
+
+/* Two ends that will open a link to each other. */
+struct pair {
+  struct lab lab;
+  char url[64];
+  struct end opener, joiner;
+};
+
+static void pair_init(struct pair *pair) {
+  memset(pair, 0, sizeof *pair);
+  lab_open(&pair->lab);
+  struct p2p_link_config config = { .loop = pair->lab.loop, .mailbox = pair->lab.mailbox, .relay = pair->lab.relay,
+                                    .timeout_ms = PATIENCE_MS };
+  pair->opener.lab = pair->joiner.lab = &pair->lab;
+  pair->opener.config = pair->joiner.config = config;
+  pair->opener.partner = &pair->joiner;
+}
+
+static void pair_start(struct pair *pair) {
+  p2p_loop_call(pair->lab.loop, end_open, &pair->opener);
+}
+
+static void pair_open(struct pair *pair) {
+  pair_start(pair);
+  CHECK(lab_wait(&pair->lab, &pair->opener.n_open, 1, PATIENCE_MS));
+  CHECK(lab_wait(&pair->lab, &pair->joiner.n_open, 1, PATIENCE_MS));
+}
+
+static void pair_close(struct pair *pair) {
+  p2p_loop_call(pair->lab.loop, end_free, &pair->opener);
+  p2p_loop_call(pair->lab.loop, end_free, &pair->joiner);
+  lab_close(&pair->lab);
+}
+
+static void check_talk(struct pair *pair) {
+  p2p_loop_call(pair->lab.loop, end_hello, &pair->opener);
+  p2p_loop_call(pair->lab.loop, end_hello, &pair->joiner);
+  CHECK(lab_wait(&pair->lab, &pair->joiner.n_frame, 1, PATIENCE_MS));
+  CHECK(lab_wait(&pair->lab, &pair->opener.n_frame, 1, PATIENCE_MS));
+}
+
+static bool begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
+
+TEST(a_link_is_direct_where_it_can_be) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  pair_open(&pair);
+  CHECK(begins(pair.opener.path, "direct "));
+  CHECK(begins(pair.joiner.path, "direct "));
+  CHECK(strlen(strchr(pair.opener.code, '-')) == 1 + 32);
+  check_talk(&pair);
+  pair_close(&pair);
+}
+
+TEST(a_side_that_does_not_listen_still_gets_a_direct_link) {
+  static struct pair pair;
+
+  for (int i = 0; i < 2; i++) {
+    pair_init(&pair);
+    (i ? &pair.opener : &pair.joiner)->config.no_listen = true;
+    pair.opener.config.relay = pair.joiner.config.relay = NULL;
+    pair_open(&pair);
+    CHECK(begins(pair.opener.path, "direct "));
+    check_talk(&pair);
+    pair_close(&pair);
+  }
+}
+
+TEST(a_link_goes_through_the_relay_where_it_must) {
+  static struct pair pair;
+
+  for (int i = 0; i < 3; i++) {
+    pair_init(&pair);
+    pair.opener.config.no_direct = i != 1;
+    pair.joiner.config.no_direct = i != 0;
+    if (i == 2)
+      pair.joiner.config.relay = NULL; /* the other side's relay will do */
+    pair_open(&pair);
+    CHECK(begins(pair.opener.path, "relay 127.0.0.1:"));
+    CHECK(begins(pair.joiner.path, "relay 127.0.0.1:"));
+    check_talk(&pair);
+    pair_close(&pair);
+  }
+}
+
+TEST(sides_that_cannot_reach_each_other_are_told_at_once) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  pair.opener.config.no_direct = pair.joiner.config.no_direct = true;
+  pair.opener.config.relay = pair.joiner.config.relay = NULL;
+  pair_start(&pair);
+  CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS / 2));
+  CHECK(pair.opener.err.code == P2P_ERR_NETWORK);
+  CHECK_STR(pair.opener.err.message, "There is no way to the other side, neither direct nor by a relay");
+  pair_close(&pair);
+}
+
+TEST(a_wrong_code_is_told_to_both) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  pair.opener.spoils_code = true;
+  pair_start(&pair);
+  CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS / 2));
+  CHECK(lab_wait(&pair.lab, &pair.joiner.n_close, 1, PATIENCE_MS / 2));
+  CHECK(pair.opener.err.code == P2P_ERR_CRYPTO && pair.joiner.err.code == P2P_ERR_CRYPTO);
+  CHECK(strstr(pair.joiner.err.message, "has another code") != NULL);
+  CHECK(strstr(pair.joiner.err.message, pair.joiner.code) == NULL);
+  CHECK(pair.opener.n_open + pair.joiner.n_open == 0);
+  pair_close(&pair);
+}
+
+TEST(a_peer_that_never_comes_is_named) {
+  static struct pair pair;
+  char expected[256];
+
+  pair_init(&pair);
+  pair.opener.partner = NULL;
+  pair.opener.config.timeout_ms = 300;
+  pair_start(&pair);
+  CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
+  snprintf(expected, sizeof expected, "The worker did not come to the mailbox %s within 0.3 s", pair.lab.mailbox);
+  CHECK(pair.opener.err.code == P2P_ERR_TIMEOUT);
+  CHECK_STR(pair.opener.err.message, expected);
+  pair_close(&pair);
+}
+
+TEST(a_third_side_is_sent_away) {
+  static struct pair pair;
+  static struct end third;
+
+  pair_init(&pair);
+  pair.joiner.config.no_direct = pair.opener.config.no_direct = true;
+  pair_open(&pair);
+  memset(&third, 0, sizeof third);
+  third.lab = &pair.lab;
+  third.config = pair.joiner.config;
+  third.config.timeout_ms = 500;
+  p2p_loop_call(pair.lab.loop, end_open, &third);
+  CHECK(lab_wait(&pair.lab, &third.n_close, 1, PATIENCE_MS));
+  CHECK(third.n_open == 0);
+  check_talk(&pair);
+  p2p_loop_call(pair.lab.loop, end_free, &third);
+  pair_close(&pair);
+}
+
+/* A port that was free a moment ago. */
+static void find_free_port(void *arg) {
+  struct pair *pair = arg;
+  struct p2p_listener *listener = NULL;
+
+  CHECK(p2p_listener_new(pair->lab.loop, "127.0.0.1", 0, NULL, NULL, &listener, NULL) == P2P_OK);
+  snprintf(pair->url, sizeof pair->url, "ws://127.0.0.1:%u/v1", (unsigned)p2p_listener_port(listener));
+  p2p_listener_free(listener);
+}
+
+TEST(a_mailbox_that_is_not_there_is_named) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  p2p_loop_call(pair.lab.loop, find_free_port, &pair);
+  pair.opener.config.mailbox = pair.url;
+  pair_start(&pair);
+  CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
+  CHECK(pair.opener.err.code == P2P_ERR_NETWORK);
+  CHECK(strstr(pair.opener.err.message, pair.url) != NULL);
+  pair_close(&pair);
+}
+
+static void open_badly(void *arg) {
+  static const struct p2p_link_events EVENTS = { on_code, on_open, on_frame, on_drain, on_close };
+  static const char *const CODES[] = { "", "7", "7-", "-a", "x-a", "7-a b", "7-a\n", "12345678901234567-a" };
+  struct end *end = arg;
+  struct p2p_link_config config = end->config;
+
+  for (size_t i = 0; i < sizeof CODES / sizeof CODES[0]; i++) {
+    config.code = CODES[i];
+    CHECK(p2p_link_open(&config, &EVENTS, end, &end->link, NULL) == P2P_ERR_INVALID);
+  }
+  config.code = NULL;
+  config.relay = "relay.example:4001";
+  CHECK(p2p_link_open(&config, &EVENTS, end, &end->link, NULL) == P2P_ERR_PARSE);
+  config.relay = NULL;
+  config.mailbox = "http://127.0.0.1/";
+  CHECK(p2p_link_open(&config, &EVENTS, end, &end->link, NULL) < 0);
+}
+
+TEST(bad_arguments_are_refused_at_once) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  p2p_loop_call(pair.lab.loop, open_badly, &pair.opener);
+  CHECK(pair.opener.link == NULL);
+  pair_close(&pair);
+}
+
+TEST(a_peer_that_closes_is_an_orderly_end) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  pair_open(&pair);
+  p2p_loop_call(pair.lab.loop, end_hello, &pair.joiner);
+  p2p_loop_call(pair.lab.loop, end_free, &pair.joiner);
+  CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
+  CHECK(pair.opener.n_frame == 1);
+  CHECK(pair.opener.err.code == P2P_ERR_CLOSED);
+  CHECK_STR(pair.opener.err.message, "The worker closed the link");
+  pair_close(&pair);
+}
+
+TEST(a_silent_peer_is_lost) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  pair.opener.config.heartbeat_ms = 50;
+  pair.opener.config.silence_ms = 200;
+  pair_open(&pair);
+  CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, 2000));
+  CHECK(pair.opener.err.code == P2P_ERR_LOST);
+  CHECK(begins(pair.opener.err.message, "Nothing was heard of the worker for 0.2 s"));
+  pair_close(&pair);
+}
+
+TEST(a_heartbeat_keeps_an_idle_link) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  pair.opener.config.heartbeat_ms = pair.joiner.config.heartbeat_ms = 20;
+  pair.opener.config.silence_ms = pair.joiner.config.silence_ms = 200;
+  pair_open(&pair);
+  CHECK(!lab_wait(&pair.lab, &pair.opener.n_close, 1, 600));
+  check_talk(&pair);
+  pair_close(&pair);
+}
+
+TEST(a_frame_that_is_none_ends_the_link) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  pair_open(&pair);
+  p2p_loop_call(pair.lab.loop, end_garbage, &pair.opener);
+  CHECK(lab_wait(&pair.lab, &pair.joiner.n_close, 1, PATIENCE_MS));
+  CHECK(pair.joiner.err.code == P2P_ERR_PROTOCOL);
+  CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
+  pair_close(&pair);
+}
+
+TEST(streams_both_ways_with_back_pressure) {
+  static struct pair pair;
+
+  for (int relayed = 0; relayed < 2; relayed++) {
+    pair_init(&pair);
+    pair.opener.config.no_direct = relayed;
+    pair.opener.streams = pair.joiner.streams = true;
+    pair.opener.to_send = pair.joiner.to_send = STREAM_BYTES;
+    pair_open(&pair);
+    p2p_loop_call(pair.lab.loop, pump, &pair.opener);
+    p2p_loop_call(pair.lab.loop, pump, &pair.joiner);
+    CHECK(lab_wait(&pair.lab, &pair.opener.n_streamed, 1, 6 * PATIENCE_MS));
+    CHECK(lab_wait(&pair.lab, &pair.joiner.n_streamed, 1, 6 * PATIENCE_MS));
+    CHECK(!pair.opener.is_disordered && !pair.joiner.is_disordered);
+    CHECK(pair.opener.most_queued < P2P_LINK_QUEUE_HIGH + P2P_FRAME_PAYLOAD_MAX + 100);
+    pair_close(&pair);
+  }
+}
+
+TEST(the_owner_may_free_in_every_event) {
+  static const enum moment MOMENTS[] = { AT_CODE, AT_OPEN, AT_FRAME, AT_DRAIN, AT_CLOSE };
+  static struct pair pair;
+
+  for (size_t i = 0; i < sizeof MOMENTS / sizeof MOMENTS[0]; i++) {
+    enum moment moment = MOMENTS[i];
+    pair_init(&pair);
+    pair.opener.free_at = moment;
+    pair.joiner.config.timeout_ms = moment == AT_CODE ? 300 : PATIENCE_MS;
+    pair_start(&pair);
+    CHECK(lab_wait(&pair.lab, &pair.opener.n_code, 1, PATIENCE_MS));
+    if (moment != AT_CODE) {
+      CHECK(lab_wait(&pair.lab, &pair.opener.n_open, 1, PATIENCE_MS));
+      CHECK(lab_wait(&pair.lab, &pair.joiner.n_open, 1, PATIENCE_MS));
+    }
+    if (moment == AT_FRAME) {
+      p2p_loop_call(pair.lab.loop, end_hello, &pair.joiner);
+      CHECK(lab_wait(&pair.lab, &pair.opener.n_frame, 1, PATIENCE_MS));
+    } else if (moment == AT_DRAIN) {
+      pair.joiner.streams = true;
+      pair.opener.to_send = STREAM_BYTES;
+      p2p_loop_call(pair.lab.loop, pump, &pair.opener);
+      CHECK(lab_wait(&pair.lab, &pair.opener.n_streamed, 1, PATIENCE_MS));
+    } else if (moment == AT_CLOSE) {
+      p2p_loop_call(pair.lab.loop, end_free, &pair.joiner);
+      CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
+    }
+    if (moment != AT_CLOSE)
+      CHECK(lab_wait(&pair.lab, &pair.joiner.n_close, 1, PATIENCE_MS));
+    CHECK(pair.opener.link == NULL);
+    pair_close(&pair);
+  }
+}
+
+UNIT_MAIN("link", UNIT(a_link_is_direct_where_it_can_be), UNIT(a_side_that_does_not_listen_still_gets_a_direct_link),
+          UNIT(a_link_goes_through_the_relay_where_it_must), UNIT(sides_that_cannot_reach_each_other_are_told_at_once),
+          UNIT(a_wrong_code_is_told_to_both), UNIT(a_peer_that_never_comes_is_named), UNIT(a_third_side_is_sent_away),
+          UNIT(a_mailbox_that_is_not_there_is_named), UNIT(bad_arguments_are_refused_at_once),
+          UNIT(a_peer_that_closes_is_an_orderly_end), UNIT(a_silent_peer_is_lost), UNIT(a_heartbeat_keeps_an_idle_link),
+          UNIT(a_frame_that_is_none_ends_the_link), UNIT(streams_both_ways_with_back_pressure),
+          UNIT(the_owner_may_free_in_every_event))

@@ -1,0 +1,218 @@
+/* The race for a transit connection, without a mailbox: strangers that knock, hints that lead nowhere, the relay. */
+#include "wormhole/transit.h"
+
+#include "crypto/random.h"
+#include "lab.h"
+
+#define PATIENCE_MS 10000
+
+struct racer {
+  struct lab *lab;
+  struct p2p_transit *transit;
+  struct p2p_transit_config config;
+  struct p2p_transit_key key;
+  struct p2p_hints theirs;
+  struct p2p_tcp *tcp;
+  char path[P2P_TRANSIT_PATH_MAX];
+  struct p2p_err err;
+  int n_connected, n_failed, n_closed;
+};
+
+static void on_closed(void *arg, const struct p2p_err *err) {
+  struct racer *racer = arg;
+
+  (void)err;
+  p2p_tcp_free(racer->tcp);
+  racer->tcp = NULL;
+  lab_tell(racer->lab, &racer->n_closed);
+}
+
+static void on_connected(void *arg, struct p2p_tcp *tcp, const char *path, const uint8_t *rest, size_t rest_length) {
+  static const struct p2p_tcp_events EVENTS = { .on_close = on_closed };
+  struct racer *racer = arg;
+
+  (void)rest;
+  CHECK(rest_length == 0);
+  racer->tcp = tcp;
+  CHECK(p2p_tcp_attach(tcp, &EVENTS, racer) == P2P_OK);
+  snprintf(racer->path, sizeof racer->path, "%s", path);
+  p2p_transit_free(racer->transit);
+  racer->transit = NULL;
+  lab_tell(racer->lab, &racer->n_connected);
+}
+
+static void on_fail(void *arg, const struct p2p_err *err) {
+  struct racer *racer = arg;
+
+  racer->err = *err;
+  p2p_transit_free(racer->transit);
+  racer->transit = NULL;
+  lab_tell(racer->lab, &racer->n_failed);
+}
+
+static void racer_new(void *arg) {
+  static const struct p2p_transit_events EVENTS = { on_connected, on_fail };
+  struct racer *racer = arg;
+
+  racer->config.loop = racer->lab->loop;
+  racer->config.key = &racer->key;
+  racer->config.timeout_ms = PATIENCE_MS;
+  CHECK(p2p_transit_new(&racer->config, &EVENTS, racer, &racer->transit, NULL) == P2P_OK);
+}
+
+static void racer_race(void *arg) {
+  struct racer *racer = arg;
+  CHECK(p2p_transit_race(racer->transit, &racer->theirs, &racer->err) == P2P_OK);
+}
+
+static void racer_free(void *arg) {
+  struct racer *racer = arg;
+
+  p2p_transit_free(racer->transit);
+  p2p_tcp_free(racer->tcp);
+}
+
+struct race {
+  struct lab lab;
+  struct racer sender, receiver;
+  struct p2p_hint relay;
+};
+
+static void race_init(struct race *race) {
+  memset(race, 0, sizeof *race);
+  lab_open(&race->lab);
+  race->sender.lab = race->receiver.lab = &race->lab;
+  race->sender.config.is_sender = true;
+  p2p_random_bytes(&race->sender.key, sizeof race->sender.key);
+  race->receiver.key = race->sender.key;
+  CHECK(p2p_hint_parse_relay(race->lab.relay, &race->relay, NULL) == P2P_OK);
+}
+
+static void race_listen(struct race *race) {
+  p2p_loop_call(race->lab.loop, racer_new, &race->sender);
+  p2p_loop_call(race->lab.loop, racer_new, &race->receiver);
+  p2p_transit_hints(race->sender.transit, &race->receiver.theirs);
+  p2p_transit_hints(race->receiver.transit, &race->sender.theirs);
+}
+
+static void race_go(struct race *race) {
+  p2p_loop_call(race->lab.loop, racer_race, &race->sender);
+  p2p_loop_call(race->lab.loop, racer_race, &race->receiver);
+}
+
+static void check_met(struct race *race, const char *way) {
+  CHECK(lab_wait(&race->lab, &race->sender.n_connected, 1, PATIENCE_MS));
+  CHECK(lab_wait(&race->lab, &race->receiver.n_connected, 1, PATIENCE_MS));
+  CHECK(strncmp(race->sender.path, way, strlen(way)) == 0);
+}
+
+static void race_close(struct race *race) {
+  p2p_loop_call(race->lab.loop, racer_free, &race->sender);
+  p2p_loop_call(race->lab.loop, racer_free, &race->receiver);
+  lab_close(&race->lab);
+}
+
+TEST(both_end_on_the_same_direct_connection) {
+  static struct race race;
+
+  race_init(&race);
+  race_listen(&race);
+  race_go(&race);
+  check_met(&race, "direct ");
+  /* It is the same one: when one end goes, the other hears it. */
+  CHECK(race.receiver.n_closed == 0);
+  p2p_loop_call(race.lab.loop, racer_free, &race.sender);
+  race.sender.tcp = NULL;
+  CHECK(lab_wait(&race.lab, &race.receiver.n_closed, 1, PATIENCE_MS));
+  race_close(&race);
+}
+
+TEST(hints_that_lead_nowhere_leave_the_relay) {
+  static struct race race;
+
+  race_init(&race);
+  race.sender.config.no_listen = race.receiver.config.no_listen = true;
+  race.sender.config.relay = &race.relay;
+  race_listen(&race);
+  CHECK(race.receiver.theirs.n_direct == 0 && race.receiver.theirs.n_relay == 1);
+  /* The mailbox's port answers, but it is not the peer. */
+  race.receiver.theirs.n_direct = 1;
+  snprintf(race.receiver.theirs.direct[0].host, sizeof race.receiver.theirs.direct[0].host, "127.0.0.1");
+  race.receiver.theirs.direct[0].port = race.relay.port;
+  race_go(&race);
+  check_met(&race, "relay 127.0.0.1:");
+  race_close(&race);
+}
+
+struct stranger {
+  struct race *race;
+  struct p2p_tcp *tcp[24];
+  int n_connected, n_gone;
+};
+
+static void on_stranger_up(void *arg) {
+  struct stranger *stranger = arg;
+  lab_tell(&stranger->race->lab, &stranger->n_connected);
+}
+
+static void on_stranger_data(void *arg, const uint8_t *bytes, size_t length) {
+  (void)arg;
+  (void)bytes;
+  (void)length;
+}
+
+static void on_stranger_gone(void *arg, const struct p2p_err *err) {
+  struct stranger *stranger = arg;
+  (void)err;
+  lab_tell(&stranger->race->lab, &stranger->n_gone);
+}
+
+static void strangers_knock(void *arg) {
+  static const struct p2p_tcp_events EVENTS = { on_stranger_up, on_stranger_data, NULL, on_stranger_gone };
+  struct stranger *stranger = arg;
+  uint16_t port = stranger->race->receiver.theirs.direct[0].port;
+
+  for (size_t i = 0; i < 24; i++)
+    CHECK(p2p_tcp_connect(stranger->race->lab.loop, "127.0.0.1", port, PATIENCE_MS, &EVENTS, stranger,
+                          &stranger->tcp[i], NULL) == P2P_OK);
+}
+
+static void strangers_free(void *arg) {
+  struct stranger *stranger = arg;
+  for (size_t i = 0; i < 24; i++)
+    p2p_tcp_free(stranger->tcp[i]);
+}
+
+TEST(strangers_that_knock_and_stay_do_not_keep_the_peer_out) {
+  static struct race race;
+  struct stranger stranger = { .race = &race };
+
+  race_init(&race);
+  race.receiver.config.no_listen = true;
+  race_listen(&race);
+  p2p_loop_call(race.lab.loop, strangers_knock, &stranger);
+  CHECK(lab_wait(&race.lab, &stranger.n_connected, 24, PATIENCE_MS));
+  CHECK(lab_wait(&race.lab, &stranger.n_gone, 24 - 8, PATIENCE_MS));
+  race_go(&race);
+  check_met(&race, "direct ");
+  p2p_loop_call(race.lab.loop, strangers_free, &stranger);
+  race_close(&race);
+}
+
+TEST(another_key_is_not_taken) {
+  static struct race race;
+
+  race_init(&race);
+  race.receiver.key.bytes[0] ^= 1;
+  race.receiver.config.no_listen = true;
+  race_listen(&race);
+  race.receiver.theirs.n_direct = 1;
+  race_go(&race);
+  CHECK(lab_wait(&race.lab, &race.receiver.n_failed, 1, PATIENCE_MS));
+  CHECK(race.receiver.err.code == P2P_ERR_NETWORK);
+  CHECK(race.sender.n_connected == 0);
+  race_close(&race);
+}
+
+UNIT_MAIN("transit", UNIT(both_end_on_the_same_direct_connection), UNIT(hints_that_lead_nowhere_leave_the_relay),
+          UNIT(strangers_that_knock_and_stay_do_not_keep_the_peer_out), UNIT(another_key_is_not_taken))
