@@ -1,0 +1,76 @@
+## Round trips of value(future(1 + 2)), and 100 futures on two workers, for four backends side by side. All of them are set up and warm
+## before anything is measured, and stay up; each round measures each of them once, in turn, so that whatever else the
+## machine does hits them alike. Run by `make bench`; ROUNDS=500 measures longer.
+
+library(future)
+source("tests/testthat/helper-cluster.R")
+
+rounds <- as.integer(Sys.getenv("ROUNDS", "100"))
+batches <- 5L
+
+one_future <- function() stopifnot(value(future(1 + 2)) == 3)
+hundred_futures <- function() {
+  futures <- lapply(1:100, function(i) future(i))
+  stopifnot(identical(unlist(value(futures)), 1:100))
+}
+
+## Sets a plan up and returns it, to be switched to: to tear the previous one down would be to measure that.
+set_up <- function(set_plan) {
+  set_plan()
+  stack <- plan("list")
+  for (i in 1:5) one_future()
+  plan(sequential, .cleanup = FALSE)
+  stack
+}
+switch_to <- function(stack) plan(stack, .cleanup = FALSE, .init = FALSE)
+
+## Milliseconds, a column per backend and a row per round.
+measure <- function(stacks, task, rounds, between = function() NULL) {
+  times <- matrix(NA_real_, rounds, length(stacks), dimnames = list(NULL, names(stacks)))
+  for (round in seq_len(rounds)) {
+    for (name in names(stacks)) {
+      switch_to(stacks[[name]])
+      gc(full = FALSE)
+      began <- Sys.time()
+      task()
+      times[round, name] <- 1000 * as.numeric(difftime(Sys.time(), began, units = "secs"))
+    }
+    between()
+  }
+  times
+}
+
+show_table <- function(title, times, ratios_to) {
+  medians <- apply(times, 2L, stats::median)
+  cat(sprintf("\n%s (%d rounds)\n", title, nrow(times)))
+  cat(sprintf("  %-20s %10s %10s %10s", "", "median", "fastest", "90 %"), sprintf("%22s", paste("x", ratios_to)), "\n", sep = "")
+  for (name in colnames(times)) {
+    cat(sprintf("  %-20s %7.2f ms %7.2f ms %7.2f ms", name, medians[[name]], min(times[, name]), stats::quantile(times[, name], 0.9)),
+        sprintf("%22.2f", medians[[name]] / medians[ratios_to]), "\n", sep = "")
+  }
+}
+
+main <- function() {
+  lab <- new_lab(c("alice", "bob"))
+  on.exit(close_lab(lab))
+  start_cluster(lab, "alice/friends", "bob", workers = c(alice = 1L, bob = 1L))
+
+  stacks <- list(
+    "sequential" = set_up(function() plan(sequential)),
+    "multisession" = set_up(function() plan(multisession, workers = 2L, .cleanup = FALSE)),
+    "mirai_multisession" = set_up(function() plan(future.mirai::mirai_multisession, workers = 2L, .cleanup = FALSE)),
+    "future.p2p" = set_up(function() plan_as(lab, "bob", "alice/friends", .cleanup = FALSE))
+  )
+  on.exit(for (stack in stacks) {
+    switch_to(stack)
+    plan(sequential)
+  }, add = TRUE, after = FALSE)
+  drain <- function() lapply(lab$processes, process_lines) # a full pipe would hold a worker up
+
+  cat(sprintf("R %s, future %s, future.mirai %s, future.p2p %s, on one machine with %d cores; two workers each\n", getRversion(),
+              packageVersion("future"), packageVersion("future.mirai"), packageVersion("future.p2p"), parallel::detectCores()))
+  show_table("value(future(1 + 2)), warm", measure(stacks, one_future, rounds, drain), c("sequential", "multisession", "mirai_multisession"))
+  show_table("100 futures", measure(stacks[-1L], hundred_futures, batches, drain), c("multisession", "mirai_multisession"))
+}
+
+main()
