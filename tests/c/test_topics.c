@@ -1,0 +1,250 @@
+/* Topics, access lists and who gets what: the rules of the board's protocol. */
+#include "server/topics.h"
+#include "unit.h"
+
+/* A member that remembers what came. */
+struct member {
+  struct p2p_seat *seat;
+  char got[256];
+  int finished;
+};
+
+static struct p2p_topics *topics;
+
+static void on_message(void *arg, const uint8_t *bytes, size_t length) {
+  strncat(((struct member *)arg)->got, (const char *)bytes, length);
+}
+static void on_finish(void *arg) { ((struct member *)arg)->finished++; }
+
+static void begin(void) {
+  static const struct p2p_topics_events events = {on_message, on_finish};
+  topics = p2p_topics_new(&events);
+}
+
+static struct p2p_seat_wish pipe_wish(const char *user, const char *topic) {
+  return (struct p2p_seat_wish){.user = user, .fingerprint = "SHA256:none", .label = user, .topic = topic, .reads = true,
+                                .writes = true};
+}
+
+static void join_as(struct member *member, struct p2p_seat_wish wish) {
+  memset(member, 0, sizeof *member);
+  member->seat = p2p_topics_join(topics, &wish, member);
+  CHECK(member->seat != NULL);
+}
+
+static void join(struct member *member, const char *user, const char *topic, const char *access) {
+  struct p2p_seat_wish wish = pipe_wish(user, topic);
+  wish.access = access;
+  join_as(member, wish);
+}
+
+static void say(struct member *member, const char *text) {
+  CHECK(p2p_topics_write(member->seat, (const uint8_t *)text, strlen(text)) == P2P_OK);
+}
+
+static const char *list(const char *user) {
+  static char text[4096];
+  struct p2p_buf out;
+  p2p_buf_init(&out, sizeof text - 1);
+  CHECK(p2p_topics_list(topics, user, &out) == P2P_OK);
+  memcpy(text, p2p_buf_data(&out), p2p_buf_len(&out));
+  text[p2p_buf_len(&out)] = '\0';
+  p2p_buf_clear(&out);
+  return text;
+}
+
+static struct member alice, bob, carol, dave;
+
+TEST(a_topic_belongs_to_its_user) {
+  begin();
+  join(&alice, "alice", "friends/future.p2p", NULL);
+  CHECK_STR(p2p_seat_topic(alice.seat), "alice/friends/future.p2p");
+  join(&bob, "alice", "alice/friends/future.p2p", NULL); /* by its full name, the owner */
+  CHECK_STR(p2p_seat_topic(bob.seat), "alice/friends/future.p2p");
+  join(&carol, "carol", "friends/future.p2p", NULL);
+  CHECK_STR(p2p_seat_topic(carol.seat), "carol/friends/future.p2p");
+  p2p_topics_leave(alice.seat);
+  p2p_topics_leave(bob.seat);
+  p2p_topics_leave(carol.seat);
+  p2p_topics_free(topics);
+}
+
+TEST(the_list_lets_in_users_and_fingerprints_and_nobody_else) {
+  begin();
+  join(&alice, "alice", "f", "alice,bob,SHA256:carols");
+  join(&bob, "bob", "alice/f", NULL);
+  CHECK_STR(p2p_seat_topic(bob.seat), "alice/f");
+  struct p2p_seat_wish wish = pipe_wish("public", "alice/f");
+  wish.fingerprint = "SHA256:carols";
+  join_as(&carol, wish);
+  CHECK_STR(p2p_seat_topic(carol.seat), "alice/f");
+  join(&dave, "bo", "alice/f", NULL); /* a part of a name is not the name */
+  CHECK_STR(p2p_seat_topic(dave.seat), "bo/alice/f");
+  say(&dave, "psst");
+  CHECK_STR(alice.got, "");
+  p2p_topics_leave(alice.seat);
+  p2p_topics_leave(bob.seat);
+  p2p_topics_leave(carol.seat);
+  p2p_topics_leave(dave.seat);
+  p2p_topics_free(topics);
+}
+
+TEST(who_comes_before_the_host_stays_on_his_private_topic) {
+  begin();
+  join(&bob, "bob", "alice/f", NULL);
+  CHECK_STR(p2p_seat_topic(bob.seat), "bob/alice/f");
+  join(&alice, "alice", "f", "bob");
+  CHECK_STR(p2p_seat_topic(bob.seat), "bob/alice/f");
+  p2p_topics_leave(bob.seat);
+  join(&bob, "bob", "alice/f", NULL);
+  CHECK_STR(p2p_seat_topic(bob.seat), "alice/f");
+  p2p_topics_leave(bob.seat);
+  p2p_topics_leave(alice.seat);
+  p2p_topics_free(topics);
+}
+
+TEST(the_list_goes_with_the_member_that_made_it) {
+  begin();
+  join(&alice, "alice", "f", "bob,carol");
+  join(&bob, "bob", "alice/f", NULL);
+  p2p_topics_leave(alice.seat);
+  CHECK_STR(p2p_seat_topic(bob.seat), "alice/f"); /* who is there stays */
+  CHECK(bob.finished == 0);
+  join(&carol, "carol", "alice/f", NULL);
+  CHECK_STR(p2p_seat_topic(carol.seat), "carol/alice/f");
+  join(&alice, "alice", "f", "carol"); /* a new host, a new list */
+  CHECK_STR(list("alice"), "Channel Information\r\n- alice/f: (Access List: carol)\r\n  Pipes:\r\n  - bob\r\n  - alice\r\n");
+  p2p_topics_leave(carol.seat);
+  p2p_topics_leave(bob.seat);
+  p2p_topics_leave(alice.seat);
+  p2p_topics_free(topics);
+}
+
+TEST(the_list_is_that_of_the_first_connection) {
+  begin();
+  join(&alice, "alice", "f", NULL); /* the owner's worker */
+  join(&carol, "alice", "f", "bob");
+  join(&bob, "bob", "alice/f", NULL);
+  CHECK_STR(p2p_seat_topic(bob.seat), "bob/alice/f");
+  p2p_topics_leave(carol.seat); /* not its list: nothing changes */
+  p2p_topics_leave(alice.seat);
+  p2p_topics_leave(bob.seat);
+  p2p_topics_free(topics);
+}
+
+TEST(messages_go_to_all_others_and_back_with_replay) {
+  begin();
+  join(&alice, "alice", "f", "bob,carol");
+  struct p2p_seat_wish wish = pipe_wish("bob", "alice/f");
+  wish.replay = true;
+  join_as(&bob, wish);
+  join(&carol, "carol", "alice/f", NULL);
+  say(&alice, "1");
+  say(&bob, "2");
+  say(&carol, "3");
+  CHECK_STR(alice.got, "23");
+  CHECK_STR(bob.got, "123");
+  CHECK_STR(carol.got, "12");
+  p2p_topics_leave(alice.seat);
+  p2p_topics_leave(carol.seat);
+  CHECK(bob.finished == 0); /* the last one stays */
+  say(&bob, "4");
+  CHECK_STR(bob.got, "1234");
+  p2p_topics_leave(bob.seat);
+  p2p_topics_free(topics);
+}
+
+TEST(a_public_topic_is_everybodys) {
+  begin();
+  struct p2p_seat_wish wish = pipe_wish("alice", "f");
+  wish.open_to_all = true;
+  join_as(&alice, wish);
+  wish.user = "bob";
+  join_as(&bob, wish);
+  CHECK_STR(p2p_seat_topic(bob.seat), "public/f");
+  say(&bob, "hi");
+  CHECK_STR(alice.got, "hi");
+  CHECK_STR(list("alice"), "no pubsub channels found\r\n");
+  p2p_topics_leave(alice.seat);
+  p2p_topics_leave(bob.seat);
+  p2p_topics_free(topics);
+}
+
+TEST(round_robin_gives_each_message_to_one) {
+  begin();
+  struct p2p_seat_wish wish = pipe_wish("alice", "f");
+  wish.round_robin = true;
+  join_as(&alice, wish);
+  join(&bob, "alice", "f", NULL);
+  join(&carol, "alice", "f", NULL);
+  say(&alice, "1");
+  say(&alice, "2");
+  say(&alice, "3");
+  CHECK_STR(bob.got, "13");
+  CHECK_STR(carol.got, "2");
+  p2p_topics_leave(bob.seat);
+  p2p_topics_leave(carol.seat);
+  say(&alice, "nobody");
+  p2p_topics_leave(alice.seat);
+  p2p_topics_free(topics);
+}
+
+TEST(pub_waits_for_a_reader_and_sub_ends_with_the_last_writer) {
+  begin();
+  struct p2p_seat_wish wish = pipe_wish("alice", "f");
+  wish.reads = false;
+  wish.wait_for_reader = true;
+  join_as(&alice, wish);
+  say(&alice, "early ");
+  say(&alice, "bird");
+  p2p_topics_end_input(alice.seat);
+  CHECK(alice.finished == 0 && !p2p_seat_was_read(alice.seat));
+  wish = pipe_wish("alice", "f");
+  wish.writes = false;
+  join_as(&bob, wish);
+  CHECK_STR(bob.got, "early bird");
+  CHECK(alice.finished == 1 && p2p_seat_was_read(alice.seat));
+  wish.keep_alive = true;
+  join_as(&carol, wish);
+  say(&carol, "who only reads cannot write");
+  CHECK_STR(bob.got, "early bird");
+  CHECK_STR(list("alice"), "Channel Information\r\n- alice/f:\r\n  Pubs:\r\n  - alice\r\n  Subs:\r\n  - alice\r\n  - alice\r\n");
+  p2p_topics_leave(alice.seat);
+  CHECK(bob.finished == 1 && carol.finished == 0);
+  p2p_topics_leave(bob.seat);
+  p2p_topics_leave(carol.seat);
+  p2p_topics_free(topics);
+}
+
+TEST(what_waits_for_a_reader_is_bounded) {
+  static uint8_t block[65536];
+  begin();
+  struct p2p_seat_wish wish = pipe_wish("alice", "f");
+  wish.wait_for_reader = true;
+  join_as(&alice, wish);
+  for (size_t i = 0; i < P2P_TOPICS_HELD_MAX / sizeof block; i++)
+    CHECK(p2p_topics_write(alice.seat, block, sizeof block) == P2P_OK);
+  CHECK(p2p_topics_write(alice.seat, block, 1) == P2P_ERR_TOO_LARGE);
+  p2p_topics_leave(alice.seat);
+  p2p_topics_free(topics);
+}
+
+TEST(a_list_that_does_not_fit_is_an_error) {
+  struct p2p_buf out;
+  begin();
+  join(&alice, "alice", "f", NULL);
+  p2p_buf_init(&out, 10);
+  CHECK(p2p_topics_list(topics, "alice", &out) == P2P_ERR_TOO_LARGE);
+  p2p_buf_clear(&out);
+  CHECK(p2p_topics_exists(topics, "alice/f") && !p2p_topics_exists(topics, "alice"));
+  p2p_topics_leave(alice.seat);
+  CHECK(!p2p_topics_exists(topics, "alice/f"));
+  p2p_topics_free(topics);
+}
+
+UNIT_MAIN("topics", UNIT(a_topic_belongs_to_its_user), UNIT(the_list_lets_in_users_and_fingerprints_and_nobody_else),
+          UNIT(who_comes_before_the_host_stays_on_his_private_topic), UNIT(the_list_goes_with_the_member_that_made_it),
+          UNIT(the_list_is_that_of_the_first_connection), UNIT(messages_go_to_all_others_and_back_with_replay),
+          UNIT(a_public_topic_is_everybodys), UNIT(round_robin_gives_each_message_to_one),
+          UNIT(pub_waits_for_a_reader_and_sub_ends_with_the_last_writer), UNIT(what_waits_for_a_reader_is_bounded),
+          UNIT(a_list_that_does_not_fit_is_an_error))
