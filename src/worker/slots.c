@@ -12,7 +12,16 @@ void p2p_slots_init(struct p2p_slots *slots) { memset(slots, 0, sizeof *slots); 
 
 void p2p_slots_set_available(struct p2p_slots *slots, uint32_t available) { slots->available = available; }
 
-void p2p_slots_close(struct p2p_slots *slots) { slots->closed = true; }
+void p2p_slots_close(struct p2p_slots *slots, uint64_t now_ms) {
+  slots->closed = true;
+  for (size_t i = 0; i < CLIENTS; i++) slots->clients[i].idle_since_ms = now_ms;
+}
+
+uint32_t p2p_slots_held(const struct p2p_slots *slots) {
+  uint32_t held = 0;
+  for (size_t i = 0; i < CLIENTS; i++) held += slots->clients[i].held;
+  return held;
+}
 
 int p2p_slots_add(struct p2p_slots *slots) {
   for (size_t i = 0; i < CLIENTS; i++) {
@@ -54,8 +63,7 @@ void p2p_slots_end(struct p2p_slots *slots, size_t client, uint64_t now_ms) {
 }
 
 static uint32_t count_free(const struct p2p_slots *slots) {
-  uint32_t held = 0;
-  for (size_t i = 0; i < CLIENTS; i++) held += slots->clients[i].held;
+  uint32_t held = p2p_slots_held(slots);
   return held < slots->available ? slots->available - held : 0;
 }
 
@@ -142,6 +150,7 @@ static bool recall_all(struct p2p_slots *slots, struct p2p_slots_step *step) {
 
 /* Whether someone else wants more than it holds. */
 static bool others_wait(const struct p2p_slots *slots, size_t client) {
+  if (slots->closed) return true;
   for (size_t i = 0; i < CLIENTS; i++)
     if (i != client && slots->clients[i].present && slots->clients[i].want > slots->clients[i].held) return true;
   return false;
@@ -159,18 +168,19 @@ static bool evict(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_ste
 }
 
 bool p2p_slots_next(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_step *step) {
+  if (evict(slots, now_ms, step)) return true;
   if (slots->closed) return recall_all(slots, step);
-  return evict(slots, now_ms, step) || grant(slots, now_ms, step) || recall(slots, now_ms, step);
+  return grant(slots, now_ms, step) || recall(slots, now_ms, step);
 }
 
 uint64_t p2p_slots_deadline(const struct p2p_slots *slots, uint64_t now_ms) {
   uint64_t soonest = P2P_SLOTS_NEVER;
-  for (size_t i = 0; i < CLIENTS && !slots->closed; i++) {
+  for (size_t i = 0; i < CLIENTS; i++) {
     const struct p2p_slots_client *c = &slots->clients[i];
     if (c->held == c->busy || !others_wait(slots, i)) continue;
     uint64_t overdue_ms = c->idle_since_ms + P2P_SLOTS_OVERDUE_MS;
     if (overdue_ms < soonest) soonest = overdue_ms;
-    if (c->fresh > 0 && now_ms < c->fresh_until_ms && c->fresh_until_ms < soonest) soonest = c->fresh_until_ms;
+    if (!slots->closed && c->fresh > 0 && now_ms < c->fresh_until_ms && c->fresh_until_ms < soonest) soonest = c->fresh_until_ms;
   }
   return soonest;
 }

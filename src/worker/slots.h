@@ -10,7 +10,8 @@
 #define P2P_SLOTS_CLIENTS_MAX 64
 /* A slot that was just granted is not asked back before its new holder could have used it. */
 #define P2P_SLOTS_FRESH_MS 250
-/* A client that keeps an idle slot for so long while another waits does not follow the protocol. */
+/* A client that keeps an idle slot for so long while another waits, or after all was asked back, does not follow the
+ * protocol. */
 #define P2P_SLOTS_OVERDUE_MS 15000
 #define P2P_SLOTS_NEVER UINT64_MAX
 
@@ -47,7 +48,8 @@ struct p2p_slots_step {
 void p2p_slots_init(struct p2p_slots *slots);
 void p2p_slots_set_available(struct p2p_slots *slots, uint32_t available);
 /* No grants any more; what is held is asked back. */
-void p2p_slots_close(struct p2p_slots *slots);
+void p2p_slots_close(struct p2p_slots *slots, uint64_t now_ms);
+uint32_t p2p_slots_held(const struct p2p_slots *slots); /* by all clients */
 
 /* A new client; its number, or -1 when there are P2P_SLOTS_CLIENTS_MAX already. */
 int p2p_slots_add(struct p2p_slots *slots);

@@ -192,11 +192,23 @@ TEST(closed_recalls_everything) {
   begin(3);
   client(3);
   CHECK_STR(steps(), "+0 +0 +0");
-  p2p_slots_close(&slots);
+  p2p_slots_close(&slots, now);
   CHECK_STR(steps(), "-0:3");
   CHECK(p2p_slots_give_back(&slots, 0, 3));
   CHECK_STR(steps(), "");
   CHECK(p2p_slots_deadline(&slots, now) == P2P_SLOTS_NEVER);
+}
+
+TEST(who_keeps_slots_after_the_close_is_evicted) {
+  begin(1);
+  client(1);
+  CHECK_STR(steps(), "+0");
+  p2p_slots_close(&slots, now);
+  CHECK_STR(steps(), "-0");
+  CHECK(p2p_slots_deadline(&slots, now) == now + P2P_SLOTS_OVERDUE_MS);
+  now += P2P_SLOTS_OVERDUE_MS;
+  CHECK_STR(steps(), "!0");
+  CHECK(p2p_slots_held(&slots) == 0);
 }
 
 TEST(clients_are_capped) {
@@ -244,4 +256,4 @@ UNIT_MAIN("slots", UNIT(alone_it_gets_what_it_wants), UNIT(no_task_without_a_slo
           UNIT(fresh_slot_is_recalled_after_a_moment), UNIT(shares_are_even_then_stable),
           UNIT(who_keeps_an_idle_slot_from_others_is_evicted), UNIT(who_is_at_work_is_not_evicted),
           UNIT(lost_client_frees_its_slots), UNIT(nothing_is_granted_that_is_not_there), UNIT(closed_recalls_everything),
-          UNIT(clients_are_capped), UNIT(shares_are_fair_over_time))
+          UNIT(who_keeps_slots_after_the_close_is_evicted), UNIT(clients_are_capped), UNIT(shares_are_fair_over_time))
