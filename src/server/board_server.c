@@ -170,6 +170,15 @@ static int on_key(ssh_session ssh, const char *login, struct ssh_key_struct *key
 
 /* --- one connection --- */
 
+/* libssh closes the descriptor itself when the connection breaks, within whichever function notices it. The watch must be gone
+ * before the loop goes on, since the number may then be another file's. After every stay in libssh: */
+static void check_descriptor(struct session *session) {
+  if (ssh_get_fd(session->ssh) >= 0) return;
+  p2p_watch_free(session->watch);
+  session->watch = NULL;
+  doom(session);
+}
+
 /* One step of libssh: true when there may be more to do at once. */
 static bool poll_once(struct session *session) {
   int rc;
@@ -183,6 +192,7 @@ static bool poll_once(struct session *session) {
     rc = ssh_event_dopoll(session->event, 0);
   }
   if (rc == SSH_ERROR || (ssh_get_status(session->ssh) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0) doom(session);
+  check_descriptor(session);
   return rc == SSH_OK && !session->is_doomed;
 }
 
@@ -248,7 +258,8 @@ static void serve_session(struct session *session) {
     free_channel(channel);
     session->busy_ms = p2p_clock_ms();
   }
-  if (session->watch != NULL && !session->is_doomed) p2p_watch_set(session->watch, true, has_unsent(session));
+  check_descriptor(session);
+  if (session->watch != NULL) p2p_watch_set(session->watch, true, has_unsent(session));
 }
 
 static void free_session(struct session *session) {
@@ -326,6 +337,7 @@ static void ping(struct session *session) {
   if (session->stage != STAGE_OPEN || has_unsent(session)) return;
   ssh_send_keepalive(session->ssh);
   ssh_send_keepalive(session->ssh);
+  check_descriptor(session);
   session->is_dirty = true;
 }
 

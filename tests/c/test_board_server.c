@@ -1,7 +1,7 @@
 /* The board as its most common client sees it: OpenSSH's `ssh`, with throwaway keys, against a board on loopback. */
 #define _GNU_SOURCE /* pipe2 */
 
-#include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -90,8 +90,20 @@ static int start_board(void) {
   return P2P_OK;
 }
 
+static int count_files(void) {
+  int count = 0;
+  DIR *dir = opendir("/proc/self/fd");
+  while (dir != NULL && readdir(dir) != NULL) count++;
+  if (dir != NULL) closedir(dir);
+  return count;
+}
+
+static int files_before; /* those of the loop's first listener are there */
+
 static void stop_board(void) {
   if (server != NULL) p2p_loop_call(loop, stop_on_loop, NULL);
+  if (files_before == 0) files_before = count_files();
+  CHECK(count_files() == files_before);
   p2p_board_clear(&board);
   p2p_users_free(board.users);
 }
@@ -359,6 +371,22 @@ TEST(pub_waits_for_a_reader_as_long_as_it_is_told) {
   stop_board();
 }
 
+TEST(connections_that_end_in_any_way_leave_nothing) {
+  CHECK(start_board() == P2P_OK);
+  int before = count_files();
+  for (int i = 0; i < 3; i++) {
+    CHECK(run_ssh(&alice, "alice", "user") == 0);
+    join_topic(&bob, "bob", "pipe t -r");
+    hang_up(&bob);
+    CHECK(wait_event("bob left"));
+  }
+  join_topic(&bob, "bob", "pipe t -r"); /* by now the ones before are gone */
+  CHECK(count_files() <= before + 2 + 1 + 1);
+  p2p_loop_call(loop, stop_on_loop, NULL); /* with a member still there */
+  CHECK(end_ssh(&bob) == 255);
+  stop_board();
+}
+
 TEST(the_host_key_lasts_and_is_kept_from_others) {
   char path[256], key[512];
   struct stat info;
@@ -405,4 +433,4 @@ UNIT_MAIN("board_server", UNIT(prepare), UNIT(a_key_says_who_you_are), UNIT(comm
           UNIT(friends_meet_and_strangers_land_elsewhere), UNIT(several_commands_run_over_one_connection),
           UNIT(a_pty_and_an_environment_are_declined_not_ignored), UNIT(many_bytes_arrive_as_they_were_sent),
           UNIT(who_does_not_read_is_sent_away_and_stalls_nobody), UNIT(pub_waits_for_a_reader_as_long_as_it_is_told),
-          UNIT(the_host_key_lasts_and_is_kept_from_others), UNIT(clean_up))
+          UNIT(connections_that_end_in_any_way_leave_nothing), UNIT(the_host_key_lasts_and_is_kept_from_others), UNIT(clean_up))
