@@ -64,15 +64,14 @@ void p2p_lane_describe(const struct p2p_lane *lane, uint64_t now_ms, struct p2p_
   *out = (struct p2p_schedule_worker){
     .link = P2P_SCHEDULE_OPEN, .slots = lane->config.slots, .held = lane->busy + lane->idle, .busy = lane->busy,
     .recalled = lane->recalled, .wanted = lane->wanted, .wanted_ms = lane->wanted_ms, .used_ms = lane->used_ms,
-    .next_cold_ms = P2P_SCHEDULE_NEVER,
+    .next_cool_ms = P2P_SCHEDULE_NEVER,
   };
   for (uint32_t i = 0; i < lane->idle; i++) {
-    uint64_t cold_ms = lane->idle_since_ms[i] + P2P_SCHEDULE_WARM_MS;
-    if (cold_ms > now_ms) {
-      out->next_cold_ms = cold_ms;
-      break;
-    }
-    out->cold++;
+    uint64_t cool_ms = lane->idle_since_ms[i] + P2P_SCHEDULE_COOL_MS, cold_ms = lane->idle_since_ms[i] + P2P_SCHEDULE_WARM_MS;
+    out->cool += cool_ms <= now_ms;
+    out->cold += cold_ms <= now_ms;
+    uint64_t next_ms = cool_ms > now_ms ? cool_ms : cold_ms;
+    if (next_ms > now_ms && next_ms < out->next_cool_ms) out->next_cool_ms = next_ms;
   }
 }
 
@@ -338,17 +337,24 @@ int p2p_lane_take(struct p2p_lane *lane, const struct p2p_frame *frame, uint64_t
   return code;
 }
 
+/* Makes a sentence fit into another one. */
+static void lower_sentence(const char *sentence, char *out, size_t size) {
+  size_t length = (size_t) snprintf(out, size, "%s", sentence);
+  if (length >= size) length = size - 1;
+  if (length > 0 && out[length - 1] == '.') out[--length] = '\0';
+  if (length > 1 && out[0] >= 'A' && out[0] <= 'Z' && out[1] >= 'a' && out[1] <= 'z') out[0] = (char) (out[0] - 'A' + 'a');
+}
+
 void p2p_lane_fail(struct p2p_lane *lane, const struct p2p_err *why) {
-  int length = (int) strlen(why->message);
-  if (length > 0 && why->message[length - 1] == '.') length--; /* the sentence goes on */
-  if (length > 300) length = 300;
+  char reason[P2P_ERR_MESSAGE_MAX / 2];
+  lower_sentence(why->message, reason, sizeof reason);
   for (struct run *run = lane->first; run != NULL; run = run->next) {
     if (run->task == NULL) continue;
     struct p2p_err err;
     p2p_err_set(&err, P2P_ERR_LOST,
-                "The link to %s was lost (%.*s) while it resolved future '%s'; reset() the future to have it resolved anew, "
+                "The link to %s was lost (%s) while it resolved future '%s'; reset() the future to have it resolved anew, "
                 "by another worker",
-                lane->worker, length, why->message, p2p_task_label(run->task));
+                lane->worker, reason, p2p_task_label(run->task));
     p2p_task_fail(run->task, &err);
     let_go(run);
   }

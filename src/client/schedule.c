@@ -2,8 +2,6 @@
  * many. */
 #include "client/schedule.h"
 
-#include <string.h>
-
 static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 static void wake_by(uint64_t *wake_ms, uint64_t at_ms) {
@@ -76,9 +74,17 @@ static void give_back_surplus(const struct p2p_schedule *schedule, struct p2p_sc
   }
 }
 
+/* What a worker is told that we have work for. Slots that wait for more work count as well, for a moment: a slot in steady
+ * use costs no further frames, and one that is not is the worker's to recall for others. */
+static uint32_t count_want(const struct p2p_schedule_worker *worker, const struct p2p_schedule_step *step, uint32_t need) {
+  uint32_t held = held_after(worker, step);
+  if (need > 0) return held + min_u32(need, worker->slots > held ? worker->slots - held : 0);
+  uint32_t cool = worker->cool > step->give_back ? worker->cool - step->give_back : 0;
+  return held - min_u32(cool, idle_after(worker, step));
+}
+
 /* Asks every linked worker for all that it could give, since nobody knows which one is free; what comes too much goes back
- * when cold, recalled or beyond the cap. A want is raised at once, and lowered only where something asked for would
- * still come: a slot in steady use costs no further frames. Returns the slots that are counted on. */
+ * when cold, recalled or beyond the cap. Returns the slots that are counted on. */
 static uint64_t ask_for_slots(const struct p2p_schedule *schedule, uint32_t need, struct p2p_schedule_step *steps,
                               uint64_t *wake_ms) {
   uint64_t supply = 0;
@@ -86,10 +92,9 @@ static uint64_t ask_for_slots(const struct p2p_schedule *schedule, uint32_t need
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_OPEN) continue;
     uint32_t held = held_after(worker, &steps[i]);
-    uint32_t room = worker->slots > held ? worker->slots - held : 0;
-    steps[i].want = held + min_u32(need, room);
-    steps[i].say_want = steps[i].want > held ? steps[i].want != worker->wanted : worker->wanted > held;
-    if (steps[i].want == held) continue;
+    steps[i].want = count_want(worker, &steps[i], need);
+    steps[i].say_want = steps[i].want != worker->wanted;
+    if (steps[i].want <= held) continue;
     bool is_new = worker->wanted <= worker->held;
     uint64_t until_ms = worker->wanted_ms + P2P_SCHEDULE_PATIENCE_MS;
     if (!is_new && until_ms <= schedule->now_ms) continue;
@@ -140,7 +145,7 @@ static void close_idle(const struct p2p_schedule *schedule, uint32_t need, struc
   for (size_t i = 0; i < schedule->length; i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_OPEN) continue;
-    if (idle_after(worker, &steps[i]) > 0) wake_by(wake_ms, worker->next_cold_ms);
+    if (idle_after(worker, &steps[i]) > 0) wake_by(wake_ms, worker->next_cool_ms);
     if (need > 0 || held_after(worker, &steps[i]) > 0) continue;
     uint64_t until_ms = worker->used_ms + P2P_SCHEDULE_LINK_IDLE_MS;
     if (until_ms <= schedule->now_ms) steps[i].close = true;
@@ -150,7 +155,7 @@ static void close_idle(const struct p2p_schedule *schedule, uint32_t need, struc
 
 uint64_t p2p_schedule_decide(const struct p2p_schedule *schedule, struct p2p_schedule_step *steps) {
   uint64_t wake_ms = P2P_SCHEDULE_NEVER;
-  memset(steps, 0, schedule->length * sizeof *steps);
+  for (size_t i = 0; i < schedule->length; i++) steps[i] = (struct p2p_schedule_step){0};
   uint32_t usable = count_usable(schedule);
   give_back_idle(schedule, usable, steps);
   uint32_t need = start_tasks(schedule, usable, steps);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define P2P_SCHEDULE_COOL_MS 250       /* an idle slot counts as work that we have for so long */
 #define P2P_SCHEDULE_WARM_MS 10000     /* an idle slot is kept for the next task for so long */
 #define P2P_SCHEDULE_PATIENCE_MS 1000  /* slots that are asked for, or a link that opens, are counted on for so long */
 #define P2P_SCHEDULE_SETUP_MS 35000    /* from opening a link to the worker's hello over it */
@@ -30,8 +31,8 @@ struct p2p_schedule_worker {
   uint32_t recalled;      /* of those held, that it has asked back */
   uint32_t wanted;        /* that it was last told */
   uint64_t wanted_ms;     /* when it was told, or last granted some */
-  uint32_t cold;          /* idle slots, unused for P2P_SCHEDULE_WARM_MS */
-  uint64_t next_cold_ms;  /* when there will be one more; NEVER */
+  uint32_t cool, cold;    /* idle slots, unused for P2P_SCHEDULE_COOL_MS, of these for P2P_SCHEDULE_WARM_MS */
+  uint64_t next_cool_ms;  /* when there will be one more of either; NEVER */
   uint64_t used_ms;       /* when a task last ended, or the link was opened */
 };
 

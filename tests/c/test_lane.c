@@ -132,7 +132,7 @@ TEST(uploads_take_turns_and_stop_when_the_queue_is_full) {
   for (size_t i = 0; i < n_sent; i++) bytes += sent[i].type == P2P_FRAME_DATA ? sent[i].length : 0;
   CHECK(bytes == 1000010);
   struct p2p_err lost;
-  p2p_err_set(&lost, P2P_ERR_LOST, "no sign of life for 15 s.");
+  p2p_err_set(&lost, P2P_ERR_LOST, "No sign of life for 15 s.");
   p2p_lane_fail(lane, &lost);
   p2p_task_error(large, &err);
   CHECK(err.code == P2P_ERR_LOST);
@@ -215,14 +215,14 @@ TEST(an_empty_result_and_one_at_the_cap_are_results) {
 TEST(slots_go_back_coldest_first) {
   struct p2p_lane *lane = lane_new(4);
   CHECK(slot(lane, P2P_SLOT_GRANT, 2, 1000) == P2P_OK && slot(lane, P2P_SLOT_GRANT, 2, 3000) == P2P_OK);
-  CHECK(numbers(lane, 3000).cold == 0 && numbers(lane, 3000).next_cold_ms == 1000 + P2P_SCHEDULE_WARM_MS);
+  CHECK(numbers(lane, 3000).cold == 0 && numbers(lane, 3000).cool == 2 && numbers(lane, 3000).next_cool_ms == 3000 + P2P_SCHEDULE_COOL_MS);
   CHECK(numbers(lane, 1000 + P2P_SCHEDULE_WARM_MS).cold == 2);
   CHECK(slot(lane, P2P_SLOT_RECALL, 9, 4000) == P2P_OK && decide);
   CHECK(numbers(lane, 4000).recalled == 4);
   CHECK(p2p_lane_give_back(lane, 3) == P2P_OK);
   CHECK(sent[0].payload[0] == P2P_SLOT_RETURN && sent[0].payload[4] == 3);
   CHECK(numbers(lane, 4000).held == 1 && numbers(lane, 4000).recalled == 1);
-  CHECK(numbers(lane, 4000).next_cold_ms == 3000 + P2P_SCHEDULE_WARM_MS);
+  CHECK(numbers(lane, 4000).next_cool_ms == 3000 + P2P_SCHEDULE_WARM_MS);
   p2p_lane_free(lane);
 }
 

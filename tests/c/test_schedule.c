@@ -15,7 +15,7 @@ static void seen(size_t i, uint32_t slots) {
 
 static void linked(size_t i, uint32_t slots, uint32_t held, uint32_t busy) {
   workers[i] = (struct p2p_schedule_worker){ .link = P2P_SCHEDULE_OPEN, .slots = slots, .held = held, .busy = busy,
-    .wanted = held, .wanted_ms = NOW, .next_cold_ms = NOW + P2P_SCHEDULE_WARM_MS, .used_ms = NOW };
+    .wanted = held, .wanted_ms = NOW, .next_cool_ms = NOW + P2P_SCHEDULE_WARM_MS, .used_ms = NOW };
 }
 
 static void decide(uint32_t waiting, uint32_t most, size_t length) {
@@ -133,9 +133,23 @@ TEST(recalled_slots_go_back_as_they_become_idle) {
   CHECK(steps[0].give_back == 1);
 }
 
+TEST(a_slot_that_cools_is_no_longer_work_that_we_have) {
+  linked(0, 4, 3, 1);
+  workers[0].cool = 1; /* and one warm */
+  decide(0, 0, 1);
+  CHECK(steps[0].say_want && steps[0].want == 2 && steps[0].give_back == 0);
+  workers[0].wanted = 2;
+  decide(0, 0, 1);
+  CHECK(!steps[0].say_want);
+  decide(1, 0, 1); /* takes the warm one */
+  CHECK(steps[0].start == 1 && !steps[0].say_want);
+  decide(2, 0, 1);
+  CHECK(steps[0].start == 2 && steps[0].say_want && steps[0].want == 3);
+}
+
 TEST(cold_slots_go_back_and_the_want_with_them) {
   linked(0, 4, 3, 1);
-  workers[0].cold = 1;
+  workers[0].cool = workers[0].cold = 1;
   decide(0, 0, 1);
   CHECK(steps[0].give_back == 1 && steps[0].say_want && steps[0].want == 2);
   CHECK(wake_ms == NOW + P2P_SCHEDULE_WARM_MS);
@@ -162,5 +176,5 @@ UNIT_MAIN("schedule", UNIT(without_work_nothing_is_done), UNIT(links_are_opened_
           UNIT(a_task_starts_at_once_on_an_idle_slot_without_further_frames), UNIT(tasks_are_spread_over_the_least_loaded),
           UNIT(slots_are_asked_for_and_the_want_is_lowered_when_met_elsewhere),
           UNIT(an_unmet_want_does_not_hold_up_other_workers), UNIT(the_cap_counts_what_runs_everywhere),
-          UNIT(recalled_slots_go_back_as_they_become_idle), UNIT(cold_slots_go_back_and_the_want_with_them),
+          UNIT(recalled_slots_go_back_as_they_become_idle), UNIT(a_slot_that_cools_is_no_longer_work_that_we_have), UNIT(cold_slots_go_back_and_the_want_with_them),
           UNIT(a_link_without_slots_is_closed_after_a_long_while))

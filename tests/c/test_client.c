@@ -1,0 +1,376 @@
+/* The client over real links, mailbox and relay, on a board in a box: every task ends, and none twice. */
+#include "client/client.h"
+
+#include <dirent.h>
+
+#include "base/clock.h"
+#include "fake_board.h"
+#include "fake_worker.h"
+#include "lab.h"
+
+#define CAP (64 * 1024 * 1024)
+#define PATIENCE_MS 20000
+
+static struct lab lab;
+static struct p2p_client *client;
+static const struct p2p_member_config member = { .cluster = "alice/friends", .role = P2P_ROLE_WORKER };
+
+static void open_all(uint32_t workers_most) {
+  lab_open(&lab);
+  fake_board_init(&lab);
+  struct p2p_client_config config = { .loop = lab.loop, .cluster = "alice/friends", .r_version = "4.2.2",
+    .future_version = "1.70.0", .workers_most = workers_most, .object_cap_bytes = CAP };
+  struct p2p_err err = {0};
+  CHECK(p2p_client_new(&config, lab.events, &client, &err) == P2P_OK);
+}
+
+static void close_all(void) {
+  p2p_client_free(client);
+  lab_close(&lab);
+}
+
+static struct p2p_task *submit(const char *label, size_t size) {
+  struct p2p_object *object = p2p_object_new(size);
+  char *bytes = malloc(size + 1);
+  for (size_t i = 0; i < size; i++) bytes[i] = (char) (i * 31 + size);
+  CHECK(p2p_object_append(object, bytes, size) == P2P_OK);
+  free(bytes);
+  struct p2p_task *task = p2p_task_new(object, label);
+  struct p2p_err err = {0};
+  CHECK(p2p_client_submit(client, task, &err) == P2P_OK);
+  return task;
+}
+
+/* The result of an echo. */
+static bool is_echo(struct p2p_task *task, size_t size) {
+  const struct p2p_object *object = p2p_task_result(task);
+  if (object == NULL || p2p_object_size(object) != size) return false;
+  const uint8_t *bytes;
+  size_t part;
+  for (uint64_t at = 0; (part = p2p_object_span(object, at, &bytes)) > 0; at += part) {
+    for (size_t i = 0; i < part; i++) {
+      if (bytes[i] != (uint8_t) ((at + i) * 31 + size)) return false;
+    }
+  }
+  return true;
+}
+
+static bool wait_for(bool (*is_so)(void *arg), void *arg) {
+  uint64_t until_ms = p2p_clock_ms() + PATIENCE_MS;
+  for (uint64_t seen = 0;;) {
+    seen = p2p_client_wait(client, seen, 0);
+    if (is_so(arg)) return true;
+    uint64_t now_ms = p2p_clock_ms();
+    if (now_ms >= until_ms) return false;
+    p2p_client_wait(client, seen, (int) (until_ms - now_ms));
+  }
+}
+
+static bool has_ended(void *task) { return p2p_task_state(task) >= P2P_TASK_DONE; }
+static bool is_running(void *task) { return p2p_task_state(task) == P2P_TASK_RUNNING; }
+static bool has_two_workers(void *arg) {
+  struct p2p_client_status status;
+  (void) arg;
+  p2p_client_status(client, &status);
+  return status.workers + status.incompatible == 2;
+}
+static bool is_quiet(void *arg) {
+  struct p2p_client_status status;
+  (void) arg;
+  p2p_client_status(client, &status);
+  return status.waiting == 0 && status.running == 0;
+}
+static bool has_failed(void *arg) {
+  struct p2p_client_status status;
+  (void) arg;
+  p2p_client_status(client, &status);
+  return status.failed.code != P2P_OK;
+}
+
+static int error_of(struct p2p_task *task, struct p2p_err *err) {
+  p2p_task_error(task, err);
+  return err->code;
+}
+
+TEST(futures_are_resolved_over_one_link) {
+  struct fake_worker carol = { .slots = 2 };
+  open_all(0);
+  fake_start(&carol, &lab, &member);
+  struct p2p_task *tasks[20];
+  for (int i = 0; i < 20; i++) tasks[i] = submit("echo", 3400);
+  for (int i = 0; i < 20; i++) {
+    CHECK(wait_for(has_ended, tasks[i]) && is_echo(tasks[i], 3400));
+    char worker[192];
+    p2p_task_worker(tasks[i], worker, sizeof worker);
+    CHECK_STR(worker, "carol@box:2");
+    p2p_task_free(tasks[i]);
+  }
+  CHECK(wait_for(is_quiet, NULL));
+  struct p2p_client_status status;
+  p2p_client_status(client, &status);
+  CHECK(status.joined && status.failed.code == P2P_OK && status.workers == 1 && status.slots == 2);
+  CHECK_STR(status.user, "bob");
+  CHECK_STR(status.cluster, "alice/friends");
+  struct p2p_worker_info info;
+  CHECK(p2p_client_workers(client, &info, 1) == 1);
+  CHECK_STR(info.from, "carol@box:2");
+  CHECK_STR(info.state, "linked");
+  CHECK(info.path[0] != '\0' && info.slots == 2 && info.busy == 0);
+  CHECK(carol.n_open == 1 && carol.busiest <= 2);
+  fake_stop(&carol);
+  close_all();
+}
+
+TEST(a_hundred_futures_end_once_though_some_are_cancelled_and_a_link_breaks) {
+  static const size_t sizes[] = {0, 1, 3400, 65536, 65537, 300000, 5000000};
+  struct fake_worker carol = { .slots = 3 }, dave = { .slots = 2 };
+  open_all(0);
+  fake_start(&carol, &lab, &member);
+  fake_start(&dave, &lab, &member);
+  struct p2p_task *tasks[100];
+  for (int i = 0; i < 100; i++) tasks[i] = submit("echo", sizes[i % 7]);
+  CHECK(lab_wait(&lab, &dave.n_task, 3, PATIENCE_MS));
+  for (int i = 0; i < 100; i += 10) p2p_client_cancel(client, tasks[i]);
+  CHECK(lab_wait(&lab, &dave.n_task, 6, PATIENCE_MS));
+  fake_cut(&dave);
+  int done = 0, lost = 0, canceled = 0;
+  for (int i = 0; i < 100; i++) {
+    struct p2p_err err;
+    CHECK(wait_for(has_ended, tasks[i]));
+    if (p2p_task_state(tasks[i]) == P2P_TASK_DONE) {
+      done++;
+      CHECK(is_echo(tasks[i], sizes[i % 7]));
+    } else if (error_of(tasks[i], &err) == P2P_ERR_CANCELED) {
+      canceled++;
+      CHECK(i % 10 == 0);
+    } else {
+      lost++;
+      CHECK(err.code == P2P_ERR_LOST && strstr(err.message, "The link to carol@box:3 was lost") != NULL);
+    }
+  }
+  CHECK(done + lost + canceled == 100 && canceled <= 10 && lost <= 2);
+  CHECK(wait_for(is_quiet, NULL));
+  CHECK(carol.busiest <= 3 && dave.busiest <= 2);
+  for (int i = 0; i < 100; i++) p2p_task_free(tasks[i]);
+  fake_stop(&carol);
+  fake_stop(&dave);
+  close_all();
+}
+
+TEST(a_cancelled_future_fails_at_once_and_its_slot_serves_the_next) {
+  struct fake_worker carol = { .slots = 1 };
+  struct p2p_err err;
+  open_all(0);
+  fake_start(&carol, &lab, &member);
+  struct p2p_task *running = submit("hold", 10), *waiting = submit("hold", 10), *next = submit("echo", 10);
+  CHECK(wait_for(is_running, running));
+  p2p_client_cancel(client, waiting);
+  CHECK(p2p_task_state(waiting) == P2P_TASK_FAILED && error_of(waiting, &err) == P2P_ERR_CANCELED);
+  p2p_client_cancel(client, running);
+  CHECK(p2p_task_state(running) == P2P_TASK_FAILED && error_of(running, &err) == P2P_ERR_CANCELED);
+  CHECK_STR(err.message, "Future 'hold' was cancelled");
+  CHECK(wait_for(has_ended, next) && is_echo(next, 10));
+  p2p_client_cancel(client, next); /* too late: nothing happens */
+  CHECK(p2p_task_state(next) == P2P_TASK_DONE);
+  CHECK(carol.n_cancel == 1 && carol.n_task == 2);
+  p2p_task_free(running), p2p_task_free(waiting), p2p_task_free(next);
+  fake_stop(&carol);
+  close_all();
+}
+
+TEST(conditions_lost_futures_and_results_that_are_too_large) {
+  struct fake_worker carol = { .slots = 3 };
+  struct p2p_err err;
+  open_all(0);
+  fake_start(&carol, &lab, &member);
+  struct p2p_task *condition = submit("condition", 70000), *lost = submit("lost", 5), *large = submit("large", 5);
+  CHECK(wait_for(has_ended, condition) && is_echo(condition, 70000));
+  struct p2p_object *object = p2p_task_condition(condition);
+  CHECK(object != NULL && p2p_object_size(object) == 70000);
+  p2p_object_free(object);
+  CHECK(wait_for(has_ended, lost) && error_of(lost, &err) == P2P_ERR_LOST);
+  CHECK_STR(err.message, "carol@box:2 did not resolve future 'lost': the evaluator ended with signal 9 (SIGKILL)");
+  CHECK(wait_for(has_ended, large) && error_of(large, &err) == P2P_ERR_TOO_LARGE);
+  CHECK(lab_wait(&lab, &carol.n_cancel, 1, PATIENCE_MS));
+  p2p_task_free(condition), p2p_task_free(lost), p2p_task_free(large);
+  fake_stop(&carol);
+  close_all();
+}
+
+TEST(no_more_slots_are_used_than_allowed) {
+  struct fake_worker carol = { .slots = 4 };
+  open_all(2);
+  fake_start(&carol, &lab, &member);
+  struct p2p_task *tasks[10];
+  for (int i = 0; i < 10; i++) tasks[i] = submit("hold", 100000);
+  for (int i = 2; i <= 10; i += 2) {
+    CHECK(lab_wait(&lab, &carol.n_hold, i, PATIENCE_MS));
+    CHECK(carol.busy == 2);
+    fake_release(&carol);
+  }
+  for (int i = 0; i < 10; i++) {
+    CHECK(wait_for(has_ended, tasks[i]) && is_echo(tasks[i], 100000));
+    p2p_task_free(tasks[i]);
+  }
+  CHECK(carol.busiest == 2);
+  fake_stop(&carol);
+  close_all();
+}
+
+TEST(an_incompatible_worker_is_named_and_not_used) {
+  struct fake_worker old = { .slots = 1, .future_version = "1.33.0" }, carol = { .slots = 1 };
+  open_all(0);
+  fake_start(&old, &lab, &member);
+  struct p2p_task *task = submit("echo", 10);
+  fake_start(&carol, &lab, &member);
+  CHECK(wait_for(has_ended, task) && is_echo(task, 10) && wait_for(has_two_workers, NULL));
+  struct p2p_client_status status;
+  p2p_client_status(client, &status);
+  CHECK(status.workers == 1 && status.incompatible == 1);
+  CHECK_STR(status.incompatible_why, "carol@box:2 has future 1.33.0, tasks of this session need future >= 1.69.0");
+  CHECK(old.n_open == 0);
+  p2p_task_free(task);
+  fake_stop(&old);
+  fake_stop(&carol);
+  close_all();
+}
+
+TEST(a_worker_that_does_not_come_holds_up_nobody) {
+  struct fake_worker deaf = { .slots = 8, .is_deaf = true }, carol = { .slots = 1 };
+  open_all(0);
+  fake_start(&deaf, &lab, &member);
+  fake_start(&carol, &lab, &member);
+  CHECK(wait_for(has_two_workers, NULL));
+  uint64_t began_ms = p2p_clock_ms();
+  struct p2p_task *task = submit("echo", 10);
+  CHECK(wait_for(has_ended, task) && is_echo(task, 10));
+  CHECK(p2p_clock_ms() - began_ms < 5000);
+  p2p_task_free(task);
+  fake_stop(&deaf);
+  fake_stop(&carol);
+  close_all();
+}
+
+TEST(a_recalled_slot_goes_back_when_its_future_has_ended) {
+  struct fake_worker carol = { .slots = 2 };
+  open_all(0);
+  fake_start(&carol, &lab, &member);
+  struct p2p_task *first = submit("hold", 10), *second = submit("hold", 10), *third = submit("hold", 10);
+  CHECK(lab_wait(&lab, &carol.n_hold, 2, PATIENCE_MS));
+  fake_recall(&carol);
+  fake_release(&carol);
+  CHECK(lab_wait(&lab, &carol.n_return, 1, PATIENCE_MS));
+  CHECK(lab_wait(&lab, &carol.n_hold, 3, PATIENCE_MS));
+  fake_release(&carol);
+  CHECK(wait_for(has_ended, first) && wait_for(has_ended, second) && wait_for(has_ended, third));
+  CHECK(carol.held == 1);
+  p2p_task_free(first), p2p_task_free(second), p2p_task_free(third);
+  fake_stop(&carol);
+  close_all();
+}
+
+static void go_away(void *arg) {
+  (void) arg;
+  struct p2p_err err;
+  p2p_err_set(&err, P2P_ERR_NETWORK, "The board has restarted");
+  for (struct p2p_member *m = fake_board.members; m != NULL; m = m->next) {
+    m->joined = false;
+    m->events.on_away(m->arg, &err, 100);
+  }
+}
+
+static void fail_clients(void *arg) {
+  (void) arg;
+  fake_board.refusal = "No access to cluster 'alice/friends'";
+  for (struct p2p_member *m = fake_board.members; m != NULL; m = m->next) m->joined = false;
+  fake_join(NULL);
+}
+
+TEST(links_go_on_without_the_board) {
+  struct fake_worker carol = { .slots = 1 };
+  open_all(0);
+  fake_start(&carol, &lab, &member);
+  struct p2p_task *task = submit("echo", 10);
+  CHECK(wait_for(has_ended, task));
+  p2p_task_free(task);
+  p2p_loop_call(lab.loop, go_away, NULL);
+  task = submit("echo", 10);
+  CHECK(wait_for(has_ended, task) && is_echo(task, 10));
+  p2p_task_free(task);
+  fake_stop(&carol);
+  close_all();
+}
+
+TEST(who_has_no_access_is_told_with_every_future) {
+  struct fake_worker carol = { .slots = 1 };
+  struct p2p_err err;
+  open_all(0);
+  fake_start(&carol, &lab, &member);
+  struct p2p_task *running = submit("hold", 10), *waiting = submit("hold", 10);
+  CHECK(wait_for(is_running, running));
+  p2p_loop_call(lab.loop, fail_clients, NULL);
+  CHECK(wait_for(has_failed, NULL));
+  CHECK(p2p_task_state(waiting) == P2P_TASK_FAILED && error_of(waiting, &err) == P2P_ERR_ACCESS);
+  CHECK_STR(err.message, "No access to cluster 'alice/friends'");
+  struct p2p_task *late = p2p_task_new(p2p_object_new(1), "late");
+  CHECK(p2p_client_submit(client, late, &err) == P2P_ERR_ACCESS && p2p_task_state(late) == P2P_TASK_NEW);
+  CHECK(lab_wait(&lab, &carol.n_hold, 1, PATIENCE_MS));
+  fake_release(&carol);
+  CHECK(wait_for(has_ended, running) && is_echo(running, 10));
+  p2p_task_free(running), p2p_task_free(waiting), p2p_task_free(late);
+  fake_stop(&carol);
+  close_all();
+}
+
+TEST(what_is_open_when_the_client_goes_is_cancelled) {
+  struct fake_worker carol = { .slots = 1 };
+  struct p2p_err err;
+  open_all(0);
+  fake_start(&carol, &lab, &member);
+  struct p2p_task *running = submit("hold", 10), *waiting = submit("hold", 10);
+  CHECK(lab_wait(&lab, &carol.n_task, 1, PATIENCE_MS));
+  p2p_client_free(client);
+  CHECK(error_of(running, &err) == P2P_ERR_CANCELED && error_of(waiting, &err) == P2P_ERR_CANCELED);
+  CHECK(p2p_task_state(running) == P2P_TASK_FAILED && p2p_task_state(waiting) == P2P_TASK_FAILED);
+  CHECK(lab_wait(&lab, &carol.n_close, 1, PATIENCE_MS) && lab_wait(&lab, &carol.n_leave, 1, PATIENCE_MS));
+  CHECK(carol.n_cancel == 1);
+  p2p_task_free(running), p2p_task_free(waiting);
+  fake_stop(&carol);
+  lab_close(&lab);
+}
+
+TEST(bad_arguments_are_refused) {
+  lab_open(&lab);
+  fake_board_init(&lab);
+  struct p2p_err err = {0};
+  struct p2p_client_config config = { .loop = lab.loop, .cluster = "friends", .r_version = "4.2.2", .future_version = "1.70.0" };
+  CHECK(p2p_client_new(&config, lab.events, &client, &err) == P2P_ERR_INVALID);
+  config.cluster = "alice/friends";
+  config.r_version = "four";
+  CHECK(p2p_client_new(&config, lab.events, &client, &err) == P2P_ERR_INVALID);
+  p2p_client_free(NULL);
+  lab_close(&lab);
+}
+
+static int count_descriptors(void) {
+  int count = 0;
+  DIR *dir = opendir("/proc/self/fd");
+  if (dir == NULL) return 0; /* not on this system */
+  while (readdir(dir) != NULL) count++;
+  closedir(dir);
+  return count;
+}
+
+static int descriptors_before;
+
+TEST(descriptors_are_counted) { descriptors_before = count_descriptors(); }
+TEST(no_descriptor_is_left) { CHECK(count_descriptors() == descriptors_before); }
+
+UNIT_MAIN("client", UNIT(bad_arguments_are_refused), UNIT(descriptors_are_counted), UNIT(futures_are_resolved_over_one_link),
+          UNIT(a_hundred_futures_end_once_though_some_are_cancelled_and_a_link_breaks),
+          UNIT(a_cancelled_future_fails_at_once_and_its_slot_serves_the_next),
+          UNIT(conditions_lost_futures_and_results_that_are_too_large), UNIT(no_more_slots_are_used_than_allowed),
+          UNIT(an_incompatible_worker_is_named_and_not_used), UNIT(a_worker_that_does_not_come_holds_up_nobody),
+          UNIT(a_recalled_slot_goes_back_when_its_future_has_ended), UNIT(links_go_on_without_the_board),
+          UNIT(who_has_no_access_is_told_with_every_future), UNIT(what_is_open_when_the_client_goes_is_cancelled),
+          UNIT(no_descriptor_is_left))
