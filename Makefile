@@ -23,9 +23,11 @@ CORE_SOURCES = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
 CORE_OBJECTS = $(CORE_SOURCES:src/%.c=$(BUILD)/core/%.o)
 UNITS ?= $(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c))
 
-.PHONY: demo test bench units install check docs clean deps tarball test-library
+.PHONY: demo test bench units install check docs clean tarball test-library
 
-demo: deps install
+demo:
+	tools/install-deps demo
+	$(MAKE) install
 	Rscript tools/run-demo.R
 
 test:
@@ -39,9 +41,6 @@ bench:
 
 units: $(UNITS:%=$(BUILD)/units/%)
 	@tools/run-units $^
-
-deps:
-	tools/install-deps
 
 # The sources as R packs them, so that nothing is compiled in the checkout.
 tarball:
