@@ -71,7 +71,7 @@ int p2p_client_new(const struct p2p_client_config *config, struct p2p_events *ev
   int code = check_versions(config, err);
   if (code != P2P_OK) return code;
   if (p2p_crypto_init() != P2P_OK) return p2p_err_set(err, P2P_ERR_CRYPTO, "libsodium cannot be initialized.");
-  struct p2p_client *client;
+  struct p2p_client *client = NULL;
   code = create(config, events, &client, err);
   if (code != P2P_OK) return code;
   struct start start = {client, config, err, P2P_OK};
