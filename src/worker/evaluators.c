@@ -1,0 +1,327 @@
+/* The evaluators' lives, and the part of the protocol on their pipes that a supervisor has to watch: what belongs to the
+ * task that runs, and when it is over. What user code writes there is not believed. */
+#include "worker/evaluators.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proc/child.h"
+#include "worker/stranger.h"
+
+#define RETRY_MS 1000 /* after the operating system refused a process */
+#define REASON_MAX 256
+
+struct p2p_evaluator {
+  struct p2p_evaluators *pool;
+  struct p2p_child *child;  /* NULL: could not be started; again in RETRY_MS */
+  struct p2p_timer *timer;  /* bounds the start, a cancellation, a retry */
+  bool ready;               /* has said HELLO */
+  char doom[REASON_MAX];    /* why we kill it; "": we do not */
+  bool has_task;
+  uint32_t task;
+  uint64_t incoming;        /* bytes of the task that have not come yet */
+  uint8_t open;             /* what it is sending: CONDITION, RESULT; 0: nothing */
+  uint64_t outgoing;        /* bytes of that which have not come yet */
+  bool cancelled;
+  bool has_listener;
+  struct p2p_evaluator_events events;
+  void *arg;
+};
+
+struct p2p_evaluators {
+  struct p2p_loop *loop;
+  struct p2p_events *log;
+  struct p2p_evaluators_events events;
+  void *arg;
+  char **argv, **env;
+  uint32_t failures; /* ends in a row before any was ready */
+  uint32_t count;
+  struct p2p_evaluator all[];
+};
+
+/* ---- copies of argv and env ---- */
+
+static void free_texts(char **texts) {
+  for (size_t i = 0; texts != NULL && texts[i] != NULL; i++) free(texts[i]);
+  free(texts);
+}
+
+static char **copy_texts(const char *const *texts) {
+  size_t count = 0;
+  while (texts[count] != NULL) count++;
+  char **copy = calloc(count + 1, sizeof *copy);
+  for (size_t i = 0; copy != NULL && i < count; i++) {
+    copy[i] = strdup(texts[i]);
+    if (copy[i] != NULL) continue;
+    free_texts(copy);
+    return NULL;
+  }
+  return copy;
+}
+
+/* ---- the task that runs ---- */
+
+/* The task is over for whoever waits; `how` as in p2p_evaluator_events. */
+static void end_task(struct p2p_evaluator *evaluator, const char *how) {
+  bool has_listener = evaluator->has_listener;
+  evaluator->has_task = evaluator->has_listener = evaluator->cancelled = false;
+  evaluator->open = 0;
+  evaluator->incoming = evaluator->outgoing = 0;
+  if (has_listener) evaluator->events.on_end(evaluator->arg, how);
+}
+
+static void doom(struct p2p_evaluator *evaluator, const char *reason) {
+  if (evaluator->doom[0] == '\0') snprintf(evaluator->doom, sizeof evaluator->doom, "%s", reason);
+  p2p_child_kill(evaluator->child);
+}
+
+static void finish_task(struct p2p_evaluator *evaluator) {
+  p2p_timer_stop(evaluator->timer);
+  p2p_child_resume(evaluator->child);
+  end_task(evaluator, NULL);
+  evaluator->pool->events.on_change(evaluator->pool->arg);
+}
+
+static void pass_on(struct p2p_evaluator *evaluator, const struct p2p_frame *frame) {
+  if (evaluator->has_listener) evaluator->events.on_frame(evaluator->arg, frame);
+}
+
+/* False: breaks the protocol. *over: the task has its answer. */
+static bool take_answer(struct p2p_evaluator *evaluator, const struct p2p_frame *frame, bool *over) {
+  switch (frame->type) {
+  case P2P_FRAME_RESULT:
+    if (evaluator->incoming > 0) return false;
+    /* fall through */
+  case P2P_FRAME_CONDITION:
+    if (evaluator->open != 0 || frame->length != 8) return false;
+    evaluator->open = frame->type;
+    evaluator->outgoing = p2p_get_u64(frame->payload);
+    break;
+  case P2P_FRAME_DATA:
+    if (evaluator->open == 0 || frame->length > evaluator->outgoing) return false;
+    evaluator->outgoing -= frame->length;
+    break;
+  case P2P_FRAME_LOST:
+    if (evaluator->open != 0) return false;
+    *over = true;
+    return true;
+  default:
+    return false;
+  }
+  if (evaluator->outgoing > 0) return true;
+  *over = evaluator->open == P2P_FRAME_RESULT;
+  evaluator->open = 0;
+  return true;
+}
+
+/* ---- its life ---- */
+
+static void on_timer(void *arg);
+static int start(struct p2p_evaluator *evaluator, struct p2p_err *err);
+
+/* `error=...`: it cannot work. */
+static void take_hello(struct p2p_evaluator *evaluator, const struct p2p_frame *frame) {
+  char text[REASON_MAX - 32], reason[REASON_MAX];
+  if (p2p_stranger_value(frame->payload, frame->length, "error", text, sizeof text)) {
+    snprintf(reason, sizeof reason, "cannot work: %s", text);
+    doom(evaluator, reason);
+    return;
+  }
+  evaluator->ready = true;
+  evaluator->pool->failures = 0;
+  if (evaluator->cancelled)
+    p2p_timer_start(evaluator->timer, P2P_EVALUATOR_CANCEL_MS, 0);
+  else
+    p2p_timer_stop(evaluator->timer);
+  evaluator->pool->events.on_change(evaluator->pool->arg);
+}
+
+static void on_frame(void *arg, const struct p2p_frame *frame) {
+  struct p2p_evaluator *evaluator = arg;
+  bool over = false;
+  if (evaluator->doom[0] != '\0') return;
+  if (frame->type == P2P_FRAME_HELLO && !evaluator->ready) {
+    take_hello(evaluator, frame);
+    return;
+  }
+  if (!evaluator->ready || !evaluator->has_task || frame->task != evaluator->task ||
+      !take_answer(evaluator, frame, &over)) {
+    doom(evaluator, "was ended because it wrote to its supervisor what is no answer");
+    return;
+  }
+  pass_on(evaluator, frame);
+  if (over) finish_task(evaluator);
+}
+
+/* One more end, or no beginning, before any was ready. True: that was the last one, and the pool may be gone. */
+static bool count_failure(struct p2p_evaluators *pool, const char *how) {
+  struct p2p_err err;
+  if (++pool->failures < P2P_EVALUATOR_FAILURES_MOST) return false;
+  p2p_err_set(&err, P2P_ERR_SYSTEM, "No evaluator can be started: '%s' %s, %d times in a row; does it work when started by hand?",
+              pool->argv[0], how, P2P_EVALUATOR_FAILURES_MOST);
+  pool->events.on_failed(pool->arg, &err);
+  return true;
+}
+
+static void start_again(struct p2p_evaluator *evaluator) {
+  struct p2p_err err;
+  if (start(evaluator, &err) == P2P_OK) return;
+  p2p_events_fail(evaluator->pool->log, P2P_LEVEL_WARN, &err);
+  if (count_failure(evaluator->pool, "cannot be started")) return;
+  p2p_timer_start(evaluator->timer, RETRY_MS, 0);
+}
+
+static void on_end(void *arg, int exit_status, int term_signal) {
+  struct p2p_evaluator *evaluator = arg;
+  struct p2p_evaluators *pool = evaluator->pool;
+  char how[REASON_MAX], end[64];
+  bool was_ready = evaluator->ready;
+  p2p_child_describe_end(exit_status, term_signal, end, sizeof end);
+  if (evaluator->doom[0] != '\0')
+    snprintf(how, sizeof how, "%s", evaluator->doom);
+  else
+    snprintf(how, sizeof how, "ended with %s%s", end, was_ready ? "" : " before it was ready");
+  p2p_timer_stop(evaluator->timer);
+  p2p_child_free(evaluator->child);
+  evaluator->child = NULL;
+  evaluator->ready = false;
+  evaluator->doom[0] = '\0';
+  p2p_events_say(pool->log, P2P_LEVEL_INFO, "An evaluator %s; it is replaced", how);
+  if (evaluator->has_task) end_task(evaluator, how);
+  if (!was_ready && count_failure(pool, how)) return;
+  pool->events.on_change(pool->arg);
+  start_again(evaluator);
+}
+
+static void on_timer(void *arg) {
+  struct p2p_evaluator *evaluator = arg;
+  if (evaluator->child == NULL)
+    start_again(evaluator);
+  else if (!evaluator->ready)
+    doom(evaluator, "was not ready within 60 s");
+  else
+    doom(evaluator, "did not stop within 5 s after it was interrupted, and was killed");
+}
+
+static int start(struct p2p_evaluator *evaluator, struct p2p_err *err) {
+  static const struct p2p_child_events events = {on_frame, NULL, on_end};
+  struct p2p_evaluators *pool = evaluator->pool;
+  int code = p2p_child_spawn(p2p_loop_uv(pool->loop), (const char *const *)pool->argv, (const char *const *)pool->env,
+                             &events, evaluator, &evaluator->child, err);
+  if (code == P2P_OK) p2p_timer_start(evaluator->timer, P2P_EVALUATOR_START_MS, 0);
+  return code;
+}
+
+/* ---- the pool ---- */
+
+static int start_all(struct p2p_evaluators *pool, struct p2p_err *err) {
+  for (uint32_t i = 0; i < pool->count; i++) {
+    struct p2p_evaluator *evaluator = &pool->all[i];
+    evaluator->pool = pool;
+    evaluator->timer = p2p_timer_new(pool->loop, on_timer, evaluator);
+    if (evaluator->timer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for the evaluators");
+    int code = start(evaluator, err);
+    if (code != P2P_OK) return code;
+  }
+  return P2P_OK;
+}
+
+int p2p_evaluators_new(const struct p2p_evaluators_config *config, const struct p2p_evaluators_events *events,
+                       void *arg, struct p2p_evaluators **out, struct p2p_err *err) {
+  struct p2p_evaluators *pool = calloc(1, sizeof *pool + config->count * sizeof pool->all[0]);
+  if (pool == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for the evaluators");
+  pool->loop = config->loop;
+  pool->log = config->log;
+  pool->events = *events;
+  pool->arg = arg;
+  pool->count = config->count;
+  pool->argv = copy_texts(config->argv);
+  pool->env = config->env == NULL ? NULL : copy_texts(config->env);
+  int code = P2P_OK;
+  if (pool->argv == NULL || (pool->env == NULL && config->env != NULL))
+    code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for the evaluators");
+  if (code == P2P_OK) code = start_all(pool, err);
+  if (code != P2P_OK) {
+    p2p_evaluators_free(pool);
+    return code;
+  }
+  *out = pool;
+  return P2P_OK;
+}
+
+void p2p_evaluators_free(struct p2p_evaluators *pool) {
+  if (pool == NULL) return;
+  for (uint32_t i = 0; i < pool->count; i++) {
+    p2p_child_free(pool->all[i].child);
+    p2p_timer_free(pool->all[i].timer);
+  }
+  free_texts(pool->argv);
+  free_texts(pool->env);
+  free(pool);
+}
+
+uint32_t p2p_evaluators_usable(const struct p2p_evaluators *pool) {
+  uint32_t usable = 0;
+  for (uint32_t i = 0; i < pool->count; i++) {
+    const struct p2p_evaluator *evaluator = &pool->all[i];
+    if (evaluator->ready && evaluator->doom[0] == '\0' && (!evaluator->has_task || evaluator->has_listener)) usable++;
+  }
+  return usable;
+}
+
+static struct p2p_evaluator *find_free(struct p2p_evaluators *pool, bool ready) {
+  for (uint32_t i = 0; i < pool->count; i++) {
+    struct p2p_evaluator *evaluator = &pool->all[i];
+    if (evaluator->child != NULL && !evaluator->has_task && evaluator->doom[0] == '\0' && evaluator->ready == ready)
+      return evaluator;
+  }
+  return NULL;
+}
+
+struct p2p_evaluator *p2p_evaluators_give(struct p2p_evaluators *pool, const struct p2p_frame *task,
+                                          const struct p2p_evaluator_events *events, void *arg) {
+  struct p2p_evaluator *evaluator = find_free(pool, true);
+  if (evaluator == NULL) evaluator = find_free(pool, false); /* one that starts reads it when it is up */
+  if (evaluator == NULL) return NULL;
+  if (p2p_child_send(evaluator->child, P2P_FRAME_TASK, task->task, task->payload, task->length) != P2P_OK) return NULL;
+  evaluator->has_task = evaluator->has_listener = true;
+  evaluator->task = task->task;
+  evaluator->incoming = p2p_get_u64(task->payload);
+  evaluator->events = *events;
+  evaluator->arg = arg;
+  return evaluator;
+}
+
+/* What cannot be sent is lost with the evaluator, whose end is about to be told; but out of memory is said by nobody. */
+static void send(struct p2p_evaluator *evaluator, const struct p2p_frame *frame) {
+  int code = p2p_child_send(evaluator->child, frame->type, frame->task, frame->payload, frame->length);
+  if (code == P2P_ERR_MEMORY) doom(evaluator, "was ended because its supervisor is out of memory");
+}
+
+void p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data) {
+  evaluator->incoming -= data->length < evaluator->incoming ? data->length : evaluator->incoming;
+  send(evaluator, data);
+}
+
+/* The frame comes first: an evaluator that has not begun yet drops the task when it reads it. One that still starts must
+ * not be interrupted. */
+void p2p_evaluator_cancel(struct p2p_evaluator *evaluator) {
+  if (evaluator->cancelled) return;
+  evaluator->cancelled = true;
+  send(evaluator, &(struct p2p_frame){.type = P2P_FRAME_CANCEL, .task = evaluator->task});
+  p2p_child_resume(evaluator->child);
+  if (!evaluator->ready) return;
+  p2p_child_interrupt(evaluator->child);
+  p2p_timer_start(evaluator->timer, P2P_EVALUATOR_CANCEL_MS, 0);
+}
+
+void p2p_evaluator_leave(struct p2p_evaluator *evaluator) {
+  evaluator->has_listener = false;
+  p2p_evaluator_cancel(evaluator);
+}
+
+void p2p_evaluator_pause(struct p2p_evaluator *evaluator) { p2p_child_pause(evaluator->child); }
+
+void p2p_evaluator_resume(struct p2p_evaluator *evaluator) { p2p_child_resume(evaluator->child); }

@@ -1,0 +1,62 @@
+/* The evaluators of a worker: child processes that are warm before they are needed, evaluate one task at a time, and are
+ * replaced when they end. io thread only. */
+#ifndef P2P_WORKER_EVALUATORS_H
+#define P2P_WORKER_EVALUATORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/events.h"
+#include "base/frame.h"
+#include "net/loop.h"
+
+#define P2P_EVALUATOR_START_MS 60000 /* from its start to its HELLO */
+#define P2P_EVALUATOR_CANCEL_MS 5000 /* from an interrupt to its answer; then it is killed */
+#define P2P_EVALUATOR_FAILURES_MOST 3 /* ends in a row before any was ready */
+
+struct p2p_evaluators;
+struct p2p_evaluator;
+
+struct p2p_evaluators_config {
+  struct p2p_loop *loop;
+  struct p2p_events *log;          /* borrowed */
+  const char *const *argv, *const *env; /* NULL-terminated; copied */
+  uint32_t count;
+};
+
+struct p2p_evaluators_events {
+  void (*on_change)(void *arg); /* p2p_evaluators_usable may tell another number */
+  /* They end again and again before they are ready. The last event; then free, also from within. */
+  void (*on_failed)(void *arg, const struct p2p_err *err);
+};
+
+/* Starts them all. The error of a failed exec is reported here. */
+int p2p_evaluators_new(const struct p2p_evaluators_config *config, const struct p2p_evaluators_events *events,
+                       void *arg, struct p2p_evaluators **out, struct p2p_err *err) P2P_MUST_USE;
+/* Kills them. No events after. Takes NULL. */
+void p2p_evaluators_free(struct p2p_evaluators *evaluators);
+/* How many are ready or at work for somebody. */
+uint32_t p2p_evaluators_usable(const struct p2p_evaluators *evaluators);
+
+/* What somebody who gave a task hears. */
+struct p2p_evaluator_events {
+  void (*on_frame)(void *arg, const struct p2p_frame *frame); /* CONDITION, RESULT, DATA, LOST, as they come */
+  /* The task is over: it was answered by a whole RESULT or a LOST (how NULL), or the evaluator "ended with signal 9
+   * (SIGKILL)". The last event. */
+  void (*on_end)(void *arg, const char *how);
+};
+
+/* Sends a TASK frame to an evaluator: one that is ready, else one that starts. NULL when all have a task. The DATA that the
+ * task announces is to follow, of the same task. */
+struct p2p_evaluator *p2p_evaluators_give(struct p2p_evaluators *evaluators, const struct p2p_frame *task,
+                                          const struct p2p_evaluator_events *events, void *arg);
+void p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data);
+/* Interrupts the task; on_end follows, within P2P_EVALUATOR_CANCEL_MS or by force. */
+void p2p_evaluator_cancel(struct p2p_evaluator *evaluator);
+/* Interrupts the task, and nobody waits for it any more: no events after. */
+void p2p_evaluator_leave(struct p2p_evaluator *evaluator);
+/* Back-pressure, until the task is over. */
+void p2p_evaluator_pause(struct p2p_evaluator *evaluator);
+void p2p_evaluator_resume(struct p2p_evaluator *evaluator);
+
+#endif

@@ -1,0 +1,35 @@
+/* A worker on the board: says who it is and what it lends, again when a client comes and from time to time, and hears
+ * the calls of clients that are sealed to its key. io thread only. */
+#ifndef P2P_WORKER_PRESENCE_H
+#define P2P_WORKER_PRESENCE_H
+
+#include "base/events.h"
+#include "board/member.h"
+#include "worker/accept.h"
+
+#define P2P_PRESENCE_BEAT_MS 60000
+
+struct p2p_presence;
+
+struct p2p_presence_config {
+  struct p2p_member_config member;
+  struct p2p_events *log;                   /* borrowed */
+  const char *r_version, *future_version;   /* borrowed */
+  uint32_t slots;
+};
+
+struct p2p_presence_events {
+  void (*on_joined)(void *arg); /* also after every return to the board */
+  void (*on_accept)(void *arg, const struct p2p_accept *accept); /* a client waits for us at this code */
+  /* It could not join, or was thrown off for good. The last event; then free, also from within. */
+  void (*on_failed)(void *arg, const struct p2p_err *err);
+};
+
+int p2p_presence_new(const struct p2p_presence_config *config, const struct p2p_presence_events *events, void *arg,
+                     struct p2p_presence **out, struct p2p_err *err) P2P_MUST_USE;
+/* Tells the others that we go, and answers nobody any more. */
+void p2p_presence_leave(struct p2p_presence *presence);
+void p2p_presence_free(struct p2p_presence *presence); /* no events after; takes NULL */
+const struct p2p_member *p2p_presence_member(const struct p2p_presence *presence);
+
+#endif

@@ -1,0 +1,301 @@
+/* A linked client: takes its TASKs on the slots that it holds, passes frames between its link and the evaluators as they come,
+ * and answers every TASK with one RESULT or one LOST. */
+#include "worker/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "worker/stranger.h"
+#include "wormhole/link.h"
+
+#define LABEL_MAX 128
+#define SENTENCE_MAX 768
+
+struct task {
+  struct task *next;
+  struct p2p_session *session;
+  struct p2p_evaluator *evaluator;
+  uint32_t id;
+  uint64_t missing; /* bytes of the future that have not come yet */
+  uint64_t started_ms;
+  bool cancelled;
+  bool refused; /* the evaluator answered with LOST */
+  char label[LABEL_MAX];
+};
+
+struct p2p_session {
+  const struct p2p_session_host *host;
+  size_t number;
+  char client[P2P_STRANGER_NAME_MAX];
+  struct p2p_link *link;
+  bool open;
+  bool greeted; /* the client's HELLO has come */
+  bool broken;  /* a frame could not be sent, so what follows has no meaning */
+  struct task *tasks;
+};
+
+#define LOG(session, level, ...) p2p_events_say((session)->host->log, level, __VA_ARGS__)
+
+/* ---- the end ---- */
+
+static void drop_tasks(struct p2p_session *session) {
+  while (session->tasks != NULL) {
+    struct task *task = session->tasks;
+    session->tasks = task->next;
+    p2p_evaluator_leave(task->evaluator);
+    free(task);
+  }
+}
+
+static void destroy(struct p2p_session *session) {
+  drop_tasks(session);
+  p2p_slots_remove(session->host->slots, session->number);
+  p2p_link_free(session->link);
+  free(session);
+}
+
+/* Tells the worker, and is gone: nothing of the session may be touched after. */
+static void end(struct p2p_session *session) {
+  const struct p2p_session_host *host = session->host;
+  size_t number = session->number;
+  destroy(session);
+  host->on_end(host->arg, number);
+}
+
+/* A link that is gone ends by itself; one that lacks a frame must be ended, by the worker, since this may be within an
+ * evaluator's event. */
+static void send(struct p2p_session *session, uint8_t type, uint32_t task, const void *payload, size_t length) {
+  int code = p2p_link_send(session->link, type, task, payload, length);
+  if (code == P2P_OK || code == P2P_ERR_CLOSED) return;
+  session->broken = true;
+  session->host->on_slots(session->host->arg);
+}
+
+static void send_lost(struct p2p_session *session, uint32_t id, const char *why) {
+  send(session, P2P_FRAME_LOST, id, why, strlen(why));
+}
+
+void p2p_session_free(struct p2p_session *session, const char *why) {
+  if (session == NULL) return;
+  for (const struct task *task = session->tasks; task != NULL; task = task->next) send_lost(session, task->id, why);
+  destroy(session);
+}
+
+/* ---- from evaluators to the client ---- */
+
+static void unlink_task(struct task *task) {
+  struct task **at = &task->session->tasks;
+  while (*at != task) at = &(*at)->next;
+  *at = task->next;
+}
+
+static void on_answer(void *arg, const struct p2p_frame *frame) {
+  struct task *task = arg;
+  if (frame->type == P2P_FRAME_LOST) task->refused = true;
+  send(task->session, frame->type, task->id, frame->payload, frame->length);
+  if (p2p_link_queued(task->session->link) > P2P_LINK_QUEUE_HIGH) p2p_evaluator_pause(task->evaluator);
+}
+
+static void on_drain(void *arg) {
+  struct p2p_session *session = arg;
+  for (struct task *task = session->tasks; task != NULL; task = task->next) p2p_evaluator_resume(task->evaluator);
+}
+
+static void on_over(void *arg, const char *how) {
+  struct task *task = arg;
+  struct p2p_session *session = task->session;
+  double seconds = (double)(p2p_clock_ms() - task->started_ms) / 1000;
+  if (how != NULL) {
+    char why[SENTENCE_MAX];
+    snprintf(why, sizeof why, "The evaluator of %s %s while it resolved future '%s'", session->host->name, how, task->label);
+    send_lost(session, task->id, why);
+  }
+  if (task->cancelled)
+    LOG(session, P2P_LEVEL_INFO, "Future '%s' of %s cancelled after %.1f s", task->label, session->client, seconds);
+  else if (how != NULL || task->refused)
+    LOG(session, P2P_LEVEL_INFO, "Future '%s' of %s lost after %.1f s", task->label, session->client, seconds);
+  else
+    LOG(session, P2P_LEVEL_INFO, "Future '%s' of %s resolved in %.1f s", task->label, session->client, seconds);
+  unlink_task(task);
+  free(task);
+  p2p_slots_end(session->host->slots, session->number, p2p_clock_ms());
+  session->host->on_slots(session->host->arg);
+}
+
+/* ---- from the client; these return NULL, or how the client broke the protocol ---- */
+
+static struct task *find(const struct p2p_session *session, uint32_t id) {
+  struct task *task = session->tasks;
+  while (task != NULL && task->id != id) task = task->next;
+  return task;
+}
+
+static const char *take_slot(struct p2p_session *session, const struct p2p_frame *frame) {
+  if (frame->length != 5) return "a SLOT frame of another length";
+  uint32_t count = p2p_get_u32(frame->payload + 1);
+  switch (frame->payload[0]) {
+  case P2P_SLOT_WANT:
+    p2p_slots_want(session->host->slots, session->number, count);
+    break;
+  case P2P_SLOT_RETURN:
+    if (!p2p_slots_give_back(session->host->slots, session->number, count)) return "it returned slots that it does not hold";
+    break;
+  default:
+    return "a SLOT frame that is not for a worker";
+  }
+  session->host->on_slots(session->host->arg);
+  return NULL;
+}
+
+/* The task is taken: it holds an idle slot, and gets an evaluator. False: out of memory, or no evaluator is free. */
+static bool begin_task(struct p2p_session *session, const struct p2p_frame *frame) {
+  static const struct p2p_evaluator_events events = {on_answer, on_over};
+  struct task *task = calloc(1, sizeof *task);
+  if (task == NULL) return false;
+  task->session = session;
+  task->id = frame->task;
+  task->missing = p2p_get_u64(frame->payload);
+  task->started_ms = p2p_clock_ms();
+  p2p_stranger_text(frame->payload + 8, frame->length - 8, task->label, sizeof task->label);
+  task->evaluator = p2p_evaluators_give(session->host->evaluators, frame, &events, task);
+  if (task->evaluator == NULL) {
+    free(task);
+    return false;
+  }
+  task->next = session->tasks;
+  session->tasks = task;
+  LOG(session, P2P_LEVEL_INFO, "Future '%s' of %s started", task->label, session->client);
+  return true;
+}
+
+static const char *take_task(struct p2p_session *session, const struct p2p_frame *frame) {
+  char why[SENTENCE_MAX];
+  if (frame->length < 8) return "a TASK without its size";
+  if (find(session, frame->task) != NULL) return "two tasks of one number";
+  uint64_t size = p2p_get_u64(frame->payload);
+  if (size > session->host->object_cap_bytes) {
+    snprintf(why, sizeof why, "The future is too large: %llu bytes, and %s takes at most %llu bytes",
+             (unsigned long long)size, session->host->name, (unsigned long long)session->host->object_cap_bytes);
+    send_lost(session, frame->task, why);
+  } else if (!p2p_slots_begin(session->host->slots, session->number)) {
+    snprintf(why, sizeof why, "There is no slot for it at %s", session->host->name);
+    send_lost(session, frame->task, why);
+  } else if (!begin_task(session, frame)) {
+    snprintf(why, sizeof why, "%s has no memory for it", session->host->name);
+    send_lost(session, frame->task, why);
+    p2p_slots_end(session->host->slots, session->number, p2p_clock_ms());
+    session->host->on_slots(session->host->arg);
+  }
+  return NULL;
+}
+
+/* Data of a task that is over or was refused may still be under way: it is read over. */
+static const char *take_data(struct p2p_session *session, const struct p2p_frame *frame) {
+  struct task *task = find(session, frame->task);
+  if (task == NULL) return NULL;
+  if (frame->length > task->missing) return "more data than it announced";
+  task->missing -= frame->length;
+  p2p_evaluator_data(task->evaluator, frame);
+  return NULL;
+}
+
+static const char *take_cancel(struct p2p_session *session, const struct p2p_frame *frame) {
+  struct task *task = find(session, frame->task);
+  if (task == NULL) return NULL;
+  task->cancelled = true;
+  p2p_evaluator_cancel(task->evaluator);
+  return NULL;
+}
+
+static const char *take(struct p2p_session *session, const struct p2p_frame *frame) {
+  if (!session->greeted) {
+    session->greeted = true;
+    return frame->type == P2P_FRAME_HELLO ? NULL : "it did not say hello first";
+  }
+  switch (frame->type) {
+  case P2P_FRAME_SLOT:
+    return take_slot(session, frame);
+  case P2P_FRAME_TASK:
+    return take_task(session, frame);
+  case P2P_FRAME_DATA:
+    return take_data(session, frame);
+  case P2P_FRAME_CANCEL:
+    return take_cancel(session, frame);
+  default:
+    return "a frame that is not for a worker";
+  }
+}
+
+/* ---- the link ---- */
+
+static void on_open(void *arg, const char *path) {
+  struct p2p_session *session = arg;
+  const struct p2p_session_host *host = session->host;
+  char hello[512];
+  session->open = true;
+  LOG(session, P2P_LEVEL_INFO, "Linked with %s (%s)", session->client, path);
+  int length = snprintf(hello, sizeof hello, "from=%s\nr=%s\nfuture=%s\nslots=%u\n", host->name, host->r_version,
+                        host->future_version, (unsigned)host->n_slots);
+  if (length < (int)sizeof hello) send(session, P2P_FRAME_HELLO, 0, hello, (size_t)length);
+}
+
+static void on_frame(void *arg, const struct p2p_frame *frame) {
+  struct p2p_session *session = arg;
+  const char *breach = take(session, frame);
+  if (breach == NULL) return;
+  struct p2p_err err;
+  p2p_err_set(&err, P2P_ERR_PROTOCOL, "%s broke the link's protocol: %s; its link is closed", session->client, breach);
+  p2p_events_fail(session->host->log, P2P_LEVEL_WARN, &err);
+  end(session);
+}
+
+static void on_close(void *arg, const struct p2p_err *err) {
+  struct p2p_session *session = arg;
+  struct p2p_err told;
+  if (!session->open) {
+    p2p_err_set(&told, err->code, "No link with %s: %s", session->client, err->message);
+    p2p_events_fail(session->host->log, P2P_LEVEL_WARN, &told);
+  } else if (err->code == P2P_ERR_CLOSED) {
+    LOG(session, P2P_LEVEL_INFO, "%s left", session->client);
+  } else {
+    p2p_err_set(&told, err->code, "%s was lost: %s", session->client, err->message);
+    p2p_events_fail(session->host->log, P2P_LEVEL_WARN, &told);
+  }
+  end(session);
+}
+
+int p2p_session_new(const struct p2p_session_host *host, const struct p2p_session_config *config,
+                    struct p2p_session **out, struct p2p_err *err) {
+  static const struct p2p_link_events events = {
+      .on_open = on_open, .on_frame = on_frame, .on_drain = on_drain, .on_close = on_close};
+  struct p2p_session *session = calloc(1, sizeof *session);
+  if (session == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a client");
+  session->host = host;
+  session->number = config->number;
+  snprintf(session->client, sizeof session->client, "%s", config->client);
+  struct p2p_link_config link = {
+      .loop = host->loop, .mailbox = config->mailbox, .relay = config->relay, .code = config->code};
+  int code = p2p_link_open(&link, &events, session, &session->link, err);
+  if (code != P2P_OK) {
+    free(session);
+    return code;
+  }
+  *out = session;
+  return P2P_OK;
+}
+
+bool p2p_session_is_open(const struct p2p_session *session) { return session->open; }
+
+bool p2p_session_is_broken(const struct p2p_session *session) { return session->broken; }
+
+bool p2p_session_has_tasks(const struct p2p_session *session) { return session->tasks != NULL; }
+
+const char *p2p_session_client(const struct p2p_session *session) { return session->client; }
+
+void p2p_session_say_slots(struct p2p_session *session, enum p2p_slot_op op, uint32_t count) {
+  uint8_t payload[5] = {(uint8_t)op};
+  p2p_set_u32(payload + 1, count);
+  send(session, P2P_FRAME_SLOT, 0, payload, sizeof payload);
+}

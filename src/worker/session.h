@@ -1,0 +1,51 @@
+/* One client of a worker: the link to it, the slots that it holds, its tasks on evaluators. The worker's part of the link
+ * protocol (base/frame.h). io thread only. */
+#ifndef P2P_WORKER_SESSION_H
+#define P2P_WORKER_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/events.h"
+#include "net/loop.h"
+#include "worker/evaluators.h"
+#include "worker/slots.h"
+
+struct p2p_session;
+
+/* What all sessions of a worker share; borrowed. */
+struct p2p_session_host {
+  struct p2p_loop *loop;
+  struct p2p_events *log;
+  struct p2p_slots *slots;
+  struct p2p_evaluators *evaluators;
+  const char *name; /* ours: "carol@desk:4711" */
+  const char *r_version, *future_version;
+  uint32_t n_slots;
+  uint64_t object_cap_bytes;
+  void (*on_slots)(void *arg); /* look at the slots, soon but not within: what it holds or wants has changed */
+  void (*on_end)(void *arg, size_t number); /* the link has ended, or never opened; the session frees itself */
+  void *arg;
+};
+
+struct p2p_session_config {
+  size_t number;      /* in `slots`: given back with the session */
+  const char *client; /* "bob@laptop:99" */
+  const char *code, *mailbox, *relay;
+};
+
+/* Begins to open the link. */
+int p2p_session_new(const struct p2p_session_host *host, const struct p2p_session_config *config,
+                    struct p2p_session **out, struct p2p_err *err) P2P_MUST_USE;
+/* Its tasks are LOST, with `why` as the sentence that the client is told; the link closes. No events after. Takes NULL. */
+void p2p_session_free(struct p2p_session *session, const char *why);
+
+bool p2p_session_is_open(const struct p2p_session *session);
+bool p2p_session_is_broken(const struct p2p_session *session); /* to be freed */
+bool p2p_session_has_tasks(const struct p2p_session *session);
+const char *p2p_session_client(const struct p2p_session *session);
+/* SLOT frames: GRANT, RECALL. */
+void p2p_session_say_slots(struct p2p_session *session, enum p2p_slot_op op, uint32_t count);
+
+#endif

@@ -1,0 +1,274 @@
+/* The worker program: composes its presence on the board, a session for each client, the slots between them and the
+ * evaluators under them; and brings calls from other threads to the io thread. */
+#include "worker/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "crypto/random.h"
+#include "worker/evaluators.h"
+#include "worker/presence.h"
+#include "worker/session.h"
+#include "worker/slots.h"
+
+#define SLOTS_MOST 1024
+#define OPENING_MOST 16 /* links under way at once */
+
+struct p2p_worker {
+  struct p2p_loop *loop;
+  struct p2p_events *log;
+  char *mailbox, *relay; /* NULL: as the board says */
+  char *r_version, *future_version;
+  struct p2p_presence *presence;
+  struct p2p_evaluators *evaluators;
+  struct p2p_slots slots;
+  struct p2p_session *sessions[P2P_SLOTS_CLIENTS_MAX]; /* by their number in slots */
+  struct p2p_session_host host;
+  struct p2p_timer *look; /* looks at the slots: soon after a change, or at their deadline */
+  bool drained;
+  bool ended; /* by itself */
+};
+
+/* ---- on the io thread ---- */
+
+static void look_soon(void *arg) {
+  struct p2p_worker *worker = arg;
+  p2p_timer_start(worker->look, 0, 0);
+}
+
+static void drop_session(struct p2p_worker *worker, size_t number, const char *why) {
+  struct p2p_session *session = worker->sessions[number];
+  worker->sessions[number] = NULL;
+  p2p_session_free(session, why);
+}
+
+static void evict(struct p2p_worker *worker, size_t number) {
+  struct p2p_err err;
+  p2p_err_set(&err, P2P_ERR_PROTOCOL, "%s kept a slot idle that others wait for; its link is closed",
+              p2p_session_client(worker->sessions[number]));
+  p2p_events_fail(worker->log, P2P_LEVEL_WARN, &err);
+  drop_session(worker, number, "The worker has closed the link: a slot was kept idle that others waited for");
+}
+
+static void take_step(struct p2p_worker *worker, const struct p2p_slots_step *step) {
+  struct p2p_session *session = worker->sessions[step->client];
+  switch (step->op) {
+  case P2P_SLOTS_GRANT:
+    p2p_session_say_slots(session, P2P_SLOT_GRANT, step->count);
+    break;
+  case P2P_SLOTS_RECALL:
+    p2p_session_say_slots(session, P2P_SLOT_RECALL, step->count);
+    break;
+  case P2P_SLOTS_EVICT:
+    evict(worker, step->client);
+    break;
+  }
+}
+
+/* Always from the loop itself, never within an event of a session or an evaluator: it may free either. */
+static void look(void *arg) {
+  struct p2p_worker *worker = arg;
+  struct p2p_slots_step step;
+  uint64_t now_ms = p2p_clock_ms();
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
+    if (worker->sessions[i] != NULL && p2p_session_is_broken(worker->sessions[i]))
+      drop_session(worker, i, "The worker is out of memory");
+  p2p_slots_set_available(&worker->slots, p2p_evaluators_usable(worker->evaluators));
+  while (p2p_slots_next(&worker->slots, now_ms, &step)) take_step(worker, &step);
+  uint64_t deadline_ms = p2p_slots_deadline(&worker->slots, now_ms);
+  if (deadline_ms != P2P_SLOTS_NEVER) p2p_timer_start(worker->look, deadline_ms > now_ms ? deadline_ms - now_ms : 1, 0);
+}
+
+/* Everything ends: running tasks are lost, the others on the board are told. */
+static void stop(struct p2p_worker *worker, const char *why) {
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) drop_session(worker, i, why);
+  if (worker->presence != NULL) p2p_presence_leave(worker->presence);
+  p2p_presence_free(worker->presence);
+  p2p_evaluators_free(worker->evaluators);
+  worker->presence = NULL;
+  worker->evaluators = NULL;
+  p2p_timer_free(worker->look);
+  worker->look = NULL;
+}
+
+static void on_failed(void *arg, const struct p2p_err *err) {
+  struct p2p_worker *worker = arg;
+  struct p2p_err told = *err; /* it may live in what is freed now */
+  worker->ended = true;
+  stop(worker, "The worker has failed, and is gone");
+  p2p_events_fail(worker->log, P2P_LEVEL_FATAL, &told);
+}
+
+static void on_joined(void *arg) {
+  struct p2p_worker *worker = arg;
+  worker->host.name = p2p_member_from(p2p_presence_member(worker->presence));
+}
+
+static void on_session_end(void *arg, size_t number) {
+  struct p2p_worker *worker = arg;
+  worker->sessions[number] = NULL;
+  look_soon(worker);
+}
+
+static size_t count_opening(const struct p2p_worker *worker) {
+  size_t count = 0;
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
+    if (worker->sessions[i] != NULL && !p2p_session_is_open(worker->sessions[i])) count++;
+  return count;
+}
+
+static void open_session(struct p2p_worker *worker, const struct p2p_accept *accept, size_t number) {
+  const struct p2p_member *member = p2p_presence_member(worker->presence);
+  struct p2p_session_config config = {
+      .number = number, .client = accept->client, .code = accept->code,
+      .mailbox = worker->mailbox != NULL ? worker->mailbox : p2p_member_mailbox(member),
+      .relay = worker->relay != NULL ? worker->relay : p2p_member_relay(member)};
+  struct p2p_err err;
+  if (p2p_session_new(&worker->host, &config, &worker->sessions[number], &err) == P2P_OK) {
+    p2p_events_say(worker->log, P2P_LEVEL_DEBUG, "Opening a link with %s", accept->client);
+    return;
+  }
+  p2p_slots_remove(&worker->slots, number);
+  p2p_err_prefix(&err, "No link with %s", accept->client);
+  p2p_events_fail(worker->log, P2P_LEVEL_WARN, &err);
+}
+
+static void on_accept(void *arg, const struct p2p_accept *accept) {
+  struct p2p_worker *worker = arg;
+  if (worker->drained) return;
+  int number = count_opening(worker) < OPENING_MOST ? p2p_slots_add(&worker->slots) : -1;
+  if (number >= 0)
+    open_session(worker, accept, (size_t)number);
+  else
+    p2p_events_say(worker->log, P2P_LEVEL_DEBUG, "Too many links: the call of %s is not answered", accept->client);
+}
+
+/* ---- start ---- */
+
+static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_config *config, struct p2p_err *err) {
+  static const struct p2p_evaluators_events events = {look_soon, on_failed};
+  const struct p2p_evaluators_config evaluators = {
+      .loop = config->loop, .log = worker->log, .argv = config->evaluator_argv, .env = config->evaluator_env,
+      .count = config->slots};
+  return p2p_evaluators_new(&evaluators, &events, worker, &worker->evaluators, err);
+}
+
+static int join(struct p2p_worker *worker, const struct p2p_worker_config *config, struct p2p_err *err) {
+  static const struct p2p_presence_events events = {on_joined, on_accept, on_failed};
+  const struct p2p_presence_config presence = {
+      .member = {.loop = config->loop, .host = config->host, .ssh_args = config->ssh_args,
+                 .n_ssh_args = config->n_ssh_args, .cluster = config->cluster, .role = P2P_ROLE_WORKER},
+      .log = worker->log, .r_version = worker->r_version, .future_version = worker->future_version,
+      .slots = config->slots};
+  return p2p_presence_new(&presence, &events, worker, &worker->presence, err);
+}
+
+struct start {
+  struct p2p_worker *worker;
+  const struct p2p_worker_config *config;
+  struct p2p_err *err;
+  int code;
+};
+
+static void start(void *arg) {
+  struct start *call = arg;
+  struct p2p_worker *worker = call->worker;
+  const struct p2p_worker_config *config = call->config;
+  worker->look = p2p_timer_new(config->loop, look, worker);
+  call->code = worker->look == NULL ? p2p_err_set(call->err, P2P_ERR_MEMORY, "Out of memory for a worker")
+                                    : join(worker, config, call->err);
+  if (call->code == P2P_OK) call->code = start_evaluators(worker, config, call->err);
+  worker->host = (struct p2p_session_host){
+      .loop = worker->loop, .log = worker->log, .slots = &worker->slots, .evaluators = worker->evaluators,
+      .name = "", .r_version = worker->r_version, .future_version = worker->future_version, .n_slots = config->slots,
+      .object_cap_bytes = config->object_cap_bytes, .on_slots = look_soon, .on_end = on_session_end, .arg = worker};
+  if (call->code != P2P_OK) stop(worker, "");
+}
+
+/* ---- on any other thread ---- */
+
+static int check(const struct p2p_worker_config *config, struct p2p_err *err) {
+  if (config->slots < 1 || config->slots > SLOTS_MOST)
+    return p2p_err_set(err, P2P_ERR_INVALID, "A worker has from 1 to %d evaluators, not %u", SLOTS_MOST, (unsigned)config->slots);
+  if (config->evaluator_argv == NULL || config->evaluator_argv[0] == NULL)
+    return p2p_err_set(err, P2P_ERR_INVALID, "A worker needs the command of its evaluators");
+  if (p2p_crypto_init() != P2P_OK) return p2p_err_set(err, P2P_ERR_CRYPTO, "libsodium cannot be initialized");
+  return P2P_OK;
+}
+
+/* NULL stays NULL. False: out of memory. */
+static bool copy(const char *text, char **out) {
+  *out = text == NULL ? NULL : strdup(text);
+  return text == NULL || *out != NULL;
+}
+
+static void release(struct p2p_worker *worker) {
+  free(worker->mailbox);
+  free(worker->relay);
+  free(worker->r_version);
+  free(worker->future_version);
+  free(worker);
+}
+
+int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_events *events, struct p2p_worker **out,
+                   struct p2p_err *err) {
+  int code = check(config, err);
+  if (code != P2P_OK) return code;
+  struct p2p_worker *worker = calloc(1, sizeof *worker);
+  if (worker == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a worker");
+  worker->loop = config->loop;
+  worker->log = events;
+  p2p_slots_init(&worker->slots);
+  struct start call = {worker, config, err, P2P_ERR_MEMORY};
+  if (!copy(config->mailbox, &worker->mailbox) || !copy(config->relay, &worker->relay) ||
+      !copy(config->r_version, &worker->r_version) || !copy(config->future_version, &worker->future_version)) {
+    p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a worker");
+  } else {
+    code = p2p_loop_call(config->loop, start, &call);
+    if (code != P2P_OK) call.code = p2p_err_set(err, code, "The io thread has ended");
+  }
+  if (call.code != P2P_OK) {
+    release(worker);
+    return call.code;
+  }
+  *out = worker;
+  return P2P_OK;
+}
+
+static void drain(void *arg) {
+  struct p2p_worker *worker = arg;
+  if (worker->ended || worker->drained) return;
+  worker->drained = true;
+  p2p_presence_leave(worker->presence);
+  p2p_slots_close(&worker->slots, p2p_clock_ms());
+  look_soon(worker);
+}
+
+void p2p_worker_drain(struct p2p_worker *worker) { (void)p2p_loop_call(worker->loop, drain, worker); }
+
+struct question {
+  struct p2p_worker *worker;
+  bool idle;
+};
+
+/* A slot that is held may still get a task that is under way. */
+static void ask_idle(void *arg) {
+  struct question *question = arg;
+  question->idle = question->worker->ended || p2p_slots_held(&question->worker->slots) == 0;
+}
+
+bool p2p_worker_is_idle(struct p2p_worker *worker) {
+  struct question question = {worker, true};
+  (void)p2p_loop_call(worker->loop, ask_idle, &question);
+  return question.idle;
+}
+
+static void end(void *arg) { stop(arg, "The worker has ended, before it had resolved this future"); }
+
+void p2p_worker_free(struct p2p_worker *worker) {
+  if (worker == NULL) return;
+  /* After a fork, all of it is the parent's. */
+  if (p2p_loop_call(worker->loop, end, worker) == P2P_OK) release(worker);
+}
