@@ -1,10 +1,10 @@
 /* The SSH connection against OpenSSH's sshd on loopback: who gets in, who is told what, and commands. */
 #include "board/ssh_session.h"
 
-#include "lab.h"
+#include "site.h"
 
-static struct lab lab;
-static struct lab_gate gate = LAB_GATE;
+static struct site site;
+static struct site_gate gate = SITE_GATE;
 static struct p2p_loop *loop;
 
 /* One connection with at most two commands, and all that happened to it. */
@@ -32,7 +32,7 @@ static void on_start(void *arg) {
   struct visit *visit = side->visit;
   if (side->which == 0 && visit->say != NULL)
     CHECK(p2p_ssh_command_write(visit->commands[0], visit->say, strlen(visit->say)) == P2P_OK);
-  lab_count(&gate, &visit->started);
+  site_count(&gate, &visit->started);
 }
 
 static void on_output(void *arg, const char *bytes, size_t length) {
@@ -44,20 +44,20 @@ static void on_output(void *arg, const char *bytes, size_t length) {
   visit->received[side->which] += length;
   if (visit->expected > 0 && visit->received[side->which] >= visit->expected) {
     visit->expected = 0;
-    lab_count(&gate, &visit->enough);
+    site_count(&gate, &visit->enough);
   }
   if (visit->free_on_output) {
     p2p_ssh_command_free(visit->commands[side->which]);
     p2p_ssh_free(visit->ssh);
     visit->ssh = NULL;
-    lab_count(&gate, &visit->enough);
+    site_count(&gate, &visit->enough);
   }
 }
 
 static void on_end(void *arg, int exit_status) {
   struct side *side = arg;
   side->visit->status[side->which] = exit_status;
-  lab_count(&gate, &side->visit->ended[side->which]);
+  site_count(&gate, &side->visit->ended[side->which]);
 }
 
 static void on_ready(void *arg) {
@@ -72,13 +72,13 @@ static void on_ready(void *arg) {
     p2p_ssh_free(visit->ssh);
     visit->ssh = NULL;
   }
-  lab_count(&gate, &visit->ready);
+  site_count(&gate, &visit->ready);
 }
 
 static void on_close(void *arg, const struct p2p_err *err) {
   struct visit *visit = arg;
   visit->err = *err;
-  lab_count(&gate, &visit->closed);
+  site_count(&gate, &visit->closed);
 }
 
 static void go(void *arg) {
@@ -93,15 +93,15 @@ static void leave(void *arg) {
   visit->ssh = NULL;
 }
 
-/* Loopback, the lab's known_hosts, the key `key` and no other. */
+/* Loopback, the site's known_hosts, the key `key` and no other. */
 static void prepare(struct visit *visit, const char *key) {
   memset(visit, 0, sizeof *visit);
   visit->timeout_ms = 10000;
   snprintf(visit->address.host, sizeof visit->address.host, "127.0.0.1");
-  visit->address.port = lab.port;
+  visit->address.port = site.port;
   visit->address.identities_only = true;
-  snprintf(visit->address.known_hosts, sizeof visit->address.known_hosts, "%s", lab_path(&lab, "known_hosts"));
-  snprintf(visit->address.identities[0], sizeof visit->address.identities[0], "%s", lab_path(&lab, key));
+  snprintf(visit->address.known_hosts, sizeof visit->address.known_hosts, "%s", site_path(&site, "known_hosts"));
+  snprintf(visit->address.identities[0], sizeof visit->address.identities[0], "%s", site_path(&site, key));
   visit->address.n_identities = 1;
 }
 
@@ -115,7 +115,7 @@ static void stop(struct visit *visit) { CHECK(p2p_loop_call(loop, leave, visit) 
 /* Connects and expects to be closed with this code. */
 static void expect_closed(struct visit *visit, int code) {
   start(visit);
-  CHECK(lab_wait(&gate, &visit->closed, 1));
+  CHECK(site_wait(&gate, &visit->closed, 1));
   CHECK(visit->ready == 0);
   if (visit->err.code != code) fprintf(stderr, "%d %s\n", visit->err.code, visit->err.message);
   CHECK(visit->err.code == code);
@@ -124,19 +124,19 @@ static void expect_closed(struct visit *visit, int code) {
 
 static void know_host(const char *key) {
   char text[1024];
-  lab_public_key(&lab, key, text, sizeof text);
-  lab_write(&lab, "known_hosts", "[127.0.0.1]:%u %s\n", lab.port, text);
+  site_public_key(&site, key, text, sizeof text);
+  site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", site.port, text);
 }
 
 static void open_lab(void) {
   char text[1024];
-  lab_open(&lab);
-  lab_key(&lab, "host", "");
-  lab_key(&lab, "other_host", "");
-  lab_key(&lab, "alice", "");
-  lab_key(&lab, "stranger", "");
-  lab_key(&lab, "locked", "secret");
-  lab_write(&lab, "board.sh",
+  site_open(&site);
+  site_key(&site, "host", "");
+  site_key(&site, "other_host", "");
+  site_key(&site, "alice", "");
+  site_key(&site, "stranger", "");
+  site_key(&site, "locked", "secret");
+  site_write(&site, "board.sh",
             "case \"$SSH_ORIGINAL_COMMAND\" in\n"
             "user) printf '%%s\\nid\\n2026\\n' \"$1\";;\n"
             "exit3) exit 3;;\n"
@@ -146,9 +146,9 @@ static void open_lab(void) {
             "die) kill $PPID;;\n"
             "*) echo \"what? $SSH_ORIGINAL_COMMAND\";;\n"
             "esac\n");
-  lab_public_key(&lab, "alice", text, sizeof text);
-  lab_write(&lab, "authorized_keys", "restrict,command=\"/bin/sh %s alice\" %s\n", lab_path(&lab, "board.sh"), text);
-  lab_start_sshd(&lab, "host");
+  site_public_key(&site, "alice", text, sizeof text);
+  site_write(&site, "authorized_keys", "restrict,command=\"/bin/sh %s alice\" %s\n", site_path(&site, "board.sh"), text);
+  site_start_sshd(&site, "host");
   know_host("host");
   CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
 }
@@ -159,7 +159,7 @@ TEST(a_known_key_runs_a_command) {
   prepare(&visit, "alice");
   visit.run[0] = "user";
   start(&visit);
-  CHECK(lab_wait(&gate, &visit.ended[0], 1));
+  CHECK(site_wait(&gate, &visit.ended[0], 1));
   CHECK_STR(visit.text[0], "alice\nid\n2026\n");
   CHECK(visit.started == 1 && visit.status[0] == 0);
   CHECK_STR(p2p_ssh_host(visit.ssh), "127.0.0.1");
@@ -174,9 +174,9 @@ TEST(two_commands_run_at_once_and_tell_their_exit_status) {
   visit.say = "hello\n";
   visit.expected = 6;
   start(&visit);
-  CHECK(lab_wait(&gate, &visit.ended[1], 1));
+  CHECK(site_wait(&gate, &visit.ended[1], 1));
   CHECK(visit.status[1] == 3);
-  CHECK(lab_wait(&gate, &visit.enough, 1));
+  CHECK(site_wait(&gate, &visit.enough, 1));
   CHECK_STR(visit.text[0], "hello\n");
   CHECK(visit.ended[0] == 0);
   stop(&visit);
@@ -200,9 +200,9 @@ TEST(what_exceeds_the_window_and_the_queue_is_refused_and_the_rest_arrives) {
   prepare(&visit, "alice");
   visit.run[0] = "cat";
   start(&visit);
-  CHECK(lab_wait(&gate, &visit.started, 1));
+  CHECK(site_wait(&gate, &visit.started, 1));
   CHECK(p2p_loop_call(loop, write_much, &visit) == P2P_OK);
-  CHECK(lab_wait(&gate, &visit.enough, 1));
+  CHECK(site_wait(&gate, &visit.enough, 1));
   stop(&visit);
 }
 
@@ -212,8 +212,8 @@ TEST(a_flood_on_both_streams_is_read_to_its_end) {
   visit.run[0] = "flood";
   visit.run[1] = "errors";
   start(&visit);
-  CHECK(lab_wait(&gate, &visit.ended[0], 1));
-  CHECK(lab_wait(&gate, &visit.ended[1], 1));
+  CHECK(site_wait(&gate, &visit.ended[0], 1));
+  CHECK(site_wait(&gate, &visit.ended[1], 1));
   CHECK(visit.received[0] == 3000000);
   CHECK_STR(visit.text[1], "done\n");
   stop(&visit);
@@ -225,13 +225,13 @@ TEST(the_connection_can_be_freed_from_its_events) {
   visit.run[0] = "user";
   visit.free_on_ready = true;
   start(&visit);
-  CHECK(lab_wait(&gate, &visit.ready, 1));
+  CHECK(site_wait(&gate, &visit.ready, 1));
   prepare(&visit, "alice");
   visit.run[0] = "user";
   visit.run[1] = "flood";
   visit.free_on_output = true;
   start(&visit);
-  CHECK(lab_wait(&gate, &visit.enough, 1));
+  CHECK(site_wait(&gate, &visit.enough, 1));
   CHECK(visit.ended[0] + visit.ended[1] == 0);
 }
 
@@ -241,7 +241,7 @@ TEST(a_connection_that_breaks_is_told_once_and_no_command_ends) {
   visit.run[0] = "cat";
   visit.run[1] = "die";
   start(&visit);
-  CHECK(lab_wait(&gate, &visit.closed, 1));
+  CHECK(site_wait(&gate, &visit.closed, 1));
   CHECK(visit.err.code == P2P_ERR_CLOSED);
   CHECK(visit.ended[0] == 0);
   stop(&visit);
@@ -250,13 +250,13 @@ TEST(a_connection_that_breaks_is_told_once_and_no_command_ends) {
 TEST(an_unknown_host_key_is_an_error_that_says_how_to_accept_it) {
   struct visit visit;
   char accept[1100];
-  lab_write(&lab, "known_hosts", "# nobody\n");
+  site_write(&site, "known_hosts", "# nobody\n");
   prepare(&visit, "alice");
   expect_closed(&visit, P2P_ERR_HOST_KEY);
-  snprintf(accept, sizeof accept, "ssh-keyscan -p %u 127.0.0.1 >> %s", lab.port, visit.address.known_hosts);
+  snprintf(accept, sizeof accept, "ssh-keyscan -p %u 127.0.0.1 >> %s", site.port, visit.address.known_hosts);
   CHECK(strstr(visit.err.message, accept) != NULL);
   CHECK(strstr(visit.err.message, "ssh-ed25519 SHA256:") != NULL);
-  unlink(lab_path(&lab, "known_hosts"));
+  unlink(site_path(&site, "known_hosts"));
   prepare(&visit, "alice");
   expect_closed(&visit, P2P_ERR_HOST_KEY);
   CHECK(strstr(visit.err.message, accept) != NULL);
@@ -275,9 +275,9 @@ TEST(a_changed_host_key_is_refused) {
 TEST(a_key_that_is_not_accepted_gets_a_list_of_what_was_tried) {
   struct visit visit;
   prepare(&visit, "stranger");
-  snprintf(visit.address.identities[1], sizeof visit.address.identities[1], "%s", lab_path(&lab, "locked"));
-  snprintf(visit.address.identities[2], sizeof visit.address.identities[2], "%s", lab_path(&lab, "missing"));
-  snprintf(visit.address.identities[3], sizeof visit.address.identities[3], "%s", lab_path(&lab, "board.sh"));
+  snprintf(visit.address.identities[1], sizeof visit.address.identities[1], "%s", site_path(&site, "locked"));
+  snprintf(visit.address.identities[2], sizeof visit.address.identities[2], "%s", site_path(&site, "missing"));
+  snprintf(visit.address.identities[3], sizeof visit.address.identities[3], "%s", site_path(&site, "board.sh"));
   visit.address.n_identities = 4;
   expect_closed(&visit, P2P_ERR_AUTH);
   CHECK(strstr(visit.err.message, "stranger (not accepted)") != NULL);
@@ -290,39 +290,39 @@ TEST(a_key_that_is_not_accepted_gets_a_list_of_what_was_tried) {
 TEST(the_second_key_gets_in_when_the_first_does_not) {
   struct visit visit;
   prepare(&visit, "stranger");
-  snprintf(visit.address.identities[1], sizeof visit.address.identities[1], "%s", lab_path(&lab, "alice"));
+  snprintf(visit.address.identities[1], sizeof visit.address.identities[1], "%s", site_path(&site, "alice"));
   visit.address.n_identities = 2;
   start(&visit);
-  CHECK(lab_wait(&gate, &visit.ready, 1));
+  CHECK(site_wait(&gate, &visit.ready, 1));
   stop(&visit);
 }
 
-/* ssh-agent of the lab; its pid. */
+/* ssh-agent of the site; its pid. */
 static pid_t start_agent(void) {
   int said[2];
   CHECK(pipe(said) == 0);
   pid_t pid = fork();
   if (pid == 0) {
     dup2(said[1], 1);
-    execlp("ssh-agent", "ssh-agent", "-D", "-a", lab_path(&lab, "agent"), (char *)NULL);
+    execlp("ssh-agent", "ssh-agent", "-D", "-a", site_path(&site, "agent"), (char *)NULL);
     _exit(127);
   }
   close(said[1]);
-  CHECK(lab_await_text(said[0], "SSH_AUTH_SOCK"));
+  CHECK(site_await_text(said[0], "SSH_AUTH_SOCK"));
   close(said[0]);
-  setenv("SSH_AUTH_SOCK", lab_path(&lab, "agent"), 1);
+  setenv("SSH_AUTH_SOCK", site_path(&site, "agent"), 1);
   return pid;
 }
 
 TEST(the_agent_is_asked_unless_identities_only) {
   struct visit visit;
   pid_t agent = start_agent();
-  const char *add[] = {"ssh-add", "-q", lab_path(&lab, "alice"), NULL};
-  CHECK(lab_run(add) == 0);
+  const char *add[] = {"ssh-add", "-q", site_path(&site, "alice"), NULL};
+  CHECK(site_run(add) == 0);
   prepare(&visit, "stranger");
   visit.address.identities_only = false;
   start(&visit);
-  CHECK(lab_wait(&gate, &visit.ready, 1));
+  CHECK(site_wait(&gate, &visit.ready, 1));
   stop(&visit);
   prepare(&visit, "stranger");
   expect_closed(&visit, P2P_ERR_AUTH);
@@ -336,7 +336,7 @@ TEST(an_unreachable_port_is_named) {
   struct visit visit;
   char place[32];
   prepare(&visit, "alice");
-  visit.address.port = lab_free_port();
+  visit.address.port = site_free_port();
   snprintf(place, sizeof place, "127.0.0.1:%u", visit.address.port);
   expect_closed(&visit, P2P_ERR_NETWORK);
   CHECK(strstr(visit.err.message, place) != NULL);
@@ -372,7 +372,7 @@ TEST(a_server_of_another_protocol_is_a_network_error) {
   const char *answer = "HTTP/1.1 400 Bad Request\r\n\r\n";
   CHECK(write(peer, answer, strlen(answer)) > 0);
   close(peer);
-  CHECK(lab_wait(&gate, &visit.closed, 1));
+  CHECK(site_wait(&gate, &visit.closed, 1));
   CHECK(visit.err.code == P2P_ERR_NETWORK);
   stop(&visit);
   close(fd);
@@ -385,7 +385,7 @@ TEST(freeing_while_connecting_is_silent) {
   stop(&visit);
   CHECK(visit.closed == 0);
   p2p_loop_stop(loop);
-  lab_close(&lab);
+  site_close(&site);
 }
 
 UNIT_MAIN("ssh_session", UNIT(a_known_key_runs_a_command), UNIT(two_commands_run_at_once_and_tell_their_exit_status),

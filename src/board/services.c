@@ -1,0 +1,47 @@
+/* Where a board's mailbox and relay are, as it answers `services`. */
+#include "board/services.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define VALUE_MAX 256
+
+/* The value of a line `key=value` whose value begins as it must and is one visible word; false: none. */
+static bool find_value(const char *text, size_t length, const char *start, char value[static VALUE_MAX]) {
+  size_t key = (size_t)(strchr(start, '=') - start) + 1, prefix = strlen(start);
+  while (length > 0) {
+    const char *newline = memchr(text, '\n', length);
+    size_t line = newline == NULL ? length : (size_t)(newline - text), end = line;
+    if (end > 0 && text[end - 1] == '\r') end--;
+    if (end > prefix && end - key < VALUE_MAX && memcmp(text, start, prefix) == 0) {
+      bool is_word = true;
+      for (size_t i = key; i < end; i++) is_word = is_word && text[i] > 0x20 && text[i] < 0x7f;
+      memcpy(value, text + key, end - key);
+      value[end - key] = '\0';
+      return is_word;
+    }
+    if (newline == NULL) break;
+    text += line + 1;
+    length -= line + 1;
+  }
+  return false;
+}
+
+static void expand(const char *value, const char *host, char *out, size_t size) {
+  const char *star = strchr(value, '*');
+  bool is_ipv6 = strchr(host, ':') != NULL;
+  if (star == NULL) {
+    snprintf(out, size, "%s", value);
+  } else {
+    snprintf(out, size, "%.*s%s%s%s%s", (int)(star - value), value, is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", star + 1);
+  }
+}
+
+void p2p_services_parse(const char *text, size_t length, const char *host, struct p2p_services *out) {
+  char value[VALUE_MAX];
+  bool has_mailbox = find_value(text, length, "mailbox=ws://", value);
+  expand(has_mailbox ? value : P2P_MAILBOX_DEFAULT, host, out->mailbox, sizeof out->mailbox);
+  bool has_relay = find_value(text, length, "relay=tcp:", value);
+  expand(has_relay ? value : P2P_RELAY_DEFAULT, host, out->relay, sizeof out->relay);
+}

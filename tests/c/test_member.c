@@ -1,0 +1,439 @@
+/* Members of a cluster on our own board: who may come, who is told what, and coming back. */
+#include "board/member.h"
+
+#include "board/account.h"
+#include "board/host.h"
+#include "board/ssh_session.h"
+#include "site.h"
+#include "server/server.h"
+
+static struct site site;
+static struct site_gate gate = SITE_GATE;
+static struct p2p_loop *loop;
+static struct p2p_server *server;
+static struct p2p_events *said; /* by the server */
+static char board[32];
+static char users[4096];
+
+static void start_server(uint16_t port) {
+  struct p2p_err err = {0};
+  struct p2p_server_config config = {
+      .loop = loop, .address = "127.0.0.1", .board_port = port, .host_key = site_path(&site, "host_key"), .users = users};
+  CHECK(p2p_server_new(&config, said, &server, &err) == P2P_OK);
+  if (err.code != P2P_OK) fprintf(stderr, "%s\n", err.message);
+  site.port = p2p_server_board_port(server);
+  snprintf(board, sizeof board, "127.0.0.1:%u", site.port);
+}
+
+static void add_user(const char *user) {
+  char key[1024];
+  site_key(&site, user, "");
+  site_public_key(&site, user, key, sizeof key);
+  size_t used = strlen(users);
+  snprintf(users + used, sizeof users - used, "%s %s\n", user, key);
+}
+
+TEST(a_board_opens) {
+  site_open(&site);
+  add_user("alice");
+  add_user("bob");
+  add_user("carol");
+  site_key(&site, "stranger", "");
+  CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
+  said = p2p_events_new(100);
+  start_server(0);
+  site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", site.port, p2p_server_host_key(server));
+}
+
+/* ---- one member ---- */
+
+struct actor {
+  struct p2p_member_config config;
+  struct p2p_member *member;
+  const char *args[8];
+  struct p2p_err err;
+  int code, joined, away, failed, heard;
+  bool free_on_joined, free_on_line;
+  const char *say; /* the value of a line's note=, said by speak() */
+  char notes[512];
+  char hellos[256]; /* the types of the hellos that were heard */
+};
+
+static void leave(void *arg) {
+  struct actor *actor = arg;
+  p2p_member_free(actor->member);
+  actor->member = NULL;
+}
+
+static void on_hello(void *arg, struct p2p_line *hello) {
+  struct actor *actor = arg;
+  (void)actor;
+  CHECK(p2p_line_put(hello, "slots", "2") == P2P_OK);
+}
+
+static void on_joined(void *arg) {
+  struct actor *actor = arg;
+  if (actor->free_on_joined) leave(actor);
+  site_count(&gate, &actor->joined);
+}
+
+static void on_line(void *arg, const struct p2p_line *line) {
+  struct actor *actor = arg;
+  const char *note = p2p_line_get(line, "note"), *type = p2p_line_get(line, "type");
+  if (note != NULL) strncat(actor->notes, note, sizeof actor->notes - strlen(actor->notes) - 1);
+  if (p2p_line_get(line, "slots") != NULL) strncat(actor->hellos, type, sizeof actor->hellos - strlen(actor->hellos) - 1);
+  if (actor->free_on_line) leave(actor);
+  if (note != NULL) site_count(&gate, &actor->heard);
+}
+
+static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
+  struct actor *actor = arg;
+  CHECK(err->message[0] != '\0' && retry_ms <= 30000);
+  actor->err = *err;
+  site_count(&gate, &actor->away);
+}
+
+static void on_failed(void *arg, const struct p2p_err *err) {
+  struct actor *actor = arg;
+  actor->err = *err;
+  site_count(&gate, &actor->failed);
+}
+
+static void come(void *arg) {
+  static const struct p2p_member_events events = {on_hello, on_joined, on_line, on_away, on_failed};
+  struct actor *actor = arg;
+  actor->code = p2p_member_new(&actor->config, &events, actor, &actor->member, &actor->err);
+}
+
+static void speak(void *arg) {
+  struct actor *actor = arg;
+  struct p2p_line line;
+  CHECK(p2p_member_line(actor->member, &line, "note", 10) == P2P_OK);
+  CHECK(p2p_line_put(&line, "note", actor->say) == P2P_OK);
+  CHECK(p2p_member_say(actor->member, &line) == P2P_OK);
+}
+
+static void say(struct actor *actor, const char *note) {
+  actor->say = note;
+  CHECK(p2p_loop_call(loop, speak, actor) == P2P_OK);
+}
+
+static char keys[8][160], known_hosts[256];
+
+/* The config of one who comes with the key `key`, a name of a file in the site's directory. */
+static void configure(struct p2p_member_config *config, const char **args, const char *key, const char *cluster,
+                      enum p2p_role role) {
+  static unsigned next;
+  char *file = keys[next++ % 8];
+  snprintf(file, sizeof keys[0], "%s", site_path(&site, key));
+  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s", site_path(&site, "known_hosts"));
+  const char *all[] = {"-i", file, "-o", "IdentitiesOnly=yes", "-o", known_hosts};
+  memcpy(args, all, sizeof all);
+  *config = (struct p2p_member_config){
+      .loop = loop, .host = board, .ssh_args = args, .n_ssh_args = 6, .cluster = cluster, .role = role};
+}
+
+static void start(struct actor *actor, const char *key, const char *cluster, enum p2p_role role) {
+  memset(actor, 0, sizeof *actor);
+  configure(&actor->config, actor->args, key, cluster, role);
+}
+
+static void go(struct actor *actor) {
+  CHECK(p2p_loop_call(loop, come, actor) == P2P_OK);
+  CHECK(actor->code == P2P_OK);
+  if (actor->code != P2P_OK) fprintf(stderr, "%s\n", actor->err.message);
+}
+
+static void expect_joined(struct actor *actor) {
+  go(actor);
+  CHECK(site_wait(&gate, &actor->joined, 1));
+  if (actor->failed) fprintf(stderr, "%s\n", actor->err.message);
+}
+
+static void expect_failed(struct actor *actor, int code, const char *sentence) {
+  go(actor);
+  CHECK(site_wait(&gate, &actor->failed, 1));
+  CHECK(actor->joined == 0 && actor->err.code == code);
+  CHECK(strstr(actor->err.message, sentence) != NULL);
+  if (strstr(actor->err.message, sentence) == NULL) fprintf(stderr, "%d %s\n", actor->err.code, actor->err.message);
+  CHECK(p2p_loop_call(loop, leave, actor) == P2P_OK);
+}
+
+static void stop(struct actor *actor) { CHECK(p2p_loop_call(loop, leave, actor) == P2P_OK); }
+
+/* ---- a host ---- */
+
+struct hosting {
+  struct p2p_member_config config;
+  const char *args[8];
+  struct p2p_events *events;
+  struct p2p_host *host;
+};
+
+static void host_start(struct hosting *hosting, const char *key, const char *cluster, const char *const *guests, size_t n) {
+  configure(&hosting->config, hosting->args, key, cluster, P2P_ROLE_HOST);
+  hosting->config.users = guests;
+  hosting->config.n_users = n;
+  hosting->events = p2p_events_new(100);
+  CHECK(p2p_host_new(&hosting->config, hosting->events, &hosting->host, NULL) == P2P_OK);
+}
+
+/* The next event that is more than DEBUG. */
+static void host_said(struct hosting *hosting, enum p2p_level level, int code, const char *sentence) {
+  struct p2p_event event = {0};
+  while (p2p_events_next(hosting->events, SITE_WAIT_MS, &event) && event.level == P2P_LEVEL_DEBUG) continue;
+  CHECK(event.level == level && event.code == code);
+  CHECK(strstr(event.text, sentence) != NULL);
+  if (strstr(event.text, sentence) == NULL) fprintf(stderr, "%d %d %s\n", event.level, event.code, event.text);
+}
+
+static void host_stop(struct hosting *hosting) {
+  p2p_host_free(hosting->host);
+  p2p_events_free(hosting->events);
+}
+
+static const char *const bob_alone[] = {"bob"};
+
+static void host_friends(struct hosting *hosting) {
+  char sentence[128];
+  snprintf(sentence, sizeof sentence, "Hosting alice/friends for bob on %s", board);
+  host_start(hosting, "alice", "alice/friends", bob_alone, 1);
+  host_said(hosting, P2P_LEVEL_INFO, 0, sentence);
+}
+
+/* ---- the tests ---- */
+
+TEST(a_guest_and_the_owner_meet_at_the_host) {
+  struct hosting hosting;
+  struct actor bob, alice;
+  char place[128];
+  host_friends(&hosting);
+  start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
+  start(&alice, "alice", "alice/friends", P2P_ROLE_CLIENT);
+  expect_joined(&bob);
+  CHECK_STR(p2p_member_user(bob.member), "bob");
+  CHECK_STR(p2p_member_cluster(bob.member), "alice/friends");
+  CHECK(strncmp(p2p_member_from(bob.member), "bob@", 4) == 0);
+  snprintf(place, sizeof place, "ws://127.0.0.1:%u/v1", p2p_server_mailbox_port(server));
+  CHECK_STR(p2p_member_mailbox(bob.member), place);
+  snprintf(place, sizeof place, "tcp:127.0.0.1:%u", p2p_server_relay_port(server));
+  CHECK_STR(p2p_member_relay(bob.member), place);
+
+  expect_joined(&alice);
+  say(&alice, "ping");
+  CHECK(site_wait(&gate, &bob.heard, 1));
+  say(&bob, "pong");
+  CHECK(site_wait(&gate, &alice.heard, 1));
+  CHECK_STR(bob.notes, "ping");
+  CHECK_STR(alice.notes, "pong"); /* not its own */
+  CHECK_STR(bob.hellos, "client");
+  CHECK(p2p_member_dropped(bob.member) == 0);
+  stop(&alice);
+  stop(&bob);
+  host_stop(&hosting);
+}
+
+TEST(who_is_not_on_the_list_is_told) {
+  struct hosting hosting;
+  struct actor carol;
+  host_friends(&hosting);
+  start(&carol, "carol", "alice/friends", P2P_ROLE_WORKER);
+  expect_failed(&carol, P2P_ERR_ACCESS, "No access to cluster 'alice/friends': is it being hosted, and is 'carol' among its users?");
+  host_stop(&hosting);
+}
+
+TEST(a_cluster_without_a_host_is_told_to_guest_and_owner) {
+  struct actor bob, alice;
+  struct hosting hosting;
+  start(&bob, "bob", "alice/friends", P2P_ROLE_CLIENT);
+  expect_failed(&bob, P2P_ERR_ACCESS, "is it being hosted");
+  start(&alice, "alice", "alice/friends", P2P_ROLE_WORKER);
+  expect_failed(&alice, P2P_ERR_ACCESS, "is not hosted");
+  host_friends(&hosting); /* the owner's attempt has not spoiled it */
+  host_stop(&hosting);
+}
+
+TEST(only_the_owner_hosts) {
+  struct hosting hosting;
+  host_start(&hosting, "bob", "alice/friends", bob_alone, 1);
+  host_said(&hosting, P2P_LEVEL_FATAL, P2P_ERR_ACCESS, "Only 'alice' can host");
+  host_stop(&hosting);
+}
+
+TEST(a_second_host_for_others_is_told) {
+  static const char *const others[] = {"bob", "carol"};
+  struct hosting first, second;
+  host_friends(&first);
+  host_start(&second, "alice", "alice/friends", others, 2);
+  host_said(&second, P2P_LEVEL_FATAL, P2P_ERR_ACCESS, "not for 'carol'");
+  host_stop(&second);
+  host_stop(&first);
+}
+
+static void ready(void *arg);
+struct visit { struct p2p_address address; struct p2p_ssh *ssh; struct p2p_ssh_command *pipe; int started, closed; };
+static void pipe_start(void *arg) { site_count(&gate, &((struct visit *)arg)->started); }
+static void pipe_output(void *arg, const char *bytes, size_t length) { (void)arg; (void)bytes; (void)length; }
+static void pipe_end(void *arg, int status) { (void)arg; (void)status; }
+static void closed(void *arg, const struct p2p_err *err) { (void)err; site_count(&gate, &((struct visit *)arg)->closed); }
+static void ready(void *arg) {
+  static const struct p2p_ssh_command_events events = {pipe_start, pipe_output, pipe_end};
+  struct visit *visit = arg;
+  CHECK(p2p_ssh_run(visit->ssh, "pipe friends/future.p2p", &events, visit, &visit->pipe, NULL) == P2P_OK);
+}
+static void visit_go(void *arg) {
+  static const struct p2p_ssh_events events = {ready, closed};
+  struct visit *visit = arg;
+  CHECK(p2p_ssh_connect(loop, &visit->address, 10000, &events, visit, &visit->ssh, NULL) == P2P_OK);
+}
+static void visit_leave(void *arg) { p2p_ssh_free(((struct visit *)arg)->ssh); }
+
+TEST(a_host_that_comes_second_is_told) {
+  struct p2p_member_config config;
+  const char *args[8];
+  struct visit visit = {0};
+  struct hosting hosting;
+  configure(&config, args, "alice", NULL, P2P_ROLE_CLIENT);
+  CHECK(p2p_address_parse(config.host, config.ssh_args, config.n_ssh_args, &visit.address, NULL) == P2P_OK);
+  CHECK(p2p_loop_call(loop, visit_go, &visit) == P2P_OK);
+  CHECK(site_wait(&gate, &visit.started, 1));
+  host_start(&hosting, "alice", "alice/friends", bob_alone, 1);
+  host_said(&hosting, P2P_LEVEL_FATAL, P2P_ERR_ACCESS, "the first one decides");
+  host_stop(&hosting);
+  CHECK(p2p_loop_call(loop, visit_leave, &visit) == P2P_OK);
+}
+
+TEST(a_personal_cluster_needs_no_host) {
+  struct actor worker, client;
+  start(&worker, "alice", NULL, P2P_ROLE_WORKER);
+  start(&client, "alice", "alice/personal", P2P_ROLE_CLIENT);
+  expect_joined(&worker);
+  CHECK_STR(p2p_member_cluster(worker.member), "alice/personal");
+  expect_joined(&client);
+  stop(&client);
+  stop(&worker);
+}
+
+TEST(strangers_unknown_hosts_and_closed_ports_are_told) {
+  struct actor actor;
+  char known[1024];
+  start(&actor, "stranger", NULL, P2P_ROLE_CLIENT);
+  expect_failed(&actor, P2P_ERR_AUTH, "no account on '127.0.0.1'");
+
+  site_read(&site, "known_hosts", known, sizeof known);
+  site_write(&site, "known_hosts", "%s", "");
+  start(&actor, "alice", NULL, P2P_ROLE_CLIENT);
+  expect_failed(&actor, P2P_ERR_HOST_KEY, p2p_server_fingerprint(server));
+  char other[1024];
+  site_public_key(&site, "stranger", other, sizeof other);
+  site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", site.port, other);
+  start(&actor, "alice", NULL, P2P_ROLE_CLIENT);
+  expect_failed(&actor, P2P_ERR_HOST_KEY, "REFUSED");
+  site_write(&site, "known_hosts", "%s", known);
+
+  start(&actor, "alice", NULL, P2P_ROLE_CLIENT);
+  char nowhere[32];
+  snprintf(nowhere, sizeof nowhere, "127.0.0.1:%u", site_free_port());
+  actor.config.host = nowhere;
+  expect_failed(&actor, P2P_ERR_NETWORK, nowhere);
+}
+
+TEST(bad_names_and_arguments_are_errors_at_once) {
+  struct actor actor;
+  static const char *const bad[] = {"bob;rm"};
+  start(&actor, "alice", "friends", P2P_ROLE_CLIENT);
+  CHECK(p2p_loop_call(loop, come, &actor) == P2P_OK);
+  CHECK(actor.code == P2P_ERR_INVALID && strstr(actor.err.message, "owner/name") != NULL);
+  start(&actor, "alice", "alice/friends", P2P_ROLE_HOST);
+  actor.config.users = bad;
+  actor.config.n_users = 1;
+  CHECK(p2p_loop_call(loop, come, &actor) == P2P_OK);
+  CHECK(actor.code == P2P_ERR_INVALID && strstr(actor.err.message, "bob;rm") != NULL);
+  start(&actor, "alice", "alice/friends", P2P_ROLE_CLIENT);
+  actor.config.host = "a b";
+  CHECK(p2p_loop_call(loop, come, &actor) == P2P_OK);
+  CHECK(actor.code == P2P_ERR_INVALID);
+}
+
+TEST(a_member_can_be_freed_from_its_events) {
+  struct actor joined, listener, speaker;
+  start(&joined, "alice", NULL, P2P_ROLE_CLIENT);
+  joined.free_on_joined = true;
+  expect_joined(&joined);
+  start(&listener, "bob", NULL, P2P_ROLE_WORKER);
+  listener.free_on_line = true;
+  start(&speaker, "bob", NULL, P2P_ROLE_CLIENT);
+  expect_joined(&listener);
+  expect_joined(&speaker);
+  say(&speaker, "x");
+  CHECK(p2p_loop_call(loop, leave, &speaker) == P2P_OK);
+  CHECK(p2p_loop_call(loop, leave, &listener) == P2P_OK);
+}
+
+TEST(all_come_back_when_the_board_restarts) {
+  struct hosting hosting;
+  struct actor bob, alice;
+  host_friends(&hosting);
+  start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
+  start(&alice, "alice", "alice/friends", P2P_ROLE_CLIENT);
+  expect_joined(&bob);
+  expect_joined(&alice);
+  uint16_t port = site.port;
+  p2p_server_free(server);
+  CHECK(site_wait(&gate, &bob.away, 1));
+  CHECK(site_wait(&gate, &alice.away, 1));
+  start_server(port);
+  CHECK(site_wait(&gate, &bob.joined, 2));
+  CHECK(site_wait(&gate, &alice.joined, 2));
+  CHECK(bob.failed == 0 && alice.failed == 0);
+  say(&alice, "again");
+  CHECK(site_wait(&gate, &bob.heard, 1));
+  CHECK_STR(bob.notes, "again");
+  stop(&alice);
+  stop(&bob);
+  host_stop(&hosting);
+}
+
+struct question { struct p2p_account *account; struct p2p_member_config config; const char *args[8]; char user[64]; int answered, code; };
+
+static void answered(void *arg, const char *user, const struct p2p_err *err) {
+  struct question *question = arg;
+  snprintf(question->user, sizeof question->user, "%s", user != NULL ? user : "");
+  question->code = err != NULL ? err->code : P2P_OK;
+  p2p_account_free(question->account);
+  site_count(&gate, &question->answered);
+}
+
+static void ask(void *arg) {
+  struct question *question = arg;
+  const struct p2p_member_config *config = &question->config;
+  CHECK(p2p_account_ask(loop, config->host, config->ssh_args, config->n_ssh_args, 0, answered, question, &question->account,
+                        NULL) == P2P_OK);
+}
+
+TEST(the_board_says_who_we_are) {
+  struct question question = {0};
+  configure(&question.config, question.args, "carol", NULL, P2P_ROLE_CLIENT);
+  CHECK(p2p_loop_call(loop, ask, &question) == P2P_OK);
+  CHECK(site_wait(&gate, &question.answered, 1));
+  CHECK_STR(question.user, "carol");
+  question.answered = 0;
+  configure(&question.config, question.args, "stranger", NULL, P2P_ROLE_CLIENT);
+  CHECK(p2p_loop_call(loop, ask, &question) == P2P_OK);
+  CHECK(site_wait(&gate, &question.answered, 1));
+  CHECK(question.code == P2P_ERR_AUTH);
+}
+
+TEST(the_board_closes) {
+  p2p_server_free(server);
+  p2p_loop_stop(loop);
+  p2p_events_free(said);
+  site_close(&site);
+}
+
+UNIT_MAIN("member", UNIT(a_board_opens), UNIT(a_guest_and_the_owner_meet_at_the_host), UNIT(who_is_not_on_the_list_is_told),
+          UNIT(a_cluster_without_a_host_is_told_to_guest_and_owner), UNIT(only_the_owner_hosts),
+          UNIT(a_second_host_for_others_is_told), UNIT(a_host_that_comes_second_is_told),
+          UNIT(a_personal_cluster_needs_no_host), UNIT(strangers_unknown_hosts_and_closed_ports_are_told),
+          UNIT(bad_names_and_arguments_are_errors_at_once), UNIT(a_member_can_be_freed_from_its_events),
+          UNIT(all_come_back_when_the_board_restarts), UNIT(the_board_says_who_we_are), UNIT(the_board_closes))

@@ -1,0 +1,68 @@
+/* What a board answers to `services` and `user`. */
+#include "board/services.h"
+
+#include "board/account.h"
+#include "unit.h"
+
+static struct p2p_services services;
+
+static void parse(const char *text, const char *host) { p2p_services_parse(text, strlen(text), host, &services); }
+
+TEST(a_board_tells_its_mailbox_and_relay) {
+  parse("mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\n", "lab.example.org");
+  CHECK_STR(services.mailbox, "ws://lab.example.org:4000/v1");
+  CHECK_STR(services.relay, "tcp:lab.example.org:4001");
+  parse("relay=tcp:*:4001\r\nfuture=thing\r\nmailbox=ws://*:4000/v1", "::1");
+  CHECK_STR(services.mailbox, "ws://[::1]:4000/v1");
+  CHECK_STR(services.relay, "tcp:[::1]:4001");
+  parse("mailbox=ws://other.example.org:80/v1\n", "lab");
+  CHECK_STR(services.mailbox, "ws://other.example.org:80/v1");
+  CHECK_STR(services.relay, P2P_RELAY_DEFAULT);
+}
+
+TEST(anything_else_means_the_public_ones) {
+  const char *bad[] = {"", "\n", "help\r\n  pipe TOPIC\r\n", "mailbox=\nrelay=\n", "mailbox=ws://\nrelay=tcp:\n",
+                       "mailbox=http://*:4000/v1\nrelay=udp:*:1\n", " mailbox=ws://*:1/\n relay=tcp:*:1\n",
+                       "mailbox=ws://* :4000\nrelay=tcp:\x01*:1\n", "mailbox"};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    parse(bad[i], "lab");
+    CHECK_STR(services.mailbox, P2P_MAILBOX_DEFAULT);
+    CHECK_STR(services.relay, P2P_RELAY_DEFAULT);
+  }
+  char text[600] = "mailbox=ws://";
+  memset(text + strlen(text), 'a', 500);
+  parse(text, "lab");
+  CHECK_STR(services.mailbox, P2P_MAILBOX_DEFAULT);
+}
+
+static int user_of(const char *text, char user[static P2P_USER_MAX], struct p2p_err *err) {
+  return p2p_account_parse(text, strlen(text), "pico.sh", user, err);
+}
+
+TEST(the_user_is_the_first_line) {
+  char user[P2P_USER_MAX];
+  struct p2p_err err;
+  CHECK(user_of("alice\n2f1c-id\n2024-01-01\n", user, &err) == P2P_OK);
+  CHECK_STR(user, "alice");
+  CHECK(user_of("bob\r\nid\r\n", user, &err) == P2P_OK);
+  CHECK_STR(user, "bob");
+  CHECK(user_of("carol", user, &err) == P2P_OK);
+  const char *bad[] = {"", "\nalice\n", "two words\n", "a/b\n", "-x\n", "\x1b[2J\n",
+                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    CHECK(user_of(bad[i], user, &err) == P2P_ERR_AUTH);
+    CHECK_STR(user, "carol");
+  }
+}
+
+TEST(public_is_no_account) {
+  char user[P2P_USER_MAX] = "untouched";
+  struct p2p_err err;
+  CHECK(user_of("public\nid\n2024\n", user, &err) == P2P_ERR_AUTH);
+  CHECK(strstr(err.message, "no account on 'pico.sh'") != NULL);
+  CHECK(strstr(err.message, "ssh pico.sh") != NULL);
+  CHECK_STR(user, "untouched");
+}
+
+UNIT_MAIN("services", UNIT(a_board_tells_its_mailbox_and_relay), UNIT(anything_else_means_the_public_ones),
+          UNIT(the_user_is_the_first_line), UNIT(public_is_no_account))
