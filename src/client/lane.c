@@ -297,17 +297,22 @@ static int take_data(struct p2p_lane *lane, const struct p2p_frame *frame, uint6
   return code;
 }
 
-/* The worker's sentence, for people: no control characters. */
+/* The worker's sentence, made fit for people: a stranger may steer no terminal. */
+static void read_sentence(const struct p2p_frame *frame, char *out, size_t size) {
+  size_t length = frame->length < size ? frame->length : size - 1;
+  for (size_t i = 0; i < length; i++) {
+    bool is_plain = frame->payload[i] >= 0x20 && frame->payload[i] < 0x7f;
+    out[i] = is_plain ? (char) frame->payload[i] : '?';
+  }
+  out[length] = '\0';
+}
+
 static void take_lost(struct p2p_lane *lane, const struct p2p_frame *frame, uint64_t now_ms, bool *decide) {
   struct run *run = find(lane, frame->task);
   if (run == NULL) return;
   if (run->task != NULL) {
-    char why[P2P_ERR_MESSAGE_MAX / 2];
-    size_t length = frame->length < sizeof why ? frame->length : sizeof why - 1;
-    for (size_t i = 0; i < length; i++) why[i] = frame->payload[i] < 0x20 || frame->payload[i] == 0x7f ? '?' : (char) frame->payload[i];
-    why[length] = '\0';
-    struct p2p_err err;
-    p2p_err_set(&err, P2P_ERR_LOST, "%s did not resolve future '%s': %s", lane->worker, p2p_task_label(run->task), why);
+    struct p2p_err err = { .code = P2P_ERR_LOST };
+    read_sentence(frame, err.message, sizeof err.message);
     p2p_task_fail(run->task, &err);
   }
   *decide = true;

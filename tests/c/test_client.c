@@ -189,7 +189,7 @@ TEST(conditions_lost_futures_and_results_that_are_too_large) {
   CHECK(object != NULL && p2p_object_size(object) == 70000);
   p2p_object_free(object);
   CHECK(wait_for(has_ended, lost) && error_of(lost, &err) == P2P_ERR_LOST);
-  CHECK_STR(err.message, "carol@box:2 did not resolve future 'lost': the evaluator ended with signal 9 (SIGKILL)");
+  CHECK_STR(err.message, "the evaluator ended with signal 9 (SIGKILL)");
   CHECK(wait_for(has_ended, large) && error_of(large, &err) == P2P_ERR_TOO_LARGE);
   CHECK(lab_wait(&lab, &carol.n_cancel, 1, PATIENCE_MS));
   p2p_task_free(condition), p2p_task_free(lost), p2p_task_free(large);
