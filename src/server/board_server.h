@@ -1,27 +1,43 @@
-/* The SSH server of a message board: keys, channels and bytes; what they mean is in board_visit.h and topics.h. The only file
- * of the server that names libssh. io thread. */
+/* The SSH server end of a message board: keys, channels and bytes. What they mean is in board_visit.h and topics.h; who is let in and for
+ * how long, in board_door.h. The only file of the server that names libssh. io thread. */
 #ifndef P2P_SERVER_BOARD_SERVER_H
 #define P2P_SERVER_BOARD_SERVER_H
 
 #include "server/board_visit.h"
 
-#define P2P_BOARD_CONNECTIONS_MAX 1000
-#define P2P_BOARD_STRANGERS_MAX 64      /* connections that have not authenticated yet */
-#define P2P_BOARD_CHANNELS_MAX 16       /* of one connection */
-#define P2P_BOARD_AUTH_MS 10000         /* to authenticate */
-#define P2P_BOARD_PING_MS 5000
-#define P2P_BOARD_SILENT_MS 25000       /* without an answer to a ping: gone */
-#define P2P_BOARD_IDLE_MS 60000         /* without an open channel: sent away */
+#define P2P_BOARD_CHANNELS_MAX 16 /* of one connection */
 
-struct p2p_board_server;
+/* The host key. */
+struct p2p_board_identity;
 
-/* Listens when it returns. `board` is borrowed. `host_key` is the file of the private key, made when absent. */
-int p2p_board_server_new(struct p2p_board *board, const char *address, uint16_t port, const char *host_key,
-                         struct p2p_board_server **out, struct p2p_err *err) P2P_MUST_USE;
-void p2p_board_server_free(struct p2p_board_server *server); /* takes NULL */
+/* `path` is the file of the private key, made (Ed25519) when absent. */
+int p2p_board_identity_load(const char *path, struct p2p_board_identity **out, struct p2p_err *err) P2P_MUST_USE;
+void p2p_board_identity_free(struct p2p_board_identity *identity);                      /* takes NULL */
+const char *p2p_board_identity_key(const struct p2p_board_identity *identity);         /* "ssh-ed25519 AAAA..." */
+const char *p2p_board_identity_fingerprint(const struct p2p_board_identity *identity); /* "SHA256:..." */
 
-uint16_t p2p_board_server_port(const struct p2p_board_server *server);
-const char *p2p_board_server_host_key(const struct p2p_board_server *server);    /* "ssh-ed25519 AAAA..." */
-const char *p2p_board_server_fingerprint(const struct p2p_board_server *server); /* "SHA256:..." */
+/* One client. */
+struct p2p_board_connection;
+
+/* Takes over fd, always. on_change is called, from within functions of this and of other connections, when there may be something to
+ * write; it must not call back. `board` and `identity` are borrowed. NULL when out of memory. */
+struct p2p_board_connection *p2p_board_connection_new(struct p2p_board *board, struct p2p_board_identity *identity, int fd,
+                                                      const char *address, void (*on_change)(void *arg), void *arg);
+void p2p_board_connection_free(struct p2p_board_connection *connection); /* takes NULL */
+
+/* Does what can be done at once: call it first, and whenever the descriptor is ready. */
+void p2p_board_connection_read(struct p2p_board_connection *connection);
+/* Writes what waits, ends commands that are done. */
+void p2p_board_connection_write(struct p2p_board_connection *connection);
+/* Asks for a sign of life, so that a peer that is gone shows by its silence. */
+void p2p_board_connection_ping(struct p2p_board_connection *connection);
+
+/* To be asked after each of the three above: if so, stop watching the descriptor before the loop goes on, since libssh has closed
+ * it, and its number may be another file's by then. */
+bool p2p_board_connection_has_ended(const struct p2p_board_connection *connection);
+bool p2p_board_connection_has_unsent(const struct p2p_board_connection *connection); /* watch for write */
+bool p2p_board_connection_is_open(const struct p2p_board_connection *connection);    /* authenticated */
+bool p2p_board_connection_is_idle(const struct p2p_board_connection *connection);    /* without a channel */
+const char *p2p_board_connection_address(const struct p2p_board_connection *connection);
 
 #endif

@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "crypto/random.h"
-#include "server/board_server.h"
+#include "server/board_door.h"
 #include "server/mailbox_server.h"
 #include "server/relay.h"
 
 struct p2p_server {
   struct p2p_board board;
-  struct p2p_board_server *board_server;
+  struct p2p_board_door *board_door;
   struct p2p_mailbox_server *mailbox_server;
   struct p2p_relay *relay;
 };
@@ -37,7 +37,7 @@ static void start_on_loop(void *arg) {
   if (code == P2P_OK) { /* the board last, since it tells where the others are */
     board->mailbox_port = p2p_mailbox_server_port(server->mailbox_server);
     board->relay_port = p2p_relay_port(server->relay);
-    code = p2p_board_server_new(board, config->address, config->board_port, config->host_key, &server->board_server, start->err);
+    code = p2p_board_door_new(board, config->address, config->board_port, config->host_key, &server->board_door, start->err);
   }
   start->code = code;
 }
@@ -45,7 +45,7 @@ static void start_on_loop(void *arg) {
 /* on the io thread */
 static void stop_on_loop(void *arg) {
   struct p2p_server *server = arg;
-  p2p_board_server_free(server->board_server);
+  p2p_board_door_free(server->board_door);
   p2p_relay_free(server->relay);
   p2p_mailbox_server_free(server->mailbox_server);
 }
@@ -78,8 +78,8 @@ void p2p_server_free(struct p2p_server *server) {
   free(server);
 }
 
-uint16_t p2p_server_board_port(const struct p2p_server *server) { return p2p_board_server_port(server->board_server); }
+uint16_t p2p_server_board_port(const struct p2p_server *server) { return p2p_board_door_port(server->board_door); }
 uint16_t p2p_server_mailbox_port(const struct p2p_server *server) { return p2p_mailbox_server_port(server->mailbox_server); }
 uint16_t p2p_server_relay_port(const struct p2p_server *server) { return p2p_relay_port(server->relay); }
-const char *p2p_server_host_key(const struct p2p_server *server) { return p2p_board_server_host_key(server->board_server); }
-const char *p2p_server_fingerprint(const struct p2p_server *server) { return p2p_board_server_fingerprint(server->board_server); }
+const char *p2p_server_host_key(const struct p2p_server *server) { return p2p_board_door_host_key(server->board_door); }
+const char *p2p_server_fingerprint(const struct p2p_server *server) { return p2p_board_door_fingerprint(server->board_door); }

@@ -16,7 +16,7 @@
 #include "base/events.h"
 #include "crypto/random.h"
 #include "net/loop.h"
-#include "server/board_server.h"
+#include "server/board_door.h"
 #include "unit.h"
 
 #define WAIT_MS 20000
@@ -27,7 +27,7 @@ static char folder[] = "/tmp/p2p-board-XXXXXX";
 static struct p2p_loop *loop;
 static struct p2p_events *events;
 static struct p2p_board board;
-static struct p2p_board_server *server;
+static struct p2p_board_door *server;
 static struct p2p_err start_err;
 static int start_code;
 
@@ -59,11 +59,11 @@ static void start_on_loop(void *arg) {
   char path[256];
   (void)arg;
   in_folder("host_key", path);
-  start_code = p2p_board_server_new(&board, "127.0.0.1", 0, path, &server, &start_err);
+  start_code = p2p_board_door_new(&board, "127.0.0.1", 0, path, &server, &start_err);
 }
 static void stop_on_loop(void *arg) {
   (void)arg;
-  p2p_board_server_free(server);
+  p2p_board_door_free(server);
   server = NULL;
 }
 
@@ -85,7 +85,7 @@ static int start_board(void) {
   if (start_code != P2P_OK) return start_code;
   in_folder("known_hosts", path);
   FILE *file = fopen(path, "w");
-  fprintf(file, "[127.0.0.1]:%u %s\n", (unsigned)p2p_board_server_port(server), p2p_board_server_host_key(server));
+  fprintf(file, "[127.0.0.1]:%u %s\n", (unsigned)p2p_board_door_port(server), p2p_board_door_host_key(server));
   fclose(file);
   return P2P_OK;
 }
@@ -133,7 +133,7 @@ static void start_ssh(struct ssh *ssh, const char *key, const char *const *more,
   int in[2], out[2];
   in_folder(key, identity);
   snprintf(known, sizeof known, "UserKnownHostsFile=%s/known_hosts", folder);
-  snprintf(port, sizeof port, "%u", (unsigned)p2p_board_server_port(server));
+  snprintf(port, sizeof port, "%u", (unsigned)p2p_board_door_port(server));
   const char *fixed[] = {"ssh", "-F", "/dev/null", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
                          "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", known, "-i", identity, "-p", port};
   for (; n < sizeof fixed / sizeof fixed[0]; n++) args[n] = fixed[n];
@@ -392,13 +392,13 @@ TEST(the_host_key_lasts_and_is_kept_from_others) {
   struct stat info;
   CHECK(start_board() == P2P_OK);
   in_folder("host_key", path);
-  snprintf(key, sizeof key, "%s", p2p_board_server_host_key(server));
+  snprintf(key, sizeof key, "%s", p2p_board_door_host_key(server));
   CHECK(strncmp(key, "ssh-ed25519 AAAA", 16) == 0);
-  CHECK(strncmp(p2p_board_server_fingerprint(server), "SHA256:", 7) == 0);
+  CHECK(strncmp(p2p_board_door_fingerprint(server), "SHA256:", 7) == 0);
   CHECK(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600);
   stop_board();
   CHECK(start_board() == P2P_OK);
-  CHECK_STR(p2p_board_server_host_key(server), key);
+  CHECK_STR(p2p_board_door_host_key(server), key);
   stop_board();
   CHECK(chmod(path, 0640) == 0);
   CHECK(start_board() == P2P_ERR_INVALID);
@@ -429,7 +429,7 @@ TEST(clean_up) {
   CHECK(rmdir(folder) == 0);
 }
 
-UNIT_MAIN("board_server", UNIT(prepare), UNIT(a_key_says_who_you_are), UNIT(commands_print_and_end),
+UNIT_MAIN("board_door", UNIT(prepare), UNIT(a_key_says_who_you_are), UNIT(commands_print_and_end),
           UNIT(friends_meet_and_strangers_land_elsewhere), UNIT(several_commands_run_over_one_connection),
           UNIT(a_pty_and_an_environment_are_declined_not_ignored), UNIT(many_bytes_arrive_as_they_were_sent),
           UNIT(who_does_not_read_is_sent_away_and_stalls_nobody), UNIT(pub_waits_for_a_reader_as_long_as_it_is_told),

@@ -1,0 +1,222 @@
+/* The door of a message board. What a client sends makes others have something to write: that is noted on them, and settle() has
+ * it written, for all, when the event that brought it is over. */
+#include "server/board_door.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "net/tcp.h"
+#include "server/board_server.h"
+
+#define TICK_MS 1000
+#define ROUNDS_AT_ONCE 8 /* before it is somebody else's turn on the loop */
+
+struct client {
+  struct client *next;
+  struct p2p_board_door *door;
+  struct p2p_board_connection *connection;
+  struct p2p_watch *watch;
+  uint64_t came_ms, heard_ms, busy_ms; /* busy: when it last had a channel */
+  bool is_dirty;  /* there may be something to write */
+  bool is_doomed; /* to be freed */
+};
+
+struct p2p_board_door {
+  struct p2p_board *board;
+  struct p2p_board_identity *identity;
+  struct p2p_listener *listener;
+  struct p2p_timer *tick, *again;
+  struct client *clients;
+  size_t n_clients;
+  unsigned n_ticks;
+  bool will_settle; /* before the loop goes on */
+};
+
+/* --- serving --- */
+
+static void on_change(void *arg) {
+  struct client *client = arg;
+  client->is_dirty = true;
+  if (!client->door->will_settle) p2p_timer_start(client->door->again, 0, 0);
+}
+
+/* After every stay in the connection. */
+static void check_end(struct client *client) {
+  if (!p2p_board_connection_has_ended(client->connection)) return;
+  p2p_watch_free(client->watch);
+  client->watch = NULL;
+  client->is_doomed = true;
+}
+
+static bool serve_dirty(struct p2p_board_door *door) {
+  bool was_dirty = false;
+  for (struct client *client = door->clients; client != NULL; client = client->next) {
+    if (!client->is_dirty || client->is_doomed) continue;
+    was_dirty = true;
+    client->is_dirty = false;
+    p2p_board_connection_write(client->connection);
+    check_end(client);
+    if (client->watch != NULL) p2p_watch_set(client->watch, true, p2p_board_connection_has_unsent(client->connection));
+  }
+  return was_dirty;
+}
+
+static void free_client(struct client *client) {
+  p2p_watch_free(client->watch);
+  p2p_board_connection_free(client->connection);
+  free(client);
+}
+
+static bool free_doomed(struct p2p_board_door *door) {
+  bool was_doomed = false;
+  for (struct client **at = &door->clients; *at != NULL;) {
+    struct client *client = *at;
+    if (!client->is_doomed) {
+      at = &client->next;
+      continue;
+    }
+    *at = client->next;
+    door->n_clients--;
+    free_client(client);
+    was_doomed = true;
+  }
+  return was_doomed;
+}
+
+static void settle(struct p2p_board_door *door) {
+  bool is_more = true;
+  door->will_settle = true;
+  for (int round = 0; is_more && round < ROUNDS_AT_ONCE; round++) {
+    is_more = serve_dirty(door);
+    is_more = free_doomed(door) || is_more;
+  }
+  door->will_settle = false;
+  if (is_more) p2p_timer_start(door->again, 0, 0);
+}
+
+static void on_again(void *arg) { settle(arg); }
+
+static void on_ready(void *arg, bool readable, bool writable) {
+  struct client *client = arg;
+  (void)writable;
+  client->door->will_settle = true;
+  if (readable) client->heard_ms = p2p_clock_ms();
+  p2p_board_connection_read(client->connection);
+  check_end(client);
+  client->is_dirty = true;
+  settle(client->door);
+}
+
+/* --- letting in --- */
+
+static bool is_full(const struct p2p_board_door *door) {
+  size_t n_strangers = 0;
+  for (struct client *client = door->clients; client != NULL; client = client->next)
+    if (!p2p_board_connection_is_open(client->connection)) n_strangers++;
+  return door->n_clients >= P2P_BOARD_CONNECTIONS_MAX || n_strangers >= P2P_BOARD_STRANGERS_MAX;
+}
+
+/* Takes over fd. */
+static struct client *new_client(struct p2p_board_door *door, int fd, const char *address) {
+  struct client *client = calloc(1, sizeof *client);
+  if (client == NULL) {
+    close(fd);
+    return NULL;
+  }
+  client->door = door;
+  client->came_ms = client->heard_ms = client->busy_ms = p2p_clock_ms();
+  client->connection = p2p_board_connection_new(door->board, door->identity, fd, address, on_change, client);
+  if (client->connection != NULL) client->watch = p2p_watch_new(door->board->loop, fd, on_ready, client);
+  if (client->watch != NULL) return client;
+  free_client(client);
+  return NULL;
+}
+
+static void on_accept(void *arg, struct p2p_tcp *tcp) {
+  struct p2p_board_door *door = arg;
+  char address[64] = "?";
+  (void)p2p_tcp_peer_name(tcp, address, sizeof address);
+  if (is_full(door)) {
+    p2p_events_say(door->board->events, P2P_LEVEL_WARN, "a connection from %s was refused: too many are open", address);
+    p2p_tcp_free(tcp);
+    return;
+  }
+  int fd = p2p_tcp_take_fd(tcp);
+  struct client *client = fd < 0 ? NULL : new_client(door, fd, address);
+  if (client == NULL) return;
+  client->next = door->clients;
+  door->clients = client;
+  door->n_clients++;
+  on_ready(client, false, true);
+}
+
+/* --- sending away --- */
+
+static const char *why_not_stay(const struct client *client, uint64_t now_ms) {
+  if (!p2p_board_connection_is_open(client->connection))
+    return now_ms - client->came_ms > P2P_BOARD_AUTH_MS ? "it did not authenticate in time" : NULL;
+  if (now_ms - client->heard_ms > P2P_BOARD_SILENT_MS) return "it does not answer";
+  return now_ms - client->busy_ms > P2P_BOARD_IDLE_MS ? "it has nothing to do here" : NULL;
+}
+
+static void look_after(struct client *client, bool is_time_to_ping) {
+  uint64_t now_ms = p2p_clock_ms();
+  if (!p2p_board_connection_is_idle(client->connection)) client->busy_ms = now_ms;
+  const char *why = why_not_stay(client, now_ms);
+  if (why != NULL) {
+    p2p_events_say(client->door->board->events, P2P_LEVEL_INFO, "the connection from %s was closed: %s",
+                   p2p_board_connection_address(client->connection), why);
+    client->is_doomed = true;
+  } else if (is_time_to_ping) {
+    p2p_board_connection_ping(client->connection);
+    check_end(client);
+    client->is_dirty = true;
+  }
+}
+
+static void on_tick(void *arg) {
+  struct p2p_board_door *door = arg;
+  bool is_time_to_ping = ++door->n_ticks % (P2P_BOARD_PING_MS / TICK_MS) == 0;
+  door->will_settle = true;
+  for (struct client *client = door->clients; client != NULL; client = client->next) look_after(client, is_time_to_ping);
+  settle(door);
+}
+
+/* --- the door --- */
+
+int p2p_board_door_new(struct p2p_board *board, const char *address, uint16_t port, const char *host_key,
+                       struct p2p_board_door **out, struct p2p_err *err) {
+  struct p2p_board_door *door = calloc(1, sizeof *door);
+  if (door == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  door->board = board;
+  door->tick = p2p_timer_new(board->loop, on_tick, door);
+  door->again = p2p_timer_new(board->loop, on_again, door);
+  int code = P2P_OK;
+  if (door->tick == NULL || door->again == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (code == P2P_OK) code = p2p_board_identity_load(host_key, &door->identity, err);
+  if (code == P2P_OK) code = p2p_listener_new(board->loop, address, port, on_accept, door, &door->listener, err);
+  if (code != P2P_OK) {
+    p2p_board_door_free(door);
+    return code;
+  }
+  p2p_timer_start(door->tick, TICK_MS, TICK_MS);
+  *out = door;
+  return P2P_OK;
+}
+
+void p2p_board_door_free(struct p2p_board_door *door) {
+  if (door == NULL) return;
+  p2p_listener_free(door->listener);
+  door->will_settle = true; /* who leaves changes things for others, who need not be served any more */
+  for (struct client *client = door->clients; client != NULL; client = client->next) client->is_doomed = true;
+  free_doomed(door);
+  p2p_timer_free(door->tick);
+  p2p_timer_free(door->again);
+  p2p_board_identity_free(door->identity);
+  free(door);
+}
+
+uint16_t p2p_board_door_port(const struct p2p_board_door *door) { return p2p_listener_port(door->listener); }
+const char *p2p_board_door_host_key(const struct p2p_board_door *door) { return p2p_board_identity_key(door->identity); }
+const char *p2p_board_door_fingerprint(const struct p2p_board_door *door) { return p2p_board_identity_fingerprint(door->identity); }
