@@ -1,0 +1,143 @@
+/* A member on a board that is not ours: OpenSSH's sshd with a script in the board's place, which knows no `services`, breaks
+ * off, stays silent, or says nonsense. */
+#include "board/member.h"
+#include "board/services.h"
+#include "site.h"
+
+static struct site site;
+static struct site_gate gate = SITE_GATE;
+static struct p2p_loop *loop;
+
+struct actor {
+  struct p2p_member_config config;
+  struct p2p_member *member;
+  struct p2p_err err;
+  int code, joined, failed, heard;
+  char notes[256];
+};
+
+static void on_joined(void *arg) { site_count(&gate, &((struct actor *)arg)->joined); }
+static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
+  (void)arg;
+  (void)err;
+  (void)retry_ms;
+}
+
+static void on_line(void *arg, const struct p2p_line *line) {
+  struct actor *actor = arg;
+  const char *note = p2p_line_get(line, "note");
+  if (note != NULL) strncat(actor->notes, note, sizeof actor->notes - strlen(actor->notes) - 1);
+  site_count(&gate, &actor->heard);
+}
+
+static void on_failed(void *arg, const struct p2p_err *err) {
+  struct actor *actor = arg;
+  actor->err = *err;
+  site_count(&gate, &actor->failed);
+}
+
+static void come(void *arg) {
+  static const struct p2p_member_events events = {NULL, on_joined, on_line, on_away, on_failed};
+  struct actor *actor = arg;
+  actor->code = p2p_member_new(&actor->config, &events, actor, &actor->member, &actor->err);
+}
+
+static void leave(void *arg) { p2p_member_free(((struct actor *)arg)->member); }
+
+/* Bob comes to alice/friends on a board whose commands are these lines of a shell's `case`. */
+static void come_to(struct actor *actor, const char *commands, uint32_t timeout_ms) {
+  static char host[32], key[160], known_hosts[256];
+  static const char *args[] = {"-i", key, "-o", "IdentitiesOnly=yes", "-o", known_hosts};
+  site_write(&site, "board.sh", "case \"$SSH_ORIGINAL_COMMAND\" in\n%s\n*) echo 'Commands: help, ls, pub, sub, pipe';;\nesac\n", commands);
+  snprintf(host, sizeof host, "127.0.0.1:%u", site.port);
+  snprintf(key, sizeof key, "%s", site_path(&site, "bob"));
+  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s", site_path(&site, "known_hosts"));
+  memset(actor, 0, sizeof *actor);
+  actor->config = (struct p2p_member_config){.loop = loop, .host = host, .ssh_args = args, .n_ssh_args = 6,
+                                             .cluster = "alice/friends", .role = P2P_ROLE_CLIENT, .timeout_ms = timeout_ms};
+  CHECK(p2p_loop_call(loop, come, actor) == P2P_OK && actor->code == P2P_OK);
+}
+
+static void expect_failed(const char *commands, uint32_t timeout_ms, int code, const char *sentence) {
+  struct actor actor;
+  come_to(&actor, commands, timeout_ms);
+  CHECK(site_wait(&gate, &actor.failed, 1));
+  CHECK(actor.joined == 0 && actor.err.code == code);
+  CHECK(strstr(actor.err.message, sentence) != NULL);
+  if (strstr(actor.err.message, sentence) == NULL) fprintf(stderr, "%d %s\n", actor.err.code, actor.err.message);
+  CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
+}
+
+#define USER "user) printf 'bob\\nid\\n2026\\n';;\n"
+#define LS "ls) printf 'no pubsub channels found\\r\\n';;\n"
+#define TOPIC "'pipe alice/friends/future.p2p -r')"
+
+TEST(a_board_opens) {
+  char text[1024];
+  site_open(&site);
+  site_key(&site, "host", "");
+  site_key(&site, "bob", "");
+  site_public_key(&site, "bob", text, sizeof text);
+  site_write(&site, "authorized_keys", "restrict,command=\"/bin/sh %s\" %s\n", site_path(&site, "board.sh"), text);
+  site_start_sshd(&site, "host");
+  site_public_key(&site, "host", text, sizeof text);
+  site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", site.port, text);
+  CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
+}
+
+TEST(without_services_the_public_ones_apply_and_no_line_is_lost) {
+  struct actor actor;
+  /* A line before the echo, nonsense, the echo, and a line right after it, before `ls` was answered. */
+  come_to(&actor, USER LS TOPIC " printf 'when=1,note=a\\ngarbage\\n'; head -n 1; printf 'when=1,note=b\\n'; cat;;\n", 10000);
+  CHECK(site_wait(&gate, &actor.heard, 2));
+  CHECK(actor.joined == 1 && actor.failed == 0);
+  CHECK_STR(actor.notes, "ab");
+  CHECK(p2p_member_dropped(actor.member) == 1);
+  CHECK_STR(p2p_member_mailbox(actor.member), P2P_MAILBOX_DEFAULT);
+  CHECK_STR(p2p_member_relay(actor.member), P2P_RELAY_DEFAULT);
+  CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
+}
+
+TEST(a_private_landing_is_no_access) {
+  expect_failed(USER TOPIC " cat;;\nls) printf -- '- bob/alice/friends/future.p2p:\\r\\n';;\n", 10000, P2P_ERR_ACCESS, "No access to cluster");
+}
+
+TEST(a_key_without_account_writes_nothing) {
+  expect_failed("user) printf 'public\\nid\\n2026\\n';;\npipe*) cat > /dev/null;;\n", 10000, P2P_ERR_AUTH, "no account");
+}
+
+TEST(an_echo_that_never_comes_is_a_timeout) {
+  expect_failed(USER LS TOPIC " cat > /dev/null;;\n", 700, P2P_ERR_TIMEOUT, "the echo of the hello");
+}
+
+TEST(an_answer_that_never_ends_is_a_timeout_and_one_that_is_too_long_is_told) {
+  expect_failed("user) cat > /dev/null;;\n", 700, P2P_ERR_TIMEOUT, "'user'");
+  expect_failed("user) head -c 300000 /dev/zero;;\n", 10000, P2P_ERR_TOO_LARGE, "far too much");
+}
+
+TEST(a_stay_that_breaks_off_while_joining_is_tried_again_until_the_time_is_over) {
+  struct actor actor;
+  char marker[400];
+  snprintf(marker, sizeof marker, USER LS TOPIC " if [ -e %s ]; then cat; else touch %s; fi;;\n", site_path(&site, "tried"),
+           site_path(&site, "tried"));
+  come_to(&actor, marker, 10000);
+  CHECK(site_wait(&gate, &actor.joined, 1));
+  CHECK(actor.failed == 0);
+  CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
+  come_to(&actor, USER LS TOPIC " exit 0;;\n", 500);
+  CHECK(site_wait(&gate, &actor.failed, 1));
+  CHECK(actor.joined == 0);
+  CHECK(actor.err.code == P2P_ERR_CLOSED || actor.err.code == P2P_ERR_TIMEOUT);
+  CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
+}
+
+TEST(the_board_closes) {
+  p2p_loop_stop(loop);
+  site_close(&site);
+}
+
+UNIT_MAIN("foreign_board", UNIT(a_board_opens), UNIT(without_services_the_public_ones_apply_and_no_line_is_lost),
+          UNIT(a_private_landing_is_no_access), UNIT(a_key_without_account_writes_nothing),
+          UNIT(an_echo_that_never_comes_is_a_timeout),
+          UNIT(an_answer_that_never_ends_is_a_timeout_and_one_that_is_too_long_is_told),
+          UNIT(a_stay_that_breaks_off_while_joining_is_tried_again_until_the_time_is_over), UNIT(the_board_closes))
