@@ -11,6 +11,7 @@
 
 #define ACCEPTED_MAX 8 /* at a time: strangers may knock too */
 #define RELAY_SIDE_BYTES 8
+#define LOOPBACK_HEAD_START_MS 50
 
 struct candidate {
   struct candidate *next;
@@ -21,6 +22,13 @@ struct candidate {
   char path[P2P_TRANSIT_PATH_MAX];
 };
 
+/* Whom we connect to, each stage with a head start before the next: where both sides are one machine, nothing goes out. */
+enum stage {
+  STAGE_LOOPBACK, /* this machine's own addresses */
+  STAGE_DIRECT,   /* all other addresses of the peer */
+  STAGE_RELAY     /* relays */
+};
+
 struct p2p_transit {
   struct p2p_loop *loop;
   struct p2p_transit_events events;
@@ -29,7 +37,8 @@ struct p2p_transit {
   bool is_sender, no_direct;
   uint32_t timeout_ms;
   struct p2p_listener *listener;    /* NULL: outbound connections only */
-  struct p2p_timer *head_start;     /* until relays are tried; NULL once they are */
+  enum stage stage;                 /* whom we have tried so far */
+  struct p2p_timer *head_start;     /* until the next stage; NULL once relays are tried */
   bool has_relay;
   struct p2p_hint relay;            /* ours */
   struct p2p_hints theirs;
@@ -106,7 +115,7 @@ static void hopeless_error(const struct p2p_transit *transit, struct p2p_err *er
 
 /* ---- one candidate ---- */
 
-static void start_relays(struct p2p_transit *transit);
+static void start_next_stage(struct p2p_transit *transit);
 
 /* Without this one, are there others? Direct ones that are gone need no head start any more. May end the transit. */
 static void lose(struct candidate *candidate, const char *why) {
@@ -115,8 +124,9 @@ static void lose(struct candidate *candidate, const char *why) {
   if (!candidate->is_accepted)
     set_failure(transit, why);
   candidate_drop(candidate);
-  if (transit->candidates == NULL && transit->head_start != NULL && transit->listener == NULL)
-    start_relays(transit);
+  bool is_listening = transit->listener != NULL && transit->stage == STAGE_DIRECT;
+  if (transit->candidates == NULL && transit->head_start != NULL && !is_listening)
+    start_next_stage(transit);
   if (is_hopeless(transit)) {
     struct p2p_err err;
     hopeless_error(transit, &err);
@@ -224,6 +234,24 @@ static void on_accept(void *arg, struct p2p_tcp *tcp) {
 
 /* ---- the race ---- */
 
+static bool is_loopback(const struct p2p_hint *hint) {
+  return strncmp(hint->host, "127.", 4) == 0 || strcmp(hint->host, "::1") == 0;
+}
+
+/* Returns how many there were to try. */
+static size_t start_direct(struct p2p_transit *transit, bool loopback) {
+  const struct p2p_hints *theirs = &transit->theirs;
+  size_t count = 0;
+
+  for (size_t i = 0; i < theirs->n_direct && !transit->no_direct; i++) {
+    if (is_loopback(&theirs->direct[i]) != loopback)
+      continue;
+    connect_to(transit, &theirs->direct[i], false);
+    count++;
+  }
+  return count;
+}
+
 static void start_relays(struct p2p_transit *transit) {
   const struct p2p_hints *theirs = &transit->theirs;
   bool ours_is_theirs = false;
@@ -238,10 +266,27 @@ static void start_relays(struct p2p_transit *transit) {
     connect_to(transit, &transit->relay, true);
 }
 
+/* A stage with nobody to try, and nobody who may knock, is passed over. */
+static void start_stage(struct p2p_transit *transit, enum stage stage) {
+  bool may_knock = stage == STAGE_DIRECT && transit->listener != NULL && transit->theirs.can_direct;
+
+  transit->stage = stage;
+  if (stage == STAGE_RELAY)
+    start_relays(transit);
+  else if (start_direct(transit, stage == STAGE_LOOPBACK) > 0 || may_knock)
+    p2p_timer_start(transit->head_start, stage == STAGE_LOOPBACK ? LOOPBACK_HEAD_START_MS : P2P_TRANSIT_HEAD_START_MS, 0);
+  else
+    start_stage(transit, stage + 1);
+}
+
+static void start_next_stage(struct p2p_transit *transit) {
+  start_stage(transit, transit->stage + 1);
+}
+
 static void on_head_start_over(void *arg) {
   struct p2p_transit *transit = arg;
 
-  start_relays(transit);
+  start_next_stage(transit);
   if (is_hopeless(transit)) {
     struct p2p_err err;
     hopeless_error(transit, &err);
@@ -251,17 +296,10 @@ static void on_head_start_over(void *arg) {
 
 int p2p_transit_race(struct p2p_transit *transit, const struct p2p_hints *theirs, struct p2p_err *err) {
   transit->theirs = *theirs;
-  if (!transit->no_direct)
-    for (size_t i = 0; i < theirs->n_direct; i++)
-      connect_to(transit, &theirs->direct[i], false);
-  if (transit->candidates != NULL || (transit->listener != NULL && theirs->can_direct)) {
-    transit->head_start = p2p_timer_new(transit->loop, on_head_start_over, transit);
-    if (transit->head_start == NULL)
-      return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
-    p2p_timer_start(transit->head_start, P2P_TRANSIT_HEAD_START_MS, 0);
-  } else {
-    start_relays(transit);
-  }
+  transit->head_start = p2p_timer_new(transit->loop, on_head_start_over, transit);
+  if (transit->head_start == NULL)
+    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  start_stage(transit, STAGE_LOOPBACK);
   if (!is_hopeless(transit))
     return P2P_OK;
   hopeless_error(transit, err);
