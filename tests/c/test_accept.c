@@ -1,0 +1,130 @@
+/* Accept lines and words of strangers: hostile until read. */
+#include "unit.h"
+
+#include "base/encode.h"
+#include "crypto/random.h"
+#include "worker/accept.h"
+
+#define US "carol@desk:4711"
+#define CODE "12-0123456789abcdef0123456789abcdef"
+
+static struct p2p_seal_public public_key;
+static struct p2p_seal_secret secret_key;
+
+static int read_line(const char *type, const char *from, const char *to, const char *via, struct p2p_accept *out) {
+  struct p2p_line line;
+  p2p_line_init(&line);
+  CHECK(p2p_line_put(&line, "when", "2026-11-20T22:04:24") == P2P_OK);
+  if (type != NULL) CHECK(p2p_line_put(&line, "type", type) == P2P_OK);
+  if (from != NULL) CHECK(p2p_line_put(&line, "from", from) == P2P_OK);
+  if (to != NULL) CHECK(p2p_line_put(&line, "to", to) == P2P_OK);
+  if (via != NULL) CHECK(p2p_line_put(&line, "via", via) == P2P_OK);
+  return p2p_accept_read(&line, US, &public_key, &secret_key, out);
+}
+
+static const char *seal(const char *code) {
+  static char via[1024];
+  uint8_t sealed[512];
+  CHECK(p2p_seal(&public_key, code, strlen(code), sealed) == P2P_OK);
+  memcpy(via, "link://", 7);
+  p2p_base64url_encode(sealed, strlen(code) + P2P_SEAL_OVERHEAD, via + 7);
+  return via;
+}
+
+static int read_code(const char *code) {
+  struct p2p_accept accept;
+  return read_line("accept", "bob@laptop:99", US, seal(code), &accept);
+}
+
+TEST(our_accept_is_opened) {
+  struct p2p_accept accept;
+  CHECK(read_line("accept", "bob@laptop:99", US, seal(CODE), &accept) == P2P_OK);
+  CHECK_STR(accept.code, CODE);
+  CHECK_STR(accept.client, "bob@laptop:99");
+}
+
+TEST(lines_that_are_not_for_us_are_left) {
+  struct p2p_accept accept;
+  CHECK(read_line("offer", "bob@laptop:99", US, seal(CODE), &accept) == P2P_ERR_CANCELED);
+  CHECK(read_line(NULL, "bob@laptop:99", US, seal(CODE), &accept) == P2P_ERR_CANCELED);
+  CHECK(read_line("accept", "bob@laptop:99", "carol@desk:471", seal(CODE), &accept) == P2P_ERR_CANCELED);
+  CHECK(read_line("accept", "bob@laptop:99", NULL, seal(CODE), &accept) == P2P_ERR_CANCELED);
+}
+
+TEST(malformed_accepts_are_refused) {
+  struct p2p_accept accept;
+  char via[600];
+  CHECK(read_line("accept", NULL, US, seal(CODE), &accept) == P2P_ERR_PARSE);
+  CHECK(read_line("accept", "bob", US, seal(CODE), &accept) == P2P_ERR_PARSE);
+  CHECK(read_line("accept", "bob@laptop:99", US, NULL, &accept) == P2P_ERR_PARSE);
+  CHECK(read_line("accept", "bob@laptop:99", US, "wormhole://1-2", &accept) == P2P_ERR_PARSE);
+  CHECK(read_line("accept", "bob@laptop:99", US, "link://", &accept) == P2P_ERR_PARSE);
+  CHECK(read_line("accept", "bob@laptop:99", US, "link://%%%%", &accept) == P2P_ERR_PARSE);
+  memset(via, 'A', sizeof via);
+  memcpy(via, "link://", 7);
+  via[sizeof via - 1] = '\0';
+  CHECK(read_line("accept", "bob@laptop:99", US, via, &accept) == P2P_ERR_PARSE);
+  snprintf(via, sizeof via, "%s", seal(CODE)); /* every truncation */
+  for (size_t length = strlen(via) - 1; length > 7; length--) {
+    via[length] = '\0';
+    int code = read_line("accept", "bob@laptop:99", US, via, &accept);
+    CHECK(code == P2P_ERR_PARSE || code == P2P_ERR_CRYPTO);
+  }
+}
+
+TEST(another_key_does_not_open) {
+  struct p2p_accept accept;
+  char via[600];
+  snprintf(via, sizeof via, "%s", seal(CODE));
+  p2p_seal_keypair(&public_key, &secret_key);
+  CHECK(read_line("accept", "bob@laptop:99", US, via, &accept) == P2P_ERR_CRYPTO);
+}
+
+TEST(what_was_sealed_must_be_a_code) {
+  CHECK(read_code("1-0123456789abcdef0123456789abcdef") == P2P_OK);
+  CHECK(read_code("123456789-0123456789abcdef0123456789abcdef") == P2P_OK);
+  CHECK(read_code("1234567890-0123456789abcdef0123456789abcdef") == P2P_ERR_CRYPTO);
+  CHECK(read_code("-0123456789abcdef0123456789abcdef") == P2P_ERR_CRYPTO);
+  CHECK(read_code("1-0123456789abcdef0123456789abcde") == P2P_ERR_CRYPTO);
+  CHECK(read_code("1-0123456789abcdef0123456789abcdef0") == P2P_ERR_CRYPTO);
+  CHECK(read_code("1-0123456789ABCDEF0123456789abcdef") == P2P_ERR_CRYPTO);
+  CHECK(read_code("1-crossover-clockwork") == P2P_ERR_CRYPTO);
+  CHECK(read_code("") == P2P_ERR_PARSE);
+}
+
+TEST(names_are_of_few_letters) {
+  char longest[P2P_STRANGER_NAME_MAX + 1];
+  CHECK(p2p_stranger_is_name("alice@laptop.local:1234"));
+  CHECK(!p2p_stranger_is_name("alice@laptop:"));
+  CHECK(!p2p_stranger_is_name("alice@:1"));
+  CHECK(!p2p_stranger_is_name("@laptop:1"));
+  CHECK(!p2p_stranger_is_name("alice@laptop:1 "));
+  CHECK(!p2p_stranger_is_name("al\033ice@laptop:1"));
+  CHECK(!p2p_stranger_is_name(""));
+  memset(longest, 'a', sizeof longest);
+  memcpy(longest + P2P_STRANGER_NAME_MAX - 5, "@b:1", 5);
+  CHECK(p2p_stranger_is_name(longest));
+  memcpy(longest + P2P_STRANGER_NAME_MAX - 5, "@b:12", 6);
+  CHECK(!p2p_stranger_is_name(longest));
+}
+
+TEST(words_steer_no_terminal) {
+  char out[8];
+  p2p_stranger_text("a\033[2J\n\x80long", 11, out, sizeof out);
+  CHECK_STR(out, "a?[2J??");
+  CHECK(p2p_stranger_value("r=4.2\nerror=no\tway", 18, "error", out, sizeof out));
+  CHECK_STR(out, "no?way");
+  CHECK(p2p_stranger_value("a=1\nb=\n", 7, "b", out, sizeof out));
+  CHECK_STR(out, "");
+  CHECK(!p2p_stranger_value("errors=1\nerror", 14, "error", out, sizeof out));
+  CHECK(!p2p_stranger_value("", 0, "error", out, sizeof out));
+}
+
+TEST(prepare) {
+  CHECK(p2p_crypto_init() == P2P_OK);
+  p2p_seal_keypair(&public_key, &secret_key);
+}
+
+UNIT_MAIN("accept", UNIT(prepare), UNIT(our_accept_is_opened), UNIT(lines_that_are_not_for_us_are_left),
+          UNIT(malformed_accepts_are_refused), UNIT(what_was_sealed_must_be_a_code), UNIT(another_key_does_not_open),
+          UNIT(names_are_of_few_letters), UNIT(words_steer_no_terminal))
