@@ -1,0 +1,205 @@
+/* The worker program and a client that does what it likes: by hand, over a member of the board and a link. */
+#include "base/encode.h"
+#include "board/member.h"
+#include "crypto/seal.h"
+#include "worker_site.h"
+#include "wormhole/link.h"
+
+static struct site_gate gate = SITE_GATE;
+static struct {
+  struct p2p_member *member;
+  struct p2p_link *link;
+  char worker[192], lost[256];
+  struct p2p_seal_public key;
+  int joined, seen, opened, granted, recalled, losts, closed, leaves;
+  const char *via; /* instead of the true code */
+  int accepts;     /* so many of the same */
+} rogue;
+
+static void rogue_line(void *arg, const struct p2p_line *line) {
+  const char *type = p2p_line_get(line, "type"), *key = p2p_line_get(line, "key"), *from = p2p_line_get(line, "from");
+  size_t length;
+  (void)arg;
+  if (type != NULL && strcmp(type, "leave") == 0 && strncmp(from, "carol@", 6) == 0) site_count(&gate, &rogue.leaves);
+  if (type == NULL || strcmp(type, "worker") != 0 || rogue.worker[0] != '\0') return;
+  CHECK(p2p_base64url_decode(key, strlen(key), rogue.key.bytes, sizeof rogue.key.bytes, &length) == P2P_OK);
+  snprintf(rogue.worker, sizeof rogue.worker, "%s", from);
+  site_count(&gate, &rogue.seen);
+}
+static void rogue_joined(void *arg) { (void)arg, site_count(&gate, &rogue.joined); }
+static void rogue_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) { (void)arg, (void)err, (void)retry_ms; }
+static void rogue_failed(void *arg, const struct p2p_err *err) {
+  (void)arg;
+  fprintf(stderr, "the rogue cannot join: %s\n", err->message);
+}
+
+static void rogue_accept(const char *via) {
+  struct p2p_line line;
+  CHECK(p2p_member_line(rogue.member, &line, "accept", 15) == P2P_OK);
+  CHECK(p2p_line_put(&line, "to", rogue.worker) == P2P_OK && p2p_line_put(&line, "via", via) == P2P_OK);
+  CHECK(p2p_member_say(rogue.member, &line) == P2P_OK);
+}
+
+static void rogue_code(void *arg, const char *code) {
+  uint8_t sealed[256];
+  char via[400] = "link://";
+  (void)arg;
+  CHECK(p2p_seal(&rogue.key, code, strlen(code), sealed) == P2P_OK);
+  p2p_base64url_encode(sealed, strlen(code) + P2P_SEAL_OVERHEAD, via + 7);
+  rogue_accept(via);
+}
+static void rogue_open(void *arg, const char *path) { (void)arg, (void)path, site_count(&gate, &rogue.opened); }
+static void rogue_frame(void *arg, const struct p2p_frame *frame) {
+  (void)arg;
+  if (frame->type == P2P_FRAME_LOST) {
+    snprintf(rogue.lost, sizeof rogue.lost, "%.*s", (int)frame->length, (const char *)frame->payload);
+    site_count(&gate, &rogue.losts);
+  }
+  if (frame->type == P2P_FRAME_SLOT) site_count(&gate, frame->payload[0] == P2P_SLOT_GRANT ? &rogue.granted : &rogue.recalled);
+}
+static void rogue_close(void *arg, const struct p2p_err *err) {
+  (void)arg, (void)err;
+  p2p_link_free(rogue.link);
+  rogue.link = NULL;
+  site_count(&gate, &rogue.closed);
+}
+
+static void rogue_link(void *arg) {
+  static const struct p2p_link_events link_events = {rogue_code, rogue_open, rogue_frame, NULL, rogue_close};
+  struct p2p_link_config config = {.loop = loop, .mailbox = p2p_member_mailbox(rogue.member), .relay = p2p_member_relay(rogue.member)};
+  (void)arg;
+  CHECK(p2p_link_open(&config, &link_events, NULL, &rogue.link, NULL) == P2P_OK);
+}
+static void rogue_join(void *arg) {
+  static const struct p2p_member_events member_events = {NULL, rogue_joined, rogue_line, rogue_away, rogue_failed};
+  struct p2p_member_config config = {.loop = loop, .host = host, .ssh_args = ssh_args[EVE], .n_ssh_args = ARGS, .cluster = CLUSTER, .role = P2P_ROLE_CLIENT};
+  (void)arg;
+  CHECK(p2p_member_new(&config, &member_events, NULL, &rogue.member, NULL) == P2P_OK);
+}
+static void rogue_end(void *arg) {
+  (void)arg;
+  p2p_link_free(rogue.link);
+  p2p_member_free(rogue.member);
+}
+
+static void rogue_begin(bool with_link) {
+  memset(&rogue, 0, sizeof rogue);
+  p2p_loop_call(loop, rogue_join, NULL);
+  CHECK(site_wait(&gate, &rogue.joined, 1) && site_wait(&gate, &rogue.seen, 1));
+  if (!with_link) return;
+  p2p_loop_call(loop, rogue_link, NULL);
+  CHECK(site_wait(&gate, &rogue.opened, 1));
+}
+
+struct rogue_message {
+  uint8_t type;
+  uint32_t task;
+  const void *payload;
+  size_t length;
+};
+static void rogue_send_here(void *arg) {
+  struct rogue_message *message = arg;
+  if (rogue.link != NULL) (void)!p2p_link_send(rogue.link, message->type, message->task, message->payload, message->length);
+}
+static void rogue_send(uint8_t type, uint32_t task, const void *payload, size_t length) {
+  p2p_loop_call(loop, rogue_send_here, &(struct rogue_message){type, task, payload, length});
+}
+static void rogue_slot(uint8_t op, uint32_t count) {
+  uint8_t payload[5] = {op};
+  p2p_set_u32(payload + 1, count);
+  rogue_send(P2P_FRAME_SLOT, 0, payload, sizeof payload);
+}
+static void rogue_task(uint32_t task, uint64_t size) {
+  uint8_t payload[14];
+  p2p_set_u64(payload, size);
+  memcpy(payload + 8, "\033[2J\r\n", 6);
+  rogue_send(P2P_FRAME_TASK, task, payload, sizeof payload);
+}
+
+/* The link is closed on whoever breaks the protocol, and the worker goes on. */
+static void check_breach(const char *what) {
+  CHECK(says(what) && site_wait(&gate, &rogue.closed, 1));
+  p2p_loop_call(loop, rogue_end, NULL);
+}
+
+TEST(rogue_clients_are_shown_the_door) {
+  begin(1);
+  rogue_begin(true);
+  rogue_send(P2P_FRAME_TASK, 1, NULL, 0);
+  check_breach("it did not say hello first");
+  rogue_begin(true);
+  rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
+  rogue_task(1, 100);
+  CHECK(site_wait(&gate, &rogue.losts, 1) && strstr(rogue.lost, "There is no slot for it at carol@") != NULL);
+  rogue_send(P2P_FRAME_DATA, 1, "abc", 3); /* was under way */
+  rogue_send(P2P_FRAME_CANCEL, 77, NULL, 0);
+  rogue_slot(P2P_SLOT_RETURN, 1);
+  check_breach("it returned slots that it does not hold");
+  rogue_begin(true);
+  rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
+  rogue_slot(P2P_SLOT_WANT, UINT32_MAX);
+  CHECK(site_wait(&gate, &rogue.granted, 1));
+  rogue_task(1, UINT64_MAX);
+  CHECK(site_wait(&gate, &rogue.losts, 1) && strstr(rogue.lost, "The future is too large") != NULL);
+  rogue_task(1, 3);
+  CHECK(says("Future '?[2J"));
+  rogue_send(P2P_FRAME_DATA, 1, "abcd", 4);
+  check_breach("more data than it announced");
+  rogue_begin(true);
+  rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
+  rogue_slot(P2P_SLOT_WANT, 1);
+  CHECK(site_wait(&gate, &rogue.granted, 1)); /* the evaluator that was left in the middle is warm again */
+  rogue_send(P2P_FRAME_RESULT, 1, NULL, 0);
+  check_breach("a frame that is not for a worker");
+  struct p2p_client *client = start_client(BOB);
+  CHECK_STR(resolve(client, "next"), "next");
+  end(client);
+}
+
+static void say_many(void *arg) {
+  (void)arg;
+  for (int i = 0; i < rogue.accepts; i++) {
+    if (rogue.via != NULL) {
+      rogue_accept(rogue.via);
+    } else {
+      char code[64], via[400] = "link://";
+      uint8_t sealed[256];
+      snprintf(code, sizeof code, "%d-0123456789abcdef0123456789abcdef", 900 + i);
+      CHECK(p2p_seal(&rogue.key, code, strlen(code), sealed) == P2P_OK);
+      p2p_base64url_encode(sealed, strlen(code) + P2P_SEAL_OVERHEAD, via + 7);
+      rogue_accept(via);
+    }
+  }
+}
+
+TEST(false_accepts_do_no_harm) {
+  begin(1);
+  rogue_begin(false);
+  rogue.via = "link://AAAA";
+  rogue.accepts = 3;
+  p2p_loop_call(loop, say_many, NULL);
+  CHECK(says("does not open with our key (3 so far)"));
+  rogue.via = NULL;
+  rogue.accepts = 17;
+  p2p_loop_call(loop, say_many, NULL);
+  CHECK(says("Too many links: the call of eve@"));
+  p2p_loop_call(loop, rogue_end, NULL);
+  end(NULL);
+}
+
+TEST(others_are_told_that_it_leaves) {
+  begin(1);
+  rogue_begin(false);
+  p2p_worker_drain(worker);
+  CHECK(site_wait(&gate, &rogue.leaves, 1));
+  p2p_loop_call(loop, rogue_end, NULL);
+  end(NULL);
+  begin(1);
+  rogue_begin(false);
+  end(NULL);
+  CHECK(site_wait(&gate, &rogue.leaves, 1));
+  p2p_loop_call(loop, rogue_end, NULL);
+}
+
+UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(rogue_clients_are_shown_the_door), UNIT(false_accepts_do_no_harm),
+          UNIT(others_are_told_that_it_leaves), UNIT(nothing_is_left))

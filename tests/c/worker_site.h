@@ -1,0 +1,273 @@
+/* For tests of the worker program with all that is under it: a real board, mailbox and relay, real links, real clients, and
+ * the test's own program again as its evaluators. */
+#ifndef P2P_TESTS_WORKER_SITE_H
+#define P2P_TESTS_WORKER_SITE_H
+
+#include "unit.h"
+
+#include <dirent.h>
+
+#include "base/clock.h"
+#include "board/host.h"
+#include "client/client.h"
+#include "crypto/random.h"
+#include "proc/evaluator_pipe.h"
+#include "server/server.h"
+#include "site.h"
+#include "worker/worker.h"
+
+#define MODE "P2P_TEST_EVALUATOR"
+#define CAP (32 * 1024 * 1024)
+#define BIG (20 * 1024 * 1024)
+
+/* ---- in an evaluator: what the future's bytes say ---- */
+
+static volatile sig_atomic_t interrupts;
+static void on_interrupt(int number) {
+  (void)number;
+  interrupts++;
+}
+
+static void answer(struct p2p_evaluator_pipe *pipe, uint8_t type, uint32_t task, const char *text, size_t size) {
+  static const char zeros[65536];
+  struct p2p_object *object = p2p_object_new(size + strlen(text));
+  if (p2p_object_append(object, text, strlen(text)) != P2P_OK) _exit(80);
+  for (size_t done = 0; done < size; done += sizeof zeros)
+    if (p2p_object_append(object, zeros, size - done < sizeof zeros ? size - done : sizeof zeros) != P2P_OK) _exit(81);
+  if (p2p_evaluator_pipe_send_object(pipe, type, task, object) != P2P_OK) _exit(82);
+  p2p_object_free(object);
+}
+
+static void evaluate(struct p2p_evaluator_pipe *pipe, uint32_t task, const char *text) {
+  char pid[32] = "";
+  interrupts = 0;
+  if (strcmp(text, "crash") == 0) raise(SIGKILL);
+  if (strcmp(text, "exit") == 0) exit(3);
+  if (strcmp(text, "rubbish") == 0) p2p_evaluator_pipe_send(pipe, P2P_FRAME_PING, 0, NULL, 0);
+  if (strcmp(text, "hang") == 0 || strcmp(text, "sleep") == 0) answer(pipe, P2P_FRAME_CONDITION, task, "begun", 0);
+  if (strcmp(text, "hang") == 0)
+    for (;;) pause();
+  while (strcmp(text, "sleep") == 0 && interrupts == 0) pause();
+  if (strcmp(text, "condition") == 0) answer(pipe, P2P_FRAME_CONDITION, task, "halfway", 0);
+  if (strcmp(text, "pid") == 0) snprintf(pid, sizeof pid, "%d", (int)getpid());
+  answer(pipe, P2P_FRAME_RESULT, task, pid[0] != '\0' ? pid : text, strcmp(text, "big") == 0 ? BIG : 0);
+}
+
+static int run_evaluator(const char *mode) {
+  struct p2p_evaluator_pipe *pipe;
+  struct p2p_object *object;
+  struct p2p_err err;
+  uint32_t task;
+  sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
+  if (strcmp(mode, "die") == 0) return 7;
+  if (p2p_evaluator_pipe_open(&pipe, &err) != P2P_OK) return 90;
+  const char *hello = strcmp(mode, "error") == 0 ? "error=there is no package called 'future'\n" : "r=4.2.2\n";
+  p2p_evaluator_pipe_send(pipe, P2P_FRAME_HELLO, 0, hello, strlen(hello));
+  while (p2p_evaluator_pipe_next(pipe, &task, &object, &err) == P2P_OK) {
+    const uint8_t *bytes;
+    char text[32];
+    size_t length = p2p_object_span(object, 0, &bytes);
+    snprintf(text, sizeof text, "%.*s", length < sizeof text ? (int)length : (int)sizeof text - 1, (const char *)bytes);
+    evaluate(pipe, task, text);
+    p2p_object_free(object);
+  }
+  p2p_evaluator_pipe_free(pipe);
+  return 0;
+}
+
+static char program[1024]; /* by its name: under valgrind, /proc/self/exe is valgrind */
+__attribute__((constructor)) static void become_evaluator(void) {
+  const char *mode = getenv(MODE);
+  if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) program[0] = '\0';
+  if (mode != NULL) exit(run_evaluator(mode));
+}
+
+/* ---- the test's side ---- */
+
+static struct site site;
+static struct p2p_loop *server_loop, *loop;
+static struct p2p_events *server_events, *host_events, *events, *client_events;
+static struct p2p_server *server;
+static struct p2p_worker *worker;
+static struct p2p_host *cluster_host;
+static char host[64];
+#define CLUSTER "alice/friends"
+#define ARGS 6
+/* One process, so that only the user tells members apart. */
+enum user { ALICE, BOB, CAROL, DAVE, EVE, USERS };
+static const char *const names[USERS] = {"alice", "bob", "carol", "dave", "eve"};
+static char identities[USERS][160], known_hosts[160];
+static const char *ssh_args[USERS][ARGS];
+static int fds_before;
+
+static int open_fds(void) {
+  int count = 0;
+  DIR *fds = opendir("/proc/self/fd");
+  while (fds != NULL && readdir(fds) != NULL) count++;
+  if (fds != NULL) closedir(fds);
+  return count;
+}
+
+/* The next line on `queue` that contains `text`. */
+static bool says_on(struct p2p_events *queue, const char *text) {
+  struct p2p_event event;
+  while (p2p_events_next(queue, SITE_WAIT_MS, &event)) {
+    if (getenv("P2P_TEST_SHOW") != NULL) fprintf(stderr, "[%d] %s\n", event.level, event.text);
+    if (strstr(event.text, text) != NULL) return true;
+  }
+  fprintf(stderr, "nobody said: %s\n", text);
+  return false;
+}
+static bool says(const char *text) { return says_on(events, text); }
+
+static void make_users(char *text, size_t size) {
+  char key[256];
+  size_t used = 0;
+  for (int i = 0; i < USERS; i++) {
+    site_key(&site, names[i], "");
+    site_public_key(&site, names[i], key, sizeof key);
+    used += (size_t)snprintf(text + used, size - used, "%s %s\n", names[i], key);
+    snprintf(identities[i], sizeof identities[i], "%s", site_path(&site, names[i]));
+    const char *args[ARGS] = {"-i", identities[i], "-o", "IdentitiesOnly=yes", "-o", known_hosts};
+    memcpy(ssh_args[i], args, sizeof args);
+  }
+}
+
+TEST(prepare) {
+  static const char *const guests[] = {"bob", "carol", "dave", "eve"};
+  char users[1024];
+  struct p2p_err err = {0};
+  site_open(&site);
+  make_users(users, sizeof users);
+  CHECK(p2p_crypto_init() == P2P_OK);
+  CHECK(p2p_loop_start(&server_loop, &err) == P2P_OK && p2p_loop_start(&loop, &err) == P2P_OK);
+  server_events = p2p_events_new(100);
+  host_events = p2p_events_new(100);
+  events = p2p_events_new(1000);
+  client_events = p2p_events_new(1000);
+  struct p2p_server_config config = {
+      .loop = server_loop, .address = "127.0.0.1", .host_key = site_path(&site, "host_key"), .users = users};
+  CHECK(p2p_server_new(&config, server_events, &server, &err) == P2P_OK);
+  snprintf(host, sizeof host, "127.0.0.1:%u", (unsigned)p2p_server_board_port(server));
+  site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", (unsigned)p2p_server_board_port(server), p2p_server_host_key(server));
+  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s", site_path(&site, "known_hosts"));
+  struct p2p_member_config hosting = {.loop = server_loop, .host = host, .ssh_args = ssh_args[ALICE], .n_ssh_args = ARGS,
+                                      .cluster = CLUSTER, .role = P2P_ROLE_HOST, .users = guests, .n_users = 4};
+  CHECK(p2p_host_new(&hosting, host_events, &cluster_host, &err) == P2P_OK);
+  CHECK(says_on(host_events, "Hosting"));
+}
+
+static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
+  char entry[64];
+  snprintf(entry, sizeof entry, MODE "=%s", mode);
+  const char *const argv[] = {mode[0] == '/' ? mode : program, NULL}, *const env[] = {entry, NULL};
+  struct p2p_worker_config config = {
+      .loop = loop, .host = host, .ssh_args = ssh_args[CAROL], .n_ssh_args = ARGS, .cluster = CLUSTER,
+      .r_version = "4.2.2", .future_version = "1.70.0",
+      .slots = slots, .evaluator_argv = argv, .evaluator_env = env, .object_cap_bytes = CAP};
+  return p2p_worker_new(&config, events, &worker, err);
+}
+
+static void begin(uint32_t slots) {
+  struct p2p_err err = {0};
+  CHECK(start_worker(slots, "work", &err) == P2P_OK);
+  CHECK(says("Joined alice/friends as carol@"));
+}
+
+static inline struct p2p_client *start_client(enum user user) {
+  struct p2p_client *client = NULL;
+  struct p2p_err err = {0};
+  struct p2p_client_config config = {
+      .loop = loop, .host = host, .ssh_args = ssh_args[user], .n_ssh_args = ARGS, .cluster = CLUSTER,
+      .r_version = "4.2.2", .future_version = "1.70.0",
+      .object_cap_bytes = CAP};
+  CHECK(p2p_client_new(&config, client_events, &client, &err) == P2P_OK);
+  return client;
+}
+
+static inline struct p2p_task *submit(struct p2p_client *client, const char *text, size_t more) {
+  static const char zeros[65536];
+  struct p2p_object *object = p2p_object_new(strlen(text) + more);
+  struct p2p_err err = {0};
+  CHECK(p2p_object_append(object, text, strlen(text)) == P2P_OK);
+  for (size_t done = 0; done < more; done += sizeof zeros)
+    CHECK(p2p_object_append(object, zeros, more - done < sizeof zeros ? more - done : sizeof zeros) == P2P_OK);
+  struct p2p_task *task = p2p_task_new(object, text);
+  CHECK(p2p_client_submit(client, task, &err) == P2P_OK);
+  return task;
+}
+
+static inline bool ends(struct p2p_client *client, const struct p2p_task *task) {
+  uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
+  for (uint64_t seen = 0, now_ms; p2p_task_state(task) < P2P_TASK_DONE;) {
+    if ((now_ms = p2p_clock_ms()) >= until_ms) return false;
+    seen = p2p_client_wait(client, seen, (int)(until_ms - now_ms));
+  }
+  return true;
+}
+
+/* The beginning of the result; "" when there is none. */
+static inline const char *result(struct p2p_client *client, struct p2p_task *task) {
+  static char text[64];
+  const uint8_t *bytes;
+  text[0] = '\0';
+  if (!ends(client, task) || p2p_task_result(task) == NULL) return text;
+  size_t length = p2p_object_span(p2p_task_result(task), 0, &bytes);
+  snprintf(text, sizeof text, "%.*s", length < sizeof text ? (int)length : (int)sizeof text - 1, (const char *)bytes);
+  return text;
+}
+
+static inline const char *resolve(struct p2p_client *client, const char *text) {
+  struct p2p_task *task = submit(client, text, 0);
+  const char *got = result(client, task);
+  p2p_task_free(task);
+  return got;
+}
+
+/* A future that sleeps or hangs has said that it is being evaluated. */
+static inline bool begins(struct p2p_client *client, struct p2p_task *task) {
+  uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS, seen = 0, now_ms;
+  struct p2p_object *condition;
+  while ((condition = p2p_task_condition(task)) == NULL) {
+    if ((now_ms = p2p_clock_ms()) >= until_ms || p2p_task_state(task) >= P2P_TASK_DONE) return false;
+    seen = p2p_client_wait(client, seen, (int)(until_ms - now_ms));
+  }
+  p2p_object_free(condition);
+  return true;
+}
+
+static inline void check_error(struct p2p_client *client, struct p2p_task *task, const char *text) {
+  struct p2p_err err = {0};
+  CHECK(ends(client, task) && p2p_task_state(task) == P2P_TASK_FAILED);
+  p2p_task_error(task, &err);
+  CHECK(strstr(err.message, text) != NULL);
+  if (strstr(err.message, text) == NULL) fprintf(stderr, "instead of \"%s\": %s\n", text, err.message);
+  p2p_task_free(task);
+}
+
+static void end(struct p2p_client *client) {
+  struct p2p_event event;
+  p2p_client_free(client);
+  p2p_worker_free(worker);
+  worker = NULL;
+  while (p2p_events_next(events, 0, &event)) continue;
+}
+
+TEST(nothing_is_left) {
+  p2p_loop_stop(loop);
+  p2p_host_free(cluster_host);
+  p2p_server_free(server);
+  p2p_loop_stop(server_loop);
+  p2p_events_free(server_events);
+  p2p_events_free(host_events);
+  p2p_events_free(events);
+  p2p_events_free(client_events);
+  CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+  site_close(&site);
+  /* libuv keeps a pipe for signals, once and for all; libraries may keep /dev/urandom. */
+  CHECK(open_fds() - fds_before <= 3);
+}
+
+__attribute__((constructor)) static void count_before(void) { fds_before = open_fds(); }
+
+#endif
