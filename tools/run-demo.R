@@ -5,9 +5,12 @@ source("tests/testthat/helper-cluster.R")
 
 say <- function(...) cat(sprintf(...), "\n", sep = "")
 
+## What the process has said since it was last told; the futures are told by the demo itself.
 tell <- function(process) {
   lines <- process_lines(process)
-  cat(sprintf("    %s | %s\n", format(process$name, width = 18L), lines), sep = "")
+  new <- lines[seq_along(lines) > process$told]
+  process$told <- length(lines)
+  cat(sprintf("    %s | %s\n", format(process$name, width = 18L), new[!grepl(" Future '", new)]), sep = "")
 }
 
 main <- function() {
@@ -19,21 +22,21 @@ main <- function() {
   say("2. alice hosts alice/friends for bob and carol.")
   tell(start_host(lab, "alice/friends", c("bob", "carol")))
   say("3. alice and carol lend a worker each, with two slots.")
-  workers <- list(start_worker(lab, "alice", "alice/friends", 2L), start_worker(lab, "carol", "alice/friends", 2L))
-  for (worker in workers) tell(worker)
+  tell(start_worker(lab, "alice", "alice/friends", 2L))
+  tell(start_worker(lab, "carol", "alice/friends", 2L))
 
   say("4. bob: plan(future.p2p::cluster, cluster = \"alice/friends\"); demo(\"mandelbrot\", package = \"future.p2p\")")
   plan_as(lab, "bob", "alice/friends")
   on.exit(future::plan(future::sequential), add = TRUE, after = FALSE)
   utils::demo("mandelbrot", package = "future.p2p", ask = FALSE, echo = FALSE, character.only = TRUE)
-  print(future::plan("backend"))
 
   say("5. Everybody leaves.")
   future::plan(future::sequential)
   for (process in rev(lab$processes)) {
-    stop_process(process)
+    status <- stop_process(process)
+    tell(process)
+    if (!identical(status, 0L)) stop(process$name, " ended with status ", status)
   }
-  for (worker in workers) tell(worker)
   left <- lab_processes(lab)
   if (length(left) > 0L) stop("processes are left: ", paste(left, collapse = ", "))
 }

@@ -55,7 +55,7 @@ board_args <- function(lab, user) {
 start_process <- function(lab, what, flags, name = what, env = character()) {
   tmp <- file.path(lab$dir, paste0("tmp-", length(lab$processes) + 1L))
   dir.create(tmp)
-  process <- list2env(list(name = name, lines = character(), tmp = tmp), parent = emptyenv())
+  process <- list2env(list(name = name, lines = character(), told = 0L, tmp = tmp), parent = emptyenv())
   process$px <- processx::process$new(
     file.path(R.home("bin"), "Rscript"), c("-e", paste0("future.p2p::", what), sprintf("--%s=%s", names(flags), unlist(flags))),
     stdout = "|", stderr = "2>&1", env = lab_environment(lab, tmp, env), cleanup_tree = TRUE

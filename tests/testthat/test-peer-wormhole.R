@@ -1,0 +1,73 @@
+## The Magic Wormhole clients of Debian, against the mailbox and the relay of serve(): what they send each other arrives.
+
+lab <- NULL
+
+setup_board <- function() {
+  skip_unless_lab()
+  if (is.null(lab)) {
+    lab <<- local_lab("alice", env = teardown_env())
+    board <- start_board(lab)
+    ports <- wait_for_line(board, "mailbox on port [0-9]+, relay on port [0-9]+")
+    lab$mailbox <- sub(".*mailbox on port ([0-9]+).*", "ws://127.0.0.1:\\1/v1", ports)
+    lab$relay <- sub(".*relay on port ([0-9]+).*", "tcp:127.0.0.1:\\1", ports)
+  }
+}
+
+## Sends a file of 300 kB with one command, receives it with the other, and expects the same bytes.
+expect_transfer <- function(sender, receiver, input = NULL) {
+  dir <- tempfile("transfer-", lab$dir)
+  dir.create(file.path(dir, "in"), recursive = TRUE)
+  dir.create(file.path(dir, "out"))
+  sent <- file.path(dir, "in", "data.bin")
+  bytes <- as.raw(seq_len(3e5) %% 251)
+  writeBin(bytes, sent)
+
+  env <- lab_environment(lab, dir)
+  one <- processx::process$new(sender[1L], c(sender[-1L], sent), stdout = "|", stderr = "2>&1", env = env, wd = dir, cleanup_tree = TRUE)
+  on.exit(one$kill_tree())
+  answer <- if (is.null(input)) NULL else file.path(dir, "answer")
+  if (!is.null(input)) writeLines(input, answer)
+  two <- processx::process$new(receiver[1L], receiver[-1L], stdin = answer, stdout = "|", stderr = "2>&1", env = env,
+                               wd = file.path(dir, "out"), cleanup_tree = TRUE)
+  on.exit(two$kill_tree(), add = TRUE)
+  two$wait(30000)
+  one$wait(10000)
+  said <- paste(c(one$read_all_output(), two$read_all_output()), collapse = "\n")
+  expect_identical(two$get_exit_status(), 0L, info = said)
+  expect_identical(one$get_exit_status(), 0L, info = said)
+  expect_identical(readBin(file.path(dir, "out", "data.bin"), "raw", 1e6), bytes)
+}
+
+python_wormhole <- function(...) {
+  if (!file.exists("/usr/bin/wormhole") || !file.exists("/usr/bin/python3")) skip("magic-wormhole is not installed")
+  c("/usr/bin/python3", "/usr/bin/wormhole", paste0("--relay-url=", lab$mailbox), paste0("--transit-helper=", lab$relay), ...)
+}
+
+## It looks up the public relay's name, whatever it is told. Nothing may leave this machine, so it gets an /etc/hosts of its own.
+go_wormhole <- function(...) {
+  if (!nzchar(Sys.which("wormhole-william"))) skip("wormhole-william is not installed")
+  hosts <- file.path(lab$dir, "hosts")
+  writeLines("127.0.0.1 localhost transit.magic-wormhole.io", hosts)
+  command <- c("unshare", "--map-root-user", "--mount", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\"", hosts)
+  can <- nzchar(Sys.which("unshare")) && processx::run(command[1L], c(command[-1L], "true"), error_on_status = FALSE)$status == 0L
+  if (!can) skip("no mount namespace to be had, for an /etc/hosts with transit.magic-wormhole.io as 127.0.0.1")
+  c(command, "wormhole-william", ...)
+}
+
+test_that("the Python client reaches itself over our mailbox, directly", {
+  setup_board()
+  expect_transfer(python_wormhole("send", "--hide-progress", "--code", "7-direct-way"),
+                  python_wormhole("receive", "--hide-progress", "--accept-file", "7-direct-way"))
+})
+
+test_that("the Python client reaches itself over our relay, when it does not listen", {
+  setup_board()
+  expect_transfer(python_wormhole("send", "--hide-progress", "--no-listen", "--code", "8-relayed-way"),
+                  python_wormhole("receive", "--hide-progress", "--no-listen", "--accept-file", "8-relayed-way"))
+})
+
+test_that("the Go client reaches itself over our mailbox", {
+  setup_board()
+  expect_transfer(go_wormhole("send", "--hide-progress", "--relay-url", lab$mailbox, "--code", "9-go-way"),
+                  go_wormhole("receive", "--hide-progress", "--relay-url", lab$mailbox, "9-go-way"), input = "y")
+})
