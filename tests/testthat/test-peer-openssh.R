@@ -72,7 +72,7 @@ test_that("a line goes to whoever has access, and silently to nobody else", {
   expect_true(any(grepl("^- carol/alice/friends/test:", ssh("carol", "ls")$lines)))
 
   write_line(alice, "done")
-  wait_for_line(bob, "^done$")
+  for (member in list(alice, bob)) wait_for_line(member, "^done$")
   expect_identical(process_lines(alice), c("alice is here", "bob is here", "done"))
   expect_identical(process_lines(carol), "carol is here")
 })

@@ -30,12 +30,15 @@ expect_transfer <- function(sender, receiver, input = NULL) {
   two <- processx::process$new(receiver[1L], receiver[-1L], stdin = answer, stdout = "|", stderr = "2>&1", env = env,
                                wd = file.path(dir, "out"), cleanup_tree = TRUE)
   on.exit(two$kill_tree(), add = TRUE)
-  two$wait(30000)
-  one$wait(10000)
+  two$wait(20000)
+  one$wait(5000)
+  ended <- c(one$get_exit_status(), two$get_exit_status())
+  one$kill_tree(close_connections = FALSE)
+  two$kill_tree(close_connections = FALSE)
   said <- paste(c(one$read_all_output(), two$read_all_output()), collapse = "\n")
-  expect_identical(two$get_exit_status(), 0L, info = said)
-  expect_identical(one$get_exit_status(), 0L, info = said)
-  expect_identical(readBin(file.path(dir, "out", "data.bin"), "raw", 1e6), bytes)
+  expect_identical(ended, c(0L, 0L), info = said)
+  received <- file.path(dir, "out", "data.bin")
+  expect_true(file.exists(received) && identical(readBin(received, "raw", 1e6), bytes))
 }
 
 python_wormhole <- function(...) {
@@ -43,15 +46,26 @@ python_wormhole <- function(...) {
   c("/usr/bin/python3", "/usr/bin/wormhole", paste0("--relay-url=", lab$mailbox), paste0("--transit-helper=", lab$relay), ...)
 }
 
-## It looks up the public relay's name, whatever it is told. Nothing may leave this machine, so it gets an /etc/hosts of its own.
+## It goes to port 4001 of the public relay's name, whatever it is told. Nothing may leave this machine: it gets an /etc/hosts of
+## its own, in which that name is a loopback address where our relay listens.
+go_address <- function() sprintf("127.%d.%d.%d", 100L + Sys.getpid() %% 100L, Sys.getpid() %/% 100L %% 250L, 7L)
+
 go_wormhole <- function(...) {
-  if (!nzchar(Sys.which("wormhole-william"))) skip("wormhole-william is not installed")
   hosts <- file.path(lab$dir, "hosts")
-  writeLines("127.0.0.1 localhost transit.magic-wormhole.io", hosts)
-  command <- c("unshare", "--map-root-user", "--mount", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\"", hosts)
-  can <- nzchar(Sys.which("unshare")) && processx::run(command[1L], c(command[-1L], "true"), error_on_status = FALSE)$status == 0L
-  if (!can) skip("no mount namespace to be had, for an /etc/hosts with transit.magic-wormhole.io as 127.0.0.1")
-  c(command, "wormhole-william", ...)
+  writeLines(c("127.0.0.1 localhost", paste(go_address(), "transit.magic-wormhole.io")), hosts)
+  c("unshare", "--map-root-user", "--mount", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\"", hosts, ...)
+}
+
+## The URL of a mailbox on that address.
+start_go_board <- function() {
+  if (!nzchar(Sys.which("wormhole-william"))) skip("wormhole-william is not installed")
+  trial <- go_wormhole("true")
+  can <- nzchar(Sys.which("unshare")) && processx::run(trial[1L], trial[-1L], error_on_status = FALSE)$status == 0L
+  if (!can) skip("no mount namespace is to be had, and without one transit.magic-wormhole.io would be asked for")
+  board <- start_process(lab, "serve", list(port = 0, address = go_address(), users = file.path(lab$dir, "users.txt"),
+                                            host_key = file.path(lab$dir, "host_key_go"), relay_port = 4001))
+  ports <- tryCatch(wait_for_line(board, "mailbox on port [0-9]+"), error = function(ex) skip(conditionMessage(ex)))
+  sub(".*mailbox on port ([0-9]+).*", sprintf("ws://%s:\\1/v1", go_address()), ports)
 }
 
 test_that("the Python client reaches itself over our mailbox, directly", {
@@ -66,8 +80,9 @@ test_that("the Python client reaches itself over our relay, when it does not lis
                   python_wormhole("receive", "--hide-progress", "--no-listen", "--accept-file", "8-relayed-way"))
 })
 
-test_that("the Go client reaches itself over our mailbox", {
+test_that("the Go client reaches itself over our mailbox and relay", {
   setup_board()
-  expect_transfer(go_wormhole("send", "--hide-progress", "--relay-url", lab$mailbox, "--code", "9-go-way"),
-                  go_wormhole("receive", "--hide-progress", "--relay-url", lab$mailbox, "9-go-way"), input = "y")
+  mailbox <- start_go_board()
+  expect_transfer(go_wormhole("wormhole-william", "send", "--hide-progress", "--relay-url", mailbox, "--code", "9-go-way"),
+                  go_wormhole("wormhole-william", "receive", "--hide-progress", "--relay-url", mailbox, "9-go-way"), input = "y")
 })
