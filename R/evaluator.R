@@ -7,14 +7,16 @@ evaluator_state <- new.env(parent = emptyenv())
 evaluator <- function() {
   pipe <- .Call(ffi_evaluator_open)
   evaluator_state$pipe <- pipe
+  evaluator_state$pid <- Sys.getpid()
+  writeLines(as.character(Sys.getpid()), file.path(tempdir(), evaluator_mark))
   .Call(ffi_evaluator_hello, pipe, evaluator_hello())
   ## A SIGINT belongs to the task that is being evaluated, never to the time between tasks.
   suspendInterrupts({
     while (!is.null(task <- .Call(ffi_evaluator_next, pipe))) {
       evaluator_state$task <- task$task
-      forget_interrupt()
       result <- evaluate_task(task$object)
       .Call(ffi_evaluator_result, pipe, task$task, serialize_result(result))
+      forget_interrupt()
       rm(result)
       clean_workspace()
     }
@@ -47,16 +49,17 @@ serialize_result <- function(result) {
   })
 }
 
-## An interrupt for a task that had ended by then must not hit the next one.
+## An interrupt that came after its task had been evaluated must not hit the next one.
 forget_interrupt <- function() {
   tryCatch(allowInterrupts(Sys.sleep(0)), interrupt = function(ex) NULL)
 }
 
 ## Called within a future that is being evaluated, by the handler of getFutureBackendConfigs.P2PFuture(). The value says whether
-## the condition is to be recorded in the result as well: no, the client does that.
+## the condition is to be recorded in the result as well: no, the client does that. A fork of the evaluator has no voice: its
+## frames would run into the evaluator's own.
 relay_from_evaluator <- function(condition) {
   pipe <- evaluator_state$pipe
-  if (is.null(pipe)) return(TRUE)
+  if (!identical(evaluator_state$pid, Sys.getpid())) return(TRUE)
   suspendInterrupts(.Call(ffi_evaluator_condition, pipe, evaluator_state$task, .Call(ffi_serialize, condition, Inf)))
   FALSE
 }

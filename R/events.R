@@ -15,8 +15,8 @@ show_event <- function(event) {
 }
 
 ## Shows events until one is fatal (an error of its class), `until` (seconds since the start of R's
-## clock) has come, or `done()` says so, which is asked after each wait.
-run_events <- function(events, until = Inf, done = function() FALSE) {
+## clock) has come, or `done()` says so, which is asked after each wait. `on_warning()` is called after each warning.
+run_events <- function(events, until = Inf, done = function() FALSE, on_warning = function() NULL) {
   repeat {
     left <- until - proc.time()[["elapsed"]]
     if (left <= 0) return("duration")
@@ -27,6 +27,7 @@ run_events <- function(events, until = Inf, done = function() FALSE) {
       p2p_stop(event$text, event$error)
     } else {
       show_event(event)
+      if (event$level == "warn") on_warning()
     }
   }
 }

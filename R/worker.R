@@ -39,13 +39,16 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
 }
 
 run_worker <- function(config, duration) {
+  folder <- evaluators_folder()
+  dir.create(folder, showWarnings = FALSE)
   events <- events_new()
   handle <- .Call(ffi_worker_new, config, events)
   on.exit({
     .Call(ffi_worker_close, handle)
     while (!is.null(event <- events_next(events))) show_event(event)
+    unlink(folder, recursive = TRUE)
   })
-  run_events(events, until = proc.time()[["elapsed"]] + duration)
+  run_events(events, until = proc.time()[["elapsed"]] + duration, on_warning = sweep_evaluators_folder)
   .Call(ffi_worker_drain, handle)
   run_events(events, done = function() .Call(ffi_worker_is_idle, handle))
   invisible()
@@ -64,12 +67,26 @@ evaluator_argv <- function() {
     "future.p2p:::evaluator()")
 }
 
+## Temporary files of evaluators are below our own, and so go when we do: one that is killed cannot tidy up.
+evaluators_folder <- function() file.path(tempdir(), "evaluators")
+
+## After the death of an evaluator: removes what those that are gone left. Each marks its folder with its pid.
+sweep_evaluators_folder <- function() {
+  for (mark in Sys.glob(file.path(evaluators_folder(), "*", evaluator_mark))) {
+    pid <- suppressWarnings(as.integer(readLines(mark, n = 1L)))
+    if (length(pid) == 1L && !is.na(pid) && !tools::pskill(pid, 0L)) unlink(dirname(mark), recursive = TRUE)
+  }
+}
+
+evaluator_mark <- ".future.p2p-evaluator"
+
 ## The environment of evaluators: ours, without what leads to SSH keys, with our library paths, and with
 ## one core for what would count them.
 evaluator_env <- function() {
   env <- Sys.getenv()
   env <- env[!grepl("^(SSH_|R_FUTURE_P2P_|R_FUTURE_PLAN$|R_LIBS|R_TESTS$)", names(env))]
   env[["R_LIBS"]] <- paste(.libPaths(), collapse = .Platform$path.sep)
+  env[["TMPDIR"]] <- evaluators_folder()
   env[["R_PARALLELLY_AVAILABLECORES_FALLBACK"]] <- "1"
   paste0(names(env), "=", env)
 }

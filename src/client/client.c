@@ -94,6 +94,7 @@ void p2p_client_free(struct p2p_client *client) {
 void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out) {
   pthread_mutex_lock(&client->lock);
   *out = client->status;
+  out->waiting += client->inbox.length;
   pthread_mutex_unlock(&client->lock);
 }
 

@@ -144,6 +144,7 @@ void p2p_program_look(void *arg) {
   struct p2p_task_queue inbox = client->inbox;
   bool canceled = client->canceled;
   client->inbox = (struct p2p_task_queue){0};
+  client->status.waiting += inbox.length; /* counted at every moment: by p2p_client_status() in the inbox, here from now on */
   client->canceled = client->posted = false;
   pthread_mutex_unlock(&client->lock);
   p2p_task_queue_append(&client->waiting, &inbox);
