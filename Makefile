@@ -7,7 +7,7 @@
 #                 (ROOMS="base net" UNITS="buf frame" for a part of them)
 #   make install  installs the package into R's first library
 #   make check    R CMD check, as CRAN does it, without the network
-#   make docs     man/ and NAMESPACE from the comments in R/ (needs roxygen2)
+#   make docs     man/ and NAMESPACE from the comments in R/ (roxygen2)
 #   make clean    removes what all of these made
 
 BUILD ?= build
@@ -60,8 +60,9 @@ check:
 	tools/install-deps test
 	tools/run-check $(BUILD)/check
 
-docs:
-	Rscript -e 'roxygen2::roxygenise()'
+docs: test-library
+	tools/install-deps docs
+	R_LIBS=$(BUILD)/library Rscript -e 'roxygen2::roxygenise(load_code = "installed")'
 
 $(BUILD)/core/%.o: src/%.c
 	@mkdir -p $(@D)
