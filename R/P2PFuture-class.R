@@ -47,7 +47,7 @@ result_or_stop <- function(future) {
 ## (future.wait.timeout): how long an evaluation may take is the user's business, and a lost worker is found out by
 ## the core.
 wait_for_task <- function(future) {
-  client <- clients$get(future[["backend"]][["reg"]])
+  client <- clients$of(future[["backend"]])
   seen <- 0
   repeat {
     state <- .Call(ffi_task_state, future[["task"]])
@@ -61,7 +61,7 @@ wait_for_task <- function(future) {
 ## now on. Says once that there is no worker.
 is_given_up <- function(future) {
   backend <- future[["backend"]]
-  client <- clients$get(backend[["reg"]])
+  client <- clients$of(backend)
   status <- client_status(client)
   if (status$slots == 0L) tell_no_worker(client, status)
   if (proc.time()[["elapsed"]] < future[["wait_until"]]) return(FALSE)

@@ -18,7 +18,7 @@
 #'   `future.p2p.host`, else `"pipe.pico.sh"`.
 #' @param ssh_args (character) Arguments for SSH: `-i FILE`, `-p PORT`, `-l USER`, `-o IdentitiesOnly=yes`,
 #'   `-o UserKnownHostsFile=FILE`; a vector, or one string with blanks between.
-#' @param workers (numeric) How many futures of this session run at once, at most. `Inf`: as many as the workers
+#' @param workers (numeric) How many futures of this session run at once, at most. `NULL`: as many as the workers
 #'   of the cluster have slots.
 #' @param ... Further arguments of future backends, such as `earlySignal`, `gc`, `interrupts`, `wait.timeout` (seconds)
 #'   and `maxSizeOfObjects` (bytes).
@@ -36,7 +36,7 @@
 #' @seealso [worker()], [host_cluster()], [future.p2p.options]
 #' @export
 cluster <- structure(
-  function(cluster = NULL, host = NULL, ssh_args = NULL, workers = Inf, ...) {
+  function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, ...) {
     stop("INTERNAL ERROR: the strategy function of a future backend was called.")
   },
   class = c("p2p_cluster", "multiprocess", "future", "function"),
@@ -49,10 +49,11 @@ p2p_tweakable <- function() {
 }
 
 #' @importFrom future FutureBackend FutureError FutureInterruptError
-P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = Inf, interrupts = TRUE,
+P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, interrupts = TRUE,
                              gc = FALSE, earlySignal = FALSE,
                              wait.timeout = getOption("future.wait.timeout", 24 * 60 * 60), ...) {
   if (is.function(workers)) workers <- workers()
+  if (is.null(workers)) workers <- Inf
   if (!is.numeric(workers) || length(workers) != 1L || is.na(workers) || workers < 1) {
     usage_stop("Argument 'workers' must be a number, 1 or more.")
   }
@@ -60,7 +61,7 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   config$workers <- if (is.finite(workers)) as.integer(workers) else 0L
   reg <- clients$open(config)
   backend <- FutureBackend(
-    reg = reg, cluster = config$cluster, host = config$host, ssh_args = config$ssh_args, workers = workers,
+    reg = reg, config = config, cluster = config$cluster, host = config$host, ssh_args = config$ssh_args, workers = workers,
     interrupts = interrupts, gc = gc, earlySignal = earlySignal, wait.timeout = wait.timeout, ...
   )
   backend[["futureClasses"]] <- c("P2PFuture", "MultiprocessFuture", backend[["futureClasses"]])
@@ -70,7 +71,7 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
 #' @importFrom future launchFuture
 #' @export
 launchFuture.P2PFutureBackend <- function(backend, future, ...) {
-  client <- clients$get(backend[["reg"]])
+  client <- clients$of(backend)
   wait_for_slot(client, future, until = wait_until(backend))
   future[["backend"]] <- backend
   future[["state"]] <- "submitted"
@@ -126,14 +127,14 @@ tell_no_worker <- function(client, status) {
 #' @importFrom future nbrOfWorkers
 #' @export
 nbrOfWorkers.P2PFutureBackend <- function(evaluator) {
-  client <- clients$get(evaluator[["reg"]])
+  client <- clients$of(evaluator)
   capacity(client, client_status(client))
 }
 
 #' @importFrom future nbrOfFreeWorkers
 #' @export
 nbrOfFreeWorkers.P2PFutureBackend <- function(evaluator, background = FALSE, ...) {
-  client <- clients$get(evaluator[["reg"]])
+  client <- clients$of(evaluator)
   status <- client_status(client)
   max(0L, capacity(client, status) - status$waiting - status$running)
 }
@@ -142,7 +143,7 @@ nbrOfFreeWorkers.P2PFutureBackend <- function(evaluator, background = FALSE, ...
 #' @export
 interruptFuture.P2PFutureBackend <- function(backend, future, ...) {
   if (!isTRUE(backend[["interrupts"]])) return(future)
-  client <- clients$get(backend[["reg"]])
+  client <- clients$of(backend)
   .Call(ffi_task_cancel, client$handle, future[["task"]])
   future[["state"]] <- "interrupted"
   future
@@ -159,12 +160,12 @@ stopWorkers.P2PFutureBackend <- function(backend, interrupt = TRUE, ...) {
 
 #' @export
 print.P2PFutureBackend <- function(x, ...) {
-  NextMethod()
   if (!clients$has(x[["reg"]])) {
-    cat("Cluster: left\n")
+    cat("P2PFutureBackend: has left its cluster\n")
     return(invisible(x))
   }
-  client <- clients$get(x[["reg"]])
+  NextMethod()
+  client <- clients$of(x)
   status <- client_status(client)
   cat(sprintf("Cluster: %s (joined as %s)\n", status$cluster, status$user))
   workers <- client_workers(client)

@@ -5,28 +5,34 @@ clients <- local({
   open_clients <- new.env(parent = emptyenv())
   counter <- 0L
 
-  open <- function(config) {
-    events <- events_new()
+  ## Joins; raises an error of class p2p_error when that is not possible.
+  join <- function(config) {
     client <- new.env(parent = emptyenv())
-    client$events <- events
-    client$handle <- .Call(ffi_client_new, config, events)
+    client$events <- events_new()
+    client$handle <- .Call(ffi_client_new, config, client$events)
     client$workers_most <- config$workers
     joined <- FALSE
     on.exit(if (!joined) .Call(ffi_client_close, client$handle))
     wait_until_joined(client)
     joined <- TRUE
+    client
+  }
+
+  ## Returns the name of the new client.
+  open <- function(config) {
+    client <- join(config)
     counter <<- counter + 1L
     name <- sprintf("p2p-%d-%d", Sys.getpid(), counter)
     assign(name, client, envir = open_clients)
     name
   }
 
-  get <- function(name) {
-    client <- open_clients[[name]]
-    if (is.null(client)) {
-      stop(FutureError("This plan has left its cluster, or belongs to another R session. Set the plan again: plan(future.p2p::cluster, ...)"))
-    }
-    client
+  ## The client of a backend. One that has left comes back: future makes a plan current again that was set before
+  ## (`old <- plan(sequential); plan(old)`) with the backend that it had.
+  of <- function(backend) {
+    name <- backend[["reg"]]
+    if (is.null(open_clients[[name]])) assign(name, join(backend[["config"]]), envir = open_clients)
+    open_clients[[name]]
   }
 
   close <- function(name) {
@@ -37,7 +43,7 @@ clients <- local({
     invisible()
   }
 
-  list(open = open, get = get, close = close, has = function(name) !is.null(open_clients[[name]]),
+  list(open = open, of = of, close = close, has = function(name) !is.null(open_clients[[name]]),
        close_all = function() for (name in ls(open_clients)) close(name))
 })
 

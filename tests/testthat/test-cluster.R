@@ -138,6 +138,14 @@ test_that("workers = n caps what one client uses at once", {
   expect_equal(value(future(1)), 1)
 })
 
+test_that("a plan that was left can be made the current one again", {
+  old <- plan(sequential)
+  expect_output(print(old[[1L]]), "has left its cluster")
+  plan(old)
+  expect_equal(nbrOfWorkers(), 2L)
+  expect_equal(value(future(1 + 2)), 3)
+})
+
 test_that("a second client shares the workers", {
   args <- board_args(lab, "carol")
   code <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/friends', host = '%s', ssh_args = '%s'); cat(sum(unlist(value(lapply(1:10, function(i) future(i))))))",
