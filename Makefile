@@ -13,7 +13,7 @@
 BUILD ?= build
 CC ?= cc
 ROOMS ?= base net crypto proc board wormhole server client worker
-LIBRARIES = libssh libsodium libuv jansson
+LIBRARIES = libssh libsodium libuv jansson libcrypto
 WARNINGS = -Wall -Wextra -Werror
 SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 

@@ -12,6 +12,7 @@
 #include "crypto/spake2.h"
 #include "net/ws.h"
 #include "wormhole/mailbox.h"
+#include "wormhole/wordlist.h"
 
 #define SIDE_BYTES 8
 #define PASSWORD_BYTES 16 /* 128 bits: nobody guesses this, on line or off */
@@ -25,6 +26,7 @@ struct p2p_wormhole {
   struct p2p_mailbox *mailbox;
   struct p2p_spake2 *pake; /* between our message and the peer's */
   struct p2p_wormhole_key key;
+  bool for_people;
   bool is_confirmed; /* the peer's version was opened with the key */
   bool is_scary;     /* it was not */
   bool has_failed;
@@ -172,13 +174,17 @@ static int on_phase(struct p2p_wormhole *wormhole, const struct p2p_mailbox_even
 
 static void make_code(struct p2p_wormhole *wormhole) {
   uint8_t password[PASSWORD_BYTES];
-  char hex[P2P_HEX_LEN(PASSWORD_BYTES) + 1];
+  char text[P2P_HEX_LEN(PASSWORD_BYTES) + 1];
 
-  p2p_random_bytes(password, sizeof password);
-  p2p_hex_encode(password, sizeof password, hex);
-  snprintf(wormhole->code, sizeof wormhole->code, "%s-%s", p2p_mailbox_nameplate(wormhole->mailbox), hex);
+  if (wormhole->for_people) {
+    snprintf(text, sizeof text, "%s-%s", p2p_wordlist_draw(), p2p_wordlist_draw());
+  } else {
+    p2p_random_bytes(password, sizeof password);
+    p2p_hex_encode(password, sizeof password, text);
+  }
+  snprintf(wormhole->code, sizeof wormhole->code, "%s-%s", p2p_mailbox_nameplate(wormhole->mailbox), text);
   p2p_wipe(password, sizeof password);
-  p2p_wipe(hex, sizeof hex);
+  p2p_wipe(text, sizeof text);
   wormhole->events.on_code(wormhole->arg, wormhole->code);
 }
 
@@ -244,6 +250,10 @@ int p2p_wormhole_send(struct p2p_wormhole *wormhole, const void *text, size_t le
   int code = add_sealed(wormhole, text, length);
   send_texts(wormhole);
   return code;
+}
+
+void p2p_wormhole_verifier(const struct p2p_wormhole *wormhole, uint8_t out[P2P_KEY_LEN]) {
+  p2p_key_verifier(&wormhole->key, out);
 }
 
 void p2p_wormhole_transit_key(const struct p2p_wormhole *wormhole, struct p2p_transit_key *out) {
@@ -313,6 +323,7 @@ int p2p_wormhole_open(const struct p2p_wormhole_config *config, const struct p2p
     return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
   wormhole->events = *events;
   wormhole->arg = arg;
+  wormhole->for_people = config->for_people;
   snprintf(wormhole->url, sizeof wormhole->url, "%s", config->mailbox);
   snprintf(wormhole->appid, sizeof wormhole->appid, "%s", config->appid);
   int code = start(wormhole, config, err);

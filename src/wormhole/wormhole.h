@@ -19,6 +19,7 @@ struct p2p_wormhole_config {
   const char *mailbox;  /* ws://host:port/v1 */
   const char *appid;
   const char *code;     /* NULL: a nameplate is allocated and a code made up */
+  bool for_people;      /* the code that is made up has two words; else 128 bits in hex */
   uint32_t timeout_ms;  /* to reach the mailbox; waiting for the peer is the owner's to bound */
 };
 
@@ -35,7 +36,8 @@ int p2p_wormhole_open(const struct p2p_wormhole_config *config, const struct p2p
 
 /* Seals and adds our next message. P2P_ERR_INVALID before on_peer, P2P_ERR_CLOSED after the end. */
 int p2p_wormhole_send(struct p2p_wormhole *wormhole, const void *text, size_t length) P2P_MUST_USE;
-/* From on_peer on. */
+/* From on_peer on. The verifier is what both users may compare by eye. */
+void p2p_wormhole_verifier(const struct p2p_wormhole *wormhole, uint8_t out[P2P_KEY_LEN]);
 void p2p_wormhole_transit_key(const struct p2p_wormhole *wormhole, struct p2p_transit_key *out);
 /* What has not happened yet, as a sentence without its end: "The worker did not come to the mailbox ws://...", with `peer`
  * "worker". */

@@ -64,7 +64,7 @@ static void lab_close(struct lab *lab) {
 }
 
 /* On the io thread: something happened that a test may wait for. */
-static void lab_tell(struct lab *lab, int *counter) {
+static inline void lab_tell(struct lab *lab, int *counter) {
   pthread_mutex_lock(&lab->lock);
   (*counter)++;
   pthread_cond_broadcast(&lab->changed);
@@ -72,7 +72,7 @@ static void lab_tell(struct lab *lab, int *counter) {
 }
 
 /* Waits until the counter is at least `count`. False: it was not within the time. */
-static bool lab_wait(struct lab *lab, const int *counter, int count, int timeout_ms) {
+static inline bool lab_wait(struct lab *lab, const int *counter, int count, int timeout_ms) {
   struct timespec until;
   int timed_out = 0;
 

@@ -1,0 +1,400 @@
+/* A file transfer on the io thread. The bargain says what is due; here it is done. */
+#include "wormhole/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "wormhole/bargain.h"
+#include "wormhole/haul.h"
+
+struct p2p_exchange {
+  struct p2p_loop *loop;
+  struct p2p_exchange_events events;
+  void *arg;
+  struct p2p_transfer_status status;
+  char path[P2P_ARRIVAL_PATH_MAX];
+  bool no_listen, no_direct, must_confirm, has_relay;
+  struct p2p_hint relay;
+  uint32_t timeout_ms, stall_ms;
+  struct p2p_timer *timer; /* until bytes move, then until they do again */
+  struct p2p_wormhole *wormhole;
+  struct p2p_haul *haul;   /* of a file, once we have spoken */
+  struct p2p_source source;
+  struct p2p_arrival arrival;
+  struct p2p_bargain bargain;
+  bool is_over, is_told, has_told_peer;
+};
+
+/* ---- the end ---- */
+
+static void publish(struct p2p_exchange *exchange) {
+  exchange->events.on_status(exchange->arg, &exchange->status);
+}
+
+/* When nothing of the haul is left, the owner hears it, once. */
+static void tell_over(struct p2p_exchange *exchange) {
+  struct p2p_bargain *bargain = &exchange->bargain;
+  char *text = bargain->is_sender || exchange->status.state != P2P_TRANSFER_DONE ? NULL : bargain->text;
+
+  if (!exchange->is_over || exchange->haul != NULL || exchange->is_told)
+    return;
+  exchange->is_told = true;
+  p2p_source_close(&exchange->source);
+  p2p_arrival_drop(&exchange->arrival);
+  if (text != NULL)
+    bargain->text = NULL;
+  publish(exchange);
+  exchange->events.on_over(exchange->arg, text, bargain->text_length);
+}
+
+static void on_gone(void *arg) {
+  struct p2p_exchange *exchange = arg;
+  exchange->haul = NULL;
+  tell_over(exchange);
+}
+
+static void close_all(struct p2p_exchange *exchange, bool happy) {
+  p2p_timer_stop(exchange->timer);
+  p2p_wormhole_free(exchange->wormhole, happy);
+  exchange->wormhole = NULL;
+  p2p_haul_free(exchange->haul);
+  tell_over(exchange);
+}
+
+/* The last thing that happens in whoever calls it, as with done(). */
+static void fail(struct p2p_exchange *exchange, const struct p2p_err *err) {
+  char *text = NULL;
+
+  if (exchange->is_over)
+    return;
+  exchange->is_over = true;
+  exchange->status.err = *err;
+  exchange->status.state = P2P_TRANSFER_FAILED;
+  if (exchange->wormhole != NULL && p2p_offer_format_error(err->code, &text) == P2P_OK)
+    exchange->has_told_peer = p2p_wormhole_send(exchange->wormhole, text, strlen(text)) == P2P_OK; /* if it is there */
+  free(text);
+  close_all(exchange, false);
+}
+
+static void done(struct p2p_exchange *exchange) {
+  if (exchange->is_over)
+    return;
+  exchange->is_over = true;
+  exchange->status.state = P2P_TRANSFER_DONE;
+  exchange->status.moved_bytes = exchange->status.size_bytes;
+  close_all(exchange, true);
+}
+
+static void on_timeout(void *arg) {
+  struct p2p_exchange *exchange = arg;
+  const struct p2p_bargain *bargain = &exchange->bargain;
+  const char *peer = bargain->is_sender ? "receiver" : "sender", *failure;
+  double seconds = exchange->timeout_ms / 1000.0;
+  char wait[640];
+  struct p2p_err err;
+
+  if (exchange->status.state == P2P_TRANSFER_MOVING) {
+    p2p_err_set(&err, P2P_ERR_TIMEOUT, "The %s is silent: nothing moved for %g s", peer, exchange->stall_ms / 1000.0);
+  } else if (exchange->haul != NULL && p2p_haul_is_racing(exchange->haul, &failure)) {
+    p2p_err_set(&err, P2P_ERR_TIMEOUT, "No connection to the %s came up within %g s, neither direct nor by a relay%s%s", peer,
+                seconds, failure[0] ? "; the last attempt: " : "", failure);
+  } else if (exchange->status.state == P2P_TRANSFER_CONFIRMING) {
+    p2p_err_set(&err, P2P_ERR_TIMEOUT, "Nobody confirmed within %g s that both sides show the same verifier", seconds);
+  } else if (bargain->has_spoken && bargain->is_sender) {
+    p2p_err_set(&err, P2P_ERR_TIMEOUT, "The receiver did not answer the offer within %g s", seconds);
+  } else if (bargain->is_agreed && !bargain->is_sender && !bargain->has_offer) {
+    p2p_err_set(&err, P2P_ERR_TIMEOUT, "The sender came, but offered nothing within %g s", seconds);
+  } else {
+    p2p_wormhole_describe_wait(exchange->wormhole, peer, wait, sizeof wait);
+    p2p_err_set(&err, P2P_ERR_TIMEOUT, "%s within %g s", wait, seconds);
+  }
+  fail(exchange, &err);
+}
+
+/* ---- the haul ---- */
+
+static void on_moving(void *arg, const char *way) {
+  struct p2p_exchange *exchange = arg;
+
+  snprintf(exchange->status.way, sizeof exchange->status.way, "%s", way);
+  exchange->status.state = P2P_TRANSFER_MOVING;
+  p2p_timer_start(exchange->timer, exchange->stall_ms, 0);
+  publish(exchange);
+}
+
+static void on_progress(void *arg, uint64_t moved_bytes) {
+  struct p2p_exchange *exchange = arg;
+
+  p2p_timer_start(exchange->timer, exchange->stall_ms, 0);
+  exchange->status.moved_bytes = moved_bytes;
+  publish(exchange);
+}
+
+static void on_haul_end(void *arg, const struct p2p_err *err) {
+  struct p2p_exchange *exchange = arg;
+
+  if (err == NULL) {
+    done(exchange);
+    return;
+  }
+  struct p2p_err why = *err;
+  if (why.code == P2P_ERR_NETWORK && exchange->status.state == P2P_TRANSFER_MOVING)
+    why.code = P2P_ERR_LOST;
+  fail(exchange, &why);
+}
+
+static int start_haul(struct p2p_exchange *exchange, struct p2p_err *err) {
+  static const struct p2p_haul_events EVENTS = { on_moving, on_progress, on_haul_end, on_gone };
+  struct p2p_transit_key key;
+  struct p2p_transit_config config = { .loop = exchange->loop,
+                                       .key = &key,
+                                       .is_sender = exchange->bargain.is_sender,
+                                       .no_listen = exchange->no_listen,
+                                       .no_direct = exchange->no_direct,
+                                       .relay = exchange->has_relay ? &exchange->relay : NULL,
+                                       .timeout_ms = exchange->timeout_ms };
+
+  p2p_wormhole_transit_key(exchange->wormhole, &key);
+  int code = p2p_haul_new(&config, &EVENTS, exchange, &exchange->haul, err);
+  p2p_wipe(&key, sizeof key);
+  return code;
+}
+
+/* ---- messages ---- */
+
+/* Sends and frees `text`. */
+static int say(struct p2p_exchange *exchange, int formatted, char *text, struct p2p_err *err) {
+  int code = formatted;
+
+  if (code == P2P_OK)
+    code = p2p_wormhole_send(exchange->wormhole, text, strlen(text));
+  free(text);
+  return code == P2P_OK ? code : p2p_err_set(err, code, "A message to the other side cannot be sent");
+}
+
+static int say_transit(struct p2p_exchange *exchange, struct p2p_err *err) {
+  struct p2p_hints hints;
+  char *text = NULL;
+  int code = start_haul(exchange, err);
+
+  if (code != P2P_OK)
+    return code;
+  p2p_haul_hints(exchange->haul, &hints);
+  code = p2p_hints_format(&hints, &text);
+  return say(exchange, code, text, err);
+}
+
+/* What is moved, for the status. */
+static void show_terms(struct p2p_exchange *exchange) {
+  exchange->status.is_text = exchange->bargain.is_text;
+  exchange->status.size_bytes = exchange->bargain.size_bytes;
+  memcpy(exchange->status.name, exchange->bargain.name, sizeof exchange->status.name);
+}
+
+static int offer(struct p2p_exchange *exchange, struct p2p_err *err) {
+  const struct p2p_bargain *bargain = &exchange->bargain;
+  char *text = NULL;
+  int code = P2P_OK;
+
+  if (bargain->is_text) {
+    code = p2p_offer_format_text(bargain->text, bargain->text_length, &text);
+  } else {
+    code = say_transit(exchange, err);
+    if (code != P2P_OK)
+      return code;
+    code = p2p_offer_format_file(bargain->name, bargain->size_bytes, &text);
+  }
+  return say(exchange, code, text, err);
+}
+
+static int answer(struct p2p_exchange *exchange, struct p2p_err *err) {
+  const struct p2p_bargain *bargain = &exchange->bargain;
+  char *text = NULL;
+  int code = P2P_OK;
+
+  show_terms(exchange);
+  if (!bargain->is_text) {
+    code = p2p_arrival_open(&exchange->arrival, exchange->path, err);
+    if (code == P2P_OK)
+      code = say_transit(exchange, err);
+    if (code != P2P_OK)
+      return code;
+    p2p_haul_receive(exchange->haul, &exchange->arrival, bargain->size_bytes);
+  }
+  code = p2p_offer_format_answer(bargain->is_text, &text);
+  return say(exchange, code, text, err);
+}
+
+/* Whatever is due. A step may be the end. */
+static void advance(struct p2p_exchange *exchange) {
+  enum p2p_bargain_step step;
+  struct p2p_err err;
+  int code = P2P_OK;
+
+  while (code == P2P_OK && !exchange->is_over && (step = p2p_bargain_next(&exchange->bargain)) != P2P_BARGAIN_WAIT) {
+    switch (step) {
+    case P2P_BARGAIN_WAIT: break;
+    case P2P_BARGAIN_SPEAK: code = exchange->bargain.is_sender ? offer(exchange, &err) : answer(exchange, &err); break;
+    case P2P_BARGAIN_RACE: code = p2p_haul_race(exchange->haul, &exchange->bargain.theirs, &err); break;
+    case P2P_BARGAIN_SEND: p2p_haul_send(exchange->haul, &exchange->source); break;
+    case P2P_BARGAIN_CLOSE: done(exchange); break;
+    }
+  }
+  if (code != P2P_OK)
+    fail(exchange, &err);
+}
+
+/* ---- the wormhole ---- */
+
+static void on_code(void *arg, const char *code) {
+  struct p2p_exchange *exchange = arg;
+
+  snprintf(exchange->status.code, sizeof exchange->status.code, "%s", code);
+  exchange->status.state = P2P_TRANSFER_WAITING;
+  publish(exchange);
+}
+
+static void on_peer(void *arg) {
+  struct p2p_exchange *exchange = arg;
+  uint8_t verifier[P2P_KEY_LEN];
+
+  p2p_wormhole_verifier(exchange->wormhole, verifier);
+  p2p_hex_encode(verifier, sizeof verifier, exchange->status.verifier);
+  exchange->bargain.is_agreed = !exchange->must_confirm;
+  exchange->status.state = exchange->must_confirm ? P2P_TRANSFER_CONFIRMING : P2P_TRANSFER_CONNECTING;
+  publish(exchange);
+  advance(exchange);
+}
+
+static void on_message(void *arg, const uint8_t *text, size_t length) {
+  struct p2p_exchange *exchange = arg;
+  struct p2p_err err;
+
+  if (exchange->is_over)
+    return;
+  int code = p2p_bargain_hear(&exchange->bargain, (const char *)text, length, &err);
+  if (code == P2P_OK)
+    advance(exchange);
+  else
+    fail(exchange, &err);
+}
+
+/* While bytes move, the mailbox is only for bad news. */
+static void on_wormhole_fail(void *arg, const struct p2p_err *err) {
+  struct p2p_exchange *exchange = arg;
+
+  if (exchange->status.state != P2P_TRANSFER_MOVING)
+    fail(exchange, err);
+}
+
+/* ---- life ---- */
+
+static int set_what(struct p2p_exchange *exchange, const struct p2p_transfer_config *config, struct p2p_err *err) {
+  struct p2p_bargain *bargain = &exchange->bargain;
+  int code = P2P_OK;
+
+  bargain->is_sender = config->file != NULL || config->bytes != NULL || config->text != NULL;
+  if (config->text != NULL) {
+    bargain->is_text = true;
+    bargain->text_length = bargain->size_bytes = strlen(config->text);
+    bargain->text = strdup(config->text);
+    if (bargain->text == NULL)
+      code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  } else if (config->file != NULL) {
+    code = p2p_source_open(&exchange->source, config->file, err);
+  } else {
+    p2p_source_borrow(&exchange->source, config->bytes, config->length);
+  }
+  if (config->name != NULL || config->file != NULL)
+    p2p_offer_clean_name(config->name ? config->name : config->file, bargain->name);
+  if (!bargain->is_text)
+    bargain->size_bytes = exchange->source.size_bytes;
+  show_terms(exchange);
+  return code;
+}
+
+static int start(struct p2p_exchange *exchange, const struct p2p_transfer_config *config, struct p2p_err *err) {
+  static const struct p2p_wormhole_events EVENTS = { on_code, on_peer, on_message, on_wormhole_fail };
+  struct p2p_wormhole_config wormhole = { .loop = config->loop,
+                                          .mailbox = config->mailbox,
+                                          .appid = P2P_OFFER_APPID,
+                                          .code = config->code,
+                                          .for_people = true,
+                                          .timeout_ms = config->timeout_ms };
+  int code = P2P_OK;
+
+  if (config->relay != NULL)
+    code = p2p_hint_parse_relay(config->relay, &exchange->relay, err);
+  if (code == P2P_OK)
+    code = set_what(exchange, config, err);
+  if (code != P2P_OK)
+    return code;
+  exchange->timer = p2p_timer_new(config->loop, on_timeout, exchange);
+  if (exchange->timer == NULL)
+    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  snprintf(exchange->path, sizeof exchange->path, "%s", config->path ? config->path : "");
+  snprintf(exchange->status.code, sizeof exchange->status.code, "%s", config->code ? config->code : "");
+  p2p_timer_start(exchange->timer, exchange->timeout_ms, 0);
+  return p2p_wormhole_open(&wormhole, &EVENTS, exchange, &exchange->wormhole, err);
+}
+
+int p2p_exchange_new(const struct p2p_transfer_config *config, const struct p2p_exchange_events *events, void *arg,
+                     struct p2p_exchange **out, struct p2p_err *err) {
+  struct p2p_exchange *exchange = calloc(1, sizeof *exchange);
+
+  if (exchange == NULL)
+    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  exchange->loop = config->loop;
+  exchange->events = *events;
+  exchange->arg = arg;
+  exchange->no_listen = config->no_listen;
+  exchange->no_direct = config->no_direct;
+  exchange->must_confirm = config->must_confirm;
+  exchange->has_relay = config->relay != NULL;
+  exchange->timeout_ms = config->timeout_ms;
+  exchange->stall_ms = config->stall_ms ? config->stall_ms : P2P_TRANSFER_STALL_MS;
+  exchange->source.fd = exchange->arrival.fd = -1;
+  int code = start(exchange, config, err);
+  if (code != P2P_OK) {
+    p2p_exchange_free(exchange);
+    return code;
+  }
+  publish(exchange);
+  *out = exchange;
+  return P2P_OK;
+}
+
+void p2p_exchange_confirm(struct p2p_exchange *exchange, bool is_same) {
+  struct p2p_err err;
+
+  if (exchange->status.state != P2P_TRANSFER_CONFIRMING)
+    return;
+  if (!is_same) {
+    p2p_err_set(&err, P2P_ERR_CANCELED, "The verifiers were not confirmed to be the same; nothing was sent");
+    fail(exchange, &err);
+    return;
+  }
+  exchange->bargain.is_agreed = true;
+  exchange->status.state = P2P_TRANSFER_CONNECTING;
+  publish(exchange);
+  advance(exchange);
+}
+
+void p2p_exchange_cancel(struct p2p_exchange *exchange) {
+  struct p2p_err err;
+
+  p2p_err_set(&err, P2P_ERR_CANCELED, "The transfer was canceled");
+  fail(exchange, &err);
+}
+
+void p2p_exchange_free(struct p2p_exchange *exchange) {
+  if (exchange == NULL)
+    return;
+  p2p_timer_free(exchange->timer);
+  p2p_source_close(&exchange->source);
+  p2p_bargain_clear(&exchange->bargain);
+  p2p_wipe(exchange, sizeof *exchange);
+  free(exchange);
+}

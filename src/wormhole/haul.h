@@ -1,0 +1,34 @@
+/* How a file gets from one side to the other once the transit key stands: the race for a connection, then the stream over it.
+ * io thread only. */
+#ifndef P2P_WORMHOLE_HAUL_H
+#define P2P_WORMHOLE_HAUL_H
+
+#include "wormhole/arrival.h"
+#include "wormhole/source.h"
+#include "wormhole/transit.h"
+
+struct p2p_haul;
+
+struct p2p_haul_events {
+  void (*on_moving)(void *arg, const char *way);        /* connected and agreed: bytes move */
+  void (*on_progress)(void *arg, uint64_t moved_bytes);
+  void (*on_end)(void *arg, const struct p2p_err *err); /* the last but on_gone; NULL: the receiver has it all */
+  void (*on_gone)(void *arg);                           /* after free: source and arrival are not touched any more */
+};
+
+/* Begins to listen. The transit's configuration is copied. */
+int p2p_haul_new(const struct p2p_transit_config *config, const struct p2p_haul_events *events, void *arg,
+                 struct p2p_haul **out, struct p2p_err *err) P2P_MUST_USE;
+void p2p_haul_hints(const struct p2p_haul *haul, struct p2p_hints *out);
+/* Sender: the file is wanted; it moves as soon as there is a connection. The source is borrowed until on_gone. */
+void p2p_haul_send(struct p2p_haul *haul, struct p2p_source *source);
+/* Receiver: before the race. The arrival is borrowed until on_gone. */
+void p2p_haul_receive(struct p2p_haul *haul, struct p2p_arrival *arrival, uint64_t size_bytes);
+/* Begins to connect. A failure known at once is returned, and no event follows. */
+int p2p_haul_race(struct p2p_haul *haul, const struct p2p_hints *theirs, struct p2p_err *err) P2P_MUST_USE;
+/* Whether a connection is still missing, and if so, the last failure of an attempt ("" if there was none). */
+bool p2p_haul_is_racing(const struct p2p_haul *haul, const char **failure);
+/* Closes what is open. No events after but on_gone, which may come from within. Safe from within an event. */
+void p2p_haul_free(struct p2p_haul *haul);
+
+#endif

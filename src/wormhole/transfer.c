@@ -1,0 +1,202 @@
+/* The face of a file transfer to other threads: what they ask is done on the io thread, what they look at is kept under one
+ * lock. */
+#include "wormhole/transfer.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "wormhole/exchange.h"
+
+struct p2p_transfer {
+  struct p2p_loop *loop;
+  struct p2p_exchange *exchange; /* of the io thread */
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  struct p2p_transfer_status status;
+  uint64_t generation;
+  bool is_over;
+  char *text;
+  size_t text_length;
+};
+
+/* ---- on the io thread ---- */
+
+static void on_status(void *arg, const struct p2p_transfer_status *status) {
+  struct p2p_transfer *transfer = arg;
+
+  pthread_mutex_lock(&transfer->lock);
+  transfer->status = *status;
+  transfer->generation++;
+  pthread_cond_broadcast(&transfer->changed);
+  pthread_mutex_unlock(&transfer->lock);
+}
+
+static void on_over(void *arg, char *text, size_t text_length) {
+  struct p2p_transfer *transfer = arg;
+
+  pthread_mutex_lock(&transfer->lock);
+  transfer->text = text;
+  transfer->text_length = text_length;
+  transfer->is_over = true;
+  transfer->generation++;
+  pthread_cond_broadcast(&transfer->changed);
+  pthread_mutex_unlock(&transfer->lock);
+}
+
+struct start {
+  struct p2p_transfer *transfer;
+  const struct p2p_transfer_config *config;
+  struct p2p_err *err;
+  int code;
+};
+
+static void start_here(void *arg) {
+  static const struct p2p_exchange_events EVENTS = { on_status, on_over };
+  struct start *start = arg;
+
+  start->code = p2p_exchange_new(start->config, &EVENTS, start->transfer, &start->transfer->exchange, start->err);
+}
+
+static void cancel_here(void *arg) {
+  struct p2p_transfer *transfer = arg;
+  p2p_exchange_cancel(transfer->exchange);
+}
+
+static void free_here(void *arg) {
+  struct p2p_transfer *transfer = arg;
+  p2p_exchange_free(transfer->exchange);
+}
+
+struct confirm {
+  struct p2p_transfer *transfer;
+  bool is_same;
+};
+
+static void confirm_here(void *arg) {
+  struct confirm *confirm = arg;
+  p2p_exchange_confirm(confirm->transfer->exchange, confirm->is_same);
+}
+
+/* ---- on any other thread ---- */
+
+static void destroy(struct p2p_transfer *transfer) {
+  pthread_cond_destroy(&transfer->changed);
+  pthread_mutex_destroy(&transfer->lock);
+  free(transfer->text);
+  free(transfer);
+}
+
+static int create(struct p2p_transfer **out) {
+  struct p2p_transfer *transfer = calloc(1, sizeof *transfer);
+  pthread_condattr_t attributes;
+
+  if (transfer == NULL)
+    return P2P_ERR_MEMORY;
+  pthread_mutex_init(&transfer->lock, NULL);
+  pthread_condattr_init(&attributes);
+#ifndef __APPLE__ /* which has no other clock there, and waits relative to now instead */
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+#endif
+  pthread_cond_init(&transfer->changed, &attributes);
+  pthread_condattr_destroy(&attributes);
+  transfer->generation = 1;
+  *out = transfer;
+  return P2P_OK;
+}
+
+static int check(const struct p2p_transfer_config *config, struct p2p_err *err) {
+  if (config->file == NULL && config->bytes == NULL && config->text == NULL && (config->code == NULL || config->path == NULL))
+    return p2p_err_set(err, P2P_ERR_INVALID, "To receive, a code and a path are needed");
+  if (config->text != NULL && strlen(config->text) > P2P_OFFER_TEXT_MAX)
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "A text of %zu bytes is too long for a message, at most %d are taken: send it as a file",
+                       strlen(config->text), P2P_OFFER_TEXT_MAX);
+  return P2P_OK;
+}
+
+int p2p_transfer_new(const struct p2p_transfer_config *config, struct p2p_transfer **out, struct p2p_err *err) {
+  struct p2p_transfer *transfer;
+
+  int code = check(config, err);
+  if (code != P2P_OK)
+    return code;
+  if (create(&transfer) != P2P_OK)
+    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  transfer->loop = config->loop;
+  struct start start = { transfer, config, err, P2P_OK };
+  code = p2p_loop_call(config->loop, start_here, &start);
+  if (code != P2P_OK)
+    p2p_err_set(err, code, "The io thread has ended");
+  else
+    code = start.code;
+  if (code == P2P_OK)
+    *out = transfer;
+  else
+    destroy(transfer);
+  return code;
+}
+
+void p2p_transfer_free(struct p2p_transfer *transfer) {
+  if (transfer == NULL)
+    return;
+  if (p2p_loop_call(transfer->loop, cancel_here, transfer) == P2P_OK) {
+    /* What was borrowed may still be read: by a disk, so this does not take long. */
+    pthread_mutex_lock(&transfer->lock);
+    while (!transfer->is_over)
+      pthread_cond_wait(&transfer->changed, &transfer->lock);
+    pthread_mutex_unlock(&transfer->lock);
+    p2p_loop_call(transfer->loop, free_here, transfer);
+  }
+  destroy(transfer);
+}
+
+void p2p_transfer_status(struct p2p_transfer *transfer, struct p2p_transfer_status *out) {
+  pthread_mutex_lock(&transfer->lock);
+  *out = transfer->status;
+  /* Told only when nothing is left behind. */
+  if (out->state >= P2P_TRANSFER_DONE && !transfer->is_over)
+    out->state = P2P_TRANSFER_MOVING;
+  pthread_mutex_unlock(&transfer->lock);
+}
+
+static int wait_until(struct p2p_transfer *transfer, const struct timespec *until, int timeout_ms) {
+#ifdef __APPLE__
+  struct timespec left = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
+  (void)until;
+  return pthread_cond_timedwait_relative_np(&transfer->changed, &transfer->lock, &left);
+#else
+  (void)timeout_ms;
+  return pthread_cond_timedwait(&transfer->changed, &transfer->lock, until);
+#endif
+}
+
+uint64_t p2p_transfer_wait(struct p2p_transfer *transfer, uint64_t seen, int timeout_ms) {
+  struct timespec until;
+  int timed_out = 0;
+
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += timeout_ms / 1000;
+  until.tv_nsec += timeout_ms % 1000 * 1000000L;
+  until.tv_sec += until.tv_nsec / 1000000000L;
+  until.tv_nsec %= 1000000000L;
+  pthread_mutex_lock(&transfer->lock);
+  while (transfer->generation == seen && timed_out == 0)
+    timed_out = wait_until(transfer, &until, timeout_ms);
+  uint64_t generation = transfer->generation;
+  pthread_mutex_unlock(&transfer->lock);
+  return generation;
+}
+
+void p2p_transfer_confirm(struct p2p_transfer *transfer, bool is_same) {
+  struct confirm confirm = { transfer, is_same };
+  p2p_loop_call(transfer->loop, confirm_here, &confirm);
+}
+
+const char *p2p_transfer_text(struct p2p_transfer *transfer, size_t *length) {
+  pthread_mutex_lock(&transfer->lock);
+  const char *text = transfer->is_over ? transfer->text : NULL;
+  *length = transfer->text_length;
+  pthread_mutex_unlock(&transfer->lock);
+  return text;
+}
