@@ -1,0 +1,308 @@
+#' Send and receive by Magic Wormhole
+#'
+#' Sends a file, bytes or a text to whoever knows the *code*, end to end encrypted and without any account: over a direct
+#' connection where the networks allow it, else through a relay that sees nothing but encrypted bytes. The other side may use these
+#' functions, or any other program for file transfer by Magic Wormhole (`wormhole`, `wormhole-william`, ...).
+#'
+#' `wormhole_send()` shows the code, with the command for the other side, and waits for it. A code such as
+#' `7-guitar-wizard` works once; who guesses a wrong one ends the transfer.
+#'
+#' @param x What to send: the path of a file, a raw vector, or a text of at most 32 KiB.
+#' @param code (character) The code. `NULL`: one is made up and shown.
+#' @param path (character) Where a received file goes: a folder, in which it gets a new name of its own; or the name of a file that does
+#'   not exist yet. `NULL`: R's temporary folder, which is removed when R ends.
+#' @param type (character) What `x` is: `"file"` or `"text"`. With `"auto"`, a string is a file if there is one of that
+#'   name, else a text.
+#' @param name (character) What a file is called to the other side. `NULL`: as it is called here.
+#' @param mailbox (character) The mailbox server, as `"ws://name:4000/v1"`. `NULL`: option `future.p2p.mailbox`, else the
+#'   public one.
+#' @param relay (character) The transit relay, as `"tcp:name:4001"`; `""` for none. `NULL`: option `future.p2p.relay`, else
+#'   the public one.
+#' @param listen (logical) `FALSE`: only outbound connections are made.
+#' @param verify (logical or function) `TRUE`: shows the *verifier* and asks whether the other side shows the same, before anything is
+#'   sent; this is for who does not trust that the code was told to one person only. Or a function that is given the verifier and
+#'   returns `TRUE` or `FALSE`.
+#' @param timeout (numeric) Seconds to wait for the other side. Once bytes move, the transfer ends only if nothing moved for
+#'   a minute.
+#' @param progress (logical) Whether transfers of more than a second show a progress bar. `NULL`: at a terminal.
+#'
+#' @section Command line:
+#' ```sh
+#' Rscript -e future.p2p::wormhole send FILE
+#' Rscript -e future.p2p::wormhole send --text=hello --code=7-guitar-wizard
+#' Rscript -e future.p2p::wormhole receive 7-guitar-wizard --path=FOLDER
+#' ```
+#' The script at [find_wormhole()] takes the same: `wormhole send FILE`. A received text is written to standard output, and so is the
+#' path of a received file.
+#'
+#' @return `wormhole_send()`: the code, invisibly. `wormhole_receive()`: the received text, or the path of the received file, with what
+#'   the sender calls it as attribute `"filename"`. That name is for people: never use it as a path.
+#'   Errors have class `p2p_error`, and one of `p2p_error_crypto` (the other side has another code),
+#'   `p2p_error_timeout`, `p2p_error_canceled` (by the other side), `p2p_error_lost`, `p2p_error_network`, `p2p_error_access` (the code is
+#'   used by two others), `p2p_error_system` (a file cannot be read or written).
+#'   After an error or an interrupt, nothing is left behind.
+#'
+#' @seealso The section "Troubleshooting transfers" of `vignette("future-p2p-friends", package = "future.p2p")`.
+#'
+#' @examples
+#' \dontrun{
+#' wormhole_send("results.rds")
+#' wormhole_send("See you at noon")
+#' file <- wormhole_receive("7-guitar-wizard")
+#' }
+#' # What needs no network: the script that does the same from a shell
+#' system2(find_wormhole(), "--version")
+#' @export
+wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name = NULL, mailbox = NULL, relay = NULL, listen = TRUE,
+                          verify = FALSE, timeout = 600, progress = NULL) {
+  config <- transfer_config(code, mailbox, relay, listen, verify, timeout)
+  what <- what_to_send(x, match_type(type))
+  if (!is.null(name)) what$name <- one_string(name, "name")
+  status <- run_transfer(c(config, what[names(what) != "bytes"]), what$bytes, verify, progress, show_code = is.null(code))
+  invisible(status$code)
+}
+
+#' @rdname wormhole_send
+#' @export
+wormhole_receive <- function(code, path = NULL, mailbox = NULL, relay = NULL, listen = TRUE, verify = FALSE, timeout = 600,
+                             progress = NULL) {
+  if (missing(code)) usage_stop("Argument 'code' is missing: the code that the sender was shown, as in 7-guitar-wizard.")
+  config <- transfer_config(one_string(code, "code"), mailbox, relay, listen, verify, timeout)
+  config$path <- new_name_in(path)
+  status <- run_transfer(config, NULL, verify, progress)
+  if (status$is_text) return(status$text)
+  structure(config$path, filename = status$name)
+}
+
+#' Where the wormhole script is
+#'
+#' @return The path of an executable script that sends and receives by Magic Wormhole: `send FILE`, `send --text TEXT`,
+#'   `send --code=CODE FILE`, `receive CODE`, `--version`, `--help`. It runs in this installation of R, see [wormhole_send()].
+#'
+#' @examples
+#' system2(find_wormhole(), "--help")
+#' @export
+find_wormhole <- function() system.file("bin", "wormhole", package = "future.p2p", mustWork = TRUE)
+
+## ---- arguments ----
+
+public_mailbox <- "ws://relay.magic-wormhole.io:4000/v1"
+public_relay <- "tcp:transit.magic-wormhole.io:4001"
+
+one_string <- function(value, name) {
+  if (!is.character(value) || length(value) != 1L || is.na(value) || !nzchar(value)) {
+    usage_stop("Argument '", name, "' must be one non-empty string.")
+  }
+  enc2utf8(value)
+}
+
+one_flag <- function(value, name) {
+  if (is.character(value)) value <- as.logical(value) # of the command line
+  if (!is.logical(value) || length(value) != 1L || is.na(value)) usage_stop("Argument '", name, "' must be TRUE or FALSE.")
+  value
+}
+
+match_type <- function(type) {
+  types <- c("auto", "file", "text")
+  if (identical(type, types)) return("auto")
+  if (!is.character(type) || length(type) != 1L || !type %in% types) usage_stop("Argument 'type' must be \"auto\", \"file\" or \"text\".")
+  type
+}
+
+transfer_config <- function(code, mailbox, relay, listen, verify, timeout) {
+  if (!is.function(verify)) verify <- one_flag(verify, "verify")
+  if (is.null(relay)) relay <- p2p_option("relay", public_relay)
+  if (!identical(relay, "")) one_string(relay, "relay")
+  mailbox <- string_or_option(mailbox, "mailbox")
+  list(
+    code = if (!is.null(code)) one_string(code, "code"), mailbox = if (is.null(mailbox)) public_mailbox else mailbox,
+    relay = if (nzchar(relay)) relay, listen = one_flag(listen, "listen"), confirm = is.function(verify) || verify,
+    timeout_ms = 1000 * min(check_number(timeout, "timeout", 0.001, Inf), 4e6)
+  )
+}
+
+what_to_send <- function(x, type) {
+  if (is.raw(x)) return(list(bytes = x, name = "bytes.raw"))
+  if (!is.character(x) || length(x) != 1L || is.na(x)) usage_stop("Argument 'x' must be a raw vector, or one string: the path of a file, or a text.")
+  path <- path.expand(x)
+  if (type == "file" || (type == "auto" && file.exists(path))) return(list(file = path))
+  list(text = enc2utf8(x))
+}
+
+new_name_in <- function(path) {
+  if (is.null(path)) path <- tempdir()
+  path <- path.expand(one_string(path, "path"))
+  if (dir.exists(path)) return(tempfile("wormhole-", normalizePath(path)))
+  if (file.exists(path)) usage_stop("Argument 'path': there is a file '", path, "' already. Give a folder, or a new name.")
+  if (!dir.exists(dirname(path))) usage_stop("Argument 'path': there is no folder '", dirname(path), "'.")
+  file.path(normalizePath(dirname(path)), basename(path))
+}
+
+## ---- a transfer ----
+
+## Waits for its end; returns its last status, with the text if it was one that was received. Interruptible.
+run_transfer <- function(config, bytes, verify, progress, show_code = FALSE) {
+  handle <- .Call(ffi_transfer_new, config, bytes)
+  on.exit(.Call(ffi_transfer_close, handle))
+  bar <- transfer_bar(progress)
+  on.exit(bar$close(), add = TRUE)
+  is_confirmed <- FALSE
+  seen <- 0
+  repeat {
+    seen <- .Call(ffi_transfer_wait, handle, seen, 50L)
+    status <- .Call(ffi_transfer_status, handle)
+    if (status$state == "failed") p2p_stop(status$why, status$failed)
+    if (show_code && nzchar(status$code)) {
+      show_transfer_code(status$code, config)
+      show_code <- FALSE
+    }
+    if (status$state == "confirming" && !is_confirmed) {
+      .Call(ffi_transfer_confirm, handle, ask_verifier(status$verifier, verify))
+      is_confirmed <- TRUE
+    }
+    if (status$state == "moving") bar$show(status)
+    if (status$state == "done") break
+  }
+  bar$close()
+  show_transfer_end(status, is.null(config$path))
+  status$text <- .Call(ffi_transfer_text, handle)
+  status
+}
+
+show_transfer_code <- function(code, config) {
+  flags <- c(if (config$mailbox != public_mailbox) paste0(" --mailbox=", config$mailbox),
+             if (!identical(config$relay, public_relay)) paste0(" --relay=", config$relay))
+  message("Wormhole code is: ", code)
+  message("On the other machine", if (is.null(flags)) ", one of", ":")
+  if (is.null(flags)) message("  wormhole receive ", code)
+  message("  Rscript -e future.p2p::wormhole receive ", code, flags)
+}
+
+show_transfer_end <- function(status, is_sender) {
+  if (status$is_text) {
+    if (is_sender) message("The text was received.")
+  } else if (is_sender) {
+    message(sprintf("'%s' (%s) was received, %s.", status$name, show_size(status$size), status$way))
+  } else {
+    message(sprintf("Received what the sender calls '%s' (%s), %s.", status$name, show_size(status$size), status$way))
+  }
+}
+
+show_size <- function(size) format(structure(size, class = "object_size"), units = "auto", standard = "SI")
+
+ask_verifier <- function(verifier, verify) {
+  message("Verifier: ", verifier)
+  if (is.function(verify)) return(isTRUE(verify(verifier)))
+  question <- "Does the other side show the same verifier? (yes/no) "
+  if (interactive()) {
+    answer <- readline(question)
+  } else {
+    message(question, appendLF = FALSE)
+    input <- file("stdin")
+    on.exit(close(input))
+    answer <- readLines(input, 1L)
+  }
+  length(answer) == 1L && grepl("^y(es)?$", trimws(tolower(answer)))
+}
+
+## A progress bar that comes after a second.
+transfer_bar <- function(progress) {
+  is_wanted <- if (is.null(progress)) isatty(stderr()) || interactive() else one_flag(progress, "progress")
+  began <- NULL
+  bar <- NULL
+  list(
+    show = function(status) {
+      now <- proc.time()[["elapsed"]]
+      if (is.null(began)) began <<- now
+      if (!is_wanted || status$size == 0 || now < began + 1) return(invisible())
+      if (is.null(bar)) bar <<- utils::txtProgressBar(0, status$size, style = 3L, file = stderr())
+      utils::setTxtProgressBar(bar, status$moved)
+    },
+    close = function() {
+      if (!is.null(bar)) close(bar)
+      bar <<- NULL
+    }
+  )
+}
+
+## ---- the command line ----
+
+#' @rdname wormhole_send
+#' @param action (character) `"send"` or `"receive"`.
+#' @param what (character) The file to send, or the code to receive with.
+#' @param text (character) The text to send.
+#' @export
+wormhole <- function(action, what = NULL, text = NULL, code = NULL, path = ".", mailbox = NULL, relay = NULL, listen = TRUE,
+                     verify = FALSE, timeout = 600, progress = NULL) {
+  if (missing(action) || !action %in% c("send", "receive")) usage_stop("Say 'send' or 'receive'.")
+  if (action == "receive") {
+    if (is.null(what)) what <- code
+    if (is.null(what)) usage_stop("Say the code that the sender was shown: receive CODE.")
+    return(wormhole_receive(what, path, mailbox = mailbox, relay = relay, listen = listen, verify = verify, timeout = timeout,
+                            progress = progress))
+  }
+  if (is.null(what) == is.null(text)) usage_stop("Say either a file or a text: send FILE, or send --text=TEXT.")
+  wormhole_send(if (is.null(text)) what else text, code, type = if (is.null(text)) "file" else "text", mailbox = mailbox, relay = relay,
+                listen = listen, verify = verify, timeout = timeout, progress = progress)
+  invisible()
+}
+wormhole <- cli_function(wormhole, "wormhole", "Sends and receives files and texts by Magic Wormhole.")
+class(wormhole) <- c("p2p_wormhole", class(wormhole))
+
+## Unlike the other command lines, this one has words without flags, as the other wormhole programs have.
+#' @export
+print.p2p_wormhole <- function(x, ..., args = commandArgs(trailingOnly = TRUE)) {
+  if (interactive() || !called_from_rscript()) {
+    print(unclass_cli(x))
+    return(invisible(x))
+  }
+  quit(save = "no", status = run_wormhole(args), runLast = FALSE)
+}
+
+run_wormhole <- function(args) {
+  if (!length(args) || "--help" %in% args || args[1L] == "help") {
+    cat(wormhole_usage, sep = "\n")
+    return(if (length(args)) 0L else 2L)
+  }
+  status <- run_cli(wormhole, wormhole_flags(args))
+  .Call(ffi_loop_stop)
+  status
+}
+
+## `send FILE` as --action=send --what=FILE; `--text hello` as --text=hello; `--verify` as --verify=TRUE.
+wormhole_flags <- function(args) {
+  flags <- character()
+  words <- c("action", "what")
+  with_value <- c("--text", "--code", "--path", "--mailbox", "--relay", "--timeout")
+  while (length(args)) {
+    arg <- args[1L]
+    args <- args[-1L]
+    if (arg %in% with_value && length(args)) {
+      arg <- paste0(arg, "=", args[1L])
+      args <- args[-1L]
+    } else if (arg == "--verify") {
+      arg <- "--verify=TRUE"
+    } else if (arg == "--no-listen") {
+      arg <- "--listen=FALSE"
+    } else if (!startsWith(arg, "--") && length(words)) {
+      arg <- paste0("--", words[1L], "=", arg)
+      words <- words[-1L]
+    }
+    flags <- c(flags, arg)
+  }
+  flags
+}
+
+wormhole_usage <- c(
+  "Usage: wormhole send FILE | send --text=TEXT | receive CODE   (or: Rscript -e future.p2p::wormhole ...)", "",
+  "Sends and receives files and texts by Magic Wormhole, end to end encrypted.", "",
+  "  --code=CODE      send under this code instead of one that is made up",
+  "  --path=PATH      receive into this folder, or as this new file; default: the current folder",
+  "  --mailbox=URL    the mailbox server, as ws://name:4000/v1",
+  "  --relay=ADDRESS  the transit relay, as tcp:name:4001; empty for none",
+  "  --no-listen      outbound connections only",
+  "  --verify         show the verifier, and ask whether the other side shows the same",
+  "  --timeout=SEC    how long to wait for the other side; default: 600",
+  "  --progress=BOOL  whether to show a progress bar",
+  "  --help, --version", "",
+  "In R: help(\"wormhole_send\", package = \"future.p2p\")")
