@@ -1,6 +1,7 @@
 ## The conformance tests of the future framework (future.tests) on a cluster with two workers: bob's session, alice's and
 ## carol's workers. A test step counts once.
 source("tests/testthat/helper-cluster.R")
+options(device = function(...) grDevices::pdf(NULL)) # some of the tests plot; nothing of it is to be left
 
 lab <- new_lab()
 invisible(start_cluster(lab, "alice/demo", c("bob", "carol"), workers = c(alice = 1L, carol = 1L)))
