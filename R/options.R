@@ -20,9 +20,7 @@
 #' long a future waits for a worker.
 #'
 #' @name future.p2p.options
-#' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay
-#'   future.p2p.debug R_FUTURE_P2P_CLUSTER R_FUTURE_P2P_HOST R_FUTURE_P2P_SSH_ARGS R_FUTURE_P2P_MAILBOX
-#'   R_FUTURE_P2P_RELAY R_FUTURE_P2P_DEBUG
+#' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay future.p2p.debug
 NULL
 
 option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "debug")
