@@ -56,6 +56,7 @@ parse_flags <- function(f, args) {
   known <- names(formals(f))
   values <- list()
   for (arg in args) {
+    if (is_switch(f, arg)) arg <- paste0(arg, "=TRUE")
     if (!grepl("^--[a-z][a-z_-]*=", arg)) {
       usage_stop("'", arg, "' is not a flag of the form --name=value. Known: ", paste0("--", known, collapse = ", "), ".")
     }
@@ -66,6 +67,12 @@ parse_flags <- function(f, args) {
   }
   if (!is.null(values$users) && "cluster" %in% known) values$users <- strsplit(values$users, ",")[[1L]]
   values
+}
+
+## `--quiet` for `--quiet=TRUE`, where the argument's default is TRUE or FALSE.
+is_switch <- function(f, arg) {
+  name <- gsub("-", "_", sub("^--", "", arg))
+  grepl("^--[a-z][a-z_-]*$", arg) && name %in% names(formals(f)) && is.logical(formals(f)[[name]])
 }
 
 cli_help <- function(f) {

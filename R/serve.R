@@ -9,11 +9,23 @@
 #'
 #' @param port (integer) TCP port of the board (SSH). 0: any free one.
 #' @param users Who has an account: one file with a line per key, `alice ssh-ed25519 AAAA...`; or a named list (or character vector)
-#'   of public keys or their files, as `list(alice = "alice.pub", bob = "ssh-ed25519 AAAA...")`.
+#'   of public keys or their files, as `list(alice = "alice.pub", bob = "ssh-ed25519 AAAA...")`. The one file is read again
+#'   whenever it changes: new keys can come at once, and connections of keys that are gone from it are closed.
 #' @param address (character) The address to listen on. `NULL`: all.
 #' @param mailbox_port,relay_port (integer) TCP ports of mailbox and relay. 0: any free one.
 #' @param host_key (character) File of the private host key; made when it is absent.
 #' @param duration (numeric) Seconds after which it ends.
+#' @param quiet (logical) Tell only what is wrong. On the command line `--quiet`.
+#' @param verbose (logical) Also tell who connects. On the command line `--verbose`.
+#'
+#' @section What it tells:
+#' A line with the time, on standard error, for each member that joins or leaves a topic and for each refusal.
+#' It never tells what members write.
+#'
+#' @section Limits:
+#' 2000 connections in all and 200 per key; 128 (32 from one address) that have not said yet who they are, for at most 10 seconds;
+#' 100 topics per user; 8 MiB per second from one connection; 1 MiB that waits for a member who does not read, who is
+#' then sent away. Mailbox and relay have 1000 connections each at most.
 #'
 #' @section Command line:
 #' ```sh
@@ -28,19 +40,24 @@
 #' }
 #' @export
 serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_port = 0L, host_key = NULL,
-                  duration = Inf) {
+                  duration = Inf, quiet = FALSE, verbose = FALSE) {
   if (missing(users)) usage_stop("Argument 'users' is missing: a file with a line per key (`alice ssh-ed25519 AAAA...`), or a named list of public keys.")
   duration <- check_number(duration, "duration", 0, Inf)
+  quiet <- check_flag(quiet, "quiet")
+  verbose <- check_flag(verbose, "verbose")
+  if (quiet && verbose) usage_stop("Of 'quiet' and 'verbose', at most one can be TRUE.")
+  file <- users_file(users)
   config <- list(
     port = check_number(port, "port", 0, 65535), mailbox_port = check_number(mailbox_port, "mailbox_port", 0, 65535),
     relay_port = check_number(relay_port, "relay_port", 0, 65535), address = address,
-    host_key = if (is.null(host_key)) default_host_key() else path.expand(host_key), users = users_text(users)
+    host_key = if (is.null(host_key)) default_host_key() else path.expand(host_key),
+    users_file = file, users = if (is.null(file)) users_text(users)
   )
   events <- events_new()
   handle <- .Call(ffi_server_new, config, events)
   on.exit(.Call(ffi_server_close, handle))
-  show_server(.Call(ffi_server_info, handle), address)
-  run_events(events, until = proc.time()[["elapsed"]] + duration)
+  if (!quiet) show_server(.Call(ffi_server_info, handle), address)
+  run_events(events, until = proc.time()[["elapsed"]] + duration, least = if (quiet) "warn" else if (verbose) "debug" else "info")
   invisible()
 }
 
@@ -59,12 +76,21 @@ show_server <- function(info, address) {
   message(sprintf("%s %s", known_as, info$host_key))
 }
 
+check_flag <- function(value, name) {
+  if (is.character(value)) value <- as.logical(value)
+  if (!is.logical(value) || length(value) != 1L || is.na(value)) usage_stop("Argument '", name, "' must be TRUE or FALSE.")
+  value
+}
+
+## The one file, which is read (and read again) by the server; NULL where the users are given otherwise.
+users_file <- function(users) {
+  if (!is.character(users) || length(users) != 1L || !is.null(names(users))) return(NULL)
+  if (!file.exists(users)) usage_stop("There is no file '", users, "' with users: a line per key, `alice ssh-ed25519 AAAA...`.")
+  normalizePath(users)
+}
+
 ## `alice ssh-ed25519 AAAA...`, a line per key.
 users_text <- function(users) {
-  if (is.character(users) && length(users) == 1L && is.null(names(users))) {
-    if (!file.exists(users)) usage_stop("There is no file '", users, "' with users: a line per key, `alice ssh-ed25519 AAAA...`.")
-    return(paste(readLines(users, warn = FALSE), collapse = "\n"))
-  }
   if (is.null(names(users)) || !all(nzchar(names(users)))) {
     usage_stop("Argument 'users' must be a file, or a list of public keys with the users' names.")
   }

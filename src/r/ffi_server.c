@@ -15,6 +15,7 @@ SEXP ffi_server_new(SEXP config, SEXP events) {
     .relay_port = (uint16_t) p2p_ffi_number(config, "relay_port", 0),
     .host_key = p2p_ffi_text(config, "host_key"),
     .users = p2p_ffi_text(config, "users"),
+    .users_file = p2p_ffi_text(config, "users_file"),
   };
   struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
   SEXP handle = PROTECT(p2p_ffi_handle(TAG_SERVER, server_free));

@@ -3,13 +3,14 @@
 #include "server/board_door.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "net/tcp.h"
 #include "server/board_server.h"
 
-#define TICK_MS 1000
+#define FAST_MS 50 /* until we come back to who sends faster than it may */
 #define ROUNDS_AT_ONCE 8 /* before it is somebody else's turn on the loop */
 
 struct client {
@@ -18,6 +19,7 @@ struct client {
   struct p2p_board_connection *connection;
   struct p2p_watch *watch;
   uint64_t came_ms, heard_ms, busy_ms; /* busy: when it last had a channel */
+  bool is_known;  /* it was open when we last looked */
   bool is_dirty;  /* there may be something to write */
   bool is_doomed; /* to be freed */
 };
@@ -26,10 +28,9 @@ struct p2p_board_door {
   struct p2p_board *board;
   struct p2p_board_identity *identity;
   struct p2p_listener *listener;
-  struct p2p_timer *tick, *again;
+  struct p2p_timer *tick, *again, *fast;
   struct client *clients;
   size_t n_clients;
-  unsigned n_ticks;
   bool will_settle; /* before the loop goes on */
 };
 
@@ -49,6 +50,13 @@ static void check_end(struct client *client) {
   client->is_doomed = true;
 }
 
+static void watch_for(struct client *client) {
+  if (client->watch == NULL) return;
+  bool is_fast = p2p_board_connection_is_fast(client->connection);
+  if (is_fast) p2p_timer_start(client->door->fast, FAST_MS, 0);
+  p2p_watch_set(client->watch, !is_fast, p2p_board_connection_has_unsent(client->connection));
+}
+
 static bool serve_dirty(struct p2p_board_door *door) {
   bool was_dirty = false;
   for (struct client *client = door->clients; client != NULL; client = client->next) {
@@ -57,7 +65,7 @@ static bool serve_dirty(struct p2p_board_door *door) {
     client->is_dirty = false;
     p2p_board_connection_write(client->connection);
     check_end(client);
-    if (client->watch != NULL) p2p_watch_set(client->watch, true, p2p_board_connection_has_unsent(client->connection));
+    watch_for(client);
   }
   return was_dirty;
 }
@@ -97,24 +105,71 @@ static void settle(struct p2p_board_door *door) {
 
 static void on_again(void *arg) { settle(arg); }
 
+static void doom(struct client *client, enum p2p_level level, const char *why) {
+  const struct p2p_visitor *who = p2p_board_connection_visitor(client->connection);
+  p2p_events_say(client->door->board->events, level, "the connection%s%s from %s was closed: %s", who->user[0] == '\0' ? "" : " of ",
+                 who->user, who->address, why);
+  client->is_doomed = true;
+}
+
+static bool has_too_many(const struct client *client) {
+  const char *key = p2p_board_connection_visitor(client->connection)->fingerprint;
+  size_t count = 0;
+  for (const struct client *other = client->door->clients; other != NULL; other = other->next)
+    if (other->is_known && strcmp(p2p_board_connection_visitor(other->connection)->fingerprint, key) == 0) count++;
+  return count > P2P_BOARD_CONNECTIONS_OF_KEY_MAX;
+}
+
+static void check_open(struct client *client) {
+  if (client->is_known || !p2p_board_connection_is_open(client->connection)) return;
+  const struct p2p_visitor *who = p2p_board_connection_visitor(client->connection);
+  client->is_known = true;
+  p2p_events_say(client->door->board->events, P2P_LEVEL_DEBUG, "%s (%s) has come from %s", who->user, who->fingerprint, who->address);
+  if (has_too_many(client)) doom(client, P2P_LEVEL_WARN, "too many connections are open with this key");
+}
+
+static void read_client(struct client *client) {
+  p2p_board_connection_read(client->connection);
+  check_end(client);
+  check_open(client);
+  client->is_dirty = true;
+}
+
 static void on_ready(void *arg, bool readable, bool writable) {
   struct client *client = arg;
   (void)writable;
   client->door->will_settle = true;
   if (readable) client->heard_ms = p2p_clock_ms();
-  p2p_board_connection_read(client->connection);
-  check_end(client);
-  client->is_dirty = true;
+  read_client(client);
   settle(client->door);
+}
+
+static void on_fast(void *arg) {
+  struct p2p_board_door *door = arg;
+  door->will_settle = true;
+  for (struct client *client = door->clients; client != NULL; client = client->next)
+    if (!client->is_doomed && p2p_board_connection_is_fast(client->connection)) read_client(client);
+  settle(door);
 }
 
 /* --- letting in --- */
 
-static bool is_full(const struct p2p_board_door *door) {
-  size_t n_strangers = 0;
-  for (struct client *client = door->clients; client != NULL; client = client->next)
-    if (!p2p_board_connection_is_open(client->connection)) n_strangers++;
-  return door->n_clients >= P2P_BOARD_CONNECTIONS_MAX || n_strangers >= P2P_BOARD_STRANGERS_MAX;
+/* Without the port. */
+static bool is_same_address(const char *a, const char *b) {
+  size_t length = (size_t)(strrchr(a, ':') - a);
+  return strncmp(a, b, length + 1) == 0;
+}
+
+static const char *why_not_in(const struct p2p_board_door *door, const char *address) {
+  size_t n_strangers = 0, n_here = 0;
+  for (struct client *client = door->clients; client != NULL; client = client->next) {
+    if (p2p_board_connection_is_open(client->connection)) continue;
+    n_strangers++;
+    if (is_same_address(address, p2p_board_connection_visitor(client->connection)->address)) n_here++;
+  }
+  if (door->n_clients >= P2P_BOARD_CONNECTIONS_MAX) return "too many are open";
+  if (n_strangers >= P2P_BOARD_STRANGERS_MAX) return "too many have not said yet who they are";
+  return n_here >= P2P_BOARD_STRANGERS_OF_ADDRESS_MAX ? "too many from there have not said yet who they are" : NULL;
 }
 
 /* Takes over fd. */
@@ -135,10 +190,11 @@ static struct client *new_client(struct p2p_board_door *door, int fd, const char
 
 static void on_accept(void *arg, struct p2p_tcp *tcp) {
   struct p2p_board_door *door = arg;
-  char address[64] = "?";
+  char address[64] = "?:0";
   (void)p2p_tcp_peer_name(tcp, address, sizeof address);
-  if (is_full(door)) {
-    p2p_events_say(door->board->events, P2P_LEVEL_WARN, "a connection from %s was refused: too many are open", address);
+  const char *why = why_not_in(door, address);
+  if (why != NULL) {
+    p2p_events_say(door->board->events, P2P_LEVEL_WARN, "a connection from %s was refused: %s", address, why);
     p2p_tcp_free(tcp);
     return;
   }
@@ -160,15 +216,13 @@ static const char *why_not_stay(const struct client *client, uint64_t now_ms) {
   return now_ms - client->busy_ms > P2P_BOARD_IDLE_MS ? "it has nothing to do here" : NULL;
 }
 
-static void look_after(struct client *client, bool is_time_to_ping) {
+static void look_after(struct client *client) {
   uint64_t now_ms = p2p_clock_ms();
   if (!p2p_board_connection_is_idle(client->connection)) client->busy_ms = now_ms;
   const char *why = why_not_stay(client, now_ms);
   if (why != NULL) {
-    p2p_events_say(client->door->board->events, P2P_LEVEL_INFO, "the connection from %s was closed: %s",
-                   p2p_board_connection_address(client->connection), why);
-    client->is_doomed = true;
-  } else if (is_time_to_ping) {
+    doom(client, P2P_LEVEL_INFO, why);
+  } else {
     p2p_board_connection_ping(client->connection);
     check_end(client);
     client->is_dirty = true;
@@ -177,9 +231,17 @@ static void look_after(struct client *client, bool is_time_to_ping) {
 
 static void on_tick(void *arg) {
   struct p2p_board_door *door = arg;
-  bool is_time_to_ping = ++door->n_ticks % (P2P_BOARD_PING_MS / TICK_MS) == 0;
   door->will_settle = true;
-  for (struct client *client = door->clients; client != NULL; client = client->next) look_after(client, is_time_to_ping);
+  for (struct client *client = door->clients; client != NULL; client = client->next)
+    if (!client->is_doomed) look_after(client);
+  settle(door);
+}
+
+void p2p_board_door_check_users(struct p2p_board_door *door) {
+  door->will_settle = true;
+  for (struct client *client = door->clients; client != NULL; client = client->next)
+    if (!client->is_doomed && p2p_board_connection_is_other(client->connection))
+      doom(client, P2P_LEVEL_INFO, "the users have changed, and with them who it is");
   settle(door);
 }
 
@@ -193,14 +255,15 @@ int p2p_board_door_new(struct p2p_board *board, const char *address, uint16_t po
   door->tick = p2p_timer_new(board->loop, on_tick, door);
   door->again = p2p_timer_new(board->loop, on_again, door);
   int code = P2P_OK;
-  if (door->tick == NULL || door->again == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  door->fast = p2p_timer_new(board->loop, on_fast, door);
+  if (door->tick == NULL || door->again == NULL || door->fast == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   if (code == P2P_OK) code = p2p_board_identity_load(host_key, &door->identity, err);
   if (code == P2P_OK) code = p2p_listener_new(board->loop, address, port, on_accept, door, &door->listener, err);
   if (code != P2P_OK) {
     p2p_board_door_free(door);
     return code;
   }
-  p2p_timer_start(door->tick, TICK_MS, TICK_MS);
+  p2p_timer_start(door->tick, P2P_BOARD_PING_MS, P2P_BOARD_PING_MS);
   *out = door;
   return P2P_OK;
 }
@@ -213,6 +276,7 @@ void p2p_board_door_free(struct p2p_board_door *door) {
   free_doomed(door);
   p2p_timer_free(door->tick);
   p2p_timer_free(door->again);
+  p2p_timer_free(door->fast);
   p2p_board_identity_free(door->identity);
   free(door);
 }

@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server/host_key_file.h"
+#include "base/clock.h"
+#include "server/board_identity.h"
 
 #define CHUNK_MAX 32768  /* what one SSH packet carries */
 #define POLLS_AT_ONCE 64 /* of one connection, before others have their turn */
@@ -44,13 +45,11 @@ struct p2p_board_connection {
   struct p2p_visitor visitor;
   enum stage stage;
   bool has_ended;
+  char *key;           /* "ssh-ed25519 AAAA..."; owned; NULL before it is open */
+  int64_t credit;      /* bytes of messages that it may send now; below 0: it has to wait */
+  uint64_t credited_ms; /* up to when time was turned into credit */
   void (*on_change)(void *arg);
   void *arg;
-};
-
-struct p2p_board_identity {
-  ssh_bind bind; /* has the private key */
-  char *key, *fingerprint;
 };
 
 /* --- what a client asks for: called by libssh --- */
@@ -62,6 +61,7 @@ static int on_data(ssh_session ssh, ssh_channel ssh_channel, void *data, uint32_
   struct channel *channel = arg;
   (void)ssh;
   (void)ssh_channel;
+  channel->connection->credit -= length;
   if (channel->visit != NULL && !is_stderr) p2p_visit_input(channel->visit, data, length);
   return (int)length;
 }
@@ -117,30 +117,31 @@ static ssh_channel on_open(ssh_session ssh, void *arg) {
   return channel->ssh;
 }
 
-/* "SHA256:..." of a key; the caller frees it with ssh_string_free_char. */
-static char *key_fingerprint(ssh_key key) {
-  unsigned char *hash = NULL;
-  size_t length = 0;
-  if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &length) != 0) return NULL;
-  char *text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, length);
-  ssh_clean_pubkey_hash(&hash);
-  return text;
+static int open_for(struct p2p_board_connection *connection, const char *type, const char *base64, const char *login) {
+  size_t size = strlen(type) + strlen(base64) + 2;
+  free(connection->key);
+  connection->key = malloc(size);
+  if (connection->key == NULL) return P2P_ERR_MEMORY;
+  snprintf(connection->key, size, "%s %s", type, base64);
+  p2p_visitor_name(&connection->visitor, p2p_users_find(connection->board->users, type, base64), login);
+  connection->stage = STAGE_OPEN;
+  return P2P_OK;
 }
 
 /* Any key is let in; which one it is says who is there. */
 static int on_key(ssh_session ssh, const char *login, struct ssh_key_struct *key, char state, void *arg) {
   struct p2p_board_connection *connection = arg;
-  char *base64 = NULL, *fingerprint = key_fingerprint(key);
+  char *base64 = NULL, *fingerprint = p2p_board_key_fingerprint(key);
   int result = SSH_AUTH_DENIED;
   (void)ssh;
   if (state == SSH_PUBLICKEY_STATE_NONE) {
     result = SSH_AUTH_SUCCESS; /* "I would take it": the signature comes next */
   } else if (state == SSH_PUBLICKEY_STATE_VALID && fingerprint != NULL && ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK) {
     const char *type = ssh_key_type_to_char(ssh_key_type(key));
-    p2p_visitor_name(&connection->visitor, p2p_users_find(connection->board->users, type, base64), login);
-    snprintf(connection->visitor.fingerprint, sizeof connection->visitor.fingerprint, "%s", fingerprint);
-    connection->stage = STAGE_OPEN;
-    result = SSH_AUTH_SUCCESS;
+    if (open_for(connection, type, base64, login) == P2P_OK) {
+      snprintf(connection->visitor.fingerprint, sizeof connection->visitor.fingerprint, "%s", fingerprint);
+      result = SSH_AUTH_SUCCESS;
+    }
   }
   ssh_string_free_char(base64);
   ssh_string_free_char(fingerprint);
@@ -172,9 +173,19 @@ static bool poll_once(struct p2p_board_connection *connection) {
   return rc == SSH_OK && !connection->has_ended;
 }
 
-void p2p_board_connection_read(struct p2p_board_connection *connection) {
-  for (int i = 0; i < POLLS_AT_ONCE && poll_once(connection); i++) {}
+static void turn_time_into_credit(struct p2p_board_connection *connection) {
+  uint64_t now_ms = p2p_clock_ms();
+  connection->credit += (int64_t)((now_ms - connection->credited_ms) * P2P_BOARD_BYTES_PER_S / 1000);
+  if (connection->credit > P2P_BOARD_BURST_BYTES) connection->credit = P2P_BOARD_BURST_BYTES;
+  connection->credited_ms = now_ms;
 }
+
+void p2p_board_connection_read(struct p2p_board_connection *connection) {
+  turn_time_into_credit(connection);
+  for (int i = 0; i < POLLS_AT_ONCE && connection->credit > 0 && poll_once(connection); i++) {}
+}
+
+bool p2p_board_connection_is_fast(const struct p2p_board_connection *connection) { return connection->credit <= 0; }
 
 bool p2p_board_connection_has_unsent(const struct p2p_board_connection *connection) {
   return (ssh_get_poll_flags(connection->ssh) & SSH_WRITE_PENDING) != 0;
@@ -259,7 +270,7 @@ void p2p_board_connection_ping(struct p2p_board_connection *connection) {
 static int start_session(struct p2p_board_connection *connection, struct p2p_board_identity *identity, int fd) {
   connection->ssh = ssh_new();
   connection->event = ssh_event_new();
-  if (connection->ssh == NULL || connection->event == NULL || ssh_bind_accept_fd(identity->bind, connection->ssh, fd) != SSH_OK) {
+  if (connection->ssh == NULL || connection->event == NULL || ssh_bind_accept_fd(p2p_board_identity_bind(identity), connection->ssh, fd) != SSH_OK) {
     close(fd); /* libssh has it only when all went well */
     return P2P_ERR_MEMORY;
   }
@@ -283,6 +294,8 @@ struct p2p_board_connection *p2p_board_connection_new(struct p2p_board *board, s
   connection->on_change = on_change;
   connection->arg = arg;
   snprintf(connection->visitor.address, sizeof connection->visitor.address, "%s", address);
+  connection->credit = P2P_BOARD_BURST_BYTES;
+  connection->credited_ms = p2p_clock_ms();
   if (start_session(connection, identity, fd) == P2P_OK) return connection;
   p2p_board_connection_free(connection);
   return NULL;
@@ -297,85 +310,20 @@ void p2p_board_connection_free(struct p2p_board_connection *connection) {
   }
   if (connection->ssh != NULL) ssh_disconnect(connection->ssh);
   ssh_free(connection->ssh);
+  free(connection->key);
   free(connection);
 }
 
 bool p2p_board_connection_has_ended(const struct p2p_board_connection *connection) { return connection->has_ended; }
 bool p2p_board_connection_is_open(const struct p2p_board_connection *connection) { return connection->stage == STAGE_OPEN; }
 bool p2p_board_connection_is_idle(const struct p2p_board_connection *connection) { return connection->channels == NULL; }
-const char *p2p_board_connection_address(const struct p2p_board_connection *connection) { return connection->visitor.address; }
+const struct p2p_visitor *p2p_board_connection_visitor(const struct p2p_board_connection *connection) { return &connection->visitor; }
 
-/* --- the host key --- */
-
-static int make_host_key(const char *path, ssh_key *key, struct p2p_err *err) {
-  char *text = NULL;
-  if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, key) != SSH_OK ||
-      ssh_pki_export_privkey_base64(*key, NULL, NULL, NULL, &text) != SSH_OK)
-    return p2p_err_set(err, P2P_ERR_CRYPTO, "Cannot make a host key.");
-  int code = p2p_host_key_file_write(path, text, err);
-  p2p_wipe(text, strlen(text));
-  ssh_string_free_char(text);
-  return code;
+bool p2p_board_connection_is_other(const struct p2p_board_connection *connection) {
+  if (connection->stage != STAGE_OPEN) return false;
+  char type[64];
+  size_t length = strcspn(connection->key, " ");
+  snprintf(type, sizeof type, "%.*s", (int)length, connection->key);
+  const char *user = p2p_users_find(connection->board->users, type, connection->key + length + 1);
+  return strcmp(user == NULL ? "public" : user, connection->visitor.user) != 0;
 }
-
-static int load_host_key(const char *path, ssh_key *key, struct p2p_err *err) {
-  char *text;
-  int code = p2p_host_key_file_read(path, &text, err);
-  if (code != P2P_OK) return code;
-  if (text == NULL) return make_host_key(path, key, err);
-  if (ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, key) != SSH_OK)
-    code = p2p_err_set(err, P2P_ERR_PARSE, "The host key file '%s' holds no private key in OpenSSH format without a passphrase.", path);
-  p2p_wipe(text, strlen(text));
-  free(text);
-  return code;
-}
-
-static int describe_key(struct p2p_board_identity *identity, ssh_key key, struct p2p_err *err) {
-  char *base64 = NULL, *fingerprint = key_fingerprint(key);
-  const char *type = ssh_key_type_to_char(ssh_key_type(key));
-  if (ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK && fingerprint != NULL) {
-    size_t size = strlen(type) + strlen(base64) + 2;
-    identity->key = malloc(size);
-    identity->fingerprint = strdup(fingerprint);
-    if (identity->key != NULL) snprintf(identity->key, size, "%s %s", type, base64);
-  }
-  ssh_string_free_char(base64);
-  ssh_string_free_char(fingerprint);
-  if (identity->key != NULL && identity->fingerprint != NULL) return P2P_OK;
-  return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
-}
-
-static int use_key(struct p2p_board_identity *identity, const char *path, struct p2p_err *err) {
-  ssh_key key = NULL;
-  bool use_config_files = false;
-  int code = load_host_key(path, &key, err);
-  if (code == P2P_OK) code = describe_key(identity, key, err);
-  if (code == P2P_OK) {
-    ssh_bind_options_set(identity->bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &use_config_files);
-    if (ssh_bind_options_set(identity->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) == SSH_OK) return P2P_OK; /* the owner now */
-    code = p2p_err_set(err, P2P_ERR_CRYPTO, "The host key '%s' cannot be used.", path);
-  }
-  ssh_key_free(key);
-  return code;
-}
-
-int p2p_board_identity_load(const char *path, struct p2p_board_identity **out, struct p2p_err *err) {
-  struct p2p_board_identity *identity = calloc(1, sizeof *identity);
-  int code = P2P_OK;
-  if (identity == NULL || (identity->bind = ssh_bind_new()) == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
-  if (code == P2P_OK) code = use_key(identity, path, err);
-  if (code == P2P_OK) *out = identity;
-  else p2p_board_identity_free(identity);
-  return code;
-}
-
-void p2p_board_identity_free(struct p2p_board_identity *identity) {
-  if (identity == NULL) return;
-  ssh_bind_free(identity->bind);
-  free(identity->key);
-  free(identity->fingerprint);
-  free(identity);
-}
-
-const char *p2p_board_identity_key(const struct p2p_board_identity *identity) { return identity->key; }
-const char *p2p_board_identity_fingerprint(const struct p2p_board_identity *identity) { return identity->fingerprint; }

@@ -6,6 +6,10 @@
 #include "server/board_visit.h"
 
 #define P2P_BOARD_CHANNELS_MAX 16 /* of one connection */
+/* What one connection may send: so much at once, and so much a second. Beyond, it is not read. The first is well below what may wait
+ * for a reader (P2P_VISIT_OUT_MAX), so that one who reads as fast as this is never sent away because of one who writes. */
+#define P2P_BOARD_BURST_BYTES (512 * 1024)
+#define P2P_BOARD_BYTES_PER_S (8 * 1024 * 1024)
 
 /* The host key. */
 struct p2p_board_identity;
@@ -38,6 +42,11 @@ bool p2p_board_connection_has_ended(const struct p2p_board_connection *connectio
 bool p2p_board_connection_has_unsent(const struct p2p_board_connection *connection); /* watch for write */
 bool p2p_board_connection_is_open(const struct p2p_board_connection *connection);    /* authenticated */
 bool p2p_board_connection_is_idle(const struct p2p_board_connection *connection);    /* without a channel */
-const char *p2p_board_connection_address(const struct p2p_board_connection *connection);
+/* It has sent more than it may: do not watch for read, and come back with p2p_board_connection_read a little later. */
+bool p2p_board_connection_is_fast(const struct p2p_board_connection *connection);
+/* Its key is not, or not the same user's, in board->users any more. */
+bool p2p_board_connection_is_other(const struct p2p_board_connection *connection);
+/* Its address; when it is open, also user and key. */
+const struct p2p_visitor *p2p_board_connection_visitor(const struct p2p_board_connection *connection);
 
 #endif

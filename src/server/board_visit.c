@@ -95,6 +95,8 @@ static void run_user(struct p2p_visit *visit) {
   struct tm tm;
   if (!has_account(&visit->visitor)) {
     snprintf(text, sizeof text, "Your key %s has no account on this board.", visit->visitor.fingerprint);
+    p2p_events_say(visit->board->events, P2P_LEVEL_INFO, "a key without account (%s) was refused, from %s", visit->visitor.fingerprint,
+                   visit->visitor.address);
     fail(visit, text);
     return;
   }
@@ -153,7 +155,9 @@ static void take_seat(struct p2p_visit *visit, const struct p2p_board_command *c
       .wait_for_reader = command->wait_for_reader, .keep_alive = command->keep_alive};
   visit->seat = p2p_topics_join(visit->board->topics, &wish, visit);
   if (visit->seat == NULL) {
-    fail(visit, "The topic cannot be opened.");
+    p2p_events_say(visit->board->events, P2P_LEVEL_WARN, "%s was refused a topic, from %s: too many are open", visit->visitor.user,
+                   visit->visitor.address);
+    fail(visit, "The topic cannot be opened: a user has at most 100 at a time.");
     return;
   }
   tell_joined(visit, command->topic);

@@ -5,13 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/resource.h>
+
 #include "crypto/random.h"
+#include "net/file_watch.h"
 #include "server/board_door.h"
 #include "server/mailbox_server.h"
 #include "server/relay.h"
 
+/* What one process may hold open: every connection of the three services, and some for the rest. Often the limit that a process
+ * begins with is 1024, and higher ones are allowed. */
+#define FILES_MAX 8192
+
 struct p2p_server {
   struct p2p_board board;
+  char *users_file; /* NULL: the users do not change */
+  struct p2p_file_watch *users_watch;
   struct p2p_board_door *board_door;
   struct p2p_mailbox_server *mailbox_server;
   struct p2p_relay *relay;
@@ -23,6 +32,22 @@ struct start {
   struct p2p_err *err;
   int code;
 };
+
+/* on the io thread */
+static void on_users_file(void *arg) {
+  struct p2p_server *server = arg;
+  struct p2p_board *board = &server->board;
+  struct p2p_users *users, *before = board->users;
+  struct p2p_err err;
+  if (p2p_users_read(server->users_file, &users, &err) != P2P_OK) {
+    p2p_events_say(board->events, P2P_LEVEL_WARN, "The users stay as they were: %s", err.message);
+    return;
+  }
+  board->users = users;
+  p2p_users_free(before);
+  p2p_events_say(board->events, P2P_LEVEL_INFO, "The users were read again: there are %zu", p2p_users_count(users));
+  p2p_board_door_check_users(server->board_door);
+}
 
 /* on the io thread */
 static void start_on_loop(void *arg) {
@@ -39,15 +64,32 @@ static void start_on_loop(void *arg) {
     board->relay_port = p2p_relay_port(server->relay);
     code = p2p_board_door_new(board, config->address, config->board_port, config->host_key, &server->board_door, start->err);
   }
+  if (code == P2P_OK && server->users_file != NULL)
+    code = p2p_file_watch_new(config->loop, server->users_file, on_users_file, server, &server->users_watch, start->err);
   start->code = code;
 }
 
 /* on the io thread */
 static void stop_on_loop(void *arg) {
   struct p2p_server *server = arg;
+  p2p_file_watch_free(server->users_watch);
   p2p_board_door_free(server->board_door);
   p2p_relay_free(server->relay);
   p2p_mailbox_server_free(server->mailbox_server);
+}
+
+static void raise_file_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= FILES_MAX) return;
+  limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > FILES_MAX ? FILES_MAX : limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit); /* with fewer, connections beyond are refused */
+}
+
+static int read_users(const struct p2p_server_config *config, struct p2p_server *server, struct p2p_err *err) {
+  if (config->users_file == NULL) return p2p_users_parse(config->users, strlen(config->users), &server->board.users, err);
+  server->users_file = strdup(config->users_file);
+  if (server->users_file == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  return p2p_users_read(server->users_file, &server->board.users, err);
 }
 
 int p2p_server_new(const struct p2p_server_config *config, struct p2p_events *events, struct p2p_server **out,
@@ -56,7 +98,8 @@ int p2p_server_new(const struct p2p_server_config *config, struct p2p_events *ev
   struct start start = {.config = config, .server = server, .err = err};
   if (server == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   server->board = (struct p2p_board){.loop = config->loop, .events = events, .opened_at = time(NULL)};
-  start.code = p2p_users_parse(config->users, strlen(config->users), &server->board.users, err);
+  raise_file_limit();
+  start.code = read_users(config, server, err);
   if (start.code == P2P_OK && p2p_crypto_init() != P2P_OK)
     start.code = p2p_err_set(err, P2P_ERR_CRYPTO, "The cryptographic library cannot be started.");
   if (start.code == P2P_OK && p2p_board_init(&server->board) != P2P_OK)
@@ -75,6 +118,7 @@ void p2p_server_free(struct p2p_server *server) {
   p2p_loop_call(server->board.loop, stop_on_loop, server);
   p2p_board_clear(&server->board);
   p2p_users_free(server->board.users);
+  free(server->users_file);
   free(server);
 }
 

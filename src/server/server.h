@@ -15,7 +15,8 @@ struct p2p_server_config {
   const char *address;        /* to listen on; NULL: all */
   uint16_t board_port, mailbox_port, relay_port; /* 0: any free one */
   const char *host_key;       /* file of the private host key, OpenSSH format; made (Ed25519, mode 0600) when absent */
-  const char *users;          /* text for p2p_users_parse */
+  const char *users;          /* text for p2p_users_parse; or NULL, and: */
+  const char *users_file;     /* a file of it, read again whenever it changes */
 };
 
 /* Listens when it returns. `events` is borrowed. */

@@ -78,9 +78,20 @@ static int landing_name(const struct p2p_topics *topics, const struct p2p_seat_w
   return length > 0 && (size_t)length < size ? P2P_OK : P2P_ERR_TOO_LARGE;
 }
 
+static bool is_in_namespace(const struct topic *topic, const char *user, size_t length) {
+  return strncmp(topic->name, user, length) == 0 && topic->name[length] == '/';
+}
+
+static bool is_full(const struct p2p_topics *topics, const char *name) {
+  size_t count = 0, length = strcspn(name, "/");
+  for (const struct topic *topic = topics->first; topic != NULL; topic = topic->next) count += is_in_namespace(topic, name, length);
+  return count >= P2P_TOPICS_OF_USER_MAX;
+}
+
 static struct topic *find_or_add_topic(struct p2p_topics *topics, const char *name) {
   struct topic *topic = find_topic(topics, name);
   if (topic != NULL) return topic;
+  if (is_full(topics, name)) return NULL;
   topic = calloc(1, sizeof *topic);
   if (topic == NULL) return NULL;
   snprintf(topic->name, sizeof topic->name, "%s", name);
@@ -268,7 +279,7 @@ int p2p_topics_list(const struct p2p_topics *topics, const char *user, struct p2
   bool is_first = true;
   int code = P2P_OK;
   for (const struct topic *topic = topics->first; code == P2P_OK && topic != NULL; topic = topic->next) {
-    if (strncmp(topic->name, user, length) != 0 || topic->name[length] != '/') continue;
+    if (!is_in_namespace(topic, user, length)) continue;
     if (is_first) code = put(out, "Channel Information\r\n");
     if (code == P2P_OK) code = put_topic(out, topic);
     is_first = false;

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 
 #define P2P_TOPICS_NAME_MAX 384           /* bytes of a full topic name: user, '/', topic as typed */
+#define P2P_TOPICS_OF_USER_MAX 100        /* topics at a time in the namespace of one user, or of all without account */
 #define P2P_TOPICS_HELD_MAX (1024 * 1024) /* bytes that a writer who waits for a reader may write ahead */
 
 struct p2p_topics;
@@ -33,8 +34,8 @@ struct p2p_seat_wish {
   bool reads, writes, replay, open_to_all, round_robin, wait_for_reader, keep_alive;
 };
 
-/* Gives a seat on the topic that the rules say: silently a private one where the user has no access. NULL when out of
- * memory. on_finish may come from within. */
+/* Gives a seat on the topic that the rules say: silently a private one where the user has no access. NULL when that
+ * would be one of too many, or when out of memory. on_finish may come from within. */
 struct p2p_seat *p2p_topics_join(struct p2p_topics *topics, const struct p2p_seat_wish *wish, void *arg);
 void p2p_topics_leave(struct p2p_seat *seat);
 

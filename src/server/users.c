@@ -3,7 +3,9 @@
  * copied is found when the server starts and not when its owner wonders why he is user `public`. */
 #include "server/users.h"
 
+#include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +125,20 @@ int p2p_users_parse(const char *text, size_t length, struct p2p_users **out, str
   }
   *out = users;
   return P2P_OK;
+}
+
+int p2p_users_read(const char *path, struct p2p_users **out, struct p2p_err *err) {
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return p2p_err_set(err, P2P_ERR_SYSTEM, "The file '%s' with the users cannot be opened: %s.", path, strerror(errno));
+  char *text = malloc(TEXT_MAX + 1); /* one more, so that what is too long shows */
+  size_t length = text == NULL ? 0 : fread(text, 1, TEXT_MAX + 1, file);
+  int code = P2P_OK;
+  if (text == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  else if (ferror(file)) code = p2p_err_set(err, P2P_ERR_SYSTEM, "The file '%s' with the users cannot be read.", path);
+  fclose(file);
+  if (code == P2P_OK) code = p2p_users_parse(text, length, out, err);
+  free(text);
+  return code;
 }
 
 void p2p_users_free(struct p2p_users *users) {

@@ -1,4 +1,4 @@
-/* Who has an account on a self-hosted board: lines of `name ssh-ed25519 AAAA... [comment]`. Pure. */
+/* Who has an account on a self-hosted board: lines of `name ssh-ed25519 AAAA... [comment]`. */
 #ifndef P2P_SERVER_USERS_H
 #define P2P_SERVER_USERS_H
 
@@ -10,6 +10,8 @@ struct p2p_users;
 
 /* '#' comments and empty lines are skipped; several keys a user, one user a key. P2P_ERR_PARSE names the line. */
 int p2p_users_parse(const char *text, size_t length, struct p2p_users **out, struct p2p_err *err) P2P_MUST_USE;
+/* The same for a file. P2P_ERR_SYSTEM when it cannot be read. */
+int p2p_users_read(const char *path, struct p2p_users **out, struct p2p_err *err) P2P_MUST_USE;
 void p2p_users_free(struct p2p_users *users); /* takes NULL */
 /* The user of a key (its type and base64 blob), or NULL. */
 const char *p2p_users_find(const struct p2p_users *users, const char *type, const char *base64);

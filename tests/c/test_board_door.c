@@ -1,6 +1,7 @@
 /* The board as its most common client sees it: OpenSSH's `ssh`, with throwaway keys, against a board on loopback. */
 #define _GNU_SOURCE /* pipe2 */
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -8,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -301,7 +303,7 @@ TEST(a_pty_and_an_environment_are_declined_not_ignored) {
 }
 
 TEST(many_bytes_arrive_as_they_were_sent) {
-  static char sent[700000];
+  static char sent[3000000];
   size_t at = 0, read_bytes = 0, wrong = 0;
   uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
   CHECK(start_board() == P2P_OK);
@@ -327,6 +329,22 @@ TEST(many_bytes_arrive_as_they_were_sent) {
   CHECK(wrong == 0);
   CHECK(end_ssh(&alice) == 0);
   CHECK(end_ssh(&bob) == 0); /* nobody is left to read from */
+  stop_board();
+}
+
+TEST(strangers_of_one_address_are_bounded) {
+  int fds[P2P_BOARD_STRANGERS_OF_ADDRESS_MAX + 1];
+  size_t n = sizeof fds / sizeof fds[0];
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  CHECK(start_board() == P2P_OK);
+  address.sin_port = htons(p2p_board_door_port(server));
+  for (size_t i = 0; i < n; i++) {
+    fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(connect(fds[i], (struct sockaddr *)&address, sizeof address) == 0);
+  }
+  CHECK(wait_event("too many from there have not said yet who they are"));
+  for (size_t i = 0; i < n; i++) close(fds[i]);
+  CHECK(run_ssh(&alice, "alice", "user") == 0); /* as soon as they are gone */
   stop_board();
 }
 
@@ -432,5 +450,5 @@ TEST(clean_up) {
 UNIT_MAIN("board_door", UNIT(prepare), UNIT(a_key_says_who_you_are), UNIT(commands_print_and_end),
           UNIT(friends_meet_and_strangers_land_elsewhere), UNIT(several_commands_run_over_one_connection),
           UNIT(a_pty_and_an_environment_are_declined_not_ignored), UNIT(many_bytes_arrive_as_they_were_sent),
-          UNIT(who_does_not_read_is_sent_away_and_stalls_nobody), UNIT(pub_waits_for_a_reader_as_long_as_it_is_told),
+          UNIT(strangers_of_one_address_are_bounded), UNIT(who_does_not_read_is_sent_away_and_stalls_nobody), UNIT(pub_waits_for_a_reader_as_long_as_it_is_told),
           UNIT(connections_that_end_in_any_way_leave_nothing), UNIT(the_host_key_lasts_and_is_kept_from_others), UNIT(clean_up))

@@ -229,6 +229,24 @@ TEST(what_waits_for_a_reader_is_bounded) {
   p2p_topics_free(topics);
 }
 
+TEST(a_user_has_so_many_topics_and_no_more) {
+  static struct member members[P2P_TOPICS_OF_USER_MAX];
+  char topic[16];
+  begin();
+  for (size_t i = 0; i < P2P_TOPICS_OF_USER_MAX; i++) {
+    snprintf(topic, sizeof topic, "t%zu", i);
+    join(&members[i], "alice", topic, NULL);
+  }
+  struct p2p_seat_wish wish = pipe_wish("alice", "one-more");
+  CHECK(p2p_topics_join(topics, &wish, &bob) == NULL);
+  join(&bob, "alice", "t0", NULL); /* one that is there */
+  join(&carol, "bob", "t0", NULL); /* somebody else's */
+  p2p_topics_leave(bob.seat);
+  p2p_topics_leave(carol.seat);
+  for (size_t i = 0; i < P2P_TOPICS_OF_USER_MAX; i++) p2p_topics_leave(members[i].seat);
+  p2p_topics_free(topics);
+}
+
 TEST(a_list_that_does_not_fit_is_an_error) {
   struct p2p_buf out;
   begin();
@@ -247,4 +265,4 @@ UNIT_MAIN("topics", UNIT(a_topic_belongs_to_its_user), UNIT(the_list_lets_in_use
           UNIT(the_list_is_that_of_the_first_connection), UNIT(messages_go_to_all_others_and_back_with_replay),
           UNIT(a_public_topic_is_everybodys), UNIT(round_robin_gives_each_message_to_one),
           UNIT(pub_waits_for_a_reader_and_sub_ends_with_the_last_writer), UNIT(what_waits_for_a_reader_is_bounded),
-          UNIT(a_list_that_does_not_fit_is_an_error))
+          UNIT(a_user_has_so_many_topics_and_no_more), UNIT(a_list_that_does_not_fit_is_an_error))

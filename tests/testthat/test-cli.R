@@ -9,6 +9,13 @@ test_that("flags become arguments, with '-' for '_', and users are split", {
   expect_equal(flags, list(cluster = "alice/friends", users = c("bob", "carol"), ssh_args = "-p 22"))
 })
 
+test_that("an argument that is TRUE or FALSE is a switch, and others are not", {
+  expect_equal(parse_flags(serve, c("--quiet", "--verbose=FALSE")), list(quiet = "TRUE", verbose = "FALSE"))
+  expect_error(parse_flags(serve, "--port"), "--name=value", class = "p2p_error_usage")
+  expect_match(run(serve, "--users=x", "--quiet", "--verbose")$said, "at most one")
+  expect_equal(run(serve, "--users=x", "--quiet=perhaps")$status, 2L)
+})
+
 test_that("--help lists every flag and ends with 0, without doing anything", {
   answer <- run(worker, "--help")
   expect_equal(answer$status, 0L)

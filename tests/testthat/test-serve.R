@@ -1,0 +1,44 @@
+## serve() as whoever runs a meeting place has it: users that come and go, what it says, and how it ends.
+
+lab <- local_lab(c("alice", "bob"))
+users <- file.path(lab$dir, "users.txt")
+board <- start_board(lab)
+
+who_am_i <- function(user) {
+  args <- board_args(lab, user)
+  tryCatch(pico_username(host = args$host, ssh_args = args$ssh_args), p2p_error_auth = function(ex) NA_character_)
+}
+
+test_that("a key that is added can come at once, and one that is removed is sent away, without a restart", {
+  lines <- readLines(users)
+  args <- board_args(lab, "bob")
+  worker <- start_process(lab, "worker", args)
+  wait_for_line(worker, "Joined bob/personal")
+  wait_for_line(board, "bob joined bob/personal/future.p2p from 127.0.0.1:")
+
+  carol <- make_key(lab, "carol")
+  expect_identical(who_am_i("carol"), NA_character_)
+  wait_for_line(board, "a key without account [(]SHA256:.*[)] was refused")
+  writeLines(c("# bob has left", lines[1L], paste("carol", carol)), users)
+  wait_for_line(board, "The users were read again: there are 2")
+  wait_for_line(board, "the connection of bob from 127.0.0.1:[0-9]+ was closed: the users have changed")
+  expect_identical(who_am_i("carol"), "carol")
+  expect_identical(wait_for_exit(worker), 1L)
+  expect_match(paste(process_lines(worker), collapse = "\n"), "has no account on")
+})
+
+test_that("a file of users that is wrong is told, and the users stay", {
+  writeLines("alice is not a key", users)
+  wait_for_line(board, "Warning: The users stay as they were: Line 1")
+  expect_identical(who_am_i("carol"), "carol")
+})
+
+test_that("SIGTERM ends it as Ctrl-C does: with status 0, and leaving nothing", {
+  board$px$signal(15L)
+  expect_identical(wait_for_exit(board), 0L)
+  quiet <- start_process(lab, "serve", list(port = 0, address = "127.0.0.1", users = users, host_key = file.path(lab$dir, "host_key"),
+                                            quiet = TRUE))
+  expect_identical(wait_for_exit(quiet), 1L) # the users are still wrong
+  expect_match(process_lines(quiet)[1L], "Line 1 of the users")
+  expect_nothing_left(lab)
+})
