@@ -1,4 +1,5 @@
-/* The handle of an events queue, which programs borrow. Keep the queue's handle as long as the program's. */
+/* The handle of an events queue, which programs borrow. A program's handle keeps its queue's handle (R_SetExternalPtrProtected), and
+ * is made after it: where both go at once, R runs the finalizer of the newer one first. */
 #ifndef P2P_R_FFI_EVENTS_H
 #define P2P_R_FFI_EVENTS_H
 

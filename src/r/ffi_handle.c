@@ -44,7 +44,9 @@ void p2p_ffi_handle_set(SEXP pointer, void *value) {
 }
 
 void *p2p_ffi_handle_get(SEXP pointer, const char *tag) {
-  return handle_of(pointer, tag)->value;
+  void *value = handle_of(pointer, tag)->value;
+  if (value == NULL) Rf_error("This %s was given away.", tag);
+  return value;
 }
 
 void p2p_ffi_handle_close(SEXP pointer) {
