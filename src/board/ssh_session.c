@@ -13,6 +13,7 @@
 
 #include "board/ssh_private.h"
 
+#define SILENT_MS 20000
 #define ROUNDS_MAX 64 /* of one step, so that a board that floods us leaves time for the rest of the loop */
 
 /* Whether libssh has closed its descriptor cannot be asked of it, and its number may be another file's by
@@ -84,7 +85,8 @@ static int step_login(struct p2p_ssh *ssh, struct p2p_err *err) {
     return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   }
   ssh->state = P2P_SSH_READY;
-  p2p_timer_stop(ssh->timer);
+  ssh->heard = true;
+  p2p_ssh_set_silence(ssh, SILENT_MS);
   if (!ssh->freed) ssh->events.on_ready(ssh->arg);
   return P2P_SSH_DONE;
 }
@@ -131,9 +133,10 @@ static void step(struct p2p_ssh *ssh) {
 }
 
 static void on_socket(void *arg, bool readable, bool writable) {
-  (void)readable;
+  struct p2p_ssh *ssh = arg;
   (void)writable;
-  step(arg);
+  if (readable) ssh->heard = true;
+  step(ssh);
 }
 
 void p2p_ssh_kick(struct p2p_ssh *ssh) {
@@ -141,9 +144,36 @@ void p2p_ssh_kick(struct p2p_ssh *ssh) {
   if (!ssh->stepping && ssh->watch != NULL) (void)p2p_watch_set(ssh->watch, true, true);
 }
 
+/* A laptop that slept, a router that forgot: TCP may not tell for hours. Silence is counted in pulses and not by the clock, so that
+ * time in which this process itself was stopped does not count. */
+static void pulse(struct p2p_ssh *ssh) {
+  struct p2p_err err;
+  bool is_silent = !ssh->heard;
+  ssh->heard = false;
+  if (!is_silent) {
+    ssh->asked = false;
+  } else if (!ssh->asked) {
+    ssh->asked = true;
+    /* libssh takes the answer to the last request in the first call, and sends the next one in the second. */
+    ssh_send_keepalive(ssh->session);
+    ssh_send_keepalive(ssh->session);
+    p2p_ssh_kick(ssh);
+  } else {
+    p2p_err_set(&err, P2P_ERR_TIMEOUT, "The message board '%s' (port %u) has fallen silent: the connection is given up.", ssh->host,
+                ssh->port);
+    fail(ssh, &err);
+  }
+}
+
+void p2p_ssh_set_silence(struct p2p_ssh *ssh, uint32_t silent_ms) { p2p_timer_start(ssh->timer, silent_ms / 2, silent_ms / 2); }
+
 static void on_timeout(void *arg) {
   struct p2p_ssh *ssh = arg;
   struct p2p_err err;
+  if (ssh->state == P2P_SSH_READY) {
+    pulse(ssh);
+    return;
+  }
   static const char *const doing[] = {
       [P2P_SSH_CONNECTING] = "connecting", [P2P_SSH_HANDSHAKE] = "the SSH handshake", [P2P_SSH_LOGIN] = "the login"};
   p2p_err_set(&err, P2P_ERR_TIMEOUT,
@@ -267,7 +297,7 @@ int p2p_ssh_connect(struct p2p_loop *loop, const struct p2p_address *address, ui
   if (ssh->session == NULL || ssh->timer == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   if (code == P2P_OK) code = read_config(ssh, err);
   if (code == P2P_OK) {
-    code = p2p_tcp_connect(loop, ssh->host, ssh->port, timeout_ms, &tcp_events, ssh, &ssh->tcp, err);
+    code = p2p_tcp_connect_out(loop, ssh->host, ssh->port, timeout_ms, &tcp_events, ssh, &ssh->tcp, err);
   }
   if (code != P2P_OK) {
     destroy(ssh);

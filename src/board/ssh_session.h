@@ -22,6 +22,9 @@ int p2p_ssh_connect(struct p2p_loop *loop, const struct p2p_address *address, ui
                     const struct p2p_ssh_events *events, void *arg, struct p2p_ssh **out,
                     struct p2p_err *err) P2P_MUST_USE;
 void p2p_ssh_free(struct p2p_ssh *ssh); /* no events after; takes NULL; its commands are freed too */
+/* How long the other end may be silent (half-open connections), from on_ready on: 20 s if nothing else is said. It is asked for a sign of
+ * life after half of it. */
+void p2p_ssh_set_silence(struct p2p_ssh *ssh, uint32_t silent_ms);
 /* The host name that was connected to (after ssh_config). */
 const char *p2p_ssh_host(const struct p2p_ssh *ssh);
 

@@ -394,6 +394,42 @@ TEST(all_come_back_when_the_board_restarts) {
   host_stop(&hosting);
 }
 
+TEST(the_host_leaves_and_those_who_are_there_go_on) {
+  struct hosting hosting;
+  struct actor bob, alice, late;
+  host_friends(&hosting);
+  start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
+  start(&alice, "alice", "alice/friends", P2P_ROLE_CLIENT);
+  expect_joined(&bob);
+  expect_joined(&alice);
+  host_stop(&hosting);
+  start(&late, "bob", "alice/friends", P2P_ROLE_CLIENT);
+  expect_failed(&late, P2P_ERR_ACCESS, "is it being hosted");
+  say(&alice, "ping");
+  CHECK(site_wait(&gate, &bob.heard, 1));
+  CHECK(bob.away == 0 && alice.away == 0);
+  stop(&alice);
+  stop(&bob);
+}
+
+TEST(who_comes_back_before_the_host_does_comes_over_when_it_is_there) {
+  struct hosting hosting;
+  struct actor bob;
+  host_friends(&hosting);
+  start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
+  expect_joined(&bob);
+  host_stop(&hosting);
+  uint16_t port = site.port;
+  p2p_server_free(server);
+  start_server(port);
+  while (bob.err.code != P2P_ERR_ACCESS && site_wait(&gate, &bob.away, bob.away + 1)) continue; /* the board is there, the host is not */
+  CHECK(bob.err.code == P2P_ERR_ACCESS && bob.failed == 0);
+  host_friends(&hosting);
+  CHECK(site_wait(&gate, &bob.joined, 2));
+  stop(&bob);
+  host_stop(&hosting);
+}
+
 struct question { struct p2p_account *account; struct p2p_member_config config; const char *args[8]; char user[64]; int answered, code; };
 
 static void answered(void *arg, const char *user, const struct p2p_err *err) {
@@ -436,4 +472,5 @@ UNIT_MAIN("member", UNIT(a_board_opens), UNIT(a_guest_and_the_owner_meet_at_the_
           UNIT(a_second_host_for_others_is_told), UNIT(a_host_that_comes_second_is_told),
           UNIT(a_personal_cluster_needs_no_host), UNIT(strangers_unknown_hosts_and_closed_ports_are_told),
           UNIT(bad_names_and_arguments_are_errors_at_once), UNIT(a_member_can_be_freed_from_its_events),
-          UNIT(all_come_back_when_the_board_restarts), UNIT(the_board_says_who_we_are), UNIT(the_board_closes))
+          UNIT(all_come_back_when_the_board_restarts), UNIT(the_host_leaves_and_those_who_are_there_go_on),
+          UNIT(who_comes_back_before_the_host_does_comes_over_when_it_is_there), UNIT(the_board_says_who_we_are), UNIT(the_board_closes))

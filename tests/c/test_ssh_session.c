@@ -17,6 +17,7 @@ struct visit {
   const char *run[2], *say;
   struct p2p_ssh_command *commands[2];
   bool free_on_ready, free_on_output;
+  uint32_t silent_ms; /* 0: as it is */
   size_t received[2], expected;
   char text[2][256];
   int enough;
@@ -63,6 +64,7 @@ static void on_end(void *arg, int exit_status) {
 static void on_ready(void *arg) {
   static const struct p2p_ssh_command_events events = {on_start, on_output, on_end};
   struct visit *visit = arg;
+  if (visit->silent_ms > 0) p2p_ssh_set_silence(visit->ssh, visit->silent_ms);
   for (int i = 0; i < 2; i++) {
     if (visit->run[i] == NULL) continue;
     sides[i] = (struct side){visit, i};
@@ -144,6 +146,7 @@ static void open_lab(void) {
             "flood) head -c 3000000 /dev/zero;;\n"
             "errors) head -c 3000000 /dev/zero >&2; echo done;;\n"
             "die) kill $PPID;;\n"
+            "later) sleep 1; echo still here;;\n"
             "*) echo \"what? $SSH_ORIGINAL_COMMAND\";;\n"
             "esac\n");
   site_public_key(&site, "alice", text, sizeof text);
@@ -244,6 +247,32 @@ TEST(a_connection_that_breaks_is_told_once_and_no_command_ends) {
   CHECK(site_wait(&gate, &visit.closed, 1));
   CHECK(visit.err.code == P2P_ERR_CLOSED);
   CHECK(visit.ended[0] == 0);
+  stop(&visit);
+}
+
+TEST(who_has_nothing_to_say_but_answers_is_there) {
+  struct visit visit;
+  prepare(&visit, "alice");
+  visit.run[0] = "later";
+  visit.silent_ms = 200;
+  start(&visit);
+  CHECK(site_wait(&gate, &visit.ended[0], 1));
+  CHECK_STR(visit.text[0], "still here\n");
+  CHECK(visit.closed == 0);
+  stop(&visit);
+}
+
+TEST(a_connection_that_has_fallen_silent_is_given_up) {
+  struct visit visit;
+  prepare(&visit, "alice");
+  visit.run[0] = "cat";
+  visit.silent_ms = 200;
+  start(&visit);
+  CHECK(site_wait(&gate, &visit.started, 1));
+  kill(-site.sshd, SIGSTOP); /* the kernel still acknowledges what we send */
+  CHECK(site_wait(&gate, &visit.closed, 1));
+  CHECK(visit.err.code == P2P_ERR_TIMEOUT && strstr(visit.err.message, "silent") != NULL);
+  kill(-site.sshd, SIGCONT);
   stop(&visit);
 }
 
@@ -392,6 +421,7 @@ UNIT_MAIN("ssh_session", UNIT(a_known_key_runs_a_command), UNIT(two_commands_run
           UNIT(what_exceeds_the_window_and_the_queue_is_refused_and_the_rest_arrives),
           UNIT(a_flood_on_both_streams_is_read_to_its_end), UNIT(the_connection_can_be_freed_from_its_events),
           UNIT(a_connection_that_breaks_is_told_once_and_no_command_ends),
+          UNIT(who_has_nothing_to_say_but_answers_is_there), UNIT(a_connection_that_has_fallen_silent_is_given_up),
           UNIT(an_unknown_host_key_is_an_error_that_says_how_to_accept_it), UNIT(a_changed_host_key_is_refused),
           UNIT(a_key_that_is_not_accepted_gets_a_list_of_what_was_tried),
           UNIT(the_second_key_gets_in_when_the_first_does_not), UNIT(the_agent_is_asked_unless_identities_only),
