@@ -63,6 +63,7 @@ split_words <- function(text) {
 
 ## What every program needs to get to its cluster.
 board_config <- function(cluster, host, ssh_args) {
+  use_proxy()
   list(
     cluster = string_or_option(cluster, "cluster"), host = string_or_option(host, "host"),
     ssh_args = ssh_args_or_option(ssh_args), mailbox = p2p_option("mailbox"), relay = p2p_option("relay"),

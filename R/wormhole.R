@@ -26,6 +26,10 @@
 #'   a minute.
 #' @param progress (logical) Whether transfers of more than a second show a progress bar. `NULL`: at a terminal.
 #'
+#' @section Proxies:
+#' Mailbox and relay are reached by way of the HTTP proxy in the environment variable `https_proxy` or, where there is none, `http_proxy`
+#' (`http://[user:password@]host:port`), but for the hosts in `no_proxy`. The message board is, too.
+#'
 #' @section Command line:
 #' ```sh
 #' Rscript -e future.p2p::wormhole send FILE
@@ -114,6 +118,7 @@ transfer_config <- function(code, mailbox, relay, listen, verify, timeout) {
   if (is.null(relay)) relay <- p2p_option("relay", public_relay)
   if (!identical(relay, "")) one_string(relay, "relay")
   mailbox <- string_or_option(mailbox, "mailbox")
+  use_proxy()
   list(
     code = if (!is.null(code)) one_string(code, "code"), mailbox = if (is.null(mailbox)) public_mailbox else mailbox,
     relay = if (nzchar(relay)) relay, listen = one_flag(listen, "listen"), confirm = is.function(verify) || verify,

@@ -297,7 +297,7 @@ int p2p_ssh_connect(struct p2p_loop *loop, const struct p2p_address *address, ui
   if (ssh->session == NULL || ssh->timer == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   if (code == P2P_OK) code = read_config(ssh, err);
   if (code == P2P_OK) {
-    code = p2p_tcp_connect(loop, ssh->host, ssh->port, timeout_ms, &tcp_events, ssh, &ssh->tcp, err);
+    code = p2p_tcp_connect_out(loop, ssh->host, ssh->port, timeout_ms, &tcp_events, ssh, &ssh->tcp, err);
   }
   if (code != P2P_OK) {
     destroy(ssh);

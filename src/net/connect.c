@@ -47,6 +47,8 @@ static void try_next(struct p2p_tcp *tcp) {
   p2p_tcp_end_soon(tcp, 0);
 }
 
+void p2p_connect_next(struct p2p_tcp *tcp) { try_next(tcp); }
+
 static void on_connected(uv_connect_t *request, int status) {
   struct p2p_socket *socket = request->data;
   struct p2p_tcp *tcp = socket->tcp;
@@ -54,8 +56,14 @@ static void on_connected(uv_connect_t *request, int status) {
   if (status != 0) {
     fail(tcp, P2P_ERR_NETWORK, uv_strerror(status));
     try_next(tcp);
-    return;
+  } else if (tcp->tunnel != NULL) {
+    p2p_tunnel_begin(tcp);
+  } else {
+    p2p_connect_done(tcp);
   }
+}
+
+void p2p_connect_done(struct p2p_tcp *tcp) {
   p2p_connect_clear(tcp);
   p2p_timer_stop(tcp->timer);
   p2p_tcp_opened(tcp);
@@ -114,19 +122,30 @@ void p2p_connect_clear(struct p2p_tcp *tcp) {
   /* libuv's own are made by getaddrinfo as well. */
   if (tcp->addresses != NULL) freeaddrinfo(tcp->addresses);
   tcp->addresses = tcp->next = NULL;
+  p2p_tunnel_free(tcp->tunnel);
+  tcp->tunnel = NULL;
 }
 
-int p2p_tcp_connect(struct p2p_loop *loop, const char *host, uint16_t port, uint32_t timeout_ms,
-                    const struct p2p_tcp_events *events, void *arg, struct p2p_tcp **out,
-                    struct p2p_err *err) {
+static int check_place(const char *host, uint16_t port, struct p2p_err *err) {
   size_t length = strlen(host);
-  if (length == 0 || length > P2P_HOST_MAX || port == 0)
-    return p2p_err_set(err, P2P_ERR_INVALID, "Cannot connect to '%.80s' port %u: not a host and a port.", host,
-                       (unsigned)port);
-  char name[P2P_TCP_NAME_MAX];
-  snprintf(name, sizeof name, strchr(host, ':') == NULL ? "%s:%u" : "[%s]:%u", host, (unsigned)port);
+  if (length > 0 && length <= P2P_HOST_MAX && port != 0) return P2P_OK;
+  return p2p_err_set(err, P2P_ERR_INVALID, "Cannot connect to '%.80s' port %u: not a host and a port.", host, (unsigned)port);
+}
+
+static int name_place(const char *host, uint16_t port, char *out, size_t size) {
+  return snprintf(out, size, strchr(host, ':') == NULL ? "%s:%u" : "[%s]:%u", host, (unsigned)port);
+}
+
+/* Takes the tunnel over (NULL: host and port are what is wanted). */
+static int begin(struct p2p_loop *loop, const char *host, uint16_t port, const char *name, struct p2p_tunnel *tunnel,
+                 uint32_t timeout_ms, const struct p2p_tcp_events *events, void *arg, struct p2p_tcp **out,
+                 struct p2p_err *err) {
   struct p2p_tcp *tcp = p2p_tcp_new(loop, name);
-  if (tcp == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (tcp == NULL) {
+    p2p_tunnel_free(tunnel);
+    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  }
+  tcp->tunnel = tunnel;
   tcp->events = *events;
   tcp->arg = arg;
   tcp->timeout_ms = timeout_ms;
@@ -145,4 +164,28 @@ int p2p_tcp_connect(struct p2p_loop *loop, const char *host, uint16_t port, uint
   }
   *out = tcp;
   return P2P_OK;
+}
+
+int p2p_tcp_connect(struct p2p_loop *loop, const char *host, uint16_t port, uint32_t timeout_ms,
+                    const struct p2p_tcp_events *events, void *arg, struct p2p_tcp **out, struct p2p_err *err) {
+  char name[P2P_TCP_NAME_MAX];
+  int code = check_place(host, port, err);
+  if (code != P2P_OK) return code;
+  name_place(host, port, name, sizeof name);
+  return begin(loop, host, port, name, NULL, timeout_ms, events, arg, out, err);
+}
+
+int p2p_tcp_connect_out(struct p2p_loop *loop, const char *host, uint16_t port, uint32_t timeout_ms,
+                        const struct p2p_tcp_events *events, void *arg, struct p2p_tcp **out, struct p2p_err *err) {
+  const struct p2p_proxy *proxy = p2p_loop_proxy(loop);
+  char name[P2P_TCP_NAME_MAX];
+  if (!p2p_proxy_is_for(proxy, host)) return p2p_tcp_connect(loop, host, port, timeout_ms, events, arg, out, err);
+  int code = check_place(host, port, err);
+  if (code != P2P_OK) return code;
+  struct p2p_tunnel *tunnel = p2p_tunnel_new(proxy, host, port);
+  if (tunnel == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  int length = name_place(host, port, name, sizeof name);
+  length += snprintf(name + length, sizeof name - (size_t)length, " by way of the proxy ");
+  name_place(proxy->host, proxy->port, name + length, sizeof name - (size_t)length);
+  return begin(loop, proxy->host, proxy->port, name, tunnel, timeout_ms, events, arg, out, err);
 }

@@ -29,6 +29,7 @@ struct p2p_loop {
   struct post *first, *last; /* locked */
   bool ended;                /* locked; nothing is taken any more */
   struct post *end;          /* kept from the start, so that a stop cannot run out of memory */
+  struct p2p_proxy proxy;    /* of the io thread */
   char read_bytes[P2P_LOOP_READ_BYTES];
 };
 
@@ -90,6 +91,8 @@ static void *run(void *arg) {
 uv_buf_t p2p_loop_read_buffer(struct p2p_loop *loop) {
   return uv_buf_init(loop->read_bytes, sizeof loop->read_bytes);
 }
+
+const struct p2p_proxy *p2p_loop_proxy(const struct p2p_loop *loop) { return &loop->proxy; }
 
 struct uv_loop_s *p2p_loop_uv(struct p2p_loop *loop) { return &loop->uv; }
 
@@ -220,4 +223,19 @@ int p2p_loop_call(struct p2p_loop *loop, void (*fn)(void *arg), void *arg) {
 
 bool p2p_loop_is_here(const struct p2p_loop *loop) {
   return pthread_equal(pthread_self(), loop->thread) != 0;
+}
+
+struct set_proxy {
+  struct p2p_loop *loop;
+  const struct p2p_proxy *proxy;
+};
+
+static void set_proxy_here(void *arg) {
+  struct set_proxy *set = arg;
+  set->loop->proxy = *set->proxy;
+}
+
+void p2p_loop_set_proxy(struct p2p_loop *loop, const struct p2p_proxy *proxy) {
+  struct set_proxy set = {loop, proxy};
+  p2p_loop_call(loop, set_proxy_here, &set);
 }

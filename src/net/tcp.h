@@ -28,6 +28,12 @@ int p2p_tcp_connect(struct p2p_loop *loop, const char *host, uint16_t port, uint
                     const struct p2p_tcp_events *events, void *arg, struct p2p_tcp **out,
                     struct p2p_err *err) P2P_MUST_USE;
 
+/* The same, but by way of the proxy of this process (net/proxy.h), if there is one for this host. For servers that everybody can
+ * reach; never for peers. */
+int p2p_tcp_connect_out(struct p2p_loop *loop, const char *host, uint16_t port, uint32_t timeout_ms,
+                        const struct p2p_tcp_events *events, void *arg, struct p2p_tcp **out,
+                        struct p2p_err *err) P2P_MUST_USE;
+
 /* Says who hears of a connection from now on (an accepted one has nobody yet, and does not
  * read before this). */
 int p2p_tcp_attach(struct p2p_tcp *tcp, const struct p2p_tcp_events *events, void *arg);

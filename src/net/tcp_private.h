@@ -6,10 +6,11 @@
 #include <netdb.h>
 
 #include "net/loop_private.h"
+#include "net/proxy.h"
 #include "net/tcp.h"
 
 #define P2P_HOST_MAX 255
-#define P2P_TCP_NAME_MAX (P2P_HOST_MAX + 10) /* "[host]:65535" and a NUL */
+#define P2P_TCP_NAME_MAX (2 * (P2P_HOST_MAX + 10) + 32) /* "[host]:65535 by way of the proxy [host]:65535" and a NUL */
 
 /* The socket outlives the connection until libuv gives it back, so that a connection can be freed at any
  * time, within its own events too. Whoever frees it sets socket->tcp to NULL: nobody listens. */
@@ -21,6 +22,7 @@ struct p2p_socket {
 };
 
 struct p2p_resolve; /* a look-up of a name that is under way */
+struct p2p_tunnel;  /* what is said to a proxy */
 
 enum p2p_tcp_state {
   P2P_TCP_CONNECTING, /* a name is looked up, or an address is tried */
@@ -46,6 +48,7 @@ struct p2p_tcp {
   struct addrinfo *addresses, *next; /* owned; the next one to try */
   uint64_t deadline_ms;              /* on p2p_clock_ms() */
   uint32_t timeout_ms;
+  struct p2p_tunnel *tunnel;         /* the addresses are a proxy's */
 };
 
 /* NULL when out of memory. */
@@ -61,6 +64,14 @@ void p2p_tcp_end_soon(struct p2p_tcp *tcp, uint64_t delay_ms);
 
 /* In state CONNECTING the time for the present step is over. */
 void p2p_connect_timed_out(struct p2p_tcp *tcp);
+/* This address has failed, with tcp->failure. */
+void p2p_connect_next(struct p2p_tcp *tcp);
+/* The connection is up. */
+void p2p_connect_done(struct p2p_tcp *tcp);
+/* A proxy's address is connected: asks it for the connection that is wanted. */
+void p2p_tunnel_begin(struct p2p_tcp *tcp);
+struct p2p_tunnel *p2p_tunnel_new(const struct p2p_proxy *proxy, const char *host, uint16_t port);
+void p2p_tunnel_free(struct p2p_tunnel *tunnel); /* takes NULL */
 /* Drops the look-up and the addresses, if there are any. */
 void p2p_connect_clear(struct p2p_tcp *tcp);
 

@@ -334,7 +334,7 @@ int p2p_ws_connect(struct p2p_loop *loop, const char *url, uint32_t timeout_ms,
   uint8_t nonce[P2P_UPGRADE_NONCE_LEN];
   random(nonce, sizeof nonce);
   p2p_base64_encode(nonce, sizeof nonce, ws->key);
-  code = p2p_tcp_connect(loop, parsed.host, parsed.port, timeout_ms, &tcp_events, ws, &ws->tcp, err);
+  code = p2p_tcp_connect_out(loop, parsed.host, parsed.port, timeout_ms, &tcp_events, ws, &ws->tcp, err);
   if (code != P2P_OK) {
     destroy(ws);
     return code;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "crypto/random.h"
+#include "net/proxy.h"
 
 static struct p2p_loop *the_loop;
 static pid_t the_owner;
@@ -28,4 +29,20 @@ struct p2p_loop *p2p_ffi_loop(void) {
 void p2p_ffi_loop_stop(void) {
   if (the_loop != NULL && the_owner == getpid()) p2p_loop_stop(the_loop);
   the_loop = NULL;
+}
+
+/* Before a command line's process ends: what is on its way to the network gets there. */
+SEXP ffi_loop_stop(void) {
+  p2p_ffi_loop_stop();
+  return R_NilValue;
+}
+
+/* The proxy's url ("": none) and who is excepted, as the environment has them. */
+SEXP ffi_loop_set_proxy(SEXP url, SEXP except) {
+  struct p2p_proxy proxy;
+  struct p2p_err err = {0};
+  if (p2p_proxy_parse(Rf_translateCharUTF8(STRING_ELT(url, 0)), Rf_translateCharUTF8(STRING_ELT(except, 0)), &proxy, &err) != P2P_OK)
+    p2p_ffi_raise(&err);
+  p2p_loop_set_proxy(p2p_ffi_loop(), &proxy);
+  return R_NilValue;
 }

@@ -86,9 +86,3 @@ SEXP ffi_transfer_close(SEXP handle) {
   p2p_ffi_handle_close(handle);
   return R_NilValue;
 }
-
-/* Before a command line's process ends: what is on its way to the network gets there. */
-SEXP ffi_loop_stop(void) {
-  p2p_ffi_loop_stop();
-  return R_NilValue;
-}

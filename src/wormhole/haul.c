@@ -3,12 +3,16 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "wormhole/incoming.h"
+#include "wormhole/offer.h"
 #include "wormhole/outgoing.h"
+#include "wormhole/record.h"
 
 #define LINGER_MS 1000
+#define EARLY_MAX (P2P_RECORD_OVERHEAD + P2P_OFFER_RECEIPT_MAX)
 
 struct p2p_haul {
   struct p2p_loop *loop;
@@ -19,6 +23,8 @@ struct p2p_haul {
   struct p2p_transit *transit;   /* until there is a connection */
   struct p2p_tcp *tcp;           /* sender: connected, and the file is not wanted yet */
   char way[P2P_TRANSIT_PATH_MAX];
+  uint8_t early[EARLY_MAX];      /* what came over it meanwhile */
+  size_t early_length;
   struct p2p_source *source;     /* sender: once the file is wanted */
   struct p2p_arrival *arrival;   /* receiver */
   uint64_t size_bytes;
@@ -71,23 +77,33 @@ static void start_outgoing(struct p2p_haul *haul) {
 
   haul->tcp = NULL;
   haul->events.on_moving(haul->arg, haul->way);
-  if (p2p_outgoing_new(haul->loop, tcp, &haul->key, haul->source, &EVENTS, haul, &haul->outgoing, &err) != P2P_OK)
+  if (p2p_outgoing_new(haul->loop, tcp, &haul->key, haul->source, haul->early, haul->early_length, &EVENTS, haul,
+                       &haul->outgoing, &err) != P2P_OK)
     end(haul, &err);
 }
 
 /* ---- the connection ---- */
 
+/* The receipt of an empty file can be here before the word, by way of the mailbox, that it is wanted. */
 static void on_early_data(void *arg, const uint8_t *bytes, size_t length) {
+  struct p2p_haul *haul = arg;
   struct p2p_err err;
 
-  (void)bytes;
-  (void)length;
+  if (length <= sizeof haul->early - haul->early_length) {
+    memcpy(haul->early + haul->early_length, bytes, length);
+    haul->early_length += length;
+    return;
+  }
   p2p_err_set(&err, P2P_ERR_PROTOCOL, "The receiver speaks before it was sent anything");
   end(arg, &err);
 }
 
+/* A receipt may be followed by the end: then what counts is the receipt. */
 static void on_early_close(void *arg, const struct p2p_err *err) {
-  end(arg, err);
+  struct p2p_haul *haul = arg;
+
+  if (haul->early_length == 0)
+    end(haul, err);
 }
 
 /* The sender's connection may stand before the receiver has said that it wants the file. */
@@ -103,10 +119,15 @@ static void on_connected(void *arg, struct p2p_tcp *tcp, const char *path, const
     return;
   }
   haul->tcp = tcp;
-  (void)p2p_tcp_attach(tcp, &EARLY, haul);
-  if (rest_length > 0)
+  (void)p2p_tcp_attach(tcp, &EARLY, haul); /* if it ended meanwhile, the next write or read says so */
+  if (rest_length > sizeof haul->early) {
     on_early_data(haul, rest, rest_length);
-  else if (haul->source != NULL)
+    return;
+  }
+  if (rest_length > 0)
+    memcpy(haul->early, rest, rest_length);
+  haul->early_length = rest_length;
+  if (haul->source != NULL)
     start_outgoing(haul);
 }
 

@@ -15,10 +15,10 @@ struct p2p_outgoing_events {
   void (*on_gone)(void *arg);                           /* after free: the source is not touched any more */
 };
 
-/* Takes the connection over in every case. `source` is borrowed. P2P_ERR_MEMORY, P2P_ERR_CRYPTO. */
+/* Takes the connection over in every case; `rest` came over it already. `source` is borrowed. P2P_ERR_MEMORY. */
 int p2p_outgoing_new(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2p_transit_key *key, struct p2p_source *source,
-                     const struct p2p_outgoing_events *events, void *arg, struct p2p_outgoing **out,
-                     struct p2p_err *err) P2P_MUST_USE;
+                     const uint8_t *rest, size_t rest_length, const struct p2p_outgoing_events *events,
+                     void *arg, struct p2p_outgoing **out, struct p2p_err *err) P2P_MUST_USE;
 /* Closes the connection. No events after but on_gone, which may come from within. Safe from within an event. */
 void p2p_outgoing_free(struct p2p_outgoing *outgoing);
 

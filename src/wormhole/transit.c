@@ -186,8 +186,11 @@ static void connect_to(struct p2p_transit *transit, const struct p2p_hint *hint,
   p2p_hint_name(hint, name);
   snprintf(candidate->path, sizeof candidate->path, "%s %s", by_relay ? "relay" : "direct", name);
   p2p_handshake_init(&candidate->handshake, &transit->key, transit->is_sender, by_relay ? side : NULL);
-  if (p2p_tcp_connect(transit->loop, hint->host, hint->port, transit->timeout_ms, &TCP_EVENTS, candidate,
-                      &candidate->tcp, &err) != P2P_OK) {
+  int code = by_relay ? p2p_tcp_connect_out(transit->loop, hint->host, hint->port, transit->timeout_ms, &TCP_EVENTS, candidate,
+                                            &candidate->tcp, &err)
+                      : p2p_tcp_connect(transit->loop, hint->host, hint->port, transit->timeout_ms, &TCP_EVENTS, candidate,
+                                        &candidate->tcp, &err);
+  if (code != P2P_OK) {
     set_failure(transit, err.message);
     candidate_release(candidate);
   }

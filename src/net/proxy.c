@@ -1,0 +1,144 @@
+/* What is said to an HTTP proxy, and what it answers. */
+#include "net/proxy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/encode.h"
+
+#define PORT_DEFAULT 80
+#define LOGIN_MAX 380 /* bytes of user:password */
+
+/* ---- the url ---- */
+
+static int hex_value(char c) {
+  const char *digits = "0123456789abcdef", *at = c == '\0' ? NULL : strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c);
+  return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* user:password, in which a url has %40 for @ and the like. */
+static bool set_login(const char *text, size_t length, struct p2p_proxy *proxy) {
+  uint8_t plain[LOGIN_MAX];
+  size_t n = 0;
+  for (size_t i = 0; i < length; i++) {
+    if (n == sizeof plain) return false;
+    if (text[i] == '%' && i + 2 < length && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
+      plain[n++] = (uint8_t)(16 * hex_value(text[i + 1]) + hex_value(text[i + 2]));
+      i += 2;
+    } else {
+      plain[n++] = (uint8_t)text[i];
+    }
+  }
+  p2p_base64_encode(plain, n, proxy->login);
+  p2p_wipe(plain, sizeof plain);
+  return true;
+}
+
+static bool set_port(const char *text, size_t length, struct p2p_proxy *proxy) {
+  unsigned long port = 0;
+  if (length == 0 || length > 5 || strspn(text, "0123456789") < length) return false;
+  for (size_t i = 0; i < length; i++) port = 10 * port + (unsigned long)(text[i] - '0');
+  proxy->port = (uint16_t)port;
+  return port >= 1 && port <= UINT16_MAX;
+}
+
+/* "host", "host:port", "[v6]" or "[v6]:port". */
+static bool set_place(const char *text, size_t length, struct p2p_proxy *proxy) {
+  bool bracketed = length > 0 && text[0] == '[';
+  const char *host = bracketed ? text + 1 : text;
+  const char *end = memchr(host, bracketed ? ']' : ':', length - (bracketed ? 1 : 0));
+  if (bracketed && end == NULL) return false;
+  size_t host_length = (size_t)((end == NULL ? text + length : end) - host);
+  const char *rest = host + host_length + (bracketed ? 1 : 0);
+  size_t rest_length = (size_t)(text + length - rest);
+  const char *allowed = bracketed ? "0123456789abcdefABCDEF:."
+                                  : "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_";
+  if (host_length == 0 || host_length >= sizeof proxy->host || strspn(host, allowed) < host_length) return false;
+  memcpy(proxy->host, host, host_length);
+  proxy->host[host_length] = '\0';
+  proxy->port = PORT_DEFAULT;
+  return rest_length == 0 || (rest[0] == ':' && set_port(rest + 1, rest_length - 1, proxy));
+}
+
+static bool set_url(const char *authority, struct p2p_proxy *proxy) {
+  size_t length = strcspn(authority, "/");
+  if (authority[length] != '\0' && authority[length + 1] != '\0') return false;
+  const char *at = NULL;
+  for (size_t i = 0; i < length; i++)
+    if (authority[i] == '@') at = authority + i;
+  if (at != NULL && !set_login(authority, (size_t)(at - authority), proxy)) return false;
+  const char *place = at == NULL ? authority : at + 1;
+  return set_place(place, (size_t)(authority + length - place), proxy);
+}
+
+int p2p_proxy_parse(const char *url, const char *except, struct p2p_proxy *out, struct p2p_err *err) {
+  struct p2p_proxy proxy = {0};
+  const char *scheme_end = strstr(url, "://");
+  if (url[0] == '\0') {
+    *out = proxy;
+    return P2P_OK;
+  }
+  if (scheme_end != NULL && strncasecmp(url, "http://", 7) != 0)
+    return p2p_err_set(err, P2P_ERR_INVALID, "The proxy in http_proxy or https_proxy is of the kind '%.*s', and only http:// is supported",
+                       (int)(scheme_end - url > 20 ? 20 : scheme_end - url), url);
+  bool good = set_url(scheme_end == NULL ? url : scheme_end + 3, &proxy);
+  if (good && except != NULL) good = strlen(except) < sizeof proxy.except;
+  if (!good)
+    return p2p_err_set(err, P2P_ERR_PARSE,
+                       "The proxy in http_proxy or https_proxy is not of the form http://[user:password@]host[:port], or no_proxy is too long");
+  snprintf(proxy.except, sizeof proxy.except, "%s", except == NULL ? "" : except);
+  *out = proxy;
+  p2p_wipe(&proxy, sizeof proxy);
+  return P2P_OK;
+}
+
+/* ---- who is excepted ---- */
+
+/* "example.org" and ".example.org" stand for example.org and all below it. */
+static bool is_excepted(const char *host, const char *name, size_t length) {
+  size_t host_length = strlen(host);
+  if (length == 1 && name[0] == '*') return true;
+  if (length > 0 && name[0] == '.') {
+    name++;
+    length--;
+  }
+  if (length == 0 || length > host_length || strncasecmp(host + host_length - length, name, length) != 0) return false;
+  return length == host_length || host[host_length - length - 1] == '.';
+}
+
+bool p2p_proxy_is_for(const struct p2p_proxy *proxy, const char *host) {
+  const char *at = proxy->except;
+  if (proxy->host[0] == '\0') return false;
+  while (*at != '\0') {
+    at += strspn(at, ", \t");
+    size_t length = strcspn(at, ", \t");
+    if (is_excepted(host, at, length)) return false;
+    at += length;
+  }
+  return true;
+}
+
+/* ---- the request and its answer ---- */
+
+void p2p_proxy_request(const struct p2p_proxy *proxy, const char *host, uint16_t port, char out[static P2P_PROXY_REQUEST_MAX]) {
+  char place[300];
+  snprintf(place, sizeof place, strchr(host, ':') == NULL ? "%.255s:%u" : "[%.255s]:%u", host, (unsigned)port);
+  snprintf(out, P2P_PROXY_REQUEST_MAX, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n", place, place,
+           proxy->login[0] == '\0' ? "" : "Proxy-Authorization: Basic ", proxy->login, proxy->login[0] == '\0' ? "" : "\r\n");
+}
+
+int p2p_proxy_check_answer(const uint8_t *head, size_t length, struct p2p_err *err) {
+  char words[64];
+  size_t n = 0;
+  if (length < 12 || memcmp(head, "HTTP/1.", 7) != 0 || head[8] != ' ')
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the proxy does not speak HTTP");
+  if (head[9] == '2') return P2P_OK;
+  for (size_t i = 9; i < length && head[i] != '\r' && head[i] != '\n' && n < sizeof words - 1; i++)
+    words[n++] = head[i] >= ' ' && head[i] <= '~' ? (char)head[i] : '?';
+  words[n] = '\0';
+  return p2p_err_set(err, P2P_ERR_NETWORK, "the proxy refuses: %s%s", words,
+                     strncmp(words, "407", 3) == 0 ? " (it wants a user and password: http_proxy=http://user:password@...)" : "");
+}
