@@ -4,8 +4,12 @@
 
 evaluator_state <- new.env(parent = emptyenv())
 
-evaluator <- function() {
+## `memory` (bytes): how much it may take from here on. `nice`: by how much it gives way to other programs.
+evaluator <- function(memory = Inf, nice = 0L) {
   pipe <- .Call(ffi_evaluator_open)
+  if (nice > 0L) tools::psnice(value = nice)
+  if (is.finite(memory)) .Call(ffi_evaluator_limit, memory)
+  evaluator_state$memory <- memory
   evaluator_state$pipe <- pipe
   evaluator_state$pid <- Sys.getpid()
   writeLines(as.character(Sys.getpid()), file.path(tempdir(), evaluator_mark))
@@ -32,20 +36,39 @@ evaluator_hello <- function() {
 evaluate_task <- function(object) {
   tryCatch({
     data <- .Call(ffi_unserialize, object)
-    allowInterrupts(eval_future(data))
+    name_memory_limit(allowInterrupts(eval_future(data)))
   }, interrupt = function(ex) {
     evaluator_error("was interrupted before it began")
   }, error = function(ex) {
     evaluator_error(sprintf("cannot be evaluated by R %s with future %s: %s", getRversion(),
-                            utils::packageVersion("future"), conditionMessage(ex)))
+                            utils::packageVersion("future"), with_memory_limit(conditionMessage(ex))))
   })
+}
+
+## An allocation that fails is an error as any other. Where there is a limit, its message says so.
+name_memory_limit <- function(result) {
+  at <- length(result[["conditions"]])
+  if (at == 0L) return(result)
+  ex <- result[["conditions"]][[at]][["condition"]]
+  if (inherits(ex, "error")) result[["conditions"]][[at]][["condition"]][["message"]] <- with_memory_limit(conditionMessage(ex))
+  result
+}
+
+## Also in the words of the C++ library and of other languages that R speaks.
+with_memory_limit <- function(message) {
+  memory <- evaluator_state$memory
+  ours <- c("cannot allocate", "memory exhausted", "bad_alloc", gettext("cannot allocate memory", domain = "R"),
+            sub("%.*", "", gettext("cannot allocate vector of size %0.1f Gb", domain = "R")))
+  if (!is.finite(memory) || !any(vapply(ours, grepl, NA, x = message, fixed = TRUE))) return(message)
+  sprintf("%s (needed more than the memory limit of %s on worker %s)", message,
+          format(structure(memory, class = "object_size"), units = "auto", standard = "IEC"), Sys.getenv("FUTURE_P2P_WORKER"))
 }
 
 evaluator_error <- function(what) FutureError(sprintf("The future %s (on %s)", what, Sys.info()[["nodename"]]))
 
 serialize_result <- function(result) {
   tryCatch(.Call(ffi_serialize, result, Inf), error = function(ex) {
-    .Call(ffi_serialize, evaluator_error(paste("has a value that cannot be serialized:", conditionMessage(ex))), Inf)
+    .Call(ffi_serialize, evaluator_error(paste("has a value that cannot be serialized:", with_memory_limit(conditionMessage(ex)))), Inf)
   })
 }
 

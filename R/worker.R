@@ -11,6 +11,14 @@
 #' @inheritParams cluster
 #' @param duration (numeric) Seconds after which the worker leaves. `Inf`: never.
 #' @param workers (integer) How many futures are resolved at once; from 1 to 1024.
+#' @param memory How much memory one future may take, in bytes or as `"2 GiB"` (also KiB, MiB, TiB; kB, MB, GB, TB). This much
+#'   writable memory of its own gets an evaluator (and each process that it starts) beyond what R with the future package has when
+#'   it starts: heap, anonymous maps and the stacks of threads (`RLIMIT_DATA` on Linux); not files that are mapped. Other systems have
+#'   `RLIMIT_AS`, as far as they heed it. What is over the limit fails as R's own error, which then names the limit. `Inf`: no limit.
+#' @param time (numeric) How many seconds the evaluation of one future may take. It is interrupted then, and killed 5 seconds later;
+#'   its user gets a FutureInterruptError. `Inf`: no limit.
+#' @param nice (integer) From 0 to 19: by how much the evaluators give way to other programs of this machine.
+#' @param idle (numeric) The worker leaves when no future ran for so many seconds. `Inf`: it stays.
 #'
 #' @section Command line:
 #' ```sh
@@ -28,17 +36,24 @@
 #' future.p2p::worker() # on your personal cluster
 #' }
 #' @export
-worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L) {
+worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
+                   nice = 0L, idle = Inf) {
   workers <- check_number(workers, "workers", 1, 1024)
   duration <- check_number(duration, "duration", 0, Inf)
+  memory <- check_memory(memory)
+  time <- check_number(time, "time", 0.001, Inf)
+  nice <- check_number(nice, "nice", 0, 19)
+  idle <- check_number(idle, "idle", 1, Inf)
   config <- board_config(cluster, host, ssh_args)
   config$workers <- as.integer(workers)
-  config$evaluator_argv <- evaluator_argv()
+  config$memory <- if (is.finite(memory)) memory
+  config$time <- if (is.finite(time)) time
+  config$evaluator_argv <- evaluator_argv(memory, nice)
   config$evaluator_env <- evaluator_env()
-  run_worker(config, duration)
+  run_worker(config, duration, idle)
 }
 
-run_worker <- function(config, duration) {
+run_worker <- function(config, duration, idle) {
   folder <- evaluators_folder()
   dir.create(folder, showWarnings = FALSE)
   events <- events_new()
@@ -48,7 +63,11 @@ run_worker <- function(config, duration) {
     while (!is.null(event <- events_next(events))) show_event(event)
     unlink(folder, recursive = TRUE)
   })
-  run_events(events, until = proc.time()[["elapsed"]] + duration, on_warning = sweep_evaluators_folder)
+  why <- run_events(events, until = proc.time()[["elapsed"]] + duration, done = function() {
+    sweep_evaluators_folder()
+    is.finite(idle) && .Call(ffi_worker_idle, handle) >= idle
+  })
+  if (why == "done") message(sprintf("No future for %g s: leaving.", idle))
   .Call(ffi_worker_drain, handle)
   run_events(events, done = function() .Call(ffi_worker_is_idle, handle))
   invisible()
@@ -62,15 +81,31 @@ check_number <- function(value, name, from, to) {
   value
 }
 
-evaluator_argv <- function() {
+## Bytes of `"2 GiB"`.
+check_memory <- function(memory) {
+  bytes <- if (is.character(memory) && length(memory) == 1L) parse_bytes(memory) else memory
+  if (!is.numeric(bytes) || length(bytes) != 1L || is.na(bytes) || bytes < 2^20) {
+    usage_stop("Argument 'memory' must be a number of bytes, at least 1 MiB, or like \"2 GiB\".")
+  }
+  bytes
+}
+
+parse_bytes <- function(text) {
+  parts <- regmatches(text, regexec("^ *([0-9.]+|Inf) *([KkMGT]?i?)(B?) *$", text))[[1L]]
+  if (length(parts) == 0L) return(NA_real_)
+  power <- match(substr(toupper(parts[3L]), 1L, 1L), c("", "K", "M", "G", "T")) - 1
+  suppressWarnings(as.numeric(parts[2L])) * (if (grepl("i", parts[3L]) || !nzchar(parts[4L])) 1024 else 1000)^power
+}
+
+evaluator_argv <- function(memory = Inf, nice = 0) {
   c(file.path(R.home("bin"), "R"), "--no-echo", "--no-save", "--no-restore", "--no-site-file", "--no-init-file", "-e",
-    "future.p2p:::evaluator()")
+    sprintf("future.p2p:::evaluator(memory=%s,nice=%d)", format(memory, digits = 15), as.integer(nice)))
 }
 
 ## Temporary files of evaluators are below our own, and so go when we do: one that is killed cannot tidy up.
 evaluators_folder <- function() file.path(tempdir(), "evaluators")
 
-## After the death of an evaluator: removes what those that are gone left. Each marks its folder with its pid.
+## Removes what evaluators that are gone left. Each marks its folder with its pid.
 sweep_evaluators_folder <- function() {
   for (mark in Sys.glob(file.path(evaluators_folder(), "*", evaluator_mark))) {
     pid <- suppressWarnings(as.integer(readLines(mark, n = 1L)))
@@ -87,6 +122,7 @@ evaluator_env <- function() {
   env <- env[!grepl("^(SSH_|R_FUTURE_P2P_|R_FUTURE_PLAN$|R_LIBS|R_TESTS$)", names(env))]
   env[["R_LIBS"]] <- paste(.libPaths(), collapse = .Platform$path.sep)
   env[["TMPDIR"]] <- evaluators_folder()
+  env[["FUTURE_P2P_WORKER"]] <- sprintf("%s:%d", Sys.info()[["nodename"]], Sys.getpid())
   env[["R_PARALLELLY_AVAILABLECORES_FALLBACK"]] <- "1"
   paste0(names(env), "=", env)
 }

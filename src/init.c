@@ -9,7 +9,7 @@
   X(ffi_client_new, 2) X(ffi_client_close, 1) X(ffi_client_status, 1)                      \
   X(ffi_client_workers, 1) X(ffi_client_wait, 3)                                           \
   X(ffi_evaluator_open, 0) X(ffi_evaluator_hello, 2) X(ffi_evaluator_next, 1)              \
-  X(ffi_evaluator_result, 3) X(ffi_evaluator_condition, 3)                                 \
+  X(ffi_evaluator_result, 3) X(ffi_evaluator_condition, 3) X(ffi_evaluator_limit, 1)        \
   X(ffi_events_new, 0) X(ffi_events_next, 2)                                               \
   X(ffi_host_new, 2) X(ffi_host_close, 1)                                                  \
   X(ffi_object_size, 1) X(ffi_serialize, 2) X(ffi_unserialize, 1)                          \
@@ -19,7 +19,8 @@
   X(ffi_task_condition, 1) X(ffi_task_error, 1) X(ffi_task_worker, 1) X(ffi_task_cancel, 2) \
   X(ffi_transfer_new, 2) X(ffi_transfer_status, 1) X(ffi_transfer_wait, 3)                \
   X(ffi_transfer_confirm, 2) X(ffi_transfer_text, 1) X(ffi_transfer_close, 1) X(ffi_loop_stop, 0) X(ffi_loop_set_proxy, 2) \
-  X(ffi_worker_new, 2) X(ffi_worker_drain, 1) X(ffi_worker_is_idle, 1) X(ffi_worker_close, 1)
+  X(ffi_worker_new, 2) X(ffi_worker_drain, 1) X(ffi_worker_is_idle, 1) X(ffi_worker_idle, 1)   \
+  X(ffi_worker_close, 1)
 
 /* Declared here and defined in src/r/: R checks the number of arguments, not their types. */
 #define DECLARE_0 void

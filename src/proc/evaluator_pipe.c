@@ -140,26 +140,35 @@ static void discard_interrupts(void) {
   if (sigaction(SIGINT, &ignore, &before) == 0) sigaction(SIGINT, &before, NULL);
 }
 
+/* The task will not be evaluated; what still comes of it is read over. */
+static int refuse_task(struct p2p_evaluator_pipe *pipe, const char *why) {
+  drop_task(pipe);
+  return p2p_evaluator_pipe_send(pipe, P2P_FRAME_LOST, pipe->task, why, strlen(why));
+}
+
+static int refuse_size(struct p2p_evaluator_pipe *pipe) {
+  return refuse_task(pipe, "has not the memory that the future itself needs, and gave it up");
+}
+
 static int begin_task(struct p2p_evaluator_pipe *pipe, const struct p2p_frame *frame) {
   if (pipe->object != NULL || frame->length < TASK_SIZE_LEN) return P2P_ERR_PROTOCOL;
   discard_interrupts();
   pipe->size = p2p_get_u64(frame->payload);
   pipe->task = frame->task;
   pipe->object = p2p_object_new(pipe->size); /* the supervisor has checked the size against its cap */
-  return pipe->object == NULL ? P2P_ERR_MEMORY : P2P_OK;
+  return pipe->object == NULL ? refuse_size(pipe) : P2P_OK;
 }
 
-static int cancel_task(struct p2p_evaluator_pipe *pipe) {
-  static const char why[] = "The future was cancelled before it had begun";
-  drop_task(pipe);
-  return p2p_evaluator_pipe_send(pipe, P2P_FRAME_LOST, pipe->task, why, sizeof why - 1);
+static int take_data(struct p2p_evaluator_pipe *pipe, const struct p2p_frame *frame) {
+  int code = p2p_object_append(pipe->object, frame->payload, frame->length);
+  return code == P2P_ERR_MEMORY ? refuse_size(pipe) : code;
 }
 
 static int take_frame(struct p2p_evaluator_pipe *pipe, const struct p2p_frame *frame) {
   if (frame->type == P2P_FRAME_TASK) return begin_task(pipe, frame);
   if (pipe->object == NULL || frame->task != pipe->task) return P2P_OK; /* too late: that task is over */
-  if (frame->type == P2P_FRAME_CANCEL) return cancel_task(pipe);
-  if (frame->type == P2P_FRAME_DATA) return p2p_object_append(pipe->object, frame->payload, frame->length);
+  if (frame->type == P2P_FRAME_CANCEL) return refuse_task(pipe, "was interrupted before it had begun");
+  if (frame->type == P2P_FRAME_DATA) return take_data(pipe, frame);
   return P2P_OK;
 }
 

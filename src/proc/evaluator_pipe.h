@@ -16,7 +16,7 @@ int p2p_evaluator_pipe_open(struct p2p_evaluator_pipe **out, struct p2p_err *err
 void p2p_evaluator_pipe_free(struct p2p_evaluator_pipe *pipe);
 
 /* Waits for the next whole TASK. P2P_OK: *task and *object (caller frees). P2P_ERR_CLOSED: the supervisor is done
- * with us. EINTR is retried.
+ * with us. EINTR is retried. One for which there is no memory is answered with LOST.
  *
  * The supervisor interrupts a task with a CANCEL frame and a SIGINT. One that is cancelled before it was returned from
  * here is dropped and answered with LOST. The calling thread has SIGINT blocked from _open on, except from here

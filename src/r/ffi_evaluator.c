@@ -1,5 +1,6 @@
 /* The evaluator's end of the pipe, for R: runs in the child process. */
 #include "proc/evaluator_pipe.h"
+#include "proc/limits.h"
 #include "r/ffi.h"
 
 #include <string.h>
@@ -23,6 +24,12 @@ static void check(int code) {
   struct p2p_err err = {0};
   p2p_err_set(&err, code, "The pipe to the supervisor is broken.");
   p2p_ffi_raise(&err);
+}
+
+SEXP ffi_evaluator_limit(SEXP memory_bytes) {
+  struct p2p_err err = {0};
+  if (p2p_limits_memory((uint64_t) Rf_asReal(memory_bytes), &err) != P2P_OK) p2p_ffi_raise(&err);
+  return R_NilValue;
 }
 
 /* `text`: HELLO's lines. */

@@ -16,6 +16,10 @@ SEXP ffi_worker_new(SEXP config, SEXP events) {
     .r_version = p2p_ffi_text(config, "r_version"),
     .future_version = p2p_ffi_text(config, "future_version"),
     .slots = (uint32_t) p2p_ffi_number(config, "workers", 1),
+    .terms = {
+      .memory_bytes = (uint64_t) p2p_ffi_number(config, "memory", 0),
+      .time_ms = (uint64_t) (1000 * p2p_ffi_number(config, "time", 0)),
+    },
     .object_cap_bytes = (uint64_t) p2p_ffi_number(config, "object_cap_bytes", 4294967296.0),
   };
   c.ssh_args = p2p_ffi_texts(config, "ssh_args", &c.n_ssh_args);
@@ -39,6 +43,11 @@ SEXP ffi_worker_drain(SEXP handle) {
 
 SEXP ffi_worker_is_idle(SEXP handle) {
   return Rf_ScalarLogical(p2p_worker_is_idle(p2p_ffi_handle_get(handle, TAG_WORKER)));
+}
+
+/* Seconds since the last future. */
+SEXP ffi_worker_idle(SEXP handle) {
+  return Rf_ScalarReal((double) p2p_worker_idle_ms(p2p_ffi_handle_get(handle, TAG_WORKER)) / 1000);
 }
 
 SEXP ffi_worker_close(SEXP handle) {

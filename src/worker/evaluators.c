@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "proc/child.h"
 #include "worker/stranger.h"
 
@@ -16,10 +17,13 @@
 struct p2p_evaluator {
   struct p2p_evaluators *pool;
   struct p2p_child *child;  /* NULL: could not be started; again in RETRY_MS */
-  struct p2p_timer *timer;  /* bounds the start, a cancellation, a retry */
+  struct p2p_timer *timer;  /* bounds the start, an evaluation, a cancellation, its time as a stale one, a retry */
   bool ready;               /* has said HELLO */
+  char user[P2P_STRANGER_NAME_MAX]; /* whose futures it resolves; "": it is fresh */
+  uint64_t used_ms;         /* when its last task ended */
   char doom[REASON_MAX];    /* why we kill it; "": we do not */
   bool has_task;
+  bool overdue;             /* the task has reached the time limit: its answer is not passed on */
   uint32_t task;
   uint64_t incoming;        /* bytes of the task that have not come yet */
   uint8_t open;             /* what it is sending: CONDITION, RESULT; 0: nothing */
@@ -36,8 +40,10 @@ struct p2p_evaluators {
   struct p2p_evaluators_events events;
   void *arg;
   char **argv, **env;
+  struct p2p_terms terms;
   uint32_t failures; /* ends in a row before any was ready */
-  uint32_t count;
+  uint64_t used_ms;  /* when the last task ended */
+  uint32_t slots, count;
   struct p2p_evaluator all[];
 };
 
@@ -63,13 +69,19 @@ static char **copy_texts(const char *const *texts) {
 
 /* ---- the task that runs ---- */
 
-/* The task is over for whoever waits; `how` as in p2p_evaluator_events. */
-static void end_task(struct p2p_evaluator *evaluator, const char *how) {
+/* The task is over for whoever waits; `death` as in p2p_evaluator_events. */
+static void end_task(struct p2p_evaluator *evaluator, const struct p2p_death *death) {
   bool has_listener = evaluator->has_listener;
-  evaluator->has_task = evaluator->has_listener = evaluator->cancelled = false;
+  struct p2p_death late;
+  if (evaluator->overdue) {
+    p2p_death_by_time(&late, &evaluator->pool->terms);
+    death = &late;
+  }
+  evaluator->has_task = evaluator->has_listener = evaluator->cancelled = evaluator->overdue = false;
   evaluator->open = 0;
   evaluator->incoming = evaluator->outgoing = 0;
-  if (has_listener) evaluator->events.on_end(evaluator->arg, how);
+  evaluator->used_ms = evaluator->pool->used_ms = p2p_clock_ms();
+  if (has_listener) evaluator->events.on_end(evaluator->arg, death);
 }
 
 static void doom(struct p2p_evaluator *evaluator, const char *reason) {
@@ -78,14 +90,20 @@ static void doom(struct p2p_evaluator *evaluator, const char *reason) {
 }
 
 static void finish_task(struct p2p_evaluator *evaluator) {
-  p2p_timer_stop(evaluator->timer);
+  p2p_timer_start(evaluator->timer, P2P_EVALUATOR_STALE_MS, 0);
   p2p_child_resume(evaluator->child);
   end_task(evaluator, NULL);
   evaluator->pool->events.on_change(evaluator->pool->arg);
 }
 
 static void pass_on(struct p2p_evaluator *evaluator, const struct p2p_frame *frame) {
-  if (evaluator->has_listener) evaluator->events.on_frame(evaluator->arg, frame);
+  if (evaluator->has_listener && !evaluator->overdue) evaluator->events.on_frame(evaluator->arg, frame);
+}
+
+/* The clock of an evaluation runs from when all of the task is here. */
+static void watch_time(struct p2p_evaluator *evaluator) {
+  if (evaluator->ready && !evaluator->cancelled && evaluator->incoming == 0 && evaluator->pool->terms.time_ms > 0)
+    p2p_timer_start(evaluator->timer, evaluator->pool->terms.time_ms, 0);
 }
 
 /* False: breaks the protocol. *over: the task has its answer. */
@@ -135,6 +153,7 @@ static void take_hello(struct p2p_evaluator *evaluator, const struct p2p_frame *
     p2p_timer_start(evaluator->timer, P2P_EVALUATOR_CANCEL_MS, 0);
   else
     p2p_timer_stop(evaluator->timer);
+  if (evaluator->has_task) watch_time(evaluator);
   evaluator->pool->events.on_change(evaluator->pool->arg);
 }
 
@@ -173,26 +192,60 @@ static void start_again(struct p2p_evaluator *evaluator) {
   p2p_timer_start(evaluator->timer, RETRY_MS, 0);
 }
 
-static void on_end(void *arg, int exit_status, int term_signal) {
-  struct p2p_evaluator *evaluator = arg;
-  struct p2p_evaluators *pool = evaluator->pool;
-  char how[REASON_MAX], end[64];
-  bool was_ready = evaluator->ready;
+static void tell_death(const struct p2p_evaluator *evaluator, int exit_status, int term_signal, struct p2p_death *death) {
+  char end[96];
   p2p_child_describe_end(exit_status, term_signal, end, sizeof end);
+  if (!evaluator->ready) snprintf(end + strlen(end), sizeof end - strlen(end), " before it was ready");
   if (evaluator->doom[0] != '\0')
-    snprintf(how, sizeof how, "%s", evaluator->doom);
+    p2p_death_by_us(death, evaluator->doom);
   else
-    snprintf(how, sizeof how, "ended with %s%s", end, was_ready ? "" : " before it was ready");
+    p2p_death_by_itself(death, term_signal, end, &evaluator->pool->terms);
+}
+
+/* What is no more, so that it can be started anew. */
+static void drop_child(struct p2p_evaluator *evaluator) {
   p2p_timer_stop(evaluator->timer);
   p2p_child_free(evaluator->child);
   evaluator->child = NULL;
   evaluator->ready = false;
-  evaluator->doom[0] = '\0';
-  p2p_events_say(pool->log, P2P_LEVEL_INFO, "An evaluator %s; it is replaced", how);
-  if (evaluator->has_task) end_task(evaluator, how);
-  if (!was_ready && count_failure(pool, how)) return;
+  evaluator->doom[0] = evaluator->user[0] = '\0';
+}
+
+static void on_end(void *arg, int exit_status, int term_signal) {
+  struct p2p_evaluator *evaluator = arg;
+  struct p2p_evaluators *pool = evaluator->pool;
+  struct p2p_death death;
+  bool was_ready = evaluator->ready;
+  tell_death(evaluator, exit_status, term_signal, &death);
+  drop_child(evaluator);
+  p2p_events_say(pool->log, P2P_LEVEL_INFO, "An evaluator %s; it is replaced", death.how);
+  if (evaluator->has_task) end_task(evaluator, &death);
+  if (!was_ready && count_failure(pool, death.how)) return;
   pool->events.on_change(pool->arg);
   start_again(evaluator);
+}
+
+static void replace(struct p2p_evaluator *evaluator) {
+  p2p_events_say(evaluator->pool->log, P2P_LEVEL_DEBUG, "The evaluator of user %s is replaced by a fresh one", evaluator->user);
+  drop_child(evaluator);
+  start_again(evaluator);
+}
+
+static bool is_fresh(const struct p2p_evaluator *evaluator) {
+  return evaluator->child != NULL && !evaluator->has_task && evaluator->doom[0] == '\0' && evaluator->user[0] == '\0';
+}
+
+static bool has_fresh(const struct p2p_evaluators *pool) {
+  for (uint32_t i = 0; i < pool->count; i++)
+    if (is_fresh(&pool->all[i])) return true;
+  return false;
+}
+
+/* One whose result is on its way has kept within the limit. */
+static void stop_overdue(struct p2p_evaluator *evaluator) {
+  if (evaluator->open == P2P_FRAME_RESULT) return;
+  evaluator->overdue = true;
+  p2p_evaluator_cancel(evaluator);
 }
 
 static void on_timer(void *arg) {
@@ -201,8 +254,12 @@ static void on_timer(void *arg) {
     start_again(evaluator);
   else if (!evaluator->ready)
     doom(evaluator, "was not ready within 60 s");
-  else
+  else if (evaluator->cancelled)
     doom(evaluator, "did not stop within 5 s after it was interrupted, and was killed");
+  else if (evaluator->has_task)
+    stop_overdue(evaluator);
+  else if (!has_fresh(evaluator->pool))
+    replace(evaluator);
 }
 
 static int start(struct p2p_evaluator *evaluator, struct p2p_err *err) {
@@ -230,13 +287,17 @@ static int start_all(struct p2p_evaluators *pool, struct p2p_err *err) {
 
 int p2p_evaluators_new(const struct p2p_evaluators_config *config, const struct p2p_evaluators_events *events,
                        void *arg, struct p2p_evaluators **out, struct p2p_err *err) {
-  struct p2p_evaluators *pool = calloc(1, sizeof *pool + config->count * sizeof pool->all[0]);
+  uint32_t count = config->slots + 1;
+  struct p2p_evaluators *pool = calloc(1, sizeof *pool + count * sizeof pool->all[0]);
   if (pool == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for the evaluators");
   pool->loop = config->loop;
   pool->log = config->log;
   pool->events = *events;
   pool->arg = arg;
-  pool->count = config->count;
+  pool->terms = config->terms;
+  pool->used_ms = p2p_clock_ms();
+  pool->slots = config->slots;
+  pool->count = count;
   pool->argv = copy_texts(config->argv);
   pool->env = config->env == NULL ? NULL : copy_texts(config->env);
   int code = P2P_OK;
@@ -266,31 +327,67 @@ uint32_t p2p_evaluators_usable(const struct p2p_evaluators *pool) {
   uint32_t usable = 0;
   for (uint32_t i = 0; i < pool->count; i++) {
     const struct p2p_evaluator *evaluator = &pool->all[i];
-    if (evaluator->ready && evaluator->doom[0] == '\0' && (!evaluator->has_task || evaluator->has_listener)) usable++;
+    if (evaluator->doom[0] == '\0' && (evaluator->has_task ? evaluator->has_listener : evaluator->ready)) usable++;
   }
-  return usable;
+  return usable < pool->slots ? usable : pool->slots;
 }
 
-static struct p2p_evaluator *find_free(struct p2p_evaluators *pool, bool ready) {
+uint64_t p2p_evaluators_idle_ms(const struct p2p_evaluators *pool) {
+  for (uint32_t i = 0; i < pool->count; i++)
+    if (pool->all[i].has_task) return 0;
+  return p2p_clock_ms() - pool->used_ms;
+}
+
+static bool is_free(const struct p2p_evaluator *evaluator) {
+  return evaluator->child != NULL && !evaluator->has_task && evaluator->doom[0] == '\0';
+}
+
+/* Ready and of this user ("" for a fresh one). */
+static struct p2p_evaluator *find_ready(struct p2p_evaluators *pool, const char *user) {
   for (uint32_t i = 0; i < pool->count; i++) {
     struct p2p_evaluator *evaluator = &pool->all[i];
-    if (evaluator->child != NULL && !evaluator->has_task && evaluator->doom[0] == '\0' && evaluator->ready == ready)
-      return evaluator;
+    if (is_free(evaluator) && evaluator->ready && strcmp(evaluator->user, user) == 0) return evaluator;
   }
   return NULL;
 }
 
-struct p2p_evaluator *p2p_evaluators_give(struct p2p_evaluators *pool, const struct p2p_frame *task,
+/* Fresh, and still starting: it reads its task when it is up. */
+static struct p2p_evaluator *find_starting(struct p2p_evaluators *pool) {
+  for (uint32_t i = 0; i < pool->count; i++)
+    if (is_free(&pool->all[i]) && !pool->all[i].ready) return &pool->all[i];
+  return NULL;
+}
+
+/* Of those that are free, the one that was used longest ago, started anew. */
+static struct p2p_evaluator *refresh(struct p2p_evaluators *pool) {
+  struct p2p_evaluator *oldest = NULL;
+  for (uint32_t i = 0; i < pool->count; i++)
+    if (is_free(&pool->all[i]) && (oldest == NULL || pool->all[i].used_ms < oldest->used_ms)) oldest = &pool->all[i];
+  if (oldest == NULL) return NULL;
+  replace(oldest);
+  return oldest->child != NULL ? oldest : NULL;
+}
+
+static struct p2p_evaluator *find_for(struct p2p_evaluators *pool, const char *user) {
+  struct p2p_evaluator *evaluator = find_ready(pool, user);
+  if (evaluator == NULL) evaluator = find_ready(pool, "");
+  if (evaluator == NULL) evaluator = find_starting(pool);
+  return evaluator != NULL ? evaluator : refresh(pool);
+}
+
+struct p2p_evaluator *p2p_evaluators_give(struct p2p_evaluators *pool, const char *user, const struct p2p_frame *task,
                                           const struct p2p_evaluator_events *events, void *arg) {
-  struct p2p_evaluator *evaluator = find_free(pool, true);
-  if (evaluator == NULL) evaluator = find_free(pool, false); /* one that starts reads it when it is up */
+  struct p2p_evaluator *evaluator = find_for(pool, user);
   if (evaluator == NULL) return NULL;
   if (p2p_child_send(evaluator->child, P2P_FRAME_TASK, task->task, task->payload, task->length) != P2P_OK) return NULL;
+  if (evaluator->ready) p2p_timer_stop(evaluator->timer);
+  snprintf(evaluator->user, sizeof evaluator->user, "%s", user);
   evaluator->has_task = evaluator->has_listener = true;
   evaluator->task = task->task;
   evaluator->incoming = p2p_get_u64(task->payload);
   evaluator->events = *events;
   evaluator->arg = arg;
+  watch_time(evaluator);
   return evaluator;
 }
 
@@ -303,6 +400,7 @@ static void send(struct p2p_evaluator *evaluator, const struct p2p_frame *frame)
 void p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data) {
   evaluator->incoming -= data->length < evaluator->incoming ? data->length : evaluator->incoming;
   send(evaluator, data);
+  watch_time(evaluator);
 }
 
 /* The frame comes first: an evaluator that has not begun yet drops the task when it reads it. One that still starts must

@@ -1,5 +1,7 @@
 /* The evaluators of a worker: child processes that are warm before they are needed, evaluate one task at a time, and are
- * replaced when they end. io thread only. */
+ * replaced when they end. There is one more of them than slots, so that a slot goes on at once when its evaluator has died, and
+ * a user who comes finds a fresh one: an evaluator that has resolved futures of one user never gets one of another.
+ * io thread only. */
 #ifndef P2P_WORKER_EVALUATORS_H
 #define P2P_WORKER_EVALUATORS_H
 
@@ -9,9 +11,12 @@
 #include "base/events.h"
 #include "base/frame.h"
 #include "net/loop.h"
+#include "worker/death.h"
+#include "worker/terms.h"
 
 #define P2P_EVALUATOR_START_MS 60000 /* from its start to its HELLO */
 #define P2P_EVALUATOR_CANCEL_MS 5000 /* from an interrupt to its answer; then it is killed */
+#define P2P_EVALUATOR_STALE_MS 10000 /* from its last task on; then it is replaced if there is no fresh one for others */
 #define P2P_EVALUATOR_FAILURES_MOST 3 /* ends in a row before any was ready */
 
 struct p2p_evaluators;
@@ -21,7 +26,8 @@ struct p2p_evaluators_config {
   struct p2p_loop *loop;
   struct p2p_events *log;          /* borrowed */
   const char *const *argv, *const *env; /* NULL-terminated; copied */
-  uint32_t count;
+  uint32_t slots;
+  struct p2p_terms terms;
 };
 
 struct p2p_evaluators_events {
@@ -35,20 +41,21 @@ int p2p_evaluators_new(const struct p2p_evaluators_config *config, const struct 
                        void *arg, struct p2p_evaluators **out, struct p2p_err *err) P2P_MUST_USE;
 /* Kills them. No events after. Takes NULL. */
 void p2p_evaluators_free(struct p2p_evaluators *evaluators);
-/* How many are ready or at work for somebody. */
+/* How many are ready or at work for somebody; at most the slots. */
 uint32_t p2p_evaluators_usable(const struct p2p_evaluators *evaluators);
+/* For how long none has had a task; 0: one has. */
+uint64_t p2p_evaluators_idle_ms(const struct p2p_evaluators *evaluators);
 
 /* What somebody who gave a task hears. */
 struct p2p_evaluator_events {
   void (*on_frame)(void *arg, const struct p2p_frame *frame); /* CONDITION, RESULT, DATA, LOST, as they come */
-  /* The task is over: it was answered by a whole RESULT or a LOST (how NULL), or the evaluator "ended with signal 9
-   * (SIGKILL)". The last event. */
-  void (*on_end)(void *arg, const char *how);
+  /* The task is over: it was answered by a whole RESULT or a LOST (death NULL), or this is why it will not be. The last event. */
+  void (*on_end)(void *arg, const struct p2p_death *death);
 };
 
-/* Sends a TASK frame to an evaluator: one that is ready, else one that starts. NULL when all have a task. The DATA that the
- * task announces is to follow, of the same task. */
-struct p2p_evaluator *p2p_evaluators_give(struct p2p_evaluators *evaluators, const struct p2p_frame *task,
+/* Sends a TASK frame to an evaluator for `user`: one of this user, else a fresh one, else one that replaces another
+ * user's. NULL when all have a task. The DATA that the task announces is to follow, of the same task. */
+struct p2p_evaluator *p2p_evaluators_give(struct p2p_evaluators *evaluators, const char *user, const struct p2p_frame *task,
                                           const struct p2p_evaluator_events *events, void *arg);
 void p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data);
 /* Interrupts the task; on_end follows, within P2P_EVALUATOR_CANCEL_MS or by force. */

@@ -29,6 +29,7 @@ struct p2p_session {
   const struct p2p_session_host *host;
   size_t number;
   char client[P2P_STRANGER_NAME_MAX];
+  char user[P2P_STRANGER_NAME_MAX]; /* the client's, before the '@' */
   struct p2p_link *link;
   bool open;
   bool greeted; /* the client's HELLO has come */
@@ -91,9 +92,23 @@ static void unlink_task(struct task *task) {
   *at = task->next;
 }
 
+/* "The evaluator of carol@desk:4711 ended with signal 9 (SIGKILL) while it resolved future 'one'. Somebody killed it, ..." */
+static void send_end(const struct task *task, const char *how, const char *advice) {
+  char why[SENTENCE_MAX];
+  snprintf(why, sizeof why, "The evaluator of %s %s while it resolved future '%s'%s%s", task->session->host->name, how,
+           task->label, advice[0] != '\0' ? ". " : "", advice);
+  send_lost(task->session, task->id, why);
+}
+
 static void on_answer(void *arg, const struct p2p_frame *frame) {
   struct task *task = arg;
-  if (frame->type == P2P_FRAME_LOST) task->refused = true;
+  if (frame->type == P2P_FRAME_LOST) {
+    char how[P2P_DEATH_TEXT_MAX];
+    p2p_stranger_text(frame->payload, frame->length, how, sizeof how);
+    task->refused = true;
+    send_end(task, how, "");
+    return;
+  }
   send(task->session, frame->type, task->id, frame->payload, frame->length);
   if (p2p_link_queued(task->session->link) > P2P_LINK_QUEUE_HIGH) p2p_evaluator_pause(task->evaluator);
 }
@@ -103,18 +118,14 @@ static void on_drain(void *arg) {
   for (struct task *task = session->tasks; task != NULL; task = task->next) p2p_evaluator_resume(task->evaluator);
 }
 
-static void on_over(void *arg, const char *how) {
+static void on_over(void *arg, const struct p2p_death *death) {
   struct task *task = arg;
   struct p2p_session *session = task->session;
   double seconds = (double)(p2p_clock_ms() - task->started_ms) / 1000;
-  if (how != NULL) {
-    char why[SENTENCE_MAX];
-    snprintf(why, sizeof why, "The evaluator of %s %s while it resolved future '%s'", session->host->name, how, task->label);
-    send_lost(session, task->id, why);
-  }
+  if (death != NULL) send_end(task, death->how, death->advice);
   if (task->cancelled)
     LOG(session, P2P_LEVEL_INFO, "Future '%s' of %s cancelled after %.1f s", task->label, session->client, seconds);
-  else if (how != NULL || task->refused)
+  else if (death != NULL || task->refused)
     LOG(session, P2P_LEVEL_INFO, "Future '%s' of %s lost after %.1f s", task->label, session->client, seconds);
   else
     LOG(session, P2P_LEVEL_INFO, "Future '%s' of %s resolved in %.1f s", task->label, session->client, seconds);
@@ -159,7 +170,7 @@ static bool begin_task(struct p2p_session *session, const struct p2p_frame *fram
   task->missing = p2p_get_u64(frame->payload);
   task->started_ms = p2p_clock_ms();
   p2p_stranger_text(frame->payload + 8, frame->length - 8, task->label, sizeof task->label);
-  task->evaluator = p2p_evaluators_give(session->host->evaluators, frame, &events, task);
+  task->evaluator = p2p_evaluators_give(session->host->evaluators, session->user, frame, &events, task);
   if (task->evaluator == NULL) {
     free(task);
     return false;
@@ -275,6 +286,7 @@ int p2p_session_new(const struct p2p_session_host *host, const struct p2p_sessio
   session->host = host;
   session->number = config->number;
   snprintf(session->client, sizeof session->client, "%s", config->client);
+  snprintf(session->user, sizeof session->user, "%.*s", (int)strcspn(config->client, "@"), config->client);
   struct p2p_link_config link = {
       .loop = host->loop, .mailbox = config->mailbox, .relay = config->relay, .code = config->code};
   int code = p2p_link_open(&link, &events, session, &session->link, err);

@@ -151,7 +151,7 @@ static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_c
   static const struct p2p_evaluators_events events = {look_soon, on_failed};
   const struct p2p_evaluators_config evaluators = {
       .loop = config->loop, .log = worker->log, .argv = config->evaluator_argv, .env = config->evaluator_env,
-      .count = config->slots};
+      .slots = config->slots, .terms = config->terms};
   return p2p_evaluators_new(&evaluators, &events, worker, &worker->evaluators, err);
 }
 
@@ -263,6 +263,22 @@ bool p2p_worker_is_idle(struct p2p_worker *worker) {
   struct question question = {worker, true};
   (void)p2p_loop_call(worker->loop, ask_idle, &question);
   return question.idle;
+}
+
+struct idleness {
+  struct p2p_worker *worker;
+  uint64_t ms;
+};
+
+static void ask_idle_ms(void *arg) {
+  struct idleness *idleness = arg;
+  if (!idleness->worker->ended) idleness->ms = p2p_evaluators_idle_ms(idleness->worker->evaluators);
+}
+
+uint64_t p2p_worker_idle_ms(struct p2p_worker *worker) {
+  struct idleness idleness = {worker, 0};
+  (void)p2p_loop_call(worker->loop, ask_idle_ms, &idleness);
+  return idleness.ms;
 }
 
 static void end(void *arg) { stop(arg, "The worker has ended, before it had resolved this future"); }

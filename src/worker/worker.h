@@ -9,6 +9,7 @@
 
 #include "base/events.h"
 #include "net/loop.h"
+#include "worker/terms.h"
 
 struct p2p_worker;
 
@@ -23,6 +24,7 @@ struct p2p_worker_config {
   uint32_t slots;               /* evaluators */
   const char *const *evaluator_argv; /* NULL-terminated: the program and arguments of an evaluator */
   const char *const *evaluator_env;  /* NULL-terminated "NAME=value", the whole environment */
+  struct p2p_terms terms;       /* of each; the memory limit is the evaluators' own business, here it is told */
   uint64_t object_cap_bytes;    /* largest task taken */
 };
 
@@ -32,6 +34,8 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_events *ev
 /* Takes no new task, says leave; running tasks go on. True from p2p_worker_is_idle when none runs. */
 void p2p_worker_drain(struct p2p_worker *worker);
 bool p2p_worker_is_idle(struct p2p_worker *worker);
+/* For how long no future has run; 0: one runs. */
+uint64_t p2p_worker_idle_ms(struct p2p_worker *worker);
 /* Tells clients of running tasks that they are lost, says leave, kills evaluators, frees. Bounded. */
 void p2p_worker_free(struct p2p_worker *worker);
 

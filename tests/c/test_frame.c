@@ -49,11 +49,20 @@ TEST(a_truncated_frame_asks_for_more) {
 TEST(unknown_types_and_long_lengths_are_refused_by_the_header) {
   struct p2p_frame frame;
   CHECK(p2p_frame_get((const uint8_t *)"\x00", 1, &frame) == P2P_ERR_PARSE);
-  CHECK(p2p_frame_get((const uint8_t *)"\x0a", 1, &frame) == P2P_ERR_PARSE);
+  CHECK(p2p_frame_get((const uint8_t *)"\x0b", 1, &frame) == P2P_ERR_PARSE);
   CHECK(p2p_frame_get((const uint8_t *)"\xff", 1, &frame) == P2P_ERR_PARSE);
   CHECK(p2p_frame_get((const uint8_t *)"\x04\0\0\0\1\x00\x01\x00\x00", 9, &frame) == 0);
   CHECK(p2p_frame_get((const uint8_t *)"\x04\0\0\0\1\x00\x01\x00\x01", 9, &frame) == P2P_ERR_TOO_LARGE);
   CHECK(p2p_frame_get((const uint8_t *)"\x04\0\0\0\1\xff\xff\xff\xff", 9, &frame) == P2P_ERR_TOO_LARGE);
+}
+
+TEST(every_type_is_read) {
+  struct p2p_frame frame;
+  for (int type = P2P_FRAME_HELLO; type <= P2P_FRAME_PACKAGES; type++) {
+    uint8_t wire[10] = {(uint8_t)type, 0, 0, 0, 0, 0, 0, 0, 1, 'a'};
+    CHECK(p2p_frame_get(wire, 9, &frame) == 0);
+    CHECK(p2p_frame_get(wire, 10, &frame) == 10 && frame.type == type && frame.length == 1);
+  }
 }
 
 TEST(the_largest_payload_fits_and_no_larger) {
@@ -84,5 +93,5 @@ TEST(integers_round_trip) {
 
 UNIT_MAIN("frame", UNIT(the_format_on_the_wire), UNIT(frames_come_out_whole),
           UNIT(a_truncated_frame_asks_for_more),
-          UNIT(unknown_types_and_long_lengths_are_refused_by_the_header),
+          UNIT(unknown_types_and_long_lengths_are_refused_by_the_header), UNIT(every_type_is_read),
           UNIT(the_largest_payload_fits_and_no_larger), UNIT(integers_round_trip))

@@ -43,6 +43,10 @@ static void evaluate(struct p2p_evaluator_pipe *pipe, uint32_t task, const char 
   interrupts = 0;
   if (strcmp(text, "crash") == 0) raise(SIGKILL);
   if (strcmp(text, "exit") == 0) exit(3);
+  if (strcmp(text, "lost") == 0) {
+    p2p_evaluator_pipe_send(pipe, P2P_FRAME_LOST, task, "needed more than it has", 23);
+    return;
+  }
   if (strcmp(text, "rubbish") == 0) p2p_evaluator_pipe_send(pipe, P2P_FRAME_PING, 0, NULL, 0);
   if (strcmp(text, "hang") == 0 || strcmp(text, "sleep") == 0) answer(pipe, P2P_FRAME_CONDITION, task, "begun", 0);
   if (strcmp(text, "hang") == 0)
@@ -157,6 +161,8 @@ TEST(prepare) {
   CHECK(says_on(host_events, "Hosting"));
 }
 
+static struct p2p_terms terms; /* of workers that are started from now on */
+
 static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
   char entry[64];
   snprintf(entry, sizeof entry, MODE "=%s", mode);
@@ -164,7 +170,7 @@ static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
   struct p2p_worker_config config = {
       .loop = loop, .host = host, .ssh_args = ssh_args[CAROL], .n_ssh_args = ARGS, .cluster = CLUSTER,
       .r_version = "4.2.2", .future_version = "1.70.0",
-      .slots = slots, .evaluator_argv = argv, .evaluator_env = env, .object_cap_bytes = CAP};
+      .slots = slots, .evaluator_argv = argv, .evaluator_env = env, .terms = terms, .object_cap_bytes = CAP};
   return p2p_worker_new(&config, events, &worker, err);
 }
 

@@ -1,0 +1,21 @@
+/* How an evaluator came to its end, and what a person can do about it: words for whoever waits for its future. Pure. */
+#ifndef P2P_WORKER_DEATH_H
+#define P2P_WORKER_DEATH_H
+
+#include "worker/terms.h"
+
+#define P2P_DEATH_TEXT_MAX 320
+
+struct p2p_death {
+  char how[P2P_DEATH_TEXT_MAX];    /* after "The evaluator ": "ended with signal 9 (SIGKILL)" */
+  char advice[P2P_DEATH_TEXT_MAX]; /* "" or a sentence without its stop */
+};
+
+/* The process ended by itself, or was killed by somebody else; `end` is what p2p_child_describe_end says. */
+void p2p_death_by_itself(struct p2p_death *death, int term_signal, const char *end, const struct p2p_terms *terms);
+/* Its future took longer than the terms allow. */
+void p2p_death_by_time(struct p2p_death *death, const struct p2p_terms *terms);
+/* We have ended it, because of `how`. */
+void p2p_death_by_us(struct p2p_death *death, const char *how);
+
+#endif

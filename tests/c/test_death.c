@@ -1,0 +1,59 @@
+/* What people read of a worker's limits and of an evaluator's end. */
+#include "worker/death.h"
+
+#include <signal.h>
+
+#include "unit.h"
+
+static const char *described(uint64_t memory_bytes, uint64_t time_ms, unsigned slots) {
+  static char text[128];
+  p2p_terms_describe(&(struct p2p_terms){memory_bytes, time_ms}, slots, text, sizeof text);
+  return text;
+}
+
+TEST(terms_are_told_in_the_largest_unit) {
+  CHECK_STR(described(0, 0, 1), "1 slot");
+  CHECK_STR(described(0, 0, 3), "3 slots");
+  CHECK_STR(described(UINT64_C(2) << 30, 3600000, 2), "2 slots (memory 2 GiB, time 1 h each)");
+  CHECK_STR(described(UINT64_C(3) << 29, 0, 1), "1 slot (memory 1.5 GiB)");
+  CHECK_STR(described(UINT64_C(500) << 20, 90000, 1), "1 slot (memory 500 MiB, time 1.5 min)");
+  CHECK_STR(described(0, 200, 2), "2 slots (time 0.2 s each)");
+  CHECK_STR(described(1000, 0, 2), "2 slots (memory 1000 bytes each)");
+  CHECK_STR(described(UINT64_C(1) << 40, 0, 1), "1 slot (memory 1024 GiB)");
+}
+
+TEST(a_description_that_does_not_fit_is_cut) {
+  char text[8];
+  p2p_terms_describe(&(struct p2p_terms){UINT64_C(2) << 30, 1000}, 2, text, sizeof text);
+  CHECK_STR(text, "2 slots");
+  p2p_terms_describe(&(struct p2p_terms){UINT64_C(2) << 30, 1000}, 1000, text, sizeof text);
+  CHECK(strlen(text) < sizeof text);
+}
+
+static struct p2p_death by_itself(int term_signal, const char *end, uint64_t memory_bytes) {
+  struct p2p_death death;
+  p2p_death_by_itself(&death, term_signal, end, &(struct p2p_terms){.memory_bytes = memory_bytes});
+  return death;
+}
+
+TEST(each_end_has_an_advice) {
+  struct p2p_death death = by_itself(SIGKILL, "signal 9 (SIGKILL)", UINT64_C(2) << 30);
+  CHECK_STR(death.how, "ended with signal 9 (SIGKILL)");
+  CHECK_STR(death.advice, "Somebody killed it, or the system did because memory ran out; reset() the future to have it resolved anew");
+  death = by_itself(SIGSEGV, "signal 11 (SIGSEGV)", 0);
+  CHECK(strstr(death.advice, "crashed R") != NULL && strstr(death.advice, "memory") == NULL);
+  death = by_itself(SIGABRT, "signal 6 (SIGABRT)", UINT64_C(2) << 30);
+  CHECK(strstr(death.advice, ". Perhaps it needed more than the memory limit of 2 GiB") != NULL);
+  death = by_itself(0, "exit status 3", 0);
+  CHECK(strstr(death.advice, "as quit() does") != NULL);
+  death = by_itself(SIGTERM, "signal 15 (SIGTERM)", 0);
+  CHECK(strstr(death.advice, "Somebody ended it") != NULL);
+  p2p_death_by_time(&death, &(struct p2p_terms){.time_ms = 2000});
+  CHECK_STR(death.how, "was stopped at the time limit of 2 s per future");
+  p2p_death_by_us(&death, "was not ready within 60 s");
+  CHECK_STR(death.how, "was not ready within 60 s");
+  CHECK_STR(death.advice, "");
+}
+
+UNIT_MAIN("death", UNIT(terms_are_told_in_the_largest_unit), UNIT(a_description_that_does_not_fit_is_cut),
+          UNIT(each_end_has_an_advice))

@@ -1,0 +1,43 @@
+/* The memory limit: in a child, since it cannot be raised again. Sanitizers reserve memory as they like, so that only a limit that
+ * is far away can be tried under them. */
+#include "proc/limits.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+#define MIB ((size_t)1 << 20)
+
+static bool can_have(size_t bytes) {
+  void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  munmap(memory, bytes);
+  return true;
+}
+
+static int in_child(void) {
+  struct p2p_err err;
+  if (!can_have(512 * MIB)) return 1;
+  if (p2p_limits_memory(256 * MIB, &err) != P2P_OK) return 2;
+  if (!can_have(128 * MIB)) return 3;
+  if (can_have(512 * MIB)) return 4;
+  if (p2p_limits_memory(1024 * MIB, &err) != P2P_OK) return 5; /* not raised, and no error */
+  if (can_have(512 * MIB)) return 6;
+  return 0;
+}
+
+TEST(beyond_the_limit_there_is_none) {
+#ifdef __linux__
+  int status = -1;
+  pid_t pid = fork();
+  if (pid == 0) _exit(in_child());
+  CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+#endif
+}
+
+UNIT_MAIN("limits", UNIT(beyond_the_limit_there_is_none))
