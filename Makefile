@@ -5,6 +5,7 @@
 #   make bench    round trips, side by side with other backends
 #   make units    the C units alone, without R, under ASan and UBSan
 #                 (ROOMS="base net" UNITS="buf frame" for a part of them)
+#   make fuzz     made-up input for every parser of a peer's bytes, RUNS=1000000 times each (needs clang)
 #   make install  installs the package into R's first library
 #   make check    R CMD check, as CRAN does it, without the network
 #   make docs     man/ and NAMESPACE from the comments in R/ (roxygen2)
@@ -23,7 +24,7 @@ CORE_SOURCES = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
 CORE_OBJECTS = $(CORE_SOURCES:src/%.c=$(BUILD)/core/%.o)
 UNITS ?= $(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c))
 
-.PHONY: demo test bench units install check docs clean tarball test-library
+.PHONY: demo test bench units fuzz install check docs clean tarball test-library
 
 demo:
 	tools/install-deps demo
@@ -41,6 +42,24 @@ bench:
 
 units: $(UNITS:%=$(BUILD)/units/%)
 	@tools/run-units $^
+
+# libFuzzer's harnesses, over a core of their own that is instrumented for it.
+FUZZ_CFLAGS = -g -O1 -Isrc -Ifuzz $(WARNINGS) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+  $(shell pkg-config --cflags $(LIBRARIES))
+FUZZ_SOURCES = $(foreach room,base net crypto wormhole,$(wildcard src/$(room)/*.c))
+FUZZ = $(patsubst fuzz/%.c,%,$(wildcard fuzz/*.c))
+
+.SECONDARY: $(FUZZ_SOURCES:src/%.c=$(BUILD)/fuzzers/core/%.o)
+
+fuzz: $(FUZZ:%=$(BUILD)/fuzzers/%)
+	@tools/run-fuzz $^
+
+$(BUILD)/fuzzers/core/%.o: src/%.c
+	@mkdir -p $(@D)
+	clang $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzzers/%: fuzz/%.c fuzz/fuzz.h $(FUZZ_SOURCES:src/%.c=$(BUILD)/fuzzers/core/%.o)
+	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $(filter-out %.h,$^) $(UNIT_LIBS) -o $@
 
 # The sources as R packs them, so that nothing is compiled in the checkout.
 tarball:

@@ -1,0 +1,29 @@
+/* What a mailbox server says: texts with newlines between them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "wormhole/mailbox.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+  struct p2p_mailbox *mailbox;
+  struct p2p_mailbox_event event;
+  struct p2p_err err;
+  char *text;
+
+  if (p2p_mailbox_new("appid", "side", length % 2 ? "7" : NULL, &mailbox) != P2P_OK) return 0;
+  while (length > 0) {
+    const uint8_t *end = memchr(bytes, '\n', length);
+    size_t part = end == NULL ? length : (size_t)(end - bytes);
+    int code = p2p_mailbox_feed(mailbox, (const char *)bytes, part, &err);
+    while ((text = p2p_mailbox_take_text(mailbox)) != NULL) free(text);
+    while (p2p_mailbox_take_event(mailbox, &event)) free(event.body);
+    if (code != P2P_OK) break;
+    if (p2p_mailbox_add(mailbox, bytes, part % 64) != P2P_OK) part += 0;
+    bytes += end == NULL ? length : part + 1;
+    length -= end == NULL ? length : part + 1;
+  }
+  p2p_mailbox_close(mailbox, P2P_MOOD_ERRORY);
+  p2p_mailbox_free(mailbox);
+  return 0;
+}

@@ -1,0 +1,210 @@
+#!/bin/sh
+# File transfers between ours and the Magic Wormhole programs in Debian, both ways, by Debian's mailbox and relay and by ours. Runs
+# where there is only loopback: a network namespace of its own, in which transit.magic-wormhole.io is this machine, since
+# wormhole-william insists on that name. Where that is not possible, or a program is missing, the pairs are skipped.
+#
+#   R_LIBS=LIBRARY sh tests/interop/wormhole.sh [LARGEST]     LARGEST: bytes of the largest file; default: 100 MB
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+export LC_ALL=C.UTF-8
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+
+if [ -z "${P2P_INTEROP_INSIDE-}" ]; then
+  export P2P_INTEROP_INSIDE=no
+  if unshare -rmn true 2> /dev/null; then
+    P2P_INTEROP_INSIDE=yes exec unshare -rmn sh "$here/wormhole.sh" "$@"
+  fi
+fi
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/p2p-interop.XXXXXX") || exit 1
+started=
+# end PID...: ends what this script has started, and waits for it.
+end() {
+  for pid in "$@"; do kill "$pid" 2> /dev/null; done
+  for pid in "$@"; do wait "$pid" 2> /dev/null; done
+}
+trap 'end $started; rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+largest=${1:-100000000}
+passed=0
+failed=0
+skipped=0
+is_alone=no
+if [ "$P2P_INTEROP_INSIDE" = yes ] && ip link set lo up 2> "$work/log"; then
+  printf '127.0.0.1 localhost transit.magic-wormhole.io\n::1 localhost\n' > "$work/hosts"
+  mount --bind "$work/hosts" /etc/hosts 2>> "$work/log" && is_alone=yes
+fi
+
+python="/usr/bin/python3 /usr/bin/wormhole"
+[ -x /usr/bin/wormhole ] && [ -x /usr/bin/python3 ] || python=
+william=$(command -v wormhole-william)
+[ $is_alone = yes ] || william=
+ours=$(Rscript -e 'cat(future.p2p::find_wormhole())') || exit 1
+
+# await FILE PATTERN PID: waits for a line in a log; fails when the process ends first, or after half a minute.
+await() {
+  timeout 30 tail -n +1 -f --pid="$3" "$1" 2> /dev/null | grep -q -m 1 -E -e "$2"
+}
+
+# ---- the four programs, as send WHO CODE WHAT and receive WHO CODE: WHAT is a file, or text:TEXT. They use $mailbox and $relay. ----
+
+send() {
+  case $1:$3 in
+    ours:text:*) "$ours" send --code="$2" --text="${3#text:}" --mailbox="$mailbox" --relay="$relay" $no_listen_ours ;;
+    ours:*) "$ours" send --code="$2" --mailbox="$mailbox" --relay="$relay" $no_listen_ours "$3" ;;
+    python:text:*) $python --relay-url="$mailbox" --transit-helper="$relay" send $no_listen_python --hide-progress --code "$2" --text "${3#text:}" ;;
+    python:*) $python --relay-url="$mailbox" --transit-helper="$relay" send $no_listen_python --hide-progress --code "$2" "$3" ;;
+    william:text:*) echo "${3#text:}" | $william send --hide-progress --relay-url "$mailbox" --code "$2" ;;
+    william:*) $william send --hide-progress --relay-url "$mailbox" --code "$2" "$3" ;;
+  esac
+}
+
+# In a folder of its own: a text comes on standard output, a file lies there afterwards.
+receive() {
+  case $1 in
+    ours) "$ours" receive "$2" --path=got --mailbox="$mailbox" --relay="$relay" $no_listen_ours ;;
+    python) $python --relay-url="$mailbox" --transit-helper="$relay" receive $no_listen_python --hide-progress --accept-file "$2" ;;
+    william) echo y | $william receive --hide-progress --relay-url "$mailbox" "$2" ;;
+  esac
+}
+
+# is_there WHAT: what came is what was sent. ours writes to got, the others as the file is called.
+is_there() {
+  case $1 in
+    text:*) grep -q -x -F -e "${1#text:}" "$work/to/out" ;;
+    *)
+      for file in "$work/to/got" "$work/to/$(basename "$1")"; do
+        if [ -f "$file" ]; then cmp "$file" "$1"; return; fi
+      done
+      return 1
+      ;;
+  esac
+}
+
+number=10
+# pair SENDER RECEIVER WHAT: one transfer.
+pair() {
+  for who in "$1" "$2"; do
+    case $who in
+      python) [ -n "$python" ] || { skip "$@"; return; } ;;
+      william) [ -n "$william" ] || { skip "$@"; return; } ;;
+    esac
+  done
+  number=$((number + 1))
+  attempt "$@"
+  # Once in some hundred codes wormhole-william derives another key than anybody else.
+  if [ $status != 0 ] && grep -q 'decrypt message failed' "$work/send.log" "$work/receive.log"; then
+    number=$((number + 1))
+    attempt "$@"
+  fi
+  if [ $status = 0 ] && is_there "$3" && { [ -z "$way" ] || grep -q -F -e "$way" "$work/send.log" "$work/receive.log"; }; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "failed: $1 to $2, ${3##*/} ($servers${way:+, $way})"
+    sed 's/^/  sender: /' "$work/send.log"
+    sed 's/^/  receiver: /' "$work/receive.log"
+  fi
+}
+
+attempt() {
+  code=$number-tulip-quartz
+  rm -rf "$work/to" && mkdir "$work/to"
+  (cd "$work" && send "$1" $code "$3" > "$work/send.log" 2>&1) &
+  sender=$!
+  (cd "$work/to" && export TMPDIR="$work/to" && receive "$2" $code > "$work/to/out" 2> "$work/receive.log") &
+  receiver=$!
+  started="$started $sender $receiver"
+  status=0
+  wait $sender || status=1
+  wait $receiver || status=1
+}
+
+skip() {
+  skipped=$((skipped + 1))
+  echo "skipped: $1 to $2, ${3##*/} ($servers)"
+}
+
+# pairs WHAT...: ours with both others, both ways, and with itself.
+pairs() {
+  for what in "$@"; do
+    for way_of in "ours ours" "ours python" "python ours" "ours william" "william ours"; do
+      pair $way_of "$what"
+    done
+  done
+}
+
+# ---- servers ----
+
+port_in() { sed -n "s/.*$2[^0-9]*\([0-9][0-9]*\).*/\1/p" "$1" | head -n 1; }
+
+# Twisted says which port an ephemeral one is; the relay's has to be the one that william insists on.
+start_debian_servers() {
+  command -v twist3 > /dev/null || return 1
+  twist3 --log-format=text wormhole-mailbox --port=tcp:0:interface=127.0.0.1 --channel-db="$work/db" > "$work/mailbox.log" 2>&1 &
+  mailbox_pid=$!
+  twist3 --log-format=text transitrelay --port="tcp:$1:interface=127.0.0.1" > "$work/relay.log" 2>&1 &
+  relay_pid=$!
+  started="$started $mailbox_pid $relay_pid"
+  await "$work/mailbox.log" 'starting on [0-9]+' $mailbox_pid && await "$work/relay.log" 'starting on [0-9]+' $relay_pid || return 1
+  mailbox="ws://127.0.0.1:$(port_in "$work/mailbox.log" 'starting on')/v1"
+  relay="tcp:127.0.0.1:$(port_in "$work/relay.log" 'starting on')"
+}
+
+start_our_servers() {
+  : > "$work/users.txt"
+  Rscript -e future.p2p::serve --port=0 --address=127.0.0.1 --users="$work/users.txt" --host-key="$work/host_key" \
+    --relay-port="$1" > "$work/serve.log" 2>&1 &
+  serve_pid=$!
+  started="$started $serve_pid"
+  await "$work/serve.log" 'mailbox on port' $serve_pid || return 1
+  mailbox="ws://127.0.0.1:$(port_in "$work/serve.log" 'mailbox on port')/v1"
+  relay="tcp:127.0.0.1:$(port_in "$work/serve.log" 'relay on port')"
+}
+
+: > "$work/empty"
+printf x > "$work/one"
+head -c 100000 /dev/urandom > "$work/small"
+head -c "$largest" /dev/urandom > "$work/large"
+relay_port=0
+[ $is_alone = no ] || relay_port=4001
+way=
+no_listen_ours=
+no_listen_python=
+
+servers="Debian's servers"
+if start_debian_servers $relay_port; then
+  pairs "text:Hello, is it me?" "$work/empty" "$work/one" "$work/small" "$work/large"
+  # Nobody listens, so nobody can be reached: by the relay only. william has no such switch, but needs ours to be reachable.
+  servers="Debian's servers, relay only"
+  no_listen_ours=--no-listen
+  no_listen_python=--no-listen
+  way="relay "
+  pair ours ours "$work/small"
+  pair ours python "$work/small"
+  pair python ours "$work/small"
+  pair ours ours "$work/large"
+  end $mailbox_pid $relay_pid
+else
+  failed=$((failed + 1))
+  echo "failed: Debian's servers do not start" && cat "$work/mailbox.log" "$work/relay.log"
+fi
+
+servers="our servers"
+way=
+no_listen_ours=
+no_listen_python=
+if start_our_servers $relay_port; then
+  pairs "text:Hello, is it me?" "$work/small"
+  pair william william "$work/small"
+  pair python python "$work/small"
+  pair william python "$work/small"
+  pair python william "$work/small"
+else
+  failed=$((failed + 1))
+  echo "failed: our servers do not start" && cat "$work/serve.log"
+fi
+
+echo "interop wormhole: $passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
