@@ -30,11 +30,19 @@ result.P2PFuture <- function(future, ...) {
     future[["result"]] <- future_failure(future, error[[1L]], error[[2L]])
   }
   future[["worker"]] <- .Call(ffi_task_worker, task)
+  loss <- .Call(ffi_task_loss, task)
   future[["task"]] <- NULL
   .Call(ffi_task_free, task)
   backend <- future[["backend"]]
   if (registry(backend, action = "contains", future = future)) registry(backend, action = "remove", future = future)
+  if (!is.null(loss)) warn_of_second_run(future, loss)
   result_or_stop(future)
+}
+
+#' @importFrom future FutureWarning
+warn_of_second_run <- function(future, loss) {
+  warning(FutureWarning(sprintf("Future (%s) was run again, by %s, and may have been evaluated twice. %s.",
+                                future_label(future), future[["worker"]], loss), future = future))
 }
 
 result_or_stop <- function(future) {
@@ -64,6 +72,11 @@ is_given_up <- function(future) {
   client <- clients$of(backend)
   status <- client_status(client)
   if (status$slots == 0L) tell_no_worker(client, status)
+  loss <- .Call(ffi_task_loss, future[["task"]])
+  if (!identical(loss, future[["loss"]])) { # it waits anew
+    future[["loss"]] <- loss
+    future[["wait_until"]] <- wait_until(backend)
+  }
   if (proc.time()[["elapsed"]] < future[["wait_until"]]) return(FALSE)
   .Call(ffi_task_cancel, client$handle, future[["task"]])
   future[["state"]] <- "failed"

@@ -20,6 +20,10 @@
 #'   `-o UserKnownHostsFile=FILE`; a vector, or one string with blanks between.
 #' @param workers (numeric) How many futures of this session run at once, at most. `NULL`: as many as the workers
 #'   of the cluster have slots.
+#' @param retries (numeric) How often a future whose worker was lost (the machine, or the link to it) runs again, on
+#'   another worker if there is one. Nobody knows how far the lost worker came, so such a future may be evaluated twice; a warning
+#'   says so. `0`, the default: never, it ends with a FutureInterruptError. A future that crashes its R process
+#'   (while its worker lives) is never run again by itself.
 #' @param ... Further arguments of future backends, such as `earlySignal`, `gc`, `interrupts`, `wait.timeout` (seconds)
 #'   and `maxSizeOfObjects` (bytes).
 #'
@@ -36,7 +40,7 @@
 #' @seealso [worker()], [host_cluster()], [future.p2p.options]
 #' @export
 cluster <- structure(
-  function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, ...) {
+  function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0, ...) {
     stop("INTERNAL ERROR: the strategy function of a future backend was called.")
   },
   class = c("p2p_cluster", "multiprocess", "future", "function"),
@@ -44,12 +48,12 @@ cluster <- structure(
 )
 
 p2p_tweakable <- function() {
-  c("cluster", "host", "ssh_args", "workers", "wait.timeout", "earlySignal", "gc", "interrupts", "maxSizeOfObjects",
+  c("cluster", "host", "ssh_args", "workers", "retries", "wait.timeout", "earlySignal", "gc", "interrupts", "maxSizeOfObjects",
     "hooks")
 }
 
 #' @importFrom future FutureBackend FutureError FutureInterruptError
-P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, interrupts = TRUE,
+P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0, interrupts = TRUE,
                              gc = FALSE, earlySignal = FALSE,
                              wait.timeout = getOption("future.wait.timeout", 24 * 60 * 60), ...) {
   if (is.function(workers)) workers <- workers()
@@ -58,10 +62,12 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
     usage_stop("Argument 'workers' must be a number, 1 or more.")
   }
   config <- board_config(cluster, host, ssh_args)
+  config$retries <- as.integer(check_number(retries, "retries", 0, 1000))
   config$workers <- if (is.finite(workers)) as.integer(workers) else 0L
   reg <- clients$open(config)
   backend <- FutureBackend(
     reg = reg, config = config, cluster = config$cluster, host = config$host, ssh_args = config$ssh_args, workers = workers,
+    retries = config$retries,
     interrupts = interrupts, gc = gc, earlySignal = earlySignal, wait.timeout = wait.timeout, ...
   )
   backend[["futureClasses"]] <- c("P2PFuture", "MultiprocessFuture", backend[["futureClasses"]])

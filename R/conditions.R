@@ -25,7 +25,8 @@ future_failure <- function(future, what, why) {
     error(sprintf("Future (%s) was %s. %s", label, if (canceled) "canceled" else "interrupted", why), future = future)
   } else if (what == "lost") {
     future[["state"]] <- "interrupted"
-    FutureInterruptError(sprintf("Future (%s) was lost. %s", label, why), future = future)
+    FutureInterruptError(sprintf("Future (%s) was lost. %s. After reset() it can be run again.", label, sub("[.]$", "", why)),
+                         future = future)
   } else {
     future[["state"]] <- "failed"
     FutureError(sprintf("Future (%s) failed. %s", label, why), future = future)

@@ -41,6 +41,7 @@ static int create(const struct p2p_client_config *config, struct p2p_events *eve
   client->events = events;
   client->workers_most = config->workers_most;
   client->object_cap_bytes = config->object_cap_bytes;
+  client->retries = config->retries;
   snprintf(client->r_version, sizeof client->r_version, "%s", config->r_version);
   snprintf(client->future_version, sizeof client->future_version, "%s", config->future_version);
   client->mailbox = config->mailbox != NULL ? strdup(config->mailbox) : NULL;
@@ -118,7 +119,7 @@ int p2p_client_submit(struct p2p_client *client, struct p2p_task *task, struct p
     code = err->code;
   } else if ((code = wake_locked(client)) != P2P_OK) {
     p2p_err_set(err, code, "The io thread has ended, or there is no memory for the task.");
-  } else if (!p2p_task_submit(task)) {
+  } else if (!p2p_task_submit(task, client->retries)) {
     code = p2p_err_set(err, P2P_ERR_INVALID, "Future '%s' was submitted before.", p2p_task_label(task));
   } else {
     p2p_task_ref(task);
@@ -148,8 +149,10 @@ struct view {
 
 static const char *describe_state(const struct p2p_roster_worker *worker) {
   if (!worker->compatible) return "incompatible";
+  if (worker->is_lost) return "lost";
   if (worker->peer == NULL) return "seen";
-  return p2p_peer_lane(worker->peer) != NULL ? "linked" : "linking";
+  if (p2p_peer_lane(worker->peer) == NULL) return "linking";
+  return worker->left ? "leaving" : "linked";
 }
 
 /* on the io thread */

@@ -26,6 +26,7 @@ struct p2p_client_config {
   const char *future_version;
   uint32_t workers_most;     /* slots used at once; 0: no cap */
   uint64_t object_cap_bytes; /* largest result or condition taken */
+  uint32_t retries;          /* how often a task runs again whose worker was lost, link and all */
 };
 
 int p2p_client_new(const struct p2p_client_config *config, struct p2p_events *events, struct p2p_client **out,
@@ -50,7 +51,7 @@ struct p2p_worker_info {
   char from[192];           /* user@host:pid */
   char r_version[32], future_version[32];
   uint32_t slots, busy;     /* busy: with our tasks */
-  char state[16];           /* "seen", "linking", "linked", "incompatible" */
+  char state[16];           /* "seen", "linking", "linked", "lost", "leaving", "incompatible" */
   char path[128];           /* of the link: "direct 192.0.2.7:40001", "relay ..."; "" without one */
 };
 /* Up to `most` workers; returns how many there are. */
@@ -83,6 +84,9 @@ const struct p2p_object *p2p_task_result(struct p2p_task *task);
 void p2p_task_error(struct p2p_task *task, struct p2p_err *out);
 /* "carol@desk:4711", "" before it was given to one. */
 void p2p_task_worker(struct p2p_task *task, char *out, size_t size);
+/* How often it was given to a worker that was then lost, and so may have been evaluated more than once. If ever: *last is the
+ * sentence of the last loss. Its results cannot be mistaken for each other: one comes over a link that stands, or not at all. */
+uint32_t p2p_task_losses(struct p2p_task *task, struct p2p_err *last);
 /* Takes the next condition that arrived while it runs, or NULL. The caller frees it. */
 struct p2p_object *p2p_task_condition(struct p2p_task *task);
 

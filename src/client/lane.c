@@ -350,17 +350,28 @@ static void lower_sentence(const char *sentence, char *out, size_t size) {
   if (length > 1 && out[0] >= 'A' && out[0] <= 'Z' && out[1] >= 'a' && out[1] <= 'z') out[0] = (char) (out[0] - 'A' + 'a');
 }
 
-void p2p_lane_fail(struct p2p_lane *lane, const struct p2p_err *why) {
+/* What would have helped, to who has not asked for it. */
+static void advise_retries(struct p2p_task *task, struct p2p_err *err) {
+  struct p2p_err last, told = *err;
+  if (p2p_task_losses(task, &last) > 0) return;
+  p2p_err_set(err, told.code, "%s; plan(..., retries = 1) has such futures run again, on another worker", told.message);
+}
+
+void p2p_lane_fail(struct p2p_lane *lane, const struct p2p_err *why, struct p2p_task_queue *again) {
   char reason[P2P_ERR_MESSAGE_MAX / 2];
   lower_sentence(why->message, reason, sizeof reason);
   for (struct run *run = lane->first; run != NULL; run = run->next) {
     if (run->task == NULL) continue;
     struct p2p_err err;
     p2p_err_set(&err, P2P_ERR_LOST,
-                "The link to %s was lost (%s) while it resolved future '%s'; reset() the future to have it resolved anew, "
-                "by another worker",
-                lane->worker, reason, p2p_task_label(run->task));
-    p2p_task_fail(run->task, &err);
+                "The link to %s was lost (%s) while it resolved future '%s'", lane->worker, reason, p2p_task_label(run->task));
+    if (p2p_task_run_again(run->task, &err)) {
+      p2p_task_queue_put(again, run->task);
+      run->task = NULL;
+    } else {
+      advise_retries(run->task, &err);
+      p2p_task_fail(run->task, &err);
+    }
     let_go(run);
   }
   lane->config.on_news(lane->config.arg);

@@ -50,8 +50,9 @@ int p2p_lane_sweep(struct p2p_lane *lane) P2P_MUST_USE;
 int p2p_lane_take(struct p2p_lane *lane, const struct p2p_frame *frame, uint64_t now_ms, bool *decide,
                   struct p2p_err *err) P2P_MUST_USE;
 
-/* The link is gone: its tasks have failed, with a sentence that says why. */
-void p2p_lane_fail(struct p2p_lane *lane, const struct p2p_err *why);
+/* The link is gone: its tasks have failed, with a sentence that says why; those that may run again are put into `again`, the
+ * references with them. */
+void p2p_lane_fail(struct p2p_lane *lane, const struct p2p_err *why, struct p2p_task_queue *again);
 /* We close: its tasks have failed with `why`, and the worker is told as far as the link takes it. */
 void p2p_lane_cancel(struct p2p_lane *lane, const struct p2p_err *why);
 

@@ -54,9 +54,11 @@ static void back_off(struct p2p_client *client, struct p2p_roster_worker *worker
 void p2p_peer_lose(struct p2p_peer *peer, const struct p2p_err *why) {
   struct p2p_err err = why != NULL ? *why : peer->broken;
   if (peer->lane != NULL) {
-    p2p_lane_fail(peer->lane, &err);
-    peer->worker->retry_at_ms = p2p_clock_ms() + 1000;
+    struct p2p_task_queue again = {0};
+    p2p_lane_fail(peer->lane, &err, &again);
+    peer->worker->is_lost = true;
     p2p_events_say(peer->client->events, P2P_LEVEL_INFO, "The link to %s has ended: %s", peer->worker->from, err.message);
+    p2p_program_run_again(peer->client, &again);
   } else {
     back_off(peer->client, peer->worker, &err);
   }

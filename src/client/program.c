@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "client/peer.h"
 
+#define ASK_AT_MOST_EVERY_MS 5000
+
 /* The status. */
 
 static void count(struct p2p_client *client, struct p2p_client_status *out) {
@@ -17,11 +19,13 @@ static void count(struct p2p_client *client, struct p2p_client_status *out) {
   out->waiting = client->waiting.length;
   for (size_t i = 0; i < client->roster.length; i++) {
     const struct p2p_roster_worker *worker = client->roster.workers[i];
-    out->incompatible += !worker->compatible;
-    out->workers += worker->compatible;
-    out->slots += worker->compatible ? worker->slots : 0;
     const struct p2p_lane *lane = worker->peer != NULL ? p2p_peer_lane(worker->peer) : NULL;
-    if (lane != NULL) out->running += p2p_lane_running(lane);
+    uint32_t running = lane != NULL ? p2p_lane_running(lane) : 0;
+    bool is_there = worker->compatible && !worker->left && !worker->is_lost;
+    out->incompatible += !worker->compatible;
+    out->workers += is_there;
+    out->slots += is_there ? worker->slots : running;
+    out->running += running;
   }
   snprintf(out->incompatible_why, sizeof out->incompatible_why, "%s", client->roster.incompatible_why);
 }
@@ -62,7 +66,7 @@ static size_t fill_seats(struct p2p_client *client, uint64_t now_ms) {
   size_t n = 0;
   for (size_t i = 0; i < client->roster.length; i++) {
     struct p2p_roster_worker *worker = client->roster.workers[i];
-    if (!worker->compatible) continue;
+    if (!worker->compatible || worker->is_lost) continue;
     struct p2p_schedule_worker *numbers = &client->numbers[n];
     client->seats[n++] = worker;
     if (worker->peer != NULL && p2p_peer_lane(worker->peer) != NULL) {
@@ -101,6 +105,20 @@ static void lose_broken(struct p2p_client *client) {
   }
 }
 
+/* A worker whose link was lost may be dead, or have lost the link alone: who is alive answers. Not too often, since everybody
+ * does. Returns when it is due. */
+static uint64_t ask_who_is_there(struct p2p_client *client, uint64_t now_ms) {
+  if (!client->asking || !client->joined) return P2P_SCHEDULE_NEVER;
+  uint64_t due_ms = client->asked_ms == 0 ? 0 : client->asked_ms + ASK_AT_MOST_EVERY_MS;
+  if (due_ms > now_ms) return due_ms;
+  client->asking = false;
+  client->asked_ms = now_ms;
+  (void) p2p_member_say_hello(client->member); /* while away: the return to the board says hello by itself */
+  return P2P_SCHEDULE_NEVER;
+}
+
+static uint64_t earlier(uint64_t a_ms, uint64_t b_ms) { return a_ms < b_ms ? a_ms : b_ms; }
+
 /* Returns when to decide again. */
 static uint64_t decide_once(struct p2p_client *client) {
   uint64_t now_ms = p2p_clock_ms();
@@ -113,7 +131,7 @@ static uint64_t decide_once(struct p2p_client *client) {
   uint64_t wake_ms = p2p_schedule_decide(&schedule, client->steps);
   for (size_t i = 0; i < schedule.length; i++) take_step(client, client->seats[i], &client->steps[i]);
   lose_broken(client);
-  return wake_ms < expiry_ms ? wake_ms : expiry_ms;
+  return earlier(earlier(wake_ms, expiry_ms), ask_who_is_there(client, now_ms));
 }
 
 void p2p_program_decide(struct p2p_client *client) {
@@ -155,6 +173,16 @@ void p2p_program_look(void *arg) {
     }
   }
   p2p_program_decide(client);
+}
+
+void p2p_program_run_again(struct p2p_client *client, struct p2p_task_queue *tasks) {
+  if (client->status.failed.code != P2P_OK) { /* no other worker will come */
+    p2p_task_queue_fail(tasks, &client->status.failed);
+    return;
+  }
+  p2p_task_queue_append(tasks, &client->waiting);
+  client->waiting = *tasks;
+  client->asking = true;
 }
 
 /* The board. */

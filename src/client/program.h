@@ -20,6 +20,7 @@ struct p2p_client {
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
   uint32_t workers_most;
   uint64_t object_cap_bytes;
+  uint32_t retries;
 
   struct p2p_bell bell;
 
@@ -36,6 +37,8 @@ struct p2p_client {
   struct p2p_timer *timer;
   bool joined;   /* on the board just now */
   bool deciding, again;
+  bool asking;       /* who is there: as soon as it may */
+  uint64_t asked_ms; /* when it last did */
   struct p2p_roster_worker **seats; /* scratch of a decision: a worker, its numbers, its step */
   struct p2p_schedule_worker *numbers;
   struct p2p_schedule_step *steps;
@@ -49,5 +52,8 @@ void p2p_program_end(struct p2p_client *client);
 void p2p_program_look(void *client);
 /* Something has changed: decides what to do next and does it. Peers that have come to their end are gone when it returns. */
 void p2p_program_decide(struct p2p_client *client);
+
+/* A link was lost: its tasks that may run again come first, and the board is asked who is there. */
+void p2p_program_run_again(struct p2p_client *client, struct p2p_task_queue *tasks);
 
 #endif

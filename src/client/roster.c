@@ -114,7 +114,7 @@ static enum p2p_roster_news hear_hello(struct p2p_roster *roster, const struct p
   if (!known && (worker = add(roster)) == NULL) return P2P_ROSTER_NOTHING;
   worker->key = hello.key;
   worker->heard_ms = now_ms;
-  worker->left = false;
+  worker->left = worker->is_lost = false;
   /* Anybody can write a line in the worker's name. Once there is a link its own word counts. */
   if (worker->peer == NULL) {
     memcpy(worker->from, hello.from, sizeof worker->from);

@@ -28,6 +28,7 @@ struct p2p_roster_worker {
   /* Kept for the client: */
   struct p2p_peer *peer; /* the link to it, from its opening to its end; NULL: none */
   bool left;             /* said leave; forgotten as soon as the link has ended */
+  bool is_lost;          /* the link to it broke, and it has not said hello since */
   uint32_t failures;     /* in a row, of opening a link */
   uint64_t retry_at_ms;  /* no new link before */
 };

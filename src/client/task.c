@@ -24,6 +24,8 @@ struct p2p_task {
   struct p2p_object *result;
   struct p2p_err err;
   char worker[192];
+  uint32_t retries, losses; /* left; so far */
+  struct p2p_err loss;      /* the last one */
   struct condition *first, *last;
   uint32_t conditions;
 };
@@ -90,10 +92,13 @@ static void set_state_locked(struct p2p_task *task, enum p2p_task_state state) {
   atomic_store_explicit(&task->state, (int) state, memory_order_release);
 }
 
-bool p2p_task_submit(struct p2p_task *task) {
+bool p2p_task_submit(struct p2p_task *task, uint32_t retries) {
   pthread_mutex_lock(&task->lock);
   bool may = p2p_task_state(task) == P2P_TASK_NEW;
-  if (may) set_state_locked(task, P2P_TASK_WAITING);
+  if (may) {
+    task->retries = retries;
+    set_state_locked(task, P2P_TASK_WAITING);
+  }
   pthread_mutex_unlock(&task->lock);
   return may;
 }
@@ -104,6 +109,19 @@ bool p2p_task_run(struct p2p_task *task, const char *worker) {
   if (may) {
     snprintf(task->worker, sizeof task->worker, "%s", worker);
     set_state_locked(task, P2P_TASK_RUNNING);
+  }
+  pthread_mutex_unlock(&task->lock);
+  return may;
+}
+
+bool p2p_task_run_again(struct p2p_task *task, const struct p2p_err *why) {
+  pthread_mutex_lock(&task->lock);
+  bool may = p2p_task_state(task) == P2P_TASK_RUNNING && task->retries > 0;
+  if (may) {
+    task->retries--;
+    task->losses++;
+    task->loss = *why;
+    set_state_locked(task, P2P_TASK_WAITING);
   }
   pthread_mutex_unlock(&task->lock);
   return may;
@@ -174,6 +192,14 @@ void p2p_task_error(struct p2p_task *task, struct p2p_err *out) {
   pthread_mutex_lock(&task->lock);
   *out = task->err;
   pthread_mutex_unlock(&task->lock);
+}
+
+uint32_t p2p_task_losses(struct p2p_task *task, struct p2p_err *last) {
+  pthread_mutex_lock(&task->lock);
+  uint32_t losses = task->losses;
+  if (losses > 0) *last = task->loss;
+  pthread_mutex_unlock(&task->lock);
+  return losses;
 }
 
 void p2p_task_worker(struct p2p_task *task, char *out, size_t size) {

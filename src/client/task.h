@@ -19,10 +19,12 @@ const struct p2p_object *p2p_task_object(const struct p2p_task *task);
 void p2p_task_release_object(struct p2p_task *task);
 
 /* Each returns false, and changes nothing, where the task is not in a state that allows it. */
-bool p2p_task_submit(struct p2p_task *task);                           /* NEW -> WAITING */
+bool p2p_task_submit(struct p2p_task *task, uint32_t retries);          /* NEW -> WAITING */
 bool p2p_task_run(struct p2p_task *task, const char *worker);          /* WAITING -> RUNNING */
 bool p2p_task_finish(struct p2p_task *task, struct p2p_object *result); /* RUNNING -> DONE; result taken over in every case */
 bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err);   /* not yet ended -> FAILED */
+/* RUNNING -> WAITING: its worker is lost, and it may run once more. */
+bool p2p_task_run_again(struct p2p_task *task, const struct p2p_err *why);
 /* Of a running task, below the cap. The condition is taken over in every case. */
 bool p2p_task_add_condition(struct p2p_task *task, struct p2p_object *condition);
 

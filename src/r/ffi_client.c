@@ -19,6 +19,7 @@ SEXP ffi_client_new(SEXP config, SEXP events) {
     .future_version = p2p_ffi_text(config, "future_version"),
     .workers_most = (uint32_t) p2p_ffi_number(config, "workers", 0),
     .object_cap_bytes = (uint64_t) p2p_ffi_number(config, "object_cap_bytes", 4294967296.0),
+    .retries = (uint32_t) p2p_ffi_number(config, "retries", 0),
   };
   c.ssh_args = p2p_ffi_texts(config, "ssh_args", &c.n_ssh_args);
   struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);

@@ -72,6 +72,13 @@ SEXP ffi_task_worker(SEXP handle) {
   return Rf_ScalarString(Rf_mkCharCE(worker, CE_UTF8));
 }
 
+/* The sentence of the last loss of a worker after which it was given to another one; NULL: there was none. */
+SEXP ffi_task_loss(SEXP handle) {
+  struct p2p_err last;
+  if (p2p_task_losses(p2p_ffi_handle_get(handle, P2P_TAG_TASK), &last) == 0) return R_NilValue;
+  return Rf_ScalarString(Rf_mkCharCE(last.message, CE_UTF8));
+}
+
 SEXP ffi_task_cancel(SEXP client_handle, SEXP handle) {
   p2p_client_cancel(p2p_ffi_handle_get(client_handle, P2P_TAG_CLIENT), p2p_ffi_handle_get(handle, P2P_TAG_TASK));
   return R_NilValue;

@@ -69,6 +69,12 @@ int p2p_member_say_hello(struct p2p_member *member) {
   return p2p_member_say(member, &line);
 }
 
+/* As a program that was killed and started again. */
+static inline void fake_restart(struct p2p_member *member) {
+  snprintf(member->from, sizeof member->from, "%s@box:%d", member->role == P2P_ROLE_CLIENT ? "bob" : "carol", ++fake_board.made);
+  CHECK(p2p_member_say_hello(member) == P2P_OK);
+}
+
 /* Everybody who is not there joins. */
 static void fake_join(void *arg) {
   (void) arg;

@@ -26,6 +26,8 @@ struct fake_worker {
   uint32_t slots;
   const char *r_version, *future_version;
   bool is_deaf; /* does not answer an accept */
+  int *falls;   /* NULL, or counts down executions: at 0 the worker is lost in the middle of one (n_fall) */
+  void (*rise)(struct p2p_member *member); /* after that; NULL: it is not heard of any more */
 
   struct p2p_member *member;
   struct p2p_seal_public public_key;
@@ -33,7 +35,8 @@ struct fake_worker {
   struct p2p_link *link; /* to the one client of a test */
   uint32_t held, want, busy, busiest;
   struct fake_task tasks[FAKE_TASKS];
-  int n_open, n_task, n_hold, n_cancel, n_result, n_close, n_return, n_leave; /* what happened; see lab_wait */
+  bool has_fallen;
+  int n_open, n_task, n_hold, n_cancel, n_result, n_close, n_return, n_leave, n_fall; /* what happened; see lab_wait */
 };
 
 static void fake_hello(void *arg, struct p2p_line *hello) {
@@ -83,8 +86,31 @@ static void fake_answer(struct fake_worker *worker, struct fake_task *task) {
   lab_tell(worker->lab, &worker->n_result);
 }
 
+static void fake_forget_all(struct fake_worker *worker) {
+  for (size_t i = 0; i < FAKE_TASKS; i++) {
+    if (worker->tasks[i].id != 0) fake_forget(worker, &worker->tasks[i]);
+  }
+  worker->held = worker->want = 0;
+}
+
+/* The link alone. */
+static void fake_cut_here(void *arg) {
+  struct fake_worker *worker = arg;
+  p2p_link_free(worker->link);
+  worker->link = NULL;
+  fake_forget_all(worker);
+}
+
 /* A whole task is here. */
 static void fake_evaluate(struct fake_worker *worker, struct fake_task *task) {
+  if (worker->falls != NULL && --*worker->falls == 0) {
+    fake_cut_here(worker);
+    *worker->falls = 10;
+    worker->has_fallen = worker->rise == NULL;
+    if (worker->rise != NULL) worker->rise(worker->member);
+    lab_tell(worker->lab, &worker->n_fall);
+    return;
+  }
   if (strncmp(task->label, "hold", 4) == 0) {
     lab_tell(worker->lab, &worker->n_hold);
     return;
@@ -156,13 +182,6 @@ static void fake_frame(void *arg, const struct p2p_frame *frame) {
   }
 }
 
-static void fake_forget_all(struct fake_worker *worker) {
-  for (size_t i = 0; i < FAKE_TASKS; i++) {
-    if (worker->tasks[i].id != 0) fake_forget(worker, &worker->tasks[i]);
-  }
-  worker->held = worker->want = 0;
-}
-
 static void fake_close(void *arg, const struct p2p_err *err) {
   struct fake_worker *worker = arg;
   (void) err;
@@ -202,7 +221,7 @@ static void fake_line(void *arg, const struct p2p_line *line) {
   struct fake_worker *worker = arg;
   const char *type = p2p_line_get(line, "type");
   if (type == NULL) return;
-  if (strcmp(type, "client") == 0) (void) p2p_member_say_hello(worker->member);
+  if (strcmp(type, "client") == 0 && !worker->has_fallen) (void) p2p_member_say_hello(worker->member);
   if (strcmp(type, "accept") == 0) fake_accept(worker, line);
   if (strcmp(type, "leave") == 0) lab_tell(worker->lab, &worker->n_leave);
 }
@@ -235,14 +254,7 @@ static void fake_start(struct fake_worker *worker, struct lab *lab, const struct
   p2p_loop_call(lab->loop, fake_start_here, worker);
 }
 
-/* The link alone. */
-static void fake_cut_here(void *arg) {
-  struct fake_worker *worker = arg;
-  p2p_link_free(worker->link);
-  worker->link = NULL;
-  fake_forget_all(worker);
-}
-static void fake_cut(struct fake_worker *worker) { p2p_loop_call(worker->lab->loop, fake_cut_here, worker); }
+static inline void fake_cut(struct fake_worker *worker) { p2p_loop_call(worker->lab->loop, fake_cut_here, worker); }
 
 /* Answers all that is held; what is held is whole. */
 static void fake_release_here(void *arg) {

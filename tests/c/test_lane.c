@@ -40,6 +40,7 @@ static void count_news(void *arg) {
 }
 
 static struct p2p_err err;
+static struct p2p_task_queue again;
 static bool decide;
 
 static struct p2p_lane *lane_new(uint32_t slots) {
@@ -75,7 +76,7 @@ static struct p2p_task *start(struct p2p_lane *lane, size_t size) {
   CHECK(p2p_object_append(object, bytes, size) == P2P_OK);
   free(bytes);
   struct p2p_task *task = p2p_task_new(object, "x");
-  CHECK(p2p_task_submit(task) && p2p_task_run(task, WORKER));
+  CHECK(p2p_task_submit(task, 0) && p2p_task_run(task, WORKER));
   p2p_task_ref(task);
   CHECK(p2p_lane_start(lane, task) == P2P_OK);
   return task;
@@ -133,15 +134,54 @@ TEST(uploads_take_turns_and_stop_when_the_queue_is_full) {
   CHECK(bytes == 1000010);
   struct p2p_err lost;
   p2p_err_set(&lost, P2P_ERR_LOST, "No sign of life for 15 s.");
-  p2p_lane_fail(lane, &lost);
+  p2p_lane_fail(lane, &lost, &again);
   p2p_task_error(large, &err);
   CHECK(err.code == P2P_ERR_LOST);
   CHECK_STR(err.message, "The link to carol@desk:4711 was lost (no sign of life for 15 s) while it resolved future 'x'; "
-                         "reset() the future to have it resolved anew, by another worker");
+                         "plan(..., retries = 1) has such futures run again, on another worker");
+  CHECK(again.length == 0);
   CHECK(p2p_task_state(small) == P2P_TASK_FAILED);
   p2p_lane_free(lane);
   p2p_task_free(large);
   p2p_task_free(small);
+}
+
+TEST(a_task_that_may_run_again_does_so_once_with_all_its_bytes) {
+  struct p2p_object *object = p2p_object_new(3);
+  CHECK(p2p_object_append(object, "abc", 3) == P2P_OK);
+  struct p2p_task *task = p2p_task_new(object, "x");
+  struct p2p_err lost, last;
+  p2p_err_set(&lost, P2P_ERR_LOST, "No sign of life for 15 s");
+  CHECK(p2p_task_submit(task, 1) && p2p_task_losses(task, &last) == 0);
+  p2p_task_ref(task);
+  for (int run = 0; run < 2; run++) {
+    struct p2p_lane *lane = lane_new(1);
+    CHECK(slot(lane, P2P_SLOT_GRANT, 1, 0) == P2P_OK && p2p_task_run(task, WORKER));
+    CHECK(p2p_lane_start(lane, task) == P2P_OK);
+    CHECK(sent[1].type == P2P_FRAME_DATA && sent[1].length == 3);
+    CHECK(announce(lane, P2P_FRAME_RESULT, sent[0].task, 2) == P2P_OK);
+    CHECK(take(lane, P2P_FRAME_DATA, sent[0].task, "1", 1, 0) == P2P_OK); /* half a result is none */
+    p2p_lane_fail(lane, &lost, &again);
+    if (run == 0) CHECK(p2p_task_state(task) == P2P_TASK_WAITING && p2p_task_queue_take(&again) == task);
+    p2p_lane_free(lane);
+  }
+  CHECK(again.length == 0 && p2p_task_state(task) == P2P_TASK_FAILED && p2p_task_object(task) == NULL);
+  CHECK(p2p_task_losses(task, &last) == 1);
+  CHECK_STR(last.message, "The link to carol@desk:4711 was lost (no sign of life for 15 s) while it resolved future 'x'");
+  p2p_task_free(task);
+}
+
+TEST(a_future_that_crashed_its_evaluator_does_not_run_again) {
+  struct p2p_lane *lane = lane_new(1);
+  CHECK(slot(lane, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  struct p2p_task *task = p2p_task_new(p2p_object_new(0), "x");
+  CHECK(p2p_task_submit(task, 5) && p2p_task_run(task, WORKER));
+  p2p_task_ref(task);
+  CHECK(p2p_lane_start(lane, task) == P2P_OK);
+  CHECK(take(lane, P2P_FRAME_LOST, sent[0].task, "died", 4, 0) == P2P_OK);
+  CHECK(p2p_task_state(task) == P2P_TASK_FAILED);
+  p2p_task_free(task);
+  p2p_lane_free(lane);
 }
 
 TEST(a_cancelled_task_keeps_its_slot_until_the_answer) {
@@ -245,7 +285,7 @@ TEST(what_breaks_the_protocol_ends_the_link) {
   CHECK(announce(lane, P2P_FRAME_CONDITION, id, 2) == P2P_ERR_PROTOCOL);
   CHECK(take(lane, P2P_FRAME_DATA, id, "xyz", 3, 0) == P2P_ERR_PROTOCOL);
   CHECK_STR(err.message, "carol@desk:4711 broke the link's protocol: more data than it announced");
-  p2p_lane_fail(lane, &err);
+  p2p_lane_fail(lane, &err, &again);
   CHECK(p2p_task_state(task) == P2P_TASK_FAILED);
   p2p_task_free(task);
   p2p_lane_free(lane);
@@ -269,7 +309,8 @@ TEST(an_error_of_writing_is_told) {
 }
 
 UNIT_MAIN("lane", UNIT(a_task_goes_out_and_its_result_comes_in), UNIT(uploads_take_turns_and_stop_when_the_queue_is_full),
-          UNIT(a_cancelled_task_keeps_its_slot_until_the_answer), UNIT(a_lost_task_fails_with_the_workers_sentence),
+          UNIT(a_task_that_may_run_again_does_so_once_with_all_its_bytes),
+          UNIT(a_future_that_crashed_its_evaluator_does_not_run_again), UNIT(a_cancelled_task_keeps_its_slot_until_the_answer), UNIT(a_lost_task_fails_with_the_workers_sentence),
           UNIT(a_result_beyond_the_cap_fails_at_its_announcement), UNIT(an_empty_result_and_one_at_the_cap_are_results),
           UNIT(slots_go_back_coldest_first), UNIT(what_breaks_the_protocol_ends_the_link),
           UNIT(an_error_of_writing_is_told))

@@ -19,8 +19,8 @@ TEST(a_task_goes_from_new_to_done) {
   char worker[192];
   CHECK(p2p_task_state(task) == P2P_TASK_NEW);
   CHECK(!p2p_task_run(task, "carol@desk:1"));
-  CHECK(p2p_task_submit(task));
-  CHECK(!p2p_task_submit(task));
+  CHECK(p2p_task_submit(task, 0));
+  CHECK(!p2p_task_submit(task, 0));
   CHECK(p2p_task_state(task) == P2P_TASK_WAITING);
   p2p_task_worker(task, worker, sizeof worker);
   CHECK_STR(worker, "");
@@ -49,7 +49,7 @@ TEST(a_failed_task_keeps_its_first_error) {
   p2p_task_error(task, &out);
   CHECK(out.code == P2P_ERR_CANCELED);
   CHECK_STR(out.message, "Canceled.");
-  CHECK(!p2p_task_submit(task));
+  CHECK(!p2p_task_submit(task, 0));
   CHECK(p2p_task_result(task) == NULL);
   p2p_task_free(task);
 }
@@ -74,7 +74,7 @@ TEST(labels_are_cut_and_harmless) {
 TEST(conditions_come_in_order_below_a_cap) {
   struct p2p_task *task = task_of("a");
   CHECK(!p2p_task_add_condition(task, object_of("not running")));
-  CHECK(p2p_task_submit(task) && p2p_task_run(task, "w"));
+  CHECK(p2p_task_submit(task, 0) && p2p_task_run(task, "w"));
   CHECK(p2p_task_condition(task) == NULL);
   CHECK(p2p_task_add_condition(task, object_of("1")));
   CHECK(p2p_task_add_condition(task, object_of("22")));
@@ -97,7 +97,7 @@ TEST(a_queue_is_first_in_first_out) {
   for (int i = 0; i < 4; i++) {
     label[0] = (char) ('0' + i);
     tasks[i] = task_of(label);
-    CHECK(p2p_task_submit(tasks[i]));
+    CHECK(p2p_task_submit(tasks[i], 0));
     p2p_task_ref(tasks[i]);
     p2p_task_queue_put(i < 2 ? &queue : &more, tasks[i]);
   }
@@ -140,7 +140,7 @@ static void *finish_it(void *arg) {
 TEST(a_result_and_a_cancel_that_race_end_it_once) {
   for (int i = 0; i < 200; i++) {
     struct p2p_task *task = task_of("a");
-    CHECK(p2p_task_submit(task) && p2p_task_run(task, "w"));
+    CHECK(p2p_task_submit(task, 0) && p2p_task_run(task, "w"));
     pthread_t threads[2];
     atomic_store(&ends, 0);
     p2p_task_ref(task);
