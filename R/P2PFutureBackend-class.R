@@ -24,8 +24,10 @@
 #'   another worker if there is one. Nobody knows how far the lost worker came, so such a future may be evaluated twice; a warning
 #'   says so. `0`, the default: never, it ends with a FutureInterruptError. A future that crashes its R process
 #'   (while its worker lives) is never run again by itself.
-#' @param ... Further arguments of future backends, such as `earlySignal`, `gc`, `interrupts`, `wait.timeout` (seconds)
-#'   and `maxSizeOfObjects` (bytes).
+#' @param maxSizeOfObjects (numeric) The largest globals of a future, in bytes, and as a second number its largest
+#'   result; one number is for both. What is larger is a FutureError. Default: option `future.globals.maxSize` for
+#'   globals, and 4 GiB for results.
+#' @param ... Further arguments of future backends, such as `earlySignal`, `gc`, `interrupts` and `wait.timeout` (seconds).
 #'
 #' @return Nothing: this is never called, but given to [future::plan()].
 #'
@@ -40,7 +42,8 @@
 #' @seealso [worker()], [host_cluster()], [future.p2p.options]
 #' @export
 cluster <- structure(
-  function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0, ...) {
+  function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0,
+           maxSizeOfObjects = NULL, ...) {
     stop("INTERNAL ERROR: the strategy function of a future backend was called.")
   },
   class = c("p2p_cluster", "multiprocess", "future", "function"),
@@ -53,7 +56,8 @@ p2p_tweakable <- function() {
 }
 
 #' @importFrom future FutureBackend FutureError FutureInterruptError
-P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0, interrupts = TRUE,
+P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0,
+                             maxSizeOfObjects = NULL, interrupts = TRUE,
                              gc = FALSE, earlySignal = FALSE,
                              wait.timeout = getOption("future.wait.timeout", 24 * 60 * 60), ...) {
   if (is.function(workers)) workers <- workers()
@@ -62,16 +66,27 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
     usage_stop("Argument 'workers' must be a number, 1 or more.")
   }
   config <- board_config(cluster, host, ssh_args)
+  config$object_cap_bytes <- check_sizes(maxSizeOfObjects)[2L]
+  if (is.null(maxSizeOfObjects)) maxSizeOfObjects <- getOption("future.globals.maxSize", Inf)
   config$retries <- as.integer(check_number(retries, "retries", 0, 1000))
   config$workers <- if (is.finite(workers)) as.integer(workers) else 0L
   reg <- clients$open(config)
   backend <- FutureBackend(
     reg = reg, config = config, cluster = config$cluster, host = config$host, ssh_args = config$ssh_args, workers = workers,
-    retries = config$retries,
+    retries = config$retries, maxSizeOfObjects = maxSizeOfObjects[1L],
     interrupts = interrupts, gc = gc, earlySignal = earlySignal, wait.timeout = wait.timeout, ...
   )
   backend[["futureClasses"]] <- c("P2PFuture", "MultiprocessFuture", backend[["futureClasses"]])
   structure(backend, class = c("P2PFutureBackend", "MultiprocessFutureBackend", class(backend)))
+}
+
+## Of globals and of values, in bytes; more than a result may ever have is as much as it may have.
+check_sizes <- function(sizes, most = 4 * 1024^3) {
+  if (is.null(sizes)) return(c(Inf, most))
+  if (!is.numeric(sizes) || !length(sizes) %in% 1:2 || anyNA(sizes) || any(sizes < 0)) {
+    usage_stop("Argument 'maxSizeOfObjects' must be one or two numbers of bytes, for globals and values.")
+  }
+  pmin(rep_len(sizes, 2L), c(Inf, most))
 }
 
 #' @importFrom future launchFuture

@@ -29,6 +29,7 @@ future_failure <- function(future, what, why) {
                          future = future)
   } else {
     future[["state"]] <- "failed"
+    if (what == "too_large") why <- paste0(why, ". The second number of plan(..., maxSizeOfObjects = ) sets that limit.")
     FutureError(sprintf("Future (%s) failed. %s", label, why), future = future)
   }
 }
