@@ -1,6 +1,5 @@
-/* Where the board is and how to get in: `host` and the part of OpenSSH's arguments that the
- * in-process transport understands. Pure: no file is opened here. What is not understood is an
- * error, since silently ignoring an argument of ssh could weaken a check. */
+/* Where the board is and how to get in: `host` and OpenSSH's arguments. Pure: no file is opened here. What is not understood is left to
+ * the program `ssh`, whole, since silently ignoring an argument could weaken a check. */
 #include "board/address.h"
 
 #include <limits.h>
@@ -143,10 +142,18 @@ static int set_option(struct p2p_address *out, const char *option, struct p2p_er
     value += strspn(value, " ");
     return options[i].set(out, value, err);
   }
-  return p2p_err_set(err, P2P_ERR_INVALID,
-                     "Not supported in ssh_args: '-o %.120s'. Supported with -o: Port, User, IdentityFile, "
-                     "IdentitiesOnly, UserKnownHostsFile; other settings can be put into ~/.ssh/config.",
-                     option);
+  if (length == strlen("StrictHostKeyChecking") && strncasecmp("StrictHostKeyChecking", option, length) == 0) {
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "Not supported in ssh_args: '-o %.120s'. A host key is always checked against known_hosts.", option);
+  }
+  out->by_program = true;
+  return P2P_OK;
+}
+
+static int set_config(struct p2p_address *out, const char *value, struct p2p_err *err) {
+  out->by_program = true;
+  if (copy(out->config, sizeof out->config, value, strlen(value)) == P2P_OK) return P2P_OK;
+  return p2p_err_set(err, P2P_ERR_INVALID, "Not the name of a file in ssh_args: '%.80s'.", value);
 }
 
 static int set_argument(struct p2p_address *out, char letter, const char *value, struct p2p_err *err) {
@@ -154,18 +161,37 @@ static int set_argument(struct p2p_address *out, char letter, const char *value,
     case 'i': return add_identity(out, value, err);
     case 'p': return set_port(out, value, err);
     case 'l': return set_login(out, value, err);
-    default: return set_option(out, value, err);
+    case 'o': return set_option(out, value, err);
+    case 'F': return set_config(out, value, err);
+    default: out->by_program = true; return P2P_OK;
   }
+}
+
+static int keep_args(const char *const *args, size_t n_args, struct p2p_address *out, struct p2p_err *err) {
+  size_t used = 0;
+  for (size_t i = 0; i < n_args; i++) {
+    size_t length = strlen(args[i]) + 1;
+    if (length > sizeof out->args - used) return p2p_err_set(err, P2P_ERR_INVALID, "ssh_args are too long: at most %d bytes.", P2P_SSH_ARGS_MAX);
+    memcpy(out->args + used, args[i], length);
+    used += length;
+  }
+  out->n_args = n_args;
+  return P2P_OK;
 }
 
 static int parse_args(const char *const *args, size_t n_args, struct p2p_address *out,
                       struct p2p_err *err) {
   for (size_t i = 0; i < n_args; i++) {
     const char *arg = args[i];
-    if (arg[0] != '-' || arg[1] == '\0' || strchr("iplo", arg[1]) == NULL) {
+    bool is_flag = arg[0] == '-' && arg[1] != '\0' && arg[2] == '\0' && strchr("46C", arg[1]) != NULL;
+    if (is_flag) {
+      out->by_program = true;
+      continue;
+    }
+    if (arg[0] != '-' || arg[1] == '\0' || strchr("iploJFBbcm", arg[1]) == NULL) {
       return p2p_err_set(err, P2P_ERR_INVALID,
-                         "Not supported in ssh_args: '%.120s'. Supported are -i FILE, -p PORT, -l USER and "
-                         "-o OPTION=VALUE; other settings can be put into ~/.ssh/config.",
+                         "Not supported in ssh_args: '%.120s'. Supported are those that tell how to get to the board: -i, -p, -l, -J, -F, "
+                         "-B, -b, -c, -m, -4, -6, -C and -o; other settings can be put into ~/.ssh/config.",
                          arg);
     }
     const char *value = arg + 2;
@@ -178,7 +204,7 @@ static int parse_args(const char *const *args, size_t n_args, struct p2p_address
     int code = set_argument(out, arg[1], value, err);
     if (code != P2P_OK) return code;
   }
-  return P2P_OK;
+  return keep_args(args, n_args, out, err);
 }
 
 int p2p_address_parse(const char *host, const char *const *ssh_args, size_t n_ssh_args,

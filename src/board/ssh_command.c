@@ -16,9 +16,10 @@ enum command_state {
   COMMAND_ENDED       /* on_end was called */
 };
 
-struct p2p_ssh_command {
-  struct p2p_ssh *ssh;
-  struct p2p_ssh_command *next;
+struct p2p_session_command {
+  struct p2p_ssh_command base;
+  struct p2p_session *ssh;
+  struct p2p_session_command *next;
   ssh_channel channel;
   enum command_state state;
   char *text;
@@ -28,18 +29,18 @@ struct p2p_ssh_command {
   bool eof_sent, freed;
 };
 
-static void destroy(struct p2p_ssh_command *command) {
+static void destroy(struct p2p_session_command *command) {
   if (command->channel != NULL) ssh_channel_free(command->channel);
   p2p_buf_clear(&command->queue);
   free(command->text);
   free(command);
 }
 
-static bool is_silent(const struct p2p_ssh_command *command) {
+static bool is_silent(const struct p2p_session_command *command) {
   return command->freed || command->ssh->freed;
 }
 
-static void end(struct p2p_ssh_command *command, int exit_status) {
+static void end(struct p2p_session_command *command, int exit_status) {
   command->state = COMMAND_ENDED;
   if (!is_silent(command)) command->events.on_end(command->arg, exit_status);
 }
@@ -54,7 +55,7 @@ static size_t part_length(const char *bytes, size_t length, size_t window) {
   return window;
 }
 
-static void flush(struct p2p_ssh_command *command) {
+static void flush(struct p2p_session_command *command) {
   size_t length;
   while ((length = p2p_buf_len(&command->queue)) > 0) {
     const uint8_t *bytes = p2p_buf_data(&command->queue);
@@ -65,7 +66,7 @@ static void flush(struct p2p_ssh_command *command) {
   }
 }
 
-static int step_opening(struct p2p_ssh_command *command) {
+static int step_opening(struct p2p_session_command *command) {
   int rc = ssh_channel_open_session(command->channel);
   if (rc == SSH_AGAIN) return P2P_SSH_WAIT;
   if (rc == SSH_OK) command->state = COMMAND_REQUESTING;
@@ -73,7 +74,7 @@ static int step_opening(struct p2p_ssh_command *command) {
   return P2P_SSH_DONE;
 }
 
-static int step_requesting(struct p2p_ssh_command *command) {
+static int step_requesting(struct p2p_session_command *command) {
   int rc = ssh_channel_request_exec(command->channel, command->text);
   if (rc == SSH_AGAIN) return P2P_SSH_WAIT;
   if (rc != SSH_OK) {
@@ -86,7 +87,7 @@ static int step_requesting(struct p2p_ssh_command *command) {
 }
 
 /* stderr is read as well, and dropped: unread bytes would use up the window of both. */
-static bool read_all(struct p2p_ssh_command *command) {
+static bool read_all(struct p2p_session_command *command) {
   char bytes[READ_BYTES];
   int dropped = ssh_channel_read_nonblocking(command->channel, bytes, sizeof bytes, 1);
   int length = ssh_channel_read_nonblocking(command->channel, bytes, sizeof bytes, 0);
@@ -94,7 +95,7 @@ static bool read_all(struct p2p_ssh_command *command) {
   return length > 0 || dropped > 0;
 }
 
-static int step_running(struct p2p_ssh_command *command) {
+static int step_running(struct p2p_session_command *command) {
   flush(command);
   if (read_all(command)) return P2P_SSH_DONE;
   if (is_silent(command)) return P2P_SSH_WAIT;
@@ -114,7 +115,7 @@ static int step_running(struct p2p_ssh_command *command) {
   return P2P_SSH_WAIT;
 }
 
-static int step(struct p2p_ssh_command *command) {
+static int step(struct p2p_session_command *command) {
   switch (command->state) {
     case COMMAND_OPENING: return step_opening(command);
     case COMMAND_REQUESTING: return step_requesting(command);
@@ -123,19 +124,19 @@ static int step(struct p2p_ssh_command *command) {
   }
 }
 
-int p2p_ssh_commands_step(struct p2p_ssh *ssh) {
+int p2p_ssh_commands_step(struct p2p_session *ssh) {
   int code = P2P_SSH_WAIT;
   /* New ones are put at the head, and none is taken out before the sweep. */
-  for (struct p2p_ssh_command *command = ssh->commands; command != NULL; command = command->next) {
+  for (struct p2p_session_command *command = ssh->commands; command != NULL; command = command->next) {
     if (!is_silent(command) && step(command) == P2P_SSH_DONE) code = P2P_SSH_DONE;
   }
   return code;
 }
 
-void p2p_ssh_commands_sweep(struct p2p_ssh *ssh, bool all) {
-  struct p2p_ssh_command **link = &ssh->commands;
+void p2p_ssh_commands_sweep(struct p2p_session *ssh, bool all) {
+  struct p2p_session_command **link = &ssh->commands;
   while (*link != NULL) {
-    struct p2p_ssh_command *command = *link;
+    struct p2p_session_command *command = *link;
     if (all || command->freed) {
       *link = command->next;
       destroy(command);
@@ -145,12 +146,14 @@ void p2p_ssh_commands_sweep(struct p2p_ssh *ssh, bool all) {
   }
 }
 
-int p2p_ssh_run(struct p2p_ssh *ssh, const char *text, const struct p2p_ssh_command_events *events, void *arg,
-                struct p2p_ssh_command **out, struct p2p_err *err) {
+int p2p_session_run(struct p2p_ssh *base, const char *text, const struct p2p_ssh_command_events *events, void *arg,
+                    struct p2p_ssh_command **out, struct p2p_err *err) {
+  struct p2p_session *ssh = (struct p2p_session *)base;
   if (ssh->state != P2P_SSH_READY) return p2p_err_set(err, P2P_ERR_CLOSED, "There is no connection to the board.");
-  struct p2p_ssh_command *command = calloc(1, sizeof *command);
+  struct p2p_session_command *command = calloc(1, sizeof *command);
   if (command == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   p2p_buf_init(&command->queue, QUEUE_MAX);
+  command->base.transport = ssh->base.transport;
   command->ssh = ssh;
   command->events = *events;
   command->arg = arg;
@@ -163,11 +166,12 @@ int p2p_ssh_run(struct p2p_ssh *ssh, const char *text, const struct p2p_ssh_comm
   command->next = ssh->commands;
   ssh->commands = command;
   p2p_ssh_kick(ssh);
-  *out = command;
+  *out = &command->base;
   return P2P_OK;
 }
 
-int p2p_ssh_command_write(struct p2p_ssh_command *command, const void *bytes, size_t length) {
+int p2p_session_command_write(struct p2p_ssh_command *base, const void *bytes, size_t length) {
+  struct p2p_session_command *command = (struct p2p_session_command *)base;
   if (command->state == COMMAND_ENDED || command->ssh->state != P2P_SSH_READY) return P2P_ERR_CLOSED;
   int code = p2p_buf_put(&command->queue, bytes, length);
   if (code != P2P_OK) return code;
@@ -177,9 +181,9 @@ int p2p_ssh_command_write(struct p2p_ssh_command *command, const void *bytes, si
   return P2P_OK;
 }
 
-void p2p_ssh_command_free(struct p2p_ssh_command *command) {
-  if (command == NULL) return;
-  struct p2p_ssh *ssh = command->ssh;
+void p2p_session_command_free(struct p2p_ssh_command *base) {
+  struct p2p_session_command *command = (struct p2p_session_command *)base;
+  struct p2p_session *ssh = command->ssh;
   command->freed = true;
   if (!ssh->stepping) p2p_ssh_commands_sweep(ssh, false);
   if (ssh->state == P2P_SSH_READY) p2p_ssh_kick(ssh);

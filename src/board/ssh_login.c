@@ -13,7 +13,7 @@
 
 /* ---- the host key ---- */
 
-static void known_hosts_file(struct p2p_ssh *ssh, char *out, size_t size) {
+static void known_hosts_file(struct p2p_session *ssh, char *out, size_t size) {
   char *file = NULL;
   bool is_told = ssh_options_get(ssh->session, SSH_OPTIONS_KNOWNHOSTS, &file) == SSH_OK && file != NULL;
   snprintf(out, size, "%s", is_told ? file : "~/.ssh/known_hosts");
@@ -21,7 +21,7 @@ static void known_hosts_file(struct p2p_ssh *ssh, char *out, size_t size) {
 }
 
 /* "ssh-ed25519 SHA256:..." */
-static void describe_key(struct p2p_ssh *ssh, char *out, size_t size) {
+static void describe_key(struct p2p_session *ssh, char *out, size_t size) {
   ssh_key key = NULL;
   unsigned char *hash = NULL;
   size_t length = 0;
@@ -37,7 +37,7 @@ static void describe_key(struct p2p_ssh *ssh, char *out, size_t size) {
   ssh_key_free(key);
 }
 
-int p2p_ssh_check_host_key(struct p2p_ssh *ssh, struct p2p_err *err) {
+int p2p_ssh_check_host_key(struct p2p_session *ssh, struct p2p_err *err) {
   char key[160], file[200];
   enum ssh_known_hosts_e known = ssh_session_is_known_server(ssh->session);
   if (known == SSH_KNOWN_HOSTS_OK) return P2P_OK;
@@ -97,7 +97,7 @@ static int add_candidate(struct p2p_ssh_login *login, const char *path) {
 }
 
 /* IdentityFile of ssh_config. libssh tells one of them only, and its own defaults begin with %d/id_. */
-static int add_configured(struct p2p_ssh *ssh) {
+static int add_configured(struct p2p_session *ssh) {
   char *file = NULL;
   int code = P2P_OK;
   if (ssh_options_get(ssh->session, SSH_OPTIONS_IDENTITY, &file) != SSH_OK || file == NULL) return P2P_OK;
@@ -106,7 +106,7 @@ static int add_configured(struct p2p_ssh *ssh) {
   return code;
 }
 
-int p2p_ssh_login_prepare(struct p2p_ssh *ssh, struct p2p_err *err) {
+int p2p_ssh_login_prepare(struct p2p_session *ssh, struct p2p_err *err) {
   static const char *const defaults[] = {"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"};
   const struct p2p_address *address = &ssh->address;
   struct p2p_ssh_login *login = &ssh->login;
@@ -167,7 +167,7 @@ static bool import_key(struct p2p_ssh_login *login) {
   return false;
 }
 
-static int give_up(struct p2p_ssh *ssh, struct p2p_err *err) {
+static int give_up(struct p2p_session *ssh, struct p2p_err *err) {
   return p2p_err_set(err, P2P_ERR_AUTH,
                      "'%s' (port %u) let none of your SSH keys in. Tried: %s. Give the key that the board knows with "
                      "ssh_args = c(\"-i\", \"FILE\"), or load it with 'ssh-add FILE'; a new key is made with "
@@ -175,7 +175,7 @@ static int give_up(struct p2p_ssh *ssh, struct p2p_err *err) {
                      ssh->host, ssh->port, ssh->login.tried[0] == '\0' ? "nothing, no key was found" : ssh->login.tried);
 }
 
-static int lost(struct p2p_ssh *ssh, struct p2p_err *err) {
+static int lost(struct p2p_session *ssh, struct p2p_err *err) {
   const char *said = ssh_get_error(ssh->session);
   if (strstr(said, "Too many authentication failures") != NULL) {
     note(&ssh->login, "too many keys for this board: name the right one, with IdentitiesOnly=yes");
@@ -185,7 +185,7 @@ static int lost(struct p2p_ssh *ssh, struct p2p_err *err) {
                      ssh->port, said);
 }
 
-int p2p_ssh_login_step(struct p2p_ssh *ssh, struct p2p_err *err) {
+int p2p_ssh_login_step(struct p2p_session *ssh, struct p2p_err *err) {
   struct p2p_ssh_login *login = &ssh->login;
   while (login->next < login->count) {
     bool is_agent = login->candidates[login->next] == NULL;

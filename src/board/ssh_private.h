@@ -1,4 +1,4 @@
-/* Shared by the parts of the SSH client: ssh_session.c (the connection), ssh_login.c (host key and
+/* Shared by the parts of the SSH client within this process: ssh_session.c (the connection), ssh_login.c (host key and
  * authentication) and ssh_command.c (channels). For them only, as libssh is. */
 #ifndef P2P_BOARD_SSH_PRIVATE_H
 #define P2P_BOARD_SSH_PRIVATE_H
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "board/ssh_session.h"
+#include "board/ssh_transport.h"
 #include "net/tcp.h"
 
 enum p2p_ssh_state {
@@ -35,7 +35,8 @@ struct p2p_ssh_login {
   char tried[400];   /* for the sentence, if all fail */
 };
 
-struct p2p_ssh {
+struct p2p_session {
+  struct p2p_ssh base;
   struct p2p_loop *loop;
   struct p2p_address address;
   struct p2p_ssh_events events;
@@ -53,24 +54,30 @@ struct p2p_ssh {
   ssh_session session;
   ssh_event polls; /* reads and writes for the session once it is ready */
   struct p2p_ssh_login login;
-  struct p2p_ssh_command *commands;
+  struct p2p_session_command *commands;
   bool stepping, again; /* a step within a step is done after it */
   bool freed;           /* by one of its events: gone when the step ends */
 };
 
+/* The transport's functions that are in ssh_command.c. */
+int p2p_session_run(struct p2p_ssh *ssh, const char *text, const struct p2p_ssh_command_events *events, void *arg,
+                    struct p2p_ssh_command **out, struct p2p_err *err);
+int p2p_session_command_write(struct p2p_ssh_command *base, const void *bytes, size_t length);
+void p2p_session_command_free(struct p2p_ssh_command *base);
+
 /* There may be something to do that the socket's readiness does not show: steps soon, never from within. */
-void p2p_ssh_kick(struct p2p_ssh *ssh);
+void p2p_ssh_kick(struct p2p_session *ssh);
 
 /* P2P_OK when the host key is the one in known_hosts. */
-int p2p_ssh_check_host_key(struct p2p_ssh *ssh, struct p2p_err *err);
+int p2p_ssh_check_host_key(struct p2p_session *ssh, struct p2p_err *err);
 /* Fills ssh->login from the address and ssh_config. */
-int p2p_ssh_login_prepare(struct p2p_ssh *ssh, struct p2p_err *err);
-int p2p_ssh_login_step(struct p2p_ssh *ssh, struct p2p_err *err);
+int p2p_ssh_login_prepare(struct p2p_session *ssh, struct p2p_err *err);
+int p2p_ssh_login_step(struct p2p_session *ssh, struct p2p_err *err);
 void p2p_ssh_login_clear(struct p2p_ssh_login *login);
 
 /* One step of every command; P2P_SSH_DONE when one of them got on. */
-int p2p_ssh_commands_step(struct p2p_ssh *ssh);
+int p2p_ssh_commands_step(struct p2p_session *ssh);
 /* Frees those that were given back while stepping, or all. */
-void p2p_ssh_commands_sweep(struct p2p_ssh *ssh, bool all);
+void p2p_ssh_commands_sweep(struct p2p_session *ssh, bool all);
 
 #endif

@@ -1,7 +1,6 @@
 /* One SSH connection over libssh on the io thread: reads ssh_config, connects through net/, steps the
  * handshake and then feeds the channels from the readiness of the socket. libssh is non-blocking
  * throughout; user callbacks are called from step() alone, never from within libssh. */
-#include "board/ssh_session.h"
 
 #include <fcntl.h>
 #include <libssh/server.h>
@@ -18,7 +17,7 @@
 
 /* Whether libssh has closed its descriptor cannot be asked of it, and its number may be another file's by
  * now: it is closed here only if it is still the socket that ours is. */
-static void close_socket(struct p2p_ssh *ssh) {
+static void close_socket(struct p2p_session *ssh) {
   struct stat ours, theirs;
   if (ssh->fd < 0) return;
   if (fstat(ssh->fd, &ours) == 0 && fstat(ssh->libssh_fd, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
@@ -28,7 +27,7 @@ static void close_socket(struct p2p_ssh *ssh) {
   close(ssh->fd);
 }
 
-static void destroy(struct p2p_ssh *ssh) {
+static void destroy(struct p2p_session *ssh) {
   p2p_timer_free(ssh->timer);
   p2p_tcp_free(ssh->tcp);
   p2p_watch_free(ssh->watch);
@@ -44,7 +43,7 @@ static void destroy(struct p2p_ssh *ssh) {
 }
 
 /* The last event. Nothing of `ssh` may be used after it: the user may have freed it. */
-static void fail(struct p2p_ssh *ssh, const struct p2p_err *err) {
+static void fail(struct p2p_session *ssh, const struct p2p_err *err) {
   ssh->state = P2P_SSH_CLOSED;
   p2p_timer_stop(ssh->timer);
   p2p_watch_free(ssh->watch);
@@ -61,7 +60,7 @@ static int refuse(ssh_session session, ssh_message message, void *arg) {
   return 1;
 }
 
-static int step_handshake(struct p2p_ssh *ssh, struct p2p_err *err) {
+static int step_handshake(struct p2p_session *ssh, struct p2p_err *err) {
   int rc = ssh_connect(ssh->session);
   if (rc == SSH_AGAIN) return P2P_SSH_WAIT;
   if (rc != SSH_OK) {
@@ -76,7 +75,11 @@ static int step_handshake(struct p2p_ssh *ssh, struct p2p_err *err) {
   return P2P_SSH_DONE;
 }
 
-static int step_login(struct p2p_ssh *ssh, struct p2p_err *err) {
+static void set_silence(struct p2p_ssh *base, uint32_t silent_ms) {
+  p2p_timer_start(((struct p2p_session *)base)->timer, silent_ms / 2, silent_ms / 2);
+}
+
+static int step_login(struct p2p_session *ssh, struct p2p_err *err) {
   int code = p2p_ssh_login_step(ssh, err);
   if (code != P2P_SSH_DONE) return code;
   p2p_ssh_login_clear(&ssh->login);
@@ -86,12 +89,12 @@ static int step_login(struct p2p_ssh *ssh, struct p2p_err *err) {
   }
   ssh->state = P2P_SSH_READY;
   ssh->heard = true;
-  p2p_ssh_set_silence(ssh, SILENT_MS);
+  set_silence(&ssh->base, SILENT_MS);
   if (!ssh->freed) ssh->events.on_ready(ssh->arg);
   return P2P_SSH_DONE;
 }
 
-static int step_ready(struct p2p_ssh *ssh, struct p2p_err *err) {
+static int step_ready(struct p2p_session *ssh, struct p2p_err *err) {
   bool moved = ssh_event_dopoll(ssh->polls, 0) == SSH_OK;
   if (p2p_ssh_commands_step(ssh) == P2P_SSH_DONE || moved) return P2P_SSH_DONE;
   /* Only now: what came before the end has been handed over. */
@@ -101,7 +104,7 @@ static int step_ready(struct p2p_ssh *ssh, struct p2p_err *err) {
                      ssh->host, ssh->port, said == NULL ? "" : ": ", said == NULL ? "" : said);
 }
 
-static int step_once(struct p2p_ssh *ssh, struct p2p_err *err) {
+static int step_once(struct p2p_session *ssh, struct p2p_err *err) {
   switch (ssh->state) {
     case P2P_SSH_HANDSHAKE: return step_handshake(ssh, err);
     case P2P_SSH_LOGIN: return step_login(ssh, err);
@@ -110,7 +113,7 @@ static int step_once(struct p2p_ssh *ssh, struct p2p_err *err) {
   }
 }
 
-static void step(struct p2p_ssh *ssh) {
+static void step(struct p2p_session *ssh) {
   struct p2p_err err;
   int rounds = 0, code;
   ssh->stepping = true;
@@ -133,20 +136,20 @@ static void step(struct p2p_ssh *ssh) {
 }
 
 static void on_socket(void *arg, bool readable, bool writable) {
-  struct p2p_ssh *ssh = arg;
+  struct p2p_session *ssh = arg;
   (void)writable;
   if (readable) ssh->heard = true;
   step(ssh);
 }
 
-void p2p_ssh_kick(struct p2p_ssh *ssh) {
+void p2p_ssh_kick(struct p2p_session *ssh) {
   ssh->again = true;
   if (!ssh->stepping && ssh->watch != NULL) (void)p2p_watch_set(ssh->watch, true, true);
 }
 
 /* A laptop that slept, a router that forgot: TCP may not tell for hours. Silence is counted in pulses and not by the clock, so that
  * time in which this process itself was stopped does not count. */
-static void pulse(struct p2p_ssh *ssh) {
+static void pulse(struct p2p_session *ssh) {
   struct p2p_err err;
   bool is_silent = !ssh->heard;
   ssh->heard = false;
@@ -165,10 +168,8 @@ static void pulse(struct p2p_ssh *ssh) {
   }
 }
 
-void p2p_ssh_set_silence(struct p2p_ssh *ssh, uint32_t silent_ms) { p2p_timer_start(ssh->timer, silent_ms / 2, silent_ms / 2); }
-
 static void on_timeout(void *arg) {
-  struct p2p_ssh *ssh = arg;
+  struct p2p_session *ssh = arg;
   struct p2p_err err;
   if (ssh->state == P2P_SSH_READY) {
     pulse(ssh);
@@ -186,7 +187,7 @@ static void on_timeout(void *arg) {
 }
 
 /* libssh gets a descriptor of its own: it closes it in the middle of a step, when the watch still needs one. */
-static int begin_handshake(struct p2p_ssh *ssh, struct p2p_err *err) {
+static int begin_handshake(struct p2p_session *ssh, struct p2p_err *err) {
   int fd = p2p_tcp_take_fd(ssh->tcp);
   if (fd < 0) return p2p_err_set(err, fd, "The socket to '%s' (port %u) cannot be used.", ssh->host, ssh->port);
   ssh->tcp = NULL;
@@ -204,7 +205,7 @@ static int begin_handshake(struct p2p_ssh *ssh, struct p2p_err *err) {
 }
 
 static void on_connect(void *arg) {
-  struct p2p_ssh *ssh = arg;
+  struct p2p_session *ssh = arg;
   struct p2p_err err;
   if (begin_handshake(ssh, &err) != P2P_OK) {
     fail(ssh, &err);
@@ -220,7 +221,7 @@ static void on_connect_data(void *arg, const uint8_t *bytes, size_t length) {
 }
 
 static void on_connect_close(void *arg, const struct p2p_err *err) {
-  struct p2p_ssh *ssh = arg;
+  struct p2p_session *ssh = arg;
   struct p2p_err ours = *err;
   p2p_tcp_free(ssh->tcp);
   ssh->tcp = NULL;
@@ -229,7 +230,7 @@ static void on_connect_close(void *arg, const struct p2p_err *err) {
 }
 
 /* What the caller gave explicitly wins over ssh_config. */
-static int apply_address(struct p2p_ssh *ssh) {
+static int apply_address(struct p2p_session *ssh) {
   const struct p2p_address *address = &ssh->address;
   ssh_session session = ssh->session;
   int strict = 1, quiet = SSH_LOG_NOLOG, bad = 0;
@@ -252,7 +253,7 @@ static bool has_proxy(ssh_session session) {
   return has;
 }
 
-static int read_config(struct p2p_ssh *ssh, struct p2p_err *err) {
+static int read_config(struct p2p_session *ssh, struct p2p_err *err) {
   const char *name = ssh->address.host;
   char *host = NULL;
   unsigned int port = 0;
@@ -262,12 +263,6 @@ static int read_config(struct p2p_ssh *ssh, struct p2p_err *err) {
   if (ssh_options_parse_config(ssh->session, NULL) != SSH_OK) {
     return p2p_err_set(err, P2P_ERR_INVALID, "Your ~/.ssh/config cannot be read for the host '%.200s': %s.", name,
                        ssh_get_error(ssh->session));
-  }
-  if (has_proxy(ssh->session)) {
-    return p2p_err_set(err, P2P_ERR_INVALID,
-                       "Your ~/.ssh/config asks for ProxyJump or ProxyCommand for the host '%.200s', which is not "
-                       "supported yet. Reach the board directly, or through a port that 'ssh -L' forwards.",
-                       name);
   }
   int code = apply_address(ssh);
   if (code == P2P_OK && ssh_options_get(ssh->session, SSH_OPTIONS_HOST, &host) != SSH_OK) code = P2P_ERR_MEMORY;
@@ -279,39 +274,51 @@ static int read_config(struct p2p_ssh *ssh, struct p2p_err *err) {
   return P2P_OK;
 }
 
-int p2p_ssh_connect(struct p2p_loop *loop, const struct p2p_address *address, uint32_t timeout_ms,
-                    const struct p2p_ssh_events *events, void *arg, struct p2p_ssh **out, struct p2p_err *err) {
-  static const struct p2p_tcp_events tcp_events = {
-      .on_connect = on_connect, .on_data = on_connect_data, .on_close = on_connect_close};
-  struct p2p_ssh *ssh = calloc(1, sizeof *ssh);
-  if (ssh == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
-  ssh->loop = loop;
-  ssh->address = *address;
-  ssh->events = *events;
-  ssh->arg = arg;
-  ssh->timeout_ms = timeout_ms;
-  ssh->fd = ssh->libssh_fd = -1;
-  ssh->session = ssh_new();
-  ssh->timer = p2p_timer_new(loop, on_timeout, ssh);
-  int code = P2P_OK;
-  if (ssh->session == NULL || ssh->timer == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
-  if (code == P2P_OK) code = read_config(ssh, err);
-  if (code == P2P_OK) {
-    code = p2p_tcp_connect_out(loop, ssh->host, ssh->port, timeout_ms, &tcp_events, ssh, &ssh->tcp, err);
-  }
-  if (code != P2P_OK) {
-    destroy(ssh);
-    return code;
-  }
-  p2p_timer_start(ssh->timer, timeout_ms, 0);
-  *out = ssh;
-  return P2P_OK;
-}
-
-void p2p_ssh_free(struct p2p_ssh *ssh) {
-  if (ssh == NULL) return;
+static void session_free(struct p2p_ssh *base) {
+  struct p2p_session *ssh = (struct p2p_session *)base;
   ssh->freed = true;
   if (!ssh->stepping) destroy(ssh);
 }
 
-const char *p2p_ssh_host(const struct p2p_ssh *ssh) { return ssh->host; }
+static const char *session_host(const struct p2p_ssh *base) { return ((const struct p2p_session *)base)->host; }
+
+static int begin_connect(struct p2p_session *ssh, struct p2p_err *err) {
+  static const struct p2p_tcp_events tcp_events = {
+      .on_connect = on_connect, .on_data = on_connect_data, .on_close = on_connect_close};
+  ssh->timer = p2p_timer_new(ssh->loop, on_timeout, ssh);
+  if (ssh->timer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  int code = p2p_tcp_connect_out(ssh->loop, ssh->host, ssh->port, ssh->timeout_ms, &tcp_events, ssh, &ssh->tcp, err);
+  if (code == P2P_OK) p2p_timer_start(ssh->timer, ssh->timeout_ms, 0);
+  return code;
+}
+
+int p2p_session_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out, struct p2p_err *err) {
+  static const struct p2p_ssh_transport transport = {session_free,    session_host, set_silence, p2p_session_run, p2p_session_command_write,
+                                                     p2p_session_command_free};
+  struct p2p_session *ssh = calloc(1, sizeof *ssh);
+  if (ssh == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  ssh->base.transport = &transport;
+  ssh->loop = request->loop;
+  ssh->address = *request->address;
+  ssh->events = *request->events;
+  ssh->arg = request->arg;
+  ssh->timeout_ms = request->timeout_ms;
+  ssh->fd = ssh->libssh_fd = -1;
+  ssh->session = ssh_new();
+  int code = ssh->session == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.") : read_config(ssh, err);
+  bool is_ours = code == P2P_OK && !has_proxy(ssh->session);
+  if (is_ours) code = begin_connect(ssh, err);
+  *out = is_ours && code == P2P_OK ? &ssh->base : NULL;
+  if (*out == NULL) destroy(ssh);
+  return code;
+}
+
+void p2p_session_look_up(const char *name, const char *config, char *out, size_t size) {
+  ssh_session session = ssh_new();
+  char *host = NULL;
+  bool is_known = session != NULL && ssh_options_set(session, SSH_OPTIONS_HOST, name) == SSH_OK &&
+                  ssh_options_parse_config(session, config) == SSH_OK && ssh_options_get(session, SSH_OPTIONS_HOST, &host) == SSH_OK;
+  snprintf(out, size, "%s", is_known ? host : name);
+  if (host != NULL) ssh_string_free_char(host);
+  ssh_free(session);
+}

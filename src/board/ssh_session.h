@@ -1,6 +1,6 @@
-/* One SSH connection over libssh, without ever blocking the io thread: connects (through net/), checks the host
- * key, authenticates, runs commands, one channel each. libssh is named in its three parts only: ssh_session.c, ssh_login.c and
- * ssh_command.c. */
+/* One SSH connection, without ever blocking the io thread: connects, checks the host key, authenticates, runs commands, one channel
+ * each. What libssh can do is done by it, within this process (ssh_session.c, ssh_login.c, ssh_command.c); for what only OpenSSH can do,
+ * such as a jump host, its program `ssh` does it (ssh_program.c). */
 #ifndef P2P_BOARD_SSH_SESSION_H
 #define P2P_BOARD_SSH_SESSION_H
 

@@ -430,6 +430,48 @@ TEST(who_comes_back_before_the_host_does_comes_over_when_it_is_there) {
   host_stop(&hosting);
 }
 
+/* sshd on loopback as a jump host, and a configuration file that both hops read. */
+TEST(the_program_ssh_goes_by_a_jump_host) {
+  struct hosting hosting;
+  struct actor bob, alice;
+  char key[1024], known[1024], config[200], jump[80];
+  struct site way = {.sshd = 0};
+  snprintf(way.dir, sizeof way.dir, "%s", site.dir);
+  site_key(&site, "jump_host", "");
+  site_public_key(&site, "bob", key, sizeof key);
+  site_write(&site, "authorized_keys", "%s\n", key);
+  site_start_sshd(&way, "jump_host");
+  site_read(&site, "known_hosts", known, sizeof known);
+  site_public_key(&site, "jump_host", key, sizeof key);
+  site_write(&site, "known_hosts_2", "%s[127.0.0.1]:%u %s\n", known, way.port, key);
+  site_write(&site, "config", "Host *\nIdentityFile %s\nIdentitiesOnly yes\nIdentityAgent none\nUserKnownHostsFile %s\n",
+             site_path(&site, "bob"), site_path(&site, "known_hosts_2"));
+  host_friends(&hosting);
+  snprintf(config, sizeof config, "%s", site_path(&site, "config"));
+  snprintf(jump, sizeof jump, "127.0.0.1:%u", way.port);
+  start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
+  const char *args[] = {"-F", config, "-J", jump};
+  memcpy(bob.args, args, sizeof args);
+  bob.config.n_ssh_args = 4;
+  start(&alice, "alice", "alice/friends", P2P_ROLE_CLIENT);
+  expect_joined(&bob);
+  expect_joined(&alice);
+  say(&alice, "ping");
+  CHECK(site_wait(&gate, &bob.heard, 1));
+  say(&bob, "pong");
+  CHECK(site_wait(&gate, &alice.heard, 1));
+  stop(&bob);
+  stop(&alice);
+
+  site_write(&site, "known_hosts_2", "%s", known); /* the jump host is not known any more */
+  start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
+  memcpy(bob.args, args, sizeof args);
+  bob.config.n_ssh_args = 4;
+  expect_failed(&bob, P2P_ERR_HOST_KEY, "or of the host on the way to it, is not known");
+  host_stop(&hosting);
+  site_stop_sshd(&way);
+}
+
 struct question { struct p2p_account *account; struct p2p_member_config config; const char *args[8]; char user[64]; int answered, code; };
 
 static void answered(void *arg, const char *user, const struct p2p_err *err) {
@@ -473,4 +515,4 @@ UNIT_MAIN("member", UNIT(a_board_opens), UNIT(a_guest_and_the_owner_meet_at_the_
           UNIT(a_personal_cluster_needs_no_host), UNIT(strangers_unknown_hosts_and_closed_ports_are_told),
           UNIT(bad_names_and_arguments_are_errors_at_once), UNIT(a_member_can_be_freed_from_its_events),
           UNIT(all_come_back_when_the_board_restarts), UNIT(the_host_leaves_and_those_who_are_there_go_on),
-          UNIT(who_comes_back_before_the_host_does_comes_over_when_it_is_there), UNIT(the_board_says_who_we_are), UNIT(the_board_closes))
+          UNIT(who_comes_back_before_the_host_does_comes_over_when_it_is_there), UNIT(the_program_ssh_goes_by_a_jump_host), UNIT(the_board_says_who_we_are), UNIT(the_board_closes))
