@@ -2,7 +2,7 @@
 #
 #   make demo     installs what is missing, builds, and runs the main job on this machine
 #   make test     installs what is missing, builds, and runs every test
-#   make bench    round trips, side by side with other backends
+#   make bench    round trips, side by side with other backends; file transfers, with wormhole-william
 #   make units    the C units alone, without R, under ASan and UBSan
 #                 (ROOMS="base net" UNITS="buf frame" for a part of them)
 #   make fuzz     made-up input for every parser of a peer's bytes, RUNS=1000000 times each (needs clang)
@@ -39,6 +39,7 @@ bench:
 	tools/install-deps bench
 	$(MAKE) install
 	Rscript bench/roundtrip.R
+	Rscript bench/transfer.R
 
 units: $(UNITS:%=$(BUILD)/units/%)
 	@tools/run-units $^

@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "wormhole/bargain.h"
 #include "wormhole/haul.h"
+
+#define SHOW_MS 50
 
 struct p2p_exchange {
   struct p2p_loop *loop;
@@ -24,6 +27,7 @@ struct p2p_exchange {
   struct p2p_source source;
   struct p2p_arrival arrival;
   struct p2p_bargain bargain;
+  uint64_t shown_ms; /* when progress was last told */
   bool is_over, is_told, has_told_peer;
 };
 
@@ -66,7 +70,6 @@ static void close_all(struct p2p_exchange *exchange, bool happy) {
 /* The last thing that happens in whoever calls it, as with done(). */
 static void fail(struct p2p_exchange *exchange, const struct p2p_err *err) {
   char *text = NULL;
-
   if (exchange->is_over)
     return;
   exchange->is_over = true;
@@ -94,7 +97,6 @@ static void on_timeout(void *arg) {
   double seconds = exchange->timeout_ms / 1000.0;
   char wait[640];
   struct p2p_err err;
-
   if (exchange->status.state == P2P_TRANSFER_MOVING) {
     p2p_err_set(&err, P2P_ERR_TIMEOUT, "The %s is silent: nothing moved for %g s", peer, exchange->stall_ms / 1000.0);
   } else if (exchange->haul != NULL && p2p_haul_is_racing(exchange->haul, &failure)) {
@@ -117,7 +119,6 @@ static void on_timeout(void *arg) {
 
 static void on_moving(void *arg, const char *way) {
   struct p2p_exchange *exchange = arg;
-
   snprintf(exchange->status.way, sizeof exchange->status.way, "%s", way);
   exchange->status.state = P2P_TRANSFER_MOVING;
   p2p_timer_start(exchange->timer, exchange->stall_ms, 0);
@@ -126,15 +127,16 @@ static void on_moving(void *arg, const char *way) {
 
 static void on_progress(void *arg, uint64_t moved_bytes) {
   struct p2p_exchange *exchange = arg;
-
-  p2p_timer_start(exchange->timer, exchange->stall_ms, 0);
   exchange->status.moved_bytes = moved_bytes;
+  if (p2p_clock_ms() - exchange->shown_ms < SHOW_MS)
+    return; /* who looks would be woken for nothing, and slow us down */
+  exchange->shown_ms = p2p_clock_ms();
+  p2p_timer_start(exchange->timer, exchange->stall_ms, 0);
   publish(exchange);
 }
 
 static void on_haul_end(void *arg, const struct p2p_err *err) {
   struct p2p_exchange *exchange = arg;
-
   if (err == NULL) {
     done(exchange);
     return;
@@ -250,7 +252,6 @@ static void advance(struct p2p_exchange *exchange) {
 
 static void on_code(void *arg, const char *code) {
   struct p2p_exchange *exchange = arg;
-
   snprintf(exchange->status.code, sizeof exchange->status.code, "%s", code);
   exchange->status.state = P2P_TRANSFER_WAITING;
   publish(exchange);
@@ -284,7 +285,6 @@ static void on_message(void *arg, const uint8_t *text, size_t length) {
 /* While bytes move, the mailbox is only for bad news. */
 static void on_wormhole_fail(void *arg, const struct p2p_err *err) {
   struct p2p_exchange *exchange = arg;
-
   if (exchange->status.state != P2P_TRANSFER_MOVING)
     fail(exchange, err);
 }

@@ -1,0 +1,156 @@
+## File transfers on loopback: ours to ours beside wormhole-william to itself, in turn, so that whatever else the machine does hits both
+## alike. Ours is measured twice: as calls in two R sessions that run ("ours", what a user of the package waits for), and as a program from
+## a shell, which has R to start at both ends ("ours, shell"), as wormhole-william is. From the start of both ends to the
+## end of both. Our mailbox and relay serve all. Then the peak memory of both ends of ours for a file of 1 GB, above R's own. Run by `make bench`; ROUNDS=20 measures longer.
+##
+## wormhole-william insists on the name transit.magic-wormhole.io, so all of this runs in a network namespace with loopback only.
+
+inside <- Sys.getenv("P2P_BENCH_INSIDE")
+if (!nzchar(inside)) {
+  status <- system2("unshare", c("-rmn", "sh", "-c", shQuote(paste(
+    "ip link set lo up && printf '127.0.0.1 localhost transit.magic-wormhole.io\\n' > \"$P2P_BENCH_HOSTS\" &&",
+    "mount --bind \"$P2P_BENCH_HOSTS\" /etc/hosts && P2P_BENCH_INSIDE=yes exec Rscript bench/transfer.R"))),
+    env = paste0("P2P_BENCH_HOSTS=", tempfile("hosts-")))
+  quit(status = status)
+}
+
+source("tests/testthat/helper-cluster.R")
+rounds <- as.integer(Sys.getenv("ROUNDS", "7"))
+ours <- future.p2p::find_wormhole()
+number <- 0L
+
+new_code <- function() {
+  number <<- number + 1L
+  sprintf("%d-tulip-quartz", 1000L + number)
+}
+
+## Seconds from the start of both ends to the end of both.
+transfer <- function(sender, receiver, dir, file) {
+  into <- tempfile("into-", dir)
+  dir.create(into)
+  on.exit(unlink(into, recursive = TRUE))
+  gc(full = FALSE)
+  began <- Sys.time()
+  processes <- list(
+    processx::process$new(sender[1L], sender[-1L], stdout = file.path(dir, "sender.log"), stderr = "2>&1"),
+    processx::process$new(receiver[1L], receiver[-1L], wd = into, stdin = file.path(dir, "yes"), stdout = file.path(dir, "receiver.log"), stderr = "2>&1"))
+  for (process in processes) process$wait(120000)
+  seconds <- as.numeric(difftime(Sys.time(), began, units = "secs"))
+  codes <- vapply(processes, function(process) process$get_exit_status(), 0L)
+  got <- list.files(into, full.names = TRUE)
+  if (any(codes != 0L) || length(got) != 1L || file.size(got) != file.size(file)) {
+    stop(paste(c("a transfer failed:", readLines(file.path(dir, "sender.log")), readLines(file.path(dir, "receiver.log"))), collapse = "\n"))
+  }
+  seconds
+}
+
+## An R session that sends what it is told to on its standard input, and says when it was received.
+start_sender <- function(mailbox, relay) {
+  code <- sprintf('input <- file("stdin", "r"); cat("ready\\n"); while (length(line <- readLines(input, 1L))) { x <- strsplit(line, " ")[[1L]];
+    suppressMessages(future.p2p::wormhole_send(x[2L], x[1L], mailbox = "%s", relay = "%s", progress = FALSE)); cat("done\\n") }', mailbox, relay)
+  sender <- list2env(list(name = "sender", lines = character(), said = 0L), parent = emptyenv())
+  sender$px <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdin = "|", stdout = "|", stderr = "2>&1")
+  wait_for_line(sender, "^ready$")
+  sender
+}
+
+calls <- function(sender, mailbox, relay, file) {
+  function(dir) {
+    code <- new_code()
+    into <- file.path(dir, paste0("got-", code))
+    on.exit(unlink(into))
+    sender$said <- sender$said + 1L
+    gc(full = FALSE)
+    began <- Sys.time()
+    sender$px$write_input(paste0(code, " ", file, "\n"))
+    suppressMessages(future.p2p::wormhole_receive(code, into, mailbox = mailbox, relay = relay, progress = FALSE))
+    wait_for_line(sender, "^done$", sender$said)
+    seconds <- as.numeric(difftime(Sys.time(), began, units = "secs"))
+    stopifnot(file.size(into) == file.size(file))
+    seconds
+  }
+}
+
+programs <- function(sender, mailbox, relay, file) {
+  list(
+    "ours" = calls(sender, mailbox, relay, file),
+    "ours, shell" = function(dir) {
+      code <- new_code()
+      flags <- c(paste0("--mailbox=", mailbox), paste0("--relay=", relay))
+      transfer(c(ours, "send", paste0("--code=", code), flags, file), c(ours, "receive", code, flags), dir, file)
+    },
+    william = function(dir) {
+      code <- new_code()
+      flags <- c("--hide-progress", "--relay-url", mailbox)
+      transfer(c("wormhole-william", "send", flags, "--code", code, file), c("wormhole-william", "receive", flags, code), dir, file)
+    })
+}
+
+## wormhole-william fails now and then, to itself, when both of its connections are up at the same time: then it has another try.
+again <- function(run, dir, tries = 5L) {
+  for (i in seq_len(tries)) {
+    seconds <- tryCatch(run(dir), error = identity)
+    if (!inherits(seconds, "error")) return(seconds)
+  }
+  stop(seconds)
+}
+
+measure <- function(title, runs, dir, rounds) {
+  times <- matrix(NA_real_, rounds, length(runs), dimnames = list(NULL, names(runs)))
+  runs$william <- local({
+    once <- runs$william
+    function(dir) again(once, dir)
+  })
+  for (run in runs) run(dir) # warm
+  for (round in seq_len(rounds)) for (name in names(runs)) times[round, name] <- runs[[name]](dir)
+  for (name in colnames(times)) {
+    ratio <- stats::median(times[, "william"] / times[, name])
+    cat(sprintf("%-8s %-12s median %.3f s, fastest %.3f s; wormhole-william takes %.2f times as long (median of %d paired ratios)\n", title, name,
+                stats::median(times[, name]), min(times[, name]), ratio, rounds))
+  }
+}
+
+## Peak resident memory of a process and its children, in MB, as GNU time or the shell tells it.
+peak_memory <- function(args) {
+  code <- sprintf("invisible(future.p2p:::run_wormhole(c(%s))); cat(grep('VmHWM', readLines('/proc/self/status'), value = TRUE), '\\n', file = stderr())",
+                  paste(shQuote(args), collapse = ", "))
+  processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdout = "|", stderr = "2>&1")
+}
+
+read_peak <- function(process) {
+  lines <- character()
+  while (process$is_incomplete_output()) {
+    process$poll_io(1000)
+    lines <- c(lines, process$read_output_lines())
+  }
+  as.numeric(gsub("[^0-9]", "", grep("VmHWM", lines, value = TRUE))) / 1024
+}
+
+main <- function() {
+  lab <- new_lab(character())
+  on.exit(close_lab(lab))
+  file.create(file.path(lab$dir, "users.txt"))
+  writeLines("y", file.path(lab$dir, "yes"))
+  server <- start_process(lab, "serve", list(port = 0, address = "127.0.0.1", users = file.path(lab$dir, "users.txt"),
+                                             host_key = file.path(lab$dir, "host_key"), relay_port = 4001), "board")
+  port <- sub(".*mailbox on port ([0-9]+).*", "\\1", wait_for_line(server, "mailbox on port"))
+  mailbox <- sprintf("ws://127.0.0.1:%s/v1", port)
+  relay <- "tcp:127.0.0.1:4001"
+  sender <- start_sender(mailbox, relay)
+  on.exit(sender$px$kill(), add = TRUE, after = FALSE)
+  for (size in c("100 kB" = 1e5, "100 MB" = 1e8)) {
+    file <- file.path(lab$dir, "file")
+    system2("head", c("-c", format(size, scientific = FALSE), "/dev/urandom"), stdout = file)
+    measure(if (size > 1e6) "100 MB" else "100 kB", programs(sender, mailbox, relay, file), lab$dir, rounds)
+  }
+  system2("truncate", c("-s", "1000000000", file))
+  code <- new_code()
+  flags <- c(paste0("--mailbox=", mailbox), paste0("--relay=", relay), "--progress=FALSE")
+  base <- read_peak(peak_memory("--version"))
+  ends <- list(sender = peak_memory(c("send", paste0("--code=", code), flags, file)),
+               receiver = peak_memory(c("receive", code, flags, paste0("--path=", file.path(lab$dir, "got")))))
+  peaks <- vapply(ends, read_peak, 0)
+  cat(sprintf("1 GB     peak memory above R's own (%.0f MB): sender %.1f MB, receiver %.1f MB\n", base, peaks[["sender"]] - base, peaks[["receiver"]] - base))
+}
+
+main()
