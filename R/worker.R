@@ -46,6 +46,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   idle <- check_number(idle, "idle", 1, Inf)
   config <- board_config(cluster, host, ssh_args)
   config$workers <- as.integer(workers)
+  config <- c(config, machine_config(), packages = installed_versions(), account = Sys.info()[["user"]])
   config$memory <- if (is.finite(memory)) memory
   config$time <- if (is.finite(time)) time
   config$evaluator_argv <- evaluator_argv(memory, nice)
@@ -71,6 +72,27 @@ run_worker <- function(config, duration, idle) {
   .Call(ffi_worker_drain, handle)
   run_events(events, done = function() .Call(ffi_worker_is_idle, handle))
   invisible()
+}
+
+## What clients may choose a worker by: told on the board.
+machine_config <- function() {
+  list(platform = gsub("[^A-Za-z0-9._-]", "-", R.version$platform), cores = future::availableCores()[[1L]],
+       memory_mib = total_memory_mib())
+}
+
+## Of this machine; 0 where the system does not tell it in /proc.
+total_memory_mib <- function() {
+  if (!file.exists("/proc/meminfo")) return(0)
+  line <- grep("^MemTotal:", readLines("/proc/meminfo"), value = TRUE)
+  kib <- suppressWarnings(as.numeric(gsub("[^0-9]", "", line)))
+  if (length(kib) == 1L && !is.na(kib)) floor(kib / 1024) else 0
+}
+
+## "name=version;" for each package of the library: told to clients that ask.
+installed_versions <- function() {
+  packages <- utils::installed.packages(noCache = TRUE)
+  packages <- packages[!duplicated(packages[, "Package"]), , drop = FALSE]
+  paste0(packages[, "Package"], "=", gsub("[^A-Za-z0-9._-]", "-", packages[, "Version"]), ";", collapse = "")
 }
 
 check_number <- function(value, name, from, to) {

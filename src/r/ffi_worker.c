@@ -15,6 +15,11 @@ SEXP ffi_worker_new(SEXP config, SEXP events) {
     .relay = p2p_ffi_text(config, "relay"),
     .r_version = p2p_ffi_text(config, "r_version"),
     .future_version = p2p_ffi_text(config, "future_version"),
+    .platform = p2p_ffi_text(config, "platform"),
+    .cores = (uint32_t) p2p_ffi_number(config, "cores", 0),
+    .memory_mib = (uint32_t) p2p_ffi_number(config, "memory_mib", 0),
+    .packages = p2p_ffi_text(config, "packages"),
+    .account = p2p_ffi_text(config, "account"),
     .slots = (uint32_t) p2p_ffi_number(config, "workers", 1),
     .terms = {
       .memory_bytes = (uint64_t) p2p_ffi_number(config, "memory", 0),

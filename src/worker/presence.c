@@ -14,7 +14,7 @@
 struct p2p_presence {
   struct p2p_member *member;
   struct p2p_events *log;
-  const char *r_version, *future_version;
+  const char *r_version, *future_version, *machine;
   uint32_t slots;
   struct p2p_presence_events events;
   void *arg;
@@ -62,13 +62,24 @@ static void take_accept(struct p2p_presence *presence, const struct p2p_line *li
 
 /* ---- the member's events ---- */
 
+/* What a client may want to choose a worker by. */
+static int put_machine(const struct p2p_presence *presence, struct p2p_line *hello) {
+  static const char *const keys[] = {"platform", "cores", "memory"};
+  char value[P2P_STRANGER_NAME_MAX];
+  int code = P2P_OK;
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0] && code == P2P_OK; i++)
+    if (p2p_stranger_value(presence->machine, strlen(presence->machine), keys[i], value, sizeof value))
+      code = p2p_line_put(hello, keys[i], value);
+  return code;
+}
+
 static void on_hello(void *arg, struct p2p_line *hello) {
   struct p2p_presence *presence = arg;
   char key[P2P_BASE64_LEN(P2P_SEAL_KEY_LEN) + 1];
   p2p_base64url_encode(presence->public_key.bytes, sizeof presence->public_key.bytes, key);
   if (p2p_line_put(hello, "key", key) != P2P_OK || p2p_line_putf(hello, "slots", "%u", (unsigned)presence->slots) != P2P_OK ||
       p2p_line_put(hello, "r", presence->r_version) != P2P_OK ||
-      p2p_line_put(hello, "future", presence->future_version) != P2P_OK)
+      p2p_line_put(hello, "future", presence->future_version) != P2P_OK || put_machine(presence, hello) != P2P_OK)
     p2p_events_say(presence->log, P2P_LEVEL_DEBUG, "The hello has no room for what this worker has to say");
 }
 
@@ -117,6 +128,7 @@ int p2p_presence_new(const struct p2p_presence_config *config, const struct p2p_
   presence->log = config->log;
   presence->r_version = config->r_version;
   presence->future_version = config->future_version;
+  presence->machine = config->machine;
   presence->slots = config->slots;
   presence->events = *events;
   presence->arg = arg;

@@ -15,6 +15,7 @@ struct p2p_presence_config {
   struct p2p_member_config member;
   struct p2p_events *log;                   /* borrowed */
   const char *r_version, *future_version;   /* borrowed */
+  const char *machine;                      /* borrowed; pairs for the hello, "cores=4\nmemory=8000\n" */
   uint32_t slots;
 };
 

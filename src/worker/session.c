@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "worker/packages.h"
 #include "worker/stranger.h"
 #include "wormhole/link.h"
 
@@ -220,6 +221,15 @@ static const char *take_cancel(struct p2p_session *session, const struct p2p_fra
   return NULL;
 }
 
+static const char *take_packages(struct p2p_session *session, const struct p2p_frame *frame) {
+  struct p2p_buf answer;
+  p2p_buf_init(&answer, P2P_FRAME_PAYLOAD_MAX);
+  int code = p2p_packages_answer(session->host->packages, frame->payload, frame->length, &answer);
+  if (code == P2P_OK) send(session, P2P_FRAME_PACKAGES, 0, p2p_buf_data(&answer), p2p_buf_len(&answer));
+  p2p_buf_clear(&answer);
+  return code == P2P_OK ? NULL : "its question about packages is none, or too long";
+}
+
 static const char *take(struct p2p_session *session, const struct p2p_frame *frame) {
   if (!session->greeted) {
     session->greeted = true;
@@ -234,6 +244,8 @@ static const char *take(struct p2p_session *session, const struct p2p_frame *fra
     return take_data(session, frame);
   case P2P_FRAME_CANCEL:
     return take_cancel(session, frame);
+  case P2P_FRAME_PACKAGES:
+    return take_packages(session, frame);
   default:
     return "a frame that is not for a worker";
   }
@@ -247,8 +259,8 @@ static void on_open(void *arg, const char *path) {
   char hello[512];
   session->open = true;
   LOG(session, P2P_LEVEL_INFO, "Linked with %s (%s)", session->client, path);
-  int length = snprintf(hello, sizeof hello, "from=%s\nr=%s\nfuture=%s\nslots=%u\n", host->name, host->r_version,
-                        host->future_version, (unsigned)host->n_slots);
+  int length = snprintf(hello, sizeof hello, "from=%s\nr=%s\nfuture=%s\nslots=%u\n%s", host->name, host->r_version,
+                        host->future_version, (unsigned)host->n_slots, host->machine);
   if (length < (int)sizeof hello) send(session, P2P_FRAME_HELLO, 0, hello, (size_t)length);
 }
 

@@ -22,6 +22,8 @@ struct p2p_session_host {
   struct p2p_evaluators *evaluators;
   const char *name; /* ours: "carol@desk:4711" */
   const char *r_version, *future_version;
+  const char *machine;  /* lines for the hello: "platform=...\ncores=...\n" */
+  const char *packages; /* as p2p_packages_answer takes them */
   uint32_t n_slots;
   uint64_t object_cap_bytes;
   void (*on_slots)(void *arg); /* look at the slots, soon but not within: what it holds or wants has changed */

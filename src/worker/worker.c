@@ -2,6 +2,7 @@
  * evaluators under them; and brings calls from other threads to the io thread. */
 #include "worker/worker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,12 +22,14 @@ struct p2p_worker {
   struct p2p_events *log;
   char *mailbox, *relay; /* NULL: as the board says */
   char *r_version, *future_version;
+  char *machine, *packages, *account, *lends;
   struct p2p_presence *presence;
   struct p2p_evaluators *evaluators;
   struct p2p_slots slots;
   struct p2p_session *sessions[P2P_SLOTS_CLIENTS_MAX]; /* by their number in slots */
   struct p2p_session_host host;
   struct p2p_timer *look; /* looks at the slots: soon after a change, or at their deadline */
+  bool announced; /* has told its people what it lends */
   bool drained;
   bool ended; /* by itself */
 };
@@ -101,8 +104,17 @@ static void on_failed(void *arg, const struct p2p_err *err) {
   p2p_events_fail(worker->log, P2P_LEVEL_FATAL, &told);
 }
 
+static void announce(struct p2p_worker *worker) {
+  if (worker->announced) return;
+  worker->announced = true;
+  p2p_events_say(worker->log, P2P_LEVEL_INFO, "Lending %s to %s; anyone on it can run R code%s%s here. Stop with Ctrl-C.",
+                 worker->lends, p2p_member_cluster(p2p_presence_member(worker->presence)),
+                 worker->account != NULL ? " as " : "", worker->account != NULL ? worker->account : "");
+}
+
 static void on_joined(void *arg) {
   struct p2p_worker *worker = arg;
+  announce(worker);
   worker->host.name = p2p_member_from(p2p_presence_member(worker->presence));
 }
 
@@ -161,7 +173,7 @@ static int join(struct p2p_worker *worker, const struct p2p_worker_config *confi
       .member = {.loop = config->loop, .host = config->host, .ssh_args = config->ssh_args,
                  .n_ssh_args = config->n_ssh_args, .cluster = config->cluster, .role = P2P_ROLE_WORKER},
       .log = worker->log, .r_version = worker->r_version, .future_version = worker->future_version,
-      .slots = config->slots};
+      .machine = worker->machine, .slots = config->slots};
   return p2p_presence_new(&presence, &events, worker, &worker->presence, err);
 }
 
@@ -182,7 +194,8 @@ static void start(void *arg) {
   if (call->code == P2P_OK) call->code = start_evaluators(worker, config, call->err);
   worker->host = (struct p2p_session_host){
       .loop = worker->loop, .log = worker->log, .slots = &worker->slots, .evaluators = worker->evaluators,
-      .name = "", .r_version = worker->r_version, .future_version = worker->future_version, .n_slots = config->slots,
+      .name = "", .r_version = worker->r_version, .future_version = worker->future_version,
+      .machine = worker->machine, .packages = worker->packages, .n_slots = config->slots,
       .object_cap_bytes = config->object_cap_bytes, .on_slots = look_soon, .on_end = on_session_end, .arg = worker};
   if (call->code != P2P_OK) stop(worker, "");
 }
@@ -204,11 +217,29 @@ static bool copy(const char *text, char **out) {
   return text == NULL || *out != NULL;
 }
 
+/* What is not told is left out. */
+static bool describe(const struct p2p_worker_config *config, char **machine, char **lends) {
+  char text[256];
+  snprintf(text, sizeof text, "%s%.128s%s", config->platform != NULL ? "platform=" : "",
+           config->platform != NULL ? config->platform : "", config->platform != NULL ? "\n" : "");
+  size_t used = strlen(text);
+  if (config->cores > 0) used += (size_t)snprintf(text + used, sizeof text - used, "cores=%u\n", (unsigned)config->cores);
+  if (config->memory_mib > 0) snprintf(text + used, sizeof text - used, "memory=%u\n", (unsigned)config->memory_mib);
+  *machine = strdup(text);
+  p2p_terms_describe(&config->terms, config->slots, text, sizeof text);
+  *lends = strdup(text);
+  return *machine != NULL && *lends != NULL;
+}
+
 static void release(struct p2p_worker *worker) {
   free(worker->mailbox);
   free(worker->relay);
   free(worker->r_version);
   free(worker->future_version);
+  free(worker->machine);
+  free(worker->packages);
+  free(worker->account);
+  free(worker->lends);
   free(worker);
 }
 
@@ -223,7 +254,9 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_events *ev
   p2p_slots_init(&worker->slots);
   struct start call = {worker, config, err, P2P_ERR_MEMORY};
   if (!copy(config->mailbox, &worker->mailbox) || !copy(config->relay, &worker->relay) ||
-      !copy(config->r_version, &worker->r_version) || !copy(config->future_version, &worker->future_version)) {
+      !copy(config->r_version, &worker->r_version) || !copy(config->future_version, &worker->future_version) ||
+      !copy(config->packages, &worker->packages) || !copy(config->account, &worker->account) ||
+      !describe(config, &worker->machine, &worker->lends)) {
     p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a worker");
   } else {
     code = p2p_loop_call(config->loop, start, &call);

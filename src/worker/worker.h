@@ -21,6 +21,10 @@ struct p2p_worker_config {
   const char *cluster;          /* NULL: personal */
   const char *mailbox, *relay;  /* NULL: as the board says */
   const char *r_version, *future_version;
+  const char *platform;         /* R's, of letters, digits, '.', '_' and '-'; NULL: not told */
+  uint32_t cores, memory_mib;   /* of the machine; 0: not told */
+  const char *packages;         /* installed: "a=1.2.3;b=0.9;"; NULL: none */
+  const char *account;          /* as whom futures run here, for people; NULL: not told */
   uint32_t slots;               /* evaluators */
   const char *const *evaluator_argv; /* NULL-terminated: the program and arguments of an evaluator */
   const char *const *evaluator_env;  /* NULL-terminated "NAME=value", the whole environment */

@@ -3,6 +3,7 @@
 
 TEST(futures_are_resolved) {
   begin(2);
+  CHECK(says("Lending 2 slots to alice/friends; anyone on it can run R code as somebody here. Stop with Ctrl-C."));
   struct p2p_client *client = start_client(BOB);
   CHECK_STR(resolve(client, "one"), "one");
   CHECK(says("Linked with bob@") && says("Future 'one' of bob@") && says(" resolved in "));

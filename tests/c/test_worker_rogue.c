@@ -9,9 +9,9 @@ static struct site_gate gate = SITE_GATE;
 static struct {
   struct p2p_member *member;
   struct p2p_link *link;
-  char worker[192], lost[256];
+  char worker[192], lost[256], hello[512], machine[128], packages[256];
   struct p2p_seal_public key;
-  int joined, seen, opened, granted, recalled, losts, closed, leaves;
+  int answers, joined, seen, opened, granted, recalled, losts, closed, leaves;
   const char *via; /* instead of the true code */
   int accepts;     /* so many of the same */
 } rogue;
@@ -23,6 +23,9 @@ static void rogue_line(void *arg, const struct p2p_line *line) {
   if (type != NULL && strcmp(type, "leave") == 0 && strncmp(from, "carol@", 6) == 0) site_count(&gate, &rogue.leaves);
   if (type == NULL || strcmp(type, "worker") != 0 || rogue.worker[0] != '\0') return;
   CHECK(p2p_base64url_decode(key, strlen(key), rogue.key.bytes, sizeof rogue.key.bytes, &length) == P2P_OK);
+  const char *platform = p2p_line_get(line, "platform"), *cores = p2p_line_get(line, "cores"), *memory = p2p_line_get(line, "memory");
+  if (platform != NULL && cores != NULL && memory != NULL)
+    snprintf(rogue.machine, sizeof rogue.machine, "%s %s %s", platform, cores, memory);
   snprintf(rogue.worker, sizeof rogue.worker, "%s", from);
   site_count(&gate, &rogue.seen);
 }
@@ -54,6 +57,11 @@ static void rogue_frame(void *arg, const struct p2p_frame *frame) {
   if (frame->type == P2P_FRAME_LOST) {
     snprintf(rogue.lost, sizeof rogue.lost, "%.*s", (int)frame->length, (const char *)frame->payload);
     site_count(&gate, &rogue.losts);
+  }
+  if (frame->type == P2P_FRAME_HELLO) snprintf(rogue.hello, sizeof rogue.hello, "%.*s", (int)frame->length, (const char *)frame->payload);
+  if (frame->type == P2P_FRAME_PACKAGES) {
+    snprintf(rogue.packages, sizeof rogue.packages, "%.*s", (int)frame->length, (const char *)frame->payload);
+    site_count(&gate, &rogue.answers);
   }
   if (frame->type == P2P_FRAME_SLOT) site_count(&gate, frame->payload[0] == P2P_SLOT_GRANT ? &rogue.granted : &rogue.recalled);
 }
@@ -120,6 +128,20 @@ static void rogue_task(uint32_t task, uint64_t size) {
 static void check_breach(const char *what) {
   CHECK(says(what) && site_wait(&gate, &rogue.closed, 1));
   p2p_loop_call(loop, rogue_end, NULL);
+}
+
+TEST(a_worker_tells_what_it_has) {
+  begin(1);
+  rogue_begin(true);
+  rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
+  rogue_send(P2P_FRAME_PACKAGES, 0, "future;absent", 13);
+  CHECK(site_wait(&gate, &rogue.answers, 1));
+  CHECK_STR(rogue.packages, "future=1.70.0;absent=");
+  CHECK(strstr(rogue.hello, "slots=1\nplatform=x86_64-pc-linux-gnu\ncores=4\nmemory=8000\n") != NULL);
+  CHECK_STR(rogue.machine, "x86_64-pc-linux-gnu 4 8000");
+  rogue_send(P2P_FRAME_PACKAGES, 0, "../../etc", 9);
+  check_breach("its question about packages is none, or too long");
+  end(NULL);
 }
 
 TEST(rogue_clients_are_shown_the_door) {
@@ -201,5 +223,5 @@ TEST(others_are_told_that_it_leaves) {
   p2p_loop_call(loop, rogue_end, NULL);
 }
 
-UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(rogue_clients_are_shown_the_door), UNIT(false_accepts_do_no_harm),
+UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(a_worker_tells_what_it_has), UNIT(rogue_clients_are_shown_the_door), UNIT(false_accepts_do_no_harm),
           UNIT(others_are_told_that_it_leaves), UNIT(nothing_is_left))
