@@ -55,9 +55,10 @@ board_args <- function(lab, user) {
 start_process <- function(lab, what, flags, name = what, env = character()) {
   tmp <- file.path(lab$dir, paste0("tmp-", length(lab$processes) + 1L))
   dir.create(tmp)
-  process <- list2env(list(name = name, lines = character(), told = 0L, tmp = tmp), parent = emptyenv())
+  args <- c("-e", paste0("future.p2p::", what), sprintf("--%s=%s", names(flags), unlist(flags)))
+  process <- list2env(list(name = name, command = c("Rscript", args), lines = character(), told = 0L, tmp = tmp), parent = emptyenv())
   process$px <- processx::process$new(
-    file.path(R.home("bin"), "Rscript"), c("-e", paste0("future.p2p::", what), sprintf("--%s=%s", names(flags), unlist(flags))),
+    file.path(R.home("bin"), "Rscript"), args,
     stdout = "|", stderr = "2>&1", env = lab_environment(lab, tmp, env), cleanup_tree = TRUE
   )
   lab$processes <- c(lab$processes, process)
