@@ -179,6 +179,13 @@ stopWorkers.P2PFutureBackend <- function(backend, interrupt = TRUE, ...) {
   TRUE
 }
 
+## Without the columns that no worker tells.
+format_workers <- function(workers) {
+  untold <- is.na(workers$memory)
+  workers$memory <- ifelse(untold, NA, sprintf("%.1f GiB", workers$memory / 1024^3))
+  workers[!vapply(workers, function(column) all(is.na(column)), NA)]
+}
+
 #' @export
 print.P2PFutureBackend <- function(x, ...) {
   if (!clients$has(x[["reg"]])) {
@@ -192,6 +199,6 @@ print.P2PFutureBackend <- function(x, ...) {
   workers <- client_workers(client)
   cat(sprintf("Workers: %d with %d slots%s\n", status$workers, status$slots,
               if (status$incompatible > 0L) sprintf(", %d more that cannot run this session's futures", status$incompatible) else ""))
-  if (nrow(workers) > 0L) print(workers, row.names = FALSE)
+  if (nrow(workers) > 0L) print(format_workers(workers), row.names = FALSE)
   invisible(x)
 }

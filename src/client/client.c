@@ -168,6 +168,9 @@ static void view_here(void *arg) {
     snprintf(info->from, sizeof info->from, "%s", worker->from);
     snprintf(info->r_version, sizeof info->r_version, "%s", worker->r_version);
     snprintf(info->future_version, sizeof info->future_version, "%s", worker->future_version);
+    snprintf(info->platform, sizeof info->platform, "%s", worker->platform);
+    info->cores = worker->cores;
+    info->memory_mib = worker->memory_mib;
     snprintf(info->state, sizeof info->state, "%s", describe_state(worker));
     snprintf(info->path, sizeof info->path, "%s", worker->peer != NULL ? p2p_peer_path(worker->peer) : "");
   }

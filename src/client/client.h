@@ -50,6 +50,8 @@ void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out)
 struct p2p_worker_info {
   char from[192];           /* user@host:pid */
   char r_version[32], future_version[32];
+  char platform[64];        /* "": not told */
+  uint32_t cores, memory_mib; /* of the machine; 0: not told */
   uint32_t slots, busy;     /* busy: with our tasks */
   char state[16];           /* "seen", "linking", "linked", "lost", "leaving", "incompatible" */
   char path[128];           /* of the link: "direct 192.0.2.7:40001", "relay ..."; "" without one */

@@ -56,6 +56,19 @@ static bool lists(const char *list, const char *word) {
   }
 }
 
+/* What a worker may tell of its machine, or not; but not half of it. */
+static bool parse_machine(const struct p2p_line *line, struct p2p_roster_worker *out) {
+  const char *platform = p2p_line_get(line, "platform"), *cores = p2p_line_get(line, "cores");
+  const char *memory = p2p_line_get(line, "memory");
+  if (platform != NULL) {
+    size_t length = name_length(platform);
+    if (length == 0 || length >= sizeof out->platform || platform[length] != '\0') return false;
+    memcpy(out->platform, platform, length + 1);
+  }
+  return (cores == NULL || p2p_roster_parse_count(cores, P2P_ROSTER_CORES_MOST, &out->cores)) &&
+         (memory == NULL || p2p_roster_parse_count(memory, P2P_ROSTER_MEMORY_MOST, &out->memory_mib));
+}
+
 /* The part of a worker's hello that this client understands; false for anything else. */
 static bool parse_hello(const struct p2p_line *line, struct p2p_roster_worker *out) {
   const char *from = p2p_line_get(line, "from"), *protocols = p2p_line_get(line, "protocols");
@@ -65,6 +78,7 @@ static bool parse_hello(const struct p2p_line *line, struct p2p_roster_worker *o
   if (!p2p_roster_is_from(from) || !lists(protocols, "link")) return false;
   if (!p2p_roster_parse_count(slots, P2P_ROSTER_SLOTS_MOST, &out->slots)) return false;
   if (!p2p_compatibility_is_version(r_version) || !p2p_compatibility_is_version(future_version)) return false;
+  if (!parse_machine(line, out)) return false;
   size_t key_length;
   if (p2p_base64url_decode(key, strlen(key), out->key.bytes, sizeof out->key.bytes, &key_length) != P2P_OK) return false;
   if (key_length != sizeof out->key.bytes) return false;
@@ -120,7 +134,10 @@ static enum p2p_roster_news hear_hello(struct p2p_roster *roster, const struct p
     memcpy(worker->from, hello.from, sizeof worker->from);
     memcpy(worker->r_version, hello.r_version, sizeof worker->r_version);
     memcpy(worker->future_version, hello.future_version, sizeof worker->future_version);
+    memcpy(worker->platform, hello.platform, sizeof worker->platform);
     worker->slots = hello.slots;
+    worker->cores = hello.cores;
+    worker->memory_mib = hello.memory_mib;
     judge(roster, worker);
   }
   *who = worker;

@@ -15,6 +15,9 @@
 #define P2P_ROSTER_SLOTS_MOST 1024    /* of one worker */
 #define P2P_ROSTER_SILENCE_MS 150000  /* a worker repeats its hello every 60 s */
 #define P2P_ROSTER_FROM_MAX 192
+#define P2P_ROSTER_PLATFORM_MAX 64
+#define P2P_ROSTER_CORES_MOST 65536
+#define P2P_ROSTER_MEMORY_MOST 999999999 /* MiB */
 
 struct p2p_peer;
 
@@ -23,6 +26,8 @@ struct p2p_roster_worker {
   struct p2p_seal_public key;
   uint32_t slots;
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
+  char platform[P2P_ROSTER_PLATFORM_MAX]; /* "": not told */
+  uint32_t cores, memory_mib;             /* 0: not told */
   bool compatible;
   uint64_t heard_ms;
   /* Kept for the client: */

@@ -69,10 +69,13 @@ SEXP ffi_client_workers(SEXP handle) {
   struct p2p_worker_info *info = (struct p2p_worker_info *) R_alloc(MOST, sizeof *info);
   size_t n = p2p_client_workers(client, info, MOST);
   if (n > MOST) n = MOST;
-  const char *names[] = { "worker", "r", "future", "slots", "busy", "state", "link", "" };
+  const char *names[] = { "worker", "r", "future", "slots", "busy", "state", "link", "platform", "cores", "memory", "" };
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-  for (int column = 0; column < 7; column++)
-    SET_VECTOR_ELT(out, column, Rf_allocVector(column == 3 || column == 4 ? INTSXP : STRSXP, (R_xlen_t) n));
+  const char *types = "sssiisssir"; /* memory in bytes */
+  for (int column = 0; types[column] != '\0'; column++) {
+    SEXPTYPE type = types[column] == 's' ? STRSXP : types[column] == 'i' ? INTSXP : REALSXP;
+    SET_VECTOR_ELT(out, column, Rf_allocVector(type, (R_xlen_t) n));
+  }
   for (size_t i = 0; i < n; i++) {
     R_xlen_t row = (R_xlen_t) i;
     SET_STRING_ELT(VECTOR_ELT(out, 0), row, Rf_mkCharCE(info[i].from, CE_UTF8));
@@ -82,6 +85,9 @@ SEXP ffi_client_workers(SEXP handle) {
     INTEGER(VECTOR_ELT(out, 4))[row] = (int) info[i].busy;
     SET_STRING_ELT(VECTOR_ELT(out, 5), row, Rf_mkCharCE(info[i].state, CE_UTF8));
     SET_STRING_ELT(VECTOR_ELT(out, 6), row, Rf_mkCharCE(info[i].path, CE_UTF8));
+    SET_STRING_ELT(VECTOR_ELT(out, 7), row, info[i].platform[0] != '\0' ? Rf_mkChar(info[i].platform) : NA_STRING);
+    INTEGER(VECTOR_ELT(out, 8))[row] = info[i].cores > 0 ? (int) info[i].cores : NA_INTEGER;
+    REAL(VECTOR_ELT(out, 9))[row] = info[i].memory_mib > 0 ? info[i].memory_mib * 1048576.0 : NA_REAL;
   }
   UNPROTECT(1);
   return out;

@@ -29,6 +29,16 @@ TEST(a_worker_comes_repeats_itself_and_leaves) {
   p2p_roster_clear(&roster);
 }
 
+TEST(a_worker_may_tell_of_its_machine) {
+  p2p_roster_init(&roster, "4.2.2");
+  CHECK(hear(HELLO ",slots=2,r=4.3.1,future=1.70.0", 0) == P2P_ROSTER_CAME);
+  CHECK(who->platform[0] == '\0' && who->cores == 0 && who->memory_mib == 0);
+  CHECK(hear(HELLO ",slots=2,r=4.3.1,future=1.70.0,platform=x86_64-pc-linux-gnu,cores=8,memory=16000", 0) == P2P_ROSTER_AGAIN);
+  CHECK_STR(who->platform, "x86_64-pc-linux-gnu");
+  CHECK(who->cores == 8 && who->memory_mib == 16000);
+  p2p_roster_clear(&roster);
+}
+
 TEST(a_line_in_the_name_of_a_linked_worker_changes_its_key_alone) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(hear(HELLO ",slots=2,r=4.3.1,future=1.70.0", 1000) == P2P_ROSTER_CAME);
@@ -53,6 +63,12 @@ TEST(what_is_not_exactly_a_hello_is_no_worker) {
     "when=x,type=worker,from=@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
     "when=x,type=worker,from=carol@desk:1,protocols=links;link2,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
     HELLO ",slots=0,r=4.2.2,future=1.70.0",
+    HELLO ",slots=1,r=4.2.2,future=1.70.0,platform=x86 64",
+    HELLO ",slots=1,r=4.2.2,future=1.70.0,platform=",
+    HELLO ",slots=1,r=4.2.2,future=1.70.0,cores=0",
+    HELLO ",slots=1,r=4.2.2,future=1.70.0,cores=65537",
+    HELLO ",slots=1,r=4.2.2,future=1.70.0,memory=-1",
+    HELLO ",slots=1,r=4.2.2,future=1.70.0,memory=1.5",
     HELLO ",slots=1025,r=4.2.2,future=1.70.0",
     HELLO ",slots=-1,r=4.2.2,future=1.70.0",
     HELLO ",slots=1x,r=4.2.2,future=1.70.0",
@@ -123,7 +139,7 @@ TEST(a_flood_of_workers_is_capped) {
   p2p_roster_clear(&roster);
 }
 
-UNIT_MAIN("roster", UNIT(a_worker_comes_repeats_itself_and_leaves),
+UNIT_MAIN("roster", UNIT(a_worker_comes_repeats_itself_and_leaves), UNIT(a_worker_may_tell_of_its_machine),
           UNIT(a_line_in_the_name_of_a_linked_worker_changes_its_key_alone),
           UNIT(what_is_not_exactly_a_hello_is_no_worker), UNIT(versions_that_do_not_fit_are_told_in_a_sentence),
           UNIT(a_silent_worker_without_a_link_is_forgotten), UNIT(a_flood_of_workers_is_capped))

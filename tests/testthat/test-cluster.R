@@ -128,6 +128,7 @@ test_that("print(plan()) shows the cluster and its workers", {
   expect_match(out, "Cluster: alice/friends \\(joined as bob\\)")
   expect_match(out, "alice@")
   expect_match(out, "carol@")
+  expect_match(out, paste0(" ", gsub("[^A-Za-z0-9._-]", "-", R.version$platform), " +[0-9]+ "))
   expect_match(out, "linked +direct 127[.]0[.]0[.]1:")
 })
 
