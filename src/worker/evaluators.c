@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "proc/child.h"
 #include "worker/stranger.h"
+#include "worker/texts.h"
 
 #define RETRY_MS 1000 /* after the operating system refused a process */
 #define REASON_MAX 256
@@ -46,26 +47,6 @@ struct p2p_evaluators {
   uint32_t slots, count;
   struct p2p_evaluator all[];
 };
-
-/* ---- copies of argv and env ---- */
-
-static void free_texts(char **texts) {
-  for (size_t i = 0; texts != NULL && texts[i] != NULL; i++) free(texts[i]);
-  free(texts);
-}
-
-static char **copy_texts(const char *const *texts) {
-  size_t count = 0;
-  while (texts[count] != NULL) count++;
-  char **copy = calloc(count + 1, sizeof *copy);
-  for (size_t i = 0; copy != NULL && i < count; i++) {
-    copy[i] = strdup(texts[i]);
-    if (copy[i] != NULL) continue;
-    free_texts(copy);
-    return NULL;
-  }
-  return copy;
-}
 
 /* ---- the task that runs ---- */
 
@@ -231,14 +212,21 @@ static void replace(struct p2p_evaluator *evaluator) {
   start_again(evaluator);
 }
 
-static bool is_fresh(const struct p2p_evaluator *evaluator) {
-  return evaluator->child != NULL && !evaluator->has_task && evaluator->doom[0] == '\0' && evaluator->user[0] == '\0';
+static bool is_free(const struct p2p_evaluator *evaluator) {
+  return evaluator->child != NULL && !evaluator->has_task && evaluator->doom[0] == '\0';
 }
 
-static bool has_fresh(const struct p2p_evaluators *pool) {
-  for (uint32_t i = 0; i < pool->count; i++)
-    if (is_fresh(&pool->all[i])) return true;
-  return false;
+/* Of this user ("" for a fresh one), and ready or still starting: that one reads its task when it is up. */
+static struct p2p_evaluator *find(struct p2p_evaluators *pool, const char *user, bool ready) {
+  for (uint32_t i = 0; i < pool->count; i++) {
+    struct p2p_evaluator *evaluator = &pool->all[i];
+    if (is_free(evaluator) && evaluator->ready == ready && strcmp(evaluator->user, user) == 0) return evaluator;
+  }
+  return NULL;
+}
+
+static bool has_fresh(struct p2p_evaluators *pool) {
+  return find(pool, "", true) != NULL || find(pool, "", false) != NULL;
 }
 
 /* One whose result is on its way has kept within the limit. */
@@ -298,8 +286,8 @@ int p2p_evaluators_new(const struct p2p_evaluators_config *config, const struct 
   pool->used_ms = p2p_clock_ms();
   pool->slots = config->slots;
   pool->count = count;
-  pool->argv = copy_texts(config->argv);
-  pool->env = config->env == NULL ? NULL : copy_texts(config->env);
+  pool->argv = p2p_texts_copy(config->argv);
+  pool->env = config->env == NULL ? NULL : p2p_texts_copy(config->env);
   int code = P2P_OK;
   if (pool->argv == NULL || (pool->env == NULL && config->env != NULL))
     code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for the evaluators");
@@ -318,8 +306,8 @@ void p2p_evaluators_free(struct p2p_evaluators *pool) {
     p2p_child_free(pool->all[i].child);
     p2p_timer_free(pool->all[i].timer);
   }
-  free_texts(pool->argv);
-  free_texts(pool->env);
+  p2p_texts_free(pool->argv);
+  p2p_texts_free(pool->env);
   free(pool);
 }
 
@@ -338,26 +326,6 @@ uint64_t p2p_evaluators_idle_ms(const struct p2p_evaluators *pool) {
   return p2p_clock_ms() - pool->used_ms;
 }
 
-static bool is_free(const struct p2p_evaluator *evaluator) {
-  return evaluator->child != NULL && !evaluator->has_task && evaluator->doom[0] == '\0';
-}
-
-/* Ready and of this user ("" for a fresh one). */
-static struct p2p_evaluator *find_ready(struct p2p_evaluators *pool, const char *user) {
-  for (uint32_t i = 0; i < pool->count; i++) {
-    struct p2p_evaluator *evaluator = &pool->all[i];
-    if (is_free(evaluator) && evaluator->ready && strcmp(evaluator->user, user) == 0) return evaluator;
-  }
-  return NULL;
-}
-
-/* Fresh, and still starting: it reads its task when it is up. */
-static struct p2p_evaluator *find_starting(struct p2p_evaluators *pool) {
-  for (uint32_t i = 0; i < pool->count; i++)
-    if (is_free(&pool->all[i]) && !pool->all[i].ready) return &pool->all[i];
-  return NULL;
-}
-
 /* Of those that are free, the one that was used longest ago, started anew. */
 static struct p2p_evaluator *refresh(struct p2p_evaluators *pool) {
   struct p2p_evaluator *oldest = NULL;
@@ -369,9 +337,9 @@ static struct p2p_evaluator *refresh(struct p2p_evaluators *pool) {
 }
 
 static struct p2p_evaluator *find_for(struct p2p_evaluators *pool, const char *user) {
-  struct p2p_evaluator *evaluator = find_ready(pool, user);
-  if (evaluator == NULL) evaluator = find_ready(pool, "");
-  if (evaluator == NULL) evaluator = find_starting(pool);
+  struct p2p_evaluator *evaluator = find(pool, user, true);
+  if (evaluator == NULL) evaluator = find(pool, "", true);
+  if (evaluator == NULL) evaluator = find(pool, "", false);
   return evaluator != NULL ? evaluator : refresh(pool);
 }
 
