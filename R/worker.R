@@ -64,11 +64,13 @@ run_worker <- function(config, duration, idle) {
     while (!is.null(event <- events_next(events))) show_event(event)
     unlink(folder, recursive = TRUE)
   })
-  why <- run_events(events, until = proc.time()[["elapsed"]] + duration, done = function() {
-    sweep_evaluators_folder()
-    is.finite(idle) && .Call(ffi_worker_idle, handle) >= idle
-  })
-  if (why == "done") message(sprintf("No future for %g s: leaving.", idle))
+  end <- proc.time()[["elapsed"]] + duration
+  repeat {
+    idle_until <- proc.time()[["elapsed"]] + idle - .Call(ffi_worker_idle, handle)
+    if (idle_until <= proc.time()[["elapsed"]]) message(sprintf("No future for %g s: leaving.", idle))
+    if (min(idle_until, end) <= proc.time()[["elapsed"]]) break
+    run_events(events, until = min(idle_until, end), on_warning = sweep_evaluators_folder)
+  }
   .Call(ffi_worker_drain, handle)
   run_events(events, done = function() .Call(ffi_worker_is_idle, handle))
   invisible()

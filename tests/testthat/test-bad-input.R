@@ -138,7 +138,7 @@ test_that("mailbox and relay that cannot be reached are named, and nothing hangs
 test_that("a worker whose future is too old cannot run the task: a sentence with versions", {
   stop_process(lab$processes[[length(lab$processes)]])
   args <- board_args(lab, "bob")
-  code <- sprintf("config <- future.p2p:::board_config('alice/friends', '%s', '%s'); config$workers <- 1L; config$future_version <- '1.33.0'; config$evaluator_argv <- future.p2p:::evaluator_argv(); config$evaluator_env <- future.p2p:::evaluator_env(); future.p2p:::run_worker(config, Inf)",
+  code <- sprintf("config <- future.p2p:::board_config('alice/friends', '%s', '%s'); config$workers <- 1L; config$future_version <- '1.33.0'; config$evaluator_argv <- future.p2p:::evaluator_argv(); config$evaluator_env <- future.p2p:::evaluator_env(); future.p2p:::run_worker(config, Inf, Inf)",
                   args$host, args$ssh_args)
   old <- list2env(list(name = "old worker", lines = character(), tmp = tempfile("tmp", lab$dir)), parent = emptyenv())
   dir.create(old$tmp)
