@@ -11,7 +11,7 @@
   X(ffi_evaluator_open, 0) X(ffi_evaluator_hello, 2) X(ffi_evaluator_next, 1)              \
   X(ffi_evaluator_result, 3) X(ffi_evaluator_condition, 3) X(ffi_evaluator_limit, 1)        \
   X(ffi_events_new, 0) X(ffi_events_next, 2)                                               \
-  X(ffi_host_new, 2) X(ffi_host_close, 1)                                                  \
+  X(ffi_handles_live, 0) X(ffi_host_new, 2) X(ffi_host_close, 1)                                                  \
   X(ffi_object_size, 1) X(ffi_serialize, 2) X(ffi_unserialize, 1)                          \
   X(ffi_server_new, 2) X(ffi_server_info, 1) X(ffi_server_close, 1)                        \
   X(ffi_terminate_catch, 0) X(ffi_terminate_release, 0) X(ffi_terminate_came, 0)           \

@@ -88,8 +88,8 @@ static void end_here(void *client) { p2p_program_end(client); }
 
 void p2p_client_free(struct p2p_client *client) {
   if (client == NULL) return;
-  p2p_loop_call(client->loop, end_here, client);
-  destroy(client);
+  /* Where the io thread cannot be asked, it may still use what we would free. */
+  if (p2p_loop_call(client->loop, end_here, client) == P2P_OK) destroy(client);
 }
 
 void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out) {

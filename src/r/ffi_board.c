@@ -86,7 +86,8 @@ SEXP ffi_account_ask(SEXP config, SEXP events) {
   question->events = queue;
   question->host = p2p_ffi_text(config, "host");
   question->ssh_args = p2p_ffi_texts(config, "ssh_args", &question->n_ssh_args);
-  p2p_loop_call(loop, ask, question);
+  int code = p2p_loop_call(loop, ask, question);
+  if (code != P2P_OK) question->code = p2p_err_set(&question->err, code, "The io thread has ended.");
   if (question->code != P2P_OK) {
     struct p2p_err err = question->err;
     p2p_ffi_raise(&err);

@@ -10,6 +10,8 @@ struct handle {
   pid_t owner;
 };
 
+static int live; /* pointers whose finalizer is still to run: until then our code must stay loaded */
+
 static void handle_drop(SEXP pointer) {
   struct handle *handle = R_ExternalPtrAddr(pointer);
   if (handle == NULL) return;
@@ -18,13 +20,19 @@ static void handle_drop(SEXP pointer) {
   free(handle);
 }
 
+static void handle_finalize(SEXP pointer) {
+  live--;
+  handle_drop(pointer);
+}
+
 SEXP p2p_ffi_handle(const char *tag, void (*free_value)(void *value)) {
   struct handle *handle = calloc(1, sizeof *handle);
   if (handle == NULL) Rf_error("Out of memory.");
   handle->free = free_value;
   handle->owner = getpid();
   SEXP pointer = PROTECT(R_MakeExternalPtr(handle, Rf_install(tag), R_NilValue));
-  R_RegisterCFinalizerEx(pointer, handle_drop, TRUE);
+  R_RegisterCFinalizerEx(pointer, handle_finalize, TRUE);
+  live++;
   UNPROTECT(1);
   return pointer;
 }
@@ -52,3 +60,6 @@ void *p2p_ffi_handle_get(SEXP pointer, const char *tag) {
 void p2p_ffi_handle_close(SEXP pointer) {
   if (TYPEOF(pointer) == EXTPTRSXP) handle_drop(pointer);
 }
+
+/* How many handles there are that R has not finalized yet, closed ones among them. */
+SEXP ffi_handles_live(void) { return Rf_ScalarInteger(live); }

@@ -29,6 +29,7 @@ struct p2p_board_door {
   struct p2p_board_identity *identity;
   struct p2p_listener *listener;
   struct p2p_timer *tick, *again, *fast;
+  bool is_fast_set; /* the timer runs: it is not put off by the next one who is too fast */
   struct client *clients;
   size_t n_clients;
   bool will_settle; /* before the loop goes on */
@@ -53,7 +54,10 @@ static void check_end(struct client *client) {
 static void watch_for(struct client *client) {
   if (client->watch == NULL) return;
   bool is_fast = p2p_board_connection_is_fast(client->connection);
-  if (is_fast) p2p_timer_start(client->door->fast, FAST_MS, 0);
+  if (is_fast && !client->door->is_fast_set) {
+    client->door->is_fast_set = true;
+    p2p_timer_start(client->door->fast, FAST_MS, 0);
+  }
   p2p_watch_set(client->watch, !is_fast, p2p_board_connection_has_unsent(client->connection));
 }
 
@@ -146,6 +150,7 @@ static void on_ready(void *arg, bool readable, bool writable) {
 
 static void on_fast(void *arg) {
   struct p2p_board_door *door = arg;
+  door->is_fast_set = false;
   door->will_settle = true;
   for (struct client *client = door->clients; client != NULL; client = client->next)
     if (!client->is_doomed && p2p_board_connection_is_fast(client->connection)) read_client(client);

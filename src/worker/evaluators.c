@@ -199,7 +199,7 @@ static void on_end(void *arg, int exit_status, int term_signal) {
   bool was_ready = evaluator->ready;
   tell_death(evaluator, exit_status, term_signal, &death);
   drop_child(evaluator);
-  p2p_events_say(pool->log, P2P_LEVEL_INFO, "An evaluator %s; it is replaced", death.how);
+  p2p_events_say(pool->log, P2P_LEVEL_WARN, "An evaluator %s; it is replaced", death.how);
   if (evaluator->has_task) end_task(evaluator, &death);
   if (!was_ready && count_failure(pool, death.how)) return;
   pool->events.on_change(pool->arg);
@@ -209,7 +209,11 @@ static void on_end(void *arg, int exit_status, int term_signal) {
 static void replace(struct p2p_evaluator *evaluator) {
   p2p_events_say(evaluator->pool->log, P2P_LEVEL_DEBUG, "The evaluator of user %s is replaced by a fresh one", evaluator->user);
   drop_child(evaluator);
-  start_again(evaluator);
+  /* Not start_again(), whose last failure ends the pool: somebody may be about to give this one a task. */
+  struct p2p_err err;
+  if (start(evaluator, &err) == P2P_OK) return;
+  p2p_events_fail(evaluator->pool->log, P2P_LEVEL_WARN, &err);
+  p2p_timer_start(evaluator->timer, RETRY_MS, 0);
 }
 
 static bool is_free(const struct p2p_evaluator *evaluator) {

@@ -107,11 +107,11 @@ TEST(a_key_without_account_writes_nothing) {
 }
 
 TEST(an_echo_that_never_comes_is_a_timeout) {
-  expect_failed(USER LS TOPIC " cat > /dev/null;;\n", 700, P2P_ERR_TIMEOUT, "the echo of the hello");
+  expect_failed(USER LS TOPIC " cat > /dev/null;;\n", 3000, P2P_ERR_TIMEOUT, "the echo of the hello");
 }
 
 TEST(an_answer_that_never_ends_is_a_timeout_and_one_that_is_too_long_is_told) {
-  expect_failed("user) cat > /dev/null;;\n", 700, P2P_ERR_TIMEOUT, "'user'");
+  expect_failed("user) cat > /dev/null;;\n", 3000, P2P_ERR_TIMEOUT, "'user'");
   expect_failed("user) head -c 300000 /dev/zero;;\n", 10000, P2P_ERR_TOO_LARGE, "far too much");
 }
 

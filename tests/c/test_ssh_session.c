@@ -146,7 +146,7 @@ static void open_lab(void) {
             "flood) head -c 3000000 /dev/zero;;\n"
             "errors) head -c 3000000 /dev/zero >&2; echo done;;\n"
             "die) kill $PPID;;\n"
-            "later) sleep 1; echo still here;;\n"
+            "later) sleep 4; echo still here;;\n"
             "*) echo \"what? $SSH_ORIGINAL_COMMAND\";;\n"
             "esac\n");
   site_public_key(&site, "alice", text, sizeof text);
@@ -254,7 +254,7 @@ TEST(who_has_nothing_to_say_but_answers_is_there) {
   struct visit visit;
   prepare(&visit, "alice");
   visit.run[0] = "later";
-  visit.silent_ms = 200;
+  visit.silent_ms = 2000; /* half of it is what a busy machine has for an answer; the command is silent for longer than all of it */
   start(&visit);
   CHECK(site_wait(&gate, &visit.ended[0], 1));
   CHECK_STR(visit.text[0], "still here\n");

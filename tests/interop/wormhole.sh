@@ -93,7 +93,7 @@ pair() {
   done
   number=$((number + 1))
   attempt "$@"
-  # Once in some hundred codes wormhole-william derives another key than anybody else.
+  # With wormhole-william a message has now and then not decrypted, and did with the next code: why is not known.
   if [ $status != 0 ] && grep -q 'decrypt message failed' "$work/send.log" "$work/receive.log"; then
     number=$((number + 1))
     attempt "$@"
