@@ -151,8 +151,7 @@ static int set_option(struct p2p_address *out, const char *option, struct p2p_er
 }
 
 static int set_config(struct p2p_address *out, const char *value, struct p2p_err *err) {
-  out->by_program = true;
-  if (copy(out->config, sizeof out->config, value, strlen(value)) == P2P_OK) return P2P_OK;
+  if (value[0] != '\0' && copy(out->config, sizeof out->config, value, strlen(value)) == P2P_OK) return P2P_OK;
   return p2p_err_set(err, P2P_ERR_INVALID, "Not the name of a file in ssh_args: '%.80s'.", value);
 }
 

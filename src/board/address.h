@@ -21,15 +21,15 @@ struct p2p_address {
   size_t n_identities;
   bool identities_only;
   char known_hosts[1024]; /* "": the default files */
+  char config[1024];      /* -F; "": the usual files, "none": none */
   /* For what only the program `ssh` can do: */
   bool by_program;
   char args[P2P_SSH_ARGS_MAX]; /* ssh_args as they were given */
   size_t n_args;
-  char config[1024];           /* -F; "": the usual files */
 };
 
-/* Understands -i FILE, -p PORT, -l USER, -o IdentitiesOnly=yes|no, -o UserKnownHostsFile=FILE, -o Port=, -o User=,
- * -o IdentityFile=, joined ("-p22", "-oPort=22") or apart; with -J, -F, -B, -b, -c, -m, -4, -6, -C and other -o, by_program. What would
+/* Understands -i FILE, -p PORT, -l USER, -F FILE, -o IdentitiesOnly=yes|no, -o UserKnownHostsFile=FILE, -o Port=, -o User=,
+ * -o IdentityFile=, joined ("-p22", "-oPort=22") or apart; with -J, -B, -b, -c, -m, -4, -6, -C and other -o, by_program. What would
  * change what `ssh` is run for (-N, -W, -L, ...) is P2P_ERR_INVALID with a sentence that names the argument. */
 int p2p_address_parse(const char *host, const char *const *ssh_args, size_t n_ssh_args,
                       struct p2p_address *out, struct p2p_err *err) P2P_MUST_USE;

@@ -2,13 +2,14 @@
  * one after the other. Nothing is ever asked: no password, no passphrase, no prompt. Where the agent
  * is used, libssh talks to it while the io thread waits. */
 #include <libssh/callbacks.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
+#include "board/ssh_config.h"
 #include "board/ssh_private.h"
 
 /* ---- the host key ---- */
@@ -65,39 +66,23 @@ int p2p_ssh_check_host_key(struct p2p_session *ssh, struct p2p_err *err) {
 
 /* ---- our keys ---- */
 
-/* Like OpenSSH and libssh: the home of the account, and HOME only where there is none. */
-static const char *home_directory(char *out, size_t size) {
-  struct passwd entry, *found = NULL;
-  char strings[4096];
-  if (getpwuid_r(getuid(), &entry, strings, sizeof strings, &found) != 0) found = NULL;
-  const char *home = found != NULL ? found->pw_dir : getenv("HOME");
-  snprintf(out, size, "%s", home == NULL ? "" : home);
-  return out;
-}
-
-/* `path` NULL: the agent. ~/ and %d/ (libssh's word for ~/.ssh) are expanded. */
+/* `path` NULL: the agent. */
 static int add_candidate(struct p2p_ssh_login *login, const char *path) {
-  char home[512], expanded[1600];
+  char expanded[1600];
   if (login->count == P2P_SSH_CANDIDATES_MAX) return P2P_ERR_TOO_LARGE;
   if (path == NULL) {
     login->candidates[login->count++] = NULL;
     return P2P_OK;
   }
-  if (strncmp(path, "~/", 2) == 0) {
-    snprintf(expanded, sizeof expanded, "%s/%s", home_directory(home, sizeof home), path + 2);
-    path = expanded;
-  } else if (strncmp(path, "%d/", 3) == 0) {
-    snprintf(expanded, sizeof expanded, "%s/.ssh/%s", home_directory(home, sizeof home), path + 3);
-    path = expanded;
-  }
-  char *copy = strdup(path);
+  p2p_ssh_config_expand(path, expanded, sizeof expanded);
+  char *copy = strdup(expanded);
   if (copy == NULL) return P2P_ERR_MEMORY;
   login->candidates[login->count++] = copy;
   return P2P_OK;
 }
 
-/* IdentityFile of ssh_config. libssh tells one of them only, and its own defaults begin with %d/id_. */
-static int add_configured(struct p2p_session *ssh) {
+/* IdentityFile of included files. libssh tells one of them only, and its own defaults begin with %d/id_. */
+static int add_included(struct p2p_session *ssh) {
   char *file = NULL;
   int code = P2P_OK;
   if (ssh_options_get(ssh->session, SSH_OPTIONS_IDENTITY, &file) != SSH_OK || file == NULL) return P2P_OK;
@@ -106,22 +91,70 @@ static int add_configured(struct p2p_session *ssh) {
   return code;
 }
 
-int p2p_ssh_login_prepare(struct p2p_session *ssh, struct p2p_err *err) {
+static int add_configured(struct p2p_session *ssh, const char *config) {
+  char file[1024];
+  unsigned n = 0;
+  int code = P2P_OK;
+  for (; n < P2P_IDENTITIES_MAX && code == P2P_OK; n++) {
+    if (!p2p_ssh_config_find(config, ssh->address.host, "IdentityFile", n, file, sizeof file)) break;
+    if (strcasecmp(file, "none") != 0) code = add_candidate(&ssh->login, file);
+  }
+  return n > 0 || code != P2P_OK ? code : add_included(ssh);
+}
+
+int p2p_ssh_login_prepare(struct p2p_session *ssh, const char *config, struct p2p_err *err) {
   static const char *const defaults[] = {"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"};
   const struct p2p_address *address = &ssh->address;
   struct p2p_ssh_login *login = &ssh->login;
+  char only[8] = "";
+  (void)p2p_ssh_config_find(config, address->host, "IdentitiesOnly", 0, only, sizeof only);
+  bool identities_only = address->identities_only || strcasecmp(only, "yes") == 0;
   int code = P2P_OK;
   for (size_t i = 0; i < address->n_identities && code == P2P_OK; i++) {
     code = add_candidate(login, address->identities[i]);
   }
-  if (code == P2P_OK) code = add_configured(ssh);
+  if (code == P2P_OK) code = add_configured(ssh, config);
   login->n_explicit = login->count;
-  if (code == P2P_OK && !address->identities_only) code = add_candidate(login, NULL);
-  bool has_defaults = !address->identities_only || login->n_explicit == 0;
+  if (code == P2P_OK && !identities_only) code = add_candidate(login, NULL);
+  bool has_defaults = !identities_only || login->n_explicit == 0;
   for (size_t i = 0; has_defaults && i < sizeof defaults / sizeof defaults[0] && code == P2P_OK; i++) {
     code = add_candidate(login, defaults[i]);
   }
   return code == P2P_OK ? P2P_OK : p2p_err_set(err, code, "Out of memory.");
+}
+
+static bool has_agent(const char *config, const char *host) {
+  char place[1024];
+  if (p2p_ssh_config_find(config, host, "IdentityAgent", 0, place, sizeof place)) return strcasecmp(place, "none") != 0;
+  const char *socket = getenv("SSH_AUTH_SOCK");
+  return socket != NULL && socket[0] != '\0';
+}
+
+/* libssh calls it when a key is encrypted: that is remembered, and nobody is asked. */
+static int no_passphrase(const char *prompt, char *out, size_t length, int echo, int verify, void *arg) {
+  (void)prompt;
+  (void)out;
+  (void)length;
+  (void)echo;
+  (void)verify;
+  *(bool *)arg = true;
+  return SSH_ERROR;
+}
+
+bool p2p_ssh_login_needs_program(struct p2p_session *ssh, const char *config) {
+  struct p2p_ssh_login *login = &ssh->login;
+  char public_key[1600];
+  bool has_half = false;
+  for (size_t i = 0; i < login->n_explicit; i++) {
+    const char *file = login->candidates[i];
+    bool is_encrypted;
+    ssh_key key = NULL;
+    if (strchr(file, '%') != NULL) return true;
+    snprintf(public_key, sizeof public_key, "%s.pub", file);
+    if (ssh_pki_import_privkey_file(file, NULL, no_passphrase, &is_encrypted, &key) == SSH_OK) ssh_key_free(key);
+    else has_half = has_half || access(file, F_OK) == 0 || access(public_key, F_OK) == 0;
+  }
+  return has_half && has_agent(config, ssh->address.host);
 }
 
 void p2p_ssh_login_clear(struct p2p_ssh_login *login) {
@@ -141,17 +174,6 @@ static void next_candidate(struct p2p_ssh_login *login) {
   if (login->key != NULL) ssh_key_free(login->key);
   login->key = NULL;
   login->next++;
-}
-
-/* libssh calls it when a key is encrypted: that is remembered, and nobody is asked. */
-static int no_passphrase(const char *prompt, char *out, size_t length, int echo, int verify, void *arg) {
-  (void)prompt;
-  (void)out;
-  (void)length;
-  (void)echo;
-  (void)verify;
-  *(bool *)arg = true;
-  return SSH_ERROR;
 }
 
 static bool import_key(struct p2p_ssh_login *login) {

@@ -24,7 +24,7 @@ enum p2p_ssh_step {
   P2P_SSH_WAIT   /* nothing to do before the socket is ready */
 };
 
-#define P2P_SSH_CANDIDATES_MAX (P2P_IDENTITIES_MAX + 5)
+#define P2P_SSH_CANDIDATES_MAX (2 * P2P_IDENTITIES_MAX + 5)
 
 /* Who we can be: files of private keys, and the agent, in the order in which they are tried. */
 struct p2p_ssh_login {
@@ -70,8 +70,11 @@ void p2p_ssh_kick(struct p2p_session *ssh);
 
 /* P2P_OK when the host key is the one in known_hosts. */
 int p2p_ssh_check_host_key(struct p2p_session *ssh, struct p2p_err *err);
-/* Fills ssh->login from the address and ssh_config. */
-int p2p_ssh_login_prepare(struct p2p_session *ssh, struct p2p_err *err);
+/* Fills ssh->login from the address and the text of ssh_config. */
+int p2p_ssh_login_prepare(struct p2p_session *ssh, const char *config, struct p2p_err *err);
+/* Whether the agent has to be asked for one certain key (a key with a passphrase, or of which only the public half is here): libssh tries
+ * all that the agent has, and a board lets any of them in. */
+bool p2p_ssh_login_needs_program(struct p2p_session *ssh, const char *config);
 int p2p_ssh_login_step(struct p2p_session *ssh, struct p2p_err *err);
 void p2p_ssh_login_clear(struct p2p_ssh_login *login);
 

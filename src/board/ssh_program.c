@@ -230,7 +230,7 @@ int p2p_program_connect(const struct p2p_ssh_request *request, struct p2p_ssh **
   program->arg = request->arg;
   program->timeout_ms = request->timeout_ms;
   program->silent_ms = SILENT_MS;
-  p2p_session_look_up(address->host, address->config[0] == '\0' ? NULL : address->config, program->host, sizeof program->host);
+  p2p_session_look_up(address->host, address->config, program->host, sizeof program->host);
   program->soon = p2p_timer_new(request->loop, on_soon, program);
   if (program->soon == NULL) {
     free(program);

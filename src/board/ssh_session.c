@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "board/ssh_config.h"
 #include "board/ssh_private.h"
 
 #define SILENT_MS 20000
@@ -69,7 +70,6 @@ static int step_handshake(struct p2p_session *ssh, struct p2p_err *err) {
                        ssh->host, ssh->port, ssh_get_error(ssh->session));
   }
   int code = p2p_ssh_check_host_key(ssh, err);
-  if (code == P2P_OK) code = p2p_ssh_login_prepare(ssh, err);
   if (code != P2P_OK) return code;
   ssh->state = P2P_SSH_LOGIN;
   return P2P_SSH_DONE;
@@ -229,6 +229,20 @@ static void on_connect_close(void *arg, const struct p2p_err *err) {
   fail(ssh, &ours);
 }
 
+/* From the first HostName on, libssh compares the patterns after Host with that, and not with the name as it was typed. */
+static int apply_config(struct p2p_session *ssh, const char *config) {
+  static const struct {
+    const char *keyword;
+    enum ssh_options_e option;
+  } known[] = {{"Port", SSH_OPTIONS_PORT_STR}, {"User", SSH_OPTIONS_USER}, {"UserKnownHostsFile", SSH_OPTIONS_KNOWNHOSTS}};
+  char value[1024];
+  int bad = 0;
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (p2p_ssh_config_find(config, ssh->address.host, known[i].keyword, 0, value, sizeof value))
+      bad |= ssh_options_set(ssh->session, known[i].option, value);
+  return bad == 0 ? P2P_OK : P2P_ERR_INVALID;
+}
+
 /* What the caller gave explicitly wins over ssh_config. */
 static int apply_address(struct p2p_session *ssh) {
   const struct p2p_address *address = &ssh->address;
@@ -253,18 +267,25 @@ static bool has_proxy(ssh_session session) {
   return has;
 }
 
-static int read_config(struct p2p_session *ssh, struct p2p_err *err) {
-  const char *name = ssh->address.host;
+/* What libssh understands of ssh_config. `given`: -F. */
+static bool parse_config(ssh_session session, const char *given) {
+  if (strcmp(given, "none") == 0) return true;
+  return ssh_options_parse_config(session, given[0] == '\0' ? NULL : given) == SSH_OK;
+}
+
+static int read_config(struct p2p_session *ssh, const char *config, struct p2p_err *err) {
+  const char *name = ssh->address.host, *given = ssh->address.config;
   char *host = NULL;
   unsigned int port = 0;
   if (ssh_options_set(ssh->session, SSH_OPTIONS_HOST, name) != SSH_OK) {
     return p2p_err_set(err, P2P_ERR_INVALID, "Not a host name: '%.200s'.", name);
   }
-  if (ssh_options_parse_config(ssh->session, NULL) != SSH_OK) {
-    return p2p_err_set(err, P2P_ERR_INVALID, "Your ~/.ssh/config cannot be read for the host '%.200s': %s.", name,
-                       ssh_get_error(ssh->session));
+  if (!parse_config(ssh->session, given)) {
+    return p2p_err_set(err, P2P_ERR_INVALID, "Your %.200s cannot be read for the host '%.200s': %s.",
+                       given[0] == '\0' ? "~/.ssh/config" : given, name, ssh_get_error(ssh->session));
   }
-  int code = apply_address(ssh);
+  int code = apply_config(ssh, config);
+  if (code == P2P_OK) code = apply_address(ssh);
   if (code == P2P_OK && ssh_options_get(ssh->session, SSH_OPTIONS_HOST, &host) != SSH_OK) code = P2P_ERR_MEMORY;
   if (code != P2P_OK) return p2p_err_set(err, code, "The settings of SSH for '%.200s' cannot be used.", name);
   snprintf(ssh->host, sizeof ssh->host, "%s", host);
@@ -272,6 +293,22 @@ static int read_config(struct p2p_session *ssh, struct p2p_err *err) {
   ssh_options_get_port(ssh->session, &port);
   ssh->port = port == 0 || port > UINT16_MAX ? 22 : (uint16_t)port;
   return P2P_OK;
+}
+
+/* *needs_program: there is something that libssh cannot do. */
+static int prepare(struct p2p_session *ssh, bool *needs_program, struct p2p_err *err) {
+  const char *given = ssh->address.config;
+  char *text = p2p_ssh_config_read(given);
+  if (text == NULL && given[0] != '\0' && strcmp(given, "none") != 0) {
+    return p2p_err_set(err, P2P_ERR_INVALID, "The file after -F in ssh_args cannot be read: '%.200s'.", given);
+  }
+  const char *config = text == NULL ? "" : text;
+  int code = read_config(ssh, config, err);
+  if (code == P2P_OK) code = p2p_ssh_login_prepare(ssh, config, err);
+  *needs_program = code == P2P_OK && (has_proxy(ssh->session) || p2p_ssh_config_needs_program(config, ssh->address.host) ||
+                                      p2p_ssh_login_needs_program(ssh, config));
+  free(text);
+  return code;
 }
 
 static void session_free(struct p2p_ssh *base) {
@@ -305,10 +342,10 @@ int p2p_session_connect(const struct p2p_ssh_request *request, struct p2p_ssh **
   ssh->timeout_ms = request->timeout_ms;
   ssh->fd = ssh->libssh_fd = -1;
   ssh->session = ssh_new();
-  int code = ssh->session == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.") : read_config(ssh, err);
-  bool is_ours = code == P2P_OK && !has_proxy(ssh->session);
-  if (is_ours) code = begin_connect(ssh, err);
-  *out = is_ours && code == P2P_OK ? &ssh->base : NULL;
+  bool needs_program = false;
+  int code = ssh->session == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.") : prepare(ssh, &needs_program, err);
+  if (code == P2P_OK && !needs_program) code = begin_connect(ssh, err);
+  *out = code == P2P_OK && !needs_program ? &ssh->base : NULL;
   if (*out == NULL) destroy(ssh);
   return code;
 }
@@ -317,7 +354,7 @@ void p2p_session_look_up(const char *name, const char *config, char *out, size_t
   ssh_session session = ssh_new();
   char *host = NULL;
   bool is_known = session != NULL && ssh_options_set(session, SSH_OPTIONS_HOST, name) == SSH_OK &&
-                  ssh_options_parse_config(session, config) == SSH_OK && ssh_options_get(session, SSH_OPTIONS_HOST, &host) == SSH_OK;
+                  parse_config(session, config) && ssh_options_get(session, SSH_OPTIONS_HOST, &host) == SSH_OK;
   snprintf(out, size, "%s", is_known ? host : name);
   if (host != NULL) ssh_string_free_char(host);
   ssh_free(session);

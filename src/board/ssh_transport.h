@@ -30,9 +30,9 @@ struct p2p_ssh_request {
   void *arg;
 };
 
-/* *out is NULL where ssh_config asks for what libssh cannot do: that is P2P_OK. */
+/* *out is NULL where ssh_config, or a key that only the agent has, asks for what libssh cannot do: that is P2P_OK. */
 int p2p_session_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out, struct p2p_err *err) P2P_MUST_USE;
-/* What ssh_config (`config`: its file; NULL: the usual ones) says that the host `name` is. */
+/* What ssh_config (`config`: its file as after -F; "": the usual ones) says that the host `name` is. */
 void p2p_session_look_up(const char *name, const char *config, char *out, size_t size);
 int p2p_program_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out, struct p2p_err *err) P2P_MUST_USE;
 

@@ -1,0 +1,88 @@
+/* What is found in the text of an ssh_config file, for which host. */
+#include "board/ssh_config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+static char value[64];
+
+static const char *find(const char *text, const char *host, const char *keyword, unsigned nth) {
+  snprintf(value, sizeof value, "?");
+  return p2p_ssh_config_find(text, host, keyword, nth, value, sizeof value) ? value : "(none)";
+}
+
+static const char CONFIG[] =
+    "# IdentityFile /comment\n"
+    "IdentityFile /first\n"
+    "\n"
+    "Host lab *.example.org !bad.example.org\r\n"
+    "  identityfile = \"/with blanks\" # and a comment\r\n"
+    "\tIdentityFile=/third\n"
+    "  IdentitiesOnly\tyes\n"
+    "Host github.com\n"
+    "  IdentitiesOnly no\n"
+    "  HostKeyAlias hub\n"
+    "Host *\n"
+    "  IdentityFile /last";
+
+TEST(values_are_those_of_the_hosts_that_match_in_their_order) {
+  CHECK_STR(find(CONFIG, "lab", "IdentityFile", 0), "/first");
+  CHECK_STR(find(CONFIG, "lab", "IdentityFile", 1), "/with blanks");
+  CHECK_STR(find(CONFIG, "a.example.org", "IDENTITYFILE", 2), "/third");
+  CHECK_STR(find(CONFIG, "lab", "IdentityFile", 3), "/last");
+  CHECK_STR(find(CONFIG, "lab", "IdentityFile", 4), "(none)");
+  CHECK_STR(find(CONFIG, "bad.example.org", "IdentityFile", 1), "/last");
+  CHECK_STR(find(CONFIG, "lab", "IdentitiesOnly", 0), "yes");
+  CHECK_STR(find(CONFIG, "github.com", "IdentitiesOnly", 0), "no");
+  CHECK_STR(find(CONFIG, "other", "IdentitiesOnly", 0), "(none)");
+}
+
+TEST(what_libssh_does_not_know_needs_the_program) {
+  CHECK(p2p_ssh_config_needs_program(CONFIG, "github.com"));
+  CHECK(!p2p_ssh_config_needs_program(CONFIG, "lab"));
+  CHECK(p2p_ssh_config_needs_program("Host lab\nMatch user bob\nCertificateFile /x\n", "other"));
+  CHECK(p2p_ssh_config_needs_program("Host lab\nProxyJump gate\n", "lab"));
+  CHECK(!p2p_ssh_config_needs_program("Host lab\nProxyJump none\n", "lab"));
+  CHECK(!p2p_ssh_config_needs_program("", "lab"));
+}
+
+TEST(what_is_malformed_is_passed_over) {
+  CHECK_STR(find("", "lab", "Port", 0), "(none)");
+  CHECK_STR(find("Port\nPort=\nPort \"\n\n\n= =\n\"\nPort 22", "lab", "Port", 0), "");
+  CHECK_STR(find("Port\nPort=\nPort \"\n\n\n= =\n\"\nPort 22", "lab", "Port", 1), "22");
+  CHECK_STR(find("Host\nPort 22", "lab", "Port", 0), "(none)");
+  CHECK_STR(find("Host [l] \\* \"lab\n Port 22", "lab", "Port", 0), "22");
+  char *text = malloc(200001);
+  memset(text, 'a', 200000);
+  text[200000] = '\0';
+  memcpy(text, "Port ", 5);
+  CHECK(strlen(find(text, "lab", "Port", 0)) == sizeof value - 1);
+  CHECK_STR(find(text + 1, "lab", "Port", 0), "(none)");
+  free(text);
+}
+
+TEST(paths_and_files) {
+  char path[600], again[600], *text;
+  p2p_ssh_config_expand("/x", path, sizeof path);
+  CHECK_STR(path, "/x");
+  p2p_ssh_config_expand("~/.ssh/x", path, sizeof path);
+  p2p_ssh_config_expand("%d/x", again, sizeof again);
+  CHECK(path[0] == '/' && strstr(path, "/.ssh/x") != NULL);
+  CHECK_STR(again, path);
+  CHECK(p2p_ssh_config_read("none") == NULL);
+  CHECK(p2p_ssh_config_read("/no/such/file") == NULL);
+  CHECK(p2p_ssh_config_read("/dev/zero") == NULL);
+  snprintf(path, sizeof path, "/tmp/p2p-ssh-config-%ld", (long)getpid());
+  FILE *file = fopen(path, "w");
+  fputs("Host lab\n", file);
+  fclose(file);
+  text = p2p_ssh_config_read(path);
+  CHECK_STR(text, "Host lab\n");
+  free(text);
+  unlink(path);
+}
+
+UNIT_MAIN("ssh_config", UNIT(values_are_those_of_the_hosts_that_match_in_their_order),
+          UNIT(what_libssh_does_not_know_needs_the_program), UNIT(what_is_malformed_is_passed_over), UNIT(paths_and_files))
