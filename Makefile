@@ -2,7 +2,7 @@
 #
 #   make demo     installs what is missing, builds, and runs the main job on this machine
 #   make test     installs what is missing, builds, and runs every test
-#   make bench    round trips, side by side with other backends; file transfers, with wormhole-william
+#   make bench    round trips, side by side with other backends; file transfers, with wormhole-william; a board with 1,000 members
 #   make units    the C units alone, without R, under ASan and UBSan
 #                 (ROOMS="base net" UNITS="buf frame" for a part of them)
 #   make fuzz     made-up input for every parser of a peer's bytes, RUNS=1000000 times each (needs clang)
@@ -40,6 +40,15 @@ bench:
 	$(MAKE) install
 	Rscript bench/roundtrip.R
 	Rscript bench/transfer.R
+	$(MAKE) $(BUILD)/bench/board
+	Rscript bench/board.R $(BUILD)/bench/board
+
+# The members of the board's benchmark, as fast as the package's own: without sanitizers.
+BENCH_SOURCES = $(foreach room,base net crypto proc board,$(wildcard src/$(room)/*.c))
+
+$(BUILD)/bench/%: bench/%.c $(BENCH_SOURCES)
+	@mkdir -p $(@D)
+	$(CC) -O2 -Isrc $(WARNINGS) $(shell pkg-config --cflags $(LIBRARIES)) $^ $(UNIT_LIBS) -o $@
 
 units: $(UNITS:%=$(BUILD)/units/%)
 	@tools/run-units $^

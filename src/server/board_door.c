@@ -1,5 +1,6 @@
-/* The door of a message board. What a client sends makes others have something to write: that is noted on them, and settle() has
- * it written, for all, when the event that brought it is over. */
+/* The door of a message board. What a client sends makes others have something to write: they are put on a list, and settle() has
+ * it written when what all have sent in the meantime has been read. So the lines of many that come at once go out together, in a few packets
+ * for each reader instead of one a line; and what a line costs depends on how many it goes to, not on how many are there. */
 #include "server/board_door.h"
 
 #include <stdlib.h>
@@ -11,36 +12,56 @@
 #include "server/board_server.h"
 
 #define FAST_MS 50 /* until we come back to who sends faster than it may */
+#define UNSETTLED_MAX 32768 /* bytes that are read before what they bring is written: a packet's worth */
 #define ROUNDS_AT_ONCE 8 /* before it is somebody else's turn on the loop */
+#define NEXT_ROUND_MS 1
 
 struct client {
-  struct client *next;
+  struct client *next, **link; /* of all; what points at this one */
+  struct client *next_dirty;
   struct p2p_board_door *door;
   struct p2p_board_connection *connection;
   struct p2p_watch *watch;
   uint64_t came_ms, heard_ms, busy_ms; /* busy: when it last had a channel */
+  uint64_t heard_bytes;                /* when we last looked */
   bool is_known;  /* it was open when we last looked */
-  bool is_dirty;  /* there may be something to write */
-  bool is_doomed; /* to be freed */
+  bool is_dirty;  /* on the list: there may be something to write */
+  bool is_doomed; /* on the list, to be freed */
 };
 
 struct p2p_board_door {
   struct p2p_board *board;
   struct p2p_board_identity *identity;
   struct p2p_listener *listener;
-  struct p2p_timer *tick, *again, *fast;
+  struct p2p_timer *tick, *soon, *fast;
   bool is_fast_set; /* the timer runs: it is not put off by the next one who is too fast */
   struct client *clients;
   size_t n_clients;
-  bool will_settle; /* before the loop goes on */
+  struct client *dirty, **dirty_end; /* in the order in which they came to be */
+  size_t unsettled_bytes;
+  bool is_settling;
 };
 
 /* --- serving --- */
 
+static void mark_dirty(struct client *client) {
+  struct p2p_board_door *door = client->door;
+  if (client->is_dirty) return;
+  if (door->dirty == NULL && !door->is_settling) p2p_timer_start(door->soon, 0, 0); /* when all that is ready has been read */
+  client->is_dirty = true;
+  client->next_dirty = NULL;
+  *door->dirty_end = client;
+  door->dirty_end = &client->next_dirty;
+}
+
 static void on_change(void *arg) {
   struct client *client = arg;
-  client->is_dirty = true;
-  if (!client->door->will_settle) p2p_timer_start(client->door->again, 0, 0);
+  if (!client->is_doomed) mark_dirty(client); /* else it may be on its way out: nobody may note it any more */
+}
+
+static void doom_silently(struct client *client) {
+  mark_dirty(client);
+  client->is_doomed = true;
 }
 
 /* After every stay in the connection. */
@@ -48,7 +69,7 @@ static void check_end(struct client *client) {
   if (!p2p_board_connection_has_ended(client->connection)) return;
   p2p_watch_free(client->watch);
   client->watch = NULL;
-  client->is_doomed = true;
+  doom_silently(client);
 }
 
 static void watch_for(struct client *client) {
@@ -61,59 +82,55 @@ static void watch_for(struct client *client) {
   p2p_watch_set(client->watch, !is_fast, p2p_board_connection_has_unsent(client->connection));
 }
 
-static bool serve_dirty(struct p2p_board_door *door) {
-  bool was_dirty = false;
-  for (struct client *client = door->clients; client != NULL; client = client->next) {
-    if (!client->is_dirty || client->is_doomed) continue;
-    was_dirty = true;
-    client->is_dirty = false;
-    p2p_board_connection_write(client->connection);
-    check_end(client);
-    watch_for(client);
-  }
-  return was_dirty;
-}
-
 static void free_client(struct client *client) {
   p2p_watch_free(client->watch);
   p2p_board_connection_free(client->connection);
   free(client);
 }
 
-static bool free_doomed(struct p2p_board_door *door) {
-  bool was_doomed = false;
-  for (struct client **at = &door->clients; *at != NULL;) {
-    struct client *client = *at;
-    if (!client->is_doomed) {
-      at = &client->next;
-      continue;
+static void send_away(struct client *client) {
+  struct p2p_board_door *door = client->door;
+  *client->link = client->next;
+  if (client->next != NULL) client->next->link = client->link;
+  if (--door->n_clients == 0) p2p_timer_stop(door->tick);
+  free_client(client);
+}
+
+/* Those who are on the list now. */
+static void serve_dirty(struct p2p_board_door *door) {
+  struct client *client = door->dirty;
+  door->dirty = NULL;
+  door->dirty_end = &door->dirty;
+  while (client != NULL) {
+    struct client *next = client->next_dirty;
+    client->is_dirty = false;
+    if (client->is_doomed) {
+      send_away(client);
+    } else {
+      p2p_board_connection_write(client->connection);
+      check_end(client);
+      watch_for(client);
     }
-    *at = client->next;
-    door->n_clients--;
-    free_client(client);
-    was_doomed = true;
+    client = next;
   }
-  return was_doomed;
 }
 
 static void settle(struct p2p_board_door *door) {
-  bool is_more = true;
-  door->will_settle = true;
-  for (int round = 0; is_more && round < ROUNDS_AT_ONCE; round++) {
-    is_more = serve_dirty(door);
-    is_more = free_doomed(door) || is_more;
-  }
-  door->will_settle = false;
-  if (is_more) p2p_timer_start(door->again, 0, 0);
+  door->is_settling = true;
+  for (int round = 0; door->dirty != NULL && round < ROUNDS_AT_ONCE; round++) serve_dirty(door);
+  door->is_settling = false;
+  door->unsettled_bytes = 0;
+  if (door->dirty != NULL) p2p_timer_start(door->soon, NEXT_ROUND_MS, 0);
+  else p2p_timer_stop(door->soon);
 }
 
-static void on_again(void *arg) { settle(arg); }
+static void on_soon(void *arg) { settle(arg); }
 
 static void doom(struct client *client, enum p2p_level level, const char *why) {
   const struct p2p_visitor *who = p2p_board_connection_visitor(client->connection);
   p2p_events_say(client->door->board->events, level, "the connection%s%s from %s was closed: %s", who->user[0] == '\0' ? "" : " of ",
                  who->user, who->address, why);
-  client->is_doomed = true;
+  doom_silently(client);
 }
 
 static bool has_too_many(const struct client *client) {
@@ -133,25 +150,25 @@ static void check_open(struct client *client) {
 }
 
 static void read_client(struct client *client) {
+  uint64_t before = p2p_board_connection_heard_bytes(client->connection);
   p2p_board_connection_read(client->connection);
+  client->door->unsettled_bytes += (size_t)(p2p_board_connection_heard_bytes(client->connection) - before);
   check_end(client);
-  check_open(client);
-  client->is_dirty = true;
+  if (!client->is_doomed) check_open(client);
+  mark_dirty(client);
 }
 
 static void on_ready(void *arg, bool readable, bool writable) {
   struct client *client = arg;
+  (void)readable;
   (void)writable;
-  client->door->will_settle = true;
-  if (readable) client->heard_ms = p2p_clock_ms();
-  read_client(client);
-  settle(client->door);
+  if (!client->is_doomed) read_client(client);
+  if (client->door->unsettled_bytes >= UNSETTLED_MAX) settle(client->door);
 }
 
 static void on_fast(void *arg) {
   struct p2p_board_door *door = arg;
   door->is_fast_set = false;
-  door->will_settle = true;
   for (struct client *client = door->clients; client != NULL; client = client->next)
     if (!client->is_doomed && p2p_board_connection_is_fast(client->connection)) read_client(client);
   settle(door);
@@ -207,8 +224,10 @@ static void on_accept(void *arg, struct p2p_tcp *tcp) {
   struct client *client = fd < 0 ? NULL : new_client(door, fd, address);
   if (client == NULL) return;
   client->next = door->clients;
+  client->link = &door->clients;
+  if (client->next != NULL) client->next->link = &client->next;
   door->clients = client;
-  door->n_clients++;
+  if (door->n_clients++ == 0) p2p_timer_start(door->tick, P2P_BOARD_PING_MS, P2P_BOARD_PING_MS); /* an empty house sleeps */
   on_ready(client, false, true);
 }
 
@@ -222,7 +241,9 @@ static const char *why_not_stay(const struct client *client, uint64_t now_ms) {
 }
 
 static void look_after(struct client *client) {
-  uint64_t now_ms = p2p_clock_ms();
+  uint64_t now_ms = p2p_clock_ms(), heard_bytes = p2p_board_connection_heard_bytes(client->connection);
+  if (heard_bytes != client->heard_bytes) client->heard_ms = now_ms;
+  client->heard_bytes = heard_bytes;
   if (!p2p_board_connection_is_idle(client->connection)) client->busy_ms = now_ms;
   const char *why = why_not_stay(client, now_ms);
   if (why != NULL) {
@@ -230,24 +251,20 @@ static void look_after(struct client *client) {
   } else {
     p2p_board_connection_ping(client->connection);
     check_end(client);
-    client->is_dirty = true;
+    mark_dirty(client);
   }
 }
 
 static void on_tick(void *arg) {
   struct p2p_board_door *door = arg;
-  door->will_settle = true;
   for (struct client *client = door->clients; client != NULL; client = client->next)
     if (!client->is_doomed) look_after(client);
-  settle(door);
 }
 
 void p2p_board_door_check_users(struct p2p_board_door *door) {
-  door->will_settle = true;
   for (struct client *client = door->clients; client != NULL; client = client->next)
     if (!client->is_doomed && p2p_board_connection_is_other(client->connection))
       doom(client, P2P_LEVEL_INFO, "the users have changed, and with them who it is");
-  settle(door);
 }
 
 /* --- the door --- */
@@ -258,17 +275,17 @@ int p2p_board_door_new(struct p2p_board *board, const char *address, uint16_t po
   if (door == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   door->board = board;
   door->tick = p2p_timer_new(board->loop, on_tick, door);
-  door->again = p2p_timer_new(board->loop, on_again, door);
-  int code = P2P_OK;
+  door->soon = p2p_timer_new(board->loop, on_soon, door);
   door->fast = p2p_timer_new(board->loop, on_fast, door);
-  if (door->tick == NULL || door->again == NULL || door->fast == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  door->dirty_end = &door->dirty;
+  int code = P2P_OK;
+  if (door->tick == NULL || door->soon == NULL || door->fast == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   if (code == P2P_OK) code = p2p_board_identity_load(host_key, &door->identity, err);
   if (code == P2P_OK) code = p2p_listener_new(board->loop, address, port, on_accept, door, &door->listener, err);
   if (code != P2P_OK) {
     p2p_board_door_free(door);
     return code;
   }
-  p2p_timer_start(door->tick, P2P_BOARD_PING_MS, P2P_BOARD_PING_MS);
   *out = door;
   return P2P_OK;
 }
@@ -276,11 +293,11 @@ int p2p_board_door_new(struct p2p_board *board, const char *address, uint16_t po
 void p2p_board_door_free(struct p2p_board_door *door) {
   if (door == NULL) return;
   p2p_listener_free(door->listener);
-  door->will_settle = true; /* who leaves changes things for others, who need not be served any more */
-  for (struct client *client = door->clients; client != NULL; client = client->next) client->is_doomed = true;
-  free_doomed(door);
+  for (struct client *client = door->clients; client != NULL; client = client->next) doom_silently(client);
+  door->is_settling = true; /* who leaves changes things for others, but they are all on the list and leave too */
+  serve_dirty(door);
   p2p_timer_free(door->tick);
-  p2p_timer_free(door->again);
+  p2p_timer_free(door->soon);
   p2p_timer_free(door->fast);
   p2p_board_identity_free(door->identity);
   free(door);

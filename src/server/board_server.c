@@ -41,6 +41,7 @@ struct p2p_board_connection {
   ssh_session ssh;
   ssh_event event;
   struct ssh_server_callbacks_struct callbacks;
+  struct ssh_counter_struct counter; /* of what libssh reads and writes on the socket */
   struct channel *channels;
   struct p2p_visitor visitor;
   enum stage stage;
@@ -187,6 +188,8 @@ void p2p_board_connection_read(struct p2p_board_connection *connection) {
 
 bool p2p_board_connection_is_fast(const struct p2p_board_connection *connection) { return connection->credit <= 0; }
 
+uint64_t p2p_board_connection_heard_bytes(const struct p2p_board_connection *connection) { return connection->counter.in_bytes; }
+
 bool p2p_board_connection_has_unsent(const struct p2p_board_connection *connection) {
   return (ssh_get_poll_flags(connection->ssh) & SSH_WRITE_PENDING) != 0;
 }
@@ -212,6 +215,7 @@ static void write_from(struct channel *channel, struct p2p_buf *from, bool is_st
     if (written <= 0) return;
     p2p_buf_consume(from, (size_t)written);
   }
+  if (p2p_buf_len(from) == 0 && from->capacity > CHUNK_MAX) p2p_buf_clear(from); /* a crowd's chatter is not kept room for */
 }
 
 static void finish_channel(struct channel *channel, int exit_status) {
@@ -254,6 +258,8 @@ static void free_channels(struct p2p_board_connection *connection, bool closed_o
 void p2p_board_connection_write(struct p2p_board_connection *connection) {
   for (struct channel *channel = connection->channels; channel != NULL; channel = channel->next) serve_channel(channel);
   free_channels(connection, true);
+  /* libssh wants to hear that the kernel takes more before it believes it: mostly that is so, and nobody has to watch for it. */
+  if (!connection->has_ended && p2p_board_connection_has_unsent(connection)) poll_once(connection);
   note_end(connection);
 }
 
@@ -278,6 +284,7 @@ static int start_session(struct p2p_board_connection *connection, struct p2p_boa
       .userdata = connection, .auth_pubkey_function = on_key, .channel_open_request_session_function = on_open};
   ssh_callbacks_init(&connection->callbacks);
   ssh_set_blocking(connection->ssh, 0);
+  ssh_set_counters(connection->ssh, &connection->counter, NULL);
   ssh_set_server_callbacks(connection->ssh, &connection->callbacks);
   ssh_set_auth_methods(connection->ssh, SSH_AUTH_METHOD_PUBLICKEY);
   return P2P_OK;

@@ -39,6 +39,8 @@ void p2p_board_connection_ping(struct p2p_board_connection *connection);
 /* To be asked after each of the three above: if so, stop watching the descriptor before the loop goes on, since libssh has closed
  * it, and its number may be another file's by then. */
 bool p2p_board_connection_has_ended(const struct p2p_board_connection *connection);
+/* How many bytes have come in all, whoever read them: libssh also reads while it writes. */
+uint64_t p2p_board_connection_heard_bytes(const struct p2p_board_connection *connection);
 bool p2p_board_connection_has_unsent(const struct p2p_board_connection *connection); /* watch for write */
 bool p2p_board_connection_is_open(const struct p2p_board_connection *connection);    /* authenticated */
 bool p2p_board_connection_is_idle(const struct p2p_board_connection *connection);    /* without a channel */
