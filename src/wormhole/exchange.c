@@ -28,7 +28,7 @@ struct p2p_exchange {
   struct p2p_arrival arrival;
   struct p2p_bargain bargain;
   uint64_t shown_ms; /* when progress was last told */
-  bool is_over, is_told, has_told_peer;
+  bool is_over, is_told;
 };
 
 /* ---- the end ---- */
@@ -76,7 +76,7 @@ static void fail(struct p2p_exchange *exchange, const struct p2p_err *err) {
   exchange->status.err = *err;
   exchange->status.state = P2P_TRANSFER_FAILED;
   if (exchange->wormhole != NULL && p2p_offer_format_error(err->code, &text) == P2P_OK)
-    exchange->has_told_peer = p2p_wormhole_send(exchange->wormhole, text, strlen(text)) == P2P_OK; /* if it is there */
+    (void)p2p_wormhole_send(exchange->wormhole, text, strlen(text)); /* nobody hears it who is not there */
   free(text);
   close_all(exchange, false);
 }
@@ -95,10 +95,11 @@ static void on_timeout(void *arg) {
   const struct p2p_bargain *bargain = &exchange->bargain;
   const char *peer = bargain->is_sender ? "receiver" : "sender", *failure;
   double seconds = exchange->timeout_ms / 1000.0;
-  char wait[640];
   struct p2p_err err;
   if (exchange->status.state == P2P_TRANSFER_MOVING) {
     p2p_err_set(&err, P2P_ERR_TIMEOUT, "The %s is silent: nothing moved for %g s", peer, exchange->stall_ms / 1000.0);
+  } else if (p2p_wormhole_is_cut_off(exchange->wormhole)) {
+    p2p_wormhole_time_out(exchange->wormhole, peer, seconds, &err);
   } else if (exchange->haul != NULL && p2p_haul_is_racing(exchange->haul, &failure)) {
     p2p_err_set(&err, P2P_ERR_TIMEOUT, "No connection to the %s came up within %g s, neither direct nor by a relay%s%s", peer,
                 seconds, failure[0] ? "; the last attempt: " : "", failure);
@@ -109,8 +110,7 @@ static void on_timeout(void *arg) {
   } else if (bargain->is_agreed && !bargain->is_sender && !bargain->has_offer) {
     p2p_err_set(&err, P2P_ERR_TIMEOUT, "The sender came, but offered nothing within %g s", seconds);
   } else {
-    p2p_wormhole_describe_wait(exchange->wormhole, peer, wait, sizeof wait);
-    p2p_err_set(&err, P2P_ERR_TIMEOUT, "%s within %g s", wait, seconds);
+    p2p_wormhole_time_out(exchange->wormhole, peer, seconds, &err);
   }
   fail(exchange, &err);
 }

@@ -10,11 +10,11 @@
 #include "base/encode.h"
 #include "crypto/random.h"
 #include "wormhole/key.h"
+#include "wormhole/phase.h"
 #include "wormhole/words.h"
 
 #define MAILBOX_ID_MAX 129
 #define TEXTS_MAX 16
-#define NO_ORDINAL UINT32_MAX
 
 /* A message of the peer that waits for its turn. */
 struct ahead {
@@ -23,13 +23,24 @@ struct ahead {
   size_t length;
 };
 
+/* A message that we added. A server that was started anew may have lost it. */
+struct ours {
+  char *hex;
+  bool is_there; /* the mailbox told it on this connection */
+};
+
 struct p2p_mailbox {
   enum p2p_mailbox_state state;
   char appid[P2P_APPID_MAX + 1], side[P2P_MAILBOX_SIDE_MAX], peer[P2P_MAILBOX_SIDE_MAX];
   char nameplate[P2P_MAILBOX_NAMEPLATE_MAX], id[MAILBOX_ID_MAX];
-  bool holds_nameplate;
+  bool holds_nameplate;             /* claimed, and the server has not confirmed that it is free again */
+  /* On this connection to the server: */
+  bool is_greeted;                  /* the server said welcome, and we who we are */
+  bool is_releasing;
+  bool is_caught_up;                /* what the mailbox held was told; messages may be added */
   bool tell_nameplate, tell_opened; /* events not taken yet */
   unsigned next_ours, next_theirs;  /* ordinals */
+  struct ours ours[P2P_MAILBOX_OURS_MAX];
   struct ahead ahead[P2P_MAILBOX_AHEAD_MAX];
   size_t n_ahead;
   char *texts[TEXTS_MAX]; /* to send, the oldest first */
@@ -46,32 +57,6 @@ bool p2p_mailbox_is_nameplate(const char *text, size_t length) {
     if (text[i] < '0' || text[i] > '9')
       return false;
   return true;
-}
-
-void p2p_mailbox_phase_name(unsigned ordinal, char out[P2P_MAILBOX_PHASE_MAX]) {
-  if (ordinal == P2P_MAILBOX_ORDINAL_PAKE)
-    snprintf(out, P2P_MAILBOX_PHASE_MAX, "pake");
-  else if (ordinal == P2P_MAILBOX_ORDINAL_VERSION)
-    snprintf(out, P2P_MAILBOX_PHASE_MAX, "version");
-  else
-    snprintf(out, P2P_MAILBOX_PHASE_MAX, "%u", ordinal - 2);
-}
-
-/* NO_ORDINAL for a phase that is none of ours ("dilate-0", "007"). */
-static unsigned ordinal_of(const char *phase) {
-  char again[P2P_MAILBOX_PHASE_MAX];
-  unsigned ordinal = NO_ORDINAL;
-
-  if (strcmp(phase, "pake") == 0)
-    ordinal = P2P_MAILBOX_ORDINAL_PAKE;
-  else if (strcmp(phase, "version") == 0)
-    ordinal = P2P_MAILBOX_ORDINAL_VERSION;
-  else if (strlen(phase) <= 6 && p2p_mailbox_is_nameplate(phase, strlen(phase)))
-    ordinal = (unsigned)strtoul(phase, NULL, 10) + 2;
-  if (ordinal == NO_ORDINAL)
-    return NO_ORDINAL;
-  p2p_mailbox_phase_name(ordinal, again);
-  return strcmp(phase, again) == 0 ? ordinal : NO_ORDINAL;
 }
 
 /* A text of 1 to size - 1 characters. */
@@ -102,10 +87,6 @@ static void say(struct p2p_mailbox *mailbox, json_t *message) {
     mailbox->texts[mailbox->n_texts++] = text;
 }
 
-static void say_bind(struct p2p_mailbox *mailbox) {
-  say(mailbox, json_pack("{s:s, s:s, s:s}", "type", "bind", "appid", mailbox->appid, "side", mailbox->side));
-}
-
 static void say_claim(struct p2p_mailbox *mailbox) {
   mailbox->state = P2P_MAILBOX_CLAIM;
   mailbox->holds_nameplate = true;
@@ -113,9 +94,26 @@ static void say_claim(struct p2p_mailbox *mailbox) {
 }
 
 static void say_release(struct p2p_mailbox *mailbox) {
-  if (mailbox->holds_nameplate)
-    say(mailbox, json_pack("{s:s, s:s}", "type", "release", "nameplate", mailbox->nameplate));
-  mailbox->holds_nameplate = false;
+  if (!mailbox->holds_nameplate || mailbox->is_releasing)
+    return;
+  mailbox->is_releasing = true;
+  say(mailbox, json_pack("{s:s, s:s}", "type", "release", "nameplate", mailbox->nameplate));
+}
+
+/* Messages that the mailbox holds already come before the pong: so it is known which of ours it lacks, and none is added twice,
+ * which not every client bears. */
+static void say_open(struct p2p_mailbox *mailbox) {
+  say(mailbox, json_pack("{s:s, s:s}", "type", "open", "mailbox", mailbox->id));
+  mailbox->is_caught_up = mailbox->next_ours == 0;
+  if (!mailbox->is_caught_up)
+    say(mailbox, json_pack("{s:s, s:i}", "type", "ping", "ping", 1));
+}
+
+static void say_add(struct p2p_mailbox *mailbox, unsigned ordinal) {
+  char phase[P2P_PHASE_MAX];
+
+  p2p_phase_name(ordinal, phase);
+  say(mailbox, json_pack("{s:s, s:s, s:s}", "type", "add", "phase", phase, "body", mailbox->ours[ordinal].hex));
 }
 
 char *p2p_mailbox_take_text(struct p2p_mailbox *mailbox) {
@@ -129,12 +127,26 @@ char *p2p_mailbox_take_text(struct p2p_mailbox *mailbox) {
 
 /* ---- what the server says ---- */
 
+/* From where we were, if there was a connection before. A nameplate that is not held any more may be somebody else's now. */
+static void go_on(struct p2p_mailbox *mailbox) {
+  say(mailbox, json_pack("{s:s, s:s, s:s}", "type", "bind", "appid", mailbox->appid, "side", mailbox->side));
+  if (mailbox->state == P2P_MAILBOX_BOTH) {
+    say_open(mailbox);
+    say_release(mailbox);
+  } else if (mailbox->nameplate[0] != '\0') {
+    say_claim(mailbox);
+  } else {
+    mailbox->state = P2P_MAILBOX_ALLOCATE;
+    say(mailbox, json_pack("{s:s}", "type", "allocate"));
+  }
+}
+
 static int on_welcome(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
   const json_t *welcome = json_object_get(message, "welcome");
   const json_t *error = json_object_get(welcome, "error"), *permission = json_object_get(welcome, "permission-required");
   char words[P2P_WORDS_MAX];
 
-  if (mailbox->state != P2P_MAILBOX_WELCOME)
+  if (mailbox->is_greeted || mailbox->state == P2P_MAILBOX_CLOSED)
     return P2P_OK;
   if (json_is_string(error)) {
     p2p_words_clean(json_string_value(error), words);
@@ -143,13 +155,8 @@ static int on_welcome(struct p2p_mailbox *mailbox, const json_t *message, struct
   if (json_is_object(permission) && json_object_get(permission, "none") == NULL)
     return p2p_err_set(err, P2P_ERR_NETWORK,
                        "The mailbox server asks for a permission that this program cannot give; use another server");
-  say_bind(mailbox);
-  if (mailbox->nameplate[0] != '\0') {
-    say_claim(mailbox);
-  } else {
-    mailbox->state = P2P_MAILBOX_ALLOCATE;
-    say(mailbox, json_pack("{s:s}", "type", "allocate"));
-  }
+  mailbox->is_greeted = true;
+  go_on(mailbox);
   return P2P_OK;
 }
 
@@ -168,13 +175,36 @@ static int on_allocated(struct p2p_mailbox *mailbox, const json_t *message, stru
 }
 
 static int on_claimed(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
+  bool is_first = mailbox->id[0] == '\0';
+
   if (mailbox->state != P2P_MAILBOX_CLAIM)
     return P2P_OK;
   if (!copy_text(json_object_get(message, "mailbox"), mailbox->id, sizeof mailbox->id))
     return p2p_err_set(err, P2P_ERR_PROTOCOL, "The mailbox server gave no mailbox for the nameplate");
   mailbox->state = P2P_MAILBOX_ALONE;
-  mailbox->tell_opened = true;
-  say(mailbox, json_pack("{s:s, s:s}", "type", "open", "mailbox", mailbox->id));
+  mailbox->tell_opened = is_first;
+  say_open(mailbox);
+  return P2P_OK;
+}
+
+static int on_released(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
+  (void)message;
+  (void)err;
+  if (mailbox->is_releasing)
+    mailbox->holds_nameplate = false;
+  return P2P_OK;
+}
+
+/* To the ping after an open. */
+static int on_pong(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
+  (void)message;
+  (void)err;
+  if (mailbox->is_caught_up || (mailbox->state != P2P_MAILBOX_ALONE && mailbox->state != P2P_MAILBOX_BOTH))
+    return P2P_OK;
+  mailbox->is_caught_up = true;
+  for (unsigned i = 0; i < mailbox->next_ours; i++)
+    if (!mailbox->ours[i].is_there)
+      say_add(mailbox, i);
   return P2P_OK;
 }
 
@@ -205,14 +235,20 @@ static int keep_body(struct p2p_mailbox *mailbox, unsigned ordinal, const json_t
 }
 
 static int on_message(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
-  char side[P2P_MAILBOX_SIDE_MAX], phase[P2P_MAILBOX_PHASE_MAX];
+  char side[P2P_MAILBOX_SIDE_MAX], phase[P2P_PHASE_MAX];
+  unsigned ordinal = P2P_PHASE_NONE;
 
   if (mailbox->state != P2P_MAILBOX_ALONE && mailbox->state != P2P_MAILBOX_BOTH)
     return P2P_OK;
   if (!copy_text(json_object_get(message, "side"), side, sizeof side))
     return p2p_err_set(err, P2P_ERR_PROTOCOL, "A message in the mailbox does not say whose it is");
-  if (strcmp(side, mailbox->side) == 0)
-    return P2P_OK; /* our own, coming back */
+  if (copy_text(json_object_get(message, "phase"), phase, sizeof phase))
+    ordinal = p2p_phase_ordinal(phase);
+  if (strcmp(side, mailbox->side) == 0) {
+    if (ordinal < mailbox->next_ours)
+      mailbox->ours[ordinal].is_there = true;
+    return P2P_OK;
+  }
   if (mailbox->state == P2P_MAILBOX_ALONE) {
     mailbox->state = P2P_MAILBOX_BOTH;
     memcpy(mailbox->peer, side, sizeof side);
@@ -220,10 +256,7 @@ static int on_message(struct p2p_mailbox *mailbox, const json_t *message, struct
   } else if (strcmp(side, mailbox->peer) != 0) {
     return p2p_err_set(err, P2P_ERR_ACCESS, "Somebody else came into the mailbox of nameplate %s", mailbox->nameplate);
   }
-  if (!copy_text(json_object_get(message, "phase"), phase, sizeof phase))
-    return P2P_OK;
-  unsigned ordinal = ordinal_of(phase);
-  if (ordinal == NO_ORDINAL || is_known(mailbox, ordinal))
+  if (ordinal == P2P_PHASE_NONE || is_known(mailbox, ordinal))
     return P2P_OK;
   return keep_body(mailbox, ordinal, json_object_get(message, "body"), err);
 }
@@ -245,7 +278,8 @@ static const struct {
   const char *type;
   int (*fn)(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err);
 } HANDLERS[] = { { "welcome", on_welcome }, { "allocated", on_allocated }, { "claimed", on_claimed },
-                 { "message", on_message }, { "error", on_error } };
+                 { "released", on_released }, { "message", on_message },     { "pong", on_pong },
+                 { "error", on_error } };
 
 int p2p_mailbox_feed(struct p2p_mailbox *mailbox, const char *text, size_t length, struct p2p_err *err) {
   json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
@@ -266,20 +300,32 @@ int p2p_mailbox_feed(struct p2p_mailbox *mailbox, const char *text, size_t lengt
 /* ---- what we do ---- */
 
 int p2p_mailbox_add(struct p2p_mailbox *mailbox, const void *body, size_t length) {
-  char phase[P2P_MAILBOX_PHASE_MAX];
-
   if (mailbox->state != P2P_MAILBOX_ALONE && mailbox->state != P2P_MAILBOX_BOTH)
     return P2P_ERR_INVALID;
-  if (length > P2P_MAILBOX_BODY_MAX)
+  if (length > P2P_MAILBOX_BODY_MAX || mailbox->next_ours == P2P_MAILBOX_OURS_MAX)
     return P2P_ERR_TOO_LARGE;
   char *hex = malloc(P2P_HEX_LEN(length) + 1);
   if (hex == NULL)
     return P2P_ERR_MEMORY;
   p2p_hex_encode(body, length, hex);
-  p2p_mailbox_phase_name(mailbox->next_ours++, phase);
-  say(mailbox, json_pack("{s:s, s:s, s:s}", "type", "add", "phase", phase, "body", hex));
-  free(hex);
+  mailbox->ours[mailbox->next_ours++] = (struct ours){ .hex = hex };
+  if (mailbox->is_caught_up)
+    say_add(mailbox, mailbox->next_ours - 1);
   return mailbox->starved ? P2P_ERR_MEMORY : P2P_OK;
+}
+
+static void drop_texts(struct p2p_mailbox *mailbox) {
+  while (mailbox->n_texts > 0)
+    free(mailbox->texts[--mailbox->n_texts]);
+}
+
+void p2p_mailbox_reconnect(struct p2p_mailbox *mailbox) {
+  drop_texts(mailbox);
+  mailbox->is_greeted = mailbox->is_releasing = mailbox->is_caught_up = false;
+  for (unsigned i = 0; i < mailbox->next_ours; i++)
+    mailbox->ours[i].is_there = false;
+  if (mailbox->state == P2P_MAILBOX_ALLOCATE)
+    mailbox->state = P2P_MAILBOX_WELCOME;
 }
 
 void p2p_mailbox_close(struct p2p_mailbox *mailbox, enum p2p_mailbox_mood mood) {
@@ -287,8 +333,9 @@ void p2p_mailbox_close(struct p2p_mailbox *mailbox, enum p2p_mailbox_mood mood) 
 
   if (mailbox->state == P2P_MAILBOX_CLOSED)
     return;
-  say_release(mailbox);
-  if (mailbox->id[0] != '\0')
+  if (mailbox->is_greeted)
+    say_release(mailbox);
+  if (mailbox->is_greeted && mailbox->id[0] != '\0')
     say(mailbox, json_pack("{s:s, s:s, s:s}", "type", "close", "mailbox", mailbox->id, "mood", MOODS[mood]));
   mailbox->state = P2P_MAILBOX_CLOSED;
 }
@@ -345,7 +392,8 @@ void p2p_mailbox_free(struct p2p_mailbox *mailbox) {
     return;
   for (size_t i = 0; i < mailbox->n_ahead; i++)
     free(mailbox->ahead[i].body);
-  for (size_t i = 0; i < mailbox->n_texts; i++)
-    free(mailbox->texts[i]);
+  for (unsigned i = 0; i < mailbox->next_ours; i++)
+    free(mailbox->ours[i].hex);
+  drop_texts(mailbox);
   free(mailbox);
 }

@@ -12,11 +12,9 @@
 
 #define P2P_MAILBOX_NAMEPLATE_MAX 17 /* 1 to 16 digits and a NUL */
 #define P2P_MAILBOX_SIDE_MAX 65
-#define P2P_MAILBOX_PHASE_MAX 21
 #define P2P_MAILBOX_BODY_MAX 65536   /* bytes of one message */
 #define P2P_MAILBOX_AHEAD_MAX 16     /* phases that may come before their turn */
-#define P2P_MAILBOX_ORDINAL_PAKE 0   /* phases in their order: pake, version, 0, 1, ... */
-#define P2P_MAILBOX_ORDINAL_VERSION 1
+#define P2P_MAILBOX_OURS_MAX 8       /* messages that we may add; kept, for a server that has lost them */
 
 enum p2p_mailbox_state {
   P2P_MAILBOX_WELCOME,  /* the server has not said welcome */
@@ -37,7 +35,7 @@ enum p2p_mailbox_kind {
 
 struct p2p_mailbox_event {
   enum p2p_mailbox_kind kind;
-  unsigned ordinal;     /* of a message */
+  unsigned ordinal;     /* of a message; see wormhole/phase.h */
   uint8_t *body;        /* the caller frees it */
   size_t body_length;
 };
@@ -51,7 +49,11 @@ void p2p_mailbox_free(struct p2p_mailbox *mailbox); /* takes NULL */
 /* One text of the server. P2P_ERR_PROTOCOL, P2P_ERR_NETWORK (it will not serve us), P2P_ERR_ACCESS (crowded),
  * P2P_ERR_MEMORY: this wormhole is of no more use but for p2p_mailbox_close. */
 int p2p_mailbox_feed(struct p2p_mailbox *mailbox, const char *text, size_t length, struct p2p_err *err) P2P_MUST_USE;
-/* Adds a message in our next phase. P2P_ERR_INVALID before HAS_OPENED. */
+/* The connection to the server was lost, and the next text is of a new one. Goes on where it was: claims the nameplate if it is
+ * still held, opens the mailbox, and adds again those messages that it does not hold any more. */
+void p2p_mailbox_reconnect(struct p2p_mailbox *mailbox);
+/* Adds a message in our next phase, at once or when the server is there again. P2P_ERR_INVALID before HAS_OPENED,
+ * P2P_ERR_TOO_LARGE. */
 int p2p_mailbox_add(struct p2p_mailbox *mailbox, const void *body, size_t length) P2P_MUST_USE;
 /* Frees the nameplate if it is held and closes the mailbox. */
 void p2p_mailbox_close(struct p2p_mailbox *mailbox, enum p2p_mailbox_mood mood);
@@ -66,8 +68,6 @@ unsigned p2p_mailbox_next_ordinal(const struct p2p_mailbox *mailbox);
 const char *p2p_mailbox_nameplate(const struct p2p_mailbox *mailbox); /* "" before it is known */
 const char *p2p_mailbox_peer(const struct p2p_mailbox *mailbox);      /* the peer's side; "" before it is known */
 
-/* The name of a phase: "pake", "version", "0", ... */
-void p2p_mailbox_phase_name(unsigned ordinal, char out[P2P_MAILBOX_PHASE_MAX]);
 /* Whether a text is 1 to 16 digits. */
 bool p2p_mailbox_is_nameplate(const char *text, size_t length);
 

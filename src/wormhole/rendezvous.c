@@ -33,12 +33,10 @@ static void on_timeout(void *arg) {
   struct p2p_rendezvous *rendezvous = arg;
   const char *peer = rendezvous->is_opener ? "worker" : "client";
   double seconds = rendezvous->timeout_ms / 1000.0;
-  char wait[640];
   struct p2p_err err;
 
-  if (!rendezvous->is_racing) {
-    p2p_wormhole_describe_wait(rendezvous->wormhole, peer, wait, sizeof wait);
-    p2p_err_set(&err, P2P_ERR_TIMEOUT, "%s within %g s", wait, seconds);
+  if (!rendezvous->is_racing || p2p_wormhole_is_cut_off(rendezvous->wormhole)) {
+    p2p_wormhole_time_out(rendezvous->wormhole, peer, seconds, &err);
   } else {
     const char *failure = p2p_transit_failure(rendezvous->transit);
     p2p_err_set(&err, P2P_ERR_TIMEOUT, "No connection to the %s came up within %g s, neither direct nor by a relay%s%s",

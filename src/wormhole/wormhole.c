@@ -1,4 +1,4 @@
-/* One wormhole: the mailbox client on a WebSocket, the PAKE and the sealing of phases. */
+/* One wormhole: the mailbox client on its connection, the PAKE and the sealing of phases. */
 #include "wormhole/wormhole.h"
 
 #include <jansson.h>
@@ -10,8 +10,9 @@
 #include "crypto/box.h"
 #include "crypto/random.h"
 #include "crypto/spake2.h"
-#include "net/ws.h"
 #include "wormhole/mailbox.h"
+#include "wormhole/mailbox_line.h"
+#include "wormhole/phase.h"
 #include "wormhole/wordlist.h"
 
 #define SIDE_BYTES 8
@@ -22,7 +23,7 @@ struct p2p_wormhole {
   struct p2p_wormhole_events events;
   void *arg;
   char url[512], appid[P2P_APPID_MAX + 1], side[P2P_HEX_LEN(SIDE_BYTES) + 1], code[P2P_WORMHOLE_CODE_MAX];
-  struct p2p_ws *ws;
+  struct p2p_mailbox_line *line;
   struct p2p_mailbox *mailbox;
   struct p2p_spake2 *pake; /* between our message and the peer's */
   struct p2p_wormhole_key key;
@@ -35,7 +36,7 @@ struct p2p_wormhole {
 };
 
 static void destroy(struct p2p_wormhole *wormhole) {
-  p2p_ws_free(wormhole->ws);
+  p2p_mailbox_line_free(wormhole->line);
   p2p_mailbox_free(wormhole->mailbox);
   p2p_spake2_free(wormhole->pake);
   p2p_wipe(wormhole, sizeof *wormhole);
@@ -46,9 +47,7 @@ static void send_texts(struct p2p_wormhole *wormhole) {
   char *text;
 
   while ((text = p2p_mailbox_take_text(wormhole->mailbox)) != NULL) {
-    /* A connection that takes nothing more says so itself, as on_close. */
-    if (wormhole->ws != NULL)
-      (void)p2p_ws_send(wormhole->ws, text, strlen(text));
+    p2p_mailbox_line_send(wormhole->line, text, strlen(text));
     free(text);
   }
 }
@@ -77,7 +76,7 @@ static void fail(struct p2p_wormhole *wormhole, const struct p2p_err *err) {
 /* ---- phases ---- */
 
 static int add_sealed(struct p2p_wormhole *wormhole, const void *text, size_t length) {
-  char phase[P2P_MAILBOX_PHASE_MAX];
+  char phase[P2P_PHASE_MAX];
   uint8_t key[P2P_KEY_LEN];
 
   if (length > P2P_MAILBOX_BODY_MAX - P2P_BOX_OVERHEAD)
@@ -85,7 +84,7 @@ static int add_sealed(struct p2p_wormhole *wormhole, const void *text, size_t le
   uint8_t *sealed = malloc(length + P2P_BOX_OVERHEAD);
   if (sealed == NULL)
     return P2P_ERR_MEMORY;
-  p2p_mailbox_phase_name(p2p_mailbox_next_ordinal(wormhole->mailbox), phase);
+  p2p_phase_name(p2p_mailbox_next_ordinal(wormhole->mailbox), phase);
   p2p_key_phase(&wormhole->key, wormhole->side, phase, key);
   p2p_box_seal(key, text, length, sealed);
   int code = p2p_mailbox_add(wormhole->mailbox, sealed, length + P2P_BOX_OVERHEAD);
@@ -136,10 +135,10 @@ static int end_pake(struct p2p_wormhole *wormhole, const uint8_t *body, size_t l
 
 /* Opens in place: the text begins P2P_BOX_OVERHEAD bytes into the body. */
 static int open_sealed(struct p2p_wormhole *wormhole, const struct p2p_mailbox_event *event, struct p2p_err *err) {
-  char phase[P2P_MAILBOX_PHASE_MAX];
+  char phase[P2P_PHASE_MAX];
   uint8_t key[P2P_KEY_LEN];
 
-  p2p_mailbox_phase_name(event->ordinal, phase);
+  p2p_phase_name(event->ordinal, phase);
   p2p_key_phase(&wormhole->key, p2p_mailbox_peer(wormhole->mailbox), phase, key);
   int code = event->body_length < P2P_BOX_OVERHEAD
                  ? P2P_ERR_CRYPTO
@@ -156,12 +155,12 @@ static int open_sealed(struct p2p_wormhole *wormhole, const struct p2p_mailbox_e
 }
 
 static int on_phase(struct p2p_wormhole *wormhole, const struct p2p_mailbox_event *event, struct p2p_err *err) {
-  if (event->ordinal == P2P_MAILBOX_ORDINAL_PAKE)
+  if (event->ordinal == P2P_PHASE_PAKE)
     return end_pake(wormhole, event->body, event->body_length, err);
   int code = open_sealed(wormhole, event, err);
   if (code != P2P_OK)
     return code;
-  if (event->ordinal == P2P_MAILBOX_ORDINAL_VERSION) {
+  if (event->ordinal == P2P_PHASE_VERSION) {
     wormhole->is_confirmed = true;
     wormhole->events.on_peer(wormhole->arg);
   } else {
@@ -211,7 +210,7 @@ static int on_server_text(struct p2p_wormhole *wormhole, const char *text, size_
   return code;
 }
 
-static void on_ws_text(void *arg, const char *text, size_t length) {
+static void on_text(void *arg, const char *text, size_t length) {
   struct p2p_wormhole *wormhole = arg;
   struct p2p_err err;
 
@@ -227,17 +226,13 @@ static void on_ws_text(void *arg, const char *text, size_t length) {
     destroy(wormhole);
 }
 
-static void on_ws_open(void *arg) { (void)arg; /* the server speaks first */ }
-
-static void on_ws_close(void *arg, const struct p2p_err *err) {
+static void on_lost(void *arg) {
   struct p2p_wormhole *wormhole = arg;
-  struct p2p_err why = *err;
+  p2p_mailbox_reconnect(wormhole->mailbox);
+}
 
-  p2p_ws_free(wormhole->ws);
-  wormhole->ws = NULL;
-  if (why.code == P2P_ERR_CLOSED)
-    p2p_err_set(&why, P2P_ERR_NETWORK, "The mailbox %s closed the connection", wormhole->url);
-  fail(wormhole, &why);
+static void on_unreachable(void *arg, const struct p2p_err *err) {
+  fail(arg, err);
 }
 
 /* ---- what the owner does ---- */
@@ -260,20 +255,29 @@ void p2p_wormhole_transit_key(const struct p2p_wormhole *wormhole, struct p2p_tr
   p2p_key_transit(&wormhole->key, wormhole->appid, out);
 }
 
-void p2p_wormhole_describe_wait(const struct p2p_wormhole *wormhole, const char *peer, char *out, size_t size) {
-  const char *url = wormhole->url;
+bool p2p_wormhole_is_cut_off(const struct p2p_wormhole *wormhole) {
+  return p2p_mailbox_line_trouble(wormhole->line) != NULL;
+}
 
-  switch (p2p_mailbox_state(wormhole->mailbox)) {
-  case P2P_MAILBOX_WELCOME: snprintf(out, size, "The mailbox %s did not answer", url); return;
-  case P2P_MAILBOX_ALLOCATE: snprintf(out, size, "The mailbox %s did not give a nameplate", url); return;
-  case P2P_MAILBOX_CLAIM: snprintf(out, size, "The mailbox %s did not open", url); return;
-  case P2P_MAILBOX_ALONE: snprintf(out, size, "The %s did not come to the mailbox %s", peer, url); return;
-  default: break;
+void p2p_wormhole_time_out(const struct p2p_wormhole *wormhole, const char *peer, double seconds, struct p2p_err *err) {
+  const char *url = wormhole->url, *trouble = p2p_mailbox_line_trouble(wormhole->line), *failing = "did not say where it can be reached";
+  char who[P2P_ERR_MESSAGE_MAX];
+
+  if (trouble != NULL) {
+    p2p_err_set(err, P2P_ERR_TIMEOUT, "The mailbox %s was lost and did not come back within %g s (%.300s); ask who runs it, or use another one",
+                url, seconds, trouble);
+    return;
   }
   if (!wormhole->is_confirmed)
-    snprintf(out, size, "The %s came to the mailbox %s, but did not end the key exchange", peer, url);
-  else
-    snprintf(out, size, "The %s came to the mailbox %s, but did not say where it can be reached", peer, url);
+    failing = "did not end the key exchange";
+  switch (p2p_mailbox_state(wormhole->mailbox)) {
+  case P2P_MAILBOX_WELCOME: snprintf(who, sizeof who, "The mailbox %s did not answer", url); break;
+  case P2P_MAILBOX_ALLOCATE: snprintf(who, sizeof who, "The mailbox %s did not give a nameplate", url); break;
+  case P2P_MAILBOX_CLAIM: snprintf(who, sizeof who, "The mailbox %s did not open", url); break;
+  case P2P_MAILBOX_ALONE: snprintf(who, sizeof who, "The %s did not come to the mailbox %s", peer, url); break;
+  default: snprintf(who, sizeof who, "The %s came to the mailbox %s, but %s", peer, url, failing); break;
+  }
+  p2p_err_set(err, P2P_ERR_TIMEOUT, "%s within %g s", who, seconds);
 }
 
 /* ---- life ---- */
@@ -294,7 +298,7 @@ static int check_code(const char *code, char nameplate[P2P_MAILBOX_NAMEPLATE_MAX
 }
 
 static int start(struct p2p_wormhole *wormhole, const struct p2p_wormhole_config *config, struct p2p_err *err) {
-  static const struct p2p_ws_events WS_EVENTS = { on_ws_open, on_ws_text, on_ws_close };
+  static const struct p2p_mailbox_line_events EVENTS = { on_text, on_lost, on_unreachable };
   char nameplate[P2P_MAILBOX_NAMEPLATE_MAX];
   uint8_t side[SIDE_BYTES];
   int code = p2p_crypto_init();
@@ -311,8 +315,7 @@ static int start(struct p2p_wormhole *wormhole, const struct p2p_wormhole_config
   code = p2p_mailbox_new(config->appid, wormhole->side, config->code ? nameplate : NULL, &wormhole->mailbox);
   if (code != P2P_OK)
     return p2p_err_set(err, code, "Out of memory");
-  return p2p_ws_connect(config->loop, config->mailbox, config->timeout_ms, p2p_random_bytes, &WS_EVENTS, wormhole,
-                        &wormhole->ws, err);
+  return p2p_mailbox_line_new(config->loop, config->mailbox, config->timeout_ms, &EVENTS, wormhole, &wormhole->line, err);
 }
 
 int p2p_wormhole_open(const struct p2p_wormhole_config *config, const struct p2p_wormhole_events *events, void *arg,

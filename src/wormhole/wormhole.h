@@ -20,7 +20,7 @@ struct p2p_wormhole_config {
   const char *appid;
   const char *code;     /* NULL: a nameplate is allocated and a code made up */
   bool for_people;      /* the code that is made up has two words; else 128 bits in hex */
-  uint32_t timeout_ms;  /* to reach the mailbox; waiting for the peer is the owner's to bound */
+  uint32_t timeout_ms;  /* to reach the mailbox at first; all that follows is the owner's to bound */
 };
 
 struct p2p_wormhole_events {
@@ -35,13 +35,15 @@ int p2p_wormhole_open(const struct p2p_wormhole_config *config, const struct p2p
                       struct p2p_wormhole **out, struct p2p_err *err) P2P_MUST_USE;
 
 /* Seals and adds our next message. P2P_ERR_INVALID before on_peer, P2P_ERR_CLOSED after the end. */
-int p2p_wormhole_send(struct p2p_wormhole *wormhole, const void *text, size_t length) P2P_MUST_USE;
+int p2p_wormhole_send(struct p2p_wormhole *wormhole, const void *text, size_t length);
 /* From on_peer on. The verifier is what both users may compare by eye. */
 void p2p_wormhole_verifier(const struct p2p_wormhole *wormhole, uint8_t out[P2P_KEY_LEN]);
 void p2p_wormhole_transit_key(const struct p2p_wormhole *wormhole, struct p2p_transit_key *out);
-/* What has not happened yet, as a sentence without its end: "The worker did not come to the mailbox ws://...", with `peer`
- * "worker". */
-void p2p_wormhole_describe_wait(const struct p2p_wormhole *wormhole, const char *peer, char *out, size_t size);
+/* The mailbox was lost after it was reached. It is tried again, until the owner loses patience; what is sent meanwhile goes out then. */
+bool p2p_wormhole_is_cut_off(const struct p2p_wormhole *wormhole);
+/* P2P_ERR_TIMEOUT, with what has not happened in so many seconds: "The worker did not come to the mailbox ws://... within 30 s",
+ * with `peer` "worker". */
+void p2p_wormhole_time_out(const struct p2p_wormhole *wormhole, const char *peer, double seconds, struct p2p_err *err);
 
 /* Leaves the mailbox with the mood that fits: `happy` when all went well, else by what happened. No events after. Takes NULL.
  * Safe from within an event of this wormhole. */

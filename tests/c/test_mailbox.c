@@ -1,5 +1,6 @@
 /* The mailbox client, talked to in scripted JSON. */
 #include "wormhole/mailbox.h"
+#include "wormhole/phase.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -108,9 +109,9 @@ TEST(phases_come_out_in_order_once_each) {
   check_no_event(mailbox);
   CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"70\"}") == P2P_OK);
   CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"71\"}") == P2P_OK);
-  check_message(mailbox, P2P_MAILBOX_ORDINAL_PAKE, "p");
+  check_message(mailbox, P2P_PHASE_PAKE, "p");
   CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"72\"}") == P2P_OK);
-  check_message(mailbox, P2P_MAILBOX_ORDINAL_VERSION, "v");
+  check_message(mailbox, P2P_PHASE_VERSION, "v");
   check_message(mailbox, 2, "one");
   check_no_event(mailbox);
   p2p_mailbox_free(mailbox);
