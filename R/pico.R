@@ -22,7 +22,7 @@ pico_username <- function(host = NULL, ssh_args = NULL) {
   handle <- .Call(ffi_account_ask, board_config(NULL, host, ssh_args), events)
   on.exit(.Call(ffi_account_close, handle))
   repeat {
-    event <- events_next(events, 0.05)
+    event <- events_next(events, 60)
     if (is.null(event)) next
     if (event$level == "fatal") p2p_stop(event$text, event$error)
     if (event$level == "info") return(event$text)

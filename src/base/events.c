@@ -1,12 +1,15 @@
-/* The queue of lines for people: said on any thread, read on R's main thread. */
+/* The queue of lines for people: said on any thread, read on R's main thread. There is a byte in the pipe for as long as something
+ * waits: so one can wait for it together with other things, such as signals. */
 #include "base/events.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -20,50 +23,39 @@ struct line {
 
 struct p2p_events {
   pthread_mutex_t lock;
-  pthread_cond_t said;
+  int pipe[2];
   struct line *first, *last; /* locked, as all that follows */
   size_t n_lines, most;
   unsigned long n_dropped; /* since the last event was taken */
+  bool is_told;            /* the byte is in the pipe */
 };
 
-/* A clock that nobody sets, where a condition variable can have one. */
-static int cond_init(pthread_cond_t *cond) {
-#if defined(__APPLE__)
-  return pthread_cond_init(cond, NULL);
-#else
-  pthread_condattr_t attributes;
-  if (pthread_condattr_init(&attributes) != 0) return -1;
-  int bad = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  if (bad == 0) bad = pthread_cond_init(cond, &attributes);
-  pthread_condattr_destroy(&attributes);
-  return bad;
-#endif
+static int open_pipe(int ends[2]) {
+  if (pipe(ends) != 0) return P2P_ERR_SYSTEM;
+  for (int i = 0; i < 2; i++) {
+    (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(ends[i], F_SETFL, O_NONBLOCK);
+  }
+  return P2P_OK;
 }
 
-static int cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t wait_ms) {
-  struct timespec until = { 0 };
-#if !defined(__APPLE__)
-  clock_gettime(CLOCK_MONOTONIC, &until);
-#endif
-  long nanoseconds = until.tv_nsec + (long)(wait_ms % 1000) * 1000000L;
-  until.tv_sec += (time_t)(wait_ms / 1000) + nanoseconds / 1000000000L;
-  until.tv_nsec = nanoseconds % 1000000000L;
-#if defined(__APPLE__)
-  return pthread_cond_timedwait_relative_np(cond, lock, &until);
-#else
-  return pthread_cond_timedwait(cond, lock, &until);
-#endif
+static void tell_locked(struct p2p_events *events) {
+  bool is_waiting = events->first != NULL || events->n_dropped > 0;
+  char byte = 0;
+  if (is_waiting && !events->is_told) events->is_told = write(events->pipe[1], &byte, 1) == 1;
+  else if (!is_waiting && events->is_told) events->is_told = read(events->pipe[0], &byte, 1) != 1;
 }
 
 struct p2p_events *p2p_events_new(size_t most) {
   struct p2p_events *events = calloc(1, sizeof *events);
   if (events == NULL) return NULL;
   events->most = most;
-  if (pthread_mutex_init(&events->lock, NULL) != 0) goto fail;
-  if (cond_init(&events->said) != 0) goto fail_lock;
+  if (open_pipe(events->pipe) != P2P_OK) goto fail;
+  if (pthread_mutex_init(&events->lock, NULL) != 0) goto fail_pipe;
   return events;
-fail_lock:
-  pthread_mutex_destroy(&events->lock);
+fail_pipe:
+  close(events->pipe[0]);
+  close(events->pipe[1]);
 fail:
   free(events);
   return NULL;
@@ -81,7 +73,8 @@ static struct line *take_locked(struct p2p_events *events) {
 void p2p_events_free(struct p2p_events *events) {
   if (events == NULL) return;
   for (struct line *line; (line = take_locked(events)) != NULL;) free(line);
-  pthread_cond_destroy(&events->said);
+  close(events->pipe[0]);
+  close(events->pipe[1]);
   pthread_mutex_destroy(&events->lock);
   free(events);
 }
@@ -106,7 +99,7 @@ static void say(struct p2p_events *events, enum p2p_level level, int code, const
       events->n_dropped++;
     }
   }
-  pthread_cond_signal(&events->said);
+  tell_locked(events);
   pthread_mutex_unlock(&events->lock);
   free(oldest);
 }
@@ -124,30 +117,36 @@ void p2p_events_fail(struct p2p_events *events, enum p2p_level level, const stru
   say(events, level, err->code, err->message);
 }
 
-bool p2p_events_next(struct p2p_events *events, int timeout_ms, struct p2p_event *out) {
-  uint64_t until_ms = p2p_clock_ms() + (timeout_ms > 0 ? (uint64_t)timeout_ms : 0);
+int p2p_events_fd(const struct p2p_events *events) { return events->pipe[0]; }
+
+/* The gap is told first, since it lies before the lines that are still there. */
+static bool take(struct p2p_events *events, struct p2p_event *out) {
   pthread_mutex_lock(&events->lock);
-  while (events->first == NULL && events->n_dropped == 0) {
-    uint64_t now_ms = p2p_clock_ms();
-    if (now_ms >= until_ms) break;
-    cond_wait_ms(&events->said, &events->lock, until_ms - now_ms);
-  }
-  /* The gap is told first, since it lies before the lines that are still there. */
   unsigned long dropped = events->n_dropped;
   events->n_dropped = 0;
   struct line *line = dropped > 0 ? NULL : take_locked(events);
+  tell_locked(events);
   pthread_mutex_unlock(&events->lock);
-
   if (dropped > 0) {
     out->level = P2P_LEVEL_WARN;
     out->code = 0;
     snprintf(out->text, sizeof out->text, "%lu earlier lines were dropped, since nobody read them", dropped);
-    return true;
+  } else if (line != NULL) {
+    out->level = line->level;
+    out->code = line->code;
+    memcpy(out->text, line->text, strlen(line->text) + 1);
+    free(line);
   }
-  if (line == NULL) return false;
-  out->level = line->level;
-  out->code = line->code;
-  memcpy(out->text, line->text, strlen(line->text) + 1);
-  free(line);
+  return dropped > 0 || line != NULL;
+}
+
+bool p2p_events_next(struct p2p_events *events, int timeout_ms, struct p2p_event *out) {
+  struct pollfd ready = {.fd = events->pipe[0], .events = POLLIN};
+  uint64_t until_ms = p2p_clock_ms() + (timeout_ms > 0 ? (uint64_t)timeout_ms : 0);
+  while (!take(events, out)) {
+    uint64_t now_ms = p2p_clock_ms();
+    if (now_ms >= until_ms) return false;
+    (void)poll(&ready, 1, (int)(until_ms - now_ms));
+  }
   return true;
 }

@@ -1,7 +1,7 @@
 /* What programs on the io thread have to say, for R to print. */
 #include "r/ffi_events.h"
 
-#include <R_ext/Utils.h>
+#include "r/ffi_signal.h"
 
 static void events_free(void *events) { p2p_events_free(events); }
 
@@ -14,13 +14,16 @@ SEXP ffi_events_new(void) {
   return handle;
 }
 
-/* list(level, error, text), or NULL when nothing came within timeout_ms. */
+/* list(level, error, text), or NULL when nothing came within timeout_ms, or a signal did. */
 SEXP ffi_events_next(SEXP handle, SEXP timeout_ms) {
+  struct p2p_events *events = p2p_ffi_handle_get(handle, P2P_TAG_EVENTS);
   struct p2p_event event;
-  if (!p2p_events_next(p2p_ffi_handle_get(handle, P2P_TAG_EVENTS), Rf_asInteger(timeout_ms), &event)) {
-    R_CheckUserInterrupt();
-    return R_NilValue;
+  bool has_event = p2p_events_next(events, 0, &event);
+  if (!has_event) {
+    p2p_ffi_wait(p2p_events_fd(events), Rf_asInteger(timeout_ms));
+    has_event = p2p_events_next(events, 0, &event);
   }
+  if (!has_event) return R_NilValue;
   static const char *const levels[] = { "debug", "info", "warn", "fatal" };
   const char *names[] = { "level", "error", "text", "" };
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
