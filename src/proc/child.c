@@ -1,5 +1,5 @@
-/* A child process: spawned by libuv, with a pipe of frames and a lifeline. This file owns the order in which its end
- * is told (all its frames, then on_exit) and that nothing of its process group stays behind. */
+/* A child process with a pipe of frames and a lifeline. This file owns the order in which its end is told (all its frames, then
+ * on_exit) and that nothing of its process group stays behind. */
 #include "proc/child.h"
 
 #include <errno.h>
@@ -7,23 +7,24 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <uv.h>
+
+#include "proc/process.h"
 
 /* A descendant that outlives the process may keep its end of the frames open: how long we still read. Likewise, how
  * long a process may live on after it has closed its frames. */
 #define GRACE_MS 500
-#define HANDLES 4
+#define HANDLES 3
 
 struct p2p_child {
-  uv_process_t process;
+  struct p2p_process *process;
   uv_pipe_t frames, lifeline;
   uv_timer_t grace;
   int open_handles;
   struct p2p_child_events events;
   void *arg;
   struct p2p_buf in;
-  int pid, exit_status, term_signal;
-  bool exited;       /* reaped by libuv */
+  int exit_status, term_signal;
+  bool exited;       /* as the process tells */
   bool frames_ended; /* nothing more will be read */
   bool told;         /* on_exit was called */
   bool freed;        /* nobody listens */
@@ -42,29 +43,19 @@ static void on_closed(uv_handle_t *handle) {
   free(child);
 }
 
+/* The process may live on for a moment: it is reaped without us. */
 static void close_all(struct p2p_child *child) {
-  uv_close((uv_handle_t *)&child->process, on_closed);
+  p2p_process_free(child->process);
   uv_close((uv_handle_t *)&child->frames, on_closed);
   uv_close((uv_handle_t *)&child->lifeline, on_closed);
   uv_close((uv_handle_t *)&child->grace, on_closed);
 }
 
-/* The process is its session's leader, so its group has its pid; as long as any member of the group lives the kernel
- * gives that number to nobody else. */
-static void signal_group(const struct p2p_child *child, int number) {
-  if (child->pid > 0) kill(-child->pid, number);
-}
-
-/* A freed child's handles stay open until libuv has reaped it: closed earlier, it would stay a zombie. */
 static void finish(struct p2p_child *child) {
-  if (!child->exited || child->told) return;
-  if (!child->freed && !child->frames_ended) return;
+  if (!child->exited || !child->frames_ended || child->freed || child->told) return;
   child->told = true;
   uv_timer_stop(&child->grace);
-  if (child->freed)
-    close_all(child);
-  else
-    child->events.on_exit(child->arg, child->exit_status, child->term_signal);
+  child->events.on_exit(child->arg, child->exit_status, child->term_signal);
 }
 
 static void end_frames(struct p2p_child *child) {
@@ -74,7 +65,7 @@ static void end_frames(struct p2p_child *child) {
 
 static void on_grace(uv_timer_t *timer) {
   struct p2p_child *child = timer->data;
-  if (!child->exited) p2p_child_kill(child);
+  p2p_child_kill(child);
   end_frames(child);
   finish(child);
 }
@@ -106,17 +97,18 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *chunk) 
   } else {
     end_frames(child);
     if (!child->exited) uv_timer_start(&child->grace, on_grace, GRACE_MS, 0);
+    p2p_process_expect_end(child->process);
   }
   finish(child);
 }
 
-static void on_process_exit(uv_process_t *process, int64_t exit_status, int term_signal) {
-  struct p2p_child *child = process->data;
-  child->exit_status = (int)exit_status;
+static void on_process_end(void *arg, int exit_status, int term_signal) {
+  struct p2p_child *child = arg;
+  child->exit_status = exit_status;
   child->term_signal = term_signal;
-  signal_group(child, SIGKILL); /* what it had started goes with it */
   child->exited = true;
-  if (!child->frames_ended && !child->freed) {
+  p2p_process_signal(child->process, SIGKILL); /* what it had started goes with it */
+  if (!child->frames_ended) {
     uv_read_start((uv_stream_t *)&child->frames, on_alloc, on_read); /* it may be paused */
     uv_timer_start(&child->grace, on_grace, GRACE_MS, 0);
   }
@@ -127,7 +119,7 @@ static void init_handles(struct p2p_child *child, uv_loop_t *loop) {
   uv_pipe_init(loop, &child->frames, 0);
   uv_pipe_init(loop, &child->lifeline, 0);
   uv_timer_init(loop, &child->grace);
-  child->process.data = child->frames.data = child->lifeline.data = child->grace.data = child;
+  child->frames.data = child->lifeline.data = child->grace.data = child;
   child->open_handles = HANDLES;
 }
 
@@ -141,9 +133,8 @@ static int spawn(struct p2p_child *child, uv_loop_t *loop, const char *const *ar
   stdio[P2P_CHILD_FD_LIFELINE].flags = UV_CREATE_PIPE | UV_READABLE_PIPE;
   stdio[P2P_CHILD_FD_LIFELINE].data.stream = (uv_stream_t *)&child->lifeline;
   uv_process_options_t options = {
-      .file = argv[0], .args = (char **)argv, .env = (char **)env, .exit_cb = on_process_exit,
-      .flags = UV_PROCESS_DETACHED, .stdio = stdio, .stdio_count = P2P_CHILD_FD_LIFELINE + 1};
-  return uv_spawn(loop, &child->process, &options);
+      .file = argv[0], .args = (char **)argv, .env = (char **)env, .stdio = stdio, .stdio_count = P2P_CHILD_FD_LIFELINE + 1};
+  return p2p_process_spawn(loop, &options, on_process_end, child, &child->process);
 }
 
 int p2p_child_spawn(struct uv_loop_s *loop, const char *const *argv, const char *const *env,
@@ -160,13 +151,10 @@ int p2p_child_spawn(struct uv_loop_s *loop, const char *const *argv, const char 
     close_all(child);
     return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot start '%s': %s", argv[0], uv_strerror(status));
   }
-  child->pid = child->process.pid;
   uv_read_start((uv_stream_t *)&child->frames, on_alloc, on_read);
   *out = child;
   return P2P_OK;
 }
-
-int p2p_child_pid(const struct p2p_child *child) { return child->pid; }
 
 static void on_written(uv_write_t *request, int status) {
   struct p2p_child *child = request->handle->data;
@@ -177,8 +165,10 @@ static void on_written(uv_write_t *request, int status) {
     child->events.on_drain(child->arg);
 }
 
+bool p2p_child_is_open(const struct p2p_child *child) { return !child->freed && !child->exited && !child->frames_ended; }
+
 int p2p_child_send(struct p2p_child *child, uint8_t type, uint32_t task, const void *payload, size_t length) {
-  if (child->freed || child->exited || child->frames_ended) return P2P_ERR_CLOSED;
+  if (!p2p_child_is_open(child)) return P2P_ERR_CLOSED;
   struct message *message = malloc(sizeof *message);
   if (message == NULL) return P2P_ERR_MEMORY;
   p2p_buf_init(&message->bytes, P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX);
@@ -207,22 +197,19 @@ void p2p_child_resume(struct p2p_child *child) {
 }
 
 void p2p_child_interrupt(struct p2p_child *child) {
-  if (!child->exited) signal_group(child, SIGINT);
+  if (!child->exited) p2p_process_signal(child->process, SIGINT);
 }
 
 void p2p_child_kill(struct p2p_child *child) {
-  if (!child->exited) signal_group(child, SIGKILL);
+  if (child->exited) return;
+  p2p_process_signal(child->process, SIGKILL);
+  p2p_process_expect_end(child->process);
 }
 
 void p2p_child_free(struct p2p_child *child) {
   if (child == NULL || child->freed) return;
   child->freed = true;
-  p2p_child_kill(child);
-  if (child->told)
-    close_all(child);
-  else if (!child->frames_ended)
-    end_frames(child);
-  finish(child);
+  close_all(child);
 }
 
 void p2p_child_describe_end(int exit_status, int term_signal, char *out, size_t size) {
@@ -234,7 +221,8 @@ void p2p_child_describe_end(int exit_status, int term_signal, char *out, size_t 
                {SIGKILL, "SIGKILL"}, {SIGSEGV, "SIGSEGV"}, {SIGPIPE, "SIGPIPE"}, {SIGALRM, "SIGALRM"},
                {SIGTERM, "SIGTERM"}, {SIGXCPU, "SIGXCPU"}, {SIGXFSZ, "SIGXFSZ"}, {SIGSYS, "SIGSYS"}};
   if (term_signal <= 0) {
-    snprintf(out, size, "exit status %d", exit_status);
+    if (exit_status == P2P_PROCESS_UNKNOWN) snprintf(out, size, "an exit status that the system did not tell");
+    else snprintf(out, size, "exit status %d", exit_status);
     return;
   }
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

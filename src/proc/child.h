@@ -5,6 +5,7 @@
 #ifndef P2P_PROC_CHILD_H
 #define P2P_PROC_CHILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,7 @@ struct p2p_child;
 struct p2p_child_events {
   void (*on_frame)(void *arg, const struct p2p_frame *frame);
   void (*on_drain)(void *arg); /* may be NULL: everything queued has been taken */
-  /* The process has ended (exit_status, or term_signal > 0). All frames that it had written were shown before. The last
+  /* The process has ended (exit_status, -1: not known; or term_signal > 0). All frames that it had written were shown before. The last
    * event; then free. */
   void (*on_exit)(void *arg, int exit_status, int term_signal);
 };
@@ -29,7 +30,8 @@ struct p2p_child_events {
 int p2p_child_spawn(struct uv_loop_s *loop, const char *const *argv, const char *const *env,
                     const struct p2p_child_events *events, void *arg, struct p2p_child **out,
                     struct p2p_err *err) P2P_MUST_USE;
-int p2p_child_pid(const struct p2p_child *child);
+/* Neither it nor its end of the frames is known to have ended: what is sent may be read. */
+bool p2p_child_is_open(const struct p2p_child *child);
 int p2p_child_send(struct p2p_child *child, uint8_t type, uint32_t task, const void *payload, size_t length);
 size_t p2p_child_queued(const struct p2p_child *child);
 /* Back-pressure: no on_frame until resumed, and the child's writes come to wait. Ends by itself when the process does. */
@@ -37,11 +39,11 @@ void p2p_child_pause(struct p2p_child *child);
 void p2p_child_resume(struct p2p_child *child);
 void p2p_child_interrupt(struct p2p_child *child); /* SIGINT to the group */
 void p2p_child_kill(struct p2p_child *child);      /* SIGKILL to the group; on_exit follows */
-/* Kills if it still runs; reaps and frees as soon as it is dead, which the loop must still see. No events after. Takes
- * NULL. Safe from within an event of this child. */
+/* Kills if it still runs; it is reaped as soon as it is dead, which the loop must still see. No events after. Takes NULL. Safe
+ * from within an event of this child. */
 void p2p_child_free(struct p2p_child *child);
 
-/* "signal 9 (SIGKILL)" or "exit status 3". */
+/* "signal 9 (SIGKILL)", "exit status 3", "an exit status that the system did not tell". */
 void p2p_child_describe_end(int exit_status, int term_signal, char *out, size_t size);
 
 #endif

@@ -1,27 +1,26 @@
-/* A child process with three pipes. Its end is told once all that it wrote has been shown; whether it has ended does not depend on
- * SIGCHLD alone, since other packages in the same R process may have taken that signal for themselves. */
+/* A child process with three pipes. Its end is told once all that it wrote has been shown. */
 #include "proc/piped.h"
 
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <uv.h>
 
-/* How long the other sign of the end is waited for: the pipes may be kept open by a grandchild, and SIGCHLD may never come. */
+#include "proc/process.h"
+
+/* How long the other sign of the end is waited for: a grandchild may keep the pipes open, or the process live on without them. */
 #define GRACE_MS 500
-#define HANDLES 5
+#define HANDLES 4
 #define CHUNK 32768
 
 struct p2p_piped {
-  uv_process_t process;
+  struct p2p_process *process;
   uv_pipe_t in, out, err;
   uv_timer_t grace;
   int open_handles, open_outputs;
   struct p2p_piped_events events;
   void *arg;
-  int pid, exit_status;
+  int exit_status;
   bool exited, told, freed;
   char errors[P2P_PIPED_ERRORS_MAX];
   size_t n_errors;
@@ -39,7 +38,7 @@ static void on_closed(uv_handle_t *handle) {
 }
 
 static void close_all(struct p2p_piped *piped) {
-  uv_close((uv_handle_t *)&piped->process, on_closed);
+  p2p_process_free(piped->process);
   uv_close((uv_handle_t *)&piped->in, on_closed);
   uv_close((uv_handle_t *)&piped->out, on_closed);
   uv_close((uv_handle_t *)&piped->err, on_closed);
@@ -50,29 +49,28 @@ static void tell(struct p2p_piped *piped) {
   if (piped->told) return;
   piped->told = true;
   uv_timer_stop(&piped->grace);
-  if (piped->freed) close_all(piped);
-  else piped->events.on_end(piped->arg, piped->exit_status, piped->errors);
+  piped->events.on_end(piped->arg, piped->exit_status, piped->errors);
 }
 
 static void on_grace(uv_timer_t *timer) {
   struct p2p_piped *piped = timer->data;
-  int status;
-  if (!piped->exited) {
-    kill(-piped->pid, SIGKILL);
-    if (waitpid(piped->pid, &status, WNOHANG) == piped->pid && WIFEXITED(status)) piped->exit_status = WEXITSTATUS(status);
-  }
+  if (!piped->exited) p2p_process_signal(piped->process, SIGKILL);
   tell(piped);
 }
 
 static void look_for_end(struct p2p_piped *piped) {
-  if (piped->exited && (piped->open_outputs == 0 || piped->freed)) tell(piped);
-  else if (piped->exited || piped->open_outputs == 0) uv_timer_start(&piped->grace, on_grace, GRACE_MS, 0);
+  if (piped->exited && piped->open_outputs == 0) {
+    tell(piped);
+  } else if (piped->exited || piped->open_outputs == 0) {
+    uv_timer_start(&piped->grace, on_grace, GRACE_MS, 0);
+    p2p_process_expect_end(piped->process);
+  }
 }
 
-static void on_exit_of(uv_process_t *process, int64_t exit_status, int term_signal) {
-  struct p2p_piped *piped = process->data;
+static void on_process_end(void *arg, int exit_status, int term_signal) {
+  struct p2p_piped *piped = arg;
   piped->exited = true;
-  piped->exit_status = term_signal > 0 ? -1 : (int)exit_status;
+  piped->exit_status = term_signal > 0 ? -1 : exit_status;
   look_for_end(piped);
 }
 
@@ -108,9 +106,8 @@ static int spawn(struct p2p_piped *piped, uv_loop_t *loop, const char *const *ar
   uv_stdio_container_t stdio[3] = {{.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&piped->in},
                                    {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&piped->out},
                                    {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&piped->err}};
-  uv_process_options_t options = {.file = argv[0], .args = (char **)argv, .exit_cb = on_exit_of, .flags = UV_PROCESS_DETACHED,
-                                  .stdio = stdio, .stdio_count = 3};
-  return uv_spawn(loop, &piped->process, &options);
+  uv_process_options_t options = {.file = argv[0], .args = (char **)argv, .stdio = stdio, .stdio_count = 3};
+  return p2p_process_spawn(loop, &options, on_process_end, piped, &piped->process);
 }
 
 int p2p_piped_spawn(struct uv_loop_s *loop, const char *const *argv, const struct p2p_piped_events *events, void *arg,
@@ -126,13 +123,12 @@ int p2p_piped_spawn(struct uv_loop_s *loop, const char *const *argv, const struc
   uv_pipe_init(loop, &piped->out, 0);
   uv_pipe_init(loop, &piped->err, 0);
   uv_timer_init(loop, &piped->grace);
-  piped->process.data = piped->in.data = piped->out.data = piped->err.data = piped->grace.data = piped;
+  piped->in.data = piped->out.data = piped->err.data = piped->grace.data = piped;
   int bad = spawn(piped, loop, argv);
   if (bad != 0) {
     close_all(piped);
     return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot start '%s': %s.", argv[0], uv_strerror(bad));
   }
-  piped->pid = piped->process.pid;
   uv_read_start((uv_stream_t *)&piped->out, on_alloc, on_read);
   uv_read_start((uv_stream_t *)&piped->err, on_alloc, on_read);
   *out = piped;
@@ -156,17 +152,8 @@ int p2p_piped_write(struct p2p_piped *piped, const void *bytes, size_t length) {
   return P2P_ERR_CLOSED;
 }
 
-/* Its handles stay open until it is reaped: closed earlier, it would stay a zombie. */
 void p2p_piped_free(struct p2p_piped *piped) {
   if (piped == NULL || piped->freed) return;
   piped->freed = true;
-  uv_read_stop((uv_stream_t *)&piped->out);
-  uv_read_stop((uv_stream_t *)&piped->err);
-  if (piped->told) {
-    close_all(piped);
-  } else {
-    if (!piped->exited) kill(-piped->pid, SIGKILL);
-    piped->open_outputs = 0;
-    look_for_end(piped);
-  }
+  close_all(piped);
 }

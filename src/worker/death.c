@@ -13,10 +13,12 @@ static bool is_crash(int number) {
          number == SIGTRAP || number == SIGSYS;
 }
 
-void p2p_death_by_itself(struct p2p_death *death, int term_signal, const char *end, const struct p2p_terms *terms) {
+void p2p_death_by_itself(struct p2p_death *death, int exit_status, int term_signal, const char *end, const struct p2p_terms *terms) {
   const char *advice = "Somebody ended it; " RESET;
   char limit[64 + P2P_TERMS_TEXT_MAX] = "", memory[P2P_TERMS_TEXT_MAX];
-  if (term_signal <= 0)
+  if (term_signal <= 0 && exit_status < 0)
+    advice = "It may have crashed, been killed, or called quit(); " RESET;
+  else if (term_signal <= 0)
     advice = "The code of the future ended R, as quit() does; take that out, or " RESET;
   else if (is_crash(term_signal))
     advice = "The code of the future, or of a package that it uses, crashed R; mend it, or " RESET;

@@ -11,8 +11,8 @@ struct p2p_death {
   char advice[P2P_DEATH_TEXT_MAX]; /* "" or a sentence without its stop */
 };
 
-/* The process ended by itself, or was killed by somebody else; `end` is what p2p_child_describe_end says. */
-void p2p_death_by_itself(struct p2p_death *death, int term_signal, const char *end, const struct p2p_terms *terms);
+/* The process ended by itself, or was killed by somebody else; `end` is what p2p_child_describe_end says of the two numbers. */
+void p2p_death_by_itself(struct p2p_death *death, int exit_status, int term_signal, const char *end, const struct p2p_terms *terms);
 /* Its future took longer than the terms allow. */
 void p2p_death_by_time(struct p2p_death *death, const struct p2p_terms *terms);
 /* We have ended it, because of `how`. */

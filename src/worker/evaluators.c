@@ -165,12 +165,16 @@ static bool count_failure(struct p2p_evaluators *pool, const char *how) {
   return true;
 }
 
-static void start_again(struct p2p_evaluator *evaluator) {
+static bool try_start(struct p2p_evaluator *evaluator) {
   struct p2p_err err;
-  if (start(evaluator, &err) == P2P_OK) return;
+  if (start(evaluator, &err) == P2P_OK) return true;
   p2p_events_fail(evaluator->pool->log, P2P_LEVEL_WARN, &err);
-  if (count_failure(evaluator->pool, "cannot be started")) return;
   p2p_timer_start(evaluator->timer, RETRY_MS, 0);
+  return false;
+}
+
+static void start_again(struct p2p_evaluator *evaluator) {
+  if (!try_start(evaluator)) (void)count_failure(evaluator->pool, "cannot be started");
 }
 
 static void tell_death(const struct p2p_evaluator *evaluator, int exit_status, int term_signal, struct p2p_death *death) {
@@ -180,7 +184,7 @@ static void tell_death(const struct p2p_evaluator *evaluator, int exit_status, i
   if (evaluator->doom[0] != '\0')
     p2p_death_by_us(death, evaluator->doom);
   else
-    p2p_death_by_itself(death, term_signal, end, &evaluator->pool->terms);
+    p2p_death_by_itself(death, exit_status, term_signal, end, &evaluator->pool->terms);
 }
 
 /* What is no more, so that it can be started anew. */
@@ -209,16 +213,15 @@ static void on_end(void *arg, int exit_status, int term_signal) {
 static void replace(struct p2p_evaluator *evaluator) {
   p2p_events_say(evaluator->pool->log, P2P_LEVEL_DEBUG, "The evaluator of user %s is replaced by a fresh one", evaluator->user);
   drop_child(evaluator);
-  /* Not start_again(), whose last failure ends the pool: somebody may be about to give this one a task. */
-  struct p2p_err err;
-  if (start(evaluator, &err) == P2P_OK) return;
-  p2p_events_fail(evaluator->pool->log, P2P_LEVEL_WARN, &err);
-  p2p_timer_start(evaluator->timer, RETRY_MS, 0);
+  (void)try_start(evaluator); /* not start_again(), whose last failure ends the pool: somebody may be about to give this one a task */
 }
 
-static bool is_free(const struct p2p_evaluator *evaluator) {
-  return evaluator->child != NULL && !evaluator->has_task && evaluator->doom[0] == '\0';
+/* One that has closed its pipe is dying, though its end is not told yet. */
+static bool is_alive(const struct p2p_evaluator *evaluator) {
+  return evaluator->child != NULL && evaluator->doom[0] == '\0' && p2p_child_is_open(evaluator->child);
 }
+
+static bool is_free(const struct p2p_evaluator *evaluator) { return is_alive(evaluator) && !evaluator->has_task; }
 
 /* Of this user ("" for a fresh one), and ready or still starting: that one reads its task when it is up. */
 static struct p2p_evaluator *find(struct p2p_evaluators *pool, const char *user, bool ready) {
@@ -229,9 +232,7 @@ static struct p2p_evaluator *find(struct p2p_evaluators *pool, const char *user,
   return NULL;
 }
 
-static bool has_fresh(struct p2p_evaluators *pool) {
-  return find(pool, "", true) != NULL || find(pool, "", false) != NULL;
-}
+static bool has_fresh(struct p2p_evaluators *pool) { return find(pool, "", true) != NULL || find(pool, "", false) != NULL; }
 
 /* One whose result is on its way has kept within the limit. */
 static void stop_overdue(struct p2p_evaluator *evaluator) {
@@ -292,10 +293,8 @@ int p2p_evaluators_new(const struct p2p_evaluators_config *config, const struct 
   pool->count = count;
   pool->argv = p2p_texts_copy(config->argv);
   pool->env = config->env == NULL ? NULL : p2p_texts_copy(config->env);
-  int code = P2P_OK;
-  if (pool->argv == NULL || (pool->env == NULL && config->env != NULL))
-    code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for the evaluators");
-  if (code == P2P_OK) code = start_all(pool, err);
+  bool copied = pool->argv != NULL && (pool->env != NULL || config->env == NULL);
+  int code = copied ? start_all(pool, err) : p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for the evaluators");
   if (code != P2P_OK) {
     p2p_evaluators_free(pool);
     return code;
@@ -319,7 +318,7 @@ uint32_t p2p_evaluators_usable(const struct p2p_evaluators *pool) {
   uint32_t usable = 0;
   for (uint32_t i = 0; i < pool->count; i++) {
     const struct p2p_evaluator *evaluator = &pool->all[i];
-    if (evaluator->doom[0] == '\0' && (evaluator->has_task ? evaluator->has_listener : evaluator->ready)) usable++;
+    if (is_alive(evaluator) && (evaluator->has_task ? evaluator->has_listener : evaluator->ready)) usable++;
   }
   return usable < pool->slots ? usable : pool->slots;
 }
@@ -330,11 +329,14 @@ uint64_t p2p_evaluators_idle_ms(const struct p2p_evaluators *pool) {
   return p2p_clock_ms() - pool->used_ms;
 }
 
-/* Of those that are free, the one that was used longest ago, started anew. */
+/* One without a task that is dying, or else the one that was used longest ago; started anew. */
 static struct p2p_evaluator *refresh(struct p2p_evaluators *pool) {
   struct p2p_evaluator *oldest = NULL;
-  for (uint32_t i = 0; i < pool->count; i++)
-    if (is_free(&pool->all[i]) && (oldest == NULL || pool->all[i].used_ms < oldest->used_ms)) oldest = &pool->all[i];
+  for (uint32_t i = 0; i < pool->count; i++) {
+    struct p2p_evaluator *evaluator = &pool->all[i];
+    if (evaluator->has_task) continue;
+    if (oldest == NULL || !is_alive(evaluator) || (is_alive(oldest) && evaluator->used_ms < oldest->used_ms)) oldest = evaluator;
+  }
   if (oldest == NULL) return NULL;
   replace(oldest);
   return oldest->child != NULL ? oldest : NULL;

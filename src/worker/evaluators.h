@@ -54,7 +54,7 @@ struct p2p_evaluator_events {
 };
 
 /* Sends a TASK frame to an evaluator for `user`: one of this user, else a fresh one, else one that replaces another
- * user's. NULL when all have a task. The DATA that the task announces is to follow, of the same task. */
+ * user's, or one that is dying. NULL when all have a task, or there is no memory. The DATA that the task announces is to follow, of the same task. */
 struct p2p_evaluator *p2p_evaluators_give(struct p2p_evaluators *evaluators, const char *user, const struct p2p_frame *task,
                                           const struct p2p_evaluator_events *events, void *arg);
 void p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data);

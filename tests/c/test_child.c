@@ -407,6 +407,8 @@ TEST(describe_end_names_the_signal) {
   CHECK_STR(text, "signal 9 (SIGKILL)");
   p2p_child_describe_end(3, 0, text, sizeof text);
   CHECK_STR(text, "exit status 3");
+  p2p_child_describe_end(-1, 0, text, sizeof text);
+  CHECK_STR(text, "an exit status that the system did not tell");
   p2p_child_describe_end(0, 60, text, sizeof text);
   CHECK_STR(text, "signal 60");
 }

@@ -30,23 +30,25 @@ TEST(a_description_that_does_not_fit_is_cut) {
   CHECK(strlen(text) < sizeof text);
 }
 
-static struct p2p_death by_itself(int term_signal, const char *end, uint64_t memory_bytes) {
+static struct p2p_death by_itself(int exit_status, int term_signal, const char *end, uint64_t memory_bytes) {
   struct p2p_death death;
-  p2p_death_by_itself(&death, term_signal, end, &(struct p2p_terms){.memory_bytes = memory_bytes});
+  p2p_death_by_itself(&death, exit_status, term_signal, end, &(struct p2p_terms){.memory_bytes = memory_bytes});
   return death;
 }
 
 TEST(each_end_has_an_advice) {
-  struct p2p_death death = by_itself(SIGKILL, "signal 9 (SIGKILL)", UINT64_C(2) << 30);
+  struct p2p_death death = by_itself(0, SIGKILL, "signal 9 (SIGKILL)", UINT64_C(2) << 30);
   CHECK_STR(death.how, "ended with signal 9 (SIGKILL)");
   CHECK_STR(death.advice, "Somebody killed it, or the system did because memory ran out; reset() the future to have it resolved anew");
-  death = by_itself(SIGSEGV, "signal 11 (SIGSEGV)", 0);
+  death = by_itself(0, SIGSEGV, "signal 11 (SIGSEGV)", 0);
   CHECK(strstr(death.advice, "crashed R") != NULL && strstr(death.advice, "memory") == NULL);
-  death = by_itself(SIGABRT, "signal 6 (SIGABRT)", UINT64_C(2) << 30);
+  death = by_itself(0, SIGABRT, "signal 6 (SIGABRT)", UINT64_C(2) << 30);
   CHECK(strstr(death.advice, ". Perhaps it needed more than the memory limit of 2 GiB") != NULL);
-  death = by_itself(0, "exit status 3", 0);
+  death = by_itself(3, 0, "exit status 3", 0);
   CHECK(strstr(death.advice, "as quit() does") != NULL);
-  death = by_itself(SIGTERM, "signal 15 (SIGTERM)", 0);
+  death = by_itself(-1, 0, "an exit status that the system did not tell", 0);
+  CHECK(strstr(death.advice, "It may have crashed, been killed, or called quit(); reset()") != NULL);
+  death = by_itself(0, SIGTERM, "signal 15 (SIGTERM)", 0);
   CHECK(strstr(death.advice, "Somebody ended it") != NULL);
   p2p_death_by_time(&death, &(struct p2p_terms){.time_ms = 2000});
   CHECK_STR(death.how, "was stopped at the time limit of 2 s per future");

@@ -57,11 +57,20 @@ TEST(one_that_runs_on_is_killed_when_it_is_given_back) {
   CHECK(talk.ended == 0);
 }
 
+TEST(one_that_lives_on_without_its_pipes_is_killed) {
+  struct talk talk = {.script = "exec >&- 2>&-; read first; read second"};
+  CHECK(p2p_loop_call(loop, spawn, &talk) == P2P_OK);
+  CHECK(site_wait(&gate, &talk.ended, 1));
+  CHECK(talk.status == -1);
+  CHECK(p2p_loop_call(loop, leave, &talk) == P2P_OK);
+}
+
 TEST(a_program_that_is_not_there_is_an_error) {
   struct talk talk = {.program = "no-such-program-here", .script = ""};
   CHECK(p2p_loop_call(loop, spawn, &talk) == P2P_OK);
   CHECK(talk.code == P2P_ERR_SYSTEM && strstr(talk.err.message, "no-such-program-here") != NULL);
   p2p_loop_stop(loop);
+  CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
 }
 
 TEST(what_ssh_says_becomes_a_sentence) {
@@ -76,4 +85,4 @@ TEST(what_ssh_says_becomes_a_sentence) {
 }
 
 UNIT_MAIN("piped", UNIT(it_hears_answers_and_tells_how_it_ended), UNIT(one_that_runs_on_is_killed_when_it_is_given_back),
-          UNIT(a_program_that_is_not_there_is_an_error), UNIT(what_ssh_says_becomes_a_sentence))
+          UNIT(one_that_lives_on_without_its_pipes_is_killed), UNIT(a_program_that_is_not_there_is_an_error), UNIT(what_ssh_says_becomes_a_sentence))
