@@ -1,5 +1,9 @@
 /* A linked client: takes its TASKs on the slots that it holds, passes frames between its link and the evaluators as they come,
- * and answers every TASK with one RESULT or one LOST. */
+ * and answers every TASK with one RESULT or one LOST, unless the link ends before.
+ *
+ * What a client sends is queued for an evaluator that does not read: at most a task a slot, each of at most object_cap_bytes. The
+ * link is not paused meanwhile, since CANCEL and the heartbeat come over it too, and other tasks; and an evaluator reads its task as
+ * soon as it is up, whole, into its own memory. */
 #include "worker/session.h"
 
 #include <stdio.h>
@@ -79,10 +83,8 @@ static void send_lost(struct p2p_session *session, uint32_t id, const char *why)
   send(session, P2P_FRAME_LOST, id, why, strlen(why));
 }
 
-void p2p_session_free(struct p2p_session *session, const char *why) {
-  if (session == NULL) return;
-  for (const struct task *task = session->tasks; task != NULL; task = task->next) send_lost(session, task->id, why);
-  destroy(session);
+void p2p_session_free(struct p2p_session *session) {
+  if (session != NULL) destroy(session);
 }
 
 /* ---- from evaluators to the client ---- */
@@ -313,8 +315,6 @@ int p2p_session_new(const struct p2p_session_host *host, const struct p2p_sessio
 bool p2p_session_is_open(const struct p2p_session *session) { return session->open; }
 
 bool p2p_session_is_broken(const struct p2p_session *session) { return session->broken; }
-
-bool p2p_session_has_tasks(const struct p2p_session *session) { return session->tasks != NULL; }
 
 const char *p2p_session_client(const struct p2p_session *session) { return session->client; }
 

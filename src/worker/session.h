@@ -23,7 +23,7 @@ struct p2p_session_host {
   const char *name; /* ours: "carol@desk:4711" */
   const char *r_version, *future_version;
   const char *machine;  /* lines for the hello: "platform=...\ncores=...\n" */
-  const char *packages; /* as p2p_packages_answer takes them */
+  const char *packages; /* the libraries of p2p_packages_answer */
   uint32_t n_slots;
   uint64_t object_cap_bytes;
   void (*on_slots)(void *arg); /* look at the slots, soon but not within: what it holds or wants has changed */
@@ -40,12 +40,12 @@ struct p2p_session_config {
 /* Begins to open the link. */
 int p2p_session_new(const struct p2p_session_host *host, const struct p2p_session_config *config,
                     struct p2p_session **out, struct p2p_err *err) P2P_MUST_USE;
-/* Its tasks are LOST, with `why` as the sentence that the client is told; the link closes. No events after. Takes NULL. */
-void p2p_session_free(struct p2p_session *session, const char *why);
+/* The link closes, without a LOST for its tasks: to the client it is the worker that is lost, so that they may run again
+ * elsewhere (`retries`). No events after. Takes NULL. */
+void p2p_session_free(struct p2p_session *session);
 
 bool p2p_session_is_open(const struct p2p_session *session);
 bool p2p_session_is_broken(const struct p2p_session *session); /* to be freed */
-bool p2p_session_has_tasks(const struct p2p_session *session);
 const char *p2p_session_client(const struct p2p_session *session);
 /* SLOT frames: GRANT, RECALL. */
 void p2p_session_say_slots(struct p2p_session *session, enum p2p_slot_op op, uint32_t count);

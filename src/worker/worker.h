@@ -23,7 +23,7 @@ struct p2p_worker_config {
   const char *r_version, *future_version;
   const char *platform;         /* R's, of letters, digits, '.', '_' and '-'; NULL: not told */
   uint32_t cores, memory_mib;   /* of the machine; 0: not told */
-  const char *packages;         /* installed: "a=1.2.3;b=0.9;"; NULL: none */
+  const char *packages;         /* the folders that packages are in, one a line; NULL: none */
   const char *account;          /* as whom futures run here, for people; NULL: not told */
   uint32_t slots;               /* evaluators */
   const char *const *evaluator_argv; /* NULL-terminated: the program and arguments of an evaluator */
@@ -40,7 +40,7 @@ void p2p_worker_drain(struct p2p_worker *worker);
 bool p2p_worker_is_idle(struct p2p_worker *worker);
 /* For how long no future has run; 0: one runs. */
 uint64_t p2p_worker_idle_ms(struct p2p_worker *worker);
-/* Tells clients of running tasks that they are lost, says leave, kills evaluators, frees. Bounded. */
+/* Closes the links, so that running tasks are lost with the worker, says leave, kills evaluators, frees. Bounded. */
 void p2p_worker_free(struct p2p_worker *worker);
 
 #endif
