@@ -46,7 +46,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   idle <- check_number(idle, "idle", 1, Inf)
   config <- board_config(cluster, host, ssh_args)
   config$workers <- as.integer(workers)
-  config <- c(config, machine_config(), packages = installed_versions(), account = Sys.info()[["user"]])
+  config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = Sys.info()[["user"]])
   config$memory <- if (is.finite(memory)) memory
   config$time <- if (is.finite(time)) time
   config$evaluator_argv <- evaluator_argv(memory, nice)
@@ -88,13 +88,6 @@ total_memory_mib <- function() {
   line <- grep("^MemTotal:", readLines("/proc/meminfo"), value = TRUE)
   kib <- suppressWarnings(as.numeric(gsub("[^0-9]", "", line)))
   if (length(kib) == 1L && !is.na(kib)) floor(kib / 1024) else 0
-}
-
-## "name=version;" for each package of the library: told to clients that ask.
-installed_versions <- function() {
-  packages <- utils::installed.packages(noCache = TRUE)
-  packages <- packages[!duplicated(packages[, "Package"]), , drop = FALSE]
-  paste0(packages[, "Package"], "=", gsub("[^A-Za-z0-9._-]", "-", packages[, "Version"]), ";", collapse = "")
 }
 
 check_number <- function(value, name, from, to) {

@@ -1,4 +1,4 @@
-/* Which packages a worker has: the answer to a client's PACKAGES frame. Pure; questions are hostile. */
+/* Which packages a worker has: the answer to a client's PACKAGES frame. Questions are hostile. Any thread. */
 #ifndef P2P_WORKER_PACKAGES_H
 #define P2P_WORKER_PACKAGES_H
 
@@ -8,9 +8,9 @@
 
 #define P2P_PACKAGES_MOST 1000 /* in one question */
 
-/* Answers "a;b;c" with "a=1.2.3;b=;c=0.9", appended to `out`; an absent package has no version. `installed` is
- * "a=1.2.3;c=0.9;", or NULL for none. P2P_ERR_PARSE for names that are not of letters, digits and dots;
- * P2P_ERR_TOO_LARGE for too many, or where `out` is full. */
-int p2p_packages_answer(const char *installed, const void *question, size_t length, struct p2p_buf *out) P2P_MUST_USE;
+/* Answers "a;b;c" with "a=1.2.3;b=;c=0.9", appended to `out`; an absent package has no version. `libraries` are the folders that
+ * packages are in, one a line, the first of several that has one counts; NULL: none. P2P_ERR_PARSE for names that are not of
+ * letters, digits and dots, a letter first; P2P_ERR_TOO_LARGE for too many, or where `out` is full. */
+int p2p_packages_answer(const char *libraries, const void *question, size_t length, struct p2p_buf *out) P2P_MUST_USE;
 
 #endif

@@ -133,6 +133,8 @@ static void check_breach(const char *what) {
 TEST(a_worker_tells_what_it_has) {
   begin(1);
   rogue_begin(true);
+  CHECK(mkdir(site_path(&site, "future"), 0700) == 0);
+  site_write(&site, "future/DESCRIPTION", "Package: future\nVersion: 1.70.0\n");
   rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
   rogue_send(P2P_FRAME_PACKAGES, 0, "future;absent", 13);
   CHECK(site_wait(&gate, &rogue.answers, 1));

@@ -170,7 +170,7 @@ static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
   struct p2p_worker_config config = {
       .loop = loop, .host = host, .ssh_args = ssh_args[CAROL], .n_ssh_args = ARGS, .cluster = CLUSTER,
       .r_version = "4.2.2", .future_version = "1.70.0", .platform = "x86_64-pc-linux-gnu", .cores = 4, .memory_mib = 8000,
-      .packages = "future=1.70.0;", .account = "somebody", .slots = slots, .evaluator_argv = argv, .evaluator_env = env, .terms = terms, .object_cap_bytes = CAP};
+      .packages = site.dir, .account = "somebody", .slots = slots, .evaluator_argv = argv, .evaluator_env = env, .terms = terms, .object_cap_bytes = CAP};
   return p2p_worker_new(&config, events, &worker, err);
 }
 
