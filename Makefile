@@ -68,7 +68,12 @@ $(BUILD)/fuzzers/core/%.o: src/%.c
 	@mkdir -p $(@D)
 	clang $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/fuzzers/%: fuzz/%.c fuzz/fuzz.h $(FUZZ_SOURCES:src/%.c=$(BUILD)/fuzzers/core/%.o)
+# A library, so that a harness may have functions of the core of its own.
+$(BUILD)/fuzzers/libcore.a: $(FUZZ_SOURCES:src/%.c=$(BUILD)/fuzzers/core/%.o)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/fuzzers/%: fuzz/%.c fuzz/fuzz.h $(BUILD)/fuzzers/libcore.a
 	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $(filter-out %.h,$^) $(UNIT_LIBS) -o $@
 
 # The sources as R packs them, so that nothing is compiled in the checkout.
@@ -110,4 +115,4 @@ clean:
 	rm -rf build build-* *.Rcheck future.p2p_*.tar.gz
 	./cleanup
 
--include $(CORE_OBJECTS:.o=.d)
+-include $(CORE_OBJECTS:.o=.d) $(FUZZ_SOURCES:src/%.c=$(BUILD)/fuzzers/core/%.d)
