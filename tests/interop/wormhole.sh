@@ -47,14 +47,15 @@ await() {
   timeout 30 tail -n +1 -f --pid="$3" "$1" 2> /dev/null | grep -q -m 1 -E -e "$2"
 }
 
-# ---- the four programs, as send WHO CODE WHAT and receive WHO CODE: WHAT is a file, or text:TEXT. They use $mailbox and $relay. ----
+# ---- the programs, as send WHO CODE WHAT and receive WHO CODE: WHAT is a file, or text:TEXT; an empty CODE is made up. They use $mailbox
+# and $relay. ----
 
 send() {
   case $1:$3 in
-    ours:text:*) "$ours" send --code="$2" --text="${3#text:}" --mailbox="$mailbox" --relay="$relay" $no_listen_ours ;;
-    ours:*) "$ours" send --code="$2" --mailbox="$mailbox" --relay="$relay" $no_listen_ours "$3" ;;
-    python:text:*) $python --relay-url="$mailbox" --transit-helper="$relay" send $no_listen_python --hide-progress --code "$2" --text "${3#text:}" ;;
-    python:*) $python --relay-url="$mailbox" --transit-helper="$relay" send $no_listen_python --hide-progress --code "$2" "$3" ;;
+    ours:text:*) "$ours" send ${2:+--code="$2"} --text="${3#text:}" --mailbox="$mailbox" --relay="$relay" --timeout=60 $no_listen_ours ;;
+    ours:*) "$ours" send ${2:+--code="$2"} --mailbox="$mailbox" --relay="$relay" --timeout=60 $no_listen_ours "$3" ;;
+    python:text:*) $python --relay-url="$mailbox" --transit-helper="$relay" send $no_listen_python --hide-progress ${2:+--code="$2"} --text "${3#text:}" ;;
+    python:*) $python --relay-url="$mailbox" --transit-helper="$relay" send $no_listen_python --hide-progress ${2:+--code="$2"} "$3" ;;
     william:text:*) echo "${3#text:}" | $william send --hide-progress --relay-url "$mailbox" --code "$2" ;;
     william:*) $william send --hide-progress --relay-url "$mailbox" --code "$2" "$3" ;;
   esac
@@ -63,7 +64,7 @@ send() {
 # In a folder of its own: a text comes on standard output, a file lies there afterwards.
 receive() {
   case $1 in
-    ours) "$ours" receive "$2" --path=got --mailbox="$mailbox" --relay="$relay" $no_listen_ours ;;
+    ours) "$ours" receive "$2" --path=got --mailbox="$mailbox" --relay="$relay" --timeout=60 $no_listen_ours ;;
     python) $python --relay-url="$mailbox" --transit-helper="$relay" receive $no_listen_python --hide-progress --accept-file "$2" ;;
     william) echo y | $william receive --hide-progress --relay-url "$mailbox" "$2" ;;
   esac
@@ -93,11 +94,18 @@ pair() {
   done
   number=$((number + 1))
   attempt "$@"
-  # With wormhole-william a message has now and then not decrypted, and did with the next code: why is not known.
-  if [ $status != 0 ] && grep -q 'decrypt message failed' "$work/send.log" "$work/receive.log"; then
+  # wormhole-william drops a zero byte at the end of the point that SPAKE2 shares, and so has a key that nobody else has, once in 256
+  # exchanges (tests/c/test_spake2.c): such a transfer gets another code.
+  if [ $status != 0 ] && case $1$2 in *william*) true ;; *) false ;; esac &&
+     grep -q -e 'decrypt message failed' -e 'has another code' -e 'Key confirmation failed' "$work/send.log" "$work/receive.log"; then
     number=$((number + 1))
     attempt "$@"
   fi
+  judge "$@"
+}
+
+# judge SENDER RECEIVER WHAT: after a transfer.
+judge() {
   if [ $status = 0 ] && is_there "$3" && { [ -z "$way" ] || grep -q -F -e "$way" "$work/send.log" "$work/receive.log"; }; then
     passed=$((passed + 1))
   else
@@ -106,6 +114,27 @@ pair() {
     sed 's/^/  sender: /' "$work/send.log"
     sed 's/^/  receiver: /' "$work/receive.log"
   fi
+}
+
+# lonely_pair SENDER RECEIVER WHAT: the mailbox server is started anew while the sender waits.
+lonely_pair() {
+  case $1$2 in
+    *python*) [ -n "$python" ] || { skip "$@"; return; } ;;
+    *william*) [ -n "$william" ] || { skip "$@"; return; } ;;
+  esac
+  rm -rf "$work/to" && mkdir "$work/to"
+  : > "$work/receive.log"
+  (cd "$work" && send "$1" "" "$3" > "$work/send.log" 2>&1) &
+  sender=$!
+  started="$started $sender"
+  status=0
+  await "$work/send.log" 'code is: ' $sender || status=1
+  code=$(sed -n 's/.*code is: *//p' "$work/send.log" | head -n 1)
+  end $mailbox_pid
+  start_debian_mailbox "$(port_in "$work/mailbox.log" 'starting on')" || status=1
+  (cd "$work/to" && receive "$2" "$code" > "$work/to/out" 2> "$work/receive.log") || status=1
+  wait $sender || status=1
+  judge "$@"
 }
 
 attempt() {
@@ -142,14 +171,20 @@ port_in() { sed -n "s/.*$2[^0-9]*\([0-9][0-9]*\).*/\1/p" "$1" | head -n 1; }
 # Twisted says which port an ephemeral one is; the relay's has to be the one that william insists on.
 start_debian_servers() {
   command -v twist3 > /dev/null || return 1
-  twist3 --log-format=text wormhole-mailbox --port=tcp:0:interface=127.0.0.1 --channel-db="$work/db" > "$work/mailbox.log" 2>&1 &
-  mailbox_pid=$!
   twist3 --log-format=text transitrelay --port="tcp:$1:interface=127.0.0.1" > "$work/relay.log" 2>&1 &
   relay_pid=$!
-  started="$started $mailbox_pid $relay_pid"
-  await "$work/mailbox.log" 'starting on [0-9]+' $mailbox_pid && await "$work/relay.log" 'starting on [0-9]+' $relay_pid || return 1
+  started="$started $relay_pid"
+  start_debian_mailbox 0 && await "$work/relay.log" 'starting on [0-9]+' $relay_pid || return 1
   mailbox="ws://127.0.0.1:$(port_in "$work/mailbox.log" 'starting on')/v1"
   relay="tcp:127.0.0.1:$(port_in "$work/relay.log" 'starting on')"
+}
+
+# It keeps what it knows in a file.
+start_debian_mailbox() {
+  twist3 --log-format=text wormhole-mailbox --port="tcp:$1:interface=127.0.0.1" --channel-db="$work/db" > "$work/mailbox.log" 2>&1 &
+  mailbox_pid=$!
+  started="$started $mailbox_pid"
+  await "$work/mailbox.log" 'starting on [0-9]+' $mailbox_pid
 }
 
 start_our_servers() {
@@ -185,6 +220,14 @@ if start_debian_servers $relay_port; then
   pair ours python "$work/small"
   pair python ours "$work/small"
   pair ours ours "$work/large"
+  servers="Debian's servers, the mailbox started anew"
+  way=
+  no_listen_ours=
+  no_listen_python=
+  lonely_pair ours ours "text:Hello, is it me?"
+  lonely_pair ours python "$work/small"
+  lonely_pair python ours "$work/small"
+  lonely_pair ours william "$work/small"
   end $mailbox_pid $relay_pid
 else
   failed=$((failed + 1))
