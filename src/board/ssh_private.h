@@ -47,7 +47,9 @@ struct p2p_session {
   uint16_t port;
   struct p2p_tcp *tcp;
   struct p2p_timer *timer; /* the bound on the way to P2P_SSH_READY; then the pulse */
-  bool heard, asked;       /* since the last pulse: a sign of life; for one */
+  struct ssh_counter_struct traffic;
+  uint64_t heard_bytes; /* at the last pulse */
+  bool asked;           /* since then: for a sign of life */
   int fd;        /* the socket, for the watch; ours to close. -1: none */
   int libssh_fd; /* a second descriptor of it, that libssh closes when the connection breaks, and only then */
   struct p2p_watch *watch;

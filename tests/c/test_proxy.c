@@ -4,10 +4,8 @@
 #include <unistd.h>
 
 #include "lab.h"
-#include "net/tcp.h"
+#include "office.h"
 #include "wormhole/transfer.h"
-
-#define PATIENCE_MS 10000
 
 /* ---- words ---- */
 
@@ -62,124 +60,24 @@ TEST(the_request_and_its_answers) {
   CHECK(p2p_proxy_check_answer((const uint8_t *)yes, 4, &err) == P2P_ERR_PROTOCOL);
 }
 
-/* ---- a proxy ---- */
-
-struct half {
-  struct tunnel *tunnel;
-  struct half *other;
-  struct p2p_tcp *tcp;
-};
-
-struct tunnel {
-  struct office *office;
-  struct half client, server;
-  char head[512];
-  size_t length;
-  bool is_open;
-};
-
-struct office {
-  struct lab *lab;
-  struct p2p_listener *listener;
-  struct tunnel tunnels[8];
-  int n_tunnels, n_asked;
-  const char *answer; /* NULL: does as asked */
-};
-
-static void half_end(struct half *half) {
-  p2p_tcp_free(half->tcp);
-  half->tcp = NULL;
-  if (half->other->tcp != NULL) p2p_tcp_finish(half->other->tcp, 1000);
-  half->other->tcp = NULL;
-}
-
-static void on_half_close(void *arg, const struct p2p_err *err) {
-  (void)err;
-  half_end(arg);
-}
-
-static void on_half_data(void *arg, const uint8_t *bytes, size_t length) {
-  struct half *half = arg;
-  CHECK(half->other->tcp == NULL || p2p_tcp_write(half->other->tcp, bytes, length) == P2P_OK);
-}
-
-/* The consent and the server's first bytes may come in one piece: those must not get lost. */
-static void on_server_up(void *arg) {
-  struct half *half = arg;
-  static const char consent[] = "HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n";
-  half->tunnel->is_open = true;
-  CHECK(p2p_tcp_write(half->other->tcp, consent, sizeof consent - 1) == P2P_OK);
-}
-
-static const struct p2p_tcp_events HALF = { on_server_up, on_half_data, NULL, on_half_close };
-
-static void on_client_data(void *arg, const uint8_t *bytes, size_t length) {
-  struct half *half = arg;
-  struct tunnel *tunnel = half->tunnel;
-  struct office *office = tunnel->office;
-  unsigned port = 0;
-  if (tunnel->is_open) {
-    on_half_data(arg, bytes, length);
-    return;
-  }
-  memcpy(tunnel->head + tunnel->length, bytes, length);
-  tunnel->length += length;
-  if (strstr(tunnel->head, "\r\n\r\n") == NULL) return;
-  lab_tell(office->lab, &office->n_asked);
-  if (office->answer != NULL) {
-    CHECK(p2p_tcp_write(half->tcp, office->answer, strlen(office->answer)) == P2P_OK);
-    return;
-  }
-  /* The host is one that only this proxy knows. */
-  CHECK(sscanf(tunnel->head, "CONNECT inside.invalid:%u HTTP/1.1\r\n", &port) == 1);
-  CHECK(p2p_tcp_connect(office->lab->loop, "127.0.0.1", (uint16_t)port, PATIENCE_MS, &HALF, &tunnel->server, &tunnel->server.tcp,
-                        NULL) == P2P_OK);
-}
-
-static void on_accept(void *arg, struct p2p_tcp *tcp) {
-  static const struct p2p_tcp_events CLIENT = { NULL, on_client_data, NULL, on_half_close };
-  struct office *office = arg;
-  struct tunnel *tunnel = &office->tunnels[office->n_tunnels++ % 8];
-  *tunnel = (struct tunnel){ .office = office };
-  tunnel->client = (struct half){ tunnel, &tunnel->server, tcp };
-  tunnel->server = (struct half){ tunnel, &tunnel->client, NULL };
-  CHECK(p2p_tcp_attach(tcp, &CLIENT, &tunnel->client) == P2P_OK);
-}
-
-static void office_open(void *arg) {
-  struct office *office = arg;
-  CHECK(p2p_listener_new(office->lab->loop, "127.0.0.1", 0, on_accept, office, &office->listener, NULL) == P2P_OK);
-}
-
-static void office_close(void *arg) {
-  struct office *office = arg;
-  p2p_listener_free(office->listener);
-  for (size_t i = 0; i < 8; i++) {
-    p2p_tcp_free(office->tunnels[i].client.tcp);
-    p2p_tcp_free(office->tunnels[i].server.tcp);
-  }
-}
+/* ---- a file by way of a proxy ---- */
 
 struct place {
   struct lab lab;
   struct office office;
-  char mailbox[64], relay[64], url[64];
+  char mailbox[64], relay[64];
   struct p2p_transfer_config config;
 };
 
 static void place_open(struct place *place, const char *except) {
-  struct p2p_proxy proxy;
   memset(place, 0, sizeof *place);
   lab_open(&place->lab);
   place->office.lab = &place->lab;
-  p2p_loop_call(place->lab.loop, office_open, &place->office);
-  snprintf(place->url, sizeof place->url, "http://127.0.0.1:%u", p2p_listener_port(place->office.listener));
+  office_use(&place->office, except);
   snprintf(place->mailbox, sizeof place->mailbox, "ws://inside.invalid:%s", strrchr(place->lab.mailbox, ':') + 1);
   snprintf(place->relay, sizeof place->relay, "tcp:inside.invalid:%s", strrchr(place->lab.relay, ':') + 1);
-  CHECK(p2p_proxy_parse(place->url, except, &proxy, NULL) == P2P_OK);
-  p2p_loop_set_proxy(place->lab.loop, &proxy);
   place->config = (struct p2p_transfer_config){ .loop = place->lab.loop, .mailbox = place->mailbox, .relay = place->relay,
-    .code = "7-by-proxy", .no_direct = true, .timeout_ms = PATIENCE_MS };
+    .code = "7-by-proxy", .no_direct = true, .timeout_ms = OFFICE_PATIENCE_MS };
 }
 
 static void place_close(struct place *place) {
@@ -193,7 +91,7 @@ static enum p2p_transfer_state await_end(struct p2p_transfer *transfer, struct p
     seen = now;
     p2p_transfer_status(transfer, status);
     if (status->state >= P2P_TRANSFER_DONE) break;
-    now = p2p_transfer_wait(transfer, seen, PATIENCE_MS);
+    now = p2p_transfer_wait(transfer, seen, OFFICE_PATIENCE_MS);
   } while (now != seen);
   return status->state;
 }
@@ -258,7 +156,7 @@ TEST(an_unreachable_proxy_is_named_and_exceptions_go_directly) {
   struct p2p_proxy proxy;
   char url[64], words[128];
   place_open(&place, "");
-  snprintf(url, sizeof url, "%s", place.url);
+  snprintf(url, sizeof url, "%s", place.office.url);
   p2p_loop_call(place.lab.loop, office_close, &place.office);
   memset(&place.office, 0, sizeof place.office);
   snprintf(words, sizeof words, "by way of the proxy %s: connection refused", url + 7);
