@@ -21,7 +21,7 @@ struct p2p_exchange {
   bool no_listen, no_direct, must_confirm, has_relay;
   struct p2p_hint relay;
   uint32_t timeout_ms, stall_ms;
-  struct p2p_timer *timer; /* until bytes move, then until they do again */
+  struct p2p_timer *timer; /* until bytes move, then to see that they do */
   struct p2p_wormhole *wormhole;
   struct p2p_haul *haul;   /* of a file, once we have spoken */
   struct p2p_source source;
@@ -97,7 +97,9 @@ static void on_timeout(void *arg) {
   double seconds = exchange->timeout_ms / 1000.0;
   struct p2p_err err;
   if (exchange->status.state == P2P_TRANSFER_MOVING) {
-    p2p_err_set(&err, P2P_ERR_TIMEOUT, "The %s is silent: nothing moved for %g s", peer, exchange->stall_ms / 1000.0);
+    if (!p2p_haul_has_stalled(exchange->haul))
+      return;
+    p2p_err_set(&err, P2P_ERR_TIMEOUT, "The %s is silent: next to nothing moved for %g s", peer, exchange->stall_ms / 1000.0);
   } else if (p2p_wormhole_is_cut_off(exchange->wormhole)) {
     p2p_wormhole_time_out(exchange->wormhole, peer, seconds, &err);
   } else if (exchange->haul != NULL && p2p_haul_is_racing(exchange->haul, &failure)) {
@@ -121,7 +123,7 @@ static void on_moving(void *arg, const char *way) {
   struct p2p_exchange *exchange = arg;
   snprintf(exchange->status.way, sizeof exchange->status.way, "%s", way);
   exchange->status.state = P2P_TRANSFER_MOVING;
-  p2p_timer_start(exchange->timer, exchange->stall_ms, 0);
+  p2p_timer_start(exchange->timer, exchange->stall_ms, exchange->stall_ms);
   publish(exchange);
 }
 
@@ -131,7 +133,6 @@ static void on_progress(void *arg, uint64_t moved_bytes) {
   if (p2p_clock_ms() - exchange->shown_ms < SHOW_MS)
     return; /* who looks would be woken for nothing, and slow us down */
   exchange->shown_ms = p2p_clock_ms();
-  p2p_timer_start(exchange->timer, exchange->stall_ms, 0);
   publish(exchange);
 }
 
@@ -215,7 +216,6 @@ static int answer(struct p2p_exchange *exchange, struct p2p_err *err) {
   const struct p2p_bargain *bargain = &exchange->bargain;
   char *text = NULL;
   int code = P2P_OK;
-
   show_terms(exchange);
   if (!bargain->is_text) {
     code = p2p_arrival_open(&exchange->arrival, exchange->path, err);

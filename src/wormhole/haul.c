@@ -30,6 +30,8 @@ struct p2p_haul {
   uint64_t size_bytes;
   struct p2p_outgoing *outgoing;
   struct p2p_incoming *incoming;
+  uint64_t passed_before; /* when it was asked for a stall */
+  int silences;           /* one after the other, at that */
 };
 
 static void destroy(struct p2p_haul *haul) {
@@ -184,6 +186,16 @@ bool p2p_haul_is_racing(const struct p2p_haul *haul, const char **failure) {
     return false;
   *failure = p2p_transit_failure(haul->transit);
   return true;
+}
+
+bool p2p_haul_has_stalled(struct p2p_haul *haul) {
+  bool is_all = false;
+  uint64_t passed = haul->outgoing != NULL ? p2p_outgoing_passed(haul->outgoing, &is_all) : p2p_incoming_passed(haul->incoming);
+  bool is_silent = passed - haul->passed_before < P2P_HAUL_STALL_BYTES;
+
+  haul->passed_before = passed;
+  haul->silences = is_silent ? haul->silences + 1 : 0;
+  return haul->silences >= (is_all ? P2P_HAUL_RECEIPT_STALLS : 1);
 }
 
 void p2p_haul_free(struct p2p_haul *haul) {

@@ -7,6 +7,9 @@
 #include "wormhole/source.h"
 #include "wormhole/transit.h"
 
+#define P2P_HAUL_STALL_BYTES 4096 /* less is silence, or somebody who wants to hold us up */
+#define P2P_HAUL_RECEIPT_STALLS 5
+
 struct p2p_haul;
 
 struct p2p_haul_events {
@@ -28,6 +31,10 @@ void p2p_haul_receive(struct p2p_haul *haul, struct p2p_arrival *arrival, uint64
 int p2p_haul_race(struct p2p_haul *haul, const struct p2p_hints *theirs, struct p2p_err *err) P2P_MUST_USE;
 /* Whether a connection is still missing, and if so, the last failure of an attempt ("" if there was none). */
 bool p2p_haul_is_racing(const struct p2p_haul *haul, const char **failure);
+/* Once it moves, and asked every so often: whether less than P2P_HAUL_STALL_BYTES passed since it was asked last. The
+ * receiver's last word may take P2P_HAUL_RECEIPT_STALLS times as long: how much of the file is still on its way, in networks and
+ * a relay, is not seen from here. */
+bool p2p_haul_has_stalled(struct p2p_haul *haul);
 /* Closes what is open. No events after but on_gone, which may come from within. Safe from within an event. */
 void p2p_haul_free(struct p2p_haul *haul);
 

@@ -28,6 +28,7 @@ struct p2p_incoming {
   struct p2p_incoming_events events;
   void *arg;
   uint64_t size_bytes, opened_bytes, written_bytes;
+  uint64_t passed_bytes; /* over the connection */
   struct p2p_record_opener opener;
   struct p2p_record_sealer sealer; /* for the receipt */
   unsigned filling;                /* the batch of the io thread; the other one is the job's */
@@ -170,6 +171,7 @@ static void take_records(struct p2p_incoming *incoming, const uint8_t *bytes, si
   struct p2p_err err;
   int code;
 
+  incoming->passed_bytes += length;
   while ((code = p2p_record_open(&incoming->opener, &bytes, &length, &payload, &payload_length, &err)) == 1) {
     code = take_payload(incoming, payload, payload_length, &err);
     if (code != P2P_OK)
@@ -243,6 +245,8 @@ int p2p_incoming_new(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2
   take_records(incoming, rest, rest_length);
   return P2P_OK;
 }
+
+uint64_t p2p_incoming_passed(const struct p2p_incoming *incoming) { return incoming->passed_bytes; }
 
 void p2p_incoming_free(struct p2p_incoming *incoming) {
   if (incoming == NULL)

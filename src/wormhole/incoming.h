@@ -19,6 +19,8 @@ struct p2p_incoming_events {
 int p2p_incoming_new(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2p_transit_key *key, struct p2p_arrival *arrival,
                      uint64_t size_bytes, const uint8_t *rest, size_t rest_length, const struct p2p_incoming_events *events,
                      void *arg, struct p2p_incoming **out, struct p2p_err *err) P2P_MUST_USE;
+/* Bytes that came over the connection, of whole records or not. */
+uint64_t p2p_incoming_passed(const struct p2p_incoming *incoming);
 /* Closes the connection. No events after but on_gone, which may come from within. Safe from within an event. */
 void p2p_incoming_free(struct p2p_incoming *incoming);
 

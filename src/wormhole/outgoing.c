@@ -32,6 +32,7 @@ struct p2p_outgoing {
   struct p2p_record_opener opener; /* for the receipt */
   uint64_t written_bytes;          /* of the source, given to the connection */
   uint64_t begun_bytes;            /* given to jobs */
+  uint64_t given_bytes;            /* sealed, to the connection */
   unsigned next_write, next_fill;  /* batches, in turn */
   bool has_ended, freed;
   bool is_running;                 /* a job; meanwhile the next batch to fill and these are its own: */
@@ -139,6 +140,7 @@ static void pump(struct p2p_outgoing *outgoing) {
     (void)p2p_tcp_write(outgoing->tcp, batch->bytes, batch->length);
     batch->is_full = false;
     outgoing->written_bytes += batch->payload_bytes;
+    outgoing->given_bytes += batch->length;
     outgoing->next_write ^= 1;
     code = start_job(outgoing);
   }
@@ -241,6 +243,13 @@ int p2p_outgoing_new(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2
   else
     pump(outgoing);
   return P2P_OK;
+}
+
+uint64_t p2p_outgoing_passed(const struct p2p_outgoing *outgoing, bool *is_all) {
+  size_t queued = p2p_tcp_queued(outgoing->tcp);
+
+  *is_all = outgoing->written_bytes == outgoing->source->size_bytes && queued == 0;
+  return outgoing->given_bytes > queued ? outgoing->given_bytes - queued : 0;
 }
 
 void p2p_outgoing_free(struct p2p_outgoing *outgoing) {

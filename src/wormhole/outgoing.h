@@ -19,6 +19,8 @@ struct p2p_outgoing_events {
 int p2p_outgoing_new(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2p_transit_key *key, struct p2p_source *source,
                      const uint8_t *rest, size_t rest_length, const struct p2p_outgoing_events *events,
                      void *arg, struct p2p_outgoing **out, struct p2p_err *err) P2P_MUST_USE;
+/* Bytes that the kernel took for the connection; *is_all: these are all, and the receipt is awaited. */
+uint64_t p2p_outgoing_passed(const struct p2p_outgoing *outgoing, bool *is_all);
 /* Closes the connection. No events after but on_gone, which may come from within. Safe from within an event. */
 void p2p_outgoing_free(struct p2p_outgoing *outgoing);
 

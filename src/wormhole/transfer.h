@@ -25,7 +25,7 @@ struct p2p_transfer_config {
   bool no_direct;       /* through the relay only */
   bool must_confirm;    /* nothing is said before p2p_transfer_confirm */
   uint32_t timeout_ms;  /* until the transfer itself begins */
-  uint32_t stall_ms;    /* for how long nothing may move then; 0: 60 s */
+  uint32_t stall_ms;    /* next to nothing in such a time, then, is the end; 0: 60 s */
   /* What is sent: one of them; none: receives. */
   const char *file;     /* the path of it */
   const void *bytes;    /* borrowed until p2p_transfer_free; sent as a file called `name` */
