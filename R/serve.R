@@ -17,15 +17,21 @@
 #' @param duration (numeric) Seconds after which it ends.
 #' @param quiet (logical) Tell only what is wrong. On the command line `--quiet`.
 #' @param verbose (logical) Also tell who connects. On the command line `--verbose`.
+#' @param connections,connections_per_key (integer) How many connections the board has at a time, in all and with one key. A member has one,
+#'   a worker one, a host one.
+#' @param topics_per_user (integer) How many topics (clusters) there may be at a time that one user, or one key without account, has opened.
+#' @param login_time (numeric) Seconds within which who connects must have shown a key.
+#' @param bytes_per_second (numeric) What the board takes from one connection; who sends faster waits.
 #'
 #' @section What it tells:
 #' A line with the time, on standard error, for each member that joins or leaves a topic and for each refusal.
 #' It never tells what members write.
 #'
 #' @section Limits:
-#' 2000 connections in all and 200 per key; 128 (32 from one address) that have not said yet who they are, for at most 10 seconds;
-#' 100 topics per user; 8 MiB per second from one connection; 1 MiB that waits for a member who does not read, who is
-#' then sent away. Mailbox and relay have 1000 connections each at most.
+#' Besides those that arguments set: 128 connections (32 from one address) that have not shown a key yet; 1 MiB that waits for a member who
+#' does not read, who is then sent away; 25 seconds without a sign of life. Mailbox and relay have 1000 connections each at most, 500 of them
+#' from one address; the mailbox keeps 4096 mailboxes with 128 MiB in all, and 1024 with 32 MiB from one address. An address stands for
+#' its network (of 64 bits) with IPv6. To open as many files as there can be connections, the process raises its limit (`ulimit -n`) as far as it may.
 #'
 #' @section Command line:
 #' ```sh
@@ -40,7 +46,8 @@
 #' }
 #' @export
 serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_port = 0L, host_key = NULL,
-                  duration = Inf, quiet = FALSE, verbose = FALSE) {
+                  duration = Inf, quiet = FALSE, verbose = FALSE, connections = 2000L, connections_per_key = 200L, topics_per_user = 100L,
+                  login_time = 10, bytes_per_second = 8388608) {
   if (missing(users)) usage_stop("Argument 'users' is missing: a file with a line per key (`alice ssh-ed25519 AAAA...`), or a named list of public keys.")
   duration <- check_number(duration, "duration", 0, Inf)
   quiet <- check_flag(quiet, "quiet")
@@ -51,7 +58,12 @@ serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_
     port = check_number(port, "port", 0, 65535), mailbox_port = check_number(mailbox_port, "mailbox_port", 0, 65535),
     relay_port = check_number(relay_port, "relay_port", 0, 65535), address = address,
     host_key = if (is.null(host_key)) default_host_key() else path.expand(host_key),
-    users_file = file, users = if (is.null(file)) users_text(users)
+    users_file = file, users = if (is.null(file)) users_text(users),
+    connections = check_number(connections, "connections", 1, 1e6),
+    connections_per_key = check_number(connections_per_key, "connections_per_key", 1, 1e6),
+    topics_per_user = check_number(topics_per_user, "topics_per_user", 1, 1e6),
+    login_time = check_number(login_time, "login_time", 0.1, 3600),
+    bytes_per_second = check_number(bytes_per_second, "bytes_per_second", 1024, 2^40)
   )
   events <- events_new()
   handle <- .Call(ffi_server_new, config, events)

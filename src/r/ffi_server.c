@@ -16,6 +16,13 @@ SEXP ffi_server_new(SEXP config, SEXP events) {
     .host_key = p2p_ffi_text(config, "host_key"),
     .users = p2p_ffi_text(config, "users"),
     .users_file = p2p_ffi_text(config, "users_file"),
+    .limits = {
+      .connections = (uint32_t) p2p_ffi_number(config, "connections", 0),
+      .connections_of_key = (uint32_t) p2p_ffi_number(config, "connections_per_key", 0),
+      .topics_of_user = (uint32_t) p2p_ffi_number(config, "topics_per_user", 0),
+      .auth_ms = (uint32_t) (1000 * p2p_ffi_number(config, "login_time", 0)),
+      .bytes_per_s = (uint64_t) p2p_ffi_number(config, "bytes_per_second", 0),
+    },
   };
   struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
   SEXP handle = PROTECT(p2p_ffi_handle(TAG_SERVER, server_free));

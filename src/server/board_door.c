@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "net/tcp.h"
 #include "server/board_server.h"
+#include "server/origin.h"
 
 #define FAST_MS 50 /* until we come back to who sends faster than it may */
 #define UNSETTLED_MAX 32768 /* bytes that are read before what they bring is written: a packet's worth */
@@ -24,6 +25,7 @@ struct client {
   struct p2p_watch *watch;
   uint64_t came_ms, heard_ms, busy_ms; /* busy: when it last had a channel */
   uint64_t heard_bytes;                /* when we last looked */
+  char origin[P2P_ORIGIN_MAX];
   bool is_known;  /* it was open when we last looked */
   bool is_dirty;  /* on the list: there may be something to write */
   bool is_doomed; /* on the list, to be freed */
@@ -138,7 +140,7 @@ static bool has_too_many(const struct client *client) {
   size_t count = 0;
   for (const struct client *other = client->door->clients; other != NULL; other = other->next)
     if (other->is_known && strcmp(p2p_board_connection_visitor(other->connection)->fingerprint, key) == 0) count++;
-  return count > P2P_BOARD_CONNECTIONS_OF_KEY_MAX;
+  return count > client->door->board->limits.connections_of_key;
 }
 
 static void check_open(struct client *client) {
@@ -176,20 +178,18 @@ static void on_fast(void *arg) {
 
 /* --- letting in --- */
 
-/* Without the port. */
-static bool is_same_address(const char *a, const char *b) {
-  size_t length = (size_t)(strrchr(a, ':') - a);
-  return strncmp(a, b, length + 1) == 0;
+static void start_tick(struct p2p_board_door *door) {
+  p2p_timer_start(door->tick, door->board->limits.ping_ms, door->board->limits.ping_ms);
 }
 
-static const char *why_not_in(const struct p2p_board_door *door, const char *address) {
+static const char *why_not_in(const struct p2p_board_door *door, const char *origin) {
   size_t n_strangers = 0, n_here = 0;
   for (struct client *client = door->clients; client != NULL; client = client->next) {
     if (p2p_board_connection_is_open(client->connection)) continue;
     n_strangers++;
-    if (is_same_address(address, p2p_board_connection_visitor(client->connection)->address)) n_here++;
+    if (strcmp(client->origin, origin) == 0) n_here++;
   }
-  if (door->n_clients >= P2P_BOARD_CONNECTIONS_MAX) return "too many are open";
+  if (door->n_clients >= door->board->limits.connections) return "too many are open";
   if (n_strangers >= P2P_BOARD_STRANGERS_MAX) return "too many have not said yet who they are";
   return n_here >= P2P_BOARD_STRANGERS_OF_ADDRESS_MAX ? "too many from there have not said yet who they are" : NULL;
 }
@@ -212,9 +212,10 @@ static struct client *new_client(struct p2p_board_door *door, int fd, const char
 
 static void on_accept(void *arg, struct p2p_tcp *tcp) {
   struct p2p_board_door *door = arg;
-  char address[64] = "?:0";
+  char address[64] = "?:0", origin[P2P_ORIGIN_MAX];
   (void)p2p_tcp_peer_name(tcp, address, sizeof address);
-  const char *why = why_not_in(door, address);
+  p2p_origin_of(address, origin);
+  const char *why = why_not_in(door, origin);
   if (why != NULL) {
     p2p_events_say(door->board->events, P2P_LEVEL_WARN, "a connection from %s was refused: %s", address, why);
     p2p_tcp_free(tcp);
@@ -223,20 +224,22 @@ static void on_accept(void *arg, struct p2p_tcp *tcp) {
   int fd = p2p_tcp_take_fd(tcp);
   struct client *client = fd < 0 ? NULL : new_client(door, fd, address);
   if (client == NULL) return;
+  memcpy(client->origin, origin, sizeof origin);
   client->next = door->clients;
   client->link = &door->clients;
   if (client->next != NULL) client->next->link = &client->next;
   door->clients = client;
-  if (door->n_clients++ == 0) p2p_timer_start(door->tick, P2P_BOARD_PING_MS, P2P_BOARD_PING_MS); /* an empty house sleeps */
+  if (door->n_clients++ == 0) start_tick(door); /* an empty house sleeps */
   on_ready(client, false, true);
 }
 
 /* --- sending away --- */
 
 static const char *why_not_stay(const struct client *client, uint64_t now_ms) {
+  const struct p2p_board_limits *limits = &client->door->board->limits;
   if (!p2p_board_connection_is_open(client->connection))
-    return now_ms - client->came_ms > P2P_BOARD_AUTH_MS ? "it did not authenticate in time" : NULL;
-  if (now_ms - client->heard_ms > P2P_BOARD_SILENT_MS) return "it does not answer";
+    return now_ms - client->came_ms > limits->auth_ms ? "it did not authenticate in time" : NULL;
+  if (now_ms - client->heard_ms > limits->silent_ms) return "it does not answer";
   return now_ms - client->busy_ms > P2P_BOARD_IDLE_MS ? "it has nothing to do here" : NULL;
 }
 

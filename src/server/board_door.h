@@ -5,18 +5,13 @@
 
 #include "server/board_visit.h"
 
-#define P2P_BOARD_CONNECTIONS_MAX 2000
-#define P2P_BOARD_CONNECTIONS_OF_KEY_MAX 200
 #define P2P_BOARD_STRANGERS_MAX 128           /* connections that have not authenticated yet */
-#define P2P_BOARD_STRANGERS_OF_ADDRESS_MAX 32 /* of one address */
-#define P2P_BOARD_AUTH_MS 10000               /* to authenticate */
-#define P2P_BOARD_PING_MS 5000                /* also how exact the other times are */
-#define P2P_BOARD_SILENT_MS 25000 /* without a sign of life: gone */
-#define P2P_BOARD_IDLE_MS 60000   /* without an open channel: sent away */
+#define P2P_BOARD_STRANGERS_OF_ADDRESS_MAX 32 /* of one address (server/origin.h) */
+#define P2P_BOARD_IDLE_MS 60000               /* without an open channel: sent away */
 
 struct p2p_board_door;
 
-/* Listens when it returns. `board` is borrowed. `host_key` is the file of the private key, made when absent. */
+/* Listens when it returns. `board`, whose limits hold, is borrowed. `host_key` is the file of the private key, made when absent. */
 int p2p_board_door_new(struct p2p_board *board, const char *address, uint16_t port, const char *host_key,
                        struct p2p_board_door **out, struct p2p_err *err) P2P_MUST_USE;
 void p2p_board_door_free(struct p2p_board_door *door); /* takes NULL */

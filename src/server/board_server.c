@@ -176,7 +176,7 @@ static bool poll_once(struct p2p_board_connection *connection) {
 
 static void turn_time_into_credit(struct p2p_board_connection *connection) {
   uint64_t now_ms = p2p_clock_ms();
-  connection->credit += (int64_t)((now_ms - connection->credited_ms) * P2P_BOARD_BYTES_PER_S / 1000);
+  connection->credit += (int64_t)((now_ms - connection->credited_ms) * connection->board->limits.bytes_per_s / 1000);
   if (connection->credit > P2P_BOARD_BURST_BYTES) connection->credit = P2P_BOARD_BURST_BYTES;
   connection->credited_ms = now_ms;
 }

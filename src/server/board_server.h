@@ -6,10 +6,9 @@
 #include "server/board_visit.h"
 
 #define P2P_BOARD_CHANNELS_MAX 16 /* of one connection */
-/* What one connection may send: so much at once, and so much a second. Beyond, it is not read. The first is well below what may wait
+/* What one connection may send at once, besides what its board allows a second. Beyond, it is not read. It is well below what may wait
  * for a reader (P2P_VISIT_OUT_MAX), so that one who reads as fast as this is never sent away because of one who writes. */
 #define P2P_BOARD_BURST_BYTES (512 * 1024)
-#define P2P_BOARD_BYTES_PER_S (8 * 1024 * 1024)
 
 /* The host key. */
 struct p2p_board_identity;

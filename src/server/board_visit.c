@@ -42,9 +42,20 @@ static void end_visit(struct p2p_visit *visit, int exit_status) {
 
 static void on_finish(void *arg) { end_visit(arg, 0); }
 
+static void complete_limits(struct p2p_board_limits *limits) {
+  if (limits->connections == 0) limits->connections = P2P_BOARD_CONNECTIONS_MAX;
+  if (limits->connections_of_key == 0) limits->connections_of_key = P2P_BOARD_CONNECTIONS_OF_KEY_MAX;
+  if (limits->topics_of_user == 0) limits->topics_of_user = P2P_BOARD_TOPICS_OF_USER_MAX;
+  if (limits->auth_ms == 0) limits->auth_ms = P2P_BOARD_AUTH_MS;
+  if (limits->bytes_per_s == 0) limits->bytes_per_s = P2P_BOARD_BYTES_PER_S;
+  if (limits->ping_ms == 0) limits->ping_ms = P2P_BOARD_PING_MS;
+  if (limits->silent_ms == 0) limits->silent_ms = P2P_BOARD_SILENT_MS;
+}
+
 int p2p_board_init(struct p2p_board *board) {
   static const struct p2p_topics_events events = {on_message, on_finish};
-  board->topics = p2p_topics_new(&events);
+  complete_limits(&board->limits);
+  board->topics = p2p_topics_new(&events, board->limits.topics_of_user);
   return board->topics == NULL ? P2P_ERR_MEMORY : P2P_OK;
 }
 
@@ -142,6 +153,22 @@ static void tell_joined(struct p2p_visit *visit, const char *typed) {
                    topic, who->address);
 }
 
+static void refuse_seat(struct p2p_visit *visit, int code) {
+  const struct p2p_visitor *who = &visit->visitor;
+  char text[128];
+  switch (code) {
+  case P2P_ERR_TOO_LARGE:
+    snprintf(text, sizeof text, "You have %u topics open, and that is the most at a time: leave one first.",
+             (unsigned)visit->board->limits.topics_of_user);
+    break;
+  case P2P_ERR_INVALID: snprintf(text, sizeof text, "The name of the topic is too long."); break;
+  default: snprintf(text, sizeof text, "The board is out of memory: try again later."); break;
+  }
+  p2p_events_say(visit->board->events, P2P_LEVEL_WARN, "%s was refused a topic, from %s; it was told: %s",
+                 has_account(who) ? who->user : who->fingerprint, who->address, text);
+  fail(visit, text);
+}
+
 static void take_seat(struct p2p_visit *visit, const struct p2p_board_command *command) {
   uint8_t random[16];
   char uuid[37], label[160];
@@ -153,17 +180,16 @@ static void take_seat(struct p2p_visit *visit, const struct p2p_board_command *c
       .access = command->access, .reads = command->verb != P2P_BOARD_PUB, .writes = command->verb != P2P_BOARD_SUB,
       .replay = command->replay, .open_to_all = command->open_to_all, .round_robin = command->round_robin,
       .wait_for_reader = command->wait_for_reader, .keep_alive = command->keep_alive};
-  visit->seat = p2p_topics_join(visit->board->topics, &wish, visit);
-  if (visit->seat == NULL) {
-    p2p_events_say(visit->board->events, P2P_LEVEL_WARN, "%s was refused a topic, from %s: too many are open", visit->visitor.user,
-                   visit->visitor.address);
-    fail(visit, "The topic cannot be opened: a user has at most 100 at a time.");
+  int code = p2p_topics_join(visit->board->topics, &wish, visit, &visit->seat);
+  if (code != P2P_OK) {
+    refuse_seat(visit, code);
     return;
   }
   tell_joined(visit, command->topic);
   if (command->timeout_ms > 0 && !p2p_seat_was_read(visit->seat)) {
     visit->timer = p2p_timer_new(visit->board->loop, on_timeout, visit);
     if (visit->timer != NULL) p2p_timer_start(visit->timer, command->timeout_ms, 0);
+    else fail(visit, "Out of memory.");
   }
   if (command->is_empty) p2p_topics_end_input(visit->seat);
 }

@@ -14,6 +14,24 @@
 
 #define P2P_VISIT_OUT_MAX (1024 * 1024) /* bytes that wait for a slow member, who is sent away beyond */
 
+#define P2P_BOARD_CONNECTIONS_MAX 2000
+#define P2P_BOARD_CONNECTIONS_OF_KEY_MAX 200
+#define P2P_BOARD_TOPICS_OF_USER_MAX 100
+#define P2P_BOARD_AUTH_MS 10000
+#define P2P_BOARD_BYTES_PER_S (8 * 1024 * 1024)
+#define P2P_BOARD_PING_MS 5000
+#define P2P_BOARD_SILENT_MS 25000
+
+/* What one board, user, key or connection may have. 0: as above. */
+struct p2p_board_limits {
+  uint32_t connections, connections_of_key;
+  uint32_t topics_of_user;
+  uint32_t auth_ms;     /* to authenticate */
+  uint64_t bytes_per_s; /* from one connection; beyond, it is not read for a while */
+  uint32_t ping_ms;     /* between two questions whether a client is still there; also how exact times are */
+  uint32_t silent_ms;   /* without a sign of life: gone */
+};
+
 /* What the visits of one board have in common; borrowed by them. */
 struct p2p_board {
   struct p2p_loop *loop;
@@ -22,9 +40,10 @@ struct p2p_board {
   struct p2p_events *events;
   uint16_t mailbox_port, relay_port;
   time_t opened_at;
+  struct p2p_board_limits limits;
 };
 
-/* Makes and frees the topics; the rest is set by the caller. */
+/* Makes and frees the topics, and completes the limits; the rest is set by the caller. */
 int p2p_board_init(struct p2p_board *board) P2P_MUST_USE;
 void p2p_board_clear(struct p2p_board *board);
 

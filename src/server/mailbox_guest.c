@@ -3,9 +3,12 @@
 #include "server/mailbox_guest.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "server/origin.h"
 
 #define JSON_MAX (2 * P2P_STORE_BODY_MAX)
 
@@ -14,6 +17,8 @@ struct p2p_mailbox_guest {
   void (*send)(void *arg, const char *json, size_t length);
   void *arg;
   char appid[P2P_STORE_NAME_MAX + 1], side[P2P_STORE_NAME_MAX + 1]; /* "": not bound yet */
+  char origin[P2P_ORIGIN_MAX];
+  struct p2p_store_caller is; /* the three */
   char nameplate[P2P_STORE_NAME_MAX + 1]; /* the one that was claimed */
   bool has_allocated, has_claimed, has_released, has_opened;
   struct p2p_stored_mailbox *mailbox; /* NULL: not open */
@@ -84,7 +89,7 @@ static int do_allocate(struct p2p_mailbox_guest *guest, json_t *message, uint64_
   if (guest->has_allocated) return wrong(err, "you already allocated one, don't be greedy");
   int code = p2p_mailbox_store_allocate(guest->store, guest->appid, nameplate, sizeof nameplate, err);
   if (code == P2P_OK) /* held at once, so that nobody else gets it before the claim arrives */
-    code = p2p_mailbox_store_claim(guest->store, guest->appid, nameplate, guest->side, now_ms, &mailbox, err);
+    code = p2p_mailbox_store_claim(guest->store, &guest->is, nameplate, now_ms, &mailbox, err);
   if (code != P2P_OK) return code;
   guest->has_allocated = true;
   send_message(guest, json_pack("{s:s, s:s}", "type", "allocated", "nameplate", nameplate));
@@ -96,7 +101,7 @@ static int do_claim(struct p2p_mailbox_guest *guest, json_t *message, uint64_t n
   const char *mailbox;
   if (!copy_name(nameplate, text_of(message, "nameplate"))) return wrong(err, "claim requires 'nameplate'");
   if (guest->has_claimed) return wrong(err, "only one claim per connection");
-  int code = p2p_mailbox_store_claim(guest->store, guest->appid, nameplate, guest->side, now_ms, &mailbox, err);
+  int code = p2p_mailbox_store_claim(guest->store, &guest->is, nameplate, now_ms, &mailbox, err);
   if (code != P2P_OK) return code;
   guest->has_claimed = true;
   memcpy(guest->nameplate, nameplate, sizeof nameplate);
@@ -121,7 +126,7 @@ static int do_open(struct p2p_mailbox_guest *guest, json_t *message, uint64_t no
   const char *mailbox = text_of(message, "mailbox");
   if (mailbox == NULL) return wrong(err, "open requires 'mailbox'");
   if (guest->has_opened) return wrong(err, "only one open per connection");
-  int code = p2p_mailbox_store_open(guest->store, guest->appid, mailbox, guest->side, now_ms, &guest->ear, &guest->mailbox, err);
+  int code = p2p_mailbox_store_open(guest->store, &guest->is, mailbox, now_ms, &guest->ear, &guest->mailbox, err);
   if (code == P2P_OK) guest->has_opened = true;
   return code;
 }
@@ -177,11 +182,13 @@ static int run(struct p2p_mailbox_guest *guest, json_t *message, const char *typ
 
 /* --- the connection --- */
 
-struct p2p_mailbox_guest *p2p_mailbox_guest_new(struct p2p_mailbox_store *store,
+struct p2p_mailbox_guest *p2p_mailbox_guest_new(struct p2p_mailbox_store *store, const char *origin,
                                                 void (*send)(void *arg, const char *json, size_t length), void *arg) {
   struct p2p_mailbox_guest *guest = calloc(1, sizeof *guest);
   if (guest == NULL) return NULL;
   guest->store = store;
+  snprintf(guest->origin, sizeof guest->origin, "%s", origin);
+  guest->is = (struct p2p_store_caller){guest->appid, guest->side, guest->origin};
   guest->send = send;
   guest->arg = arg;
   guest->ear = (struct p2p_mailbox_ear){.on_message = on_message, .arg = guest};

@@ -7,9 +7,9 @@
 
 struct p2p_mailbox_guest;
 
-/* Says welcome. `send` is called with each message that goes out, at times from within a function of another guest of the same
+/* Says welcome. `origin` (server/origin.h) is copied. `send` is called with each message that goes out, at times from within a function of another guest of the same
  * store; it must not call back. NULL when out of memory. */
-struct p2p_mailbox_guest *p2p_mailbox_guest_new(struct p2p_mailbox_store *store,
+struct p2p_mailbox_guest *p2p_mailbox_guest_new(struct p2p_mailbox_store *store, const char *origin,
                                                 void (*send)(void *arg, const char *json, size_t length), void *arg);
 /* The connection has ended; what its side holds stays. Takes NULL. */
 void p2p_mailbox_guest_free(struct p2p_mailbox_guest *guest, uint64_t now_ms);

@@ -3,10 +3,12 @@
 #include "server/mailbox_server.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "net/ws.h"
 #include "server/mailbox_guest.h"
+#include "server/origin.h"
 
 #define TICK_MS 60000
 
@@ -15,6 +17,7 @@ struct connection {
   struct p2p_mailbox_server *server;
   struct p2p_ws *ws;
   struct p2p_mailbox_guest *guest; /* NULL until the upgrade is done */
+  char origin[P2P_ORIGIN_MAX];
   uint64_t heard_ms;
   bool is_doomed;
 };
@@ -24,6 +27,7 @@ struct p2p_mailbox_server {
   struct p2p_events *events;
   struct p2p_listener *listener;
   struct p2p_timer *tick;
+  bool is_ticking; /* while there is something to look after */
   struct p2p_mailbox_store *store;
   struct connection *connections;
   size_t n_connections;
@@ -57,7 +61,7 @@ static void send_text(void *arg, const char *json, size_t length) {
 
 static void on_open(void *arg) {
   struct connection *connection = arg;
-  connection->guest = p2p_mailbox_guest_new(connection->server->store, send_text, connection);
+  connection->guest = p2p_mailbox_guest_new(connection->server->store, connection->origin, send_text, connection);
   if (connection->guest == NULL) connection->is_doomed = true;
   free_doomed(connection->server);
 }
@@ -76,16 +80,30 @@ static void on_close(void *arg, const struct p2p_err *err) {
   free_doomed(connection->server);
 }
 
+static const char *why_not_in(const struct p2p_mailbox_server *server, const char *origin) {
+  size_t n_here = 0;
+  for (const struct connection *other = server->connections; other != NULL; other = other->next)
+    n_here += strcmp(other->origin, origin) == 0;
+  if (server->n_connections >= P2P_MAILBOX_CONNECTIONS_MAX) return "too many are open";
+  return n_here >= P2P_MAILBOX_CONNECTIONS_OF_ORIGIN_MAX ? "too many are open from there" : NULL;
+}
+
 static void on_accept(void *arg, struct p2p_tcp *tcp) {
   static const struct p2p_ws_events events = {.on_open = on_open, .on_text = on_text, .on_close = on_close};
   struct p2p_mailbox_server *server = arg;
   struct p2p_err err;
-  struct connection *connection = server->n_connections < P2P_MAILBOX_CONNECTIONS_MAX ? calloc(1, sizeof *connection) : NULL;
+  char peer[64] = "?:0", origin[P2P_ORIGIN_MAX];
+  (void)p2p_tcp_peer_name(tcp, peer, sizeof peer);
+  p2p_origin_of(peer, origin);
+  const char *why = why_not_in(server, origin);
+  struct connection *connection = why == NULL ? calloc(1, sizeof *connection) : NULL;
   if (connection == NULL) {
-    p2p_events_say(server->events, P2P_LEVEL_WARN, "the mailbox server refused a connection: too many are open");
+    p2p_events_say(server->events, P2P_LEVEL_WARN, "the mailbox server refused a connection from %s: %s", peer,
+                   why == NULL ? "out of memory" : why);
     p2p_tcp_free(tcp);
     return;
   }
+  memcpy(connection->origin, origin, sizeof origin);
   connection->server = server;
   connection->heard_ms = p2p_clock_ms();
   if (p2p_ws_accept(server->loop, tcp, &events, connection, &connection->ws, &err) != P2P_OK) {
@@ -96,6 +114,8 @@ static void on_accept(void *arg, struct p2p_tcp *tcp) {
   connection->next = server->connections;
   server->connections = connection;
   server->n_connections++;
+  if (!server->is_ticking) p2p_timer_start(server->tick, TICK_MS, TICK_MS);
+  server->is_ticking = true;
 }
 
 static void on_tick(void *arg) {
@@ -105,6 +125,9 @@ static void on_tick(void *arg) {
     if (now_ms - connection->heard_ms > P2P_MAILBOX_SILENT_MS) connection->is_doomed = true;
   free_doomed(server);
   p2p_mailbox_store_prune(server->store, now_ms);
+  if (server->n_connections > 0 || p2p_mailbox_store_count(server->store) > 0) return;
+  server->is_ticking = false;
+  p2p_timer_stop(server->tick);
 }
 
 int p2p_mailbox_server_new(struct p2p_loop *loop, const char *address, uint16_t port, struct p2p_events *events,
@@ -122,7 +145,6 @@ int p2p_mailbox_server_new(struct p2p_loop *loop, const char *address, uint16_t 
     p2p_mailbox_server_free(server);
     return code;
   }
-  p2p_timer_start(server->tick, TICK_MS, TICK_MS);
   *out = server;
   return P2P_OK;
 }

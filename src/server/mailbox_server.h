@@ -6,6 +6,7 @@
 #include "net/loop.h"
 
 #define P2P_MAILBOX_CONNECTIONS_MAX 1000
+#define P2P_MAILBOX_CONNECTIONS_OF_ORIGIN_MAX 500 /* of one address (server/origin.h) */
 #define P2P_MAILBOX_QUEUE_MAX (4 * 1024 * 1024) /* bytes that wait for a slow client, who is sent away beyond */
 #define P2P_MAILBOX_SILENT_MS (24u * 3600 * 1000) /* without a message: the client has gone, and TCP did not tell */
 

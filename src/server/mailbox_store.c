@@ -8,8 +8,9 @@
 
 #include "base/encode.h"
 #include "crypto/random.h"
+#include "server/origin.h"
 
-#define NAMEPLATE_DIGITS_MAX 6
+#define NAMEPLATE_MAX 9999 /* the largest that is drawn: there are more than mailboxes */
 #define MAILBOX_ID_BYTES 12
 
 struct side {
@@ -23,9 +24,17 @@ struct message {
   char text[];
 };
 
+/* What mailboxes that were made from one address take. */
+struct origin {
+  struct origin *next;
+  size_t n_mailboxes, n_bytes;
+  char name[P2P_ORIGIN_MAX];
+};
+
 struct p2p_stored_mailbox {
   struct p2p_stored_mailbox *next;
   struct p2p_mailbox_store *store;
+  struct origin *origin;
   char appid[P2P_STORE_NAME_MAX + 1], id[P2P_STORE_NAME_MAX + 1];
   char nameplate[P2P_STORE_NAME_MAX + 1]; /* "": none any more */
   struct side sides[2];
@@ -37,6 +46,7 @@ struct p2p_stored_mailbox {
 
 struct p2p_mailbox_store {
   struct p2p_stored_mailbox *first;
+  struct origin *origins; /* those that have mailboxes */
   size_t n_mailboxes, n_bytes;
 };
 
@@ -44,12 +54,33 @@ struct p2p_mailbox_store *p2p_mailbox_store_new(void) { return calloc(1, sizeof(
 
 /* --- mailboxes --- */
 
+static struct origin *find_or_add_origin(struct p2p_mailbox_store *store, const char *name) {
+  struct origin *origin = store->origins;
+  while (origin != NULL && strcmp(origin->name, name) != 0) origin = origin->next;
+  if (origin != NULL || (origin = calloc(1, sizeof *origin)) == NULL) return origin;
+  snprintf(origin->name, sizeof origin->name, "%s", name);
+  origin->next = store->origins;
+  store->origins = origin;
+  return origin;
+}
+
+static void drop_origin_if_empty(struct p2p_mailbox_store *store, struct origin *origin) {
+  if (origin->n_mailboxes > 0) return;
+  struct origin **at = &store->origins;
+  while (*at != origin) at = &(*at)->next;
+  *at = origin->next;
+  free(origin);
+}
+
 static void drop_mailbox(struct p2p_stored_mailbox *mailbox) {
   struct p2p_stored_mailbox **at = &mailbox->store->first;
   while (*at != mailbox) at = &(*at)->next;
   *at = mailbox->next;
   mailbox->store->n_mailboxes--;
   mailbox->store->n_bytes -= mailbox->n_bytes;
+  mailbox->origin->n_mailboxes--;
+  mailbox->origin->n_bytes -= mailbox->n_bytes;
+  drop_origin_if_empty(mailbox->store, mailbox->origin);
   while (mailbox->first != NULL) {
     struct message *message = mailbox->first;
     mailbox->first = message->next;
@@ -85,22 +116,29 @@ static struct p2p_stored_mailbox *find_by_nameplate(const struct p2p_mailbox_sto
   return mailbox;
 }
 
-static struct p2p_stored_mailbox *add_mailbox(struct p2p_mailbox_store *store, const char *appid, const char *id,
-                                              struct p2p_err *err) {
-  struct p2p_stored_mailbox *mailbox = NULL;
-  if (store->n_mailboxes < P2P_STORE_MAILBOXES_MAX) mailbox = calloc(1, sizeof *mailbox);
+static int add_mailbox(struct p2p_mailbox_store *store, const struct p2p_store_caller *caller, const char *id,
+                       struct p2p_stored_mailbox **out, struct p2p_err *err) {
+  if (store->n_mailboxes >= P2P_STORE_MAILBOXES_MAX)
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "this server is full: try again later");
+  struct origin *origin = find_or_add_origin(store, caller->origin);
+  if (origin != NULL && origin->n_mailboxes >= P2P_STORE_MAILBOXES_OF_ORIGIN_MAX)
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "too many mailboxes were opened from your address: try again later");
+  struct p2p_stored_mailbox *mailbox = origin == NULL ? NULL : calloc(1, sizeof *mailbox);
   if (mailbox == NULL) {
-    p2p_err_set(err, P2P_ERR_TOO_LARGE, "this server is full: try again later");
-    return NULL;
+    if (origin != NULL) drop_origin_if_empty(store, origin);
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
   mailbox->store = store;
+  mailbox->origin = origin;
   mailbox->end = &mailbox->first;
-  snprintf(mailbox->appid, sizeof mailbox->appid, "%s", appid);
+  snprintf(mailbox->appid, sizeof mailbox->appid, "%s", caller->appid);
   snprintf(mailbox->id, sizeof mailbox->id, "%s", id);
   mailbox->next = store->first;
   store->first = mailbox;
   store->n_mailboxes++;
-  return mailbox;
+  origin->n_mailboxes++;
+  *out = mailbox;
+  return P2P_OK;
 }
 
 /* The record of this side, or a free one; NULL when two others are there. */
@@ -121,47 +159,59 @@ static struct side *find_side_or_crowded(struct p2p_stored_mailbox *mailbox, con
 
 /* --- nameplates --- */
 
-/* One of the free numbers with `digits` digits, all alike likely; 0 when there is none. */
-static uint32_t draw_nameplate(const struct p2p_mailbox_store *store, const char *appid, uint32_t least, uint32_t beyond) {
-  uint32_t n_free = 0, drawn = 0;
-  char name[16];
-  for (uint32_t number = least; number < beyond; number++) {
-    snprintf(name, sizeof name, "%u", (unsigned)number);
-    if (find_by_nameplate(store, appid, name) == NULL && p2p_random_below(++n_free) == 0) drawn = number;
+/* 0: not one that is drawn. */
+static uint32_t number_of(const char *nameplate) {
+  uint32_t number = 0;
+  if (nameplate[0] == '0') return 0;
+  for (const char *at = nameplate; *at != '\0'; at++) {
+    if (*at < '0' || *at > '9' || number > NAMEPLATE_MAX) return 0;
+    number = number * 10 + (uint32_t)(*at - '0');
   }
-  return drawn;
+  return number;
+}
+
+/* One of the free numbers from `least` to 10 * least - 1, all alike likely; 0 when there is none. */
+static uint32_t draw_nameplate(const struct p2p_mailbox_store *store, const char *appid, uint32_t least) {
+  bool is_taken[NAMEPLATE_MAX + 1] = {false};
+  uint32_t n_free = 9 * least;
+  for (const struct p2p_stored_mailbox *mailbox = store->first; mailbox != NULL; mailbox = mailbox->next) {
+    uint32_t number = number_of(mailbox->nameplate);
+    if (number < least || number >= 10 * least || is_taken[number] || strcmp(mailbox->appid, appid) != 0) continue;
+    is_taken[number] = true;
+    n_free--;
+  }
+  if (n_free == 0) return 0;
+  uint32_t left = p2p_random_below(n_free), number = least;
+  for (;; number++) {
+    if (is_taken[number]) continue;
+    if (left-- == 0) return number;
+  }
 }
 
 int p2p_mailbox_store_allocate(struct p2p_mailbox_store *store, const char *appid, char *nameplate, size_t size,
                                struct p2p_err *err) {
-  uint32_t drawn = 0, least = 1;
-  for (int digits = 1; drawn == 0 && digits <= 3; digits++, least *= 10) drawn = draw_nameplate(store, appid, least, least * 10);
-  for (int tries = 0; drawn == 0 && tries < 100; tries++) { /* a busy server: sparse enough to guess */
-    uint32_t number = 1000 + p2p_random_below(999000);
-    char name[16];
-    snprintf(name, sizeof name, "%u", (unsigned)number);
-    if (find_by_nameplate(store, appid, name) == NULL) drawn = number;
-  }
+  uint32_t drawn = 0;
+  for (uint32_t least = 1; drawn == 0 && least < NAMEPLATE_MAX; least *= 10) drawn = draw_nameplate(store, appid, least);
   if (drawn == 0) return p2p_err_set(err, P2P_ERR_TOO_LARGE, "this server is full: try again later");
   snprintf(nameplate, size, "%u", (unsigned)drawn);
   return P2P_OK;
 }
 
-int p2p_mailbox_store_claim(struct p2p_mailbox_store *store, const char *appid, const char *nameplate, const char *side_name,
+int p2p_mailbox_store_claim(struct p2p_mailbox_store *store, const struct p2p_store_caller *caller, const char *nameplate,
                             uint64_t now_ms, const char **out, struct p2p_err *err) {
   uint8_t random[MAILBOX_ID_BYTES];
   char id[P2P_HEX_LEN(MAILBOX_ID_BYTES) + 1];
-  int code = check_names(appid, nameplate, side_name, err);
+  int code = check_names(caller->appid, nameplate, caller->side, err);
   if (code != P2P_OK) return code;
-  struct p2p_stored_mailbox *mailbox = find_by_nameplate(store, appid, nameplate);
+  struct p2p_stored_mailbox *mailbox = find_by_nameplate(store, caller->appid, nameplate);
   if (mailbox == NULL) {
     p2p_random_bytes(random, sizeof random);
     p2p_hex_encode(random, sizeof random, id);
-    mailbox = add_mailbox(store, appid, id, err);
-    if (mailbox == NULL) return P2P_ERR_TOO_LARGE;
+    code = add_mailbox(store, caller, id, &mailbox, err);
+    if (code != P2P_OK) return code;
     snprintf(mailbox->nameplate, sizeof mailbox->nameplate, "%s", nameplate);
   }
-  struct side *side = find_side_or_crowded(mailbox, side_name, err);
+  struct side *side = find_side_or_crowded(mailbox, caller->side, err);
   if (side == NULL) return P2P_ERR_ACCESS;
   if (side->has_claimed && !side->holds_nameplate) return p2p_err_set(err, P2P_ERR_ACCESS, "reclaimed");
   side->has_claimed = side->holds_nameplate = true;
@@ -186,14 +236,14 @@ void p2p_mailbox_store_list(const struct p2p_mailbox_store *store, const char *a
 
 /* --- messages --- */
 
-int p2p_mailbox_store_open(struct p2p_mailbox_store *store, const char *appid, const char *id, const char *side_name,
+int p2p_mailbox_store_open(struct p2p_mailbox_store *store, const struct p2p_store_caller *caller, const char *id,
                            uint64_t now_ms, struct p2p_mailbox_ear *ear, struct p2p_stored_mailbox **out, struct p2p_err *err) {
-  int code = check_names(appid, id, side_name, err);
+  int code = check_names(caller->appid, id, caller->side, err);
   if (code != P2P_OK) return code;
-  struct p2p_stored_mailbox *mailbox = find_by_id(store, appid, id);
-  if (mailbox == NULL) mailbox = add_mailbox(store, appid, id, err);
-  if (mailbox == NULL) return P2P_ERR_TOO_LARGE;
-  struct side *side = find_side_or_crowded(mailbox, side_name, err);
+  struct p2p_stored_mailbox *mailbox = find_by_id(store, caller->appid, id);
+  if (mailbox == NULL) code = add_mailbox(store, caller, id, &mailbox, err);
+  if (code != P2P_OK) return code;
+  struct side *side = find_side_or_crowded(mailbox, caller->side, err);
   if (side == NULL) return P2P_ERR_ACCESS;
   side->has_opened = true;
   side->has_closed = false;
@@ -232,6 +282,8 @@ int p2p_mailbox_store_add(struct p2p_stored_mailbox *mailbox, const struct p2p_s
   if (strlen(from->body) > P2P_STORE_BODY_MAX || mailbox->n_messages >= P2P_STORE_MESSAGES_MAX ||
       n_bytes > P2P_STORE_BYTES_MAX - mailbox->store->n_bytes)
     return p2p_err_set(err, P2P_ERR_TOO_LARGE, "this mailbox takes no more");
+  if (n_bytes > P2P_STORE_BYTES_OF_ORIGIN_MAX - mailbox->origin->n_bytes)
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the mailboxes that were opened from the same address take no more");
   struct message *message = copy_message(from, n_bytes);
   if (message == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   *mailbox->end = message;
@@ -239,6 +291,7 @@ int p2p_mailbox_store_add(struct p2p_stored_mailbox *mailbox, const struct p2p_s
   mailbox->n_messages++;
   mailbox->n_bytes += n_bytes;
   mailbox->store->n_bytes += n_bytes;
+  mailbox->origin->n_bytes += n_bytes;
   mailbox->used_ms = now_ms;
   for (struct p2p_mailbox_ear *ear = mailbox->ears; ear != NULL; ear = ear->next) ear->on_message(ear->arg, &message->is);
   return P2P_OK;

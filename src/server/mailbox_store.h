@@ -13,7 +13,9 @@
 #define P2P_STORE_BODY_MAX (256 * 1024)           /* bytes of one message */
 #define P2P_STORE_MESSAGES_MAX 256                /* in one mailbox */
 #define P2P_STORE_MAILBOXES_MAX 4096              /* in all */
+#define P2P_STORE_MAILBOXES_OF_ORIGIN_MAX 1024    /* made by one address (server/origin.h) */
 #define P2P_STORE_BYTES_MAX (128u * 1024 * 1024)  /* of messages in all */
+#define P2P_STORE_BYTES_OF_ORIGIN_MAX (32u * 1024 * 1024) /* in the mailboxes that one address has made */
 #define P2P_STORE_IDLE_MS 3600000                 /* without anybody connected: forgotten */
 
 struct p2p_mailbox_store;
@@ -33,6 +35,12 @@ struct p2p_mailbox_ear {
 struct p2p_mailbox_store *p2p_mailbox_store_new(void);
 void p2p_mailbox_store_free(struct p2p_mailbox_store *store); /* takes NULL; nobody may listen any more */
 
+/* Who asks: a side of an application, from somewhere. */
+struct p2p_store_caller {
+  const char *appid, *side;
+  const char *origin;
+};
+
 /* All names are those of an application (`appid`) and of one of its two sides. Errors come with the words that the protocol
  * knows ("crowded", ...): P2P_ERR_ACCESS for a third side, P2P_ERR_TOO_LARGE at a bound, P2P_ERR_INVALID, P2P_ERR_MEMORY. */
 
@@ -40,11 +48,11 @@ void p2p_mailbox_store_free(struct p2p_mailbox_store *store); /* takes NULL; nob
 int p2p_mailbox_store_allocate(struct p2p_mailbox_store *store, const char *appid, char *nameplate, size_t size,
                                struct p2p_err *err) P2P_MUST_USE;
 /* Holds a nameplate; makes its mailbox if there is none. *mailbox is the mailbox's id, valid while it is held. */
-int p2p_mailbox_store_claim(struct p2p_mailbox_store *store, const char *appid, const char *nameplate, const char *side,
+int p2p_mailbox_store_claim(struct p2p_mailbox_store *store, const struct p2p_store_caller *caller, const char *nameplate,
                             uint64_t now_ms, const char **mailbox, struct p2p_err *err) P2P_MUST_USE;
 void p2p_mailbox_store_release(struct p2p_mailbox_store *store, const char *appid, const char *nameplate, const char *side);
 /* Opens a mailbox and tells all messages that are in it. */
-int p2p_mailbox_store_open(struct p2p_mailbox_store *store, const char *appid, const char *mailbox, const char *side,
+int p2p_mailbox_store_open(struct p2p_mailbox_store *store, const struct p2p_store_caller *caller, const char *mailbox,
                            uint64_t now_ms, struct p2p_mailbox_ear *ear, struct p2p_stored_mailbox **out,
                            struct p2p_err *err) P2P_MUST_USE;
 /* Adds a message and tells it to all who listen, the sender too. */

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "net/tcp.h"
+#include "server/origin.h"
 #include "server/relay_request.h"
 
 #define TICK_MS 5000
@@ -26,6 +27,7 @@ struct end {
   struct end *partner; /* when joined */
   enum stage stage;
   uint64_t since_ms; /* when the stage began */
+  char origin[P2P_ORIGIN_MAX];
   struct p2p_relay_request request;
   uint8_t line[P2P_RELAY_REQUEST_MAX];
   size_t line_length;
@@ -47,7 +49,7 @@ static void forget_end(struct end *end) {
   struct end **at = &end->relay->ends;
   while (*at != end) at = &(*at)->next;
   *at = end->next;
-  end->relay->n_ends--;
+  if (--end->relay->n_ends == 0) p2p_timer_stop(end->relay->tick); /* nobody is there to be looked after */
   p2p_wipe(&end->request, sizeof end->request);
   p2p_wipe(end->line, sizeof end->line);
   free(end);
@@ -148,20 +150,32 @@ static void on_close(void *arg, const struct p2p_err *err) {
   forget_end(end);
 }
 
+static const char *why_not_in(const struct p2p_relay *relay, const char *origin) {
+  size_t n_here = 0;
+  for (const struct end *end = relay->ends; end != NULL; end = end->next) n_here += strcmp(end->origin, origin) == 0;
+  if (relay->n_ends >= P2P_RELAY_CONNECTIONS_MAX) return "too many are open";
+  return n_here >= P2P_RELAY_CONNECTIONS_OF_ORIGIN_MAX ? "too many are open from there" : NULL;
+}
+
 static void on_accept(void *arg, struct p2p_tcp *tcp) {
   static const struct p2p_tcp_events events = {.on_data = on_data, .on_drain = on_drain, .on_close = on_close};
   struct p2p_relay *relay = arg;
-  struct end *end = relay->n_ends < P2P_RELAY_CONNECTIONS_MAX ? calloc(1, sizeof *end) : NULL;
+  char peer[64] = "?:0", origin[P2P_ORIGIN_MAX];
+  (void)p2p_tcp_peer_name(tcp, peer, sizeof peer);
+  p2p_origin_of(peer, origin);
+  const char *why = why_not_in(relay, origin);
+  struct end *end = why == NULL ? calloc(1, sizeof *end) : NULL;
   if (end == NULL) {
-    p2p_events_say(relay->events, P2P_LEVEL_WARN, "the relay refused a connection: too many are open");
+    p2p_events_say(relay->events, P2P_LEVEL_WARN, "the relay refused a connection from %s: %s", peer, why == NULL ? "out of memory" : why);
     p2p_tcp_free(tcp);
     return;
   }
+  memcpy(end->origin, origin, sizeof origin);
   end->relay = relay;
   end->tcp = tcp;
   end->next = relay->ends;
   relay->ends = end;
-  relay->n_ends++;
+  if (relay->n_ends++ == 0) p2p_timer_start(relay->tick, TICK_MS, TICK_MS);
   set_stage(end, STAGE_ASKING);
   if (p2p_tcp_attach(tcp, &events, end) == P2P_OK) return;
   p2p_tcp_free(tcp);
@@ -196,7 +210,6 @@ int p2p_relay_new(struct p2p_loop *loop, const char *address, uint16_t port, str
     p2p_relay_free(relay);
     return code;
   }
-  p2p_timer_start(relay->tick, TICK_MS, TICK_MS);
   *out = relay;
   return P2P_OK;
 }
@@ -204,11 +217,11 @@ int p2p_relay_new(struct p2p_loop *loop, const char *address, uint16_t port, str
 void p2p_relay_free(struct p2p_relay *relay) {
   if (relay == NULL) return;
   p2p_listener_free(relay->listener);
-  p2p_timer_free(relay->tick);
   while (relay->ends != NULL) {
     p2p_tcp_free(relay->ends->tcp);
     forget_end(relay->ends);
   }
+  p2p_timer_free(relay->tick);
   free(relay);
 }
 

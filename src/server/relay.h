@@ -7,6 +7,7 @@
 #include "net/loop.h"
 
 #define P2P_RELAY_CONNECTIONS_MAX 1000
+#define P2P_RELAY_CONNECTIONS_OF_ORIGIN_MAX 500 /* of one address (server/origin.h) */
 #define P2P_RELAY_REQUEST_MS 30000   /* to say what is wanted */
 #define P2P_RELAY_WAIT_MS 600000     /* for the partner */
 #define P2P_RELAY_QUEUE_MAX (1024 * 1024) /* bytes on the way to a slow end before the fast one is paused */

@@ -13,9 +13,7 @@
 #include "server/mailbox_server.h"
 #include "server/relay.h"
 
-/* What one process may hold open: every connection of the three services, and some for the rest. Often the limit that a process
- * begins with is 1024, and higher ones are allowed. */
-#define FILES_MAX 8192
+#define FILES_OF_THE_REST 1000 /* what R and its packages may have open */
 
 struct p2p_server {
   struct p2p_board board;
@@ -78,11 +76,18 @@ static void stop_on_loop(void *arg) {
   p2p_mailbox_server_free(server->mailbox_server);
 }
 
-static void raise_file_limit(void) {
+/* Every connection of the three services is an open file. Often the limit that a process begins with is 1024, and higher ones are
+ * allowed. With fewer, connections beyond are refused. */
+static void raise_file_limit(const struct p2p_board *board) {
+  rlim_t wanted = (rlim_t)board->limits.connections + P2P_MAILBOX_CONNECTIONS_MAX + P2P_RELAY_CONNECTIONS_MAX + FILES_OF_THE_REST;
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= FILES_MAX) return;
-  limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > FILES_MAX ? FILES_MAX : limit.rlim_max;
-  (void)setrlimit(RLIMIT_NOFILE, &limit); /* with fewer, connections beyond are refused */
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > wanted ? wanted : limit.rlim_max;
+  bool is_raised = setrlimit(RLIMIT_NOFILE, &limit) == 0;
+  if (!is_raised || limit.rlim_cur < wanted)
+    p2p_events_say(board->events, P2P_LEVEL_WARN,
+                   "for all connections that the limits allow, this process would have to open %lu files, and the system allows fewer: "
+                   "see 'ulimit -n', or LimitNOFILE of a systemd unit", (unsigned long)wanted);
 }
 
 static int read_users(const struct p2p_server_config *config, struct p2p_server *server, struct p2p_err *err) {
@@ -97,14 +102,17 @@ int p2p_server_new(const struct p2p_server_config *config, struct p2p_events *ev
   struct p2p_server *server = calloc(1, sizeof *server);
   struct start start = {.config = config, .server = server, .err = err};
   if (server == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
-  server->board = (struct p2p_board){.loop = config->loop, .events = events, .opened_at = time(NULL)};
-  raise_file_limit();
+  server->board = (struct p2p_board){.loop = config->loop, .events = events, .opened_at = time(NULL),
+                                     .limits = config->limits};
   start.code = read_users(config, server, err);
   if (start.code == P2P_OK && p2p_crypto_init() != P2P_OK)
     start.code = p2p_err_set(err, P2P_ERR_CRYPTO, "The cryptographic library cannot be started.");
   if (start.code == P2P_OK && p2p_board_init(&server->board) != P2P_OK)
     start.code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
-  if (start.code == P2P_OK) p2p_loop_call(config->loop, start_on_loop, &start);
+  if (start.code == P2P_OK) {
+    raise_file_limit(&server->board);
+    p2p_loop_call(config->loop, start_on_loop, &start);
+  }
   if (start.code != P2P_OK) {
     p2p_server_free(server);
     return start.code;

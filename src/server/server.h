@@ -7,6 +7,7 @@
 
 #include "base/events.h"
 #include "net/loop.h"
+#include "server/board_visit.h"
 
 struct p2p_server;
 
@@ -17,6 +18,7 @@ struct p2p_server_config {
   const char *host_key;       /* file of the private host key, OpenSSH format; made (Ed25519, mode 0600) when absent */
   const char *users;          /* text for p2p_users_parse; or NULL, and: */
   const char *users_file;     /* a file of it, read again whenever it changes */
+  struct p2p_board_limits limits;
 };
 
 /* Listens when it returns. `events` is borrowed. */

@@ -15,6 +15,7 @@ struct topic {
   struct p2p_seat *seats;   /* in the order in which they came */
   struct p2p_seat *creator; /* whose access list it is; NULL once that one has left */
   char *access;             /* NULL: none */
+  char maker[64];           /* whose topic it is when they are counted: a user, or the fingerprint of a key without account */
   char name[P2P_TOPICS_NAME_MAX + 1];
 };
 
@@ -32,12 +33,15 @@ struct p2p_seat {
 
 struct p2p_topics {
   struct topic *first;
+  size_t of_user_max;
   struct p2p_topics_events events;
 };
 
-struct p2p_topics *p2p_topics_new(const struct p2p_topics_events *events) {
+struct p2p_topics *p2p_topics_new(const struct p2p_topics_events *events, size_t of_user_max) {
   struct p2p_topics *topics = calloc(1, sizeof *topics);
-  if (topics != NULL) topics->events = *events;
+  if (topics == NULL) return NULL;
+  topics->events = *events;
+  topics->of_user_max = of_user_max;
   return topics;
 }
 
@@ -75,30 +79,33 @@ static int landing_name(const struct p2p_topics *topics, const struct p2p_seat_w
   else if (is_own || (typed != NULL && (list_names(typed->access, wish->user) || list_names(typed->access, wish->fingerprint))))
     prefix = NULL;
   int length = prefix == NULL ? snprintf(out, size, "%s", wish->topic) : snprintf(out, size, "%s/%s", prefix, wish->topic);
-  return length > 0 && (size_t)length < size ? P2P_OK : P2P_ERR_TOO_LARGE;
+  return length > 0 && (size_t)length < size ? P2P_OK : P2P_ERR_INVALID;
 }
 
 static bool is_in_namespace(const struct topic *topic, const char *user, size_t length) {
   return strncmp(topic->name, user, length) == 0 && topic->name[length] == '/';
 }
 
-static bool is_full(const struct p2p_topics *topics, const char *name) {
-  size_t count = 0, length = strcspn(name, "/");
-  for (const struct topic *topic = topics->first; topic != NULL; topic = topic->next) count += is_in_namespace(topic, name, length);
-  return count >= P2P_TOPICS_OF_USER_MAX;
+static bool has_too_many(const struct p2p_topics *topics, const char *maker) {
+  size_t count = 0;
+  for (const struct topic *topic = topics->first; topic != NULL; topic = topic->next) count += strcmp(topic->maker, maker) == 0;
+  return count >= topics->of_user_max;
 }
 
-static struct topic *find_or_add_topic(struct p2p_topics *topics, const char *name) {
-  struct topic *topic = find_topic(topics, name);
-  if (topic != NULL) return topic;
-  if (is_full(topics, name)) return NULL;
-  topic = calloc(1, sizeof *topic);
-  if (topic == NULL) return NULL;
+static int find_or_add_topic(struct p2p_topics *topics, const char *name, const struct p2p_seat_wish *wish, struct topic **out) {
+  const char *maker = strcmp(wish->user, "public") == 0 ? wish->fingerprint : wish->user;
+  *out = find_topic(topics, name);
+  if (*out != NULL) return P2P_OK;
+  if (has_too_many(topics, maker)) return P2P_ERR_TOO_LARGE;
+  struct topic *topic = calloc(1, sizeof *topic);
+  if (topic == NULL) return P2P_ERR_MEMORY;
   snprintf(topic->name, sizeof topic->name, "%s", name);
+  snprintf(topic->maker, sizeof topic->maker, "%s", maker);
   topic->topics = topics;
   topic->next = topics->first;
   topics->first = topic;
-  return topic;
+  *out = topic;
+  return P2P_OK;
 }
 
 static void drop_access(struct topic *topic) {
@@ -196,16 +203,18 @@ static void sit_down(struct topic *topic, struct p2p_seat *seat) {
   for (struct p2p_seat *other = topic->seats; other != NULL; other = other->next) stop_waiting(other);
 }
 
-struct p2p_seat *p2p_topics_join(struct p2p_topics *topics, const struct p2p_seat_wish *wish, void *arg) {
+int p2p_topics_join(struct p2p_topics *topics, const struct p2p_seat_wish *wish, void *arg, struct p2p_seat **out) {
   char name[P2P_TOPICS_NAME_MAX + 1];
-  if (landing_name(topics, wish, name, sizeof name) != P2P_OK) return NULL;
+  struct topic *topic;
+  int code = landing_name(topics, wish, name, sizeof name);
+  if (code != P2P_OK) return code;
   char *access = wish->access == NULL ? NULL : strdup(wish->access);
   struct p2p_seat *seat = new_seat(wish, arg);
-  struct topic *topic = seat == NULL || (wish->access != NULL && access == NULL) ? NULL : find_or_add_topic(topics, name);
-  if (topic == NULL) {
+  code = seat == NULL || (wish->access != NULL && access == NULL) ? P2P_ERR_MEMORY : find_or_add_topic(topics, name, wish, &topic);
+  if (code != P2P_OK) {
     free(access);
     if (seat != NULL) free_seat(seat);
-    return NULL;
+    return code;
   }
   if (topic->creator == NULL) {
     topic->creator = seat;
@@ -214,7 +223,8 @@ struct p2p_seat *p2p_topics_join(struct p2p_topics *topics, const struct p2p_sea
     free(access);
   }
   sit_down(topic, seat);
-  return seat;
+  *out = seat;
+  return P2P_OK;
 }
 
 static bool has_writer(const struct topic *topic) {

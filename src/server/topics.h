@@ -10,7 +10,6 @@
 #include "base/buf.h"
 
 #define P2P_TOPICS_NAME_MAX 384           /* bytes of a full topic name: user, '/', topic as typed */
-#define P2P_TOPICS_OF_USER_MAX 100        /* topics at a time in the namespace of one user, or of all without account */
 #define P2P_TOPICS_HELD_MAX (1024 * 1024) /* bytes that a writer who waits for a reader may write ahead */
 
 struct p2p_topics;
@@ -22,11 +21,12 @@ struct p2p_topics_events {
   void (*on_finish)(void *arg); /* nothing more will come: the seat can be given back */
 };
 
-struct p2p_topics *p2p_topics_new(const struct p2p_topics_events *events);
+/* `of_user_max`: how many topics there may be at a time that one user, or one key without account, has opened. */
+struct p2p_topics *p2p_topics_new(const struct p2p_topics_events *events, size_t of_user_max);
 void p2p_topics_free(struct p2p_topics *topics); /* takes NULL; every seat must have been given back */
 
 struct p2p_seat_wish {
-  const char *user;        /* who asks */
+  const char *user;        /* who asks; "public": a key without account */
   const char *fingerprint; /* of the key: access lists may name it */
   const char *label;       /* for `ls` */
   const char *topic;       /* as typed */
@@ -34,9 +34,9 @@ struct p2p_seat_wish {
   bool reads, writes, replay, open_to_all, round_robin, wait_for_reader, keep_alive;
 };
 
-/* Gives a seat on the topic that the rules say: silently a private one where the user has no access. NULL when that
- * would be one of too many, or when out of memory. on_finish may come from within. */
-struct p2p_seat *p2p_topics_join(struct p2p_topics *topics, const struct p2p_seat_wish *wish, void *arg);
+/* Gives a seat on the topic that the rules say: silently a private one where the user has no access. P2P_ERR_TOO_LARGE when that
+ * would be one topic too many; P2P_ERR_INVALID when its name is too long; P2P_ERR_MEMORY. on_finish may come from within. */
+int p2p_topics_join(struct p2p_topics *topics, const struct p2p_seat_wish *wish, void *arg, struct p2p_seat **out) P2P_MUST_USE;
 void p2p_topics_leave(struct p2p_seat *seat);
 
 /* Somebody sits on the topic of this full name. */

@@ -9,7 +9,7 @@
 /* A client that remembers what it heard, one message a line, without what varies. */
 struct client {
   struct p2p_mailbox_guest *guest;
-  char heard[65536];
+  char heard[P2P_STORE_BODY_MAX + 4096];
 };
 
 static struct p2p_mailbox_store *store;
@@ -31,9 +31,11 @@ static void begin(void) {
   store = p2p_mailbox_store_new();
 }
 
+static const char *origin = "192.0.2.1"; /* of who connects next */
+
 static void connect_client(struct client *client) {
   client->heard[0] = '\0';
-  client->guest = p2p_mailbox_guest_new(store, hear, client);
+  client->guest = p2p_mailbox_guest_new(store, origin, hear, client);
   CHECK_STR(client->heard, "{\"type\":\"welcome\",\"welcome\":{}}\n");
   client->heard[0] = '\0';
 }
@@ -204,6 +206,69 @@ TEST(messages_are_bounded_in_size_and_number) {
   p2p_mailbox_store_free(store);
 }
 
+TEST(one_address_makes_so_many_mailboxes_and_no_more) {
+  char json[64], side[16];
+  begin();
+  for (int i = 0; i < P2P_STORE_MAILBOXES_OF_ORIGIN_MAX; i++) {
+    snprintf(side, sizeof side, "s%d", i);
+    bind_client(&a, side);
+    snprintf(json, sizeof json, "{\"type\":\"open\",\"mailbox\":\"m%d\"}", i);
+    CHECK_STR(ask(&a, json), "");
+    hang_up(&a, 0);
+  }
+  bind_client(&a, "aa");
+  CHECK(strstr(ask(&a, "{\"type\":\"open\",\"mailbox\":\"one-more\"}"), "too many mailboxes were opened from your address") != NULL);
+  CHECK(strstr(ask(&a, "{\"type\":\"allocate\"}"), "too many mailboxes were opened from your address") != NULL);
+  CHECK_STR(ask(&a, "{\"type\":\"open\",\"mailbox\":\"m0\"}"), ""); /* one that is there */
+  origin = "192.0.2.2";
+  bind_client(&b, "bb");
+  CHECK_STR(ask(&b, "{\"type\":\"open\",\"mailbox\":\"one-more\"}"), "");
+  origin = "192.0.2.1";
+  hang_up(&a, 0);
+  hang_up(&b, 0);
+  p2p_mailbox_store_prune(store, P2P_STORE_IDLE_MS + 5000);
+  CHECK(p2p_mailbox_store_count(store) == 0);
+  p2p_mailbox_store_free(store);
+}
+
+TEST(one_address_stores_so_much_and_no_more) {
+  size_t size = P2P_STORE_BODY_MAX + 64, n_told = 0;
+  char *json = malloc(size);
+  begin();
+  bind_client(&a, "aa");
+  claim_and_open(&a);
+  memset(json, '0', size);
+  memcpy(json, "{\"type\":\"add\",\"phase\":\"0\",\"body\":\"", 34);
+  strcpy(json + 34 + P2P_STORE_BODY_MAX, "\"}");
+  for (int i = 0; i < 140 && strstr(ask(&a, json), "from the same address take no more") == NULL; i++) n_told++;
+  CHECK(n_told == P2P_STORE_BYTES_OF_ORIGIN_MAX / P2P_STORE_BODY_MAX - 1); /* the names take the rest */
+  origin = "192.0.2.2";
+  bind_client(&b, "bb");
+  CHECK_STR(ask(&b, "{\"type\":\"open\",\"mailbox\":\"m\"}"), "");
+  origin = "192.0.2.1";
+  CHECK(strstr(ask(&b, "{\"type\":\"add\",\"phase\":\"0\",\"body\":\"00\"}"), "\"message\"") != NULL);
+  hang_up(&a, 0);
+  hang_up(&b, 0);
+  free(json);
+  p2p_mailbox_store_free(store);
+}
+
+TEST(many_nameplates_get_longer_and_stay_different) {
+  static bool seen[10000];
+  char side[16];
+  begin();
+  for (int i = 0; i < 1010; i++) {
+    int nameplate = 0;
+    snprintf(side, sizeof side, "s%d", i);
+    bind_client(&a, side);
+    CHECK(sscanf(ask(&a, "{\"type\":\"allocate\"}"), "{\"type\":\"allocated\",\"nameplate\":\"%d\"}", &nameplate) == 1);
+    CHECK(nameplate >= 1 && nameplate <= 9999 && (nameplate <= 999) == (i < 999) && !seen[nameplate % 10000]);
+    seen[nameplate % 10000] = true;
+    hang_up(&a, 0);
+  }
+  p2p_mailbox_store_free(store);
+}
+
 TEST(applications_do_not_see_each_other) {
   begin();
   bind_client(&a, "aa");
@@ -237,4 +302,5 @@ TEST(a_mailbox_can_be_closed_from_a_new_connection) {
 UNIT_MAIN("mailbox_guest", UNIT(two_sides_meet_and_a_third_is_crowded), UNIT(a_side_that_lost_its_connection_goes_on),
           UNIT(nameplates_are_short_and_free), UNIT(what_is_wrong_is_told_and_harms_nothing),
           UNIT(every_prefix_of_a_message_is_answered), UNIT(messages_are_bounded_in_size_and_number),
-          UNIT(applications_do_not_see_each_other), UNIT(a_mailbox_can_be_closed_from_a_new_connection))
+          UNIT(one_address_makes_so_many_mailboxes_and_no_more), UNIT(one_address_stores_so_much_and_no_more),
+          UNIT(many_nameplates_get_longer_and_stay_different), UNIT(applications_do_not_see_each_other), UNIT(a_mailbox_can_be_closed_from_a_new_connection))

@@ -1,12 +1,14 @@
 /* The transit relay on loopback: who is joined, who is sent away, and that no byte is lost when one end is slow. */
-#include <stdbool.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "crypto/random.h"
 #include "net/tcp.h"
 #include "server/relay.h"
+#include "crowd.h"
 #include "unit.h"
 
 #define WAIT_MS 20000
@@ -222,6 +224,19 @@ TEST(last_bytes_arrive_when_the_sender_closes_at_once) {
   end();
 }
 
+TEST(connections_of_one_address_are_bounded) {
+  static int fds[P2P_RELAY_CONNECTIONS_OF_ORIGIN_MAX];
+  struct p2p_event event;
+  begin();
+  crowd_come(fds, P2P_RELAY_CONNECTIONS_OF_ORIGIN_MAX, p2p_relay_port(relay));
+  start(&a, "please relay " TOKEN_A SIDE_1);
+  CHECK(p2p_events_next(events, WAIT_MS, &event) && strstr(event.text, "too many are open from there") != NULL);
+  WAIT_FOR(a.is_closed);
+  stop(&a);
+  crowd_go(fds, P2P_RELAY_CONNECTIONS_OF_ORIGIN_MAX);
+  end();
+}
+
 TEST(a_relay_that_is_stopped_closes_everything) {
   begin();
   start(&a, "please relay " TOKEN_A SIDE_1);
@@ -236,4 +251,5 @@ TEST(a_relay_that_is_stopped_closes_everything) {
 
 UNIT_MAIN("relay", UNIT(two_sides_of_a_token_are_joined), UNIT(the_old_form_joins_too_and_redundant_waiters_go),
           UNIT(bad_and_impatient_clients_are_told_so), UNIT(a_slow_end_pauses_the_fast_one_and_no_byte_is_lost),
-          UNIT(last_bytes_arrive_when_the_sender_closes_at_once), UNIT(a_relay_that_is_stopped_closes_everything))
+          UNIT(last_bytes_arrive_when_the_sender_closes_at_once), UNIT(connections_of_one_address_are_bounded),
+          UNIT(a_relay_that_is_stopped_closes_everything))

@@ -8,7 +8,9 @@
 
 #include "crypto/random.h"
 #include "net/ws.h"
+#include "server/mailbox_server.h"
 #include "server/server.h"
+#include "crowd.h"
 #include "unit.h"
 
 #define WAIT_S 20
@@ -157,6 +159,20 @@ TEST(two_clients_meet_in_a_mailbox) {
   WAIT_FOR(a.is_closed);
 }
 
+TEST(connections_of_one_address_to_the_mailbox_are_bounded) {
+  static int fds[P2P_MAILBOX_CONNECTIONS_OF_ORIGIN_MAX];
+  static struct client a;
+  struct p2p_event event;
+  while (p2p_events_next(events, 0, &event)) {}
+  CHECK(start_server("") == P2P_OK);
+  crowd_come(fds, P2P_MAILBOX_CONNECTIONS_OF_ORIGIN_MAX, p2p_server_mailbox_port(server));
+  p2p_loop_call(loop, connect_on_loop, &a);
+  WAIT_FOR(a.is_closed);
+  CHECK(p2p_events_next(events, WAIT_S * 1000, &event) && strstr(event.text, "too many are open from there") != NULL);
+  crowd_go(fds, P2P_MAILBOX_CONNECTIONS_OF_ORIGIN_MAX);
+  p2p_server_free(server);
+}
+
 TEST(clean_up) {
   p2p_loop_stop(loop);
   p2p_events_free(events);
@@ -165,4 +181,5 @@ TEST(clean_up) {
 }
 
 UNIT_MAIN("server", UNIT(prepare), UNIT(it_listens_and_leaves_nothing_behind), UNIT(what_it_cannot_start_with_is_told),
-          UNIT(two_clients_meet_in_a_mailbox), UNIT(clean_up))
+          UNIT(two_clients_meet_in_a_mailbox),
+          UNIT(connections_of_one_address_to_the_mailbox_are_bounded), UNIT(clean_up))

@@ -9,6 +9,8 @@ struct member {
   int finished;
 };
 
+#define TOPICS_MAX 100
+
 static struct p2p_topics *topics;
 
 static void on_message(void *arg, const uint8_t *bytes, size_t length) {
@@ -18,7 +20,7 @@ static void on_finish(void *arg) { ((struct member *)arg)->finished++; }
 
 static void begin(void) {
   static const struct p2p_topics_events events = {on_message, on_finish};
-  topics = p2p_topics_new(&events);
+  topics = p2p_topics_new(&events, TOPICS_MAX);
 }
 
 static struct p2p_seat_wish pipe_wish(const char *user, const char *topic) {
@@ -28,8 +30,7 @@ static struct p2p_seat_wish pipe_wish(const char *user, const char *topic) {
 
 static void join_as(struct member *member, struct p2p_seat_wish wish) {
   memset(member, 0, sizeof *member);
-  member->seat = p2p_topics_join(topics, &wish, member);
-  CHECK(member->seat != NULL);
+  CHECK(p2p_topics_join(topics, &wish, member, &member->seat) == P2P_OK);
 }
 
 static void join(struct member *member, const char *user, const char *topic, const char *access) {
@@ -230,20 +231,41 @@ TEST(what_waits_for_a_reader_is_bounded) {
 }
 
 TEST(a_user_has_so_many_topics_and_no_more) {
-  static struct member members[P2P_TOPICS_OF_USER_MAX];
+  static struct member members[TOPICS_MAX];
   char topic[16];
   begin();
-  for (size_t i = 0; i < P2P_TOPICS_OF_USER_MAX; i++) {
+  for (size_t i = 0; i < TOPICS_MAX; i++) {
     snprintf(topic, sizeof topic, "t%zu", i);
     join(&members[i], "alice", topic, NULL);
   }
   struct p2p_seat_wish wish = pipe_wish("alice", "one-more");
-  CHECK(p2p_topics_join(topics, &wish, &bob) == NULL);
+  bob.seat = NULL;
+  CHECK(p2p_topics_join(topics, &wish, &bob, &bob.seat) == P2P_ERR_TOO_LARGE && bob.seat == NULL);
+  wish.open_to_all = true; /* wherever it lies */
+  CHECK(p2p_topics_join(topics, &wish, &bob, &bob.seat) == P2P_ERR_TOO_LARGE);
   join(&bob, "alice", "t0", NULL); /* one that is there */
   join(&carol, "bob", "t0", NULL); /* somebody else's */
   p2p_topics_leave(bob.seat);
   p2p_topics_leave(carol.seat);
-  for (size_t i = 0; i < P2P_TOPICS_OF_USER_MAX; i++) p2p_topics_leave(members[i].seat);
+  for (size_t i = 0; i < TOPICS_MAX; i++) p2p_topics_leave(members[i].seat);
+  p2p_topics_free(topics);
+}
+
+TEST(keys_without_account_have_so_many_topics_each) {
+  static struct member members[TOPICS_MAX];
+  char topic[16];
+  begin();
+  for (size_t i = 0; i < TOPICS_MAX; i++) {
+    snprintf(topic, sizeof topic, "t%zu", i);
+    join(&members[i], "public", topic, NULL);
+  }
+  struct p2p_seat_wish wish = pipe_wish("public", "one-more");
+  CHECK(p2p_topics_join(topics, &wish, &bob, &bob.seat) == P2P_ERR_TOO_LARGE);
+  wish.fingerprint = "SHA256:another";
+  join_as(&bob, wish);
+  CHECK_STR(p2p_seat_topic(bob.seat), "public/one-more");
+  p2p_topics_leave(bob.seat);
+  for (size_t i = 0; i < TOPICS_MAX; i++) p2p_topics_leave(members[i].seat);
   p2p_topics_free(topics);
 }
 
@@ -265,4 +287,5 @@ UNIT_MAIN("topics", UNIT(a_topic_belongs_to_its_user), UNIT(the_list_lets_in_use
           UNIT(the_list_is_that_of_the_first_connection), UNIT(messages_go_to_all_others_and_back_with_replay),
           UNIT(a_public_topic_is_everybodys), UNIT(round_robin_gives_each_message_to_one),
           UNIT(pub_waits_for_a_reader_and_sub_ends_with_the_last_writer), UNIT(what_waits_for_a_reader_is_bounded),
-          UNIT(a_user_has_so_many_topics_and_no_more), UNIT(a_list_that_does_not_fit_is_an_error))
+          UNIT(a_user_has_so_many_topics_and_no_more), UNIT(keys_without_account_have_so_many_topics_each),
+          UNIT(a_list_that_does_not_fit_is_an_error))

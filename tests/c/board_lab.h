@@ -1,0 +1,247 @@
+/* A board on loopback within the test, throwaway keys for alice and bob, who have accounts, and for eve, who has none, and OpenSSH's
+ * `ssh` to come with. Define _GNU_SOURCE (for pipe2) before any include. */
+#ifndef P2P_TESTS_BOARD_LAB_H
+#define P2P_TESTS_BOARD_LAB_H
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/events.h"
+#include "crypto/random.h"
+#include "net/loop.h"
+#include "server/board_door.h"
+#include "unit.h"
+
+#define WAIT_MS 20000
+
+/* --- a board, and keys for alice and bob, who have accounts, and for eve, who has none --- */
+
+static char folder[] = "/tmp/p2p-board-XXXXXX";
+static struct p2p_loop *loop;
+static struct p2p_events *events;
+static struct p2p_board board;
+static struct p2p_board_limits limits; /* of the next board; 0: its own */
+static struct p2p_board_door *server;
+static struct p2p_err start_err;
+static int start_code;
+
+static void in_folder(const char *name, char out[256]) { snprintf(out, 256, "%s/%s", folder, name); }
+
+static size_t read_file(const char *name, char *out, size_t size) {
+  char path[256];
+  in_folder(name, path);
+  FILE *file = fopen(path, "r");
+  size_t length = file == NULL ? 0 : fread(out, 1, size - 1, file);
+  if (file != NULL) fclose(file);
+  out[length] = '\0';
+  return length;
+}
+
+static void make_key(const char *name) {
+  char path[256];
+  in_folder(name, path);
+  pid_t pid = fork();
+  if (pid == 0) {
+    execlp("ssh-keygen", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path, (char *)NULL);
+    _exit(127);
+  }
+  int status;
+  CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static void start_on_loop(void *arg) {
+  char path[256];
+  (void)arg;
+  in_folder("host_key", path);
+  start_code = p2p_board_door_new(&board, "127.0.0.1", 0, path, &server, &start_err);
+}
+static void stop_on_loop(void *arg) {
+  (void)arg;
+  p2p_board_door_free(server);
+  server = NULL;
+}
+
+static int start_board(void) {
+  char users[4096], key[1024], path[256];
+  struct p2p_err err;
+  size_t length = 0;
+  const char *names[] = {"alice", "bob"};
+  for (int i = 0; i < 2; i++) {
+    char file[32];
+    snprintf(file, sizeof file, "%s.pub", names[i]);
+    read_file(file, key, sizeof key);
+    length += (size_t)snprintf(users + length, sizeof users - length, "%s %s", names[i], key);
+  }
+  board = (struct p2p_board){.loop = loop, .events = events, .mailbox_port = 4000, .relay_port = 4001, .opened_at = 0, .limits = limits};
+  CHECK(p2p_users_parse(users, length, &board.users, &err) == P2P_OK);
+  CHECK(p2p_board_init(&board) == P2P_OK);
+  CHECK(p2p_loop_call(loop, start_on_loop, NULL) == P2P_OK);
+  if (start_code != P2P_OK) return start_code;
+  in_folder("known_hosts", path);
+  FILE *file = fopen(path, "w");
+  fprintf(file, "[127.0.0.1]:%u %s\n", (unsigned)p2p_board_door_port(server), p2p_board_door_host_key(server));
+  fclose(file);
+  return P2P_OK;
+}
+
+static int count_files(void) {
+  int count = 0;
+  DIR *dir = opendir("/proc/self/fd");
+  while (dir != NULL && readdir(dir) != NULL) count++;
+  if (dir != NULL) closedir(dir);
+  return count;
+}
+
+static int files_before; /* those of the loop's first listener are there */
+
+static void stop_board(void) {
+  if (server != NULL) p2p_loop_call(loop, stop_on_loop, NULL);
+  if (files_before == 0) files_before = count_files();
+  CHECK(count_files() == files_before);
+  p2p_board_clear(&board);
+  p2p_users_free(board.users);
+}
+
+static inline bool wait_event(const char *text) {
+  struct p2p_event event;
+  uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
+  while (p2p_clock_ms() < end_ms)
+    if (p2p_events_next(events, 200, &event) && strstr(event.text, text) != NULL) return true;
+  fprintf(stderr, "no event \"%s\"\n", text);
+  return false;
+}
+
+/* --- ssh --- */
+
+struct ssh {
+  pid_t pid;
+  int in, out; /* its stdin and stdout */
+  char got[65536];
+  size_t n_got;
+};
+
+static void start_ssh(struct ssh *ssh, const char *key, const char *const *more, const char *command) {
+  char identity[256], known[300], port[16];
+  const char *args[48];
+  size_t n = 0;
+  int in[2], out[2];
+  in_folder(key, identity);
+  snprintf(known, sizeof known, "UserKnownHostsFile=%s/known_hosts", folder);
+  snprintf(port, sizeof port, "%u", (unsigned)p2p_board_door_port(server));
+  const char *fixed[] = {"ssh", "-F", "/dev/null", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
+                         "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", known, "-i", identity, "-p", port};
+  for (; n < sizeof fixed / sizeof fixed[0]; n++) args[n] = fixed[n];
+  for (; more != NULL && *more != NULL; more++) args[n++] = *more;
+  args[n++] = "some-login@127.0.0.1";
+  if (command != NULL) args[n++] = command;
+  args[n] = NULL;
+  ssh->n_got = 0;
+  if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) return;
+  ssh->pid = fork();
+  if (ssh->pid == 0) {
+    char log[300];
+    snprintf(log, sizeof log, "%s/ssh.log", folder);
+    dup2(in[0], 0);
+    dup2(out[1], 1);
+    dup2(open(log, O_WRONLY | O_CREAT | O_APPEND, 0600), 2);
+    execvp("ssh", (char *const *)args);
+    _exit(127);
+  }
+  close(in[0]);
+  close(out[1]);
+  ssh->in = in[1];
+  ssh->out = out[0];
+}
+
+/* False at the end of output or after the time is over. */
+static bool read_some(struct ssh *ssh, uint64_t end_ms) {
+  struct pollfd fd = {.fd = ssh->out, .events = POLLIN};
+  uint64_t now_ms = p2p_clock_ms();
+  if (now_ms >= end_ms || poll(&fd, 1, (int)(end_ms - now_ms)) <= 0) return false;
+  if (ssh->n_got == sizeof ssh->got - 1) ssh->n_got = 0;
+  ssize_t n = read(ssh->out, ssh->got + ssh->n_got, sizeof ssh->got - 1 - ssh->n_got);
+  if (n > 0) ssh->n_got += (size_t)n;
+  ssh->got[ssh->n_got] = '\0';
+  return n > 0;
+}
+
+static bool read_until(struct ssh *ssh, const char *text) {
+  uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
+  ssh->got[ssh->n_got] = '\0';
+  while (strstr(ssh->got, text) == NULL)
+    if (!read_some(ssh, end_ms)) {
+      fprintf(stderr, "no \"%s\" in \"%s\"\n", text, ssh->got);
+      return false;
+    }
+  return true;
+}
+
+static void say(struct ssh *ssh, const char *text) { CHECK(write(ssh->in, text, strlen(text)) == (ssize_t)strlen(text)); }
+
+/* Reads to the end and returns the exit status; -1 when it had to be killed. */
+static int end_ssh(struct ssh *ssh) {
+  int status;
+  uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
+  if (ssh->in >= 0) close(ssh->in);
+  while (read_some(ssh, end_ms)) {}
+  bool was_in_time = p2p_clock_ms() < end_ms;
+  if (!was_in_time) kill(ssh->pid, SIGKILL);
+  close(ssh->out);
+  waitpid(ssh->pid, &status, 0);
+  return was_in_time && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static inline void hang_up(struct ssh *ssh) {
+  kill(ssh->pid, SIGKILL);
+  end_ssh(ssh);
+}
+
+static inline int run_ssh(struct ssh *ssh, const char *key, const char *command) {
+  start_ssh(ssh, key, NULL, command);
+  return end_ssh(ssh);
+}
+
+/* Until both directions work: with -r the line comes back. */
+static inline void join_topic(struct ssh *ssh, const char *key, const char *command) {
+  start_ssh(ssh, key, NULL, command);
+  say(ssh, "here I am\n");
+  CHECK(read_until(ssh, "here I am\n"));
+  ssh->n_got = 0;
+}
+
+/* --- the first and the last test --- */
+
+TEST(prepare) {
+  CHECK(mkdtemp(folder) != NULL);
+  CHECK(p2p_crypto_init() == 0);
+  CHECK(p2p_loop_start(&loop, &start_err) == P2P_OK);
+  events = p2p_events_new(1000);
+  make_key("alice");
+  make_key("bob");
+  make_key("eve");
+}
+
+TEST(clean_up) {
+  const char *names[] = {"alice", "alice.pub", "bob", "bob.pub", "eve", "eve.pub", "host_key", "known_hosts", "ssh.log", "mux"};
+  p2p_loop_stop(loop);
+  p2p_events_free(events);
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    char path[256];
+    in_folder(names[i], path);
+    unlink(path);
+  }
+  CHECK(rmdir(folder) == 0);
+}
+
+#endif
