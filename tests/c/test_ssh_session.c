@@ -146,9 +146,10 @@ static void open_lab(void) {
             "flood) head -c 3000000 /dev/zero;;\n"
             "errors) head -c 3000000 /dev/zero >&2; echo done;;\n"
             "die) kill $PPID;;\n"
+            "freeze) echo $PPID > %s; kill -STOP $PPID;;\n"
             "later) sleep 4; echo still here;;\n"
             "*) echo \"what? $SSH_ORIGINAL_COMMAND\";;\n"
-            "esac\n");
+            "esac\n", site_path(&site, "frozen"));
   site_public_key(&site, "alice", text, sizeof text);
   site_write(&site, "authorized_keys", "restrict,command=\"/bin/sh %s alice\" %s\n", site_path(&site, "board.sh"), text);
   site_start_sshd(&site, "host");
@@ -264,16 +265,17 @@ TEST(who_has_nothing_to_say_but_answers_is_there) {
 
 TEST(a_connection_that_has_fallen_silent_is_given_up) {
   struct visit visit;
+  char frozen[16];
   prepare(&visit, "alice");
   visit.run[0] = "cat";
+  visit.run[1] = "freeze"; /* sshd's end of this connection: the kernel still acknowledges what we send */
   visit.silent_ms = 200;
   start(&visit);
-  CHECK(site_wait(&gate, &visit.started, 1));
-  kill(-site.sshd, SIGSTOP); /* the kernel still acknowledges what we send */
   CHECK(site_wait(&gate, &visit.closed, 1));
   CHECK(visit.err.code == P2P_ERR_TIMEOUT && strstr(visit.err.message, "silent") != NULL);
-  kill(-site.sshd, SIGCONT);
   stop(&visit);
+  site_read(&site, "frozen", frozen, sizeof frozen);
+  CHECK(atoi(frozen) > 1 && kill(atoi(frozen), SIGKILL) == 0);
 }
 
 TEST(an_unknown_host_key_is_an_error_that_says_how_to_accept_it) {
