@@ -1,0 +1,256 @@
+/* A peer of a file transfer that does what a script says: it lies, breaks off, stops or spoils what it sends. It is made of the parts
+ * that ours is made of. Whatever it does, ours ends with a sentence, in bounded time, and leaves nothing behind. */
+#ifndef P2P_TESTS_HOSTILE_H
+#define P2P_TESTS_HOSTILE_H
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lab.h"
+#include "wormhole/record.h"
+#include "wormhole/transfer.h"
+#include "wormhole/transit.h"
+
+#define PATIENCE_MS 10000
+
+struct script {
+  bool receives;      /* the peer is the receiver, ours the sender */
+  const char *says;   /* after transit: an offer, an answer; NULL: nothing */
+  void (*stream)(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer); /* what follows the handshake; NULL: nothing */
+  bool no_transit;    /* it does not say where it can be reached, but comes */
+  bool no_race;       /* it can be reached, but does not shake hands */
+  bool no_read;       /* it takes no bytes */
+  bool hangs_up;
+  const char *receipt; /* of a receiver that has everything; NULL: none */
+  const char *words;  /* of our error; NULL: the transfer is to end well */
+  int code;
+  uint32_t timeout_ms, stall_ms;
+};
+
+/* What ours sends: more than the kernel keeps for who does not read. */
+static char hostile_bytes[32 * 1024 * 1024];
+
+struct peer {
+  struct lab *lab;
+  const struct script *script;
+  struct p2p_wormhole *wormhole;
+  struct p2p_transit *transit;
+  struct p2p_transit_key key;
+  struct p2p_tcp *tcp;
+  struct p2p_record_sealer sealer;
+  struct p2p_record_opener opener;
+  size_t received;
+  struct p2p_listener *silent;
+  struct p2p_tcp *knocked[8];
+  size_t n_knocked;
+};
+
+static void send_record(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer, size_t length, int spoiled) {
+  static uint8_t record[P2P_RECORD_OVERHEAD + 4096];
+  p2p_record_seal(sealer, record, length);
+  if (spoiled >= 0) record[spoiled] ^= 1;
+  CHECK(p2p_tcp_write(tcp, record, P2P_RECORD_OVERHEAD + length) == P2P_OK);
+}
+
+static inline void send_text(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer, const char *text) {
+  uint8_t record[P2P_RECORD_OVERHEAD + 200];
+  memcpy(record + P2P_RECORD_OVERHEAD, text, strlen(text));
+  p2p_record_seal(sealer, record, strlen(text));
+  CHECK(p2p_tcp_write(tcp, record, P2P_RECORD_OVERHEAD + strlen(text)) == P2P_OK);
+}
+
+/* ---- what a stream can be ---- */
+
+static void huge(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) { (void)sealer; CHECK(p2p_tcp_write(tcp, "\xff\xff\xff\xff", 4) == P2P_OK); }
+static void tiny(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) { (void)sealer; CHECK(p2p_tcp_write(tcp, "\0\0\0\x17", 4) == P2P_OK); }
+static void wrong_nonce(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) { sealer->counter = 1; send_record(tcp, sealer, 100, -1); }
+static void flipped(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) { send_record(tcp, sealer, 100, P2P_RECORD_OVERHEAD + 50); }
+static void one(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) { send_record(tcp, sealer, 100, -1); }
+
+/* ---- the peer ---- */
+
+static void on_data(void *arg, const uint8_t *bytes, size_t length) {
+  struct peer *peer = arg;
+  const uint8_t *payload;
+  size_t payload_length;
+  if (peer->script->receipt == NULL) return;
+  while (p2p_record_open(&peer->opener, &bytes, &length, &payload, &payload_length, NULL) == 1) peer->received += payload_length;
+  if (peer->received == sizeof hostile_bytes) send_text(peer->tcp, &peer->sealer, peer->script->receipt);
+}
+
+static void on_close(void *arg, const struct p2p_err *err) {
+  struct peer *peer = arg;
+  (void)err;
+  p2p_tcp_free(peer->tcp);
+  peer->tcp = NULL;
+}
+
+static void on_connected(void *arg, struct p2p_tcp *tcp, const char *path, const uint8_t *rest, size_t rest_length) {
+  static const struct p2p_tcp_events EVENTS = { NULL, on_data, NULL, on_close };
+  struct peer *peer = arg;
+  struct p2p_record_key send, receive;
+  (void)path;
+  peer->tcp = tcp;
+  CHECK(p2p_tcp_attach(tcp, &EVENTS, peer) == P2P_OK);
+  if (peer->script->no_read) p2p_tcp_pause(tcp);
+  p2p_key_record(&peer->key, !peer->script->receives, &send);
+  p2p_key_record(&peer->key, peer->script->receives, &receive);
+  p2p_record_sealer_init(&peer->sealer, &send);
+  p2p_record_opener_init(&peer->opener, &receive);
+  if (rest_length > 0) on_data(peer, rest, rest_length);
+  if (peer->script->stream != NULL) peer->script->stream(tcp, &peer->sealer);
+  if (!peer->script->hangs_up) return;
+  p2p_tcp_finish(tcp, 1000);
+  peer->tcp = NULL;
+}
+
+static void on_transit_fail(void *arg, const struct p2p_err *err) {
+  (void)arg;
+  (void)err;
+}
+
+static void say(struct peer *peer, const char *text) {
+  CHECK(p2p_wormhole_send(peer->wormhole, text, strlen(text)) == P2P_OK);
+}
+
+static void on_knock(void *arg, struct p2p_tcp *tcp) {
+  struct peer *peer = arg;
+  if (peer->n_knocked < sizeof peer->knocked / sizeof peer->knocked[0]) peer->knocked[peer->n_knocked++] = tcp;
+  else p2p_tcp_free(tcp);
+}
+
+/* Says that it can be reached where nobody shakes hands. */
+static void say_silent(struct peer *peer) {
+  char text[200];
+  CHECK(p2p_listener_new(peer->lab->loop, "127.0.0.1", 0, on_knock, peer, &peer->silent, NULL) == P2P_OK);
+  snprintf(text, sizeof text, "{\"transit\":{\"abilities-v1\":[{\"type\":\"direct-tcp-v1\"}],\"hints-v1\":[{\"type\":"
+           "\"direct-tcp-v1\",\"hostname\":\"127.0.0.1\",\"port\":%u,\"priority\":0.0}]}}", p2p_listener_port(peer->silent));
+  say(peer, text);
+}
+
+static void on_peer(void *arg) {
+  static const struct p2p_transit_events EVENTS = { on_connected, on_transit_fail };
+  struct peer *peer = arg;
+  struct p2p_hints hints;
+  char *text;
+  p2p_wormhole_transit_key(peer->wormhole, &peer->key);
+  struct p2p_transit_config config = { .loop = peer->lab->loop, .key = &peer->key, .is_sender = !peer->script->receives, .timeout_ms = PATIENCE_MS };
+  CHECK(p2p_transit_new(&config, &EVENTS, peer, &peer->transit, NULL) == P2P_OK);
+  p2p_transit_hints(peer->transit, &hints);
+  CHECK(p2p_hints_format(&hints, &text) == P2P_OK);
+  if (peer->script->no_race) say_silent(peer);
+  else if (!peer->script->no_transit) say(peer, text);
+  free(text);
+  if (peer->script->says != NULL) say(peer, peer->script->says);
+}
+
+static void on_code(void *arg, const char *code) {
+  (void)arg;
+  (void)code;
+}
+
+static void on_message(void *arg, const uint8_t *text, size_t length) {
+  struct peer *peer = arg;
+  struct p2p_hints hints;
+  struct p2p_err err;
+  if (peer->tcp != NULL || peer->script->no_race || p2p_hints_parse((const char *)text, length, &hints, &err) != P2P_OK) return;
+  if (p2p_transit_race(peer->transit, &hints, &err) != P2P_OK) return;
+}
+
+static void on_fail(void *arg, const struct p2p_err *err) {
+  (void)arg;
+  (void)err;
+}
+
+static void peer_open(void *arg) {
+  static const struct p2p_wormhole_events EVENTS = { on_code, on_peer, on_message, on_fail };
+  struct peer *peer = arg;
+  struct p2p_wormhole_config config = { .loop = peer->lab->loop, .mailbox = peer->lab->mailbox, .appid = P2P_OFFER_APPID,
+                                        .code = "7-hostile", .timeout_ms = PATIENCE_MS };
+  CHECK(p2p_wormhole_open(&config, &EVENTS, peer, &peer->wormhole, NULL) == P2P_OK);
+}
+
+static void peer_free(void *arg) {
+  struct peer *peer = arg;
+  p2p_wormhole_free(peer->wormhole, false);
+  p2p_transit_free(peer->transit);
+  p2p_tcp_free(peer->tcp);
+  p2p_record_opener_clear(&peer->opener);
+  p2p_listener_free(peer->silent);
+  for (size_t i = 0; i < peer->n_knocked; i++) p2p_tcp_free(peer->knocked[i]);
+}
+
+static int count_files(const char *folder) {
+  DIR *dir = opendir(folder);
+  int count = 0;
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) count += entry->d_name[0] != '.';
+  closedir(dir);
+  return count;
+}
+
+/* Sockets, files and threads of this process; where there is no such list, 0. */
+static int count_held(void) {
+  return access("/proc/self/fd", R_OK) == 0 ? count_files("/proc/self/fd") + count_files("/proc/self/task") : 0;
+}
+
+/* Ours waits until it is over. */
+static void wait_for_end(struct p2p_transfer *transfer, struct p2p_transfer_status *status) {
+  uint64_t seen = 0, now = 0;
+  do {
+    seen = now;
+    p2p_transfer_status(transfer, status);
+    if (status->state >= P2P_TRANSFER_DONE) return;
+    now = p2p_transfer_wait(transfer, seen, PATIENCE_MS);
+  } while (now != seen);
+}
+
+static void check_end(const struct script *script, const struct p2p_transfer_status *status) {
+  CHECK(status->state == (script->words != NULL ? P2P_TRANSFER_FAILED : P2P_TRANSFER_DONE));
+  if (script->words == NULL) return;
+  bool is_told = status->err.code == script->code && strstr(status->err.message, script->words) != NULL;
+  CHECK(is_told);
+  if (!is_told) fprintf(stderr, "(%d: %s)\n", status->err.code, status->err.message);
+}
+
+/* Ours meets the script. `name`: what a receiver is to call the file; NULL: whatever. */
+static void play(const struct script *script, const char *name) {
+  static struct lab lab;
+  static int held; /* with the threads that are never given back */
+  static bool is_warm;
+  struct peer peer = { .lab = &lab, .script = script };
+  char folder[] = "/tmp/p2p-hostile-XXXXXX", path[64];
+  struct p2p_transfer *ours;
+  struct p2p_transfer_status status;
+
+  if (!is_warm) {
+    is_warm = true;
+    play(&(struct script){ .says = "{\"offer\":{\"file\":{\"filename\":\"x\",\"filesize\":100}}}", .stream = one }, "x");
+    held = count_held();
+  }
+  lab_open(&lab);
+  CHECK(mkdtemp(folder) != NULL);
+  snprintf(path, sizeof path, "%s/to", folder);
+  struct p2p_transfer_config config = { .loop = lab.loop, .mailbox = lab.mailbox, .code = "7-hostile", .path = path,
+    .timeout_ms = script->timeout_ms ? script->timeout_ms : PATIENCE_MS, .stall_ms = script->stall_ms };
+  if (script->receives) {
+    config.bytes = hostile_bytes;
+    config.length = sizeof hostile_bytes;
+    config.name = "x";
+  }
+  p2p_loop_call(lab.loop, peer_open, &peer);
+  CHECK(p2p_transfer_new(&config, &ours, NULL) == P2P_OK);
+  wait_for_end(ours, &status);
+  check_end(script, &status);
+  if (name != NULL) CHECK_STR(status.name, name);
+  CHECK(count_files(folder) == (script->words == NULL && !script->receives));
+  p2p_transfer_free(ours);
+  p2p_loop_call(lab.loop, peer_free, &peer);
+  unlink(path);
+  CHECK(rmdir(folder) == 0);
+  lab_close(&lab);
+  CHECK(held == 0 || count_held() == held);
+}
+
+#endif
