@@ -20,7 +20,6 @@ struct p2p_host {
   char board[300];
   char *users; /* joined by ';' */
   size_t n_users;
-  uint64_t dropped; /* lines, as told last */
 };
 
 /* "bob", "bob and carol", "bob, carol and dave" */
@@ -39,20 +38,11 @@ static void list_users(const struct p2p_host *host, char *out, size_t size) {
   }
 }
 
-static void tell_dropped(struct p2p_host *host) {
-  uint64_t dropped = p2p_member_dropped(host->member);
-  if (dropped == host->dropped) return;
-  p2p_events_say(host->events, P2P_LEVEL_DEBUG, "%llu lines on the board made no sense and were skipped",
-                 (unsigned long long)(dropped - host->dropped));
-  host->dropped = dropped;
-}
-
 /* The keys of this line and their order are those of programs in use; it has neither type nor sender. */
 static void tell(void *arg) {
   struct p2p_host *host = arg;
   struct p2p_line begun, line;
   const char *cluster = p2p_member_cluster(host->member);
-  tell_dropped(host);
   if (p2p_member_line(host->member, &begun, NULL, 0) != P2P_OK) return;
   p2p_line_init(&line);
   if (p2p_line_put(&line, "when", p2p_line_get(&begun, "when")) != P2P_OK ||
@@ -84,7 +74,6 @@ static void on_line(void *arg, const struct p2p_line *line) {
 static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
   struct p2p_host *host = arg;
   p2p_timer_stop(host->timer);
-  tell_dropped(host);
   p2p_events_say(host->events, P2P_LEVEL_WARN, "Away from the board, back in %.1f s: %s", retry_ms / 1000.0, err->message);
 }
 
@@ -135,6 +124,7 @@ int p2p_host_new(const struct p2p_member_config *config, struct p2p_events *even
   if (host == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   struct p2p_member_config ours = *config;
   ours.role = P2P_ROLE_HOST;
+  ours.log = events;
   host->loop = config->loop;
   host->events = events;
   host->n_users = config->n_users;

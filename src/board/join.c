@@ -212,8 +212,10 @@ static void on_pipe_start(void *arg) {
 
 static void on_pipe_output(void *arg, const char *bytes, size_t length) {
   struct p2p_join *join = arg;
+  uint64_t dropped = join->reader.dropped;
   begin(join);
   p2p_line_reader_feed(&join->reader, bytes, length, on_line, join);
+  if (join->reader.dropped > dropped && !join->freed && join->state != JOIN_OVER) join->events.on_dropped(join->arg);
   finish(join);
 }
 

@@ -27,6 +27,7 @@ struct p2p_join_events {
   void (*on_hello)(void *arg, struct p2p_line *hello); /* who we are is known: says the hello that is to be echoed */
   void (*on_joined)(void *arg);
   void (*on_line)(void *arg, const struct p2p_line *line); /* after on_joined; ours as well */
+  void (*on_dropped)(void *arg); /* p2p_join_dropped has grown */
   void (*on_end)(void *arg, const struct p2p_err *err);    /* it could not join, or the stay is over. The last event */
 };
 

@@ -99,12 +99,19 @@ static int parse_pair(struct p2p_line *line, const char *text, size_t length) {
   return append(line, text, key_length, equals + 1, length - key_length - 1);
 }
 
+/* Where a line was cut within a key, the next one runs on in it ("slowhen=..."), and what follows is not of this line. */
+static bool is_run_on(const struct p2p_line_pair *pair) {
+  size_t length = strlen(pair->key);
+  return length >= 4 && strcmp(pair->key + length - 4, "when") == 0;
+}
+
 static int parse_pairs(struct p2p_line *line, const char *text, size_t length) {
   size_t at = 0;
   while (at <= length) {
     const char *comma = memchr(text + at, ',', length - at);
     size_t end = comma == NULL ? length : (size_t)(comma - text);
     int code = parse_pair(line, text + at, end - at);
+    if (code == P2P_OK && at > 0 && is_run_on(&line->pairs[line->used - 1])) code = P2P_ERR_PARSE;
     if (code != P2P_OK) return code;
     at = end + 1;
   }

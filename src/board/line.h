@@ -33,8 +33,8 @@ int p2p_line_putf(struct p2p_line *line, const char *key, const char *format, ..
 const char *p2p_line_get(const struct p2p_line *line, const char *key);
 /* Text with its newline into out; returns its length or P2P_ERR_TOO_LARGE. */
 long p2p_line_format(const struct p2p_line *line, char *out, size_t size) P2P_MUST_USE;
-/* One line, without its newline (a trailing CR is dropped). P2P_ERR_PARSE for what does not begin with "when=" or is
- * malformed (control characters, no '=', two '='), P2P_ERR_TOO_LARGE. */
+/* One line, without its newline (a trailing CR is dropped). P2P_ERR_PARSE for what does not begin with "when=", has it
+ * again (two lines that ran together) or is malformed (control characters, no '=', two '='), P2P_ERR_TOO_LARGE. */
 int p2p_line_parse(const char *text, size_t length, struct p2p_line *out) P2P_MUST_USE;
 
 /* Cuts a byte stream into lines and resynchronizes: a line that is too long or does not parse is

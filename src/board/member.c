@@ -10,17 +10,16 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "board/backoff.h"
 #include "board/join.h"
 #include "crypto/random.h"
 
 #define TIMEOUT_MS 30000
-#define RETRY_FIRST_MS 500
-#define RETRY_MOST_MS 30000
-#define RETRY_LEAST_MS 50 /* between two attempts, whatever chance says */
 #define STEADY_MS 30000   /* a stay as long as this makes the pauses short again */
 #define HELLO_VALID_S 60
 #define ACCESS_MAX 8192
 #define HELLO_ID_BYTES 8
+#define TELL_AFTER_MS 1000 /* so that a flood of noise does not become a flood of lines about it */
 
 struct p2p_member {
   struct p2p_loop *loop;
@@ -39,6 +38,10 @@ struct p2p_member {
   bool joined, was_joined;
   unsigned attempts; /* since the last steady stay */
   uint64_t dropped;  /* in stays that are over */
+  struct p2p_events *log;
+  struct p2p_timer *tell;
+  bool is_telling; /* `tell` runs */
+  uint64_t told;   /* of the dropped */
   char user[P2P_USER_MAX];
   char from[P2P_USER_MAX + 96];
   char cluster_name[P2P_CLUSTER_MAX];
@@ -130,20 +133,28 @@ static void on_line(void *arg, const struct p2p_line *line) {
   member->events.on_line(member->arg, line);
 }
 
+static void tell_dropped(void *arg) {
+  struct p2p_member *member = arg;
+  uint64_t dropped = p2p_member_dropped(member), n = dropped - member->told;
+  member->is_telling = false;
+  p2p_timer_stop(member->tell);
+  if (n == 0 || member->log == NULL) return;
+  member->told = dropped;
+  p2p_events_say(member->log, P2P_LEVEL_DEBUG, "%llu line%s from the board made no sense and %s skipped (%llu so far)", (unsigned long long)n,
+                 n == 1 ? "" : "s", n == 1 ? "was" : "were", (unsigned long long)dropped);
+}
+
+static void on_dropped(void *arg) {
+  struct p2p_member *member = arg;
+  if (!member->is_telling) p2p_timer_start(member->tell, TELL_AFTER_MS, 0);
+  member->is_telling = true;
+}
+
 /* Before the first join only a connection that broke is worth another try. Later a board that refuses is too: its host
  * may be restarting. */
 static bool is_final(const struct p2p_member *member, int code) {
   if (member->was_joined) return code == P2P_ERR_HOST_KEY || code == P2P_ERR_AUTH;
   return code != P2P_ERR_CLOSED || p2p_clock_ms() >= member->deadline_ms;
-}
-
-/* Full jitter, so that the members of a board that restarts do not come back all at once. */
-static uint32_t next_pause(struct p2p_member *member) {
-  uint32_t most = RETRY_FIRST_MS;
-  for (unsigned i = 0; i < member->attempts && most < RETRY_MOST_MS; i++) most *= 2;
-  if (most > RETRY_MOST_MS) most = RETRY_MOST_MS;
-  member->attempts++;
-  return RETRY_LEAST_MS + p2p_random_below(most - RETRY_LEAST_MS);
 }
 
 static void on_end(void *arg, const struct p2p_err *err) {
@@ -153,17 +164,18 @@ static void on_end(void *arg, const struct p2p_err *err) {
   if (member->join != NULL) member->dropped += p2p_join_dropped(member->join);
   p2p_join_free(member->join);
   member->join = NULL;
+  tell_dropped(member);
   if (is_final(member, err->code)) {
     member->events.on_failed(member->arg, err);
     return;
   }
-  uint32_t pause_ms = next_pause(member);
+  uint32_t pause_ms = p2p_backoff_pause(member->attempts++);
   p2p_timer_start(member->timer, pause_ms, 0);
   if (member->was_joined) member->events.on_away(member->arg, err, pause_ms);
 }
 
 static int join(struct p2p_member *member, struct p2p_err *err) {
-  static const struct p2p_join_events events = {on_hello, on_joined, on_line, on_end};
+  static const struct p2p_join_events events = {on_hello, on_joined, on_line, on_dropped, on_end};
   uint64_t now = p2p_clock_ms();
   uint32_t left_ms = member->was_joined || now >= member->deadline_ms ? member->timeout_ms : (uint32_t)(member->deadline_ms - now);
   struct p2p_join_request request = {.loop = member->loop,
@@ -204,6 +216,7 @@ static int read_users(const struct p2p_member_config *config, struct p2p_member 
 static int read_config(const struct p2p_member_config *config, struct p2p_member *member, struct p2p_err *err) {
   member->loop = config->loop;
   member->role = config->role;
+  member->log = config->log;
   member->timeout_ms = config->timeout_ms == 0 ? TIMEOUT_MS : config->timeout_ms;
   member->deadline_ms = p2p_clock_ms() + member->timeout_ms;
   member->has_cluster = config->cluster != NULL;
@@ -225,7 +238,8 @@ int p2p_member_new(const struct p2p_member_config *config, const struct p2p_memb
   int code = read_config(config, member, err);
   if (code == P2P_OK) {
     member->timer = p2p_timer_new(config->loop, on_timer, member);
-    code = member->timer == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.") : join(member, err);
+    member->tell = p2p_timer_new(config->loop, tell_dropped, member);
+    code = member->timer == NULL || member->tell == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.") : join(member, err);
   }
   if (code != P2P_OK) {
     p2p_member_free(member);
@@ -237,8 +251,10 @@ int p2p_member_new(const struct p2p_member_config *config, const struct p2p_memb
 
 void p2p_member_free(struct p2p_member *member) {
   if (member == NULL) return;
+  if (member->tell != NULL) tell_dropped(member);
   p2p_join_free(member->join);
   p2p_timer_free(member->timer);
+  p2p_timer_free(member->tell);
   free(member);
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/events.h"
 #include "board/line.h"
 #include "net/loop.h"
 
@@ -24,6 +25,7 @@ struct p2p_member_config {
   const char *const *users;      /* host: who may come, besides the owner */
   size_t n_users;
   uint32_t timeout_ms;           /* for joining; 0: 30 s */
+  struct p2p_events *log;        /* borrowed: for P2P_LEVEL_DEBUG, how many lines did not parse. NULL: none */
 };
 
 struct p2p_member_events {

@@ -258,7 +258,7 @@ int p2p_program_start(struct p2p_client *client, const struct p2p_client_config 
   static const struct p2p_member_events events = {on_hello, on_joined, on_line, on_away, on_failed};
   struct p2p_member_config member = {
     .loop = config->loop, .host = config->host, .ssh_args = config->ssh_args, .n_ssh_args = config->n_ssh_args,
-    .cluster = config->cluster, .role = P2P_ROLE_CLIENT,
+    .cluster = config->cluster, .role = P2P_ROLE_CLIENT, .log = client->events,
   };
   p2p_roster_init(&client->roster, client->r_version);
   client->timer = p2p_timer_new(client->loop, on_timer, client);

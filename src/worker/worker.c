@@ -170,7 +170,7 @@ static int join(struct p2p_worker *worker, const struct p2p_worker_config *confi
   static const struct p2p_presence_events events = {on_joined, on_accept, on_failed};
   const struct p2p_presence_config presence = {
       .member = {.loop = config->loop, .host = config->host, .ssh_args = config->ssh_args,
-                 .n_ssh_args = config->n_ssh_args, .cluster = config->cluster, .role = P2P_ROLE_WORKER},
+                 .n_ssh_args = config->n_ssh_args, .cluster = config->cluster, .role = P2P_ROLE_WORKER, .log = worker->log},
       .log = worker->log, .r_version = worker->r_version, .future_version = worker->future_version,
       .machine = worker->machine, .slots = config->slots};
   return p2p_presence_new(&presence, &events, worker, &worker->presence, err);

@@ -12,15 +12,19 @@ struct actor {
   struct p2p_member_config config;
   struct p2p_member *member;
   struct p2p_err err;
-  int code, joined, failed, heard;
+  int code, joined, away, failed, heard;
+  uint32_t retry_ms;
   char notes[256];
 };
 
+static struct p2p_events *said; /* by members */
+
 static void on_joined(void *arg) { site_count(&gate, &((struct actor *)arg)->joined); }
 static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
-  (void)arg;
-  (void)err;
-  (void)retry_ms;
+  struct actor *actor = arg;
+  actor->err = *err;
+  actor->retry_ms = retry_ms;
+  site_count(&gate, &actor->away);
 }
 
 static void on_line(void *arg, const struct p2p_line *line) {
@@ -54,7 +58,7 @@ static void come_to(struct actor *actor, const char *commands, uint32_t timeout_
   snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s", site_path(&site, "known_hosts"));
   memset(actor, 0, sizeof *actor);
   actor->config = (struct p2p_member_config){.loop = loop, .host = host, .ssh_args = args, .n_ssh_args = 6,
-                                             .cluster = "alice/friends", .role = P2P_ROLE_CLIENT, .timeout_ms = timeout_ms};
+                                             .cluster = "alice/friends", .role = P2P_ROLE_CLIENT, .timeout_ms = timeout_ms, .log = said};
   CHECK(p2p_loop_call(loop, come, actor) == P2P_OK && actor->code == P2P_OK);
 }
 
@@ -83,6 +87,7 @@ TEST(a_board_opens) {
   site_public_key(&site, "host", text, sizeof text);
   site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", site.port, text);
   CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
+  said = p2p_events_new(20);
 }
 
 TEST(without_services_the_public_ones_apply_and_no_line_is_lost) {
@@ -95,6 +100,9 @@ TEST(without_services_the_public_ones_apply_and_no_line_is_lost) {
   CHECK(p2p_member_dropped(actor.member) == 1);
   CHECK_STR(p2p_member_mailbox(actor.member), P2P_MAILBOX_DEFAULT);
   CHECK_STR(p2p_member_relay(actor.member), P2P_RELAY_DEFAULT);
+  struct p2p_event event = {0};
+  CHECK(p2p_events_next(said, SITE_WAIT_MS, &event) && event.level == P2P_LEVEL_DEBUG);
+  CHECK_STR(event.text, "1 line from the board made no sense and was skipped (1 so far)");
   CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
 }
 
@@ -103,7 +111,41 @@ TEST(a_private_landing_is_no_access) {
 }
 
 TEST(a_key_without_account_writes_nothing) {
-  expect_failed("user) printf 'public\\nid\\n2026\\n';;\npipe*) cat > /dev/null;;\n", 10000, P2P_ERR_AUTH, "no account");
+  char commands[600];
+  snprintf(commands, sizeof commands, "user) printf '%%s\\nid\\n2026\\n' \"$(cat %s)\";;\nls) touch %s;;\npipe*) touch %s; cat;;\n",
+           site_path(&site, "who"), site_path(&site, "asked"), site_path(&site, "opened"));
+  site_write(&site, "who", "public");
+  expect_failed(commands, 10000, P2P_ERR_AUTH, "no account");
+  CHECK(access(site_path(&site, "opened"), F_OK) != 0 && access(site_path(&site, "asked"), F_OK) != 0);
+  struct actor actor;
+  site_write(&site, "who", "bob"); /* the same board, for one whom it knows: so much for the proof */
+  come_to(&actor, commands, 10000);
+  CHECK(site_wait(&gate, &actor.joined, 1));
+  CHECK(access(site_path(&site, "opened"), F_OK) == 0 && access(site_path(&site, "asked"), F_OK) == 0);
+  CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
+}
+
+/* As the public board does to the last member when the second-last leaves. What it reads is kept in the file `heard`. */
+TEST(who_is_disconnected_comes_back_and_proves_all_of_it_again) {
+  struct actor actor;
+  char commands[800], heard[4096];
+  snprintf(commands, sizeof commands,
+           USER "ls) echo ls >> %s; printf 'no pubsub channels found\\r\\n';;\n"
+           TOPIC " head -n 1 | tee -a %s; if [ -p %s ]; then read x < %s; rm %s; else exec cat; fi;;\n",
+           site_path(&site, "heard"), site_path(&site, "heard"), site_path(&site, "end"), site_path(&site, "end"), site_path(&site, "end"));
+  CHECK(mkfifo(site_path(&site, "end"), 0600) == 0);
+  come_to(&actor, commands, 10000);
+  CHECK(site_wait(&gate, &actor.joined, 1));
+  site_write(&site, "end", "now\n");
+  CHECK(site_wait(&gate, &actor.away, 1));
+  CHECK(actor.err.code == P2P_ERR_CLOSED && actor.retry_ms <= 500);
+  CHECK(site_wait(&gate, &actor.joined, 2));
+  CHECK(actor.failed == 0);
+  site_read(&site, "heard", heard, sizeof heard);
+  const char *first = strstr(heard, "type=client"), *second = first == NULL ? NULL : strstr(first + 1, "type=client");
+  CHECK(second != NULL && strstr(second + 1, "type=client") == NULL);
+  CHECK(second != NULL && strstr(second, "\nls\n") != NULL);
+  CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
 }
 
 TEST(an_echo_that_never_comes_is_a_timeout) {
@@ -133,11 +175,13 @@ TEST(a_stay_that_breaks_off_while_joining_is_tried_again_until_the_time_is_over)
 
 TEST(the_board_closes) {
   p2p_loop_stop(loop);
+  p2p_events_free(said);
   site_close(&site);
 }
 
 UNIT_MAIN("foreign_board", UNIT(a_board_opens), UNIT(without_services_the_public_ones_apply_and_no_line_is_lost),
           UNIT(a_private_landing_is_no_access), UNIT(a_key_without_account_writes_nothing),
+          UNIT(who_is_disconnected_comes_back_and_proves_all_of_it_again),
           UNIT(an_echo_that_never_comes_is_a_timeout),
           UNIT(an_answer_that_never_ends_is_a_timeout_and_one_that_is_too_long_is_told),
           UNIT(a_stay_that_breaks_off_while_joining_is_tried_again_until_the_time_is_over), UNIT(the_board_closes))

@@ -97,7 +97,9 @@ TEST(what_is_not_a_line_is_not_parsed) {
   CHECK(parse("when=now,a") == P2P_ERR_PARSE);
   CHECK(parse("when=now,=b") == P2P_ERR_PARSE);
   CHECK(parse("when=now,a=b=c") == P2P_ERR_PARSE);
-  CHECK(parse("when=now,typewhen=now,a=b") == P2P_OK);
+  CHECK(parse("when=now,typewhen=now,a=b") == P2P_ERR_PARSE);
+  CHECK(parse("when=now,when=now,a=b") == P2P_ERR_PARSE);
+  CHECK(parse("when=now,whence=now,hen=when") == P2P_OK);
   CHECK(parse("when=now,a=\tb") == P2P_ERR_PARSE);
   CHECK(parse("when=now,a=\x1b[2J") == P2P_ERR_PARSE);
   CHECK(parse("when=now\r\r") == P2P_ERR_PARSE);
