@@ -27,7 +27,8 @@ called_from_rscript <- function() {
 }
 
 ## The exit status: 0, 1 (failed), 2 (usage).
-run_cli <- function(f, args) {
+## `interrupted`: the exit status after Ctrl-C, which is how a program ends that goes on until then.
+run_cli <- function(f, args, interrupted = 0L) {
   if ("--help" %in% args) {
     cat(cli_help(f), sep = "\n")
     return(0L)
@@ -42,7 +43,7 @@ run_cli <- function(f, args) {
     0L
   }, interrupt = function(ex) {
     message("Interrupted: left.")
-    0L
+    interrupted
   }, p2p_error_usage = function(ex) {
     message(conditionMessage(ex), "\nTry --help.")
     2L

@@ -261,7 +261,9 @@ print.p2p_wormhole <- function(x, ..., args = commandArgs(trailingOnly = TRUE)) 
     print(unclass_cli(x))
     return(invisible(x))
   }
-  quit(save = "no", status = run_wormhole(args), runLast = FALSE)
+  status <- run_wormhole(args)
+  .Call(ffi_loop_stop) # what is on its way to the other side gets there
+  quit(save = "no", status = status, runLast = FALSE)
 }
 
 run_wormhole <- function(args) {
@@ -269,9 +271,7 @@ run_wormhole <- function(args) {
     cat(wormhole_usage, sep = "\n")
     return(if (length(args)) 0L else 2L)
   }
-  status <- run_cli(wormhole, wormhole_flags(args))
-  .Call(ffi_loop_stop)
-  status
+  run_cli(wormhole, wormhole_flags(args), interrupted = 130L)
 }
 
 ## `send FILE` as --action=send --what=FILE; `--text hello` as --text=hello; `--verify` as --verify=TRUE.

@@ -113,7 +113,7 @@ struct peer {
   struct p2p_mailbox_line *line;
   struct p2p_mailbox *mailbox;
   struct p2p_spake2 *pake;
-  int n_opened, n_refused;
+  int n_opened, n_refused, n_heard;
 };
 
 static void add(struct peer *peer, const void *body, size_t length) { CHECK(p2p_mailbox_add(peer->mailbox, body, length) == P2P_OK); }
@@ -145,6 +145,7 @@ static void on_text(void *arg, const char *text, size_t length) {
       add_pake(peer);
     }
     if (event.kind != P2P_MAILBOX_HAS_MESSAGE) continue;
+    lab_tell(peer->office->lab, &peer->n_heard);
     if (event.ordinal == 0 && peer->script->pake != NULL && strcmp(peer->script->pake, ECHO) == 0) add(peer, event.body, event.body_length);
     if (event.ordinal == 0 && peer->script->version != NULL) add(peer, peer->script->version, strlen(peer->script->version));
     free(event.body);
@@ -236,6 +237,23 @@ TEST(keys_that_are_wrong) {
   play(&(struct script){ .pake = "{}", .words = "malformed", .code = P2P_ERR_PROTOCOL, .mood = P2P_MOOD_ERRORY });
 }
 
+TEST(we_may_leave_in_the_middle_of_the_key_exchange) {
+  static struct lab lab;
+  struct office office = { .lab = &lab };
+  struct script script = { .pake = VALID };
+  struct peer peer = { .office = &office, .script = &script, .side = "bb" };
+  lab_open(&lab);
+  p2p_loop_call(lab.loop, office_open, &office);
+  p2p_loop_call(lab.loop, peer_open, &peer);
+  struct p2p_transfer *ours = start_ours(&office, true, PATIENCE_MS);
+  CHECK(lab_wait(&lab, &peer.n_heard, 2, PATIENCE_MS)); /* our pake and our version */
+  p2p_transfer_free(ours);
+  CHECK(lab_wait(&lab, &office.n_errory, 1, PATIENCE_MS));
+  p2p_loop_call(lab.loop, peer_free, &peer);
+  p2p_loop_call(lab.loop, office_close, &office);
+  lab_close(&lab);
+}
+
 TEST(a_server_that_does_not_serve_us_is_quoted) {
   static struct lab lab;
   struct office office = { .lab = &lab, .welcome = "{\"type\":\"welcome\",\"welcome\":{\"error\":\"closed for\\u001b repairs\"}}" };
@@ -304,5 +322,6 @@ TEST(a_second_receiver_does_not_disturb_the_first) {
   lab_close(&lab);
 }
 
-UNIT_MAIN("hostile_mailbox", UNIT(peers_that_stop), UNIT(keys_that_are_wrong), UNIT(a_server_that_does_not_serve_us_is_quoted),
+UNIT_MAIN("hostile_mailbox", UNIT(peers_that_stop), UNIT(keys_that_are_wrong), UNIT(we_may_leave_in_the_middle_of_the_key_exchange),
+          UNIT(a_server_that_does_not_serve_us_is_quoted),
           UNIT(who_comes_third_is_told_that_it_is_crowded), UNIT(a_second_receiver_does_not_disturb_the_first))

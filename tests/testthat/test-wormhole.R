@@ -1,20 +1,52 @@
 ## A mailbox and a relay of the lab's board; the other end is a process of its own, from the command line.
 local_transfer_lab <- function(env = parent.frame()) {
   lab <- local_lab("alice", env = env)
-  board <- start_board(lab)
-  line <- wait_for_line(board, "mailbox on port [0-9]+, relay on port [0-9]+")
-  lab$mailbox <- sprintf("ws://127.0.0.1:%s/v1", sub(".*mailbox on port ([0-9]+).*", "\\1", line))
-  lab$relay <- sprintf("tcp:127.0.0.1:%s", sub(".*relay on port ([0-9]+).*", "\\1", line))
+  set_servers(lab, start_board(lab))
   lab
 }
 
-start_wormhole <- function(lab, ...) {
-  process <- list2env(list(name = "wormhole", lines = character(), tmp = lab$dir), parent = emptyenv())
-  process$px <- processx::process$new(find_wormhole(), c(..., paste0("--mailbox=", lab$mailbox), paste0("--relay=", lab$relay)),
-                                      wd = lab$dir, stdin = NULL, stdout = "|", stderr = "2>&1", cleanup_tree = TRUE,
+set_servers <- function(lab, board) {
+  line <- wait_for_line(board, "mailbox on port [0-9]+, relay on port [0-9]+")
+  lab$mailbox <- sprintf("ws://127.0.0.1:%s/v1", sub(".*mailbox on port ([0-9]+).*", "\\1", line))
+  lab$relay <- sprintf("tcp:127.0.0.1:%s", sub(".*relay on port ([0-9]+).*", "\\1", line))
+}
+
+start_command <- function(lab, command, args) {
+  process <- list2env(list(name = basename(command), lines = character(), tmp = lab$dir), parent = emptyenv())
+  process$px <- processx::process$new(command, args, wd = lab$dir, stdin = NULL, stdout = "|", stderr = "2>&1", cleanup_tree = TRUE,
                                       env = lab_environment(lab, lab$dir))
   lab$processes <- c(lab$processes, process)
   process
+}
+
+start_wormhole <- function(lab, ...) {
+  start_command(lab, find_wormhole(), c(..., paste0("--mailbox=", lab$mailbox), paste0("--relay=", lab$relay)))
+}
+
+## An R session that does a transfer (a call without its mailbox and relay), tells how it ended, and then what is left of it.
+start_session <- function(lab, call) {
+  call$mailbox <- lab$mailbox
+  call$relay <- lab$relay
+  script <- file.path(lab$dir, basename(tempfile("session-", fileext = ".R")))
+  writeLines(c(
+    "library(future.p2p)",
+    "sockets <- function() sum(grepl('^socket:', Sys.readlink(list.files('/proc/self/fd', full.names = TRUE))))",
+    "before <- sockets()", # standard output may be one
+    sprintf("ended <- tryCatch({ %s; 'done' }, interrupt = function(ex) 'interrupted', error = conditionMessage)", paste(deparse(call), collapse = "\n")),
+    "message('Ended: ', ended)",
+    ".Call(future.p2p:::ffi_loop_stop)",
+    "message('Left: ', sockets() - before, ' sockets, ', length(list.files(tempdir(), 'part$|^wormhole-')), ' files')"
+  ), script)
+  start_command(lab, file.path(R.home("bin"), "Rscript"), script)
+}
+
+## Ctrl-C; returns how it ended, and expects that nothing is left.
+interrupt_session <- function(session) {
+  session$px$interrupt()
+  ended <- wait_for_line(session, "^Ended: ", timeout = 10)
+  expect_identical(wait_for_line(session, "^Left: "), "Left: 0 sockets, 0 files")
+  expect_identical(wait_for_exit(session), 0L)
+  ended
 }
 
 shown_code <- function(process) sub("^Wormhole code is: ", "", wait_for_line(process, "^Wormhole code is: [0-9]+-[a-z]+-[a-z]+$"))
@@ -64,6 +96,77 @@ test_that("who does not come, and a mailbox that is not there, are named in time
   expect_error(suppressMessages(wormhole_send("hello", mailbox = lab$mailbox, relay = "", timeout = 0.5)), "did not come", class = "p2p_error_timeout")
   expect_error(wormhole_receive("7-a-b", mailbox = "ws://127.0.0.1:1/v1", timeout = 2), "127.0.0.1:1", class = "p2p_error_network")
   expect_lt(proc.time()[["elapsed"]] - began, 5)
+})
+
+test_that("Ctrl-C ends a transfer that waits for the other side", {
+  lab <- local_transfer_lab()
+  sender <- start_session(lab, quote(wormhole_send("hello", timeout = 60)))
+  wait_for_line(sender, "^Wormhole code is: ")
+  expect_identical(interrupt_session(sender), "Ended: interrupted")
+  script <- start_wormhole(lab, "send", "--text=hello")
+  shown_code(script)
+  script$px$interrupt()
+  expect_identical(wait_for_exit(script), 130L)
+})
+
+test_that("Ctrl-C while the verifier is looked at ends it on both sides", {
+  lab <- local_transfer_lab()
+  receiver <- start_session(lab, quote(wormhole_receive("7-verify-it", timeout = 60)))
+  sender <- start_session(lab, quote(wormhole_send("hello", "7-verify-it", timeout = 60, verify = function(verifier) {
+    message("asked")
+    Sys.sleep(60)
+  })))
+  wait_for_line(sender, "^asked")
+  expect_identical(interrupt_session(sender), "Ended: interrupted")
+  expect_match(wait_for_line(receiver, "^Ended: "), "gave up: transfer canceled")
+  wait_for_line(receiver, "^Left: 0 sockets, 0 files")
+})
+
+## The sender is stopped as soon as bytes have come, so that the transfer is in its middle.
+test_that("Ctrl-C in the middle of the bytes ends it on both sides, and leaves no file", {
+  lab <- local_transfer_lab()
+  file <- file(file.path(lab$dir, "large"), "wb")
+  seek(file, 2e9, rw = "write")
+  writeBin(as.raw(0), file)
+  close(file)
+  folder <- file.path(lab$dir, "into")
+  dir.create(folder)
+  sender <- start_wormhole(lab, "send", "large", "--code=7-in-the-middle")
+  receiver <- start_session(lab, bquote(wormhole_receive("7-in-the-middle", .(folder), timeout = 60)))
+  deadline <- proc.time()[["elapsed"]] + 30
+  while (!any(file.size(list.files(folder, full.names = TRUE)) > 0, na.rm = TRUE) && proc.time()[["elapsed"]] < deadline) receiver$px$poll_io(5)
+  sender$px$suspend()
+  expect_match(list.files(folder), "[.]part$")
+  expect_identical(interrupt_session(receiver), "Ended: interrupted")
+  expect_identical(list.files(folder), character(0L))
+  sender$px$resume()
+  expect_identical(wait_for_exit(sender), 1L)
+  expect_match(sender$lines, "gave up: transfer canceled|closed the connection|onnection reset", all = FALSE)
+})
+
+test_that("a transfer goes on when its mailbox server was started anew", {
+  lab <- local_transfer_lab()
+  sender <- start_wormhole(lab, "send", "--text=still here")
+  code <- shown_code(sender)
+  stop_process(lab$processes[[1L]])
+  ports <- as.integer(sub(".*:([0-9]+).*", "\\1", c(lab$mailbox, lab$relay)))
+  start_board(lab, mailbox_port = ports[1L], relay_port = ports[2L])
+  expect_identical(receive_here(lab, code), "still here")
+  expect_identical(wait_for_exit(sender), 0L)
+})
+
+test_that("a plan is not disturbed by transfers in the same session", {
+  lab <- local_lab(c("alice", "bob"))
+  cluster <- start_cluster(lab, users = "bob", workers = c(alice = 1L))
+  set_servers(lab, cluster$board)
+  plan_as(lab, "bob")
+  withr::defer(future::plan(future::sequential))
+  expect_identical(future::value(future::future(1 + 1)), 2)
+  pending <- future::future({ Sys.sleep(1); 42 })
+  expect_identical(receive_here(lab, shown_code(start_wormhole(lab, "send", "--text=hello"))), "hello")
+  expect_error(receive_here(lab, "no code"), class = "p2p_error_invalid")
+  expect_identical(future::value(pending), 42)
+  expect_identical(future::value(future::future(2 + 2)), 4)
 })
 
 test_that("a proxy that is not there is named", {
