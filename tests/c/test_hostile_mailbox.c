@@ -45,7 +45,7 @@ static void on_visit_open(void *arg) {
   struct visit *visit = arg;
   const char *welcome = visit->office->welcome;
   if (welcome != NULL) CHECK(p2p_ws_send(visit->ws, welcome, strlen(welcome)) == P2P_OK);
-  else visit->guest = p2p_mailbox_guest_new(visit->office->store, on_guest_says, visit);
+  else visit->guest = p2p_mailbox_guest_new(visit->office->store, "127.0.0.1", on_guest_says, visit);
 }
 
 static void on_visit_text(void *arg, const char *text, size_t length) {

@@ -54,7 +54,7 @@ static void on_server_says(void *arg, const char *json, size_t length) {
 }
 
 static void connect_client(struct play *play, struct client *client) {
-  client->guest = p2p_mailbox_guest_new(play->store, on_server_says, client);
+  client->guest = p2p_mailbox_guest_new(play->store, "127.0.0.1", on_server_says, client);
 }
 
 /* What was on its way is lost. */
