@@ -173,6 +173,7 @@ void p2p_loop_stop(struct p2p_loop *loop) {
   if (uv_loop_close(&loop->uv) != 0) return;
   pthread_mutex_destroy(&loop->lock);
   p2p_wipe(loop->read_bytes, sizeof loop->read_bytes);
+  p2p_wipe(&loop->proxy, sizeof loop->proxy);
   free(loop);
 }
 

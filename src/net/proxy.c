@@ -22,9 +22,8 @@ static int hex_value(char c) {
 /* user:password, in which a url has %40 for @ and the like. */
 static bool set_login(const char *text, size_t length, struct p2p_proxy *proxy) {
   uint8_t plain[LOGIN_MAX];
-  size_t n = 0;
-  for (size_t i = 0; i < length; i++) {
-    if (n == sizeof plain) return false;
+  size_t n = 0, i = 0;
+  for (; i < length && n < sizeof plain; i++) {
     if (text[i] == '%' && i + 2 < length && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
       plain[n++] = (uint8_t)(16 * hex_value(text[i + 1]) + hex_value(text[i + 2]));
       i += 2;
@@ -32,9 +31,10 @@ static bool set_login(const char *text, size_t length, struct p2p_proxy *proxy) 
       plain[n++] = (uint8_t)text[i];
     }
   }
-  p2p_base64_encode(plain, n, proxy->login);
+  bool fits = i >= length;
+  if (fits) p2p_base64_encode(plain, n, proxy->login);
   p2p_wipe(plain, sizeof plain);
-  return true;
+  return fits;
 }
 
 static bool set_port(const char *text, size_t length, struct p2p_proxy *proxy) {
@@ -86,13 +86,14 @@ int p2p_proxy_parse(const char *url, const char *except, struct p2p_proxy *out, 
                        (int)(scheme_end - url > 20 ? 20 : scheme_end - url), url);
   bool good = set_url(scheme_end == NULL ? url : scheme_end + 3, &proxy);
   if (good && except != NULL) good = strlen(except) < sizeof proxy.except;
-  if (!good)
-    return p2p_err_set(err, P2P_ERR_PARSE,
-                       "The proxy in http_proxy or https_proxy is not of the form http://[user:password@]host[:port], or no_proxy is too long");
-  snprintf(proxy.except, sizeof proxy.except, "%s", except == NULL ? "" : except);
-  *out = proxy;
-  p2p_wipe(&proxy, sizeof proxy);
-  return P2P_OK;
+  if (good) {
+    snprintf(proxy.except, sizeof proxy.except, "%s", except == NULL ? "" : except);
+    *out = proxy;
+  }
+  p2p_wipe(&proxy, sizeof proxy); /* the password */
+  if (good) return P2P_OK;
+  return p2p_err_set(err, P2P_ERR_PARSE,
+                     "The proxy in http_proxy or https_proxy is not of the form http://[user:password@]host[:port], or no_proxy is too long");
 }
 
 /* ---- who is excepted ---- */

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "crypto/random.h"
 #include "net/proxy.h"
 
@@ -43,6 +44,8 @@ SEXP ffi_loop_set_proxy(SEXP url, SEXP except) {
   struct p2p_err err = {0};
   if (p2p_proxy_parse(Rf_translateCharUTF8(STRING_ELT(url, 0)), Rf_translateCharUTF8(STRING_ELT(except, 0)), &proxy, &err) != P2P_OK)
     p2p_ffi_raise(&err);
-  p2p_loop_set_proxy(p2p_ffi_loop(), &proxy);
+  struct p2p_loop *loop = p2p_ffi_loop();
+  p2p_loop_set_proxy(loop, &proxy);
+  p2p_wipe(&proxy, sizeof proxy); /* the password */
   return R_NilValue;
 }

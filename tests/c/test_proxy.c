@@ -31,6 +31,10 @@ TEST(urls_that_are_none_do_not_tell_the_password) {
     CHECK(p2p_proxy_parse(bad[i], NULL, &proxy, &err) < 0);
     CHECK(strstr(err.message, "s3cret") == NULL);
   }
+  char url[600] = "http://user:";
+  memset(url + strlen(url), 's', 400);
+  strcat(url, "@x");
+  CHECK(p2p_proxy_parse(url, NULL, &proxy, &err) == P2P_ERR_PARSE && strstr(err.message, "ssss") == NULL);
   CHECK_STR(proxy.host, "untouched");
 }
 
