@@ -63,7 +63,7 @@ serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_
     connections_per_key = check_number(connections_per_key, "connections_per_key", 1, 1e6),
     topics_per_user = check_number(topics_per_user, "topics_per_user", 1, 1e6),
     login_time = check_number(login_time, "login_time", 0.1, 3600),
-    bytes_per_second = check_number(bytes_per_second, "bytes_per_second", 1024, 2^40)
+    bytes_per_second = check_number(bytes_per_second, "bytes_per_second", 65536, 2^40)
   )
   events <- events_new()
   handle <- .Call(ffi_server_new, config, events)

@@ -12,7 +12,7 @@
 #include "server/board_server.h"
 #include "server/origin.h"
 
-#define FAST_MS 50 /* until we come back to who sends faster than it may */
+#define FAST_MS 10 /* until we come back to who sends faster than it may */
 #define UNSETTLED_MAX 32768 /* bytes that are read before what they bring is written: a packet's worth */
 #define ROUNDS_AT_ONCE 8 /* before it is somebody else's turn on the loop */
 #define NEXT_ROUND_MS 1
@@ -81,7 +81,7 @@ static void watch_for(struct client *client) {
     client->door->is_fast_set = true;
     p2p_timer_start(client->door->fast, FAST_MS, 0);
   }
-  p2p_watch_set(client->watch, !is_fast, p2p_board_connection_has_unsent(client->connection));
+  p2p_watch_set(client->watch, !is_fast, !is_fast && p2p_board_connection_has_unsent(client->connection));
 }
 
 static void free_client(struct client *client) {

@@ -194,7 +194,10 @@ bool p2p_board_connection_has_unsent(const struct p2p_board_connection *connecti
   return (ssh_get_poll_flags(connection->ssh) & SSH_WRITE_PENDING) != 0;
 }
 
-static bool can_write(const struct channel *channel) { return !channel->connection->has_ended && !channel->is_closed; }
+/* Writing reads too: nothing is written to who has sent more than it may, until it may send again. */
+static bool can_write(const struct channel *channel) {
+  return !channel->connection->has_ended && !channel->is_closed && !p2p_board_connection_is_fast(channel->connection);
+}
 
 /* Writes what waits, as far as the kernel and the client's window take it, so that nothing piles up within libssh. The chunk is
  * copied first, since writing may read, and reading may append to `from`. */
@@ -256,10 +259,14 @@ static void free_channels(struct p2p_board_connection *connection, bool closed_o
 }
 
 void p2p_board_connection_write(struct p2p_board_connection *connection) {
-  for (struct channel *channel = connection->channels; channel != NULL; channel = channel->next) serve_channel(channel);
-  free_channels(connection, true);
   /* libssh wants to hear that the kernel takes more before it believes it: mostly that is so, and nobody has to watch for it. */
-  if (!connection->has_ended && p2p_board_connection_has_unsent(connection)) poll_once(connection);
+  for (int i = 0; i < POLLS_AT_ONCE && !connection->has_ended; i++) {
+    for (struct channel *channel = connection->channels; channel != NULL; channel = channel->next) serve_channel(channel);
+    if (p2p_board_connection_is_fast(connection) || !p2p_board_connection_has_unsent(connection)) break;
+    poll_once(connection);
+    if (p2p_board_connection_has_unsent(connection)) break;
+  }
+  free_channels(connection, true);
   note_end(connection);
 }
 

@@ -43,7 +43,7 @@ uint64_t p2p_board_connection_heard_bytes(const struct p2p_board_connection *con
 bool p2p_board_connection_has_unsent(const struct p2p_board_connection *connection); /* watch for write */
 bool p2p_board_connection_is_open(const struct p2p_board_connection *connection);    /* authenticated */
 bool p2p_board_connection_is_idle(const struct p2p_board_connection *connection);    /* without a channel */
-/* It has sent more than it may: do not watch for read, and come back with p2p_board_connection_read a little later. */
+/* It has sent more than it may: do not watch it, and come back with p2p_board_connection_read a little later. */
 bool p2p_board_connection_is_fast(const struct p2p_board_connection *connection);
 /* Its key is not, or not the same user's, in board->users any more. */
 bool p2p_board_connection_is_other(const struct p2p_board_connection *connection);
