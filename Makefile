@@ -13,12 +13,12 @@
 
 BUILD ?= build
 CC ?= cc
-ROOMS ?= base net crypto proc board wormhole server client worker
+ROOMS ?= base net crypto proc board wormhole server client worker shell
 LIBRARIES = libssh libsodium libuv jansson libcrypto
 WARNINGS = -Wall -Wextra -Werror
 SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
-UNIT_CFLAGS = -g -O1 -Isrc -Itests/c $(WARNINGS) $(SANITIZE) $(shell pkg-config --cflags $(LIBRARIES))
+UNIT_CFLAGS = -g -O1 -Isrc -Itests/c -DP2P_VERSION=\"0\" $(WARNINGS) $(SANITIZE) $(shell pkg-config --cflags $(LIBRARIES))
 UNIT_LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lwslay -lpthread
 CORE_SOURCES = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
 CORE_OBJECTS = $(CORE_SOURCES:src/%.c=$(BUILD)/core/%.o)

@@ -22,8 +22,8 @@
 #' @param verify (logical or function) `TRUE`: shows the *verifier* and asks whether the other side shows the same, before anything is
 #'   sent; this is for who does not trust that the code was told to one person only. Or a function that is given the verifier and
 #'   returns `TRUE` or `FALSE`.
-#' @param timeout (numeric) Seconds to wait for the other side. Once bytes move, the transfer ends only if nothing moved for
-#'   a minute.
+#' @param timeout (numeric) Seconds to wait for the other side. Once bytes move, the transfer ends only if next to
+#'   nothing (less than 4 KiB) moved for a minute.
 #' @param progress (logical) Whether transfers of more than a second show a progress bar. `NULL`: at a terminal.
 #'
 #' @section Proxies:
@@ -36,7 +36,7 @@
 #' Rscript -e future.p2p::wormhole send --text=hello --code=7-guitar-wizard
 #' Rscript -e future.p2p::wormhole receive 7-guitar-wizard --path=FOLDER
 #' ```
-#' The script at [find_wormhole()] takes the same: `wormhole send FILE`. A received text is written to standard output, and so is the
+#' The program at [find_wormhole()] takes the same: `wormhole send FILE`. A received text is written to standard output, and so is the
 #' path of a received file.
 #'
 #' @return `wormhole_send()`: the code, invisibly. `wormhole_receive()`: the received text, or the path of the received file, with what
@@ -54,7 +54,7 @@
 #' wormhole_send("See you at noon")
 #' file <- wormhole_receive("7-guitar-wizard")
 #' }
-#' # What needs no network: the script that does the same from a shell
+#' # What needs no network: the program that does the same from a shell
 #' system2(find_wormhole(), "--version")
 #' @export
 wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name = NULL, mailbox = NULL, relay = NULL, listen = TRUE,
@@ -78,10 +78,11 @@ wormhole_receive <- function(code, path = NULL, mailbox = NULL, relay = NULL, li
   structure(config$path, filename = status$name)
 }
 
-#' Where the wormhole script is
+#' Where the wormhole program is
 #'
-#' @return The path of an executable script that sends and receives by Magic Wormhole: `send FILE`, `send --text TEXT`,
-#'   `send --code=CODE FILE`, `receive CODE`, `--version`, `--help`. It runs in this installation of R, see [wormhole_send()].
+#' @return The path of an executable that sends and receives by Magic Wormhole: `send FILE`, `send --text TEXT`,
+#'   `send --code=CODE FILE`, `receive CODE`, `--version`, `--help`. It needs no R to run, so it is there at once; what
+#'   the flags mean is told at [wormhole_send()].
 #'
 #' @examples
 #' system2(find_wormhole(), "--help")

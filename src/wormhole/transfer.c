@@ -137,6 +137,8 @@ int p2p_transfer_new(const struct p2p_transfer_config *config, struct p2p_transf
   return code;
 }
 
+void p2p_transfer_cancel(struct p2p_transfer *transfer) { p2p_loop_call(transfer->loop, cancel_here, transfer); }
+
 void p2p_transfer_free(struct p2p_transfer *transfer) {
   if (transfer == NULL)
     return;

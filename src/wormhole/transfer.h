@@ -62,6 +62,9 @@ int p2p_transfer_new(const struct p2p_transfer_config *config, struct p2p_transf
 /* Ends it wherever it is, tells the peer, removes what is not whole, frees. Waits for the io thread and the disk. Takes NULL. */
 void p2p_transfer_free(struct p2p_transfer *transfer);
 
+/* Ends it likewise, but frees nothing: it becomes FAILED, or has been DONE already. */
+void p2p_transfer_cancel(struct p2p_transfer *transfer);
+
 void p2p_transfer_status(struct p2p_transfer *transfer, struct p2p_transfer_status *out);
 /* Every change of the status counts one generation up. Waits until it is no longer `seen` or timeout_ms have passed; returns the
  * current one. 0 is never current. */

@@ -1,0 +1,229 @@
+/* The program `wormhole`: what future.p2p::wormhole is in R, without an R to start. Exit status: 0, 1 (failed), 2 (usage),
+ * 130 (interrupted). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "crypto/random.h"
+#include "net/proxy.h"
+#include "shell/arguments.h"
+#include "shell/interrupt.h"
+#include "shell/show.h"
+
+#define PATH_SIZE 4096
+#define BAR_AFTER_MS 1000
+
+enum status { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_INTERRUPTED = 130 };
+
+struct run {
+  struct p2p_arguments arguments;
+  struct p2p_transfer_config config;
+  struct p2p_transfer *transfer;
+  struct p2p_interrupt *interrupt;
+  char path[PATH_SIZE]; /* of what is received */
+  bool has_code, has_asked, has_bar;
+  uint64_t moving_ms;   /* since when; 0: not yet */
+};
+
+/* The first that is set and not empty, else `unset`. HTTP_PROXY is not asked for: a web server sets it to what a client says. */
+static const char *first_of_env(const char *a, const char *b, const char *c, const char *unset) {
+  const char *names[] = { a, b, c };
+
+  for (size_t i = 0; i < 3; i++) {
+    const char *value = names[i] ? getenv(names[i]) : NULL;
+    if (value != NULL && value[0] != '\0')
+      return value;
+  }
+  return unset;
+}
+
+static bool is_folder(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static int name_in(const char *folder, char out[static PATH_SIZE]) {
+  uint8_t random[6];
+  char hex[P2P_HEX_LEN(sizeof random) + 1], *whole = realpath(folder, NULL);
+
+  p2p_random_bytes(random, sizeof random);
+  p2p_hex_encode(random, sizeof random, hex);
+  int length = snprintf(out, PATH_SIZE, "%s/wormhole-%s", whole != NULL ? whole : folder, hex);
+  free(whole);
+  return length < PATH_SIZE ? P2P_OK : P2P_ERR_TOO_LARGE;
+}
+
+/* A folder: a new name in it; else it is the name, which must be new. What is wrong is told before the code is used. */
+static int choose_path(const char *path, char out[static PATH_SIZE], struct p2p_err *err) {
+  const char *slash = strrchr(path, '/');
+
+  if (strlen(path) >= PATH_SIZE || (is_folder(path) && name_in(path, out) != P2P_OK))
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "The path '%s' is too long", path);
+  if (is_folder(path))
+    return P2P_OK;
+  if (access(path, F_OK) == 0)
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "There is a file '%s' already. Give a folder, or a new name", path);
+  memcpy(out, path, strlen(path) + 1);
+  if (slash == NULL || slash == path)
+    return P2P_OK;
+  out[slash - path] = '\0';
+  if (!is_folder(out))
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "There is no folder '%s'", out);
+  out[slash - path] = '/';
+  return P2P_OK;
+}
+
+static int configure(struct run *run, struct p2p_err *err) {
+  const struct p2p_arguments *arguments = &run->arguments;
+  struct p2p_transfer_config *config = &run->config;
+  struct p2p_proxy proxy;
+  int code = p2p_proxy_parse(first_of_env("https_proxy", "HTTPS_PROXY", "http_proxy", ""), first_of_env("no_proxy", "NO_PROXY", NULL, ""),
+                             &proxy, err);
+
+  if (code != P2P_OK)
+    return code;
+  p2p_loop_set_proxy(config->loop, &proxy);
+  config->mailbox = arguments->mailbox ? arguments->mailbox : first_of_env("R_FUTURE_P2P_MAILBOX", NULL, NULL, P2P_SHOW_MAILBOX);
+  config->relay = arguments->relay ? arguments->relay : first_of_env("R_FUTURE_P2P_RELAY", NULL, NULL, P2P_SHOW_RELAY);
+  if (config->relay[0] == '\0')
+    config->relay = NULL;
+  config->code = arguments->code;
+  config->no_listen = !arguments->listen;
+  config->must_confirm = arguments->verify;
+  config->timeout_ms = arguments->timeout_ms;
+  if (arguments->action == P2P_SHELL_SEND) {
+    config->file = arguments->file;
+    config->text = arguments->text;
+    return P2P_OK;
+  }
+  config->path = run->path;
+  return choose_path(arguments->path ? arguments->path : ".", run->path, err);
+}
+
+static void ask_verifier(struct run *run, const char *verifier) {
+  char answer[8] = "";
+
+  dprintf(STDERR_FILENO, "Verifier: %s\nDoes the other side show the same verifier? (yes/no) ", verifier);
+  bool has_answer = p2p_interrupt_read_line(run->interrupt, answer, sizeof answer);
+  p2p_transfer_confirm(run->transfer, has_answer && (strcmp(answer, "y") == 0 || strcmp(answer, "yes") == 0));
+}
+
+static void show_moving(struct run *run, const struct p2p_transfer_status *status) {
+  bool is_wanted = run->arguments.has_progress ? run->arguments.progress : isatty(STDERR_FILENO) != 0;
+  uint64_t now_ms = p2p_clock_ms();
+
+  if (run->moving_ms == 0)
+    run->moving_ms = now_ms;
+  if (!is_wanted || now_ms < run->moving_ms + BAR_AFTER_MS)
+    return;
+  p2p_show_progress(status);
+  run->has_bar = true;
+}
+
+static void show(struct run *run, const struct p2p_transfer_status *status) {
+  if (run->config.code == NULL && !run->has_code && status->code[0] != '\0') {
+    p2p_show_code(&run->config, status->code);
+    run->has_code = true;
+  }
+  if (status->state == P2P_TRANSFER_CONFIRMING && !run->has_asked) {
+    run->has_asked = true;
+    ask_verifier(run, status->verifier);
+  }
+  if (status->state == P2P_TRANSFER_MOVING)
+    show_moving(run, status);
+}
+
+/* Until the transfer is over. */
+static void follow(struct run *run, struct p2p_transfer_status *status) {
+  uint64_t seen = 0;
+
+  do {
+    seen = p2p_transfer_wait(run->transfer, seen, 60000);
+    p2p_transfer_status(run->transfer, status);
+    show(run, status);
+  } while (status->state < P2P_TRANSFER_DONE);
+  if (run->has_bar)
+    dprintf(STDERR_FILENO, "\n");
+}
+
+/* What was received, for other programs. */
+static void give_out(struct run *run, const struct p2p_transfer_status *status) {
+  size_t length;
+  const char *text = p2p_transfer_text(run->transfer, &length);
+
+  if (status->is_text && text != NULL)
+    dprintf(STDOUT_FILENO, "%s\n", text);
+  else if (!status->is_text)
+    dprintf(STDOUT_FILENO, "%s\n", run->path);
+}
+
+static enum status failed(const struct p2p_err *err) {
+  dprintf(STDERR_FILENO, "Error: %s\n", err->message);
+  return STATUS_FAILED;
+}
+
+static enum status transfer(struct run *run) {
+  bool is_sender = run->arguments.action == P2P_SHELL_SEND;
+  struct p2p_transfer_status status = { .state = P2P_TRANSFER_FAILED };
+  struct p2p_err err = { 0 };
+
+  if (configure(run, &err) != P2P_OK || p2p_transfer_new(&run->config, &run->transfer, &err) != P2P_OK)
+    return failed(&err);
+  if (p2p_interrupt_start(run->transfer, &run->interrupt) != P2P_OK) {
+    p2p_transfer_free(run->transfer);
+    p2p_err_set(&err, P2P_ERR_SYSTEM, "No thread can be started");
+    return failed(&err);
+  }
+  follow(run, &status);
+  bool was_signal = p2p_interrupt_stop(run->interrupt);
+  if (status.state == P2P_TRANSFER_DONE) {
+    p2p_show_end(&status, is_sender);
+    if (!is_sender)
+      give_out(run, &status);
+  }
+  p2p_transfer_free(run->transfer);
+  if (status.state == P2P_TRANSFER_DONE)
+    return STATUS_DONE;
+  if (!was_signal)
+    return failed(&status.err);
+  dprintf(STDERR_FILENO, "Interrupted: left.\n");
+  return STATUS_INTERRUPTED;
+}
+
+static enum status run_transfer(const struct p2p_arguments *arguments) {
+  static struct run run;
+  struct p2p_err err = { P2P_ERR_CRYPTO, "libsodium cannot be initialized: no source of random bytes" };
+
+  run.arguments = *arguments;
+  p2p_interrupt_block();
+  if (p2p_crypto_init() != P2P_OK || p2p_loop_start(&run.config.loop, &err) != P2P_OK)
+    return failed(&err);
+  enum status status = transfer(&run);
+  p2p_loop_stop(run.config.loop);
+  return status;
+}
+
+int main(int count, char *words[]) {
+  struct p2p_arguments arguments;
+  struct p2p_err err;
+
+  if (count < 2) {
+    p2p_show_usage(STDERR_FILENO);
+    return STATUS_USAGE;
+  }
+  if (p2p_arguments_parse(count - 1, words + 1, &arguments, &err) != P2P_OK) {
+    dprintf(STDERR_FILENO, "%s\nTry --help.\n", err.message);
+    return STATUS_USAGE;
+  }
+  if (arguments.action == P2P_SHELL_HELP)
+    p2p_show_usage(STDOUT_FILENO);
+  else if (arguments.action == P2P_SHELL_VERSION)
+    dprintf(STDOUT_FILENO, "%s\n", P2P_VERSION);
+  else
+    return (int)run_transfer(&arguments);
+  return STATUS_DONE;
+}
