@@ -7,29 +7,65 @@ withr::defer(future::plan(future::sequential))
 
 library(future)
 
-## Carol, who may come, with an SSH client of her own: she writes `file` to the topic, and leaves at its end.
-## Returns her exit status.
-shout <- function(file, user = "carol", meanwhile = NULL) {
-  args <- c("-F", "none", "-T", "-p", lab$port, "-i", key_file(lab, user), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o",
-            paste0("UserKnownHostsFile=", known_hosts_file(lab)), "127.0.0.1", "pipe alice/friends/future.p2p")
-  px <- processx::process$new("ssh", args, stdin = file, stdout = NULL, stderr = NULL, env = lab_environment(lab, lab$dir))
-  force(meanwhile)
-  px$wait(20000)
-  px$get_exit_status()
-}
-
 board_says <- function(pattern) wait_for_line(members$board, pattern)
 
-test_that("R is busy while another member writes 20 MB: nobody is held up", {
+## `ssh` as this user on the topic. `paced`: 500 kB of stdin each tenth of a second, at most.
+ssh_pipe <- function(user, topic, stdin, stdout, paced = FALSE) {
+  command <- c("ssh", "-F", "none", "-T", "-p", lab$port, "-i", key_file(lab, user), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o",
+               paste0("UserKnownHostsFile=", known_hosts_file(lab)), "127.0.0.1", paste("pipe", topic))
+  piecewise <- "for i in $(seq $(($(wc -c < \"$0\") / 500000 + 1))); do dd bs=500000 count=1 2> /dev/null; sleep 0.1; done < \"$0\" | \"$@\""
+  if (paced) command <- c("sh", "-c", piecewise, stdin, command)
+  processx::process$new(command[1L], command[-1L], stdin = if (paced) NULL else stdin, stdout = stdout, stderr = NULL,
+                        env = lab_environment(lab, lab$dir))
+}
+
+## A session of bob whose main thread sleeps for 30 s, with a future under way; it tells when it wakes, and goes on.
+start_sleeper <- function() {
+  args <- board_args(lab, "bob")
+  code <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/friends', host = '%s', ssh_args = '%s')
+    f <- future({ Sys.sleep(1); 'resolved meanwhile' })
+    cat('asleep\n')
+    woken <- tryCatch({ Sys.sleep(30); 'by itself' }, interrupt = function(e) 'by us')
+    cat('woken', woken, '\n')
+    cat('value', value(f), '\n')
+    cat('next', value(future(2)), '\n')", args$host, args$ssh_args)
+  tmp <- file.path(lab$dir, "tmp-sleeper")
+  dir.create(tmp)
+  process <- list2env(list(name = "sleeper", lines = character(), told = 0L, tmp = tmp), parent = emptyenv())
+  process$px <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdout = "|", stderr = "2>&1",
+                                      env = lab_environment(lab, tmp), cleanup_tree = TRUE)
+  lab$processes <- c(lab$processes, process)
+  process
+}
+
+test_that("the main thread of R sleeps for 30 s while another member writes 20 MB: nobody is held up", {
   skip_if(!nzchar(Sys.which("ssh")), "ssh is not installed")
   file <- file.path(lab$dir, "20MB")
   line <- paste0("when=2026-11-20T22:04:24,type=note,from=carol@x:1,text=", strrep("x", 3900))
-  writeLines(rep(line, 20e6 / nchar(line)), file)
-  f <- future(1)
-  expect_equal(shout(file, meanwhile = Sys.sleep(3)), 0L) # the main thread of R does nothing for us
-  expect_equal(value(f), 1)
-  expect_equal(unlist(value(lapply(1:4, function(i) future(i)))), 1:4)
+  n <- ceiling(20e6 / nchar(line))
+  writeLines(rep(line, n), file)
+  sleeper <- start_sleeper()
+  wait_for_line(sleeper, "^asleep$")
+  heard <- file.path(lab$dir, "heard")
+  reader <- ssh_pipe("alice", "friends/future.p2p", stdin = "|", stdout = heard)
+  withr::defer(reader$kill())
+  wait_for_line(members$board, "alice joined alice/friends/future.p2p", nth = 3L) # host, worker, reader
+  f <- future("elsewhere") # of this session, whose main thread does nothing either until the writer is through
+  writer <- ssh_pipe("carol", "alice/friends/future.p2p", stdin = file, stdout = NULL, paced = TRUE)
+  writer$wait(25000)
+  expect_identical(writer$get_exit_status(), 0L) # all of it was taken
+  expect_identical(grep("^woken", process_lines(sleeper), value = TRUE), character()) # while the sleeper slept
   expect_no_match(paste(process_lines(members$board), collapse = "\n"), "sent away")
+  deadline <- proc.time()[["elapsed"]] + 20
+  while (file.size(heard) < n * (nchar(line) + 1) && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.05)
+  expect_gt(sum(readLines(heard) == line), 0.99 * n) # somebody's hello may have come between the parts of one
+
+  expect_equal(value(f), "elsewhere")
+  sleeper$px$interrupt()
+  expect_match(wait_for_line(sleeper, "^woken"), "by us")
+  expect_match(wait_for_line(sleeper, "^value"), "resolved meanwhile")
+  expect_match(wait_for_line(sleeper, "^next"), "2")
+  expect_identical(wait_for_exit(sleeper), 0L)
 })
 
 forged_lines <- function(n) {
@@ -44,19 +80,55 @@ forged_lines <- function(n) {
           pick(keys, i, 3), pick(value, i, 13), pick(keys, i, 17), pick(value, i, 19))
 }
 
-test_that("10,000 forged lines and noise on the board change nothing", {
+## Each kind of noise, of the same lines.
+noise <- list(
+  forged = function(lines) paste0(lines, "\n"),
+  flipped = function(lines) {
+    bytes <- charToRaw(paste0(lines, "\n", collapse = ""))
+    at <- seq(1L, length(bytes), by = 97L)
+    bytes[at] <- xor(bytes[at], as.raw(1L + at %% 255L)) # about 1 %
+    bytes
+  },
+  cut = function(lines) substr(lines, 1L, seq_along(lines) %% nchar(lines)),
+  merged = function(lines) paste0(lines, c("", "\n")),
+  repeated = function(lines) rep(paste0(lines, "\n"), each = 5L),
+  others = function(lines) c( # as programs that know the protocol `wormhole` alone write them
+    "when=2026-11-20T22:04:22,expires=1795212264,type=worker,from=carol@box:12,protocols=wormhole\n",
+    "when=2026-11-20T22:04:23,expires=1795212264,type=client,from=carol@box:13,protocols=wormhole\n",
+    "when=2026-11-20T22:04:24,expires=1795212264,type=request,from=carol@box:13,future=a94e86a39d33520bb4003868fee40603-1,size=3400,protocols=wormhole\n",
+    "when=2026-11-20T22:04:26,type=withdraw,from=carol@box:13,to=carol@box:12,future=a94e86a39d33520bb4003868fee40603-1\n")
+)
+
+test_that("10,000 forged lines and noise of each kind on the board change nothing; debug output tells how many lines were skipped", {
   skip_if(!nzchar(Sys.which("ssh")), "ssh is not installed")
-  file <- file.path(lab$dir, "noise")
+  withr::local_options(future.p2p.debug = TRUE)
+  listener <- start_worker(lab, "carol", "alice/friends", env = c(R_FUTURE_P2P_DEBUG = "true"))
+  skipped <- "debug: [0-9]+ lines from the board made no sense and were skipped"
   lines <- forged_lines(10000L)
-  bytes <- charToRaw(paste0(lines[1:2000], "\n", collapse = ""))
-  at <- seq(1L, length(bytes), by = 97L)
-  bytes[at] <- xor(bytes[at], as.raw(1L + at %% 255L)) # about 1 %
-  writeBin(c(charToRaw(paste0(lines, "\n", collapse = "")), bytes), file)
-  fs <- lapply(1:2, function(i) future({ Sys.sleep(1); i }))
-  expect_equal(shout(file, meanwhile = expect_equal(unlist(value(fs)), 1:2)), 0L)
-  expect_equal(unlist(value(lapply(1:4, function(i) future(i)))), 1:4)
-  expect_equal(nbrOfWorkers(), 2L)
-  for (worker in members$workers) expect_true(worker$px$is_alive())
+  said <- character()
+  withCallingHandlers({
+    for (kind in names(noise)) {
+      file <- file.path(lab$dir, kind)
+      bytes <- noise[[kind]](if (kind == "forged") lines else lines[1:2000])
+      writeBin(if (is.raw(bytes)) bytes else charToRaw(paste(bytes, collapse = "")), file)
+      fs <- lapply(1:2, function(i) future({ Sys.sleep(0.3); i }))
+      writer <- ssh_pipe("carol", "alice/friends/future.p2p", stdin = file, stdout = NULL)
+      expect_equal(unlist(value(fs)), 1:2, label = paste("values during noise:", kind))
+      writer$wait(20000)
+      expect_identical(writer$get_exit_status(), 0L)
+    }
+    expect_equal(unlist(value(lapply(1:4, function(i) future(i)))), 1:4)
+    deadline <- proc.time()[["elapsed"]] + 10
+    while (!any(grepl(skipped, said)) && proc.time()[["elapsed"]] < deadline) value(future(Sys.sleep(0.1))) # it is told once a second
+  }, message = function(m) {
+    said <<- c(said, conditionMessage(m))
+    invokeRestart("muffleMessage")
+  })
+  expect_match(said, skipped, all = FALSE)
+  expect_equal(nbrOfWorkers(), 3L)
+  for (worker in c(members$workers, listener)) expect_true(worker$px$is_alive())
+  wait_for_line(listener, skipped)
+  expect_identical(stop_process(listener), 0L)
 })
 
 test_that("a member that is frozen stalls nobody", {

@@ -51,6 +51,33 @@ test_that("who I am and which cluster is mine", {
   expect_equal(p2p_cluster_name(), "alice/friends")
 })
 
+test_that("ssh_args are one string on the command line, with quotes where a path has blanks, and a vector in R", {
+  blanks <- file.path(lab$dir, "a folder")
+  dir.create(blanks)
+  file.copy(c(key_file(lab, "alice"), known_hosts_file(lab)), file.path(blanks, c("my key", "known hosts")))
+  Sys.chmod(file.path(blanks, "my key"), "0600")
+  known <- paste0("UserKnownHostsFile=", file.path(blanks, "known hosts"))
+  args <- board_args(lab, "alice")
+  expect_equal(pico_username(host = args$host, ssh_args = c("-i", file.path(blanks, "my key"), "-oIdentitiesOnly=yes", "-o", known)), "alice")
+  words <- sprintf("-i '%s' -oIdentitiesOnly=yes -o \"%s\"", file.path(blanks, "my key"), known)
+  process <- start_process(lab, "pico_username", list(host = args$host, "ssh-args" = words))
+  wait_for_line(process, "^alice$")
+  expect_equal(wait_for_exit(process), 0L)
+})
+
+test_that("a key without an account is told so before it has written a line, in R and on the command line", {
+  make_key(lab, "stranger")
+  args <- board_args(lab, "stranger")
+  said <- "has no account on '127.0.0.1'.*create one"
+  expect_error(pico_username(host = args$host, ssh_args = args$ssh_args), said, class = "p2p_error_auth")
+  expect_error(plan(future.p2p::cluster, host = args$host, ssh_args = args$ssh_args), said, class = "p2p_error_auth")
+  worker <- start_process(lab, "worker", args)
+  expect_equal(wait_for_exit(worker, 30), 1L)
+  expect_match(paste(process_lines(worker), collapse = "\n"), said)
+  board <- lab$processes[[1L]]
+  expect_no_match(paste(process_lines(board), collapse = "\n"), "without account.* joined") # nobody has opened a topic with this key
+})
+
 test_that("duration ends a worker with status 0, after the future that runs", {
   worker <- start_personal_worker(duration = 3)
   expect_equal(wait_for_exit(worker, 30), 0L)
