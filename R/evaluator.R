@@ -57,7 +57,7 @@ name_memory_limit <- function(result) {
 ## Also in the words of the C++ library and of other languages that R speaks.
 with_memory_limit <- function(message) {
   memory <- evaluator_state$memory
-  ours <- c("cannot allocate", "memory exhausted", "bad_alloc", gettext("cannot allocate memory", domain = "R"),
+  ours <- c("cannot allocate", "memory exhausted", "bad_alloc", "Out of memory", gettext("cannot allocate memory", domain = "R"),
             sub("%.*", "", gettext("cannot allocate vector of size %0.1f Gb", domain = "R")))
   if (!is.finite(memory) || !any(vapply(ours, grepl, NA, x = message, fixed = TRUE))) return(message)
   sprintf("%s (needed more than the memory limit of %s on worker %s)", message,
@@ -68,6 +68,7 @@ evaluator_error <- function(what) FutureError(sprintf("The future %s (on %s)", w
 
 serialize_result <- function(result) {
   tryCatch(.Call(ffi_serialize, result, Inf), error = function(ex) {
+    gc() # what was serialized so far leaves its memory to the sentence
     .Call(ffi_serialize, evaluator_error(paste("has a value that cannot be serialized:", with_memory_limit(conditionMessage(ex)))), Inf)
   })
 }

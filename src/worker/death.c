@@ -40,6 +40,14 @@ void p2p_death_by_time(struct p2p_death *death, const struct p2p_terms *terms) {
            "Make smaller futures of it, or ask who lends the worker for a higher limit (--time)");
 }
 
+void p2p_death_by_refusal(struct p2p_death *death, const char *how, const struct p2p_terms *terms) {
+  char memory[P2P_TERMS_TEXT_MAX];
+  p2p_death_by_us(death, how);
+  if (terms->memory_bytes == 0) return;
+  p2p_terms_memory(terms, memory);
+  snprintf(death->advice, sizeof death->advice, "The memory limit is %s per future; ask who lends the worker for a higher one (--memory)", memory);
+}
+
 void p2p_death_by_us(struct p2p_death *death, const char *how) {
   snprintf(death->how, sizeof death->how, "%s", how);
   death->advice[0] = '\0';

@@ -15,6 +15,8 @@ struct p2p_death {
 void p2p_death_by_itself(struct p2p_death *death, int exit_status, int term_signal, const char *end, const struct p2p_terms *terms);
 /* Its future took longer than the terms allow. */
 void p2p_death_by_time(struct p2p_death *death, const struct p2p_terms *terms);
+/* It lives on, but has given the task up, as `how` says: there was no memory for it. */
+void p2p_death_by_refusal(struct p2p_death *death, const char *how, const struct p2p_terms *terms);
 /* We have ended it, because of `how`. */
 void p2p_death_by_us(struct p2p_death *death, const char *how);
 

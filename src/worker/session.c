@@ -107,9 +107,11 @@ static void on_answer(void *arg, const struct p2p_frame *frame) {
   struct task *task = arg;
   if (frame->type == P2P_FRAME_LOST) {
     char how[P2P_DEATH_TEXT_MAX];
+    struct p2p_death death;
     p2p_stranger_text(frame->payload, frame->length, how, sizeof how);
+    p2p_death_by_refusal(&death, how, &task->session->host->terms);
     task->refused = true;
-    send_end(task, how, "");
+    send_end(task, death.how, death.advice);
     return;
   }
   send(task->session, frame->type, task->id, frame->payload, frame->length);

@@ -25,6 +25,7 @@ struct p2p_session_host {
   const char *machine;  /* lines for the hello: "platform=...\ncores=...\n" */
   const char *packages; /* the libraries of p2p_packages_answer */
   uint32_t n_slots;
+  struct p2p_terms terms;
   uint64_t object_cap_bytes;
   void (*on_slots)(void *arg); /* look at the slots, soon but not within: what it holds or wants has changed */
   void (*on_end)(void *arg, size_t number); /* the link has ended, or never opened; the session frees itself */

@@ -194,7 +194,7 @@ static void start(void *arg) {
   worker->host = (struct p2p_session_host){
       .loop = worker->loop, .log = worker->log, .slots = &worker->slots, .evaluators = worker->evaluators,
       .name = "", .r_version = worker->r_version, .future_version = worker->future_version,
-      .machine = worker->machine, .packages = worker->packages, .n_slots = config->slots,
+      .machine = worker->machine, .packages = worker->packages, .n_slots = config->slots, .terms = config->terms,
       .object_cap_bytes = config->object_cap_bytes, .on_slots = look_soon, .on_end = on_session_end, .arg = worker};
   if (call->code != P2P_OK) stop(worker);
 }

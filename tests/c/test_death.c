@@ -52,6 +52,11 @@ TEST(each_end_has_an_advice) {
   CHECK(strstr(death.advice, "Somebody ended it") != NULL);
   p2p_death_by_time(&death, &(struct p2p_terms){.time_ms = 2000});
   CHECK_STR(death.how, "was stopped at the time limit of 2 s per future");
+  p2p_death_by_refusal(&death, "has not the memory", &(struct p2p_terms){.memory_bytes = UINT64_C(2) << 30});
+  CHECK_STR(death.how, "has not the memory");
+  CHECK_STR(death.advice, "The memory limit is 2 GiB per future; ask who lends the worker for a higher one (--memory)");
+  p2p_death_by_refusal(&death, "has not the memory", &(struct p2p_terms){0});
+  CHECK_STR(death.advice, "");
   p2p_death_by_us(&death, "was not ready within 60 s");
   CHECK_STR(death.how, "was not ready within 60 s");
   CHECK_STR(death.advice, "");

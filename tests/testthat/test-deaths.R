@@ -1,64 +1,126 @@
-## Every death has a name, fast: phases and faults, each cell run. In the receiving phase the evaluator is stopped (SIGSTOP)
-## before it gets a large future; in the sending phase the supervisor is, so that a large result cannot leave.
+## Every death has a name, fast: a table of phases and faults. Each cell is run, or is named as one that there is not; the last test
+## tells which is missing. In the receiving phase the evaluator is stopped (SIGSTOP) before it gets a large future; in the sending
+## phase the supervisor is, so that a large result cannot leave; so it is in the set-up of a link.
 lab <- local_lab()
 start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c())
 withr::defer(future::plan(future::sequential))
 
 library(future)
 
-seconds <- function() proc.time()[["elapsed"]]
-wait_until <- function(condition, timeout = 20) {
-  deadline <- seconds() + timeout
-  while (!isTRUE(condition()) && seconds() < deadline) Sys.sleep(0.01)
-  expect_true(condition())
-}
-large <- function() as.numeric(seq_len(4e6)) + 0.5
-signal <- function(pid, number) tools::pskill(pid, number)
-state_of <- function(future) .Call(ffi_task_state, future[["task"]])
-## The process waits: it has used no time for a while.
-is_blocked <- function(pid) {
-  ticks <- function() strsplit(readLines(file.path("/proc", pid, "stat")), " ")[[1L]][14:15]
-  before <- ticks()
-  Sys.sleep(0.2)
-  identical(before, ticks())
+faults <- c("evaluator killed", "segfault", "out of memory", "quit()", "supervisor killed", "worker silent", "client killed")
+table <- matrix("", 5L, length(faults), dimnames = list(c("waiting", "link set-up", "receiving", "evaluating", "sending"), faults))
+table[c("waiting", "link set-up"), c("segfault", "out of memory", "quit()")] <- "no evaluator has anything of the future yet"
+table[c("receiving", "sending"), "quit()"] <- "it is code of the future, and that does not run"
+ran <- function(phase, fault) table[phase, fault] <<- "run"
+
+## Also for sessions of their own: see start_session().
+phase_code <- quote({
+  seconds <- function() proc.time()[["elapsed"]]
+  wait_until <- function(condition, timeout = 20) {
+    deadline <- seconds() + timeout
+    while (!isTRUE(condition()) && seconds() < deadline) Sys.sleep(0.01)
+    stopifnot(isTRUE(condition()))
+  }
+  large <- function() as.numeric(seq_len(4e6)) + 0.5
+  signal <- function(pid, number) tools::pskill(pid, number)
+  state_of <- function(future) .Call(future.p2p:::ffi_task_state, future[["task"]])
+  links <- function() future.p2p:::client_workers(future.p2p:::clients$of(future::plan("backend")))$state
+  ## The process waits: it has used no time for a while.
+  is_blocked <- function(pid) {
+    ticks <- function() strsplit(readLines(file.path("/proc", pid, "stat")), " ")[[1L]][14:15]
+    before <- ticks()
+    Sys.sleep(0.2)
+    identical(before, ticks())
+  }
+
+  ## Each starts a future that is in its phase when `fault(pid)` is called with the evaluator's pid; returns the future. `worker` is
+  ## the pid of the supervisor.
+  phases <- list(
+    "link set-up" = function(worker, fault) {
+      signal(worker, tools::SIGSTOP)
+      f <- future("done", label = "link set-up")
+      wait_until(function() "linking" %in% links())
+      fault(NA)
+      f
+    },
+    receiving = function(worker, fault) {
+      pid <- value(future(Sys.getpid()))
+      signal(pid, tools::SIGSTOP)
+      x <- large()
+      f <- future(length(x), label = "receiving")
+      wait_until(function() state_of(f) != "waiting")
+      fault(pid)
+      f
+    },
+    evaluating = function(worker, fault) {
+      mark <- tempfile("mark", dir)
+      f <- future({ writeLines(as.character(Sys.getpid()), paste0(mark, "-")); file.rename(paste0(mark, "-"), mark); Sys.sleep(60) },
+                  label = "evaluating")
+      wait_until(function() file.exists(mark))
+      fault(as.integer(readLines(mark)))
+      f
+    },
+    sending = function(worker, fault) {
+      gate <- tempfile("gate", dir)
+      pid <- value(future(Sys.getpid()))
+      f <- future({ while (!file.exists(gate)) Sys.sleep(0.01); as.numeric(seq_len(4e6)) + 0.5 }, label = "sending")
+      wait_until(function() state_of(f) != "waiting")
+      signal(worker, tools::SIGSTOP)
+      file.create(gate)
+      Sys.sleep(0.3)
+      wait_until(function() is_blocked(pid))
+      fault(pid)
+      f
+    }
+  )
+})
+dir <- lab$dir
+eval(phase_code)
+busy_phases <- c("receiving", "evaluating", "sending")
+
+pid_of <- function(process) process$px$get_pid()
+
+## Rscript, with `code`.
+start_r <- function(name, code) {
+  tmp <- file.path(lab$dir, paste0("tmp-", length(lab$processes) + 1L))
+  dir.create(tmp)
+  file <- tempfile("code", lab$dir, ".R")
+  writeLines(code, file)
+  process <- list2env(list(name = name, lines = character(), told = 0L, tmp = tmp), parent = emptyenv())
+  process$px <- processx::process$new(file.path(R.home("bin"), "Rscript"), file, stdout = "|", stderr = "2>&1",
+                                      env = lab_environment(lab, tmp), cleanup_tree = TRUE)
+  lab$processes <- c(lab$processes, process)
+  process
 }
 
-## Each starts a future that is in its phase when `fault(pid)` is called with the evaluator's pid; returns the future.
-phases <- list(
-  receiving = function(worker, fault) {
-    pid <- value(future(Sys.getpid()))
-    signal(pid, tools::SIGSTOP)
-    x <- large()
-    f <- future(length(x), label = "receiving")
-    wait_until(function() state_of(f) != "waiting")
-    fault(pid)
-    f
-  },
-  evaluating = function(worker, fault) {
-    mark <- tempfile("mark", lab$dir)
-    f <- future({ writeLines(as.character(Sys.getpid()), paste0(mark, "-")); file.rename(paste0(mark, "-"), mark); Sys.sleep(60) },
-                label = "evaluating")
-    wait_until(function() file.exists(mark))
-    fault(as.integer(readLines(mark)))
-    f
-  },
-  sending = function(worker, fault) {
-    gate <- tempfile("gate", lab$dir)
-    pid <- value(future(Sys.getpid()))
-    f <- future({ while (!file.exists(gate)) Sys.sleep(0.01); as.numeric(seq_len(4e6)) + 0.5 }, label = "sending")
-    wait_until(function() state_of(f) != "waiting")
-    signal(worker$px$get_pid(), tools::SIGSTOP)
-    file.create(gate)
-    Sys.sleep(0.3)
-    wait_until(function() is_blocked(pid))
-    fault(pid)
-    signal(worker$px$get_pid(), tools::SIGCONT)
-    f
-  }
-)
+board_code <- function(user) {
+  args <- board_args(lab, user)
+  sprintf("cluster = 'alice/friends', host = '%s', ssh_args = '%s'", args$host, args$ssh_args)
+}
+
+## A session of `user` with a future in `phase`, which says "in phase" and the evaluator's pid.
+start_session <- function(user, phase, worker) {
+  session <- start_r(paste("session of", user), c(
+    "library(future)", sprintf("plan(future.p2p::cluster, %s)", board_code(user)), sprintf("dir <- '%s'", lab$dir), deparse(phase_code),
+    sprintf("f <- phases[['%s']](%d, function(pid) { cat('in phase', pid, '\\n'); Sys.sleep(60) })", phase, pid_of(worker))))
+  session$evaluator <- suppressWarnings(as.integer(sub("in phase ([0-9NA]+).*", "\\1", wait_for_line(session, "^in phase"))))
+  session
+}
+
+## Nobody tidies up after it.
+kill <- function(process) {
+  process$px$signal(tools::SIGKILL)
+  process$px$wait(5000)
+  unlink(list.files(process$tmp, full.names = TRUE, all.files = TRUE, no.. = TRUE), recursive = TRUE)
+}
+
+leave_and_stop <- function(...) {
+  plan(sequential)
+  for (worker in list(...)) expect_equal(stop_process(worker), 0L)
+}
 
 outside <- list(
-  "killed" = list(fault = function(pid) signal(pid, tools::SIGKILL), says = "ended with signal 9 \\(SIGKILL\\).*reset\\(\\)"),
+  "evaluator killed" = list(fault = function(pid) signal(pid, tools::SIGKILL), says = "ended with signal 9 \\(SIGKILL\\).*reset\\(\\)"),
   "segfault" = list(fault = function(pid) { signal(pid, 11L); signal(pid, tools::SIGCONT) },
                     says = "ended with signal 11 \\(SIGSEGV\\).*reset\\(\\)")
 )
@@ -71,18 +133,25 @@ inside <- list(
   "time" = list(code = quote(Sys.sleep(60)), says = "was stopped at the time limit of 3 s per future.*--time")
 )
 
+## The value or the error. What is never told is a failure, too.
+outcome_of <- function(f) {
+  setTimeLimit(elapsed = 40)
+  on.exit(setTimeLimit())
+  tryCatch(value(f), error = identity)
+}
+
 expect_named_death <- function(f, says, began = seconds(), within = 1) {
-  ex <- tryCatch(value(f), error = identity)
+  ex <- outcome_of(f)
   expect_s3_class(ex, "FutureInterruptError")
   expect_match(conditionMessage(ex), says)
   expect_match(conditionMessage(ex), "carol@")
   expect_lt(seconds() - began, within)
 }
 
-expect_slot_soon <- function() {
+expect_slot_soon <- function(within = 1) {
   began <- seconds()
-  expect_equal(value(future(1 + 1)), 2)
-  expect_lt(seconds() - began, 1)
+  expect_equal(outcome_of(future(1 + 1)), 2)
+  expect_lt(seconds() - began, within)
 }
 
 test_that("an evaluator that dies by its own code is named, and its slot goes on", {
@@ -97,8 +166,8 @@ test_that("an evaluator that dies by its own code is named, and its slot goes on
     expect_slot_soon()
   }
   expect_equal(value(future(tools::psnice())), 5L)
-  plan(sequential)
-  expect_equal(stop_process(worker), 0L)
+  leave_and_stop(worker)
+  for (fault in c("segfault", "quit()")) ran("evaluating", fault)
 })
 
 test_that("what is over the memory limit fails as R's own error, which names the limit", {
@@ -111,40 +180,197 @@ test_that("what is over the memory limit fails as R's own error, which names the
   expect_equal(value(future(tryCatch(numeric(1e8), error = function(ex) "caught"))), "caught")
   expect_error(value(future(stop("broken"))), "^broken$")
   expect_equal(value(future(length(numeric(2e7)))), 2e7)
-  plan(sequential)
-  expect_equal(stop_process(worker), 0L)
+  leave_and_stop(worker)
+  ran("evaluating", "out of memory")
 })
 
-for (phase in names(phases)) for (name in names(outside)) {
+test_that("a future and a value that are themselves over the memory limit get a sentence, and the evaluator lives on", {
+  worker <- start_worker(lab, "carol", "alice/friends", memory = "24 MiB")
+  plan_as(lab, "bob")
+  pid <- value(future(Sys.getpid()))
+  expect_error(value(future(numeric(2e6))), "value that cannot be serialized.*needed more than the memory limit of 24 MiB on worker", class = "FutureError")
+  ran("sending", "out of memory")
+  x <- large()
+  expect_named_death(future(length(x), label = "large"), "has not the memory that the future itself needs.* limit is 24 MiB.*--memory", within = 5)
+  ran("receiving", "out of memory")
+  expect_equal(value(future(Sys.getpid())), pid)
+  leave_and_stop(worker)
+})
+
+for (phase in busy_phases) for (name in names(outside)) {
   test_that(sprintf("an evaluator's death from outside is named: %s while %s", name, phase), {
     testthat::skip_if_not(dir.exists("/proc/self"))
     worker <- start_worker(lab, "carol", "alice/friends")
     plan_as(lab, "bob")
-    f <- phases[[phase]](worker, outside[[name]]$fault)
+    f <- phases[[phase]](pid_of(worker), outside[[name]]$fault)
+    signal(pid_of(worker), tools::SIGCONT)
     expect_named_death(f, outside[[name]]$says)
     expect_slot_soon()
-    plan(sequential)
-    expect_equal(stop_process(worker), 0L)
+    leave_and_stop(worker)
+    ran(phase, name)
   })
 }
 
-for (phase in names(phases)) {
+for (phase in busy_phases) {
   test_that(sprintf("a supervisor that is killed while %s is named, and takes its evaluators along", phase), {
     testthat::skip_if_not(dir.exists("/proc/self"))
     others <- lab_processes(lab)
     worker <- start_worker(lab, "carol", "alice/friends")
     plan_as(lab, "bob")
-    f <- phases[[phase]](worker, function(pid) {
+    f <- phases[[phase]](pid_of(worker), function(pid) {
       expect_true(pid %in% setdiff(lab_processes(lab), others))
-      signal(worker$px$get_pid(), tools::SIGKILL)
+      signal(pid_of(worker), tools::SIGKILL)
       signal(pid, tools::SIGCONT)
     })
     expect_named_death(f, "The link to carol@[^ ]+ was lost.*reset\\(\\)")
     wait_until(function() all(lab_processes(lab) %in% others)) # it is gone, and both its evaluators
-    unlink(list.files(worker$tmp, full.names = TRUE, all.files = TRUE, no.. = TRUE), recursive = TRUE)
+    kill(worker)
     plan(sequential)
+    ran(phase, "supervisor killed")
+  })
+
+  test_that(sprintf("a client that is killed while %s leaves its slot to others", phase), {
+    testthat::skip_if_not(dir.exists("/proc/self"))
+    worker <- start_worker(lab, "carol", "alice/friends")
+    session <- start_session("bob", phase, worker)
+    kill(session)
+    for (pid in c(session$evaluator, pid_of(worker))) signal(pid, tools::SIGCONT)
+    wait_for_line(worker, "bob@.* (left|was lost)")
+    plan_as(lab, "bob")
+    expect_slot_soon()
+    leave_and_stop(worker)
+    ran(phase, "client killed")
   })
 }
+
+test_that("worker machines that fall silent are named within 15 s, and serve again when they are back", {
+  testthat::skip_if_not(dir.exists("/proc/self"))
+  plan_as(lab, "bob")
+  workers <- fs <- pids <- list()
+  for (phase in busy_phases) { # each has its own worker: those before are busy
+    workers[[phase]] <- start_worker(lab, "carol", "alice/friends")
+    wait_until(function() nbrOfWorkers() == length(workers))
+    fs[[phase]] <- phases[[phase]](pid_of(workers[[phase]]), function(pid) pids[[phase]] <<- pid)
+  }
+  began <- seconds()
+  for (pid in c(pids, lapply(workers, pid_of))) signal(pid, tools::SIGSTOP)
+  for (phase in busy_phases) {
+    expect_named_death(fs[[phase]], sprintf("was lost \\(nothing was heard of the worker for 15 s.* future '%s .*reset\\(\\)", phase), began, 25)
+    ran(phase, "worker silent")
+  }
+  for (pid in c(pids, lapply(workers, pid_of))) signal(pid, tools::SIGCONT)
+  plan_as(lab, "bob")
+  wait_until(function() nbrOfWorkers() == 3L)
+  expect_equal(unlist(value(lapply(1:3, function(i) future(i)))), 1:3)
+  do.call(leave_and_stop, workers)
+})
+
+test_that("a future that waits for a slot is resolved, whatever becomes of whom it waits for", {
+  testthat::skip_if_not(dir.exists("/proc/self"))
+  worker <- start_worker(lab, "carol", "alice/friends")
+  plan_as(lab, "bob")
+  wait <- function() {
+    f <- future("done", label = "waiting")
+    wait_until(function() client_status(clients$of(plan("backend")))$waiting == 1L)
+    f
+  }
+  expect_result <- function(f, within) {
+    began <- seconds()
+    expect_equal(value(f), "done")
+    expect_lt(seconds() - began, within)
+  }
+  ## Alice has the only slot.
+  holder <- start_session("alice", "evaluating", worker)
+  f <- wait()
+  signal(holder$evaluator, tools::SIGKILL)
+  expect_result(f, 5)
+  ran("waiting", "evaluator killed")
+  kill(holder)
+
+  holder <- start_session("alice", "evaluating", worker)
+  f <- wait()
+  kill(holder)
+  expect_result(f, 5)
+  holder <- start_session("alice", "evaluating", worker)
+  waits <- start_r("session of bob", c("library(future)", sprintf("plan(future.p2p::cluster, %s)", board_code("bob")), deparse(phase_code),
+    "f <- future('done')", "wait_until(function() future.p2p:::client_status(future.p2p:::clients$of(plan('backend')))$waiting == 1L)",
+    "cat('waits\\n')", "Sys.sleep(60)"))
+  wait_for_line(waits, "^waits")
+  kill(waits)
+  kill(holder)
+  expect_slot_soon(5)
+  ran("waiting", "client killed")
+
+  holder <- start_session("alice", "evaluating", worker)
+  f <- wait()
+  signal(pid_of(worker), tools::SIGSTOP)
+  other <- start_worker(lab, "carol", "alice/friends")
+  expect_result(f, 5)
+  ran("waiting", "worker silent")
+  expect_equal(stop_process(other), 0L)
+  signal(pid_of(worker), tools::SIGCONT)
+
+  f <- wait()
+  kill(worker)
+  other <- start_worker(lab, "carol", "alice/friends")
+  expect_result(f, 5)
+  ran("waiting", "supervisor killed")
+  kill(holder)
+  leave_and_stop(other)
+})
+
+test_that("a future whose link is being set up is resolved, whatever becomes of who is at its other end", {
+  testthat::skip_if_not(dir.exists("/proc/self"))
+  others <- lab_processes(lab)
+  worker <- start_worker(lab, "carol", "alice/friends")
+  evaluators <- setdiff(lab_processes(lab), c(others, pid_of(worker)))
+  expect_length(evaluators, 2L)
+  plan_as(lab, "bob")
+  f <- phases[["link set-up"]](pid_of(worker), function(pid) for (evaluator in evaluators) signal(evaluator, tools::SIGKILL))
+  signal(pid_of(worker), tools::SIGCONT)
+  began <- seconds()
+  expect_equal(value(f), "done")
+  expect_lt(seconds() - began, 10)
+  ran("link set-up", "evaluator killed")
+  plan(sequential)
+
+  session <- start_session("bob", "link set-up", worker)
+  kill(session)
+  signal(pid_of(worker), tools::SIGCONT)
+  plan_as(lab, "bob")
+  expect_slot_soon(5)
+  ran("link set-up", "client killed")
+  plan(sequential)
+
+  for (fault in c("worker silent", "supervisor killed")) {
+    plan_as(lab, "bob")
+    f <- phases[["link set-up"]](pid_of(worker), function(pid) if (fault == "supervisor killed") kill(worker))
+    other <- start_worker(lab, "carol", "alice/friends")
+    began <- seconds()
+    expect_equal(value(f), "done")
+    expect_lt(seconds() - began, 5)
+    ran("link set-up", fault)
+    leave_and_stop(other)
+    if (fault == "worker silent") signal(pid_of(worker), tools::SIGCONT)
+  }
+})
+
+test_that("a death is named also where another package has taken SIGCHLD in the supervisor's session", {
+  worker <- start_r("worker of carol", c(
+    "withCallingHandlers(message = function(m) if (grepl('Joined', conditionMessage(m))) {",
+    "  cat(parallel::mccollect(parallel::mcparallel('SIGCHLD is taken'))[[1L]], '\\n')",
+    sprintf("}, future.p2p::worker(%s))", board_code("carol"))))
+  wait_for_line(worker, "SIGCHLD is taken")
+  plan_as(lab, "bob")
+  value(future(1))
+  for (code in list(inside$killed$code, quote({ parallel::mcparallel(Sys.sleep(60)); tools::pskill(Sys.getpid(), 9L) }))) {
+    f <- future(eval(code), globals = list(code = code), label = "killed")
+    expect_named_death(f, inside$killed$says, within = 2)
+    expect_slot_soon()
+  }
+  plan(sequential)
+  stop_process(worker)
+})
 
 test_that("cancelled code that heeds no interrupt is killed after 5 seconds, with what it has started", {
   worker <- start_worker(lab, "carol", "alice/friends", workers = 2L)
@@ -161,8 +387,7 @@ test_that("cancelled code that heeds no interrupt is killed after 5 seconds, wit
   expect_equal(unlist(value(lapply(1:2, function(i) future(i)))), 1:2)
   sleeps <- function() Filter(function(pid) identical(readLines(file.path("/proc", pid, "comm")), "sleep"), lab_processes(lab))
   wait_until(function() length(tryCatch(sleeps(), error = function(ex) 1)) == 0L)
-  plan(sequential)
-  expect_equal(stop_process(worker), 0L)
+  leave_and_stop(worker)
 })
 
 test_that("an idle worker leaves, with status 0; nobody else's evaluator is used", {
@@ -178,8 +403,13 @@ test_that("an idle worker leaves, with status 0; nobody else's evaluator is used
   expect_equal(wait_for_exit(worker), 0L)
 })
 
+test_that("each cell of the table was run, or there is no such thing", {
+  testthat::skip_if_not(dir.exists("/proc/self"))
+  missing <- which(table == "", arr.ind = TRUE)
+  expect_equal(paste(rownames(table)[missing[, 1L]], colnames(table)[missing[, 2L]], sep = " x "), character())
+})
+
 test_that("nothing is left", {
   plan(sequential)
-  for (process in lab$processes) if (process$px$is_alive()) stop_process(process)
-  expect_identical(lab_processes(lab), integer(0L))
+  expect_nothing_left(lab)
 })

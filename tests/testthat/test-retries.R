@@ -27,18 +27,21 @@ count_runs <- function(x) if (file.exists(x$runs)) length(readLines(x$runs)) els
 wait_until <- function(is_so, timeout = 30) {
   deadline <- proc.time()[["elapsed"]] + timeout
   while (!is_so() && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.02)
-  expect_true(is_so())
+  stopifnot(is_so())
 }
 
-test_that("with retries = 1 the future of a worker that was killed runs on another one, with one warning", {
+## Whoever stops a worker while futures run takes it from them as whoever kills it does.
+ends <- list("was killed" = tools::SIGKILL, "was told to end" = tools::SIGTERM, "was stopped with Ctrl-C" = tools::SIGINT)
+
+for (end in names(ends)) test_that(sprintf("with retries = 1 the future of a worker that %s runs on another one, with one warning", end), {
   plan_as(lab, "bob", retries = 1)
-  expect_equal(nbrOfWorkers(), 2L)
-  x <- gated_future("again")
+  wait_until(function() nbrOfWorkers() == 2L)
+  x <- gated_future(paste("again", ends[[end]]))
   wait_until(function() count_runs(x) == 1L)
-  killed <- process_of(x$future)
-  tools::pskill(killed$px$get_pid(), 9L)
+  lost <- process_of(x$future)
+  tools::pskill(lost$px$get_pid(), ends[[end]])
   wait_until(function() count_runs(x) == 2L)
-  expect_equal(nbrOfWorkers(), 1L) # the link has ended, so it is no worker any more
+  wait_until(function() nbrOfWorkers() == 1L) # the link has ended, so it is no worker any more
   file.create(x$gate)
   warnings <- list()
   value <- withCallingHandlers(value(x$future), warning = function(w) {
@@ -49,34 +52,36 @@ test_that("with retries = 1 the future of a worker that was killed runs on anoth
   expect_length(warnings, 1L)
   expect_s3_class(warnings[[1L]], "FutureWarning")
   expect_match(conditionMessage(warnings[[1L]]), "evaluated twice")
-  expect_match(conditionMessage(warnings[[1L]]), sprintf(":%d was lost", killed$px$get_pid()))
+  expect_match(conditionMessage(warnings[[1L]]), sprintf(":%d was lost", lost$px$get_pid()))
   expect_equal(count_runs(x), 2L)
-  members$workers <<- Filter(function(worker) worker$px$is_alive(), members$workers)
+  expect_equal(wait_for_exit(lost), if (end == "was killed") -9L else 0L)
+  members$workers <<- c(Filter(function(worker) worker$px$is_alive(), members$workers), start_worker(lab, "carol", "alice/friends"))
 })
 
-test_that("with retries = 0 it is an interrupt error at once, which names worker and next steps; newcomers count", {
+for (end in names(ends)) test_that(sprintf("with retries = 0 it is an error at once that a worker %s, with its name and next steps; newcomers count", end), {
   plan_as(lab, "bob")
-  x <- gated_future("once")
+  wait_until(function() nbrOfWorkers() >= 1L)
+  x <- gated_future(paste("once", ends[[end]]))
   wait_until(function() count_runs(x) == 1L)
-  killed <- process_of(x$future)
+  lost <- process_of(x$future)
   began <- proc.time()[["elapsed"]]
-  tools::pskill(killed$px$get_pid(), 9L)
+  tools::pskill(lost$px$get_pid(), ends[[end]])
   ex <- tryCatch(value(x$future), error = identity)
   expect_lt(proc.time()[["elapsed"]] - began, 2)
   expect_s3_class(ex, "FutureInterruptError")
-  expect_match(conditionMessage(ex), sprintf(":%d was lost", killed$px$get_pid()))
+  expect_match(conditionMessage(ex), sprintf(":%d was lost \\(the worker closed the link", lost$px$get_pid()))
   expect_match(conditionMessage(ex), "retries = 1")
   expect_match(conditionMessage(ex), "reset()", fixed = TRUE)
   file.create(x$gate)
-  members$workers <<- list(start_worker(lab, "carol", "alice/friends", workers = 3L))
-  wait_until(function() nbrOfWorkers() == 3L)
+  members$workers <<- c(Filter(function(worker) worker$px$is_alive(), members$workers), start_worker(lab, "carol", "alice/friends", workers = 3L))
+  wait_until(function() nbrOfWorkers() >= 3L)
   f <- reset(x$future)
   expect_equal(value(f), "done")
   expect_equal(count_runs(x), 2L)
 })
 
 test_that("a worker that is stopped is no longer counted, at once", {
-  stop_process(members$workers[[1L]])
+  for (worker in members$workers) stop_process(worker)
   wait_until(function() client_status(clients$of(plan("backend")))$slots == 0L, timeout = 3)
   expect_equal(nbrOfWorkers(), 1L) # so that a future can be made, which waits
 })
