@@ -11,6 +11,8 @@ static struct p2p_server *server;
 static struct p2p_events *said;
 static uint16_t ports[2]; /* sshd, our own */
 static const struct p2p_ssh_transport *in_process;
+static const char *command = "user"; /* what every visit runs */
+static uint32_t silent_ms = 20000;
 
 /* ---- one question to a board: `user` ---- */
 
@@ -39,7 +41,8 @@ static void on_end(void *arg, int exit_status) {
 static void on_ready(void *arg) {
   static const struct p2p_ssh_command_events events = {on_start, on_output, on_end};
   struct visit *visit = arg;
-  CHECK(p2p_ssh_run(visit->ssh, "user", &events, visit, &visit->command, NULL) == P2P_OK);
+  p2p_ssh_set_silence(visit->ssh, silent_ms);
+  CHECK(p2p_ssh_run(visit->ssh, command, &events, visit, &visit->command, NULL) == P2P_OK);
 }
 
 static void on_close(void *arg, const struct p2p_err *err) {
@@ -125,7 +128,8 @@ TEST(two_boards_and_a_gateway_open) {
   site_key(&site, "locked", "secret");
   site_public_key(&site, "alice", alice, sizeof alice);
   site_public_key(&site, "locked", locked, sizeof locked);
-  site_write(&site, "board.sh", "case \"$SSH_ORIGINAL_COMMAND\" in\nuser) printf 'alice\\nid\\n2026\\n';;\nesac\n");
+  site_write(&site, "board.sh", "case \"$SSH_ORIGINAL_COMMAND\" in\nuser) printf 'alice\\nid\\n2026\\n';;\n"
+             "freeze) echo $PPID > %s; kill -STOP $PPID;;\nesac\n", site_path(&site, "frozen"));
   site_write(&site, "authorized_keys", "restrict,command=\"/bin/sh %s\" %s\nrestrict,command=\"/bin/sh %s\" %s\n", site_path(&site, "board.sh"),
              alice, site_path(&site, "board.sh"), locked);
   site_write(&gateway, "authorized_keys", "%s\n", alice);
@@ -286,6 +290,21 @@ TEST(ssh_config_and_arguments_lead_over_other_hosts) {
   is_told("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_NETWORK, "'ssh' says:");
 }
 
+/* sshd's end of the connection is frozen: the kernel still acknowledges what we send. */
+TEST(a_board_that_falls_silent_is_given_up) {
+  struct visit visit;
+  char frozen[16];
+  command = "freeze";
+  silent_ms = 1000;
+  for (int way = 0; way < 2; way++) {
+    ask(&visit, place(0), way == 0 ? ARGS(KEY("alice")) : ARGS(KEY("alice"), "-4"));
+    CHECK(visit.code == (way == 0 ? P2P_ERR_TIMEOUT : P2P_ERR_NETWORK));
+    CHECK(strstr(visit.err.message, "has fallen silent") != NULL);
+    site_read(&site, "frozen", frozen, sizeof frozen);
+    CHECK(atoi(frozen) > 1 && kill(atoi(frozen), SIGKILL) == 0);
+  }
+}
+
 TEST(the_boards_and_the_gateway_close) {
   p2p_server_free(server);
   p2p_loop_stop(loop);
@@ -297,4 +316,5 @@ TEST(the_boards_and_the_gateway_close) {
 UNIT_MAIN("ssh_ways", UNIT(two_boards_and_a_gateway_open), UNIT(a_key_gets_in),
           UNIT(host_keys_are_known_in_clear_or_hashed_and_else_refused), UNIT(a_key_with_a_passphrase_goes_by_the_agent),
           UNIT(without_a_key_the_agent_is_asked), UNIT(ssh_config_names_host_port_user_key_and_known_hosts),
-          UNIT(ssh_config_and_arguments_lead_over_other_hosts), UNIT(the_boards_and_the_gateway_close))
+          UNIT(ssh_config_and_arguments_lead_over_other_hosts), UNIT(a_board_that_falls_silent_is_given_up),
+          UNIT(the_boards_and_the_gateway_close))
