@@ -14,6 +14,8 @@
 #include "wormhole/transit.h"
 
 #define PATIENCE_MS 10000
+#define DRIP_MS 20
+#define DRIP_MAX 65536
 
 struct script {
   bool receives;      /* the peer is the receiver, ours the sender */
@@ -23,6 +25,7 @@ struct script {
   bool no_race;       /* it can be reached, but does not shake hands */
   bool no_read;       /* it takes no bytes */
   bool hangs_up;
+  size_t record, drop; /* it sends a record of so many bytes, and so many of it every DRIP_MS */
   const char *receipt; /* of a receiver that has everything; NULL: none */
   const char *words;  /* of our error; NULL: the transfer is to end well */
   int code;
@@ -45,6 +48,9 @@ struct peer {
   struct p2p_listener *silent;
   struct p2p_tcp *knocked[8];
   size_t n_knocked;
+  struct p2p_timer *drip;
+  size_t dripped;
+  uint8_t record[P2P_RECORD_OVERHEAD + DRIP_MAX];
 };
 
 static void send_record(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer, size_t length, int spoiled) {
@@ -80,9 +86,19 @@ static void on_data(void *arg, const uint8_t *bytes, size_t length) {
   if (peer->received == sizeof hostile_bytes) send_text(peer->tcp, &peer->sealer, peer->script->receipt);
 }
 
+/* A little more of the record. */
+static void on_drip(void *arg) {
+  struct peer *peer = arg;
+  size_t left = P2P_RECORD_OVERHEAD + peer->script->record - peer->dripped;
+  size_t part = left < peer->script->drop ? left : peer->script->drop;
+  if (part == left) p2p_timer_stop(peer->drip);
+  if (p2p_tcp_write(peer->tcp, peer->record + peer->dripped, part) == P2P_OK) peer->dripped += part;
+}
+
 static void on_close(void *arg, const struct p2p_err *err) {
   struct peer *peer = arg;
   (void)err;
+  p2p_timer_stop(peer->drip);
   p2p_tcp_free(peer->tcp);
   peer->tcp = NULL;
 }
@@ -101,6 +117,10 @@ static void on_connected(void *arg, struct p2p_tcp *tcp, const char *path, const
   p2p_record_opener_init(&peer->opener, &receive);
   if (rest_length > 0) on_data(peer, rest, rest_length);
   if (peer->script->stream != NULL) peer->script->stream(tcp, &peer->sealer);
+  if (peer->script->record > 0) {
+    p2p_record_seal(&peer->sealer, peer->record, peer->script->record);
+    p2p_timer_start(peer->drip, 0, DRIP_MS);
+  }
   if (!peer->script->hangs_up) return;
   p2p_tcp_finish(tcp, 1000);
   peer->tcp = NULL;
@@ -169,6 +189,7 @@ static void peer_open(void *arg) {
   struct peer *peer = arg;
   struct p2p_wormhole_config config = { .loop = peer->lab->loop, .mailbox = peer->lab->mailbox, .appid = P2P_OFFER_APPID,
                                         .code = "7-hostile", .timeout_ms = PATIENCE_MS };
+  peer->drip = p2p_timer_new(peer->lab->loop, on_drip, peer);
   CHECK(p2p_wormhole_open(&config, &EVENTS, peer, &peer->wormhole, NULL) == P2P_OK);
 }
 
@@ -179,6 +200,7 @@ static void peer_free(void *arg) {
   p2p_tcp_free(peer->tcp);
   p2p_record_opener_clear(&peer->opener);
   p2p_listener_free(peer->silent);
+  p2p_timer_free(peer->drip);
   for (size_t i = 0; i < peer->n_knocked; i++) p2p_tcp_free(peer->knocked[i]);
 }
 

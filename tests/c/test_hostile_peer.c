@@ -30,6 +30,13 @@ TEST(peers_that_stop) {
   play(&(struct script){ .says = OFFER("x", "101"), .stream = one, .stall_ms = 500, .words = "nothing moved", .code = P2P_ERR_TIMEOUT }, NULL);
 }
 
+/* A byte now and then is no progress; within one record, a slow link makes some. */
+TEST(peers_that_trickle) {
+  play(&(struct script){ .says = OFFER("x", "1000"), .record = 1000, .drop = 1, .stall_ms = 300, .words = "next to nothing moved",
+                         .code = P2P_ERR_TIMEOUT }, NULL);
+  play(&(struct script){ .says = OFFER("x", "65536"), .record = 65536, .drop = 1600, .stall_ms = 300 }, "x");
+}
+
 TEST(other_things_said) {
   play(&(struct script){ .says = "{\"offer\":{\"directory\":{}}}", .words = "a directory", .code = P2P_ERR_INVALID }, NULL);
   play(&(struct script){ .says = "{\"error\":\"no \\u001b way\"}", .words = "gave up: no ? way", .code = P2P_ERR_CANCELED }, NULL);
@@ -37,5 +44,5 @@ TEST(other_things_said) {
   play(&(struct script){ .says = "[]", .words = "malformed", .code = P2P_ERR_PARSE }, NULL);
 }
 
-UNIT_MAIN("hostile_peer", UNIT(records_that_are_wrong), UNIT(sizes_that_are_lies), UNIT(names_that_are_paths), UNIT(peers_that_stop),
+UNIT_MAIN("hostile_peer", UNIT(records_that_are_wrong), UNIT(sizes_that_are_lies), UNIT(names_that_are_paths), UNIT(peers_that_stop), UNIT(peers_that_trickle),
           UNIT(other_things_said))

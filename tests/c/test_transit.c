@@ -1,6 +1,7 @@
 /* The race for a transit connection, without a mailbox: strangers that knock, hints that lead nowhere, the relay. */
 #include "wormhole/transit.h"
 
+#include "base/clock.h"
 #include "crypto/random.h"
 #include "lab.h"
 
@@ -216,5 +217,100 @@ TEST(another_key_is_not_taken) {
   race_close(&race);
 }
 
+/* ---- who is tried when ---- */
+
+struct silence {
+  struct race *race;
+  struct p2p_listener *listener;
+  struct p2p_tcp *tcp[8];
+  int n_knocked;
+};
+
+static void on_knock(void *arg, struct p2p_tcp *tcp) {
+  struct silence *silence = arg;
+  CHECK(silence->n_knocked < 8);
+  silence->tcp[silence->n_knocked++ % 8] = tcp;
+}
+
+static void silence_open(void *arg) {
+  struct silence *silence = arg;
+  CHECK(p2p_listener_new(silence->race->lab.loop, "127.0.0.1", 0, on_knock, silence, &silence->listener, NULL) == P2P_OK);
+}
+
+static void silence_close(void *arg) {
+  struct silence *silence = arg;
+  p2p_listener_free(silence->listener);
+  for (int i = 0; i < silence->n_knocked; i++)
+    p2p_tcp_free(silence->tcp[i]);
+}
+
+static void set_hint(struct p2p_hint *hint, const char *host, uint16_t port) {
+  snprintf(hint->host, sizeof hint->host, "%s", host);
+  hint->port = port;
+}
+
+TEST(direct_connections_that_hang_do_not_hold_the_relay_up) {
+  static struct race race;
+  struct silence silence = { .race = &race };
+
+  race_init(&race);
+  p2p_loop_call(race.lab.loop, silence_open, &silence);
+  race.sender.config.relay = race.receiver.config.relay = &race.relay;
+  race_listen(&race);
+  race.sender.theirs.n_direct = race.receiver.theirs.n_direct = 1;
+  set_hint(&race.sender.theirs.direct[0], "127.0.0.1", p2p_listener_port(silence.listener));
+  race.receiver.theirs.direct[0] = race.sender.theirs.direct[0];
+  uint64_t began_ms = p2p_clock_ms();
+  race_go(&race);
+  check_met(&race, "relay 127.0.0.1:");
+  CHECK(silence.n_knocked == 2);
+  CHECK(p2p_clock_ms() - began_ms >= P2P_TRANSIT_HEAD_START_MS);
+  p2p_loop_call(race.lab.loop, silence_close, &silence);
+  race_close(&race);
+}
+
+TEST(a_relay_is_left_alone_where_a_direct_connection_is_quick) {
+  static struct race race;
+  struct silence relay = { .race = &race };
+
+  race_init(&race);
+  p2p_loop_call(race.lab.loop, silence_open, &relay);
+  set_hint(&race.relay, "127.0.0.1", p2p_listener_port(relay.listener));
+  race.sender.config.relay = race.receiver.config.relay = &race.relay;
+  race_listen(&race);
+  uint64_t began_ms = p2p_clock_ms();
+  race_go(&race);
+  check_met(&race, "direct ");
+  CHECK(relay.n_knocked == 0 || p2p_clock_ms() - began_ms >= P2P_TRANSIT_HEAD_START_MS);
+  p2p_loop_call(race.lab.loop, silence_close, &relay);
+  race_close(&race);
+}
+
+/* Of all hints, only that of IPv6 leads anywhere. */
+TEST(an_address_of_ipv6_is_tried_beside_one_of_ipv4) {
+  static struct race race;
+  struct silence silence = { .race = &race };
+  uint16_t port = 0;
+
+  race_init(&race);
+  p2p_loop_call(race.lab.loop, silence_open, &silence);
+  race.receiver.config.no_listen = true;
+  race_listen(&race);
+  for (size_t i = 0; i < race.receiver.theirs.n_direct; i++)
+    if (strcmp(race.receiver.theirs.direct[i].host, "::1") == 0) port = race.receiver.theirs.direct[i].port;
+  if (port != 0) { /* this machine has IPv6 */
+    race.receiver.theirs.n_direct = 2;
+    set_hint(&race.receiver.theirs.direct[0], "127.0.0.1", p2p_listener_port(silence.listener));
+    set_hint(&race.receiver.theirs.direct[1], "::1", port);
+    race_go(&race);
+    check_met(&race, "direct [::1]:");
+    CHECK(silence.n_knocked == 1);
+  }
+  p2p_loop_call(race.lab.loop, silence_close, &silence);
+  race_close(&race);
+}
+
 UNIT_MAIN("transit", UNIT(both_end_on_the_same_direct_connection), UNIT(hints_that_lead_nowhere_leave_the_relay),
-          UNIT(strangers_that_knock_and_stay_do_not_keep_the_peer_out), UNIT(another_key_is_not_taken))
+          UNIT(strangers_that_knock_and_stay_do_not_keep_the_peer_out), UNIT(another_key_is_not_taken),
+          UNIT(direct_connections_that_hang_do_not_hold_the_relay_up),
+          UNIT(a_relay_is_left_alone_where_a_direct_connection_is_quick), UNIT(an_address_of_ipv6_is_tried_beside_one_of_ipv4))
