@@ -1,9 +1,9 @@
 #' Lend this machine to a cluster
 #'
 #' Joins the cluster and resolves the futures of its members, `workers` at a time, each in a child process
-#' of its own. Runs until it is interrupted (Ctrl-C) or `duration` has passed; then the
-#' running futures are ended with an error at the clients that wait for them (at the end of `duration`, they are
-#' finished first).
+#' of its own. Runs until it is interrupted (Ctrl-C, SIGTERM) or `duration` has passed. At the end of `duration`, the
+#' running futures are finished first. Who interrupts it takes the running futures from their clients as a worker that is
+#' lost does: they run again elsewhere with `plan(..., retries = 1)`, and are errors of class FutureInterruptError without.
 #'
 #' Whoever has access to the cluster can run any R code as you on this machine: see the section on trust in
 #' [future.p2p-package].
