@@ -85,3 +85,50 @@ test_that("a worker that is stopped is no longer counted, at once", {
   wait_until(function() client_status(clients$of(plan("backend")))$slots == 0L, timeout = 3)
   expect_equal(nbrOfWorkers(), 1L) # so that a future can be made, which waits
 })
+
+## P2P_KILLED=1000 for more. An execution is killed with its whole worker, and with what runs beside it.
+test_that("futures with one in ten executions killed are all resolved, and each is delivered once", {
+  count <- as.integer(Sys.getenv("P2P_KILLED", "60"))
+  runs <- file.path(lab$dir, "many-runs")
+  once <- function(i) future({
+    cat("run\n", file = runs, append = TRUE)
+    if (length(readLines(runs)) %% 10L == 0L) tools::pskill(as.integer(sub(".*:", "", Sys.getenv("FUTURE_P2P_WORKER"))), 9L)
+    cat(sprintf("<%d>", i))
+    i
+  }, globals = list(runs = runs, i = i))
+  workers <- list()
+  keep_workers <- function() {
+    workers <<- Filter(function(worker) worker$px$is_alive(), workers)
+    while (length(workers) < 4L) workers <<- c(workers, start_worker(lab, "carol", "alice/friends", workers = 2L, wait = FALSE))
+  }
+  plan_as(lab, "bob", retries = 20)
+  began <- proc.time()[["elapsed"]]
+  started <- length(lab$processes)
+  values <- integer()
+  said <- character()
+  running <- list()
+  again <- 0L
+  submitted <- 0L
+  while (length(values) < count && proc.time()[["elapsed"]] - began < 60 + count) {
+    keep_workers()
+    while (submitted < count && nbrOfFreeWorkers() > 0L) running <- c(running, once(submitted <- submitted + 1L))
+    for (f in Filter(resolved, running)) {
+      said <- c(said, capture.output(withCallingHandlers(values <- c(values, value(f)), FutureWarning = function(w) {
+        again <<- again + 1L
+        invokeRestart("muffleWarning")
+      })))
+    }
+    running <- Filter(function(f) is.null(f[["result"]]), running)
+    Sys.sleep(0.01)
+  }
+  expect_equal(sort(values), seq_len(count))
+  expect_equal(sort(as.integer(gsub("[<>]", "", regmatches(said, regexpr("<[0-9]+>", said))))), seq_len(count))
+  expect_gte(again, count %/% 20L) # two that begin at once may both miss the count
+  expect_gt(length(readLines(runs)), count)
+  if (count > 60L) {
+    message(sprintf("%d futures: %d executions, %d run again, %d workers started, %.0f s", count, length(readLines(runs)), again,
+                    length(lab$processes) - started, proc.time()[["elapsed"]] - began))
+  }
+  plan(sequential)
+  for (worker in workers) stop_process(worker)
+})
