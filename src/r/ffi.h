@@ -37,8 +37,18 @@ void p2p_ffi_handle_close(SEXP handle);
 /* Elements of a named list. A missing element is NULL or `otherwise`. Text is borrowed from the list. */
 const char *p2p_ffi_text(SEXP list, const char *name);
 double p2p_ffi_number(SEXP list, const char *name, double otherwise);
+/* A number from 0 to `most`, its fraction cut off; an R error (of class p2p_error_invalid) when it is anything else. */
+uint64_t p2p_ffi_count(SEXP list, const char *name, uint64_t otherwise, uint64_t most);
 /* A character vector as an array that is NULL-terminated and lives as long as the .Call. */
 const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length);
+
+/* What every program has to know to come to its cluster: the elements that R's board_config() makes. Lives as long as the .Call. */
+struct p2p_ffi_board {
+  const char *host, *cluster, *mailbox, *relay, *r_version, *future_version;
+  const char *const *ssh_args;
+  size_t n_ssh_args;
+};
+struct p2p_ffi_board p2p_ffi_board_config(SEXP config);
 
 /* R objects as bytes: serialization version 3, native byte order. */
 #define P2P_TAG_OBJECT "object"

@@ -11,13 +11,15 @@
 static void host_free(void *host) { p2p_host_free(host); }
 
 SEXP ffi_host_new(SEXP config, SEXP events) {
+  struct p2p_ffi_board board = p2p_ffi_board_config(config);
   struct p2p_member_config c = {
     .loop = p2p_ffi_loop(),
-    .host = p2p_ffi_text(config, "host"),
-    .cluster = p2p_ffi_text(config, "cluster"),
+    .host = board.host,
+    .ssh_args = board.ssh_args,
+    .n_ssh_args = board.n_ssh_args,
+    .cluster = board.cluster,
     .role = P2P_ROLE_HOST,
   };
-  c.ssh_args = p2p_ffi_texts(config, "ssh_args", &c.n_ssh_args);
   c.users = p2p_ffi_texts(config, "users", &c.n_users);
   struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
   SEXP handle = PROTECT(p2p_ffi_handle(TAG_HOST, host_free));
@@ -40,9 +42,7 @@ struct question {
   struct p2p_loop *loop;
   struct p2p_account *account;
   struct p2p_events *events;
-  const char *host;
-  const char *const *ssh_args;
-  size_t n_ssh_args;
+  struct p2p_ffi_board board;
   struct p2p_err err;
   int code;
 };
@@ -58,7 +58,7 @@ static void answered(void *arg, const char *user, const struct p2p_err *err) {
 
 static void ask(void *arg) {
   struct question *question = arg;
-  question->code = p2p_account_ask(question->loop, question->host, question->ssh_args, question->n_ssh_args, 0,
+  question->code = p2p_account_ask(question->loop, question->board.host, question->board.ssh_args, question->board.n_ssh_args, 0,
                                    answered, question, &question->account, &question->err);
 }
 
@@ -84,8 +84,7 @@ SEXP ffi_account_ask(SEXP config, SEXP events) {
   p2p_ffi_handle_set(handle, question);
   question->loop = loop;
   question->events = queue;
-  question->host = p2p_ffi_text(config, "host");
-  question->ssh_args = p2p_ffi_texts(config, "ssh_args", &question->n_ssh_args);
+  question->board = p2p_ffi_board_config(config);
   int code = p2p_loop_call(loop, ask, question);
   if (code != P2P_OK) question->code = p2p_err_set(&question->err, code, "The io thread has ended.");
   if (question->code != P2P_OK) {

@@ -9,19 +9,21 @@
 static void client_free(void *client) { p2p_client_free(client); }
 
 SEXP ffi_client_new(SEXP config, SEXP events) {
+  struct p2p_ffi_board board = p2p_ffi_board_config(config);
   struct p2p_client_config c = {
     .loop = p2p_ffi_loop(),
-    .host = p2p_ffi_text(config, "host"),
-    .cluster = p2p_ffi_text(config, "cluster"),
-    .mailbox = p2p_ffi_text(config, "mailbox"),
-    .relay = p2p_ffi_text(config, "relay"),
-    .r_version = p2p_ffi_text(config, "r_version"),
-    .future_version = p2p_ffi_text(config, "future_version"),
-    .workers_most = (uint32_t) p2p_ffi_number(config, "workers", 0),
-    .object_cap_bytes = (uint64_t) p2p_ffi_number(config, "object_cap_bytes", 4294967296.0),
-    .retries = (uint32_t) p2p_ffi_number(config, "retries", 0),
+    .host = board.host,
+    .ssh_args = board.ssh_args,
+    .n_ssh_args = board.n_ssh_args,
+    .cluster = board.cluster,
+    .mailbox = board.mailbox,
+    .relay = board.relay,
+    .r_version = board.r_version,
+    .future_version = board.future_version,
+    .workers_most = (uint32_t) p2p_ffi_count(config, "workers", 0, UINT32_MAX),
+    .object_cap_bytes = p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),
+    .retries = (uint32_t) p2p_ffi_count(config, "retries", 0, UINT32_MAX),
   };
-  c.ssh_args = p2p_ffi_texts(config, "ssh_args", &c.n_ssh_args);
   struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
   SEXP handle = PROTECT(p2p_ffi_handle(P2P_TAG_CLIENT, client_free));
   R_SetExternalPtrProtected(handle, events);
@@ -96,7 +98,9 @@ SEXP ffi_client_workers(SEXP handle) {
 /* The generation after `seen` (a double; 0: the current one), or `seen` itself after timeout_ms. */
 SEXP ffi_client_wait(SEXP handle, SEXP seen, SEXP timeout_ms) {
   struct p2p_client *client = p2p_ffi_handle_get(handle, P2P_TAG_CLIENT);
-  uint64_t now = p2p_client_wait(client, (uint64_t) Rf_asReal(seen), Rf_asInteger(timeout_ms));
+  double last = Rf_asReal(seen);
+  bool is_one = last >= 0 && last <= 9007199254740992.0; /* beyond it, doubles are not whole any more */
+  uint64_t now = p2p_client_wait(client, is_one ? (uint64_t) last : 0, Rf_asInteger(timeout_ms));
   R_CheckUserInterrupt();
   return Rf_ScalarReal((double) now);
 }

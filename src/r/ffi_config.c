@@ -22,6 +22,16 @@ double p2p_ffi_number(SEXP list, const char *name, double otherwise) {
   return Rf_asReal(value);
 }
 
+/* R's numbers are doubles: a cast of what the type cannot hold is undefined. */
+uint64_t p2p_ffi_count(SEXP list, const char *name, uint64_t otherwise, uint64_t most) {
+  double value = p2p_ffi_number(list, name, (double) otherwise);
+  struct p2p_err err;
+  if (value >= 0 && value <= (double) most) return (uint64_t) value;
+  p2p_err_set(&err, P2P_ERR_INVALID, "'%s' is %g, and must be a number from 0 to %.0f", name, value, (double) most);
+  p2p_ffi_raise(&err);
+  return otherwise; /* not reached */
+}
+
 const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length) {
   SEXP value = element(list, name);
   size_t n = TYPEOF(value) == STRSXP ? (size_t) Rf_xlength(value) : 0;
@@ -30,6 +40,19 @@ const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length) {
   texts[n] = NULL;
   if (length != NULL) *length = n;
   return texts;
+}
+
+struct p2p_ffi_board p2p_ffi_board_config(SEXP config) {
+  struct p2p_ffi_board board = {
+    .host = p2p_ffi_text(config, "host"),
+    .cluster = p2p_ffi_text(config, "cluster"),
+    .mailbox = p2p_ffi_text(config, "mailbox"),
+    .relay = p2p_ffi_text(config, "relay"),
+    .r_version = p2p_ffi_text(config, "r_version"),
+    .future_version = p2p_ffi_text(config, "future_version"),
+  };
+  board.ssh_args = p2p_ffi_texts(config, "ssh_args", &board.n_ssh_args);
+  return board;
 }
 
 /* R's side builds the condition (R/conditions.R), so that its classes are in one place. */

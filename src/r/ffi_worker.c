@@ -6,28 +6,36 @@
 
 static void worker_free(void *worker) { p2p_worker_free(worker); }
 
+/* Of seconds; 0, for no limit, where they are beyond all time. */
+static uint64_t milliseconds(SEXP config, const char *name) {
+  double seconds = p2p_ffi_number(config, name, 0);
+  return seconds > 0 && seconds < 1e12 ? (uint64_t) (1000 * seconds) : 0;
+}
+
 SEXP ffi_worker_new(SEXP config, SEXP events) {
+  struct p2p_ffi_board board = p2p_ffi_board_config(config);
   struct p2p_worker_config c = {
     .loop = p2p_ffi_loop(),
-    .host = p2p_ffi_text(config, "host"),
-    .cluster = p2p_ffi_text(config, "cluster"),
-    .mailbox = p2p_ffi_text(config, "mailbox"),
-    .relay = p2p_ffi_text(config, "relay"),
-    .r_version = p2p_ffi_text(config, "r_version"),
-    .future_version = p2p_ffi_text(config, "future_version"),
+    .host = board.host,
+    .ssh_args = board.ssh_args,
+    .n_ssh_args = board.n_ssh_args,
+    .cluster = board.cluster,
+    .mailbox = board.mailbox,
+    .relay = board.relay,
+    .r_version = board.r_version,
+    .future_version = board.future_version,
     .platform = p2p_ffi_text(config, "platform"),
-    .cores = (uint32_t) p2p_ffi_number(config, "cores", 0),
-    .memory_mib = (uint32_t) p2p_ffi_number(config, "memory_mib", 0),
+    .cores = (uint32_t) p2p_ffi_count(config, "cores", 0, UINT32_MAX),
+    .memory_mib = (uint32_t) p2p_ffi_count(config, "memory_mib", 0, UINT32_MAX),
     .packages = p2p_ffi_text(config, "packages"),
     .account = p2p_ffi_text(config, "account"),
-    .slots = (uint32_t) p2p_ffi_number(config, "workers", 1),
+    .slots = (uint32_t) p2p_ffi_count(config, "workers", 1, UINT32_MAX),
     .terms = {
-      .memory_bytes = (uint64_t) p2p_ffi_number(config, "memory", 0),
-      .time_ms = (uint64_t) (1000 * p2p_ffi_number(config, "time", 0)),
+      .memory_bytes = p2p_ffi_count(config, "memory", 0, UINT64_C(1) << 53),
+      .time_ms = milliseconds(config, "time"),
     },
-    .object_cap_bytes = (uint64_t) p2p_ffi_number(config, "object_cap_bytes", 4294967296.0),
+    .object_cap_bytes = p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),
   };
-  c.ssh_args = p2p_ffi_texts(config, "ssh_args", &c.n_ssh_args);
   c.evaluator_argv = p2p_ffi_texts(config, "evaluator_argv", NULL);
   c.evaluator_env = p2p_ffi_texts(config, "evaluator_env", NULL);
   struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
