@@ -31,11 +31,13 @@ result.P2PFuture <- function(future, ...) {
   }
   future[["worker"]] <- .Call(ffi_task_worker, task)
   loss <- .Call(ffi_task_loss, task)
+  dropped <- .Call(ffi_task_dropped, task)
   future[["task"]] <- NULL
   .Call(ffi_task_free, task)
   backend <- future[["backend"]]
   if (registry(backend, action = "contains", future = future)) registry(backend, action = "remove", future = future)
   if (!is.null(loss)) warn_of_second_run(future, loss)
+  if (dropped > 0) warn_of_dropped(future, dropped)
   result_or_stop(future)
 }
 
@@ -43,6 +45,12 @@ result.P2PFuture <- function(future, ...) {
 warn_of_second_run <- function(future, loss) {
   warning(FutureWarning(sprintf("Future (%s) was run again, by %s, and may have been evaluated twice. %s.",
                                 future_label(future), future[["worker"]], loss), future = future))
+}
+
+warn_of_dropped <- function(future, dropped) {
+  warning(FutureWarning(sprintf(paste("Future (%s) sent conditions to be seen at once (progress) faster than this session took them:",
+                                      "%.0f of them were dropped. They are taken by value() and by each call of resolved()."),
+                                future_label(future), dropped), future = future))
 }
 
 result_or_stop <- function(future) {

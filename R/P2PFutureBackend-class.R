@@ -8,6 +8,11 @@
 #' in sight, futures wait until one comes, and say so once; `options(future.wait.timeout = 60)` ends the wait
 #' after a minute with a FutureError.
 #'
+#' A future goes to a worker that has the packages that it attaches (`future(..., packages = )`, and those in which `future()` finds
+#' what the expression uses); workers are asked for them before anything of the future is sent. If no worker has them, its value
+#' is a FutureError that says who lacks what. What is installed on a
+#' worker later on is seen when that worker is started again, or after `plan(sequential)` and a new `plan()`.
+#'
 #' Errors in reaching the cluster (class `p2p_error`) say what to do: a cluster that is not
 #' hosted or that you have no access to, an unknown SSH host key, no usable SSH key, a board that cannot
 #' be reached.
@@ -99,11 +104,17 @@ launchFuture.P2PFutureBackend <- function(backend, future, ...) {
   object <- .Call(ffi_serialize, future_data(future), Inf)
   name <- sprintf("%s (%s)", future_label(future), paste(future[["uuid"]], collapse = "-"))
   future[["wait_until"]] <- wait_until(backend)
-  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name)
+  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, needed_packages(future))
   future[["state"]] <- "running"
   registry(backend, action = "add", future = future)
   invisible(future)
 }
+
+## What a worker must have installed to run the future. What comes with R is everywhere: nobody is asked for it.
+needed_packages <- function(future) setdiff(sort(as.character(future[["packages"]])), packages_of_r)
+
+packages_of_r <- c("base", "compiler", "datasets", "graphics", "grDevices", "grid", "methods", "parallel", "splines", "stats", "stats4",
+                   "tcltk", "tools", "utils")
 
 wait_until <- function(backend) proc.time()[["elapsed"]] + backend[["wait.timeout"]]
 

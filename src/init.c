@@ -15,9 +15,9 @@
   X(ffi_object_size, 1) X(ffi_serialize, 2) X(ffi_unserialize, 1)                          \
   X(ffi_server_new, 2) X(ffi_server_info, 1) X(ffi_server_close, 1)                        \
   X(ffi_terminate_catch, 0) X(ffi_terminate_release, 0) X(ffi_terminate_came, 0)           \
-  X(ffi_task_submit, 3) X(ffi_task_state, 1) X(ffi_task_result, 1) X(ffi_task_free, 1)     \
+  X(ffi_task_submit, 4) X(ffi_task_state, 1) X(ffi_task_result, 1) X(ffi_task_free, 1)     \
   X(ffi_task_condition, 1) X(ffi_task_error, 1) X(ffi_task_worker, 1) X(ffi_task_cancel, 2) \
-  X(ffi_task_loss, 1)                                                                      \
+  X(ffi_task_loss, 1) X(ffi_task_dropped, 1)                                                                   \
   X(ffi_transfer_new, 2) X(ffi_transfer_status, 1) X(ffi_transfer_wait, 3)                \
   X(ffi_transfer_confirm, 2) X(ffi_transfer_text, 1) X(ffi_transfer_close, 1) X(ffi_loop_stop, 0) X(ffi_loop_set_proxy, 2) \
   X(ffi_worker_new, 2) X(ffi_worker_drain, 1) X(ffi_worker_is_idle, 1) X(ffi_worker_idle, 1)   \
@@ -28,6 +28,7 @@
 #define DECLARE_1 SEXP
 #define DECLARE_2 SEXP, SEXP
 #define DECLARE_3 SEXP, SEXP, SEXP
+#define DECLARE_4 SEXP, SEXP, SEXP, SEXP
 #define DECLARE(name, n) SEXP name(DECLARE_##n);
 ENTRIES(DECLARE)
 

@@ -67,8 +67,13 @@ uint64_t p2p_client_wait(struct p2p_client *client, uint64_t seen, int timeout_m
  * NULL when out of memory. Holds one reference. */
 struct p2p_task *p2p_task_new(struct p2p_object *object, const char *label);
 void p2p_task_free(struct p2p_task *task); /* drops the reference; takes NULL */
-/* Queues it. Tasks are started in the order of their submission. */
+/* Queues it. Tasks are started in the order of their submission, but for those that
+ * find no worker with their packages just now. */
 int p2p_client_submit(struct p2p_client *client, struct p2p_task *task, struct p2p_err *err) P2P_MUST_USE;
+/* Before it is submitted: the task runs only where all these packages ("a;b", at most P2P_TASK_PACKAGES_MOST) are installed. Where
+ * every worker that is there says that it lacks some, the task fails with P2P_ERR_VERSION, and nothing of it was sent. */
+int p2p_task_need(struct p2p_task *task, const char *packages, struct p2p_err *err) P2P_MUST_USE;
+#define P2P_TASK_PACKAGES_MOST 1000
 /* Interrupts it where it is. It ends in P2P_TASK_FAILED with P2P_ERR_CANCELED (or is done already). */
 void p2p_client_cancel(struct p2p_client *client, struct p2p_task *task);
 
@@ -91,5 +96,7 @@ void p2p_task_worker(struct p2p_task *task, char *out, size_t size);
 uint32_t p2p_task_losses(struct p2p_task *task, struct p2p_err *last);
 /* Takes the next condition that arrived while it runs, or NULL. The caller frees it. */
 struct p2p_object *p2p_task_condition(struct p2p_task *task);
+/* How many conditions there was no room for, since too many that came before had not been taken. */
+uint64_t p2p_task_dropped(struct p2p_task *task);
 
 #endif

@@ -75,8 +75,6 @@ void p2p_lane_describe(const struct p2p_lane *lane, uint64_t now_ms, struct p2p_
   }
 }
 
-uint32_t p2p_lane_busy(const struct p2p_lane *lane) { return lane->busy; }
-
 uint32_t p2p_lane_running(const struct p2p_lane *lane) {
   uint32_t running = 0;
   for (const struct run *run = lane->first; run != NULL; run = run->next) running += run->task != NULL;

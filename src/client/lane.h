@@ -31,7 +31,6 @@ void p2p_lane_free(struct p2p_lane *lane);
 
 /* The numbers for the scheduler's decision. */
 void p2p_lane_describe(const struct p2p_lane *lane, uint64_t now_ms, struct p2p_schedule_worker *out);
-uint32_t p2p_lane_busy(const struct p2p_lane *lane);    /* slots with a task */
 uint32_t p2p_lane_running(const struct p2p_lane *lane); /* tasks that somebody waits for */
 
 /* The functions below return P2P_OK or an error after which the link is to be closed. */
@@ -46,7 +45,7 @@ int p2p_lane_start(struct p2p_lane *lane, struct p2p_task *task) P2P_MUST_USE;
 int p2p_lane_pump(struct p2p_lane *lane) P2P_MUST_USE;
 /* Tells the worker of the tasks that were cancelled from another thread. Their slots stay busy until the worker's answer. */
 int p2p_lane_sweep(struct p2p_lane *lane) P2P_MUST_USE;
-/* Takes a frame of the worker's, any but HELLO and PING. *decide: slots or tasks have changed. */
+/* Takes a frame of the worker's, any but HELLO, PACKAGES and PING. *decide: slots or tasks have changed. */
 int p2p_lane_take(struct p2p_lane *lane, const struct p2p_frame *frame, uint64_t now_ms, bool *decide,
                   struct p2p_err *err) P2P_MUST_USE;
 

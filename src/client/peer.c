@@ -18,6 +18,7 @@ struct p2p_peer {
   struct p2p_roster_worker *worker;
   struct p2p_link *link;
   struct p2p_lane *lane;
+  struct p2p_inventory inventory;
   uint64_t since_ms;
   char path[128];
   struct p2p_err broken;
@@ -26,6 +27,7 @@ struct p2p_peer {
 struct p2p_lane *p2p_peer_lane(const struct p2p_peer *peer) { return peer->lane; }
 const char *p2p_peer_path(const struct p2p_peer *peer) { return peer->path; }
 uint64_t p2p_peer_since_ms(const struct p2p_peer *peer) { return peer->since_ms; }
+struct p2p_inventory *p2p_peer_inventory(struct p2p_peer *peer) { return &peer->inventory; }
 bool p2p_peer_is_broken(const struct p2p_peer *peer) { return peer->broken.code != P2P_OK; }
 
 /* The end. */
@@ -34,6 +36,7 @@ static void destroy(struct p2p_peer *peer) {
   struct p2p_roster_worker *worker = peer->worker;
   worker->peer = NULL;
   p2p_lane_free(peer->lane);
+  p2p_inventory_clear(&peer->inventory);
   p2p_link_free(peer->link);
   if (worker->left) p2p_roster_remove(&peer->client->roster, worker);
   free(peer);
@@ -96,18 +99,42 @@ static void check(struct p2p_peer *peer, int code) {
   if (code != P2P_OK) p2p_err_set(&peer->broken, code, "cannot write to the link");
 }
 
+void p2p_peer_ask(struct p2p_peer *peer, uint64_t now_ms) {
+  struct p2p_buf question;
+  p2p_buf_init(&question, P2P_INVENTORY_ASK_BYTES);
+  int code = p2p_inventory_ask(&peer->inventory, now_ms, &question);
+  if (code == P2P_OK && p2p_buf_len(&question) > 0) {
+    code = p2p_link_send(peer->link, P2P_FRAME_PACKAGES, 0, p2p_buf_data(&question), p2p_buf_len(&question));
+  }
+  check(peer, code);
+  p2p_buf_clear(&question);
+}
+
+struct choice {
+  struct p2p_inventory *inventory;
+  uint64_t now_ms;
+};
+
+static bool can_run(void *arg, const struct p2p_task *task) {
+  struct choice *choice = arg;
+  return p2p_inventory_look_up(choice->inventory, p2p_task_packages(task), choice->now_ms) == P2P_INVENTORY_HAS;
+}
+
 void p2p_peer_work(struct p2p_peer *peer, const struct p2p_schedule_step *step, struct p2p_task_queue *waiting) {
   if (peer->lane == NULL) return;
+  struct choice choice = {&peer->inventory, p2p_clock_ms()};
   for (uint32_t left = step->start; left > 0 && !p2p_peer_is_broken(peer);) {
-    struct p2p_task *task = p2p_task_queue_take(waiting);
-    if (task == NULL) break;
+    struct p2p_task *task = p2p_task_queue_take_if(waiting, can_run, &choice);
+    if (task == NULL) {
+      peer->client->again = true;
+      break;
+    }
     if (p2p_task_run(task, peer->worker->from)) {
       p2p_events_say(peer->client->events, P2P_LEVEL_DEBUG, "Future '%s' goes to %s", p2p_task_label(task), peer->worker->from);
       check(peer, p2p_lane_start(peer->lane, task));
       left--;
     } else { /* cancelled just now */
-      p2p_task_release_object(task);
-      p2p_task_free(task);
+      p2p_task_let_go(task);
     }
   }
   if (step->say_want && !p2p_peer_is_broken(peer)) check(peer, p2p_lane_want(peer->lane, step->want, p2p_clock_ms()));
@@ -194,11 +221,21 @@ static int welcome(struct p2p_peer *peer, const struct p2p_frame *frame, struct 
   return P2P_OK;
 }
 
+static int take_packages(struct p2p_peer *peer, const struct p2p_frame *frame, struct p2p_err *err) {
+  const char *breach;
+  int code = p2p_inventory_take(&peer->inventory, frame->payload, frame->length, &breach);
+  if (code != P2P_OK) p2p_err_set(err, code, "%s broke the link's protocol: %s", peer->worker->from, breach);
+  return code;
+}
+
 static void on_frame(void *arg, const struct p2p_frame *frame) {
   struct p2p_peer *peer = arg;
   struct p2p_err err = {0};
-  bool decide = peer->lane == NULL;
-  int code = peer->lane == NULL ? welcome(peer, frame, &err) : p2p_lane_take(peer->lane, frame, p2p_clock_ms(), &decide, &err);
+  bool decide = peer->lane == NULL || frame->type == P2P_FRAME_PACKAGES;
+  int code;
+  if (peer->lane == NULL) code = welcome(peer, frame, &err);
+  else if (frame->type == P2P_FRAME_PACKAGES) code = take_packages(peer, frame, &err);
+  else code = p2p_lane_take(peer->lane, frame, p2p_clock_ms(), &decide, &err);
   if (code != P2P_OK) end_now(peer, &err);
   else if (decide) p2p_program_decide(peer->client);
 }

@@ -3,6 +3,7 @@
 #ifndef P2P_CLIENT_PEER_H
 #define P2P_CLIENT_PEER_H
 
+#include "client/inventory.h"
 #include "client/lane.h"
 #include "client/program.h"
 
@@ -15,7 +16,11 @@ void p2p_peer_open(struct p2p_client *client, struct p2p_roster_worker *worker);
 struct p2p_lane *p2p_peer_lane(const struct p2p_peer *peer);
 const char *p2p_peer_path(const struct p2p_peer *peer); /* "" before it is open */
 uint64_t p2p_peer_since_ms(const struct p2p_peer *peer);
-/* Does the scheduler's step, short of opening and closing, with tasks from `waiting`. */
+struct p2p_inventory *p2p_peer_inventory(struct p2p_peer *peer);
+/* Asks the worker about the packages that were looked up and not asked for yet. */
+void p2p_peer_ask(struct p2p_peer *peer, uint64_t now_ms);
+/* Does the scheduler's step, short of opening and closing, with tasks from `waiting`. Where there are fewer of them for it than was
+ * decided, the client decides again. */
 void p2p_peer_work(struct p2p_peer *peer, const struct p2p_schedule_step *step, struct p2p_task_queue *waiting);
 void p2p_peer_sweep(struct p2p_peer *peer); /* after a cancel */
 /* An error of writing was met: to be ended as soon as nobody is in the middle of something. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/lacking.h"
 #include "client/peer.h"
 
 #define ASK_AT_MOST_EVERY_MS 5000
@@ -68,17 +69,36 @@ static size_t fill_seats(struct p2p_client *client, uint64_t now_ms) {
     struct p2p_roster_worker *worker = client->roster.workers[i];
     if (!worker->compatible || worker->is_lost) continue;
     struct p2p_schedule_worker *numbers = &client->numbers[n];
+    struct p2p_inventory *inventory = NULL;
     client->seats[n++] = worker;
     if (worker->peer != NULL && p2p_peer_lane(worker->peer) != NULL) {
       p2p_lane_describe(p2p_peer_lane(worker->peer), now_ms, numbers);
-      continue;
+      inventory = p2p_peer_inventory(worker->peer);
+    } else {
+      *numbers = (struct p2p_schedule_worker){ .slots = worker->slots, .retry_at_ms = worker->retry_at_ms };
+      if (worker->peer != NULL) {
+        numbers->link = P2P_SCHEDULE_OPENING;
+        numbers->since_ms = p2p_peer_since_ms(worker->peer);
+      }
     }
-    *numbers = (struct p2p_schedule_worker){ .slots = worker->slots, .retry_at_ms = worker->retry_at_ms };
-    if (worker->peer == NULL) continue;
-    numbers->link = P2P_SCHEDULE_OPENING;
-    numbers->since_ms = p2p_peer_since_ms(worker->peer);
+    p2p_needs_judge(&client->needs, inventory, now_ms, numbers);
   }
   return n;
+}
+
+static uint64_t earlier(uint64_t a_ms, uint64_t b_ms) { return a_ms < b_ms ? a_ms : b_ms; }
+
+/* What came up for the first time is asked for, of everybody who is linked. Returns when an answer is due that somebody waits for. */
+static uint64_t ask_about_packages(struct p2p_client *client, size_t seats, uint64_t now_ms) {
+  uint64_t due_ms = P2P_SCHEDULE_NEVER;
+  if (client->needs.length == 0) return due_ms;
+  for (size_t i = 0; i < seats; i++) {
+    if (client->numbers[i].link != P2P_SCHEDULE_OPEN) continue;
+    struct p2p_peer *peer = client->seats[i]->peer;
+    p2p_peer_ask(peer, now_ms);
+    due_ms = earlier(due_ms, p2p_inventory_due_ms(p2p_peer_inventory(peer), now_ms));
+  }
+  return due_ms;
 }
 
 static void take_step(struct p2p_client *client, struct p2p_roster_worker *worker, const struct p2p_schedule_step *step) {
@@ -92,6 +112,15 @@ static void take_step(struct p2p_client *client, struct p2p_roster_worker *worke
     struct p2p_err err;
     p2p_err_set(&err, P2P_ERR_TIMEOUT, "it did not say hello over the link in time");
     p2p_peer_lose(worker->peer, &err);
+  }
+}
+
+/* Who cannot run everything takes first, and leaves the rest to those who can. */
+static void take_steps(struct p2p_client *client, const struct p2p_schedule *schedule) {
+  for (int versatile = 0; versatile <= 1; versatile++) {
+    for (size_t i = 0; i < schedule->length; i++) {
+      if ((client->numbers[i].suits == schedule->waiting) == versatile) take_step(client, client->seats[i], &client->steps[i]);
+    }
   }
 }
 
@@ -117,21 +146,27 @@ static uint64_t ask_who_is_there(struct p2p_client *client, uint64_t now_ms) {
   return P2P_SCHEDULE_NEVER;
 }
 
-static uint64_t earlier(uint64_t a_ms, uint64_t b_ms) { return a_ms < b_ms ? a_ms : b_ms; }
-
 /* Returns when to decide again. */
 static uint64_t decide_once(struct p2p_client *client) {
   uint64_t now_ms = p2p_clock_ms();
   uint64_t expiry_ms = p2p_roster_expire(&client->roster, now_ms);
+  uint64_t hello_ms = ask_who_is_there(client, now_ms);
   if (grow_seats(client) != P2P_OK) return now_ms + 1000;
+  p2p_needs_gather(&client->needs, &client->waiting);
+  size_t seats = fill_seats(client, now_ms);
+  uint64_t wake_ms = earlier(earlier(expiry_ms, hello_ms), ask_about_packages(client, seats, now_ms));
+  if (p2p_lacking_fail(client, seats, now_ms, &wake_ms)) { /* fewer tasks wait than were gathered */
+    client->again = true;
+    return wake_ms;
+  }
   struct p2p_schedule schedule = {
-    .now_ms = now_ms, .waiting = client->waiting.length, .most = client->workers_most, .may_open = client->joined,
-    .workers = client->numbers, .length = fill_seats(client, now_ms),
+    .now_ms = now_ms, .waiting = p2p_needs_waiting(&client->needs), .most = client->workers_most, .may_open = client->joined,
+    .search = p2p_needs_search(&client->needs), .workers = client->numbers, .length = seats,
   };
-  uint64_t wake_ms = p2p_schedule_decide(&schedule, client->steps);
-  for (size_t i = 0; i < schedule.length; i++) take_step(client, client->seats[i], &client->steps[i]);
+  wake_ms = earlier(wake_ms, p2p_schedule_decide(&schedule, client->steps));
+  take_steps(client, &schedule);
   lose_broken(client);
-  return earlier(earlier(wake_ms, expiry_ms), ask_who_is_there(client, now_ms));
+  return wake_ms;
 }
 
 void p2p_program_decide(struct p2p_client *client) {
@@ -198,6 +233,7 @@ static void on_joined(void *arg) {
   struct p2p_client *client = arg;
   struct p2p_client_status status = client->status;
   client->joined = status.joined = true;
+  client->joined_ms = p2p_clock_ms();
   snprintf(status.user, sizeof status.user, "%s", p2p_member_user(client->member));
   snprintf(status.cluster, sizeof status.cluster, "%s", p2p_member_cluster(client->member));
   p2p_events_say(client->events, P2P_LEVEL_INFO, "Joined cluster '%s' as %s", status.cluster, p2p_member_from(client->member));

@@ -8,6 +8,7 @@
 #include "board/member.h"
 #include "client/bell.h"
 #include "client/client.h"
+#include "client/needs.h"
 #include "client/roster.h"
 #include "client/schedule.h"
 #include "client/task.h"
@@ -35,7 +36,8 @@ struct p2p_client {
   struct p2p_roster roster;
   struct p2p_task_queue waiting;
   struct p2p_timer *timer;
-  bool joined;   /* on the board just now */
+  bool joined;        /* on the board just now, */
+  uint64_t joined_ms; /* since */
   bool deciding, again;
   bool asking;       /* who is there: as soon as it may */
   uint64_t asked_ms; /* when it last did */
@@ -43,6 +45,7 @@ struct p2p_client {
   struct p2p_schedule_worker *numbers;
   struct p2p_schedule_step *steps;
   size_t seats_capacity;
+  struct p2p_needs needs; /* as well: of the tasks that wait */
 };
 
 /* io thread */

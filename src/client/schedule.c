@@ -1,5 +1,6 @@
-/* Owns the scheduler's decision. Tasks are alike and wait in order, so it deals in numbers: which worker gets how
- * many. */
+/* Owns the scheduler's decision. Tasks wait in order and are alike but for who can run them, so it deals in numbers: which worker
+ * gets how many. Who can run the same is not told, so a number may turn out too high: whoever takes the tasks then decides
+ * again. */
 #include "client/schedule.h"
 
 static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -17,6 +18,11 @@ static uint32_t idle_after(const struct p2p_schedule_worker *worker, const struc
   return held_after(worker, step) - worker->busy - step->start;
 }
 
+/* Of `tasks` that have no slot yet, those that could have one of this worker's. */
+static uint32_t count_suiting(const struct p2p_schedule_worker *worker, const struct p2p_schedule_step *step, uint32_t tasks) {
+  return min_u32(tasks, worker->suits > step->start ? worker->suits - step->start : 0);
+}
+
 /* How many of the tasks that wait may run, by the cap. */
 static uint32_t count_usable(const struct p2p_schedule *schedule) {
   if (schedule->most == 0) return schedule->waiting;
@@ -31,7 +37,7 @@ static void give_back_idle(const struct p2p_schedule *schedule, uint32_t usable,
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_OPEN) continue;
     uint32_t back = worker->recalled;
-    if (usable == 0 && worker->cold > back) back = worker->cold;
+    if (count_suiting(worker, &steps[i], usable) == 0 && worker->cold > back) back = worker->cold;
     steps[i].give_back = min_u32(back, worker->held - worker->busy);
   }
 }
@@ -42,7 +48,7 @@ static uint32_t start_tasks(const struct p2p_schedule *schedule, uint32_t usable
     size_t best = schedule->length;
     for (size_t i = 0; i < schedule->length; i++) {
       const struct p2p_schedule_worker *worker = &schedule->workers[i];
-      if (worker->link != P2P_SCHEDULE_OPEN || idle_after(worker, &steps[i]) == 0) continue;
+      if (worker->link != P2P_SCHEDULE_OPEN || idle_after(worker, &steps[i]) == 0 || worker->sure <= steps[i].start) continue;
       if (best < schedule->length) {
         const struct p2p_schedule_worker *other = &schedule->workers[best];
         uint64_t load = (uint64_t) (worker->busy + steps[i].start) * other->slots;
@@ -92,7 +98,7 @@ static uint64_t ask_for_slots(const struct p2p_schedule *schedule, uint32_t need
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_OPEN) continue;
     uint32_t held = held_after(worker, &steps[i]);
-    steps[i].want = count_want(worker, &steps[i], need);
+    steps[i].want = count_want(worker, &steps[i], count_suiting(worker, &steps[i], need));
     steps[i].say_want = steps[i].want != worker->wanted;
     if (steps[i].want <= held) continue;
     bool is_new = worker->wanted <= worker->held;
@@ -104,10 +110,16 @@ static uint64_t ask_for_slots(const struct p2p_schedule *schedule, uint32_t need
   return supply;
 }
 
-/* Slots of links that open just now, and the end of those that take too long. */
-static uint64_t count_on_opening(const struct p2p_schedule *schedule, uint32_t need, struct p2p_schedule_step *steps,
+/* Links that are counted on, and the slots that will come of them. */
+struct prospect {
+  uint64_t slots;
+  uint32_t links;
+};
+
+/* Of links that open just now; and the end of those that take too long. */
+static struct prospect count_on_opening(const struct p2p_schedule *schedule, uint32_t need, struct p2p_schedule_step *steps,
                                  uint64_t *wake_ms) {
-  uint64_t supply = 0;
+  struct prospect prospect = {0, 0};
   for (size_t i = 0; i < schedule->length; i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_OPENING) continue;
@@ -119,16 +131,17 @@ static uint64_t count_on_opening(const struct p2p_schedule *schedule, uint32_t n
     }
     wake_by(wake_ms, until_ms);
     if (patient_until_ms <= schedule->now_ms) continue;
-    supply += worker->slots;
+    prospect.slots += worker->slots;
+    prospect.links++;
     if (need > 0) wake_by(wake_ms, patient_until_ms);
   }
-  return supply;
+  return prospect;
 }
 
-static void open_links(const struct p2p_schedule *schedule, uint32_t need, uint64_t supply, struct p2p_schedule_step *steps,
-                       uint64_t *wake_ms) {
-  if (!schedule->may_open) return;
-  for (size_t i = 0; i < schedule->length && supply < need; i++) {
+static void open_links(const struct p2p_schedule *schedule, uint32_t need, struct prospect prospect,
+                       struct p2p_schedule_step *steps, uint64_t *wake_ms) {
+  if (!schedule->may_open || need == 0) return;
+  for (size_t i = 0; i < schedule->length && (prospect.slots < need || prospect.links < schedule->search); i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_NONE) continue;
     if (worker->retry_at_ms > schedule->now_ms) {
@@ -136,7 +149,8 @@ static void open_links(const struct p2p_schedule *schedule, uint32_t need, uint6
       continue;
     }
     steps[i].open = true;
-    supply += worker->slots;
+    prospect.links++;
+    prospect.slots += worker->slots;
     wake_by(wake_ms, schedule->now_ms + P2P_SCHEDULE_PATIENCE_MS);
   }
 }
@@ -161,8 +175,9 @@ uint64_t p2p_schedule_decide(const struct p2p_schedule *schedule, struct p2p_sch
   uint32_t need = start_tasks(schedule, usable, steps);
   give_back_surplus(schedule, steps);
   uint64_t supply = ask_for_slots(schedule, need, steps, &wake_ms);
-  supply += count_on_opening(schedule, need, steps, &wake_ms);
-  open_links(schedule, need, supply, steps, &wake_ms);
+  struct prospect prospect = count_on_opening(schedule, need, steps, &wake_ms);
+  prospect.slots += supply;
+  open_links(schedule, need, prospect, steps, &wake_ms);
   close_idle(schedule, need, steps, &wake_ms);
   return wake_ms;
 }

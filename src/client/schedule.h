@@ -1,4 +1,5 @@
-/* What to do next: a pure function of the tasks that wait and of the workers, with the time as an argument. It opens links
+/* What to do next: a pure function of the tasks that wait and of the workers, with the time as an argument. Not every worker can
+ * run every task: it deals in how many of those that wait one can. It opens links
  * only when tasks wait beyond the slots that are held and asked for, spreads tasks over the workers, never uses more
  * slots than allowed, and gives back what is recalled or was not used for a while. */
 #ifndef P2P_CLIENT_SCHEDULE_H
@@ -26,6 +27,8 @@ struct p2p_schedule_worker {
   uint64_t retry_at_ms;   /* NONE */
   uint64_t since_ms;      /* OPENING */
   uint32_t slots;         /* that it has in all */
+  uint32_t suits;         /* of the tasks that wait: those that it can run, as far as known */
+  uint32_t sure;          /* of these, those that it surely can */
   /* OPEN: */
   uint32_t held, busy;    /* slots that are ours; of these, with a task */
   uint32_t recalled;      /* of those held, that it has asked back */
@@ -41,13 +44,14 @@ struct p2p_schedule {
   uint32_t waiting;       /* tasks */
   uint32_t most;          /* slots used at once; 0: no cap */
   bool may_open;          /* new links */
+  uint32_t search;        /* so many links are opened at once in any case, for a task that no linked worker can run */
   const struct p2p_schedule_worker *workers; /* compatible or linked ones */
   size_t length;
 };
 
 struct p2p_schedule_step {
   bool open, close;   /* a link */
-  uint32_t start;     /* so many of the tasks that wait, oldest first */
+  uint32_t start;     /* so many of the tasks that wait and that it surely can run, oldest first */
   bool say_want;      /* before `give_back`, so that the worker does not grant again what is returned */
   uint32_t want;
   uint32_t give_back; /* idle slots */

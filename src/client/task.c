@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/inventory.h"
+
 struct condition {
   struct p2p_object *object;
   struct condition *next;
@@ -19,6 +21,7 @@ struct p2p_task {
   struct p2p_object *object;
   struct p2p_task *next; /* in a queue */
   char label[P2P_TASK_LABEL_MAX];
+  char *packages; /* NULL: none; constant after p2p_task_submit */
 
   pthread_mutex_t lock; /* guards what follows */
   struct p2p_object *result;
@@ -27,7 +30,8 @@ struct p2p_task {
   uint32_t retries, losses; /* left; so far */
   struct p2p_err loss;      /* the last one */
   struct condition *first, *last;
-  uint32_t conditions;
+  uint32_t conditions; /* that wait */
+  uint64_t conditions_bytes, dropped;
 };
 
 /* A label goes to logs and other machines: no control characters, and no half of a UTF-8 character at the cut. */
@@ -64,6 +68,7 @@ void p2p_task_free(struct p2p_task *task) {
   if (task == NULL || atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) != 1) return;
   p2p_object_free(task->object);
   p2p_object_free(task->result);
+  free(task->packages);
   while (task->first != NULL) {
     struct condition *condition = task->first;
     task->first = condition->next;
@@ -80,7 +85,25 @@ enum p2p_task_state p2p_task_state(const struct p2p_task *task) {
 
 const char *p2p_task_label(const struct p2p_task *task) { return task->label; }
 
+const char *p2p_task_packages(const struct p2p_task *task) { return task->packages != NULL ? task->packages : ""; }
+
 const struct p2p_object *p2p_task_object(const struct p2p_task *task) { return task->object; }
+
+int p2p_task_need(struct p2p_task *task, const char *packages, struct p2p_err *err) {
+  size_t count = 1;
+  for (const char *at = packages; *at != '\0'; at++) count += *at == ';';
+  if (!p2p_inventory_is_list(packages)) {
+    return p2p_err_set(err, P2P_ERR_INVALID, "Future '%s' needs what is no name of a package: '%.200s'", task->label, packages);
+  }
+  if (count > P2P_TASK_PACKAGES_MOST) {
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "Future '%s' needs more than %d packages", task->label, P2P_TASK_PACKAGES_MOST);
+  }
+  char *copy = strdup(packages);
+  if (copy == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  free(task->packages);
+  task->packages = copy;
+  return P2P_OK;
+}
 
 void p2p_task_release_object(struct p2p_task *task) {
   p2p_object_free(task->object);
@@ -150,16 +173,27 @@ bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err) {
   return may;
 }
 
+static bool has_room_locked(const struct p2p_task *task, uint64_t size) {
+  if (task->conditions == 0) return true;
+  return task->conditions < P2P_TASK_CONDITIONS_MOST && size <= P2P_TASK_CONDITIONS_BYTES &&
+         task->conditions_bytes <= P2P_TASK_CONDITIONS_BYTES - size;
+}
+
 bool p2p_task_add_condition(struct p2p_task *task, struct p2p_object *object) {
   struct condition *condition = calloc(1, sizeof *condition);
+  uint64_t size = p2p_object_size(object);
   pthread_mutex_lock(&task->lock);
-  bool may = condition != NULL && p2p_task_state(task) == P2P_TASK_RUNNING && task->conditions < P2P_TASK_CONDITIONS_MOST;
+  bool is_running = p2p_task_state(task) == P2P_TASK_RUNNING;
+  bool may = condition != NULL && is_running && has_room_locked(task, size);
   if (may) {
     condition->object = object;
     if (task->last != NULL) task->last->next = condition;
     else task->first = condition;
     task->last = condition;
     task->conditions++;
+    task->conditions_bytes += size;
+  } else if (is_running) {
+    task->dropped++;
   }
   pthread_mutex_unlock(&task->lock);
   if (!may) {
@@ -176,12 +210,20 @@ struct p2p_object *p2p_task_condition(struct p2p_task *task) {
     task->first = condition->next;
     if (task->first == NULL) task->last = NULL;
     task->conditions--;
+    task->conditions_bytes -= p2p_object_size(condition->object);
   }
   pthread_mutex_unlock(&task->lock);
   if (condition == NULL) return NULL;
   struct p2p_object *object = condition->object;
   free(condition);
   return object;
+}
+
+uint64_t p2p_task_dropped(struct p2p_task *task) {
+  pthread_mutex_lock(&task->lock);
+  uint64_t dropped = task->dropped;
+  pthread_mutex_unlock(&task->lock);
+  return dropped;
 }
 
 const struct p2p_object *p2p_task_result(struct p2p_task *task) {
@@ -214,17 +256,30 @@ void p2p_task_queue_put(struct p2p_task_queue *queue, struct p2p_task *task) {
   else queue->first = task;
   queue->last = task;
   queue->length++;
+  queue->needy += task->packages != NULL;
 }
 
-struct p2p_task *p2p_task_queue_take(struct p2p_task_queue *queue) {
-  struct p2p_task *task = queue->first;
+const struct p2p_task *p2p_task_next(const struct p2p_task *task) { return task->next; }
+
+struct p2p_task *p2p_task_queue_take_if(struct p2p_task_queue *queue, bool (*fits)(void *arg, const struct p2p_task *task), void *arg) {
+  struct p2p_task *before = NULL, *task = queue->first;
+  for (; task != NULL && !fits(arg, task); task = task->next) before = task;
   if (task == NULL) return NULL;
-  queue->first = task->next;
-  if (queue->first == NULL) queue->last = NULL;
+  if (before != NULL) before->next = task->next;
+  else queue->first = task->next;
+  if (queue->last == task) queue->last = before;
   queue->length--;
+  queue->needy -= task->packages != NULL;
   task->next = NULL;
   return task;
 }
+
+static bool fits_any(void *arg, const struct p2p_task *task) {
+  (void) arg, (void) task;
+  return true;
+}
+
+struct p2p_task *p2p_task_queue_take(struct p2p_task_queue *queue) { return p2p_task_queue_take_if(queue, fits_any, NULL); }
 
 void p2p_task_queue_append(struct p2p_task_queue *to, struct p2p_task_queue *from) {
   if (from->first == NULL) return;
@@ -232,10 +287,11 @@ void p2p_task_queue_append(struct p2p_task_queue *to, struct p2p_task_queue *fro
   else to->first = from->first;
   to->last = from->last;
   to->length += from->length;
+  to->needy += from->needy;
   *from = (struct p2p_task_queue){0};
 }
 
-static void let_go(struct p2p_task *task) {
+void p2p_task_let_go(struct p2p_task *task) {
   p2p_task_release_object(task);
   p2p_task_free(task);
 }
@@ -246,7 +302,7 @@ uint32_t p2p_task_queue_sweep(struct p2p_task_queue *queue) {
   *queue = (struct p2p_task_queue){0};
   for (struct p2p_task *task; (task = p2p_task_queue_take(&all)) != NULL;) {
     if (p2p_task_has_ended(task)) {
-      let_go(task);
+      p2p_task_let_go(task);
       swept++;
     } else {
       p2p_task_queue_put(queue, task);
@@ -258,6 +314,6 @@ uint32_t p2p_task_queue_sweep(struct p2p_task_queue *queue) {
 void p2p_task_queue_fail(struct p2p_task_queue *queue, const struct p2p_err *err) {
   for (struct p2p_task *task; (task = p2p_task_queue_take(queue)) != NULL;) {
     p2p_task_fail(task, err);
-    let_go(task);
+    p2p_task_let_go(task);
   }
 }

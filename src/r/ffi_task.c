@@ -1,12 +1,25 @@
 /* Tasks, for R: submit, look, take the result, cancel. */
 #include "r/ffi_client.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void task_free(void *task) { p2p_task_free(task); }
 
-/* `object` is the handle of ffi_serialize(); its bytes are taken over. */
-SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label) {
+/* "a;b": lives as long as the .Call. */
+static const char *join(SEXP names) {
+  size_t size = 1, at = 0;
+  for (R_xlen_t i = 0; i < XLENGTH(names); i++) size += strlen(Rf_translateCharUTF8(STRING_ELT(names, i))) + 1;
+  char *list = R_alloc(size, 1);
+  list[0] = '\0';
+  for (R_xlen_t i = 0; i < XLENGTH(names); i++) {
+    at += (size_t) snprintf(list + at, size - at, "%s%s", i > 0 ? ";" : "", Rf_translateCharUTF8(STRING_ELT(names, i)));
+  }
+  return list;
+}
+
+/* `object` is the handle of ffi_serialize(); its bytes are taken over. `packages`: a vector of names. */
+SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages) {
   struct p2p_client *client = p2p_ffi_handle_get(client_handle, P2P_TAG_CLIENT);
   struct p2p_object *bytes = p2p_ffi_handle_get(object, P2P_TAG_OBJECT);
   const char *name = Rf_translateCharUTF8(STRING_ELT(label, 0));
@@ -16,6 +29,7 @@ SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label) {
   p2p_ffi_handle_set(object, NULL);
   p2p_ffi_handle_set(handle, task);
   struct p2p_err err = {0};
+  if (XLENGTH(packages) > 0 && p2p_task_need(task, join(packages), &err) != P2P_OK) p2p_ffi_raise(&err);
   if (p2p_client_submit(client, task, &err) != P2P_OK) p2p_ffi_raise(&err);
   UNPROTECT(1);
   return handle;
@@ -77,6 +91,11 @@ SEXP ffi_task_loss(SEXP handle) {
   struct p2p_err last;
   if (p2p_task_losses(p2p_ffi_handle_get(handle, P2P_TAG_TASK), &last) == 0) return R_NilValue;
   return Rf_ScalarString(Rf_mkCharCE(last.message, CE_UTF8));
+}
+
+/* How many conditions were dropped, since R had not taken those before. */
+SEXP ffi_task_dropped(SEXP handle) {
+  return Rf_ScalarReal((double) p2p_task_dropped(p2p_ffi_handle_get(handle, P2P_TAG_TASK)));
 }
 
 SEXP ffi_task_cancel(SEXP client_handle, SEXP handle) {

@@ -26,6 +26,8 @@ struct fake_worker {
   uint32_t slots;
   const char *r_version, *future_version;
   bool is_deaf; /* does not answer an accept */
+  const char *packages; /* that it has, as ";a;b;"; NULL: it does not answer when it is asked */
+  bool is_liar; /* answers about other packages */
   int *falls;   /* NULL, or counts down executions: at 0 the worker is lost in the middle of one (n_fall) */
   void (*rise)(struct p2p_member *member); /* after that; NULL: it is not heard of any more */
 
@@ -36,7 +38,7 @@ struct fake_worker {
   uint32_t held, want, busy, busiest;
   struct fake_task tasks[FAKE_TASKS];
   bool has_fallen;
-  int n_open, n_task, n_hold, n_cancel, n_result, n_close, n_return, n_leave, n_fall; /* what happened; see lab_wait */
+  int n_open, n_task, n_hold, n_cancel, n_result, n_close, n_return, n_leave, n_fall, n_ask; /* what happened; see lab_wait */
 };
 
 static void fake_hello(void *arg, struct p2p_line *hello) {
@@ -151,6 +153,22 @@ static void fake_take_task(struct fake_worker *worker, const struct p2p_frame *f
   if (task->size == 0) fake_evaluate(worker, task);
 }
 
+static void fake_take_question(struct fake_worker *worker, const struct p2p_frame *frame) {
+  char question[256], answer[512] = "", key[64];
+  CHECK(frame->task == 0 && frame->length > 0 && frame->length < sizeof question);
+  snprintf(question, sizeof question, "%.*s", (int) frame->length, (const char *) frame->payload);
+  lab_tell(worker->lab, &worker->n_ask);
+  if (worker->is_liar) (void) p2p_link_send(worker->link, P2P_FRAME_PACKAGES, 0, "other=1.0", 9);
+  if (worker->packages == NULL) return;
+  char *rest = question;
+  for (char *name; (name = strsep(&rest, ";")) != NULL;) {
+    size_t at = strlen(answer);
+    snprintf(key, sizeof key, ";%s;", name);
+    snprintf(answer + at, sizeof answer - at, "%s%s=%s", at > 0 ? ";" : "", name, strstr(worker->packages, key) != NULL ? "1.0" : "");
+  }
+  (void) p2p_link_send(worker->link, P2P_FRAME_PACKAGES, 0, answer, strlen(answer));
+}
+
 static void fake_frame(void *arg, const struct p2p_frame *frame) {
   struct fake_worker *worker = arg;
   struct fake_task *task = frame->task != 0 ? fake_find(worker, frame->task) : NULL;
@@ -176,6 +194,9 @@ static void fake_frame(void *arg, const struct p2p_frame *frame) {
   case P2P_FRAME_CANCEL:
     if (task != NULL) fake_lose(worker, task, "interrupted");
     lab_tell(worker->lab, &worker->n_cancel);
+    break;
+  case P2P_FRAME_PACKAGES:
+    fake_take_question(worker, frame);
     break;
   default:
     break;

@@ -99,14 +99,14 @@ TEST(a_task_goes_out_and_its_result_comes_in) {
   CHECK(sent[1].type == P2P_FRAME_TASK && sent[1].length == 9 && p2p_get_u64(sent[1].payload) == 100000 && sent[1].payload[8] == 'x');
   CHECK(sent[2].type == P2P_FRAME_DATA && sent[2].length == 65536 && sent[3].length == 100000 - 65536);
   uint32_t id = sent[1].task;
-  CHECK(id != 0 && p2p_lane_busy(lane) == 1 && p2p_lane_running(lane) == 1);
+  CHECK(id != 0 && numbers(lane, 0).busy == 1 && p2p_lane_running(lane) == 1);
   CHECK(announce(lane, P2P_FRAME_CONDITION, id, 3) == P2P_OK && !decide);
   CHECK(take(lane, P2P_FRAME_DATA, id, "abc", 3, 0) == P2P_OK && news == 1);
   CHECK(announce(lane, P2P_FRAME_RESULT, id, 4) == P2P_OK);
   CHECK(take(lane, P2P_FRAME_DATA, id, "12", 2, 0) == P2P_OK && !decide);
   CHECK(take(lane, P2P_FRAME_DATA, id, "34", 2, 9) == P2P_OK && decide);
   CHECK(p2p_task_state(task) == P2P_TASK_DONE && p2p_object_size(p2p_task_result(task)) == 4);
-  CHECK(p2p_task_object(task) == NULL && p2p_lane_busy(lane) == 0 && numbers(lane, 9).held == 1);
+  CHECK(p2p_task_object(task) == NULL && numbers(lane, 0).busy == 0 && numbers(lane, 9).held == 1);
   struct p2p_object *condition = p2p_task_condition(task);
   CHECK(condition != NULL && p2p_object_size(condition) == 3);
   p2p_object_free(condition);
@@ -197,11 +197,11 @@ TEST(a_cancelled_task_keeps_its_slot_until_the_answer) {
   size_t before = n_sent;
   queued_bytes = 0;
   CHECK(p2p_lane_sweep(lane) == P2P_OK && p2p_lane_pump(lane) == P2P_OK && n_sent == before); /* no more of it */
-  CHECK(p2p_lane_busy(lane) == 1 && p2p_lane_running(lane) == 0);
+  CHECK(numbers(lane, 0).busy == 1 && p2p_lane_running(lane) == 0);
   CHECK(take(lane, P2P_FRAME_DATA, id, "0123456789", 10, 0) == P2P_OK);
   CHECK(announce(lane, P2P_FRAME_RESULT, id, UINT64_MAX) == P2P_OK && !decide);
-  CHECK(take(lane, P2P_FRAME_DATA, id, "0", 1, 0) == P2P_OK && p2p_lane_busy(lane) == 1);
-  CHECK(take(lane, P2P_FRAME_LOST, id, "interrupted", 11, 0) == P2P_OK && decide && p2p_lane_busy(lane) == 0);
+  CHECK(take(lane, P2P_FRAME_DATA, id, "0", 1, 0) == P2P_OK && numbers(lane, 0).busy == 1);
+  CHECK(take(lane, P2P_FRAME_LOST, id, "interrupted", 11, 0) == P2P_OK && decide && numbers(lane, 0).busy == 0);
   CHECK(take(lane, P2P_FRAME_LOST, id, "again", 5, 0) == P2P_OK && !decide);
   CHECK(announce(lane, P2P_FRAME_RESULT, id, 1) == P2P_OK && take(lane, P2P_FRAME_DATA, id, "x", 1, 0) == P2P_OK);
   p2p_task_free(task);
@@ -229,7 +229,7 @@ TEST(a_result_beyond_the_cap_fails_at_its_announcement) {
   CHECK(announce(lane, P2P_FRAME_RESULT, id, CAP + 1) == P2P_OK);
   p2p_task_error(task, &err);
   CHECK(err.code == P2P_ERR_TOO_LARGE && strstr(err.message, "1000001 bytes") != NULL && strstr(err.message, "at most 1000000") != NULL);
-  CHECK(sent[n_sent - 1].type == P2P_FRAME_CANCEL && p2p_lane_busy(lane) == 1);
+  CHECK(sent[n_sent - 1].type == P2P_FRAME_CANCEL && numbers(lane, 0).busy == 1);
   static uint8_t bytes[65536];
   uint64_t left = CAP + 1;
   while (left > 0) {
@@ -237,7 +237,7 @@ TEST(a_result_beyond_the_cap_fails_at_its_announcement) {
     CHECK(take(lane, P2P_FRAME_DATA, id, bytes, part, 0) == P2P_OK);
     left -= part;
   }
-  CHECK(decide && p2p_lane_busy(lane) == 0);
+  CHECK(decide && numbers(lane, 0).busy == 0);
   p2p_task_free(task);
   p2p_lane_free(lane);
 }

@@ -84,10 +84,91 @@ TEST(conditions_come_in_order_below_a_cap) {
   p2p_object_free(second);
   CHECK(p2p_task_condition(task) == NULL);
   for (int i = 0; i < P2P_TASK_CONDITIONS_MOST; i++) CHECK(p2p_task_add_condition(task, p2p_object_new(1)));
-  CHECK(!p2p_task_add_condition(task, p2p_object_new(1)));
+  CHECK(!p2p_task_add_condition(task, p2p_object_new(1)) && p2p_task_dropped(task) == 1);
   p2p_object_free(p2p_task_condition(task));
   CHECK(p2p_task_add_condition(task, p2p_object_new(1)));
   p2p_task_free(task); /* with conditions in it */
+}
+
+static struct p2p_object *object_of_size(uint64_t size) {
+  static const uint8_t zeros[P2P_OBJECT_CHUNK_BYTES];
+  struct p2p_object *object = p2p_object_new(size);
+  for (uint64_t left = size; left > 0;) {
+    size_t part = left < sizeof zeros ? (size_t) left : sizeof zeros;
+    CHECK(p2p_object_append(object, zeros, part) == P2P_OK);
+    left -= part;
+  }
+  return object;
+}
+
+TEST(conditions_that_wait_are_bounded_in_bytes_and_what_is_dropped_is_counted) {
+  const uint64_t most = P2P_TASK_CONDITIONS_BYTES;
+  struct p2p_task *task = task_of("a");
+  CHECK(!p2p_task_add_condition(task, p2p_object_new(1)) && p2p_task_dropped(task) == 0); /* it does not run: nobody misses it */
+  CHECK(p2p_task_submit(task, 0) && p2p_task_run(task, "w"));
+  CHECK(p2p_task_add_condition(task, object_of_size(most + 1))); /* a single one of any size */
+  CHECK(!p2p_task_add_condition(task, object_of("small")) && p2p_task_dropped(task) == 1);
+  p2p_object_free(p2p_task_condition(task));
+  CHECK(p2p_task_add_condition(task, object_of("small")));
+  CHECK(!p2p_task_add_condition(task, object_of_size(most + 1)) && p2p_task_dropped(task) == 2);
+  CHECK(!p2p_task_add_condition(task, object_of_size(most - 4)) && p2p_task_dropped(task) == 3);
+  CHECK(p2p_task_add_condition(task, object_of_size(most - 5)));
+  CHECK(!p2p_task_add_condition(task, object_of("x")) && p2p_task_dropped(task) == 4);
+  p2p_object_free(p2p_task_condition(task));
+  CHECK(p2p_task_add_condition(task, object_of("xxxxx")) && p2p_task_dropped(task) == 4);
+  p2p_task_free(task);
+}
+
+TEST(needs_are_lists_of_names) {
+  static const char *const bad[] = {"", ";", "a;", ";a", "a;;b", "a b", "a=1", "a\nb", "\xc3\xa4", "../a", "a;b,c", ".a", "a;1"};
+  struct p2p_task *task = task_of("a");
+  struct p2p_err err = {0};
+  CHECK_STR(p2p_task_packages(task), "");
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) CHECK(p2p_task_need(task, bad[i], &err) == P2P_ERR_INVALID);
+  CHECK_STR(p2p_task_packages(task), "");
+  char longest[130 + 1];
+  memset(longest, 'x', sizeof longest);
+  longest[129] = '\0';
+  CHECK(p2p_task_need(task, longest, &err) == P2P_ERR_INVALID);
+  longest[128] = '\0';
+  CHECK(p2p_task_need(task, longest, &err) == P2P_OK && p2p_task_need(task, "data.table;R6", &err) == P2P_OK);
+  CHECK_STR(p2p_task_packages(task), "data.table;R6");
+  static char many[2 * P2P_TASK_PACKAGES_MOST + 2];
+  for (size_t i = 0; i < sizeof many - 1; i++) many[i] = i % 2 == 0 ? 'a' : ';';
+  CHECK(p2p_task_need(task, many, &err) == P2P_ERR_TOO_LARGE);
+  many[2 * P2P_TASK_PACKAGES_MOST - 1] = '\0';
+  CHECK(p2p_task_need(task, many, &err) == P2P_OK);
+  p2p_task_free(task);
+}
+
+static bool has_label(void *label, const struct p2p_task *task) { return strcmp(p2p_task_label(task), label) == 0; }
+
+TEST(the_first_task_that_fits_is_taken_out_of_a_queue) {
+  struct p2p_task_queue queue = {0}, more = {0};
+  static const char *const labels[] = {"a", "b", "a", "c"};
+  struct p2p_err err;
+  for (int i = 0; i < 4; i++) {
+    struct p2p_task *task = task_of(labels[i]);
+    if (i > 0) CHECK(p2p_task_need(task, labels[i], &err) == P2P_OK);
+    p2p_task_queue_put(i < 2 ? &queue : &more, task);
+  }
+  p2p_task_queue_append(&queue, &more);
+  CHECK(queue.length == 4 && queue.needy == 3 && more.needy == 0);
+  CHECK(p2p_task_queue_take_if(&queue, has_label, "d") == NULL && queue.length == 4);
+  static const char *const order[] = {"c", "b", "a", "a"}; /* the last, from the middle, the first, the only one */
+  static const uint32_t needy[] = {2, 1, 1, 0};
+  for (int i = 0; i < 4; i++) {
+    struct p2p_task *task = p2p_task_queue_take_if(&queue, has_label, (void *) (uintptr_t) order[i]);
+    CHECK(task != NULL && p2p_task_next(task) == NULL && queue.needy == needy[i]);
+    p2p_task_free(task);
+    if (i == 0) p2p_task_queue_put(&more, task_of("e"));
+    if (i == 0) p2p_task_queue_append(&queue, &more); /* behind what is the last one now */
+    if (i == 0) CHECK(queue.length == 4);
+  }
+  struct p2p_task *task = p2p_task_queue_take(&queue);
+  CHECK_STR(p2p_task_label(task), "e");
+  CHECK(queue.length == 0 && queue.first == NULL && queue.last == NULL);
+  p2p_task_free(task);
 }
 
 TEST(a_queue_is_first_in_first_out) {
@@ -156,4 +237,6 @@ TEST(a_result_and_a_cancel_that_race_end_it_once) {
 
 UNIT_MAIN("task", UNIT(a_task_goes_from_new_to_done), UNIT(a_failed_task_keeps_its_first_error),
           UNIT(labels_are_cut_and_harmless), UNIT(conditions_come_in_order_below_a_cap),
+          UNIT(conditions_that_wait_are_bounded_in_bytes_and_what_is_dropped_is_counted), UNIT(needs_are_lists_of_names),
+          UNIT(the_first_task_that_fits_is_taken_out_of_a_queue),
           UNIT(a_queue_is_first_in_first_out), UNIT(a_result_and_a_cancel_that_race_end_it_once))

@@ -1,0 +1,231 @@
+/* Futures that need packages, over real links: they go to who has them, wait for nobody else, and fail where nobody has. */
+#include "client/client.h"
+
+#include "base/clock.h"
+#include "fake_board.h"
+#include "fake_worker.h"
+#include "lab.h"
+
+#define PATIENCE_MS 20000
+
+static struct lab lab;
+static struct p2p_client *client;
+static const struct p2p_member_config member = { .cluster = "alice/friends", .role = P2P_ROLE_WORKER };
+
+static void open_all(void) {
+  lab_open(&lab);
+  fake_board_init(&lab);
+  struct p2p_client_config config = { .loop = lab.loop, .cluster = "alice/friends", .r_version = "4.2.2",
+    .future_version = "1.70.0", .object_cap_bytes = 1000000, .retries = 1 };
+  struct p2p_err err = {0};
+  CHECK(p2p_client_new(&config, lab.events, &client, &err) == P2P_OK);
+}
+
+static void close_all(void) {
+  p2p_client_free(client);
+  lab_close(&lab);
+}
+
+static struct p2p_task *submit(const char *label, const char *packages) {
+  struct p2p_object *object = p2p_object_new(3);
+  struct p2p_err err = {0};
+  CHECK(p2p_object_append(object, "abc", 3) == P2P_OK);
+  struct p2p_task *task = p2p_task_new(object, label);
+  if (packages != NULL) CHECK(p2p_task_need(task, packages, &err) == P2P_OK);
+  CHECK(p2p_client_submit(client, task, &err) == P2P_OK);
+  return task;
+}
+
+static bool has_ended(struct p2p_task *task) { return p2p_task_state(task) >= P2P_TASK_DONE; }
+
+static bool is_idle_with_two_slots(struct p2p_task *task) {
+  struct p2p_client_status status;
+  (void) task;
+  p2p_client_status(client, &status);
+  return status.workers == 2 && status.slots == 2 && status.waiting == 0 && status.running == 0;
+}
+
+static bool wait_for(bool (*is_so)(struct p2p_task *task), struct p2p_task *task) {
+  uint64_t until_ms = p2p_clock_ms() + PATIENCE_MS;
+  for (uint64_t seen = 0;;) {
+    seen = p2p_client_wait(client, seen, 0);
+    if (is_so(task)) return true;
+    uint64_t now_ms = p2p_clock_ms();
+    if (now_ms >= until_ms) return false;
+    p2p_client_wait(client, seen, (int) (until_ms - now_ms));
+  }
+}
+
+static bool ends(struct p2p_task *task) { return wait_for(has_ended, task); }
+
+static bool ends_at(struct p2p_task *task, const char *worker) {
+  char at[192];
+  bool ended = ends(task) && p2p_task_state(task) == P2P_TASK_DONE;
+  p2p_task_worker(task, at, sizeof at);
+  p2p_task_free(task);
+  return ended && strcmp(at, worker) == 0;
+}
+
+static bool fails_with(struct p2p_task *task, struct p2p_err *err) {
+  bool failed = ends(task) && p2p_task_state(task) == P2P_TASK_FAILED;
+  p2p_task_error(task, err);
+  p2p_task_free(task);
+  return failed;
+}
+
+TEST(futures_go_to_who_has_their_packages_and_who_needs_none_asks_nothing) {
+  struct fake_worker carol = { .slots = 2, .packages = ";zoo;" }, dave = { .slots = 2, .packages = ";mgcv;zoo;" };
+  struct p2p_task *tasks[20];
+  open_all();
+  fake_start(&carol, &lab, &member);
+  fake_start(&dave, &lab, &member);
+  for (int i = 0; i < 4; i++) tasks[i] = submit("hold", NULL);
+  CHECK(lab_wait(&lab, &carol.n_hold, 2, PATIENCE_MS) && lab_wait(&lab, &dave.n_hold, 2, PATIENCE_MS));
+  fake_release(&carol);
+  fake_release(&dave);
+  for (int i = 0; i < 4; i++) {
+    CHECK(ends(tasks[i]));
+    p2p_task_free(tasks[i]);
+  }
+  CHECK(carol.n_ask == 0 && dave.n_ask == 0);
+  for (int i = 0; i < 20; i++) tasks[i] = submit("echo", "mgcv;zoo");
+  for (int i = 0; i < 20; i++) CHECK(ends_at(tasks[i], "carol@box:3"));
+  CHECK(carol.n_task == 2 && carol.n_ask == 1 && dave.n_ask == 1); /* once, for twenty futures */
+  CHECK(ends_at(submit("echo", "mgcv"), "carol@box:3") && dave.n_ask == 1);
+  fake_stop(&carol);
+  fake_stop(&dave);
+  close_all();
+}
+
+TEST(a_future_that_waits_for_its_worker_holds_up_nobody) {
+  struct fake_worker carol = { .packages = ";mgcv;" }, dave = { .packages = ";;" };
+  open_all();
+  fake_start(&carol, &lab, &member);
+  fake_start(&dave, &lab, &member);
+  struct p2p_task *first = submit("hold", "mgcv");
+  CHECK(lab_wait(&lab, &carol.n_hold, 1, PATIENCE_MS));
+  struct p2p_task *second = submit("hold", "mgcv");
+  for (int i = 0; i < 5; i++) CHECK(ends_at(submit("echo", NULL), "carol@box:3"));
+  CHECK(p2p_task_state(second) == P2P_TASK_WAITING && carol.n_task == 1);
+  fake_release(&carol);
+  CHECK(lab_wait(&lab, &carol.n_hold, 2, PATIENCE_MS));
+  fake_release(&carol);
+  CHECK(ends_at(first, "carol@box:2") && ends_at(second, "carol@box:2"));
+  fake_stop(&carol);
+  fake_stop(&dave);
+  close_all();
+}
+
+static struct p2p_task *two[2];
+
+/* on the io thread: they are decided on together */
+static void submit_two(void *arg) {
+  (void) arg;
+  two[0] = submit("hold", NULL);
+  two[1] = submit("hold", "mgcv");
+}
+
+TEST(who_cannot_run_all_takes_first) {
+  struct fake_worker carol = { .packages = ";mgcv;" }, dave = { .packages = ";;" };
+  struct p2p_task *warm[2];
+  open_all();
+  fake_start(&carol, &lab, &member);
+  fake_start(&dave, &lab, &member);
+  for (int i = 0; i < 2; i++) warm[i] = submit("hold", NULL);
+  CHECK(lab_wait(&lab, &carol.n_hold, 1, PATIENCE_MS) && lab_wait(&lab, &dave.n_hold, 1, PATIENCE_MS));
+  struct p2p_task *told = submit("echo", "mgcv"); /* so that it is known who has it */
+  CHECK(lab_wait(&lab, &carol.n_ask, 1, PATIENCE_MS) && lab_wait(&lab, &dave.n_ask, 1, PATIENCE_MS));
+  fake_release(&carol);
+  CHECK(ends(told));
+  fake_release(&dave);
+  CHECK(ends(warm[0]) && ends(warm[1]) && wait_for(is_idle_with_two_slots, NULL)); /* each holds an idle slot now */
+  p2p_loop_call(lab.loop, submit_two, NULL);
+  CHECK(lab_wait(&lab, &carol.n_hold, 2, PATIENCE_MS) && lab_wait(&lab, &dave.n_hold, 2, PATIENCE_MS));
+  fake_release(&carol);
+  fake_release(&dave);
+  CHECK(ends_at(two[0], "carol@box:3") && ends_at(two[1], "carol@box:2"));
+  p2p_task_free(told), p2p_task_free(warm[0]), p2p_task_free(warm[1]);
+  fake_stop(&carol);
+  fake_stop(&dave);
+  close_all();
+}
+
+TEST(a_package_that_nobody_has_is_a_sentence_and_nothing_is_sent) {
+  struct fake_worker carol = { .packages = ";zoo;" }, dave = { .packages = ";mgcv;" };
+  struct p2p_err err;
+  open_all();
+  fake_start(&carol, &lab, &member);
+  fake_start(&dave, &lab, &member);
+  struct p2p_task *both = submit("echo", "mgcv;zoo"), *plain = submit("echo", NULL), *again = submit("echo", "mgcv;zoo");
+  CHECK(fails_with(both, &err) && err.code == P2P_ERR_VERSION);
+  CHECK_STR(err.message, "No worker on cluster 'alice/friends' has all the packages that it needs: carol@box:2 lacks 'mgcv'; "
+                         "carol@box:3 lacks 'zoo'. Ask a worker's owner to install what is lacking and to start the worker again");
+  CHECK(fails_with(again, &err) && err.code == P2P_ERR_VERSION && ends(plain));
+  CHECK(p2p_task_state(plain) == P2P_TASK_DONE && carol.n_task + dave.n_task == 1);
+  p2p_task_free(plain);
+  CHECK(wait_for(is_idle_with_two_slots, NULL));
+  fake_stop(&carol);
+  fake_stop(&dave);
+  close_all();
+}
+
+TEST(a_worker_that_comes_later_is_waited_for) {
+  struct fake_worker carol = { .packages = ";mgcv;" };
+  open_all();
+  struct p2p_task *task = submit("echo", "mgcv"); /* nobody is there: as ever */
+  fake_start(&carol, &lab, &member);
+  CHECK(ends_at(task, "carol@box:2"));
+  fake_stop(&carol);
+  close_all();
+}
+
+TEST(a_worker_that_cannot_be_reached_may_have_it) {
+  struct fake_worker deaf = { .is_deaf = true }, dave = { .packages = ";;" };
+  struct p2p_err err;
+  open_all();
+  fake_start(&deaf, &lab, &member);
+  fake_start(&dave, &lab, &member);
+  struct p2p_task *task = submit("echo", "mgcv");
+  CHECK(lab_wait(&lab, &dave.n_ask, 1, PATIENCE_MS));
+  CHECK(ends_at(submit("echo", NULL), "carol@box:3"));
+  CHECK(p2p_task_state(task) == P2P_TASK_WAITING);
+  p2p_client_cancel(client, task);
+  CHECK(fails_with(task, &err) && err.code == P2P_ERR_CANCELED);
+  fake_stop(&deaf);
+  fake_stop(&dave);
+  close_all();
+}
+
+TEST(a_worker_that_does_not_answer_goes_on_with_other_futures) {
+  struct fake_worker old = { .slots = 1 }, dave = { .packages = ";mgcv;" };
+  open_all();
+  fake_start(&old, &lab, &member);
+  struct p2p_task *task = submit("echo", "mgcv");
+  CHECK(lab_wait(&lab, &old.n_ask, 1, PATIENCE_MS));
+  CHECK(ends_at(submit("echo", NULL), "carol@box:2"));
+  fake_start(&dave, &lab, &member);
+  CHECK(ends_at(task, "carol@box:3"));
+  fake_stop(&old);
+  fake_stop(&dave);
+  close_all();
+}
+
+TEST(a_worker_that_answers_something_else_is_left) {
+  struct fake_worker mallory = { .is_liar = true }, dave = { .packages = ";mgcv;" };
+  open_all();
+  fake_start(&mallory, &lab, &member);
+  struct p2p_task *task = submit("echo", "mgcv");
+  CHECK(lab_wait(&lab, &mallory.n_close, 1, PATIENCE_MS));
+  CHECK(p2p_task_state(task) == P2P_TASK_WAITING && mallory.n_task == 0);
+  fake_start(&dave, &lab, &member);
+  CHECK(ends_at(task, "carol@box:3"));
+  fake_stop(&mallory);
+  fake_stop(&dave);
+  close_all();
+}
+
+UNIT_MAIN("choice", UNIT(futures_go_to_who_has_their_packages_and_who_needs_none_asks_nothing),
+          UNIT(a_future_that_waits_for_its_worker_holds_up_nobody), UNIT(who_cannot_run_all_takes_first),
+          UNIT(a_package_that_nobody_has_is_a_sentence_and_nothing_is_sent), UNIT(a_worker_that_comes_later_is_waited_for),
+          UNIT(a_worker_that_cannot_be_reached_may_have_it), UNIT(a_worker_that_does_not_answer_goes_on_with_other_futures),
+          UNIT(a_worker_that_answers_something_else_is_left))

@@ -1,0 +1,101 @@
+## Futures that need packages run where these are installed. Bob's worker has one that carol's has not, and this session neither.
+lab <- local_lab()
+start_board(lab)
+start_host(lab, "alice/friends", c("bob", "carol"))
+withr::defer(future::plan(future::sequential))
+
+library(future)
+
+## A package with one function, in a library of its own.
+install_tiny <- function(library) {
+  source <- file.path(lab$dir, "p2ptiny")
+  dir.create(file.path(source, "R"), recursive = TRUE)
+  dir.create(library)
+  writeLines(c("Package: p2ptiny", "Version: 0.1-2", "Title: Tiny", "Description: Tiny.", "License: GPL-3", "Author: Nobody",
+               "Maintainer: Nobody <nobody@example.org>"), file.path(source, "DESCRIPTION"))
+  writeLines("export(tiny)", file.path(source, "NAMESPACE"))
+  writeLines("tiny <- function() 'tiny'", file.path(source, "R", "tiny.R"))
+  processx::run(file.path(R.home("bin"), "R"), c("CMD", "INSTALL", "--no-docs", "--no-test-load", paste0("--library=", library), source))
+}
+
+library_of_bob <- file.path(lab$dir, "library-bob")
+install_tiny(library_of_bob)
+r_libs <- paste(c(library_of_bob, .libPaths()), collapse = .Platform$path.sep)
+bob <- start_worker(lab, "bob", "alice/friends", workers = 2L, env = c(R_LIBS = r_libs))
+carol <- start_worker(lab, "carol", "alice/friends", workers = 2L)
+
+## The process of the worker that a future tells.
+ran_by <- function(values) sub(".*:", "", unlist(values))
+pid_of <- function(worker) as.character(worker$px$get_pid())
+futures_started <- function(worker) sum(grepl("Future .* started", process_lines(worker)))
+
+test_that("futures that need a package run on the worker that has it, others on both", {
+  plan_as(lab, "alice")
+  expect_equal(nbrOfWorkers(), 4L)
+  ## Each of these ends when all four run: they are on both workers.
+  gate <- file.path(lab$dir, "gate")
+  dir.create(gate)
+  plain <- lapply(1:4, function(i) {
+    future({
+      file.create(file.path(gate, i))
+      while (length(list.files(gate)) < 4L) Sys.sleep(0.02)
+      Sys.getenv("FUTURE_P2P_WORKER")
+    }, packages = c("stats", "utils"))
+  })
+  expect_setequal(ran_by(value(plain)), c(pid_of(bob), pid_of(carol)))
+  fs <- lapply(1:20, function(i) {
+    future(paste(tiny(), Sys.getenv("FUTURE_P2P_WORKER")), packages = "p2ptiny", globals = FALSE)
+  })
+  values <- unlist(value(fs))
+  expect_match(values, "^tiny ")
+  expect_identical(unique(ran_by(values)), pid_of(bob))
+  expect_equal(nbrOfFreeWorkers(), 4L)
+})
+
+test_that("a package that no worker has is a sentence that names it and the workers, and nothing is sent", {
+  started <- futures_started(bob) + futures_started(carol)
+  began <- proc.time()[["elapsed"]]
+  f <- future(42, packages = c("p2ptiny", "p2pnobody"), label = "needy")
+  ex <- tryCatch(value(f), error = identity)
+  expect_lt(proc.time()[["elapsed"]] - began, 15)
+  expect_s3_class(ex, "FutureError")
+  expect_match(conditionMessage(ex), "needy")
+  expect_match(conditionMessage(ex), sprintf("%s lacks 'p2pnobody'", pid_of(bob)))
+  expect_match(conditionMessage(ex), sprintf("%s lacks 'p2pnobody', 'p2ptiny'", pid_of(carol)))
+  expect_match(conditionMessage(ex), "owner to install")
+  expect_true(resolved(f))
+  expect_equal(nbrOfFreeWorkers(), 4L)
+  expect_equal(value(future(1 + 2)), 3)
+  expect_equal(futures_started(bob) + futures_started(carol), started + 1L)
+})
+
+test_that("what is no name of a package is an error at once", {
+  expect_error(value(future(42, packages = "no;name!")), "no name of a package")
+  expect_equal(nbrOfFreeWorkers(), 4L)
+})
+
+test_that("the packages that are asked for are those that do not come with R", {
+  expect_identical(needed_packages(list(packages = NULL)), character())
+  expect_identical(needed_packages(list(packages = c("stats", "zoo", "utils", "mgcv", "zoo"))), c("mgcv", "zoo"))
+  base <- rownames(utils::installed.packages(.Library, priority = "base"))
+  expect_identical(setdiff(base, packages_of_r), character())
+})
+
+test_that("conditions that nobody takes are dropped beyond a bound, and that is told", {
+  f <- future({
+    for (i in 1:5000) signalCondition(structure(class = c("immediateCondition", "condition"), list(message = "", call = NULL)))
+    "done"
+  })
+  while (.Call(ffi_task_state, f[["task"]]) %in% c("waiting", "running")) Sys.sleep(0.05)
+  taken <- 0L
+  expect_warning(
+    withCallingHandlers(expect_equal(value(f), "done"), immediateCondition = function(c) taken <<- taken + 1L),
+    "904 of them were dropped", class = "FutureWarning"
+  )
+  expect_equal(taken, 4096L)
+})
+
+test_that("nothing is left", {
+  plan(sequential)
+  expect_nothing_left(lab)
+})
