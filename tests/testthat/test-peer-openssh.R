@@ -107,3 +107,76 @@ test_that("pub goes to sub and to pipe, and ls has CRLF", {
   expect_identical(sent$status, 0L)
   for (reader in list(listener, member)) wait_for_line(reader, "^extra$")
 })
+
+## Waits until so many sit on topics of alice.
+wait_for_seats <- function(count) {
+  deadline <- Sys.time() + 20
+  while (sum(grepl("^  - ", ssh("alice", "ls")$lines)) != count && Sys.time() < deadline) Sys.sleep(0.02)
+  expect_identical(sum(grepl("^  - ", ssh("alice", "ls")$lines)), count)
+}
+ssh_with_input <- function(user, command, input) {
+  processx::run("ssh", ssh_args(user, command), stdin = input, error_on_status = FALSE, timeout = 20, env = lab_environment(lab, lab$dir))
+}
+input_file <- function(bytes) {
+  file <- tempfile("input-", lab$dir)
+  writeBin(bytes, file)
+  file
+}
+
+test_that("whoever writes, by pub or pipe, reaches whoever reads, by sub or pipe, and itself only with -r", {
+  setup_board()
+  for (process in lab$processes[-1L]) stop_process(process) # of the tests before
+  wait_for_seats(0L)
+  alice <- pipe_to("alice", "pipe all -a bob")
+  wait_for_seats(1L)
+  readers <- list(alice, pipe_to("bob", "sub alice/all"), pipe_to("bob", "pipe alice/all"), pipe_to("bob", "pipe alice/all -r"))
+  wait_for_seats(4L)
+  for (i in c(1L, 3L, 4L)) {
+    write_line(readers[[i]], paste("from pipe", i))
+    for (reader in readers[if (i == 4L) 1:4 else -i]) wait_for_line(reader, paste0("^from pipe ", i, "$"))
+  }
+  expect_identical(ssh_with_input("bob", "pub alice/all", input_file(charToRaw("from pub\n")))$status, 0L)
+  for (reader in readers) wait_for_line(reader, "^from pub$")
+  expect_identical(ssh_with_input("carol", "pub alice/all -t 100ms", input_file(charToRaw("from carol\n")))$status, 1L)
+  write_line(readers[[4L]], "end")
+  for (reader in readers) wait_for_line(reader, "^end$")
+  said <- c(paste("from pipe", c(1L, 3L, 4L)), "from pub", "end")
+  expect_identical(lapply(readers, process_lines), list(said[-1L], said, said[-2L], said))
+  for (reader in readers) stop_process(reader)
+})
+
+test_that("pub waits for a reader or not, for a while or not at all; sub ends with the last writer or stays", {
+  setup_board()
+  wait_for_seats(0L)
+  line <- input_file(charToRaw("line\n"))
+  expect_identical(ssh_with_input("alice", "pub flags -b=false -c", line)$status, 0L)
+  late <- ssh_with_input("alice", "pub flags -t 100ms", line)
+  expect_identical(late$status, 1L)
+  expect_match(late$stderr, "No reader came in time")
+  staying <- pipe_to("alice", "sub flags -k")
+  wait_for_seats(1L)
+  ending <- pipe_to("alice", "sub flags")
+  wait_for_seats(2L)
+  expect_identical(ssh_with_input("alice", "pub flags -e", line)$status, 0L)
+  expect_identical(wait_for_exit(ending), 0L)
+  expect_identical(process_lines(ending), character())
+  expect_identical(ssh_with_input("alice", "pub flags", line)$status, 0L)
+  wait_for_line(staying, "^line$")
+  expect_true(staying$px$is_alive())
+  stop_process(staying)
+})
+
+test_that("3 MB of any bytes come through as they are, by pub and by pipe", {
+  setup_board()
+  wait_for_seats(0L)
+  bytes <- as.raw((seq_len(3e6) * 31) %% 256)
+  for (verb in c("pub", "pipe")) {
+    output <- tempfile("output-", lab$dir)
+    reader <- processx::process$new("ssh", ssh_args("alice", "sub big"), stdout = output, env = lab_environment(lab, lab$dir))
+    wait_for_seats(1L)
+    expect_identical(ssh_with_input("alice", paste(verb, "big"), input_file(bytes))$status, 0L)
+    reader$wait(20000)
+    expect_identical(reader$get_exit_status(), 0L)
+    expect_identical(readBin(output, raw(), 4e6), bytes)
+  }
+})

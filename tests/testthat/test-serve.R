@@ -42,3 +42,28 @@ test_that("SIGTERM ends it as Ctrl-C does: with status 0, and leaving nothing", 
   expect_match(process_lines(quiet)[1L], "Line 1 of the users")
   expect_nothing_left(lab)
 })
+
+test_that("what a board has room for is an argument; while nobody is there it sleeps, and Ctrl-C wakes it at once", {
+  lab <- local_lab("alice")
+  expect_error(serve(users = file.path(lab$dir, "users.txt"), connections = 0), "'connections' must be a number from 1")
+  board <- start_board(lab, connections = 1, `topics-per-user` = 5)
+  args <- board_args(lab, "alice")
+  worker <- start_process(lab, "worker", args)
+  wait_for_line(worker, "Joined alice/personal")
+  expect_error(pico_username(host = args$host, ssh_args = args$ssh_args), class = "p2p_error")
+  wait_for_line(board, "a connection from 127.0.0.1:[0-9]+ was refused: too many are open")
+  stop_process(worker)
+  wait_for_line(board, "alice left alice/personal/future.p2p")
+
+  if (dir.exists("/proc/self/task")) {
+    waits <- function() {
+      files <- file.path(list.files(file.path("/proc", board$px$get_pid(), "task"), full.names = TRUE), "status")
+      sum(as.numeric(sub(".*:\t", "", grep("^voluntary_ctxt_switches", unlist(lapply(files, readLines)), value = TRUE))))
+    }
+    before <- waits()
+    Sys.sleep(6) # a ping every 5 seconds would show
+    expect_lte(waits() - before, 1) # what the last member left is looked at once more
+  }
+  expect_identical(stop_process(board), 0L)
+  expect_nothing_left(lab)
+})
