@@ -21,8 +21,9 @@
 #'   cluster, which needs no host.
 #' @param host (character) The message board, as `"name"`, `"name:port"` or `"user@name:port"`. `NULL`: option
 #'   `future.p2p.host`, else `"pipe.pico.sh"`.
-#' @param ssh_args (character) Arguments for SSH: `-i FILE`, `-p PORT`, `-l USER`, `-o IdentitiesOnly=yes`,
-#'   `-o UserKnownHostsFile=FILE`; a vector, or one string with blanks between.
+#' @param ssh_args (character) Arguments for SSH, as OpenSSH has them: `-i FILE`, `-p PORT`, `-l USER`, `-F FILE`, `-J HOST`,
+#'   `-o IdentitiesOnly=yes` and other `-o`; a vector, or one string with blanks between (quotes keep blanks together). What is not done
+#'   within R (a jump host, a key that the SSH agent alone has) is done by OpenSSH's program `ssh`.
 #' @param workers (numeric) How many futures of this session run at once, at most. `NULL`: as many as the workers
 #'   of the cluster have slots.
 #' @param retries (numeric) How often a future whose worker was lost (the machine, or the link to it) runs again, on
