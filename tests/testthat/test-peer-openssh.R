@@ -180,3 +180,22 @@ test_that("3 MB of any bytes come through as they are, by pub and by pipe", {
     expect_identical(readBin(output, raw(), 4e6), bytes)
   }
 })
+
+test_that("members that come by the program ssh, and by a name of ssh_config, resolve futures and leave nothing", {
+  skip_unless_lab()
+  if (!nzchar(Sys.which("ssh"))) skip("ssh is not installed")
+  ours <- local_lab("alice")
+  start_board(ours)
+  config <- file.path(ours$dir, "config")
+  writeLines(c("Host lab", "HostName 127.0.0.1", paste("Port", ours$port), paste("IdentityFile", key_file(ours, "alice")),
+               "IdentitiesOnly yes", paste("UserKnownHostsFile", known_hosts_file(ours))), config)
+  worker <- start_process(ours, "worker", list(host = "lab", "ssh-args" = paste("-4 -F", config)))
+  wait_for_line(worker, "Joined alice/personal")
+  withr::defer(future::plan(future::sequential))
+  for (ssh_args in list(c("-4", "-F", config), c("-F", config))) { # by the program, and within this process
+    future::plan(future.p2p::cluster, host = "lab", ssh_args = ssh_args)
+    expect_equal(future::value(future::future(6 * 7)), 42)
+    future::plan(future::sequential)
+  }
+  expect_nothing_left(ours)
+})
