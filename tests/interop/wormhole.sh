@@ -181,6 +181,7 @@ start_debian_servers() {
 
 # It keeps what it knows in a file.
 start_debian_mailbox() {
+  : > "$work/mailbox.log" # of the one before: nothing in it is to be waited for
   twist3 --log-format=text wormhole-mailbox --port="tcp:$1:interface=127.0.0.1" --channel-db="$work/db" > "$work/mailbox.log" 2>&1 &
   mailbox_pid=$!
   started="$started $mailbox_pid"
