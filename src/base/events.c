@@ -1,16 +1,13 @@
-/* The queue of lines for people: said on any thread, read on R's main thread. There is a byte in the pipe for as long as something
- * waits: so one can wait for it together with other things, such as signals. */
+/* The queue of lines for people: said on any thread, read on R's main thread, who is told by a bell. */
 #include "base/events.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/bell.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -23,39 +20,21 @@ struct line {
 
 struct p2p_events {
   pthread_mutex_t lock;
-  int pipe[2];
+  struct p2p_bell bell;
   struct line *first, *last; /* locked, as all that follows */
   size_t n_lines, most;
   unsigned long n_dropped; /* since the last event was taken */
-  bool is_told;            /* the byte is in the pipe */
 };
-
-static int open_pipe(int ends[2]) {
-  if (pipe(ends) != 0) return P2P_ERR_SYSTEM;
-  for (int i = 0; i < 2; i++) {
-    (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-    (void)fcntl(ends[i], F_SETFL, O_NONBLOCK);
-  }
-  return P2P_OK;
-}
-
-static void tell_locked(struct p2p_events *events) {
-  bool is_waiting = events->first != NULL || events->n_dropped > 0;
-  char byte = 0;
-  if (is_waiting && !events->is_told) events->is_told = write(events->pipe[1], &byte, 1) == 1;
-  else if (!is_waiting && events->is_told) events->is_told = read(events->pipe[0], &byte, 1) != 1;
-}
 
 struct p2p_events *p2p_events_new(size_t most) {
   struct p2p_events *events = calloc(1, sizeof *events);
   if (events == NULL) return NULL;
   events->most = most;
-  if (open_pipe(events->pipe) != P2P_OK) goto fail;
-  if (pthread_mutex_init(&events->lock, NULL) != 0) goto fail_pipe;
+  if (p2p_bell_init(&events->bell) != P2P_OK) goto fail;
+  if (pthread_mutex_init(&events->lock, NULL) != 0) goto fail_bell;
   return events;
-fail_pipe:
-  close(events->pipe[0]);
-  close(events->pipe[1]);
+fail_bell:
+  p2p_bell_destroy(&events->bell);
 fail:
   free(events);
   return NULL;
@@ -73,8 +52,7 @@ static struct line *take_locked(struct p2p_events *events) {
 void p2p_events_free(struct p2p_events *events) {
   if (events == NULL) return;
   for (struct line *line; (line = take_locked(events)) != NULL;) free(line);
-  close(events->pipe[0]);
-  close(events->pipe[1]);
+  p2p_bell_destroy(&events->bell);
   pthread_mutex_destroy(&events->lock);
   free(events);
 }
@@ -99,8 +77,8 @@ static void say(struct p2p_events *events, enum p2p_level level, int code, const
       events->n_dropped++;
     }
   }
-  tell_locked(events);
   pthread_mutex_unlock(&events->lock);
+  p2p_bell_ring(&events->bell);
   free(oldest);
 }
 
@@ -117,7 +95,7 @@ void p2p_events_fail(struct p2p_events *events, enum p2p_level level, const stru
   say(events, level, err->code, err->message);
 }
 
-int p2p_events_fd(const struct p2p_events *events) { return events->pipe[0]; }
+int p2p_events_fd(const struct p2p_events *events) { return p2p_bell_fd(&events->bell); }
 
 /* The gap is told first, since it lies before the lines that are still there. */
 static bool take(struct p2p_events *events, struct p2p_event *out) {
@@ -125,7 +103,6 @@ static bool take(struct p2p_events *events, struct p2p_event *out) {
   unsigned long dropped = events->n_dropped;
   events->n_dropped = 0;
   struct line *line = dropped > 0 ? NULL : take_locked(events);
-  tell_locked(events);
   pthread_mutex_unlock(&events->lock);
   if (dropped > 0) {
     out->level = P2P_LEVEL_WARN;
@@ -141,12 +118,11 @@ static bool take(struct p2p_events *events, struct p2p_event *out) {
 }
 
 bool p2p_events_next(struct p2p_events *events, int timeout_ms, struct p2p_event *out) {
-  struct pollfd ready = {.fd = events->pipe[0], .events = POLLIN};
-  uint64_t until_ms = p2p_clock_ms() + (timeout_ms > 0 ? (uint64_t)timeout_ms : 0);
+  uint64_t until_ms = p2p_clock_ms() + (timeout_ms > 0 ? (uint64_t)timeout_ms : 0), seen = p2p_bell_look(&events->bell);
   while (!take(events, out)) {
     uint64_t now_ms = p2p_clock_ms();
     if (now_ms >= until_ms) return false;
-    (void)poll(&ready, 1, (int)(until_ms - now_ms));
+    seen = p2p_bell_wait(&events->bell, seen, (int)(until_ms - now_ms));
   }
   return true;
 }

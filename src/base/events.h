@@ -35,7 +35,7 @@ void p2p_events_say(struct p2p_events *events, enum p2p_level level, const char 
     P2P_PRINTF(3, 4);
 void p2p_events_fail(struct p2p_events *events, enum p2p_level level, const struct p2p_err *err);
 
-/* A descriptor that is readable while an event waits; to be polled only. */
+/* A descriptor that is readable when something was said since p2p_events_next found nothing; to be polled only. */
 int p2p_events_fd(const struct p2p_events *events);
 /* Takes the next event, waiting up to timeout_ms for one. False: none came. */
 bool p2p_events_next(struct p2p_events *events, int timeout_ms, struct p2p_event *out);

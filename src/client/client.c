@@ -103,6 +103,8 @@ uint64_t p2p_client_wait(struct p2p_client *client, uint64_t seen, int timeout_m
   return p2p_bell_wait(&client->bell, seen, timeout_ms);
 }
 
+int p2p_client_fd(const struct p2p_client *client) { return p2p_bell_fd(&client->bell); }
+
 /* Once for all that came since the io thread last looked. */
 static int wake_locked(struct p2p_client *client) {
   if (client->posted) return P2P_OK;

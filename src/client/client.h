@@ -62,6 +62,8 @@ size_t p2p_client_workers(struct p2p_client *client, struct p2p_worker_info *out
 /* Everything that changes (a worker comes, a task ends, joining fails, ...) counts one generation up. Waits until it
  * is no longer `seen` or timeout_ms have passed; returns the current one. 0 is never current. */
 uint64_t p2p_client_wait(struct p2p_client *client, uint64_t seen, int timeout_ms);
+/* Readable when something has changed since p2p_client_wait; to be polled only. */
+int p2p_client_fd(const struct p2p_client *client);
 
 /* A task: the serialized future in `object` (taken over). `label` is for logs: the future's uuid and label.
  * NULL when out of memory. Holds one reference. */

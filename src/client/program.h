@@ -5,8 +5,8 @@
 
 #include <pthread.h>
 
+#include "base/bell.h"
 #include "board/member.h"
-#include "client/bell.h"
 #include "client/client.h"
 #include "client/needs.h"
 #include "client/roster.h"

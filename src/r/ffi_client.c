@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "r/ffi_events.h"
+#include "r/ffi_signal.h"
 
 static void client_free(void *client) { p2p_client_free(client); }
 
@@ -100,7 +101,12 @@ SEXP ffi_client_wait(SEXP handle, SEXP seen, SEXP timeout_ms) {
   struct p2p_client *client = p2p_ffi_handle_get(handle, P2P_TAG_CLIENT);
   double last = Rf_asReal(seen);
   bool is_one = last >= 0 && last <= 9007199254740992.0; /* beyond it, doubles are not whole any more */
-  uint64_t now = p2p_client_wait(client, is_one ? (uint64_t) last : 0, Rf_asInteger(timeout_ms));
-  R_CheckUserInterrupt();
+  uint64_t before = is_one ? (uint64_t) last : 0, now = p2p_client_wait(client, before, 0);
+  if (now == before) {
+    p2p_ffi_wait(p2p_client_fd(client), Rf_asInteger(timeout_ms));
+    now = p2p_client_wait(client, before, 0);
+  } else {
+    R_CheckUserInterrupt();
+  }
   return Rf_ScalarReal((double) now);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "r/ffi.h"
+#include "r/ffi_signal.h"
 #include "wormhole/transfer.h"
 
 #define P2P_TAG_TRANSFER "transfer"
@@ -65,8 +66,13 @@ SEXP ffi_transfer_status(SEXP handle) {
 /* The generation after `seen` (a double; 0: the current one), or `seen` itself after timeout_ms. */
 SEXP ffi_transfer_wait(SEXP handle, SEXP seen, SEXP timeout_ms) {
   struct p2p_transfer *transfer = p2p_ffi_handle_get(handle, P2P_TAG_TRANSFER);
-  uint64_t now = p2p_transfer_wait(transfer, (uint64_t) Rf_asReal(seen), Rf_asInteger(timeout_ms));
-  R_CheckUserInterrupt();
+  uint64_t before = (uint64_t) Rf_asReal(seen), now = p2p_transfer_wait(transfer, before, 0);
+  if (now == before) {
+    p2p_ffi_wait(p2p_transfer_fd(transfer), Rf_asInteger(timeout_ms));
+    now = p2p_transfer_wait(transfer, before, 0);
+  } else {
+    R_CheckUserInterrupt();
+  }
   return Rf_ScalarReal((double) now);
 }
 

@@ -5,17 +5,16 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/bell.h"
 #include "wormhole/exchange.h"
 
 struct p2p_transfer {
   struct p2p_loop *loop;
   struct p2p_exchange *exchange; /* of the io thread */
   pthread_mutex_t lock;
-  pthread_cond_t changed;
+  struct p2p_bell bell;
   struct p2p_transfer_status status;
-  uint64_t generation;
   bool is_over;
   char *text;
   size_t text_length;
@@ -28,9 +27,8 @@ static void on_status(void *arg, const struct p2p_transfer_status *status) {
 
   pthread_mutex_lock(&transfer->lock);
   transfer->status = *status;
-  transfer->generation++;
-  pthread_cond_broadcast(&transfer->changed);
   pthread_mutex_unlock(&transfer->lock);
+  p2p_bell_ring(&transfer->bell);
 }
 
 static void on_over(void *arg, char *text, size_t text_length) {
@@ -40,9 +38,8 @@ static void on_over(void *arg, char *text, size_t text_length) {
   transfer->text = text;
   transfer->text_length = text_length;
   transfer->is_over = true;
-  transfer->generation++;
-  pthread_cond_broadcast(&transfer->changed);
   pthread_mutex_unlock(&transfer->lock);
+  p2p_bell_ring(&transfer->bell);
 }
 
 struct start {
@@ -82,26 +79,22 @@ static void confirm_here(void *arg) {
 /* ---- on any other thread ---- */
 
 static void destroy(struct p2p_transfer *transfer) {
-  pthread_cond_destroy(&transfer->changed);
+  p2p_bell_destroy(&transfer->bell);
   pthread_mutex_destroy(&transfer->lock);
   free(transfer->text);
   free(transfer);
 }
 
-static int create(struct p2p_transfer **out) {
+static int create(struct p2p_transfer **out, struct p2p_err *err) {
   struct p2p_transfer *transfer = calloc(1, sizeof *transfer);
-  pthread_condattr_t attributes;
 
   if (transfer == NULL)
-    return P2P_ERR_MEMORY;
+    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  if (p2p_bell_init(&transfer->bell) != P2P_OK) {
+    free(transfer);
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "Out of file descriptors");
+  }
   pthread_mutex_init(&transfer->lock, NULL);
-  pthread_condattr_init(&attributes);
-#ifndef __APPLE__ /* which has no other clock there, and waits relative to now instead */
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-#endif
-  pthread_cond_init(&transfer->changed, &attributes);
-  pthread_condattr_destroy(&attributes);
-  transfer->generation = 1;
   *out = transfer;
   return P2P_OK;
 }
@@ -116,13 +109,14 @@ static int check(const struct p2p_transfer_config *config, struct p2p_err *err) 
 }
 
 int p2p_transfer_new(const struct p2p_transfer_config *config, struct p2p_transfer **out, struct p2p_err *err) {
-  struct p2p_transfer *transfer;
+  struct p2p_transfer *transfer = NULL;
 
   int code = check(config, err);
   if (code != P2P_OK)
     return code;
-  if (create(&transfer) != P2P_OK)
-    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  code = create(&transfer, err);
+  if (code != P2P_OK)
+    return code;
   transfer->loop = config->loop;
   struct start start = { transfer, config, err, P2P_OK };
   code = p2p_loop_call(config->loop, start_here, &start);
@@ -139,15 +133,19 @@ int p2p_transfer_new(const struct p2p_transfer_config *config, struct p2p_transf
 
 void p2p_transfer_cancel(struct p2p_transfer *transfer) { p2p_loop_call(transfer->loop, cancel_here, transfer); }
 
+static bool is_over(struct p2p_transfer *transfer) {
+  pthread_mutex_lock(&transfer->lock);
+  bool over = transfer->is_over;
+  pthread_mutex_unlock(&transfer->lock);
+  return over;
+}
+
 void p2p_transfer_free(struct p2p_transfer *transfer) {
   if (transfer == NULL)
     return;
   if (p2p_loop_call(transfer->loop, cancel_here, transfer) == P2P_OK) {
     /* What was borrowed may still be read: by a disk, so this does not take long. */
-    pthread_mutex_lock(&transfer->lock);
-    while (!transfer->is_over)
-      pthread_cond_wait(&transfer->changed, &transfer->lock);
-    pthread_mutex_unlock(&transfer->lock);
+    for (uint64_t seen = 0; !is_over(transfer);) seen = p2p_bell_wait(&transfer->bell, seen, 1000);
     p2p_loop_call(transfer->loop, free_here, transfer);
   }
   destroy(transfer);
@@ -162,33 +160,11 @@ void p2p_transfer_status(struct p2p_transfer *transfer, struct p2p_transfer_stat
   pthread_mutex_unlock(&transfer->lock);
 }
 
-static int wait_until(struct p2p_transfer *transfer, const struct timespec *until, int timeout_ms) {
-#ifdef __APPLE__
-  struct timespec left = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
-  (void)until;
-  return pthread_cond_timedwait_relative_np(&transfer->changed, &transfer->lock, &left);
-#else
-  (void)timeout_ms;
-  return pthread_cond_timedwait(&transfer->changed, &transfer->lock, until);
-#endif
-}
-
 uint64_t p2p_transfer_wait(struct p2p_transfer *transfer, uint64_t seen, int timeout_ms) {
-  struct timespec until;
-  int timed_out = 0;
-
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += timeout_ms / 1000;
-  until.tv_nsec += timeout_ms % 1000 * 1000000L;
-  until.tv_sec += until.tv_nsec / 1000000000L;
-  until.tv_nsec %= 1000000000L;
-  pthread_mutex_lock(&transfer->lock);
-  while (transfer->generation == seen && timed_out == 0)
-    timed_out = wait_until(transfer, &until, timeout_ms);
-  uint64_t generation = transfer->generation;
-  pthread_mutex_unlock(&transfer->lock);
-  return generation;
+  return p2p_bell_wait(&transfer->bell, seen, timeout_ms);
 }
+
+int p2p_transfer_fd(const struct p2p_transfer *transfer) { return p2p_bell_fd(&transfer->bell); }
 
 void p2p_transfer_confirm(struct p2p_transfer *transfer, bool is_same) {
   struct confirm confirm = { transfer, is_same };

@@ -69,6 +69,8 @@ void p2p_transfer_status(struct p2p_transfer *transfer, struct p2p_transfer_stat
 /* Every change of the status counts one generation up. Waits until it is no longer `seen` or timeout_ms have passed; returns the
  * current one. 0 is never current. */
 uint64_t p2p_transfer_wait(struct p2p_transfer *transfer, uint64_t seen, int timeout_ms);
+/* Readable when it has changed since p2p_transfer_wait; to be polled only. */
+int p2p_transfer_fd(const struct p2p_transfer *transfer);
 /* In CONFIRMING: whether both sides show the same verifier. If not, the transfer fails. */
 void p2p_transfer_confirm(struct p2p_transfer *transfer, bool is_same);
 /* A received text, of *length bytes and a NUL, owned by the transfer; NULL unless DONE. */
