@@ -54,8 +54,25 @@
 #' wormhole_send("See you at noon")
 #' file <- wormhole_receive("7-guitar-wizard")
 #' }
-#' # What needs no network: the program that does the same from a shell
-#' system2(find_wormhole(), "--version")
+#' @examplesIf .Platform$OS.type == "unix" && requireNamespace("processx", quietly = TRUE)
+#' # On this machine alone, with a mailbox of its own; the sender is the program that does the same from a shell
+#' users <- tempfile()
+#' file.create(users)
+#' server <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", "future.p2p::serve", "--address=127.0.0.1", "--port=0",
+#'   paste0("--users=", users), paste0("--host-key=", tempfile())), stdout = "|", stderr = "2>&1")
+#' told <- character()
+#' while (!any(grepl("mailbox on port", told)) && server$is_incomplete_output()) {
+#'   server$poll_io(10000)
+#'   told <- c(told, server$read_output_lines())
+#' }
+#' port <- sub("[^0-9].*", "", sub(".*mailbox on port ", "", grep("mailbox on port", told, value = TRUE)))
+#' mailbox <- sprintf("ws://127.0.0.1:%s/v1", port)
+#' sender <- processx::process$new(find_wormhole(),
+#'   c("send", "--text=See you at noon", "--code=7-guitar-wizard", paste0("--mailbox=", mailbox), "--relay="))
+#' wormhole_receive("7-guitar-wizard", mailbox = mailbox, relay = "", timeout = 30)
+#' sender$wait(10000)
+#' server$interrupt()
+#' server$wait(10000)
 #' @export
 wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name = NULL, mailbox = NULL, relay = NULL, listen = TRUE,
                           verify = FALSE, timeout = 600, progress = NULL) {

@@ -123,6 +123,7 @@ lonely_pair() {
     *william*) [ -n "$william" ] || { skip "$@"; return; } ;;
   esac
   rm -rf "$work/to" && mkdir "$work/to"
+  : > "$work/send.log" # of the pair before, as with the mailbox's
   : > "$work/receive.log"
   (cd "$work" && send "$1" "" "$3" > "$work/send.log" 2>&1) &
   sender=$!

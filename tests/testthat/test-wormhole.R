@@ -103,10 +103,14 @@ test_that("Ctrl-C ends a transfer that waits for the other side", {
   sender <- start_session(lab, quote(wormhole_send("hello", timeout = 60)))
   wait_for_line(sender, "^Wormhole code is: ")
   expect_identical(interrupt_session(sender), "Ended: interrupted")
-  script <- start_wormhole(lab, "send", "--text=hello")
-  shown_code(script)
-  script$px$interrupt()
-  expect_identical(wait_for_exit(script), 130L)
+  flags <- c("send", "--text=hello", paste0("--mailbox=", lab$mailbox), "--relay=")
+  rscript <- c(file.path(R.home("bin"), "Rscript"), "-e", "future.p2p::wormhole")
+  for (command in list(find_wormhole(), rscript)) {
+    process <- start_command(lab, command[1L], c(command[-1L], flags))
+    shown_code(process)
+    process$px$interrupt()
+    expect_identical(wait_for_exit(process), 130L)
+  }
 })
 
 test_that("Ctrl-C while the verifier is looked at ends it on both sides", {
