@@ -3,6 +3,7 @@
 #   make demo     installs what is missing, builds, and runs the main job on this machine
 #   make test     installs what is missing, builds, and runs every test
 #   make bench    round trips, side by side with other backends; file transfers, with wormhole-william; a board with 1,000 members
+#   make soak     5,000 futures in one session: the levels of memory, files, sockets, threads and handles
 #   make units    the C units alone, without R, under ASan and UBSan
 #                 (ROOMS="base net" UNITS="buf frame" for a part of them)
 #   make fuzz     made-up input for every parser of a peer's bytes, RUNS=1000000 times each (needs clang)
@@ -24,7 +25,7 @@ CORE_SOURCES = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
 CORE_OBJECTS = $(CORE_SOURCES:src/%.c=$(BUILD)/core/%.o)
 UNITS ?= $(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c))
 
-.PHONY: demo test bench units fuzz install check docs clean tarball test-library
+.PHONY: demo test soak bench units fuzz install check docs clean tarball test-library
 
 demo:
 	tools/install-deps demo
@@ -34,6 +35,10 @@ demo:
 test:
 	tools/install-deps test
 	tools/run-tests
+
+soak: test-library
+	P2P_SOAK=5000 NOT_CRAN=true R_LIBS=$(BUILD)/library Rscript -e 'testthat::test_file("tests/testthat/test-soak.R", \
+	  package = "future.p2p", load_package = "installed", reporter = "summary", stop_on_failure = TRUE)'
 
 bench:
 	tools/install-deps bench

@@ -9,9 +9,18 @@ resolved.P2PFuture <- function(x, ...) {
     return(FALSE)
   }
   relay_conditions(x)
-  state <- .Call(ffi_task_state, x[["task"]])
-  state %in% c("done", "failed") || (state == "waiting" && is_given_up(x))
+  switch(.Call(ffi_task_state, x[["task"]]),
+    done = TRUE,
+    failed = {
+      tryCatch(result(x), FutureError = identity) # so that its state says so, and reset() takes it
+      TRUE
+    },
+    waiting = is_given_up(x),
+    FALSE
+  )
 }
+
+has_ended <- function(future) .Call(ffi_task_state, future[["task"]]) %in% c("done", "failed")
 
 #' @importFrom future result
 #' @export
@@ -63,12 +72,10 @@ result_or_stop <- function(future) {
 ## (future.wait.timeout): how long an evaluation may take is the user's business, and a lost worker is found out by
 ## the core.
 wait_for_task <- function(future) {
-  client <- clients$of(future[["backend"]])
   seen <- 0
-  repeat {
-    state <- .Call(ffi_task_state, future[["task"]])
-    if (state %in% c("done", "failed") || (state == "waiting" && is_given_up(future))) return()
-    seen <- wait_for_change(client, seen)
+  while (!has_ended(future)) {
+    if (.Call(ffi_task_state, future[["task"]]) == "waiting" && is_given_up(future)) return()
+    seen <- wait_for_change(clients$of(future[["backend"]]), seen)
     relay_conditions(future)
   }
 }

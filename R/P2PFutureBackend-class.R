@@ -100,6 +100,7 @@ check_sizes <- function(sizes, most = 4 * 1024^3) {
 launchFuture.P2PFutureBackend <- function(backend, future, ...) {
   client <- clients$of(backend)
   wait_for_slot(client, future, until = wait_until(backend))
+  forget_ended(backend)
   future[["backend"]] <- backend
   future[["state"]] <- "submitted"
   object <- .Call(ffi_serialize, future_data(future), Inf)
@@ -116,6 +117,11 @@ needed_packages <- function(future) setdiff(sort(as.character(future[["packages"
 
 packages_of_r <- c("base", "compiler", "datasets", "graphics", "grDevices", "grid", "methods", "parallel", "splines", "stats", "stats4",
                    "tcltk", "tools", "utils")
+
+## The registry has what is to be cancelled when the plan changes: who asks for no value must not fill it with results.
+forget_ended <- function(backend) {
+  for (future in registry(backend, action = "list")) if (has_ended(future)) registry(backend, action = "remove", future = future)
+}
 
 wait_until <- function(backend) proc.time()[["elapsed"]] + backend[["wait.timeout"]]
 
@@ -178,6 +184,7 @@ interruptFuture.P2PFutureBackend <- function(backend, future, ...) {
   if (!isTRUE(backend[["interrupts"]])) return(future)
   client <- clients$of(backend)
   .Call(ffi_task_cancel, client$handle, future[["task"]])
+  if (registry(backend, action = "contains", future = future)) registry(backend, action = "remove", future = future)
   future[["state"]] <- "interrupted"
   future
 }
@@ -191,10 +198,11 @@ stopWorkers.P2PFutureBackend <- function(backend, interrupt = TRUE, ...) {
   TRUE
 }
 
-## Without the columns that no worker tells.
+## Without the columns that no worker tells, and what matters most in the first 80 columns.
 format_workers <- function(workers) {
   untold <- is.na(workers$memory)
   workers$memory <- ifelse(untold, NA, sprintf("%.1f GiB", workers$memory / 1024^3))
+  workers <- workers[union(c("worker", "r", "slots", "busy", "state", "link"), names(workers))]
   workers[!vapply(workers, function(column) all(is.na(column)), NA)]
 }
 
@@ -204,7 +212,9 @@ print.P2PFutureBackend <- function(x, ...) {
     cat("P2PFutureBackend: has left its cluster\n")
     return(invisible(x))
   }
-  NextMethod()
+  size_of_globals <- x[["maxSizeOfObjects"]] # future keeps one size, and prints two
+  x[["maxSizeOfObjects"]] <- c(size_of_globals, x[["config"]]$object_cap_bytes)
+  tryCatch(NextMethod(), finally = x[["maxSizeOfObjects"]] <- size_of_globals)
   client <- clients$of(x)
   status <- client_status(client)
   cat(sprintf("Cluster: %s (joined as %s)\n", status$cluster, status$user))

@@ -66,13 +66,39 @@ test_that("conditions of class immediateCondition arrive while the future runs",
   expect_equal(came, "half way")
 })
 
-test_that("neither plan(), nor future(), resolved() and value() touch the random number generator", {
-  set.seed(42)
-  before <- .Random.seed
-  f <- future(1, seed = NULL)
-  while (!resolved(f)) Sys.sleep(0.01)
-  value(f)
-  expect_identical(.Random.seed, before)
+test_that("nothing touches the random number generator, from plan() to cancel(); none is seeded either", {
+  orchestrate <- function() {
+    plan_as(lab, "bob")
+    f <- future(1, seed = NULL)
+    while (!resolved(f)) Sys.sleep(0.01)
+    value(f)
+    value(reset(f))
+    g <- cancel(future(Sys.sleep(60)))
+    try(value(g), silent = TRUE)
+    nbrOfWorkers()
+    capture.output(print(plan()), print(f))
+    plan(sequential)
+  }
+  withr::defer(plan_as(lab, "bob"))
+  withr::with_preserve_seed({
+    set.seed(42)
+    before <- .Random.seed
+    orchestrate()
+    expect_identical(.Random.seed, before)
+    rm(".Random.seed", envir = globalenv())
+    orchestrate()
+    expect_false(exists(".Random.seed", envir = globalenv(), inherits = FALSE))
+  })
+})
+
+test_that("random numbers without a seed are an error where they are to be; with one they are those of every plan", {
+  withr::local_options(future.rng.onMisuse = "error")
+  expect_error(value(future(stats::rnorm(1))), class = "RngFutureError")
+  draw <- function() value(future(stats::rnorm(3), seed = 42L))
+  here <- draw()
+  old <- plan(sequential)
+  withr::defer(plan(old))
+  expect_identical(here, draw())
 })
 
 test_that("an evaluator that dies is an interrupt error that names worker and signal, and is replaced", {
@@ -126,10 +152,22 @@ test_that("an evaluator sees no SSH agent and no settings of ours, and forgets w
 test_that("print(plan()) shows the cluster and its workers", {
   out <- paste(capture.output(print(plan())), collapse = "\n")
   expect_match(out, "Cluster: alice/friends \\(joined as bob\\)")
-  expect_match(out, "alice@")
-  expect_match(out, "carol@")
+  for (name in names(members$workers)) {
+    pid <- members$workers[[name]]$px$get_pid()
+    expect_match(out, sprintf("%s@[^ ]+:%d +%s +1 +0 +(seen|linked)", name, pid, getRversion()))
+  }
   expect_match(out, paste0(" ", gsub("[^A-Za-z0-9._-]", "-", R.version$platform), " +[0-9]+ "))
   expect_match(out, "linked +direct 127[.]0[.]0[.]1:")
+})
+
+test_that("print(plan()) tells both sizes of maxSizeOfObjects, and future goes on with its one", {
+  old <- plan_as(lab, "bob", maxSizeOfObjects = c(2^20, 2^21))
+  on.exit(plan(old))
+  for (i in 1:2) {
+    out <- paste(capture.output(print(plan())), collapse = "\n")
+    expect_match(out, "globals: 1.00 MiB\nMaximum total size of value: 2.00 MiB")
+  }
+  expect_equal(value(future(1)), 1)
 })
 
 test_that("workers = n caps what one client uses at once", {
@@ -147,17 +185,60 @@ test_that("a plan that was left can be made the current one again", {
   expect_equal(value(future(1 + 2)), 3)
 })
 
-test_that("a second client shares the workers", {
+test_that("two clients share a worker fairly, with one slot and with two: as many futures each, in turns", {
   args <- board_args(lab, "carol")
-  code <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/friends', host = '%s', ssh_args = '%s'); cat(sum(unlist(value(lapply(1:10, function(i) future(i))))))",
+  start_host(lab, "alice/shared", c("bob", "carol"))
+  for (slots in 1:2) {
+    shared <- start_worker(lab, "alice", "alice/shared", workers = slots)
+    plan_as(lab, "bob", "alice/shared")
+    value(future(1)) # bob has the worker's slots when carol comes
+    code <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/shared', host = '%s', ssh_args = '%s'); cat(sum(unlist(value(lapply(1:12, function(i) future({ Sys.sleep(0.05); i }, label = 'hers'))))))",
+                    args$host, args$ssh_args)
+    other <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdout = "|", stderr = "2>&1",
+                                   env = lab_environment(lab, tempdir()))
+    mine <- list()
+    for (i in 1:200) {
+      if (!other$is_alive()) break
+      mine <- c(Filter(Negate(resolved), mine), list(future({ Sys.sleep(0.05); 1 }, label = "his")))
+    }
+    value(mine)
+    other$wait(30000)
+    expect_equal(other$get_exit_status(), 0L)
+    expect_match(paste(other$read_all_output_lines(), collapse = "\n"), "78$")
+    plan(sequential)
+    stop_process(shared)
+    began <- grep("started", process_lines(shared), value = TRUE)
+    hers <- grepl("'hers", began)
+    expect_equal(sum(hers), 12L)
+    between <- began[min(which(hers)):max(which(hers))]
+    expect_true(sum(grepl("'his", between)) %in% 10:14, label = paste("bob's share,", sum(grepl("'his", between)), "beside 12,"))
+    expect_lte(max(rle(grepl("'hers", between))$lengths), 1L + slots)
+  }
+  plan_as(lab, "bob")
+})
+
+## A library that forbids a process to listen, as some networks and firewalls do.
+deaf_library <- function() {
+  source <- file.path(lab$dir, "deaf.c")
+  writeLines(c("#include <errno.h>", "int listen(int fd, int backlog) { (void) fd; (void) backlog; errno = EACCES; return -1; }"), source)
+  shared <- sub("[.]c$", ".so", source)
+  status <- system2(Sys.which("cc"), c("-shared", "-fPIC", "-o", shared, source), stdout = FALSE, stderr = FALSE)
+  if (status == 0L) shared
+}
+
+test_that("where nobody can listen, links go by the relay; print(plan()) says so", {
+  skip_on_os(c("mac", "solaris"))
+  skip_if(!nzchar(Sys.which("cc")), "there is no C compiler")
+  deaf <- c(LD_PRELOAD = deaf_library())
+  args <- board_args(lab, "carol")
+  start_host(lab, "alice/deaf", c("bob", "carol"))
+  start_worker(lab, "alice", "alice/deaf", env = deaf)
+  code <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/deaf', host = '%s', ssh_args = '%s'); x <- runif(1e5); cat('identical:', identical(value(future(rev(x))), rev(x)), '\n'); print(plan()); plan(sequential)",
                   args$host, args$ssh_args)
-  other <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdout = "|", stderr = "2>&1",
-                                 env = lab_environment(lab, tempdir()))
-  mine <- value(lapply(1:10, function(i) future(i)))
-  expect_equal(sum(unlist(mine)), 55)
-  other$wait(60000)
-  expect_equal(other$get_exit_status(), 0L)
-  expect_match(paste(other$read_all_output_lines(), collapse = "\n"), "55$")
+  said <- processx::run(file.path(R.home("bin"), "Rscript"), c("-e", code), stderr_to_stdout = TRUE, timeout = 60,
+                        env = lab_environment(lab, tempdir(), deaf))$stdout
+  expect_match(said, "identical: TRUE")
+  expect_match(said, "alice@[^ ]+ +[0-9.]+ +1 +0 +linked +relay [^ ]+:[0-9]+")
 })
 
 test_that("a worker tells what it does, without saying a code", {
