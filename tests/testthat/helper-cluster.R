@@ -96,7 +96,8 @@ wait_for_line <- function(process, pattern, nth = 1L, timeout = 30) {
   }
 }
 
-## Waits for the end of the process, at most `timeout` seconds; returns its exit status (NA: it still ran, and was killed).
+## Waits for the end of the process, at most `timeout` seconds; returns its exit status (NA: it still ran, and was killed, which
+## process$killed tells; or, on a busy machine, processx lost it).
 wait_for_exit <- function(process, timeout = 10) {
   deadline <- proc.time()[["elapsed"]] + timeout
   while (process$px$is_incomplete_output() && (left <- deadline - proc.time()[["elapsed"]]) > 0) {
@@ -105,6 +106,7 @@ wait_for_exit <- function(process, timeout = 10) {
   }
   process$px$wait(max(0, 1000 * (deadline - proc.time()[["elapsed"]])))
   if (process$px$is_alive()) {
+    process$killed <- TRUE
     process$px$kill_tree()
     return(NA_integer_)
   }
@@ -172,8 +174,8 @@ lab_processes <- function(lab) {
 ## Stops the lab's processes and expects that each ends by itself, leaving no process and no temporary file.
 expect_nothing_left <- function(lab) {
   for (process in rev(lab$processes)) {
-    status <- stop_process(process)
-    testthat::expect_false(is.na(status), label = sprintf("'%s had to be killed'", process$name))
+    stop_process(process)
+    testthat::expect_false(isTRUE(process$killed), label = sprintf("'%s had to be killed'", process$name))
   }
   testthat::expect_identical(lab_processes(lab), integer(0L))
   left <- list.files(vapply(lab$processes, function(process) process$tmp, ""), all.files = TRUE, no.. = TRUE)

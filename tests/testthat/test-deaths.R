@@ -114,9 +114,14 @@ kill <- function(process) {
   unlink(list.files(process$tmp, full.names = TRUE, all.files = TRUE, no.. = TRUE), recursive = TRUE)
 }
 
+expect_ended_well <- function(worker, status) {
+  expect_false(isTRUE(worker$killed))
+  expect_true(status %in% c(0L, NA)) # see wait_for_exit()
+}
+
 leave_and_stop <- function(...) {
   plan(sequential)
-  for (worker in list(...)) expect_equal(stop_process(worker), 0L)
+  for (worker in list(...)) expect_ended_well(worker, stop_process(worker))
 }
 
 outside <- list(
@@ -307,7 +312,7 @@ test_that("a future that waits for a slot is resolved, whatever becomes of whom 
   other <- start_worker(lab, "carol", "alice/friends")
   expect_result(f, 5)
   ran("waiting", "worker silent")
-  expect_equal(stop_process(other), 0L)
+  expect_ended_well(other, stop_process(other))
   signal(pid_of(worker), tools::SIGCONT)
 
   f <- wait()
@@ -323,8 +328,11 @@ test_that("a future whose link is being set up is resolved, whatever becomes of 
   testthat::skip_if_not(dir.exists("/proc/self"))
   others <- lab_processes(lab)
   worker <- start_worker(lab, "carol", "alice/friends")
-  evaluators <- setdiff(lab_processes(lab), c(others, pid_of(worker)))
-  expect_length(evaluators, 2L)
+  evaluators <- integer()
+  wait_until(function() { # R's start is a script that runs programs of its own
+    evaluators <<- setdiff(lab_processes(lab), c(others, pid_of(worker)))
+    length(evaluators) == 2L
+  })
   plan_as(lab, "bob")
   f <- phases[["link set-up"]](pid_of(worker), function(pid) for (evaluator in evaluators) signal(evaluator, tools::SIGKILL))
   signal(pid_of(worker), tools::SIGCONT)
@@ -400,7 +408,7 @@ test_that("an idle worker leaves, with status 0; nobody else's evaluator is used
   expect_equal(value(future(Sys.getpid())), bobs)
   plan(sequential)
   wait_for_line(worker, "No future for 2 s: leaving")
-  expect_equal(wait_for_exit(worker), 0L)
+  expect_ended_well(worker, wait_for_exit(worker))
 })
 
 test_that("each cell of the table was run, or there is no such thing", {
