@@ -132,6 +132,7 @@ static void doom(struct client *client, enum p2p_level level, const char *why) {
   const struct p2p_visitor *who = p2p_board_connection_visitor(client->connection);
   p2p_events_say(client->door->board->events, level, "the connection%s%s from %s was closed: %s", who->user[0] == '\0' ? "" : " of ",
                  who->user, who->address, why);
+  p2p_board_connection_set_reason(client->connection, why);
   doom_silently(client);
 }
 

@@ -234,7 +234,10 @@ static void serve_channel(struct channel *channel) {
   struct p2p_buf *out = p2p_visit_out(channel->visit), *err = p2p_visit_err(channel->visit);
   write_from(channel, err, true);
   write_from(channel, out, false);
-  if (p2p_visit_is_overrun(channel->visit)) channel->connection->has_ended = true;
+  if (p2p_visit_is_overrun(channel->visit)) {
+    p2p_board_connection_set_reason(channel->connection, "you did not take what was sent to you");
+    channel->connection->has_ended = true;
+  }
   bool is_empty = p2p_buf_len(out) + p2p_buf_len(err) == 0;
   if (is_empty && can_write(channel) && p2p_visit_has_ended(channel->visit, &exit_status)) finish_channel(channel, exit_status);
 }
@@ -268,6 +271,10 @@ void p2p_board_connection_write(struct p2p_board_connection *connection) {
   }
   free_channels(connection, true);
   note_end(connection);
+}
+
+void p2p_board_connection_set_reason(struct p2p_board_connection *connection, const char *why) {
+  (void)ssh_session_set_disconnect_message(connection->ssh, why);
 }
 
 /* libssh takes the answer to the last request in the first call, and sends the next one in the second. */

@@ -48,6 +48,7 @@ TEST(connections_of_a_key_are_bounded) {
   join_topic(&alice, "alice", "pipe t -r");
   CHECK(run_ssh(&other, "alice", "ls") == 255);
   CHECK(wait_event("the connection of alice from 127.0.0.1:"));
+  CHECK(was_told("too many connections are open with this key"));
   CHECK(run_ssh(&bob, "bob", "ls") == 0);
   CHECK(end_ssh(&alice) == 0);
   stop_board();
