@@ -1,7 +1,8 @@
-## File transfers on loopback: ours to ours beside wormhole-william to itself, in turn, so that whatever else the machine does hits both
-## alike. Ours is measured twice: as calls in two R sessions that run ("ours", what a user of the package waits for), and as a program from
-## a shell, which has R to start at both ends ("ours, shell"), as wormhole-william is. From the start of both ends to the
-## end of both. Our mailbox and relay serve all. Then the peak memory of both ends of ours for a file of 1 GB, above R's own. Run by `make bench`; ROUNDS=20 measures longer.
+## File transfers on loopback: ours to ours beside wormhole-william to itself, in turn, so that whatever else the machine does hits all
+## alike. Ours is measured twice: as calls in two R sessions that run ("ours, R"), and as the program at find_wormhole(), which has to be
+## started at both ends as wormhole-william has ("ours, shell"). From the start of both ends to the end of both. Our mailbox and relay serve all.
+## Then the peak memory of both ends of a file of 1 GB: of R sessions above R's own, and of the program in all. Run by `make bench`; ROUNDS=20
+## measures longer.
 ##
 ## wormhole-william insists on the name transit.magic-wormhole.io, so all of this runs in a network namespace with loopback only.
 
@@ -73,7 +74,7 @@ calls <- function(sender, mailbox, relay, file) {
 
 programs <- function(sender, mailbox, relay, file) {
   list(
-    "ours" = calls(sender, mailbox, relay, file),
+    "ours, R" = calls(sender, mailbox, relay, file),
     "ours, shell" = function(dir) {
       code <- new_code()
       flags <- c(paste0("--mailbox=", mailbox), paste0("--relay=", relay))
@@ -110,11 +111,16 @@ measure <- function(title, runs, dir, rounds) {
   }
 }
 
-## Peak resident memory of a process and its children, in MB, as GNU time or the shell tells it.
+## Peak resident memory, as Linux keeps it for each process: VmHWM when it is over, in MB.
 peak_memory <- function(args) {
   code <- sprintf("invisible(future.p2p:::run_wormhole(c(%s))); cat(grep('VmHWM', readLines('/proc/self/status'), value = TRUE), '\\n', file = stderr())",
                   paste(shQuote(args), collapse = ", "))
   processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdout = "|", stderr = "2>&1")
+}
+
+## The same of the program: GNU time's %M.
+peak_memory_program <- function(args) {
+  processx::process$new("/usr/bin/time", c("-f", "VmHWM: %M kB", ours, args), stdout = "|", stderr = "2>&1")
 }
 
 read_peak <- function(process) {
@@ -124,6 +130,18 @@ read_peak <- function(process) {
     lines <- c(lines, process$read_output_lines())
   }
   as.numeric(gsub("[^0-9]", "", grep("VmHWM", lines, value = TRUE))) / 1024
+}
+
+measure_memory <- function(title, start, base, mailbox, relay, dir, file) {
+  code <- new_code()
+  flags <- c(paste0("--mailbox=", mailbox), paste0("--relay=", relay), "--progress=FALSE")
+  got <- file.path(dir, paste0("got-", code))
+  ends <- list(start(c("send", paste0("--code=", code), flags, file)), start(c("receive", code, flags, paste0("--path=", got))))
+  peaks <- vapply(ends, read_peak, 0) - base
+  stopifnot(file.size(got) == file.size(file))
+  unlink(got)
+  cat(sprintf("1 GB     %-12s peak memory%s: sender %.1f MB, receiver %.1f MB\n", title,
+              if (base > 0) sprintf(" above R's own (%.0f MB)", base) else "", peaks[[1L]], peaks[[2L]]))
 }
 
 main <- function() {
@@ -144,13 +162,8 @@ main <- function() {
     measure(if (size > 1e6) "100 MB" else "100 kB", programs(sender, mailbox, relay, file), lab$dir, rounds)
   }
   system2("truncate", c("-s", "1000000000", file))
-  code <- new_code()
-  flags <- c(paste0("--mailbox=", mailbox), paste0("--relay=", relay), "--progress=FALSE")
-  base <- read_peak(peak_memory("--version"))
-  ends <- list(sender = peak_memory(c("send", paste0("--code=", code), flags, file)),
-               receiver = peak_memory(c("receive", code, flags, paste0("--path=", file.path(lab$dir, "got")))))
-  peaks <- vapply(ends, read_peak, 0)
-  cat(sprintf("1 GB     peak memory above R's own (%.0f MB): sender %.1f MB, receiver %.1f MB\n", base, peaks[["sender"]] - base, peaks[["receiver"]] - base))
+  measure_memory("ours, R", peak_memory, read_peak(peak_memory("--version")), mailbox, relay, lab$dir, file)
+  if (file.exists("/usr/bin/time")) measure_memory("ours, shell", peak_memory_program, 0, mailbox, relay, lab$dir, file)
 }
 
 main()
