@@ -207,7 +207,7 @@ static void play_as(const struct script *script, bool sends) {
   lab_open(&lab);
   p2p_loop_call(lab.loop, office_open, &office);
   p2p_loop_call(lab.loop, peer_open, &peer);
-  struct p2p_transfer *ours = start_ours(&office, sends, script->code == P2P_ERR_TIMEOUT ? 400 : PATIENCE_MS);
+  struct p2p_transfer *ours = start_ours(&office, sends, script->code == P2P_ERR_TIMEOUT ? 1000 : PATIENCE_MS);
   check_failure(ours, script->code, script->words);
   int *moods[] = { &office.n_happy, &office.n_lonely, &office.n_scary, &office.n_errory };
   CHECK(lab_wait(&lab, moods[script->mood], 1, PATIENCE_MS));

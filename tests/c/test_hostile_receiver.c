@@ -3,14 +3,14 @@
 
 #define WANTED "{\"answer\":{\"file_ack\":\"ok\"}}"
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
-#define SILENT(...) (&(struct script){ .receives = true, .timeout_ms = 700, .stall_ms = 700, .code = P2P_ERR_TIMEOUT, __VA_ARGS__ })
+#define SILENT(...) (&(struct script){ .receives = true, .timeout_ms = 1500, .stall_ms = 700, .code = P2P_ERR_TIMEOUT, __VA_ARGS__ })
 #define FALSE_WORD(...) (&(struct script){ .receives = true, __VA_ARGS__ })
 
 static void receipt_at_once(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) { send_text(tcp, sealer, "{\"ack\":\"ok\"}"); }
 
 TEST(receivers_that_stop) {
-  play(SILENT(.words = "did not answer the offer within 0.7 s"), NULL);
-  play(SILENT(.says = WANTED, .no_race = true, .words = "No connection to the receiver came up within 0.7 s"), NULL);
+  play(SILENT(.words = "did not answer the offer within 1.5 s"), NULL);
+  play(SILENT(.says = WANTED, .no_race = true, .words = "No connection to the receiver came up within 1.5 s"), NULL);
   play(SILENT(.says = WANTED, .no_read = true, .words = "nothing moved for 0.7 s"), NULL);
   play(SILENT(.says = WANTED, .words = "nothing moved for 0.7 s"), NULL); /* it takes all, and does not confirm it */
 }

@@ -80,7 +80,7 @@ TEST(what_is_said_while_the_mailbox_is_away_arrives) {
 
 TEST(a_mailbox_that_stays_away_is_named) {
   static struct lab lab;
-  struct p2p_transfer_config config = { .loop = NULL, .text = "hello", .timeout_ms = 1500 };
+  struct p2p_transfer_config config = { .loop = NULL, .text = "hello", .timeout_ms = 2000 };
   struct p2p_transfer *sender = NULL;
   struct p2p_transfer_status sent;
   lab_open(&lab);
@@ -90,7 +90,7 @@ TEST(a_mailbox_that_stays_away_is_named) {
   CHECK(reaches(sender, P2P_TRANSFER_WAITING, &sent));
   p2p_loop_call(lab.loop, stop_mailbox, &lab);
   CHECK(reaches(sender, P2P_TRANSFER_FAILED, &sent) && sent.err.code == P2P_ERR_TIMEOUT);
-  CHECK(strstr(sent.err.message, "was lost and did not come back within 1.5 s") != NULL && strstr(sent.err.message, lab.mailbox) != NULL);
+  CHECK(strstr(sent.err.message, "was lost and did not come back within 2 s") != NULL && strstr(sent.err.message, lab.mailbox) != NULL);
   CHECK(strstr(sent.err.message, "use another one") != NULL);
   p2p_transfer_free(sender);
   lab_close(&lab);
@@ -158,12 +158,12 @@ TEST(a_link_survives_its_mailbox) {
 TEST(a_link_whose_mailbox_stays_away_says_so) {
   static struct lab lab;
   lab_open(&lab);
-  struct end opener = { .lab = &lab, .config = { .timeout_ms = 1000 } };
+  struct end opener = { .lab = &lab, .config = { .timeout_ms = 2000 } };
   p2p_loop_call(lab.loop, open_end, &opener);
   CHECK(lab_wait(&lab, &opener.n_code, 1, PATIENCE_MS));
   p2p_loop_call(lab.loop, stop_mailbox, &lab);
   CHECK(lab_wait(&lab, &opener.n_close, 1, PATIENCE_MS) && opener.err.code == P2P_ERR_TIMEOUT);
-  CHECK(strstr(opener.err.message, "was lost and did not come back within 1 s") != NULL);
+  CHECK(strstr(opener.err.message, "was lost and did not come back within 2 s") != NULL);
   p2p_loop_call(lab.loop, free_end, &opener);
   lab_close(&lab);
 }
