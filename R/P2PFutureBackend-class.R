@@ -113,7 +113,10 @@ launchFuture.P2PFutureBackend <- function(backend, future, ...) {
 }
 
 ## What a worker must have installed to run the future. What comes with R is everywhere: nobody is asked for it.
-needed_packages <- function(future) setdiff(sort(as.character(future[["packages"]])), packages_of_r)
+needed_packages <- function(future) {
+  packages <- future[["packages"]]
+  if (is.null(packages)) character() else setdiff(sort(as.character(packages)), packages_of_r)
+}
 
 packages_of_r <- c("base", "compiler", "datasets", "graphics", "grDevices", "grid", "methods", "parallel", "splines", "stats", "stats4",
                    "tcltk", "tools", "utils")
@@ -140,7 +143,10 @@ wait_for_slot <- function(client, future, until) {
 }
 
 timeout_sentence <- function(status, future) {
-  what <- if (status$slots > 0L) {
+  needed <- needed_packages(future)
+  what <- if (status$slots > 0L && length(needed) > 0L) {
+    sprintf("no slot of cluster '%s' became free on a worker that has what it needs (%s)", status$cluster, toString(sQuote(needed, FALSE)))
+  } else if (status$slots > 0L) {
     sprintf("all %d slots of cluster '%s' are still busy", status$slots, status$cluster)
   } else if (status$incompatible > 0L) {
     sprintf("no worker on cluster '%s' can run it: %s", status$cluster, status$incompatible_why)

@@ -74,6 +74,18 @@ test_that("what is no name of a package is an error at once", {
   expect_equal(nbrOfFreeWorkers(), 4L)
 })
 
+test_that("who waits in vain for a worker with its packages is told what it waited for", {
+  withr::local_options(future.wait.timeout = 1)
+  plan(sequential) # a plan that is equal to the current one is none
+  plan_as(lab, "alice")
+  gate <- file.path(lab$dir, "gate-of-bob")
+  busy <- lapply(1:2, function(i) future(while (!file.exists(gate)) Sys.sleep(0.02), packages = "p2ptiny"))
+  ex <- tryCatch(value(future(1, packages = "p2ptiny")), error = identity)
+  file.create(gate)
+  expect_s3_class(ex, "FutureError")
+  expect_match(conditionMessage(ex), "no slot of cluster 'alice/friends' became free on a worker that has what it needs ('p2ptiny')", fixed = TRUE)
+})
+
 test_that("the packages that are asked for are those that do not come with R", {
   expect_identical(needed_packages(list(packages = NULL)), character())
   expect_identical(needed_packages(list(packages = c("stats", "zoo", "utils", "mgcv", "zoo"))), c("mgcv", "zoo"))
@@ -82,6 +94,8 @@ test_that("the packages that are asked for are those that do not come with R", {
 })
 
 test_that("conditions that nobody takes are dropped beyond a bound, and that is told", {
+  plan(sequential)
+  plan_as(lab, "alice")
   f <- future({
     for (i in 1:5000) signalCondition(structure(class = c("immediateCondition", "condition"), list(message = "", call = NULL)))
     "done"
