@@ -2,7 +2,6 @@
  * input looks at, too. SIGUSR1 tells the thread to end. */
 #include "shell/interrupt.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
