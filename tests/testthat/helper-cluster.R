@@ -113,9 +113,12 @@ wait_for_exit <- function(process, timeout = 10) {
   process$px$get_exit_status()
 }
 
+## Not by processx's own functions: they ask for the exit status as well, and may lose that of a process that ends just then.
+signal_process <- function(process, signal) tools::pskill(process$px$get_pid(), signal)
+
 ## As Ctrl-C does.
 stop_process <- function(process, timeout = 10) {
-  if (process$px$is_alive()) process$px$interrupt()
+  if (process$px$is_alive()) signal_process(process, tools::SIGINT)
   wait_for_exit(process, timeout)
 }
 

@@ -61,7 +61,7 @@ test_that("the main thread of R sleeps for 30 s while another member writes 20 M
   expect_gt(sum(readLines(heard) == line), 0.99 * n) # somebody's hello may have come between the parts of one
 
   expect_equal(value(f), "elsewhere")
-  sleeper$px$interrupt()
+  signal_process(sleeper, tools::SIGINT)
   expect_match(wait_for_line(sleeper, "^woken"), "by us")
   expect_match(wait_for_line(sleeper, "^value"), "resolved meanwhile")
   expect_match(wait_for_line(sleeper, "^next"), "2")
@@ -147,7 +147,7 @@ test_that("a member that is frozen stalls nobody", {
 })
 
 test_that("the host is killed: members go on, newcomers are told", {
-  members$host$px$signal(9L)
+  signal_process(members$host, tools::SIGKILL)
   board_says("alice left alice/friends/future.p2p")
   expect_equal(unlist(value(lapply(1:4, function(i) future(i)))), 1:4)
   late <- start_worker(lab, "carol", "alice/friends", wait = FALSE)
@@ -161,7 +161,7 @@ test_that("the board is killed and comes back in the middle of a batch: all futu
   dir.create(dir)
   fs <- lapply(1:6, function(i) future({ file.create(file.path(dir, i)); Sys.sleep(0.4); i }, globals = list(dir = dir, i = i)))
   while (length(list.files(dir)) < 2L) Sys.sleep(0.01)
-  members$board$px$signal(9L)
+  signal_process(members$board, tools::SIGKILL)
   members$board$px$wait(5000)
   lab$port <- NULL
   restarted <- start_process(lab, "serve", list(port = port, address = "127.0.0.1", users = file.path(lab$dir, "users.txt"),
