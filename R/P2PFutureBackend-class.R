@@ -5,7 +5,7 @@
 #'
 #' `plan()` joins the cluster, which takes as long as a few SSH round trips. Futures go to workers over encrypted
 #' peer-to-peer links that stay open: the first future to a worker sets its link up. With no worker
-#' in sight, futures wait until one comes, and say so once; `options(future.wait.timeout = 60)` ends the wait
+#' in sight, futures wait until one comes, and say so once; `wait.timeout = 60` ends the wait
 #' after a minute with a FutureError.
 #'
 #' A future goes to a worker that has the packages that it attaches (`future(..., packages = )`, and those in which `future()` finds
@@ -33,7 +33,9 @@
 #' @param maxSizeOfObjects (numeric) The largest globals of a future, in bytes, and as a second number its largest
 #'   result; one number is for both. What is larger is a FutureError. Default: option `future.globals.maxSize` for
 #'   globals, and 4 GiB for results.
-#' @param ... Further arguments of future backends, such as `earlySignal`, `gc`, `interrupts` and `wait.timeout` (seconds).
+#' @param wait.timeout (numeric) How long a future waits for a worker, in seconds, before that is a FutureError. Default: option
+#'   `future.wait.timeout`, else a day.
+#' @param ... Further arguments of future backends, such as `earlySignal`, `gc` and `interrupts`.
 #'
 #' @return Nothing: this is never called, but given to [future::plan()].
 #'
@@ -49,17 +51,12 @@
 #' @export
 cluster <- structure(
   function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0,
-           maxSizeOfObjects = NULL, ...) {
+           maxSizeOfObjects = NULL, wait.timeout = getOption("future.wait.timeout", 24 * 60 * 60), ...) {
     stop("INTERNAL ERROR: the strategy function of a future backend was called.")
   },
   class = c("p2p_cluster", "multiprocess", "future", "function"),
   init = TRUE
 )
-
-p2p_tweakable <- function() {
-  c("cluster", "host", "ssh_args", "workers", "retries", "wait.timeout", "earlySignal", "gc", "interrupts", "maxSizeOfObjects",
-    "hooks")
-}
 
 #' @importFrom future FutureBackend FutureError FutureInterruptError
 P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0,

@@ -2,7 +2,6 @@
   set_options_from_environment()
   import_future()
   attr(cluster, "factory") <<- P2PFutureBackend
-  attr(cluster, "tweakable") <<- p2p_tweakable()
 }
 
 .onUnload <- function(libpath) {

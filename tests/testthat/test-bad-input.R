@@ -95,9 +95,8 @@ test_that("a board that cannot be reached", {
   expect_match(conditionMessage(ex), "127.0.0.1:1", fixed = TRUE)
 })
 
-test_that("no worker: the future waits, says so once, and future.wait.timeout ends it", {
-  withr::local_options(future.wait.timeout = 1)
-  plan_as(lab, "bob")
+test_that("no worker: the future waits, says so once, and wait.timeout ends it", {
+  expect_no_warning(plan_as(lab, "bob", wait.timeout = 1))
   said <- character()
   withCallingHandlers({
     f <- future(1)
