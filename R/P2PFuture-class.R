@@ -20,7 +20,10 @@ resolved.P2PFuture <- function(x, ...) {
   )
 }
 
-has_ended <- function(future) .Call(ffi_task_state, future[["task"]]) %in% c("done", "failed")
+has_ended <- function(future) {
+  task <- future[["task"]]
+  is.null(task) || .Call(ffi_task_state, task) %in% c("done", "failed") # a future that was reset has none
+}
 
 #' @importFrom future result
 #' @export

@@ -99,6 +99,17 @@ test_that("reset() after an interrupt runs the future again", {
   plan(sequential)
 })
 
+test_that("with interrupts = FALSE a cancelled future goes on; it can be reset, and others are resolved beside it", {
+  plan_as(lab, "bob", interrupts = FALSE)
+  gate <- file.path(lab$dir, "uninterrupted")
+  f <- future({ while (!file.exists(gate)) Sys.sleep(0.02); "ended" })
+  f <- reset(cancel(f))
+  file.create(gate)
+  expect_equal(value(future(2)), 2)
+  expect_equal(value(f), "ended")
+  plan(sequential)
+})
+
 test_that("a plan that is left takes no part any more: what has ended keeps its value, the rest is cancelled", {
   plan_as(lab, "bob")
   done <- future(3)
