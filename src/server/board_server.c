@@ -322,9 +322,17 @@ struct p2p_board_connection *p2p_board_connection_new(struct p2p_board *board, s
   return NULL;
 }
 
+/* So that libssh writes its goodbye and does not only note it: what is on its way goes out first, and then it has to hear that the
+ * kernel takes more. */
+static void flush_before_goodbye(struct p2p_board_connection *connection) {
+  for (int i = 0; i < 2 && !connection->has_ended && p2p_board_connection_has_unsent(connection); i++) poll_once(connection);
+  free_channels(connection, false); /* one that was opened meanwhile */
+}
+
 void p2p_board_connection_free(struct p2p_board_connection *connection) {
   if (connection == NULL) return;
   free_channels(connection, false);
+  if (connection->ssh != NULL && connection->stage != STAGE_KEX) flush_before_goodbye(connection);
   if (connection->event != NULL) {
     if (connection->stage != STAGE_KEX) ssh_event_remove_session(connection->event, connection->ssh);
     ssh_event_free(connection->event);
