@@ -16,20 +16,20 @@ show_event <- function(event, least = default_level()) {
   message(format(Sys.time(), "%Y-%m-%d %H:%M:%S"), " ", mark, event$text)
 }
 
-## Shows events until one is fatal (an error of its class), `until` (seconds since the start of R's clock) has come, or `done()`, if
-## there is one, says so, which is asked four times a second. Else nothing is done before there is an event. `on_warning()` is
-## called after each warning. Below the level `least` nothing is shown. SIGTERM ends it as Ctrl-C does.
-run_events <- function(events, until = Inf, done = NULL, on_warning = function() NULL, least = default_level()) {
+## Shows events until one is fatal (an error of its class), `until` (seconds since the start of R's clock) has come, or `done()`, which
+## is asked at first and after each event, says so. Nothing is done before there is an event. `on_warning()` is called after each warning.
+## Below the level `least` nothing is shown. SIGTERM ends it as Ctrl-C does.
+run_events <- function(events, until = Inf, done = function() FALSE, on_warning = function() NULL, least = default_level()) {
   .Call(ffi_terminate_catch)
   on.exit(.Call(ffi_terminate_release))
   repeat {
     if (.Call(ffi_terminate_came)) interrupt_as_if_asked()
     left <- until - proc.time()[["elapsed"]]
     if (left <= 0) return("duration")
-    event <- events_next(events, min(left, if (is.null(done)) 3600 else 0.25))
-    if (is.null(event)) {
-      if (!is.null(done) && done()) return("done")
-    } else if (event$level == "fatal") {
+    if (done()) return("done")
+    event <- events_next(events, min(left, 3600))
+    if (is.null(event)) next
+    if (event$level == "fatal") {
       p2p_stop(event$text, event$error)
     } else {
       show_event(event, least)

@@ -72,7 +72,7 @@ run_worker <- function(config, duration, idle) {
     run_events(events, until = min(idle_until, end), on_warning = sweep_evaluators_folder)
   }
   .Call(ffi_worker_drain, handle)
-  run_events(events, done = function() .Call(ffi_worker_is_idle, handle))
+  run_events(events, done = function() .Call(ffi_worker_is_done, handle))
   invisible()
 }
 

@@ -20,7 +20,7 @@
   X(ffi_task_loss, 1) X(ffi_task_dropped, 1)                                                                   \
   X(ffi_transfer_new, 2) X(ffi_transfer_status, 1) X(ffi_transfer_wait, 3)                \
   X(ffi_transfer_confirm, 2) X(ffi_transfer_text, 1) X(ffi_transfer_close, 1) X(ffi_loop_stop, 0) X(ffi_loop_set_proxy, 2) \
-  X(ffi_worker_new, 2) X(ffi_worker_drain, 1) X(ffi_worker_is_idle, 1) X(ffi_worker_idle, 1)   \
+  X(ffi_worker_new, 2) X(ffi_worker_drain, 1) X(ffi_worker_is_done, 1) X(ffi_worker_idle, 1)   \
   X(ffi_worker_close, 1)
 
 /* Declared here and defined in src/r/: R checks the number of arguments, not their types. */

@@ -54,8 +54,8 @@ SEXP ffi_worker_drain(SEXP handle) {
   return R_NilValue;
 }
 
-SEXP ffi_worker_is_idle(SEXP handle) {
-  return Rf_ScalarLogical(p2p_worker_is_idle(p2p_ffi_handle_get(handle, TAG_WORKER)));
+SEXP ffi_worker_is_done(SEXP handle) {
+  return Rf_ScalarLogical(p2p_worker_is_done(p2p_ffi_handle_get(handle, TAG_WORKER)));
 }
 
 /* Seconds since the last future. */

@@ -31,6 +31,7 @@ struct p2p_worker {
   struct p2p_timer *look; /* looks at the slots: soon after a change, or at their deadline */
   bool announced; /* has told its people what it lends */
   bool drained;
+  bool done; /* drained, and nothing is left to do: its people know */
   bool ended; /* by itself */
 };
 
@@ -81,6 +82,9 @@ static void look(void *arg) {
   while (p2p_slots_next(&worker->slots, now_ms, &step)) take_step(worker, &step);
   uint64_t deadline_ms = p2p_slots_deadline(&worker->slots, now_ms);
   if (deadline_ms != P2P_SLOTS_NEVER) p2p_timer_start(worker->look, deadline_ms > now_ms ? deadline_ms - now_ms : 1, 0);
+  if (!worker->drained || worker->done || p2p_slots_held(&worker->slots) > 0) return;
+  worker->done = true; /* a slot that is held may still get a task that is under way */
+  p2p_events_say(worker->log, P2P_LEVEL_INFO, "No future is left here: leaving.");
 }
 
 /* Everything ends: running tasks are lost, the others on the board are told. */
@@ -282,19 +286,18 @@ void p2p_worker_drain(struct p2p_worker *worker) { (void)p2p_loop_call(worker->l
 
 struct question {
   struct p2p_worker *worker;
-  bool idle;
+  bool done;
 };
 
-/* A slot that is held may still get a task that is under way. */
-static void ask_idle(void *arg) {
+static void ask_done(void *arg) {
   struct question *question = arg;
-  question->idle = question->worker->ended || p2p_slots_held(&question->worker->slots) == 0;
+  question->done = question->worker->ended || question->worker->done;
 }
 
-bool p2p_worker_is_idle(struct p2p_worker *worker) {
+bool p2p_worker_is_done(struct p2p_worker *worker) {
   struct question question = {worker, true};
-  (void)p2p_loop_call(worker->loop, ask_idle, &question);
-  return question.idle;
+  (void)p2p_loop_call(worker->loop, ask_done, &question);
+  return question.done;
 }
 
 struct idleness {

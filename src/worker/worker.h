@@ -35,9 +35,9 @@ struct p2p_worker_config {
 /* Tells on `events` (borrowed) what it does; P2P_LEVEL_FATAL when it has ended by itself. */
 int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_events *events, struct p2p_worker **out,
                    struct p2p_err *err) P2P_MUST_USE;
-/* Takes no new task, says leave; running tasks go on. True from p2p_worker_is_idle when none runs. */
+/* Takes no new task, says leave; running tasks go on. When none is left it says so to its people, and p2p_worker_is_done is true. */
 void p2p_worker_drain(struct p2p_worker *worker);
-bool p2p_worker_is_idle(struct p2p_worker *worker);
+bool p2p_worker_is_done(struct p2p_worker *worker);
 /* For how long no future has run; 0: one runs. */
 uint64_t p2p_worker_idle_ms(struct p2p_worker *worker);
 /* Closes the links, so that running tasks are lost with the worker, says leave, kills evaluators, frees. Bounded. */

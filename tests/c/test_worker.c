@@ -186,13 +186,13 @@ TEST(drained_worker_finishes_what_runs) {
   struct p2p_task *running = submit(client, "sleep", 0);
   CHECK(begins(client, running));
   p2p_worker_drain(worker);
-  CHECK(!p2p_worker_is_idle(worker));
+  CHECK(!p2p_worker_is_done(worker));
   p2p_client_cancel(client, running);
   CHECK(says("cancelled after"));
   /* Idle as soon as the client has returned the slot that was asked back. */
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
-  while (!p2p_worker_is_idle(worker) && p2p_clock_ms() < until_ms) p2p_events_next(events, 10, &event);
-  CHECK(p2p_worker_is_idle(worker));
+  while (!p2p_worker_is_done(worker) && p2p_clock_ms() < until_ms) p2p_events_next(events, 10, &event);
+  CHECK(p2p_worker_is_done(worker));
   p2p_task_free(running);
   end(client);
 }
@@ -214,7 +214,7 @@ TEST(evaluators_that_cannot_start_end_the_worker) {
   CHECK(start_worker(1, "/no/such/R", &err) == P2P_ERR_SYSTEM);
   CHECK_STR(err.message, "Cannot start '/no/such/R': no such file or directory");
   CHECK(start_worker(2, "die", &err) == P2P_OK);
-  CHECK(says("No evaluator can be started") && p2p_worker_is_idle(worker));
+  CHECK(says("No evaluator can be started") && p2p_worker_is_done(worker));
   end(NULL);
   CHECK(start_worker(1, "error", &err) == P2P_OK);
   CHECK(says("cannot work: there is no package called 'future', 3 times in a row; does it work when started by hand?"));

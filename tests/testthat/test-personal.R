@@ -41,6 +41,7 @@ test_that("a personal cluster needs no host: client first, which says once that 
   expect_false(got == Sys.getpid())
   expect_equal(sum(grepl("No worker on cluster 'alice/personal' yet", said)), 1L)
   plan(sequential)
+  expect_equal(stop_process(worker), 0L)
 })
 
 test_that("who I am and which cluster is mine", {
@@ -79,8 +80,16 @@ test_that("a key without an account is told so before it has written a line, in 
 })
 
 test_that("duration ends a worker with status 0, after the future that runs", {
-  worker <- start_personal_worker(duration = 3)
+  worker <- start_personal_worker(duration = 5)
+  plan_personal()
+  running <- future({
+    Sys.sleep(6)
+    Sys.getpid()
+  })
+  expect_false(value(running) == Sys.getpid())
   expect_equal(wait_for_exit(worker, 30), 0L)
+  expect_match(paste(process_lines(worker), collapse = "\n"), "resolved in.*No future is left here: leaving")
+  plan(sequential)
 })
 
 test_that("nothing is left", {
