@@ -1,89 +1,51 @@
-/* The thread that waits for signals. It tells of one by cancelling the transfer and by closing its end of a pipe, which whoever waits for
- * input looks at, too. SIGUSR1 tells the thread to end. */
+/* Owns the handlers of the signals that end the program, and the pipe by which they wake up who polls. */
 #include "shell/interrupt.h"
 
-#include <poll.h>
-#include <pthread.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-struct p2p_interrupt {
-  struct p2p_transfer *transfer;
-  pthread_t thread;
-  int pipe[2];      /* the end to read, and the thread's end */
-  bool was_signal;  /* the thread's, until it is joined */
-};
+static int ends[2] = { -1, -1 }; /* of the pipe: to poll, to write */
+static volatile sig_atomic_t came;
 
-static void fill_set(sigset_t *set) {
-  sigemptyset(set);
-  sigaddset(set, SIGINT);
-  sigaddset(set, SIGTERM);
-  sigaddset(set, SIGHUP);
-  sigaddset(set, SIGUSR1);
+static void note(int number) {
+  int before = errno;
+
+  (void)number;
+  came = 1;
+  (void)!write(ends[1], "", 1); /* a pipe that is full has been told */
+  errno = before;
 }
 
-void p2p_interrupt_block(void) {
-  sigset_t set;
+static int catch_one(int number) {
+  struct sigaction action, before;
 
-  fill_set(&set);
-  pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
-static void *wait_for_signal(void *arg) {
-  struct p2p_interrupt *interrupt = arg;
-  sigset_t set;
-  int signal = 0;
-
-  fill_set(&set);
-  if (sigwait(&set, &signal) == 0 && signal != SIGUSR1) {
-    interrupt->was_signal = true;
-    p2p_transfer_cancel(interrupt->transfer);
-  }
-  close(interrupt->pipe[1]);
-  return NULL;
-}
-
-int p2p_interrupt_start(struct p2p_transfer *transfer, struct p2p_interrupt **out) {
-  struct p2p_interrupt *interrupt = calloc(1, sizeof *interrupt);
-
-  if (interrupt == NULL)
-    return P2P_ERR_MEMORY;
-  interrupt->transfer = transfer;
-  if (pipe(interrupt->pipe) != 0) {
-    free(interrupt);
+  memset(&action, 0, sizeof action);
+  action.sa_handler = note;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  if (sigaction(number, NULL, &before) != 0)
     return P2P_ERR_SYSTEM;
-  }
-  if (pthread_create(&interrupt->thread, NULL, wait_for_signal, interrupt) != 0) {
-    close(interrupt->pipe[0]);
-    close(interrupt->pipe[1]);
-    free(interrupt);
+  return before.sa_handler == SIG_IGN || sigaction(number, &action, NULL) == 0 ? P2P_OK : P2P_ERR_SYSTEM;
+}
+
+int p2p_interrupt_catch(void) {
+  const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+
+  if (pipe(ends) != 0)
     return P2P_ERR_SYSTEM;
+  for (int i = 0; i < 2; i++) {
+    (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(ends[i], F_SETFL, O_NONBLOCK);
   }
-  *out = interrupt;
+  for (int i = 0; i < 3; i++)
+    if (catch_one(numbers[i]) != P2P_OK)
+      return P2P_ERR_SYSTEM;
   return P2P_OK;
 }
 
-bool p2p_interrupt_read_line(struct p2p_interrupt *interrupt, char *out, size_t size) {
-  struct pollfd wait[] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = interrupt->pipe[0], .events = POLLIN } };
-  size_t length = 0;
-  char c;
+bool p2p_interrupt_came(void) { return came != 0; }
 
-  while (poll(wait, 2, -1) > 0 && wait[1].revents == 0 && read(STDIN_FILENO, &c, 1) == 1 && c != '\n') {
-    if (length + 1 < size)
-      out[length++] = c;
-  }
-  out[length] = '\0';
-  return length > 0;
-}
-
-bool p2p_interrupt_stop(struct p2p_interrupt *interrupt) {
-  if (interrupt == NULL)
-    return false;
-  pthread_kill(interrupt->thread, SIGUSR1);
-  pthread_join(interrupt->thread, NULL);
-  bool was_signal = interrupt->was_signal;
-  close(interrupt->pipe[0]);
-  free(interrupt);
-  return was_signal;
-}
+int p2p_interrupt_fd(void) { return ends[0]; }

@@ -1,22 +1,16 @@
-/* Ctrl-C and the like: a thread waits for them, so that they end a transfer at every moment and in good order. */
+/* Ctrl-C and the like end a transfer at every moment and in good order: they are noted, and whoever waits learns it by a descriptor. */
 #ifndef P2P_SHELL_INTERRUPT_H
 #define P2P_SHELL_INTERRUPT_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "base/err.h"
-#include "wormhole/transfer.h"
 
-struct p2p_interrupt;
-
-/* Before any other thread is started: these signals are for ours alone. */
-void p2p_interrupt_block(void);
-/* From now on a signal cancels the transfer. The transfer is borrowed until stop. P2P_ERR_SYSTEM, P2P_ERR_MEMORY. */
-int p2p_interrupt_start(struct p2p_transfer *transfer, struct p2p_interrupt **out) P2P_MUST_USE;
-/* A line of standard input, cut at `size`; false at its end, and when there was a signal. */
-bool p2p_interrupt_read_line(struct p2p_interrupt *interrupt, char *out, size_t size);
-/* Joins the thread and frees. Returns whether there was a signal. Takes NULL. */
-bool p2p_interrupt_stop(struct p2p_interrupt *interrupt);
+/* From now on SIGINT, SIGTERM and SIGHUP are noted, but for those that whoever started us wants ignored, as `nohup` and a shell's `&` do.
+ * Once per process. P2P_ERR_SYSTEM. */
+int p2p_interrupt_catch(void) P2P_MUST_USE;
+bool p2p_interrupt_came(void);
+/* Readable for good once one came; to be polled only. */
+int p2p_interrupt_fd(void);
 
 #endif

@@ -1,5 +1,6 @@
 /* The program `wormhole`: what future.p2p::wormhole is in R, without an R to start. Exit status: 0, 1 (failed), 2 (usage),
  * 130 (interrupted). */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,6 @@ struct run {
   struct p2p_arguments arguments;
   struct p2p_transfer_config config;
   struct p2p_transfer *transfer;
-  struct p2p_interrupt *interrupt;
   char path[PATH_SIZE]; /* of what is received */
   bool has_code, has_asked, has_bar;
   uint64_t moving_ms;   /* since when; 0: not yet */
@@ -104,11 +104,25 @@ static int configure(struct run *run, struct p2p_err *err) {
   return choose_path(arguments->path ? arguments->path : ".", run->path, err);
 }
 
+/* A line of standard input, cut at `size`; false at its end, and at a signal. */
+static bool read_line(char *out, size_t size) {
+  struct pollfd ready[] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = p2p_interrupt_fd(), .events = POLLIN } };
+  size_t length = 0;
+  char c;
+
+  while (poll(ready, 2, -1) >= 0 && ready[1].revents == 0 && read(STDIN_FILENO, &c, 1) == 1 && c != '\n') {
+    if (length + 1 < size)
+      out[length++] = c;
+  }
+  out[length] = '\0';
+  return length > 0 && !p2p_interrupt_came();
+}
+
 static void ask_verifier(struct run *run, const char *verifier) {
   char answer[8] = "";
 
   dprintf(STDERR_FILENO, "Verifier: %s\nDoes the other side show the same verifier? (yes/no) ", verifier);
-  bool has_answer = p2p_interrupt_read_line(run->interrupt, answer, sizeof answer);
+  bool has_answer = read_line(answer, sizeof answer);
   p2p_transfer_confirm(run->transfer, has_answer && (strcmp(answer, "y") == 0 || strcmp(answer, "yes") == 0));
 }
 
@@ -137,15 +151,25 @@ static void show(struct run *run, const struct p2p_transfer_status *status) {
     show_moving(run, status);
 }
 
+/* For a change of the transfer, or a signal, which cancels it. */
+static void wait_for_change(const struct run *run) {
+  struct pollfd ready[] = { { .fd = p2p_transfer_fd(run->transfer), .events = POLLIN }, { .fd = p2p_interrupt_fd(), .events = POLLIN } };
+
+  (void)poll(ready, p2p_interrupt_came() ? 1 : 2, -1);
+  if (p2p_interrupt_came())
+    p2p_transfer_cancel(run->transfer);
+}
+
 /* Until the transfer is over. */
 static void follow(struct run *run, struct p2p_transfer_status *status) {
-  uint64_t seen = 0;
-
-  do {
-    seen = p2p_transfer_wait(run->transfer, seen, 60000);
+  for (;;) {
+    (void)p2p_transfer_wait(run->transfer, 0, 0); /* what changes from here on is told once more */
     p2p_transfer_status(run->transfer, status);
     show(run, status);
-  } while (status->state < P2P_TRANSFER_DONE);
+    if (status->state >= P2P_TRANSFER_DONE)
+      break;
+    wait_for_change(run);
+  }
   if (run->has_bar)
     dprintf(STDERR_FILENO, "\n");
 }
@@ -173,13 +197,7 @@ static enum status transfer(struct run *run) {
 
   if (configure(run, &err) != P2P_OK || p2p_transfer_new(&run->config, &run->transfer, &err) != P2P_OK)
     return failed(&err);
-  if (p2p_interrupt_start(run->transfer, &run->interrupt) != P2P_OK) {
-    p2p_transfer_free(run->transfer);
-    p2p_err_set(&err, P2P_ERR_SYSTEM, "No thread can be started");
-    return failed(&err);
-  }
   follow(run, &status);
-  bool was_signal = p2p_interrupt_stop(run->interrupt);
   if (status.state == P2P_TRANSFER_DONE) {
     p2p_show_end(&status, is_sender);
     if (!is_sender)
@@ -188,7 +206,7 @@ static enum status transfer(struct run *run) {
   p2p_transfer_free(run->transfer);
   if (status.state == P2P_TRANSFER_DONE)
     return STATUS_DONE;
-  if (!was_signal)
+  if (!p2p_interrupt_came())
     return failed(&status.err);
   dprintf(STDERR_FILENO, "Interrupted: left.\n");
   return STATUS_INTERRUPTED;
@@ -199,7 +217,8 @@ static enum status run_transfer(const struct p2p_arguments *arguments) {
   struct p2p_err err = { P2P_ERR_CRYPTO, "libsodium cannot be initialized: no source of random bytes" };
 
   run.arguments = *arguments;
-  p2p_interrupt_block();
+  if (p2p_interrupt_catch() != P2P_OK)
+    return failed(&(struct p2p_err){ P2P_ERR_SYSTEM, "No signals can be caught: too many open files?" });
   if (p2p_crypto_init() != P2P_OK || p2p_loop_start(&run.config.loop, &err) != P2P_OK)
     return failed(&err);
   enum status status = transfer(&run);
