@@ -77,9 +77,16 @@ is_switch <- function(f, arg) {
 }
 
 cli_help <- function(f) {
-  defaults <- vapply(formals(f), function(x) if (identical(x, quote(expr = ))) "required" else paste("default:", paste(deparse(x), collapse = "")), "")
+  flags <- paste0("--", names(formals(f)), "=...")
   c(sprintf("Usage: Rscript -e future.p2p::%s [--name=value ...]", attr(f, "cli_name")), "", attr(f, "cli_about"), "",
-    "Flags:", sprintf("  --%-14s %s", paste0(names(defaults), "=..."), defaults),
+    "Flags:", paste0("  ", format(flags, width = 16L), " ", vapply(formals(f), describe_default, "")),
     "  --help, --version", "",
     sprintf("In R: help(\"%s\", package = \"future.p2p\")", attr(f, "cli_name")))
+}
+
+## Of an argument, as one types it in a shell.
+describe_default <- function(x) {
+  if (identical(x, quote(expr = ))) return("required")
+  if (is.null(x)) return("optional")
+  paste("default:", if (is.language(x)) paste(deparse(x), collapse = "") else format(x, scientific = FALSE))
 }
