@@ -167,6 +167,8 @@ static void on_written(uv_write_t *request, int status) {
 
 bool p2p_child_is_open(const struct p2p_child *child) { return !child->freed && !child->exited && !child->frames_ended; }
 
+bool p2p_child_runs(const struct p2p_child *child) { return p2p_child_is_open(child) && !p2p_process_has_ended(child->process); }
+
 int p2p_child_send(struct p2p_child *child, uint8_t type, uint32_t task, const void *payload, size_t length) {
   if (!p2p_child_is_open(child)) return P2P_ERR_CLOSED;
   struct message *message = malloc(sizeof *message);

@@ -32,6 +32,8 @@ int p2p_child_spawn(struct uv_loop_s *loop, const char *const *argv, const char 
                     struct p2p_err *err) P2P_MUST_USE;
 /* Neither it nor its end of the frames is known to have ended: what is sent may be read. */
 bool p2p_child_is_open(const struct p2p_child *child);
+/* Likewise, and the system says so too, at this moment. */
+bool p2p_child_runs(const struct p2p_child *child);
 int p2p_child_send(struct p2p_child *child, uint8_t type, uint32_t task, const void *payload, size_t length);
 size_t p2p_child_queued(const struct p2p_child *child);
 /* Back-pressure: no on_frame until resumed, and the child's writes come to wait. Ends by itself when the process does. */

@@ -124,6 +124,13 @@ void p2p_process_expect_end(struct p2p_process *process) {
   if (!process->ended && process->end_fd < 0) uv_timer_start(&process->look, on_look, 0, LOOK_MS);
 }
 
+bool p2p_process_has_ended(const struct p2p_process *process) {
+  siginfo_t end = {0};
+  if (process->ended) return true;
+  if (waitid(P_PID, (id_t)process->pid, &end, WEXITED | WNOHANG | WNOWAIT) != 0) return errno == ECHILD;
+  return end.si_pid == process->pid;
+}
+
 /* Its handles stay open until it is reaped: closed earlier, it would stay a zombie. */
 void p2p_process_free(struct p2p_process *process) {
   if (process == NULL) return;

@@ -4,6 +4,7 @@
 #ifndef P2P_PROC_PROCESS_H
 #define P2P_PROC_PROCESS_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #define P2P_PROCESS_UNKNOWN (-1) /* the exit status, when the system did not tell how it ended */
@@ -20,6 +21,8 @@ int p2p_process_spawn(uv_loop_t *loop, const uv_process_options_t *options, p2p_
 void p2p_process_signal(const struct p2p_process *process, int number);
 /* Something tells that it has ended, or is about to. Where that may be all that ever tells, it is looked for until it has. */
 void p2p_process_expect_end(struct p2p_process *process);
+/* Asks the system: it may have ended, and on_end not been called yet. */
+bool p2p_process_has_ended(const struct p2p_process *process);
 /* Kills it if it still runs; reaps and frees as soon as it is dead, which the loop must still see. on_end is not called after. */
 void p2p_process_free(struct p2p_process *process);
 

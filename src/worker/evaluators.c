@@ -221,13 +221,13 @@ static bool is_alive(const struct p2p_evaluator *evaluator) {
   return evaluator->child != NULL && evaluator->doom[0] == '\0' && p2p_child_is_open(evaluator->child);
 }
 
-static bool is_free(const struct p2p_evaluator *evaluator) { return is_alive(evaluator) && !evaluator->has_task; }
-
-/* Of this user ("" for a fresh one), and ready or still starting: that one reads its task when it is up. */
+/* Of this user ("" for a fresh one), and ready or still starting: that one reads its task when it is up. The system is asked whether
+ * it runs: the loop may not have heard of its death yet. */
 static struct p2p_evaluator *find(struct p2p_evaluators *pool, const char *user, bool ready) {
   for (uint32_t i = 0; i < pool->count; i++) {
     struct p2p_evaluator *evaluator = &pool->all[i];
-    if (is_free(evaluator) && evaluator->ready == ready && strcmp(evaluator->user, user) == 0) return evaluator;
+    bool fits = is_alive(evaluator) && !evaluator->has_task && evaluator->ready == ready && strcmp(evaluator->user, user) == 0;
+    if (fits && p2p_child_runs(evaluator->child)) return evaluator;
   }
   return NULL;
 }

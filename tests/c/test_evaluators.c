@@ -100,11 +100,23 @@ static void wait_for_usable(uint32_t count) {
   CHECK(site_wait(&gate, &reached, 1));
 }
 
-TEST(a_task_goes_to_none_whose_pipe_is_closed) {
+static void begin(void) {
   CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
   log_ = p2p_events_new(100);
+  ended = lost = 0;
   p2p_loop_call(loop, start_here, NULL);
   wait_for_usable(1);
+}
+
+static void end(void) {
+  p2p_loop_call(loop, end_here, NULL);
+  p2p_loop_stop(loop);
+  p2p_events_free(log_);
+  CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+}
+
+TEST(a_task_goes_to_none_whose_pipe_is_closed) {
+  begin();
   for (int round = 1; round <= 3; round++) {
     ended = 0;
     p2p_loop_call(loop, give_here, "c"); /* to each of the two */
@@ -114,10 +126,26 @@ TEST(a_task_goes_to_none_whose_pipe_is_closed) {
     p2p_loop_call(loop, give_here, "n");
     CHECK(site_wait(&gate, &ended, 3) && lost == 0);
   }
-  p2p_loop_call(loop, end_here, NULL);
-  p2p_loop_stop(loop);
-  p2p_events_free(log_);
-  CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+  end();
 }
 
-UNIT_MAIN("evaluators", UNIT(a_task_goes_to_none_whose_pipe_is_closed))
+/* Within one turn of the loop, which so hears of the deaths only after the task was given. */
+static void kill_and_give_here(void *arg) {
+  FILE *children = fopen("/proc/thread-self/children", "r");
+  int pid, killed = 0;
+  siginfo_t dead;
+  for (; children != NULL && fscanf(children, "%d", &pid) == 1; killed++)
+    CHECK(kill(pid, SIGKILL) == 0 && waitid(P_PID, (id_t)pid, &dead, WEXITED | WNOWAIT) == 0);
+  CHECK(killed == 2);
+  if (children != NULL) fclose(children);
+  give_here(arg);
+}
+
+TEST(a_task_goes_to_none_that_has_just_died) {
+  begin();
+  p2p_loop_call(loop, kill_and_give_here, "n");
+  CHECK(site_wait(&gate, &ended, 1) && lost == 0);
+  end();
+}
+
+UNIT_MAIN("evaluators", UNIT(a_task_goes_to_none_whose_pipe_is_closed), UNIT(a_task_goes_to_none_that_has_just_died))
