@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "board/ssh_config.h"
+
 /* Visible ASCII, so that nothing of it can be taken for two words or an escape. */
 static bool is_word(const char *text, size_t length) {
   for (size_t i = 0; i < length; i++) {
@@ -110,6 +112,7 @@ static int set_identities_only(struct p2p_address *out, const char *value, struc
                        value);
   }
   out->identities_only = yes;
+  if (!yes) out->by_program = true; /* it overrules ssh_config */
   return P2P_OK;
 }
 
@@ -118,6 +121,8 @@ static int set_known_hosts(struct p2p_address *out, const char *value, struct p2
     return p2p_err_set(err, P2P_ERR_INVALID,
                        "Not the name of a known_hosts file in ssh_args: '%.80s'.", value);
   }
+  if (out->known_hosts[0] != '\0') return P2P_OK;
+  if (strpbrk(value, " \t\"") != NULL || !p2p_ssh_config_is_plain(value)) out->by_program = true; /* several files, perhaps */
   return copy(out->known_hosts, sizeof out->known_hosts, value, strlen(value));
 }
 

@@ -28,8 +28,11 @@ static const char *home_directory(char *out, size_t size) {
 void p2p_ssh_config_expand(const char *path, char *out, size_t size) {
   char home[512];
   if (strncmp(path, "~/", 2) == 0) snprintf(out, size, "%s/%s", home_directory(home, sizeof home), path + 2);
-  else if (strncmp(path, "%d/", 3) == 0) snprintf(out, size, "%s/.ssh/%s", home_directory(home, sizeof home), path + 3);
   else snprintf(out, size, "%s", path);
+}
+
+bool p2p_ssh_config_is_plain(const char *path) {
+  return strpbrk(path, "%$'\\") == NULL && (path[0] != '~' || path[1] == '/') && strcmp(path, "SSH_AUTH_SOCK") != 0;
 }
 
 char *p2p_ssh_config_read(const char *given) {
@@ -53,10 +56,11 @@ char *p2p_ssh_config_read(const char *given) {
 
 #define BLANKS " \t\r"
 
-/* The next word of the line, without its quotes; false at its end. After the keyword one '=' is a blank as well. */
+/* The next word of the line, without its quotes; false at its end, or where a comment begins. After the keyword one '=' is a blank as well. */
 static bool next_word(const char **at, bool is_keyword, char *word, size_t size) {
   const char *text = *at + strspn(*at, BLANKS);
   bool is_quoted = *text == '"';
+  if (*text == '#') return false;
   if (is_quoted) text++;
   size_t length = strcspn(text, is_quoted ? "\"\n" : is_keyword ? BLANKS "=\n" : BLANKS "\n");
   if (length == 0 && !is_quoted) return false;
@@ -84,30 +88,43 @@ static bool host_matches(const char *at, const char *host) {
   return matches;
 }
 
-bool p2p_ssh_config_find(const char *text, const char *host, const char *keyword, unsigned nth, char *out, size_t size) {
+/* Fills `out` like p2p_ssh_config_find and returns what follows in the line; NULL: there is none. */
+static const char *find_line(const char *text, const char *host, const char *keyword, unsigned nth, char *out, size_t size) {
   char word[WORD_MAX], value[WORD_MAX];
   bool is_for_host = true;
   for (const char *line = text; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
     const char *at = line;
-    if (!next_word(&at, true, word, sizeof word) || word[0] == '#') continue;
+    if (!next_word(&at, true, word, sizeof word)) continue;
     if (strcasecmp(word, "Host") == 0) is_for_host = host_matches(at, host);
-    else if (strcasecmp(word, "Match") == 0) is_for_host = true;
-    else if (is_for_host && strcasecmp(word, keyword) == 0 && next_word(&at, false, value, sizeof value) && nth-- == 0) {
+    if (strcasecmp(word, "Match") == 0) is_for_host = true; /* it begins a part of its own */
+    if (is_for_host && strcasecmp(word, keyword) == 0 && next_word(&at, false, value, sizeof value) && nth-- == 0) {
       snprintf(out, size, "%s", value);
-      return true;
+      return at;
     }
   }
-  return false;
+  return NULL;
+}
+
+bool p2p_ssh_config_find(const char *text, const char *host, const char *keyword, unsigned nth, char *out, size_t size) {
+  return find_line(text, host, keyword, nth, out, size) != NULL;
+}
+
+/* libssh takes the first of several files, and has tokens of its own. */
+static bool has_odd_known_hosts(const char *text, const char *host) {
+  char word[WORD_MAX];
+  const char *at = find_line(text, host, "UserKnownHostsFile", 0, word, sizeof word);
+  return at != NULL && (!p2p_ssh_config_is_plain(word) || next_word(&at, false, word, sizeof word));
 }
 
 bool p2p_ssh_config_needs_program(const char *text, const char *host) {
   static const char *const keywords[] = {"AddressFamily", "BindAddress", "BindInterface", "CanonicalizeHostname", "CertificateFile",
-                                         "HostKeyAlias", "KnownHostsCommand", "PKCS11Provider", "RevokedHostKeys"};
+                                         "HostKeyAlias", "Include", "KnownHostsCommand", "Match", "PKCS11Provider", "RevokedHostKeys"};
   static const char *const proxies[] = {"ProxyCommand", "ProxyJump"};
   char value[WORD_MAX];
   for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
     if (p2p_ssh_config_find(text, host, keywords[i], 0, value, sizeof value)) return true;
   for (size_t i = 0; i < sizeof proxies / sizeof proxies[0]; i++)
     if (p2p_ssh_config_find(text, host, proxies[i], 0, value, sizeof value) && strcasecmp(value, "none") != 0) return true;
-  return false;
+  if (p2p_ssh_config_find(text, host, "IdentityAgent", 0, value, sizeof value) && !p2p_ssh_config_is_plain(value)) return true;
+  return has_odd_known_hosts(text, host);
 }

@@ -81,8 +81,8 @@ static int add_candidate(struct p2p_ssh_login *login, const char *path) {
   return P2P_OK;
 }
 
-/* IdentityFile of included files. libssh tells one of them only, and its own defaults begin with %d/id_. */
-static int add_included(struct p2p_session *ssh) {
+/* IdentityFile of the whole system's file. libssh tells one of them only, and its own defaults begin with %d/id_. */
+static int add_of_system(struct p2p_session *ssh) {
   char *file = NULL;
   int code = P2P_OK;
   if (ssh_options_get(ssh->session, SSH_OPTIONS_IDENTITY, &file) != SSH_OK || file == NULL) return P2P_OK;
@@ -99,7 +99,7 @@ static int add_configured(struct p2p_session *ssh, const char *config) {
     if (!p2p_ssh_config_find(config, ssh->address.host, "IdentityFile", n, file, sizeof file)) break;
     if (strcasecmp(file, "none") != 0) code = add_candidate(&ssh->login, file);
   }
-  return n > 0 || code != P2P_OK ? code : add_included(ssh);
+  return n > 0 || code != P2P_OK ? code : add_of_system(ssh);
 }
 
 int p2p_ssh_login_prepare(struct p2p_session *ssh, const char *config, struct p2p_err *err) {
@@ -149,7 +149,7 @@ bool p2p_ssh_login_needs_program(struct p2p_session *ssh, const char *config) {
     const char *file = login->candidates[i];
     bool is_encrypted;
     ssh_key key = NULL;
-    if (strchr(file, '%') != NULL) return true;
+    if (!p2p_ssh_config_is_plain(file)) return true;
     snprintf(public_key, sizeof public_key, "%s.pub", file);
     if (ssh_pki_import_privkey_file(file, NULL, no_passphrase, &is_encrypted, &key) == SSH_OK) ssh_key_free(key);
     else has_half = has_half || access(file, F_OK) == 0 || access(public_key, F_OK) == 0;

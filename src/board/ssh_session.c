@@ -303,10 +303,13 @@ static int prepare(struct p2p_session *ssh, bool *needs_program, struct p2p_err 
     return p2p_err_set(err, P2P_ERR_INVALID, "The file after -F in ssh_args cannot be read: '%.200s'.", given);
   }
   const char *config = text == NULL ? "" : text;
-  int code = read_config(ssh, config, err);
-  if (code == P2P_OK) code = p2p_ssh_login_prepare(ssh, config, err);
-  *needs_program = code == P2P_OK && (has_proxy(ssh->session) || p2p_ssh_config_needs_program(config, ssh->address.host) ||
-                                      p2p_ssh_login_needs_program(ssh, config));
+  int code = P2P_OK;
+  *needs_program = p2p_ssh_config_needs_program(config, ssh->address.host);
+  if (!*needs_program) {
+    code = read_config(ssh, config, err);
+    if (code == P2P_OK) code = p2p_ssh_login_prepare(ssh, config, err);
+    *needs_program = code == P2P_OK && (has_proxy(ssh->session) || p2p_ssh_login_needs_program(ssh, config));
+  }
   free(text);
   return code;
 }

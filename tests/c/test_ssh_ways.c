@@ -262,6 +262,21 @@ TEST(ssh_config_names_host_port_user_key_and_known_hosts) {
   stop_agent(agent);
 }
 
+/* What is not read as OpenSSH reads it goes to OpenSSH whole, and gives nobody another key, host or way. */
+TEST(what_ssh_config_says_in_its_own_ways_is_left_to_ssh) {
+  char name[8] = "lab0", more[160], config[160];
+  snprintf(more, sizeof more, "%s", site_path(&site, "more"));
+  snprintf(config, sizeof config, "%s", site_path(&site, "config"));
+  site_write(&site, "more", "Host lab0\nPort %u\nHost lab1\nPort %u\nHost *\nHostName 127.0.0.1\nUserKnownHostsFile %s\n", ports[0], ports[1],
+             site_path(&site, "known_hosts"));
+  site_write(&site, "config", "Match host elsewhere\nIdentityFile %s\nMatch host lab*\nIdentityFile %s\nIdentitiesOnly yes\nMatch all\nInclude %s\n",
+             site_path(&site, "stranger"), site_path(&site, "alice"), more);
+  for (int i = 0; i < 2; i++) {
+    name[3] = (char)('0' + i);
+    is_alice(name, ARGS("-F", config), false);
+  }
+}
+
 /* `line`: how to get to lab0 and lab1, after Host. */
 static void configure_way(const char *line) {
   site_write(&site, "config", "Host lab0\nPort %u\n%s\nHost lab1\nPort %u\n%s\nHost gate\nPort %u\nHost *\nHostName 127.0.0.1\nIdentityFile %s\n"
@@ -316,5 +331,6 @@ TEST(the_boards_and_the_gateway_close) {
 UNIT_MAIN("ssh_ways", UNIT(two_boards_and_a_gateway_open), UNIT(a_key_gets_in),
           UNIT(host_keys_are_known_in_clear_or_hashed_and_else_refused), UNIT(a_key_with_a_passphrase_goes_by_the_agent),
           UNIT(without_a_key_the_agent_is_asked), UNIT(ssh_config_names_host_port_user_key_and_known_hosts),
+          UNIT(what_ssh_config_says_in_its_own_ways_is_left_to_ssh),
           UNIT(ssh_config_and_arguments_lead_over_other_hosts), UNIT(a_board_that_falls_silent_is_given_up),
           UNIT(the_boards_and_the_gateway_close))
