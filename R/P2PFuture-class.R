@@ -77,8 +77,9 @@ result_or_stop <- function(future) {
 wait_for_task <- function(future) {
   seen <- 0
   while (!has_ended(future)) {
-    if (.Call(ffi_task_state, future[["task"]]) == "waiting" && is_given_up(future)) return()
-    seen <- wait_for_change(clients$of(future[["backend"]]), seen)
+    is_waiting <- .Call(ffi_task_state, future[["task"]]) == "waiting"
+    if (is_waiting && is_given_up(future)) return()
+    seen <- wait_for_change(clients$of(future[["backend"]]), seen, if (is_waiting) future[["wait_until"]] else Inf)
     relay_conditions(future)
   }
 }

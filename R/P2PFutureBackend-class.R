@@ -135,7 +135,7 @@ wait_for_slot <- function(client, future, until) {
     if (status$waiting + status$running < capacity(client, status)) return()
     if (status$slots == 0L) tell_no_worker(client, status)
     if (proc.time()[["elapsed"]] >= until) stop(FutureError(timeout_sentence(status, future), future = future))
-    seen <- wait_for_change(client, seen)
+    seen <- wait_for_change(client, seen, until)
   }
 }
 

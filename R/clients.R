@@ -61,10 +61,11 @@ capacity <- function(client, status) {
   max(1L, slots)
 }
 
-## Waits until something happens in the core, for at most a moment, and shows what there is to say. Interruptible. `seen` is
-## what the last call returned, 0 at first.
-wait_for_change <- function(client, seen) {
-  seen <- .Call(ffi_client_wait, client$handle, seen, 50L)
+## Waits until something happens in the core or `until` (seconds since the start of R's clock) has come, and shows what there is to
+## say. Interruptible. `seen` is what the last call returned, 0 at first.
+wait_for_change <- function(client, seen, until = Inf) {
+  left <- max(0, min(until - proc.time()[["elapsed"]], 3600))
+  seen <- .Call(ffi_client_wait, client$handle, seen, as.integer(ceiling(1000 * left)))
   show_client_events(client)
   seen
 }
@@ -86,7 +87,7 @@ wait_until_joined <- function(client) {
       first_by <- Inf
       all_by <- proc.time()[["elapsed"]] + 0.2
     }
-    seen <- wait_for_change(client, seen)
+    seen <- wait_for_change(client, seen, min(first_by, all_by))
   }
 }
 

@@ -96,14 +96,15 @@ SEXP ffi_client_workers(SEXP handle) {
   return out;
 }
 
-/* The generation after `seen` (a double; 0: the current one), or `seen` itself after timeout_ms. */
+/* The generation after `seen` (a double; 0: the current one). `seen` itself after timeout_ms, or when there is a line for people. */
 SEXP ffi_client_wait(SEXP handle, SEXP seen, SEXP timeout_ms) {
   struct p2p_client *client = p2p_ffi_handle_get(handle, P2P_TAG_CLIENT);
   double last = Rf_asReal(seen);
   bool is_one = last >= 0 && last <= 9007199254740992.0; /* beyond it, doubles are not whole any more */
   uint64_t before = is_one ? (uint64_t) last : 0, now = p2p_client_wait(client, before, 0);
   if (now == before) {
-    p2p_ffi_wait(p2p_client_fd(client), Rf_asInteger(timeout_ms));
+    const struct p2p_events *events = p2p_ffi_handle_get(R_ExternalPtrProtected(handle), P2P_TAG_EVENTS);
+    p2p_ffi_wait_for_any((const int[2]){p2p_client_fd(client), p2p_events_fd(events)}, Rf_asInteger(timeout_ms));
     now = p2p_client_wait(client, before, 0);
   } else {
     R_CheckUserInterrupt();

@@ -19,7 +19,7 @@ SEXP ffi_events_next(SEXP handle, SEXP timeout_ms) {
   struct p2p_events *events = p2p_ffi_handle_get(handle, P2P_TAG_EVENTS);
   struct p2p_event event;
   bool has_event = p2p_events_next(events, 0, &event);
-  if (!has_event) {
+  if (!has_event && Rf_asInteger(timeout_ms) > 0) {
     p2p_ffi_wait(p2p_events_fd(events), Rf_asInteger(timeout_ms));
     has_event = p2p_events_next(events, 0, &event);
   }

@@ -1,0 +1,45 @@
+## How R waits: asleep, until there is something to do, and until a signal comes, whichever thread of R takes it.
+library(future)
+
+test_that("a session that waits for a value sleeps", {
+  skip_if_not(file.exists("/proc/self/status"), "this system does not tell how often a thread woke up")
+  lab <- local_lab(c("alice", "bob"))
+  start_cluster(lab, "alice/friends", "bob", workers = c(alice = 1L))
+  plan_as(lab, "bob")
+  withr::defer(plan(sequential), priority = "first")
+  count_wakes <- function() {
+    lines <- readLines(file.path("/proc/self/task", Sys.getpid(), "status"))
+    as.numeric(sub(".*:", "", grep("^voluntary_ctxt_switches", lines, value = TRUE)))
+  }
+  expect_equal(value(future(1 + 1)), 2)
+  f <- future(Sys.sleep(2))
+  before <- count_wakes()
+  value(f)
+  expect_lt(count_wakes() - before, 20)
+})
+
+## Rscript, in which a thread that blocks no signal gets `number`, while R's own thread is asleep in run_events() for 20 s.
+signal_another_thread <- function(number) {
+  dir <- withr::local_tempdir()
+  writeLines(c(
+    "#include <pthread.h>", "#include <signal.h>", "#include <unistd.h>", "static int number;",
+    "static void *take(void *unused) { usleep(500000); pthread_kill(pthread_self(), number); pause(); return unused; }",
+    "void begin(int *n) { pthread_t thread; number = *n; pthread_create(&thread, NULL, take, NULL); pthread_detach(thread); }"
+  ), file.path(dir, "thread.c"))
+  built <- processx::run(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "thread.c"), wd = dir, error_on_status = FALSE)
+  if (built$status != 0L) skip("there is no compiler")
+  code <- sprintf("ns <- asNamespace('future.p2p'); events <- ns$events_new(); dyn.load('thread%s'); invisible(.C('begin', %dL));
+                  tryCatch(ns$run_events(events, proc.time()[[3L]] + 20), interrupt = function(ex) cat('interrupt'))",
+                  .Platform$dynlib.ext, number)
+  began <- proc.time()[["elapsed"]]
+  env <- c("current", R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
+  out <- processx::run(file.path(R.home("bin"), "Rscript"), c("-e", code), wd = dir, env = env, timeout = 60)
+  expect_identical(out$stdout, "interrupt")
+  expect_lt(proc.time()[["elapsed"]] - began, 15)
+}
+
+test_that("Ctrl-C and SIGTERM end a wait, though another thread of R takes them", {
+  skip_unless_lab()
+  signal_another_thread(tools::SIGINT)
+  signal_another_thread(tools::SIGTERM)
+})
