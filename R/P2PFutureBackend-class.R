@@ -10,8 +10,9 @@
 #'
 #' A future goes to a worker that has the packages that it attaches (`future(..., packages = )`, and those in which `future()` finds
 #' what the expression uses); workers are asked for them before anything of the future is sent. If no worker has them, its value
-#' is a FutureError that says who lacks what. What is installed on a
-#' worker later on is seen when that worker is started again, or after `plan(sequential)` and a new `plan()`.
+#' is a FutureError that says who lacks what. The next future that needs them asks again, and so goes to a worker on which they were
+#' installed meanwhile. A future that waits for a busy worker, being the one that has its packages, counts as one that is under way:
+#' with as many of those as the cluster has slots, `future()` waits until one of them ends, even if another worker is idle.
 #'
 #' Errors in reaching the cluster (class `p2p_error`) say what to do: a cluster that is not
 #' hosted or that you have no access to, an unknown SSH host key, no usable SSH key, a board that cannot

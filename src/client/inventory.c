@@ -78,6 +78,15 @@ static void note(struct p2p_inventory *inventory, const char *name) {
   if (copy != NULL) inventory->items[inventory->length++] = (struct p2p_inventory_item){copy, NEW};
 }
 
+void p2p_inventory_forget_absent(struct p2p_inventory *inventory) {
+  size_t kept = 0;
+  for (size_t i = 0; i < inventory->length; i++) {
+    if (inventory->items[i].state == ABSENT) free(inventory->items[i].name);
+    else inventory->items[kept++] = inventory->items[i];
+  }
+  inventory->length = kept;
+}
+
 static bool is_silent(const struct p2p_inventory *inventory, uint64_t now_ms) {
   return inventory->is_open && inventory->asked_ms + P2P_INVENTORY_PATIENCE_MS <= now_ms;
 }

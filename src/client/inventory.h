@@ -1,6 +1,6 @@
 /* An inventory: which packages a linked worker has, as far as it was asked. The client's part of the PACKAGES frame without I/O:
  * questions go out and answers come in as bytes, and time is an argument. A package is asked for once; the answer holds for
- * as long as the link. Answers are hostile. io thread only. */
+ * as long as the link, or until it is forgotten. Answers are hostile. io thread only. */
 #ifndef P2P_CLIENT_INVENTORY_H
 #define P2P_CLIENT_INVENTORY_H
 
@@ -39,6 +39,9 @@ void p2p_inventory_clear(struct p2p_inventory *inventory);
 enum p2p_inventory_word p2p_inventory_look_up(struct p2p_inventory *inventory, const char *packages, uint64_t now_ms);
 /* What is lacking of `packages`, as "'a', 'b' and 3 more"; "" where there was no answer in time. */
 void p2p_inventory_lacks(const struct p2p_inventory *inventory, const char *packages, char *out, size_t size);
+
+/* What it has not may be installed since: it will be asked for again. */
+void p2p_inventory_forget_absent(struct p2p_inventory *inventory);
 
 /* Writes the next question into `out`, which is empty; it then counts as asked. Nothing: there is none, or one is open. */
 int p2p_inventory_ask(struct p2p_inventory *inventory, uint64_t now_ms, struct p2p_buf *out) P2P_MUST_USE;

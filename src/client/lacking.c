@@ -29,8 +29,7 @@ static void fail(struct p2p_client *client, size_t seats, const struct p2p_need 
   struct p2p_task *task = p2p_task_queue_take_if(&client->waiting, needs_the_same, (void *) (uintptr_t) need->packages);
   describe(client, seats, p2p_task_packages(task), workers, sizeof workers);
   p2p_err_set(&err, P2P_ERR_VERSION,
-              "No worker on cluster '%s' has all the packages that it needs: %s. Ask a worker's owner to install what is lacking and "
-              "to start the worker again", client->status.cluster, workers);
+              "No worker on cluster '%s' has all the packages that it needs: %s. Ask a worker's owner to install what is lacking", client->status.cluster, workers);
   struct p2p_task_queue same = {0};
   p2p_task_queue_put(&same, task);
   while ((task = p2p_task_queue_take_if(&client->waiting, needs_the_same, (void *) (uintptr_t) need->packages)) != NULL) {
@@ -38,6 +37,13 @@ static void fail(struct p2p_client *client, size_t seats, const struct p2p_need 
   }
   p2p_task_queue_fail(&same, &err);
   p2p_bell_ring(&client->bell);
+}
+
+/* Who was told what is lacking may see to it, and try again. */
+static void forget_absent(struct p2p_client *client, size_t seats) {
+  for (size_t i = 0; i < seats; i++) {
+    if (client->numbers[i].link == P2P_SCHEDULE_OPEN) p2p_inventory_forget_absent(p2p_peer_inventory(client->seats[i]->peer));
+  }
 }
 
 bool p2p_lacking_fail(struct p2p_client *client, size_t seats, uint64_t now_ms, uint64_t *wake_ms) {
@@ -54,5 +60,6 @@ bool p2p_lacking_fail(struct p2p_client *client, size_t seats, uint64_t now_ms, 
       *wake_ms = settled_ms;
     }
   }
+  if (any) forget_absent(client, seats);
   return any;
 }

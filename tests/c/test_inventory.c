@@ -53,6 +53,22 @@ TEST(a_package_is_asked_for_once) {
   end();
 }
 
+TEST(what_was_absent_is_asked_for_again_once_it_is_forgotten) {
+  begin();
+  CHECK(look("a;b;c;d") == P2P_INVENTORY_UNTOLD);
+  CHECK_STR(ask(0), "a;b;c;d");
+  p2p_inventory_forget_absent(&inventory); /* nothing is known to be: the open question stays */
+  CHECK(answer("a=;b=1;c=;d=2") == P2P_OK);
+  CHECK(look("e") == P2P_INVENTORY_UNTOLD);
+  CHECK_STR(ask(0), "e");
+  p2p_inventory_forget_absent(&inventory);
+  CHECK(look("b;d") == P2P_INVENTORY_HAS && look("a;b") == P2P_INVENTORY_UNTOLD);
+  CHECK(answer("e=3") == P2P_OK);
+  CHECK_STR(ask(0), "a");
+  CHECK(answer("a=1") == P2P_OK && look("a;b;d;e") == P2P_INVENTORY_HAS);
+  end();
+}
+
 TEST(a_broken_answer_changes_nothing) {
   static const char *const answers[] = {
     "", "a", "a=", "a=1", "a=1;", "a=1;b", "b=;a=1", "a=1;b=;", "a=1;b=;c=", "a=1;a=1", ";a=1;b=", "a=1;;b=", "a=1;b=2;;", "a=1 ;b=",
@@ -161,7 +177,8 @@ TEST(what_is_lacking_is_told_in_few_words) {
   end();
 }
 
-UNIT_MAIN("inventory", UNIT(a_package_is_asked_for_once), UNIT(a_broken_answer_changes_nothing),
+UNIT_MAIN("inventory", UNIT(a_package_is_asked_for_once), UNIT(what_was_absent_is_asked_for_again_once_it_is_forgotten),
+          UNIT(a_broken_answer_changes_nothing),
           UNIT(an_answer_that_was_not_asked_for_is_a_breach), UNIT(no_answer_in_time_is_a_no_until_it_comes),
           UNIT(questions_and_what_is_kept_of_answers_are_bounded), UNIT(a_question_is_bounded_in_bytes),
           UNIT(what_is_lacking_is_told_in_few_words))

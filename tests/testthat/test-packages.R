@@ -7,11 +7,11 @@ withr::defer(future::plan(future::sequential))
 library(future)
 
 ## A package with one function, in a library of its own.
-install_tiny <- function(library) {
-  source <- file.path(lab$dir, "p2ptiny")
+install_tiny <- function(library, name = "p2ptiny") {
+  source <- file.path(lab$dir, name)
   dir.create(file.path(source, "R"), recursive = TRUE)
-  dir.create(library)
-  writeLines(c("Package: p2ptiny", "Version: 0.1-2", "Title: Tiny", "Description: Tiny.", "License: GPL-3", "Author: Nobody",
+  dir.create(library, showWarnings = FALSE)
+  writeLines(c(paste("Package:", name), "Version: 0.1-2", "Title: Tiny", "Description: Tiny.", "License: GPL-3", "Author: Nobody",
                "Maintainer: Nobody <nobody@example.org>"), file.path(source, "DESCRIPTION"))
   writeLines("export(tiny)", file.path(source, "NAMESPACE"))
   writeLines("tiny <- function() 'tiny'", file.path(source, "R", "tiny.R"))
@@ -67,6 +67,14 @@ test_that("a package that no worker has is a sentence that names it and the work
   expect_equal(nbrOfFreeWorkers(), 4L)
   expect_equal(value(future(1 + 2)), 3)
   expect_equal(futures_started(bob) + futures_started(carol), started + 1L)
+})
+
+test_that("a package that was installed after a future had failed for lack of it is seen by the next one", {
+  f <- future(tiny(), packages = "p2plate", globals = FALSE)
+  expect_error(value(f), sprintf("%s lacks 'p2plate'", pid_of(bob)), class = "FutureError")
+  install_tiny(library_of_bob, "p2plate")
+  f <- future(paste(tiny(), Sys.getenv("FUTURE_P2P_WORKER")), packages = "p2plate", globals = FALSE)
+  expect_identical(ran_by(value(f)), pid_of(bob))
 })
 
 test_that("what is no name of a package is an error at once", {
