@@ -20,7 +20,8 @@ enum p2p_frame_type {
   P2P_FRAME_CANCEL = 5,    /* empty: interrupt this task */
   P2P_FRAME_CONDITION = 6, /* size u64; a condition to be seen at once */
   P2P_FRAME_RESULT = 7,    /* size u64; the FutureResult */
-  P2P_FRAME_LOST = 8,      /* text: why this task will have no result; from an evaluator: what goes after "The evaluator ..." */
+  P2P_FRAME_LOST = 8,      /* text: why this task will have no result; from an evaluator: what goes after "The evaluator ..."; of
+                            * task 0: why the worker ends the link */
   P2P_FRAME_PING = 9,      /* empty; task 0 */
   P2P_FRAME_PACKAGES = 10  /* text; task 0. Client: "a;b;c", which of these has the worker? Worker: "a=1.2.3;b=;c=0.9" */
 };

@@ -317,6 +317,13 @@ static void take_lost(struct p2p_lane *lane, const struct p2p_frame *frame, uint
   end_run(lane, run, now_ms);
 }
 
+/* The worker ends the link. */
+static int take_goodbye(const struct p2p_frame *frame, struct p2p_err *err) {
+  char why[P2P_ERR_MESSAGE_MAX / 2];
+  read_sentence(frame, why, sizeof why);
+  return p2p_err_set(err, P2P_ERR_CLOSED, "%s", why[0] != '\0' ? why : "the worker closed the link");
+}
+
 int p2p_lane_take(struct p2p_lane *lane, const struct p2p_frame *frame, uint64_t now_ms, bool *decide, struct p2p_err *err) {
   int code = P2P_OK;
   switch (frame->type) {
@@ -331,6 +338,7 @@ int p2p_lane_take(struct p2p_lane *lane, const struct p2p_frame *frame, uint64_t
     code = take_data(lane, frame, now_ms, decide, err);
     break;
   case P2P_FRAME_LOST:
+    if (frame->task == 0) return take_goodbye(frame, err);
     take_lost(lane, frame, now_ms, decide);
     break;
   default:

@@ -83,8 +83,10 @@ static void send_lost(struct p2p_session *session, uint32_t id, const char *why)
   send(session, P2P_FRAME_LOST, id, why, strlen(why));
 }
 
-void p2p_session_free(struct p2p_session *session) {
-  if (session != NULL) destroy(session);
+void p2p_session_free(struct p2p_session *session, const char *why) {
+  if (session == NULL) return;
+  (void)p2p_link_send(session->link, P2P_FRAME_LOST, 0, why, strlen(why)); /* a courtesy: the link's end says as much */
+  destroy(session);
 }
 
 /* ---- from evaluators to the client ---- */

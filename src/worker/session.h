@@ -42,8 +42,8 @@ struct p2p_session_config {
 int p2p_session_new(const struct p2p_session_host *host, const struct p2p_session_config *config,
                     struct p2p_session **out, struct p2p_err *err) P2P_MUST_USE;
 /* The link closes, without a LOST for its tasks: to the client it is the worker that is lost, so that they may run again
- * elsewhere (`retries`). No events after. Takes NULL. */
-void p2p_session_free(struct p2p_session *session);
+ * elsewhere (`retries`). It is told `why`. No events after. Takes NULL. */
+void p2p_session_free(struct p2p_session *session, const char *why);
 
 bool p2p_session_is_open(const struct p2p_session *session);
 bool p2p_session_is_broken(const struct p2p_session *session); /* to be freed */

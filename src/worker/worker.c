@@ -42,10 +42,10 @@ static void look_soon(void *arg) {
   p2p_timer_start(worker->look, 0, 0);
 }
 
-static void drop_session(struct p2p_worker *worker, size_t number) {
+static void drop_session(struct p2p_worker *worker, size_t number, const char *why) {
   struct p2p_session *session = worker->sessions[number];
   worker->sessions[number] = NULL;
-  p2p_session_free(session);
+  p2p_session_free(session, why);
 }
 
 static void evict(struct p2p_worker *worker, size_t number) {
@@ -53,7 +53,7 @@ static void evict(struct p2p_worker *worker, size_t number) {
   p2p_err_set(&err, P2P_ERR_PROTOCOL, "%s kept a slot idle that others wait for; its link is closed",
               p2p_session_client(worker->sessions[number]));
   p2p_events_fail(worker->log, P2P_LEVEL_WARN, &err);
-  drop_session(worker, number);
+  drop_session(worker, number, "a slot was kept idle that others wait for");
 }
 
 static void take_step(struct p2p_worker *worker, const struct p2p_slots_step *step) {
@@ -77,7 +77,8 @@ static void look(void *arg) {
   struct p2p_slots_step step;
   uint64_t now_ms = p2p_clock_ms();
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
-    if (worker->sessions[i] != NULL && p2p_session_is_broken(worker->sessions[i])) drop_session(worker, i);
+    if (worker->sessions[i] != NULL && p2p_session_is_broken(worker->sessions[i]))
+      drop_session(worker, i, "the worker is out of memory");
   p2p_slots_set_available(&worker->slots, p2p_evaluators_usable(worker->evaluators));
   while (p2p_slots_next(&worker->slots, now_ms, &step)) take_step(worker, &step);
   uint64_t deadline_ms = p2p_slots_deadline(&worker->slots, now_ms);
@@ -88,8 +89,8 @@ static void look(void *arg) {
 }
 
 /* Everything ends: running tasks are lost, the others on the board are told. */
-static void stop(struct p2p_worker *worker) {
-  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) drop_session(worker, i);
+static void stop(struct p2p_worker *worker, const char *why) {
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) drop_session(worker, i, why);
   if (worker->presence != NULL) p2p_presence_leave(worker->presence);
   p2p_presence_free(worker->presence);
   p2p_evaluators_free(worker->evaluators);
@@ -103,7 +104,7 @@ static void on_failed(void *arg, const struct p2p_err *err) {
   struct p2p_worker *worker = arg;
   struct p2p_err told = *err; /* it may live in what is freed now */
   worker->ended = true;
-  stop(worker);
+  stop(worker, "the worker has failed");
   p2p_events_fail(worker->log, P2P_LEVEL_FATAL, &told);
 }
 
@@ -200,7 +201,7 @@ static void start(void *arg) {
       .name = "", .r_version = worker->r_version, .future_version = worker->future_version,
       .machine = worker->machine, .packages = worker->packages, .n_slots = config->slots, .terms = config->terms,
       .object_cap_bytes = config->object_cap_bytes, .on_slots = look_soon, .on_end = on_session_end, .arg = worker};
-  if (call->code != P2P_OK) stop(worker);
+  if (call->code != P2P_OK) stop(worker, "the worker has failed");
 }
 
 /* ---- on any other thread ---- */
@@ -316,7 +317,7 @@ uint64_t p2p_worker_idle_ms(struct p2p_worker *worker) {
   return idleness.ms;
 }
 
-static void end(void *arg) { stop(arg); }
+static void end(void *arg) { stop(arg, "the worker was stopped"); }
 
 void p2p_worker_free(struct p2p_worker *worker) {
   if (worker == NULL) return;

@@ -208,6 +208,18 @@ TEST(a_cancelled_task_keeps_its_slot_until_the_answer) {
   p2p_lane_free(lane);
 }
 
+TEST(a_worker_that_ends_the_link_says_why) {
+  struct p2p_lane *lane = lane_new(1);
+  CHECK(slot(lane, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  struct p2p_task *task = start(lane, 0);
+  CHECK(take(lane, P2P_FRAME_LOST, 0, "the worker\nwas stopped", 22, 0) == P2P_ERR_CLOSED);
+  CHECK_STR(err.message, "the worker?was stopped");
+  CHECK(take(lane, P2P_FRAME_LOST, 0, "", 0, 0) == P2P_ERR_CLOSED && err.message[0] != '\0');
+  CHECK(p2p_task_state(task) == P2P_TASK_RUNNING); /* until the link is gone */
+  p2p_task_free(task);
+  p2p_lane_free(lane);
+}
+
 TEST(a_lost_task_fails_with_the_workers_sentence) {
   struct p2p_lane *lane = lane_new(1);
   CHECK(slot(lane, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
@@ -310,7 +322,8 @@ TEST(an_error_of_writing_is_told) {
 
 UNIT_MAIN("lane", UNIT(a_task_goes_out_and_its_result_comes_in), UNIT(uploads_take_turns_and_stop_when_the_queue_is_full),
           UNIT(a_task_that_may_run_again_does_so_once_with_all_its_bytes),
-          UNIT(a_future_that_crashed_its_evaluator_does_not_run_again), UNIT(a_cancelled_task_keeps_its_slot_until_the_answer), UNIT(a_lost_task_fails_with_the_workers_sentence),
+          UNIT(a_future_that_crashed_its_evaluator_does_not_run_again), UNIT(a_cancelled_task_keeps_its_slot_until_the_answer),
+          UNIT(a_worker_that_ends_the_link_says_why), UNIT(a_lost_task_fails_with_the_workers_sentence),
           UNIT(a_result_beyond_the_cap_fails_at_its_announcement), UNIT(an_empty_result_and_one_at_the_cap_are_results),
           UNIT(slots_go_back_coldest_first), UNIT(what_breaks_the_protocol_ends_the_link),
           UNIT(an_error_of_writing_is_told))
