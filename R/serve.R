@@ -10,7 +10,8 @@
 #' @param port (integer) TCP port of the board (SSH). 0: any free one.
 #' @param users Who has an account: one file with a line per key, `alice ssh-ed25519 AAAA...`; or a named list (or character vector)
 #'   of public keys or their files, as `list(alice = "alice.pub", bob = "ssh-ed25519 AAAA...")`. The one file is read again
-#'   whenever it changes: new keys can come at once, and connections of keys that are gone from it are closed.
+#'   whenever it changes: new keys can come at once, and connections of keys that are gone from it, or are another user's now, are closed. With
+#'   a line that is wrong the users stay as they were, and a warning tells which line.
 #' @param address (character) The address to listen on. `NULL`: all.
 #' @param mailbox_port,relay_port (integer) TCP ports of mailbox and relay. 0: any free one.
 #' @param host_key (character) File of the private host key; made when it is absent.
@@ -21,15 +22,17 @@
 #'   a worker one, a host one.
 #' @param topics_per_user (integer) How many topics (clusters) there may be at a time that one user, or one key without account, has opened.
 #' @param login_time (numeric) Seconds within which who connects must have shown a key.
-#' @param bytes_per_second (numeric) What the board takes from one connection; who sends faster waits.
+#' @param bytes_per_second (numeric) What the board takes from one connection, after a first half MiB; who sends faster waits. At least 65536; 8 MiB as it
+#'   comes.
 #'
 #' @section What it tells:
 #' A line with the time, on standard error, for each member that joins or leaves a topic and for each refusal.
 #' It never tells what members write.
 #'
 #' @section Limits:
-#' Besides those that arguments set: 128 connections (32 from one address) that have not shown a key yet; 1 MiB that waits for a member who
-#' does not read, who is then sent away; 25 seconds without a sign of life. Mailbox and relay have 1000 connections each at most, 500 of them
+#' Besides those that arguments set: keys without an account have at most half of the connections; 128 connections (32 from one address) may be
+#' those of who has not shown a key yet; 1 MiB waits for a member who does not read, who is then sent away; 25 seconds without a sign of life,
+#' or 60 without a command, end a connection. Mailbox and relay have 1000 connections each at most, 500 of them
 #' from one address; the mailbox keeps 4096 mailboxes with 128 MiB in all, and 1024 with 32 MiB from one address. An address stands for
 #' its network (of 64 bits) with IPv6. To open as many files as there can be connections, the process raises its limit (`ulimit -n`) as far as it may.
 #'
@@ -42,7 +45,8 @@
 #'
 #' @examples
 #' \dontrun{
-#' future.p2p::serve(2222, users = list(alice = "alice.pub", bob = "bob.pub"))
+#' future.p2p::serve(2222, users = "users.txt")
+#' future.p2p::serve(2222, users = list(alice = "alice.pub", bob = "bob.pub"), connections = 500)
 #' }
 #' @export
 serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_port = 0L, host_key = NULL,

@@ -198,7 +198,8 @@ static int give_up(struct p2p_session *ssh, struct p2p_err *err) {
 }
 
 static int lost(struct p2p_session *ssh, struct p2p_err *err) {
-  const char *said = ssh_get_error(ssh->session);
+  char said[200];
+  p2p_ssh_last_words(ssh, said, sizeof said);
   if (strstr(said, "Too many authentication failures") != NULL) {
     note(&ssh->login, "too many keys for this board: name the right one, with IdentitiesOnly=yes");
     return give_up(ssh, err);

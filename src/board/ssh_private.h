@@ -70,6 +70,9 @@ void p2p_session_command_free(struct p2p_ssh_command *base);
 /* There may be something to do that the socket's readiness does not show: steps soon, never from within. */
 void p2p_ssh_kick(struct p2p_session *ssh);
 
+/* Why libssh says that the connection is over; "": without a word. A goodbye of the server is told as it was written. */
+void p2p_ssh_last_words(struct p2p_session *ssh, char *out, size_t size);
+
 /* P2P_OK when the host key is the one in known_hosts. */
 int p2p_ssh_check_host_key(struct p2p_session *ssh, struct p2p_err *err);
 /* Fills ssh->login from the address and the text of ssh_config. */

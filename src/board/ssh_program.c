@@ -91,8 +91,7 @@ int p2p_program_explain(const char *said, const char *host, struct p2p_err *err)
   for (start = end; start > 0 && said[start - 1] != '\n' && said[start - 1] != '\r';) start--;
   char last[300];
   snprintf(last, sizeof last, "%.*s", (int)(end - start), said + start);
-  for (char *at = last; *at != '\0'; at++)
-    if (*at < 0x20 || *at == 0x7f) *at = '?'; /* what a server says is not for the terminal as it is */
+  p2p_ssh_tame(last);
   if (last[0] == '\0')
     return p2p_err_set(err, P2P_ERR_NETWORK, "The connection to the message board '%s' was lost, or it has fallen silent: 'ssh' ended without a word.", host);
   return p2p_err_set(err, P2P_ERR_NETWORK, "The message board '%s' cannot be reached, or the connection was lost. 'ssh' says: %s", host, last);

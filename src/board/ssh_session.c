@@ -61,13 +61,27 @@ static int refuse(ssh_session session, ssh_message message, void *arg) {
   return 1;
 }
 
+/* ssh_get_disconnect_message would tell the server's words, but only when it was not the server who ended it. */
+void p2p_ssh_last_words(struct p2p_session *ssh, char *out, size_t size) {
+  static const char goodbye[] = "Received SSH_MSG_DISCONNECT: ";
+  const char *said = ssh_get_error(ssh->session);
+  if (strncmp(said, goodbye, sizeof goodbye - 1) == 0) {
+    said += sizeof goodbye - 1;
+    said += strspn(said, "0123456789:"); /* the reason as a number */
+  }
+  snprintf(out, size, "%s", said);
+  p2p_ssh_tame(out);
+}
+
 static int step_handshake(struct p2p_session *ssh, struct p2p_err *err) {
   int rc = ssh_connect(ssh->session);
   if (rc == SSH_AGAIN) return P2P_SSH_WAIT;
   if (rc != SSH_OK) {
+    char said[200];
+    p2p_ssh_last_words(ssh, said, sizeof said);
     return p2p_err_set(err, P2P_ERR_NETWORK,
-                       "The SSH handshake with '%s' (port %u) failed: %s. Is this the port of a message board?",
-                       ssh->host, ssh->port, ssh_get_error(ssh->session));
+                       "The SSH handshake with '%s' (port %u) failed: %s. Is this the port of a message board, and has it room?",
+                       ssh->host, ssh->port, said);
   }
   int code = p2p_ssh_check_host_key(ssh, err);
   if (code != P2P_OK) return code;
@@ -98,9 +112,10 @@ static int step_ready(struct p2p_session *ssh, struct p2p_err *err) {
   if (p2p_ssh_commands_step(ssh) == P2P_SSH_DONE || moved) return P2P_SSH_DONE;
   /* Only now: what came before the end has been handed over. */
   if ((ssh_get_status(ssh->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0) return P2P_SSH_WAIT;
-  const char *said = ssh_get_disconnect_message(ssh->session);
-  return p2p_err_set(err, P2P_ERR_CLOSED, "The message board '%s' (port %u) closed the connection%s%.200s.",
-                     ssh->host, ssh->port, said == NULL ? "" : ": ", said == NULL ? "" : said);
+  char said[200];
+  p2p_ssh_last_words(ssh, said, sizeof said);
+  return p2p_err_set(err, P2P_ERR_CLOSED, "The message board '%s' (port %u) closed the connection%s%s.",
+                     ssh->host, ssh->port, said[0] == '\0' ? "" : ": ", said);
 }
 
 static int step_once(struct p2p_session *ssh, struct p2p_err *err) {

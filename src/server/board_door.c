@@ -136,12 +136,23 @@ static void doom(struct client *client, enum p2p_level level, const char *why) {
   doom_silently(client);
 }
 
-static bool has_too_many(const struct client *client) {
+static bool has_account(const struct client *client) {
+  return strcmp(p2p_board_connection_visitor(client->connection)->user, "public") != 0;
+}
+
+/* Anybody can make keys: those without account leave half of the room to members. */
+static const char *why_too_many(const struct client *client) {
+  const struct p2p_board_limits *limits = &client->door->board->limits;
   const char *key = p2p_board_connection_visitor(client->connection)->fingerprint;
-  size_t count = 0;
-  for (const struct client *other = client->door->clients; other != NULL; other = other->next)
-    if (other->is_known && strcmp(p2p_board_connection_visitor(other->connection)->fingerprint, key) == 0) count++;
-  return count > client->door->board->limits.connections_of_key;
+  size_t n_of_key = 0, n_without_account = 0;
+  for (const struct client *other = client->door->clients; other != NULL; other = other->next) {
+    if (!other->is_known) continue;
+    n_of_key += strcmp(p2p_board_connection_visitor(other->connection)->fingerprint, key) == 0;
+    n_without_account += !has_account(other);
+  }
+  if (n_of_key > limits->connections_of_key) return "too many connections are open with this key";
+  bool is_crowded = !has_account(client) && n_without_account > (limits->connections + 1) / 2;
+  return is_crowded ? "too many connections are open with keys that have no account here" : NULL;
 }
 
 static void check_open(struct client *client) {
@@ -149,7 +160,8 @@ static void check_open(struct client *client) {
   const struct p2p_visitor *who = p2p_board_connection_visitor(client->connection);
   client->is_known = true;
   p2p_events_say(client->door->board->events, P2P_LEVEL_DEBUG, "%s (%s) has come from %s", who->user, who->fingerprint, who->address);
-  if (has_too_many(client)) doom(client, P2P_LEVEL_WARN, "too many connections are open with this key");
+  const char *why = why_too_many(client);
+  if (why != NULL) doom(client, P2P_LEVEL_WARN, why);
 }
 
 static void read_client(struct client *client) {
@@ -297,7 +309,10 @@ int p2p_board_door_new(struct p2p_board *board, const char *address, uint16_t po
 void p2p_board_door_free(struct p2p_board_door *door) {
   if (door == NULL) return;
   p2p_listener_free(door->listener);
-  for (struct client *client = door->clients; client != NULL; client = client->next) doom_silently(client);
+  for (struct client *client = door->clients; client != NULL; client = client->next) {
+    if (!client->is_doomed) p2p_board_connection_set_reason(client->connection, "the board has been stopped");
+    doom_silently(client);
+  }
   door->is_settling = true; /* who leaves changes things for others, but they are all on the list and leave too */
   serve_dirty(door);
   p2p_timer_free(door->tick);

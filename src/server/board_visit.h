@@ -24,7 +24,8 @@
 
 /* What one board, user, key or connection may have. 0: as above. */
 struct p2p_board_limits {
-  uint32_t connections, connections_of_key;
+  uint32_t connections; /* at most half of them with keys without account */
+  uint32_t connections_of_key;
   uint32_t topics_of_user;
   uint32_t auth_ms;     /* to authenticate */
   uint64_t bytes_per_s; /* from one connection; beyond, it is not read for a while */

@@ -53,6 +53,18 @@ TEST(connections_of_a_key_are_bounded) {
   stop_board();
 }
 
+TEST(keys_without_account_leave_room_for_members) {
+  start_limited_board((struct p2p_board_limits){.connections = 3});
+  join_topic(&eve, "eve", "pipe t -r");
+  join_topic(&other, "eve", "pipe u -r");
+  CHECK(run_ssh(&bob, "eve", "ls") == 255);
+  CHECK(wait_event("was closed: too many connections are open with keys that have no account here"));
+  CHECK(run_ssh(&alice, "alice", "ls") == 0);
+  CHECK(end_ssh(&other) == 0);
+  CHECK(end_ssh(&eve) == 0);
+  stop_board();
+}
+
 TEST(topics_of_a_user_and_of_a_key_without_account_are_bounded) {
   start_limited_board((struct p2p_board_limits){.topics_of_user = 1});
   join_topic(&alice, "alice", "pipe t -r");
@@ -141,6 +153,7 @@ TEST(who_sends_faster_than_he_may_waits_and_loses_nothing) {
 }
 
 UNIT_MAIN("board_limits", UNIT(prepare), UNIT(connections_in_all_are_bounded), UNIT(connections_of_a_key_are_bounded),
+          UNIT(keys_without_account_leave_room_for_members),
           UNIT(topics_of_a_user_and_of_a_key_without_account_are_bounded), UNIT(who_shows_no_key_in_time_is_sent_away),
           UNIT(who_does_not_answer_is_sent_away), UNIT(who_is_written_to_without_a_pause_is_not_taken_for_gone),
           UNIT(who_sends_faster_than_he_may_waits_and_loses_nothing), UNIT(clean_up))

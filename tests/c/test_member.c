@@ -51,7 +51,7 @@ struct actor {
   struct p2p_member_config config;
   struct p2p_member *member;
   const char *args[8];
-  struct p2p_err err;
+  struct p2p_err err, first_away;
   int code, joined, away, failed, heard;
   bool free_on_joined, free_on_line;
   const char *say; /* the value of a line's note=, said by speak() */
@@ -89,6 +89,7 @@ static void on_line(void *arg, const struct p2p_line *line) {
 static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
   struct actor *actor = arg;
   CHECK(err->message[0] != '\0' && retry_ms <= 30000);
+  if (actor->away == 0) actor->first_away = *err;
   actor->err = *err;
   site_count(&gate, &actor->away);
 }
@@ -382,6 +383,7 @@ TEST(all_come_back_when_the_board_restarts) {
   p2p_server_free(server);
   CHECK(site_wait(&gate, &bob.away, 1));
   CHECK(site_wait(&gate, &alice.away, 1));
+  CHECK(strstr(alice.first_away.message, "the board has been stopped") != NULL);
   start_server(port);
   CHECK(site_wait(&gate, &bob.joined, 2));
   CHECK(site_wait(&gate, &alice.joined, 2));

@@ -19,7 +19,8 @@ test_that("a key that is added can come at once, and one that is removed is sent
   carol <- make_key(lab, "carol")
   expect_identical(who_am_i("carol"), NA_character_)
   wait_for_line(board, "a key without account [(]SHA256:.*[)] was refused")
-  writeLines(c("# bob has left", lines[1L], paste("carol", carol)), users)
+  writeLines(c("# bob has left", lines[1L], paste("carol", carol)), paste0(users, "~"))
+  file.rename(paste0(users, "~"), users) # as editors do it
   wait_for_line(board, "The users were read again: there are 2")
   wait_for_line(board, "the connection of bob from 127.0.0.1:[0-9]+ was closed: the users have changed")
   expect_identical(who_am_i("carol"), "carol")
