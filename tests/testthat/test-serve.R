@@ -35,7 +35,7 @@ test_that("a file of users that is wrong is told, and the users stay", {
 })
 
 test_that("SIGTERM ends it as Ctrl-C does: with status 0, and leaving nothing", {
-  board$px$signal(15L)
+  signal_process(board, tools::SIGTERM)
   expect_identical(wait_for_exit(board), 0L)
   quiet <- start_process(lab, "serve", list(port = 0, address = "127.0.0.1", users = users, host_key = file.path(lab$dir, "host_key"),
                                             quiet = TRUE))
