@@ -30,11 +30,12 @@ int p2p_account_parse(const char *text, size_t length, const char *host, char us
   if (line < sizeof name && line > 0) memcpy(name, text, line);
   /* Boards say "no account" in words of their own, or say nothing: only a name is an account. */
   if (!p2p_user_is_valid(name) || strcmp(name, "public") == 0) {
+    bool is_pico = strcmp(host, "pico.sh") == 0;
     return p2p_err_set(err, P2P_ERR_AUTH,
-                       "Your SSH key has no account on '%s'. On pico.sh, create one with 'ssh %s'; elsewhere, ask whoever "
-                       "runs the board to add your public key. If another key has one, choose it with "
+                       "Your SSH key has no account on '%s': %s. If another key has one, choose it with "
                        "ssh_args = c(\"-i\", \"FILE\", \"-o\", \"IdentitiesOnly=yes\").",
-                       host, host);
+                       host, is_pico ? "create one with 'ssh pico.sh'"
+                                     : "whoever runs the board can create one, by adding your public key to its users");
   }
   memcpy(user, name, sizeof name);
   return P2P_OK;

@@ -122,7 +122,7 @@ static int set_known_hosts(struct p2p_address *out, const char *value, struct p2
                        "Not the name of a known_hosts file in ssh_args: '%.80s'.", value);
   }
   if (out->known_hosts[0] != '\0') return P2P_OK;
-  if (strpbrk(value, " \t\"") != NULL || !p2p_ssh_config_is_plain(value)) out->by_program = true; /* several files, perhaps */
+  if (!p2p_ssh_config_is_plain(value)) out->by_program = true;
   return copy(out->known_hosts, sizeof out->known_hosts, value, strlen(value));
 }
 

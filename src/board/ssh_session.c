@@ -240,7 +240,7 @@ static void on_connect_close(void *arg, const struct p2p_err *err) {
   struct p2p_err ours = *err;
   p2p_tcp_free(ssh->tcp);
   ssh->tcp = NULL;
-  p2p_err_prefix(&ours, "The message board cannot be reached");
+  p2p_err_prefix(&ours, "The message board cannot be reached (is it running, and are its name and port right?)");
   fail(ssh, &ours);
 }
 

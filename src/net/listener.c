@@ -56,6 +56,11 @@ static int try_address(struct p2p_loop *loop, const char *address, uint16_t port
   return bad;
 }
 
+static const char *what_to_do(int bad) {
+  if (bad == UV_EADDRINUSE) return ". Choose another port, or end the program that listens there";
+  return bad == UV_EACCES ? ". Choose a port above 1023: those below are for the administrator" : "";
+}
+
 int p2p_listener_new(struct p2p_loop *loop, const char *address, uint16_t port,
                      void (*on_accept)(void *arg, struct p2p_tcp *tcp), void *arg,
                      struct p2p_listener **out, struct p2p_err *err) {
@@ -68,8 +73,8 @@ int p2p_listener_new(struct p2p_loop *loop, const char *address, uint16_t port,
     return p2p_err_set(err, P2P_ERR_INVALID, "Cannot listen on '%s': not an IPv4 or IPv6 address of this machine",
                        address == NULL ? "::" : address);
   if (bad != 0)
-    return p2p_err_set(err, P2P_ERR_NETWORK, "Cannot listen on %s port %u: %s",
-                       address == NULL ? "any address," : address, (unsigned)port, uv_strerror(bad));
+    return p2p_err_set(err, P2P_ERR_NETWORK, "Cannot listen on %s port %u: %s%s",
+                       address == NULL ? "any address," : address, (unsigned)port, uv_strerror(bad), what_to_do(bad));
   listener->on_accept = on_accept;
   listener->arg = arg;
   *out = listener;

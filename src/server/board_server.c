@@ -242,22 +242,18 @@ static void serve_channel(struct channel *channel) {
   if (is_empty && can_write(channel) && p2p_visit_has_ended(channel->visit, &exit_status)) finish_channel(channel, exit_status);
 }
 
-static void free_channel(struct channel *channel) {
-  ssh_remove_channel_callbacks(channel->ssh, &channel->callbacks);
-  ssh_channel_free(channel->ssh);
-  p2p_visit_free(channel->visit);
-  free(channel);
-}
-
-static void free_channels(struct p2p_board_connection *connection, bool closed_only) {
+static void free_closed_channels(struct p2p_board_connection *connection) {
   for (struct channel **at = &connection->channels; *at != NULL;) {
     struct channel *channel = *at;
-    if (closed_only && !channel->is_closed) {
+    if (!channel->is_closed) {
       at = &channel->next;
       continue;
     }
     *at = channel->next;
-    free_channel(channel);
+    ssh_remove_channel_callbacks(channel->ssh, &channel->callbacks);
+    ssh_channel_free(channel->ssh);
+    p2p_visit_free(channel->visit);
+    free(channel);
   }
 }
 
@@ -269,7 +265,7 @@ void p2p_board_connection_write(struct p2p_board_connection *connection) {
     poll_once(connection);
     if (p2p_board_connection_has_unsent(connection)) break;
   }
-  free_channels(connection, true);
+  free_closed_channels(connection);
   note_end(connection);
 }
 
@@ -323,21 +319,25 @@ struct p2p_board_connection *p2p_board_connection_new(struct p2p_board *board, s
 }
 
 /* So that libssh writes its goodbye and does not only note it: what is on its way goes out first, and then it has to hear that the
- * kernel takes more. */
-static void flush_before_goodbye(struct p2p_board_connection *connection) {
-  for (int i = 0; i < 2 && !connection->has_ended && p2p_board_connection_has_unsent(connection); i++) poll_once(connection);
-  free_channels(connection, false); /* one that was opened meanwhile */
+ * kernel takes more. Channels are not closed before it, or the client would take that for the end of its command and not look for a reason. */
+static void say_goodbye(struct p2p_board_connection *connection) {
+  if (connection->stage != STAGE_KEX) {
+    for (int i = 0; i < 2 && !connection->has_ended && p2p_board_connection_has_unsent(connection); i++) poll_once(connection);
+    ssh_event_remove_session(connection->event, connection->ssh);
+  }
+  ssh_disconnect(connection->ssh); /* and frees what it has of the channels */
 }
 
 void p2p_board_connection_free(struct p2p_board_connection *connection) {
   if (connection == NULL) return;
-  free_channels(connection, false);
-  if (connection->ssh != NULL && connection->stage != STAGE_KEX) flush_before_goodbye(connection);
-  if (connection->event != NULL) {
-    if (connection->stage != STAGE_KEX) ssh_event_remove_session(connection->event, connection->ssh);
-    ssh_event_free(connection->event);
+  if (connection->ssh != NULL) say_goodbye(connection);
+  while (connection->channels != NULL) {
+    struct channel *channel = connection->channels;
+    connection->channels = channel->next;
+    p2p_visit_free(channel->visit);
+    free(channel);
   }
-  if (connection->ssh != NULL) ssh_disconnect(connection->ssh);
+  if (connection->event != NULL) ssh_event_free(connection->event);
   ssh_free(connection->ssh);
   free(connection->key);
   free(connection);

@@ -32,7 +32,7 @@ void p2p_board_connection_free(struct p2p_board_connection *connection); /* take
 void p2p_board_connection_read(struct p2p_board_connection *connection);
 /* Writes what waits, ends commands that are done. */
 void p2p_board_connection_write(struct p2p_board_connection *connection);
-/* What the client is told when the connection is freed. (OpenSSH's shows it only where no command was running.) */
+/* What the client is told when the connection is freed. */
 void p2p_board_connection_set_reason(struct p2p_board_connection *connection, const char *why);
 /* Asks for a sign of life, so that a peer that is gone shows by its silence. The request is keepalive@openssh.com, since libssh sends none
  * by another name, such as the ping@pico.sh of the board on the internet. */

@@ -54,12 +54,13 @@ static bool name_is_valid(struct word name) {
   return !(name.length == 6 && memcmp(name.start, "public", 6) == 0);
 }
 
-/* The blob of a public key begins with its type, as an SSH string. */
+/* The blob of a public key is its type and its numbers, all as SSH strings: one that was cut does not end with one. */
 static bool key_is_valid(struct word type, struct word base64) {
   uint8_t blob[LINE_MAX_LEN];
-  size_t length;
+  size_t length, at = 0, n_strings = 0;
   if (p2p_base64_decode(base64.start, base64.length, blob, sizeof blob, &length) != P2P_OK) return false;
-  return type.length > 0 && length > 4 + type.length && p2p_get_u32(blob) == type.length &&
+  for (; length - at >= 4 && p2p_get_u32(blob + at) <= length - at - 4; n_strings++) at += 4 + p2p_get_u32(blob + at);
+  return at == length && n_strings >= 2 && type.length > 0 && p2p_get_u32(blob) == type.length &&
          memcmp(blob + 4, type.start, type.length) == 0;
 }
 

@@ -66,11 +66,11 @@ TEST(bad_lines_are_named) {
   }
 }
 
-TEST(truncated_text_never_parses_to_another_key) {
+TEST(truncated_text_never_parses) {
   const char *text = "alice ssh-ed25519 " KEY_A;
   for (size_t length = 0; length < strlen(text); length++) {
     int code = p2p_users_parse(text, length, &users, &err);
-    CHECK(code == (length == 0 ? P2P_OK : P2P_ERR_PARSE) || p2p_users_find(users, "ssh-ed25519", KEY_A) == NULL);
+    CHECK(code == (length == 0 ? P2P_OK : P2P_ERR_PARSE));
     if (code == P2P_OK) p2p_users_free(users);
   }
 }
@@ -84,5 +84,5 @@ TEST(an_oversized_line_is_refused) {
 }
 
 UNIT_MAIN("users", UNIT(keys_are_found_with_their_users), UNIT(a_user_may_have_several_keys), UNIT(no_users_is_fine),
-          UNIT(a_key_of_two_users_is_refused), UNIT(bad_lines_are_named), UNIT(truncated_text_never_parses_to_another_key),
+          UNIT(a_key_of_two_users_is_refused), UNIT(bad_lines_are_named), UNIT(truncated_text_never_parses),
           UNIT(an_oversized_line_is_refused))
