@@ -62,9 +62,10 @@ capacity <- function(client, status) {
 }
 
 ## Waits until something happens in the core or `until` (seconds since the start of R's clock) has come, and shows what there is to
-## say. Interruptible. `seen` is what the last call returned, 0 at first.
+## say. Interruptible. It also returns four times a second, since R tells by no signal that a time limit (setTimeLimit()) has passed.
+## `seen` is what the last call returned, 0 at first.
 wait_for_change <- function(client, seen, until = Inf) {
-  left <- max(0, min(until - proc.time()[["elapsed"]], 3600))
+  left <- max(0, min(until - proc.time()[["elapsed"]], 0.25))
   seen <- .Call(ffi_client_wait, client$handle, seen, as.integer(ceiling(1000 * left)))
   show_client_events(client)
   seen

@@ -1,12 +1,13 @@
 ## How R waits: asleep, until there is something to do, and until a signal comes, whichever thread of R takes it.
 library(future)
 
+lab <- local_lab(c("alice", "bob"))
+start_cluster(lab, "alice/friends", "bob", workers = c(alice = 1L))
+withr::defer(plan(sequential), priority = "first")
+
 test_that("a session that waits for a value sleeps", {
   skip_if_not(file.exists("/proc/self/status"), "this system does not tell how often a thread woke up")
-  lab <- local_lab(c("alice", "bob"))
-  start_cluster(lab, "alice/friends", "bob", workers = c(alice = 1L))
   plan_as(lab, "bob")
-  withr::defer(plan(sequential), priority = "first")
   count_wakes <- function() {
     lines <- readLines(file.path("/proc/self/task", Sys.getpid(), "status"))
     as.numeric(sub(".*:", "", grep("^voluntary_ctxt_switches", lines, value = TRUE)))
@@ -16,6 +17,19 @@ test_that("a session that waits for a value sleeps", {
   before <- count_wakes()
   value(f)
   expect_lt(count_wakes() - before, 20)
+})
+
+test_that("a time limit of R's ends the wait for a value", {
+  plan_as(lab, "bob")
+  f <- future(Sys.sleep(60))
+  began <- proc.time()[["elapsed"]]
+  expect_error({
+    setTimeLimit(elapsed = 1, transient = TRUE)
+    value(f)
+  }, "time limit")
+  setTimeLimit()
+  expect_lt(proc.time()[["elapsed"]] - began, 10)
+  cancel(f)
 })
 
 ## Rscript, in which a thread that blocks no signal gets `number`, while R's own thread is asleep in run_events() for 20 s.
