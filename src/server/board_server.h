@@ -1,5 +1,5 @@
 /* The SSH server end of a message board: keys, channels and bytes. What they mean is in board_visit.h and topics.h; who is let in and for
- * how long, in board_door.h. The only file of the server that names libssh. io thread. */
+ * how long, in board_door.h. Only this and board_identity.c name libssh in the server. io thread. */
 #ifndef P2P_SERVER_BOARD_SERVER_H
 #define P2P_SERVER_BOARD_SERVER_H
 

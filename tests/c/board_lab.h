@@ -4,7 +4,6 @@
 #define P2P_TESTS_BOARD_LAB_H
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,6 +20,7 @@
 #include "crypto/random.h"
 #include "net/loop.h"
 #include "server/board_door.h"
+#include "descriptors.h"
 #include "unit.h"
 
 #define WAIT_MS 20000
@@ -95,20 +95,12 @@ static int start_board(void) {
   return P2P_OK;
 }
 
-static int count_files(void) {
-  int count = 0;
-  DIR *dir = opendir("/proc/self/fd");
-  while (dir != NULL && readdir(dir) != NULL) count++;
-  if (dir != NULL) closedir(dir);
-  return count;
-}
-
 static int files_before; /* those of the loop's first listener are there */
 
 static void stop_board(void) {
   if (server != NULL) p2p_loop_call(loop, stop_on_loop, NULL);
-  if (files_before == 0) files_before = count_files();
-  CHECK(count_files() == files_before);
+  if (files_before == 0) files_before = count_descriptors();
+  CHECK(count_descriptors() == files_before);
   p2p_board_clear(&board);
   p2p_users_free(board.users);
 }

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* pipe2 */
 
 #include "board_lab.h"
+#include "crowd.h"
 
 static struct ssh alice, bob, eve, other;
 
@@ -119,15 +120,10 @@ TEST(many_bytes_arrive_as_they_were_sent) {
 TEST(strangers_of_one_address_are_bounded) {
   int fds[P2P_BOARD_STRANGERS_OF_ADDRESS_MAX + 1];
   size_t n = sizeof fds / sizeof fds[0];
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   CHECK(start_board() == P2P_OK);
-  address.sin_port = htons(p2p_board_door_port(server));
-  for (size_t i = 0; i < n; i++) {
-    fds[i] = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(connect(fds[i], (struct sockaddr *)&address, sizeof address) == 0);
-  }
+  crowd_come(fds, n, p2p_board_door_port(server));
   CHECK(wait_event("too many from there have not said yet who they are"));
-  for (size_t i = 0; i < n; i++) close(fds[i]);
+  crowd_go(fds, n);
   CHECK(run_ssh(&alice, "alice", "user") == 0); /* as soon as they are gone */
   stop_board();
 }
@@ -175,7 +171,7 @@ TEST(pub_waits_for_a_reader_as_long_as_it_is_told) {
 
 TEST(connections_that_end_in_any_way_leave_nothing) {
   CHECK(start_board() == P2P_OK);
-  int before = count_files();
+  int before = count_descriptors();
   for (int i = 0; i < 3; i++) {
     CHECK(run_ssh(&alice, "alice", "user") == 0);
     join_topic(&bob, "bob", "pipe t -r");
@@ -183,7 +179,7 @@ TEST(connections_that_end_in_any_way_leave_nothing) {
     CHECK(wait_event("bob left"));
   }
   join_topic(&bob, "bob", "pipe t -r"); /* by now the ones before are gone */
-  CHECK(count_files() <= before + 2 + 1 + 1);
+  CHECK(count_descriptors() <= before + 2 + 1 + 1);
   p2p_loop_call(loop, stop_on_loop, NULL); /* with a member still there */
   CHECK(end_ssh(&bob) == 255);
   stop_board();

@@ -1,5 +1,4 @@
 /* The whole server: it listens when it is there, leaves nothing behind, and its mailbox speaks WebSocket. */
-#include <dirent.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "server/mailbox_server.h"
 #include "server/server.h"
 #include "crowd.h"
+#include "descriptors.h"
 #include "unit.h"
 
 #define WAIT_S 20
@@ -92,14 +92,6 @@ static int start_server(const char *users) {
   return p2p_server_new(&config, events, &server, &err);
 }
 
-static int count_files(void) {
-  int count = 0;
-  DIR *dir = opendir("/proc/self/fd");
-  while (dir != NULL && readdir(dir) != NULL) count++;
-  if (dir != NULL) closedir(dir);
-  return count;
-}
-
 TEST(prepare) {
   CHECK(mkdtemp(folder) != NULL);
   snprintf(key_path, sizeof key_path, "%s/key", folder);
@@ -111,18 +103,18 @@ TEST(prepare) {
 TEST(it_listens_and_leaves_nothing_behind) {
   CHECK(start_server("") == P2P_OK);
   p2p_server_free(server); /* the loop keeps what it opened for its first listener */
-  int before = count_files();
+  int before = count_descriptors();
   CHECK(start_server("") == P2P_OK);
   CHECK(p2p_server_board_port(server) != 0 && p2p_server_relay_port(server) != 0 && p2p_server_mailbox_port(server) != 0);
   CHECK(strncmp(p2p_server_host_key(server), "ssh-ed25519 ", 12) == 0);
   CHECK(strncmp(p2p_server_fingerprint(server), "SHA256:", 7) == 0);
-  CHECK(count_files() > before);
+  CHECK(count_descriptors() > before);
   p2p_server_free(server);
-  CHECK(count_files() == before);
+  CHECK(count_descriptors() == before);
 }
 
 TEST(what_it_cannot_start_with_is_told) {
-  int before = count_files();
+  int before = count_descriptors();
   CHECK(start_server("alice nonsense") == P2P_ERR_PARSE);
   CHECK(strstr(err.message, "Line 1") != NULL);
   CHECK(start_server("") == P2P_OK);
@@ -137,7 +129,7 @@ TEST(what_it_cannot_start_with_is_told) {
   CHECK(p2p_server_new(&config, events, &server, &err) == P2P_ERR_SYSTEM);
   CHECK(strstr(err.message, "/nowhere/at/all") != NULL);
   p2p_server_free(NULL);
-  CHECK(count_files() == before);
+  CHECK(count_descriptors() == before);
 }
 
 TEST(two_clients_meet_in_a_mailbox) {
