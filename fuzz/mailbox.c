@@ -1,4 +1,4 @@
-/* What a mailbox server says: texts with newlines between them. */
+/* What a mailbox server says: texts with newlines between them. An empty one: the connection is lost, and the next text is of a new one. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,11 +15,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   while (length > 0) {
     const uint8_t *end = memchr(bytes, '\n', length);
     size_t part = end == NULL ? length : (size_t)(end - bytes);
-    int code = p2p_mailbox_feed(mailbox, (const char *)bytes, part, &err);
+    int code = P2P_OK;
+    if (part == 0) p2p_mailbox_reconnect(mailbox);
+    else code = p2p_mailbox_feed(mailbox, (const char *)bytes, part, &err);
     while ((text = p2p_mailbox_take_text(mailbox)) != NULL) free(text);
     while (p2p_mailbox_take_event(mailbox, &event)) free(event.body);
     if (code != P2P_OK) break;
-    if (p2p_mailbox_add(mailbox, bytes, part % 64) != P2P_OK) part += 0;
+    (void)!p2p_mailbox_add(mailbox, bytes, part % 64);
     bytes += end == NULL ? length : part + 1;
     length -= end == NULL ? length : part + 1;
   }

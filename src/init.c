@@ -13,7 +13,7 @@
   X(ffi_events_new, 0) X(ffi_events_next, 2)                                               \
   X(ffi_handles_live, 0) X(ffi_host_new, 2) X(ffi_host_close, 1)                                                  \
   X(ffi_object_size, 1) X(ffi_serialize, 2) X(ffi_unserialize, 1)                          \
-  X(ffi_server_new, 2) X(ffi_server_info, 1) X(ffi_server_close, 1)                        \
+  X(ffi_program_become, 2) X(ffi_server_new, 2) X(ffi_server_info, 1) X(ffi_server_close, 1)                        \
   X(ffi_terminate_catch, 0) X(ffi_terminate_release, 0) X(ffi_terminate_came, 0)           \
   X(ffi_task_submit, 4) X(ffi_task_state, 1) X(ffi_task_result, 1) X(ffi_task_free, 1)     \
   X(ffi_task_condition, 1) X(ffi_task_error, 1) X(ffi_task_worker, 1) X(ffi_task_cancel, 2) \

@@ -6,6 +6,19 @@
 
 #include "base/buf.h"
 
+int p2p_bargain_give_text(struct p2p_bargain *bargain, const char *text) {
+  bargain->is_sender = bargain->is_text = true;
+  bargain->text_length = bargain->size_bytes = strlen(text);
+  bargain->text = strdup(text);
+  return bargain->text != NULL ? P2P_OK : P2P_ERR_MEMORY;
+}
+
+void p2p_bargain_give_file(struct p2p_bargain *bargain, const char *name, uint64_t size_bytes) {
+  bargain->is_sender = true;
+  bargain->size_bytes = size_bytes;
+  p2p_offer_clean_name(name, bargain->name);
+}
+
 /* Takes the text over. */
 static int hear_offer(struct p2p_bargain *bargain, struct p2p_said *said, struct p2p_err *err) {
   if (bargain->is_sender)
@@ -71,7 +84,7 @@ enum p2p_bargain_step p2p_bargain_next(struct p2p_bargain *bargain) {
   if (once(&bargain->has_spoken))
     return P2P_BARGAIN_SPEAK;
   if (bargain->is_text)
-    return bargain->is_wanted || !bargain->is_sender ? P2P_BARGAIN_CLOSE : P2P_BARGAIN_WAIT;
+    return (bargain->is_wanted || !bargain->is_sender) && once(&bargain->has_closed) ? P2P_BARGAIN_CLOSE : P2P_BARGAIN_WAIT;
   if (bargain->has_hints && once(&bargain->has_raced))
     return P2P_BARGAIN_RACE;
   if (bargain->is_wanted && once(&bargain->has_sent))

@@ -23,8 +23,12 @@ struct p2p_bargain {
   /* Of what was said: */
   bool has_offer, has_hints, is_wanted;
   /* Steps that were given out: */
-  bool has_spoken, has_raced, has_sent;
+  bool has_spoken, has_raced, has_sent, has_closed;
 };
+
+/* What we send: a copy of `text`; or a file (or bytes) of that size and, cleaned, that name. P2P_ERR_MEMORY. */
+int p2p_bargain_give_text(struct p2p_bargain *bargain, const char *text) P2P_MUST_USE;
+void p2p_bargain_give_file(struct p2p_bargain *bargain, const char *name, uint64_t size_bytes);
 
 /* One message of the peer, at any time. P2P_ERR_PROTOCOL, and what p2p_offer_parse returns. */
 int p2p_bargain_hear(struct p2p_bargain *bargain, const char *text, size_t length, struct p2p_err *err) P2P_MUST_USE;

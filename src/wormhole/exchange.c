@@ -9,16 +9,18 @@
 #include "base/clock.h"
 #include "wormhole/bargain.h"
 #include "wormhole/haul.h"
+#include "wormhole/speech.h"
 
 #define SHOW_MS 50
+#define LAST_WORD_MS 30000
 
 struct p2p_exchange {
-  struct p2p_loop *loop;
   struct p2p_exchange_events events;
   void *arg;
   struct p2p_transfer_status status;
   char path[P2P_ARRIVAL_PATH_MAX];
-  bool no_listen, no_direct, must_confirm, has_relay;
+  bool must_confirm;
+  struct p2p_transit_config transit; /* but for its key */
   struct p2p_hint relay;
   uint32_t timeout_ms, stall_ms;
   struct p2p_timer *timer; /* until bytes move, then to see that they do */
@@ -28,6 +30,7 @@ struct p2p_exchange {
   struct p2p_arrival arrival;
   struct p2p_bargain bargain;
   uint64_t shown_ms; /* when progress was last told */
+  bool is_leaving; /* all is well, as soon as the mailbox has our last word */
   bool is_over, is_told;
 };
 
@@ -69,15 +72,13 @@ static void close_all(struct p2p_exchange *exchange, bool happy) {
 
 /* The last thing that happens in whoever calls it, as with done(). */
 static void fail(struct p2p_exchange *exchange, const struct p2p_err *err) {
-  char *text = NULL;
   if (exchange->is_over)
     return;
   exchange->is_over = true;
   exchange->status.err = *err;
   exchange->status.state = P2P_TRANSFER_FAILED;
-  if (exchange->wormhole != NULL && p2p_offer_format_error(err->code, &text) == P2P_OK)
-    (void)p2p_wormhole_send(exchange->wormhole, text, strlen(text)); /* nobody hears it who is not there */
-  free(text);
+  if (exchange->wormhole != NULL)
+    p2p_speech_give_up(exchange->wormhole, err->code);
   close_all(exchange, false);
 }
 
@@ -90,30 +91,51 @@ static void done(struct p2p_exchange *exchange) {
   close_all(exchange, true);
 }
 
+/* The last word of whoever receives a text is its answer: without it, the sender would not know that all is well. But the text is ours,
+ * whatever becomes of the answer. */
+static void leave(struct p2p_exchange *exchange) {
+  if (exchange->bargain.is_sender || p2p_wormhole_is_delivered(exchange->wormhole)) {
+    done(exchange);
+    return;
+  }
+  exchange->is_leaving = true;
+  p2p_timer_start(exchange->timer, exchange->timeout_ms < LAST_WORD_MS ? exchange->timeout_ms : LAST_WORD_MS, 0);
+}
+
+/* Before bytes move: what is it that has not happened? */
+static void explain_delay(const struct p2p_exchange *exchange, const char *peer, struct p2p_err *err) {
+  const struct p2p_bargain *bargain = &exchange->bargain;
+  double seconds = exchange->timeout_ms / 1000.0;
+
+  if (p2p_wormhole_is_cut_off(exchange->wormhole))
+    p2p_wormhole_time_out(exchange->wormhole, peer, seconds, err);
+  else if (exchange->haul != NULL && p2p_haul_time_out(exchange->haul, peer, seconds, err))
+    return;
+  else if (exchange->status.state == P2P_TRANSFER_CONFIRMING)
+    p2p_err_set(err, P2P_ERR_TIMEOUT, "Nobody confirmed within %g s that both sides show the same verifier", seconds);
+  else if (bargain->has_spoken && bargain->is_sender)
+    p2p_err_set(err, P2P_ERR_TIMEOUT, "The receiver did not answer the offer within %g s", seconds);
+  else if (bargain->is_agreed && !bargain->is_sender && !bargain->has_offer)
+    p2p_err_set(err, P2P_ERR_TIMEOUT, "The sender came, but offered nothing within %g s", seconds);
+  else
+    p2p_wormhole_time_out(exchange->wormhole, peer, seconds, err);
+}
+
 static void on_timeout(void *arg) {
   struct p2p_exchange *exchange = arg;
-  const struct p2p_bargain *bargain = &exchange->bargain;
-  const char *peer = bargain->is_sender ? "receiver" : "sender", *failure;
-  double seconds = exchange->timeout_ms / 1000.0;
+  const char *peer = exchange->bargain.is_sender ? "receiver" : "sender";
   struct p2p_err err;
-  if (exchange->status.state == P2P_TRANSFER_MOVING) {
-    if (!p2p_haul_has_stalled(exchange->haul))
-      return;
-    p2p_err_set(&err, P2P_ERR_TIMEOUT, "The %s is silent: next to nothing moved for %g s", peer, exchange->stall_ms / 1000.0);
-  } else if (p2p_wormhole_is_cut_off(exchange->wormhole)) {
-    p2p_wormhole_time_out(exchange->wormhole, peer, seconds, &err);
-  } else if (exchange->haul != NULL && p2p_haul_is_racing(exchange->haul, &failure)) {
-    p2p_err_set(&err, P2P_ERR_TIMEOUT, "No connection to the %s came up within %g s, neither direct nor by a relay%s%s", peer,
-                seconds, failure[0] ? "; the last attempt: " : "", failure);
-  } else if (exchange->status.state == P2P_TRANSFER_CONFIRMING) {
-    p2p_err_set(&err, P2P_ERR_TIMEOUT, "Nobody confirmed within %g s that both sides show the same verifier", seconds);
-  } else if (bargain->has_spoken && bargain->is_sender) {
-    p2p_err_set(&err, P2P_ERR_TIMEOUT, "The receiver did not answer the offer within %g s", seconds);
-  } else if (bargain->is_agreed && !bargain->is_sender && !bargain->has_offer) {
-    p2p_err_set(&err, P2P_ERR_TIMEOUT, "The sender came, but offered nothing within %g s", seconds);
-  } else {
-    p2p_wormhole_time_out(exchange->wormhole, peer, seconds, &err);
+
+  if (exchange->is_leaving) {
+    done(exchange);
+    return;
   }
+  if (exchange->status.state != P2P_TRANSFER_MOVING)
+    explain_delay(exchange, peer, &err);
+  else if (p2p_haul_has_stalled(exchange->haul))
+    p2p_err_set(&err, P2P_ERR_TIMEOUT, "The %s is silent: next to nothing moved for %g s", peer, exchange->stall_ms / 1000.0);
+  else
+    return;
   fail(exchange, &err);
 }
 
@@ -151,43 +173,16 @@ static void on_haul_end(void *arg, const struct p2p_err *err) {
 static int start_haul(struct p2p_exchange *exchange, struct p2p_err *err) {
   static const struct p2p_haul_events EVENTS = { on_moving, on_progress, on_haul_end, on_gone };
   struct p2p_transit_key key;
-  struct p2p_transit_config config = { .loop = exchange->loop,
-                                       .key = &key,
-                                       .is_sender = exchange->bargain.is_sender,
-                                       .no_listen = exchange->no_listen,
-                                       .no_direct = exchange->no_direct,
-                                       .relay = exchange->has_relay ? &exchange->relay : NULL,
-                                       .timeout_ms = exchange->timeout_ms };
+  struct p2p_transit_config config = exchange->transit;
 
+  config.key = &key;
   p2p_wormhole_transit_key(exchange->wormhole, &key);
   int code = p2p_haul_new(&config, &EVENTS, exchange, &exchange->haul, err);
   p2p_wipe(&key, sizeof key);
   return code;
 }
 
-/* ---- messages ---- */
-
-/* Sends and frees `text`. */
-static int say(struct p2p_exchange *exchange, int formatted, char *text, struct p2p_err *err) {
-  int code = formatted;
-
-  if (code == P2P_OK)
-    code = p2p_wormhole_send(exchange->wormhole, text, strlen(text));
-  free(text);
-  return code == P2P_OK ? code : p2p_err_set(err, code, "A message to the other side cannot be sent");
-}
-
-static int say_transit(struct p2p_exchange *exchange, struct p2p_err *err) {
-  struct p2p_hints hints;
-  char *text = NULL;
-  int code = start_haul(exchange, err);
-
-  if (code != P2P_OK)
-    return code;
-  p2p_haul_hints(exchange->haul, &hints);
-  code = p2p_hints_format(&hints, &text);
-  return say(exchange, code, text, err);
-}
+/* ---- the bargain ---- */
 
 /* What is moved, for the status. */
 static void show_terms(struct p2p_exchange *exchange) {
@@ -196,37 +191,24 @@ static void show_terms(struct p2p_exchange *exchange) {
   memcpy(exchange->status.name, exchange->bargain.name, sizeof exchange->status.name);
 }
 
-static int offer(struct p2p_exchange *exchange, struct p2p_err *err) {
+static int speak_of_file(struct p2p_exchange *exchange, struct p2p_err *err) {
   const struct p2p_bargain *bargain = &exchange->bargain;
-  char *text = NULL;
-  int code = P2P_OK;
+  struct p2p_hints ours;
+  int code = bargain->is_sender ? P2P_OK : p2p_arrival_open(&exchange->arrival, exchange->path, err);
 
-  if (bargain->is_text) {
-    code = p2p_offer_format_text(bargain->text, bargain->text_length, &text);
-  } else {
-    code = say_transit(exchange, err);
-    if (code != P2P_OK)
-      return code;
-    code = p2p_offer_format_file(bargain->name, bargain->size_bytes, &text);
-  }
-  return say(exchange, code, text, err);
+  if (code == P2P_OK)
+    code = start_haul(exchange, err);
+  if (code != P2P_OK)
+    return code;
+  if (!bargain->is_sender)
+    p2p_haul_receive(exchange->haul, &exchange->arrival, bargain->size_bytes);
+  p2p_haul_hints(exchange->haul, &ours);
+  return p2p_speech_say(exchange->wormhole, bargain, &ours, err);
 }
 
-static int answer(struct p2p_exchange *exchange, struct p2p_err *err) {
-  const struct p2p_bargain *bargain = &exchange->bargain;
-  char *text = NULL;
-  int code = P2P_OK;
+static int speak(struct p2p_exchange *exchange, struct p2p_err *err) {
   show_terms(exchange);
-  if (!bargain->is_text) {
-    code = p2p_arrival_open(&exchange->arrival, exchange->path, err);
-    if (code == P2P_OK)
-      code = say_transit(exchange, err);
-    if (code != P2P_OK)
-      return code;
-    p2p_haul_receive(exchange->haul, &exchange->arrival, bargain->size_bytes);
-  }
-  code = p2p_offer_format_answer(bargain->is_text, &text);
-  return say(exchange, code, text, err);
+  return exchange->bargain.is_text ? p2p_speech_say(exchange->wormhole, &exchange->bargain, NULL, err) : speak_of_file(exchange, err);
 }
 
 /* Whatever is due. A step may be the end. */
@@ -238,10 +220,10 @@ static void advance(struct p2p_exchange *exchange) {
   while (code == P2P_OK && !exchange->is_over && (step = p2p_bargain_next(&exchange->bargain)) != P2P_BARGAIN_WAIT) {
     switch (step) {
     case P2P_BARGAIN_WAIT: break;
-    case P2P_BARGAIN_SPEAK: code = exchange->bargain.is_sender ? offer(exchange, &err) : answer(exchange, &err); break;
+    case P2P_BARGAIN_SPEAK: code = speak(exchange, &err); break;
     case P2P_BARGAIN_RACE: code = p2p_haul_race(exchange->haul, &exchange->bargain.theirs, &err); break;
     case P2P_BARGAIN_SEND: p2p_haul_send(exchange->haul, &exchange->source); break;
-    case P2P_BARGAIN_CLOSE: done(exchange); break;
+    case P2P_BARGAIN_CLOSE: leave(exchange); break;
     }
   }
   if (code != P2P_OK)
@@ -282,41 +264,54 @@ static void on_message(void *arg, const uint8_t *text, size_t length) {
     fail(exchange, &err);
 }
 
+static void on_delivered(void *arg) {
+  struct p2p_exchange *exchange = arg;
+  if (exchange->is_leaving)
+    done(exchange);
+}
+
 /* While bytes move, the mailbox is only for bad news. */
 static void on_wormhole_fail(void *arg, const struct p2p_err *err) {
   struct p2p_exchange *exchange = arg;
-  if (exchange->status.state != P2P_TRANSFER_MOVING)
+  if (exchange->is_leaving)
+    done(exchange);
+  else if (exchange->status.state != P2P_TRANSFER_MOVING)
     fail(exchange, err);
 }
 
 /* ---- life ---- */
 
 static int set_what(struct p2p_exchange *exchange, const struct p2p_transfer_config *config, struct p2p_err *err) {
+  const char *name = config->name ? config->name : config->file ? config->file : "";
   struct p2p_bargain *bargain = &exchange->bargain;
-  int code = P2P_OK;
+  struct p2p_source *source = &exchange->source;
 
-  bargain->is_sender = config->file != NULL || config->bytes != NULL || config->text != NULL;
-  if (config->text != NULL) {
-    bargain->is_text = true;
-    bargain->text_length = bargain->size_bytes = strlen(config->text);
-    bargain->text = strdup(config->text);
-    if (bargain->text == NULL)
-      code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
-  } else if (config->file != NULL) {
-    code = p2p_source_open(&exchange->source, config->file, err);
-  } else {
-    p2p_source_borrow(&exchange->source, config->bytes, config->length);
+  if (config->text != NULL && p2p_bargain_give_text(bargain, config->text) != P2P_OK)
+    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  if (config->text == NULL && config->file != NULL) {
+    int code = p2p_source_open(source, config->file, err);
+    if (code != P2P_OK)
+      return code;
+  } else if (config->text == NULL && config->bytes != NULL) {
+    p2p_source_borrow(source, config->bytes, config->length);
   }
-  if (config->name != NULL || config->file != NULL)
-    p2p_offer_clean_name(config->name ? config->name : config->file, bargain->name);
-  if (!bargain->is_text)
-    bargain->size_bytes = exchange->source.size_bytes;
+  if (config->text == NULL && (config->file != NULL || config->bytes != NULL))
+    p2p_bargain_give_file(bargain, name, source->size_bytes);
   show_terms(exchange);
-  return code;
+  return P2P_OK;
+}
+
+static void set_transit(struct p2p_exchange *exchange, const struct p2p_transfer_config *config) {
+  exchange->transit = (struct p2p_transit_config){ .loop = config->loop,
+                                                   .is_sender = exchange->bargain.is_sender,
+                                                   .no_listen = config->no_listen,
+                                                   .no_direct = config->no_direct,
+                                                   .relay = config->relay ? &exchange->relay : NULL,
+                                                   .timeout_ms = config->timeout_ms };
 }
 
 static int start(struct p2p_exchange *exchange, const struct p2p_transfer_config *config, struct p2p_err *err) {
-  static const struct p2p_wormhole_events EVENTS = { on_code, on_peer, on_message, on_wormhole_fail };
+  static const struct p2p_wormhole_events EVENTS = { on_code, on_peer, on_message, on_delivered, on_wormhole_fail };
   struct p2p_wormhole_config wormhole = { .loop = config->loop,
                                           .mailbox = config->mailbox,
                                           .appid = P2P_OFFER_APPID,
@@ -331,6 +326,7 @@ static int start(struct p2p_exchange *exchange, const struct p2p_transfer_config
     code = set_what(exchange, config, err);
   if (code != P2P_OK)
     return code;
+  set_transit(exchange, config);
   exchange->timer = p2p_timer_new(config->loop, on_timeout, exchange);
   if (exchange->timer == NULL)
     return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
@@ -346,13 +342,9 @@ int p2p_exchange_new(const struct p2p_transfer_config *config, const struct p2p_
 
   if (exchange == NULL)
     return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
-  exchange->loop = config->loop;
   exchange->events = *events;
   exchange->arg = arg;
-  exchange->no_listen = config->no_listen;
-  exchange->no_direct = config->no_direct;
   exchange->must_confirm = config->must_confirm;
-  exchange->has_relay = config->relay != NULL;
   exchange->timeout_ms = config->timeout_ms;
   exchange->stall_ms = config->stall_ms ? config->stall_ms : P2P_TRANSFER_STALL_MS;
   exchange->source.fd = exchange->arrival.fd = -1;

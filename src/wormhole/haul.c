@@ -181,10 +181,10 @@ int p2p_haul_race(struct p2p_haul *haul, const struct p2p_hints *theirs, struct 
   return p2p_transit_race(haul->transit, theirs, err);
 }
 
-bool p2p_haul_is_racing(const struct p2p_haul *haul, const char **failure) {
+bool p2p_haul_time_out(const struct p2p_haul *haul, const char *peer, double seconds, struct p2p_err *err) {
   if (!haul->is_racing || haul->transit == NULL)
     return false;
-  *failure = p2p_transit_failure(haul->transit);
+  p2p_transit_time_out(haul->transit, peer, seconds, err);
   return true;
 }
 

@@ -29,8 +29,8 @@ void p2p_haul_send(struct p2p_haul *haul, struct p2p_source *source);
 void p2p_haul_receive(struct p2p_haul *haul, struct p2p_arrival *arrival, uint64_t size_bytes);
 /* Begins to connect. A failure known at once is returned, and no event follows. */
 int p2p_haul_race(struct p2p_haul *haul, const struct p2p_hints *theirs, struct p2p_err *err) P2P_MUST_USE;
-/* Whether a connection is still missing, and if so, the last failure of an attempt ("" if there was none). */
-bool p2p_haul_is_racing(const struct p2p_haul *haul, const char **failure);
+/* Whether a connection is still missing; then `err` is what p2p_transit_time_out says. */
+bool p2p_haul_time_out(const struct p2p_haul *haul, const char *peer, double seconds, struct p2p_err *err);
 /* Once it moves, and asked every so often: whether less than P2P_HAUL_STALL_BYTES passed since it was asked last. The
  * receiver's last word may take P2P_HAUL_RECEIPT_STALLS times as long: how much of the file is still on its way, in networks and
  * a relay, is not seen from here. */

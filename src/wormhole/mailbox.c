@@ -9,19 +9,13 @@
 
 #include "base/encode.h"
 #include "crypto/random.h"
+#include "wormhole/inbox.h"
 #include "wormhole/key.h"
 #include "wormhole/phase.h"
 #include "wormhole/words.h"
 
 #define MAILBOX_ID_MAX 129
 #define TEXTS_MAX 16
-
-/* A message of the peer that waits for its turn. */
-struct ahead {
-  unsigned ordinal;
-  uint8_t *body;
-  size_t length;
-};
 
 /* A message that we added. A server that was started anew may have lost it. */
 struct ours {
@@ -39,10 +33,9 @@ struct p2p_mailbox {
   bool is_releasing;
   bool is_caught_up;                /* what the mailbox held was told; messages may be added */
   bool tell_nameplate, tell_opened; /* events not taken yet */
-  unsigned next_ours, next_theirs;  /* ordinals */
+  unsigned next_ours;               /* ordinal */
   struct ours ours[P2P_MAILBOX_OURS_MAX];
-  struct ahead ahead[P2P_MAILBOX_AHEAD_MAX];
-  size_t n_ahead;
+  struct p2p_inbox inbox;
   char *texts[TEXTS_MAX]; /* to send, the oldest first */
   size_t n_texts;
   bool starved; /* memory ran out while a text was made */
@@ -208,32 +201,6 @@ static int on_pong(struct p2p_mailbox *mailbox, const json_t *message, struct p2
   return P2P_OK;
 }
 
-static bool is_known(const struct p2p_mailbox *mailbox, unsigned ordinal) {
-  if (ordinal < mailbox->next_theirs)
-    return true;
-  for (size_t i = 0; i < mailbox->n_ahead; i++)
-    if (mailbox->ahead[i].ordinal == ordinal)
-      return true;
-  return false;
-}
-
-static int keep_body(struct p2p_mailbox *mailbox, unsigned ordinal, const json_t *body, struct p2p_err *err) {
-  const char *hex = json_string_value(body);
-  size_t size = json_string_length(body) / 2, length = 0;
-
-  if (size > P2P_MAILBOX_BODY_MAX || mailbox->n_ahead == P2P_MAILBOX_AHEAD_MAX)
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "The mailbox is filled with more than a peer has to say");
-  uint8_t *bytes = malloc(size + 1);
-  if (bytes == NULL)
-    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
-  if (hex == NULL || p2p_hex_decode(hex, json_string_length(body), bytes, size, &length) != P2P_OK) {
-    free(bytes);
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "A message in the mailbox is not in hexadecimal form");
-  }
-  mailbox->ahead[mailbox->n_ahead++] = (struct ahead){ ordinal, bytes, length };
-  return P2P_OK;
-}
-
 static int on_message(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
   char side[P2P_MAILBOX_SIDE_MAX], phase[P2P_PHASE_MAX];
   unsigned ordinal = P2P_PHASE_NONE;
@@ -256,9 +223,8 @@ static int on_message(struct p2p_mailbox *mailbox, const json_t *message, struct
   } else if (strcmp(side, mailbox->peer) != 0) {
     return p2p_err_set(err, P2P_ERR_ACCESS, "Somebody else came into the mailbox of nameplate %s", mailbox->nameplate);
   }
-  if (ordinal == P2P_PHASE_NONE || is_known(mailbox, ordinal))
-    return P2P_OK;
-  return keep_body(mailbox, ordinal, json_object_get(message, "body"), err);
+  const json_t *body = json_object_get(message, "body");
+  return ordinal == P2P_PHASE_NONE ? P2P_OK : p2p_inbox_put(&mailbox->inbox, ordinal, json_string_value(body), json_string_length(body), err);
 }
 
 static int on_error(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
@@ -302,7 +268,7 @@ int p2p_mailbox_feed(struct p2p_mailbox *mailbox, const char *text, size_t lengt
 int p2p_mailbox_add(struct p2p_mailbox *mailbox, const void *body, size_t length) {
   if (mailbox->state != P2P_MAILBOX_ALONE && mailbox->state != P2P_MAILBOX_BOTH)
     return P2P_ERR_INVALID;
-  if (length > P2P_MAILBOX_BODY_MAX || mailbox->next_ours == P2P_MAILBOX_OURS_MAX)
+  if (length > P2P_INBOX_BODY_MAX || mailbox->next_ours == P2P_MAILBOX_OURS_MAX)
     return P2P_ERR_TOO_LARGE;
   char *hex = malloc(P2P_HEX_LEN(length) + 1);
   if (hex == NULL)
@@ -340,20 +306,6 @@ void p2p_mailbox_close(struct p2p_mailbox *mailbox, enum p2p_mailbox_mood mood) 
   mailbox->state = P2P_MAILBOX_CLOSED;
 }
 
-/* The peer's phases go out in their order only. */
-static bool take_message(struct p2p_mailbox *mailbox, struct p2p_mailbox_event *out) {
-  for (size_t i = 0; i < mailbox->n_ahead; i++) {
-    struct ahead *ahead = &mailbox->ahead[i];
-    if (ahead->ordinal != mailbox->next_theirs)
-      continue;
-    *out = (struct p2p_mailbox_event){ P2P_MAILBOX_HAS_MESSAGE, ahead->ordinal, ahead->body, ahead->length };
-    mailbox->next_theirs++;
-    *ahead = mailbox->ahead[--mailbox->n_ahead];
-    return true;
-  }
-  return false;
-}
-
 bool p2p_mailbox_take_event(struct p2p_mailbox *mailbox, struct p2p_mailbox_event *out) {
   if (mailbox->tell_nameplate) {
     mailbox->tell_nameplate = false;
@@ -365,10 +317,22 @@ bool p2p_mailbox_take_event(struct p2p_mailbox *mailbox, struct p2p_mailbox_even
     *out = (struct p2p_mailbox_event){ .kind = P2P_MAILBOX_HAS_OPENED };
     return true;
   }
-  return mailbox->state == P2P_MAILBOX_BOTH && take_message(mailbox, out);
+  struct p2p_inbox_message message;
+  if (mailbox->state != P2P_MAILBOX_BOTH || !p2p_inbox_take(&mailbox->inbox, &message))
+    return false;
+  *out = (struct p2p_mailbox_event){ P2P_MAILBOX_HAS_MESSAGE, message.ordinal, message.body, message.length };
+  return true;
 }
 
 enum p2p_mailbox_state p2p_mailbox_state(const struct p2p_mailbox *mailbox) { return mailbox->state; }
+
+bool p2p_mailbox_holds_ours(const struct p2p_mailbox *mailbox) {
+  for (unsigned i = 0; i < mailbox->next_ours; i++)
+    if (!mailbox->ours[i].is_there)
+      return false;
+  return true;
+}
+
 unsigned p2p_mailbox_next_ordinal(const struct p2p_mailbox *mailbox) { return mailbox->next_ours; }
 const char *p2p_mailbox_nameplate(const struct p2p_mailbox *mailbox) { return mailbox->nameplate; }
 const char *p2p_mailbox_peer(const struct p2p_mailbox *mailbox) { return mailbox->peer; }
@@ -390,8 +354,7 @@ int p2p_mailbox_new(const char *appid, const char *side, const char *nameplate, 
 void p2p_mailbox_free(struct p2p_mailbox *mailbox) {
   if (mailbox == NULL)
     return;
-  for (size_t i = 0; i < mailbox->n_ahead; i++)
-    free(mailbox->ahead[i].body);
+  p2p_inbox_clear(&mailbox->inbox);
   for (unsigned i = 0; i < mailbox->next_ours; i++)
     free(mailbox->ours[i].hex);
   drop_texts(mailbox);

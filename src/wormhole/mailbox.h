@@ -9,11 +9,10 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "wormhole/inbox.h"
 
 #define P2P_MAILBOX_NAMEPLATE_MAX 17 /* 1 to 16 digits and a NUL */
 #define P2P_MAILBOX_SIDE_MAX 65
-#define P2P_MAILBOX_BODY_MAX 65536   /* bytes of one message */
-#define P2P_MAILBOX_AHEAD_MAX 16     /* phases that may come before their turn */
 #define P2P_MAILBOX_OURS_MAX 8       /* messages that we may add; kept, for a server that has lost them */
 
 enum p2p_mailbox_state {
@@ -63,6 +62,8 @@ char *p2p_mailbox_take_text(struct p2p_mailbox *mailbox);
 bool p2p_mailbox_take_event(struct p2p_mailbox *mailbox, struct p2p_mailbox_event *out);
 
 enum p2p_mailbox_state p2p_mailbox_state(const struct p2p_mailbox *mailbox);
+/* Whether the server has told back all that we added: then it has it, and a loss of the connection does no harm. */
+bool p2p_mailbox_holds_ours(const struct p2p_mailbox *mailbox);
 /* Of the message that p2p_mailbox_add will add next. */
 unsigned p2p_mailbox_next_ordinal(const struct p2p_mailbox *mailbox);
 const char *p2p_mailbox_nameplate(const struct p2p_mailbox *mailbox); /* "" before it is known */

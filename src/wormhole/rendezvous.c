@@ -38,9 +38,7 @@ static void on_timeout(void *arg) {
   if (!rendezvous->is_racing || p2p_wormhole_is_cut_off(rendezvous->wormhole)) {
     p2p_wormhole_time_out(rendezvous->wormhole, peer, seconds, &err);
   } else {
-    const char *failure = p2p_transit_failure(rendezvous->transit);
-    p2p_err_set(&err, P2P_ERR_TIMEOUT, "No connection to the %s came up within %g s, neither direct nor by a relay%s%s",
-                peer, seconds, failure[0] ? "; the last attempt: " : "", failure);
+    p2p_transit_time_out(rendezvous->transit, peer, seconds, &err);
   }
   fail(rendezvous, &err);
 }
@@ -128,7 +126,7 @@ static void on_wormhole_fail(void *arg, const struct p2p_err *err) {
 /* ---- life ---- */
 
 static int start(struct p2p_rendezvous *rendezvous, const struct p2p_link_config *config, struct p2p_err *err) {
-  static const struct p2p_wormhole_events EVENTS = { on_code, on_peer, on_message, on_wormhole_fail };
+  static const struct p2p_wormhole_events EVENTS = { on_code, on_peer, on_message, NULL, on_wormhole_fail };
   struct p2p_wormhole_config wormhole = { .loop = config->loop,
                                           .mailbox = config->mailbox,
                                           .appid = P2P_LINK_APPID,

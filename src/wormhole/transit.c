@@ -327,7 +327,12 @@ void p2p_transit_hints(const struct p2p_transit *transit, struct p2p_hints *out)
     out->relay[out->n_relay++] = transit->relay;
 }
 
-const char *p2p_transit_failure(const struct p2p_transit *transit) { return transit->failure; }
+void p2p_transit_time_out(const struct p2p_transit *transit, const char *peer, double seconds, struct p2p_err *err) {
+  const char *failure = transit->failure;
+
+  p2p_err_set(err, P2P_ERR_TIMEOUT, "No connection to the %s came up within %g s, neither direct nor by a relay%s%s", peer, seconds,
+              failure[0] ? "; the last attempt: " : "", failure);
+}
 
 int p2p_transit_new(const struct p2p_transit_config *config, const struct p2p_transit_events *events, void *arg,
                     struct p2p_transit **out, struct p2p_err *err) {

@@ -38,8 +38,8 @@ int p2p_transit_new(const struct p2p_transit_config *config, const struct p2p_tr
 void p2p_transit_hints(const struct p2p_transit *transit, struct p2p_hints *out);
 /* Begins to connect to where the peer can be reached. A failure known at once is returned, and no event follows. */
 int p2p_transit_race(struct p2p_transit *transit, const struct p2p_hints *theirs, struct p2p_err *err) P2P_MUST_USE;
-/* The last failure of an attempt; "" if there was none. */
-const char *p2p_transit_failure(const struct p2p_transit *transit);
+/* P2P_ERR_TIMEOUT: no connection to the `peer` ("worker") came up in so many seconds, and the last failure of an attempt. */
+void p2p_transit_time_out(const struct p2p_transit *transit, const char *peer, double seconds, struct p2p_err *err);
 void p2p_transit_free(struct p2p_transit *transit); /* takes NULL; safe from within an event */
 
 #endif

@@ -79,7 +79,7 @@ static int add_sealed(struct p2p_wormhole *wormhole, const void *text, size_t le
   char phase[P2P_PHASE_MAX];
   uint8_t key[P2P_KEY_LEN];
 
-  if (length > P2P_MAILBOX_BODY_MAX - P2P_BOX_OVERHEAD)
+  if (length > P2P_INBOX_BODY_MAX - P2P_BOX_OVERHEAD)
     return P2P_ERR_TOO_LARGE;
   uint8_t *sealed = malloc(length + P2P_BOX_OVERHEAD);
   if (sealed == NULL)
@@ -198,6 +198,7 @@ static int on_mailbox_event(struct p2p_wormhole *wormhole, const struct p2p_mail
 
 static int on_server_text(struct p2p_wormhole *wormhole, const char *text, size_t length, struct p2p_err *err) {
   struct p2p_mailbox_event event;
+  bool was_delivered = p2p_mailbox_holds_ours(wormhole->mailbox);
   int code = p2p_mailbox_feed(wormhole->mailbox, text, length, err);
 
   if (code != P2P_OK)
@@ -207,6 +208,9 @@ static int on_server_text(struct p2p_wormhole *wormhole, const char *text, size_
     code = on_mailbox_event(wormhole, &event, err);
     free(event.body);
   }
+  if (code == P2P_OK && !wormhole->freed && !was_delivered && p2p_mailbox_holds_ours(wormhole->mailbox) &&
+      wormhole->events.on_delivered != NULL)
+    wormhole->events.on_delivered(wormhole->arg);
   return code;
 }
 
@@ -254,6 +258,8 @@ void p2p_wormhole_verifier(const struct p2p_wormhole *wormhole, uint8_t out[P2P_
 void p2p_wormhole_transit_key(const struct p2p_wormhole *wormhole, struct p2p_transit_key *out) {
   p2p_key_transit(&wormhole->key, wormhole->appid, out);
 }
+
+bool p2p_wormhole_is_delivered(const struct p2p_wormhole *wormhole) { return p2p_mailbox_holds_ours(wormhole->mailbox); }
 
 bool p2p_wormhole_is_cut_off(const struct p2p_wormhole *wormhole) {
   return p2p_mailbox_line_trouble(wormhole->line) != NULL;

@@ -27,6 +27,7 @@ struct p2p_wormhole_events {
   void (*on_code)(void *arg, const char *code);                          /* only where none was given */
   void (*on_peer)(void *arg);                                            /* the peer knows the code: keys stand */
   void (*on_message)(void *arg, const uint8_t *text, size_t length);     /* phases 0, 1, ... in their order */
+  void (*on_delivered)(void *arg);                                       /* p2p_wormhole_is_delivered again; may be NULL */
   void (*on_fail)(void *arg, const struct p2p_err *err);                 /* the last event; then free */
 };
 
@@ -39,6 +40,8 @@ int p2p_wormhole_send(struct p2p_wormhole *wormhole, const void *text, size_t le
 /* From on_peer on. The verifier is what both users may compare by eye. */
 void p2p_wormhole_verifier(const struct p2p_wormhole *wormhole, uint8_t out[P2P_KEY_LEN]);
 void p2p_wormhole_transit_key(const struct p2p_wormhole *wormhole, struct p2p_transit_key *out);
+/* Whether the mailbox has all that we have sent, so that we may leave it. Not yet: on_delivered tells when. */
+bool p2p_wormhole_is_delivered(const struct p2p_wormhole *wormhole);
 /* The mailbox was lost after it was reached. It is tried again, until the owner loses patience; what is sent meanwhile goes out then. */
 bool p2p_wormhole_is_cut_off(const struct p2p_wormhole *wormhole);
 /* P2P_ERR_TIMEOUT, with what has not happened in so many seconds: "The worker did not come to the mailbox ws://... within 30 s",

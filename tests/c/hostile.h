@@ -185,7 +185,7 @@ static void on_fail(void *arg, const struct p2p_err *err) {
 }
 
 static void peer_open(void *arg) {
-  static const struct p2p_wormhole_events EVENTS = { on_code, on_peer, on_message, on_fail };
+  static const struct p2p_wormhole_events EVENTS = { on_code, on_peer, on_message, NULL, on_fail };
   struct peer *peer = arg;
   struct p2p_wormhole_config config = { .loop = peer->lab->loop, .mailbox = peer->lab->mailbox, .appid = P2P_OFFER_APPID,
                                         .code = "7-hostile", .timeout_ms = PATIENCE_MS };

@@ -33,7 +33,8 @@ struct office {
   struct p2p_mailbox_store *store;
   struct visit *visits;
   char url[64];
-  int n_scary, n_lonely, n_errory, n_happy;
+  int n_scary, n_lonely, n_errory, n_happy; /* moods in which somebody left */
+  int n_offers;                             /* messages in phase 0, which a text's receiver has none of before it accepts */
 };
 
 static void on_guest_says(void *arg, const char *json, size_t length) {
@@ -57,6 +58,7 @@ static void on_visit_text(void *arg, const char *text, size_t length) {
   if (strstr(copy, "\"lonely\"") != NULL) lab_tell(office->lab, &office->n_lonely);
   if (strstr(copy, "\"errory\"") != NULL) lab_tell(office->lab, &office->n_errory);
   if (strstr(copy, "\"happy\"") != NULL) lab_tell(office->lab, &office->n_happy);
+  if (strstr(copy, "\"phase\":\"0\"") != NULL) lab_tell(office->lab, &office->n_offers);
   if (visit->guest != NULL) p2p_mailbox_guest_receive(visit->guest, text, length, 0);
 }
 
@@ -322,6 +324,61 @@ TEST(a_second_receiver_does_not_disturb_the_first) {
   lab_close(&lab);
 }
 
+/* What a server that falls over does; it comes back with all that it knew. */
+static void cut_all(void *arg) {
+  struct office *office = arg;
+  for (struct visit *visit = office->visits; visit != NULL; visit = visit->next) {
+    p2p_mailbox_guest_free(visit->guest, 0);
+    visit->guest = NULL;
+    p2p_ws_free(visit->ws);
+    visit->ws = NULL;
+  }
+}
+
+static void close_door(void *arg) {
+  struct office *office = arg;
+  p2p_listener_free(office->listener);
+  office->listener = NULL;
+}
+
+static struct p2p_transfer *start_text(struct office *office, const char *text, uint32_t timeout_ms) {
+  struct p2p_transfer_config config = { .loop = office->lab->loop, .mailbox = office->url, .code = CODE, .text = text,
+    .path = "/tmp/p2p-hostile-mailbox-none", .must_confirm = text == NULL, .timeout_ms = timeout_ms };
+  struct p2p_transfer *transfer = NULL;
+  CHECK(p2p_transfer_new(&config, &transfer, NULL) == P2P_OK);
+  return transfer;
+}
+
+/* The receiver has the offer of a text, and accepts it while there is no mailbox to say so. */
+static void lose_mailbox(bool for_good) {
+  static struct lab lab;
+  struct office office = { .lab = &lab };
+  struct p2p_transfer_status status;
+  size_t length = 0;
+  lab_open(&lab);
+  p2p_loop_call(lab.loop, office_open, &office);
+  struct p2p_transfer *sender = start_text(&office, "hello", for_good ? 2000 : PATIENCE_MS);
+  struct p2p_transfer *receiver = start_text(&office, NULL, for_good ? 2000 : PATIENCE_MS);
+  wait_for(receiver, P2P_TRANSFER_CONFIRMING, &status);
+  CHECK(lab_wait(&lab, &office.n_offers, 1, PATIENCE_MS));
+  if (for_good) p2p_loop_call(lab.loop, close_door, &office);
+  p2p_loop_call(lab.loop, cut_all, &office);
+  p2p_transfer_confirm(receiver, true);
+  wait_for(receiver, P2P_TRANSFER_DONE, &status);
+  const char *text = p2p_transfer_text(receiver, &length);
+  CHECK(status.state == P2P_TRANSFER_DONE && text != NULL && strcmp(text, "hello") == 0);
+  p2p_transfer_free(receiver);
+  wait_for(sender, P2P_TRANSFER_DONE, &status);
+  CHECK(status.state == (for_good ? P2P_TRANSFER_FAILED : P2P_TRANSFER_DONE));
+  p2p_transfer_free(sender);
+  p2p_loop_call(lab.loop, office_close, &office);
+  lab_close(&lab);
+}
+
+TEST(a_text_is_answered_when_the_mailbox_is_back) { lose_mailbox(false); }
+TEST(a_text_is_not_lost_with_the_mailbox) { lose_mailbox(true); }
+
 UNIT_MAIN("hostile_mailbox", UNIT(peers_that_stop), UNIT(keys_that_are_wrong), UNIT(we_may_leave_in_the_middle_of_the_key_exchange),
           UNIT(a_server_that_does_not_serve_us_is_quoted),
-          UNIT(who_comes_third_is_told_that_it_is_crowded), UNIT(a_second_receiver_does_not_disturb_the_first))
+          UNIT(who_comes_third_is_told_that_it_is_crowded), UNIT(a_second_receiver_does_not_disturb_the_first),
+          UNIT(a_text_is_answered_when_the_mailbox_is_back), UNIT(a_text_is_not_lost_with_the_mailbox))

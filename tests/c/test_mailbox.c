@@ -178,17 +178,17 @@ TEST(what_is_malformed_is_refused) {
 TEST(a_mailbox_that_is_filled_up_is_left) {
   struct p2p_mailbox *mailbox = joined();
   char text[128];
-  static char large[2 * P2P_MAILBOX_BODY_MAX + 256];
+  static char large[2 * P2P_INBOX_BODY_MAX + 256];
 
-  for (int i = 0; i <= P2P_MAILBOX_AHEAD_MAX; i++) {
+  for (int i = 0; i <= P2P_INBOX_AHEAD_MAX; i++) {
     snprintf(text, sizeof text, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"%d\",\"body\":\"00\"}", i + 5);
-    CHECK(feed(mailbox, text) == (i < P2P_MAILBOX_AHEAD_MAX ? P2P_OK : P2P_ERR_PROTOCOL));
+    CHECK(feed(mailbox, text) == (i < P2P_INBOX_AHEAD_MAX ? P2P_OK : P2P_ERR_PROTOCOL));
   }
   p2p_mailbox_free(mailbox);
   mailbox = joined();
   int at = snprintf(large, sizeof large, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"");
-  memset(large + at, '0', 2 * P2P_MAILBOX_BODY_MAX + 2);
-  strcpy(large + at + 2 * P2P_MAILBOX_BODY_MAX + 2, "\"}");
+  memset(large + at, '0', 2 * P2P_INBOX_BODY_MAX + 2);
+  strcpy(large + at + 2 * P2P_INBOX_BODY_MAX + 2, "\"}");
   CHECK(feed(mailbox, large) == P2P_ERR_PROTOCOL);
   p2p_mailbox_free(mailbox);
 }
