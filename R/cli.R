@@ -27,8 +27,7 @@ called_from_rscript <- function() {
 }
 
 ## The exit status: 0, 1 (failed), 2 (usage).
-## `interrupted`: the exit status after Ctrl-C, which is how a program ends that goes on until then.
-run_cli <- function(f, args, interrupted = 0L) {
+run_cli <- function(f, args) {
   if ("--help" %in% args) {
     cat(cli_help(f), sep = "\n")
     return(0L)
@@ -43,7 +42,7 @@ run_cli <- function(f, args, interrupted = 0L) {
     0L
   }, interrupt = function(ex) {
     message("Interrupted: left.")
-    interrupted
+    0L
   }, p2p_error_usage = function(ex) {
     message(conditionMessage(ex), "\nTry --help.")
     2L

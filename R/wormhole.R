@@ -36,8 +36,8 @@
 #' Rscript -e future.p2p::wormhole send --text=hello --code=7-guitar-wizard
 #' Rscript -e future.p2p::wormhole receive 7-guitar-wizard --path=FOLDER
 #' ```
-#' The program at [find_wormhole()] takes the same: `wormhole send FILE`. A received text is written to standard output, and so is the
-#' path of a received file.
+#' This is the program at [find_wormhole()], which needs no R: `wormhole send FILE`. A received text is written to standard output, and so is
+#' the path of a received file.
 #'
 #' @return `wormhole_send()`: the code, invisibly. `wormhole_receive()`: the received text, or the path of the received file, with what
 #'   the sender calls it as attribute `"filename"`. That name is for people: never use it as a path.
@@ -95,11 +95,17 @@ wormhole_receive <- function(code, path = NULL, mailbox = NULL, relay = NULL, li
   structure(config$path, filename = status$name)
 }
 
-#' Where the wormhole program is
+#' The wormhole program
 #'
-#' @return The path of an executable that sends and receives by Magic Wormhole: `send FILE`, `send --text TEXT`,
-#'   `send --code=CODE FILE`, `receive CODE`, `--version`, `--help`. It needs no R to run, so it is there at once; what
-#'   the flags mean is told at [wormhole_send()].
+#' An executable that sends and receives by Magic Wormhole: `send FILE`, `send --text TEXT`, `send --code=CODE FILE`, `receive CODE`,
+#' `--version`, `--help`. It needs no R to run, so it is there at once. `Rscript -e future.p2p::wormhole ...` becomes this program, so the
+#' words, what it says and its exit status are the same: 0; 1 if the transfer failed; 2 if the words make no sense; 130 if it was
+#' interrupted.
+#'
+#' In an R session, use [wormhole_send()] and [wormhole_receive()]: they return what was received, and raise errors. `wormhole(...)` runs the
+#' program beside the session, as a shell would.
+#'
+#' @return `find_wormhole()`: the path of the program. `wormhole()`: its exit status, invisibly.
 #'
 #' @examples
 #' system2(find_wormhole(), "--help")
@@ -119,7 +125,6 @@ one_string <- function(value, name) {
 }
 
 one_flag <- function(value, name) {
-  if (is.character(value)) value <- as.logical(value) # of the command line
   if (!is.logical(value) || length(value) != 1L || is.na(value)) usage_stop("Argument '", name, "' must be TRUE or FALSE.")
   value
 }
@@ -163,7 +168,8 @@ new_name_in <- function(path) {
 
 ## ---- a transfer ----
 
-## Waits for its end; returns its last status, with the text if it was one that was received. Interruptible.
+## Waits for its end; returns its last status, with the text if it was one that was received. Interruptible: a signal ends the wait at
+## once, but R tells by none that a time limit (setTimeLimit()) has passed, so it is asked four times a second.
 run_transfer <- function(config, bytes, verify, progress, show_code = FALSE) {
   handle <- .Call(ffi_transfer_new, config, bytes)
   on.exit(.Call(ffi_transfer_close, handle))
@@ -172,7 +178,7 @@ run_transfer <- function(config, bytes, verify, progress, show_code = FALSE) {
   is_confirmed <- FALSE
   seen <- 0
   repeat {
-    seen <- .Call(ffi_transfer_wait, handle, seen, 50L)
+    seen <- .Call(ffi_transfer_wait, handle, seen, 250L)
     status <- .Call(ffi_transfer_status, handle)
     if (status$state == "failed") p2p_stop(status$why, status$failed)
     if (show_code && nzchar(status$code)) {
@@ -250,82 +256,26 @@ transfer_bar <- function(progress) {
 
 ## ---- the command line ----
 
-#' @rdname wormhole_send
-#' @param action (character) `"send"` or `"receive"`.
-#' @param what (character) The file to send, or the code to receive with.
-#' @param text (character) The text to send.
+#' @rdname find_wormhole
+#' @param ... (character) The words of the command line.
 #' @export
-wormhole <- function(action, what = NULL, text = NULL, code = NULL, path = ".", mailbox = NULL, relay = NULL, listen = TRUE,
-                     verify = FALSE, timeout = 600, progress = NULL) {
-  if (missing(action) || !action %in% c("send", "receive")) usage_stop("Say 'send' or 'receive'.")
-  if (action == "receive") {
-    if (is.null(what)) what <- code
-    if (is.null(what)) usage_stop("Say the code that the sender was shown: receive CODE.")
-    return(wormhole_receive(what, path, mailbox = mailbox, relay = relay, listen = listen, verify = verify, timeout = timeout,
-                            progress = progress))
-  }
-  if (is.null(what) == is.null(text)) usage_stop("Say either a file or a text: send FILE, or send --text=TEXT.")
-  wormhole_send(if (is.null(text)) what else text, code, type = if (is.null(text)) "file" else "text", mailbox = mailbox, relay = relay,
-                listen = listen, verify = verify, timeout = timeout, progress = progress)
-  invisible()
-}
-wormhole <- cli_function(wormhole, "wormhole", "Sends and receives files and texts by Magic Wormhole.")
-class(wormhole) <- c("p2p_wormhole", class(wormhole))
+wormhole <- function(...) invisible(system2(find_wormhole(), shQuote(c(...))))
+class(wormhole) <- c("p2p_wormhole", "function")
 
-## Unlike the other command lines, this one has words without flags, as the other wormhole programs have.
 #' @export
-print.p2p_wormhole <- function(x, ..., args = commandArgs(trailingOnly = TRUE)) {
-  if (interactive() || !called_from_rscript()) {
-    print(unclass_cli(x))
-    return(invisible(x))
-  }
-  status <- run_wormhole(args)
-  .Call(ffi_loop_stop) # what is on its way to the other side gets there
-  quit(save = "no", status = status, runLast = FALSE)
+print.p2p_wormhole <- function(x, ...) {
+  if (!interactive() && called_from_rscript()) become_wormhole(commandArgs(trailingOnly = TRUE))
+  print(unclass_cli(x))
+  invisible(x)
 }
 
-run_wormhole <- function(args) {
-  if (!length(args) || "--help" %in% args || args[1L] == "help") {
-    cat(wormhole_usage, sep = "\n")
-    return(if (length(args)) 0L else 2L)
+## The program takes the place of this R, whose temporary folder nobody would remove later on. The options may have been set in R only.
+become_wormhole <- function(words) {
+  program <- find_wormhole()
+  for (name in c("mailbox", "relay")) {
+    value <- p2p_option(name)
+    if (!is.null(value)) do.call(Sys.setenv, structure(list(value), names = paste0("R_FUTURE_P2P_", toupper(name))))
   }
-  run_cli(wormhole, wormhole_flags(args), interrupted = 130L)
+  unlink(tempdir(), recursive = TRUE)
+  .Call(ffi_program_become, program, words)
 }
-
-## `send FILE` as --action=send --what=FILE; `--text hello` as --text=hello; `--verify` as --verify=TRUE.
-wormhole_flags <- function(args) {
-  flags <- character()
-  words <- c("action", "what")
-  with_value <- c("--text", "--code", "--path", "--mailbox", "--relay", "--timeout")
-  while (length(args)) {
-    arg <- args[1L]
-    args <- args[-1L]
-    if (arg %in% with_value && length(args)) {
-      arg <- paste0(arg, "=", args[1L])
-      args <- args[-1L]
-    } else if (arg == "--verify") {
-      arg <- "--verify=TRUE"
-    } else if (arg == "--no-listen") {
-      arg <- "--listen=FALSE"
-    } else if (!startsWith(arg, "--") && length(words)) {
-      arg <- paste0("--", words[1L], "=", arg)
-      words <- words[-1L]
-    }
-    flags <- c(flags, arg)
-  }
-  flags
-}
-
-wormhole_usage <- c(
-  "Usage: wormhole send FILE | send --text=TEXT | receive CODE   (or: Rscript -e future.p2p::wormhole ...)", "",
-  "Sends and receives files and texts by Magic Wormhole, end to end encrypted.", "",
-  "  --code=CODE      send under this code instead of one that is made up",
-  "  --path=PATH      receive into this folder, or as this new file; default: the current folder",
-  "  --mailbox=URL    the mailbox server, as ws://name:4000/v1",
-  "  --relay=ADDRESS  the transit relay, as tcp:name:4001; empty for none",
-  "  --no-listen      outbound connections only",
-  "  --verify         show the verifier, and ask whether the other side shows the same",
-  "  --timeout=SEC    how long to wait for the other side; default: 600",
-  "  --progress=BOOL  whether to show a progress bar",
-  "  --help, --version", "",
-  "In R: help(\"wormhole_send\", package = \"future.p2p\")")

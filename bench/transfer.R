@@ -111,10 +111,10 @@ measure <- function(title, runs, dir, rounds) {
   }
 }
 
-## Peak resident memory, as Linux keeps it for each process: VmHWM when it is over, in MB.
-peak_memory <- function(args) {
-  code <- sprintf("invisible(future.p2p:::run_wormhole(c(%s))); cat(grep('VmHWM', readLines('/proc/self/status'), value = TRUE), '\\n', file = stderr())",
-                  paste(shQuote(args), collapse = ", "))
+## Peak resident memory, as Linux keeps it for each process: VmHWM of an R session when its call is over, in MB. NULL: of R and the package.
+peak_memory <- function(call) {
+  code <- sprintf("loadNamespace('future.p2p'); invisible(%s); cat(grep('VmHWM', readLines('/proc/self/status'), value = TRUE), '\\n', file = stderr())",
+                  paste(deparse(call), collapse = "\n"))
   processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdout = "|", stderr = "2>&1")
 }
 
@@ -132,16 +132,28 @@ read_peak <- function(process) {
   as.numeric(gsub("[^0-9]", "", grep("VmHWM", lines, value = TRUE))) / 1024
 }
 
-measure_memory <- function(title, start, base, mailbox, relay, dir, file) {
-  code <- new_code()
-  flags <- c(paste0("--mailbox=", mailbox), paste0("--relay=", relay), "--progress=FALSE")
-  got <- file.path(dir, paste0("got-", code))
-  ends <- list(start(c("send", paste0("--code=", code), flags, file)), start(c("receive", code, flags, paste0("--path=", got))))
+## `ends`: two processes, that of the sender first.
+measure_memory <- function(title, ends, base, got, file) {
   peaks <- vapply(ends, read_peak, 0) - base
   stopifnot(file.size(got) == file.size(file))
   unlink(got)
   cat(sprintf("1 GB     %-12s peak memory%s: sender %.1f MB, receiver %.1f MB\n", title,
               if (base > 0) sprintf(" above R's own (%.0f MB)", base) else "", peaks[[1L]], peaks[[2L]]))
+}
+
+measure_memory_r <- function(mailbox, relay, got, file) {
+  code <- new_code()
+  ends <- list(peak_memory(bquote(future.p2p::wormhole_send(.(file), .(code), mailbox = .(mailbox), relay = .(relay), progress = FALSE))),
+               peak_memory(bquote(future.p2p::wormhole_receive(.(code), .(got), mailbox = .(mailbox), relay = .(relay), progress = FALSE))))
+  measure_memory("ours, R", ends, read_peak(peak_memory(NULL)), got, file)
+}
+
+measure_memory_program <- function(mailbox, relay, got, file) {
+  code <- new_code()
+  flags <- c(paste0("--mailbox=", mailbox), paste0("--relay=", relay), "--progress=FALSE")
+  ends <- list(peak_memory_program(c("send", paste0("--code=", code), flags, file)),
+               peak_memory_program(c("receive", code, flags, paste0("--path=", got))))
+  measure_memory("ours, shell", ends, 0, got, file)
 }
 
 main <- function() {
@@ -162,8 +174,9 @@ main <- function() {
     measure(if (size > 1e6) "100 MB" else "100 kB", programs(sender, mailbox, relay, file), lab$dir, rounds)
   }
   system2("truncate", c("-s", "1000000000", file))
-  measure_memory("ours, R", peak_memory, read_peak(peak_memory("--version")), mailbox, relay, lab$dir, file)
-  if (file.exists("/usr/bin/time")) measure_memory("ours, shell", peak_memory_program, 0, mailbox, relay, lab$dir, file)
+  got <- file.path(lab$dir, "got")
+  measure_memory_r(mailbox, relay, got, file)
+  if (file.exists("/usr/bin/time")) measure_memory_program(mailbox, relay, got, file)
 }
 
 main()

@@ -43,7 +43,7 @@ int p2p_interrupt_catch(void) {
   for (int i = 0; i < 3; i++)
     if (catch_one(numbers[i]) != P2P_OK)
       return P2P_ERR_SYSTEM;
-  return P2P_OK;
+  return signal(SIGPIPE, SIG_IGN) != SIG_ERR ? P2P_OK : P2P_ERR_SYSTEM;
 }
 
 bool p2p_interrupt_came(void) { return came != 0; }

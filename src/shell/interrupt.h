@@ -7,7 +7,7 @@
 #include "base/err.h"
 
 /* From now on SIGINT, SIGTERM and SIGHUP are noted, but for those that whoever started us wants ignored, as `nohup` and a shell's `&` do.
- * Once per process. P2P_ERR_SYSTEM. */
+ * And nobody's ceasing to read what we print ends the program in the middle (SIGPIPE). Once per process. P2P_ERR_SYSTEM. */
 int p2p_interrupt_catch(void) P2P_MUST_USE;
 bool p2p_interrupt_came(void);
 /* Readable for good once one came; to be polled only. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,7 +26,10 @@ struct run {
   struct p2p_transfer_config config;
   struct p2p_transfer *transfer;
   char path[PATH_SIZE]; /* of what is received */
-  bool has_code, has_asked, has_bar;
+  bool has_code, has_bar;
+  bool has_asked, is_answered; /* about the verifier */
+  char answer[8];              /* what of it was typed so far */
+  size_t answer_length;
   uint64_t moving_ms;   /* since when; 0: not yet */
 };
 
@@ -88,8 +92,10 @@ static int configure(struct run *run, struct p2p_err *err) {
     return code;
   p2p_loop_set_proxy(config->loop, &proxy);
   config->mailbox = arguments->mailbox ? arguments->mailbox : first_of_env("R_FUTURE_P2P_MAILBOX", NULL, NULL, P2P_SHOW_MAILBOX);
-  config->relay = arguments->relay ? arguments->relay : first_of_env("R_FUTURE_P2P_RELAY", NULL, NULL, P2P_SHOW_RELAY);
-  if (config->relay[0] == '\0')
+  config->relay = arguments->relay ? arguments->relay : getenv("R_FUTURE_P2P_RELAY");
+  if (config->relay == NULL)
+    config->relay = P2P_SHOW_RELAY;
+  else if (config->relay[0] == '\0')
     config->relay = NULL;
   config->code = arguments->code;
   config->no_listen = !arguments->listen;
@@ -104,26 +110,22 @@ static int configure(struct run *run, struct p2p_err *err) {
   return choose_path(arguments->path ? arguments->path : ".", run->path, err);
 }
 
-/* A line of standard input, cut at `size`; false at its end, and at a signal. */
-static bool read_line(char *out, size_t size) {
-  struct pollfd ready[] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = p2p_interrupt_fd(), .events = POLLIN } };
-  size_t length = 0;
-  char c;
-
-  while (poll(ready, 2, -1) >= 0 && ready[1].revents == 0 && read(STDIN_FILENO, &c, 1) == 1 && c != '\n') {
-    if (length + 1 < size)
-      out[length++] = c;
-  }
-  out[length] = '\0';
-  return length > 0 && !p2p_interrupt_came();
+static void ask_verifier(struct run *run, const char *verifier) {
+  dprintf(STDERR_FILENO, "Verifier: %s\nDoes the other side show the same verifier? (yes/no) ", verifier);
+  run->has_asked = true;
 }
 
-static void ask_verifier(struct run *run, const char *verifier) {
-  char answer[8] = "";
+/* One character of the answer, whose line may end with the input; all that does not fit is no yes. */
+static void read_answer(struct run *run) {
+  char c = '\n';
 
-  dprintf(STDERR_FILENO, "Verifier: %s\nDoes the other side show the same verifier? (yes/no) ", verifier);
-  bool has_answer = read_line(answer, sizeof answer);
-  p2p_transfer_confirm(run->transfer, has_answer && (strcmp(answer, "y") == 0 || strcmp(answer, "yes") == 0));
+  if (read(STDIN_FILENO, &c, 1) == 1 && c != '\n') {
+    if (run->answer_length + 1 < sizeof run->answer)
+      run->answer[run->answer_length++] = c;
+    return;
+  }
+  run->is_answered = true;
+  p2p_transfer_confirm(run->transfer, strcasecmp(run->answer, "y") == 0 || strcasecmp(run->answer, "yes") == 0);
 }
 
 static void show_moving(struct run *run, const struct p2p_transfer_status *status) {
@@ -143,21 +145,24 @@ static void show(struct run *run, const struct p2p_transfer_status *status) {
     p2p_show_code(&run->config, status->code);
     run->has_code = true;
   }
-  if (status->state == P2P_TRANSFER_CONFIRMING && !run->has_asked) {
-    run->has_asked = true;
+  if (status->state == P2P_TRANSFER_CONFIRMING && !run->has_asked)
     ask_verifier(run, status->verifier);
-  }
   if (status->state == P2P_TRANSFER_MOVING)
     show_moving(run, status);
 }
 
-/* For a change of the transfer, or a signal, which cancels it. */
-static void wait_for_change(const struct run *run) {
-  struct pollfd ready[] = { { .fd = p2p_transfer_fd(run->transfer), .events = POLLIN }, { .fd = p2p_interrupt_fd(), .events = POLLIN } };
+/* For a change of the transfer, for what is typed, or a signal, which cancels it. */
+static void wait_for_change(struct run *run) {
+  bool is_asking = run->has_asked && !run->is_answered;
+  struct pollfd ready[] = { { .fd = p2p_transfer_fd(run->transfer), .events = POLLIN },
+                            { .fd = p2p_interrupt_came() ? -1 : p2p_interrupt_fd(), .events = POLLIN },
+                            { .fd = is_asking ? STDIN_FILENO : -1, .events = POLLIN } };
+  bool is_ready = poll(ready, sizeof ready / sizeof ready[0], -1) > 0;
 
-  (void)poll(ready, p2p_interrupt_came() ? 1 : 2, -1);
   if (p2p_interrupt_came())
     p2p_transfer_cancel(run->transfer);
+  else if (is_ready && ready[2].revents != 0)
+    read_answer(run);
 }
 
 /* Until the transfer is over. */
@@ -170,19 +175,16 @@ static void follow(struct run *run, struct p2p_transfer_status *status) {
       break;
     wait_for_change(run);
   }
-  if (run->has_bar)
+  if (run->has_bar || run->has_asked != run->is_answered)
     dprintf(STDERR_FILENO, "\n");
 }
 
-/* What was received, for other programs. */
-static void give_out(struct run *run, const struct p2p_transfer_status *status) {
+/* What was received, for other programs. False: it cannot be written. */
+static bool give_out(struct run *run, const struct p2p_transfer_status *status) {
   size_t length;
   const char *text = p2p_transfer_text(run->transfer, &length);
 
-  if (status->is_text && text != NULL)
-    dprintf(STDOUT_FILENO, "%s\n", text);
-  else if (!status->is_text)
-    dprintf(STDOUT_FILENO, "%s\n", run->path);
+  return dprintf(STDOUT_FILENO, "%s\n", status->is_text && text != NULL ? text : run->path) >= 0;
 }
 
 static enum status failed(const struct p2p_err *err) {
@@ -191,7 +193,7 @@ static enum status failed(const struct p2p_err *err) {
 }
 
 static enum status transfer(struct run *run) {
-  bool is_sender = run->arguments.action == P2P_SHELL_SEND;
+  bool is_sender = run->arguments.action == P2P_SHELL_SEND, is_lost = false;
   struct p2p_transfer_status status = { .state = P2P_TRANSFER_FAILED };
   struct p2p_err err = { 0 };
 
@@ -200,10 +202,11 @@ static enum status transfer(struct run *run) {
   follow(run, &status);
   if (status.state == P2P_TRANSFER_DONE) {
     p2p_show_end(&status, is_sender);
-    if (!is_sender)
-      give_out(run, &status);
+    is_lost = !is_sender && !give_out(run, &status);
   }
   p2p_transfer_free(run->transfer);
+  if (is_lost)
+    return failed(&(struct p2p_err){ P2P_ERR_SYSTEM, "Standard output does not take what was received" });
   if (status.state == P2P_TRANSFER_DONE)
     return STATUS_DONE;
   if (!p2p_interrupt_came())
