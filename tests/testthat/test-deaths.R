@@ -114,6 +114,12 @@ kill <- function(process) {
   unlink(list.files(process$tmp, full.names = TRUE, all.files = TRUE, no.. = TRUE), recursive = TRUE)
 }
 
+## Gone, or waits for its parent to hear of it.
+has_died <- function(pid) {
+  stat <- tryCatch(readLines(file.path("/proc", pid, "stat"), warn = FALSE), error = function(e) "", warning = function(w) "")
+  !grepl("^[0-9]+ [(].*[)] [^ZX]", stat)
+}
+
 expect_ended_well <- function(worker, status) {
   expect_false(isTRUE(worker$killed))
   expect_equal(status, 0L)
@@ -335,6 +341,7 @@ test_that("a future whose link is being set up is resolved, whatever becomes of 
   })
   plan_as(lab, "bob")
   f <- phases[["link set-up"]](pid_of(worker), function(pid) for (evaluator in evaluators) signal(evaluator, tools::SIGKILL))
+  wait_until(function() all(vapply(evaluators, has_died, NA))) # dying takes a while, in which one still counts as alive
   signal(pid_of(worker), tools::SIGCONT)
   began <- seconds()
   expect_equal(value(f), "done")
