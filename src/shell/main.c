@@ -1,5 +1,6 @@
 /* The program `wormhole`: what future.p2p::wormhole is in R, without an R to start. Exit status: 0, 1 (failed), 2 (usage),
  * 130 (interrupted). */
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,10 +230,21 @@ static enum status run_transfer(const struct p2p_arguments *arguments) {
   return status;
 }
 
+/* Where one of them is closed, a socket would get its number, and be written what is for people. */
+static void open_standard_files(void) {
+  int fd = open("/dev/null", O_RDWR);
+
+  while (fd >= 0 && fd <= STDERR_FILENO)
+    fd = open("/dev/null", O_RDWR);
+  if (fd > STDERR_FILENO)
+    close(fd);
+}
+
 int main(int count, char *words[]) {
   struct p2p_arguments arguments;
   struct p2p_err err;
 
+  open_standard_files();
   if (count < 2) {
     p2p_show_usage(STDERR_FILENO);
     return STATUS_USAGE;

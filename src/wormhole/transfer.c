@@ -99,13 +99,24 @@ static int create(struct p2p_transfer **out, struct p2p_err *err) {
   return P2P_OK;
 }
 
+/* Told now, and not when the other side has come. */
+static int check_text(const char *text, struct p2p_err *err) {
+  char *message = NULL;
+
+  if (strlen(text) > P2P_OFFER_TEXT_MAX)
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "A text of %zu bytes is too long for a message, at most %d are taken: send it as a file",
+                       strlen(text), P2P_OFFER_TEXT_MAX);
+  int code = p2p_offer_format_text(text, strlen(text), &message);
+  free(message);
+  if (code == P2P_ERR_INVALID)
+    return p2p_err_set(err, code, "The text is not in UTF-8, as texts to others must be: send it as a file");
+  return code == P2P_OK ? code : p2p_err_set(err, code, "Out of memory");
+}
+
 static int check(const struct p2p_transfer_config *config, struct p2p_err *err) {
   if (config->file == NULL && config->bytes == NULL && config->text == NULL && (config->code == NULL || config->path == NULL))
     return p2p_err_set(err, P2P_ERR_INVALID, "To receive, a code and a path are needed");
-  if (config->text != NULL && strlen(config->text) > P2P_OFFER_TEXT_MAX)
-    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "A text of %zu bytes is too long for a message, at most %d are taken: send it as a file",
-                       strlen(config->text), P2P_OFFER_TEXT_MAX);
-  return P2P_OK;
+  return config->text != NULL ? check_text(config->text, err) : P2P_OK;
 }
 
 int p2p_transfer_new(const struct p2p_transfer_config *config, struct p2p_transfer **out, struct p2p_err *err) {

@@ -259,6 +259,10 @@ TEST(bad_arguments_are_refused_at_once) {
   pair_init(&pair, "15-bad");
   pair.send.file = "/nonexistent/file";
   CHECK(p2p_transfer_new(&pair.send, &pair.sender, &err) == P2P_ERR_SYSTEM && strstr(err.message, "/nonexistent/file") != NULL);
+  pair.send.file = NULL;
+  pair.send.text = "caf\xe9";
+  CHECK(p2p_transfer_new(&pair.send, &pair.sender, &err) == P2P_ERR_INVALID && strstr(err.message, "UTF-8") != NULL);
+  pair.send.text = NULL;
   pair.send.file = "/tmp";
   CHECK(p2p_transfer_new(&pair.send, &pair.sender, &err) == P2P_ERR_SYSTEM && strstr(err.message, "directory") != NULL);
   pair.receive.code = "no code";
