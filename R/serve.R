@@ -31,7 +31,7 @@
 #'
 #' @section Limits:
 #' Besides those that arguments set: keys without an account have at most half of the connections; 128 connections (32 from one address) may be
-#' those of who has not shown a key yet; 1 MiB waits for a member who does not read, who is then sent away; 25 seconds without a sign of life,
+#' those of who has not shown a key yet; 1 MiB waits for a member who does not read, who is then sent away; 64 MiB in all for readers who are not there yet; 25 seconds without a sign of life,
 #' or 60 without a command, end a connection. Mailbox and relay have 1000 connections each at most, 500 of them
 #' from one address; the mailbox keeps 4096 mailboxes with 128 MiB in all, and 1024 with 32 MiB from one address. An address stands for
 #' its network (of 64 bits) with IPv6. To open as many files as there can be connections, the process raises its limit (`ulimit -n`) as far as it may.

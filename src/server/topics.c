@@ -34,6 +34,7 @@ struct p2p_seat {
 struct p2p_topics {
   struct topic *first;
   size_t of_user_max;
+  size_t n_held; /* bytes that wait for first readers */
   struct p2p_topics_events events;
 };
 
@@ -143,18 +144,31 @@ static void deliver(struct p2p_seat *writer, const uint8_t *bytes, size_t length
   }
 }
 
+static void drop_held(struct p2p_seat *seat) {
+  seat->topic->topics->n_held -= p2p_buf_len(&seat->held);
+  p2p_buf_clear(&seat->held);
+}
+
 /* A writer who waited for a reader goes on when there is one. */
 static void stop_waiting(struct p2p_seat *seat) {
   if (!seat->waits || count_readers(seat) == 0) return;
   seat->waits = false;
   if (p2p_buf_len(&seat->held) > 0) deliver(seat, p2p_buf_data(&seat->held), p2p_buf_len(&seat->held));
-  p2p_buf_clear(&seat->held);
+  drop_held(seat);
   if (seat->input_ended) seat->topic->topics->events.on_finish(seat->arg);
+}
+
+static int hold(struct p2p_seat *seat, const uint8_t *bytes, size_t length) {
+  struct p2p_topics *topics = seat->topic->topics;
+  if (length > P2P_TOPICS_HELD_IN_ALL_MAX - topics->n_held) return P2P_ERR_TOO_LARGE;
+  int code = p2p_buf_put(&seat->held, bytes, length);
+  if (code == P2P_OK) topics->n_held += length;
+  return code;
 }
 
 int p2p_topics_write(struct p2p_seat *seat, const uint8_t *bytes, size_t length) {
   if (!seat->writes || seat->input_ended || length == 0) return P2P_OK;
-  if (seat->waits) return p2p_buf_put(&seat->held, bytes, length);
+  if (seat->waits) return hold(seat, bytes, length);
   deliver(seat, bytes, length);
   return P2P_OK;
 }
@@ -190,7 +204,6 @@ static struct p2p_seat *new_seat(const struct p2p_seat_wish *wish, void *arg) {
 }
 
 static void free_seat(struct p2p_seat *seat) {
-  p2p_buf_clear(&seat->held);
   free(seat->label);
   free(seat);
 }
@@ -242,6 +255,7 @@ void p2p_topics_leave(struct p2p_seat *seat) {
   if (seat->writes && !has_writer(topic)) /* who only reads has nothing to wait for, unless told to */
     for (struct p2p_seat *other = topic->seats; other != NULL; other = other->next)
       if (!other->keep_alive) topic->topics->events.on_finish(other->arg);
+  drop_held(seat);
   free_seat(seat);
   drop_topic_if_empty(topic);
 }

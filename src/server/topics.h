@@ -11,6 +11,7 @@
 
 #define P2P_TOPICS_NAME_MAX 384           /* bytes of a full topic name: user, '/', topic as typed */
 #define P2P_TOPICS_HELD_MAX (1024 * 1024) /* bytes that a writer who waits for a reader may write ahead */
+#define P2P_TOPICS_HELD_IN_ALL_MAX (64 * 1024 * 1024) /* and all of them together */
 
 struct p2p_topics;
 struct p2p_seat; /* one member on one topic */
@@ -44,7 +45,8 @@ bool p2p_topics_exists(const struct p2p_topics *topics, const char *name);
 /* The full name of the seat's topic. */
 const char *p2p_seat_topic(const struct p2p_seat *seat);
 
-/* Passes the bytes on as they are. P2P_ERR_TOO_LARGE when more than P2P_TOPICS_HELD_MAX wait for a first reader. */
+/* Passes the bytes on as they are. P2P_ERR_TOO_LARGE when more than P2P_TOPICS_HELD_MAX, or P2P_TOPICS_HELD_IN_ALL_MAX, wait for a first
+ * reader. */
 int p2p_topics_write(struct p2p_seat *seat, const uint8_t *bytes, size_t length) P2P_MUST_USE;
 /* The member will write no more: on_finish as soon as nothing of it waits for a reader. */
 void p2p_topics_end_input(struct p2p_seat *seat);

@@ -230,6 +230,25 @@ TEST(what_waits_for_a_reader_is_bounded) {
   p2p_topics_free(topics);
 }
 
+TEST(what_waits_for_readers_is_bounded_in_all) {
+  static uint8_t block[P2P_TOPICS_HELD_MAX];
+  enum { N = P2P_TOPICS_HELD_IN_ALL_MAX / P2P_TOPICS_HELD_MAX };
+  static struct member writers[N + 1];
+  begin();
+  struct p2p_seat_wish wish = pipe_wish("alice", "f");
+  wish.reads = false;
+  wish.wait_for_reader = true;
+  for (size_t i = 0; i <= N; i++) {
+    join_as(&writers[i], wish);
+    CHECK(p2p_topics_write(writers[i].seat, block, sizeof block) == (i < N ? P2P_OK : P2P_ERR_TOO_LARGE));
+  }
+  p2p_topics_leave(writers[0].seat); /* what it held makes room */
+  CHECK(p2p_topics_write(writers[N].seat, block, sizeof block) == P2P_OK);
+  CHECK(p2p_topics_write(writers[N].seat, block, 1) == P2P_ERR_TOO_LARGE);
+  for (size_t i = 1; i <= N; i++) p2p_topics_leave(writers[i].seat);
+  p2p_topics_free(topics);
+}
+
 TEST(a_user_has_so_many_topics_and_no_more) {
   static struct member members[TOPICS_MAX];
   char topic[16];
@@ -286,6 +305,6 @@ UNIT_MAIN("topics", UNIT(a_topic_belongs_to_its_user), UNIT(the_list_lets_in_use
           UNIT(who_comes_before_the_host_stays_on_his_private_topic), UNIT(the_list_goes_with_the_member_that_made_it),
           UNIT(the_list_is_that_of_the_first_connection), UNIT(messages_go_to_all_others_and_back_with_replay),
           UNIT(a_public_topic_is_everybodys), UNIT(round_robin_gives_each_message_to_one),
-          UNIT(pub_waits_for_a_reader_and_sub_ends_with_the_last_writer), UNIT(what_waits_for_a_reader_is_bounded),
+          UNIT(pub_waits_for_a_reader_and_sub_ends_with_the_last_writer), UNIT(what_waits_for_a_reader_is_bounded), UNIT(what_waits_for_readers_is_bounded_in_all),
           UNIT(a_user_has_so_many_topics_and_no_more), UNIT(keys_without_account_have_so_many_topics_each),
           UNIT(a_list_that_does_not_fit_is_an_error))
