@@ -11,8 +11,8 @@
 #' A future goes to a worker that has the packages that it attaches (`future(..., packages = )`, and those in which `future()` finds
 #' what the expression uses); workers are asked for them before anything of the future is sent. If no worker has them, its value
 #' is a FutureError that says who lacks what. The next future that needs them asks again, and so goes to a worker on which they were
-#' installed meanwhile. A future that waits for a busy worker, being the one that has its packages, counts as one that is under way:
-#' with as many of those as the cluster has slots, `future()` waits until one of them ends, even if another worker is idle.
+#' installed meanwhile. Futures that wait for a busy worker, being the one that has their packages, do not keep `future()` from giving one that
+#' needs none to an idle worker; but one that needs packages itself waits behind them, once there are as many as the cluster has slots.
 #'
 #' Errors in reaching the cluster (class `p2p_error`) say what to do: a cluster that is not
 #' hosted or that you have no access to, an unknown SSH host key, no usable SSH key, a board that cannot
@@ -127,13 +127,15 @@ forget_ended <- function(backend) {
 wait_until <- function(backend) proc.time()[["elapsed"]] + backend[["wait.timeout"]]
 
 ## Returns when one more future may be given to the cluster: fewer are under way than there are slots. Without any
-## worker one future is taken, and waits.
+## worker one future is taken, and waits. Those that wait for a worker with their packages do not hold up one that any worker can run.
 wait_for_slot <- function(client, future, until) {
   seen <- 0
+  is_needy <- length(needed_packages(future)) > 0L
   repeat {
     status <- client_status(client)
     if (nzchar(status$failed)) stop(FutureError(status$why, future = future))
-    if (status$waiting + status$running < capacity(client, status)) return()
+    before <- status$waiting + status$running - if (is_needy) 0L else status$needy
+    if (before < capacity(client, status)) return()
     if (status$slots == 0L) tell_no_worker(client, status)
     if (proc.time()[["elapsed"]] >= until) stop(FutureError(timeout_sentence(status, future), future = future))
     seen <- wait_for_change(client, seen, until)

@@ -96,6 +96,7 @@ void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out)
   pthread_mutex_lock(&client->lock);
   *out = client->status;
   out->waiting += client->inbox.length;
+  out->needy += client->inbox.needy;
   pthread_mutex_unlock(&client->lock);
 }
 

@@ -44,6 +44,7 @@ struct p2p_client_status {
   uint32_t incompatible;    /* workers whose R or future cannot run our tasks */
   char incompatible_why[256]; /* of the last such worker */
   uint32_t waiting, running; /* tasks */
+  uint32_t needy;           /* of those that wait, how many need packages */
 };
 void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out);
 

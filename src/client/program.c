@@ -18,6 +18,7 @@ static void count(struct p2p_client *client, struct p2p_client_status *out) {
   out->workers = out->slots = out->incompatible = out->running = 0;
   out->joined = client->joined;
   out->waiting = client->waiting.length;
+  out->needy = client->waiting.needy;
   for (size_t i = 0; i < client->roster.length; i++) {
     const struct p2p_roster_worker *worker = client->roster.workers[i];
     const struct p2p_lane *lane = worker->peer != NULL ? p2p_peer_lane(worker->peer) : NULL;
@@ -33,7 +34,7 @@ static void count(struct p2p_client *client, struct p2p_client_status *out) {
 
 static bool is_same(const struct p2p_client_status *a, const struct p2p_client_status *b) {
   return a->joined == b->joined && a->failed.code == b->failed.code && a->workers == b->workers && a->slots == b->slots &&
-         a->incompatible == b->incompatible && a->waiting == b->waiting && a->running == b->running &&
+         a->incompatible == b->incompatible && a->waiting == b->waiting && a->running == b->running && a->needy == b->needy &&
          strcmp(a->incompatible_why, b->incompatible_why) == 0 && strcmp(a->user, b->user) == 0 &&
          strcmp(a->cluster, b->cluster) == 0;
 }
@@ -197,6 +198,7 @@ void p2p_program_look(void *arg) {
   struct p2p_task_queue inbox = client->inbox;
   bool canceled = client->canceled;
   client->inbox = (struct p2p_task_queue){0};
+  client->status.needy += inbox.needy;
   client->status.waiting += inbox.length; /* counted at every moment: by p2p_client_status() in the inbox, here from now on */
   client->canceled = client->posted = false;
   pthread_mutex_unlock(&client->lock);

@@ -48,7 +48,7 @@ SEXP ffi_client_status(SEXP handle) {
   struct p2p_client_status status;
   p2p_client_status(p2p_ffi_handle_get(handle, P2P_TAG_CLIENT), &status);
   const char *names[] = { "joined", "failed", "why", "user", "cluster", "workers", "slots", "incompatible",
-                          "incompatible_why", "waiting", "running", "" };
+                          "incompatible_why", "waiting", "running", "needy", "" };
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_ScalarLogical(status.joined));
   SET_VECTOR_ELT(out, 1, text(status.failed.code != 0 ? p2p_err_name(status.failed.code) : ""));
@@ -61,6 +61,7 @@ SEXP ffi_client_status(SEXP handle) {
   SET_VECTOR_ELT(out, 8, text(status.incompatible_why));
   SET_VECTOR_ELT(out, 9, Rf_ScalarInteger((int) status.waiting));
   SET_VECTOR_ELT(out, 10, Rf_ScalarInteger((int) status.running));
+  SET_VECTOR_ELT(out, 11, Rf_ScalarInteger((int) status.needy));
   UNPROTECT(1);
   return out;
 }

@@ -94,6 +94,19 @@ test_that("who waits in vain for a worker with its packages is told what it wait
   expect_match(conditionMessage(ex), "no slot of cluster 'alice/friends' became free on a worker that has what it needs ('p2ptiny')", fixed = TRUE)
 })
 
+test_that("futures that wait for the worker with their packages hold up no future that another one can run", {
+  withr::local_options(future.wait.timeout = 30)
+  plan(sequential)
+  plan_as(lab, "alice")
+  gate <- file.path(lab$dir, "second-gate-of-bob")
+  needy <- lapply(1:4, function(i) future(while (!file.exists(gate)) Sys.sleep(0.02), packages = "p2ptiny")) # two run, two wait
+  plain <- lapply(1:3, function(i) future(Sys.getenv("FUTURE_P2P_WORKER"))) # more than carol has slots
+  expect_identical(unique(ran_by(value(plain))), pid_of(carol))
+  expect_false(any(vapply(needy, resolved, NA)))
+  file.create(gate)
+  value(needy)
+})
+
 test_that("the packages that are asked for are those that do not come with R", {
   expect_identical(needed_packages(list(packages = NULL)), character())
   expect_identical(needed_packages(list(packages = c("stats", "zoo", "utils", "mgcv", "zoo"))), c("mgcv", "zoo"))
