@@ -25,7 +25,7 @@ test_that("a key that is added can come at once, and one that is removed is sent
   wait_for_line(board, "the connection of bob from 127.0.0.1:[0-9]+ was closed: the users have changed")
   expect_identical(who_am_i("carol"), "carol")
   expect_identical(wait_for_exit(worker), 1L)
-  expect_match(paste(process_lines(worker), collapse = "\n"), "has no account on")
+  expect_match(paste(process_lines(worker), collapse = "\n"), "closed the connection: the users have changed.*has no account on")
 })
 
 test_that("a file of users that is wrong is told, and the users stay", {
