@@ -256,7 +256,8 @@ test_that("the verifier is asked for in the shell, and no answer does not hold t
 
 test_that("a transfer goes on when nobody reads what is said about it", {
   lab <- local_transfer_lab()
-  receiver <- start_command(lab, "sh", c("-c", paste(shQuote(find_wormhole()), "receive 7-unread --path=got --mailbox=$0 2>&1 | true"), lab$mailbox))
+  receiver <- start_command(lab, "sh", c("-c", paste("echo yes |", shQuote(find_wormhole()), "receive 7-unread --path=got --verify --mailbox=$0 2>&1 | true"),
+                                        lab$mailbox))
   suppressMessages(wormhole_send(charToRaw("hello"), "7-unread", mailbox = lab$mailbox, relay = lab$relay, timeout = 20))
   wait_for_exit(receiver)
   expect_identical(readLines(file.path(lab$dir, "got"), warn = FALSE), "hello")
