@@ -151,18 +151,21 @@ outcome_of <- function(f) {
   tryCatch(value(f), error = identity)
 }
 
-expect_named_death <- function(f, says, began = seconds(), within = 1) {
+## In seconds, and far below any time-out (15 s of silence): it takes a fraction of one where nobody else uses the machine.
+at_once <- 5
+
+expect_named_death <- function(f, says, began = seconds()) {
   ex <- outcome_of(f)
   expect_s3_class(ex, "FutureInterruptError")
   expect_match(conditionMessage(ex), says)
   expect_match(conditionMessage(ex), "carol@")
-  expect_lt(seconds() - began, within)
+  expect_lt(seconds() - began, at_once)
 }
 
-expect_slot_soon <- function(within = 1) {
+expect_slot_soon <- function() {
   began <- seconds()
   expect_equal(outcome_of(future(1 + 1)), 2)
-  expect_lt(seconds() - began, within)
+  expect_lt(seconds() - began, at_once)
 }
 
 test_that("an evaluator that dies by its own code is named, and its slot goes on", {
@@ -173,7 +176,7 @@ test_that("an evaluator that dies by its own code is named, and its slot goes on
   for (name in names(inside)) {
     cell <- inside[[name]]
     f <- future(eval(code), globals = list(code = cell$code), label = name)
-    expect_named_death(f, cell$says, within = if (name == "time") 5 else 2)
+    expect_named_death(f, cell$says)
     expect_slot_soon()
   }
   expect_equal(value(future(tools::psnice())), 5L)
@@ -202,7 +205,7 @@ test_that("a future and a value that are themselves over the memory limit get a 
   expect_error(value(future(numeric(2e6))), "value that cannot be serialized.*needed more than the memory limit of 24 MiB on worker", class = "FutureError")
   ran("sending", "out of memory")
   x <- large()
-  expect_named_death(future(length(x), label = "large"), "has not the memory that the future itself needs.* limit is 24 MiB.*--memory", within = 5)
+  expect_named_death(future(length(x), label = "large"), "has not the memory that the future itself needs.* limit is 24 MiB.*--memory")
   ran("receiving", "out of memory")
   expect_equal(value(future(Sys.getpid())), pid)
   leave_and_stop(worker)
@@ -309,7 +312,7 @@ test_that("a future that waits for a slot is resolved, whatever becomes of whom 
   wait_for_line(waits, "^waits")
   kill(waits)
   kill(holder)
-  expect_slot_soon(5)
+  expect_slot_soon()
   ran("waiting", "client killed")
 
   holder <- start_session("alice", "evaluating", worker)
@@ -353,7 +356,7 @@ test_that("a future whose link is being set up is resolved, whatever becomes of 
   kill(session)
   signal(pid_of(worker), tools::SIGCONT)
   plan_as(lab, "bob")
-  expect_slot_soon(5)
+  expect_slot_soon()
   ran("link set-up", "client killed")
   plan(sequential)
 
@@ -363,7 +366,7 @@ test_that("a future whose link is being set up is resolved, whatever becomes of 
     other <- start_worker(lab, "carol", "alice/friends")
     began <- seconds()
     expect_equal(value(f), "done")
-    expect_lt(seconds() - began, 5)
+    expect_lt(seconds() - began, 10)
     ran("link set-up", fault)
     leave_and_stop(other)
     if (fault == "worker silent") signal(pid_of(worker), tools::SIGCONT)
@@ -380,7 +383,7 @@ test_that("a death is named also where another package has taken SIGCHLD in the 
   value(future(1))
   for (code in list(inside$killed$code, quote({ parallel::mcparallel(Sys.sleep(60)); tools::pskill(Sys.getpid(), 9L) }))) {
     f <- future(eval(code), globals = list(code = code), label = "killed")
-    expect_named_death(f, inside$killed$says, within = 2)
+    expect_named_death(f, inside$killed$says)
     expect_slot_soon()
   }
   plan(sequential)
@@ -396,9 +399,9 @@ test_that("cancelled code that heeds no interrupt is killed after 5 seconds, wit
   began <- seconds()
   for (f in fs) cancel(f)
   for (f in fs) expect_error(value(f), class = "FutureInterruptError")
-  expect_lt(seconds() - began, 1)
-  for (name in c("deaf", "system")) wait_for_line(worker, paste0("'", name, ".*cancelled after"), timeout = 10)
-  expect_lt(seconds() - began, 7)
+  expect_lt(seconds() - began, 4) # before anything is killed
+  for (name in c("deaf", "system")) wait_for_line(worker, paste0("'", name, ".*cancelled after"), timeout = 11)
+  expect_lt(seconds() - began, 12)
   expect_equal(unlist(value(lapply(1:2, function(i) future(i)))), 1:2)
   sleeps <- function() Filter(function(pid) identical(readLines(file.path("/proc", pid, "comm")), "sleep"), lab_processes(lab))
   wait_until(function() length(tryCatch(sleeps(), error = function(ex) 1)) == 0L)
