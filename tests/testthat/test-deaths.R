@@ -154,12 +154,12 @@ outcome_of <- function(f) {
 ## In seconds, and far below any time-out (15 s of silence): it takes a fraction of one where nobody else uses the machine.
 at_once <- 5
 
-expect_named_death <- function(f, says, began = seconds()) {
+expect_named_death <- function(f, says, began = seconds(), within = at_once) {
   ex <- outcome_of(f)
   expect_s3_class(ex, "FutureInterruptError")
   expect_match(conditionMessage(ex), says)
   expect_match(conditionMessage(ex), "carol@")
-  expect_lt(seconds() - began, at_once)
+  expect_lt(seconds() - began, within)
 }
 
 expect_slot_soon <- function() {
