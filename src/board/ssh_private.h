@@ -48,7 +48,8 @@ struct p2p_session {
   struct p2p_tcp *tcp;
   struct p2p_timer *timer; /* the bound on the way to P2P_SSH_READY; then the pulse */
   struct ssh_counter_struct traffic;
-  uint64_t heard_bytes; /* at the last pulse */
+  uint64_t heard_bytes; /* of them, at the last pulse */
+  uint64_t seen_bytes;  /* when all commands were last looked at */
   bool asked;           /* since then: for a sign of life */
   int fd;        /* the socket, for the watch; ours to close. -1: none */
   int libssh_fd; /* a second descriptor of it, that libssh closes when the connection breaks, and only then */

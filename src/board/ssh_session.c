@@ -107,9 +107,13 @@ static int step_login(struct p2p_session *ssh, struct p2p_err *err) {
   return P2P_SSH_DONE;
 }
 
+/* Whatever libssh does on one channel it may read what is for another, and then the socket no longer shows that something came. */
+static bool has_unseen(const struct p2p_session *ssh) { return ssh->traffic.in_bytes != ssh->seen_bytes; }
+
 static int step_ready(struct p2p_session *ssh, struct p2p_err *err) {
+  ssh->seen_bytes = ssh->traffic.in_bytes;
   bool moved = ssh_event_dopoll(ssh->polls, 0) == SSH_OK;
-  if (p2p_ssh_commands_step(ssh) == P2P_SSH_DONE || moved) return P2P_SSH_DONE;
+  if (p2p_ssh_commands_step(ssh) == P2P_SSH_DONE || moved || has_unseen(ssh)) return P2P_SSH_DONE;
   /* Only now: what came before the end has been handed over. */
   if ((ssh_get_status(ssh->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0) return P2P_SSH_WAIT;
   char said[200];
@@ -146,7 +150,8 @@ static void step(struct p2p_session *ssh) {
   p2p_ssh_commands_sweep(ssh, false);
   if (ssh->watch == NULL) return;
   bool writes = (ssh_get_poll_flags(ssh->session) & SSH_WRITE_PENDING) != 0;
-  (void)p2p_watch_set(ssh->watch, true, writes || rounds == ROUNDS_MAX);
+  bool looks_again = rounds == ROUNDS_MAX || (ssh->state == P2P_SSH_READY && has_unseen(ssh)); /* the sweep writes, too */
+  (void)p2p_watch_set(ssh->watch, true, writes || looks_again);
 }
 
 static void on_socket(void *arg, bool readable, bool writable) {
