@@ -3,11 +3,11 @@
 #ifndef P2P_TESTS_HOSTILE_H
 #define P2P_TESTS_HOSTILE_H
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "lab.h"
 #include "wormhole/record.h"
 #include "wormhole/transfer.h"
@@ -204,17 +204,9 @@ static void peer_free(void *arg) {
   for (size_t i = 0; i < peer->n_knocked; i++) p2p_tcp_free(peer->knocked[i]);
 }
 
-static int count_files(const char *folder) {
-  DIR *dir = opendir(folder);
-  int count = 0;
-  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) count += entry->d_name[0] != '.';
-  closedir(dir);
-  return count;
-}
-
 /* Sockets, files and threads of this process; where there is no such list, 0. */
 static int count_held(void) {
-  return access("/proc/self/fd", R_OK) == 0 ? count_files("/proc/self/fd") + count_files("/proc/self/task") : 0;
+  return count_descriptors() + count_files("/proc/self/task");
 }
 
 /* Ours waits until it is over. */

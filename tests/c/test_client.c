@@ -1,9 +1,9 @@
 /* The client over real links, mailbox and relay, on a board in a box: every task ends, and none twice. */
 #include "client/client.h"
 
-#include <dirent.h>
 
 #include "base/clock.h"
+#include "descriptors.h"
 #include "fake_board.h"
 #include "fake_worker.h"
 #include "lab.h"
@@ -350,15 +350,6 @@ TEST(bad_arguments_are_refused) {
   CHECK(p2p_client_new(&config, lab.events, &client, &err) == P2P_ERR_INVALID);
   p2p_client_free(NULL);
   lab_close(&lab);
-}
-
-static int count_descriptors(void) {
-  int count = 0;
-  DIR *dir = opendir("/proc/self/fd");
-  if (dir == NULL) return 0; /* not on this system */
-  while (readdir(dir) != NULL) count++;
-  closedir(dir);
-  return count;
 }
 
 static int descriptors_before;

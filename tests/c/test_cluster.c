@@ -1,12 +1,12 @@
 /* The main job without R: a server, a host, two workers with evaluators in processes of their own, and clients, in the
  * real protocols. The evaluator is this program again; the first byte of a future says what it does. */
-#include <dirent.h>
 
 #include "base/clock.h"
 #include "board/host.h"
 #include "client/client.h"
 #include "proc/evaluator_pipe.h"
 #include "server/server.h"
+#include "descriptors.h"
 #include "site.h"
 #include "worker/worker.h"
 
@@ -56,15 +56,6 @@ static struct p2p_worker *carol, *dave;
 static struct p2p_client *bob;
 static char board[64], known_hosts[200], program[1024];
 static int descriptors_before;
-
-static int count_descriptors(void) {
-  int count = 0;
-  DIR *dir = opendir("/proc/self/fd");
-  if (dir == NULL) return 0; /* not on this system */
-  while (readdir(dir) != NULL) count++;
-  closedir(dir);
-  return count;
-}
 
 /* Arguments for a user; borrowed until the next call. */
 static const char *const *ssh_args_of(const char *user) {

@@ -2,11 +2,11 @@
  * left behind. */
 #include "wormhole/transfer.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/random.h"
+#include "descriptors.h"
 #include "lab.h"
 
 #define PATIENCE_MS 20000
@@ -57,14 +57,6 @@ static bool is_same(const char *a, const char *b) {
   free(a_bytes);
   free(b_bytes);
   return same;
-}
-
-static int count_files(const char *folder) {
-  DIR *dir = opendir(folder);
-  int count = 0;
-  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) count += entry->d_name[0] != '.';
-  closedir(dir);
-  return count;
 }
 
 /* Waits until the transfer is in `state` or over. */
