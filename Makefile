@@ -14,7 +14,7 @@
 
 BUILD ?= build
 CC ?= cc
-ROOMS ?= base net crypto proc board wormhole server client worker shell
+ROOMS ?= base crypto net proc protocol board wormhole transfer server client worker shell
 LIBRARIES = libssh libsodium libuv jansson libcrypto
 WARNINGS = -Wall -Wextra -Werror
 SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -49,7 +49,7 @@ bench:
 	Rscript bench/board.R $(BUILD)/bench/board
 
 # The members of the board's benchmark, as fast as the package's own: without sanitizers.
-BENCH_SOURCES = $(foreach room,base net crypto proc board,$(wildcard src/$(room)/*.c))
+BENCH_SOURCES = $(foreach room,base crypto net proc protocol board,$(wildcard src/$(room)/*.c))
 
 $(BUILD)/bench/%: bench/%.c $(BENCH_SOURCES)
 	@mkdir -p $(@D)
@@ -61,7 +61,7 @@ units: $(UNITS:%=$(BUILD)/units/%)
 # libFuzzer's harnesses, over a core of their own that is instrumented for it.
 FUZZ_CFLAGS = -g -O1 -Isrc -Ifuzz $(WARNINGS) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
   $(shell pkg-config --cflags $(LIBRARIES))
-FUZZ_SOURCES = $(foreach room,base net crypto wormhole,$(wildcard src/$(room)/*.c))
+FUZZ_SOURCES = $(foreach room,base crypto net protocol board wormhole transfer,$(wildcard src/$(room)/*.c))
 FUZZ = $(patsubst fuzz/%.c,%,$(wildcard fuzz/*.c))
 
 .SECONDARY: $(FUZZ_SOURCES:src/%.c=$(BUILD)/fuzzers/core/%.o)

@@ -39,7 +39,7 @@ result.P2PFuture <- function(future, ...) {
     take_result(future, task)
   } else {
     error <- .Call(ffi_task_error, task)
-    future[["result"]] <- future_failure(future, error[[1L]], error[[2L]])
+    future[["result"]] <- future_failure(future, error$what, core_sentence(error))
   }
   future[["worker"]] <- .Call(ffi_task_worker, task)
   loss <- .Call(ffi_task_loss, task)
@@ -55,8 +55,8 @@ result.P2PFuture <- function(future, ...) {
 
 #' @importFrom future FutureWarning
 warn_of_second_run <- function(future, loss) {
-  warning(FutureWarning(sprintf("Future (%s) was run again, by %s, and may have been evaluated twice. %s.",
-                                future_label(future), future[["worker"]], loss), future = future))
+  warning(FutureWarning(sprintf("Future (%s) was run again, by %s, and may have been evaluated twice. %s",
+                                future_label(future), future[["worker"]], core_sentence(loss)), future = future))
 }
 
 warn_of_dropped <- function(future, dropped) {

@@ -133,7 +133,7 @@ wait_for_slot <- function(client, future, until) {
   is_needy <- length(needed_packages(future)) > 0L
   repeat {
     status <- client_status(client)
-    if (nzchar(status$failed)) stop(FutureError(status$why, future = future))
+    if (!is.null(status$failed)) stop(FutureError(core_sentence(status$failed), future = future))
     before <- status$waiting + status$running - if (is_needy) 0L else status$needy
     if (before < capacity(client, status)) return()
     if (status$slots == 0L) tell_no_worker(client, status)

@@ -77,7 +77,7 @@ wait_until_joined <- function(client) {
   seen <- 0
   repeat {
     status <- client_status(client)
-    if (nzchar(status$failed)) p2p_stop(status$why, status$failed)
+    if (!is.null(status$failed)) core_stop(status$failed)
     if (status$joined) break
     seen <- wait_for_change(client, seen)
   }

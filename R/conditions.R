@@ -1,7 +1,30 @@
 ## Conditions. The core's errors come through p2p_stop(); what the future framework expects is built by
 ## future_failure().
 
-## Called by the core, too (src/r/ffi_config.c): `what` is the name of a P2P_ERR_* code.
+## Raises an error of the core, list(what, message, reason); src/r/ffi_config.c calls it too.
+core_stop <- function(error) {
+  p2p_stop(core_sentence(error), error$what)
+}
+
+## What happened, as a sentence, and the next step. The core's messages start in lower case, have no full stop and
+## know nothing of R.
+core_sentence <- function(error) {
+  paste(c(as_sentence(error$message), advice_for(error)), collapse = " ")
+}
+
+## The next step after an error of the core, or NULL.
+advice_for <- function(error) if (!is.null(error) && nzchar(error$reason)) advice[[error$reason]]
+
+## Capital letter and full stop. A first word that is more than letters (a name, a path, a quoted text) stays as it is.
+as_sentence <- function(text) {
+  if (grepl("^[a-z]+([ ,:]|$)", text)) text <- paste0(toupper(substr(text, 1L, 1L)), substring(text, 2L))
+  if (grepl("[.!?]$", text)) text else paste0(text, ".")
+}
+
+## The next step for each reason that the core gives.
+advice <- list(
+)
+
 p2p_stop <- function(message, what = "system") {
   stop(p2p_error(message, what))
 }
@@ -25,11 +48,11 @@ future_failure <- function(future, what, why) {
     error(sprintf("Future (%s) was %s. %s", label, if (canceled) "canceled" else "interrupted", why), future = future)
   } else if (what == "lost") {
     future[["state"]] <- "interrupted"
-    FutureInterruptError(sprintf("Future (%s) was lost. %s. After reset() it can be run again.", label, sub("[.]$", "", why)),
+    FutureInterruptError(sprintf("Future (%s) was lost. %s After reset() it can be run again.", label, why),
                          future = future)
   } else {
     future[["state"]] <- "failed"
-    if (what == "too_large") why <- paste0(why, ". The second number of plan(..., maxSizeOfObjects = ) sets that limit.")
+    if (what == "too_large") why <- paste0(why, " The second number of plan(..., maxSizeOfObjects = ) sets that limit.")
     FutureError(sprintf("Future (%s) failed. %s", label, why), future = future)
   }
 }

@@ -13,7 +13,7 @@ event_levels <- c("debug", "info", "warn", "fatal")
 show_event <- function(event, least = default_level()) {
   if (match(event$level, event_levels) < match(least, event_levels)) return(invisible())
   mark <- switch(event$level, warn = "Warning: ", debug = "debug: ", "")
-  message(format(Sys.time(), "%Y-%m-%d %H:%M:%S"), " ", mark, event$text)
+  message(format(Sys.time(), "%Y-%m-%d %H:%M:%S"), " ", mark, paste(c(event$text, advice_for(event$error)), collapse = ". "))
 }
 
 ## Shows events until one is fatal (an error of its class), `until` (seconds since the start of R's clock) has come, or `done()`, which
@@ -30,7 +30,7 @@ run_events <- function(events, until = Inf, done = function() FALSE, on_warning 
     event <- events_next(events, min(left, 3600))
     if (is.null(event)) next
     if (event$level == "fatal") {
-      p2p_stop(event$text, event$error)
+      core_stop(event$error)
     } else {
       show_event(event, least)
       if (event$level == "warn") on_warning()

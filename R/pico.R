@@ -24,7 +24,7 @@ pico_username <- function(host = NULL, ssh_args = NULL) {
   repeat {
     event <- events_next(events, 60)
     if (is.null(event)) next
-    if (event$level == "fatal") p2p_stop(event$text, event$error)
+    if (event$level == "fatal") core_stop(event$error)
     if (event$level == "info") return(event$text)
   }
 }

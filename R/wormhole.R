@@ -180,7 +180,7 @@ run_transfer <- function(config, bytes, verify, progress, show_code = FALSE) {
   repeat {
     seen <- .Call(ffi_transfer_wait, handle, seen, 250L)
     status <- .Call(ffi_transfer_status, handle)
-    if (status$state == "failed") p2p_stop(status$why, status$failed)
+    if (status$state == "failed") core_stop(status$failed)
     if (show_code && nzchar(status$code)) {
       show_transfer_code(status$code, config)
       show_code <- FALSE

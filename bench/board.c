@@ -1,7 +1,9 @@
-/* Many members of a board in one process, over the connections that the package's own members use: joins them, has each say a line,
- * and counts what arrives and when. Driven by bench/board.R, which writes a command a line and reads an answer a line.
+/* Many members of a board in one process, over the connections that the package's own members use:
+ * joins them, has each say a line, and counts what arrives and when. Driven by bench/board.R, which
+ * writes a command a line and reads an answer a line.
  *
- *   board PORT KNOWN_HOSTS TOPICS MEMBERS KEY...     MEMBERS on each of TOPICS, with the keys in turn
+ *   board PORT KNOWN_HOSTS TOPICS MEMBERS KEY...     MEMBERS on each of TOPICS, with the keys in
+ * turn
  *
  *   at-once   everybody says a line at the same time
  *   in-turn   on each topic one after the other, each when the line before has reached all */
@@ -18,10 +20,11 @@
 #include "crypto/random.h"
 #include "net/loop.h"
 
-#define AT_ONCE 24         /* that are on their way in: the board lets no more strangers of one address wait */
+#define AT_ONCE \
+  24 /* that are on their way in: the board lets no more strangers of one address wait */
 #define CONNECT_MS 60000
-#define STALLED_S 60       /* without a single delivery: given up */
-#define LINE_LEN 160       /* about what the lines of a cluster have */
+#define STALLED_S 60 /* without a single delivery: given up */
+#define LINE_LEN 160 /* about what the lines of a cluster have */
 
 struct member {
   struct p2p_ssh *ssh;
@@ -39,15 +42,16 @@ static struct member *members; /* seat s of topic t is number t * n_seats + s */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static uint32_t n_there;       /* under the lock, as all that follows */
+static uint32_t n_there; /* under the lock, as all that follows */
 static uint64_t n_arrived, n_wrong, n_awaited;
 static bool has_failed;
 
 /* Of the io thread while a round is under way: */
 static bool is_in_turn;
-static uint8_t *seen;      /* by member and seat of the sender */
+static uint8_t *seen;       /* by member and seat of the sender */
 static uint32_t *delays_us; /* a delivery each */
-static uint32_t *turns, *n_reached; /* by topic: whose line is under way, and how many it has reached */
+static uint32_t *turns,
+    *n_reached; /* by topic: whose line is under way, and how many it has reached */
 
 static uint64_t now_us(void) {
   struct timespec now;
@@ -67,10 +71,12 @@ static void fail(const char *why) {
 
 static void say(struct member *member) {
   char line[LINE_LEN + 1];
-  int length = snprintf(line, sizeof line, "when=%llu,from=%u,", (unsigned long long)now_us(), (unsigned)member->seat);
+  int length = snprintf(line, sizeof line, "when=%llu,from=%u,", (unsigned long long)now_us(),
+                        (unsigned)member->seat);
   memset(line + length, 'x', sizeof line - 2 - (size_t)length);
   line[LINE_LEN - 1] = '\n';
-  if (p2p_ssh_command_write(member->command, line, LINE_LEN) != P2P_OK) fail("a member cannot write");
+  if (p2p_ssh_command_write(member->command, line, LINE_LEN) != P2P_OK)
+    fail("a member cannot write");
 }
 
 static void take_line(struct member *member) {
@@ -86,7 +92,8 @@ static void take_line(struct member *member) {
   n_arrived++;
   if (!is_in_turn || ++n_reached[member->topic] < n_seats) return;
   n_reached[member->topic] = 0;
-  if (++turns[member->topic] < n_seats) say(&members[member->topic * n_seats + turns[member->topic]]);
+  if (++turns[member->topic] < n_seats)
+    say(&members[member->topic * n_seats + turns[member->topic]]);
 }
 
 static void on_output(void *arg, const char *bytes, size_t length) {
@@ -95,8 +102,10 @@ static void on_output(void *arg, const char *bytes, size_t length) {
   for (size_t i = 0; i < length; i++) {
     member->line[member->n_line++] = bytes[i];
     if (bytes[i] != '\n' && member->n_line < LINE_LEN) continue;
-    if (bytes[i] != '\n' || member->n_line != LINE_LEN) n_wrong++;
-    else take_line(member);
+    if (bytes[i] != '\n' || member->n_line != LINE_LEN)
+      n_wrong++;
+    else
+      take_line(member);
     member->n_line = 0;
   }
   if (n_arrived == n_awaited) pthread_cond_broadcast(&changed);
@@ -132,16 +141,18 @@ static void on_close(void *arg, const struct p2p_err *err) {
 }
 
 static void on_ready(void *arg) {
-  static const struct p2p_ssh_command_events events = {.on_start = on_start, .on_output = on_output, .on_end = on_end};
+  static const struct p2p_ssh_command_callbacks callbacks = {
+      .on_start = on_start, .on_output = on_output, .on_end = on_end};
   struct member *member = arg;
   struct p2p_err err;
   char command[64];
   snprintf(command, sizeof command, "pipe bench-%u -r", (unsigned)member->topic);
-  if (p2p_ssh_run(member->ssh, command, &events, member, &member->command, &err) != P2P_OK) fail(err.message);
+  if (p2p_ssh_run(member->ssh, command, &callbacks, member, &member->command, &err) != P2P_OK)
+    fail(err.message);
 }
 
 static void begin_next(void) {
-  static const struct p2p_ssh_events events = {.on_ready = on_ready, .on_close = on_close};
+  static const struct p2p_ssh_callbacks callbacks = {.on_ready = on_ready, .on_close = on_close};
   struct p2p_err err;
   if (n_begun == n_members) return;
   struct member *member = &members[n_begun];
@@ -149,7 +160,8 @@ static void begin_next(void) {
   member->seat = n_begun % n_seats;
   memcpy(address.identities[0], keys[n_begun % n_keys], sizeof address.identities[0]);
   n_begun++;
-  if (p2p_ssh_connect(loop, &address, CONNECT_MS, &events, member, &member->ssh, &err) != P2P_OK) fail(err.message);
+  if (p2p_ssh_connect(loop, &address, CONNECT_MS, &callbacks, member, &member->ssh, &err) != P2P_OK)
+    fail(err.message);
 }
 
 static void begin_all(void *arg) {
@@ -202,9 +214,11 @@ static void run_round(bool in_turn) {
   uint64_t n_missing = 0;
   for (uint64_t i = 0; i < most; i++) n_missing += seen[i] == 0;
   qsort(delays_us, most, sizeof *delays_us, compare);
-  printf("deliveries %llu, lost %llu, wrong %llu, seconds %.3f, p50_ms %.3f, p99_ms %.3f, most_ms %.3f\n", (unsigned long long)n_arrived,
-         (unsigned long long)n_missing, (unsigned long long)n_wrong, (double)took_us / 1e6, delays_us[most / 2] / 1e3,
-         delays_us[most * 99 / 100] / 1e3, delays_us[most - 1] / 1e3);
+  printf("deliveries %llu, lost %llu, wrong %llu, seconds %.3f, p50_ms %.3f, p99_ms %.3f, most_ms "
+         "%.3f\n",
+         (unsigned long long)n_arrived, (unsigned long long)n_missing, (unsigned long long)n_wrong,
+         (double)took_us / 1e6, delays_us[most / 2] / 1e3, delays_us[most * 99 / 100] / 1e3,
+         delays_us[most - 1] / 1e3);
   pthread_mutex_unlock(&lock);
 }
 
@@ -232,7 +246,9 @@ static bool prepare(int argc, char **argv) {
   delays_us = calloc((size_t)n_members * n_seats, sizeof *delays_us);
   turns = calloc(n_topics, sizeof *turns);
   n_reached = calloc(n_topics, sizeof *n_reached);
-  if (keys == NULL || members == NULL || seen == NULL || delays_us == NULL || turns == NULL || n_reached == NULL) return false;
+  if (keys == NULL || members == NULL || seen == NULL || delays_us == NULL || turns == NULL ||
+      n_reached == NULL)
+    return false;
   for (uint32_t i = 0; i < n_keys; i++) snprintf(keys[i], sizeof keys[i], "%s", argv[5 + i]);
   return p2p_crypto_init() == P2P_OK && p2p_loop_start(&loop, &err) == P2P_OK;
 }
@@ -245,7 +261,8 @@ int main(int argc, char **argv) {
   p2p_loop_call(loop, begin_all, NULL);
   if (!wait_for(NULL, &n_there, n_members)) return 1;
   printf("joined %u, seconds %.3f\n", (unsigned)n_members, (double)(now_us() - began_us) / 1e6);
-  while (!has_failed && fgets(command, sizeof command, stdin) != NULL) run_round(strncmp(command, "in-turn", 7) == 0);
+  while (!has_failed && fgets(command, sizeof command, stdin) != NULL)
+    run_round(strncmp(command, "in-turn", 7) == 0);
   p2p_loop_call(loop, leave_all, NULL);
   p2p_loop_stop(loop);
   return has_failed;

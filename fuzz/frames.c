@@ -1,6 +1,6 @@
-/* WebSocket frames into either end, after an upgrade that goes well. What ws.c wants of connections and timers is defined here, so
- * that an input costs no socket, no thread and no time. The first byte says which end it is, the second how long the pieces are in which
- * the rest comes. */
+/* WebSocket frames into either end, after an upgrade that goes well. What ws.c wants of connections
+ * and timers is defined here, so that an input costs no socket, no thread and no time. The first
+ * byte says which end it is, the second how long the pieces are in which the rest comes. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 /* ---- the connection ---- */
 
 struct p2p_tcp {
-  struct p2p_tcp_events events;
+  struct p2p_tcp_callbacks callbacks;
   void *arg;
   bool is_gone;
   size_t queued;
@@ -22,14 +22,15 @@ struct p2p_tcp {
 } tcp;
 
 int p2p_tcp_connect_out(struct p2p_loop *loop, const char *host, uint16_t port, uint32_t timeout_ms,
-                        const struct p2p_tcp_events *events, void *arg, struct p2p_tcp **out, struct p2p_err *err) {
+                        const struct p2p_tcp_callbacks *callbacks, void *arg, struct p2p_tcp **out,
+                        struct p2p_err *err) {
   (void)loop, (void)host, (void)port, (void)timeout_ms, (void)err;
   *out = &tcp;
-  return p2p_tcp_attach(&tcp, events, arg);
+  return p2p_tcp_attach(&tcp, callbacks, arg);
 }
 
-int p2p_tcp_attach(struct p2p_tcp *at, const struct p2p_tcp_events *events, void *arg) {
-  at->events = *events;
+int p2p_tcp_attach(struct p2p_tcp *at, const struct p2p_tcp_callbacks *callbacks, void *arg) {
+  at->callbacks = *callbacks;
   at->arg = arg;
   return P2P_OK;
 }
@@ -65,7 +66,9 @@ struct p2p_timer *p2p_timer_new(struct p2p_loop *loop, void (*fn)(void *arg), vo
   return malloc(1);
 }
 
-void p2p_timer_start(struct p2p_timer *timer, uint64_t delay_ms, uint64_t repeat_ms) { (void)timer, (void)delay_ms, (void)repeat_ms; }
+void p2p_timer_start(struct p2p_timer *timer, uint64_t delay_ms, uint64_t repeat_ms) {
+  (void)timer, (void)delay_ms, (void)repeat_ms;
+}
 void p2p_timer_stop(struct p2p_timer *timer) { (void)timer; }
 void p2p_timer_free(struct p2p_timer *timer) { free(timer); }
 
@@ -96,22 +99,24 @@ static void no_random(void *bytes, size_t length) { memset(bytes, 0, length); }
 static const char KEY[] = "AAAAAAAAAAAAAAAAAAAAAA=="; /* of no_random */
 
 static void give(const void *bytes, size_t length) {
-  if (!tcp.is_gone) tcp.events.on_data(tcp.arg, bytes, length);
+  if (!tcp.is_gone) tcp.callbacks.on_data(tcp.arg, bytes, length);
 }
 
 static void open_server(void) {
-  static const struct p2p_ws_events EVENTS = { on_open, on_text, on_close };
-  static const char REQUEST[] = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                                "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+  static const struct p2p_ws_callbacks EVENTS = {on_open, on_text, on_close};
+  static const char REQUEST[] =
+      "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n";
   if (p2p_ws_accept(NULL, &tcp, &EVENTS, NULL, &ws, NULL) != P2P_OK) __builtin_trap();
   give(REQUEST, sizeof REQUEST - 1);
 }
 
 static void open_client(void) {
-  static const struct p2p_ws_events EVENTS = { on_open, on_text, on_close };
+  static const struct p2p_ws_callbacks EVENTS = {on_open, on_text, on_close};
   char response[P2P_UPGRADE_REQUEST_MAX];
-  if (p2p_ws_connect(NULL, "ws://x/", 1000, no_random, &EVENTS, NULL, &ws, NULL) != P2P_OK) __builtin_trap();
-  tcp.events.on_connect(tcp.arg);
+  if (p2p_ws_connect(NULL, "ws://x/", 1000, no_random, &EVENTS, NULL, &ws, NULL) != P2P_OK)
+    __builtin_trap();
+  tcp.callbacks.on_connect(tcp.arg);
   p2p_upgrade_response(KEY, response);
   give(response, strlen(response));
 }
@@ -120,14 +125,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   if (length < 2) return 0;
   size_t piece = 1u + bytes[1];
   is_open = is_closed = false;
-  tcp = (struct p2p_tcp){ .queued = bytes[0] & REFUSES_ANSWERS ? 8 * P2P_WS_MESSAGE_MAX : 0 };
-  if (bytes[0] % 2 == 0) open_server();
-  else open_client();
+  tcp = (struct p2p_tcp){.queued = bytes[0] & REFUSES_ANSWERS ? 8 * P2P_WS_MESSAGE_MAX : 0};
+  if (bytes[0] % 2 == 0)
+    open_server();
+  else
+    open_client();
   if (!is_open) __builtin_trap();
-  for (size_t at = 2; at < length; at += piece) give(bytes + at, length - at < piece ? length - at : piece);
+  for (size_t at = 2; at < length; at += piece)
+    give(bytes + at, length - at < piece ? length - at : piece);
   if (!tcp.is_gone) {
-    struct p2p_err lost = { P2P_ERR_CLOSED, "closed" };
-    tcp.events.on_close(tcp.arg, &lost);
+    struct p2p_err lost = {P2P_ERR_CLOSED, NULL, "closed"};
+    tcp.callbacks.on_close(tcp.arg, &lost);
   }
   if (!is_closed || !tcp.is_gone) __builtin_trap();
   p2p_ws_free(ws);

@@ -1,5 +1,6 @@
-/* The transit handshake of both roles, with and without a relay, in pieces whose lengths the input says. To get further than the
- * first line, the input may stand for what is awaited: a byte of 0xff is the right line. */
+/* The transit handshake of both roles, with and without a relay, in pieces whose lengths the input
+ * says. To get further than the first line, the input may stand for what is awaited: a byte of 0xff
+ * is the right line. */
 #include <string.h>
 
 #include "fuzz.h"
@@ -12,7 +13,9 @@ static void shake(const uint8_t *bytes, size_t length, bool is_sender, const cha
   p2p_handshake_init(&handshake, &key, is_sender, relay_side);
   while (length > 1) {
     size_t part = bytes[0] < length - 1 ? bytes[0] : length - 1;
-    const char *line = handshake.state == P2P_HANDSHAKE_RELAY ? "ok\n" : handshake.state == P2P_HANDSHAKE_PEER ? handshake.theirs : "go\n";
+    const char *line = handshake.state == P2P_HANDSHAKE_RELAY  ? "ok\n"
+                       : handshake.state == P2P_HANDSHAKE_PEER ? handshake.theirs
+                                                               : "go\n";
     bool is_right = bytes[0] == 0xff;
     const uint8_t *at = is_right ? (const uint8_t *)line + handshake.received : bytes + 1;
     size_t left = is_right ? strlen(line) - handshake.received : part;

@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   char *text = NULL, address[512];
 
   if (p2p_hints_parse((const char *)bytes, length, &hints, &err) == P2P_OK) {
-    if (p2p_hints_format(&hints, &text) != P2P_OK || p2p_hints_parse(text, strlen(text), &again, &err) != P2P_OK ||
+    if (p2p_hints_format(&hints, &text) != P2P_OK ||
+        p2p_hints_parse(text, strlen(text), &again, &err) != P2P_OK ||
         again.n_direct != hints.n_direct || again.n_relay != hints.n_relay)
       __builtin_trap();
     free(text);

@@ -1,4 +1,5 @@
-/* What a mailbox server says: texts with newlines between them. An empty one: the connection is lost, and the next text is of a new one. */
+/* What a mailbox server says: texts with newlines between them. An empty one: the connection is
+ * lost, and the next text is of a new one. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     const uint8_t *end = memchr(bytes, '\n', length);
     size_t part = end == NULL ? length : (size_t)(end - bytes);
     int code = P2P_OK;
-    if (part == 0) p2p_mailbox_reconnect(mailbox);
-    else code = p2p_mailbox_feed(mailbox, (const char *)bytes, part, &err);
+    if (part == 0)
+      p2p_mailbox_reconnect(mailbox);
+    else
+      code = p2p_mailbox_feed(mailbox, (const char *)bytes, part, &err);
     while ((text = p2p_mailbox_take_text(mailbox)) != NULL) free(text);
     while (p2p_mailbox_take_event(mailbox, &event)) free(event.body);
     if (code != P2P_OK) break;

@@ -3,24 +3,26 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "wormhole/bargain.h"
+#include "transfer/negotiation.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   static const uint8_t hash[P2P_SHA256_LEN];
-  struct p2p_bargain sender = { .is_sender = true, .is_agreed = true }, receiver = { .is_agreed = true };
+  struct p2p_negotiation sender = {.is_sender = true, .is_agreed = true},
+                         receiver = {.is_agreed = true};
   struct p2p_err err;
 
-  (void)p2p_bargain_next(&sender);
+  (void)p2p_negotiation_next(&sender);
   for (int i = 0; i < 2; i++) {
-    int code = p2p_bargain_hear(&sender, (const char *)bytes, length, &err);
-    if (code == P2P_OK) code = p2p_bargain_hear(&receiver, (const char *)bytes, length, &err);
+    int code = p2p_negotiation_receive(&sender, (const char *)bytes, length, &err);
+    if (code == P2P_OK)
+      code = p2p_negotiation_receive(&receiver, (const char *)bytes, length, &err);
     (void)code;
-    (void)p2p_bargain_next(&sender);
-    (void)p2p_bargain_next(&receiver);
+    (void)p2p_negotiation_next(&sender);
+    (void)p2p_negotiation_next(&receiver);
   }
   if (strchr(receiver.name, '/') != NULL) __builtin_trap();
-  p2p_bargain_clear(&sender);
-  p2p_bargain_clear(&receiver);
+  p2p_negotiation_clear(&sender);
+  p2p_negotiation_clear(&receiver);
   if (p2p_offer_check_receipt(bytes, length, hash, &err) == P2P_OK) return 0;
   return 0;
 }

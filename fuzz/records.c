@@ -1,12 +1,13 @@
-/* Records as they are, and records that are sealed by the right key and then spoiled at a place that the input says, in
- * pieces. */
+/* Records as they are, and records that are sealed by the right key and then spoiled at a place
+ * that the input says, in pieces. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "wormhole/record.h"
 
-static void open_all(const struct p2p_record_key *key, const uint8_t *bytes, size_t length, size_t piece) {
+static void open_all(const struct p2p_record_key *key, const uint8_t *bytes, size_t length,
+                     size_t piece) {
   struct p2p_record_opener opener;
   const uint8_t *payload;
   size_t payload_length;

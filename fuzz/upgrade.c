@@ -14,14 +14,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
 
   if (head > 0 && (size_t)head > length) __builtin_trap();
   if (head > 0) {
-    if (p2p_upgrade_check_request(bytes, (size_t)head, key, &err) == P2P_OK) p2p_upgrade_response(key, text);
-    if (p2p_upgrade_check_response(bytes, (size_t)head, "dGhlIHNhbXBsZSBub25jZQ==", &err) == P2P_OK) return 0;
+    if (p2p_upgrade_check_request(bytes, (size_t)head, key, &err) == P2P_OK)
+      p2p_upgrade_response(key, text);
+    if (p2p_upgrade_check_response(bytes, (size_t)head, "dGhlIHNhbXBsZSBub25jZQ==", &err) == P2P_OK)
+      return 0;
     if (p2p_proxy_check_answer(bytes, (size_t)head, &err) == P2P_OK) return 0;
   }
   if (length >= sizeof text) return 0;
   memcpy(text, bytes, length);
   text[length] = '\0';
-  if (p2p_url_parse(text, &url, &err) == P2P_OK) p2p_upgrade_request(&url, "dGhlIHNhbXBsZSBub25jZQ==", text);
-  if (p2p_proxy_parse(text, text, &proxy, &err) == P2P_OK && p2p_proxy_is_for(&proxy, text)) return 0;
+  if (p2p_url_parse(text, &url, &err) == P2P_OK)
+    p2p_upgrade_request(&url, "dGhlIHNhbXBsZSBub25jZQ==", text);
+  if (p2p_proxy_parse(text, text, &proxy, &err) == P2P_OK && p2p_proxy_is_for(&proxy, text))
+    return 0;
   return 0;
 }

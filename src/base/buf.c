@@ -16,7 +16,7 @@ void p2p_wipe(void *bytes, size_t length) {
 }
 
 void p2p_buf_init(struct p2p_buf *buf, size_t cap_bytes) {
-  *buf = (struct p2p_buf){ .cap_bytes = cap_bytes };
+  *buf = (struct p2p_buf){.cap_bytes = cap_bytes};
 }
 
 void p2p_buf_clear(struct p2p_buf *buf) {
@@ -68,8 +68,8 @@ int p2p_buf_put(struct p2p_buf *buf, const void *bytes, size_t length) {
 int p2p_buf_put_u8(struct p2p_buf *buf, uint8_t value) { return p2p_buf_put(buf, &value, 1); }
 
 int p2p_buf_put_u32(struct p2p_buf *buf, uint32_t value) {
-  uint8_t bytes[4] = { (uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
-                       (uint8_t)value };
+  uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
+                      (uint8_t)value};
   return p2p_buf_put(buf, bytes, sizeof bytes);
 }
 

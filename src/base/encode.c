@@ -4,8 +4,10 @@
 #include <stdbool.h>
 
 static const char hex_letters[] = "0123456789abcdef";
-static const char base64_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char base64url_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char base64_letters[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64url_letters[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 void p2p_hex_encode(const uint8_t *bytes, size_t length, char *out) {
   for (size_t i = 0; i < length; i++) {
@@ -36,7 +38,8 @@ int p2p_hex_decode(const char *text, size_t text_length, uint8_t *out, size_t ou
   return P2P_OK;
 }
 
-static void encode64(const char *letters, bool pad, const uint8_t *bytes, size_t length, char *out) {
+static void encode64(const char *letters, bool pad, const uint8_t *bytes, size_t length,
+                     char *out) {
   for (; length >= 3; bytes += 3, length -= 3) {
     uint32_t group = (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
     for (int shift = 18; shift >= 0; shift -= 6) *out++ = letters[group >> shift & 63];

@@ -1,11 +1,11 @@
-/* One error: a code for programs and a sentence for people. */
+/* Errors: a code and a reason for programs, a message for people. */
 #include "base/err.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/sanitize.h"
 
 int p2p_err_set(struct p2p_err *err, int code, const char *format, ...) {
   if (err == NULL) return code;
@@ -16,7 +16,13 @@ int p2p_err_set(struct p2p_err *err, int code, const char *format, ...) {
   p2p_text_format(message, sizeof message, format, args);
   va_end(args);
   err->code = code;
+  err->reason = NULL;
   memcpy(err->message, message, strlen(message) + 1);
+  return code;
+}
+
+int p2p_err_because(struct p2p_err *err, const char *reason, int code) {
+  if (err != NULL) err->reason = reason;
   return code;
 }
 
@@ -26,7 +32,9 @@ int p2p_err_prefix(struct p2p_err *err, const char *format, ...) {
   va_start(args, format);
   p2p_text_format(prefix, sizeof prefix, format, args);
   va_end(args);
-  return p2p_err_set(err, err->code, "%s: %s", prefix, err->message);
+  const char *reason = err->reason;
+  int code = p2p_err_set(err, err->code, "%s: %s", prefix, err->message);
+  return p2p_err_because(err, reason, code);
 }
 
 const char *p2p_err_name(int code) {

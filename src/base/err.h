@@ -1,6 +1,8 @@
-/* One error: a code for programs and a sentence for people. Functions of the core
- * return 0 or a negative P2P_ERR_* and fill a struct p2p_err; src/r/ turns it into an
- * R condition of class p2p_error_<name>. */
+/* Errors. Functions of the core return P2P_OK or a negative P2P_ERR_* and fill a struct p2p_err.
+ *
+ * The message states what happened: it starts in lower case, has no full stop and does not mention
+ * R. The reason names the failure for callers that add advice for their users: R/conditions.R and
+ * shell/console.c each map reasons to a next step. */
 #ifndef P2P_BASE_ERR_H
 #define P2P_BASE_ERR_H
 
@@ -27,7 +29,8 @@ enum p2p_code {
 #define P2P_ERR_MESSAGE_MAX 768
 
 struct p2p_err {
-  int code;
+  int code;           /* P2P_ERR_* */
+  const char *reason; /* a string literal such as "not_hosted"; NULL when the code says it all */
   char message[P2P_ERR_MESSAGE_MAX];
 };
 
@@ -39,13 +42,18 @@ struct p2p_err {
 #define P2P_MUST_USE
 #endif
 
-/* Fills `err` (may be NULL) and returns `code`. The message is cut at its cap. */
+/* Fills `err` (may be NULL) without a reason, and returns `code`. Truncates a message that is too
+ * long at a UTF-8 boundary. The message of `err` itself may be among the arguments. */
 int p2p_err_set(struct p2p_err *err, int code, const char *format, ...) P2P_PRINTF(3, 4);
 
-/* Puts "prefix: " before the message that is there. Returns err->code. */
+/* Adds a reason, a string literal, to an error that was just set, and returns `code`:
+ *   return p2p_err_because(err, "not_hosted", p2p_err_set(err, P2P_ERR_ACCESS, ...)); */
+int p2p_err_because(struct p2p_err *err, const char *reason, int code);
+
+/* Puts "prefix: " before the message. Keeps code and reason. Returns err->code. */
 int p2p_err_prefix(struct p2p_err *err, const char *format, ...) P2P_PRINTF(2, 3);
 
-/* "network" for P2P_ERR_NETWORK; "unknown" for what is none. A static string. */
+/* "network" for P2P_ERR_NETWORK and so on; "unknown" for any other number. */
 const char *p2p_err_name(int code);
 
 #endif

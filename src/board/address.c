@@ -1,5 +1,6 @@
-/* Where the board is and how to get in: `host` and OpenSSH's arguments. Pure: no file is opened here. What is not understood is left to
- * the program `ssh`, whole, since silently ignoring an argument could weaken a check. */
+/* Where the board is and how to get in: `host` and OpenSSH's arguments. Pure: no file is opened
+ * here. What is not understood is left to the program `ssh`, whole, since silently ignoring an
+ * argument could weaken a check. */
 #include "board/address.h"
 
 #include <limits.h>
@@ -38,10 +39,11 @@ static int copy(char *out, size_t size, const char *text, size_t length) {
 }
 
 static int bad_host(const char *host, struct p2p_err *err) {
-  return p2p_err_set(err, P2P_ERR_INVALID,
-                     "Not a host: '%.200s'. Write 'name', 'name:port' or 'user@name:port' with a port "
-                     "between 1 and 65535, and an IPv6 address in brackets.",
-                     host);
+  return p2p_err_set(
+      err, P2P_ERR_INVALID,
+      "Not a host: '%.200s'. Write 'name', 'name:port' or 'user@name:port' with a port "
+      "between 1 and 65535, and an IPv6 address in brackets.",
+      host);
 }
 
 static int parse_host(const char *host, struct p2p_address *out, struct p2p_err *err) {
@@ -95,21 +97,22 @@ static int set_login(struct p2p_address *out, const char *value, struct p2p_err 
 
 static int add_identity(struct p2p_address *out, const char *value, struct p2p_err *err) {
   if (value[0] == '\0' || strlen(value) >= sizeof out->identities[0]) {
-    return p2p_err_set(err, P2P_ERR_INVALID, "Not the name of an identity file in ssh_args: '%.80s'.",
-                       value);
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "Not the name of an identity file in ssh_args: '%.80s'.", value);
   }
   if (out->n_identities == P2P_IDENTITIES_MAX) {
     return p2p_err_set(err, P2P_ERR_INVALID, "At most %d identity files can be given in ssh_args.",
                        P2P_IDENTITIES_MAX);
   }
-  return copy(out->identities[out->n_identities++], sizeof out->identities[0], value, strlen(value));
+  return copy(out->identities[out->n_identities++], sizeof out->identities[0], value,
+              strlen(value));
 }
 
 static int set_identities_only(struct p2p_address *out, const char *value, struct p2p_err *err) {
   bool yes = strcasecmp(value, "yes") == 0;
   if (!yes && strcasecmp(value, "no") != 0) {
-    return p2p_err_set(err, P2P_ERR_INVALID, "IdentitiesOnly in ssh_args is 'yes' or 'no', not '%.80s'.",
-                       value);
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "IdentitiesOnly in ssh_args is 'yes' or 'no', not '%.80s'.", value);
   }
   out->identities_only = yes;
   if (!yes) out->by_program = true; /* it overrules ssh_config */
@@ -140,42 +143,51 @@ static int set_option(struct p2p_address *out, const char *option, struct p2p_er
   };
   size_t length = strcspn(option, "= ");
   for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
-    if (strlen(options[i].name) != length || strncasecmp(options[i].name, option, length) != 0) continue;
+    if (strlen(options[i].name) != length || strncasecmp(options[i].name, option, length) != 0)
+      continue;
     const char *value = option + length;
     value += strspn(value, " ");
     if (*value == '=') value++;
     value += strspn(value, " ");
     return options[i].set(out, value, err);
   }
-  if (length == strlen("StrictHostKeyChecking") && strncasecmp("StrictHostKeyChecking", option, length) == 0) {
-    return p2p_err_set(err, P2P_ERR_INVALID,
-                       "Not supported in ssh_args: '-o %.120s'. A host key is always checked against known_hosts.", option);
+  if (length == strlen("StrictHostKeyChecking") &&
+      strncasecmp("StrictHostKeyChecking", option, length) == 0) {
+    return p2p_err_set(
+        err, P2P_ERR_INVALID,
+        "Not supported in ssh_args: '-o %.120s'. A host key is always checked against known_hosts.",
+        option);
   }
   out->by_program = true;
   return P2P_OK;
 }
 
 static int set_config(struct p2p_address *out, const char *value, struct p2p_err *err) {
-  if (value[0] != '\0' && copy(out->config, sizeof out->config, value, strlen(value)) == P2P_OK) return P2P_OK;
+  if (value[0] != '\0' && copy(out->config, sizeof out->config, value, strlen(value)) == P2P_OK)
+    return P2P_OK;
   return p2p_err_set(err, P2P_ERR_INVALID, "Not the name of a file in ssh_args: '%.80s'.", value);
 }
 
-static int set_argument(struct p2p_address *out, char letter, const char *value, struct p2p_err *err) {
+static int set_argument(struct p2p_address *out, char letter, const char *value,
+                        struct p2p_err *err) {
   switch (letter) {
-    case 'i': return add_identity(out, value, err);
-    case 'p': return set_port(out, value, err);
-    case 'l': return set_login(out, value, err);
-    case 'o': return set_option(out, value, err);
-    case 'F': return set_config(out, value, err);
-    default: out->by_program = true; return P2P_OK;
+  case 'i': return add_identity(out, value, err);
+  case 'p': return set_port(out, value, err);
+  case 'l': return set_login(out, value, err);
+  case 'o': return set_option(out, value, err);
+  case 'F': return set_config(out, value, err);
+  default: out->by_program = true; return P2P_OK;
   }
 }
 
-static int keep_args(const char *const *args, size_t n_args, struct p2p_address *out, struct p2p_err *err) {
+static int keep_args(const char *const *args, size_t n_args, struct p2p_address *out,
+                     struct p2p_err *err) {
   size_t used = 0;
   for (size_t i = 0; i < n_args; i++) {
     size_t length = strlen(args[i]) + 1;
-    if (length > sizeof out->args - used) return p2p_err_set(err, P2P_ERR_INVALID, "ssh_args are too long: at most %d bytes.", P2P_SSH_ARGS_MAX);
+    if (length > sizeof out->args - used)
+      return p2p_err_set(err, P2P_ERR_INVALID, "ssh_args are too long: at most %d bytes.",
+                         P2P_SSH_ARGS_MAX);
     memcpy(out->args + used, args[i], length);
     used += length;
   }
@@ -187,16 +199,19 @@ static int parse_args(const char *const *args, size_t n_args, struct p2p_address
                       struct p2p_err *err) {
   for (size_t i = 0; i < n_args; i++) {
     const char *arg = args[i];
-    bool is_flag = arg[0] == '-' && arg[1] != '\0' && arg[2] == '\0' && strchr("46C", arg[1]) != NULL;
+    bool is_flag =
+        arg[0] == '-' && arg[1] != '\0' && arg[2] == '\0' && strchr("46C", arg[1]) != NULL;
     if (is_flag) {
       out->by_program = true;
       continue;
     }
     if (arg[0] != '-' || arg[1] == '\0' || strchr("iploJFBbcm", arg[1]) == NULL) {
-      return p2p_err_set(err, P2P_ERR_INVALID,
-                         "Not supported in ssh_args: '%.120s'. Supported are those that tell how to get to the board: -i, -p, -l, -J, -F, "
-                         "-B, -b, -c, -m, -4, -6, -C and -o; other settings can be put into ~/.ssh/config.",
-                         arg);
+      return p2p_err_set(
+          err, P2P_ERR_INVALID,
+          "Not supported in ssh_args: '%.120s'. Supported are those that tell how to get to the "
+          "board: -i, -p, -l, -J, -F, "
+          "-B, -b, -c, -m, -4, -6, -C and -o; other settings can be put into ~/.ssh/config.",
+          arg);
     }
     const char *value = arg + 2;
     if (*value == '\0') {

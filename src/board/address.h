@@ -1,5 +1,5 @@
-/* Where the board is and how to get in: `host` ("name", "name:port", "user@name:port", IPv6 in brackets)
- * and `ssh_args`, OpenSSH's arguments. Pure. */
+/* Where the board is and how to get in: `host` ("name", "name:port", "user@name:port", IPv6 in
+ * brackets) and `ssh_args`, OpenSSH's arguments. Pure. */
 #ifndef P2P_BOARD_ADDRESS_H
 #define P2P_BOARD_ADDRESS_H
 
@@ -15,8 +15,8 @@
 
 struct p2p_address {
   char host[256];
-  uint16_t port;     /* 0: not given (ssh_config, else 22) */
-  char login[64];    /* "": not given */
+  uint16_t port;  /* 0: not given (ssh_config, else 22) */
+  char login[64]; /* "": not given */
   char identities[P2P_IDENTITIES_MAX][1024];
   size_t n_identities;
   bool identities_only;
@@ -28,12 +28,14 @@ struct p2p_address {
   size_t n_args;
 };
 
-/* Understands -i FILE, -p PORT, -l USER, -F FILE, -o IdentitiesOnly=yes|no, -o UserKnownHostsFile=FILE, -o Port=, -o User=,
- * -o IdentityFile=, joined ("-p22", "-oPort=22") or apart; with -J, -B, -b, -c, -m, -4, -6, -C and other -o, by_program. What would
- * change what `ssh` is run for (-N, -W, -L, ...) is P2P_ERR_INVALID with a sentence that names the argument. */
+/* Understands -i FILE, -p PORT, -l USER, -F FILE, -o IdentitiesOnly=yes|no, -o
+ * UserKnownHostsFile=FILE, -o Port=, -o User=, -o IdentityFile=, joined ("-p22", "-oPort=22") or
+ * apart; with -J, -B, -b, -c, -m, -4, -6, -C and other -o, by_program. What would change what `ssh`
+ * is run for (-N, -W, -L, ...) is P2P_ERR_INVALID with a sentence that names the argument. */
 int p2p_address_parse(const char *host, const char *const *ssh_args, size_t n_ssh_args,
                       struct p2p_address *out, struct p2p_err *err) P2P_MUST_USE;
-/* The host that answers `user`: the board's own, but "pico.sh" for "pipe.pico.sh" (protocol/board.md). */
+/* The host that answers `user`: the board's own, but "pico.sh" for "pipe.pico.sh"
+ * (protocol/board.md). */
 void p2p_address_account_host(const struct p2p_address *address, char *out, size_t size);
 
 #endif

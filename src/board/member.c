@@ -1,5 +1,5 @@
-/* A member of a cluster's topic: one stay after the other (join.c), with growing pauses between them; and the
- * lines that every member says. */
+/* A member of a cluster's topic: one stay after the other (join.c), with growing pauses between
+ * them; and the lines that every member says. */
 #include "board/member.h"
 
 #include <stdio.h>
@@ -8,18 +8,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/encode.h"
-#include "board/backoff.h"
-#include "board/join.h"
+#include "board/connection.h"
 #include "crypto/random.h"
 
 #define TIMEOUT_MS 30000
-#define STEADY_MS 30000   /* a stay as long as this makes the pauses short again */
+#define STEADY_MS 30000 /* a stay as long as this makes the pauses short again */
 #define HELLO_VALID_S 60
 #define ACCESS_MAX 8192
 #define HELLO_ID_BYTES 8
-#define TELL_AFTER_MS 1000 /* so that a flood of noise does not become a flood of lines about it */
+#define TELL_AFTER_MS                                                        \
+  1000 /* so that a flood of noise does not become a flood of lines about it \
+        */
 
 struct p2p_member {
   struct p2p_loop *loop;
@@ -29,16 +31,16 @@ struct p2p_member {
   enum p2p_role role;
   char access[ACCESS_MAX];
   uint32_t timeout_ms;
-  struct p2p_member_events events;
+  struct p2p_member_callbacks callbacks;
   void *arg;
-  struct p2p_join *join; /* NULL: away */
+  struct p2p_connection *connection; /* NULL: away */
   struct p2p_timer *timer;
-  uint64_t deadline_ms;  /* for the first join */
+  uint64_t deadline_ms; /* for the first join */
   uint64_t joined_at_ms;
   bool joined, was_joined;
   unsigned attempts; /* since the last steady stay */
   uint64_t dropped;  /* in stays that are over */
-  struct p2p_events *log;
+  struct p2p_log_queue *log;
   struct p2p_timer *tell;
   bool is_telling; /* `tell` runs */
   uint64_t told;   /* of the dropped */
@@ -55,23 +57,27 @@ static void put_hostname(char *out, size_t size) {
   size_t used = 0;
   if (gethostname(name, sizeof name - 1) != 0) name[0] = '\0';
   for (const char *at = name; *at != '\0' && used + 1 < size; at++) {
-    bool is_plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '.' || *at == '-';
+    bool is_plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+                    (*at >= '0' && *at <= '9') || *at == '.' || *at == '-';
     if (is_plain) out[used++] = *at;
   }
   out[used] = '\0';
   if (used == 0) snprintf(out, size, "unknown");
 }
 
-int p2p_member_line(const struct p2p_member *member, struct p2p_line *line, const char *type, unsigned valid_s) {
+int p2p_member_begin_line(const struct p2p_member *member, struct p2p_line *line, const char *type,
+                          unsigned valid_s) {
   char when[32] = "";
   time_t now = time(NULL);
   struct tm parts;
-  if (localtime_r(&now, &parts) == NULL || strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
+  if (localtime_r(&now, &parts) == NULL ||
+      strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
     return P2P_ERR_SYSTEM;
   }
   p2p_line_init(line);
   int code = p2p_line_put(line, "when", when);
-  if (code == P2P_OK && valid_s > 0) code = p2p_line_putf(line, "expires", "%lld", (long long)now + valid_s);
+  if (code == P2P_OK && valid_s > 0)
+    code = p2p_line_putf(line, "expires", "%lld", (long long)now + valid_s);
   if (code == P2P_OK && type != NULL) code = p2p_line_put(line, "type", type);
   if (code == P2P_OK) code = p2p_line_put(line, "from", member->from);
   return code;
@@ -79,43 +85,46 @@ int p2p_member_line(const struct p2p_member *member, struct p2p_line *line, cons
 
 /* The id tells the echo of this hello from all else; others ignore it. */
 static int put_hello(struct p2p_member *member, struct p2p_line *hello) {
-  static const char *const types[] = {[P2P_ROLE_CLIENT] = "client", [P2P_ROLE_WORKER] = "worker", [P2P_ROLE_HOST] = "cluster"};
+  static const char *const types[] = {
+      [P2P_ROLE_CLIENT] = "client", [P2P_ROLE_WORKER] = "worker", [P2P_ROLE_HOST] = "cluster"};
   uint8_t random[HELLO_ID_BYTES];
   char id[P2P_HEX_LEN(HELLO_ID_BYTES) + 1];
   p2p_random_bytes(random, sizeof random);
   p2p_hex_encode(random, sizeof random, id);
-  int code = p2p_member_line(member, hello, types[member->role], HELLO_VALID_S);
+  int code = p2p_member_begin_line(member, hello, types[member->role], HELLO_VALID_S);
   if (code == P2P_OK) code = p2p_line_put(hello, "protocols", "link");
   if (code == P2P_OK) code = p2p_line_put(hello, "id", id);
-  if (code == P2P_OK && member->events.on_hello != NULL) member->events.on_hello(member->arg, hello);
+  if (code == P2P_OK && member->callbacks.on_hello != NULL)
+    member->callbacks.on_hello(member->arg, hello);
   return code;
 }
 
-int p2p_member_say(struct p2p_member *member, const struct p2p_line *line) {
+int p2p_member_send(struct p2p_member *member, const struct p2p_line *line) {
   char text[P2P_LINE_MAX + 1];
   if (!member->joined) return P2P_ERR_CLOSED;
   long length = p2p_line_format(line, text, sizeof text);
-  return length < 0 ? (int)length : p2p_join_write(member->join, text, (size_t)length);
+  return length < 0 ? (int)length : p2p_connection_write(member->connection, text, (size_t)length);
 }
 
-int p2p_member_say_hello(struct p2p_member *member) {
+int p2p_member_send_hello(struct p2p_member *member) {
   struct p2p_line hello;
   if (!member->joined) return P2P_ERR_CLOSED;
   int code = put_hello(member, &hello);
-  return code == P2P_OK ? p2p_member_say(member, &hello) : code;
+  return code == P2P_OK ? p2p_member_send(member, &hello) : code;
 }
 
 /* ---- one stay ---- */
 
 static void on_hello(void *arg, struct p2p_line *hello) {
   struct p2p_member *member = arg;
-  const struct p2p_cluster *cluster = p2p_join_cluster(member->join);
+  const struct p2p_cluster *cluster = p2p_connection_cluster(member->connection);
   char hostname[64];
   put_hostname(hostname, sizeof hostname);
-  snprintf(member->user, sizeof member->user, "%s", p2p_join_user(member->join));
+  snprintf(member->user, sizeof member->user, "%s", p2p_connection_user(member->connection));
   snprintf(member->from, sizeof member->from, "%s@%s:%ld", member->user, hostname, (long)getpid());
-  snprintf(member->cluster_name, sizeof member->cluster_name, "%s/%s", cluster->owner, cluster->name);
-  member->services = *p2p_join_services(member->join);
+  snprintf(member->cluster_name, sizeof member->cluster_name, "%s/%s", cluster->owner,
+           cluster->name);
+  member->services = *p2p_connection_services(member->connection);
   if (put_hello(member, hello) != P2P_OK) p2p_line_init(hello);
 }
 
@@ -123,14 +132,14 @@ static void on_joined(void *arg) {
   struct p2p_member *member = arg;
   member->joined = member->was_joined = true;
   member->joined_at_ms = p2p_clock_ms();
-  member->events.on_joined(member->arg);
+  member->callbacks.on_joined(member->arg);
 }
 
 static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_member *member = arg;
   const char *from = p2p_line_get(line, "from");
   if (from != NULL && strcmp(from, member->from) == 0) return;
-  member->events.on_line(member->arg, line);
+  member->callbacks.on_line(member->arg, line);
 }
 
 static void tell_dropped(void *arg) {
@@ -140,8 +149,10 @@ static void tell_dropped(void *arg) {
   p2p_timer_stop(member->tell);
   if (n == 0 || member->log == NULL) return;
   member->told = dropped;
-  p2p_events_say(member->log, P2P_LEVEL_DEBUG, "%llu line%s from the board made no sense and %s skipped (%llu so far)", (unsigned long long)n,
-                 n == 1 ? "" : "s", n == 1 ? "was" : "were", (unsigned long long)dropped);
+  p2p_log_write(member->log, P2P_LOG_DEBUG,
+                "%llu line%s from the board made no sense and %s skipped (%llu so far)",
+                (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "was" : "were",
+                (unsigned long long)dropped);
 }
 
 static void on_dropped(void *arg) {
@@ -150,8 +161,8 @@ static void on_dropped(void *arg) {
   member->is_telling = true;
 }
 
-/* Before the first join only a connection that broke is worth another try. Later a board that refuses is too: its host
- * may be restarting. */
+/* Before the first join only a connection that broke is worth another try. Later a board that
+ * refuses is too: its host may be restarting. */
 static bool is_final(const struct p2p_member *member, int code) {
   if (member->was_joined) return code == P2P_ERR_HOST_KEY || code == P2P_ERR_AUTH;
   return code != P2P_ERR_CLOSED || p2p_clock_ms() >= member->deadline_ms;
@@ -161,30 +172,33 @@ static void on_end(void *arg, const struct p2p_err *err) {
   struct p2p_member *member = arg;
   if (member->joined && p2p_clock_ms() - member->joined_at_ms >= STEADY_MS) member->attempts = 0;
   member->joined = false;
-  if (member->join != NULL) member->dropped += p2p_join_dropped(member->join);
-  p2p_join_free(member->join);
-  member->join = NULL;
+  if (member->connection != NULL) member->dropped += p2p_connection_dropped(member->connection);
+  p2p_connection_free(member->connection);
+  member->connection = NULL;
   tell_dropped(member);
   if (is_final(member, err->code)) {
-    member->events.on_failed(member->arg, err);
+    member->callbacks.on_failed(member->arg, err);
     return;
   }
-  uint32_t pause_ms = p2p_backoff_pause(member->attempts++);
+  uint32_t pause_ms = p2p_backoff_pause(member->attempts++, p2p_random_below(UINT32_MAX));
   p2p_timer_start(member->timer, pause_ms, 0);
-  if (member->was_joined) member->events.on_away(member->arg, err, pause_ms);
+  if (member->was_joined) member->callbacks.on_away(member->arg, err, pause_ms);
 }
 
 static int join(struct p2p_member *member, struct p2p_err *err) {
-  static const struct p2p_join_events events = {on_hello, on_joined, on_line, on_dropped, on_end};
+  static const struct p2p_connection_callbacks callbacks = {on_hello, on_joined, on_line,
+                                                            on_dropped, on_end};
   uint64_t now = p2p_clock_ms();
-  uint32_t left_ms = member->was_joined || now >= member->deadline_ms ? member->timeout_ms : (uint32_t)(member->deadline_ms - now);
-  struct p2p_join_request request = {.loop = member->loop,
-                                     .address = &member->address,
-                                     .cluster = member->has_cluster ? &member->cluster : NULL,
-                                     .role = member->role,
-                                     .access = member->access,
-                                     .timeout_ms = left_ms};
-  return p2p_join_new(&request, &events, member, &member->join, err);
+  uint32_t left_ms = member->was_joined || now >= member->deadline_ms
+                         ? member->timeout_ms
+                         : (uint32_t)(member->deadline_ms - now);
+  struct p2p_connection_request request = {.loop = member->loop,
+                                           .address = &member->address,
+                                           .cluster = member->has_cluster ? &member->cluster : NULL,
+                                           .role = member->role,
+                                           .access = member->access,
+                                           .timeout_ms = left_ms};
+  return p2p_connection_new(&request, &callbacks, member, &member->connection, err);
 }
 
 static void on_timer(void *arg) {
@@ -195,33 +209,41 @@ static void on_timer(void *arg) {
 
 /* ---- the member ---- */
 
-static int read_users(const struct p2p_member_config *config, struct p2p_member *member, struct p2p_err *err) {
+static int read_users(const struct p2p_member_config *config, struct p2p_member *member,
+                      struct p2p_err *err) {
   size_t used = 0;
   for (size_t i = 0; i < config->n_users; i++) {
     const char *user = config->users[i];
     if (!p2p_user_is_valid(user)) {
       return p2p_err_set(err, P2P_ERR_INVALID,
-                         "Not a user name: '%.80s'. Users are named as on the board, with letters, digits, '.', '_' and '-'.",
+                         "Not a user name: '%.80s'. Users are named as on the board, with letters, "
+                         "digits, '.', '_' and '-'.",
                          user == NULL ? "" : user);
     }
-    int length = snprintf(member->access + used, sizeof member->access - used, "%s%s", used == 0 ? "" : ",", user);
+    int length = snprintf(member->access + used, sizeof member->access - used, "%s%s",
+                          used == 0 ? "" : ",", user);
     if (length < 0 || (size_t)length >= sizeof member->access - used) {
-      return p2p_err_set(err, P2P_ERR_TOO_LARGE, "Too many users for one cluster: their names have %d characters at most.", ACCESS_MAX);
+      return p2p_err_set(err, P2P_ERR_TOO_LARGE,
+                         "Too many users for one cluster: their names have %d characters at most.",
+                         ACCESS_MAX);
     }
     used += (size_t)length;
   }
   return P2P_OK;
 }
 
-static int read_config(const struct p2p_member_config *config, struct p2p_member *member, struct p2p_err *err) {
+static int read_config(const struct p2p_member_config *config, struct p2p_member *member,
+                       struct p2p_err *err) {
   member->loop = config->loop;
   member->role = config->role;
   member->log = config->log;
   member->timeout_ms = config->timeout_ms == 0 ? TIMEOUT_MS : config->timeout_ms;
   member->deadline_ms = p2p_clock_ms() + member->timeout_ms;
   member->has_cluster = config->cluster != NULL;
-  int code = p2p_address_parse(config->host, config->ssh_args, config->n_ssh_args, &member->address, err);
-  if (code == P2P_OK && member->has_cluster) code = p2p_cluster_parse(config->cluster, &member->cluster, err);
+  int code =
+      p2p_address_parse(config->host, config->ssh_args, config->n_ssh_args, &member->address, err);
+  if (code == P2P_OK && member->has_cluster)
+    code = p2p_cluster_parse(config->cluster, &member->cluster, err);
   if (code == P2P_OK) code = read_users(config, member, err);
   if (code == P2P_OK && p2p_crypto_init() != P2P_OK) {
     code = p2p_err_set(err, P2P_ERR_CRYPTO, "The cryptographic library cannot be started.");
@@ -229,17 +251,20 @@ static int read_config(const struct p2p_member_config *config, struct p2p_member
   return code;
 }
 
-int p2p_member_new(const struct p2p_member_config *config, const struct p2p_member_events *events, void *arg,
-                   struct p2p_member **out, struct p2p_err *err) {
+int p2p_member_new(const struct p2p_member_config *config,
+                   const struct p2p_member_callbacks *callbacks, void *arg, struct p2p_member **out,
+                   struct p2p_err *err) {
   struct p2p_member *member = calloc(1, sizeof *member);
   if (member == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
-  member->events = *events;
+  member->callbacks = *callbacks;
   member->arg = arg;
   int code = read_config(config, member, err);
   if (code == P2P_OK) {
     member->timer = p2p_timer_new(config->loop, on_timer, member);
     member->tell = p2p_timer_new(config->loop, tell_dropped, member);
-    code = member->timer == NULL || member->tell == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.") : join(member, err);
+    code = member->timer == NULL || member->tell == NULL
+               ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.")
+               : join(member, err);
   }
   if (code != P2P_OK) {
     p2p_member_free(member);
@@ -252,18 +277,19 @@ int p2p_member_new(const struct p2p_member_config *config, const struct p2p_memb
 void p2p_member_free(struct p2p_member *member) {
   if (member == NULL) return;
   if (member->tell != NULL) tell_dropped(member);
-  p2p_join_free(member->join);
+  p2p_connection_free(member->connection);
   p2p_timer_free(member->timer);
   p2p_timer_free(member->tell);
   free(member);
 }
 
 const char *p2p_member_user(const struct p2p_member *member) { return member->user; }
-const char *p2p_member_from(const struct p2p_member *member) { return member->from; }
+const char *p2p_member_name(const struct p2p_member *member) { return member->from; }
 const char *p2p_member_cluster(const struct p2p_member *member) { return member->cluster_name; }
 const char *p2p_member_mailbox(const struct p2p_member *member) { return member->services.mailbox; }
 const char *p2p_member_relay(const struct p2p_member *member) { return member->services.relay; }
 
 uint64_t p2p_member_dropped(const struct p2p_member *member) {
-  return member->dropped + (member->join == NULL ? 0 : p2p_join_dropped(member->join));
+  return member->dropped +
+         (member->connection == NULL ? 0 : p2p_connection_dropped(member->connection));
 }

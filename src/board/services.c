@@ -7,8 +7,10 @@
 
 #define VALUE_MAX 256
 
-/* The value of a line `key=value` whose value begins as it must and is one visible word; false: none. */
-static bool find_value(const char *text, size_t length, const char *start, char value[static VALUE_MAX]) {
+/* The value of a line `key=value` whose value begins as it must and is one visible word; false:
+ * none. */
+static bool find_value(const char *text, size_t length, const char *start,
+                       char value[static VALUE_MAX]) {
   size_t key = (size_t)(strchr(start, '=') - start) + 1, prefix = strlen(start);
   while (length > 0) {
     const char *newline = memchr(text, '\n', length);
@@ -34,11 +36,13 @@ static void expand(const char *value, const char *host, char *out, size_t size) 
   if (star == NULL) {
     snprintf(out, size, "%s", value);
   } else {
-    snprintf(out, size, "%.*s%s%s%s%s", (int)(star - value), value, is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "", star + 1);
+    snprintf(out, size, "%.*s%s%s%s%s", (int)(star - value), value, is_ipv6 ? "[" : "", host,
+             is_ipv6 ? "]" : "", star + 1);
   }
 }
 
-void p2p_services_parse(const char *text, size_t length, const char *host, struct p2p_services *out) {
+void p2p_services_parse(const char *text, size_t length, const char *host,
+                        struct p2p_services *out) {
   char value[VALUE_MAX];
   bool has_mailbox = find_value(text, length, "mailbox=ws://", value);
   expand(has_mailbox ? value : P2P_MAILBOX_DEFAULT, host, out->mailbox, sizeof out->mailbox);

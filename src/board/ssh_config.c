@@ -1,5 +1,5 @@
-/* The lines of ssh_config (5) that libssh passes over or tells only in part. This file finds them; what they mean is for
- * ssh_session.c and ssh_login.c. */
+/* The lines of ssh_config (5) that libssh passes over or tells only in part. This file finds them;
+ * what they mean is for ssh_session.c and ssh_login.c. */
 #include "board/ssh_config.h"
 
 #include <fnmatch.h>
@@ -27,12 +27,15 @@ static const char *home_directory(char *out, size_t size) {
 
 void p2p_ssh_config_expand(const char *path, char *out, size_t size) {
   char home[512];
-  if (strncmp(path, "~/", 2) == 0) snprintf(out, size, "%s/%s", home_directory(home, sizeof home), path + 2);
-  else snprintf(out, size, "%s", path);
+  if (strncmp(path, "~/", 2) == 0)
+    snprintf(out, size, "%s/%s", home_directory(home, sizeof home), path + 2);
+  else
+    snprintf(out, size, "%s", path);
 }
 
 bool p2p_ssh_config_is_plain(const char *path) {
-  return strpbrk(path, "%$'\\") == NULL && (path[0] != '~' || path[1] == '/') && strcmp(path, "SSH_AUTH_SOCK") != 0;
+  return strpbrk(path, "%$'\\") == NULL && (path[0] != '~' || path[1] == '/') &&
+         strcmp(path, "SSH_AUTH_SOCK") != 0;
 }
 
 char *p2p_ssh_config_read(const char *given) {
@@ -56,7 +59,8 @@ char *p2p_ssh_config_read(const char *given) {
 
 #define BLANKS " \t\r"
 
-/* The next word of the line, without its quotes; false at its end, or where a comment begins. After the keyword one '=' is a blank as well. */
+/* The next word of the line, without its quotes; false at its end, or where a comment begins. After
+ * the keyword one '=' is a blank as well. */
 static bool next_word(const char **at, bool is_keyword, char *word, size_t size) {
   const char *text = *at + strspn(*at, BLANKS);
   bool is_quoted = *text == '"';
@@ -88,8 +92,10 @@ static bool host_matches(const char *at, const char *host) {
   return matches;
 }
 
-/* Fills `out` like p2p_ssh_config_find and returns what follows in the line; NULL: there is none. */
-static const char *find_line(const char *text, const char *host, const char *keyword, unsigned nth, char *out, size_t size) {
+/* Fills `out` like p2p_ssh_config_find and returns what follows in the line; NULL: there is none.
+ */
+static const char *find_line(const char *text, const char *host, const char *keyword, unsigned nth,
+                             char *out, size_t size) {
   char word[WORD_MAX], value[WORD_MAX];
   bool is_for_host = true;
   for (const char *line = text; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
@@ -97,7 +103,8 @@ static const char *find_line(const char *text, const char *host, const char *key
     if (!next_word(&at, true, word, sizeof word)) continue;
     if (strcasecmp(word, "Host") == 0) is_for_host = host_matches(at, host);
     if (strcasecmp(word, "Match") == 0) is_for_host = true; /* it begins a part of its own */
-    if (is_for_host && strcasecmp(word, keyword) == 0 && next_word(&at, false, value, sizeof value) && nth-- == 0) {
+    if (is_for_host && strcasecmp(word, keyword) == 0 &&
+        next_word(&at, false, value, sizeof value) && nth-- == 0) {
       snprintf(out, size, "%s", value);
       return at;
     }
@@ -105,7 +112,8 @@ static const char *find_line(const char *text, const char *host, const char *key
   return NULL;
 }
 
-bool p2p_ssh_config_find(const char *text, const char *host, const char *keyword, unsigned nth, char *out, size_t size) {
+bool p2p_ssh_config_find(const char *text, const char *host, const char *keyword, unsigned nth,
+                         char *out, size_t size) {
   return find_line(text, host, keyword, nth, out, size) != NULL;
 }
 
@@ -117,14 +125,20 @@ static bool has_odd_known_hosts(const char *text, const char *host) {
 }
 
 bool p2p_ssh_config_needs_program(const char *text, const char *host) {
-  static const char *const keywords[] = {"AddressFamily", "BindAddress", "BindInterface", "CanonicalizeHostname", "CertificateFile",
-                                         "HostKeyAlias", "Include", "KnownHostsCommand", "Match", "PKCS11Provider", "RevokedHostKeys"};
+  static const char *const keywords[] = {
+      "AddressFamily",   "BindAddress",    "BindInterface",  "CanonicalizeHostname",
+      "CertificateFile", "HostKeyAlias",   "Include",        "KnownHostsCommand",
+      "Match",           "PKCS11Provider", "RevokedHostKeys"};
   static const char *const proxies[] = {"ProxyCommand", "ProxyJump"};
   char value[WORD_MAX];
   for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
     if (p2p_ssh_config_find(text, host, keywords[i], 0, value, sizeof value)) return true;
   for (size_t i = 0; i < sizeof proxies / sizeof proxies[0]; i++)
-    if (p2p_ssh_config_find(text, host, proxies[i], 0, value, sizeof value) && strcasecmp(value, "none") != 0) return true;
-  if (p2p_ssh_config_find(text, host, "IdentityAgent", 0, value, sizeof value) && !p2p_ssh_config_is_plain(value)) return true;
+    if (p2p_ssh_config_find(text, host, proxies[i], 0, value, sizeof value) &&
+        strcasecmp(value, "none") != 0)
+      return true;
+  if (p2p_ssh_config_find(text, host, "IdentityAgent", 0, value, sizeof value) &&
+      !p2p_ssh_config_is_plain(value))
+    return true;
   return has_odd_known_hosts(text, host);
 }

@@ -8,7 +8,8 @@ struct p2p_ssh_transport {
   void (*free)(struct p2p_ssh *ssh);
   const char *(*host)(const struct p2p_ssh *ssh);
   void (*set_silence)(struct p2p_ssh *ssh, uint32_t silent_ms);
-  int (*run)(struct p2p_ssh *ssh, const char *command, const struct p2p_ssh_command_events *events, void *arg,
+  int (*run)(struct p2p_ssh *ssh, const char *command,
+             const struct p2p_ssh_command_callbacks *callbacks, void *arg,
              struct p2p_ssh_command **out, struct p2p_err *err);
   int (*write)(struct p2p_ssh_command *command, const void *bytes, size_t length);
   void (*free_command)(struct p2p_ssh_command *command);
@@ -26,20 +27,24 @@ struct p2p_ssh_request {
   struct p2p_loop *loop;
   const struct p2p_address *address;
   uint32_t timeout_ms;
-  const struct p2p_ssh_events *events;
+  const struct p2p_ssh_callbacks *callbacks;
   void *arg;
 };
 
-/* *out is NULL where ssh_config, or a key that only the agent has, asks for what libssh cannot do: that is P2P_OK. */
-int p2p_session_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out, struct p2p_err *err) P2P_MUST_USE;
-/* What ssh_config (`config`: its file as after -F; "": the usual ones) says that the host `name` is. */
-void p2p_session_look_up(const char *name, const char *config, char *out, size_t size);
-int p2p_program_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out, struct p2p_err *err) P2P_MUST_USE;
+/* *out is NULL where ssh_config, or a key that only the agent has, asks for what libssh cannot do:
+ * that is P2P_OK. */
+int p2p_ssh_session_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out,
+                            struct p2p_err *err) P2P_MUST_USE;
+/* What ssh_config (`config`: its file as after -F; "": the usual ones) says that the host `name`
+ * is. */
+void p2p_ssh_session_look_up(const char *name, const char *config, char *out, size_t size);
+int p2p_client_loop_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out,
+                            struct p2p_err *err) P2P_MUST_USE;
 
 /* What a server says is not for the terminal as it is: control characters become '?'. Pure. */
 void p2p_ssh_tame(char *text);
 
 /* The sentence for an `ssh` that gave up (exit status 255), from what it said on stderr. Pure. */
-int p2p_program_explain(const char *said, const char *host, struct p2p_err *err);
+int p2p_client_loop_explain(const char *said, const char *host, struct p2p_err *err);
 
 #endif

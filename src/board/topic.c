@@ -1,6 +1,6 @@
-/* Names: users, clusters, topics, and where a member landed, read from what the board's `ls` prints.
- * Pure. The board never refuses a topic aloud, so that the landing is the only proof of access: a
- * channel counts only when its whole name is equal. */
+/* Names: users, clusters, topics, and where a member landed, read from what the board's `ls`
+ * prints. Pure. The board never refuses a topic aloud, so that the landing is the only proof of
+ * access: a channel counts only when its whole name is equal. */
 #include "board/topic.h"
 
 #include <stdio.h>
@@ -9,8 +9,7 @@
 #define CHANNEL_MAX (2 * P2P_USER_MAX + 96 + 32)
 
 static bool name_is_valid(const char *text, size_t length, size_t most) {
-  static const char allowed[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
   if (length == 0 || length > most || text[0] == '-' || text[0] == '.') return false;
   for (size_t i = 0; i < length; i++) {
     if (text[i] == '\0' || strchr(allowed, text[i]) == NULL) return false;
@@ -67,8 +66,8 @@ static const char *find_channel(const char *text, size_t length, const char *cha
   return NULL;
 }
 
-/* The access list within the rest of a channel's line: "bob, carol" of ": (Access List: bob, carol)".
- * NULL when there is none. */
+/* The access list within the rest of a channel's line: "bob, carol" of ": (Access List: bob,
+ * carol)". NULL when there is none. */
 static const char *find_access(const char *rest, size_t length, size_t *access_length) {
   static const char opening[] = ": (Access List: ";
   size_t skip = sizeof opening - 1;
@@ -84,20 +83,20 @@ static const char *find_owned(const char *text, size_t length, const struct p2p_
   return find_channel(text, length, channel, rest_length);
 }
 
-enum p2p_landing p2p_topic_landing(const char *text, size_t length, const struct p2p_cluster *cluster,
-                                   const char *user) {
+enum p2p_access_check p2p_topic_landing(const char *text, size_t length,
+                                        const struct p2p_cluster *cluster, const char *user) {
   size_t rest_length, access_length;
   if (strcmp(cluster->owner, user) == 0) {
     const char *rest = find_owned(text, length, cluster, &rest_length);
-    if (rest == NULL) return P2P_LANDING_ABSENT;
-    return find_access(rest, rest_length, &access_length) == NULL ? P2P_LANDING_OPEN
-                                                                  : P2P_LANDING_LISTED;
+    if (rest == NULL) return P2P_ACCESS_CHECK_ABSENT;
+    return find_access(rest, rest_length, &access_length) == NULL ? P2P_ACCESS_CHECK_OPEN
+                                                                  : P2P_ACCESS_CHECK_LISTED;
   }
   char channel[CHANNEL_MAX];
   snprintf(channel, sizeof channel, "%.63s/%s/%s" P2P_TOPIC_SUFFIX, user, cluster->owner,
            cluster->name);
-  return find_channel(text, length, channel, &rest_length) == NULL ? P2P_LANDING_ABSENT
-                                                                   : P2P_LANDING_PRIVATE;
+  return find_channel(text, length, channel, &rest_length) == NULL ? P2P_ACCESS_CHECK_ABSENT
+                                                                   : P2P_ACCESS_CHECK_PRIVATE;
 }
 
 bool p2p_topic_lists_user(const char *text, size_t length, const struct p2p_cluster *cluster,

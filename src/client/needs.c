@@ -9,9 +9,9 @@ static struct p2p_need *find(struct p2p_needs *needs, const char *packages) {
   for (size_t i = 0; i < needs->length; i++) {
     if (strcmp(needs->list[i].packages, packages) == 0) return &needs->list[i];
   }
-  if (needs->length == P2P_NEEDS_MOST) return NULL;
+  if (needs->length == P2P_NEEDS_MAX) return NULL;
   struct p2p_need *need = &needs->list[needs->length++];
-  *need = (struct p2p_need){ .packages = packages };
+  *need = (struct p2p_need){.packages = packages};
   return need;
 }
 
@@ -33,12 +33,14 @@ uint32_t p2p_needs_waiting(const struct p2p_needs *needs) {
   return waiting;
 }
 
-void p2p_needs_judge(struct p2p_needs *needs, struct p2p_inventory *inventory, uint64_t now_ms, struct p2p_schedule_worker *worker) {
+void p2p_needs_judge(struct p2p_needs *needs, struct p2p_inventory *inventory, uint64_t now_ms,
+                     struct p2p_schedule_worker *worker) {
   worker->suits = worker->sure = needs->plain;
   for (size_t i = 0; i < needs->length; i++) {
     struct p2p_need *need = &needs->list[i];
-    enum p2p_inventory_word word =
-        inventory != NULL ? p2p_inventory_look_up(inventory, need->packages, now_ms) : P2P_INVENTORY_UNTOLD;
+    enum p2p_inventory_word word = inventory != NULL
+                                       ? p2p_inventory_look_up(inventory, need->packages, now_ms)
+                                       : P2P_INVENTORY_UNTOLD;
     if (word != P2P_INVENTORY_LACKS) worker->suits += need->waiting;
     if (word == P2P_INVENTORY_HAS) worker->sure += need->waiting;
     need->have += word == P2P_INVENTORY_HAS;
@@ -57,4 +59,6 @@ uint32_t p2p_needs_search(const struct p2p_needs *needs) {
   return most < SEARCH_MOST ? most + 1 : SEARCH_MOST;
 }
 
-bool p2p_need_is_hopeless(const struct p2p_need *need) { return need->have == 0 && need->unknown == 0 && need->lack > 0; }
+bool p2p_need_is_hopeless(const struct p2p_need *need) {
+  return need->have == 0 && need->unknown == 0 && need->lack > 0;
+}

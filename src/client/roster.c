@@ -23,28 +23,6 @@ static size_t name_length(const char *text) {
   return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
 }
 
-bool p2p_roster_is_from(const char *text) {
-  if (strlen(text) >= P2P_ROSTER_FROM_MAX) return false;
-  size_t user = name_length(text);
-  if (user == 0 || user > 63 || text[user] != '@') return false;
-  const char *host = text + user + 1;
-  size_t length = name_length(host);
-  if (length == 0 || host[length] != ':') return false;
-  const char *pid = host + length + 1;
-  size_t digits = strspn(pid, "0123456789");
-  return digits > 0 && digits <= 10 && pid[digits] == '\0';
-}
-
-bool p2p_roster_parse_count(const char *text, uint32_t most, uint32_t *out) {
-  size_t digits = strspn(text, "0123456789");
-  if (digits == 0 || digits > 9 || text[digits] != '\0' || text[0] == '0') return false;
-  uint32_t count = 0;
-  for (; *text != '\0'; text++) count = count * 10 + (uint32_t) (*text - '0');
-  if (count > most) return false;
-  *out = count;
-  return true;
-}
-
 /* `word` is an item of the ';'-list. */
 static bool lists(const char *list, const char *word) {
   size_t length = strlen(word);
@@ -65,8 +43,8 @@ static bool parse_machine(const struct p2p_line *line, struct p2p_roster_worker 
     if (length == 0 || length >= sizeof out->platform || platform[length] != '\0') return false;
     memcpy(out->platform, platform, length + 1);
   }
-  return (cores == NULL || p2p_roster_parse_count(cores, P2P_ROSTER_CORES_MOST, &out->cores)) &&
-         (memory == NULL || p2p_roster_parse_count(memory, P2P_ROSTER_MEMORY_MOST, &out->memory_mib));
+  return (cores == NULL || p2p_count_parse(cores, P2P_ROSTER_CORES_MAX, &out->cores)) &&
+         (memory == NULL || p2p_count_parse(memory, P2P_ROSTER_MEMORY_MAX, &out->memory_mib));
 }
 
 /* The part of a worker's hello that this client understands; false for anything else. */
@@ -74,13 +52,17 @@ static bool parse_hello(const struct p2p_line *line, struct p2p_roster_worker *o
   const char *from = p2p_line_get(line, "from"), *protocols = p2p_line_get(line, "protocols");
   const char *key = p2p_line_get(line, "key"), *slots = p2p_line_get(line, "slots");
   const char *r_version = p2p_line_get(line, "r"), *future_version = p2p_line_get(line, "future");
-  if (from == NULL || protocols == NULL || key == NULL || slots == NULL || r_version == NULL || future_version == NULL) return false;
-  if (!p2p_roster_is_from(from) || !lists(protocols, "link")) return false;
-  if (!p2p_roster_parse_count(slots, P2P_ROSTER_SLOTS_MOST, &out->slots)) return false;
-  if (!p2p_compatibility_is_version(r_version) || !p2p_compatibility_is_version(future_version)) return false;
+  if (from == NULL || protocols == NULL || key == NULL || slots == NULL || r_version == NULL ||
+      future_version == NULL)
+    return false;
+  if (!p2p_member_name_is_valid(from) || !lists(protocols, "link")) return false;
+  if (!p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots)) return false;
+  if (!p2p_versions_is_version(r_version) || !p2p_versions_is_version(future_version)) return false;
   if (!parse_machine(line, out)) return false;
   size_t key_length;
-  if (p2p_base64url_decode(key, strlen(key), out->key.bytes, sizeof out->key.bytes, &key_length) != P2P_OK) return false;
+  if (p2p_base64url_decode(key, strlen(key), out->key.bytes, sizeof out->key.bytes, &key_length) !=
+      P2P_OK)
+    return false;
   if (key_length != sizeof out->key.bytes) return false;
   snprintf(out->from, sizeof out->from, "%s", from);
   snprintf(out->r_version, sizeof out->r_version, "%s", r_version);
@@ -96,7 +78,7 @@ static struct p2p_roster_worker *find(const struct p2p_roster *roster, const cha
 }
 
 static struct p2p_roster_worker *add(struct p2p_roster *roster) {
-  if (roster->length == P2P_ROSTER_MOST) return NULL;
+  if (roster->length == P2P_ROSTER_MAX) return NULL;
   if (roster->length == roster->capacity) {
     size_t capacity = roster->capacity == 0 ? 16 : 2 * roster->capacity;
     struct p2p_roster_worker **workers = realloc(roster->workers, capacity * sizeof *workers);
@@ -111,16 +93,16 @@ static struct p2p_roster_worker *add(struct p2p_roster *roster) {
 
 static void judge(struct p2p_roster *roster, struct p2p_roster_worker *worker) {
   struct p2p_err err;
-  worker->compatible = p2p_compatibility_check(worker->from, worker->r_version, worker->future_version, roster->r_version,
-                                               &err) == P2P_OK;
+  worker->compatible = p2p_versions_check(worker->from, worker->r_version, worker->future_version,
+                                          roster->r_version, &err) == P2P_OK;
   if (!worker->compatible) {
-    snprintf(roster->incompatible_why, sizeof roster->incompatible_why, "%.*s", (int) sizeof roster->incompatible_why - 1,
-             err.message);
+    snprintf(roster->incompatible_why, sizeof roster->incompatible_why, "%.*s",
+             (int)sizeof roster->incompatible_why - 1, err.message);
   }
 }
 
-static enum p2p_roster_news hear_hello(struct p2p_roster *roster, const struct p2p_line *line, uint64_t now_ms,
-                                       struct p2p_roster_worker **who) {
+static enum p2p_roster_news hear_hello(struct p2p_roster *roster, const struct p2p_line *line,
+                                       uint64_t now_ms, struct p2p_roster_worker **who) {
   struct p2p_roster_worker hello = {0};
   if (!parse_hello(line, &hello)) return P2P_ROSTER_NOTHING;
   struct p2p_roster_worker *worker = find(roster, hello.from);
@@ -144,8 +126,8 @@ static enum p2p_roster_news hear_hello(struct p2p_roster *roster, const struct p
   return known ? P2P_ROSTER_AGAIN : P2P_ROSTER_CAME;
 }
 
-enum p2p_roster_news p2p_roster_hear(struct p2p_roster *roster, const struct p2p_line *line, uint64_t now_ms,
-                                     struct p2p_roster_worker **who) {
+enum p2p_roster_news p2p_roster_update(struct p2p_roster *roster, const struct p2p_line *line,
+                                       uint64_t now_ms, struct p2p_roster_worker **who) {
   *who = NULL;
   const char *type = p2p_line_get(line, "type"), *from = p2p_line_get(line, "from");
   if (type == NULL || from == NULL) return P2P_ROSTER_NOTHING;
@@ -155,18 +137,21 @@ enum p2p_roster_news p2p_roster_hear(struct p2p_roster *roster, const struct p2p
   return *who != NULL ? P2P_ROSTER_LEFT : P2P_ROSTER_NOTHING;
 }
 
-int p2p_roster_set_versions(struct p2p_roster *roster, struct p2p_roster_worker *worker, const char *r_version,
-                            const char *future_version, struct p2p_err *err) {
+int p2p_roster_set_versions(struct p2p_roster *roster, struct p2p_roster_worker *worker,
+                            const char *r_version, const char *future_version,
+                            struct p2p_err *err) {
   snprintf(worker->r_version, sizeof worker->r_version, "%s", r_version);
   snprintf(worker->future_version, sizeof worker->future_version, "%s", future_version);
   judge(roster, worker);
-  return worker->compatible ? P2P_OK : p2p_err_set(err, P2P_ERR_VERSION, "%s", roster->incompatible_why);
+  return worker->compatible ? P2P_OK
+                            : p2p_err_set(err, P2P_ERR_VERSION, "%s", roster->incompatible_why);
 }
 
 static void remove_at(struct p2p_roster *roster, size_t at) {
   free(roster->workers[at]);
   roster->length--;
-  memmove(roster->workers + at, roster->workers + at + 1, (roster->length - at) * sizeof *roster->workers);
+  memmove(roster->workers + at, roster->workers + at + 1,
+          (roster->length - at) * sizeof *roster->workers);
 }
 
 void p2p_roster_remove(struct p2p_roster *roster, struct p2p_roster_worker *worker) {
@@ -184,8 +169,10 @@ uint64_t p2p_roster_expire(struct p2p_roster *roster, uint64_t now_ms) {
     const struct p2p_roster_worker *worker = roster->workers[i];
     if (worker->peer != NULL) continue;
     uint64_t until_ms = worker->heard_ms + P2P_ROSTER_SILENCE_MS;
-    if (until_ms <= now_ms) remove_at(roster, i);
-    else if (until_ms < next_ms) next_ms = until_ms;
+    if (until_ms <= now_ms)
+      remove_at(roster, i);
+    else if (until_ms < next_ms)
+      next_ms = until_ms;
   }
   return next_ms;
 }

@@ -1,5 +1,5 @@
-/* Owns struct p2p_task: its reference count, its state and what comes back for it. Shared by R's thread, which made it,
- * and the io thread, which works on it. */
+/* Owns struct p2p_task: its reference count, its state and what comes back for it. Shared by R's
+ * thread, which made it, and the io thread, which works on it. */
 #include "client/task.h"
 
 #include <pthread.h>
@@ -11,20 +11,20 @@
 #include "client/inventory.h"
 
 struct condition {
-  struct p2p_object *object;
+  struct p2p_blob *object;
   struct condition *next;
 };
 
 struct p2p_task {
   atomic_uint references;
   atomic_int state; /* enum p2p_task_state; written under the lock */
-  struct p2p_object *object;
+  struct p2p_blob *object;
   struct p2p_task *next; /* in a queue */
   char label[P2P_TASK_LABEL_MAX];
   char *packages; /* NULL: none; constant after p2p_task_submit */
 
   pthread_mutex_t lock; /* guards what follows */
-  struct p2p_object *result;
+  struct p2p_blob *result;
   struct p2p_err err;
   char worker[192];
   uint32_t retries, losses; /* left; so far */
@@ -34,21 +34,22 @@ struct p2p_task {
   uint64_t conditions_bytes, dropped;
 };
 
-/* A label goes to logs and other machines: no control characters, and no half of a UTF-8 character at the cut. */
+/* A label goes to logs and other machines: no control characters, and no half of a UTF-8 character
+ * at the cut. */
 static void copy_label(char out[P2P_TASK_LABEL_MAX], const char *label) {
   size_t length = strlen(label);
   if (length >= P2P_TASK_LABEL_MAX) {
     length = P2P_TASK_LABEL_MAX - 1;
-    while (length > 0 && ((unsigned char) label[length] & 0xc0) == 0x80) length--;
+    while (length > 0 && ((unsigned char)label[length] & 0xc0) == 0x80) length--;
   }
   for (size_t i = 0; i < length; i++) {
-    unsigned char c = (unsigned char) label[i];
+    unsigned char c = (unsigned char)label[i];
     out[i] = c < 0x20 || c == 0x7f ? '?' : label[i];
   }
   out[length] = '\0';
 }
 
-struct p2p_task *p2p_task_new(struct p2p_object *object, const char *label) {
+struct p2p_task *p2p_task_new(struct p2p_blob *object, const char *label) {
   struct p2p_task *task = calloc(1, sizeof *task);
   if (task == NULL) return NULL;
   if (pthread_mutex_init(&task->lock, NULL) != 0) {
@@ -62,17 +63,20 @@ struct p2p_task *p2p_task_new(struct p2p_object *object, const char *label) {
   return task;
 }
 
-void p2p_task_ref(struct p2p_task *task) { atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed); }
+void p2p_task_ref(struct p2p_task *task) {
+  atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
+}
 
 void p2p_task_free(struct p2p_task *task) {
-  if (task == NULL || atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) != 1) return;
-  p2p_object_free(task->object);
-  p2p_object_free(task->result);
+  if (task == NULL || atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) != 1)
+    return;
+  p2p_blob_free(task->object);
+  p2p_blob_free(task->result);
   free(task->packages);
   while (task->first != NULL) {
     struct condition *condition = task->first;
     task->first = condition->next;
-    p2p_object_free(condition->object);
+    p2p_blob_free(condition->object);
     free(condition);
   }
   pthread_mutex_destroy(&task->lock);
@@ -80,23 +84,28 @@ void p2p_task_free(struct p2p_task *task) {
 }
 
 enum p2p_task_state p2p_task_state(const struct p2p_task *task) {
-  return (enum p2p_task_state) atomic_load_explicit(&task->state, memory_order_acquire);
+  return (enum p2p_task_state)atomic_load_explicit(&task->state, memory_order_acquire);
 }
 
 const char *p2p_task_label(const struct p2p_task *task) { return task->label; }
 
-const char *p2p_task_packages(const struct p2p_task *task) { return task->packages != NULL ? task->packages : ""; }
+const char *p2p_task_packages(const struct p2p_task *task) {
+  return task->packages != NULL ? task->packages : "";
+}
 
-const struct p2p_object *p2p_task_object(const struct p2p_task *task) { return task->object; }
+const struct p2p_blob *p2p_task_object(const struct p2p_task *task) { return task->object; }
 
 int p2p_task_need(struct p2p_task *task, const char *packages, struct p2p_err *err) {
   size_t count = 1;
   for (const char *at = packages; *at != '\0'; at++) count += *at == ';';
   if (!p2p_inventory_is_list(packages)) {
-    return p2p_err_set(err, P2P_ERR_INVALID, "Future '%s' needs what is no name of a package: '%.200s'", task->label, packages);
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "Future '%s' needs what is no name of a package: '%.200s'", task->label,
+                       packages);
   }
-  if (count > P2P_TASK_PACKAGES_MOST) {
-    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "Future '%s' needs more than %d packages", task->label, P2P_TASK_PACKAGES_MOST);
+  if (count > P2P_TASK_PACKAGES_MAX) {
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "Future '%s' needs more than %d packages",
+                       task->label, P2P_TASK_PACKAGES_MAX);
   }
   char *copy = strdup(packages);
   if (copy == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
@@ -106,13 +115,13 @@ int p2p_task_need(struct p2p_task *task, const char *packages, struct p2p_err *e
 }
 
 void p2p_task_release_object(struct p2p_task *task) {
-  p2p_object_free(task->object);
+  p2p_blob_free(task->object);
   task->object = NULL;
 }
 
 /* The release order makes everything written before visible to whoever reads the flag. */
 static void set_state_locked(struct p2p_task *task, enum p2p_task_state state) {
-  atomic_store_explicit(&task->state, (int) state, memory_order_release);
+  atomic_store_explicit(&task->state, (int)state, memory_order_release);
 }
 
 bool p2p_task_submit(struct p2p_task *task, uint32_t retries) {
@@ -150,7 +159,7 @@ bool p2p_task_run_again(struct p2p_task *task, const struct p2p_err *why) {
   return may;
 }
 
-bool p2p_task_finish(struct p2p_task *task, struct p2p_object *result) {
+bool p2p_task_finish(struct p2p_task *task, struct p2p_blob *result) {
   pthread_mutex_lock(&task->lock);
   bool may = p2p_task_state(task) == P2P_TASK_RUNNING;
   if (may) {
@@ -158,7 +167,7 @@ bool p2p_task_finish(struct p2p_task *task, struct p2p_object *result) {
     set_state_locked(task, P2P_TASK_DONE);
   }
   pthread_mutex_unlock(&task->lock);
-  if (!may) p2p_object_free(result);
+  if (!may) p2p_blob_free(result);
   return may;
 }
 
@@ -175,20 +184,22 @@ bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err) {
 
 static bool has_room_locked(const struct p2p_task *task, uint64_t size) {
   if (task->conditions == 0) return true;
-  return task->conditions < P2P_TASK_CONDITIONS_MOST && size <= P2P_TASK_CONDITIONS_BYTES &&
+  return task->conditions < P2P_TASK_CONDITIONS_MAX && size <= P2P_TASK_CONDITIONS_BYTES &&
          task->conditions_bytes <= P2P_TASK_CONDITIONS_BYTES - size;
 }
 
-bool p2p_task_add_condition(struct p2p_task *task, struct p2p_object *object) {
+bool p2p_task_add_condition(struct p2p_task *task, struct p2p_blob *object) {
   struct condition *condition = calloc(1, sizeof *condition);
-  uint64_t size = p2p_object_size(object);
+  uint64_t size = p2p_blob_size(object);
   pthread_mutex_lock(&task->lock);
   bool is_running = p2p_task_state(task) == P2P_TASK_RUNNING;
   bool may = condition != NULL && is_running && has_room_locked(task, size);
   if (may) {
     condition->object = object;
-    if (task->last != NULL) task->last->next = condition;
-    else task->first = condition;
+    if (task->last != NULL)
+      task->last->next = condition;
+    else
+      task->first = condition;
     task->last = condition;
     task->conditions++;
     task->conditions_bytes += size;
@@ -198,23 +209,23 @@ bool p2p_task_add_condition(struct p2p_task *task, struct p2p_object *object) {
   pthread_mutex_unlock(&task->lock);
   if (!may) {
     free(condition);
-    p2p_object_free(object);
+    p2p_blob_free(object);
   }
   return may;
 }
 
-struct p2p_object *p2p_task_condition(struct p2p_task *task) {
+struct p2p_blob *p2p_task_condition(struct p2p_task *task) {
   pthread_mutex_lock(&task->lock);
   struct condition *condition = task->first;
   if (condition != NULL) {
     task->first = condition->next;
     if (task->first == NULL) task->last = NULL;
     task->conditions--;
-    task->conditions_bytes -= p2p_object_size(condition->object);
+    task->conditions_bytes -= p2p_blob_size(condition->object);
   }
   pthread_mutex_unlock(&task->lock);
   if (condition == NULL) return NULL;
-  struct p2p_object *object = condition->object;
+  struct p2p_blob *object = condition->object;
   free(condition);
   return object;
 }
@@ -226,7 +237,7 @@ uint64_t p2p_task_dropped(struct p2p_task *task) {
   return dropped;
 }
 
-const struct p2p_object *p2p_task_result(struct p2p_task *task) {
+const struct p2p_blob *p2p_task_result(struct p2p_task *task) {
   return p2p_task_state(task) == P2P_TASK_DONE ? task->result : NULL;
 }
 
@@ -250,10 +261,12 @@ void p2p_task_worker(struct p2p_task *task, char *out, size_t size) {
   pthread_mutex_unlock(&task->lock);
 }
 
-void p2p_task_queue_put(struct p2p_task_queue *queue, struct p2p_task *task) {
+void p2p_task_queue_push(struct p2p_task_queue *queue, struct p2p_task *task) {
   task->next = NULL;
-  if (queue->last != NULL) queue->last->next = task;
-  else queue->first = task;
+  if (queue->last != NULL)
+    queue->last->next = task;
+  else
+    queue->first = task;
   queue->last = task;
   queue->length++;
   queue->needy += task->packages != NULL;
@@ -261,12 +274,16 @@ void p2p_task_queue_put(struct p2p_task_queue *queue, struct p2p_task *task) {
 
 const struct p2p_task *p2p_task_next(const struct p2p_task *task) { return task->next; }
 
-struct p2p_task *p2p_task_queue_take_if(struct p2p_task_queue *queue, bool (*fits)(void *arg, const struct p2p_task *task), void *arg) {
+struct p2p_task *p2p_task_queue_pop_if(struct p2p_task_queue *queue,
+                                       bool (*fits)(void *arg, const struct p2p_task *task),
+                                       void *arg) {
   struct p2p_task *before = NULL, *task = queue->first;
   for (; task != NULL && !fits(arg, task); task = task->next) before = task;
   if (task == NULL) return NULL;
-  if (before != NULL) before->next = task->next;
-  else queue->first = task->next;
+  if (before != NULL)
+    before->next = task->next;
+  else
+    queue->first = task->next;
   if (queue->last == task) queue->last = before;
   queue->length--;
   queue->needy -= task->packages != NULL;
@@ -275,23 +292,27 @@ struct p2p_task *p2p_task_queue_take_if(struct p2p_task_queue *queue, bool (*fit
 }
 
 static bool fits_any(void *arg, const struct p2p_task *task) {
-  (void) arg, (void) task;
+  (void)arg, (void)task;
   return true;
 }
 
-struct p2p_task *p2p_task_queue_take(struct p2p_task_queue *queue) { return p2p_task_queue_take_if(queue, fits_any, NULL); }
+struct p2p_task *p2p_task_queue_pop(struct p2p_task_queue *queue) {
+  return p2p_task_queue_pop_if(queue, fits_any, NULL);
+}
 
 void p2p_task_queue_append(struct p2p_task_queue *to, struct p2p_task_queue *from) {
   if (from->first == NULL) return;
-  if (to->last != NULL) to->last->next = from->first;
-  else to->first = from->first;
+  if (to->last != NULL)
+    to->last->next = from->first;
+  else
+    to->first = from->first;
   to->last = from->last;
   to->length += from->length;
   to->needy += from->needy;
   *from = (struct p2p_task_queue){0};
 }
 
-void p2p_task_let_go(struct p2p_task *task) {
+void p2p_task_release(struct p2p_task *task) {
   p2p_task_release_object(task);
   p2p_task_free(task);
 }
@@ -300,20 +321,20 @@ uint32_t p2p_task_queue_sweep(struct p2p_task_queue *queue) {
   struct p2p_task_queue all = *queue;
   uint32_t swept = 0;
   *queue = (struct p2p_task_queue){0};
-  for (struct p2p_task *task; (task = p2p_task_queue_take(&all)) != NULL;) {
+  for (struct p2p_task *task; (task = p2p_task_queue_pop(&all)) != NULL;) {
     if (p2p_task_has_ended(task)) {
-      p2p_task_let_go(task);
+      p2p_task_release(task);
       swept++;
     } else {
-      p2p_task_queue_put(queue, task);
+      p2p_task_queue_push(queue, task);
     }
   }
   return swept;
 }
 
 void p2p_task_queue_fail(struct p2p_task_queue *queue, const struct p2p_err *err) {
-  for (struct p2p_task *task; (task = p2p_task_queue_take(queue)) != NULL;) {
+  for (struct p2p_task *task; (task = p2p_task_queue_pop(queue)) != NULL;) {
     p2p_task_fail(task, err);
-    p2p_task_let_go(task);
+    p2p_task_release(task);
   }
 }

@@ -9,7 +9,8 @@ _Static_assert(P2P_BOX_NONCE_LEN == crypto_secretbox_NONCEBYTES, "the nonce of a
 _Static_assert(P2P_BOX_OVERHEAD == crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES,
                "the overhead of a box");
 
-void p2p_box_seal(const uint8_t key[P2P_BOX_KEY_LEN], const void *text, size_t length, uint8_t *out) {
+void p2p_box_seal(const uint8_t key[P2P_BOX_KEY_LEN], const void *text, size_t length,
+                  uint8_t *out) {
   uint8_t nonce[P2P_BOX_NONCE_LEN];
 
   randombytes_buf(nonce, sizeof nonce);
@@ -25,8 +26,7 @@ void p2p_box_seal_nonce(const uint8_t key[P2P_BOX_KEY_LEN], const uint8_t nonce[
 
 int p2p_box_open(const uint8_t key[P2P_BOX_KEY_LEN], const uint8_t *sealed, size_t sealed_length,
                  uint8_t *out) {
-  if (sealed_length < P2P_BOX_OVERHEAD)
-    return P2P_ERR_CRYPTO;
+  if (sealed_length < P2P_BOX_OVERHEAD) return P2P_ERR_CRYPTO;
   if (crypto_secretbox_open_easy(out, sealed + P2P_BOX_NONCE_LEN, sealed_length - P2P_BOX_NONCE_LEN,
                                  sealed, key) != 0)
     return P2P_ERR_CRYPTO;

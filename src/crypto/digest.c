@@ -4,13 +4,14 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-struct p2p_digest { EVP_MD_CTX *context; };
+struct p2p_digest {
+  EVP_MD_CTX *context;
+};
 
 struct p2p_digest *p2p_digest_new(void) {
   struct p2p_digest *digest = calloc(1, sizeof *digest);
 
-  if (digest == NULL)
-    return NULL;
+  if (digest == NULL) return NULL;
   digest->context = EVP_MD_CTX_new();
   if (digest->context != NULL && EVP_DigestInit_ex(digest->context, EVP_sha256(), NULL) == 1)
     return digest;
@@ -19,8 +20,7 @@ struct p2p_digest *p2p_digest_new(void) {
 }
 
 void p2p_digest_free(struct p2p_digest *digest) {
-  if (digest == NULL)
-    return;
+  if (digest == NULL) return;
   EVP_MD_CTX_free(digest->context);
   free(digest);
 }

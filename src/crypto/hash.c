@@ -23,8 +23,7 @@ static void expand_block(const uint8_t *prk, const uint8_t *previous, size_t pre
 
 int p2p_hkdf(const uint8_t *key, size_t key_length, const uint8_t *salt, size_t salt_length,
              const void *info, size_t info_length, uint8_t *out, size_t out_length) {
-  if (out_length > 255 * P2P_SHA256_LEN)
-    return P2P_ERR_INVALID;
+  if (out_length > 255 * P2P_SHA256_LEN) return P2P_ERR_INVALID;
 
   crypto_auth_hmacsha256_state hmac;
   uint8_t prk[P2P_SHA256_LEN], block[P2P_SHA256_LEN];

@@ -5,17 +5,11 @@
 
 #include "base/err.h"
 
-int p2p_crypto_init(void) {
-  return sodium_init() < 0 ? P2P_ERR_CRYPTO : P2P_OK;
-}
+int p2p_crypto_init(void) { return sodium_init() < 0 ? P2P_ERR_CRYPTO : P2P_OK; }
 
-void p2p_random_bytes(void *out, size_t length) {
-  randombytes_buf(out, length);
-}
+void p2p_random_bytes(void *out, size_t length) { randombytes_buf(out, length); }
 
-uint32_t p2p_random_below(uint32_t bound) {
-  return randombytes_uniform(bound);
-}
+uint32_t p2p_random_below(uint32_t bound) { return randombytes_uniform(bound); }
 
 int p2p_equal(const void *a, const void *b, size_t length) {
   return sodium_memcmp(a, b, length) == 0;

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Prepares libsodium; call once before anything else of this room (any thread, idempotent). 0 or P2P_ERR_CRYPTO. */
+/* Prepares libsodium; call once before anything else of this room (any thread, idempotent). 0 or
+ * P2P_ERR_CRYPTO. */
 int p2p_crypto_init(void);
 void p2p_random_bytes(void *out, size_t length);
 uint32_t p2p_random_below(uint32_t bound); /* uniform in [0, bound) */

@@ -17,8 +17,7 @@ int p2p_seal(const struct p2p_seal_public *to, const void *text, size_t length, 
 
 int p2p_unseal(const struct p2p_seal_public *public_key, const struct p2p_seal_secret *secret_key,
                const uint8_t *sealed, size_t sealed_length, uint8_t *out) {
-  if (sealed_length < P2P_SEAL_OVERHEAD)
-    return P2P_ERR_CRYPTO;
+  if (sealed_length < P2P_SEAL_OVERHEAD) return P2P_ERR_CRYPTO;
   if (crypto_box_seal_open(out, sealed, sealed_length, public_key->bytes, secret_key->bytes) != 0)
     return P2P_ERR_CRYPTO;
   return P2P_OK;

@@ -11,12 +11,17 @@
 #define P2P_SEAL_KEY_LEN 32
 #define P2P_SEAL_OVERHEAD 48
 
-struct p2p_seal_public { uint8_t bytes[P2P_SEAL_KEY_LEN]; };
-struct p2p_seal_secret { uint8_t bytes[P2P_SEAL_KEY_LEN]; };
+struct p2p_seal_public {
+  uint8_t bytes[P2P_SEAL_KEY_LEN];
+};
+struct p2p_seal_secret {
+  uint8_t bytes[P2P_SEAL_KEY_LEN];
+};
 
 void p2p_seal_keypair(struct p2p_seal_public *public_key, struct p2p_seal_secret *secret_key);
 /* out: length + P2P_SEAL_OVERHEAD bytes. P2P_ERR_CRYPTO for an unusable key. */
-int p2p_seal(const struct p2p_seal_public *to, const void *text, size_t length, uint8_t *out) P2P_MUST_USE;
+int p2p_seal(const struct p2p_seal_public *to, const void *text, size_t length,
+             uint8_t *out) P2P_MUST_USE;
 /* out: sealed_length - P2P_SEAL_OVERHEAD bytes. P2P_ERR_CRYPTO. */
 int p2p_unseal(const struct p2p_seal_public *public_key, const struct p2p_seal_secret *secret_key,
                const uint8_t *sealed, size_t sealed_length, uint8_t *out) P2P_MUST_USE;

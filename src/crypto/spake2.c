@@ -1,6 +1,6 @@
-/* SPAKE2 on the Ed25519 group, symmetric mode, as Magic Wormhole speaks it: from a short password that both
- * sides know, a key that nobody else does. Scalars are reduced from big-endian numbers and
- * multiplied without clamping; both matter for meeting other implementations. */
+/* SPAKE2 on the Ed25519 group, symmetric mode, as Magic Wormhole speaks it: from a short password
+ * that both sides know, a key that nobody else does. Scalars are reduced from big-endian numbers
+ * and multiplied without clamping; both matter for meeting other implementations. */
 #include "crypto/spake2.h"
 
 #include <sodium.h>
@@ -13,29 +13,30 @@
 #define SCALAR_LEN crypto_core_ed25519_SCALARBYTES
 #define PASSWORD_NUMBER_LEN 48
 
-static const uint8_t BLINDING[POINT_LEN] = { /* S of the symmetric mode */
-  0x6f, 0x00, 0xda, 0xe8, 0x7c, 0x1b, 0xe1, 0xa7, 0x3b, 0x59, 0x22, 0xef, 0x43, 0x1c, 0xd8, 0xf5,
-  0x78, 0x79, 0x56, 0x9c, 0x22, 0x2d, 0x22, 0xb1, 0xcd, 0x71, 0xe8, 0x54, 0x6a, 0xb8, 0xe6, 0xf1
-};
-static const uint8_t ORDER_MINUS_ONE[SCALAR_LEN] = { /* L - 1, little-endian */
-  0xec, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
-  0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10
-};
-static const uint8_t IDENTITY_POINT[POINT_LEN] = { 1 };
+static const uint8_t BLINDING[POINT_LEN] = {/* S of the symmetric mode */
+                                            0x6f, 0x00, 0xda, 0xe8, 0x7c, 0x1b, 0xe1, 0xa7,
+                                            0x3b, 0x59, 0x22, 0xef, 0x43, 0x1c, 0xd8, 0xf5,
+                                            0x78, 0x79, 0x56, 0x9c, 0x22, 0x2d, 0x22, 0xb1,
+                                            0xcd, 0x71, 0xe8, 0x54, 0x6a, 0xb8, 0xe6, 0xf1};
+static const uint8_t ORDER_MINUS_ONE[SCALAR_LEN] = {/* L - 1, little-endian */
+                                                    0xec, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58,
+                                                    0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+                                                    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+                                                    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10};
+static const uint8_t IDENTITY_POINT[POINT_LEN] = {1};
 
 struct p2p_spake2 {
-  uint8_t secret[SCALAR_LEN];         /* x */
+  uint8_t secret[SCALAR_LEN];          /* x */
   uint8_t password_scalar[SCALAR_LEN]; /* pw */
-  uint8_t ours[POINT_LEN];            /* X* */
+  uint8_t ours[POINT_LEN];             /* X* */
   uint8_t password_hash[P2P_SHA256_LEN], identity_hash[P2P_SHA256_LEN];
 };
 
 /* A big-endian number of at most 64 bytes modulo L. */
 static void scalar_from_number(const uint8_t *number, size_t length, uint8_t out[SCALAR_LEN]) {
-  uint8_t reversed[crypto_core_ed25519_NONREDUCEDSCALARBYTES] = { 0 };
+  uint8_t reversed[crypto_core_ed25519_NONREDUCEDSCALARBYTES] = {0};
 
-  for (size_t i = 0; i < length; i++)
-    reversed[i] = number[length - 1 - i];
+  for (size_t i = 0; i < length; i++) reversed[i] = number[length - 1 - i];
   crypto_core_ed25519_scalar_reduce(out, reversed);
   sodium_memzero(reversed, sizeof reversed);
 }
@@ -44,8 +45,7 @@ static int scalar_from_password(const void *password, size_t length, uint8_t out
   uint8_t number[PASSWORD_NUMBER_LEN];
   int code = p2p_hkdf(password, length, NULL, 0, "SPAKE2 pw", 9, number, sizeof number);
 
-  if (code == P2P_OK)
-    scalar_from_number(number, sizeof number, out);
+  if (code == P2P_OK) scalar_from_number(number, sizeof number, out);
   sodium_memzero(number, sizeof number);
   return code;
 }
@@ -70,15 +70,14 @@ int p2p_spake2_start(const void *password, size_t password_length, const void *i
                      struct p2p_err *err) {
   struct p2p_spake2 *state = calloc(1, sizeof *state);
 
-  if (state == NULL)
-    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  if (state == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
   scalar_from_number(entropy, P2P_SPAKE2_ENTROPY_LEN, state->secret);
   int code = scalar_from_password(password, password_length, state->password_scalar);
-  if (code == P2P_OK)
-    code = blinded_point(state, state->ours);
+  if (code == P2P_OK) code = blinded_point(state, state->ours);
   if (code != P2P_OK) {
     p2p_spake2_free(state);
-    return p2p_err_set(err, P2P_ERR_CRYPTO, "The key exchange cannot begin with these random numbers");
+    return p2p_err_set(err, P2P_ERR_CRYPTO,
+                       "The key exchange cannot begin with these random numbers");
   }
   p2p_sha256(password, password_length, state->password_hash);
   p2p_sha256(identity, identity_length, state->identity_hash);
@@ -88,8 +87,9 @@ int p2p_spake2_start(const void *password, size_t password_length, const void *i
   return P2P_OK;
 }
 
-/* In the subgroup of order L, and not the identity. libsodium up to 1.0.20 takes a point that has a part of order 2 for
- * one (it looks at the x coordinate of L P alone: CVE-2025-69277), so L P is compared whole. */
+/* In the subgroup of order L, and not the identity. libsodium up to 1.0.20 takes a point that has a
+ * part of order 2 for one (it looks at the x coordinate of L P alone: CVE-2025-69277), so L P is
+ * compared whole. */
 static int is_good_point(const uint8_t point[POINT_LEN]) {
   uint8_t product[POINT_LEN];
 
@@ -136,12 +136,15 @@ static int finish(const struct p2p_spake2 *state, const uint8_t *peer, size_t pe
   uint8_t shared[POINT_LEN];
 
   if (peer_length != P2P_SPAKE2_MESSAGE_LEN || peer[0] != 'S')
-    return p2p_err_set(err, P2P_ERR_PARSE, "The peer's first message of the key exchange is malformed");
+    return p2p_err_set(err, P2P_ERR_PARSE,
+                       "The peer's first message of the key exchange is malformed");
   peer++;
   if (memcmp(peer, state->ours, POINT_LEN) == 0)
-    return p2p_err_set(err, P2P_ERR_CRYPTO, "Our own message of the key exchange came back as the peer's");
+    return p2p_err_set(err, P2P_ERR_CRYPTO,
+                       "Our own message of the key exchange came back as the peer's");
   if (!is_good_point(peer) || shared_point(state, peer, shared) != P2P_OK)
-    return p2p_err_set(err, P2P_ERR_CRYPTO, "The peer's message of the key exchange is not a valid point");
+    return p2p_err_set(err, P2P_ERR_CRYPTO,
+                       "The peer's message of the key exchange is not a valid point");
   transcript_key(state, peer, shared, key);
   sodium_memzero(shared, sizeof shared);
   return P2P_OK;
@@ -156,8 +159,7 @@ int p2p_spake2_finish(struct p2p_spake2 *state, const uint8_t *peer, size_t peer
 }
 
 void p2p_spake2_free(struct p2p_spake2 *state) {
-  if (state == NULL)
-    return;
+  if (state == NULL) return;
   sodium_memzero(state, sizeof *state);
   free(state);
 }

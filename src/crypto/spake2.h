@@ -21,8 +21,8 @@ int p2p_spake2_start(const void *password, size_t password_length, const void *i
                      uint8_t message[P2P_SPAKE2_MESSAGE_LEN], struct p2p_spake2 **out,
                      struct p2p_err *err) P2P_MUST_USE;
 /* Ends with the peer's message. One use: the state is wiped and freed in every case. The key is not
- * confirmed until something sealed with it has been opened. P2P_ERR_PARSE for a malformed message, P2P_ERR_CRYPTO for
- * a bad point or our own message reflected. */
+ * confirmed until something sealed with it has been opened. P2P_ERR_PARSE for a malformed message,
+ * P2P_ERR_CRYPTO for a bad point or our own message reflected. */
 int p2p_spake2_finish(struct p2p_spake2 *state, const uint8_t *peer, size_t peer_length,
                       uint8_t key[P2P_SPAKE2_KEY_LEN], struct p2p_err *err) P2P_MUST_USE;
 void p2p_spake2_free(struct p2p_spake2 *state); /* wipes; takes NULL */

@@ -40,7 +40,7 @@ int p2p_address_format(const struct sockaddr *address, char *out, size_t size) {
 struct addrinfo *p2p_address_numeric(const char *host, uint16_t port) {
   char service[6];
   snprintf(service, sizeof service, "%u", (unsigned)port);
-  struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+  struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
   struct addrinfo *addresses = NULL;
   return getaddrinfo(host, service, &hints, &addresses) == 0 ? addresses : NULL;
 }
@@ -52,8 +52,8 @@ static bool is_link_local(const uv_interface_address_t *interface) {
   return IN6_IS_ADDR_LINKLOCAL(&interface->address.address6.sin6_addr);
 }
 
-static size_t add_addresses(const uv_interface_address_t *interfaces, int n_interfaces, bool loopback,
-                            char (*out)[46], size_t most) {
+static size_t add_addresses(const uv_interface_address_t *interfaces, int n_interfaces,
+                            bool loopback, char (*out)[46], size_t most) {
   size_t n = 0;
   for (int i = 0; i < n_interfaces && n < most; i++) {
     const uv_interface_address_t *interface = &interfaces[i];
@@ -71,7 +71,8 @@ size_t p2p_local_addresses(char (*out)[46], size_t most, bool with_loopback) {
   int n_interfaces;
   if (uv_interface_addresses(&interfaces, &n_interfaces) != 0) return 0;
   size_t n = add_addresses(interfaces, n_interfaces, false, out, most);
-  if (n == 0 || with_loopback) n += add_addresses(interfaces, n_interfaces, true, out + n, most - n);
+  if (n == 0 || with_loopback)
+    n += add_addresses(interfaces, n_interfaces, true, out + n, most - n);
   uv_free_interface_addresses(interfaces, n_interfaces);
   return n;
 }

@@ -1,6 +1,6 @@
-/* From "host:port" to an open connection: the name is looked up off the io thread, then its addresses
- * are tried one after the other, each with its share of the time that is left, so that one that never
- * answers leaves time for the next. */
+/* From "host:port" to an open connection: the name is looked up off the io thread, then its
+ * addresses are tried one after the other, each with its share of the time that is left, so that
+ * one that never answers leaves time for the next. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +67,7 @@ void p2p_connect_done(struct p2p_tcp *tcp) {
   p2p_connect_clear(tcp);
   p2p_timer_stop(tcp->timer);
   p2p_tcp_opened(tcp);
-  tcp->events.on_connect(tcp->arg);
+  tcp->callbacks.on_connect(tcp->arg);
 }
 
 void p2p_connect_timed_out(struct p2p_tcp *tcp) {
@@ -100,10 +100,11 @@ static int begin_resolve(struct p2p_tcp *tcp, const char *host, uint16_t port) {
   if (resolve == NULL) return UV_ENOMEM;
   char service[6];
   snprintf(service, sizeof service, "%u", (unsigned)port);
-  struct addrinfo hints = { .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+  struct addrinfo hints = {.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
   resolve->uv.data = resolve;
   resolve->tcp = tcp;
-  int bad = uv_getaddrinfo(p2p_loop_uv(tcp->loop), &resolve->uv, on_resolved, host, service, &hints);
+  int bad =
+      uv_getaddrinfo(p2p_loop_uv(tcp->loop), &resolve->uv, on_resolved, host, service, &hints);
   if (bad == 0) {
     tcp->resolve = resolve;
     p2p_timer_start(tcp->timer, tcp->timeout_ms, 0);
@@ -129,7 +130,9 @@ void p2p_connect_clear(struct p2p_tcp *tcp) {
 static int check_place(const char *host, uint16_t port, struct p2p_err *err) {
   size_t length = strlen(host);
   if (length > 0 && length <= P2P_HOST_MAX && port != 0) return P2P_OK;
-  return p2p_err_set(err, P2P_ERR_INVALID, "Cannot connect to '%.80s' port %u: not a host and a port.", host, (unsigned)port);
+  return p2p_err_set(err, P2P_ERR_INVALID,
+                     "Cannot connect to '%.80s' port %u: not a host and a port.", host,
+                     (unsigned)port);
 }
 
 static int name_place(const char *host, uint16_t port, char *out, size_t size) {
@@ -137,8 +140,9 @@ static int name_place(const char *host, uint16_t port, char *out, size_t size) {
 }
 
 /* Takes the tunnel over (NULL: host and port are what is wanted). */
-static int begin(struct p2p_loop *loop, const char *host, uint16_t port, const char *name, struct p2p_tunnel *tunnel,
-                 uint32_t timeout_ms, const struct p2p_tcp_events *events, void *arg, struct p2p_tcp **out,
+static int begin(struct p2p_loop *loop, const char *host, uint16_t port, const char *name,
+                 struct p2p_tunnel *tunnel, uint32_t timeout_ms,
+                 const struct p2p_tcp_callbacks *callbacks, void *arg, struct p2p_tcp **out,
                  struct p2p_err *err) {
   struct p2p_tcp *tcp = p2p_tcp_new(loop, name);
   if (tcp == NULL) {
@@ -146,7 +150,7 @@ static int begin(struct p2p_loop *loop, const char *host, uint16_t port, const c
     return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   }
   tcp->tunnel = tunnel;
-  tcp->events = *events;
+  tcp->callbacks = *callbacks;
   tcp->arg = arg;
   tcp->timeout_ms = timeout_ms;
   tcp->deadline_ms = p2p_clock_ms() + timeout_ms;
@@ -167,19 +171,22 @@ static int begin(struct p2p_loop *loop, const char *host, uint16_t port, const c
 }
 
 int p2p_tcp_connect(struct p2p_loop *loop, const char *host, uint16_t port, uint32_t timeout_ms,
-                    const struct p2p_tcp_events *events, void *arg, struct p2p_tcp **out, struct p2p_err *err) {
+                    const struct p2p_tcp_callbacks *callbacks, void *arg, struct p2p_tcp **out,
+                    struct p2p_err *err) {
   char name[P2P_TCP_NAME_MAX];
   int code = check_place(host, port, err);
   if (code != P2P_OK) return code;
   name_place(host, port, name, sizeof name);
-  return begin(loop, host, port, name, NULL, timeout_ms, events, arg, out, err);
+  return begin(loop, host, port, name, NULL, timeout_ms, callbacks, arg, out, err);
 }
 
 int p2p_tcp_connect_out(struct p2p_loop *loop, const char *host, uint16_t port, uint32_t timeout_ms,
-                        const struct p2p_tcp_events *events, void *arg, struct p2p_tcp **out, struct p2p_err *err) {
+                        const struct p2p_tcp_callbacks *callbacks, void *arg, struct p2p_tcp **out,
+                        struct p2p_err *err) {
   const struct p2p_proxy *proxy = p2p_loop_proxy(loop);
   char name[P2P_TCP_NAME_MAX];
-  if (!p2p_proxy_is_for(proxy, host)) return p2p_tcp_connect(loop, host, port, timeout_ms, events, arg, out, err);
+  if (!p2p_proxy_is_for(proxy, host))
+    return p2p_tcp_connect(loop, host, port, timeout_ms, callbacks, arg, out, err);
   int code = check_place(host, port, err);
   if (code != P2P_OK) return code;
   struct p2p_tunnel *tunnel = p2p_tunnel_new(proxy, host, port);
@@ -187,5 +194,5 @@ int p2p_tcp_connect_out(struct p2p_loop *loop, const char *host, uint16_t port, 
   int length = name_place(host, port, name, sizeof name);
   length += snprintf(name + length, sizeof name - (size_t)length, " by way of the proxy ");
   name_place(proxy->host, proxy->port, name + length, sizeof name - (size_t)length);
-  return begin(loop, proxy->host, proxy->port, name, tunnel, timeout_ms, events, arg, out, err);
+  return begin(loop, proxy->host, proxy->port, name, tunnel, timeout_ms, callbacks, arg, out, err);
 }

@@ -1,5 +1,5 @@
-/* Changes of a file. Its folder is what is watched, since editors write a new file and rename it to the old one's name: a watch on
- * the file would stay with the one that is gone. */
+/* Changes of a file. Its folder is what is watched, since editors write a new file and rename it to
+ * the old one's name: a watch on the file would stay with the one that is gone. */
 #include "net/file_watch.h"
 
 #include <stdlib.h>
@@ -22,9 +22,9 @@ static void on_settled(void *arg) {
   watch->fn(watch->arg);
 }
 
-static void on_event(uv_fs_event_t *uv, const char *name, int events, int status) {
+static void on_event(uv_fs_event_t *uv, const char *name, int callbacks, int status) {
   struct p2p_file_watch *watch = uv->data;
-  (void)events;
+  (void)callbacks;
   (void)status;
   if (name == NULL || strcmp(name, watch->name) == 0) p2p_timer_start(watch->settled, SETTLE_MS, 0);
 }
@@ -50,7 +50,8 @@ static int split(struct p2p_file_watch *watch, const char *path) {
 int p2p_file_watch_new(struct p2p_loop *loop, const char *path, void (*fn)(void *arg), void *arg,
                        struct p2p_file_watch **out, struct p2p_err *err) {
   struct p2p_file_watch *watch = calloc(1, sizeof *watch);
-  if (watch == NULL || split(watch, path) != P2P_OK || (watch->settled = p2p_timer_new(loop, on_settled, watch)) == NULL) {
+  if (watch == NULL || split(watch, path) != P2P_OK ||
+      (watch->settled = p2p_timer_new(loop, on_settled, watch)) == NULL) {
     if (watch != NULL) destroy(watch);
     return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   }
@@ -61,7 +62,8 @@ int p2p_file_watch_new(struct p2p_loop *loop, const char *path, void (*fn)(void 
   int bad = uv_fs_event_start(&watch->uv, on_event, watch->path, 0);
   if (bad != 0) {
     p2p_file_watch_free(watch);
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "Changes of '%s' cannot be noticed: %s.", path, uv_strerror(bad));
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "Changes of '%s' cannot be noticed: %s.", path,
+                       uv_strerror(bad));
   }
   *out = watch;
   return P2P_OK;

@@ -6,8 +6,9 @@
 
 struct p2p_file_watch;
 
-/* fn is called once the file has been left alone for a moment after a change; also when it is not there any more. The folder must
- * exist. P2P_ERR_SYSTEM names the path. The callback may free its own watch. */
+/* fn is called once the file has been left alone for a moment after a change; also when it is not
+ * there any more. The folder must exist. P2P_ERR_SYSTEM names the path. The callback may free its
+ * own watch. */
 int p2p_file_watch_new(struct p2p_loop *loop, const char *path, void (*fn)(void *arg), void *arg,
                        struct p2p_file_watch **out, struct p2p_err *err) P2P_MUST_USE;
 void p2p_file_watch_free(struct p2p_file_watch *watch); /* takes NULL */

@@ -24,7 +24,8 @@ static void on_done(uv_work_t *request, int status) {
   copy.done(copy.arg);
 }
 
-int p2p_job_run(struct p2p_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg) {
+int p2p_job_run(struct p2p_loop *loop, void (*work)(void *arg), void (*done)(void *arg),
+                void *arg) {
   struct job *job = malloc(sizeof *job);
   if (job == NULL) return P2P_ERR_MEMORY;
   job->work = work;

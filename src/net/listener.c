@@ -44,21 +44,25 @@ static int listen_on(struct p2p_listener *listener, const char *address, uint16_
   return bad != 0 ? bad : uv_listen((uv_stream_t *)&listener->uv, BACKLOG, on_connection);
 }
 
-static int try_address(struct p2p_loop *loop, const char *address, uint16_t port, struct p2p_listener **out) {
+static int try_address(struct p2p_loop *loop, const char *address, uint16_t port,
+                       struct p2p_listener **out) {
   struct p2p_listener *listener = calloc(1, sizeof *listener);
   if (listener == NULL) return UV_ENOMEM;
   uv_tcp_init(p2p_loop_uv(loop), &listener->uv); /* no descriptor yet: cannot fail */
   listener->uv.data = listener;
   listener->loop = loop;
   int bad = listen_on(listener, address, port);
-  if (bad != 0) p2p_listener_free(listener);
-  else *out = listener;
+  if (bad != 0)
+    p2p_listener_free(listener);
+  else
+    *out = listener;
   return bad;
 }
 
 static const char *what_to_do(int bad) {
   if (bad == UV_EADDRINUSE) return ". Choose another port, or end the program that listens there";
-  return bad == UV_EACCES ? ". Choose a port above 1023: those below are for the administrator" : "";
+  return bad == UV_EACCES ? ". Choose a port above 1023: those below are for the administrator"
+                          : "";
 }
 
 int p2p_listener_new(struct p2p_loop *loop, const char *address, uint16_t port,
@@ -70,11 +74,13 @@ int p2p_listener_new(struct p2p_loop *loop, const char *address, uint16_t port,
   if (address == NULL && (bad == UV_EAFNOSUPPORT || bad == UV_EADDRNOTAVAIL))
     bad = try_address(loop, "0.0.0.0", port, &listener);
   if (bad == UV_EINVAL)
-    return p2p_err_set(err, P2P_ERR_INVALID, "Cannot listen on '%s': not an IPv4 or IPv6 address of this machine",
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "Cannot listen on '%s': not an IPv4 or IPv6 address of this machine",
                        address == NULL ? "::" : address);
   if (bad != 0)
     return p2p_err_set(err, P2P_ERR_NETWORK, "Cannot listen on %s port %u: %s%s",
-                       address == NULL ? "any address," : address, (unsigned)port, uv_strerror(bad), what_to_do(bad));
+                       address == NULL ? "any address," : address, (unsigned)port, uv_strerror(bad),
+                       what_to_do(bad));
   listener->on_accept = on_accept;
   listener->arg = arg;
   *out = listener;

@@ -55,8 +55,8 @@ static void close_left_open(uv_handle_t *handle, void *arg) {
   if (!uv_is_closing(handle)) uv_close(handle, NULL);
 }
 
-/* A handle that is still open now was forgotten by its owner; or a name is still being looked up, which
- * nothing can interrupt. Neither may hang R's unload. */
+/* A handle that is still open now was forgotten by its owner; or a name is still being looked up,
+ * which nothing can interrupt. Neither may hang R's unload. */
 static void lose_patience(uv_timer_t *patience) {
   uv_walk(patience->loop, close_left_open, NULL);
   uv_stop(patience->loop);
@@ -94,13 +94,15 @@ uv_buf_t p2p_loop_read_buffer(struct p2p_loop *loop) {
 
 const struct p2p_proxy *p2p_loop_proxy(const struct p2p_loop *loop) { return &loop->proxy; }
 
-struct uv_loop_s *p2p_loop_uv(struct p2p_loop *loop) { return &loop->uv; }
+struct uv_loop_s *p2p_loop_uv(struct p2p_loop *loop) {
+  return &loop->uv;
+}
 
 /* on any thread */
 
 static struct post *post_new(void (*fn)(void *arg), void *arg) {
   struct post *post = malloc(sizeof *post);
-  if (post != NULL) *post = (struct post){ .fn = fn, .arg = arg };
+  if (post != NULL) *post = (struct post){.fn = fn, .arg = arg};
   return post;
 }
 
@@ -120,8 +122,10 @@ static int enqueue(struct p2p_loop *loop, struct post *post) {
   bool ended = loop->ended;
   if (!ended) {
     bool was_empty = loop->first == NULL;
-    if (was_empty) loop->first = post;
-    else loop->last->next = post;
+    if (was_empty)
+      loop->first = post;
+    else
+      loop->last->next = post;
     loop->last = post;
     /* Under the lock, since `end_loop` closes the handle. */
     if (was_empty) uv_async_send(&loop->wake);
@@ -177,8 +181,8 @@ void p2p_loop_stop(struct p2p_loop *loop) {
   free(loop);
 }
 
-/* The lock may have been held at the fork by a thread that does not exist here, and the descriptors are
- * the parent's: so nothing of them is used again, and their memory is given up. */
+/* The lock may have been held at the fork by a thread that does not exist here, and the descriptors
+ * are the parent's: so nothing of them is used again, and their memory is given up. */
 void p2p_loop_disown(struct p2p_loop *loop) { loop->disowned = true; }
 
 int p2p_loop_post(struct p2p_loop *loop, void (*fn)(void *arg), void *arg) {
@@ -207,7 +211,7 @@ static void run_call(void *arg) {
 int p2p_loop_call(struct p2p_loop *loop, void (*fn)(void *arg), void *arg) {
   if (loop->disowned) return P2P_ERR_CLOSED;
   if (p2p_loop_is_here(loop)) return P2P_ERR_INVALID;
-  struct call call = { .fn = fn, .arg = arg };
+  struct call call = {.fn = fn, .arg = arg};
   if (pthread_mutex_init(&call.lock, NULL) != 0) return P2P_ERR_MEMORY;
   if (pthread_cond_init(&call.returned, NULL) != 0) {
     pthread_mutex_destroy(&call.lock);

@@ -14,9 +14,9 @@ struct uv_loop_s;
 
 /* Starts the thread. Any thread. */
 int p2p_loop_start(struct p2p_loop **out, struct p2p_err *err) P2P_MUST_USE;
-/* Runs what was posted, waits (a few seconds at most) for what is closing, joins the thread, frees. Not on
- * the io thread. Programs must have been freed before: a handle that is still open then is closed, and its
- * memory leaks. */
+/* Runs what was posted, waits (a few seconds at most) for what is closing, joins the thread, frees.
+ * Not on the io thread. Programs must have been freed before: a handle that is still open then is
+ * closed, and its memory leaks. */
 void p2p_loop_stop(struct p2p_loop *loop);
 /* After fork() in the child: forgets the loop without touching what the parent owns. */
 void p2p_loop_disown(struct p2p_loop *loop);
@@ -24,7 +24,8 @@ void p2p_loop_disown(struct p2p_loop *loop);
 /* Any thread: runs fn(arg) on the io thread soon, in order. P2P_ERR_MEMORY; P2P_ERR_CLOSED after
  * p2p_loop_disown and while the loop ends: then fn never runs. */
 int p2p_loop_post(struct p2p_loop *loop, void (*fn)(void *arg), void *arg);
-/* Not on the io thread: runs fn(arg) there and returns when it has returned. Errors as with post. */
+/* Not on the io thread: runs fn(arg) there and returns when it has returned. Errors as with post.
+ */
 int p2p_loop_call(struct p2p_loop *loop, void (*fn)(void *arg), void *arg);
 bool p2p_loop_is_here(const struct p2p_loop *loop);
 /* For proc/, which spawns children on the same loop. */

@@ -15,7 +15,8 @@
 /* ---- the url ---- */
 
 static int hex_value(char c) {
-  const char *digits = "0123456789abcdef", *at = c == '\0' ? NULL : strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c);
+  const char *digits = "0123456789abcdef",
+             *at = c == '\0' ? NULL : strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c);
   return at == NULL ? -1 : (int)(at - digits);
 }
 
@@ -24,7 +25,8 @@ static bool set_login(const char *text, size_t length, struct p2p_proxy *proxy) 
   uint8_t plain[LOGIN_MAX];
   size_t n = 0, i = 0;
   for (; i < length && n < sizeof plain; i++) {
-    if (text[i] == '%' && i + 2 < length && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
+    if (text[i] == '%' && i + 2 < length && hex_value(text[i + 1]) >= 0 &&
+        hex_value(text[i + 2]) >= 0) {
       plain[n++] = (uint8_t)(16 * hex_value(text[i + 1]) + hex_value(text[i + 2]));
       i += 2;
     } else {
@@ -54,9 +56,11 @@ static bool set_place(const char *text, size_t length, struct p2p_proxy *proxy) 
   size_t host_length = (size_t)((end == NULL ? text + length : end) - host);
   const char *rest = host + host_length + (bracketed ? 1 : 0);
   size_t rest_length = (size_t)(text + length - rest);
-  const char *allowed = bracketed ? "0123456789abcdefABCDEF:."
-                                  : "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_";
-  if (host_length == 0 || host_length >= sizeof proxy->host || strspn(host, allowed) < host_length) return false;
+  const char *allowed = bracketed
+                            ? "0123456789abcdefABCDEF:."
+                            : "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_";
+  if (host_length == 0 || host_length >= sizeof proxy->host || strspn(host, allowed) < host_length)
+    return false;
   memcpy(proxy->host, host, host_length);
   proxy->host[host_length] = '\0';
   proxy->port = PORT_DEFAULT;
@@ -74,7 +78,8 @@ static bool set_url(const char *authority, struct p2p_proxy *proxy) {
   return set_place(place, (size_t)(authority + length - place), proxy);
 }
 
-int p2p_proxy_parse(const char *url, const char *except, struct p2p_proxy *out, struct p2p_err *err) {
+int p2p_proxy_parse(const char *url, const char *except, struct p2p_proxy *out,
+                    struct p2p_err *err) {
   struct p2p_proxy proxy = {0};
   const char *scheme_end = strstr(url, "://");
   if (url[0] == '\0') {
@@ -82,7 +87,9 @@ int p2p_proxy_parse(const char *url, const char *except, struct p2p_proxy *out, 
     return P2P_OK;
   }
   if (scheme_end != NULL && strncasecmp(url, "http://", 7) != 0)
-    return p2p_err_set(err, P2P_ERR_INVALID, "The proxy in http_proxy or https_proxy is of the kind '%.*s', and only http:// is supported",
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "The proxy in http_proxy or https_proxy is of the kind '%.*s', and only "
+                       "http:// is supported",
                        (int)(scheme_end - url > 20 ? 20 : scheme_end - url), url);
   bool good = set_url(scheme_end == NULL ? url : scheme_end + 3, &proxy);
   if (good && except != NULL) good = strlen(except) < sizeof proxy.except;
@@ -93,7 +100,8 @@ int p2p_proxy_parse(const char *url, const char *except, struct p2p_proxy *out, 
   p2p_wipe(&proxy, sizeof proxy); /* the password */
   if (good) return P2P_OK;
   return p2p_err_set(err, P2P_ERR_PARSE,
-                     "The proxy in http_proxy or https_proxy is not of the form http://[user:password@]host[:port], or no_proxy is too long");
+                     "The proxy in http_proxy or https_proxy is not of the form "
+                     "http://[user:password@]host[:port], or no_proxy is too long");
 }
 
 /* ---- who is excepted ---- */
@@ -106,7 +114,9 @@ static bool is_excepted(const char *host, const char *name, size_t length) {
     name++;
     length--;
   }
-  if (length == 0 || length > host_length || strncasecmp(host + host_length - length, name, length) != 0) return false;
+  if (length == 0 || length > host_length ||
+      strncasecmp(host + host_length - length, name, length) != 0)
+    return false;
   return length == host_length || host[host_length - length - 1] == '.';
 }
 
@@ -124,11 +134,14 @@ bool p2p_proxy_is_for(const struct p2p_proxy *proxy, const char *host) {
 
 /* ---- the request and its answer ---- */
 
-void p2p_proxy_request(const struct p2p_proxy *proxy, const char *host, uint16_t port, char out[static P2P_PROXY_REQUEST_MAX]) {
+void p2p_proxy_request(const struct p2p_proxy *proxy, const char *host, uint16_t port,
+                       char out[static P2P_PROXY_REQUEST_MAX]) {
   char place[300];
-  snprintf(place, sizeof place, strchr(host, ':') == NULL ? "%.255s:%u" : "[%.255s]:%u", host, (unsigned)port);
-  snprintf(out, P2P_PROXY_REQUEST_MAX, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n", place, place,
-           proxy->login[0] == '\0' ? "" : "Proxy-Authorization: Basic ", proxy->login, proxy->login[0] == '\0' ? "" : "\r\n");
+  snprintf(place, sizeof place, strchr(host, ':') == NULL ? "%.255s:%u" : "[%.255s]:%u", host,
+           (unsigned)port);
+  snprintf(out, P2P_PROXY_REQUEST_MAX, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n", place,
+           place, proxy->login[0] == '\0' ? "" : "Proxy-Authorization: Basic ", proxy->login,
+           proxy->login[0] == '\0' ? "" : "\r\n");
 }
 
 int p2p_proxy_check_answer(const uint8_t *head, size_t length, struct p2p_err *err) {
@@ -141,5 +154,7 @@ int p2p_proxy_check_answer(const uint8_t *head, size_t length, struct p2p_err *e
     words[n++] = head[i] >= ' ' && head[i] <= '~' ? (char)head[i] : '?';
   words[n] = '\0';
   return p2p_err_set(err, P2P_ERR_NETWORK, "the proxy refuses: %s%s", words,
-                     strncmp(words, "407", 3) == 0 ? " (it wants a user and password: http_proxy=http://user:password@...)" : "");
+                     strncmp(words, "407", 3) == 0
+                         ? " (it wants a user and password: http_proxy=http://user:password@...)"
+                         : "");
 }

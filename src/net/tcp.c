@@ -40,7 +40,7 @@ static void tell_end(struct p2p_tcp *tcp) {
   tcp->state = P2P_TCP_ENDED;
   p2p_timer_stop(tcp->timer);
   p2p_tcp_drop_socket(tcp);
-  if (tcp->events.on_close != NULL) tcp->events.on_close(tcp->arg, &failure);
+  if (tcp->callbacks.on_close != NULL) tcp->callbacks.on_close(tcp->arg, &failure);
 }
 
 void p2p_tcp_end_soon(struct p2p_tcp *tcp, uint64_t delay_ms) {
@@ -89,12 +89,15 @@ static void finish_if_both_ended(struct p2p_tcp *tcp) {
 static void on_read_end(struct p2p_tcp *tcp, int status) {
   if (tcp->state == P2P_TCP_FINISHING) {
     tcp->heard_end = true;
-    if (status != UV_EOF) p2p_tcp_free(tcp);
-    else finish_if_both_ended(tcp);
+    if (status != UV_EOF)
+      p2p_tcp_free(tcp);
+    else
+      finish_if_both_ended(tcp);
     return;
   }
   if (tcp->state == P2P_TCP_OPEN && status == UV_EOF)
-    p2p_err_set(&tcp->failure, P2P_ERR_CLOSED, "The connection to %s was closed by the other side", tcp->name);
+    p2p_err_set(&tcp->failure, P2P_ERR_CLOSED, "The connection to %s was closed by the other side",
+                tcp->name);
   else if (tcp->state == P2P_TCP_OPEN)
     p2p_err_set(&tcp->failure, P2P_ERR_NETWORK, "The connection to %s is lost: %s", tcp->name,
                 uv_strerror(status));
@@ -105,9 +108,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer) {
   struct p2p_socket *socket = stream->data;
   struct p2p_tcp *tcp = socket->tcp;
   if (tcp == NULL || n == 0) return;
-  if (n < 0) on_read_end(tcp, (int)n);
-  else if (tcp->state != P2P_TCP_FINISHING && tcp->events.on_data != NULL)
-    tcp->events.on_data(tcp->arg, (const uint8_t *)buffer->base, (size_t)n);
+  if (n < 0)
+    on_read_end(tcp, (int)n);
+  else if (tcp->state != P2P_TCP_FINISHING && tcp->callbacks.on_data != NULL)
+    tcp->callbacks.on_data(tcp->arg, (const uint8_t *)buffer->base, (size_t)n);
 }
 
 static uv_stream_t *stream_of(const struct p2p_tcp *tcp) { return (uv_stream_t *)&tcp->socket->uv; }
@@ -129,8 +133,8 @@ void p2p_tcp_opened(struct p2p_tcp *tcp) {
   if (!tcp->paused) p2p_tcp_resume(tcp);
 }
 
-int p2p_tcp_attach(struct p2p_tcp *tcp, const struct p2p_tcp_events *events, void *arg) {
-  tcp->events = *events;
+int p2p_tcp_attach(struct p2p_tcp *tcp, const struct p2p_tcp_callbacks *callbacks, void *arg) {
+  tcp->callbacks = *callbacks;
   tcp->arg = arg;
   p2p_tcp_resume(tcp);
   return tcp->state == P2P_TCP_ENDED ? P2P_ERR_CLOSED : P2P_OK;
@@ -140,7 +144,8 @@ int p2p_tcp_attach(struct p2p_tcp *tcp, const struct p2p_tcp_events *events, voi
 
 static void write_failed(struct p2p_tcp *tcp, int bad) {
   if (tcp->state != P2P_TCP_OPEN) return;
-  p2p_err_set(&tcp->failure, P2P_ERR_NETWORK, "The connection to %s is lost: %s", tcp->name, uv_strerror(bad));
+  p2p_err_set(&tcp->failure, P2P_ERR_NETWORK, "The connection to %s is lost: %s", tcp->name,
+              uv_strerror(bad));
   p2p_tcp_end_soon(tcp, LAST_WORDS_MS);
 }
 
@@ -151,8 +156,9 @@ static void on_written(uv_write_t *request, int status) {
   if (tcp == NULL) return;
   if (status != 0)
     write_failed(tcp, status);
-  else if (tcp->state == P2P_TCP_OPEN && tcp->events.on_drain != NULL && p2p_tcp_queued(tcp) < P2P_TCP_LOW)
-    tcp->events.on_drain(tcp->arg);
+  else if (tcp->state == P2P_TCP_OPEN && tcp->callbacks.on_drain != NULL &&
+           p2p_tcp_queued(tcp) < P2P_TCP_LOW)
+    tcp->callbacks.on_drain(tcp->arg);
 }
 
 static int queue_copy(struct p2p_tcp *tcp, const uint8_t *bytes, size_t length) {
@@ -193,8 +199,8 @@ size_t p2p_tcp_queued(const struct p2p_tcp *tcp) {
 
 /* names */
 
-static int name_of(const struct p2p_tcp *tcp, int (*get)(const uv_tcp_t *, struct sockaddr *, int *), char *out,
-                   size_t size) {
+static int name_of(const struct p2p_tcp *tcp,
+                   int (*get)(const uv_tcp_t *, struct sockaddr *, int *), char *out, size_t size) {
   struct sockaddr_storage address;
   int length = sizeof address;
   if (tcp->socket == NULL || get(&tcp->socket->uv, (struct sockaddr *)&address, &length) != 0)
@@ -212,7 +218,8 @@ int p2p_tcp_local_name(const struct p2p_tcp *tcp, char *out, size_t size) {
 
 /* the end */
 
-/* libuv gives no descriptor away: the caller gets a second one of the same socket, before ours is closed. */
+/* libuv gives no descriptor away: the caller gets a second one of the same socket, before ours is
+ * closed. */
 int p2p_tcp_take_fd(struct p2p_tcp *tcp) {
   uv_os_fd_t ours;
   if (tcp->state != P2P_TCP_OPEN || uv_fileno((uv_handle_t *)&tcp->socket->uv, &ours) != 0)
@@ -228,19 +235,21 @@ static void on_shut_down(uv_shutdown_t *request, int status) {
   struct p2p_tcp *tcp = socket->tcp;
   if (tcp == NULL) return;
   tcp->said_end = true;
-  if (status != 0) p2p_tcp_free(tcp);
-  else finish_if_both_ended(tcp);
+  if (status != 0)
+    p2p_tcp_free(tcp);
+  else
+    finish_if_both_ended(tcp);
 }
 
-/* A socket that is closed with unread bytes is reset, and the reset can overtake our last bytes. So we say
- * that we have ended, and drop what still comes until the peer has ended too. */
+/* A socket that is closed with unread bytes is reset, and the reset can overtake our last bytes. So
+ * we say that we have ended, and drop what still comes until the peer has ended too. */
 void p2p_tcp_finish(struct p2p_tcp *tcp, uint32_t linger_ms) {
   if (tcp->state != P2P_TCP_OPEN) {
     p2p_tcp_free(tcp);
     return;
   }
   tcp->state = P2P_TCP_FINISHING;
-  tcp->events = (struct p2p_tcp_events){ 0 };
+  tcp->callbacks = (struct p2p_tcp_callbacks){0};
   tcp->socket->shutdown.data = tcp->socket;
   if (uv_shutdown(&tcp->socket->shutdown, stream_of(tcp), on_shut_down) != 0) {
     p2p_tcp_free(tcp);

@@ -10,8 +10,8 @@
 
 struct p2p_tcp;
 
-struct p2p_tcp_events {
-  void (*on_connect)(void *arg);                             /* the connection is up */
+struct p2p_tcp_callbacks {
+  void (*on_connect)(void *arg); /* the connection is up */
   void (*on_data)(void *arg, const uint8_t *bytes, size_t length);
   /* May be NULL: something of the queue was written, and what is left is below P2P_TCP_LOW. */
   void (*on_drain)(void *arg);
@@ -25,18 +25,18 @@ struct p2p_tcp_events {
 /* Begins to connect; a failure arrives as on_close, never from within this call. `host` is a name
  * or an IPv4/IPv6 address without brackets. */
 int p2p_tcp_connect(struct p2p_loop *loop, const char *host, uint16_t port, uint32_t timeout_ms,
-                    const struct p2p_tcp_events *events, void *arg, struct p2p_tcp **out,
+                    const struct p2p_tcp_callbacks *callbacks, void *arg, struct p2p_tcp **out,
                     struct p2p_err *err) P2P_MUST_USE;
 
-/* The same, but by way of the proxy of this process (net/proxy.h), if there is one for this host. For servers that everybody can
- * reach; never for peers. */
+/* The same, but by way of the proxy of this process (net/proxy.h), if there is one for this host.
+ * For servers that everybody can reach; never for peers. */
 int p2p_tcp_connect_out(struct p2p_loop *loop, const char *host, uint16_t port, uint32_t timeout_ms,
-                        const struct p2p_tcp_events *events, void *arg, struct p2p_tcp **out,
+                        const struct p2p_tcp_callbacks *callbacks, void *arg, struct p2p_tcp **out,
                         struct p2p_err *err) P2P_MUST_USE;
 
 /* Says who hears of a connection from now on (an accepted one has nobody yet, and does not
  * read before this). */
-int p2p_tcp_attach(struct p2p_tcp *tcp, const struct p2p_tcp_events *events, void *arg);
+int p2p_tcp_attach(struct p2p_tcp *tcp, const struct p2p_tcp_callbacks *callbacks, void *arg);
 
 /* Writes a copy of the bytes, at once as far as the kernel takes them. P2P_ERR_CLOSED (also before
  * on_connect), P2P_ERR_MEMORY. on_close is never called from within. */
@@ -51,28 +51,29 @@ void p2p_tcp_resume(struct p2p_tcp *tcp);
 int p2p_tcp_peer_name(const struct p2p_tcp *tcp, char *out, size_t size);
 int p2p_tcp_local_name(const struct p2p_tcp *tcp, char *out, size_t size);
 
-/* Gives the descriptor (non-blocking, close-on-exec) to the caller and frees the connection. Only on a
- * connected one on which nothing was read or written: from within on_connect, or on_accept. Negative:
- * P2P_ERR_*, and the connection is still the caller's. */
+/* Gives the descriptor (non-blocking, close-on-exec) to the caller and frees the connection. Only
+ * on a connected one on which nothing was read or written: from within on_connect, or on_accept.
+ * Negative: P2P_ERR_*, and the connection is still the caller's. */
 int p2p_tcp_take_fd(struct p2p_tcp *tcp);
 
-/* Frees after what is queued was written and the peer has ended too, or after linger_ms, whichever is first.
- * No events after. */
+/* Frees after what is queued was written and the peer has ended too, or after linger_ms, whichever
+ * is first. No events after. */
 void p2p_tcp_finish(struct p2p_tcp *tcp, uint32_t linger_ms);
 /* Closes and frees at once; no events after. Takes NULL. Safe from within an event. */
 void p2p_tcp_free(struct p2p_tcp *tcp);
 
 struct p2p_listener;
-/* Listens on a numeric address (NULL: all, IPv4 and IPv6) and port (0: any free one). on_accept owns the
- * connection. P2P_ERR_INVALID for what is no address, else P2P_ERR_NETWORK. */
+/* Listens on a numeric address (NULL: all, IPv4 and IPv6) and port (0: any free one). on_accept
+ * owns the connection. P2P_ERR_INVALID for what is no address, else P2P_ERR_NETWORK. */
 int p2p_listener_new(struct p2p_loop *loop, const char *address, uint16_t port,
                      void (*on_accept)(void *arg, struct p2p_tcp *tcp), void *arg,
                      struct p2p_listener **out, struct p2p_err *err) P2P_MUST_USE;
 uint16_t p2p_listener_port(const struct p2p_listener *listener);
 void p2p_listener_free(struct p2p_listener *listener); /* takes NULL */
 
-/* This machine's addresses, for transit hints: up to `most` texts of at most 45 characters and a NUL.
- * Loopback only where there is nothing else or with_loopback. No link-local. Returns how many. */
+/* This machine's addresses, for transit hints: up to `most` texts of at most 45 characters and a
+ * NUL. Loopback only where there is nothing else or with_loopback. No link-local. Returns how many.
+ */
 size_t p2p_local_addresses(char (*out)[46], size_t most, bool with_loopback);
 
 #endif

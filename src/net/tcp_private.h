@@ -10,10 +10,12 @@
 #include "net/tcp.h"
 
 #define P2P_HOST_MAX 255
-#define P2P_TCP_NAME_MAX (2 * (P2P_HOST_MAX + 10) + 32) /* "[host]:65535 by way of the proxy [host]:65535" and a NUL */
+#define P2P_TCP_NAME_MAX \
+  (2 * (P2P_HOST_MAX + 10) + 32) /* "[host]:65535 by way of the proxy [host]:65535" and a NUL */
 
-/* The socket outlives the connection until libuv gives it back, so that a connection can be freed at any
- * time, within its own events too. Whoever frees it sets socket->tcp to NULL: nobody listens. */
+/* The socket outlives the connection until libuv gives it back, so that a connection can be freed
+ * at any time, within its own events too. Whoever frees it sets socket->tcp to NULL: nobody
+ * listens. */
 struct p2p_socket {
   uv_tcp_t uv;
   uv_connect_t connect;
@@ -27,28 +29,28 @@ struct p2p_tunnel;  /* what is said to a proxy */
 enum p2p_tcp_state {
   P2P_TCP_CONNECTING, /* a name is looked up, or an address is tried */
   P2P_TCP_OPEN,       /* bytes go both ways */
-  P2P_TCP_ENDING,     /* a failure is known and soon told; what the peer said before is still read */
-  P2P_TCP_FINISHING,  /* nobody listens; the last bytes go out, what comes in is dropped */
-  P2P_TCP_ENDED       /* on_close was called */
+  P2P_TCP_ENDING,    /* a failure is known and soon told; what the peer said before is still read */
+  P2P_TCP_FINISHING, /* nobody listens; the last bytes go out, what comes in is dropped */
+  P2P_TCP_ENDED      /* on_close was called */
 };
 
 struct p2p_tcp {
   struct p2p_loop *loop;
   enum p2p_tcp_state state;
-  struct p2p_tcp_events events;
+  struct p2p_tcp_callbacks callbacks;
   void *arg;
   struct p2p_socket *socket;   /* NULL while no address is tried, and after the end */
   struct p2p_timer *timer;     /* the one wait of each state */
   char name[P2P_TCP_NAME_MAX]; /* "host:port" for people */
   struct p2p_err failure;      /* of the last address, and in state ENDING */
   bool paused;
-  bool said_end, heard_end;    /* in state FINISHING */
+  bool said_end, heard_end; /* in state FINISHING */
   /* In state CONNECTING: */
   struct p2p_resolve *resolve;
   struct addrinfo *addresses, *next; /* owned; the next one to try */
   uint64_t deadline_ms;              /* on p2p_clock_ms() */
   uint32_t timeout_ms;
-  struct p2p_tunnel *tunnel;         /* the addresses are a proxy's */
+  struct p2p_tunnel *tunnel; /* the addresses are a proxy's */
 };
 
 /* NULL when out of memory. */
@@ -77,7 +79,8 @@ void p2p_connect_clear(struct p2p_tcp *tcp);
 
 /* "1.2.3.4:5" / "[::1]:5"; an IPv4 address in IPv6's clothes (::ffff:1.2.3.4) is shown as IPv4. */
 int p2p_address_format(const struct sockaddr *address, char *out, size_t size);
-/* Addresses of a numeric `host`, without asking anybody. NULL if it is a name. freeaddrinfo() them. */
+/* Addresses of a numeric `host`, without asking anybody. NULL if it is a name. freeaddrinfo() them.
+ */
 struct addrinfo *p2p_address_numeric(const char *host, uint16_t port);
 
 #endif

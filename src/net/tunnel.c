@@ -1,5 +1,5 @@
-/* From a connection to a proxy to one through it. The answer is read byte by byte, so that what follows it is left for
- * whoever gets the connection, or its descriptor. */
+/* From a connection to a proxy to one through it. The answer is read byte by byte, so that what
+ * follows it is left for whoever gets the connection, or its descriptor. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,8 +29,9 @@ static void fail(struct p2p_tcp *tcp, int code, const char *why) {
 static void give_byte(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
   (void)suggested;
   struct p2p_socket *socket = handle->data;
-  *buffer = socket->tcp == NULL || socket->tcp->tunnel == NULL ? uv_buf_init(NULL, 0)
-                                                               : uv_buf_init(&socket->tcp->tunnel->byte, 1);
+  *buffer = socket->tcp == NULL || socket->tcp->tunnel == NULL
+                ? uv_buf_init(NULL, 0)
+                : uv_buf_init(&socket->tcp->tunnel->byte, 1);
 }
 
 static void on_byte(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer) {
@@ -41,11 +42,13 @@ static void on_byte(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer) {
   if (tcp == NULL || tcp->tunnel == NULL || n == 0) return;
   struct p2p_tunnel *tunnel = tcp->tunnel;
   if (n < 0) {
-    fail(tcp, P2P_ERR_NETWORK, n == UV_EOF ? "the proxy closed the connection" : uv_strerror((int)n));
+    fail(tcp, P2P_ERR_NETWORK,
+         n == UV_EOF ? "the proxy closed the connection" : uv_strerror((int)n));
     return;
   }
   tunnel->head[tunnel->length++] = (uint8_t)tunnel->byte;
-  bool is_whole = tunnel->length >= 4 && memcmp(tunnel->head + tunnel->length - 4, "\r\n\r\n", 4) == 0;
+  bool is_whole =
+      tunnel->length >= 4 && memcmp(tunnel->head + tunnel->length - 4, "\r\n\r\n", 4) == 0;
   if (!is_whole && tunnel->length == sizeof tunnel->head) {
     fail(tcp, P2P_ERR_PROTOCOL, "the proxy answers with too long a header");
   } else if (is_whole && p2p_proxy_check_answer(tunnel->head, tunnel->length, &err) != P2P_OK) {
@@ -62,7 +65,8 @@ void p2p_tunnel_begin(struct p2p_tcp *tcp) {
   size_t length = strlen(tcp->tunnel->request);
   uv_buf_t request = uv_buf_init(tcp->tunnel->request, (unsigned)length);
   tcp->tunnel->length = 0;
-  if (uv_try_write(stream, &request, 1) != (int)length || uv_read_start(stream, give_byte, on_byte) != 0)
+  if (uv_try_write(stream, &request, 1) != (int)length ||
+      uv_read_start(stream, give_byte, on_byte) != 0)
     fail(tcp, P2P_ERR_NETWORK, "the proxy takes no request");
 }
 

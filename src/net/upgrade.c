@@ -32,12 +32,14 @@ long p2p_upgrade_head_length(const uint8_t *bytes, size_t length) {
 }
 
 static bool is_text(struct text text, const char *expected) {
-  return text.at != NULL && text.length == strlen(expected) && strncasecmp(text.at, expected, text.length) == 0;
+  return text.at != NULL && text.length == strlen(expected) &&
+         strncasecmp(text.at, expected, text.length) == 0;
 }
 
 static struct text trimmed(struct text text) {
   while (text.length > 0 && (*text.at == ' ' || *text.at == '\t')) text.at++, text.length--;
-  while (text.length > 0 && (text.at[text.length - 1] == ' ' || text.at[text.length - 1] == '\t')) text.length--;
+  while (text.length > 0 && (text.at[text.length - 1] == ' ' || text.at[text.length - 1] == '\t'))
+    text.length--;
   return text;
 }
 
@@ -46,7 +48,7 @@ static bool has_token(struct text list, const char *token) {
   while (list.length > 0) {
     const char *comma = memchr(list.at, ',', list.length);
     size_t length = comma == NULL ? list.length : (size_t)(comma - list.at);
-    if (is_text(trimmed((struct text){ list.at, length }), token)) return true;
+    if (is_text(trimmed((struct text){list.at, length}), token)) return true;
     if (comma == NULL) return false;
     list.at += length + 1;
     list.length -= length + 1;
@@ -59,7 +61,7 @@ static bool next_line(struct text *rest, struct text *line) {
   for (size_t i = 0; i + 1 < rest->length; i++) {
     char c = rest->at[i];
     if (c == '\r' && rest->at[i + 1] == '\n') {
-      *line = (struct text){ rest->at, i };
+      *line = (struct text){rest->at, i};
       rest->at += i + 2;
       rest->length -= i + 2;
       return true;
@@ -79,8 +81,8 @@ static bool split_field(struct text line, struct text *name, struct text *value)
   size_t n = 0;
   while (n < line.length && is_token_char(line.at[n])) n++;
   if (n == 0 || n == line.length || line.at[n] != ':') return false;
-  *name = (struct text){ line.at, n };
-  *value = trimmed((struct text){ line.at + n + 1, line.length - n - 1 });
+  *name = (struct text){line.at, n};
+  *value = trimmed((struct text){line.at + n + 1, line.length - n - 1});
   return true;
 }
 
@@ -102,14 +104,18 @@ static bool note_field(struct head *head, struct text name, struct text value) {
   return true;
 }
 
-static int refuse(struct p2p_err *err, const char *why) { return p2p_err_set(err, P2P_ERR_PROTOCOL, "%s", why); }
+static int refuse(struct p2p_err *err, const char *why) {
+  return p2p_err_set(err, P2P_ERR_PROTOCOL, "%s", why);
+}
 
 static int parse_head(const uint8_t *bytes, size_t length, struct head *head, struct p2p_err *err) {
-  *head = (struct head){ 0 };
-  struct text rest = { (const char *)bytes, length }, line, name, value;
-  if (!next_line(&rest, &head->first_line)) return refuse(err, "the other side does not speak HTTP");
+  *head = (struct head){0};
+  struct text rest = {(const char *)bytes, length}, line, name, value;
+  if (!next_line(&rest, &head->first_line))
+    return refuse(err, "the other side does not speak HTTP");
   while (next_line(&rest, &line)) {
-    if (line.length == 0) return rest.length == 0 ? P2P_OK : refuse(err, "the HTTP header goes on after its end");
+    if (line.length == 0)
+      return rest.length == 0 ? P2P_OK : refuse(err, "the HTTP header goes on after its end");
     if (!split_field(line, &name, &value) || !note_field(head, name, value)) break;
   }
   return refuse(err, "the HTTP header is malformed");
@@ -123,12 +129,14 @@ void p2p_upgrade_accept_of(const char *key, char out[static P2P_UPGRADE_ACCEPT_L
   p2p_base64_encode(digest, sizeof digest, out);
 }
 
-void p2p_upgrade_request(const struct p2p_url *url, const char *key, char out[static P2P_UPGRADE_REQUEST_MAX]) {
+void p2p_upgrade_request(const struct p2p_url *url, const char *key,
+                         char out[static P2P_UPGRADE_REQUEST_MAX]) {
   bool in6 = strchr(url->host, ':') != NULL;
   snprintf(out, P2P_UPGRADE_REQUEST_MAX,
            "GET %s HTTP/1.1\r\nHost: %s%s%s:%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            "Sec-WebSocket-Key: %.*s\r\nSec-WebSocket-Version: 13\r\n\r\n",
-           url->path, in6 ? "[" : "", url->host, in6 ? "]" : "", (unsigned)url->port, P2P_UPGRADE_KEY_LEN, key);
+           url->path, in6 ? "[" : "", url->host, in6 ? "]" : "", (unsigned)url->port,
+           P2P_UPGRADE_KEY_LEN, key);
 }
 
 static bool starts_with(struct text text, const char *start) {
@@ -136,14 +144,17 @@ static bool starts_with(struct text text, const char *start) {
   return text.length >= length && memcmp(text.at, start, length) == 0;
 }
 
-int p2p_upgrade_check_response(const uint8_t *bytes, size_t length, const char *key, struct p2p_err *err) {
+int p2p_upgrade_check_response(const uint8_t *bytes, size_t length, const char *key,
+                               struct p2p_err *err) {
   struct head head;
   int code = parse_head(bytes, length, &head, err);
   if (code != P2P_OK) return code;
   if (!starts_with(head.first_line, "HTTP/1.1 101 ") && !is_text(head.first_line, "HTTP/1.1 101"))
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the server answered '%.*s', so it is no WebSocket server",
-                       (int)(head.first_line.length < 80 ? head.first_line.length : 80), head.first_line.at);
-  if (!head.upgrade || !head.connection) return refuse(err, "the server did not confirm the WebSocket upgrade");
+    return p2p_err_set(
+        err, P2P_ERR_PROTOCOL, "the server answered '%.*s', so it is no WebSocket server",
+        (int)(head.first_line.length < 80 ? head.first_line.length : 80), head.first_line.at);
+  if (!head.upgrade || !head.connection)
+    return refuse(err, "the server did not confirm the WebSocket upgrade");
   char expected[P2P_UPGRADE_ACCEPT_LEN + 1];
   p2p_upgrade_accept_of(key, expected);
   if (head.accept.at == NULL || head.accept.length != P2P_UPGRADE_ACCEPT_LEN ||
@@ -170,12 +181,13 @@ static bool is_get(struct text line) {
          memchr(line.at + 4, ' ', line.length - 4 - end) == NULL;
 }
 
-int p2p_upgrade_check_request(const uint8_t *bytes, size_t length, char key[static P2P_UPGRADE_KEY_LEN + 1],
-                              struct p2p_err *err) {
+int p2p_upgrade_check_request(const uint8_t *bytes, size_t length,
+                              char key[static P2P_UPGRADE_KEY_LEN + 1], struct p2p_err *err) {
   struct head head;
   int code = parse_head(bytes, length, &head, err);
   if (code != P2P_OK) return code;
-  if (!is_get(head.first_line) || head.host.at == NULL) return refuse(err, "not a request of HTTP/1.1 for a path");
+  if (!is_get(head.first_line) || head.host.at == NULL)
+    return refuse(err, "not a request of HTTP/1.1 for a path");
   if (!head.upgrade || !head.connection) return refuse(err, "not a request for a WebSocket");
   if (!is_text(head.version, "13")) return refuse(err, "not version 13 of WebSocket");
   if (!is_key(head.key)) return refuse(err, "no valid Sec-WebSocket-Key");

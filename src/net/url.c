@@ -8,7 +8,8 @@
 #define PORT_DEFAULT 80
 
 static int refuse(struct p2p_err *err, const char *url) {
-  return p2p_err_set(err, P2P_ERR_PARSE, "'%.200s' is not of the form ws://host[:port][/path]", url);
+  return p2p_err_set(err, P2P_ERR_PARSE, "'%.200s' is not of the form ws://host[:port][/path]",
+                     url);
 }
 
 static bool is_one_of(const char *text, size_t length, const char *allowed) {
@@ -43,7 +44,8 @@ static bool parse_authority(const char *text, size_t length, struct p2p_url *url
   const char *host = bracketed ? text + 1 : text;
   size_t host_length = (size_t)((end == NULL ? text + length : end) - host);
   if (host_length >= sizeof url->host) return false;
-  if (!is_one_of(host, host_length, bracketed ? DIGITS "abcdefABCDEF:." : DIGITS LETTERS ".-_")) return false;
+  if (!is_one_of(host, host_length, bracketed ? DIGITS "abcdefABCDEF:." : DIGITS LETTERS ".-_"))
+    return false;
   memcpy(url->host, host, host_length);
   url->host[host_length] = '\0';
 
@@ -55,10 +57,11 @@ static bool parse_authority(const char *text, size_t length, struct p2p_url *url
 
 int p2p_url_parse(const char *url, struct p2p_url *out, struct p2p_err *err) {
   if (strncasecmp(url, "wss://", 6) == 0)
-    return p2p_err_set(err, P2P_ERR_INVALID,
-                       "'%.200s' asks for TLS, which is not supported: use the ws:// address of the server "
-                       "(what matters is encrypted end to end in either case)",
-                       url);
+    return p2p_err_set(
+        err, P2P_ERR_INVALID,
+        "'%.200s' asks for TLS, which is not supported: use the ws:// address of the server "
+        "(what matters is encrypted end to end in either case)",
+        url);
   if (strncasecmp(url, "ws://", 5) != 0) return refuse(err, url);
   const char *authority = url + 5;
   size_t length = strcspn(authority, "/");

@@ -1,6 +1,7 @@
-/* A WebSocket connection: the upgrade, then frames by wslay's event API, which reads from the bytes at
- * hand and writes to a buffer; nothing blocks. The owner may free the connection within any of its events:
- * `depth` counts how deep we are in one, and the memory goes when the outermost returns. */
+/* A WebSocket connection: the upgrade, then frames by wslay's event API, which reads from the bytes
+ * at hand and writes to a buffer; nothing blocks. The owner may free the connection within any of
+ * its events: `depth` counts how deep we are in one, and the memory goes when the outermost
+ * returns. */
 #include "net/ws.h"
 
 #include <stdio.h>
@@ -24,12 +25,12 @@ enum ws_state {
   WS_CONNECTING, /* client: the connection is being made */
   WS_UPGRADING,  /* the head of the request or response is not complete yet */
   WS_OPEN,
-  WS_CLOSED      /* on_close was called */
+  WS_CLOSED /* on_close was called */
 };
 
 struct p2p_ws {
   enum ws_state state;
-  struct p2p_ws_events events;
+  struct p2p_ws_callbacks callbacks;
   void *arg;
   struct p2p_tcp *tcp;     /* NULL: gone */
   struct p2p_timer *timer; /* bounds the upgrade */
@@ -41,12 +42,12 @@ struct p2p_ws {
   char name[320]; /* the url, or "a WebSocket client at 1.2.3.4:5" */
   char key[P2P_UPGRADE_KEY_LEN + 1];
   void (*random)(void *bytes, size_t length);
-  struct p2p_buf head;          /* what came before the upgrade was complete */
-  struct p2p_buf out;           /* what wslay wrote, to be sent in one piece */
-  const uint8_t *input;         /* what wslay has not read yet; borrowed */
+  struct p2p_buf head;  /* what came before the upgrade was complete */
+  struct p2p_buf out;   /* what wslay wrote, to be sent in one piece */
+  const uint8_t *input; /* what wslay has not read yet; borrowed */
   size_t input_length;
-  unsigned n_fragments;         /* of the message that is being received */
-  struct p2p_err fault;         /* code != 0: what the peer did wrong, beyond what wslay checks */
+  unsigned n_fragments;          /* of the message that is being received */
+  struct p2p_err fault;          /* code != 0: what the peer did wrong, beyond what wslay checks */
   wslay_event_context_ptr wslay; /* in state OPEN */
 };
 
@@ -94,7 +95,8 @@ void p2p_ws_free(struct p2p_ws *ws) {
   leave(ws);
 }
 
-/* The last event. What was written before still goes out: a refusal, or a close frame with the reason. */
+/* The last event. What was written before still goes out: a refusal, or a close frame with the
+ * reason. */
 static void end(struct p2p_ws *ws, const struct p2p_err *err) {
   if (ws->freed || ws->state == WS_CLOSED) return;
   ws->state = WS_CLOSED;
@@ -103,7 +105,7 @@ static void end(struct p2p_ws *ws, const struct p2p_err *err) {
   ws->tcp = NULL;
   struct p2p_err named = *err;
   p2p_err_prefix(&named, "%s", ws->name);
-  ws->events.on_close(ws->arg, &named);
+  ws->callbacks.on_close(ws->arg, &named);
 }
 
 static void end_with(struct p2p_ws *ws, int code, const char *why) {
@@ -121,7 +123,8 @@ static void on_time(void *arg) {
 
 /* what wslay asks for */
 
-static ssize_t give_input(wslay_event_context_ptr ctx, uint8_t *to, size_t length, int flags, void *arg) {
+static ssize_t give_input(wslay_event_context_ptr ctx, uint8_t *to, size_t length, int flags,
+                          void *arg) {
   (void)flags;
   struct p2p_ws *ws = arg;
   if (ws->input_length == 0) {
@@ -135,7 +138,8 @@ static ssize_t give_input(wslay_event_context_ptr ctx, uint8_t *to, size_t lengt
   return (ssize_t)length;
 }
 
-static ssize_t take_output(wslay_event_context_ptr ctx, const uint8_t *bytes, size_t length, int flags, void *arg) {
+static ssize_t take_output(wslay_event_context_ptr ctx, const uint8_t *bytes, size_t length,
+                           int flags, void *arg) {
   (void)flags;
   struct p2p_ws *ws = arg;
   if (p2p_buf_put(&ws->out, bytes, length) == P2P_OK) return (ssize_t)length;
@@ -156,31 +160,37 @@ static void blame(struct p2p_ws *ws, uint16_t status, int code, const char *why)
   wslay_event_shutdown_read(ws->wslay);
 }
 
-static void on_frame(wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_start_arg *frame, void *arg) {
+static void on_frame(wslay_event_context_ptr ctx,
+                     const struct wslay_event_on_frame_recv_start_arg *frame, void *arg) {
   (void)ctx;
   struct p2p_ws *ws = arg;
   if (frame->opcode == WSLAY_TEXT_FRAME) ws->n_fragments = 0;
   if (frame->opcode == WSLAY_BINARY_FRAME)
-    blame(ws, WSLAY_CODE_UNSUPPORTED_DATA, P2P_ERR_PROTOCOL, "the other side sent a binary message");
+    blame(ws, WSLAY_CODE_UNSUPPORTED_DATA, P2P_ERR_PROTOCOL,
+          "the other side sent a binary message");
   else if (frame->opcode == WSLAY_CONTINUATION_FRAME && ++ws->n_fragments > FRAGMENTS_MAX)
-    blame(ws, WSLAY_CODE_POLICY_VIOLATION, P2P_ERR_TOO_LARGE, "the other side sent a message in too many fragments");
+    blame(ws, WSLAY_CODE_POLICY_VIOLATION, P2P_ERR_TOO_LARGE,
+          "the other side sent a message in too many fragments");
   else if (frame->opcode == WSLAY_PING && p2p_ws_queued(ws) > PONG_QUEUE_MAX)
-    blame(ws, WSLAY_CODE_POLICY_VIOLATION, P2P_ERR_PROTOCOL, "the other side sends pings but takes no answers");
+    blame(ws, WSLAY_CODE_POLICY_VIOLATION, P2P_ERR_PROTOCOL,
+          "the other side sends pings but takes no answers");
 }
 
-static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *message, void *arg) {
+static void on_message(wslay_event_context_ptr ctx,
+                       const struct wslay_event_on_msg_recv_arg *message, void *arg) {
   (void)ctx;
   struct p2p_ws *ws = arg;
   if (message->opcode != WSLAY_TEXT_FRAME || ws->freed || ws->fault.code != 0) return;
-  ws->events.on_text(ws->arg, message->msg == NULL ? "" : (const char *)message->msg, message->msg_length);
+  ws->callbacks.on_text(ws->arg, message->msg == NULL ? "" : (const char *)message->msg,
+                        message->msg_length);
 }
 
 static int start_wslay(struct p2p_ws *ws) {
-  static const struct wslay_event_callbacks callbacks = { .recv_callback = give_input,
-                                                          .send_callback = take_output,
-                                                          .genmask_callback = give_mask,
-                                                          .on_frame_recv_start_callback = on_frame,
-                                                          .on_msg_recv_callback = on_message };
+  static const struct wslay_event_callbacks callbacks = {.recv_callback = give_input,
+                                                         .send_callback = take_output,
+                                                         .genmask_callback = give_mask,
+                                                         .on_frame_recv_start_callback = on_frame,
+                                                         .on_msg_recv_callback = on_message};
   int bad = ws->is_client ? wslay_event_context_client_init(&ws->wslay, &callbacks, ws)
                           : wslay_event_context_server_init(&ws->wslay, &callbacks, ws);
   if (bad != 0) return P2P_ERR_MEMORY;
@@ -223,7 +233,8 @@ static int check_head(struct p2p_ws *ws, size_t length, struct p2p_err *err) {
 }
 
 static void refuse_upgrade(struct p2p_ws *ws, const struct p2p_err *err) {
-  if (!ws->is_client) (void)p2p_tcp_write(ws->tcp, p2p_upgrade_refusal, strlen(p2p_upgrade_refusal));
+  if (!ws->is_client)
+    (void)p2p_tcp_write(ws->tcp, p2p_upgrade_refusal, strlen(p2p_upgrade_refusal));
   end(ws, err);
 }
 
@@ -235,11 +246,12 @@ static void open_up(struct p2p_ws *ws) {
   if (!ws->is_client) {
     char response[P2P_UPGRADE_REQUEST_MAX];
     p2p_upgrade_response(ws->key, response);
-    (void)p2p_tcp_write(ws->tcp, response, strlen(response)); /* a failure ends the connection soon */
+    (void)p2p_tcp_write(ws->tcp, response,
+                        strlen(response)); /* a failure ends the connection soon */
   }
   p2p_timer_stop(ws->timer);
   ws->state = WS_OPEN;
-  ws->events.on_open(ws->arg);
+  ws->callbacks.on_open(ws->arg);
 }
 
 static void take_head(struct p2p_ws *ws, const uint8_t *bytes, size_t length) {
@@ -251,7 +263,8 @@ static void take_head(struct p2p_ws *ws, const uint8_t *bytes, size_t length) {
   long head_length = p2p_upgrade_head_length(p2p_buf_data(&ws->head), p2p_buf_len(&ws->head));
   if (head_length == 0) return;
   if (head_length < 0) {
-    p2p_err_set(&err, P2P_ERR_TOO_LARGE, "the HTTP header is longer than %d bytes", P2P_UPGRADE_HEAD_MAX);
+    p2p_err_set(&err, P2P_ERR_TOO_LARGE, "the HTTP header is longer than %d bytes",
+                P2P_UPGRADE_HEAD_MAX);
     refuse_upgrade(ws, &err);
     return;
   }
@@ -270,8 +283,10 @@ static void take_head(struct p2p_ws *ws, const uint8_t *bytes, size_t length) {
 static void on_tcp_data(void *arg, const uint8_t *bytes, size_t length) {
   struct p2p_ws *ws = arg;
   enter(ws);
-  if (ws->state == WS_UPGRADING) take_head(ws, bytes, length);
-  else take_frames(ws, bytes, length);
+  if (ws->state == WS_UPGRADING)
+    take_head(ws, bytes, length);
+  else
+    take_frames(ws, bytes, length);
   leave(ws);
 }
 
@@ -281,7 +296,8 @@ static void on_tcp_close(void *arg, const struct p2p_err *err) {
   p2p_tcp_free(ws->tcp);
   ws->tcp = NULL;
   if (ws->state == WS_UPGRADING && err->code == P2P_ERR_CLOSED)
-    end_with(ws, P2P_ERR_PROTOCOL, "the other side closed the connection without a WebSocket upgrade");
+    end_with(ws, P2P_ERR_PROTOCOL,
+             "the other side closed the connection without a WebSocket upgrade");
   else
     end(ws, err);
   leave(ws);
@@ -299,11 +315,11 @@ static void on_tcp_connect(void *arg) {
   p2p_timer_start(ws->timer, ws->deadline_ms > now_ms ? ws->deadline_ms - now_ms : 0, 0);
 }
 
-static const struct p2p_tcp_events tcp_events = { .on_connect = on_tcp_connect,
-                                                  .on_data = on_tcp_data,
-                                                  .on_close = on_tcp_close };
+static const struct p2p_tcp_callbacks tcp_events = {
+    .on_connect = on_tcp_connect, .on_data = on_tcp_data, .on_close = on_tcp_close};
 
-static struct p2p_ws *ws_new(struct p2p_loop *loop, const struct p2p_ws_events *events, void *arg) {
+static struct p2p_ws *ws_new(struct p2p_loop *loop, const struct p2p_ws_callbacks *callbacks,
+                             void *arg) {
   struct p2p_ws *ws = calloc(1, sizeof *ws);
   if (ws == NULL) return NULL;
   ws->timer = p2p_timer_new(loop, on_time, ws);
@@ -311,20 +327,22 @@ static struct p2p_ws *ws_new(struct p2p_loop *loop, const struct p2p_ws_events *
     free(ws);
     return NULL;
   }
-  ws->events = *events;
+  ws->callbacks = *callbacks;
   ws->arg = arg;
-  p2p_buf_init(&ws->head, P2P_UPGRADE_HEAD_MAX + 65536); /* with what one read can bring beyond it */
-  p2p_buf_init(&ws->out, SIZE_MAX / 4);                  /* our own bytes: the sender bounds them */
+  p2p_buf_init(&ws->head,
+               P2P_UPGRADE_HEAD_MAX + 65536); /* with what one read can bring beyond it */
+  p2p_buf_init(&ws->out, SIZE_MAX / 4);       /* our own bytes: the sender bounds them */
   return ws;
 }
 
 int p2p_ws_connect(struct p2p_loop *loop, const char *url, uint32_t timeout_ms,
-                   void (*random)(void *bytes, size_t length), const struct p2p_ws_events *events,
-                   void *arg, struct p2p_ws **out, struct p2p_err *err) {
+                   void (*random)(void *bytes, size_t length),
+                   const struct p2p_ws_callbacks *callbacks, void *arg, struct p2p_ws **out,
+                   struct p2p_err *err) {
   struct p2p_url parsed;
   int code = p2p_url_parse(url, &parsed, err);
   if (code != P2P_OK) return code;
-  struct p2p_ws *ws = ws_new(loop, events, arg);
+  struct p2p_ws *ws = ws_new(loop, callbacks, arg);
   if (ws == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   ws->url = parsed;
   ws->is_client = true;
@@ -334,7 +352,8 @@ int p2p_ws_connect(struct p2p_loop *loop, const char *url, uint32_t timeout_ms,
   uint8_t nonce[P2P_UPGRADE_NONCE_LEN];
   random(nonce, sizeof nonce);
   p2p_base64_encode(nonce, sizeof nonce, ws->key);
-  code = p2p_tcp_connect_out(loop, parsed.host, parsed.port, timeout_ms, &tcp_events, ws, &ws->tcp, err);
+  code = p2p_tcp_connect_out(loop, parsed.host, parsed.port, timeout_ms, &tcp_events, ws, &ws->tcp,
+                             err);
   if (code != P2P_OK) {
     destroy(ws);
     return code;
@@ -343,13 +362,15 @@ int p2p_ws_connect(struct p2p_loop *loop, const char *url, uint32_t timeout_ms,
   return P2P_OK;
 }
 
-int p2p_ws_accept(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2p_ws_events *events, void *arg,
-                  struct p2p_ws **out, struct p2p_err *err) {
-  struct p2p_ws *ws = ws_new(loop, events, arg);
+int p2p_ws_accept(struct p2p_loop *loop, struct p2p_tcp *tcp,
+                  const struct p2p_ws_callbacks *callbacks, void *arg, struct p2p_ws **out,
+                  struct p2p_err *err) {
+  struct p2p_ws *ws = ws_new(loop, callbacks, arg);
   if (ws == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   char peer[64];
   bool known = p2p_tcp_peer_name(tcp, peer, sizeof peer) == P2P_OK;
-  snprintf(ws->name, sizeof ws->name, "WebSocket client at %s", known ? peer : "an unknown address");
+  snprintf(ws->name, sizeof ws->name, "WebSocket client at %s",
+           known ? peer : "an unknown address");
   ws->state = WS_UPGRADING;
   int code = p2p_tcp_attach(tcp, &tcp_events, ws);
   if (code != P2P_OK) {
@@ -367,7 +388,8 @@ int p2p_ws_accept(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2p_w
 int p2p_ws_send(struct p2p_ws *ws, const char *text, size_t length) {
   if (ws->state != WS_OPEN || ws->tcp == NULL) return P2P_ERR_CLOSED;
   if (length > P2P_WS_MESSAGE_MAX) return P2P_ERR_TOO_LARGE;
-  struct wslay_event_msg message = { .opcode = WSLAY_TEXT_FRAME, .msg = (const uint8_t *)text, .msg_length = length };
+  struct wslay_event_msg message = {
+      .opcode = WSLAY_TEXT_FRAME, .msg = (const uint8_t *)text, .msg_length = length};
   int bad = wslay_event_queue_msg(ws->wslay, &message);
   if (bad != 0) return bad == WSLAY_ERR_NOMEM ? P2P_ERR_MEMORY : P2P_ERR_CLOSED;
   return flush(ws);

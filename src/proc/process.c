@@ -1,5 +1,5 @@
-/* A child process, spawned by libuv. Whoever sees its end first reaps it: libuv after SIGCHLD, or we by its descriptor or by looking
- * for it. */
+/* A child process, spawned by libuv. Whoever sees its end first reaps it: libuv after SIGCHLD, or
+ * we by its descriptor or by looking for it. */
 #include "proc/process.h"
 
 #include <errno.h>
@@ -57,15 +57,17 @@ static void reap(struct p2p_process *process) {
   int status;
   pid_t pid = waitpid(process->pid, &status, WNOHANG);
   if (pid == process->pid)
-    take_end(process, WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    take_end(process, WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+             WIFSIGNALED(status) ? WTERMSIG(status) : 0);
   else if (pid < 0 && errno == ECHILD)
-    take_end(process, P2P_PROCESS_UNKNOWN, 0); /* SIGCHLD is ignored, or somebody else waits for any child */
+    take_end(process, P2P_PROCESS_UNKNOWN,
+             0); /* SIGCHLD is ignored, or somebody else waits for any child */
 }
 
 static void on_look(uv_timer_t *timer) { reap(timer->data); }
 
-static void on_readable(uv_poll_t *poll, int status, int events) {
-  (void)status, (void)events;
+static void on_readable(uv_poll_t *poll, int status, int callbacks) {
+  (void)status, (void)callbacks;
   reap(poll->data);
 }
 
@@ -91,8 +93,8 @@ static void watch_end(struct p2p_process *process, uv_loop_t *loop) {
   uv_poll_start(&process->end, UV_READABLE, on_readable);
 }
 
-int p2p_process_spawn(uv_loop_t *loop, const uv_process_options_t *options, p2p_process_end *on_end, void *arg,
-                      struct p2p_process **out) {
+int p2p_process_spawn(uv_loop_t *loop, const uv_process_options_t *options, p2p_process_end *on_end,
+                      void *arg, struct p2p_process **out) {
   struct p2p_process *process = calloc(1, sizeof *process);
   if (process == NULL) return UV_ENOMEM;
   uv_process_options_t detached = *options;
@@ -116,9 +118,11 @@ int p2p_process_spawn(uv_loop_t *loop, const uv_process_options_t *options, p2p_
   return 0;
 }
 
-/* It leads its session, so its group has its number; as long as any member of the group lives the kernel gives that number to
- * nobody else. */
-void p2p_process_signal(const struct p2p_process *process, int number) { kill(-process->pid, number); }
+/* It leads its session, so its group has its number; as long as any member of the group lives the
+ * kernel gives that number to nobody else. */
+void p2p_process_signal(const struct p2p_process *process, int number) {
+  kill(-process->pid, number);
+}
 
 void p2p_process_expect_end(struct p2p_process *process) {
   if (!process->ended && process->end_fd < 0) uv_timer_start(&process->look, on_look, 0, LOOK_MS);
@@ -127,7 +131,8 @@ void p2p_process_expect_end(struct p2p_process *process) {
 bool p2p_process_has_ended(const struct p2p_process *process) {
   siginfo_t end = {0};
   if (process->ended) return true;
-  if (waitid(P_PID, (id_t)process->pid, &end, WEXITED | WNOHANG | WNOWAIT) != 0) return errno == ECHILD;
+  if (waitid(P_PID, (id_t)process->pid, &end, WEXITED | WNOHANG | WNOWAIT) != 0)
+    return errno == ECHILD;
   return end.si_pid == process->pid;
 }
 

@@ -1,32 +1,32 @@
 /* Hosting a cluster, and asking the board who we are, for R. */
 #include <stdlib.h>
 
-#include "board/account.h"
-#include "board/host.h"
-#include "r/ffi_events.h"
+#include "board/cluster_host.h"
+#include "board/whoami.h"
+#include "r/ffi_log.h"
 
 #define TAG_HOST "host"
 #define TAG_ACCOUNT "account"
 
-static void host_free(void *host) { p2p_host_free(host); }
+static void host_free(void *host) { p2p_cluster_host_free(host); }
 
-SEXP ffi_host_new(SEXP config, SEXP events) {
+SEXP ffi_host_new(SEXP config, SEXP log) {
   struct p2p_ffi_board board = p2p_ffi_board_config(config);
   struct p2p_member_config c = {
-    .loop = p2p_ffi_loop(),
-    .host = board.host,
-    .ssh_args = board.ssh_args,
-    .n_ssh_args = board.n_ssh_args,
-    .cluster = board.cluster,
-    .role = P2P_ROLE_HOST,
+      .loop = p2p_ffi_loop(),
+      .host = board.host,
+      .ssh_args = board.ssh_args,
+      .n_ssh_args = board.n_ssh_args,
+      .cluster = board.cluster,
+      .role = P2P_ROLE_HOST,
   };
   c.users = p2p_ffi_texts(config, "users", &c.n_users);
-  struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
+  struct p2p_log_queue *queue = p2p_ffi_handle_get(log, P2P_TAG_LOG);
   SEXP handle = PROTECT(p2p_ffi_handle(TAG_HOST, host_free));
-  R_SetExternalPtrProtected(handle, events);
-  struct p2p_host *host;
+  R_SetExternalPtrProtected(handle, log);
+  struct p2p_cluster_host *host;
   struct p2p_err err = {0};
-  if (p2p_host_new(&c, queue, &host, &err) != P2P_OK) p2p_ffi_raise(&err);
+  if (p2p_cluster_host_new(&c, queue, &host, &err) != P2P_OK) p2p_ffi_raise(&err);
   p2p_ffi_handle_set(handle, host);
   UNPROTECT(1);
   return handle;
@@ -40,8 +40,8 @@ SEXP ffi_host_close(SEXP handle) {
 /* One question to the board, told on an events queue: INFO with the user's name, or FATAL. */
 struct question {
   struct p2p_loop *loop;
-  struct p2p_account *account;
-  struct p2p_events *events;
+  struct p2p_whoami *account;
+  struct p2p_log_queue *log;
   struct p2p_ffi_board board;
   struct p2p_err err;
   int code;
@@ -51,20 +51,21 @@ struct question {
 static void answered(void *arg, const char *user, const struct p2p_err *err) {
   struct question *question = arg;
   if (user != NULL)
-    p2p_events_say(question->events, P2P_LEVEL_INFO, "%s", user);
+    p2p_log_write(question->log, P2P_LOG_INFO, "%s", user);
   else
-    p2p_events_fail(question->events, P2P_LEVEL_FATAL, err);
+    p2p_log_error(question->log, P2P_LOG_FATAL, err);
 }
 
 static void ask(void *arg) {
   struct question *question = arg;
-  question->code = p2p_account_ask(question->loop, question->board.host, question->board.ssh_args, question->board.n_ssh_args, 0,
-                                   answered, question, &question->account, &question->err);
+  question->code = p2p_whoami_request(question->loop, question->board.host,
+                                      question->board.ssh_args, question->board.n_ssh_args, 0,
+                                      answered, question, &question->account, &question->err);
 }
 
 static void forget(void *arg) {
   struct question *question = arg;
-  p2p_account_free(question->account);
+  p2p_whoami_free(question->account);
 }
 
 /* on R's main thread */
@@ -74,19 +75,20 @@ static void question_free(void *value) {
   free(question);
 }
 
-SEXP ffi_account_ask(SEXP config, SEXP events) {
+SEXP ffi_account_ask(SEXP config, SEXP log) {
   struct p2p_loop *loop = p2p_ffi_loop();
-  struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
+  struct p2p_log_queue *queue = p2p_ffi_handle_get(log, P2P_TAG_LOG);
   SEXP handle = PROTECT(p2p_ffi_handle(TAG_ACCOUNT, question_free));
-  R_SetExternalPtrProtected(handle, events);
+  R_SetExternalPtrProtected(handle, log);
   struct question *question = calloc(1, sizeof *question);
   if (question == NULL) Rf_error("Out of memory.");
   p2p_ffi_handle_set(handle, question);
   question->loop = loop;
-  question->events = queue;
+  question->log = queue;
   question->board = p2p_ffi_board_config(config);
   int code = p2p_loop_call(loop, ask, question);
-  if (code != P2P_OK) question->code = p2p_err_set(&question->err, code, "The io thread has ended.");
+  if (code != P2P_OK)
+    question->code = p2p_err_set(&question->err, code, "The io thread has ended.");
   if (question->code != P2P_OK) {
     struct p2p_err err = question->err;
     p2p_ffi_raise(&err);

@@ -4,30 +4,31 @@
 #include <R_ext/Utils.h>
 #include <stdlib.h>
 
-#include "r/ffi_events.h"
+#include "r/ffi_log.h"
 #include "r/ffi_signal.h"
 
 static void client_free(void *client) { p2p_client_free(client); }
 
-SEXP ffi_client_new(SEXP config, SEXP events) {
+SEXP ffi_client_new(SEXP config, SEXP log) {
   struct p2p_ffi_board board = p2p_ffi_board_config(config);
   struct p2p_client_config c = {
-    .loop = p2p_ffi_loop(),
-    .host = board.host,
-    .ssh_args = board.ssh_args,
-    .n_ssh_args = board.n_ssh_args,
-    .cluster = board.cluster,
-    .mailbox = board.mailbox,
-    .relay = board.relay,
-    .r_version = board.r_version,
-    .future_version = board.future_version,
-    .workers_most = (uint32_t) p2p_ffi_count(config, "workers", 0, UINT32_MAX),
-    .object_cap_bytes = p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),
-    .retries = (uint32_t) p2p_ffi_count(config, "retries", 0, UINT32_MAX),
+      .loop = p2p_ffi_loop(),
+      .host = board.host,
+      .ssh_args = board.ssh_args,
+      .n_ssh_args = board.n_ssh_args,
+      .cluster = board.cluster,
+      .mailbox = board.mailbox,
+      .relay = board.relay,
+      .r_version = board.r_version,
+      .future_version = board.future_version,
+      .workers_most = (uint32_t)p2p_ffi_count(config, "workers", 0, UINT32_MAX),
+      .object_cap_bytes =
+          p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),
+      .retries = (uint32_t)p2p_ffi_count(config, "retries", 0, UINT32_MAX),
   };
-  struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
+  struct p2p_log_queue *queue = p2p_ffi_handle_get(log, P2P_TAG_LOG);
   SEXP handle = PROTECT(p2p_ffi_handle(P2P_TAG_CLIENT, client_free));
-  R_SetExternalPtrProtected(handle, events);
+  R_SetExternalPtrProtected(handle, log);
   struct p2p_client *client;
   struct p2p_err err = {0};
   if (p2p_client_new(&c, queue, &client, &err) != P2P_OK) p2p_ffi_raise(&err);
@@ -43,25 +44,25 @@ SEXP ffi_client_close(SEXP handle) {
 
 static SEXP text(const char *value) { return Rf_ScalarString(Rf_mkCharCE(value, CE_UTF8)); }
 
-/* A named list; `failed` is "" or the name of the error, `why` its sentence. */
+/* A named list; `failed` is NULL or as p2p_ffi_error() makes it. */
 SEXP ffi_client_status(SEXP handle) {
   struct p2p_client_status status;
   p2p_client_status(p2p_ffi_handle_get(handle, P2P_TAG_CLIENT), &status);
-  const char *names[] = { "joined", "failed", "why", "user", "cluster", "workers", "slots", "incompatible",
-                          "incompatible_why", "waiting", "running", "needy", "" };
+  const char *names[] = {"joined",  "failed",  "user",         "cluster",
+                         "workers", "slots",   "incompatible", "incompatible_why",
+                         "waiting", "running", "needy",        ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_ScalarLogical(status.joined));
-  SET_VECTOR_ELT(out, 1, text(status.failed.code != 0 ? p2p_err_name(status.failed.code) : ""));
-  SET_VECTOR_ELT(out, 2, text(status.failed.code != 0 ? status.failed.message : ""));
-  SET_VECTOR_ELT(out, 3, text(status.user));
-  SET_VECTOR_ELT(out, 4, text(status.cluster));
-  SET_VECTOR_ELT(out, 5, Rf_ScalarInteger((int) status.workers));
-  SET_VECTOR_ELT(out, 6, Rf_ScalarInteger((int) status.slots));
-  SET_VECTOR_ELT(out, 7, Rf_ScalarInteger((int) status.incompatible));
-  SET_VECTOR_ELT(out, 8, text(status.incompatible_why));
-  SET_VECTOR_ELT(out, 9, Rf_ScalarInteger((int) status.waiting));
-  SET_VECTOR_ELT(out, 10, Rf_ScalarInteger((int) status.running));
-  SET_VECTOR_ELT(out, 11, Rf_ScalarInteger((int) status.needy));
+  SET_VECTOR_ELT(out, 1, p2p_ffi_error(&status.failed));
+  SET_VECTOR_ELT(out, 2, text(status.user));
+  SET_VECTOR_ELT(out, 3, text(status.cluster));
+  SET_VECTOR_ELT(out, 4, Rf_ScalarInteger((int)status.workers));
+  SET_VECTOR_ELT(out, 5, Rf_ScalarInteger((int)status.slots));
+  SET_VECTOR_ELT(out, 6, Rf_ScalarInteger((int)status.incompatible));
+  SET_VECTOR_ELT(out, 7, text(status.incompatible_why));
+  SET_VECTOR_ELT(out, 8, Rf_ScalarInteger((int)status.waiting));
+  SET_VECTOR_ELT(out, 9, Rf_ScalarInteger((int)status.running));
+  SET_VECTOR_ELT(out, 10, Rf_ScalarInteger((int)status.needy));
   UNPROTECT(1);
   return out;
 }
@@ -70,45 +71,52 @@ SEXP ffi_client_status(SEXP handle) {
 SEXP ffi_client_workers(SEXP handle) {
   enum { MOST = 4096 };
   struct p2p_client *client = p2p_ffi_handle_get(handle, P2P_TAG_CLIENT);
-  struct p2p_worker_info *info = (struct p2p_worker_info *) R_alloc(MOST, sizeof *info);
+  struct p2p_worker_info *info = (struct p2p_worker_info *)R_alloc(MOST, sizeof *info);
   size_t n = p2p_client_workers(client, info, MOST);
   if (n > MOST) n = MOST;
-  const char *names[] = { "worker", "r", "future", "slots", "busy", "state", "link", "platform", "cores", "memory", "" };
+  const char *names[] = {"worker", "r",        "future", "slots",  "busy", "state",
+                         "link",   "platform", "cores",  "memory", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   const char *types = "sssiisssir"; /* memory in bytes */
   for (int column = 0; types[column] != '\0'; column++) {
     SEXPTYPE type = types[column] == 's' ? STRSXP : types[column] == 'i' ? INTSXP : REALSXP;
-    SET_VECTOR_ELT(out, column, Rf_allocVector(type, (R_xlen_t) n));
+    SET_VECTOR_ELT(out, column, Rf_allocVector(type, (R_xlen_t)n));
   }
   for (size_t i = 0; i < n; i++) {
-    R_xlen_t row = (R_xlen_t) i;
+    R_xlen_t row = (R_xlen_t)i;
     SET_STRING_ELT(VECTOR_ELT(out, 0), row, Rf_mkCharCE(info[i].from, CE_UTF8));
     SET_STRING_ELT(VECTOR_ELT(out, 1), row, Rf_mkCharCE(info[i].r_version, CE_UTF8));
     SET_STRING_ELT(VECTOR_ELT(out, 2), row, Rf_mkCharCE(info[i].future_version, CE_UTF8));
-    INTEGER(VECTOR_ELT(out, 3))[row] = (int) info[i].slots;
-    INTEGER(VECTOR_ELT(out, 4))[row] = (int) info[i].busy;
+    INTEGER(VECTOR_ELT(out, 3))[row] = (int)info[i].slots;
+    INTEGER(VECTOR_ELT(out, 4))[row] = (int)info[i].busy;
     SET_STRING_ELT(VECTOR_ELT(out, 5), row, Rf_mkCharCE(info[i].state, CE_UTF8));
     SET_STRING_ELT(VECTOR_ELT(out, 6), row, Rf_mkCharCE(info[i].path, CE_UTF8));
-    SET_STRING_ELT(VECTOR_ELT(out, 7), row, info[i].platform[0] != '\0' ? Rf_mkChar(info[i].platform) : NA_STRING);
-    INTEGER(VECTOR_ELT(out, 8))[row] = info[i].cores > 0 ? (int) info[i].cores : NA_INTEGER;
-    REAL(VECTOR_ELT(out, 9))[row] = info[i].memory_mib > 0 ? info[i].memory_mib * 1048576.0 : NA_REAL;
+    SET_STRING_ELT(VECTOR_ELT(out, 7), row,
+                   info[i].platform[0] != '\0' ? Rf_mkChar(info[i].platform) : NA_STRING);
+    INTEGER(VECTOR_ELT(out, 8))[row] = info[i].cores > 0 ? (int)info[i].cores : NA_INTEGER;
+    REAL(VECTOR_ELT(out, 9))
+    [row] = info[i].memory_mib > 0 ? info[i].memory_mib * 1048576.0 : NA_REAL;
   }
   UNPROTECT(1);
   return out;
 }
 
-/* The generation after `seen` (a double; 0: the current one). `seen` itself after timeout_ms, or when there is a line for people. */
+/* The generation after `seen` (a double; 0: the current one). `seen` itself after timeout_ms, or
+ * when there is a line for people. */
 SEXP ffi_client_wait(SEXP handle, SEXP seen, SEXP timeout_ms) {
   struct p2p_client *client = p2p_ffi_handle_get(handle, P2P_TAG_CLIENT);
   double last = Rf_asReal(seen);
-  bool is_one = last >= 0 && last <= 9007199254740992.0; /* beyond it, doubles are not whole any more */
-  uint64_t before = is_one ? (uint64_t) last : 0, now = p2p_client_wait(client, before, 0);
+  bool is_one =
+      last >= 0 && last <= 9007199254740992.0; /* beyond it, doubles are not whole any more */
+  uint64_t before = is_one ? (uint64_t)last : 0, now = p2p_client_wait(client, before, 0);
   if (now == before) {
-    const struct p2p_events *events = p2p_ffi_handle_get(R_ExternalPtrProtected(handle), P2P_TAG_EVENTS);
-    p2p_ffi_wait_for_any((const int[2]){p2p_client_fd(client), p2p_events_fd(events)}, Rf_asInteger(timeout_ms));
+    const struct p2p_log_queue *log =
+        p2p_ffi_handle_get(R_ExternalPtrProtected(handle), P2P_TAG_LOG);
+    p2p_ffi_wait_for_any((const int[2]){p2p_client_fd(client), p2p_log_queue_fd(log)},
+                         Rf_asInteger(timeout_ms));
     now = p2p_client_wait(client, before, 0);
   } else {
     R_CheckUserInterrupt();
   }
-  return Rf_ScalarReal((double) now);
+  return Rf_ScalarReal((double)now);
 }

@@ -12,7 +12,8 @@ static SEXP element(SEXP list, const char *name) {
 
 const char *p2p_ffi_text(SEXP list, const char *name) {
   SEXP value = element(list, name);
-  if (TYPEOF(value) != STRSXP || Rf_xlength(value) != 1 || STRING_ELT(value, 0) == NA_STRING) return NULL;
+  if (TYPEOF(value) != STRSXP || Rf_xlength(value) != 1 || STRING_ELT(value, 0) == NA_STRING)
+    return NULL;
   return Rf_translateCharUTF8(STRING_ELT(value, 0));
 }
 
@@ -24,19 +25,20 @@ double p2p_ffi_number(SEXP list, const char *name, double otherwise) {
 
 /* R's numbers are doubles: a cast of what the type cannot hold is undefined. */
 uint64_t p2p_ffi_count(SEXP list, const char *name, uint64_t otherwise, uint64_t most) {
-  double value = p2p_ffi_number(list, name, (double) otherwise);
+  double value = p2p_ffi_number(list, name, (double)otherwise);
   struct p2p_err err;
-  if (value >= 0 && value <= (double) most) return (uint64_t) value;
-  p2p_err_set(&err, P2P_ERR_INVALID, "'%s' is %g, and must be a number from 0 to %.0f", name, value, (double) most);
+  if (value >= 0 && value <= (double)most) return (uint64_t)value;
+  p2p_err_set(&err, P2P_ERR_INVALID, "'%s' is %g, and must be a number from 0 to %.0f", name, value,
+              (double)most);
   p2p_ffi_raise(&err);
   return otherwise; /* not reached */
 }
 
 const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length) {
   SEXP value = element(list, name);
-  size_t n = TYPEOF(value) == STRSXP ? (size_t) Rf_xlength(value) : 0;
-  const char **texts = (const char **) R_alloc(n + 1, sizeof *texts);
-  for (size_t i = 0; i < n; i++) texts[i] = Rf_translateCharUTF8(STRING_ELT(value, (R_xlen_t) i));
+  size_t n = TYPEOF(value) == STRSXP ? (size_t)Rf_xlength(value) : 0;
+  const char **texts = (const char **)R_alloc(n + 1, sizeof *texts);
+  for (size_t i = 0; i < n; i++) texts[i] = Rf_translateCharUTF8(STRING_ELT(value, (R_xlen_t)i));
   texts[n] = NULL;
   if (length != NULL) *length = n;
   return texts;
@@ -44,23 +46,32 @@ const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length) {
 
 struct p2p_ffi_board p2p_ffi_board_config(SEXP config) {
   struct p2p_ffi_board board = {
-    .host = p2p_ffi_text(config, "host"),
-    .cluster = p2p_ffi_text(config, "cluster"),
-    .mailbox = p2p_ffi_text(config, "mailbox"),
-    .relay = p2p_ffi_text(config, "relay"),
-    .r_version = p2p_ffi_text(config, "r_version"),
-    .future_version = p2p_ffi_text(config, "future_version"),
+      .host = p2p_ffi_text(config, "host"),
+      .cluster = p2p_ffi_text(config, "cluster"),
+      .mailbox = p2p_ffi_text(config, "mailbox"),
+      .relay = p2p_ffi_text(config, "relay"),
+      .r_version = p2p_ffi_text(config, "r_version"),
+      .future_version = p2p_ffi_text(config, "future_version"),
   };
   board.ssh_args = p2p_ffi_texts(config, "ssh_args", &board.n_ssh_args);
   return board;
 }
 
 /* R's side builds the condition (R/conditions.R), so that its classes are in one place. */
+SEXP p2p_ffi_error(const struct p2p_err *err) {
+  if (err->code == P2P_OK) return R_NilValue;
+  const char *names[] = {"what", "message", "reason", ""};
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(out, 0, Rf_mkString(p2p_err_name(err->code)));
+  SET_VECTOR_ELT(out, 1, Rf_ScalarString(Rf_mkCharCE(err->message, CE_UTF8)));
+  SET_VECTOR_ELT(out, 2, Rf_mkString(err->reason == NULL ? "" : err->reason));
+  UNPROTECT(1);
+  return out;
+}
+
 void p2p_ffi_raise(const struct p2p_err *err) {
-  SEXP name = PROTECT(Rf_mkString(p2p_err_name(err->code)));
-  SEXP message = PROTECT(Rf_allocVector(STRSXP, 1));
-  SET_STRING_ELT(message, 0, Rf_mkCharCE(err->message, CE_UTF8));
-  SEXP call = PROTECT(Rf_lang3(Rf_install("p2p_stop"), message, name));
+  SEXP error = PROTECT(p2p_ffi_error(err));
+  SEXP call = PROTECT(Rf_lang2(Rf_install("core_stop"), error));
   SEXP package = PROTECT(Rf_mkString("future.p2p"));
   SEXP space = PROTECT(R_FindNamespace(package));
   Rf_eval(call, space);

@@ -1,19 +1,19 @@
 /* The evaluator's end of the pipe, for R: runs in the child process. */
-#include "proc/evaluator_pipe.h"
-#include "proc/limits.h"
+#include "proc/memory_limit.h"
 #include "r/ffi.h"
+#include "worker/evaluator_channel.h"
 
 #include <string.h>
 
 #define TAG_PIPE "evaluator pipe"
 
-static void pipe_free(void *pipe) { p2p_evaluator_pipe_free(pipe); }
+static void pipe_free(void *pipe) { p2p_evaluator_channel_free(pipe); }
 
 SEXP ffi_evaluator_open(void) {
   SEXP handle = PROTECT(p2p_ffi_handle(TAG_PIPE, pipe_free));
-  struct p2p_evaluator_pipe *pipe;
+  struct p2p_evaluator_channel *pipe;
   struct p2p_err err = {0};
-  if (p2p_evaluator_pipe_open(&pipe, &err) != P2P_OK) p2p_ffi_raise(&err);
+  if (p2p_evaluator_channel_open(&pipe, &err) != P2P_OK) p2p_ffi_raise(&err);
   p2p_ffi_handle_set(handle, pipe);
   UNPROTECT(1);
   return handle;
@@ -28,32 +28,33 @@ static void check(int code) {
 
 SEXP ffi_evaluator_limit(SEXP memory_bytes) {
   struct p2p_err err = {0};
-  if (p2p_limits_memory((uint64_t) Rf_asReal(memory_bytes), &err) != P2P_OK) p2p_ffi_raise(&err);
+  if (p2p_memory_limit_set((uint64_t)Rf_asReal(memory_bytes), &err) != P2P_OK) p2p_ffi_raise(&err);
   return R_NilValue;
 }
 
 /* `text`: HELLO's lines. */
 SEXP ffi_evaluator_hello(SEXP handle, SEXP text) {
   const char *lines = Rf_translateCharUTF8(STRING_ELT(text, 0));
-  check(p2p_evaluator_pipe_send(p2p_ffi_handle_get(handle, TAG_PIPE), P2P_FRAME_HELLO, 0, lines, strlen(lines)));
+  check(p2p_evaluator_channel_send(p2p_ffi_handle_get(handle, TAG_PIPE), P2P_FRAME_HELLO, 0, lines,
+                                   strlen(lines)));
   return R_NilValue;
 }
 
 /* list(task, object): the next task; NULL when the supervisor is done with us. Interrupts are
  * suspended by the caller: a SIGINT belongs to the task that is being evaluated. */
 SEXP ffi_evaluator_next(SEXP handle) {
-  SEXP object = PROTECT(p2p_ffi_object_handle(NULL));
+  SEXP object = PROTECT(p2p_ffi_blob_handle(NULL));
   uint32_t task;
-  struct p2p_object *bytes = NULL;
+  struct p2p_blob *bytes = NULL;
   struct p2p_err err = {0};
-  int code = p2p_evaluator_pipe_next(p2p_ffi_handle_get(handle, TAG_PIPE), &task, &bytes, &err);
+  int code = p2p_evaluator_channel_next(p2p_ffi_handle_get(handle, TAG_PIPE), &task, &bytes, &err);
   if (code == P2P_ERR_CLOSED) {
     UNPROTECT(1);
     return R_NilValue;
   }
   if (code != P2P_OK) p2p_ffi_raise(&err);
   p2p_ffi_handle_set(object, bytes);
-  const char *names[] = { "task", "object", "" };
+  const char *names[] = {"task", "object", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_ScalarReal(task));
   SET_VECTOR_ELT(out, 1, object);
@@ -62,8 +63,9 @@ SEXP ffi_evaluator_next(SEXP handle) {
 }
 
 static SEXP send_object(SEXP handle, SEXP task, SEXP object, uint8_t type) {
-  check(p2p_evaluator_pipe_send_object(p2p_ffi_handle_get(handle, TAG_PIPE), type, (uint32_t) Rf_asReal(task),
-                                       p2p_ffi_handle_get(object, P2P_TAG_OBJECT)));
+  check(p2p_evaluator_channel_send_object(p2p_ffi_handle_get(handle, TAG_PIPE), type,
+                                          (uint32_t)Rf_asReal(task),
+                                          p2p_ffi_handle_get(object, P2P_TAG_BLOB)));
   return R_NilValue;
 }
 

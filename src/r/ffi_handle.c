@@ -10,7 +10,8 @@ struct handle {
   pid_t owner;
 };
 
-static int live; /* pointers whose finalizer is still to run: until then our code must stay loaded */
+static int
+    live; /* pointers whose finalizer is still to run: until then our code must stay loaded */
 
 static void handle_drop(SEXP pointer) {
   struct handle *handle = R_ExternalPtrAddr(pointer);
@@ -42,7 +43,8 @@ static struct handle *handle_of(SEXP pointer, const char *tag) {
     Rf_error("Not a handle of a %s.", tag);
   struct handle *handle = R_ExternalPtrAddr(pointer);
   if (handle == NULL) Rf_error("This %s was closed.", tag);
-  if (handle->owner != getpid()) Rf_error("This %s belongs to the process that made it, not to a fork of it.", tag);
+  if (handle->owner != getpid())
+    Rf_error("This %s belongs to the process that made it, not to a fork of it.", tag);
   return handle;
 }
 

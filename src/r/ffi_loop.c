@@ -18,7 +18,8 @@ struct p2p_loop *p2p_ffi_loop(void) {
   if (the_loop == NULL) {
     struct p2p_err err = {0};
     if (p2p_crypto_init() != P2P_OK) {
-      p2p_err_set(&err, P2P_ERR_CRYPTO, "libsodium cannot be initialized: no source of random bytes.");
+      p2p_err_set(&err, P2P_ERR_CRYPTO,
+                  "libsodium cannot be initialized: no source of random bytes.");
       p2p_ffi_raise(&err);
     }
     if (p2p_loop_start(&the_loop, &err) != P2P_OK) p2p_ffi_raise(&err);
@@ -42,7 +43,8 @@ SEXP ffi_loop_stop(void) {
 SEXP ffi_loop_set_proxy(SEXP url, SEXP except) {
   struct p2p_proxy proxy;
   struct p2p_err err = {0};
-  if (p2p_proxy_parse(Rf_translateCharUTF8(STRING_ELT(url, 0)), Rf_translateCharUTF8(STRING_ELT(except, 0)), &proxy, &err) != P2P_OK)
+  if (p2p_proxy_parse(Rf_translateCharUTF8(STRING_ELT(url, 0)),
+                      Rf_translateCharUTF8(STRING_ELT(except, 0)), &proxy, &err) != P2P_OK)
     p2p_ffi_raise(&err);
   struct p2p_loop *loop = p2p_ffi_loop();
   p2p_loop_set_proxy(loop, &proxy);

@@ -1,32 +1,33 @@
 /* The self-hosted server, for R. */
-#include "r/ffi_events.h"
+#include "r/ffi_log.h"
 #include "server/server.h"
 
 #define TAG_SERVER "server"
 
 static void server_free(void *server) { p2p_server_free(server); }
 
-SEXP ffi_server_new(SEXP config, SEXP events) {
+SEXP ffi_server_new(SEXP config, SEXP log) {
   struct p2p_server_config c = {
-    .loop = p2p_ffi_loop(),
-    .address = p2p_ffi_text(config, "address"),
-    .board_port = (uint16_t) p2p_ffi_number(config, "port", 0),
-    .mailbox_port = (uint16_t) p2p_ffi_number(config, "mailbox_port", 0),
-    .relay_port = (uint16_t) p2p_ffi_number(config, "relay_port", 0),
-    .host_key = p2p_ffi_text(config, "host_key"),
-    .users = p2p_ffi_text(config, "users"),
-    .users_file = p2p_ffi_text(config, "users_file"),
-    .limits = {
-      .connections = (uint32_t) p2p_ffi_number(config, "connections", 0),
-      .connections_of_key = (uint32_t) p2p_ffi_number(config, "connections_per_key", 0),
-      .topics_of_user = (uint32_t) p2p_ffi_number(config, "topics_per_user", 0),
-      .auth_ms = (uint32_t) (1000 * p2p_ffi_number(config, "login_time", 0)),
-      .bytes_per_s = (uint64_t) p2p_ffi_number(config, "bytes_per_second", 0),
-    },
+      .loop = p2p_ffi_loop(),
+      .address = p2p_ffi_text(config, "address"),
+      .board_port = (uint16_t)p2p_ffi_number(config, "port", 0),
+      .mailbox_port = (uint16_t)p2p_ffi_number(config, "mailbox_port", 0),
+      .relay_port = (uint16_t)p2p_ffi_number(config, "relay_port", 0),
+      .host_key = p2p_ffi_text(config, "host_key"),
+      .users = p2p_ffi_text(config, "users"),
+      .users_file = p2p_ffi_text(config, "users_file"),
+      .limits =
+          {
+              .connections = (uint32_t)p2p_ffi_number(config, "connections", 0),
+              .connections_of_key = (uint32_t)p2p_ffi_number(config, "connections_per_key", 0),
+              .topics_of_user = (uint32_t)p2p_ffi_number(config, "topics_per_user", 0),
+              .auth_ms = (uint32_t)(1000 * p2p_ffi_number(config, "login_time", 0)),
+              .bytes_per_s = (uint64_t)p2p_ffi_number(config, "bytes_per_second", 0),
+          },
   };
-  struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
+  struct p2p_log_queue *queue = p2p_ffi_handle_get(log, P2P_TAG_LOG);
   SEXP handle = PROTECT(p2p_ffi_handle(TAG_SERVER, server_free));
-  R_SetExternalPtrProtected(handle, events);
+  R_SetExternalPtrProtected(handle, log);
   struct p2p_server *server;
   struct p2p_err err = {0};
   if (p2p_server_new(&c, queue, &server, &err) != P2P_OK) p2p_ffi_raise(&err);
@@ -38,7 +39,7 @@ SEXP ffi_server_new(SEXP config, SEXP events) {
 /* A named list: ports, the host key as known_hosts has it, its fingerprint. */
 SEXP ffi_server_info(SEXP handle) {
   struct p2p_server *server = p2p_ffi_handle_get(handle, TAG_SERVER);
-  const char *names[] = { "port", "mailbox_port", "relay_port", "host_key", "fingerprint", "" };
+  const char *names[] = {"port", "mailbox_port", "relay_port", "host_key", "fingerprint", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_ScalarInteger(p2p_server_board_port(server)));
   SET_VECTOR_ELT(out, 1, Rf_ScalarInteger(p2p_server_mailbox_port(server)));

@@ -1,6 +1,7 @@
-/* SIGTERM as a wish, not as a death: by default it ends R at once, without on.exit() and without a goodbye to the others. While a
- * program runs, it is noted, and the program leaves as it does at Ctrl-C. And a wait that both of them end at once, so that nobody
- * has to wake up now and then to look whether they came. */
+/* SIGTERM as a wish, not as a death: by default it ends R at once, without on.exit() and without a
+ * goodbye to the others. While a program runs, it is noted, and the program leaves as it does at
+ * Ctrl-C. And a wait that both of them end at once, so that nobody has to wake up now and then to
+ * look whether they came. */
 #define _GNU_SOURCE /* ppoll */
 #include "r/ffi_signal.h"
 
@@ -17,8 +18,11 @@ static struct sigaction before;
 static int depth; /* of catches; the first one changes the handler, the last release restores it */
 static pthread_t r_thread; /* set before any handler of ours */
 
-/* The system gives a signal to any thread that does not block it, such as one of another package's; but it is R's that waits. */
-static bool pass_on(int number) { return !pthread_equal(pthread_self(), r_thread) && pthread_kill(r_thread, number) == 0; }
+/* The system gives a signal to any thread that does not block it, such as one of another package's;
+ * but it is R's that waits. */
+static bool pass_on(int number) {
+  return !pthread_equal(pthread_self(), r_thread) && pthread_kill(r_thread, number) == 0;
+}
 
 static void note(int number) {
   if (!pass_on(number)) came = 1;
@@ -52,15 +56,20 @@ static struct sigaction interrupt; /* R's, while we wait */
 
 static void on_interrupt(int number, siginfo_t *info, void *context) {
   if (pass_on(number)) return;
-  if (interrupt.sa_flags & SA_SIGINFO) interrupt.sa_sigaction(number, info, context);
-  else interrupt.sa_handler(number);
+  if (interrupt.sa_flags & SA_SIGINFO)
+    interrupt.sa_sigaction(number, info, context);
+  else
+    interrupt.sa_handler(number);
 }
 
-/* Not where SIGINT is ignored or deadly, which it stays, nor within a wait: what R does in R_CheckUserInterrupt() may wait as well. */
+/* Not where SIGINT is ignored or deadly, which it stays, nor within a wait: what R does in
+ * R_CheckUserInterrupt() may wait as well. */
 static bool catch_interrupt(void) {
   struct sigaction ours, now;
   if (sigaction(SIGINT, NULL, &now) != 0) return false;
-  if (now.sa_flags & SA_SIGINFO ? now.sa_sigaction == on_interrupt : now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN) return false;
+  if (now.sa_flags & SA_SIGINFO ? now.sa_sigaction == on_interrupt
+                                : now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN)
+    return false;
   interrupt = now;
   memset(&ours, 0, sizeof ours);
   ours.sa_sigaction = on_interrupt;
@@ -100,7 +109,8 @@ static bool wait_with_mask(const int fds[2], int timeout_ms, const sigset_t *mas
   FD_ZERO(&ready);
   for (int i = 0; i < 2; i++)
     if (fds[i] >= 0 && most < FD_SETSIZE) FD_SET(fds[i], &ready);
-  return pselect(most < FD_SETSIZE ? most + 1 : 0, &ready, NULL, NULL, &timeout, mask) != 0 || most >= FD_SETSIZE;
+  return pselect(most < FD_SETSIZE ? most + 1 : 0, &ready, NULL, NULL, &timeout, mask) != 0 ||
+         most >= FD_SETSIZE;
 #else
   struct timespec timeout = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000L};
   struct pollfd ready[2] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
@@ -108,8 +118,8 @@ static bool wait_with_mask(const int fds[2], int timeout_ms, const sigset_t *mas
 #endif
 }
 
-/* A signal that comes before ppoll() would be seen only after it. So they are blocked first, then we look whether one has come, and ppoll
- * lets them in. */
+/* A signal that comes before ppoll() would be seen only after it. So they are blocked first, then
+ * we look whether one has come, and ppoll lets them in. */
 static bool wait_once(const int fds[2], int timeout_ms) {
   struct signals signals = {.is_caught = catch_interrupt()};
   sigset_t ours;
@@ -125,10 +135,12 @@ static bool wait_once(const int fds[2], int timeout_ms) {
   return came_any;
 }
 
-/* RStudio, R.app and others interrupt R by its flag, without a signal, and live by what R_CheckUserInterrupt() does for them. */
+/* RStudio, R.app and others interrupt R by its flag, without a signal, and live by what
+ * R_CheckUserInterrupt() does for them. */
 static bool has_front_end(void) {
   const char *gui = p2p_ffi_text(Rf_eval(Rf_install(".Platform"), R_BaseEnv), "GUI");
-  return gui != NULL && strcmp(gui, "X11") != 0 && strcmp(gui, "none") != 0 && strcmp(gui, "unknown") != 0;
+  return gui != NULL && strcmp(gui, "X11") != 0 && strcmp(gui, "none") != 0 &&
+         strcmp(gui, "unknown") != 0;
 }
 
 /* Whatever ends the wait, R's interrupts are looked for once more. */
@@ -142,4 +154,6 @@ void p2p_ffi_wait_for_any(const int fds[2], int timeout_ms) {
   }
 }
 
-void p2p_ffi_wait(int fd, int timeout_ms) { p2p_ffi_wait_for_any((const int[2]){fd, -1}, timeout_ms); }
+void p2p_ffi_wait(int fd, int timeout_ms) {
+  p2p_ffi_wait_for_any((const int[2]){fd, -1}, timeout_ms);
+}

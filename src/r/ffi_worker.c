@@ -1,5 +1,5 @@
 /* The worker program, for R. */
-#include "r/ffi_events.h"
+#include "r/ffi_log.h"
 #include "worker/worker.h"
 
 #define TAG_WORKER "worker"
@@ -9,38 +9,40 @@ static void worker_free(void *worker) { p2p_worker_free(worker); }
 /* Of seconds; 0, for no limit, where they are beyond all time. */
 static uint64_t milliseconds(SEXP config, const char *name) {
   double seconds = p2p_ffi_number(config, name, 0);
-  return seconds > 0 && seconds < 1e12 ? (uint64_t) (1000 * seconds) : 0;
+  return seconds > 0 && seconds < 1e12 ? (uint64_t)(1000 * seconds) : 0;
 }
 
-SEXP ffi_worker_new(SEXP config, SEXP events) {
+SEXP ffi_worker_new(SEXP config, SEXP log) {
   struct p2p_ffi_board board = p2p_ffi_board_config(config);
   struct p2p_worker_config c = {
-    .loop = p2p_ffi_loop(),
-    .host = board.host,
-    .ssh_args = board.ssh_args,
-    .n_ssh_args = board.n_ssh_args,
-    .cluster = board.cluster,
-    .mailbox = board.mailbox,
-    .relay = board.relay,
-    .r_version = board.r_version,
-    .future_version = board.future_version,
-    .platform = p2p_ffi_text(config, "platform"),
-    .cores = (uint32_t) p2p_ffi_count(config, "cores", 0, UINT32_MAX),
-    .memory_mib = (uint32_t) p2p_ffi_count(config, "memory_mib", 0, UINT32_MAX),
-    .packages = p2p_ffi_text(config, "packages"),
-    .account = p2p_ffi_text(config, "account"),
-    .slots = (uint32_t) p2p_ffi_count(config, "workers", 1, UINT32_MAX),
-    .terms = {
-      .memory_bytes = p2p_ffi_count(config, "memory", 0, UINT64_C(1) << 53),
-      .time_ms = milliseconds(config, "time"),
-    },
-    .object_cap_bytes = p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),
+      .loop = p2p_ffi_loop(),
+      .host = board.host,
+      .ssh_args = board.ssh_args,
+      .n_ssh_args = board.n_ssh_args,
+      .cluster = board.cluster,
+      .mailbox = board.mailbox,
+      .relay = board.relay,
+      .r_version = board.r_version,
+      .future_version = board.future_version,
+      .platform = p2p_ffi_text(config, "platform"),
+      .cores = (uint32_t)p2p_ffi_count(config, "cores", 0, UINT32_MAX),
+      .memory_mib = (uint32_t)p2p_ffi_count(config, "memory_mib", 0, UINT32_MAX),
+      .packages = p2p_ffi_text(config, "packages"),
+      .account = p2p_ffi_text(config, "account"),
+      .slots = (uint32_t)p2p_ffi_count(config, "workers", 1, UINT32_MAX),
+      .limits =
+          {
+              .memory_bytes = p2p_ffi_count(config, "memory", 0, UINT64_C(1) << 53),
+              .time_ms = milliseconds(config, "time"),
+          },
+      .object_cap_bytes =
+          p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),
   };
   c.evaluator_argv = p2p_ffi_texts(config, "evaluator_argv", NULL);
   c.evaluator_env = p2p_ffi_texts(config, "evaluator_env", NULL);
-  struct p2p_events *queue = p2p_ffi_handle_get(events, P2P_TAG_EVENTS);
+  struct p2p_log_queue *queue = p2p_ffi_handle_get(log, P2P_TAG_LOG);
   SEXP handle = PROTECT(p2p_ffi_handle(TAG_WORKER, worker_free));
-  R_SetExternalPtrProtected(handle, events);
+  R_SetExternalPtrProtected(handle, log);
   struct p2p_worker *worker;
   struct p2p_err err = {0};
   if (p2p_worker_new(&c, queue, &worker, &err) != P2P_OK) p2p_ffi_raise(&err);
@@ -60,7 +62,7 @@ SEXP ffi_worker_is_done(SEXP handle) {
 
 /* Seconds since the last future. */
 SEXP ffi_worker_idle(SEXP handle) {
-  return Rf_ScalarReal((double) p2p_worker_idle_ms(p2p_ffi_handle_get(handle, TAG_WORKER)) / 1000);
+  return Rf_ScalarReal((double)p2p_worker_idle_ms(p2p_ffi_handle_get(handle, TAG_WORKER)) / 1000);
 }
 
 SEXP ffi_worker_close(SEXP handle) {

@@ -1,4 +1,5 @@
-/* Parses the command of an SSH exec request: a verb, at most one topic, and flags as Go's flag package reads them (`-a x`,
+/* Parses the command of an SSH exec request: a verb, at most one topic, and flags as Go's flag
+ * package reads them (`-a x`,
  * `-a=x`, `--a x`, `-r`, `-b=false`), in any order. */
 #include "server/board_command.h"
 
@@ -11,15 +12,17 @@ static const struct {
   const char *word;
   enum p2p_board_verb verb;
 } verbs[] = {
-    {"help", P2P_BOARD_HELP}, {"ls", P2P_BOARD_LS},   {"user", P2P_BOARD_USER}, {"services", P2P_BOARD_SERVICES},
-    {"pipe", P2P_BOARD_PIPE}, {"pub", P2P_BOARD_PUB}, {"sub", P2P_BOARD_SUB},
+    {"help", P2P_BOARD_HELP},         {"ls", P2P_BOARD_LS},     {"user", P2P_BOARD_USER},
+    {"services", P2P_BOARD_SERVICES}, {"pipe", P2P_BOARD_PIPE}, {"pub", P2P_BOARD_PUB},
+    {"sub", P2P_BOARD_SUB},
 };
 
 const char *p2p_board_help(void) {
   return "Message board of future.p2p\r\n"
          "\r\n"
          "  pipe TOPIC [-r] [-a user1,user2] [-p] [-d multicast|round_robin]\r\n"
-         "                 what you write goes to every other member, what they write comes to you\r\n"
+         "                 what you write goes to every other member, what they write comes to "
+         "you\r\n"
          "  pub TOPIC [-a user1,user2] [-p] [-b=false] [-e] [-t 10s] [-d multicast|round_robin]\r\n"
          "  sub TOPIC [-a user1,user2] [-p] [-k]\r\n"
          "                 one direction only\r\n"
@@ -28,22 +31,29 @@ const char *p2p_board_help(void) {
          "  services       the addresses of the mailbox and the relay of this server\r\n"
          "  help           this text\r\n"
          "\r\n"
-         "  -r  your own messages come back to you    -a  who else may come: users or key fingerprints\r\n"
+         "  -r  your own messages come back to you    -a  who else may come: users or key "
+         "fingerprints\r\n"
          "  -p  everybody may come                    -d  to all members, or to each in turn\r\n"
          "  -b  wait for a reader (default)           -e  send nothing, only wait for a reader\r\n"
          "  -t  how long to wait for a reader         -k  stay when the last writer leaves\r\n";
 }
 
 static int parse_bool(const char *value, bool *out) {
-  if (value == NULL || strcmp(value, "true") == 0 || strcmp(value, "1") == 0) *out = true;
-  else if (strcmp(value, "false") == 0 || strcmp(value, "0") == 0) *out = false;
-  else return P2P_ERR_INVALID;
+  if (value == NULL || strcmp(value, "true") == 0 || strcmp(value, "1") == 0)
+    *out = true;
+  else if (strcmp(value, "false") == 0 || strcmp(value, "0") == 0)
+    *out = false;
+  else
+    return P2P_ERR_INVALID;
   return P2P_OK;
 }
 
 /* "10s", "500ms", "2m", "1h"; "0" is none. */
 static int parse_duration(const char *value, uint32_t *out_ms) {
-  static const struct { const char *unit; uint64_t ms; } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+  static const struct {
+    const char *unit;
+    uint64_t ms;
+  } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
   uint64_t number = 0;
   const char *at = value;
   for (; *at >= '0' && *at <= '9'; at++) {
@@ -83,10 +93,13 @@ static int parse_dispatch(struct p2p_board_command *command, const char *value) 
 }
 
 /* `value` is what stands after '=', or NULL. Flags that need a value take the next word. */
-static int parse_flag(struct p2p_board_command *command, const char *name, const char *value, char **rest) {
+static int parse_flag(struct p2p_board_command *command, const char *name, const char *value,
+                      char **rest) {
   bool is_clean; /* -c asks for no status lines; there are none here */
   if (name[0] == '\0' || name[1] != '\0') return P2P_ERR_INVALID;
-  if (strchr("adt", name[0]) != NULL && value == NULL && (value = strtok_r(NULL, " \t", rest)) == NULL) return P2P_ERR_INVALID;
+  if (strchr("adt", name[0]) != NULL && value == NULL &&
+      (value = strtok_r(NULL, " \t", rest)) == NULL)
+    return P2P_ERR_INVALID;
   switch (name[0]) {
   case 'a': return parse_access(command, value);
   case 'b': return parse_bool(value, &command->wait_for_reader);
@@ -101,12 +114,14 @@ static int parse_flag(struct p2p_board_command *command, const char *name, const
   }
 }
 
-static int parse_flag_word(struct p2p_board_command *command, char *word, char **rest, struct p2p_err *err) {
+static int parse_flag_word(struct p2p_board_command *command, char *word, char **rest,
+                           struct p2p_err *err) {
   char *name = word + (word[1] == '-' ? 2 : 1), *equals = strchr(name, '=');
   if (equals != NULL) *equals = '\0';
   int code = parse_flag(command, name, equals == NULL ? NULL : equals + 1, rest);
   if (code == P2P_ERR_INVALID)
-    p2p_err_set(err, code, "Flag '-%.16s' is unknown, or its value is not one of its kind: see 'help'.", name);
+    p2p_err_set(err, code,
+                "Flag '-%.16s' is unknown, or its value is not one of its kind: see 'help'.", name);
   else if (code != P2P_OK)
     p2p_err_set(err, code, "Out of memory.");
   return code;
@@ -114,10 +129,13 @@ static int parse_flag_word(struct p2p_board_command *command, char *word, char *
 
 static int parse_topic(struct p2p_board_command *command, const char *word, struct p2p_err *err) {
   size_t length = strlen(word);
-  if (command->topic[0] != '\0') return p2p_err_set(err, P2P_ERR_INVALID, "Give one topic: see 'help'.");
+  if (command->topic[0] != '\0')
+    return p2p_err_set(err, P2P_ERR_INVALID, "Give one topic: see 'help'.");
   if (length > P2P_BOARD_TOPIC_MAX || !is_printable(word) || word[0] == '/')
-    return p2p_err_set(err, P2P_ERR_INVALID, "A topic is at most %d printable ASCII characters and does not begin with '/'.",
-                       P2P_BOARD_TOPIC_MAX);
+    return p2p_err_set(
+        err, P2P_ERR_INVALID,
+        "A topic is at most %d printable ASCII characters and does not begin with '/'.",
+        P2P_BOARD_TOPIC_MAX);
   memcpy(command->topic, word, length + 1);
   return P2P_OK;
 }
@@ -129,10 +147,12 @@ static int parse_words(struct p2p_board_command *command, char *text, struct p2p
   if (command->verb < P2P_BOARD_PIPE) return P2P_OK;
   command->wait_for_reader = command->verb == P2P_BOARD_PUB;
   while ((word = strtok_r(NULL, " \t", &rest)) != NULL) {
-    int code = word[0] == '-' ? parse_flag_word(command, word, &rest, err) : parse_topic(command, word, err);
+    int code = word[0] == '-' ? parse_flag_word(command, word, &rest, err)
+                              : parse_topic(command, word, err);
     if (code != P2P_OK) return code;
   }
-  if (command->topic[0] == '\0') return p2p_err_set(err, P2P_ERR_INVALID, "Give a topic: see 'help'.");
+  if (command->topic[0] == '\0')
+    return p2p_err_set(err, P2P_ERR_INVALID, "Give a topic: see 'help'.");
   if (command->verb != P2P_BOARD_PUB) command->wait_for_reader = false;
   return P2P_OK;
 }
@@ -140,13 +160,16 @@ static int parse_words(struct p2p_board_command *command, char *text, struct p2p
 int p2p_board_command_parse(const char *text, struct p2p_board_command *out, struct p2p_err *err) {
   struct p2p_board_command command = {.verb = P2P_BOARD_HELP};
   if (strlen(text) > P2P_BOARD_COMMAND_MAX)
-    return p2p_err_set(err, P2P_ERR_INVALID, "A command is at most %d bytes.", P2P_BOARD_COMMAND_MAX);
+    return p2p_err_set(err, P2P_ERR_INVALID, "A command is at most %d bytes.",
+                       P2P_BOARD_COMMAND_MAX);
   char *copy = strdup(text);
   if (copy == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   int code = parse_words(&command, copy, err);
   free(copy);
-  if (code == P2P_OK) *out = command;
-  else p2p_board_command_clear(&command);
+  if (code == P2P_OK)
+    *out = command;
+  else
+    p2p_board_command_clear(&command);
   return code;
 }
 

@@ -40,7 +40,10 @@ static int load_host_key(const char *path, ssh_key *key, struct p2p_err *err) {
   if (code != P2P_OK) return code;
   if (text == NULL) return make_host_key(path, key, err);
   if (ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, key) != SSH_OK)
-    code = p2p_err_set(err, P2P_ERR_PARSE, "The host key file '%s' holds no private key in OpenSSH format without a passphrase.", path);
+    code = p2p_err_set(
+        err, P2P_ERR_PARSE,
+        "The host key file '%s' holds no private key in OpenSSH format without a passphrase.",
+        path);
   p2p_wipe(text, strlen(text));
   free(text);
   return code;
@@ -68,20 +71,25 @@ static int use_key(struct p2p_board_identity *identity, const char *path, struct
   if (code == P2P_OK) code = describe_key(identity, key, err);
   if (code == P2P_OK) {
     ssh_bind_options_set(identity->bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &use_config_files);
-    if (ssh_bind_options_set(identity->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) == SSH_OK) return P2P_OK; /* the owner now */
+    if (ssh_bind_options_set(identity->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) == SSH_OK)
+      return P2P_OK; /* the owner now */
     code = p2p_err_set(err, P2P_ERR_CRYPTO, "The host key '%s' cannot be used.", path);
   }
   ssh_key_free(key);
   return code;
 }
 
-int p2p_board_identity_load(const char *path, struct p2p_board_identity **out, struct p2p_err *err) {
+int p2p_board_identity_load(const char *path, struct p2p_board_identity **out,
+                            struct p2p_err *err) {
   struct p2p_board_identity *identity = calloc(1, sizeof *identity);
   int code = P2P_OK;
-  if (identity == NULL || (identity->bind = ssh_bind_new()) == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (identity == NULL || (identity->bind = ssh_bind_new()) == NULL)
+    code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   if (code == P2P_OK) code = use_key(identity, path, err);
-  if (code == P2P_OK) *out = identity;
-  else p2p_board_identity_free(identity);
+  if (code == P2P_OK)
+    *out = identity;
+  else
+    p2p_board_identity_free(identity);
   return code;
 }
 
@@ -93,6 +101,10 @@ void p2p_board_identity_free(struct p2p_board_identity *identity) {
   free(identity);
 }
 
-const char *p2p_board_identity_key(const struct p2p_board_identity *identity) { return identity->key; }
-const char *p2p_board_identity_fingerprint(const struct p2p_board_identity *identity) { return identity->fingerprint; }
+const char *p2p_board_identity_key(const struct p2p_board_identity *identity) {
+  return identity->key;
+}
+const char *p2p_board_identity_fingerprint(const struct p2p_board_identity *identity) {
+  return identity->fingerprint;
+}
 ssh_bind p2p_board_identity_bind(struct p2p_board_identity *identity) { return identity->bind; }

@@ -4,7 +4,7 @@
 
 #include <libssh/server.h>
 
-#include "server/board_server.h"
+#include "server/board_connection.h"
 
 ssh_bind p2p_board_identity_bind(struct p2p_board_identity *identity);
 /* "SHA256:..." of any key; free it with ssh_string_free_char. NULL when out of memory. */

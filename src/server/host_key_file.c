@@ -11,15 +11,21 @@
 #include "base/buf.h"
 
 static int refuse_file(const char *path, const struct stat *info, struct p2p_err *err) {
-  if (!S_ISREG(info->st_mode)) return p2p_err_set(err, P2P_ERR_INVALID, "The host key '%s' is not a plain file.", path);
+  if (!S_ISREG(info->st_mode))
+    return p2p_err_set(err, P2P_ERR_INVALID, "The host key '%s' is not a plain file.", path);
   if (info->st_uid != geteuid())
-    return p2p_err_set(err, P2P_ERR_INVALID, "The host key file '%s' belongs to another user: give a file of your own.", path);
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "The host key file '%s' belongs to another user: give a file of your own.",
+                       path);
   if ((info->st_mode & 077) != 0)
     return p2p_err_set(err, P2P_ERR_INVALID,
-                       "The host key file '%s' is open to others, so it is no secret any more. If nobody has read it: chmod 600 "
-                       "'%s'. Else remove it, and a new key is made.", path, path);
+                       "The host key file '%s' is open to others, so it is no secret any more. If "
+                       "nobody has read it: chmod 600 "
+                       "'%s'. Else remove it, and a new key is made.",
+                       path, path);
   if (info->st_size > P2P_HOST_KEY_FILE_MAX)
-    return p2p_err_set(err, P2P_ERR_INVALID, "The host key file '%s' is too large to be a key.", path);
+    return p2p_err_set(err, P2P_ERR_INVALID, "The host key file '%s' is too large to be a key.",
+                       path);
   return P2P_OK;
 }
 
@@ -46,9 +52,12 @@ int p2p_host_key_file_read(const char *path, char **text, struct p2p_err *err) {
   *text = NULL;
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* so that a named pipe cannot stop us */
   if (fd < 0 && errno == ENOENT) return P2P_OK;
-  if (fd < 0) return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot open the host key '%s': %s.", path, strerror(errno));
+  if (fd < 0)
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot open the host key '%s': %s.", path,
+                       strerror(errno));
   int code = P2P_OK;
-  if (fstat(fd, &info) != 0) code = p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot look at '%s': %s.", path, strerror(errno));
+  if (fstat(fd, &info) != 0)
+    code = p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot look at '%s': %s.", path, strerror(errno));
   if (code == P2P_OK) code = refuse_file(path, &info, err);
   if (code == P2P_OK) code = read_all(fd, path, text, err);
   close(fd);
@@ -59,17 +68,23 @@ int p2p_host_key_file_write(const char *path, const char *text, struct p2p_err *
   size_t length = strlen(text), at = 0;
   int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0)
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot make the host key file '%s': %s. Its folder must exist, and be yours.", path,
-                       strerror(errno));
+    return p2p_err_set(
+        err, P2P_ERR_SYSTEM,
+        "Cannot make the host key file '%s': %s. Its folder must exist, and be yours.", path,
+        strerror(errno));
   int failed = 0;
   while (at < length && !failed) {
     ssize_t n = write(fd, text + at, length - at);
-    if (n > 0) at += (size_t)n;
-    else if (n == 0 || errno != EINTR) failed = n == 0 ? EIO : errno;
+    if (n > 0)
+      at += (size_t)n;
+    else if (n == 0 || errno != EINTR)
+      failed = n == 0 ? EIO : errno;
   }
-  if (!failed && fsync(fd) != 0 && errno != EINVAL) failed = errno; /* EINVAL: not on this kind of file */
+  if (!failed && fsync(fd) != 0 && errno != EINVAL)
+    failed = errno; /* EINVAL: not on this kind of file */
   if (close(fd) != 0 && !failed) failed = errno;
   if (!failed) return P2P_OK;
   unlink(path);
-  return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot write the host key file '%s': %s.", path, strerror(failed));
+  return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot write the host key file '%s': %s.", path,
+                     strerror(failed));
 }

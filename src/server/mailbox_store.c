@@ -1,5 +1,5 @@
-/* Mailboxes and nameplates. A nameplate is a short name that a mailbox has for as long as one of its sides holds it; so there is
- * one record for both. */
+/* Mailboxes and nameplates. A nameplate is a short name that a mailbox has for as long as one of
+ * its sides holds it; so there is one record for both. */
 #include "server/mailbox_store.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "base/encode.h"
 #include "crypto/random.h"
-#include "server/origin.h"
+#include "server/client_address.h"
 
 #define NAMEPLATE_MAX 9999 /* the largest that is drawn: there are more than mailboxes */
 #define MAILBOX_ID_BYTES 12
@@ -25,51 +25,57 @@ struct message {
 };
 
 /* What mailboxes that were made from one address take. */
-struct origin {
-  struct origin *next;
+struct client_address {
+  struct client_address *next;
   size_t n_mailboxes, n_bytes;
-  char name[P2P_ORIGIN_MAX];
+  char name[P2P_CLIENT_ADDRESS_MAX];
 };
 
 struct p2p_stored_mailbox {
   struct p2p_stored_mailbox *next;
   struct p2p_mailbox_store *store;
-  struct origin *origin;
+  struct client_address *client_address;
   char appid[P2P_STORE_NAME_MAX + 1], id[P2P_STORE_NAME_MAX + 1];
   char nameplate[P2P_STORE_NAME_MAX + 1]; /* "": none any more */
   struct side sides[2];
   struct message *first, **end;
   size_t n_messages, n_bytes;
-  struct p2p_mailbox_ear *ears;
+  struct p2p_mailbox_subscriber *subscribers;
   uint64_t used_ms;
 };
 
 struct p2p_mailbox_store {
   struct p2p_stored_mailbox *first;
-  struct origin *origins; /* those that have mailboxes */
+  struct client_address *origins; /* those that have mailboxes */
   size_t n_mailboxes, n_bytes;
 };
 
-struct p2p_mailbox_store *p2p_mailbox_store_new(void) { return calloc(1, sizeof(struct p2p_mailbox_store)); }
+struct p2p_mailbox_store *p2p_mailbox_store_new(void) {
+  return calloc(1, sizeof(struct p2p_mailbox_store));
+}
 
 /* --- mailboxes --- */
 
-static struct origin *find_or_add_origin(struct p2p_mailbox_store *store, const char *name) {
-  struct origin *origin = store->origins;
-  while (origin != NULL && strcmp(origin->name, name) != 0) origin = origin->next;
-  if (origin != NULL || (origin = calloc(1, sizeof *origin)) == NULL) return origin;
-  snprintf(origin->name, sizeof origin->name, "%s", name);
-  origin->next = store->origins;
-  store->origins = origin;
-  return origin;
+static struct client_address *find_or_add_origin(struct p2p_mailbox_store *store,
+                                                 const char *name) {
+  struct client_address *client_address = store->origins;
+  while (client_address != NULL && strcmp(client_address->name, name) != 0)
+    client_address = client_address->next;
+  if (client_address != NULL || (client_address = calloc(1, sizeof *client_address)) == NULL)
+    return client_address;
+  snprintf(client_address->name, sizeof client_address->name, "%s", name);
+  client_address->next = store->origins;
+  store->origins = client_address;
+  return client_address;
 }
 
-static void drop_origin_if_empty(struct p2p_mailbox_store *store, struct origin *origin) {
-  if (origin->n_mailboxes > 0) return;
-  struct origin **at = &store->origins;
-  while (*at != origin) at = &(*at)->next;
-  *at = origin->next;
-  free(origin);
+static void drop_origin_if_empty(struct p2p_mailbox_store *store,
+                                 struct client_address *client_address) {
+  if (client_address->n_mailboxes > 0) return;
+  struct client_address **at = &store->origins;
+  while (*at != client_address) at = &(*at)->next;
+  *at = client_address->next;
+  free(client_address);
 }
 
 static void drop_mailbox(struct p2p_stored_mailbox *mailbox) {
@@ -78,9 +84,9 @@ static void drop_mailbox(struct p2p_stored_mailbox *mailbox) {
   *at = mailbox->next;
   mailbox->store->n_mailboxes--;
   mailbox->store->n_bytes -= mailbox->n_bytes;
-  mailbox->origin->n_mailboxes--;
-  mailbox->origin->n_bytes -= mailbox->n_bytes;
-  drop_origin_if_empty(mailbox->store, mailbox->origin);
+  mailbox->client_address->n_mailboxes--;
+  mailbox->client_address->n_bytes -= mailbox->n_bytes;
+  drop_origin_if_empty(mailbox->store, mailbox->client_address);
   while (mailbox->first != NULL) {
     struct message *message = mailbox->first;
     mailbox->first = message->next;
@@ -95,48 +101,54 @@ void p2p_mailbox_store_free(struct p2p_mailbox_store *store) {
   free(store);
 }
 
-static bool is_name(const char *name) { return name[0] != '\0' && strlen(name) <= P2P_STORE_NAME_MAX; }
+static bool is_name(const char *name) {
+  return name[0] != '\0' && strlen(name) <= P2P_STORE_NAME_MAX;
+}
 
 static int check_names(const char *a, const char *b, const char *c, struct p2p_err *err) {
   if (is_name(a) && is_name(b) && is_name(c)) return P2P_OK;
   return p2p_err_set(err, P2P_ERR_INVALID, "a name is empty or too long");
 }
 
-static struct p2p_stored_mailbox *find_by_id(const struct p2p_mailbox_store *store, const char *appid, const char *id) {
+static struct p2p_stored_mailbox *find_by_id(const struct p2p_mailbox_store *store,
+                                             const char *appid, const char *id) {
   struct p2p_stored_mailbox *mailbox = store->first;
-  while (mailbox != NULL && (strcmp(mailbox->id, id) != 0 || strcmp(mailbox->appid, appid) != 0)) mailbox = mailbox->next;
-  return mailbox;
-}
-
-static struct p2p_stored_mailbox *find_by_nameplate(const struct p2p_mailbox_store *store, const char *appid,
-                                                    const char *nameplate) {
-  struct p2p_stored_mailbox *mailbox = store->first;
-  while (mailbox != NULL && (strcmp(mailbox->nameplate, nameplate) != 0 || strcmp(mailbox->appid, appid) != 0))
+  while (mailbox != NULL && (strcmp(mailbox->id, id) != 0 || strcmp(mailbox->appid, appid) != 0))
     mailbox = mailbox->next;
   return mailbox;
 }
 
-static int add_mailbox(struct p2p_mailbox_store *store, const struct p2p_store_caller *caller, const char *id,
-                       struct p2p_stored_mailbox **out, struct p2p_err *err) {
+static struct p2p_stored_mailbox *find_by_nameplate(const struct p2p_mailbox_store *store,
+                                                    const char *appid, const char *nameplate) {
+  struct p2p_stored_mailbox *mailbox = store->first;
+  while (mailbox != NULL &&
+         (strcmp(mailbox->nameplate, nameplate) != 0 || strcmp(mailbox->appid, appid) != 0))
+    mailbox = mailbox->next;
+  return mailbox;
+}
+
+static int add_mailbox(struct p2p_mailbox_store *store, const struct p2p_store_caller *caller,
+                       const char *id, struct p2p_stored_mailbox **out, struct p2p_err *err) {
   if (store->n_mailboxes >= P2P_STORE_MAILBOXES_MAX)
     return p2p_err_set(err, P2P_ERR_TOO_LARGE, "this server is full: try again later");
-  struct origin *origin = find_or_add_origin(store, caller->origin);
-  if (origin != NULL && origin->n_mailboxes >= P2P_STORE_MAILBOXES_OF_ORIGIN_MAX)
-    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "too many mailboxes were opened from your address: try again later");
-  struct p2p_stored_mailbox *mailbox = origin == NULL ? NULL : calloc(1, sizeof *mailbox);
+  struct client_address *client_address = find_or_add_origin(store, caller->client_address);
+  if (client_address != NULL && client_address->n_mailboxes >= P2P_STORE_MAILBOXES_OF_ORIGIN_MAX)
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE,
+                       "too many mailboxes were opened from your address: try again later");
+  struct p2p_stored_mailbox *mailbox = client_address == NULL ? NULL : calloc(1, sizeof *mailbox);
   if (mailbox == NULL) {
-    if (origin != NULL) drop_origin_if_empty(store, origin);
+    if (client_address != NULL) drop_origin_if_empty(store, client_address);
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
   mailbox->store = store;
-  mailbox->origin = origin;
+  mailbox->client_address = client_address;
   mailbox->end = &mailbox->first;
   snprintf(mailbox->appid, sizeof mailbox->appid, "%s", caller->appid);
   snprintf(mailbox->id, sizeof mailbox->id, "%s", id);
   mailbox->next = store->first;
   store->first = mailbox;
   store->n_mailboxes++;
-  origin->n_mailboxes++;
+  client_address->n_mailboxes++;
   *out = mailbox;
   return P2P_OK;
 }
@@ -150,10 +162,13 @@ static struct side *find_side(struct p2p_stored_mailbox *mailbox, const char *na
   return NULL;
 }
 
-static struct side *find_side_or_crowded(struct p2p_stored_mailbox *mailbox, const char *name, struct p2p_err *err) {
+static struct side *find_side_or_crowded(struct p2p_stored_mailbox *mailbox, const char *name,
+                                         struct p2p_err *err) {
   struct side *side = find_side(mailbox, name);
-  if (side == NULL) p2p_err_set(err, P2P_ERR_ACCESS, "crowded");
-  else snprintf(side->name, sizeof side->name, "%s", name);
+  if (side == NULL)
+    p2p_err_set(err, P2P_ERR_ACCESS, "crowded");
+  else
+    snprintf(side->name, sizeof side->name, "%s", name);
   return side;
 }
 
@@ -170,13 +185,18 @@ static uint32_t number_of(const char *nameplate) {
   return number;
 }
 
-/* One of the free numbers from `least` to 10 * least - 1, all alike likely; 0 when there is none. */
-static uint32_t draw_nameplate(const struct p2p_mailbox_store *store, const char *appid, uint32_t least) {
+/* One of the free numbers from `least` to 10 * least - 1, all alike likely; 0 when there is none.
+ */
+static uint32_t draw_nameplate(const struct p2p_mailbox_store *store, const char *appid,
+                               uint32_t least) {
   bool is_taken[NAMEPLATE_MAX + 1] = {false};
   uint32_t n_free = 9 * least;
-  for (const struct p2p_stored_mailbox *mailbox = store->first; mailbox != NULL; mailbox = mailbox->next) {
+  for (const struct p2p_stored_mailbox *mailbox = store->first; mailbox != NULL;
+       mailbox = mailbox->next) {
     uint32_t number = number_of(mailbox->nameplate);
-    if (number < least || number >= 10 * least || is_taken[number] || strcmp(mailbox->appid, appid) != 0) continue;
+    if (number < least || number >= 10 * least || is_taken[number] ||
+        strcmp(mailbox->appid, appid) != 0)
+      continue;
     is_taken[number] = true;
     n_free--;
   }
@@ -188,17 +208,20 @@ static uint32_t draw_nameplate(const struct p2p_mailbox_store *store, const char
   }
 }
 
-int p2p_mailbox_store_allocate(struct p2p_mailbox_store *store, const char *appid, char *nameplate, size_t size,
-                               struct p2p_err *err) {
+int p2p_mailbox_store_allocate(struct p2p_mailbox_store *store, const char *appid, char *nameplate,
+                               size_t size, struct p2p_err *err) {
   uint32_t drawn = 0;
-  for (uint32_t least = 1; drawn == 0 && least < NAMEPLATE_MAX; least *= 10) drawn = draw_nameplate(store, appid, least);
-  if (drawn == 0) return p2p_err_set(err, P2P_ERR_TOO_LARGE, "this server is full: try again later");
+  for (uint32_t least = 1; drawn == 0 && least < NAMEPLATE_MAX; least *= 10)
+    drawn = draw_nameplate(store, appid, least);
+  if (drawn == 0)
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "this server is full: try again later");
   snprintf(nameplate, size, "%u", (unsigned)drawn);
   return P2P_OK;
 }
 
-int p2p_mailbox_store_claim(struct p2p_mailbox_store *store, const struct p2p_store_caller *caller, const char *nameplate,
-                            uint64_t now_ms, const char **out, struct p2p_err *err) {
+int p2p_mailbox_store_claim(struct p2p_mailbox_store *store, const struct p2p_store_caller *caller,
+                            const char *nameplate, uint64_t now_ms, const char **out,
+                            struct p2p_err *err) {
   uint8_t random[MAILBOX_ID_BYTES];
   char id[P2P_HEX_LEN(MAILBOX_ID_BYTES) + 1];
   int code = check_names(caller->appid, nameplate, caller->side, err);
@@ -213,31 +236,37 @@ int p2p_mailbox_store_claim(struct p2p_mailbox_store *store, const struct p2p_st
   }
   struct side *side = find_side_or_crowded(mailbox, caller->side, err);
   if (side == NULL) return P2P_ERR_ACCESS;
-  if (side->has_claimed && !side->holds_nameplate) return p2p_err_set(err, P2P_ERR_ACCESS, "reclaimed");
+  if (side->has_claimed && !side->holds_nameplate)
+    return p2p_err_set(err, P2P_ERR_ACCESS, "reclaimed");
   side->has_claimed = side->holds_nameplate = true;
   mailbox->used_ms = now_ms;
   *out = mailbox->id;
   return P2P_OK;
 }
 
-void p2p_mailbox_store_release(struct p2p_mailbox_store *store, const char *appid, const char *nameplate, const char *side_name) {
+void p2p_mailbox_store_release(struct p2p_mailbox_store *store, const char *appid,
+                               const char *nameplate, const char *side_name) {
   struct p2p_stored_mailbox *mailbox = find_by_nameplate(store, appid, nameplate);
   if (mailbox == NULL || nameplate[0] == '\0') return;
   for (int i = 0; i < 2; i++)
     if (strcmp(mailbox->sides[i].name, side_name) == 0) mailbox->sides[i].holds_nameplate = false;
-  if (!mailbox->sides[0].holds_nameplate && !mailbox->sides[1].holds_nameplate) mailbox->nameplate[0] = '\0';
+  if (!mailbox->sides[0].holds_nameplate && !mailbox->sides[1].holds_nameplate)
+    mailbox->nameplate[0] = '\0';
 }
 
 void p2p_mailbox_store_list(const struct p2p_mailbox_store *store, const char *appid,
                             void (*fn)(void *arg, const char *nameplate), void *arg) {
   for (struct p2p_stored_mailbox *mailbox = store->first; mailbox != NULL; mailbox = mailbox->next)
-    if (mailbox->nameplate[0] != '\0' && strcmp(mailbox->appid, appid) == 0) fn(arg, mailbox->nameplate);
+    if (mailbox->nameplate[0] != '\0' && strcmp(mailbox->appid, appid) == 0)
+      fn(arg, mailbox->nameplate);
 }
 
 /* --- messages --- */
 
-int p2p_mailbox_store_open(struct p2p_mailbox_store *store, const struct p2p_store_caller *caller, const char *id,
-                           uint64_t now_ms, struct p2p_mailbox_ear *ear, struct p2p_stored_mailbox **out, struct p2p_err *err) {
+int p2p_mailbox_store_open(struct p2p_mailbox_store *store, const struct p2p_store_caller *caller,
+                           const char *id, uint64_t now_ms,
+                           struct p2p_mailbox_subscriber *subscriber,
+                           struct p2p_stored_mailbox **out, struct p2p_err *err) {
   int code = check_names(caller->appid, id, caller->side, err);
   if (code != P2P_OK) return code;
   struct p2p_stored_mailbox *mailbox = find_by_id(store, caller->appid, id);
@@ -248,9 +277,10 @@ int p2p_mailbox_store_open(struct p2p_mailbox_store *store, const struct p2p_sto
   side->has_opened = true;
   side->has_closed = false;
   mailbox->used_ms = now_ms;
-  ear->next = mailbox->ears;
-  mailbox->ears = ear;
-  for (struct message *message = mailbox->first; message != NULL; message = message->next) ear->on_message(ear->arg, &message->is);
+  subscriber->next = mailbox->subscribers;
+  mailbox->subscribers = subscriber;
+  for (struct message *message = mailbox->first; message != NULL; message = message->next)
+    subscriber->on_message(subscriber->arg, &message->is);
   *out = mailbox;
   return P2P_OK;
 }
@@ -273,17 +303,19 @@ static struct message *copy_message(const struct p2p_stored_message *from, size_
   return message;
 }
 
-int p2p_mailbox_store_add(struct p2p_stored_mailbox *mailbox, const struct p2p_stored_message *from, uint64_t now_ms,
-                          struct p2p_err *err) {
+int p2p_mailbox_store_add(struct p2p_stored_mailbox *mailbox, const struct p2p_stored_message *from,
+                          uint64_t now_ms, struct p2p_err *err) {
   size_t n_bytes = strlen(from->side) + strlen(from->phase) + strlen(from->body) + 3;
-  int code = check_names(from->side, from->phase, from->id == NULL || from->id[0] == '\0' ? "-" : from->id, err);
+  int code = check_names(from->side, from->phase,
+                         from->id == NULL || from->id[0] == '\0' ? "-" : from->id, err);
   if (code != P2P_OK) return code;
   if (from->id != NULL) n_bytes += strlen(from->id) + 1;
   if (strlen(from->body) > P2P_STORE_BODY_MAX || mailbox->n_messages >= P2P_STORE_MESSAGES_MAX ||
       n_bytes > P2P_STORE_BYTES_MAX - mailbox->store->n_bytes)
     return p2p_err_set(err, P2P_ERR_TOO_LARGE, "this mailbox takes no more");
-  if (n_bytes > P2P_STORE_BYTES_OF_ORIGIN_MAX - mailbox->origin->n_bytes)
-    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the mailboxes that were opened from the same address take no more");
+  if (n_bytes > P2P_STORE_BYTES_OF_ORIGIN_MAX - mailbox->client_address->n_bytes)
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE,
+                       "the mailboxes that were opened from the same address take no more");
   struct message *message = copy_message(from, n_bytes);
   if (message == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   *mailbox->end = message;
@@ -291,34 +323,39 @@ int p2p_mailbox_store_add(struct p2p_stored_mailbox *mailbox, const struct p2p_s
   mailbox->n_messages++;
   mailbox->n_bytes += n_bytes;
   mailbox->store->n_bytes += n_bytes;
-  mailbox->origin->n_bytes += n_bytes;
+  mailbox->client_address->n_bytes += n_bytes;
   mailbox->used_ms = now_ms;
-  for (struct p2p_mailbox_ear *ear = mailbox->ears; ear != NULL; ear = ear->next) ear->on_message(ear->arg, &message->is);
+  for (struct p2p_mailbox_subscriber *subscriber = mailbox->subscribers; subscriber != NULL;
+       subscriber = subscriber->next)
+    subscriber->on_message(subscriber->arg, &message->is);
   return P2P_OK;
 }
 
-void p2p_mailbox_store_leave(struct p2p_stored_mailbox *mailbox, struct p2p_mailbox_ear *ear, uint64_t now_ms) {
-  struct p2p_mailbox_ear **at = &mailbox->ears;
-  while (*at != ear) at = &(*at)->next;
-  *at = ear->next;
+void p2p_mailbox_store_leave(struct p2p_stored_mailbox *mailbox,
+                             struct p2p_mailbox_subscriber *subscriber, uint64_t now_ms) {
+  struct p2p_mailbox_subscriber **at = &mailbox->subscribers;
+  while (*at != subscriber) at = &(*at)->next;
+  *at = subscriber->next;
   mailbox->used_ms = now_ms;
 }
 
-void p2p_mailbox_store_close(struct p2p_stored_mailbox *mailbox, struct p2p_mailbox_ear *ear, const char *side_name) {
+void p2p_mailbox_store_close(struct p2p_stored_mailbox *mailbox,
+                             struct p2p_mailbox_subscriber *subscriber, const char *side_name) {
   bool is_wanted = false;
-  p2p_mailbox_store_leave(mailbox, ear, mailbox->used_ms);
+  p2p_mailbox_store_leave(mailbox, subscriber, mailbox->used_ms);
   for (int i = 0; i < 2; i++) {
     struct side *side = &mailbox->sides[i];
     if (strcmp(side->name, side_name) == 0) side->has_closed = true;
     is_wanted = is_wanted || (side->name[0] != '\0' && !side->has_closed);
   }
-  if (!is_wanted && mailbox->ears == NULL) drop_mailbox(mailbox);
+  if (!is_wanted && mailbox->subscribers == NULL) drop_mailbox(mailbox);
 }
 
 void p2p_mailbox_store_prune(struct p2p_mailbox_store *store, uint64_t now_ms) {
   for (struct p2p_stored_mailbox *mailbox = store->first, *next; mailbox != NULL; mailbox = next) {
     next = mailbox->next;
-    if (mailbox->ears == NULL && now_ms - mailbox->used_ms > P2P_STORE_IDLE_MS) drop_mailbox(mailbox);
+    if (mailbox->subscribers == NULL && now_ms - mailbox->used_ms > P2P_STORE_IDLE_MS)
+      drop_mailbox(mailbox);
   }
 }
 

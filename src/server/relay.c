@@ -1,5 +1,5 @@
-/* The transit relay. A connection asks, waits for its partner, and is then one end of a pair; when one end closes, the other gets
- * the bytes that are on their way and is closed too. */
+/* The transit relay. A connection asks, waits for its partner, and is then one end of a pair; when
+ * one end closes, the other gets the bytes that are on their way and is closed too. */
 #include "server/relay.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "net/tcp.h"
-#include "server/origin.h"
+#include "server/client_address.h"
 #include "server/relay_request.h"
 
 #define TICK_MS 5000
@@ -27,7 +27,7 @@ struct end {
   struct end *partner; /* when joined */
   enum stage stage;
   uint64_t since_ms; /* when the stage began */
-  char origin[P2P_ORIGIN_MAX];
+  char client_address[P2P_CLIENT_ADDRESS_MAX];
   struct p2p_relay_request request;
   uint8_t line[P2P_RELAY_REQUEST_MAX];
   size_t line_length;
@@ -36,7 +36,7 @@ struct end {
 
 struct p2p_relay {
   struct p2p_loop *loop;
-  struct p2p_events *events;
+  struct p2p_log_queue *log;
   struct p2p_listener *listener;
   struct p2p_timer *tick;
   struct end *ends;
@@ -49,7 +49,8 @@ static void forget_end(struct end *end) {
   struct end **at = &end->relay->ends;
   while (*at != end) at = &(*at)->next;
   *at = end->next;
-  if (--end->relay->n_ends == 0) p2p_timer_stop(end->relay->tick); /* nobody is there to be looked after */
+  if (--end->relay->n_ends == 0)
+    p2p_timer_stop(end->relay->tick); /* nobody is there to be looked after */
   p2p_wipe(&end->request, sizeof end->request);
   p2p_wipe(end->line, sizeof end->line);
   free(end);
@@ -70,7 +71,9 @@ static void set_stage(struct end *end, enum stage stage) {
 
 static struct end *find_partner(const struct end *end) {
   for (struct end *other = end->relay->ends; other != NULL; other = other->next)
-    if (other != end && other->stage == STAGE_WAITING && p2p_relay_request_fits(&other->request, &end->request)) return other;
+    if (other != end && other->stage == STAGE_WAITING &&
+        p2p_relay_request_fits(&other->request, &end->request))
+      return other;
   return NULL;
 }
 
@@ -78,7 +81,9 @@ static struct end *find_partner(const struct end *end) {
 static void close_redundant(const struct end *joined) {
   for (struct end *end = joined->relay->ends, *next; end != NULL; end = next) {
     next = end->next;
-    if (end->stage != STAGE_WAITING || memcmp(end->request.token, joined->request.token, P2P_RELAY_TOKEN_LEN) != 0) continue;
+    if (end->stage != STAGE_WAITING ||
+        memcmp(end->request.token, joined->request.token, P2P_RELAY_TOKEN_LEN) != 0)
+      continue;
     p2p_tcp_free(end->tcp);
     forget_end(end);
   }
@@ -92,7 +97,7 @@ static void join(struct end *a, struct end *b) {
   set_stage(b, STAGE_JOINED);
   (void)p2p_tcp_peer_name(a->tcp, name_a, sizeof name_a);
   (void)p2p_tcp_peer_name(b->tcp, name_b, sizeof name_b);
-  p2p_events_say(a->relay->events, P2P_LEVEL_INFO, "the relay joined %s and %s", name_a, name_b);
+  p2p_log_write(a->relay->log, P2P_LOG_INFO, "the relay joined %s and %s", name_a, name_b);
   close_redundant(a);
   p2p_tcp_write(a->tcp, "ok\n", 3);
   p2p_tcp_write(b->tcp, "ok\n", 3);
@@ -141,8 +146,9 @@ static void on_close(void *arg, const struct p2p_err *err) {
   struct end *end = arg, *partner = end->partner;
   (void)err;
   if (partner != NULL) {
-    p2p_events_say(end->relay->events, P2P_LEVEL_INFO, "a connection over the relay ended after %llu bytes",
-                   (unsigned long long)(end->passed_bytes + partner->passed_bytes));
+    p2p_log_write(end->relay->log, P2P_LOG_INFO,
+                  "a connection over the relay ended after %llu bytes",
+                  (unsigned long long)(end->passed_bytes + partner->passed_bytes));
     p2p_tcp_finish(partner->tcp, P2P_RELAY_LINGER_MS);
     forget_end(partner);
   }
@@ -150,34 +156,37 @@ static void on_close(void *arg, const struct p2p_err *err) {
   forget_end(end);
 }
 
-static const char *why_not_in(const struct p2p_relay *relay, const char *origin) {
+static const char *why_not_in(const struct p2p_relay *relay, const char *client_address) {
   size_t n_here = 0;
-  for (const struct end *end = relay->ends; end != NULL; end = end->next) n_here += strcmp(end->origin, origin) == 0;
+  for (const struct end *end = relay->ends; end != NULL; end = end->next)
+    n_here += strcmp(end->client_address, client_address) == 0;
   if (relay->n_ends >= P2P_RELAY_CONNECTIONS_MAX) return "too many are open";
   return n_here >= P2P_RELAY_CONNECTIONS_OF_ORIGIN_MAX ? "too many are open from there" : NULL;
 }
 
 static void on_accept(void *arg, struct p2p_tcp *tcp) {
-  static const struct p2p_tcp_events events = {.on_data = on_data, .on_drain = on_drain, .on_close = on_close};
+  static const struct p2p_tcp_callbacks callbacks = {
+      .on_data = on_data, .on_drain = on_drain, .on_close = on_close};
   struct p2p_relay *relay = arg;
-  char peer[64] = "?:0", origin[P2P_ORIGIN_MAX];
+  char peer[64] = "?:0", client_address[P2P_CLIENT_ADDRESS_MAX];
   (void)p2p_tcp_peer_name(tcp, peer, sizeof peer);
-  p2p_origin_of(peer, origin);
-  const char *why = why_not_in(relay, origin);
+  p2p_client_address_of(peer, client_address);
+  const char *why = why_not_in(relay, client_address);
   struct end *end = why == NULL ? calloc(1, sizeof *end) : NULL;
   if (end == NULL) {
-    p2p_events_say(relay->events, P2P_LEVEL_WARN, "the relay refused a connection from %s: %s", peer, why == NULL ? "out of memory" : why);
+    p2p_log_write(relay->log, P2P_LOG_WARN, "the relay refused a connection from %s: %s", peer,
+                  why == NULL ? "out of memory" : why);
     p2p_tcp_free(tcp);
     return;
   }
-  memcpy(end->origin, origin, sizeof origin);
+  memcpy(end->client_address, client_address, sizeof client_address);
   end->relay = relay;
   end->tcp = tcp;
   end->next = relay->ends;
   relay->ends = end;
   if (relay->n_ends++ == 0) p2p_timer_start(relay->tick, TICK_MS, TICK_MS);
   set_stage(end, STAGE_ASKING);
-  if (p2p_tcp_attach(tcp, &events, end) == P2P_OK) return;
+  if (p2p_tcp_attach(tcp, &callbacks, end) == P2P_OK) return;
   p2p_tcp_free(tcp);
   forget_end(end);
 }
@@ -196,16 +205,17 @@ static void on_tick(void *arg) {
 
 /* --- the relay --- */
 
-int p2p_relay_new(struct p2p_loop *loop, const char *address, uint16_t port, struct p2p_events *events,
-                  struct p2p_relay **out, struct p2p_err *err) {
+int p2p_relay_new(struct p2p_loop *loop, const char *address, uint16_t port,
+                  struct p2p_log_queue *log, struct p2p_relay **out, struct p2p_err *err) {
   struct p2p_relay *relay = calloc(1, sizeof *relay);
   int code = P2P_OK;
   if (relay == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   relay->loop = loop;
-  relay->events = events;
+  relay->log = log;
   relay->tick = p2p_timer_new(loop, on_tick, relay);
   if (relay->tick == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
-  if (code == P2P_OK) code = p2p_listener_new(loop, address, port, on_accept, relay, &relay->listener, err);
+  if (code == P2P_OK)
+    code = p2p_listener_new(loop, address, port, on_accept, relay, &relay->listener, err);
   if (code != P2P_OK) {
     p2p_relay_free(relay);
     return code;
@@ -225,4 +235,6 @@ void p2p_relay_free(struct p2p_relay *relay) {
   free(relay);
 }
 
-uint16_t p2p_relay_port(const struct p2p_relay *relay) { return p2p_listener_port(relay->listener); }
+uint16_t p2p_relay_port(const struct p2p_relay *relay) {
+  return p2p_listener_port(relay->listener);
+}

@@ -10,7 +10,9 @@
 #define BEFORE_TOKEN "please relay "
 #define BEFORE_SIDE " for side "
 
-static bool is_hex(uint8_t c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+static bool is_hex(uint8_t c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 /* 'x' stands for a hex digit. */
 static bool has_form(const uint8_t *bytes, size_t length, const char *form) {
@@ -34,7 +36,8 @@ long p2p_relay_request_parse(const uint8_t *bytes, size_t length, struct p2p_rel
   memset(out, 0, sizeof *out);
   memcpy(out->token, bytes + sizeof BEFORE_TOKEN - 1, P2P_RELAY_TOKEN_LEN);
   out->has_side = is_long;
-  if (is_long) memcpy(out->side, bytes + SHORT_FORM_LEN + sizeof BEFORE_SIDE - 1, P2P_RELAY_SIDE_LEN);
+  if (is_long)
+    memcpy(out->side, bytes + SHORT_FORM_LEN + sizeof BEFORE_SIDE - 1, P2P_RELAY_SIDE_LEN);
   return (long)(is_long ? long_length : short_length);
 }
 

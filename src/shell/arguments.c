@@ -26,17 +26,18 @@ static bool is_flag(const char *word, const char *name, size_t length) {
   return strlen(name) == length && strncmp(word, name, length) == 0;
 }
 
-/* The place of a flag's value, and what it is where none is said: NULL for a flag that wants one. */
-static const char **place_of(struct said *said, const char *name, size_t length, const char **unsaid) {
+/* The place of a flag's value, and what it is where none is said: NULL for a flag that wants one.
+ */
+static const char **place_of(struct said *said, const char *name, size_t length,
+                             const char **unsaid) {
   const struct {
     const char *name, *unsaid;
     const char **place;
-  } flags[] = {
-    { "--text", NULL, &said->text },         { "--code", NULL, &said->code },           { "--path", NULL, &said->path },
-    { "--mailbox", NULL, &said->mailbox },   { "--relay", NULL, &said->relay },         { "--timeout", NULL, &said->timeout },
-    { "--verify", "TRUE", &said->verify },   { "--listen", "TRUE", &said->listen },     { "--no-listen", "FALSE", &said->listen },
-    { "--progress", "TRUE", &said->progress }
-  };
+  } flags[] = {{"--text", NULL, &said->text},           {"--code", NULL, &said->code},
+               {"--path", NULL, &said->path},           {"--mailbox", NULL, &said->mailbox},
+               {"--relay", NULL, &said->relay},         {"--timeout", NULL, &said->timeout},
+               {"--verify", "TRUE", &said->verify},     {"--listen", "TRUE", &said->listen},
+               {"--no-listen", "FALSE", &said->listen}, {"--progress", "TRUE", &said->progress}};
 
   for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
     if (is_flag(name, flags[i].name, length)) {
@@ -47,7 +48,8 @@ static const char **place_of(struct said *said, const char *name, size_t length,
   return NULL;
 }
 
-static int take_flag(struct said *said, struct words *words, const char *word, struct p2p_err *err) {
+static int take_flag(struct said *said, struct words *words, const char *word,
+                     struct p2p_err *err) {
   const char *equals = strchr(word, '='), *value = NULL;
   size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
   const char **place = place_of(said, word, length, &value);
@@ -80,11 +82,11 @@ static int take_word(struct said *said, const char *word, struct p2p_err *err) {
 
 /* As R reads them. */
 static int to_bool(const char *text, bool unsaid, bool *out, struct p2p_err *err) {
-  static const char *const YES[] = { "TRUE", "true", "T", "True" }, *const NO[] = { "FALSE", "false", "F", "False" };
+  static const char *const YES[] = {"TRUE", "true", "T", "True"}, *const NO[] = {"FALSE", "false",
+                                                                                 "F", "False"};
 
   *out = unsaid;
-  if (text == NULL)
-    return P2P_OK;
+  if (text == NULL) return P2P_OK;
   for (size_t i = 0; i < sizeof YES / sizeof YES[0]; i++) {
     if (strcmp(text, YES[i]) == 0 || strcmp(text, NO[i]) == 0) {
       *out = strcmp(text, YES[i]) == 0;
@@ -98,8 +100,7 @@ static int to_timeout(const char *text, uint32_t *out, struct p2p_err *err) {
   char *end;
 
   *out = 600000;
-  if (text == NULL)
-    return P2P_OK;
+  if (text == NULL) return P2P_OK;
   double seconds = strtod(text, &end);
   if (end == text || *end != '\0' || !(seconds >= 0.001))
     return p2p_err_set(err, P2P_ERR_INVALID, "'%s' is no number of seconds.", text);
@@ -111,7 +112,8 @@ static int to_action(const struct said *said, struct p2p_arguments *out, struct 
   if (said->action != NULL && strcmp(said->action, "receive") == 0) {
     out->action = P2P_SHELL_RECEIVE;
     out->code = said->what != NULL ? said->what : said->code;
-    return out->code != NULL ? P2P_OK : usage(err, "Say the code that the sender was shown: receive CODE.");
+    return out->code != NULL ? P2P_OK
+                             : usage(err, "Say the code that the sender was shown: receive CODE.");
   }
   if (said->action == NULL || strcmp(said->action, "send") != 0)
     return usage(err, "Say 'send' or 'receive'.");
@@ -127,40 +129,41 @@ static int take_all(struct said *said, struct words words, struct p2p_err *err) 
   while (words.count > 0 && code == P2P_OK) {
     const char *word = *words.at++;
     words.count--;
-    code = strncmp(word, "--", 2) == 0 ? take_flag(said, &words, word, err) : take_word(said, word, err);
+    code = strncmp(word, "--", 2) == 0 ? take_flag(said, &words, word, err)
+                                       : take_word(said, word, err);
   }
   return code;
 }
 
 static bool is_there(const struct words *words, const char *word) {
   for (int i = 0; i < words->count; i++) {
-    if (strcmp(words->at[i], word) == 0)
-      return true;
+    if (strcmp(words->at[i], word) == 0) return true;
   }
   return false;
 }
 
-int p2p_arguments_parse(int count, char *const words[], struct p2p_arguments *out, struct p2p_err *err) {
-  struct words all = { count, words };
-  struct said said = { 0 };
+int p2p_arguments_parse(int count, char *const words[], struct p2p_arguments *out,
+                        struct p2p_err *err) {
+  struct words all = {count, words};
+  struct said said = {0};
 
   memset(out, 0, sizeof *out);
-  if (is_there(&all, "--help") || (count > 0 && strcmp(words[0], "help") == 0))
-    return P2P_OK;
+  if (is_there(&all, "--help") || (count > 0 && strcmp(words[0], "help") == 0)) return P2P_OK;
   if (is_there(&all, "--version")) {
     out->action = P2P_SHELL_VERSION;
     return P2P_OK;
   }
   int code = take_all(&said, all, err);
-  *out = (struct p2p_arguments){ .file = said.what, .text = said.text, .code = said.code, .path = said.path, .mailbox = said.mailbox,
-                                 .relay = said.relay, .has_progress = said.progress != NULL };
-  if (code == P2P_OK)
-    code = to_action(&said, out, err);
-  if (code == P2P_OK)
-    code = to_bool(said.listen, true, &out->listen, err);
-  if (code == P2P_OK)
-    code = to_bool(said.verify, false, &out->verify, err);
-  if (code == P2P_OK)
-    code = to_bool(said.progress, false, &out->progress, err);
+  *out = (struct p2p_arguments){.file = said.what,
+                                .text = said.text,
+                                .code = said.code,
+                                .path = said.path,
+                                .mailbox = said.mailbox,
+                                .relay = said.relay,
+                                .has_progress = said.progress != NULL};
+  if (code == P2P_OK) code = to_action(&said, out, err);
+  if (code == P2P_OK) code = to_bool(said.listen, true, &out->listen, err);
+  if (code == P2P_OK) code = to_bool(said.verify, false, &out->verify, err);
+  if (code == P2P_OK) code = to_bool(said.progress, false, &out->progress, err);
   return code == P2P_OK ? to_timeout(said.timeout, &out->timeout_ms, err) : code;
 }

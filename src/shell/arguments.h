@@ -11,7 +11,7 @@ enum p2p_shell_action { P2P_SHELL_HELP, P2P_SHELL_VERSION, P2P_SHELL_SEND, P2P_S
 
 struct p2p_arguments {
   enum p2p_shell_action action;
-  const char *file;          /* to send; NULL: the text is */
+  const char *file;                                 /* to send; NULL: the text is */
   const char *text, *code, *path, *mailbox, *relay; /* NULL: not given */
   bool listen, verify;
   bool has_progress, progress;
@@ -19,6 +19,7 @@ struct p2p_arguments {
 };
 
 /* The words after the program's name; borrowed. P2P_ERR_INVALID with a sentence. */
-int p2p_arguments_parse(int count, char *const words[], struct p2p_arguments *out, struct p2p_err *err) P2P_MUST_USE;
+int p2p_arguments_parse(int count, char *const words[], struct p2p_arguments *out,
+                        struct p2p_err *err) P2P_MUST_USE;
 
 #endif

@@ -1,5 +1,5 @@
-/* The program `wormhole`: what future.p2p::wormhole is in R, without an R to start. Exit status: 0, 1 (failed), 2 (usage),
- * 130 (interrupted). */
+/* The program `wormhole`: what future.p2p::wormhole is in R, without an R to start. Exit status: 0,
+ * 1 (failed), 2 (usage), 130 (interrupted). */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -14,8 +14,8 @@
 #include "crypto/random.h"
 #include "net/proxy.h"
 #include "shell/arguments.h"
+#include "shell/console.h"
 #include "shell/interrupt.h"
-#include "shell/show.h"
 
 #define PATH_SIZE 4096
 #define BAR_AFTER_MS 1000
@@ -31,17 +31,17 @@ struct run {
   bool has_asked, is_answered; /* about the verifier */
   char answer[8];              /* what of it was typed so far */
   size_t answer_length;
-  uint64_t moving_ms;   /* since when; 0: not yet */
+  uint64_t moving_ms; /* since when; 0: not yet */
 };
 
-/* The first that is set and not empty, else `unset`. HTTP_PROXY is not asked for: a web server sets it to what a client says. */
+/* The first that is set and not empty, else `unset`. HTTP_PROXY is not asked for: a web server sets
+ * it to what a client says. */
 static const char *first_of_env(const char *a, const char *b, const char *c, const char *unset) {
-  const char *names[] = { a, b, c };
+  const char *names[] = {a, b, c};
 
   for (size_t i = 0; i < 3; i++) {
     const char *value = names[i] ? getenv(names[i]) : NULL;
-    if (value != NULL && value[0] != '\0')
-      return value;
+    if (value != NULL && value[0] != '\0') return value;
   }
   return unset;
 }
@@ -62,22 +62,21 @@ static int name_in(const char *folder, char out[static PATH_SIZE]) {
   return length < PATH_SIZE ? P2P_OK : P2P_ERR_TOO_LARGE;
 }
 
-/* A folder: a new name in it; else it is the name, which must be new. What is wrong is told before the code is used. */
+/* A folder: a new name in it; else it is the name, which must be new. What is wrong is told before
+ * the code is used. */
 static int choose_path(const char *path, char out[static PATH_SIZE], struct p2p_err *err) {
   const char *slash = strrchr(path, '/');
 
   if (strlen(path) >= PATH_SIZE || (is_folder(path) && name_in(path, out) != P2P_OK))
     return p2p_err_set(err, P2P_ERR_TOO_LARGE, "The path '%s' is too long", path);
-  if (is_folder(path))
-    return P2P_OK;
+  if (is_folder(path)) return P2P_OK;
   if (access(path, F_OK) == 0)
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "There is a file '%s' already. Give a folder, or a new name", path);
+    return p2p_err_set(err, P2P_ERR_SYSTEM,
+                       "There is a file '%s' already. Give a folder, or a new name", path);
   memcpy(out, path, strlen(path) + 1);
-  if (slash == NULL || slash == path)
-    return P2P_OK;
+  if (slash == NULL || slash == path) return P2P_OK;
   out[slash - path] = '\0';
-  if (!is_folder(out))
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "There is no folder '%s'", out);
+  if (!is_folder(out)) return p2p_err_set(err, P2P_ERR_SYSTEM, "There is no folder '%s'", out);
   out[slash - path] = '/';
   return P2P_OK;
 }
@@ -86,16 +85,17 @@ static int configure(struct run *run, struct p2p_err *err) {
   const struct p2p_arguments *arguments = &run->arguments;
   struct p2p_transfer_config *config = &run->config;
   struct p2p_proxy proxy;
-  int code = p2p_proxy_parse(first_of_env("https_proxy", "HTTPS_PROXY", "http_proxy", ""), first_of_env("no_proxy", "NO_PROXY", NULL, ""),
-                             &proxy, err);
+  int code = p2p_proxy_parse(first_of_env("https_proxy", "HTTPS_PROXY", "http_proxy", ""),
+                             first_of_env("no_proxy", "NO_PROXY", NULL, ""), &proxy, err);
 
-  if (code != P2P_OK)
-    return code;
+  if (code != P2P_OK) return code;
   p2p_loop_set_proxy(config->loop, &proxy);
-  config->mailbox = arguments->mailbox ? arguments->mailbox : first_of_env("R_FUTURE_P2P_MAILBOX", NULL, NULL, P2P_SHOW_MAILBOX);
+  config->mailbox = arguments->mailbox
+                        ? arguments->mailbox
+                        : first_of_env("R_FUTURE_P2P_MAILBOX", NULL, NULL, P2P_CONSOLE_MAILBOX);
   config->relay = arguments->relay ? arguments->relay : getenv("R_FUTURE_P2P_RELAY");
   if (config->relay == NULL)
-    config->relay = P2P_SHOW_RELAY;
+    config->relay = P2P_CONSOLE_RELAY;
   else if (config->relay[0] == '\0')
     config->relay = NULL;
   config->code = arguments->code;
@@ -112,52 +112,52 @@ static int configure(struct run *run, struct p2p_err *err) {
 }
 
 static void ask_verifier(struct run *run, const char *verifier) {
-  dprintf(STDERR_FILENO, "Verifier: %s\nDoes the other side show the same verifier? (yes/no) ", verifier);
+  dprintf(STDERR_FILENO, "Verifier: %s\nDoes the other side show the same verifier? (yes/no) ",
+          verifier);
   run->has_asked = true;
 }
 
-/* One character of the answer, whose line may end with the input; all that does not fit is no yes. */
+/* One character of the answer, whose line may end with the input; all that does not fit is no yes.
+ */
 static void read_answer(struct run *run) {
   char c = '\n';
 
   if (read(STDIN_FILENO, &c, 1) == 1 && c != '\n') {
-    if (run->answer_length + 1 < sizeof run->answer)
-      run->answer[run->answer_length++] = c;
+    if (run->answer_length + 1 < sizeof run->answer) run->answer[run->answer_length++] = c;
     return;
   }
   run->is_answered = true;
-  p2p_transfer_confirm(run->transfer, strcasecmp(run->answer, "y") == 0 || strcasecmp(run->answer, "yes") == 0);
+  p2p_transfer_confirm(run->transfer,
+                       strcasecmp(run->answer, "y") == 0 || strcasecmp(run->answer, "yes") == 0);
 }
 
 static void show_moving(struct run *run, const struct p2p_transfer_status *status) {
-  bool is_wanted = run->arguments.has_progress ? run->arguments.progress : isatty(STDERR_FILENO) != 0;
+  bool is_wanted =
+      run->arguments.has_progress ? run->arguments.progress : isatty(STDERR_FILENO) != 0;
   uint64_t now_ms = p2p_clock_ms();
 
-  if (run->moving_ms == 0)
-    run->moving_ms = now_ms;
-  if (!is_wanted || now_ms < run->moving_ms + BAR_AFTER_MS)
-    return;
-  p2p_show_progress(status);
+  if (run->moving_ms == 0) run->moving_ms = now_ms;
+  if (!is_wanted || now_ms < run->moving_ms + BAR_AFTER_MS) return;
+  p2p_console_progress(status);
   run->has_bar = true;
 }
 
 static void show(struct run *run, const struct p2p_transfer_status *status) {
   if (run->config.code == NULL && !run->has_code && status->code[0] != '\0') {
-    p2p_show_code(&run->config, status->code);
+    p2p_console_code(&run->config, status->code);
     run->has_code = true;
   }
   if (status->state == P2P_TRANSFER_CONFIRMING && !run->has_asked)
     ask_verifier(run, status->verifier);
-  if (status->state == P2P_TRANSFER_MOVING)
-    show_moving(run, status);
+  if (status->state == P2P_TRANSFER_MOVING) show_moving(run, status);
 }
 
 /* For a change of the transfer, for what is typed, or a signal, which cancels it. */
 static void wait_for_change(struct run *run) {
   bool is_asking = run->has_asked && !run->is_answered;
-  struct pollfd ready[] = { { .fd = p2p_transfer_fd(run->transfer), .events = POLLIN },
-                            { .fd = p2p_interrupt_came() ? -1 : p2p_interrupt_fd(), .events = POLLIN },
-                            { .fd = is_asking ? STDIN_FILENO : -1, .events = POLLIN } };
+  struct pollfd ready[] = {{.fd = p2p_transfer_fd(run->transfer), .events = POLLIN},
+                           {.fd = p2p_interrupt_came() ? -1 : p2p_interrupt_fd(), .events = POLLIN},
+                           {.fd = is_asking ? STDIN_FILENO : -1, .events = POLLIN}};
   bool is_ready = poll(ready, sizeof ready / sizeof ready[0], -1) > 0;
 
   if (p2p_interrupt_came())
@@ -172,12 +172,10 @@ static void follow(struct run *run, struct p2p_transfer_status *status) {
     (void)p2p_transfer_wait(run->transfer, 0, 0); /* what changes from here on is told once more */
     p2p_transfer_status(run->transfer, status);
     show(run, status);
-    if (status->state >= P2P_TRANSFER_DONE)
-      break;
+    if (status->state >= P2P_TRANSFER_DONE) break;
     wait_for_change(run);
   }
-  if (run->has_bar || run->has_asked != run->is_answered)
-    dprintf(STDERR_FILENO, "\n");
+  if (run->has_bar || run->has_asked != run->is_answered) dprintf(STDERR_FILENO, "\n");
 }
 
 /* What was received, for other programs. False: it cannot be written. */
@@ -195,34 +193,36 @@ static enum status failed(const struct p2p_err *err) {
 
 static enum status transfer(struct run *run) {
   bool is_sender = run->arguments.action == P2P_SHELL_SEND, is_lost = false;
-  struct p2p_transfer_status status = { .state = P2P_TRANSFER_FAILED };
-  struct p2p_err err = { 0 };
+  struct p2p_transfer_status status = {.state = P2P_TRANSFER_FAILED};
+  struct p2p_err err = {0};
 
-  if (configure(run, &err) != P2P_OK || p2p_transfer_new(&run->config, &run->transfer, &err) != P2P_OK)
+  if (configure(run, &err) != P2P_OK ||
+      p2p_transfer_new(&run->config, &run->transfer, &err) != P2P_OK)
     return failed(&err);
   follow(run, &status);
   if (status.state == P2P_TRANSFER_DONE) {
-    p2p_show_end(&status, is_sender);
+    p2p_console_end(&status, is_sender);
     is_lost = !is_sender && !give_out(run, &status);
   }
   p2p_transfer_free(run->transfer);
   if (is_lost)
-    return failed(&(struct p2p_err){ P2P_ERR_SYSTEM, "Standard output does not take what was received" });
-  if (status.state == P2P_TRANSFER_DONE)
-    return STATUS_DONE;
-  if (!p2p_interrupt_came())
-    return failed(&status.err);
+    return failed(
+        &(struct p2p_err){P2P_ERR_SYSTEM, NULL, "Standard output does not take what was received"});
+  if (status.state == P2P_TRANSFER_DONE) return STATUS_DONE;
+  if (!p2p_interrupt_came()) return failed(&status.err);
   dprintf(STDERR_FILENO, "Interrupted: left.\n");
   return STATUS_INTERRUPTED;
 }
 
 static enum status run_transfer(const struct p2p_arguments *arguments) {
   static struct run run;
-  struct p2p_err err = { P2P_ERR_CRYPTO, "libsodium cannot be initialized: no source of random bytes" };
+  struct p2p_err err = {P2P_ERR_CRYPTO, NULL,
+                        "libsodium cannot be initialized: no source of random bytes"};
 
   run.arguments = *arguments;
   if (p2p_interrupt_catch() != P2P_OK)
-    return failed(&(struct p2p_err){ P2P_ERR_SYSTEM, "No signals can be caught: too many open files?" });
+    return failed(
+        &(struct p2p_err){P2P_ERR_SYSTEM, NULL, "No signals can be caught: too many open files?"});
   if (p2p_crypto_init() != P2P_OK || p2p_loop_start(&run.config.loop, &err) != P2P_OK)
     return failed(&err);
   enum status status = transfer(&run);
@@ -234,10 +234,8 @@ static enum status run_transfer(const struct p2p_arguments *arguments) {
 static void open_standard_files(void) {
   int fd = open("/dev/null", O_RDWR);
 
-  while (fd >= 0 && fd <= STDERR_FILENO)
-    fd = open("/dev/null", O_RDWR);
-  if (fd > STDERR_FILENO)
-    close(fd);
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = open("/dev/null", O_RDWR);
+  if (fd > STDERR_FILENO) close(fd);
 }
 
 int main(int count, char *words[]) {
@@ -246,7 +244,7 @@ int main(int count, char *words[]) {
 
   open_standard_files();
   if (count < 2) {
-    p2p_show_usage(STDERR_FILENO);
+    p2p_console_usage(STDERR_FILENO);
     return STATUS_USAGE;
   }
   if (p2p_arguments_parse(count - 1, words + 1, &arguments, &err) != P2P_OK) {
@@ -254,7 +252,7 @@ int main(int count, char *words[]) {
     return STATUS_USAGE;
   }
   if (arguments.action == P2P_SHELL_HELP)
-    p2p_show_usage(STDOUT_FILENO);
+    p2p_console_usage(STDOUT_FILENO);
   else if (arguments.action == P2P_SHELL_VERSION)
     dprintf(STDOUT_FILENO, "%s\n", P2P_VERSION);
   else

@@ -1,6 +1,6 @@
-/* Slots. Free ones go to the client that is short and holds the fewest, in turns; with none free, one is recalled from a
- * client that holds more than it has work for, or else more than the one that waits. With one slot and two busy clients this
- * alternates with every task. */
+/* Slots. Free ones go to the client that is short and holds the fewest, in turns; with none free,
+ * one is recalled from a client that holds more than it has work for, or else more than the one
+ * that waits. With one slot and two busy clients this alternates with every task. */
 #include "worker/slots.h"
 
 #include <string.h>
@@ -10,7 +10,9 @@
 
 void p2p_slots_init(struct p2p_slots *slots) { memset(slots, 0, sizeof *slots); }
 
-void p2p_slots_set_available(struct p2p_slots *slots, uint32_t available) { slots->available = available; }
+void p2p_slots_set_available(struct p2p_slots *slots, uint32_t available) {
+  slots->available = available;
+}
 
 void p2p_slots_close(struct p2p_slots *slots, uint64_t now_ms) {
   slots->closed = true;
@@ -36,7 +38,9 @@ void p2p_slots_remove(struct p2p_slots *slots, size_t client) {
   slots->clients[client] = (struct p2p_slots_client){.present = false};
 }
 
-void p2p_slots_want(struct p2p_slots *slots, size_t client, uint32_t count) { slots->clients[client].want = count; }
+void p2p_slots_want(struct p2p_slots *slots, size_t client, uint32_t count) {
+  slots->clients[client].want = count;
+}
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
@@ -67,7 +71,8 @@ static uint32_t count_free(const struct p2p_slots *slots) {
   return held < slots->available ? slots->available - held : 0;
 }
 
-/* Of those who want more than `has`, the one that has the fewest; of equals, the one whose turn is longest ago. */
+/* Of those who want more than `has`, the one that has the fewest; of equals, the one whose turn is
+ * longest ago. */
 static size_t find_short(const struct p2p_slots *slots, const uint32_t has[CLIENTS]) {
   size_t found = NOBODY;
   for (size_t i = 0; i < CLIENTS; i++) {
@@ -101,9 +106,10 @@ static uint32_t recallable(const struct p2p_slots_client *c, uint64_t now_ms) {
   return c->held > bound ? c->held - bound : 0;
 }
 
-/* Who gives one up for `to`: one with more than it has work for, else the one that will have the most, if that is more
- * than `to` will have. */
-static size_t find_giver(const struct p2p_slots *slots, const uint32_t has[CLIENTS], size_t to, uint64_t now_ms) {
+/* Who gives one up for `to`: one with more than it has work for, else the one that will have the
+ * most, if that is more than `to` will have. */
+static size_t find_giver(const struct p2p_slots *slots, const uint32_t has[CLIENTS], size_t to,
+                         uint64_t now_ms) {
   size_t found = NOBODY;
   for (size_t i = 0; i < CLIENTS; i++) {
     const struct p2p_slots_client *c = &slots->clients[i];
@@ -114,7 +120,8 @@ static size_t find_giver(const struct p2p_slots *slots, const uint32_t has[CLIEN
   return found;
 }
 
-/* What each will have once all that is recalled has come back and was granted; returns who is short even then. */
+/* What each will have once all that is recalled has come back and was granted; returns who is short
+ * even then. */
 static size_t foresee(const struct p2p_slots *slots, uint32_t has[CLIENTS]) {
   uint32_t coming = count_free(slots);
   for (size_t i = 0; i < CLIENTS; i++) {
@@ -152,14 +159,17 @@ static bool recall_all(struct p2p_slots *slots, struct p2p_slots_step *step) {
 static bool others_wait(const struct p2p_slots *slots, size_t client) {
   if (slots->closed) return true;
   for (size_t i = 0; i < CLIENTS; i++)
-    if (i != client && slots->clients[i].present && slots->clients[i].want > slots->clients[i].held) return true;
+    if (i != client && slots->clients[i].present && slots->clients[i].want > slots->clients[i].held)
+      return true;
   return false;
 }
 
 static bool evict(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_step *step) {
   for (size_t i = 0; i < CLIENTS; i++) {
     const struct p2p_slots_client *c = &slots->clients[i];
-    if (c->held == c->busy || now_ms < c->idle_since_ms + P2P_SLOTS_OVERDUE_MS || !others_wait(slots, i)) continue;
+    if (c->held == c->busy || now_ms < c->idle_since_ms + P2P_SLOTS_OVERDUE_MS ||
+        !others_wait(slots, i))
+      continue;
     p2p_slots_remove(slots, i);
     *step = (struct p2p_slots_step){P2P_SLOTS_EVICT, i, 0};
     return true;
@@ -180,7 +190,8 @@ uint64_t p2p_slots_deadline(const struct p2p_slots *slots, uint64_t now_ms) {
     if (c->held == c->busy || !others_wait(slots, i)) continue;
     uint64_t overdue_ms = c->idle_since_ms + P2P_SLOTS_OVERDUE_MS;
     if (overdue_ms < soonest) soonest = overdue_ms;
-    if (!slots->closed && c->fresh > 0 && now_ms < c->fresh_until_ms && c->fresh_until_ms < soonest) soonest = c->fresh_until_ms;
+    if (!slots->closed && c->fresh > 0 && now_ms < c->fresh_until_ms && c->fresh_until_ms < soonest)
+      soonest = c->fresh_until_ms;
   }
   return soonest;
 }

@@ -1,5 +1,5 @@
-/* Who holds how many of a worker's slots, who wants more, and whose turn it is: a pure state machine. Time is an
- * argument; what is to be said to whom comes out as steps. */
+/* Who holds how many of a worker's slots, who wants more, and whose turn it is: a pure state
+ * machine. Time is an argument; what is to be said to whom comes out as steps. */
 #ifndef P2P_WORKER_SLOTS_H
 #define P2P_WORKER_SLOTS_H
 
@@ -10,8 +10,8 @@
 #define P2P_SLOTS_CLIENTS_MAX 64
 /* A slot that was just granted is not asked back before its new holder could have used it. */
 #define P2P_SLOTS_FRESH_MS 250
-/* A client that keeps an idle slot for so long while another waits, or after all was asked back, does not follow the
- * protocol. */
+/* A client that keeps an idle slot for so long while another waits, or after all was asked back,
+ * does not follow the protocol. */
 #define P2P_SLOTS_OVERDUE_MS 15000
 #define P2P_SLOTS_NEVER UINT64_MAX
 
@@ -24,7 +24,7 @@ struct p2p_slots_client {
   uint32_t fresh;    /* of these, granted and not used yet; counts until fresh_until_ms */
   uint64_t fresh_until_ms;
   uint64_t idle_since_ms; /* of the last slot that came to idle */
-  uint64_t served;   /* the turn in which it was last granted one */
+  uint64_t served;        /* the turn in which it was last granted one */
 };
 
 struct p2p_slots {
@@ -63,7 +63,8 @@ bool p2p_slots_give_back(struct p2p_slots *slots, size_t client, uint32_t count)
 bool p2p_slots_begin(struct p2p_slots *slots, size_t client);
 void p2p_slots_end(struct p2p_slots *slots, size_t client, uint64_t now_ms);
 
-/* The next thing to do, noted as done; false when there is none now. Call it until then after every change. */
+/* The next thing to do, noted as done; false when there is none now. Call it until then after every
+ * change. */
 bool p2p_slots_next(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_step *step);
 /* When to call it again if nothing changes before; P2P_SLOTS_NEVER. */
 uint64_t p2p_slots_deadline(const struct p2p_slots *slots, uint64_t now_ms);

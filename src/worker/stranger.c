@@ -6,7 +6,8 @@
 void p2p_stranger_text(const void *bytes, size_t length, char *out, size_t size) {
   const unsigned char *from = bytes;
   if (length >= size) length = size - 1;
-  for (size_t i = 0; i < length; i++) out[i] = from[i] >= 0x20 && from[i] < 0x7f ? (char)from[i] : '?';
+  for (size_t i = 0; i < length; i++)
+    out[i] = from[i] >= 0x20 && from[i] < 0x7f ? (char)from[i] : '?';
   out[length] = '\0';
 }
 
@@ -16,7 +17,8 @@ bool p2p_stranger_value(const void *text, size_t length, const char *key, char *
   while (at < end) {
     const char *newline = memchr(at, '\n', (size_t)(end - at));
     const char *stop = newline != NULL ? newline : end;
-    if ((size_t)(stop - at) > key_length && memcmp(at, key, key_length) == 0 && at[key_length] == '=') {
+    if ((size_t)(stop - at) > key_length && memcmp(at, key, key_length) == 0 &&
+        at[key_length] == '=') {
       at += key_length + 1;
       p2p_stranger_text(at, (size_t)(stop - at), out, size);
       return true;
@@ -24,18 +26,4 @@ bool p2p_stranger_value(const void *text, size_t length, const char *key, char *
     at = stop + 1;
   }
   return false;
-}
-
-#define DIGITS "0123456789"
-#define NAME DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-"
-
-bool p2p_stranger_is_name(const char *text) {
-  size_t user = strspn(text, NAME);
-  if (user == 0 || text[user] != '@' || strlen(text) >= P2P_STRANGER_NAME_MAX) return false;
-  const char *host = text + user + 1;
-  size_t host_length = strspn(host, NAME);
-  if (host_length == 0 || host[host_length] != ':') return false;
-  const char *pid = host + host_length + 1;
-  size_t digits = strspn(pid, DIGITS);
-  return digits > 0 && pid[digits] == '\0';
 }

@@ -1,5 +1,6 @@
-/* The worker program: composes its presence on the board, a session for each client, the slots between them and the
- * evaluators under them; and brings calls from other threads to the io thread. */
+/* The worker program: composes its presence on the board, a session for each client, the slots
+ * between them and the evaluators under them; and brings calls from other threads to the io thread.
+ */
 #include "worker/worker.h"
 
 #include <stdio.h>
@@ -9,9 +10,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "crypto/random.h"
-#include "worker/evaluators.h"
-#include "worker/presence.h"
-#include "worker/session.h"
+#include "worker/announcer.h"
+#include "worker/client_link.h"
+#include "worker/evaluator_pool.h"
 #include "worker/slots.h"
 
 #define SLOTS_MOST 1024
@@ -19,19 +20,19 @@
 
 struct p2p_worker {
   struct p2p_loop *loop;
-  struct p2p_events *log;
+  struct p2p_log_queue *log;
   char *mailbox, *relay; /* NULL: as the board says */
   char *r_version, *future_version;
   char *machine, *packages, *account, *lends;
-  struct p2p_presence *presence;
-  struct p2p_evaluators *evaluators;
+  struct p2p_announcer *announcer;
+  struct p2p_evaluator_pool *pool;
   struct p2p_slots slots;
-  struct p2p_session *sessions[P2P_SLOTS_CLIENTS_MAX]; /* by their number in slots */
-  struct p2p_session_host host;
+  struct p2p_client_link *sessions[P2P_SLOTS_CLIENTS_MAX]; /* by their number in slots */
+  struct p2p_client_link_host host;
   struct p2p_timer *look; /* looks at the slots: soon after a change, or at their deadline */
-  bool announced; /* has told its people what it lends */
+  bool announced;         /* has told its people what it lends */
   bool drained;
-  bool done; /* drained, and nothing is left to do: its people know */
+  bool done;  /* drained, and nothing is left to do: its people know */
   bool ended; /* by itself */
 };
 
@@ -43,59 +44,56 @@ static void look_soon(void *arg) {
 }
 
 static void drop_session(struct p2p_worker *worker, size_t number, const char *why) {
-  struct p2p_session *session = worker->sessions[number];
+  struct p2p_client_link *session = worker->sessions[number];
   worker->sessions[number] = NULL;
-  p2p_session_free(session, why);
+  p2p_client_link_free(session, why);
 }
 
 static void evict(struct p2p_worker *worker, size_t number) {
   struct p2p_err err;
-  p2p_err_set(&err, P2P_ERR_PROTOCOL, "%s kept a slot idle that others wait for; its link is closed",
-              p2p_session_client(worker->sessions[number]));
-  p2p_events_fail(worker->log, P2P_LEVEL_WARN, &err);
+  p2p_err_set(&err, P2P_ERR_PROTOCOL,
+              "%s kept a slot idle that others wait for; its link is closed",
+              p2p_client_link_client(worker->sessions[number]));
+  p2p_log_error(worker->log, P2P_LOG_WARN, &err);
   drop_session(worker, number, "a slot was kept idle that others wait for");
 }
 
 static void take_step(struct p2p_worker *worker, const struct p2p_slots_step *step) {
-  struct p2p_session *session = worker->sessions[step->client];
+  struct p2p_client_link *session = worker->sessions[step->client];
   switch (step->op) {
-  case P2P_SLOTS_GRANT:
-    p2p_session_say_slots(session, P2P_SLOT_GRANT, step->count);
-    break;
-  case P2P_SLOTS_RECALL:
-    p2p_session_say_slots(session, P2P_SLOT_RECALL, step->count);
-    break;
-  case P2P_SLOTS_EVICT:
-    evict(worker, step->client);
-    break;
+  case P2P_SLOTS_GRANT: p2p_client_link_say_slots(session, P2P_SLOT_GRANT, step->count); break;
+  case P2P_SLOTS_RECALL: p2p_client_link_say_slots(session, P2P_SLOT_RECALL, step->count); break;
+  case P2P_SLOTS_EVICT: evict(worker, step->client); break;
   }
 }
 
-/* Always from the loop itself, never within an event of a session or an evaluator: it may free either. */
+/* Always from the loop itself, never within an event of a session or an evaluator: it may free
+ * either. */
 static void look(void *arg) {
   struct p2p_worker *worker = arg;
   struct p2p_slots_step step;
   uint64_t now_ms = p2p_clock_ms();
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
-    if (worker->sessions[i] != NULL && p2p_session_is_broken(worker->sessions[i]))
+    if (worker->sessions[i] != NULL && p2p_client_link_is_broken(worker->sessions[i]))
       drop_session(worker, i, "the worker is out of memory");
-  p2p_slots_set_available(&worker->slots, p2p_evaluators_usable(worker->evaluators));
+  p2p_slots_set_available(&worker->slots, p2p_evaluator_pool_usable(worker->pool));
   while (p2p_slots_next(&worker->slots, now_ms, &step)) take_step(worker, &step);
   uint64_t deadline_ms = p2p_slots_deadline(&worker->slots, now_ms);
-  if (deadline_ms != P2P_SLOTS_NEVER) p2p_timer_start(worker->look, deadline_ms > now_ms ? deadline_ms - now_ms : 1, 0);
+  if (deadline_ms != P2P_SLOTS_NEVER)
+    p2p_timer_start(worker->look, deadline_ms > now_ms ? deadline_ms - now_ms : 1, 0);
   if (!worker->drained || worker->done || p2p_slots_held(&worker->slots) > 0) return;
   worker->done = true; /* a slot that is held may still get a task that is under way */
-  p2p_events_say(worker->log, P2P_LEVEL_INFO, "No future is left here: leaving.");
+  p2p_log_write(worker->log, P2P_LOG_INFO, "No future is left here: leaving.");
 }
 
 /* Everything ends: running tasks are lost, the others on the board are told. */
 static void stop(struct p2p_worker *worker, const char *why) {
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) drop_session(worker, i, why);
-  if (worker->presence != NULL) p2p_presence_leave(worker->presence);
-  p2p_presence_free(worker->presence);
-  p2p_evaluators_free(worker->evaluators);
-  worker->presence = NULL;
-  worker->evaluators = NULL;
+  if (worker->announcer != NULL) p2p_announcer_leave(worker->announcer);
+  p2p_announcer_free(worker->announcer);
+  p2p_evaluator_pool_free(worker->pool);
+  worker->announcer = NULL;
+  worker->pool = NULL;
   p2p_timer_free(worker->look);
   worker->look = NULL;
 }
@@ -105,21 +103,23 @@ static void on_failed(void *arg, const struct p2p_err *err) {
   struct p2p_err told = *err; /* it may live in what is freed now */
   worker->ended = true;
   stop(worker, "the worker has failed");
-  p2p_events_fail(worker->log, P2P_LEVEL_FATAL, &told);
+  p2p_log_error(worker->log, P2P_LOG_FATAL, &told);
 }
 
 static void announce(struct p2p_worker *worker) {
   if (worker->announced) return;
   worker->announced = true;
-  p2p_events_say(worker->log, P2P_LEVEL_INFO, "Lending %s to %s; anyone on it can run R code%s%s here. Stop with Ctrl-C.",
-                 worker->lends, p2p_member_cluster(p2p_presence_member(worker->presence)),
-                 worker->account != NULL ? " as " : "", worker->account != NULL ? worker->account : "");
+  p2p_log_write(worker->log, P2P_LOG_INFO,
+                "Lending %s to %s; anyone on it can run R code%s%s here. Stop with Ctrl-C.",
+                worker->lends, p2p_member_cluster(p2p_announcer_member(worker->announcer)),
+                worker->account != NULL ? " as " : "",
+                worker->account != NULL ? worker->account : "");
 }
 
 static void on_joined(void *arg) {
   struct p2p_worker *worker = arg;
   announce(worker);
-  worker->host.name = p2p_member_from(p2p_presence_member(worker->presence));
+  worker->host.name = p2p_member_name(p2p_announcer_member(worker->announcer));
 }
 
 static void on_session_end(void *arg, size_t number) {
@@ -131,24 +131,27 @@ static void on_session_end(void *arg, size_t number) {
 static size_t count_opening(const struct p2p_worker *worker) {
   size_t count = 0;
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
-    if (worker->sessions[i] != NULL && !p2p_session_is_open(worker->sessions[i])) count++;
+    if (worker->sessions[i] != NULL && !p2p_client_link_is_open(worker->sessions[i])) count++;
   return count;
 }
 
-static void open_session(struct p2p_worker *worker, const struct p2p_accept *accept, size_t number) {
-  const struct p2p_member *member = p2p_presence_member(worker->presence);
-  struct p2p_session_config config = {
-      .number = number, .client = accept->client, .code = accept->code,
+static void open_session(struct p2p_worker *worker, const struct p2p_accept *accept,
+                         size_t number) {
+  const struct p2p_member *member = p2p_announcer_member(worker->announcer);
+  struct p2p_client_link_config config = {
+      .number = number,
+      .client = accept->client,
+      .code = accept->code,
       .mailbox = worker->mailbox != NULL ? worker->mailbox : p2p_member_mailbox(member),
       .relay = worker->relay != NULL ? worker->relay : p2p_member_relay(member)};
   struct p2p_err err;
-  if (p2p_session_new(&worker->host, &config, &worker->sessions[number], &err) == P2P_OK) {
-    p2p_events_say(worker->log, P2P_LEVEL_DEBUG, "Opening a link with %s", accept->client);
+  if (p2p_client_link_new(&worker->host, &config, &worker->sessions[number], &err) == P2P_OK) {
+    p2p_log_write(worker->log, P2P_LOG_DEBUG, "Opening a link with %s", accept->client);
     return;
   }
   p2p_slots_remove(&worker->slots, number);
   p2p_err_prefix(&err, "No link with %s", accept->client);
-  p2p_events_fail(worker->log, P2P_LEVEL_WARN, &err);
+  p2p_log_error(worker->log, P2P_LOG_WARN, &err);
 }
 
 static void on_accept(void *arg, const struct p2p_accept *accept) {
@@ -158,27 +161,40 @@ static void on_accept(void *arg, const struct p2p_accept *accept) {
   if (number >= 0)
     open_session(worker, accept, (size_t)number);
   else
-    p2p_events_say(worker->log, P2P_LEVEL_DEBUG, "Too many links: the call of %s is not answered", accept->client);
+    p2p_log_write(worker->log, P2P_LOG_DEBUG, "Too many links: the call of %s is not answered",
+                  accept->client);
 }
 
 /* ---- start ---- */
 
-static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_config *config, struct p2p_err *err) {
-  static const struct p2p_evaluators_events events = {look_soon, on_failed};
-  const struct p2p_evaluators_config evaluators = {
-      .loop = config->loop, .log = worker->log, .argv = config->evaluator_argv, .env = config->evaluator_env,
-      .slots = config->slots, .terms = config->terms};
-  return p2p_evaluators_new(&evaluators, &events, worker, &worker->evaluators, err);
+static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_config *config,
+                            struct p2p_err *err) {
+  static const struct p2p_evaluator_pool_callbacks callbacks = {look_soon, on_failed};
+  const struct p2p_evaluator_pool_config pool = {.loop = config->loop,
+                                                 .log = worker->log,
+                                                 .argv = config->evaluator_argv,
+                                                 .env = config->evaluator_env,
+                                                 .slots = config->slots,
+                                                 .limits = config->limits};
+  return p2p_evaluator_pool_new(&pool, &callbacks, worker, &worker->pool, err);
 }
 
-static int join(struct p2p_worker *worker, const struct p2p_worker_config *config, struct p2p_err *err) {
-  static const struct p2p_presence_events events = {on_joined, on_accept, on_failed};
-  const struct p2p_presence_config presence = {
-      .member = {.loop = config->loop, .host = config->host, .ssh_args = config->ssh_args,
-                 .n_ssh_args = config->n_ssh_args, .cluster = config->cluster, .role = P2P_ROLE_WORKER, .log = worker->log},
-      .log = worker->log, .r_version = worker->r_version, .future_version = worker->future_version,
-      .machine = worker->machine, .slots = config->slots};
-  return p2p_presence_new(&presence, &events, worker, &worker->presence, err);
+static int join(struct p2p_worker *worker, const struct p2p_worker_config *config,
+                struct p2p_err *err) {
+  static const struct p2p_announcer_callbacks callbacks = {on_joined, on_accept, on_failed};
+  const struct p2p_announcer_config announcer = {.member = {.loop = config->loop,
+                                                            .host = config->host,
+                                                            .ssh_args = config->ssh_args,
+                                                            .n_ssh_args = config->n_ssh_args,
+                                                            .cluster = config->cluster,
+                                                            .role = P2P_ROLE_WORKER,
+                                                            .log = worker->log},
+                                                 .log = worker->log,
+                                                 .r_version = worker->r_version,
+                                                 .future_version = worker->future_version,
+                                                 .machine = worker->machine,
+                                                 .slots = config->slots};
+  return p2p_announcer_new(&announcer, &callbacks, worker, &worker->announcer, err);
 }
 
 struct start {
@@ -193,14 +209,25 @@ static void start(void *arg) {
   struct p2p_worker *worker = call->worker;
   const struct p2p_worker_config *config = call->config;
   worker->look = p2p_timer_new(config->loop, look, worker);
-  call->code = worker->look == NULL ? p2p_err_set(call->err, P2P_ERR_MEMORY, "Out of memory for a worker")
-                                    : join(worker, config, call->err);
+  call->code = worker->look == NULL
+                   ? p2p_err_set(call->err, P2P_ERR_MEMORY, "Out of memory for a worker")
+                   : join(worker, config, call->err);
   if (call->code == P2P_OK) call->code = start_evaluators(worker, config, call->err);
-  worker->host = (struct p2p_session_host){
-      .loop = worker->loop, .log = worker->log, .slots = &worker->slots, .evaluators = worker->evaluators,
-      .name = "", .r_version = worker->r_version, .future_version = worker->future_version,
-      .machine = worker->machine, .packages = worker->packages, .n_slots = config->slots, .terms = config->terms,
-      .object_cap_bytes = config->object_cap_bytes, .on_slots = look_soon, .on_end = on_session_end, .arg = worker};
+  worker->host = (struct p2p_client_link_host){.loop = worker->loop,
+                                               .log = worker->log,
+                                               .slots = &worker->slots,
+                                               .pool = worker->pool,
+                                               .name = "",
+                                               .r_version = worker->r_version,
+                                               .future_version = worker->future_version,
+                                               .machine = worker->machine,
+                                               .packages = worker->packages,
+                                               .n_slots = config->slots,
+                                               .limits = config->limits,
+                                               .object_cap_bytes = config->object_cap_bytes,
+                                               .on_slots = look_soon,
+                                               .on_end = on_session_end,
+                                               .arg = worker};
   if (call->code != P2P_OK) stop(worker, "the worker has failed");
 }
 
@@ -208,10 +235,12 @@ static void start(void *arg) {
 
 static int check(const struct p2p_worker_config *config, struct p2p_err *err) {
   if (config->slots < 1 || config->slots > SLOTS_MOST)
-    return p2p_err_set(err, P2P_ERR_INVALID, "A worker has from 1 to %d evaluators, not %u", SLOTS_MOST, (unsigned)config->slots);
+    return p2p_err_set(err, P2P_ERR_INVALID, "A worker has from 1 to %d evaluators, not %u",
+                       SLOTS_MOST, (unsigned)config->slots);
   if (config->evaluator_argv == NULL || config->evaluator_argv[0] == NULL)
     return p2p_err_set(err, P2P_ERR_INVALID, "A worker needs the command of its evaluators");
-  if (p2p_crypto_init() != P2P_OK) return p2p_err_set(err, P2P_ERR_CRYPTO, "libsodium cannot be initialized");
+  if (p2p_crypto_init() != P2P_OK)
+    return p2p_err_set(err, P2P_ERR_CRYPTO, "libsodium cannot be initialized");
   return P2P_OK;
 }
 
@@ -227,10 +256,13 @@ static bool describe(const struct p2p_worker_config *config, char **machine, cha
   snprintf(text, sizeof text, "%s%.128s%s", config->platform != NULL ? "platform=" : "",
            config->platform != NULL ? config->platform : "", config->platform != NULL ? "\n" : "");
   size_t used = strlen(text);
-  if (config->cores > 0) used += (size_t)snprintf(text + used, sizeof text - used, "cores=%u\n", (unsigned)config->cores);
-  if (config->memory_mib > 0) snprintf(text + used, sizeof text - used, "memory=%u\n", (unsigned)config->memory_mib);
+  if (config->cores > 0)
+    used +=
+        (size_t)snprintf(text + used, sizeof text - used, "cores=%u\n", (unsigned)config->cores);
+  if (config->memory_mib > 0)
+    snprintf(text + used, sizeof text - used, "memory=%u\n", (unsigned)config->memory_mib);
   *machine = strdup(text);
-  p2p_terms_describe(&config->terms, config->slots, text, sizeof text);
+  p2p_limits_describe(&config->limits, config->slots, text, sizeof text);
   *lends = strdup(text);
   return *machine != NULL && *lends != NULL;
 }
@@ -247,18 +279,19 @@ static void release(struct p2p_worker *worker) {
   free(worker);
 }
 
-int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_events *events, struct p2p_worker **out,
-                   struct p2p_err *err) {
+int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue *log,
+                   struct p2p_worker **out, struct p2p_err *err) {
   int code = check(config, err);
   if (code != P2P_OK) return code;
   struct p2p_worker *worker = calloc(1, sizeof *worker);
   if (worker == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a worker");
   worker->loop = config->loop;
-  worker->log = events;
+  worker->log = log;
   p2p_slots_init(&worker->slots);
   struct start call = {worker, config, err, P2P_ERR_MEMORY};
   if (!copy(config->mailbox, &worker->mailbox) || !copy(config->relay, &worker->relay) ||
-      !copy(config->r_version, &worker->r_version) || !copy(config->future_version, &worker->future_version) ||
+      !copy(config->r_version, &worker->r_version) ||
+      !copy(config->future_version, &worker->future_version) ||
       !copy(config->packages, &worker->packages) || !copy(config->account, &worker->account) ||
       !describe(config, &worker->machine, &worker->lends)) {
     p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a worker");
@@ -278,12 +311,14 @@ static void drain(void *arg) {
   struct p2p_worker *worker = arg;
   if (worker->ended || worker->drained) return;
   worker->drained = true;
-  p2p_presence_leave(worker->presence);
+  p2p_announcer_leave(worker->announcer);
   p2p_slots_close(&worker->slots, p2p_clock_ms());
   look_soon(worker);
 }
 
-void p2p_worker_drain(struct p2p_worker *worker) { (void)p2p_loop_call(worker->loop, drain, worker); }
+void p2p_worker_drain(struct p2p_worker *worker) {
+  (void)p2p_loop_call(worker->loop, drain, worker);
+}
 
 struct question {
   struct p2p_worker *worker;
@@ -308,7 +343,7 @@ struct idleness {
 
 static void ask_idle_ms(void *arg) {
   struct idleness *idleness = arg;
-  if (!idleness->worker->ended) idleness->ms = p2p_evaluators_idle_ms(idleness->worker->evaluators);
+  if (!idleness->worker->ended) idleness->ms = p2p_evaluator_pool_idle_ms(idleness->worker->pool);
 }
 
 uint64_t p2p_worker_idle_ms(struct p2p_worker *worker) {

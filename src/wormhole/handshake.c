@@ -1,4 +1,5 @@
-/* The transit handshake: lines that are awaited one after the other and compared whole, in constant time. */
+/* The transit handshake: lines that are awaited one after the other and compared whole, in constant
+ * time. */
 #include "wormhole/handshake.h"
 
 #include <stdio.h>
@@ -9,25 +10,28 @@
 
 static const char RELAY_OK[] = "ok\n", GO[] = "go\n", NEVERMIND[] = "nevermind\n";
 
-static void write_line(const struct p2p_transit_key *key, bool by_sender, char out[P2P_HANDSHAKE_TEXT_MAX]) {
+static void write_line(const struct p2p_transit_key *key, bool by_sender,
+                       char out[P2P_HANDSHAKE_TEXT_MAX]) {
   char hex[P2P_KEY_HEX_LEN + 1];
 
   p2p_key_handshake(key, by_sender, hex);
-  snprintf(out, P2P_HANDSHAKE_TEXT_MAX, "transit %s %s ready\n\n", by_sender ? "sender" : "receiver", hex);
+  snprintf(out, P2P_HANDSHAKE_TEXT_MAX, "transit %s %s ready\n\n",
+           by_sender ? "sender" : "receiver", hex);
   p2p_wipe(hex, sizeof hex);
 }
 
-void p2p_handshake_init(struct p2p_handshake *handshake, const struct p2p_transit_key *key, bool is_sender,
-                        const char *relay_side) {
+void p2p_handshake_init(struct p2p_handshake *handshake, const struct p2p_transit_key *key,
+                        bool is_sender, const char *relay_side) {
   char token[P2P_KEY_HEX_LEN + 1];
 
-  *handshake = (struct p2p_handshake){ .state = relay_side ? P2P_HANDSHAKE_RELAY : P2P_HANDSHAKE_PEER,
-                                       .is_sender = is_sender };
+  *handshake = (struct p2p_handshake){
+      .state = relay_side ? P2P_HANDSHAKE_RELAY : P2P_HANDSHAKE_PEER, .is_sender = is_sender};
   write_line(key, is_sender, handshake->ours);
   write_line(key, !is_sender, handshake->theirs);
   if (relay_side != NULL) {
     p2p_key_relay_token(key, token);
-    snprintf(handshake->relay, sizeof handshake->relay, "please relay %s for side %.16s\n", token, relay_side);
+    snprintf(handshake->relay, sizeof handshake->relay, "please relay %s for side %.16s\n", token,
+             relay_side);
     p2p_wipe(token, sizeof token);
   }
 }
@@ -53,20 +57,20 @@ static enum p2p_handshake_state after(const struct p2p_handshake *handshake) {
   }
 }
 
-enum p2p_handshake_state p2p_handshake_take(struct p2p_handshake *handshake, const uint8_t **bytes, size_t *length) {
+enum p2p_handshake_state p2p_handshake_take(struct p2p_handshake *handshake, const uint8_t **bytes,
+                                            size_t *length) {
   const char *line = awaited(handshake);
 
-  if (line == NULL)
-    return handshake->state;
+  if (line == NULL) return handshake->state;
   size_t missing = strlen(line) - handshake->received;
   size_t part = missing < *length ? missing : *length;
   memcpy(handshake->line + handshake->received, *bytes, part);
   handshake->received += part;
   *bytes += part;
   *length -= part;
-  if (part < missing)
-    return handshake->state;
-  /* "nevermind" has another beginning than "go", so it fails here too, which is what it asks for. */
+  if (part < missing) return handshake->state;
+  /* "nevermind" has another beginning than "go", so it fails here too, which is what it asks for.
+   */
   bool same = p2p_equal(handshake->line, line, handshake->received);
   handshake->state = same ? after(handshake) : P2P_HANDSHAKE_FAILED;
   handshake->received = 0;

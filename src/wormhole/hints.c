@@ -14,19 +14,18 @@
 /* ---- hosts ---- */
 
 static bool is_host(const char *text, size_t length) {
-  if (length == 0 || length >= sizeof((struct p2p_hint *)0)->host)
-    return false;
+  if (length == 0 || length >= sizeof((struct p2p_hint *)0)->host) return false;
   for (size_t i = 0; i < length; i++) {
     char c = text[i];
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(".-_:", c)))
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+          strchr(".-_:", c)))
       return false;
   }
   return true;
 }
 
 static int set_hint(struct p2p_hint *hint, const char *host, size_t length, long long port) {
-  if (!is_host(host, length) || port < 1 || port > 65535)
-    return P2P_ERR_PARSE;
+  if (!is_host(host, length) || port < 1 || port > 65535) return P2P_ERR_PARSE;
   memset(hint, 0, sizeof *hint);
   memcpy(hint->host, host, length);
   hint->port = (uint16_t)port;
@@ -48,9 +47,10 @@ int p2p_hint_parse_relay(const char *text, struct p2p_hint *out, struct p2p_err 
     code = set_hint(out, host + 1, (size_t)(colon - host) - 2, port_of(colon + 1));
   else if (colon != NULL && memchr(host, ':', (size_t)(colon - host)) == NULL)
     code = set_hint(out, host, (size_t)(colon - host), port_of(colon + 1));
-  if (code == P2P_OK)
-    return P2P_OK;
-  return p2p_err_set(err, P2P_ERR_PARSE, "\"%.200s\" is not the address of a transit relay: expected tcp:host:port", text);
+  if (code == P2P_OK) return P2P_OK;
+  return p2p_err_set(err, P2P_ERR_PARSE,
+                     "\"%.200s\" is not the address of a transit relay: expected tcp:host:port",
+                     text);
 }
 
 bool p2p_hint_equal(const struct p2p_hint *a, const struct p2p_hint *b) {
@@ -58,7 +58,8 @@ bool p2p_hint_equal(const struct p2p_hint *a, const struct p2p_hint *b) {
 }
 
 void p2p_hint_name(const struct p2p_hint *hint, char out[P2P_HINT_NAME_MAX]) {
-  snprintf(out, P2P_HINT_NAME_MAX, strchr(hint->host, ':') ? "[%s]:%u" : "%s:%u", hint->host, (unsigned)hint->port);
+  snprintf(out, P2P_HINT_NAME_MAX, strchr(hint->host, ':') ? "[%s]:%u" : "%s:%u", hint->host,
+           (unsigned)hint->port);
 }
 
 /* ---- from JSON ---- */
@@ -72,36 +73,31 @@ static bool has_type(const json_t *object, const char *type) {
 static int add_hint(const json_t *object, struct p2p_hint *hints, size_t *count, size_t most) {
   const json_t *host = json_object_get(object, "hostname"), *port = json_object_get(object, "port");
 
-  if (!json_is_object(object))
-    return P2P_ERR_PARSE;
-  if (!has_type(object, DIRECT) || *count == most)
-    return P2P_OK;
-  if (!json_is_string(host) || !json_is_integer(port))
-    return P2P_ERR_PARSE;
-  int code = set_hint(&hints[*count], json_string_value(host), json_string_length(host), json_integer_value(port));
-  if (code == P2P_OK)
-    (*count)++;
+  if (!json_is_object(object)) return P2P_ERR_PARSE;
+  if (!has_type(object, DIRECT) || *count == most) return P2P_OK;
+  if (!json_is_string(host) || !json_is_integer(port)) return P2P_ERR_PARSE;
+  int code = set_hint(&hints[*count], json_string_value(host), json_string_length(host),
+                      json_integer_value(port));
+  if (code == P2P_OK) (*count)++;
   return code;
 }
 
 static int add_relay(const json_t *object, struct p2p_hints *out) {
   const json_t *list = json_object_get(object, "hints");
 
-  if (!json_is_array(list))
-    return P2P_ERR_PARSE;
+  if (!json_is_array(list)) return P2P_ERR_PARSE;
   for (size_t i = 0; i < json_array_size(list); i++) {
     int code = add_hint(json_array_get(list, i), out->relay, &out->n_relay, P2P_HINTS_RELAY_MAX);
-    if (code != P2P_OK)
-      return code;
+    if (code != P2P_OK) return code;
   }
   return P2P_OK;
 }
 
 static int read_transit(const json_t *transit, struct p2p_hints *out) {
-  const json_t *abilities = json_object_get(transit, "abilities-v1"), *hints = json_object_get(transit, "hints-v1");
+  const json_t *abilities = json_object_get(transit, "abilities-v1"),
+               *hints = json_object_get(transit, "hints-v1");
 
-  if (!json_is_array(abilities) || !json_is_array(hints))
-    return P2P_ERR_PARSE;
+  if (!json_is_array(abilities) || !json_is_array(hints)) return P2P_ERR_PARSE;
   for (size_t i = 0; i < json_array_size(abilities); i++) {
     const json_t *ability = json_array_get(abilities, i);
     out->can_direct = out->can_direct || has_type(ability, DIRECT);
@@ -109,10 +105,10 @@ static int read_transit(const json_t *transit, struct p2p_hints *out) {
   }
   for (size_t i = 0; i < json_array_size(hints); i++) {
     const json_t *hint = json_array_get(hints, i);
-    int code = has_type(hint, RELAY) ? add_relay(hint, out)
-                                     : add_hint(hint, out->direct, &out->n_direct, P2P_HINTS_DIRECT_MAX);
-    if (code != P2P_OK)
-      return code;
+    int code = has_type(hint, RELAY)
+                   ? add_relay(hint, out)
+                   : add_hint(hint, out->direct, &out->n_direct, P2P_HINTS_DIRECT_MAX);
+    if (code != P2P_OK) return code;
   }
   return P2P_OK;
 }
@@ -122,14 +118,16 @@ int p2p_hints_parse(const char *text, size_t length, struct p2p_hints *out, stru
   char words[P2P_WORDS_MAX];
 
   memset(&hints, 0, sizeof hints);
-  json_t *root = length <= P2P_HINTS_TEXT_MAX ? json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
+  json_t *root =
+      length <= P2P_HINTS_TEXT_MAX ? json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
   const json_t *error = json_object_get(root, "error");
   int code = read_transit(json_object_get(root, "transit"), &hints);
   if (json_is_string(error)) {
     p2p_words_clean(json_string_value(error), words);
     code = p2p_err_set(err, P2P_ERR_CANCELED, "The peer gave up: %s", words);
   } else if (code != P2P_OK) {
-    p2p_err_set(err, code, "The peer did not say where it can be reached: its transit message is malformed");
+    p2p_err_set(err, code,
+                "The peer did not say where it can be reached: its transit message is malformed");
   } else {
     *out = hints;
   }
@@ -140,8 +138,8 @@ int p2p_hints_parse(const char *text, size_t length, struct p2p_hints *out, stru
 /* ---- to JSON ---- */
 
 static json_t *hint_json(const struct p2p_hint *hint, double priority) {
-  return json_pack("{s:s, s:s, s:i, s:f}", "type", DIRECT, "hostname", hint->host, "port", (int)hint->port,
-                   "priority", priority);
+  return json_pack("{s:s, s:s, s:i, s:f}", "type", DIRECT, "hostname", hint->host, "port",
+                   (int)hint->port, "priority", priority);
 }
 
 /* {"type":"relay-v1","hints":[...]} */
@@ -156,19 +154,16 @@ static json_t *relay_json(const struct p2p_hints *hints) {
 int p2p_hints_format(const struct p2p_hints *hints, char **text) {
   json_t *abilities = json_array(), *list = json_array();
 
-  if (hints->can_direct)
-    json_array_append_new(abilities, json_pack("{s:s}", "type", DIRECT));
-  if (hints->can_relay)
-    json_array_append_new(abilities, json_pack("{s:s}", "type", RELAY));
+  if (hints->can_direct) json_array_append_new(abilities, json_pack("{s:s}", "type", DIRECT));
+  if (hints->can_relay) json_array_append_new(abilities, json_pack("{s:s}", "type", RELAY));
   for (size_t i = 0; i < hints->n_direct; i++)
     json_array_append_new(list, hint_json(&hints->direct[i], 0.0));
-  if (hints->n_relay > 0)
-    json_array_append_new(list, relay_json(hints));
-  json_t *root = json_pack("{s:{s:o, s:o}}", "transit", "abilities-v1", abilities, "hints-v1", list);
+  if (hints->n_relay > 0) json_array_append_new(list, relay_json(hints));
+  json_t *root =
+      json_pack("{s:{s:o, s:o}}", "transit", "abilities-v1", abilities, "hints-v1", list);
   char *dumped = root ? json_dumps(root, JSON_COMPACT) : NULL;
   json_decref(root);
-  if (dumped == NULL)
-    return P2P_ERR_MEMORY;
+  if (dumped == NULL) return P2P_ERR_MEMORY;
   *text = dumped;
   return P2P_OK;
 }

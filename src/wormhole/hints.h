@@ -1,5 +1,5 @@
-/* Hints: where a peer can be reached, as the `transit` message of the mailbox carries them in JSON. What a
- * peer sends is capped and checked; hints of unknown types are passed over. Pure. */
+/* Hints: where a peer can be reached, as the `transit` message of the mailbox carries them in JSON.
+ * What a peer sends is capped and checked; hints of unknown types are passed over. Pure. */
 #ifndef P2P_WORMHOLE_HINTS_H
 #define P2P_WORMHOLE_HINTS_H
 
@@ -25,9 +25,11 @@ struct p2p_hints {
   struct p2p_hint direct[P2P_HINTS_DIRECT_MAX], relay[P2P_HINTS_RELAY_MAX];
 };
 
-/* A message {"transit": ...}. More hints than there is room for are passed over. P2P_ERR_PARSE; for a message
+/* A message {"transit": ...}. More hints than there is room for are passed over. P2P_ERR_PARSE; for
+ * a message
  * {"error": ...}, P2P_ERR_CANCELED with the peer's words. */
-int p2p_hints_parse(const char *text, size_t length, struct p2p_hints *out, struct p2p_err *err) P2P_MUST_USE;
+int p2p_hints_parse(const char *text, size_t length, struct p2p_hints *out,
+                    struct p2p_err *err) P2P_MUST_USE;
 /* The message. Caller frees *text. P2P_ERR_MEMORY. */
 int p2p_hints_format(const struct p2p_hints *hints, char **text) P2P_MUST_USE;
 

@@ -7,11 +7,14 @@
 #include "base/buf.h"
 #include "crypto/hash.h"
 
-static void derive(const uint8_t key[P2P_KEY_LEN], const void *info, size_t info_length, uint8_t out[P2P_KEY_LEN]) {
-  (void)p2p_hkdf(key, P2P_KEY_LEN, NULL, 0, info, info_length, out, P2P_KEY_LEN); /* 32 bytes never fail */
+static void derive(const uint8_t key[P2P_KEY_LEN], const void *info, size_t info_length,
+                   uint8_t out[P2P_KEY_LEN]) {
+  (void)p2p_hkdf(key, P2P_KEY_LEN, NULL, 0, info, info_length, out,
+                 P2P_KEY_LEN); /* 32 bytes never fail */
 }
 
-static void derive_hex(const struct p2p_transit_key *key, const char *info, char out[P2P_KEY_HEX_LEN + 1]) {
+static void derive_hex(const struct p2p_transit_key *key, const char *info,
+                       char out[P2P_KEY_HEX_LEN + 1]) {
   uint8_t bytes[P2P_KEY_LEN];
 
   derive(key->bytes, info, strlen(info), bytes);
@@ -19,7 +22,8 @@ static void derive_hex(const struct p2p_transit_key *key, const char *info, char
   p2p_wipe(bytes, sizeof bytes);
 }
 
-void p2p_key_phase(const struct p2p_wormhole_key *key, const char *side, const char *phase, uint8_t out[P2P_KEY_LEN]) {
+void p2p_key_phase(const struct p2p_wormhole_key *key, const char *side, const char *phase,
+                   uint8_t out[P2P_KEY_LEN]) {
   static const char PREFIX[] = "wormhole:phase:";
   enum { PREFIX_LEN = sizeof PREFIX - 1 };
   uint8_t info[PREFIX_LEN + 2 * P2P_SHA256_LEN];
@@ -36,7 +40,8 @@ void p2p_key_verifier(const struct p2p_wormhole_key *key, uint8_t out[P2P_KEY_LE
   derive(key->bytes, INFO, sizeof INFO - 1, out);
 }
 
-void p2p_key_transit(const struct p2p_wormhole_key *key, const char *appid, struct p2p_transit_key *out) {
+void p2p_key_transit(const struct p2p_wormhole_key *key, const char *appid,
+                     struct p2p_transit_key *out) {
   char info[P2P_APPID_MAX + sizeof "/transit-key"];
 
   snprintf(info, sizeof info, "%.*s/transit-key", P2P_APPID_MAX, appid);
@@ -49,7 +54,8 @@ void p2p_key_record(const struct p2p_transit_key *key, bool by_sender, struct p2
   derive(key->bytes, info, strlen(info), out->bytes);
 }
 
-void p2p_key_handshake(const struct p2p_transit_key *key, bool by_sender, char out[P2P_KEY_HEX_LEN + 1]) {
+void p2p_key_handshake(const struct p2p_transit_key *key, bool by_sender,
+                       char out[P2P_KEY_HEX_LEN + 1]) {
   derive_hex(key, by_sender ? "transit_sender" : "transit_receiver", out);
 }
 

@@ -27,8 +27,7 @@ unsigned p2p_phase_ordinal(const char *name) {
     ordinal = P2P_PHASE_VERSION;
   else if (length > 0 && length <= DIGITS_MAX && strspn(name, "0123456789") == length)
     ordinal = (unsigned)strtoul(name, NULL, 10) + 2;
-  if (ordinal == P2P_PHASE_NONE)
-    return P2P_PHASE_NONE;
+  if (ordinal == P2P_PHASE_NONE) return P2P_PHASE_NONE;
   p2p_phase_name(ordinal, again);
   return strcmp(name, again) == 0 ? ordinal : P2P_PHASE_NONE;
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/frame.h"
+#include "protocol/frame.h"
 
 #define PREFIX_LEN 4
 
@@ -16,7 +16,7 @@ static void nonce_of(uint64_t counter, uint8_t out[P2P_BOX_NONCE_LEN]) {
 }
 
 void p2p_record_sealer_init(struct p2p_record_sealer *sealer, const struct p2p_record_key *key) {
-  *sealer = (struct p2p_record_sealer){ .key = *key };
+  *sealer = (struct p2p_record_sealer){.key = *key};
 }
 
 void p2p_record_seal(struct p2p_record_sealer *sealer, uint8_t *record, size_t length) {
@@ -24,15 +24,14 @@ void p2p_record_seal(struct p2p_record_sealer *sealer, uint8_t *record, size_t l
 
   nonce_of(sealer->counter++, nonce);
   p2p_set_u32(record, (uint32_t)(P2P_BOX_OVERHEAD + length));
-  p2p_box_seal_nonce(sealer->key.bytes, nonce, record + P2P_RECORD_OVERHEAD, length, record + PREFIX_LEN);
+  p2p_box_seal_nonce(sealer->key.bytes, nonce, record + P2P_RECORD_OVERHEAD, length,
+                     record + PREFIX_LEN);
 }
 
-void p2p_record_sealer_clear(struct p2p_record_sealer *sealer) {
-  p2p_wipe(sealer, sizeof *sealer);
-}
+void p2p_record_sealer_clear(struct p2p_record_sealer *sealer) { p2p_wipe(sealer, sizeof *sealer); }
 
 void p2p_record_opener_init(struct p2p_record_opener *opener, const struct p2p_record_key *key) {
-  *opener = (struct p2p_record_opener){ .key = *key };
+  *opener = (struct p2p_record_opener){.key = *key};
   p2p_buf_init(&opener->buf, P2P_RECORD_OVERHEAD + P2P_RECORD_PAYLOAD_MAX);
 }
 
@@ -42,15 +41,14 @@ static int fill(struct p2p_buf *buf, size_t needed, const uint8_t **bytes, size_
   size_t part = missing < *length ? missing : *length;
   int code = p2p_buf_put(buf, *bytes, part);
 
-  if (code != P2P_OK)
-    return code;
+  if (code != P2P_OK) return code;
   *bytes += part;
   *length -= part;
   return part == missing;
 }
 
-static int open_buffered(struct p2p_record_opener *opener, const uint8_t **payload, size_t *payload_length,
-                         struct p2p_err *err) {
+static int open_buffered(struct p2p_record_opener *opener, const uint8_t **payload,
+                         size_t *payload_length, struct p2p_err *err) {
   uint8_t *box = opener->buf.bytes + opener->buf.start + PREFIX_LEN;
   size_t length = p2p_buf_len(&opener->buf) - PREFIX_LEN;
   uint8_t nonce[P2P_BOX_NONCE_LEN];
@@ -59,7 +57,8 @@ static int open_buffered(struct p2p_record_opener *opener, const uint8_t **paylo
   if (memcmp(box, nonce, sizeof nonce) != 0)
     return p2p_err_set(err, P2P_ERR_PROTOCOL, "A record of the peer came out of order");
   if (p2p_box_open(opener->key.bytes, box, length, box + P2P_BOX_OVERHEAD) != P2P_OK)
-    return p2p_err_set(err, P2P_ERR_CRYPTO, "A record of the peer does not decrypt: it was altered on its way");
+    return p2p_err_set(err, P2P_ERR_CRYPTO,
+                       "A record of the peer does not decrypt: it was altered on its way");
   opener->counter++;
   opener->shown = true;
   *payload = box + P2P_BOX_OVERHEAD;
@@ -67,28 +66,26 @@ static int open_buffered(struct p2p_record_opener *opener, const uint8_t **paylo
   return 1;
 }
 
-int p2p_record_open(struct p2p_record_opener *opener, const uint8_t **bytes, size_t *length, const uint8_t **payload,
-                    size_t *payload_length, struct p2p_err *err) {
+int p2p_record_open(struct p2p_record_opener *opener, const uint8_t **bytes, size_t *length,
+                    const uint8_t **payload, size_t *payload_length, struct p2p_err *err) {
   struct p2p_buf *buf = &opener->buf;
 
-  if (opener->shown)
-    p2p_buf_consume(buf, p2p_buf_len(buf));
+  if (opener->shown) p2p_buf_consume(buf, p2p_buf_len(buf));
   opener->shown = false;
 
   int code = 1;
-  if (p2p_buf_len(buf) < PREFIX_LEN)
-    code = fill(buf, PREFIX_LEN, bytes, length);
+  if (p2p_buf_len(buf) < PREFIX_LEN) code = fill(buf, PREFIX_LEN, bytes, length);
   if (code == 1) {
     uint32_t box_length = p2p_get_u32(p2p_buf_data(buf));
     if (box_length < P2P_BOX_OVERHEAD)
       return p2p_err_set(err, P2P_ERR_PROTOCOL, "A record of the peer is too short to be one");
     if (box_length > P2P_BOX_OVERHEAD + P2P_RECORD_PAYLOAD_MAX)
-      return p2p_err_set(err, P2P_ERR_TOO_LARGE, "The peer announced a record of %lu bytes, at most %d are taken",
+      return p2p_err_set(err, P2P_ERR_TOO_LARGE,
+                         "The peer announced a record of %lu bytes, at most %d are taken",
                          (unsigned long)box_length, P2P_BOX_OVERHEAD + P2P_RECORD_PAYLOAD_MAX);
     code = fill(buf, PREFIX_LEN + box_length, bytes, length);
   }
-  if (code < 0)
-    return p2p_err_set(err, code, "Out of memory");
+  if (code < 0) return p2p_err_set(err, code, "Out of memory");
   return code == 1 ? open_buffered(opener, payload, payload_length, err) : 0;
 }
 

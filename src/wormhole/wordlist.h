@@ -1,5 +1,5 @@
-/* The words of codes that people say to each other: 256 of them, so that two have 16 bits. A peer that guesses has one
- * guess. */
+/* The words of codes that people say to each other: 256 of them, so that two have 16 bits. A peer
+ * that guesses has one guess. */
 #ifndef P2P_WORMHOLE_WORDLIST_H
 #define P2P_WORMHOLE_WORDLIST_H
 

@@ -1,4 +1,5 @@
-/* Words of a stranger (a server's error, a peer's refusal), made fit to be shown to people. Pure. */
+/* Words of a stranger (a server's error, a peer's refusal), made fit to be shown to people. Pure.
+ */
 #ifndef P2P_WORMHOLE_WORDS_H
 #define P2P_WORMHOLE_WORDS_H
 

@@ -1,5 +1,6 @@
-/* A board on loopback within the test, throwaway keys for alice and bob, who have accounts, and for eve, who has none, and OpenSSH's
- * `ssh` to come with. Define _GNU_SOURCE (for pipe2) before any include. */
+/* A board on loopback within the test, throwaway keys for alice and bob, who have accounts, and for
+ * eve, who has none, and OpenSSH's `ssh` to come with. Define _GNU_SOURCE (for pipe2) before any
+ * include. */
 #ifndef P2P_TESTS_BOARD_LAB_H
 #define P2P_TESTS_BOARD_LAB_H
 
@@ -16,11 +17,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/events.h"
+#include "base/log_queue.h"
 #include "crypto/random.h"
-#include "net/loop.h"
-#include "server/board_door.h"
 #include "descriptors.h"
+#include "net/loop.h"
+#include "server/board_listener.h"
 #include "unit.h"
 
 #define WAIT_MS 20000
@@ -29,14 +30,16 @@
 
 static char folder[] = "/tmp/p2p-board-XXXXXX";
 static struct p2p_loop *loop;
-static struct p2p_events *events;
-static struct p2p_board board;
+static struct p2p_log_queue *log;
+static struct p2p_board_server board;
 static struct p2p_board_limits limits; /* of the next board; 0: its own */
-static struct p2p_board_door *server;
+static struct p2p_board_listener *server;
 static struct p2p_err start_err;
 static int start_code;
 
-static void in_folder(const char *name, char out[256]) { snprintf(out, 256, "%s/%s", folder, name); }
+static void in_folder(const char *name, char out[256]) {
+  snprintf(out, 256, "%s/%s", folder, name);
+}
 
 static size_t read_file(const char *name, char *out, size_t size) {
   char path[256];
@@ -53,7 +56,8 @@ static void make_key(const char *name) {
   in_folder(name, path);
   pid_t pid = fork();
   if (pid == 0) {
-    execlp("ssh-keygen", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path, (char *)NULL);
+    execlp("ssh-keygen", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path,
+           (char *)NULL);
     _exit(127);
   }
   int status;
@@ -64,11 +68,11 @@ static void start_on_loop(void *arg) {
   char path[256];
   (void)arg;
   in_folder("host_key", path);
-  start_code = p2p_board_door_new(&board, "127.0.0.1", 0, path, &server, &start_err);
+  start_code = p2p_board_listener_new(&board, "127.0.0.1", 0, path, &server, &start_err);
 }
 static void stop_on_loop(void *arg) {
   (void)arg;
-  p2p_board_door_free(server);
+  p2p_board_listener_free(server);
   server = NULL;
 }
 
@@ -83,14 +87,20 @@ static int start_board(void) {
     read_file(file, key, sizeof key);
     length += (size_t)snprintf(users + length, sizeof users - length, "%s %s", names[i], key);
   }
-  board = (struct p2p_board){.loop = loop, .events = events, .mailbox_port = 4000, .relay_port = 4001, .opened_at = 0, .limits = limits};
-  CHECK(p2p_users_parse(users, length, &board.users, &err) == P2P_OK);
-  CHECK(p2p_board_init(&board) == P2P_OK);
+  board = (struct p2p_board_server){.loop = loop,
+                                    .log = log,
+                                    .mailbox_port = 4000,
+                                    .relay_port = 4001,
+                                    .opened_at = 0,
+                                    .limits = limits};
+  CHECK(p2p_accounts_parse(users, length, &board.users, &err) == P2P_OK);
+  CHECK(p2p_board_server_init(&board) == P2P_OK);
   CHECK(p2p_loop_call(loop, start_on_loop, NULL) == P2P_OK);
   if (start_code != P2P_OK) return start_code;
   in_folder("known_hosts", path);
   FILE *file = fopen(path, "w");
-  fprintf(file, "[127.0.0.1]:%u %s\n", (unsigned)p2p_board_door_port(server), p2p_board_door_host_key(server));
+  fprintf(file, "[127.0.0.1]:%u %s\n", (unsigned)p2p_board_listener_port(server),
+          p2p_board_listener_host_key(server));
   fclose(file);
   return P2P_OK;
 }
@@ -101,15 +111,15 @@ static void stop_board(void) {
   if (server != NULL) p2p_loop_call(loop, stop_on_loop, NULL);
   if (files_before == 0) files_before = count_descriptors();
   CHECK(count_descriptors() == files_before);
-  p2p_board_clear(&board);
-  p2p_users_free(board.users);
+  p2p_board_server_clear(&board);
+  p2p_accounts_free(board.users);
 }
 
 static inline bool wait_event(const char *text) {
-  struct p2p_event event;
+  struct p2p_log_line event;
   uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
   while (p2p_clock_ms() < end_ms)
-    if (p2p_events_next(events, 200, &event) && strstr(event.text, text) != NULL) return true;
+    if (p2p_log_queue_next(log, 200, &event) && strstr(event.text, text) != NULL) return true;
   fprintf(stderr, "no event \"%s\"\n", text);
   return false;
 }
@@ -123,16 +133,34 @@ struct ssh {
   size_t n_got;
 };
 
-static void start_ssh(struct ssh *ssh, const char *key, const char *const *more, const char *command) {
+static void start_ssh(struct ssh *ssh, const char *key, const char *const *more,
+                      const char *command) {
   char identity[256], known[300], port[16];
   const char *args[48];
   size_t n = 0;
   int in[2], out[2];
   in_folder(key, identity);
   snprintf(known, sizeof known, "UserKnownHostsFile=%s/known_hosts", folder);
-  snprintf(port, sizeof port, "%u", (unsigned)p2p_board_door_port(server));
-  const char *fixed[] = {"ssh", "-F", "/dev/null", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
-                         "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR", "-o", known, "-i", identity, "-p", port};
+  snprintf(port, sizeof port, "%u", (unsigned)p2p_board_listener_port(server));
+  const char *fixed[] = {"ssh",
+                         "-F",
+                         "/dev/null",
+                         "-o",
+                         "IdentitiesOnly=yes",
+                         "-o",
+                         "IdentityAgent=none",
+                         "-o",
+                         "BatchMode=yes",
+                         "-o",
+                         "StrictHostKeyChecking=yes",
+                         "-o",
+                         "LogLevel=ERROR",
+                         "-o",
+                         known,
+                         "-i",
+                         identity,
+                         "-p",
+                         port};
   for (; n < sizeof fixed / sizeof fixed[0]; n++) args[n] = fixed[n];
   for (; more != NULL && *more != NULL; more++) args[n++] = *more;
   args[n++] = "some-login@127.0.0.1";
@@ -179,14 +207,17 @@ static bool read_until(struct ssh *ssh, const char *text) {
   return true;
 }
 
-static void say(struct ssh *ssh, const char *text) { CHECK(write(ssh->in, text, strlen(text)) == (ssize_t)strlen(text)); }
+static void say(struct ssh *ssh, const char *text) {
+  CHECK(write(ssh->in, text, strlen(text)) == (ssize_t)strlen(text));
+}
 
 /* Reads to the end and returns the exit status; -1 when it had to be killed. */
 static int end_ssh(struct ssh *ssh) {
   int status;
   uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
   if (ssh->in >= 0) close(ssh->in);
-  while (read_some(ssh, end_ms)) {}
+  while (read_some(ssh, end_ms)) {
+  }
   bool was_in_time = p2p_clock_ms() < end_ms;
   if (!was_in_time) kill(ssh->pid, SIGKILL);
   close(ssh->out);
@@ -218,16 +249,17 @@ TEST(prepare) {
   CHECK(mkdtemp(folder) != NULL);
   CHECK(p2p_crypto_init() == 0);
   CHECK(p2p_loop_start(&loop, &start_err) == P2P_OK);
-  events = p2p_events_new(1000);
+  log = p2p_log_queue_new(1000);
   make_key("alice");
   make_key("bob");
   make_key("eve");
 }
 
 TEST(clean_up) {
-  const char *names[] = {"alice", "alice.pub", "bob", "bob.pub", "eve", "eve.pub", "host_key", "known_hosts", "ssh.log", "mux"};
+  const char *names[] = {"alice",   "alice.pub", "bob",         "bob.pub", "eve",
+                         "eve.pub", "host_key",  "known_hosts", "ssh.log", "mux"};
   p2p_loop_stop(loop);
-  p2p_events_free(events);
+  p2p_log_queue_free(log);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     char path[256];
     in_folder(names[i], path);

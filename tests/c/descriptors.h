@@ -9,7 +9,8 @@
 static inline int count_files(const char *folder) {
   int count = 0;
   DIR *dir = opendir(folder);
-  for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) count += entry->d_name[0] != '.';
+  for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
+    count += entry->d_name[0] != '.';
   if (dir != NULL) closedir(dir);
   return count;
 }

@@ -1,5 +1,6 @@
-/* A board in a box: board/member.h for members of one process, without SSH, so that tests decide who is away and when. A
- * program that includes it does not link board/member.c. io thread only, but for fake_board_init. */
+/* A board in a box: board/member.h for members of one process, without SSH, so that tests decide
+ * who is away and when. A program that includes it does not link board/member.c. io thread only,
+ * but for fake_board_init. */
 #ifndef P2P_TESTS_FAKE_BOARD_H
 #define P2P_TESTS_FAKE_BOARD_H
 
@@ -10,7 +11,7 @@
 
 struct p2p_member {
   struct p2p_member *next;
-  struct p2p_member_events events;
+  struct p2p_member_callbacks callbacks;
   void *arg;
   enum p2p_role role;
   char from[64];
@@ -20,7 +21,7 @@ struct p2p_member {
 static struct {
   struct lab *lab;
   struct p2p_member *members;
-  int made;        /* so far: names differ */
+  int made;            /* so far: names differ */
   const char *mailbox; /* NULL: the lab's */
   const char *refusal; /* a newcomer fails with this */
 } fake_board;
@@ -39,68 +40,75 @@ static void fake_deliver(void *arg) {
   struct fake_post *post = arg;
   for (struct p2p_member *member = fake_board.members, *next; member != NULL; member = next) {
     next = member->next;
-    if (member->joined && strcmp(member->from, post->from) != 0) member->events.on_line(member->arg, &post->line);
+    if (member->joined && strcmp(member->from, post->from) != 0)
+      member->callbacks.on_line(member->arg, &post->line);
   }
   free(post);
 }
 
-int p2p_member_line(const struct p2p_member *member, struct p2p_line *line, const char *type, unsigned valid_s) {
-  (void) valid_s;
+int p2p_member_begin_line(const struct p2p_member *member, struct p2p_line *line, const char *type,
+                          unsigned valid_s) {
+  (void)valid_s;
   p2p_line_init(line);
   if (p2p_line_put(line, "when", "2026-11-20T22:04:24") != P2P_OK) return P2P_ERR_INVALID;
   if (type != NULL && p2p_line_put(line, "type", type) != P2P_OK) return P2P_ERR_INVALID;
   return p2p_line_put(line, "from", member->from);
 }
 
-int p2p_member_say(struct p2p_member *member, const struct p2p_line *line) {
+int p2p_member_send(struct p2p_member *member, const struct p2p_line *line) {
   if (!member->joined) return P2P_ERR_CLOSED;
   struct fake_post *post = calloc(1, sizeof *post);
   char text[P2P_LINE_MAX];
   long length = p2p_line_format(line, text, sizeof text);
-  CHECK(length > 0 && p2p_line_parse(text, (size_t) length - 1, &post->line) == P2P_OK);
+  CHECK(length > 0 && p2p_line_parse(text, (size_t)length - 1, &post->line) == P2P_OK);
   snprintf(post->from, sizeof post->from, "%s", member->from);
   return p2p_loop_post(fake_board.lab->loop, fake_deliver, post);
 }
 
-int p2p_member_say_hello(struct p2p_member *member) {
+int p2p_member_send_hello(struct p2p_member *member) {
   struct p2p_line line;
-  CHECK(p2p_member_line(member, &line, member->role == P2P_ROLE_CLIENT ? "client" : "worker", 30) == P2P_OK);
-  if (member->events.on_hello != NULL) member->events.on_hello(member->arg, &line);
-  return p2p_member_say(member, &line);
+  CHECK(p2p_member_begin_line(member, &line, member->role == P2P_ROLE_CLIENT ? "client" : "worker",
+                              30) == P2P_OK);
+  if (member->callbacks.on_hello != NULL) member->callbacks.on_hello(member->arg, &line);
+  return p2p_member_send(member, &line);
 }
 
 /* As a program that was killed and started again. */
 static inline void fake_restart(struct p2p_member *member) {
-  snprintf(member->from, sizeof member->from, "%s@box:%d", member->role == P2P_ROLE_CLIENT ? "bob" : "carol", ++fake_board.made);
-  CHECK(p2p_member_say_hello(member) == P2P_OK);
+  snprintf(member->from, sizeof member->from, "%s@box:%d",
+           member->role == P2P_ROLE_CLIENT ? "bob" : "carol", ++fake_board.made);
+  CHECK(p2p_member_send_hello(member) == P2P_OK);
 }
 
 /* Everybody who is not there joins. */
 static void fake_join(void *arg) {
-  (void) arg;
+  (void)arg;
   for (struct p2p_member *member = fake_board.members, *next; member != NULL; member = next) {
     next = member->next;
     if (member->joined) continue;
     if (fake_board.refusal != NULL && member->role == P2P_ROLE_CLIENT) {
       struct p2p_err err;
       p2p_err_set(&err, P2P_ERR_ACCESS, "%s", fake_board.refusal);
-      member->events.on_failed(member->arg, &err);
+      member->callbacks.on_failed(member->arg, &err);
       continue;
     }
     member->joined = true;
-    CHECK(p2p_member_say_hello(member) == P2P_OK);
-    member->events.on_joined(member->arg);
+    CHECK(p2p_member_send_hello(member) == P2P_OK);
+    member->callbacks.on_joined(member->arg);
   }
 }
 
-int p2p_member_new(const struct p2p_member_config *config, const struct p2p_member_events *events, void *arg,
-                   struct p2p_member **out, struct p2p_err *err) {
+int p2p_member_new(const struct p2p_member_config *config,
+                   const struct p2p_member_callbacks *callbacks, void *arg, struct p2p_member **out,
+                   struct p2p_err *err) {
   if (config->cluster != NULL && strchr(config->cluster, '/') == NULL) {
     return p2p_err_set(err, P2P_ERR_INVALID, "A cluster's name is owner/name");
   }
   struct p2p_member *member = calloc(1, sizeof *member);
-  *member = (struct p2p_member){ .next = fake_board.members, .events = *events, .arg = arg, .role = config->role };
-  snprintf(member->from, sizeof member->from, "%s@box:%d", config->role == P2P_ROLE_CLIENT ? "bob" : "carol", ++fake_board.made);
+  *member = (struct p2p_member){
+      .next = fake_board.members, .callbacks = *callbacks, .arg = arg, .role = config->role};
+  snprintf(member->from, sizeof member->from, "%s@box:%d",
+           config->role == P2P_ROLE_CLIENT ? "bob" : "carol", ++fake_board.made);
   fake_board.members = member;
   *out = member;
   return p2p_loop_post(fake_board.lab->loop, fake_join, NULL);
@@ -114,18 +122,20 @@ void p2p_member_free(struct p2p_member *member) {
   free(member);
 }
 
-const char *p2p_member_user(const struct p2p_member *member) { return member->role == P2P_ROLE_CLIENT ? "bob" : "carol"; }
-const char *p2p_member_from(const struct p2p_member *member) { return member->from; }
+const char *p2p_member_user(const struct p2p_member *member) {
+  return member->role == P2P_ROLE_CLIENT ? "bob" : "carol";
+}
+const char *p2p_member_name(const struct p2p_member *member) { return member->from; }
 const char *p2p_member_cluster(const struct p2p_member *member) {
-  (void) member;
+  (void)member;
   return "alice/friends";
 }
 const char *p2p_member_mailbox(const struct p2p_member *member) {
-  (void) member;
+  (void)member;
   return fake_board.mailbox != NULL ? fake_board.mailbox : fake_board.lab->mailbox;
 }
 const char *p2p_member_relay(const struct p2p_member *member) {
-  (void) member;
+  (void)member;
   return fake_board.lab->relay;
 }
 

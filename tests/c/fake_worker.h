@@ -1,11 +1,11 @@
-/* A worker for tests, without evaluators: it answers as the label of a task says. "echo...": the same bytes; "hold...": nothing,
- * until it is cancelled or fake_release is called; "lost", "large", "condition". Over board/member.h and wormhole/link.h.
- * Functions are for the test's thread. */
+/* A worker for tests, without evaluators: it answers as the label of a task says. "echo...": the
+ * same bytes; "hold...": nothing, until it is cancelled or fake_release is called; "lost", "large",
+ * "condition". Over board/member.h and wormhole/link.h. Functions are for the test's thread. */
 #ifndef P2P_TESTS_FAKE_WORKER_H
 #define P2P_TESTS_FAKE_WORKER_H
 
+#include "base/blob.h"
 #include "base/encode.h"
-#include "base/object.h"
 #include "board/member.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
@@ -18,17 +18,18 @@ struct fake_task {
   uint32_t id; /* 0: none */
   uint64_t size;
   char label[64];
-  struct p2p_object *object;
+  struct p2p_blob *object;
 };
 
 struct fake_worker {
   struct lab *lab;
   uint32_t slots;
   const char *r_version, *future_version;
-  bool is_deaf; /* does not answer an accept */
+  bool is_deaf;         /* does not answer an accept */
   const char *packages; /* that it has, as ";a;b;"; NULL: it does not answer when it is asked */
-  bool is_liar; /* answers about other packages */
-  int *falls;   /* NULL, or counts down executions: at 0 the worker is lost in the middle of one (n_fall) */
+  bool is_liar;         /* answers about other packages */
+  int *falls; /* NULL, or counts down executions: at 0 the worker is lost in the middle of one
+                 (n_fall) */
   void (*rise)(struct p2p_member *member); /* after that; NULL: it is not heard of any more */
 
   struct p2p_member *member;
@@ -38,47 +39,53 @@ struct fake_worker {
   uint32_t held, want, busy, busiest;
   struct fake_task tasks[FAKE_TASKS];
   bool has_fallen;
-  int n_open, n_task, n_hold, n_cancel, n_result, n_close, n_return, n_leave, n_fall, n_ask; /* what happened; see lab_wait */
+  int n_open, n_task, n_hold, n_cancel, n_result, n_close, n_return, n_leave, n_fall,
+      n_ask; /* what happened; see lab_wait */
 };
 
 static void fake_hello(void *arg, struct p2p_line *hello) {
   struct fake_worker *worker = arg;
   char key[P2P_BASE64_LEN(P2P_SEAL_KEY_LEN) + 1];
   p2p_base64url_encode(worker->public_key.bytes, P2P_SEAL_KEY_LEN, key);
-  if (p2p_line_get(hello, "protocols") == NULL) CHECK(p2p_line_put(hello, "protocols", "link") == P2P_OK);
-  CHECK(p2p_line_put(hello, "key", key) == P2P_OK && p2p_line_putf(hello, "slots", "%u", worker->slots) == P2P_OK);
-  CHECK(p2p_line_put(hello, "r", worker->r_version) == P2P_OK && p2p_line_put(hello, "future", worker->future_version) == P2P_OK);
+  if (p2p_line_get(hello, "protocols") == NULL)
+    CHECK(p2p_line_put(hello, "protocols", "link") == P2P_OK);
+  CHECK(p2p_line_put(hello, "key", key) == P2P_OK &&
+        p2p_line_putf(hello, "slots", "%u", worker->slots) == P2P_OK);
+  CHECK(p2p_line_put(hello, "r", worker->r_version) == P2P_OK &&
+        p2p_line_put(hello, "future", worker->future_version) == P2P_OK);
 }
 
 static void fake_slot(struct fake_worker *worker, uint8_t op, uint32_t count) {
   uint8_t payload[5] = {op};
   p2p_set_u32(payload + 1, count);
-  (void) p2p_link_send(worker->link, P2P_FRAME_SLOT, 0, payload, sizeof payload);
+  (void)p2p_link_send(worker->link, P2P_FRAME_SLOT, 0, payload, sizeof payload);
 }
 
 static void fake_grant(struct fake_worker *worker) {
-  for (; worker->held < worker->want && worker->held < worker->slots; worker->held++) fake_slot(worker, P2P_SLOT_GRANT, 1);
+  for (; worker->held < worker->want && worker->held < worker->slots; worker->held++)
+    fake_slot(worker, P2P_SLOT_GRANT, 1);
 }
 
-static void fake_send_object(struct fake_worker *worker, uint8_t type, uint32_t id, const struct p2p_object *object) {
+static void fake_send_object(struct fake_worker *worker, uint8_t type, uint32_t id,
+                             const struct p2p_blob *object) {
   uint8_t size[8];
-  p2p_set_u64(size, p2p_object_size(object));
-  (void) p2p_link_send(worker->link, type, id, size, sizeof size);
+  p2p_set_u64(size, p2p_blob_size(object));
+  (void)p2p_link_send(worker->link, type, id, size, sizeof size);
   const uint8_t *bytes;
   size_t part;
-  for (uint64_t at = 0; (part = p2p_object_span(object, at, &bytes)) > 0; at += part) {
-    (void) p2p_link_send(worker->link, P2P_FRAME_DATA, id, bytes, part);
+  for (uint64_t at = 0; (part = p2p_blob_span(object, at, &bytes)) > 0; at += part) {
+    (void)p2p_link_send(worker->link, P2P_FRAME_DATA, id, bytes, part);
   }
 }
 
 static void fake_forget(struct fake_worker *worker, struct fake_task *task) {
-  p2p_object_free(task->object);
+  p2p_blob_free(task->object);
   *task = (struct fake_task){0};
   worker->busy--;
 }
 
 static void fake_lose(struct fake_worker *worker, struct fake_task *task, const char *why) {
-  (void) p2p_link_send(worker->link, P2P_FRAME_LOST, task->id, why, strlen(why));
+  (void)p2p_link_send(worker->link, P2P_FRAME_LOST, task->id, why, strlen(why));
   fake_forget(worker, task);
 }
 
@@ -124,10 +131,11 @@ static void fake_evaluate(struct fake_worker *worker, struct fake_task *task) {
   if (strcmp(task->label, "large") == 0) {
     uint8_t size[8];
     p2p_set_u64(size, UINT64_C(1) << 40);
-    (void) p2p_link_send(worker->link, P2P_FRAME_RESULT, task->id, size, sizeof size);
+    (void)p2p_link_send(worker->link, P2P_FRAME_RESULT, task->id, size, sizeof size);
     return;
   }
-  if (strcmp(task->label, "condition") == 0) fake_send_object(worker, P2P_FRAME_CONDITION, task->id, task->object);
+  if (strcmp(task->label, "condition") == 0)
+    fake_send_object(worker, P2P_FRAME_CONDITION, task->id, task->object);
   fake_answer(worker, task);
 }
 
@@ -145,8 +153,9 @@ static void fake_take_task(struct fake_worker *worker, const struct p2p_frame *f
   if (task == NULL) return;
   task->id = frame->task;
   task->size = p2p_get_u64(frame->payload);
-  snprintf(task->label, sizeof task->label, "%.*s", (int) (frame->length - 8), (const char *) frame->payload + 8);
-  task->object = p2p_object_new(task->size);
+  snprintf(task->label, sizeof task->label, "%.*s", (int)(frame->length - 8),
+           (const char *)frame->payload + 8);
+  task->object = p2p_blob_new(task->size);
   worker->busy++;
   if (worker->busy > worker->busiest) worker->busiest = worker->busy;
   lab_tell(worker->lab, &worker->n_task);
@@ -156,17 +165,18 @@ static void fake_take_task(struct fake_worker *worker, const struct p2p_frame *f
 static void fake_take_question(struct fake_worker *worker, const struct p2p_frame *frame) {
   char question[256], answer[512] = "", key[64];
   CHECK(frame->task == 0 && frame->length > 0 && frame->length < sizeof question);
-  snprintf(question, sizeof question, "%.*s", (int) frame->length, (const char *) frame->payload);
+  snprintf(question, sizeof question, "%.*s", (int)frame->length, (const char *)frame->payload);
   lab_tell(worker->lab, &worker->n_ask);
-  if (worker->is_liar) (void) p2p_link_send(worker->link, P2P_FRAME_PACKAGES, 0, "other=1.0", 9);
+  if (worker->is_liar) (void)p2p_link_send(worker->link, P2P_FRAME_PACKAGES, 0, "other=1.0", 9);
   if (worker->packages == NULL) return;
   char *rest = question;
   for (char *name; (name = strsep(&rest, ";")) != NULL;) {
     size_t at = strlen(answer);
     snprintf(key, sizeof key, ";%s;", name);
-    snprintf(answer + at, sizeof answer - at, "%s%s=%s", at > 0 ? ";" : "", name, strstr(worker->packages, key) != NULL ? "1.0" : "");
+    snprintf(answer + at, sizeof answer - at, "%s%s=%s", at > 0 ? ";" : "", name,
+             strstr(worker->packages, key) != NULL ? "1.0" : "");
   }
-  (void) p2p_link_send(worker->link, P2P_FRAME_PACKAGES, 0, answer, strlen(answer));
+  (void)p2p_link_send(worker->link, P2P_FRAME_PACKAGES, 0, answer, strlen(answer));
 }
 
 static void fake_frame(void *arg, const struct p2p_frame *frame) {
@@ -183,29 +193,24 @@ static void fake_frame(void *arg, const struct p2p_frame *frame) {
     }
     fake_grant(worker);
     break;
-  case P2P_FRAME_TASK:
-    fake_take_task(worker, frame);
-    break;
+  case P2P_FRAME_TASK: fake_take_task(worker, frame); break;
   case P2P_FRAME_DATA:
     if (task == NULL) break;
-    CHECK(p2p_object_append(task->object, frame->payload, frame->length) == P2P_OK);
-    if (p2p_object_size(task->object) == task->size) fake_evaluate(worker, task);
+    CHECK(p2p_blob_append(task->object, frame->payload, frame->length) == P2P_OK);
+    if (p2p_blob_size(task->object) == task->size) fake_evaluate(worker, task);
     break;
   case P2P_FRAME_CANCEL:
     if (task != NULL) fake_lose(worker, task, "interrupted");
     lab_tell(worker->lab, &worker->n_cancel);
     break;
-  case P2P_FRAME_PACKAGES:
-    fake_take_question(worker, frame);
-    break;
-  default:
-    break;
+  case P2P_FRAME_PACKAGES: fake_take_question(worker, frame); break;
+  default: break;
   }
 }
 
 static void fake_close(void *arg, const struct p2p_err *err) {
   struct fake_worker *worker = arg;
-  (void) err;
+  (void)err;
   p2p_link_free(worker->link);
   worker->link = NULL;
   fake_forget_all(worker);
@@ -215,42 +220,52 @@ static void fake_close(void *arg, const struct p2p_err *err) {
 static void fake_open(void *arg, const char *path) {
   struct fake_worker *worker = arg;
   char text[256];
-  (void) path;
-  int length = snprintf(text, sizeof text, "from=%s\nr=%s\nfuture=%s\nslots=%u\n", p2p_member_from(worker->member),
-                        worker->r_version, worker->future_version, worker->slots);
-  CHECK(p2p_link_send(worker->link, P2P_FRAME_HELLO, 0, text, (size_t) length) == P2P_OK);
+  (void)path;
+  int length = snprintf(text, sizeof text, "from=%s\nr=%s\nfuture=%s\nslots=%u\n",
+                        p2p_member_name(worker->member), worker->r_version, worker->future_version,
+                        worker->slots);
+  CHECK(p2p_link_send(worker->link, P2P_FRAME_HELLO, 0, text, (size_t)length) == P2P_OK);
   lab_tell(worker->lab, &worker->n_open);
 }
 
 static void fake_accept(struct fake_worker *worker, const struct p2p_line *line) {
-  static const struct p2p_link_events events = {NULL, fake_open, fake_frame, NULL, fake_close};
+  static const struct p2p_link_callbacks callbacks = {NULL, fake_open, fake_frame, NULL,
+                                                      fake_close};
   const char *to = p2p_line_get(line, "to"), *via = p2p_line_get(line, "via");
-  if (to == NULL || strcmp(to, p2p_member_from(worker->member)) != 0 || worker->is_deaf || worker->link != NULL) return;
+  if (to == NULL || strcmp(to, p2p_member_name(worker->member)) != 0 || worker->is_deaf ||
+      worker->link != NULL)
+    return;
   uint8_t sealed[512];
   char code[P2P_LINK_CODE_MAX + 1] = "";
   size_t length = 0;
   CHECK(via != NULL && strncmp(via, "link://", 7) == 0);
   CHECK(p2p_base64url_decode(via + 7, strlen(via + 7), sealed, sizeof sealed, &length) == P2P_OK);
   CHECK(length > P2P_SEAL_OVERHEAD && length - P2P_SEAL_OVERHEAD < sizeof code);
-  CHECK(p2p_unseal(&worker->public_key, &worker->secret_key, sealed, length, (uint8_t *) code) == P2P_OK);
-  struct p2p_link_config config = { .loop = worker->lab->loop, .mailbox = p2p_member_mailbox(worker->member),
-    .relay = p2p_member_relay(worker->member), .code = code };
-  CHECK(p2p_link_open(&config, &events, worker, &worker->link, NULL) == P2P_OK);
+  CHECK(p2p_unseal(&worker->public_key, &worker->secret_key, sealed, length, (uint8_t *)code) ==
+        P2P_OK);
+  struct p2p_link_config config = {.loop = worker->lab->loop,
+                                   .mailbox = p2p_member_mailbox(worker->member),
+                                   .relay = p2p_member_relay(worker->member),
+                                   .code = code};
+  CHECK(p2p_link_open(&config, &callbacks, worker, &worker->link, NULL) == P2P_OK);
 }
 
 static void fake_line(void *arg, const struct p2p_line *line) {
   struct fake_worker *worker = arg;
   const char *type = p2p_line_get(line, "type");
   if (type == NULL) return;
-  if (strcmp(type, "client") == 0 && !worker->has_fallen) (void) p2p_member_say_hello(worker->member);
+  if (strcmp(type, "client") == 0 && !worker->has_fallen)
+    (void)p2p_member_send_hello(worker->member);
   if (strcmp(type, "accept") == 0) fake_accept(worker, line);
   if (strcmp(type, "leave") == 0) lab_tell(worker->lab, &worker->n_leave);
 }
 
-static void fake_joined(void *arg) { (void) arg; }
-static void fake_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) { (void) arg, (void) err, (void) retry_ms; }
+static void fake_joined(void *arg) { (void)arg; }
+static void fake_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
+  (void)arg, (void)err, (void)retry_ms;
+}
 static void fake_failed(void *arg, const struct p2p_err *err) {
-  (void) arg;
+  (void)arg;
   fprintf(stderr, "the fake worker cannot join: %s\n", err->message);
   CHECK(false);
 }
@@ -258,15 +273,17 @@ static void fake_failed(void *arg, const struct p2p_err *err) {
 static const struct p2p_member_config *fake_config;
 
 static void fake_start_here(void *arg) {
-  static const struct p2p_member_events events = {fake_hello, fake_joined, fake_line, fake_away, fake_failed};
+  static const struct p2p_member_callbacks callbacks = {fake_hello, fake_joined, fake_line,
+                                                        fake_away, fake_failed};
   struct fake_worker *worker = arg;
   CHECK(p2p_crypto_init() == P2P_OK);
   p2p_seal_keypair(&worker->public_key, &worker->secret_key);
-  CHECK(p2p_member_new(fake_config, &events, worker, &worker->member, NULL) == P2P_OK);
+  CHECK(p2p_member_new(fake_config, &callbacks, worker, &worker->member, NULL) == P2P_OK);
 }
 
 /* With the fields of the first part of the struct set, or zero for the usual. */
-static void fake_start(struct fake_worker *worker, struct lab *lab, const struct p2p_member_config *config) {
+static void fake_start(struct fake_worker *worker, struct lab *lab,
+                       const struct p2p_member_config *config) {
   worker->lab = lab;
   if (worker->slots == 0) worker->slots = 1;
   if (worker->r_version == NULL) worker->r_version = "4.2.2";
@@ -275,7 +292,9 @@ static void fake_start(struct fake_worker *worker, struct lab *lab, const struct
   p2p_loop_call(lab->loop, fake_start_here, worker);
 }
 
-static inline void fake_cut(struct fake_worker *worker) { p2p_loop_call(worker->lab->loop, fake_cut_here, worker); }
+static inline void fake_cut(struct fake_worker *worker) {
+  p2p_loop_call(worker->lab->loop, fake_cut_here, worker);
+}
 
 /* Answers all that is held; what is held is whole. */
 static void fake_release_here(void *arg) {
@@ -284,20 +303,26 @@ static void fake_release_here(void *arg) {
     if (worker->tasks[i].id != 0) fake_answer(worker, &worker->tasks[i]);
   }
 }
-static inline void fake_release(struct fake_worker *worker) { p2p_loop_call(worker->lab->loop, fake_release_here, worker); }
+static inline void fake_release(struct fake_worker *worker) {
+  p2p_loop_call(worker->lab->loop, fake_release_here, worker);
+}
 
 static void fake_recall_here(void *arg) {
   struct fake_worker *worker = arg;
   worker->slots--; /* lent to somebody else */
   fake_slot(worker, P2P_SLOT_RECALL, 1);
 }
-static inline void fake_recall(struct fake_worker *worker) { p2p_loop_call(worker->lab->loop, fake_recall_here, worker); }
+static inline void fake_recall(struct fake_worker *worker) {
+  p2p_loop_call(worker->lab->loop, fake_recall_here, worker);
+}
 
 static void fake_stop_here(void *arg) {
   struct fake_worker *worker = arg;
   fake_cut_here(worker);
   p2p_member_free(worker->member);
 }
-static void fake_stop(struct fake_worker *worker) { p2p_loop_call(worker->lab->loop, fake_stop_here, worker); }
+static void fake_stop(struct fake_worker *worker) {
+  p2p_loop_call(worker->lab->loop, fake_stop_here, worker);
+}
 
 #endif

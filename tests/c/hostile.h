@@ -1,5 +1,6 @@
-/* A peer of a file transfer that does what a script says: it lies, breaks off, stops or spoils what it sends. It is made of the parts
- * that ours is made of. Whatever it does, ours ends with a sentence, in bounded time, and leaves nothing behind. */
+/* A peer of a file transfer that does what a script says: it lies, breaks off, stops or spoils what
+ * it sends. It is made of the parts that ours is made of. Whatever it does, ours ends with a
+ * sentence, in bounded time, and leaves nothing behind. */
 #ifndef P2P_TESTS_HOSTILE_H
 #define P2P_TESTS_HOSTILE_H
 
@@ -9,8 +10,8 @@
 
 #include "descriptors.h"
 #include "lab.h"
+#include "transfer/transfer.h"
 #include "wormhole/record.h"
-#include "wormhole/transfer.h"
 #include "wormhole/transit.h"
 
 #define PATIENCE_MS 10000
@@ -18,16 +19,17 @@
 #define DRIP_MAX 65536
 
 struct script {
-  bool receives;      /* the peer is the receiver, ours the sender */
-  const char *says;   /* after transit: an offer, an answer; NULL: nothing */
-  void (*stream)(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer); /* what follows the handshake; NULL: nothing */
-  bool no_transit;    /* it does not say where it can be reached, but comes */
-  bool no_race;       /* it can be reached, but does not shake hands */
-  bool no_read;       /* it takes no bytes */
+  bool receives;    /* the peer is the receiver, ours the sender */
+  const char *says; /* after transit: an offer, an answer; NULL: nothing */
+  void (*stream)(struct p2p_tcp *tcp,
+                 struct p2p_record_sealer *sealer); /* what follows the handshake; NULL: nothing */
+  bool no_transit; /* it does not say where it can be reached, but comes */
+  bool no_race;    /* it can be reached, but does not shake hands */
+  bool no_read;    /* it takes no bytes */
   bool hangs_up;
   size_t record, drop; /* it sends a record of so many bytes, and so many of it every DRIP_MS */
   const char *receipt; /* of a receiver that has everything; NULL: none */
-  const char *words;  /* of our error; NULL: the transfer is to end well */
+  const char *words;   /* of our error; NULL: the transfer is to end well */
   int code;
   uint32_t timeout_ms, stall_ms;
 };
@@ -53,14 +55,16 @@ struct peer {
   uint8_t record[P2P_RECORD_OVERHEAD + DRIP_MAX];
 };
 
-static void send_record(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer, size_t length, int spoiled) {
+static void send_record(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer, size_t length,
+                        int spoiled) {
   static uint8_t record[P2P_RECORD_OVERHEAD + 4096];
   p2p_record_seal(sealer, record, length);
   if (spoiled >= 0) record[spoiled] ^= 1;
   CHECK(p2p_tcp_write(tcp, record, P2P_RECORD_OVERHEAD + length) == P2P_OK);
 }
 
-static inline void send_text(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer, const char *text) {
+static inline void send_text(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer,
+                             const char *text) {
   uint8_t record[P2P_RECORD_OVERHEAD + 200];
   memcpy(record + P2P_RECORD_OVERHEAD, text, strlen(text));
   p2p_record_seal(sealer, record, strlen(text));
@@ -69,11 +73,24 @@ static inline void send_text(struct p2p_tcp *tcp, struct p2p_record_sealer *seal
 
 /* ---- what a stream can be ---- */
 
-static void huge(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) { (void)sealer; CHECK(p2p_tcp_write(tcp, "\xff\xff\xff\xff", 4) == P2P_OK); }
-static void tiny(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) { (void)sealer; CHECK(p2p_tcp_write(tcp, "\0\0\0\x17", 4) == P2P_OK); }
-static void wrong_nonce(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) { sealer->counter = 1; send_record(tcp, sealer, 100, -1); }
-static void flipped(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) { send_record(tcp, sealer, 100, P2P_RECORD_OVERHEAD + 50); }
-static void one(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) { send_record(tcp, sealer, 100, -1); }
+static void huge(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) {
+  (void)sealer;
+  CHECK(p2p_tcp_write(tcp, "\xff\xff\xff\xff", 4) == P2P_OK);
+}
+static void tiny(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) {
+  (void)sealer;
+  CHECK(p2p_tcp_write(tcp, "\0\0\0\x17", 4) == P2P_OK);
+}
+static void wrong_nonce(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) {
+  sealer->counter = 1;
+  send_record(tcp, sealer, 100, -1);
+}
+static void flipped(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) {
+  send_record(tcp, sealer, 100, P2P_RECORD_OVERHEAD + 50);
+}
+static void one(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) {
+  send_record(tcp, sealer, 100, -1);
+}
 
 /* ---- the peer ---- */
 
@@ -82,8 +99,10 @@ static void on_data(void *arg, const uint8_t *bytes, size_t length) {
   const uint8_t *payload;
   size_t payload_length;
   if (peer->script->receipt == NULL) return;
-  while (p2p_record_open(&peer->opener, &bytes, &length, &payload, &payload_length, NULL) == 1) peer->received += payload_length;
-  if (peer->received == sizeof hostile_bytes) send_text(peer->tcp, &peer->sealer, peer->script->receipt);
+  while (p2p_record_open(&peer->opener, &bytes, &length, &payload, &payload_length, NULL) == 1)
+    peer->received += payload_length;
+  if (peer->received == sizeof hostile_bytes)
+    send_text(peer->tcp, &peer->sealer, peer->script->receipt);
 }
 
 /* A little more of the record. */
@@ -103,8 +122,9 @@ static void on_close(void *arg, const struct p2p_err *err) {
   peer->tcp = NULL;
 }
 
-static void on_connected(void *arg, struct p2p_tcp *tcp, const char *path, const uint8_t *rest, size_t rest_length) {
-  static const struct p2p_tcp_events EVENTS = { NULL, on_data, NULL, on_close };
+static void on_connected(void *arg, struct p2p_tcp *tcp, const char *path, const uint8_t *rest,
+                         size_t rest_length) {
+  static const struct p2p_tcp_callbacks EVENTS = {NULL, on_data, NULL, on_close};
   struct peer *peer = arg;
   struct p2p_record_key send, receive;
   (void)path;
@@ -137,31 +157,41 @@ static void say(struct peer *peer, const char *text) {
 
 static void on_knock(void *arg, struct p2p_tcp *tcp) {
   struct peer *peer = arg;
-  if (peer->n_knocked < sizeof peer->knocked / sizeof peer->knocked[0]) peer->knocked[peer->n_knocked++] = tcp;
-  else p2p_tcp_free(tcp);
+  if (peer->n_knocked < sizeof peer->knocked / sizeof peer->knocked[0])
+    peer->knocked[peer->n_knocked++] = tcp;
+  else
+    p2p_tcp_free(tcp);
 }
 
 /* Says that it can be reached where nobody shakes hands. */
 static void say_silent(struct peer *peer) {
   char text[200];
-  CHECK(p2p_listener_new(peer->lab->loop, "127.0.0.1", 0, on_knock, peer, &peer->silent, NULL) == P2P_OK);
-  snprintf(text, sizeof text, "{\"transit\":{\"abilities-v1\":[{\"type\":\"direct-tcp-v1\"}],\"hints-v1\":[{\"type\":"
-           "\"direct-tcp-v1\",\"hostname\":\"127.0.0.1\",\"port\":%u,\"priority\":0.0}]}}", p2p_listener_port(peer->silent));
+  CHECK(p2p_listener_new(peer->lab->loop, "127.0.0.1", 0, on_knock, peer, &peer->silent, NULL) ==
+        P2P_OK);
+  snprintf(text, sizeof text,
+           "{\"transit\":{\"abilities-v1\":[{\"type\":\"direct-tcp-v1\"}],\"hints-v1\":[{\"type\":"
+           "\"direct-tcp-v1\",\"hostname\":\"127.0.0.1\",\"port\":%u,\"priority\":0.0}]}}",
+           p2p_listener_port(peer->silent));
   say(peer, text);
 }
 
 static void on_peer(void *arg) {
-  static const struct p2p_transit_events EVENTS = { on_connected, on_transit_fail };
+  static const struct p2p_transit_callbacks EVENTS = {on_connected, on_transit_fail};
   struct peer *peer = arg;
   struct p2p_hints hints;
   char *text;
   p2p_wormhole_transit_key(peer->wormhole, &peer->key);
-  struct p2p_transit_config config = { .loop = peer->lab->loop, .key = &peer->key, .is_sender = !peer->script->receives, .timeout_ms = PATIENCE_MS };
+  struct p2p_transit_config config = {.loop = peer->lab->loop,
+                                      .key = &peer->key,
+                                      .is_sender = !peer->script->receives,
+                                      .timeout_ms = PATIENCE_MS};
   CHECK(p2p_transit_new(&config, &EVENTS, peer, &peer->transit, NULL) == P2P_OK);
   p2p_transit_hints(peer->transit, &hints);
   CHECK(p2p_hints_format(&hints, &text) == P2P_OK);
-  if (peer->script->no_race) say_silent(peer);
-  else if (!peer->script->no_transit) say(peer, text);
+  if (peer->script->no_race)
+    say_silent(peer);
+  else if (!peer->script->no_transit)
+    say(peer, text);
   free(text);
   if (peer->script->says != NULL) say(peer, peer->script->says);
 }
@@ -175,7 +205,9 @@ static void on_message(void *arg, const uint8_t *text, size_t length) {
   struct peer *peer = arg;
   struct p2p_hints hints;
   struct p2p_err err;
-  if (peer->tcp != NULL || peer->script->no_race || p2p_hints_parse((const char *)text, length, &hints, &err) != P2P_OK) return;
+  if (peer->tcp != NULL || peer->script->no_race ||
+      p2p_hints_parse((const char *)text, length, &hints, &err) != P2P_OK)
+    return;
   if (p2p_transit_race(peer->transit, &hints, &err) != P2P_OK) return;
 }
 
@@ -185,10 +217,13 @@ static void on_fail(void *arg, const struct p2p_err *err) {
 }
 
 static void peer_open(void *arg) {
-  static const struct p2p_wormhole_events EVENTS = { on_code, on_peer, on_message, NULL, on_fail };
+  static const struct p2p_wormhole_callbacks EVENTS = {on_code, on_peer, on_message, NULL, on_fail};
   struct peer *peer = arg;
-  struct p2p_wormhole_config config = { .loop = peer->lab->loop, .mailbox = peer->lab->mailbox, .appid = P2P_OFFER_APPID,
-                                        .code = "7-hostile", .timeout_ms = PATIENCE_MS };
+  struct p2p_wormhole_config config = {.loop = peer->lab->loop,
+                                       .mailbox = peer->lab->mailbox,
+                                       .appid = P2P_OFFER_APPID,
+                                       .code = "7-hostile",
+                                       .timeout_ms = PATIENCE_MS};
   peer->drip = p2p_timer_new(peer->lab->loop, on_drip, peer);
   CHECK(p2p_wormhole_open(&config, &EVENTS, peer, &peer->wormhole, NULL) == P2P_OK);
 }
@@ -205,9 +240,7 @@ static void peer_free(void *arg) {
 }
 
 /* Sockets, files and threads of this process; where there is no such list, 0. */
-static int count_held(void) {
-  return count_descriptors() + count_files("/proc/self/task");
-}
+static int count_held(void) { return count_descriptors() + count_files("/proc/self/task"); }
 
 /* Ours waits until it is over. */
 static void wait_for_end(struct p2p_transfer *transfer, struct p2p_transfer_status *status) {
@@ -223,7 +256,8 @@ static void wait_for_end(struct p2p_transfer *transfer, struct p2p_transfer_stat
 static void check_end(const struct script *script, const struct p2p_transfer_status *status) {
   CHECK(status->state == (script->words != NULL ? P2P_TRANSFER_FAILED : P2P_TRANSFER_DONE));
   if (script->words == NULL) return;
-  bool is_told = status->err.code == script->code && strstr(status->err.message, script->words) != NULL;
+  bool is_told =
+      status->err.code == script->code && strstr(status->err.message, script->words) != NULL;
   CHECK(is_told);
   if (!is_told) fprintf(stderr, "(%d: %s)\n", status->err.code, status->err.message);
 }
@@ -233,21 +267,28 @@ static void play(const struct script *script, const char *name) {
   static struct lab lab;
   static int held; /* with the threads that are never given back */
   static bool is_warm;
-  struct peer peer = { .lab = &lab, .script = script };
+  struct peer peer = {.lab = &lab, .script = script};
   char folder[] = "/tmp/p2p-hostile-XXXXXX", path[64];
   struct p2p_transfer *ours;
   struct p2p_transfer_status status;
 
   if (!is_warm) {
     is_warm = true;
-    play(&(struct script){ .says = "{\"offer\":{\"file\":{\"filename\":\"x\",\"filesize\":100}}}", .stream = one }, "x");
+    play(&(struct script){.says = "{\"offer\":{\"file\":{\"filename\":\"x\",\"filesize\":100}}}",
+                          .stream = one},
+         "x");
     held = count_held();
   }
   lab_open(&lab);
   CHECK(mkdtemp(folder) != NULL);
   snprintf(path, sizeof path, "%s/to", folder);
-  struct p2p_transfer_config config = { .loop = lab.loop, .mailbox = lab.mailbox, .code = "7-hostile", .path = path,
-    .timeout_ms = script->timeout_ms ? script->timeout_ms : PATIENCE_MS, .stall_ms = script->stall_ms };
+  struct p2p_transfer_config config = {.loop = lab.loop,
+                                       .mailbox = lab.mailbox,
+                                       .code = "7-hostile",
+                                       .path = path,
+                                       .timeout_ms =
+                                           script->timeout_ms ? script->timeout_ms : PATIENCE_MS,
+                                       .stall_ms = script->stall_ms};
   if (script->receives) {
     config.bytes = hostile_bytes;
     config.length = sizeof hostile_bytes;

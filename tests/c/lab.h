@@ -1,4 +1,5 @@
-/* A mailbox and a relay on ephemeral loopback ports, an io thread, and a way to wait for what happens there. */
+/* A mailbox and a relay on ephemeral loopback ports, an io thread, and a way to wait for what
+ * happens there. */
 #ifndef P2P_TESTS_LAB_H
 #define P2P_TESTS_LAB_H
 
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/events.h"
+#include "base/log_queue.h"
 #include "net/loop.h"
 #include "server/mailbox_server.h"
 #include "server/relay.h"
@@ -15,7 +16,7 @@
 
 struct lab {
   struct p2p_loop *loop;
-  struct p2p_events *events;
+  struct p2p_log_queue *log;
   struct p2p_mailbox_server *mailbox_server;
   struct p2p_relay *relay_server;
   char mailbox[64], relay[64];
@@ -26,9 +27,11 @@ struct lab {
 static void lab_open_servers(void *arg) {
   struct lab *lab = arg;
 
-  CHECK(p2p_mailbox_server_new(lab->loop, "127.0.0.1", 0, lab->events, &lab->mailbox_server, NULL) == P2P_OK);
-  CHECK(p2p_relay_new(lab->loop, "127.0.0.1", 0, lab->events, &lab->relay_server, NULL) == P2P_OK);
-  snprintf(lab->mailbox, sizeof lab->mailbox, "ws://127.0.0.1:%u/v1", p2p_mailbox_server_port(lab->mailbox_server));
+  CHECK(p2p_mailbox_server_new(lab->loop, "127.0.0.1", 0, lab->log, &lab->mailbox_server, NULL) ==
+        P2P_OK);
+  CHECK(p2p_relay_new(lab->loop, "127.0.0.1", 0, lab->log, &lab->relay_server, NULL) == P2P_OK);
+  snprintf(lab->mailbox, sizeof lab->mailbox, "ws://127.0.0.1:%u/v1",
+           p2p_mailbox_server_port(lab->mailbox_server));
   snprintf(lab->relay, sizeof lab->relay, "tcp:127.0.0.1:%u", p2p_relay_port(lab->relay_server));
 }
 
@@ -45,7 +48,7 @@ static void lab_open(struct lab *lab) {
   memset(lab, 0, sizeof *lab);
   pthread_mutex_init(&lab->lock, NULL);
   pthread_cond_init(&lab->changed, NULL);
-  lab->events = p2p_events_new(64);
+  lab->log = p2p_log_queue_new(64);
   CHECK(p2p_loop_start(&lab->loop, NULL) == P2P_OK);
   if (mailbox != NULL && relay != NULL) { /* somebody else's servers */
     snprintf(lab->mailbox, sizeof lab->mailbox, "%s", mailbox);
@@ -58,7 +61,7 @@ static void lab_open(struct lab *lab) {
 static void lab_close(struct lab *lab) {
   p2p_loop_call(lab->loop, lab_free_servers, lab);
   p2p_loop_stop(lab->loop);
-  p2p_events_free(lab->events);
+  p2p_log_queue_free(lab->log);
   pthread_cond_destroy(&lab->changed);
   pthread_mutex_destroy(&lab->lock);
 }

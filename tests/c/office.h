@@ -1,4 +1,5 @@
-/* A small CONNECT proxy on loopback, behind which is the host inside.invalid, that only it knows. */
+/* A small CONNECT proxy on loopback, behind which is the host inside.invalid, that only it knows.
+ */
 #ifndef P2P_TESTS_OFFICE_H
 #define P2P_TESTS_OFFICE_H
 
@@ -56,7 +57,8 @@ static inline void office_on_server_up(void *arg) {
   CHECK(p2p_tcp_write(half->other->tcp, consent, sizeof consent - 1) == P2P_OK);
 }
 
-static const struct p2p_tcp_events OFFICE_HALF = { office_on_server_up, office_on_half_data, NULL, office_on_half_close };
+static const struct p2p_tcp_callbacks OFFICE_HALF = {office_on_server_up, office_on_half_data, NULL,
+                                                     office_on_half_close};
 
 static inline void office_on_client_data(void *arg, const uint8_t *bytes, size_t length) {
   struct half *half = arg;
@@ -77,23 +79,25 @@ static inline void office_on_client_data(void *arg, const uint8_t *bytes, size_t
   }
   /* The host is one that only this proxy knows. */
   CHECK(sscanf(tunnel->head, "CONNECT inside.invalid:%u HTTP/1.1\r\n", &port) == 1);
-  CHECK(p2p_tcp_connect(office->lab->loop, "127.0.0.1", (uint16_t)port, OFFICE_PATIENCE_MS, &OFFICE_HALF, &tunnel->server, &tunnel->server.tcp,
-                        NULL) == P2P_OK);
+  CHECK(p2p_tcp_connect(office->lab->loop, "127.0.0.1", (uint16_t)port, OFFICE_PATIENCE_MS,
+                        &OFFICE_HALF, &tunnel->server, &tunnel->server.tcp, NULL) == P2P_OK);
 }
 
 static inline void office_on_accept(void *arg, struct p2p_tcp *tcp) {
-  static const struct p2p_tcp_events CLIENT = { NULL, office_on_client_data, NULL, office_on_half_close };
+  static const struct p2p_tcp_callbacks CLIENT = {NULL, office_on_client_data, NULL,
+                                                  office_on_half_close};
   struct office *office = arg;
   struct tunnel *tunnel = &office->tunnels[office->n_tunnels++ % 8];
-  *tunnel = (struct tunnel){ .office = office };
-  tunnel->client = (struct half){ tunnel, &tunnel->server, tcp };
-  tunnel->server = (struct half){ tunnel, &tunnel->client, NULL };
+  *tunnel = (struct tunnel){.office = office};
+  tunnel->client = (struct half){tunnel, &tunnel->server, tcp};
+  tunnel->server = (struct half){tunnel, &tunnel->client, NULL};
   CHECK(p2p_tcp_attach(tcp, &CLIENT, &tunnel->client) == P2P_OK);
 }
 
 static inline void office_open(void *arg) {
   struct office *office = arg;
-  CHECK(p2p_listener_new(office->lab->loop, "127.0.0.1", 0, office_on_accept, office, &office->listener, NULL) == P2P_OK);
+  CHECK(p2p_listener_new(office->lab->loop, "127.0.0.1", 0, office_on_accept, office,
+                         &office->listener, NULL) == P2P_OK);
 }
 
 static inline void office_close(void *arg) {
@@ -105,11 +109,13 @@ static inline void office_close(void *arg) {
   }
 }
 
-/* Opens it; from now on everything goes by way of it, but for `except`. Close it with office_close on the io thread. */
+/* Opens it; from now on everything goes by way of it, but for `except`. Close it with office_close
+ * on the io thread. */
 static inline void office_use(struct office *office, const char *except) {
   struct p2p_proxy proxy;
   p2p_loop_call(office->lab->loop, office_open, office);
-  snprintf(office->url, sizeof office->url, "http://127.0.0.1:%u", p2p_listener_port(office->listener));
+  snprintf(office->url, sizeof office->url, "http://127.0.0.1:%u",
+           p2p_listener_port(office->listener));
   CHECK(p2p_proxy_parse(office->url, except, &proxy, NULL) == P2P_OK);
   p2p_loop_set_proxy(office->lab->loop, &proxy);
 }

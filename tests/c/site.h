@@ -1,5 +1,5 @@
-/* A place for tests that need keys and an SSH server: a temporary directory, throwaway keys, OpenSSH's sshd on a free
- * loopback port, and waiting for what the io thread does, with a bound. */
+/* A place for tests that need keys and an SSH server: a temporary directory, throwaway keys,
+ * OpenSSH's sshd on a free loopback port, and waiting for what the io thread does, with a bound. */
 #ifndef P2P_TESTS_SITE_H
 #define P2P_TESTS_SITE_H
 
@@ -42,7 +42,8 @@ static inline const char *site_path(const struct site *site, const char *name) {
   return path;
 }
 
-static inline void site_write(const struct site *site, const char *name, const char *format, ...) P2P_PRINTF(3, 4);
+static inline void site_write(const struct site *site, const char *name, const char *format, ...)
+    P2P_PRINTF(3, 4);
 static inline void site_write(const struct site *site, const char *name, const char *format, ...) {
   FILE *file = fopen(site_path(site, name), "w");
   va_list args;
@@ -77,12 +78,15 @@ static inline int site_run(const char *const *argv) {
 
 /* A key pair NAME, NAME.pub without, or with, a passphrase. */
 static inline void site_key(const struct site *site, const char *name, const char *passphrase) {
-  const char *argv[] = {"ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", name, "-f", site_path(site, name), NULL};
+  const char *argv[] = {"ssh-keygen", "-q", "-t", "ed25519", "-N",
+                        passphrase,   "-C", name, "-f",      site_path(site, name),
+                        NULL};
   CHECK(site_run(argv) == 0);
 }
 
 /* "ssh-ed25519 AAAA..." */
-static inline void site_public_key(const struct site *site, const char *name, char *out, size_t size) {
+static inline void site_public_key(const struct site *site, const char *name, char *out,
+                                   size_t size) {
   char file[80];
   snprintf(file, sizeof file, "%s.pub", name);
   site_read(site, file, out, size);
@@ -140,14 +144,17 @@ static inline bool site_await_text(int fd, const char *text) {
   return false;
 }
 
-/* sshd with the host key HOST; authorized_keys is in the directory. Its children are in its process group. */
+/* sshd with the host key HOST; authorized_keys is in the directory. Its children are in its process
+ * group. */
 static inline void site_start_sshd(struct site *site, const char *host) {
   int errors[2];
   site->port = site->port == 0 ? site_free_port() : site->port;
   site_write(site, "sshd_config",
-            "ListenAddress 127.0.0.1:%u\nHostKey %s\nAuthorizedKeysFile %s\nPidFile none\nUsePAM no\nStrictModes no\n"
-            "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nLogLevel INFO\n",
-            site->port, site_path(site, host), site_path(site, "authorized_keys"));
+             "ListenAddress 127.0.0.1:%u\nHostKey %s\nAuthorizedKeysFile %s\nPidFile none\nUsePAM "
+             "no\nStrictModes no\n"
+             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin "
+             "yes\nLogLevel INFO\n",
+             site->port, site_path(site, host), site_path(site, "authorized_keys"));
   mkdir("/run/sshd", 0755);
   CHECK(pipe(errors) == 0);
   pid_t pid = fork();
@@ -156,7 +163,8 @@ static inline void site_start_sshd(struct site *site, const char *host) {
     dup2(errors[1], 2);
     close(errors[0]);
     close(errors[1]);
-    execl("/usr/sbin/sshd", "/usr/sbin/sshd", "-D", "-e", "-f", site_path(site, "sshd_config"), (char *)NULL);
+    execl("/usr/sbin/sshd", "/usr/sbin/sshd", "-D", "-e", "-f", site_path(site, "sshd_config"),
+          (char *)NULL);
     _exit(127);
   }
   setpgid(pid, pid);
@@ -174,7 +182,8 @@ struct site_gate {
   pthread_cond_t moved;
 };
 
-#define SITE_GATE { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER }
+#define SITE_GATE \
+  { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER }
 
 /* Waits until *counter is at least `least`; counters change under the lock. */
 static inline bool site_wait(struct site_gate *gate, const int *counter, int least) {
@@ -183,7 +192,8 @@ static inline bool site_wait(struct site_gate *gate, const int *counter, int lea
   until.tv_sec += SITE_WAIT_MS / 1000;
   pthread_mutex_lock(&gate->lock);
   int bad = 0;
-  while (*counter < least && bad == 0) bad = pthread_cond_timedwait(&gate->moved, &gate->lock, &until);
+  while (*counter < least && bad == 0)
+    bad = pthread_cond_timedwait(&gate->moved, &gate->lock, &until);
   bool came = *counter >= least;
   pthread_mutex_unlock(&gate->lock);
   return came;

@@ -3,7 +3,8 @@
 
 #include "base/encode.h"
 #include "crypto/random.h"
-#include "worker/accept.h"
+#include "protocol/accept.h"
+#include "worker/stranger.h"
 
 #define US "carol@desk:4711"
 #define CODE "12-0123456789abcdef0123456789abcdef"
@@ -11,7 +12,8 @@
 static struct p2p_seal_public public_key;
 static struct p2p_seal_secret secret_key;
 
-static int read_line(const char *type, const char *from, const char *to, const char *via, struct p2p_accept *out) {
+static int read_line(const char *type, const char *from, const char *to, const char *via,
+                     struct p2p_accept *out) {
   struct p2p_line line;
   p2p_line_init(&line);
   CHECK(p2p_line_put(&line, "when", "2026-11-20T22:04:24") == P2P_OK);
@@ -47,7 +49,8 @@ TEST(lines_that_are_not_for_us_are_left) {
   struct p2p_accept accept;
   CHECK(read_line("offer", "bob@laptop:99", US, seal(CODE), &accept) == P2P_ERR_CANCELED);
   CHECK(read_line(NULL, "bob@laptop:99", US, seal(CODE), &accept) == P2P_ERR_CANCELED);
-  CHECK(read_line("accept", "bob@laptop:99", "carol@desk:471", seal(CODE), &accept) == P2P_ERR_CANCELED);
+  CHECK(read_line("accept", "bob@laptop:99", "carol@desk:471", seal(CODE), &accept) ==
+        P2P_ERR_CANCELED);
   CHECK(read_line("accept", "bob@laptop:99", NULL, seal(CODE), &accept) == P2P_ERR_CANCELED);
 }
 
@@ -93,19 +96,20 @@ TEST(what_was_sealed_must_be_a_code) {
 }
 
 TEST(names_are_of_few_letters) {
-  char longest[P2P_STRANGER_NAME_MAX + 1];
-  CHECK(p2p_stranger_is_name("alice@laptop.local:1234"));
-  CHECK(!p2p_stranger_is_name("alice@laptop:"));
-  CHECK(!p2p_stranger_is_name("alice@:1"));
-  CHECK(!p2p_stranger_is_name("@laptop:1"));
-  CHECK(!p2p_stranger_is_name("alice@laptop:1 "));
-  CHECK(!p2p_stranger_is_name("al\033ice@laptop:1"));
-  CHECK(!p2p_stranger_is_name(""));
+  char longest[P2P_MEMBER_NAME_MAX + 1];
+  CHECK(p2p_member_name_is_valid("alice@laptop.local:1234"));
+  CHECK(!p2p_member_name_is_valid("alice@laptop:"));
+  CHECK(!p2p_member_name_is_valid("alice@:1"));
+  CHECK(!p2p_member_name_is_valid("@laptop:1"));
+  CHECK(!p2p_member_name_is_valid("alice@laptop:1 "));
+  CHECK(!p2p_member_name_is_valid("al\033ice@laptop:1"));
+  CHECK(!p2p_member_name_is_valid(""));
   memset(longest, 'a', sizeof longest);
-  memcpy(longest + P2P_STRANGER_NAME_MAX - 5, "@b:1", 5);
-  CHECK(p2p_stranger_is_name(longest));
-  memcpy(longest + P2P_STRANGER_NAME_MAX - 5, "@b:12", 6);
-  CHECK(!p2p_stranger_is_name(longest));
+  memcpy(longest + 8, "@", 1);
+  memcpy(longest + P2P_MEMBER_NAME_MAX - 3, ":1", 3);
+  CHECK(p2p_member_name_is_valid(longest));
+  memcpy(longest + P2P_MEMBER_NAME_MAX - 3, ":12", 4);
+  CHECK(!p2p_member_name_is_valid(longest));
 }
 
 TEST(words_steer_no_terminal) {
@@ -125,6 +129,7 @@ TEST(prepare) {
   p2p_seal_keypair(&public_key, &secret_key);
 }
 
-UNIT_MAIN("accept", UNIT(prepare), UNIT(our_accept_is_opened), UNIT(lines_that_are_not_for_us_are_left),
-          UNIT(malformed_accepts_are_refused), UNIT(what_was_sealed_must_be_a_code), UNIT(another_key_does_not_open),
+UNIT_MAIN("accept", UNIT(prepare), UNIT(our_accept_is_opened),
+          UNIT(lines_that_are_not_for_us_are_left), UNIT(malformed_accepts_are_refused),
+          UNIT(what_was_sealed_must_be_a_code), UNIT(another_key_does_not_open),
           UNIT(names_are_of_few_letters), UNIT(words_steer_no_terminal))

@@ -6,13 +6,12 @@
 static struct p2p_address address;
 static struct p2p_err err;
 
-static int parse_host(const char *host) {
-  return p2p_address_parse(host, NULL, 0, &address, &err);
-}
+static int parse_host(const char *host) { return p2p_address_parse(host, NULL, 0, &address, &err); }
 
-#define PARSE_ARGS(...)                                                                         \
-  (args_ = (const char *const[]){__VA_ARGS__},                                                  \
-   p2p_address_parse("board", args_, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), &address, &err))
+#define PARSE_ARGS(...)                                                                           \
+  (args_ = (const char *const[]){__VA_ARGS__},                                                    \
+   p2p_address_parse("board", args_, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), \
+                     &address, &err))
 static const char *const *args_;
 
 TEST(a_host_has_a_name_and_perhaps_a_port_and_a_login) {
@@ -35,9 +34,9 @@ TEST(a_host_has_a_name_and_perhaps_a_port_and_a_login) {
 }
 
 TEST(what_is_not_a_host_gets_a_sentence) {
-  const char *bad[] = {"",     ":22",     "a:",    "a:0",    "a:65536", "a:99999999999", "a:2x", "a: 22",  "@a",
-                       "b@",   "::1",     "[::1",  "[]:22",  "[::1]22", "-oProxy=x",     "a b",  "a\n",    "b@-x",
-                       "-b@a", "a:22:33", "[::1]:"};
+  const char *bad[] = {"",          ":22", "a:",  "a:0",  "a:65536", "a:99999999999", "a:2x",
+                       "a: 22",     "@a",  "b@",  "::1",  "[::1",    "[]:22",         "[::1]22",
+                       "-oProxy=x", "a b", "a\n", "b@-x", "-b@a",    "a:22:33",       "[::1]:"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     strcpy(address.host, "untouched");
     CHECK(parse_host(bad[i]) == P2P_ERR_INVALID);
@@ -54,8 +53,9 @@ TEST(what_is_not_a_host_gets_a_sentence) {
 }
 
 TEST(arguments_of_ssh_are_understood_joined_or_apart) {
-  CHECK(PARSE_ARGS("-i", "/k1", "-i/k2", "-p", "22", "-l", "bob", "-o", "IdentitiesOnly=yes", "-oUserKnownHostsFile=/kh",
-                   "-o", "IdentityFile=/k3", "-o", "identityfile /k 4") == P2P_OK);
+  CHECK(PARSE_ARGS("-i", "/k1", "-i/k2", "-p", "22", "-l", "bob", "-o", "IdentitiesOnly=yes",
+                   "-oUserKnownHostsFile=/kh", "-o", "IdentityFile=/k3", "-o",
+                   "identityfile /k 4") == P2P_OK);
   CHECK(address.n_identities == 4);
   CHECK_STR(address.identities[0], "/k1");
   CHECK_STR(address.identities[1], "/k2");
@@ -120,7 +120,8 @@ TEST(lengths_and_counts_are_capped) {
   snprintf(option, sizeof option, "UserKnownHostsFile=%s", text);
   CHECK(PARSE_ARGS("-o", option) == P2P_ERR_INVALID);
   CHECK(PARSE_ARGS("-i1", "-i2", "-i3", "-i4", "-i5", "-i6", "-i7", "-i8") == P2P_OK);
-  CHECK(PARSE_ARGS("-i1", "-i2", "-i3", "-i4", "-i5", "-i6", "-i7", "-i8", "-i9") == P2P_ERR_INVALID);
+  CHECK(PARSE_ARGS("-i1", "-i2", "-i3", "-i4", "-i5", "-i6", "-i7", "-i8", "-i9") ==
+        P2P_ERR_INVALID);
 }
 
 TEST(the_account_is_asked_of_pico_itself) {
@@ -134,6 +135,8 @@ TEST(the_account_is_asked_of_pico_itself) {
 }
 
 UNIT_MAIN("address", UNIT(a_host_has_a_name_and_perhaps_a_port_and_a_login),
-          UNIT(what_is_not_a_host_gets_a_sentence), UNIT(arguments_of_ssh_are_understood_joined_or_apart), UNIT(known_hosts_is_the_first_one_and_tokens_are_for_the_program),
+          UNIT(what_is_not_a_host_gets_a_sentence),
+          UNIT(arguments_of_ssh_are_understood_joined_or_apart),
+          UNIT(known_hosts_is_the_first_one_and_tokens_are_for_the_program),
           UNIT(host_comes_before_the_arguments), UNIT(other_arguments_are_refused_and_named),
           UNIT(lengths_and_counts_are_capped), UNIT(the_account_is_asked_of_pico_itself))

@@ -6,17 +6,19 @@
 static struct p2p_arguments got;
 static struct p2p_err err;
 
-#define PARSE(...)                                                                              \
-  p2p_arguments_parse((int)(sizeof (char *[]){ __VA_ARGS__ } / sizeof(char *)), (char *[]){ __VA_ARGS__ }, &got, &err)
-#define REFUSES(words, ...)                                                                     \
-  do {                                                                                          \
-    CHECK(PARSE(__VA_ARGS__) == P2P_ERR_INVALID);                                               \
-    CHECK(strstr(err.message, words) != NULL);                                                  \
+#define PARSE(...)                                                           \
+  p2p_arguments_parse((int)(sizeof(char *[]){__VA_ARGS__} / sizeof(char *)), \
+                      (char *[]){__VA_ARGS__}, &got, &err)
+#define REFUSES(words, ...)                       \
+  do {                                            \
+    CHECK(PARSE(__VA_ARGS__) == P2P_ERR_INVALID); \
+    CHECK(strstr(err.message, words) != NULL);    \
   } while (0)
 
 TEST(a_file_or_a_text_is_sent) {
   CHECK(PARSE("send", "my file") == P2P_OK);
-  CHECK(got.action == P2P_SHELL_SEND && got.text == NULL && got.code == NULL && got.listen && !got.verify && !got.has_progress);
+  CHECK(got.action == P2P_SHELL_SEND && got.text == NULL && got.code == NULL && got.listen &&
+        !got.verify && !got.has_progress);
   CHECK(got.timeout_ms == 600000);
   CHECK_STR(got.file, "my file");
   CHECK(PARSE("send", "--text", "hello", "--code=7-a-b") == P2P_OK);
@@ -40,7 +42,8 @@ TEST(a_code_is_received) {
 }
 
 TEST(flags_are_with_and_without_values) {
-  CHECK(PARSE("receive", "7-a", "--verify", "--no-listen", "--progress=FALSE", "--timeout", "2.5") == P2P_OK);
+  CHECK(PARSE("receive", "7-a", "--verify", "--no-listen", "--progress=FALSE", "--timeout",
+              "2.5") == P2P_OK);
   CHECK(got.verify && !got.listen && got.has_progress && !got.progress && got.timeout_ms == 2500);
   CHECK(PARSE("receive", "7-a", "--listen=F", "--progress", "--timeout=Inf") == P2P_OK);
   CHECK(!got.listen && got.progress && got.timeout_ms == 4000000000u);
@@ -69,5 +72,6 @@ TEST(what_makes_no_sense_is_told) {
   REFUSES("no number of seconds", "send", "x", "--timeout=nan");
 }
 
-UNIT_MAIN("arguments", UNIT(a_file_or_a_text_is_sent), UNIT(a_code_is_received), UNIT(flags_are_with_and_without_values),
-          UNIT(help_and_version_need_nothing_else), UNIT(what_makes_no_sense_is_told))
+UNIT_MAIN("arguments", UNIT(a_file_or_a_text_is_sent), UNIT(a_code_is_received),
+          UNIT(flags_are_with_and_without_values), UNIT(help_and_version_need_nothing_else),
+          UNIT(what_makes_no_sense_is_told))

@@ -49,10 +49,13 @@ TEST(pub_waits_for_a_reader_unless_told_not_to) {
 
 TEST(bad_flags_values_and_topics_are_refused) {
   static const char *const texts[] = {
-      "pipe",           "pipe -r",        "pipe a b",       "pipe t -z",       "pipe t -",      "pipe t --",     "pipe t -ra x",
-      "pipe t -a",      "pipe t -d",      "pipe t -d both", "pub t -t",        "pub t -t 10",   "pub t -t s",    "pub t -t 25h",
-      "pub t -t 99999999999999999999s",   "pub t -b=maybe", "pub t -t -5s",    "pipe /t",       "pipe t\x01",    "pipe t\xc3\xa9",
-      "pipe t -a x\x7f"};
+      "pipe",           "pipe -r",        "pipe a b",
+      "pipe t -z",      "pipe t -",       "pipe t --",
+      "pipe t -ra x",   "pipe t -a",      "pipe t -d",
+      "pipe t -d both", "pub t -t",       "pub t -t 10",
+      "pub t -t s",     "pub t -t 25h",   "pub t -t 99999999999999999999s",
+      "pub t -b=maybe", "pub t -t -5s",   "pipe /t",
+      "pipe t\x01",     "pipe t\xc3\xa9", "pipe t -a x\x7f"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     err.message[0] = '\0';
     CHECK(parse(texts[i]) == P2P_ERR_INVALID);
@@ -84,6 +87,7 @@ TEST(every_prefix_of_a_command_is_parsed_or_refused) {
 }
 
 UNIT_MAIN("board_command", UNIT(what_is_no_command_asks_for_help), UNIT(plain_commands_are_known),
-          UNIT(flags_come_in_any_order_and_either_form), UNIT(pub_waits_for_a_reader_unless_told_not_to),
+          UNIT(flags_come_in_any_order_and_either_form),
+          UNIT(pub_waits_for_a_reader_unless_told_not_to),
           UNIT(bad_flags_values_and_topics_are_refused), UNIT(lengths_are_bounded),
           UNIT(every_prefix_of_a_command_is_parsed_or_refused))

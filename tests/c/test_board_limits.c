@@ -1,14 +1,16 @@
-/* What a board lets one client, key, user and connection have, told to them in a sentence; and that who keeps to it is left alone. */
+/* What a board lets one client, key, user and connection have, told to them in a sentence; and that
+ * who keeps to it is left alone. */
 #define _GNU_SOURCE /* pipe2 */
 
 #include "board_lab.h"
-#include "server/board_server.h"
+#include "server/board_connection.h"
 
 static struct ssh alice, bob, eve, other;
 
 static int connect_mutely(void) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                .sin_port = htons(p2p_board_door_port(server))};
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                .sin_port = htons(p2p_board_listener_port(server))};
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   CHECK(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
   return fd;
@@ -58,7 +60,8 @@ TEST(keys_without_account_leave_room_for_members) {
   join_topic(&eve, "eve", "pipe t -r");
   join_topic(&other, "eve", "pipe u -r");
   CHECK(run_ssh(&bob, "eve", "ls") == 255);
-  CHECK(wait_event("was closed: too many connections are open with keys that have no account here"));
+  CHECK(
+      wait_event("was closed: too many connections are open with keys that have no account here"));
   CHECK(run_ssh(&alice, "alice", "ls") == 0);
   CHECK(end_ssh(&other) == 0);
   CHECK(end_ssh(&eve) == 0);
@@ -86,7 +89,8 @@ TEST(who_shows_no_key_in_time_is_sent_away) {
   start_limited_board((struct p2p_board_limits){.auth_ms = 100, .ping_ms = 50});
   int fd = connect_mutely();
   CHECK(wait_event("was closed: it did not authenticate in time"));
-  while (read(fd, byte, sizeof byte) > 0) {} /* the greeting; then the end */
+  while (read(fd, byte, sizeof byte) > 0) {
+  } /* the greeting; then the end */
   close(fd);
   stop_board();
 }
@@ -138,7 +142,8 @@ TEST(who_sends_faster_than_he_may_waits_and_loses_nothing) {
   fcntl(alice.in, F_SETFL, O_NONBLOCK);
   uint64_t began_ms = p2p_clock_ms(), end_ms = began_ms + WAIT_MS;
   while (n_got < most && p2p_clock_ms() < end_ms) {
-    struct pollfd fds[] = {{.fd = n_sent < most ? alice.in : -1, .events = POLLOUT}, {.fd = bob.out, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = n_sent < most ? alice.in : -1, .events = POLLOUT},
+                           {.fd = bob.out, .events = POLLIN}};
     poll(fds, 2, 1000);
     ssize_t n = fds[0].revents != 0 ? write(alice.in, block, sizeof block) : 0;
     if (n > 0) n_sent += (size_t)n;
@@ -152,8 +157,9 @@ TEST(who_sends_faster_than_he_may_waits_and_loses_nothing) {
   stop_board();
 }
 
-UNIT_MAIN("board_limits", UNIT(prepare), UNIT(connections_in_all_are_bounded), UNIT(connections_of_a_key_are_bounded),
-          UNIT(keys_without_account_leave_room_for_members),
-          UNIT(topics_of_a_user_and_of_a_key_without_account_are_bounded), UNIT(who_shows_no_key_in_time_is_sent_away),
-          UNIT(who_does_not_answer_is_sent_away), UNIT(who_is_written_to_without_a_pause_is_not_taken_for_gone),
+UNIT_MAIN("board_limits", UNIT(prepare), UNIT(connections_in_all_are_bounded),
+          UNIT(connections_of_a_key_are_bounded), UNIT(keys_without_account_leave_room_for_members),
+          UNIT(topics_of_a_user_and_of_a_key_without_account_are_bounded),
+          UNIT(who_shows_no_key_in_time_is_sent_away), UNIT(who_does_not_answer_is_sent_away),
+          UNIT(who_is_written_to_without_a_pause_is_not_taken_for_gone),
           UNIT(who_sends_faster_than_he_may_waits_and_loses_nothing), UNIT(clean_up))

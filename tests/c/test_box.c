@@ -9,7 +9,11 @@
 #include "unit.h"
 
 static const char TEXT[] = "a code that nobody else may read";
-enum { TEXT_LEN = sizeof TEXT - 1, BOX_LEN = TEXT_LEN + P2P_BOX_OVERHEAD, SEALED_LEN = TEXT_LEN + P2P_SEAL_OVERHEAD };
+enum {
+  TEXT_LEN = sizeof TEXT - 1,
+  BOX_LEN = TEXT_LEN + P2P_BOX_OVERHEAD,
+  SEALED_LEN = TEXT_LEN + P2P_SEAL_OVERHEAD
+};
 
 /* From the NaCl distribution's tests (secretbox.c), without its leading zeros. */
 TEST(a_box_is_the_secretbox_of_nacl) {
@@ -62,7 +66,7 @@ TEST(a_box_seals_and_opens_in_place) {
 }
 
 TEST(an_empty_box_is_a_box) {
-  uint8_t key[P2P_BOX_KEY_LEN] = { 1 }, box[P2P_BOX_OVERHEAD], out[1];
+  uint8_t key[P2P_BOX_KEY_LEN] = {1}, box[P2P_BOX_OVERHEAD], out[1];
 
   p2p_box_seal(key, "", 0, box);
   CHECK(p2p_box_open(key, box, sizeof box, out) == P2P_OK);
@@ -86,7 +90,7 @@ TEST(a_seal_opens_with_its_pair_only) {
 }
 
 TEST(a_seal_to_an_unusable_key_is_refused) {
-  struct p2p_seal_public zero = { { 0 } };
+  struct p2p_seal_public zero = {{0}};
   uint8_t sealed[SEALED_LEN];
 
   CHECK(p2p_seal(&zero, TEXT, TEXT_LEN, sealed) == P2P_ERR_CRYPTO);
@@ -95,13 +99,13 @@ TEST(a_seal_to_an_unusable_key_is_refused) {
 TEST(random_numbers_and_comparison) {
   CHECK(p2p_crypto_init() == P2P_OK);
   CHECK(p2p_crypto_init() == P2P_OK);
-  for (int i = 0; i < 100; i++)
-    CHECK(p2p_random_below(3) < 3);
+  for (int i = 0; i < 100; i++) CHECK(p2p_random_below(3) < 3);
   CHECK(p2p_equal("same", "same", 4) == 1);
   CHECK(p2p_equal("same", "sane", 4) == 0);
   CHECK(p2p_equal("", "", 0) == 1);
 }
 
 UNIT_MAIN("box", UNIT(a_box_is_the_secretbox_of_nacl), UNIT(a_box_opens_with_its_key_only),
-          UNIT(a_box_seals_and_opens_in_place), UNIT(an_empty_box_is_a_box), UNIT(a_seal_opens_with_its_pair_only),
-          UNIT(a_seal_to_an_unusable_key_is_refused), UNIT(random_numbers_and_comparison))
+          UNIT(a_box_seals_and_opens_in_place), UNIT(an_empty_box_is_a_box),
+          UNIT(a_seal_opens_with_its_pair_only), UNIT(a_seal_to_an_unusable_key_is_refused),
+          UNIT(random_numbers_and_comparison))

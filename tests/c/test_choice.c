@@ -1,4 +1,5 @@
-/* Futures that need packages, over real links: they go to who has them, wait for nobody else, and fail where nobody has. */
+/* Futures that need packages, over real links: they go to who has them, wait for nobody else, and
+ * fail where nobody has. */
 #include "client/client.h"
 
 #include "base/clock.h"
@@ -10,15 +11,20 @@
 
 static struct lab lab;
 static struct p2p_client *client;
-static const struct p2p_member_config member = { .cluster = "alice/friends", .role = P2P_ROLE_WORKER };
+static const struct p2p_member_config member = {.cluster = "alice/friends",
+                                                .role = P2P_ROLE_WORKER};
 
 static void open_all(void) {
   lab_open(&lab);
   fake_board_init(&lab);
-  struct p2p_client_config config = { .loop = lab.loop, .cluster = "alice/friends", .r_version = "4.2.2",
-    .future_version = "1.70.0", .object_cap_bytes = 1000000, .retries = 1 };
+  struct p2p_client_config config = {.loop = lab.loop,
+                                     .cluster = "alice/friends",
+                                     .r_version = "4.2.2",
+                                     .future_version = "1.70.0",
+                                     .object_cap_bytes = 1000000,
+                                     .retries = 1};
   struct p2p_err err = {0};
-  CHECK(p2p_client_new(&config, lab.events, &client, &err) == P2P_OK);
+  CHECK(p2p_client_new(&config, lab.log, &client, &err) == P2P_OK);
 }
 
 static void close_all(void) {
@@ -27,9 +33,9 @@ static void close_all(void) {
 }
 
 static struct p2p_task *submit(const char *label, const char *packages) {
-  struct p2p_object *object = p2p_object_new(3);
+  struct p2p_blob *object = p2p_blob_new(3);
   struct p2p_err err = {0};
-  CHECK(p2p_object_append(object, "abc", 3) == P2P_OK);
+  CHECK(p2p_blob_append(object, "abc", 3) == P2P_OK);
   struct p2p_task *task = p2p_task_new(object, label);
   if (packages != NULL) CHECK(p2p_task_need(task, packages, &err) == P2P_OK);
   CHECK(p2p_client_submit(client, task, &err) == P2P_OK);
@@ -40,7 +46,7 @@ static bool has_ended(struct p2p_task *task) { return p2p_task_state(task) >= P2
 
 static bool is_idle_with_two_slots(struct p2p_task *task) {
   struct p2p_client_status status;
-  (void) task;
+  (void)task;
   p2p_client_status(client, &status);
   return status.workers == 2 && status.slots == 2 && status.waiting == 0 && status.running == 0;
 }
@@ -52,7 +58,7 @@ static bool wait_for(bool (*is_so)(struct p2p_task *task), struct p2p_task *task
     if (is_so(task)) return true;
     uint64_t now_ms = p2p_clock_ms();
     if (now_ms >= until_ms) return false;
-    p2p_client_wait(client, seen, (int) (until_ms - now_ms));
+    p2p_client_wait(client, seen, (int)(until_ms - now_ms));
   }
 }
 
@@ -74,13 +80,15 @@ static bool fails_with(struct p2p_task *task, struct p2p_err *err) {
 }
 
 TEST(futures_go_to_who_has_their_packages_and_who_needs_none_asks_nothing) {
-  struct fake_worker carol = { .slots = 2, .packages = ";zoo;" }, dave = { .slots = 2, .packages = ";mgcv;zoo;" };
+  struct fake_worker carol = {.slots = 2, .packages = ";zoo;"},
+                     dave = {.slots = 2, .packages = ";mgcv;zoo;"};
   struct p2p_task *tasks[20];
   open_all();
   fake_start(&carol, &lab, &member);
   fake_start(&dave, &lab, &member);
   for (int i = 0; i < 4; i++) tasks[i] = submit("hold", NULL);
-  CHECK(lab_wait(&lab, &carol.n_hold, 2, PATIENCE_MS) && lab_wait(&lab, &dave.n_hold, 2, PATIENCE_MS));
+  CHECK(lab_wait(&lab, &carol.n_hold, 2, PATIENCE_MS) &&
+        lab_wait(&lab, &dave.n_hold, 2, PATIENCE_MS));
   fake_release(&carol);
   fake_release(&dave);
   for (int i = 0; i < 4; i++) {
@@ -98,7 +106,7 @@ TEST(futures_go_to_who_has_their_packages_and_who_needs_none_asks_nothing) {
 }
 
 TEST(a_future_that_waits_for_its_worker_holds_up_nobody) {
-  struct fake_worker carol = { .packages = ";mgcv;" }, dave = { .packages = ";;" };
+  struct fake_worker carol = {.packages = ";mgcv;"}, dave = {.packages = ";;"};
   open_all();
   fake_start(&carol, &lab, &member);
   fake_start(&dave, &lab, &member);
@@ -120,27 +128,31 @@ static struct p2p_task *two[2];
 
 /* on the io thread: they are decided on together */
 static void submit_two(void *arg) {
-  (void) arg;
+  (void)arg;
   two[0] = submit("hold", NULL);
   two[1] = submit("hold", "mgcv");
 }
 
 TEST(who_cannot_run_all_takes_first) {
-  struct fake_worker carol = { .packages = ";mgcv;" }, dave = { .packages = ";;" };
+  struct fake_worker carol = {.packages = ";mgcv;"}, dave = {.packages = ";;"};
   struct p2p_task *warm[2];
   open_all();
   fake_start(&carol, &lab, &member);
   fake_start(&dave, &lab, &member);
   for (int i = 0; i < 2; i++) warm[i] = submit("hold", NULL);
-  CHECK(lab_wait(&lab, &carol.n_hold, 1, PATIENCE_MS) && lab_wait(&lab, &dave.n_hold, 1, PATIENCE_MS));
+  CHECK(lab_wait(&lab, &carol.n_hold, 1, PATIENCE_MS) &&
+        lab_wait(&lab, &dave.n_hold, 1, PATIENCE_MS));
   struct p2p_task *told = submit("echo", "mgcv"); /* so that it is known who has it */
-  CHECK(lab_wait(&lab, &carol.n_ask, 1, PATIENCE_MS) && lab_wait(&lab, &dave.n_ask, 1, PATIENCE_MS));
+  CHECK(lab_wait(&lab, &carol.n_ask, 1, PATIENCE_MS) &&
+        lab_wait(&lab, &dave.n_ask, 1, PATIENCE_MS));
   fake_release(&carol);
   CHECK(ends(told));
   fake_release(&dave);
-  CHECK(ends(warm[0]) && ends(warm[1]) && wait_for(is_idle_with_two_slots, NULL)); /* each holds an idle slot now */
+  CHECK(ends(warm[0]) && ends(warm[1]) &&
+        wait_for(is_idle_with_two_slots, NULL)); /* each holds an idle slot now */
   p2p_loop_call(lab.loop, submit_two, NULL);
-  CHECK(lab_wait(&lab, &carol.n_hold, 2, PATIENCE_MS) && lab_wait(&lab, &dave.n_hold, 2, PATIENCE_MS));
+  CHECK(lab_wait(&lab, &carol.n_hold, 2, PATIENCE_MS) &&
+        lab_wait(&lab, &dave.n_hold, 2, PATIENCE_MS));
   fake_release(&carol);
   fake_release(&dave);
   CHECK(ends_at(two[0], "carol@box:3") && ends_at(two[1], "carol@box:2"));
@@ -151,15 +163,18 @@ TEST(who_cannot_run_all_takes_first) {
 }
 
 TEST(a_package_that_nobody_has_is_a_sentence_and_nothing_is_sent) {
-  struct fake_worker carol = { .packages = ";zoo;" }, dave = { .packages = ";mgcv;" };
+  struct fake_worker carol = {.packages = ";zoo;"}, dave = {.packages = ";mgcv;"};
   struct p2p_err err;
   open_all();
   fake_start(&carol, &lab, &member);
   fake_start(&dave, &lab, &member);
-  struct p2p_task *both = submit("echo", "mgcv;zoo"), *plain = submit("echo", NULL), *again = submit("echo", "mgcv;zoo");
+  struct p2p_task *both = submit("echo", "mgcv;zoo"), *plain = submit("echo", NULL),
+                  *again = submit("echo", "mgcv;zoo");
   CHECK(fails_with(both, &err) && err.code == P2P_ERR_VERSION);
-  CHECK_STR(err.message, "No worker on cluster 'alice/friends' has all the packages that it needs: carol@box:2 lacks 'mgcv'; "
-                         "carol@box:3 lacks 'zoo'. Ask a worker's owner to install what is lacking");
+  CHECK_STR(err.message,
+            "No worker on cluster 'alice/friends' has all the packages that it needs: carol@box:2 "
+            "lacks 'mgcv'; "
+            "carol@box:3 lacks 'zoo'. Ask a worker's owner to install what is lacking");
   CHECK(fails_with(again, &err) && err.code == P2P_ERR_VERSION && ends(plain));
   CHECK(p2p_task_state(plain) == P2P_TASK_DONE && carol.n_task + dave.n_task == 1);
   p2p_task_free(plain);
@@ -170,7 +185,7 @@ TEST(a_package_that_nobody_has_is_a_sentence_and_nothing_is_sent) {
 }
 
 TEST(a_worker_that_comes_later_is_waited_for) {
-  struct fake_worker carol = { .packages = ";mgcv;" };
+  struct fake_worker carol = {.packages = ";mgcv;"};
   open_all();
   struct p2p_task *task = submit("echo", "mgcv"); /* nobody is there: as ever */
   fake_start(&carol, &lab, &member);
@@ -180,7 +195,7 @@ TEST(a_worker_that_comes_later_is_waited_for) {
 }
 
 TEST(a_worker_that_cannot_be_reached_may_have_it) {
-  struct fake_worker deaf = { .is_deaf = true }, dave = { .packages = ";;" };
+  struct fake_worker deaf = {.is_deaf = true}, dave = {.packages = ";;"};
   struct p2p_err err;
   open_all();
   fake_start(&deaf, &lab, &member);
@@ -197,7 +212,7 @@ TEST(a_worker_that_cannot_be_reached_may_have_it) {
 }
 
 TEST(a_worker_that_does_not_answer_goes_on_with_other_futures) {
-  struct fake_worker old = { .slots = 1 }, dave = { .packages = ";mgcv;" };
+  struct fake_worker old = {.slots = 1}, dave = {.packages = ";mgcv;"};
   open_all();
   fake_start(&old, &lab, &member);
   struct p2p_task *task = submit("echo", "mgcv");
@@ -211,7 +226,7 @@ TEST(a_worker_that_does_not_answer_goes_on_with_other_futures) {
 }
 
 TEST(a_worker_that_answers_something_else_is_left) {
-  struct fake_worker mallory = { .is_liar = true }, dave = { .packages = ";mgcv;" };
+  struct fake_worker mallory = {.is_liar = true}, dave = {.packages = ";mgcv;"};
   open_all();
   fake_start(&mallory, &lab, &member);
   struct p2p_task *task = submit("echo", "mgcv");
@@ -225,7 +240,10 @@ TEST(a_worker_that_answers_something_else_is_left) {
 }
 
 UNIT_MAIN("choice", UNIT(futures_go_to_who_has_their_packages_and_who_needs_none_asks_nothing),
-          UNIT(a_future_that_waits_for_its_worker_holds_up_nobody), UNIT(who_cannot_run_all_takes_first),
-          UNIT(a_package_that_nobody_has_is_a_sentence_and_nothing_is_sent), UNIT(a_worker_that_comes_later_is_waited_for),
-          UNIT(a_worker_that_cannot_be_reached_may_have_it), UNIT(a_worker_that_does_not_answer_goes_on_with_other_futures),
+          UNIT(a_future_that_waits_for_its_worker_holds_up_nobody),
+          UNIT(who_cannot_run_all_takes_first),
+          UNIT(a_package_that_nobody_has_is_a_sentence_and_nothing_is_sent),
+          UNIT(a_worker_that_comes_later_is_waited_for),
+          UNIT(a_worker_that_cannot_be_reached_may_have_it),
+          UNIT(a_worker_that_does_not_answer_goes_on_with_other_futures),
           UNIT(a_worker_that_answers_something_else_is_left))

@@ -1,6 +1,6 @@
-/* The client over real links, mailbox and relay, on a board in a box: every task ends, and none twice. */
+/* The client over real links, mailbox and relay, on a board in a box: every task ends, and none
+ * twice. */
 #include "client/client.h"
-
 
 #include "base/clock.h"
 #include "descriptors.h"
@@ -13,15 +13,20 @@
 
 static struct lab lab;
 static struct p2p_client *client;
-static const struct p2p_member_config member = { .cluster = "alice/friends", .role = P2P_ROLE_WORKER };
+static const struct p2p_member_config member = {.cluster = "alice/friends",
+                                                .role = P2P_ROLE_WORKER};
 
 static void open_all(uint32_t workers_most) {
   lab_open(&lab);
   fake_board_init(&lab);
-  struct p2p_client_config config = { .loop = lab.loop, .cluster = "alice/friends", .r_version = "4.2.2",
-    .future_version = "1.70.0", .workers_most = workers_most, .object_cap_bytes = CAP };
+  struct p2p_client_config config = {.loop = lab.loop,
+                                     .cluster = "alice/friends",
+                                     .r_version = "4.2.2",
+                                     .future_version = "1.70.0",
+                                     .workers_most = workers_most,
+                                     .object_cap_bytes = CAP};
   struct p2p_err err = {0};
-  CHECK(p2p_client_new(&config, lab.events, &client, &err) == P2P_OK);
+  CHECK(p2p_client_new(&config, lab.log, &client, &err) == P2P_OK);
 }
 
 static void close_all(void) {
@@ -30,10 +35,10 @@ static void close_all(void) {
 }
 
 static struct p2p_task *submit(const char *label, size_t size) {
-  struct p2p_object *object = p2p_object_new(size);
+  struct p2p_blob *object = p2p_blob_new(size);
   char *bytes = malloc(size + 1);
-  for (size_t i = 0; i < size; i++) bytes[i] = (char) (i * 31 + size);
-  CHECK(p2p_object_append(object, bytes, size) == P2P_OK);
+  for (size_t i = 0; i < size; i++) bytes[i] = (char)(i * 31 + size);
+  CHECK(p2p_blob_append(object, bytes, size) == P2P_OK);
   free(bytes);
   struct p2p_task *task = p2p_task_new(object, label);
   struct p2p_err err = {0};
@@ -43,13 +48,13 @@ static struct p2p_task *submit(const char *label, size_t size) {
 
 /* The result of an echo. */
 static bool is_echo(struct p2p_task *task, size_t size) {
-  const struct p2p_object *object = p2p_task_result(task);
-  if (object == NULL || p2p_object_size(object) != size) return false;
+  const struct p2p_blob *object = p2p_task_result(task);
+  if (object == NULL || p2p_blob_size(object) != size) return false;
   const uint8_t *bytes;
   size_t part;
-  for (uint64_t at = 0; (part = p2p_object_span(object, at, &bytes)) > 0; at += part) {
+  for (uint64_t at = 0; (part = p2p_blob_span(object, at, &bytes)) > 0; at += part) {
     for (size_t i = 0; i < part; i++) {
-      if (bytes[i] != (uint8_t) ((at + i) * 31 + size)) return false;
+      if (bytes[i] != (uint8_t)((at + i) * 31 + size)) return false;
     }
   }
   return true;
@@ -62,7 +67,7 @@ static bool wait_for(bool (*is_so)(void *arg), void *arg) {
     if (is_so(arg)) return true;
     uint64_t now_ms = p2p_clock_ms();
     if (now_ms >= until_ms) return false;
-    p2p_client_wait(client, seen, (int) (until_ms - now_ms));
+    p2p_client_wait(client, seen, (int)(until_ms - now_ms));
   }
 }
 
@@ -70,19 +75,19 @@ static bool has_ended(void *task) { return p2p_task_state(task) >= P2P_TASK_DONE
 static bool is_running(void *task) { return p2p_task_state(task) == P2P_TASK_RUNNING; }
 static bool has_two_workers(void *arg) {
   struct p2p_client_status status;
-  (void) arg;
+  (void)arg;
   p2p_client_status(client, &status);
   return status.workers + status.incompatible == 2;
 }
 static bool is_quiet(void *arg) {
   struct p2p_client_status status;
-  (void) arg;
+  (void)arg;
   p2p_client_status(client, &status);
   return status.waiting == 0 && status.running == 0;
 }
 static bool has_failed(void *arg) {
   struct p2p_client_status status;
-  (void) arg;
+  (void)arg;
   p2p_client_status(client, &status);
   return status.failed.code != P2P_OK;
 }
@@ -93,7 +98,7 @@ static int error_of(struct p2p_task *task, struct p2p_err *err) {
 }
 
 TEST(futures_are_resolved_over_one_link) {
-  struct fake_worker carol = { .slots = 2 };
+  struct fake_worker carol = {.slots = 2};
   open_all(0);
   fake_start(&carol, &lab, &member);
   struct p2p_task *tasks[20];
@@ -123,7 +128,7 @@ TEST(futures_are_resolved_over_one_link) {
 
 TEST(a_hundred_futures_end_once_though_some_are_cancelled_and_a_link_breaks) {
   static const size_t sizes[] = {0, 1, 3400, 65536, 65537, 300000, 5000000};
-  struct fake_worker carol = { .slots = 3 }, dave = { .slots = 2 };
+  struct fake_worker carol = {.slots = 3}, dave = {.slots = 2};
   open_all(0);
   fake_start(&carol, &lab, &member);
   fake_start(&dave, &lab, &member);
@@ -145,7 +150,8 @@ TEST(a_hundred_futures_end_once_though_some_are_cancelled_and_a_link_breaks) {
       CHECK(i % 10 == 0);
     } else {
       lost++;
-      CHECK(err.code == P2P_ERR_LOST && strstr(err.message, "The link to carol@box:3 was lost") != NULL);
+      CHECK(err.code == P2P_ERR_LOST &&
+            strstr(err.message, "The link to carol@box:3 was lost") != NULL);
     }
   }
   CHECK(done + lost + canceled == 100 && canceled <= 10 && lost <= 2);
@@ -158,11 +164,12 @@ TEST(a_hundred_futures_end_once_though_some_are_cancelled_and_a_link_breaks) {
 }
 
 TEST(a_cancelled_future_fails_at_once_and_its_slot_serves_the_next) {
-  struct fake_worker carol = { .slots = 1 };
+  struct fake_worker carol = {.slots = 1};
   struct p2p_err err;
   open_all(0);
   fake_start(&carol, &lab, &member);
-  struct p2p_task *running = submit("hold", 10), *waiting = submit("hold", 10), *next = submit("echo", 10);
+  struct p2p_task *running = submit("hold", 10), *waiting = submit("hold", 10),
+                  *next = submit("echo", 10);
   CHECK(wait_for(is_running, running));
   p2p_client_cancel(client, waiting);
   CHECK(p2p_task_state(waiting) == P2P_TASK_FAILED && error_of(waiting, &err) == P2P_ERR_CANCELED);
@@ -179,15 +186,16 @@ TEST(a_cancelled_future_fails_at_once_and_its_slot_serves_the_next) {
 }
 
 TEST(conditions_lost_futures_and_results_that_are_too_large) {
-  struct fake_worker carol = { .slots = 3 };
+  struct fake_worker carol = {.slots = 3};
   struct p2p_err err;
   open_all(0);
   fake_start(&carol, &lab, &member);
-  struct p2p_task *condition = submit("condition", 70000), *lost = submit("lost", 5), *large = submit("large", 5);
+  struct p2p_task *condition = submit("condition", 70000), *lost = submit("lost", 5),
+                  *large = submit("large", 5);
   CHECK(wait_for(has_ended, condition) && is_echo(condition, 70000));
-  struct p2p_object *object = p2p_task_condition(condition);
-  CHECK(object != NULL && p2p_object_size(object) == 70000);
-  p2p_object_free(object);
+  struct p2p_blob *object = p2p_task_condition(condition);
+  CHECK(object != NULL && p2p_blob_size(object) == 70000);
+  p2p_blob_free(object);
   CHECK(wait_for(has_ended, lost) && error_of(lost, &err) == P2P_ERR_LOST);
   CHECK_STR(err.message, "the evaluator ended with signal 9 (SIGKILL)");
   CHECK(wait_for(has_ended, large) && error_of(large, &err) == P2P_ERR_TOO_LARGE);
@@ -198,7 +206,7 @@ TEST(conditions_lost_futures_and_results_that_are_too_large) {
 }
 
 TEST(no_more_slots_are_used_than_allowed) {
-  struct fake_worker carol = { .slots = 4 };
+  struct fake_worker carol = {.slots = 4};
   open_all(2);
   fake_start(&carol, &lab, &member);
   struct p2p_task *tasks[10];
@@ -218,7 +226,7 @@ TEST(no_more_slots_are_used_than_allowed) {
 }
 
 TEST(an_incompatible_worker_is_named_and_not_used) {
-  struct fake_worker old = { .slots = 1, .future_version = "1.33.0" }, carol = { .slots = 1 };
+  struct fake_worker old = {.slots = 1, .future_version = "1.33.0"}, carol = {.slots = 1};
   open_all(0);
   fake_start(&old, &lab, &member);
   struct p2p_task *task = submit("echo", 10);
@@ -227,7 +235,8 @@ TEST(an_incompatible_worker_is_named_and_not_used) {
   struct p2p_client_status status;
   p2p_client_status(client, &status);
   CHECK(status.workers == 1 && status.incompatible == 1);
-  CHECK_STR(status.incompatible_why, "carol@box:2 has future 1.33.0, tasks of this session need future >= 1.69.0");
+  CHECK_STR(status.incompatible_why,
+            "carol@box:2 has future 1.33.0, tasks of this session need future >= 1.69.0");
   CHECK(old.n_open == 0);
   p2p_task_free(task);
   fake_stop(&old);
@@ -236,7 +245,7 @@ TEST(an_incompatible_worker_is_named_and_not_used) {
 }
 
 TEST(a_worker_that_does_not_come_holds_up_nobody) {
-  struct fake_worker deaf = { .slots = 8, .is_deaf = true }, carol = { .slots = 1 };
+  struct fake_worker deaf = {.slots = 8, .is_deaf = true}, carol = {.slots = 1};
   open_all(0);
   fake_start(&deaf, &lab, &member);
   fake_start(&carol, &lab, &member);
@@ -252,10 +261,11 @@ TEST(a_worker_that_does_not_come_holds_up_nobody) {
 }
 
 TEST(a_recalled_slot_goes_back_when_its_future_has_ended) {
-  struct fake_worker carol = { .slots = 2 };
+  struct fake_worker carol = {.slots = 2};
   open_all(0);
   fake_start(&carol, &lab, &member);
-  struct p2p_task *first = submit("hold", 10), *second = submit("hold", 10), *third = submit("hold", 10);
+  struct p2p_task *first = submit("hold", 10), *second = submit("hold", 10),
+                  *third = submit("hold", 10);
   CHECK(lab_wait(&lab, &carol.n_hold, 2, PATIENCE_MS));
   fake_recall(&carol);
   fake_release(&carol);
@@ -270,24 +280,24 @@ TEST(a_recalled_slot_goes_back_when_its_future_has_ended) {
 }
 
 static void go_away(void *arg) {
-  (void) arg;
+  (void)arg;
   struct p2p_err err;
   p2p_err_set(&err, P2P_ERR_NETWORK, "The board has restarted");
   for (struct p2p_member *m = fake_board.members; m != NULL; m = m->next) {
     m->joined = false;
-    m->events.on_away(m->arg, &err, 100);
+    m->callbacks.on_away(m->arg, &err, 100);
   }
 }
 
 static void fail_clients(void *arg) {
-  (void) arg;
+  (void)arg;
   fake_board.refusal = "No access to cluster 'alice/friends'";
   for (struct p2p_member *m = fake_board.members; m != NULL; m = m->next) m->joined = false;
   fake_join(NULL);
 }
 
 TEST(links_go_on_without_the_board) {
-  struct fake_worker carol = { .slots = 1 };
+  struct fake_worker carol = {.slots = 1};
   open_all(0);
   fake_start(&carol, &lab, &member);
   struct p2p_task *task = submit("echo", 10);
@@ -302,7 +312,7 @@ TEST(links_go_on_without_the_board) {
 }
 
 TEST(who_has_no_access_is_told_with_every_future) {
-  struct fake_worker carol = { .slots = 1 };
+  struct fake_worker carol = {.slots = 1};
   struct p2p_err err;
   open_all(0);
   fake_start(&carol, &lab, &member);
@@ -312,8 +322,9 @@ TEST(who_has_no_access_is_told_with_every_future) {
   CHECK(wait_for(has_failed, NULL));
   CHECK(p2p_task_state(waiting) == P2P_TASK_FAILED && error_of(waiting, &err) == P2P_ERR_ACCESS);
   CHECK_STR(err.message, "No access to cluster 'alice/friends'");
-  struct p2p_task *late = p2p_task_new(p2p_object_new(1), "late");
-  CHECK(p2p_client_submit(client, late, &err) == P2P_ERR_ACCESS && p2p_task_state(late) == P2P_TASK_NEW);
+  struct p2p_task *late = p2p_task_new(p2p_blob_new(1), "late");
+  CHECK(p2p_client_submit(client, late, &err) == P2P_ERR_ACCESS &&
+        p2p_task_state(late) == P2P_TASK_NEW);
   CHECK(lab_wait(&lab, &carol.n_hold, 1, PATIENCE_MS));
   fake_release(&carol);
   CHECK(wait_for(has_ended, running) && is_echo(running, 10));
@@ -323,7 +334,7 @@ TEST(who_has_no_access_is_told_with_every_future) {
 }
 
 TEST(what_is_open_when_the_client_goes_is_cancelled) {
-  struct fake_worker carol = { .slots = 1 };
+  struct fake_worker carol = {.slots = 1};
   struct p2p_err err;
   open_all(0);
   fake_start(&carol, &lab, &member);
@@ -332,7 +343,8 @@ TEST(what_is_open_when_the_client_goes_is_cancelled) {
   p2p_client_free(client);
   CHECK(error_of(running, &err) == P2P_ERR_CANCELED && error_of(waiting, &err) == P2P_ERR_CANCELED);
   CHECK(p2p_task_state(running) == P2P_TASK_FAILED && p2p_task_state(waiting) == P2P_TASK_FAILED);
-  CHECK(lab_wait(&lab, &carol.n_close, 1, PATIENCE_MS) && lab_wait(&lab, &carol.n_leave, 1, PATIENCE_MS));
+  CHECK(lab_wait(&lab, &carol.n_close, 1, PATIENCE_MS) &&
+        lab_wait(&lab, &carol.n_leave, 1, PATIENCE_MS));
   CHECK(carol.n_cancel == 1);
   p2p_task_free(running), p2p_task_free(waiting);
   fake_stop(&carol);
@@ -343,11 +355,12 @@ TEST(bad_arguments_are_refused) {
   lab_open(&lab);
   fake_board_init(&lab);
   struct p2p_err err = {0};
-  struct p2p_client_config config = { .loop = lab.loop, .cluster = "friends", .r_version = "4.2.2", .future_version = "1.70.0" };
-  CHECK(p2p_client_new(&config, lab.events, &client, &err) == P2P_ERR_INVALID);
+  struct p2p_client_config config = {
+      .loop = lab.loop, .cluster = "friends", .r_version = "4.2.2", .future_version = "1.70.0"};
+  CHECK(p2p_client_new(&config, lab.log, &client, &err) == P2P_ERR_INVALID);
   config.cluster = "alice/friends";
   config.r_version = "four";
-  CHECK(p2p_client_new(&config, lab.events, &client, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_client_new(&config, lab.log, &client, &err) == P2P_ERR_INVALID);
   p2p_client_free(NULL);
   lab_close(&lab);
 }
@@ -357,11 +370,14 @@ static int descriptors_before;
 TEST(descriptors_are_counted) { descriptors_before = count_descriptors(); }
 TEST(no_descriptor_is_left) { CHECK(count_descriptors() == descriptors_before); }
 
-UNIT_MAIN("client", UNIT(bad_arguments_are_refused), UNIT(descriptors_are_counted), UNIT(futures_are_resolved_over_one_link),
+UNIT_MAIN("client", UNIT(bad_arguments_are_refused), UNIT(descriptors_are_counted),
+          UNIT(futures_are_resolved_over_one_link),
           UNIT(a_hundred_futures_end_once_though_some_are_cancelled_and_a_link_breaks),
           UNIT(a_cancelled_future_fails_at_once_and_its_slot_serves_the_next),
-          UNIT(conditions_lost_futures_and_results_that_are_too_large), UNIT(no_more_slots_are_used_than_allowed),
-          UNIT(an_incompatible_worker_is_named_and_not_used), UNIT(a_worker_that_does_not_come_holds_up_nobody),
-          UNIT(a_recalled_slot_goes_back_when_its_future_has_ended), UNIT(links_go_on_without_the_board),
-          UNIT(who_has_no_access_is_told_with_every_future), UNIT(what_is_open_when_the_client_goes_is_cancelled),
-          UNIT(no_descriptor_is_left))
+          UNIT(conditions_lost_futures_and_results_that_are_too_large),
+          UNIT(no_more_slots_are_used_than_allowed),
+          UNIT(an_incompatible_worker_is_named_and_not_used),
+          UNIT(a_worker_that_does_not_come_holds_up_nobody),
+          UNIT(a_recalled_slot_goes_back_when_its_future_has_ended),
+          UNIT(links_go_on_without_the_board), UNIT(who_has_no_access_is_told_with_every_future),
+          UNIT(what_is_open_when_the_client_goes_is_cancelled), UNIT(no_descriptor_is_left))

@@ -1,13 +1,14 @@
-/* The main job without R: a server, a host, two workers with evaluators in processes of their own, and clients, in the
- * real protocols. The evaluator is this program again; the first byte of a future says what it does. */
+/* The main job without R: a server, a host, two workers with evaluators in processes of their own,
+ * and clients, in the real protocols. The evaluator is this program again; the first byte of a
+ * future says what it does. */
 
 #include "base/clock.h"
-#include "board/host.h"
+#include "board/cluster_host.h"
 #include "client/client.h"
-#include "proc/evaluator_pipe.h"
-#include "server/server.h"
 #include "descriptors.h"
+#include "server/server.h"
 #include "site.h"
+#include "worker/evaluator_channel.h"
 #include "worker/worker.h"
 
 #define MODE "P2P_TEST_EVALUATOR"
@@ -18,30 +19,33 @@
 
 static volatile sig_atomic_t interrupts;
 static void on_interrupt(int number) {
-  (void) number;
+  (void)number;
   interrupts++;
 }
 
 static int evaluate(void) {
-  struct p2p_evaluator_pipe *pipe;
-  struct p2p_object *object;
+  struct p2p_evaluator_channel *pipe;
+  struct p2p_blob *object;
   struct p2p_err err;
   uint32_t task;
   sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
-  if (p2p_evaluator_pipe_open(&pipe, &err) != P2P_OK) return 90;
-  if (p2p_evaluator_pipe_send(pipe, P2P_FRAME_HELLO, 0, "", 0) != P2P_OK) return 91;
-  while (p2p_evaluator_pipe_next(pipe, &task, &object, &err) == P2P_OK) {
+  if (p2p_evaluator_channel_open(&pipe, &err) != P2P_OK) return 90;
+  if (p2p_evaluator_channel_send(pipe, P2P_FRAME_HELLO, 0, "", 0) != P2P_OK) return 91;
+  while (p2p_evaluator_channel_next(pipe, &task, &object, &err) == P2P_OK) {
     const uint8_t *bytes;
-    size_t length = p2p_object_span(object, 0, &bytes);
-    char what = length > 0 ? (char) bytes[0] : 'e';
+    size_t length = p2p_blob_span(object, 0, &bytes);
+    char what = length > 0 ? (char)bytes[0] : 'e';
     if (what == 'd') raise(SIGKILL);
     while (what == 's' && interrupts == 0) pause();
     interrupts = 0;
-    if (what == 'c' && p2p_evaluator_pipe_send_object(pipe, P2P_FRAME_CONDITION, task, object) != P2P_OK) return 92;
-    if (p2p_evaluator_pipe_send_object(pipe, P2P_FRAME_RESULT, task, object) != P2P_OK) return 93;
-    p2p_object_free(object);
+    if (what == 'c' &&
+        p2p_evaluator_channel_send_object(pipe, P2P_FRAME_CONDITION, task, object) != P2P_OK)
+      return 92;
+    if (p2p_evaluator_channel_send_object(pipe, P2P_FRAME_RESULT, task, object) != P2P_OK)
+      return 93;
+    p2p_blob_free(object);
   }
-  p2p_evaluator_pipe_free(pipe);
+  p2p_evaluator_channel_free(pipe);
   return 0;
 }
 
@@ -49,9 +53,9 @@ static int evaluate(void) {
 
 static struct site site;
 static struct p2p_loop *loop;
-static struct p2p_events *events;
+static struct p2p_log_queue *log;
 static struct p2p_server *server;
-static struct p2p_host *host;
+static struct p2p_cluster_host *host;
 static struct p2p_worker *carol, *dave;
 static struct p2p_client *bob;
 static char board[64], known_hosts[200], program[1024];
@@ -60,15 +64,16 @@ static int descriptors_before;
 /* Arguments for a user; borrowed until the next call. */
 static const char *const *ssh_args_of(const char *user) {
   static const char *args[6];
-  args[0] = "-i", args[1] = site_path(&site, user), args[2] = "-o", args[3] = "IdentitiesOnly=yes", args[4] = "-o", args[5] = known_hosts;
+  args[0] = "-i", args[1] = site_path(&site, user), args[2] = "-o", args[3] = "IdentitiesOnly=yes",
+  args[4] = "-o", args[5] = known_hosts;
   return args;
 }
 
 static bool await_event(const char *text) {
-  struct p2p_event event;
-  while (p2p_events_next(events, WAIT_MS, &event)) {
+  struct p2p_log_line event;
+  while (p2p_log_queue_next(log, WAIT_MS, &event)) {
     if (strstr(event.text, text) != NULL) return true;
-    if (event.level == P2P_LEVEL_FATAL) break;
+    if (event.level == P2P_LOG_FATAL) break;
   }
   fprintf(stderr, "no event \"%s\": %s\n", text, event.text);
   return false;
@@ -83,51 +88,76 @@ static void start_server(void) {
     size_t used = strlen(users);
     snprintf(users + used, sizeof users - used, "%s %s\n", names[i], key);
   }
-  struct p2p_server_config config = { .loop = loop, .address = "127.0.0.1", .host_key = site_path(&site, "host_key"), .users = users };
+  struct p2p_server_config config = {.loop = loop,
+                                     .address = "127.0.0.1",
+                                     .host_key = site_path(&site, "host_key"),
+                                     .users = users};
   struct p2p_err err = {0};
-  CHECK(p2p_server_new(&config, events, &server, &err) == P2P_OK);
+  CHECK(p2p_server_new(&config, log, &server, &err) == P2P_OK);
   snprintf(board, sizeof board, "127.0.0.1:%u", p2p_server_board_port(server));
-  site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", p2p_server_board_port(server), p2p_server_host_key(server));
-  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s", site_path(&site, "known_hosts"));
+  site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", p2p_server_board_port(server),
+             p2p_server_host_key(server));
+  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s",
+           site_path(&site, "known_hosts"));
 }
 
 static void start_host(void) {
   static const char *const users[] = {"bob", "carol", "dave"};
-  struct p2p_member_config config = { .loop = loop, .host = board, .ssh_args = ssh_args_of("alice"), .n_ssh_args = 6,
-    .cluster = "alice/friends", .role = P2P_ROLE_HOST, .users = users, .n_users = 3 };
+  struct p2p_member_config config = {.loop = loop,
+                                     .host = board,
+                                     .ssh_args = ssh_args_of("alice"),
+                                     .n_ssh_args = 6,
+                                     .cluster = "alice/friends",
+                                     .role = P2P_ROLE_HOST,
+                                     .users = users,
+                                     .n_users = 3};
   struct p2p_err err = {0};
-  CHECK(p2p_host_new(&config, events, &host, &err) == P2P_OK);
+  CHECK(p2p_cluster_host_new(&config, log, &host, &err) == P2P_OK);
   CHECK(await_event("osting"));
 }
 
 static struct p2p_worker *start_worker(const char *user, uint32_t slots) {
   const char *const argv[] = {program, NULL}, *const env[] = {MODE "=1", NULL};
-  struct p2p_worker_config config = { .loop = loop, .host = board, .ssh_args = ssh_args_of(user), .n_ssh_args = 6,
-    .cluster = "alice/friends", .r_version = "4.2.2", .future_version = "1.70.0", .slots = slots, .evaluator_argv = argv,
-    .evaluator_env = env, .object_cap_bytes = CAP };
+  struct p2p_worker_config config = {.loop = loop,
+                                     .host = board,
+                                     .ssh_args = ssh_args_of(user),
+                                     .n_ssh_args = 6,
+                                     .cluster = "alice/friends",
+                                     .r_version = "4.2.2",
+                                     .future_version = "1.70.0",
+                                     .slots = slots,
+                                     .evaluator_argv = argv,
+                                     .evaluator_env = env,
+                                     .object_cap_bytes = CAP};
   struct p2p_worker *worker = NULL;
   struct p2p_err err = {0};
-  CHECK(p2p_worker_new(&config, events, &worker, &err) == P2P_OK);
+  CHECK(p2p_worker_new(&config, log, &worker, &err) == P2P_OK);
   return worker;
 }
 
 static struct p2p_client *start_client(const char *user) {
-  struct p2p_client_config config = { .loop = loop, .host = board, .ssh_args = ssh_args_of(user), .n_ssh_args = 6,
-    .cluster = "alice/friends", .r_version = "4.2.2", .future_version = "1.70.0", .object_cap_bytes = CAP };
+  struct p2p_client_config config = {.loop = loop,
+                                     .host = board,
+                                     .ssh_args = ssh_args_of(user),
+                                     .n_ssh_args = 6,
+                                     .cluster = "alice/friends",
+                                     .r_version = "4.2.2",
+                                     .future_version = "1.70.0",
+                                     .object_cap_bytes = CAP};
   struct p2p_client *client = NULL;
   struct p2p_err err = {0};
-  CHECK(p2p_client_new(&config, events, &client, &err) == P2P_OK);
+  CHECK(p2p_client_new(&config, log, &client, &err) == P2P_OK);
   return client;
 }
 
 /* ---- futures ---- */
 
 static struct p2p_task *submit(struct p2p_client *client, char what, size_t size) {
-  struct p2p_object *object = p2p_object_new(size);
+  struct p2p_blob *object = p2p_blob_new(size);
   char *bytes = malloc(size + 1);
-  for (size_t i = 0; i < size; i++) bytes[i] = (char) (i * 31 + size);
+  for (size_t i = 0; i < size; i++) bytes[i] = (char)(i * 31 + size);
   bytes[0] = what;
-  CHECK(p2p_object_append(object, bytes, size) == P2P_OK);
+  CHECK(p2p_blob_append(object, bytes, size) == P2P_OK);
   free(bytes);
   struct p2p_task *task = p2p_task_new(object, "a future");
   struct p2p_err err = {0};
@@ -136,13 +166,13 @@ static struct p2p_task *submit(struct p2p_client *client, char what, size_t size
 }
 
 static bool is_echo(struct p2p_task *task, char what, size_t size) {
-  const struct p2p_object *object = p2p_task_result(task);
-  if (object == NULL || p2p_object_size(object) != size) return false;
+  const struct p2p_blob *object = p2p_task_result(task);
+  if (object == NULL || p2p_blob_size(object) != size) return false;
   const uint8_t *bytes;
   size_t part;
-  for (uint64_t at = 0; (part = p2p_object_span(object, at, &bytes)) > 0; at += part) {
+  for (uint64_t at = 0; (part = p2p_blob_span(object, at, &bytes)) > 0; at += part) {
     for (size_t i = 0; i < part; i++) {
-      if (bytes[i] != (at + i == 0 ? (uint8_t) what : (uint8_t) ((at + i) * 31 + size))) return false;
+      if (bytes[i] != (at + i == 0 ? (uint8_t)what : (uint8_t)((at + i) * 31 + size))) return false;
     }
   }
   return true;
@@ -155,7 +185,7 @@ static bool wait_for(struct p2p_client *client, bool (*is_so)(void *arg), void *
     if (is_so(arg)) return true;
     uint64_t now_ms = p2p_clock_ms();
     if (now_ms >= until_ms) return false;
-    p2p_client_wait(client, seen, (int) (until_ms - now_ms));
+    p2p_client_wait(client, seen, (int)(until_ms - now_ms));
   }
 }
 
@@ -166,8 +196,8 @@ static uint32_t count_workers(void) {
   p2p_client_status(bob, &status);
   return status.workers;
 }
-static bool has_one_worker(void *arg) { return (void) arg, count_workers() == 1; }
-static bool has_two_workers(void *arg) { return (void) arg, count_workers() == 2; }
+static bool has_one_worker(void *arg) { return (void)arg, count_workers() == 1; }
+static bool has_two_workers(void *arg) { return (void)arg, count_workers() == 2; }
 static bool has_failed(void *client) {
   struct p2p_client_status status;
   p2p_client_status(client, &status);
@@ -180,7 +210,7 @@ TEST(a_cluster_is_set_up) {
   p2p_loop_stop(loop);
   descriptors_before = count_descriptors();
   site_open(&site);
-  events = p2p_events_new(10000);
+  log = p2p_log_queue_new(10000);
   CHECK(p2p_loop_start(&loop, &err) == P2P_OK);
   start_server();
   start_host();
@@ -209,9 +239,9 @@ TEST(a_hundred_futures_of_all_sizes_are_resolved_by_two_workers) {
 TEST(a_condition_comes_before_the_result) {
   struct p2p_task *task = submit(bob, 'c', 100);
   CHECK(wait_for(bob, has_ended, task) && is_echo(task, 'c', 100));
-  struct p2p_object *condition = p2p_task_condition(task);
-  CHECK(condition != NULL && p2p_object_size(condition) == 100);
-  p2p_object_free(condition);
+  struct p2p_blob *condition = p2p_task_condition(task);
+  CHECK(condition != NULL && p2p_blob_size(condition) == 100);
+  p2p_blob_free(condition);
   p2p_task_free(task);
 }
 
@@ -300,20 +330,22 @@ TEST(nothing_is_left) {
   CHECK(err.code == P2P_ERR_CANCELED);
   p2p_task_free(open);
   p2p_worker_free(carol);
-  p2p_host_free(host);
+  p2p_cluster_host_free(host);
   p2p_server_free(server);
   p2p_loop_stop(loop);
-  p2p_events_free(events);
+  p2p_log_queue_free(log);
   site_close(&site);
   CHECK(count_descriptors() == descriptors_before);
   CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
 }
 
 #define main run_tests
-UNIT_MAIN("cluster", UNIT(a_cluster_is_set_up), UNIT(a_hundred_futures_of_all_sizes_are_resolved_by_two_workers),
+UNIT_MAIN("cluster", UNIT(a_cluster_is_set_up),
+          UNIT(a_hundred_futures_of_all_sizes_are_resolved_by_two_workers),
           UNIT(a_condition_comes_before_the_result), UNIT(an_evaluator_that_dies_costs_one_future),
           UNIT(cancelled_futures_give_their_slots_back), UNIT(two_clients_share_the_workers),
-          UNIT(a_worker_that_goes_costs_what_runs_there), UNIT(who_is_not_on_the_list_is_refused), UNIT(nothing_is_left))
+          UNIT(a_worker_that_goes_costs_what_runs_there), UNIT(who_is_not_on_the_list_is_refused),
+          UNIT(nothing_is_left))
 #undef main
 
 int main(void) {

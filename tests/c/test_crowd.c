@@ -26,13 +26,13 @@ TEST(forgets_the_silent) {
 
 TEST(is_bounded) {
   struct p2p_crowd crowd = {0};
-  for (uint64_t i = 0; i < 10 * P2P_CROWD_MOST; i++) {
+  for (uint64_t i = 0; i < 10 * P2P_CROWD_MAX; i++) {
     char from[32];
     snprintf(from, sizeof from, "x@y:%d", (int)i);
     p2p_crowd_hear(&crowd, from, i);
   }
-  CHECK(p2p_crowd_count(&crowd, 1000) == P2P_CROWD_MOST);
-  CHECK(p2p_crowd_jitter_ms(&crowd, 1000) == P2P_CROWD_JITTER_MOST_MS);
+  CHECK(p2p_crowd_count(&crowd, 1000) == P2P_CROWD_MAX);
+  CHECK(p2p_crowd_jitter_ms(&crowd, 1000) == P2P_CROWD_JITTER_MAX_MS);
 }
 
 UNIT_MAIN("crowd", UNIT(counts_each_once), UNIT(forgets_the_silent), UNIT(is_bounded))

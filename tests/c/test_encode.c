@@ -26,13 +26,13 @@ static int decode_hex(const char *text, size_t out_size) {
 TEST(the_vectors_of_the_rfc) {
   static const struct {
     const char *plain, *base64, *hex;
-  } vectors[] = { { "", "", "" },
-                  { "f", "Zg==", "66" },
-                  { "fo", "Zm8=", "666f" },
-                  { "foo", "Zm9v", "666f6f" },
-                  { "foob", "Zm9vYg==", "666f6f62" },
-                  { "fooba", "Zm9vYmE=", "666f6f6261" },
-                  { "foobar", "Zm9vYmFy", "666f6f626172" } };
+  } vectors[] = {{"", "", ""},
+                 {"f", "Zg==", "66"},
+                 {"fo", "Zm8=", "666f"},
+                 {"foo", "Zm9v", "666f6f"},
+                 {"foob", "Zm9vYg==", "666f6f62"},
+                 {"fooba", "Zm9vYmE=", "666f6f6261"},
+                 {"foobar", "Zm9vYmFy", "666f6f626172"}};
   for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
     const char *plain = vectors[i].plain;
     size_t length = strlen(plain), decoded_length;
@@ -105,4 +105,5 @@ TEST(what_does_not_fit_is_refused) {
 }
 
 UNIT_MAIN("encode", UNIT(the_vectors_of_the_rfc), UNIT(every_byte_survives_in_every_length),
-          UNIT(the_two_alphabets_differ), UNIT(decoders_are_strict), UNIT(what_does_not_fit_is_refused))
+          UNIT(the_two_alphabets_differ), UNIT(decoders_are_strict),
+          UNIT(what_does_not_fit_is_refused))

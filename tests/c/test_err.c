@@ -5,7 +5,8 @@
 
 TEST(a_code_and_a_sentence) {
   struct p2p_err err;
-  CHECK(p2p_err_set(&err, P2P_ERR_NETWORK, "cannot connect to %s:%d", "here", 22) == P2P_ERR_NETWORK);
+  CHECK(p2p_err_set(&err, P2P_ERR_NETWORK, "cannot connect to %s:%d", "here", 22) ==
+        P2P_ERR_NETWORK);
   CHECK(err.code == P2P_ERR_NETWORK);
   CHECK_STR(err.message, "cannot connect to here:22");
   CHECK(p2p_err_prefix(&err, "cluster '%s'", "a/b") == P2P_ERR_NETWORK);
@@ -25,7 +26,8 @@ TEST(long_sentences_are_cut_between_characters) {
   for (size_t lead = 0; lead < 4; lead++) {
     char text[2 * P2P_ERR_MESSAGE_MAX + 8] = "";
     memset(text, 'x', lead);
-    while (strlen(text) < 2 * P2P_ERR_MESSAGE_MAX) strcat(text, "\xE2\x82\xAC"); /* a three-byte letter */
+    while (strlen(text) < 2 * P2P_ERR_MESSAGE_MAX)
+      strcat(text, "\xE2\x82\xAC"); /* a three-byte letter */
     p2p_err_set(&err, P2P_ERR_PARSE, "%s", text);
     size_t length = strlen(err.message);
     CHECK(length < P2P_ERR_MESSAGE_MAX && length > P2P_ERR_MESSAGE_MAX - 8);
@@ -38,7 +40,8 @@ TEST(long_sentences_are_cut_between_characters) {
 TEST(every_code_has_a_name) {
   CHECK_STR(p2p_err_name(P2P_ERR_NETWORK), "network");
   CHECK_STR(p2p_err_name(P2P_ERR_HOST_KEY), "host_key");
-  for (int code = P2P_ERR_SYSTEM; code <= P2P_OK; code++) CHECK(strcmp(p2p_err_name(code), "unknown") != 0);
+  for (int code = P2P_ERR_SYSTEM; code <= P2P_OK; code++)
+    CHECK(strcmp(p2p_err_name(code), "unknown") != 0);
   CHECK_STR(p2p_err_name(P2P_ERR_SYSTEM - 1), "unknown");
   CHECK_STR(p2p_err_name(7), "unknown");
 }

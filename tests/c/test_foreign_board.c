@@ -1,5 +1,5 @@
-/* A member on a board that is not ours: OpenSSH's sshd with a script in the board's place, which knows no `services`, breaks
- * off, stays silent, or says nonsense. */
+/* A member on a board that is not ours: OpenSSH's sshd with a script in the board's place, which
+ * knows no `services`, breaks off, stays silent, or says nonsense. */
 #include "board/member.h"
 #include "board/services.h"
 #include "site.h"
@@ -17,7 +17,7 @@ struct actor {
   char notes[256];
 };
 
-static struct p2p_events *said; /* by members */
+static struct p2p_log_queue *said; /* by members */
 
 static void on_joined(void *arg) { site_count(&gate, &((struct actor *)arg)->joined); }
 static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
@@ -41,9 +41,10 @@ static void on_failed(void *arg, const struct p2p_err *err) {
 }
 
 static void come(void *arg) {
-  static const struct p2p_member_events events = {NULL, on_joined, on_line, on_away, on_failed};
+  static const struct p2p_member_callbacks callbacks = {NULL, on_joined, on_line, on_away,
+                                                        on_failed};
   struct actor *actor = arg;
-  actor->code = p2p_member_new(&actor->config, &events, actor, &actor->member, &actor->err);
+  actor->code = p2p_member_new(&actor->config, &callbacks, actor, &actor->member, &actor->err);
 }
 
 static void leave(void *arg) { p2p_member_free(((struct actor *)arg)->member); }
@@ -52,23 +53,35 @@ static void leave(void *arg) { p2p_member_free(((struct actor *)arg)->member); }
 static void come_to(struct actor *actor, const char *commands, uint32_t timeout_ms) {
   static char host[32], key[160], known_hosts[256];
   static const char *args[] = {"-i", key, "-o", "IdentitiesOnly=yes", "-o", known_hosts};
-  site_write(&site, "board.sh", "case \"$SSH_ORIGINAL_COMMAND\" in\n%s\n*) echo 'Commands: help, ls, pub, sub, pipe';;\nesac\n", commands);
+  site_write(&site, "board.sh",
+             "case \"$SSH_ORIGINAL_COMMAND\" in\n%s\n*) echo 'Commands: help, ls, pub, sub, "
+             "pipe';;\nesac\n",
+             commands);
   snprintf(host, sizeof host, "127.0.0.1:%u", site.port);
   snprintf(key, sizeof key, "%s", site_path(&site, "bob"));
-  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s", site_path(&site, "known_hosts"));
+  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s",
+           site_path(&site, "known_hosts"));
   memset(actor, 0, sizeof *actor);
-  actor->config = (struct p2p_member_config){.loop = loop, .host = host, .ssh_args = args, .n_ssh_args = 6,
-                                             .cluster = "alice/friends", .role = P2P_ROLE_CLIENT, .timeout_ms = timeout_ms, .log = said};
+  actor->config = (struct p2p_member_config){.loop = loop,
+                                             .host = host,
+                                             .ssh_args = args,
+                                             .n_ssh_args = 6,
+                                             .cluster = "alice/friends",
+                                             .role = P2P_ROLE_CLIENT,
+                                             .timeout_ms = timeout_ms,
+                                             .log = said};
   CHECK(p2p_loop_call(loop, come, actor) == P2P_OK && actor->code == P2P_OK);
 }
 
-static void expect_failed(const char *commands, uint32_t timeout_ms, int code, const char *sentence) {
+static void expect_failed(const char *commands, uint32_t timeout_ms, int code,
+                          const char *sentence) {
   struct actor actor;
   come_to(&actor, commands, timeout_ms);
   CHECK(site_wait(&gate, &actor.failed, 1));
   CHECK(actor.joined == 0 && actor.err.code == code);
   CHECK(strstr(actor.err.message, sentence) != NULL);
-  if (strstr(actor.err.message, sentence) == NULL) fprintf(stderr, "%d %s\n", actor.err.code, actor.err.message);
+  if (strstr(actor.err.message, sentence) == NULL)
+    fprintf(stderr, "%d %s\n", actor.err.code, actor.err.message);
   CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
 }
 
@@ -82,57 +95,71 @@ TEST(a_board_opens) {
   site_key(&site, "host", "");
   site_key(&site, "bob", "");
   site_public_key(&site, "bob", text, sizeof text);
-  site_write(&site, "authorized_keys", "restrict,command=\"/bin/sh %s\" %s\n", site_path(&site, "board.sh"), text);
+  site_write(&site, "authorized_keys", "restrict,command=\"/bin/sh %s\" %s\n",
+             site_path(&site, "board.sh"), text);
   site_start_sshd(&site, "host");
   site_public_key(&site, "host", text, sizeof text);
   site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", site.port, text);
   CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
-  said = p2p_events_new(20);
+  said = p2p_log_queue_new(20);
 }
 
 TEST(without_services_the_public_ones_apply_and_no_line_is_lost) {
   struct actor actor;
-  /* A line before the echo, nonsense, the echo, and a line right after it, before `ls` was answered. */
-  come_to(&actor, USER LS TOPIC " printf 'when=1,note=a\\ngarbage\\n'; head -n 1; printf 'when=1,note=b\\n'; cat;;\n", 10000);
+  /* A line before the echo, nonsense, the echo, and a line right after it, before `ls` was
+   * answered. */
+  come_to(&actor,
+          USER LS TOPIC
+          " printf 'when=1,note=a\\ngarbage\\n'; head -n 1; printf 'when=1,note=b\\n'; cat;;\n",
+          10000);
   CHECK(site_wait(&gate, &actor.heard, 2));
   CHECK(actor.joined == 1 && actor.failed == 0);
   CHECK_STR(actor.notes, "ab");
   CHECK(p2p_member_dropped(actor.member) == 1);
   CHECK_STR(p2p_member_mailbox(actor.member), P2P_MAILBOX_DEFAULT);
   CHECK_STR(p2p_member_relay(actor.member), P2P_RELAY_DEFAULT);
-  struct p2p_event event = {0};
-  CHECK(p2p_events_next(said, SITE_WAIT_MS, &event) && event.level == P2P_LEVEL_DEBUG);
+  struct p2p_log_line event = {0};
+  CHECK(p2p_log_queue_next(said, SITE_WAIT_MS, &event) && event.level == P2P_LOG_DEBUG);
   CHECK_STR(event.text, "1 line from the board made no sense and was skipped (1 so far)");
   CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
 }
 
 TEST(a_private_landing_is_no_access) {
-  expect_failed(USER TOPIC " cat;;\nls) printf -- '- bob/alice/friends/future.p2p:\\r\\n';;\n", 10000, P2P_ERR_ACCESS, "No access to cluster");
+  expect_failed(USER TOPIC " cat;;\nls) printf -- '- bob/alice/friends/future.p2p:\\r\\n';;\n",
+                10000, P2P_ERR_ACCESS, "No access to cluster");
 }
 
 TEST(a_key_without_account_writes_nothing) {
   char commands[600];
-  snprintf(commands, sizeof commands, "user) printf '%%s\\nid\\n2026\\n' \"$(cat %s)\";;\nls) touch %s;;\npipe*) touch %s; cat;;\n",
-           site_path(&site, "who"), site_path(&site, "asked"), site_path(&site, "opened"));
+  snprintf(
+      commands, sizeof commands,
+      "user) printf '%%s\\nid\\n2026\\n' \"$(cat %s)\";;\nls) touch %s;;\npipe*) touch %s; cat;;\n",
+      site_path(&site, "who"), site_path(&site, "asked"), site_path(&site, "opened"));
   site_write(&site, "who", "public");
   expect_failed(commands, 10000, P2P_ERR_AUTH, "no account");
-  CHECK(access(site_path(&site, "opened"), F_OK) != 0 && access(site_path(&site, "asked"), F_OK) != 0);
+  CHECK(access(site_path(&site, "opened"), F_OK) != 0 &&
+        access(site_path(&site, "asked"), F_OK) != 0);
   struct actor actor;
-  site_write(&site, "who", "bob"); /* the same board, for one whom it knows: so much for the proof */
+  site_write(&site, "who",
+             "bob"); /* the same board, for one whom it knows: so much for the proof */
   come_to(&actor, commands, 10000);
   CHECK(site_wait(&gate, &actor.joined, 1));
-  CHECK(access(site_path(&site, "opened"), F_OK) == 0 && access(site_path(&site, "asked"), F_OK) == 0);
+  CHECK(access(site_path(&site, "opened"), F_OK) == 0 &&
+        access(site_path(&site, "asked"), F_OK) == 0);
   CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
 }
 
-/* As the public board does to the last member when the second-last leaves. What it reads is kept in the file `heard`. */
+/* As the public board does to the last member when the second-last leaves. What it reads is kept in
+ * the file `heard`. */
 TEST(who_is_disconnected_comes_back_and_proves_all_of_it_again) {
   struct actor actor;
   char commands[800], heard[4096];
   snprintf(commands, sizeof commands,
-           USER "ls) echo ls >> %s; printf 'no pubsub channels found\\r\\n';;\n"
-           TOPIC " head -n 1 | tee -a %s; if [ -p %s ]; then read x < %s; rm %s; else exec cat; fi;;\n",
-           site_path(&site, "heard"), site_path(&site, "heard"), site_path(&site, "end"), site_path(&site, "end"), site_path(&site, "end"));
+           USER
+           "ls) echo ls >> %s; printf 'no pubsub channels found\\r\\n';;\n" TOPIC
+           " head -n 1 | tee -a %s; if [ -p %s ]; then read x < %s; rm %s; else exec cat; fi;;\n",
+           site_path(&site, "heard"), site_path(&site, "heard"), site_path(&site, "end"),
+           site_path(&site, "end"), site_path(&site, "end"));
   CHECK(mkfifo(site_path(&site, "end"), 0600) == 0);
   come_to(&actor, commands, 10000);
   CHECK(site_wait(&gate, &actor.joined, 1));
@@ -142,14 +169,16 @@ TEST(who_is_disconnected_comes_back_and_proves_all_of_it_again) {
   CHECK(site_wait(&gate, &actor.joined, 2));
   CHECK(actor.failed == 0);
   site_read(&site, "heard", heard, sizeof heard);
-  const char *first = strstr(heard, "type=client"), *second = first == NULL ? NULL : strstr(first + 1, "type=client");
+  const char *first = strstr(heard, "type=client"),
+             *second = first == NULL ? NULL : strstr(first + 1, "type=client");
   CHECK(second != NULL && strstr(second + 1, "type=client") == NULL);
   CHECK(second != NULL && strstr(second, "\nls\n") != NULL);
   CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
 }
 
 TEST(an_echo_that_never_comes_is_a_timeout) {
-  expect_failed(USER LS TOPIC " cat > /dev/null;;\n", 3000, P2P_ERR_TIMEOUT, "the echo of the hello");
+  expect_failed(USER LS TOPIC " cat > /dev/null;;\n", 3000, P2P_ERR_TIMEOUT,
+                "the echo of the hello");
 }
 
 TEST(an_answer_that_never_ends_is_a_timeout_and_one_that_is_too_long_is_told) {
@@ -160,8 +189,8 @@ TEST(an_answer_that_never_ends_is_a_timeout_and_one_that_is_too_long_is_told) {
 TEST(a_stay_that_breaks_off_while_joining_is_tried_again_until_the_time_is_over) {
   struct actor actor;
   char marker[400];
-  snprintf(marker, sizeof marker, USER LS TOPIC " if [ -e %s ]; then cat; else touch %s; fi;;\n", site_path(&site, "tried"),
-           site_path(&site, "tried"));
+  snprintf(marker, sizeof marker, USER LS TOPIC " if [ -e %s ]; then cat; else touch %s; fi;;\n",
+           site_path(&site, "tried"), site_path(&site, "tried"));
   come_to(&actor, marker, 10000);
   CHECK(site_wait(&gate, &actor.joined, 1));
   CHECK(actor.failed == 0);
@@ -175,13 +204,15 @@ TEST(a_stay_that_breaks_off_while_joining_is_tried_again_until_the_time_is_over)
 
 TEST(the_board_closes) {
   p2p_loop_stop(loop);
-  p2p_events_free(said);
+  p2p_log_queue_free(said);
   site_close(&site);
 }
 
-UNIT_MAIN("foreign_board", UNIT(a_board_opens), UNIT(without_services_the_public_ones_apply_and_no_line_is_lost),
+UNIT_MAIN("foreign_board", UNIT(a_board_opens),
+          UNIT(without_services_the_public_ones_apply_and_no_line_is_lost),
           UNIT(a_private_landing_is_no_access), UNIT(a_key_without_account_writes_nothing),
           UNIT(who_is_disconnected_comes_back_and_proves_all_of_it_again),
           UNIT(an_echo_that_never_comes_is_a_timeout),
           UNIT(an_answer_that_never_ends_is_a_timeout_and_one_that_is_too_long_is_told),
-          UNIT(a_stay_that_breaks_off_while_joining_is_tried_again_until_the_time_is_over), UNIT(the_board_closes))
+          UNIT(a_stay_that_breaks_off_while_joining_is_tried_again_until_the_time_is_over),
+          UNIT(the_board_closes))

@@ -1,5 +1,5 @@
 /* base/frame: whole, byte by byte, truncated, oversized. */
-#include "base/frame.h"
+#include "protocol/frame.h"
 
 #include <stdlib.h>
 
@@ -15,7 +15,8 @@ static struct p2p_buf two_frames(void) {
 
 TEST(the_format_on_the_wire) {
   struct p2p_buf buf = two_frames();
-  static const char wire[] = "\x03\x01\x02\x03\x04\x00\x00\x00\x05hello\x09\x00\x00\x00\x00\x00\x00\x00\x00";
+  static const char wire[] =
+      "\x03\x01\x02\x03\x04\x00\x00\x00\x05hello\x09\x00\x00\x00\x00\x00\x00\x00\x00";
   CHECK(p2p_buf_len(&buf) == sizeof wire - 1);
   CHECK(memcmp(p2p_buf_data(&buf), wire, sizeof wire - 1) == 0);
   p2p_buf_clear(&buf);
@@ -52,8 +53,10 @@ TEST(unknown_types_and_long_lengths_are_refused_by_the_header) {
   CHECK(p2p_frame_get((const uint8_t *)"\x0b", 1, &frame) == P2P_ERR_PARSE);
   CHECK(p2p_frame_get((const uint8_t *)"\xff", 1, &frame) == P2P_ERR_PARSE);
   CHECK(p2p_frame_get((const uint8_t *)"\x04\0\0\0\1\x00\x01\x00\x00", 9, &frame) == 0);
-  CHECK(p2p_frame_get((const uint8_t *)"\x04\0\0\0\1\x00\x01\x00\x01", 9, &frame) == P2P_ERR_TOO_LARGE);
-  CHECK(p2p_frame_get((const uint8_t *)"\x04\0\0\0\1\xff\xff\xff\xff", 9, &frame) == P2P_ERR_TOO_LARGE);
+  CHECK(p2p_frame_get((const uint8_t *)"\x04\0\0\0\1\x00\x01\x00\x01", 9, &frame) ==
+        P2P_ERR_TOO_LARGE);
+  CHECK(p2p_frame_get((const uint8_t *)"\x04\0\0\0\1\xff\xff\xff\xff", 9, &frame) ==
+        P2P_ERR_TOO_LARGE);
 }
 
 TEST(every_type_is_read) {

@@ -5,10 +5,11 @@
 
 #include "unit.h"
 
-static const struct p2p_transit_key KEY = { { 9 } };
+static const struct p2p_transit_key KEY = {{9}};
 
 /* Feeds in steps; returns the last state, *left is what is not taken. */
-static enum p2p_handshake_state feed(struct p2p_handshake *handshake, const char *text, size_t step, size_t *left) {
+static enum p2p_handshake_state feed(struct p2p_handshake *handshake, const char *text, size_t step,
+                                     size_t *left) {
   size_t total = strlen(text), at = 0;
   enum p2p_handshake_state state = handshake->state;
 
@@ -33,7 +34,8 @@ TEST(sender_and_receiver_agree_in_any_pieces) {
     p2p_handshake_init(&receiver, &KEY, false, NULL);
     CHECK(feed(&sender, p2p_handshake_first(&receiver), step, &left) == P2P_HANDSHAKE_PICK);
     CHECK(left == 0);
-    snprintf(text, sizeof text, "%s%sRECORDS", p2p_handshake_first(&sender), p2p_handshake_pick(&sender, true));
+    snprintf(text, sizeof text, "%s%sRECORDS", p2p_handshake_first(&sender),
+             p2p_handshake_pick(&sender, true));
     CHECK(sender.state == P2P_HANDSHAKE_DONE);
     CHECK(feed(&receiver, text, step, &left) == P2P_HANDSHAKE_DONE);
     CHECK(left == strlen("RECORDS"));
@@ -51,7 +53,8 @@ TEST(by_way_of_a_relay) {
     p2p_handshake_init(&receiver, &KEY, false, NULL);
     const char *first = p2p_handshake_first(&sender);
     CHECK(strlen(first) == strlen("please relay  for side \n") + 64 + 16);
-    CHECK(strncmp(first, "please relay ", 13) == 0 && strcmp(first + 77, " for side 0123456789abcdef\n") == 0);
+    CHECK(strncmp(first, "please relay ", 13) == 0 &&
+          strcmp(first + 77, " for side 0123456789abcdef\n") == 0);
     snprintf(text, sizeof text, "ok\n%s", p2p_handshake_first(&receiver));
     CHECK(feed(&sender, text, step, &left) == P2P_HANDSHAKE_PICK);
     CHECK(strncmp(p2p_handshake_first(&sender), "transit sender ", 15) == 0);
@@ -70,7 +73,7 @@ TEST(the_receiver_hears_nevermind) {
 }
 
 TEST(strangers_are_refused) {
-  struct p2p_transit_key other = { { 8 } };
+  struct p2p_transit_key other = {{8}};
   struct p2p_handshake handshake, stranger;
   size_t left;
 

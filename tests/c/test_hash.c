@@ -11,18 +11,23 @@ struct hkdf_case {
 };
 
 static const struct hkdf_case CASES[] = {
-  { "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", "000102030405060708090a0b0c", "f0f1f2f3f4f5f6f7f8f9",
-    "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865" },
-  { "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f3031323334"
-    "35363738393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f",
-    "606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f808182838485868788898a8b8c8d8e8f9091929394"
-    "95969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeaf",
-    "b0b1b2b3b4b5b6b7b8b9babbbcbdbebfc0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedfe0e1e2e3e4"
-    "e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",
-    "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590e09da3275600c"
-    "2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87" },
-  { "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", "", "",
-    "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8" },
+    {"0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", "000102030405060708090a0b0c",
+     "f0f1f2f3f4f5f6f7f8f9",
+     "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"},
+    {"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2"
+     "e2f3031323334"
+     "35363738393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f",
+     "606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f808182838485868788898a8b8c8d8"
+     "e8f9091929394"
+     "95969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeaf",
+     "b0b1b2b3b4b5b6b7b8b9babbbcbdbebfc0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcddd"
+     "edfe0e1e2e3e4"
+     "e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",
+     "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590"
+     "e09da3275600c"
+     "2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87"},
+    {"0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", "", "",
+     "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"},
 };
 
 static size_t bytes_of(const char *hex, uint8_t *out, size_t size) {
@@ -39,7 +44,8 @@ TEST(hkdf_of_the_rfc) {
     size_t salt_length = bytes_of(CASES[i].salt, salt, sizeof salt);
     size_t info_length = bytes_of(CASES[i].info, info, sizeof info);
     size_t length = bytes_of(CASES[i].out, expected, sizeof expected);
-    CHECK(p2p_hkdf(key, key_length, salt_length ? salt : NULL, salt_length, info, info_length, out, length) == P2P_OK);
+    CHECK(p2p_hkdf(key, key_length, salt_length ? salt : NULL, salt_length, info, info_length, out,
+                   length) == P2P_OK);
     CHECK(memcmp(out, expected, length) == 0);
   }
 }
@@ -47,7 +53,8 @@ TEST(hkdf_of_the_rfc) {
 TEST(hkdf_gives_at_most_255_blocks) {
   static uint8_t out[255 * P2P_SHA256_LEN + 1], part[P2P_SHA256_LEN];
 
-  CHECK(p2p_hkdf((const uint8_t *)"key", 3, NULL, 0, "info", 4, out, sizeof out) == P2P_ERR_INVALID);
+  CHECK(p2p_hkdf((const uint8_t *)"key", 3, NULL, 0, "info", 4, out, sizeof out) ==
+        P2P_ERR_INVALID);
   CHECK(p2p_hkdf((const uint8_t *)"key", 3, NULL, 0, "info", 4, out, sizeof out - 1) == P2P_OK);
   CHECK(p2p_hkdf((const uint8_t *)"key", 3, NULL, 0, "info", 4, part, sizeof part) == P2P_OK);
   CHECK(memcmp(out, part, sizeof part) == 0);

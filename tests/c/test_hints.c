@@ -5,7 +5,9 @@
 
 #include "unit.h"
 
-#define TRANSIT(hints) "{\"transit\":{\"abilities-v1\":[{\"type\":\"direct-tcp-v1\"},{\"type\":\"tor-tcp-v1\"}],\"hints-v1\":[" hints "]}}"
+#define TRANSIT(hints)                                                                       \
+  "{\"transit\":{\"abilities-v1\":[{\"type\":\"direct-tcp-v1\"},{\"type\":\"tor-tcp-v1\"}]," \
+  "\"hints-v1\":[" hints "]}}"
 #define DIRECT(rest) "{\"type\":\"direct-tcp-v1\"" rest "}"
 
 static int parse(const char *text, struct p2p_hints *out) {
@@ -13,17 +15,19 @@ static int parse(const char *text, struct p2p_hints *out) {
 }
 
 TEST(what_is_written_is_read) {
-  struct p2p_hints in = { .can_direct = true, .can_relay = true, .n_direct = 2, .n_relay = 1,
-                          .direct = { { "192.0.2.7", 40001 }, { "2001:db8::1", 1 } },
-                          .relay = { { "relay.example", 65535 } } };
+  struct p2p_hints in = {.can_direct = true,
+                         .can_relay = true,
+                         .n_direct = 2,
+                         .n_relay = 1,
+                         .direct = {{"192.0.2.7", 40001}, {"2001:db8::1", 1}},
+                         .relay = {{"relay.example", 65535}}};
   struct p2p_hints out;
   char *text = NULL;
 
   CHECK(p2p_hints_format(&in, &text) == P2P_OK);
   CHECK(parse(text, &out) == P2P_OK);
   CHECK(out.can_direct && out.can_relay && out.n_direct == 2 && out.n_relay == 1);
-  for (size_t i = 0; i < 2; i++)
-    CHECK(p2p_hint_equal(&in.direct[i], &out.direct[i]));
+  for (size_t i = 0; i < 2; i++) CHECK(p2p_hint_equal(&in.direct[i], &out.direct[i]));
   CHECK(p2p_hint_equal(&in.relay[0], &out.relay[0]));
   for (size_t length = 0; length < strlen(text); length++)
     CHECK(p2p_hints_parse(text, length, &out, NULL) == P2P_ERR_PARSE);
@@ -33,7 +37,9 @@ TEST(what_is_written_is_read) {
 TEST(unknown_types_are_passed_over) {
   struct p2p_hints out;
 
-  CHECK(parse(TRANSIT("{\"type\":\"tor-tcp-v1\",\"hostname\":5},{\"x\":1}," DIRECT(",\"hostname\":\"a\",\"port\":9")), &out) == P2P_OK);
+  CHECK(parse(TRANSIT("{\"type\":\"tor-tcp-v1\",\"hostname\":5},{\"x\":1}," DIRECT(
+                  ",\"hostname\":\"a\",\"port\":9")),
+              &out) == P2P_OK);
   CHECK(out.n_direct == 1 && out.can_direct && !out.can_relay);
   CHECK_STR(out.direct[0].host, "a");
   CHECK(parse(TRANSIT(""), &out) == P2P_OK && out.n_direct == 0);
@@ -41,16 +47,29 @@ TEST(unknown_types_are_passed_over) {
 
 TEST(malformed_hints_are_refused) {
   static const char *const BAD[] = {
-    "", "{}", "[]", "null", "{\"transit\":1}", "{\"transit\":{}}", "{\"transit\":{\"abilities-v1\":[],\"hints-v1\":{}}}",
-    TRANSIT("1"), TRANSIT(DIRECT("")), TRANSIT(DIRECT(",\"hostname\":\"a\"")),
-    TRANSIT(DIRECT(",\"hostname\":\"\",\"port\":1")), TRANSIT(DIRECT(",\"hostname\":\"a b\",\"port\":1")),
-    TRANSIT(DIRECT(",\"hostname\":\"a\\n\",\"port\":1")), TRANSIT(DIRECT(",\"hostname\":\"a\\u0000b\",\"port\":1")),
-    TRANSIT(DIRECT(",\"hostname\":\"a\",\"port\":0")), TRANSIT(DIRECT(",\"hostname\":\"a\",\"port\":65536")),
-    TRANSIT(DIRECT(",\"hostname\":\"a\",\"port\":-1")), TRANSIT(DIRECT(",\"hostname\":\"a\",\"port\":1.5")),
-    TRANSIT(DIRECT(",\"hostname\":\"a\",\"port\":\"1\"")), TRANSIT(DIRECT(",\"hostname\":\"a\",\"port\":18446744073709551617")),
-    TRANSIT("{\"type\":\"relay-v1\"}"), TRANSIT("{\"type\":\"relay-v1\",\"hints\":[1]}"),
-    TRANSIT("{\"type\":\"relay-v1\",\"hints\":[" DIRECT("") "]}")
-  };
+      "",
+      "{}",
+      "[]",
+      "null",
+      "{\"transit\":1}",
+      "{\"transit\":{}}",
+      "{\"transit\":{\"abilities-v1\":[],\"hints-v1\":{}}}",
+      TRANSIT("1"),
+      TRANSIT(DIRECT("")),
+      TRANSIT(DIRECT(",\"hostname\":\"a\"")),
+      TRANSIT(DIRECT(",\"hostname\":\"\",\"port\":1")),
+      TRANSIT(DIRECT(",\"hostname\":\"a b\",\"port\":1")),
+      TRANSIT(DIRECT(",\"hostname\":\"a\\n\",\"port\":1")),
+      TRANSIT(DIRECT(",\"hostname\":\"a\\u0000b\",\"port\":1")),
+      TRANSIT(DIRECT(",\"hostname\":\"a\",\"port\":0")),
+      TRANSIT(DIRECT(",\"hostname\":\"a\",\"port\":65536")),
+      TRANSIT(DIRECT(",\"hostname\":\"a\",\"port\":-1")),
+      TRANSIT(DIRECT(",\"hostname\":\"a\",\"port\":1.5")),
+      TRANSIT(DIRECT(",\"hostname\":\"a\",\"port\":\"1\"")),
+      TRANSIT(DIRECT(",\"hostname\":\"a\",\"port\":18446744073709551617")),
+      TRANSIT("{\"type\":\"relay-v1\"}"),
+      TRANSIT("{\"type\":\"relay-v1\",\"hints\":[1]}"),
+      TRANSIT("{\"type\":\"relay-v1\",\"hints\":[" DIRECT("") "]}")};
   struct p2p_hints out;
 
   for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
@@ -60,10 +79,12 @@ TEST(malformed_hints_are_refused) {
 TEST(more_hints_than_fit_are_passed_over) {
   static char text[P2P_HINTS_TEXT_MAX + 2];
   struct p2p_hints out;
-  size_t at = (size_t)snprintf(text, sizeof text, "{\"transit\":{\"abilities-v1\":[],\"hints-v1\":[");
+  size_t at =
+      (size_t)snprintf(text, sizeof text, "{\"transit\":{\"abilities-v1\":[],\"hints-v1\":[");
 
   for (int i = 0; i < 100; i++)
-    at += (size_t)snprintf(text + at, sizeof text - at, "%s" DIRECT(",\"hostname\":\"a\",\"port\":%d"), i ? "," : "", i + 1);
+    at += (size_t)snprintf(text + at, sizeof text - at,
+                           "%s" DIRECT(",\"hostname\":\"a\",\"port\":%d"), i ? "," : "", i + 1);
   snprintf(text + at, sizeof text - at, "]}}");
   CHECK(parse(text, &out) == P2P_OK);
   CHECK(out.n_direct == P2P_HINTS_DIRECT_MAX);
@@ -81,8 +102,10 @@ TEST(a_peer_that_gives_up_is_quoted_without_its_control_characters) {
 }
 
 TEST(addresses_of_relays) {
-  static const char *const BAD[] = { "", "tcp", "tcp:", "tcp:a", "tcp:a:", "tcp::1", "tcp:a:0", "tcp:a:65536", "tcp:a:1x",
-                                     "tcp:::1:5", "tcp:[::1]", "tcp:[]:5", "udp:a:1", "tcp:a b:1", "a:1", "tcp:a:123456" };
+  static const char *const BAD[] = {"",         "tcp",       "tcp:",      "tcp:a",
+                                    "tcp:a:",   "tcp::1",    "tcp:a:0",   "tcp:a:65536",
+                                    "tcp:a:1x", "tcp:::1:5", "tcp:[::1]", "tcp:[]:5",
+                                    "udp:a:1",  "tcp:a b:1", "a:1",       "tcp:a:123456"};
   struct p2p_hint hint;
   char name[P2P_HINT_NAME_MAX];
 
@@ -97,6 +120,7 @@ TEST(addresses_of_relays) {
     CHECK(p2p_hint_parse_relay(BAD[i], &hint, NULL) == P2P_ERR_PARSE);
 }
 
-UNIT_MAIN("hints", UNIT(what_is_written_is_read), UNIT(unknown_types_are_passed_over), UNIT(malformed_hints_are_refused),
-          UNIT(more_hints_than_fit_are_passed_over),
-          UNIT(a_peer_that_gives_up_is_quoted_without_its_control_characters), UNIT(addresses_of_relays))
+UNIT_MAIN("hints", UNIT(what_is_written_is_read), UNIT(unknown_types_are_passed_over),
+          UNIT(malformed_hints_are_refused), UNIT(more_hints_than_fit_are_passed_over),
+          UNIT(a_peer_that_gives_up_is_quoted_without_its_control_characters),
+          UNIT(addresses_of_relays))

@@ -1,15 +1,16 @@
-/* Peers that stop or lie before there is a key, mailbox servers that refuse, and strangers in a mailbox: what our transfers make of
- * them, as senders and as receivers, and with which mood they leave. */
+/* Peers that stop or lie before there is a key, mailbox servers that refuse, and strangers in a
+ * mailbox: what our transfers make of them, as senders and as receivers, and with which mood they
+ * leave. */
 #include <unistd.h>
 
 #include "crypto/random.h"
 #include "crypto/spake2.h"
 #include "lab.h"
 #include "net/ws.h"
-#include "server/mailbox_guest.h"
+#include "server/mailbox_session.h"
+#include "transfer/transfer.h"
 #include "wormhole/mailbox.h"
-#include "wormhole/mailbox_line.h"
-#include "wormhole/transfer.h"
+#include "wormhole/mailbox_connection.h"
 
 #define PATIENCE_MS 10000
 #define CODE "7-hostile"
@@ -19,11 +20,11 @@
 
 /* ---- a mailbox server that can be looked into ---- */
 
-struct visit {
-  struct visit *next;
+struct session {
+  struct session *next;
   struct office *office;
   struct p2p_ws *ws;
-  struct p2p_mailbox_guest *guest;
+  struct p2p_mailbox_session *session;
 };
 
 struct office {
@@ -31,27 +32,30 @@ struct office {
   const char *welcome; /* instead of what a server does */
   struct p2p_listener *listener;
   struct p2p_mailbox_store *store;
-  struct visit *visits;
+  struct session *sessions;
   char url[64];
   int n_scary, n_lonely, n_errory, n_happy; /* moods in which somebody left */
-  int n_offers;                             /* messages in phase 0, which a text's receiver has none of before it accepts */
+  int n_offers; /* messages in phase 0, which a text's receiver has none of before it accepts */
 };
 
 static void on_guest_says(void *arg, const char *json, size_t length) {
-  struct visit *visit = arg;
-  if (visit->ws != NULL) (void)p2p_ws_send(visit->ws, json, length);
+  struct session *session = arg;
+  if (session->ws != NULL) (void)p2p_ws_send(session->ws, json, length);
 }
 
 static void on_visit_open(void *arg) {
-  struct visit *visit = arg;
-  const char *welcome = visit->office->welcome;
-  if (welcome != NULL) CHECK(p2p_ws_send(visit->ws, welcome, strlen(welcome)) == P2P_OK);
-  else visit->guest = p2p_mailbox_guest_new(visit->office->store, "127.0.0.1", on_guest_says, visit);
+  struct session *session = arg;
+  const char *welcome = session->office->welcome;
+  if (welcome != NULL)
+    CHECK(p2p_ws_send(session->ws, welcome, strlen(welcome)) == P2P_OK);
+  else
+    session->session =
+        p2p_mailbox_session_new(session->office->store, "127.0.0.1", on_guest_says, session);
 }
 
 static void on_visit_text(void *arg, const char *text, size_t length) {
-  struct visit *visit = arg;
-  struct office *office = visit->office;
+  struct session *session = arg;
+  struct office *office = session->office;
   char copy[1024];
   snprintf(copy, sizeof copy, "%.*s", (int)length, text);
   if (strstr(copy, "\"scary\"") != NULL) lab_tell(office->lab, &office->n_scary);
@@ -59,41 +63,44 @@ static void on_visit_text(void *arg, const char *text, size_t length) {
   if (strstr(copy, "\"errory\"") != NULL) lab_tell(office->lab, &office->n_errory);
   if (strstr(copy, "\"happy\"") != NULL) lab_tell(office->lab, &office->n_happy);
   if (strstr(copy, "\"phase\":\"0\"") != NULL) lab_tell(office->lab, &office->n_offers);
-  if (visit->guest != NULL) p2p_mailbox_guest_receive(visit->guest, text, length, 0);
+  if (session->session != NULL) p2p_mailbox_session_receive(session->session, text, length, 0);
 }
 
 static void on_visit_close(void *arg, const struct p2p_err *err) {
-  struct visit *visit = arg;
+  struct session *session = arg;
   (void)err;
-  p2p_ws_free(visit->ws);
-  visit->ws = NULL;
+  p2p_ws_free(session->ws);
+  session->ws = NULL;
 }
 
 static void on_visit(void *arg, struct p2p_tcp *tcp) {
-  static const struct p2p_ws_events EVENTS = { on_visit_open, on_visit_text, on_visit_close };
-  struct visit *visit = calloc(1, sizeof *visit);
-  visit->office = arg;
-  visit->next = visit->office->visits;
-  visit->office->visits = visit;
-  CHECK(p2p_ws_accept(visit->office->lab->loop, tcp, &EVENTS, visit, &visit->ws, NULL) == P2P_OK);
+  static const struct p2p_ws_callbacks EVENTS = {on_visit_open, on_visit_text, on_visit_close};
+  struct session *session = calloc(1, sizeof *session);
+  session->office = arg;
+  session->next = session->office->sessions;
+  session->office->sessions = session;
+  CHECK(p2p_ws_accept(session->office->lab->loop, tcp, &EVENTS, session, &session->ws, NULL) ==
+        P2P_OK);
 }
 
 static void office_open(void *arg) {
   struct office *office = arg;
   office->store = p2p_mailbox_store_new();
-  CHECK(p2p_listener_new(office->lab->loop, "127.0.0.1", 0, on_visit, office, &office->listener, NULL) == P2P_OK);
-  snprintf(office->url, sizeof office->url, "ws://127.0.0.1:%u/v1", p2p_listener_port(office->listener));
+  CHECK(p2p_listener_new(office->lab->loop, "127.0.0.1", 0, on_visit, office, &office->listener,
+                         NULL) == P2P_OK);
+  snprintf(office->url, sizeof office->url, "ws://127.0.0.1:%u/v1",
+           p2p_listener_port(office->listener));
 }
 
 static void office_close(void *arg) {
   struct office *office = arg;
   p2p_listener_free(office->listener);
-  while (office->visits != NULL) {
-    struct visit *visit = office->visits;
-    office->visits = visit->next;
-    p2p_mailbox_guest_free(visit->guest, 0);
-    p2p_ws_free(visit->ws);
-    free(visit);
+  while (office->sessions != NULL) {
+    struct session *session = office->sessions;
+    office->sessions = session->next;
+    p2p_mailbox_session_free(session->session, 0);
+    p2p_ws_free(session->ws);
+    free(session);
   }
   p2p_mailbox_store_free(office->store);
 }
@@ -112,13 +119,15 @@ struct peer {
   struct office *office;
   const struct script *script;
   const char *side;
-  struct p2p_mailbox_line *line;
+  struct p2p_mailbox_connection *line;
   struct p2p_mailbox *mailbox;
   struct p2p_spake2 *pake;
   int n_opened, n_refused, n_heard;
 };
 
-static void add(struct peer *peer, const void *body, size_t length) { CHECK(p2p_mailbox_add(peer->mailbox, body, length) == P2P_OK); }
+static void add(struct peer *peer, const void *body, size_t length) {
+  CHECK(p2p_mailbox_add(peer->mailbox, body, length) == P2P_OK);
+}
 
 static void add_pake(struct peer *peer) {
   uint8_t entropy[P2P_SPAKE2_ENTROPY_LEN], message[P2P_SPAKE2_MESSAGE_LEN];
@@ -130,7 +139,8 @@ static void add_pake(struct peer *peer) {
     return;
   }
   p2p_random_bytes(entropy, sizeof entropy);
-  CHECK(p2p_spake2_start(CODE, strlen(CODE), P2P_OFFER_APPID, strlen(P2P_OFFER_APPID), entropy, message, &peer->pake, NULL) == P2P_OK);
+  CHECK(p2p_spake2_start(CODE, strlen(CODE), P2P_OFFER_APPID, strlen(P2P_OFFER_APPID), entropy,
+                         message, &peer->pake, NULL) == P2P_OK);
   p2p_hex_encode(message, sizeof message, hex);
   snprintf(body, sizeof body, "{\"pake_v1\":\"%s\"}", strcmp(pake, VALID) == 0 ? hex : pake);
   add(peer, body, strlen(body));
@@ -140,7 +150,8 @@ static void on_text(void *arg, const char *text, size_t length) {
   struct peer *peer = arg;
   struct p2p_mailbox_event event;
   struct p2p_err err;
-  if (p2p_mailbox_feed(peer->mailbox, text, length, &err) != P2P_OK) lab_tell(peer->office->lab, &peer->n_refused);
+  if (p2p_mailbox_feed(peer->mailbox, text, length, &err) != P2P_OK)
+    lab_tell(peer->office->lab, &peer->n_refused);
   while (p2p_mailbox_take_event(peer->mailbox, &event)) {
     if (event.kind == P2P_MAILBOX_HAS_OPENED) {
       lab_tell(peer->office->lab, &peer->n_opened);
@@ -148,26 +159,33 @@ static void on_text(void *arg, const char *text, size_t length) {
     }
     if (event.kind != P2P_MAILBOX_HAS_MESSAGE) continue;
     lab_tell(peer->office->lab, &peer->n_heard);
-    if (event.ordinal == 0 && peer->script->pake != NULL && strcmp(peer->script->pake, ECHO) == 0) add(peer, event.body, event.body_length);
-    if (event.ordinal == 0 && peer->script->version != NULL) add(peer, peer->script->version, strlen(peer->script->version));
+    if (event.ordinal == 0 && peer->script->pake != NULL && strcmp(peer->script->pake, ECHO) == 0)
+      add(peer, event.body, event.body_length);
+    if (event.ordinal == 0 && peer->script->version != NULL)
+      add(peer, peer->script->version, strlen(peer->script->version));
     free(event.body);
   }
-  for (char *more; (more = p2p_mailbox_take_text(peer->mailbox)) != NULL; free(more)) p2p_mailbox_line_send(peer->line, more, strlen(more));
+  for (char *more; (more = p2p_mailbox_take_text(peer->mailbox)) != NULL; free(more))
+    p2p_mailbox_connection_send(peer->line, more, strlen(more));
 }
 
 static void on_lost(void *arg) { (void)arg; }
-static void on_fail(void *arg, const struct p2p_err *err) { (void)arg; (void)err; }
+static void on_fail(void *arg, const struct p2p_err *err) {
+  (void)arg;
+  (void)err;
+}
 
 static void peer_open(void *arg) {
-  static const struct p2p_mailbox_line_events EVENTS = { on_text, on_lost, on_fail };
+  static const struct p2p_mailbox_connection_callbacks EVENTS = {on_text, on_lost, on_fail};
   struct peer *peer = arg;
   CHECK(p2p_mailbox_new(P2P_OFFER_APPID, peer->side, "7", &peer->mailbox) == P2P_OK);
-  CHECK(p2p_mailbox_line_new(peer->office->lab->loop, peer->office->url, PATIENCE_MS, &EVENTS, peer, &peer->line, NULL) == P2P_OK);
+  CHECK(p2p_mailbox_connection_new(peer->office->lab->loop, peer->office->url, PATIENCE_MS, &EVENTS,
+                                   peer, &peer->line, NULL) == P2P_OK);
 }
 
 static void peer_free(void *arg) {
   struct peer *peer = arg;
-  p2p_mailbox_line_free(peer->line);
+  p2p_mailbox_connection_free(peer->line);
   p2p_mailbox_free(peer->mailbox);
   p2p_spake2_free(peer->pake);
 }
@@ -175,7 +193,8 @@ static void peer_free(void *arg) {
 /* ---- ours ---- */
 
 /* Until it is in this state or a later one. */
-static void wait_for(struct p2p_transfer *transfer, enum p2p_transfer_state state, struct p2p_transfer_status *status) {
+static void wait_for(struct p2p_transfer *transfer, enum p2p_transfer_state state,
+                     struct p2p_transfer_status *status) {
   uint64_t seen = 0, now = 0;
   do {
     seen = now;
@@ -186,8 +205,12 @@ static void wait_for(struct p2p_transfer *transfer, enum p2p_transfer_state stat
 }
 
 static struct p2p_transfer *start_ours(struct office *office, bool sends, uint32_t timeout_ms) {
-  struct p2p_transfer_config config = { .loop = office->lab->loop, .mailbox = office->url, .code = CODE, .text = sends ? "secret" : NULL,
-    .path = "/tmp/p2p-hostile-mailbox-none", .timeout_ms = timeout_ms };
+  struct p2p_transfer_config config = {.loop = office->lab->loop,
+                                       .mailbox = office->url,
+                                       .code = CODE,
+                                       .text = sends ? "secret" : NULL,
+                                       .path = "/tmp/p2p-hostile-mailbox-none",
+                                       .timeout_ms = timeout_ms};
   struct p2p_transfer *ours = NULL;
   CHECK(p2p_transfer_new(&config, &ours, NULL) == P2P_OK);
   return ours;
@@ -196,7 +219,8 @@ static struct p2p_transfer *start_ours(struct office *office, bool sends, uint32
 static void check_failure(struct p2p_transfer *ours, int code, const char *words) {
   struct p2p_transfer_status status;
   wait_for(ours, P2P_TRANSFER_DONE, &status);
-  bool is_told = status.state == P2P_TRANSFER_FAILED && status.err.code == code && strstr(status.err.message, words) != NULL;
+  bool is_told = status.state == P2P_TRANSFER_FAILED && status.err.code == code &&
+                 strstr(status.err.message, words) != NULL;
   CHECK(is_told);
   if (!is_told) fprintf(stderr, "(%d: %s)\n", status.err.code, status.err.message);
   CHECK(access("/tmp/p2p-hostile-mailbox-none", F_OK) != 0);
@@ -204,14 +228,15 @@ static void check_failure(struct p2p_transfer *ours, int code, const char *words
 
 static void play_as(const struct script *script, bool sends) {
   static struct lab lab;
-  struct office office = { .lab = &lab };
-  struct peer peer = { .office = &office, .script = script, .side = "bb" };
+  struct office office = {.lab = &lab};
+  struct peer peer = {.office = &office, .script = script, .side = "bb"};
   lab_open(&lab);
   p2p_loop_call(lab.loop, office_open, &office);
   p2p_loop_call(lab.loop, peer_open, &peer);
-  struct p2p_transfer *ours = start_ours(&office, sends, script->code == P2P_ERR_TIMEOUT ? 1000 : PATIENCE_MS);
+  struct p2p_transfer *ours =
+      start_ours(&office, sends, script->code == P2P_ERR_TIMEOUT ? 1000 : PATIENCE_MS);
   check_failure(ours, script->code, script->words);
-  int *moods[] = { &office.n_happy, &office.n_lonely, &office.n_scary, &office.n_errory };
+  int *moods[] = {&office.n_happy, &office.n_lonely, &office.n_scary, &office.n_errory};
   CHECK(lab_wait(&lab, moods[script->mood], 1, PATIENCE_MS));
   p2p_transfer_free(ours);
   p2p_loop_call(lab.loop, peer_free, &peer);
@@ -225,25 +250,43 @@ static void play(const struct script *script) {
 }
 
 TEST(peers_that_stop) {
-  play(&(struct script){ .words = "did not come to the mailbox", .code = P2P_ERR_TIMEOUT, .mood = P2P_MOOD_LONELY });
-  play(&(struct script){ .pake = VALID, .words = "did not end the key exchange", .code = P2P_ERR_TIMEOUT, .mood = P2P_MOOD_ERRORY });
+  play(&(struct script){
+      .words = "did not come to the mailbox", .code = P2P_ERR_TIMEOUT, .mood = P2P_MOOD_LONELY});
+  play(&(struct script){.pake = VALID,
+                        .words = "did not end the key exchange",
+                        .code = P2P_ERR_TIMEOUT,
+                        .mood = P2P_MOOD_ERRORY});
 }
 
 TEST(keys_that_are_wrong) {
-  play(&(struct script){ .pake = VALID, .version = "This is long enough to be a sealed message, but it is none at all.", .words = "another code",
-                         .code = P2P_ERR_CRYPTO, .mood = P2P_MOOD_SCARY });
-  play(&(struct script){ .pake = VALID, .version = "short", .words = "another code", .code = P2P_ERR_CRYPTO, .mood = P2P_MOOD_SCARY });
-  play(&(struct script){ .pake = ECHO, .words = "came back", .code = P2P_ERR_CRYPTO, .mood = P2P_MOOD_SCARY });
-  play(&(struct script){ .pake = POINT_OF_ORDER_ONE, .words = "not a valid point", .code = P2P_ERR_CRYPTO, .mood = P2P_MOOD_SCARY });
-  play(&(struct script){ .pake = "53", .words = "malformed", .code = P2P_ERR_PARSE, .mood = P2P_MOOD_ERRORY });
-  play(&(struct script){ .pake = "{}", .words = "malformed", .code = P2P_ERR_PROTOCOL, .mood = P2P_MOOD_ERRORY });
+  play(&(struct script){.pake = VALID,
+                        .version =
+                            "This is long enough to be a sealed message, but it is none at all.",
+                        .words = "another code",
+                        .code = P2P_ERR_CRYPTO,
+                        .mood = P2P_MOOD_SCARY});
+  play(&(struct script){.pake = VALID,
+                        .version = "short",
+                        .words = "another code",
+                        .code = P2P_ERR_CRYPTO,
+                        .mood = P2P_MOOD_SCARY});
+  play(&(struct script){
+      .pake = ECHO, .words = "came back", .code = P2P_ERR_CRYPTO, .mood = P2P_MOOD_SCARY});
+  play(&(struct script){.pake = POINT_OF_ORDER_ONE,
+                        .words = "not a valid point",
+                        .code = P2P_ERR_CRYPTO,
+                        .mood = P2P_MOOD_SCARY});
+  play(&(struct script){
+      .pake = "53", .words = "malformed", .code = P2P_ERR_PARSE, .mood = P2P_MOOD_ERRORY});
+  play(&(struct script){
+      .pake = "{}", .words = "malformed", .code = P2P_ERR_PROTOCOL, .mood = P2P_MOOD_ERRORY});
 }
 
 TEST(we_may_leave_in_the_middle_of_the_key_exchange) {
   static struct lab lab;
-  struct office office = { .lab = &lab };
-  struct script script = { .pake = VALID };
-  struct peer peer = { .office = &office, .script = &script, .side = "bb" };
+  struct office office = {.lab = &lab};
+  struct script script = {.pake = VALID};
+  struct peer peer = {.office = &office, .script = &script, .side = "bb"};
   lab_open(&lab);
   p2p_loop_call(lab.loop, office_open, &office);
   p2p_loop_call(lab.loop, peer_open, &peer);
@@ -258,7 +301,9 @@ TEST(we_may_leave_in_the_middle_of_the_key_exchange) {
 
 TEST(a_server_that_does_not_serve_us_is_quoted) {
   static struct lab lab;
-  struct office office = { .lab = &lab, .welcome = "{\"type\":\"welcome\",\"welcome\":{\"error\":\"closed for\\u001b repairs\"}}" };
+  struct office office = {
+      .lab = &lab,
+      .welcome = "{\"type\":\"welcome\",\"welcome\":{\"error\":\"closed for\\u001b repairs\"}}"};
   lab_open(&lab);
   p2p_loop_call(lab.loop, office_open, &office);
   for (int sends = 0; sends < 2; sends++) {
@@ -273,14 +318,16 @@ TEST(a_server_that_does_not_serve_us_is_quoted) {
 /* Two are there: the third is told, and the two go on. */
 TEST(who_comes_third_is_told_that_it_is_crowded) {
   static struct lab lab;
-  struct office office = { .lab = &lab };
-  struct script says_nothing = { .pake = NULL };
-  struct peer one = { .office = &office, .script = &says_nothing, .side = "aa" }, two = { .office = &office, .script = &says_nothing, .side = "bb" };
+  struct office office = {.lab = &lab};
+  struct script says_nothing = {.pake = NULL};
+  struct peer one = {.office = &office, .script = &says_nothing, .side = "aa"},
+              two = {.office = &office, .script = &says_nothing, .side = "bb"};
   lab_open(&lab);
   p2p_loop_call(lab.loop, office_open, &office);
   p2p_loop_call(lab.loop, peer_open, &one);
   p2p_loop_call(lab.loop, peer_open, &two);
-  CHECK(lab_wait(&lab, &one.n_opened, 1, PATIENCE_MS) && lab_wait(&lab, &two.n_opened, 1, PATIENCE_MS));
+  CHECK(lab_wait(&lab, &one.n_opened, 1, PATIENCE_MS) &&
+        lab_wait(&lab, &two.n_opened, 1, PATIENCE_MS));
   struct p2p_transfer *ours = start_ours(&office, false, PATIENCE_MS);
   check_failure(ours, P2P_ERR_ACCESS, "two others are in it already");
   CHECK(one.n_refused == 0 && two.n_refused == 0);
@@ -294,12 +341,12 @@ TEST(who_comes_third_is_told_that_it_is_crowded) {
 /* A second receiver, while the first one looks at the verifier. */
 TEST(a_second_receiver_does_not_disturb_the_first) {
   static struct lab lab;
-  struct office office = { .lab = &lab };
-  struct p2p_transfer_config config = { .text = "for one", .code = CODE, .timeout_ms = PATIENCE_MS };
+  struct office office = {.lab = &lab};
+  struct p2p_transfer_config config = {.text = "for one", .code = CODE, .timeout_ms = PATIENCE_MS};
   struct p2p_transfer *sender = NULL, *first = NULL;
   struct p2p_transfer_status status;
-  struct script says_nothing = { .pake = NULL };
-  struct peer second = { .office = &office, .script = &says_nothing, .side = "cc" };
+  struct script says_nothing = {.pake = NULL};
+  struct peer second = {.office = &office, .script = &says_nothing, .side = "cc"};
   lab_open(&lab);
   p2p_loop_call(lab.loop, office_open, &office);
   config.loop = lab.loop;
@@ -327,11 +374,11 @@ TEST(a_second_receiver_does_not_disturb_the_first) {
 /* What a server that falls over does; it comes back with all that it knew. */
 static void cut_all(void *arg) {
   struct office *office = arg;
-  for (struct visit *visit = office->visits; visit != NULL; visit = visit->next) {
-    p2p_mailbox_guest_free(visit->guest, 0);
-    visit->guest = NULL;
-    p2p_ws_free(visit->ws);
-    visit->ws = NULL;
+  for (struct session *session = office->sessions; session != NULL; session = session->next) {
+    p2p_mailbox_session_free(session->session, 0);
+    session->session = NULL;
+    p2p_ws_free(session->ws);
+    session->ws = NULL;
   }
 }
 
@@ -341,9 +388,15 @@ static void close_door(void *arg) {
   office->listener = NULL;
 }
 
-static struct p2p_transfer *start_text(struct office *office, const char *text, uint32_t timeout_ms) {
-  struct p2p_transfer_config config = { .loop = office->lab->loop, .mailbox = office->url, .code = CODE, .text = text,
-    .path = "/tmp/p2p-hostile-mailbox-none", .must_confirm = text == NULL, .timeout_ms = timeout_ms };
+static struct p2p_transfer *start_text(struct office *office, const char *text,
+                                       uint32_t timeout_ms) {
+  struct p2p_transfer_config config = {.loop = office->lab->loop,
+                                       .mailbox = office->url,
+                                       .code = CODE,
+                                       .text = text,
+                                       .path = "/tmp/p2p-hostile-mailbox-none",
+                                       .must_confirm = text == NULL,
+                                       .timeout_ms = timeout_ms};
   struct p2p_transfer *transfer = NULL;
   CHECK(p2p_transfer_new(&config, &transfer, NULL) == P2P_OK);
   return transfer;
@@ -352,7 +405,7 @@ static struct p2p_transfer *start_text(struct office *office, const char *text, 
 /* The receiver has the offer of a text, and accepts it while there is no mailbox to say so. */
 static void lose_mailbox(bool for_good) {
   static struct lab lab;
-  struct office office = { .lab = &lab };
+  struct office office = {.lab = &lab};
   struct p2p_transfer_status status;
   size_t length = 0;
   lab_open(&lab);
@@ -378,7 +431,10 @@ static void lose_mailbox(bool for_good) {
 TEST(a_text_is_answered_when_the_mailbox_is_back) { lose_mailbox(false); }
 TEST(a_text_is_not_lost_with_the_mailbox) { lose_mailbox(true); }
 
-UNIT_MAIN("hostile_mailbox", UNIT(peers_that_stop), UNIT(keys_that_are_wrong), UNIT(we_may_leave_in_the_middle_of_the_key_exchange),
+UNIT_MAIN("hostile_mailbox", UNIT(peers_that_stop), UNIT(keys_that_are_wrong),
+          UNIT(we_may_leave_in_the_middle_of_the_key_exchange),
           UNIT(a_server_that_does_not_serve_us_is_quoted),
-          UNIT(who_comes_third_is_told_that_it_is_crowded), UNIT(a_second_receiver_does_not_disturb_the_first),
-          UNIT(a_text_is_answered_when_the_mailbox_is_back), UNIT(a_text_is_not_lost_with_the_mailbox))
+          UNIT(who_comes_third_is_told_that_it_is_crowded),
+          UNIT(a_second_receiver_does_not_disturb_the_first),
+          UNIT(a_text_is_answered_when_the_mailbox_is_back),
+          UNIT(a_text_is_not_lost_with_the_mailbox))

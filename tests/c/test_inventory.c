@@ -1,4 +1,5 @@
-/* What a linked worker has: asked once, and answers that are whole, cut, oversized, of something else, late, or never there. */
+/* What a linked worker has: asked once, and answers that are whole, cut, oversized, of something
+ * else, late, or never there. */
 #include "client/inventory.h"
 
 #include "unit.h"
@@ -28,15 +29,20 @@ static const char *ask(uint64_t now_ms) {
   return text;
 }
 
-static int answer(const char *text) { return p2p_inventory_take(&inventory, text, strlen(text), &breach); }
+static int answer(const char *text) {
+  return p2p_inventory_take(&inventory, text, strlen(text), &breach);
+}
 
-static enum p2p_inventory_word look(const char *packages) { return p2p_inventory_look_up(&inventory, packages, 0); }
+static enum p2p_inventory_word look(const char *packages) {
+  return p2p_inventory_look_up(&inventory, packages, 0);
+}
 
 TEST(a_package_is_asked_for_once) {
   begin();
   CHECK(look("") == P2P_INVENTORY_HAS);
   CHECK_STR(ask(0), "");
-  CHECK(look("mgcv;data.table") == P2P_INVENTORY_UNTOLD && look("data.table;R6") == P2P_INVENTORY_UNTOLD);
+  CHECK(look("mgcv;data.table") == P2P_INVENTORY_UNTOLD &&
+        look("data.table;R6") == P2P_INVENTORY_UNTOLD);
   CHECK_STR(ask(0), "mgcv;data.table;R6");
   CHECK_STR(ask(0), ""); /* one question at a time */
   CHECK(look("zoo") == P2P_INVENTORY_UNTOLD);
@@ -71,9 +77,29 @@ TEST(what_was_absent_is_asked_for_again_once_it_is_forgotten) {
 
 TEST(a_broken_answer_changes_nothing) {
   static const char *const answers[] = {
-    "", "a", "a=", "a=1", "a=1;", "a=1;b", "b=;a=1", "a=1;b=;", "a=1;b=;c=", "a=1;a=1", ";a=1;b=", "a=1;;b=", "a=1;b=2;;", "a=1 ;b=",
-    "a=1\n;b=", "a=\xc3\xa4;b=", "aa=1;b=", "A=1;b=", "a =1;b=", "a=1=2;b=", "a=1;c=", "a=;b=1;",
-    "a=11111111111111111111111111111111111111111111111111111111111111111;b=",
+      "",
+      "a",
+      "a=",
+      "a=1",
+      "a=1;",
+      "a=1;b",
+      "b=;a=1",
+      "a=1;b=;",
+      "a=1;b=;c=",
+      "a=1;a=1",
+      ";a=1;b=",
+      "a=1;;b=",
+      "a=1;b=2;;",
+      "a=1 ;b=",
+      "a=1\n;b=",
+      "a=\xc3\xa4;b=",
+      "aa=1;b=",
+      "A=1;b=",
+      "a =1;b=",
+      "a=1=2;b=",
+      "a=1;c=",
+      "a=;b=1;",
+      "a=11111111111111111111111111111111111111111111111111111111111111111;b=",
   };
   begin();
   CHECK(look("a;b") == P2P_INVENTORY_UNTOLD);
@@ -96,7 +122,8 @@ TEST(an_answer_that_was_not_asked_for_is_a_breach) {
   begin();
   CHECK(answer("a=1") == P2P_ERR_PROTOCOL && answer("") == P2P_ERR_PROTOCOL);
   CHECK_STR(breach, "an answer about packages that was not asked for");
-  CHECK(look("a") == P2P_INVENTORY_UNTOLD && answer("a=1") == P2P_ERR_PROTOCOL); /* wanted, not asked */
+  CHECK(look("a") == P2P_INVENTORY_UNTOLD &&
+        answer("a=1") == P2P_ERR_PROTOCOL); /* wanted, not asked */
   CHECK_STR(ask(0), "a");
   CHECK(answer("a=1") == P2P_OK && answer("a=1") == P2P_ERR_PROTOCOL);
   end();
@@ -111,42 +138,46 @@ TEST(no_answer_in_time_is_a_no_until_it_comes) {
   CHECK(p2p_inventory_due_ms(&inventory, 1000) == due_ms);
   CHECK(p2p_inventory_look_up(&inventory, "a", due_ms - 1) == P2P_INVENTORY_UNTOLD);
   CHECK(p2p_inventory_look_up(&inventory, "a", due_ms) == P2P_INVENTORY_LACKS);
-  CHECK(p2p_inventory_look_up(&inventory, "b", due_ms) == P2P_INVENTORY_LACKS); /* it would not answer that either */
+  CHECK(p2p_inventory_look_up(&inventory, "b", due_ms) ==
+        P2P_INVENTORY_LACKS); /* it would not answer that either */
   CHECK(p2p_inventory_due_ms(&inventory, due_ms) == UINT64_MAX);
   CHECK_STR(ask(due_ms), "");
   char lacks[64];
   p2p_inventory_lacks(&inventory, "a", lacks, sizeof lacks);
   CHECK_STR(lacks, "");
-  CHECK(answer("a=1") == P2P_OK && p2p_inventory_look_up(&inventory, "a", due_ms) == P2P_INVENTORY_HAS);
+  CHECK(answer("a=1") == P2P_OK &&
+        p2p_inventory_look_up(&inventory, "a", due_ms) == P2P_INVENTORY_HAS);
   CHECK_STR(ask(due_ms), "b");
   end();
 }
 
 TEST(questions_and_what_is_kept_of_answers_are_bounded) {
   char name[P2P_INVENTORY_NAME_MAX];
-  static char reply[P2P_INVENTORY_ASK_MOST * 16];
+  static char reply[P2P_INVENTORY_ASK_MAX * 16];
   begin();
-  for (int i = 0; i < P2P_INVENTORY_MOST + 10; i++) {
+  for (int i = 0; i < P2P_INVENTORY_MAX + 10; i++) {
     snprintf(name, sizeof name, "p%d", i);
     CHECK(look(name) == P2P_INVENTORY_UNTOLD);
   }
-  CHECK(inventory.length == P2P_INVENTORY_MOST);
-  for (int from = 0; from < P2P_INVENTORY_MOST;) {
+  CHECK(inventory.length == P2P_INVENTORY_MAX);
+  for (int from = 0; from < P2P_INVENTORY_MAX;) {
     const char *list = ask(0);
     int count = 0;
     reply[0] = '\0';
     for (size_t at = 0; p2p_inventory_next_name(&list, name); count++) {
-      at += (size_t) snprintf(reply + at, sizeof reply - at, "%s%s=%s", count > 0 ? ";" : "", name, count % 2 == 0 ? "1" : "");
+      at += (size_t)snprintf(reply + at, sizeof reply - at, "%s%s=%s", count > 0 ? ";" : "", name,
+                             count % 2 == 0 ? "1" : "");
     }
-    CHECK(count > 0 && count <= P2P_INVENTORY_ASK_MOST);
+    CHECK(count > 0 && count <= P2P_INVENTORY_ASK_MAX);
     CHECK(answer(reply) == P2P_OK);
     from += count;
     if (count <= 0) break;
   }
   CHECK(look("p0") == P2P_INVENTORY_HAS && look("p1") == P2P_INVENTORY_LACKS);
-  CHECK(look("q") == P2P_INVENTORY_UNTOLD && inventory.length == P2P_INVENTORY_MOST);
+  CHECK(look("q") == P2P_INVENTORY_UNTOLD && inventory.length == P2P_INVENTORY_MAX);
   CHECK_STR(ask(0), "q");
-  CHECK(look("p1") == P2P_INVENTORY_LACKS && look("p0") == P2P_INVENTORY_UNTOLD); /* the oldest was forgotten */
+  CHECK(look("p1") == P2P_INVENTORY_LACKS &&
+        look("p0") == P2P_INVENTORY_UNTOLD); /* the oldest was forgotten */
   end();
 }
 
@@ -177,8 +208,9 @@ TEST(what_is_lacking_is_told_in_few_words) {
   end();
 }
 
-UNIT_MAIN("inventory", UNIT(a_package_is_asked_for_once), UNIT(what_was_absent_is_asked_for_again_once_it_is_forgotten),
-          UNIT(a_broken_answer_changes_nothing),
-          UNIT(an_answer_that_was_not_asked_for_is_a_breach), UNIT(no_answer_in_time_is_a_no_until_it_comes),
-          UNIT(questions_and_what_is_kept_of_answers_are_bounded), UNIT(a_question_is_bounded_in_bytes),
-          UNIT(what_is_lacking_is_told_in_few_words))
+UNIT_MAIN("inventory", UNIT(a_package_is_asked_for_once),
+          UNIT(what_was_absent_is_asked_for_again_once_it_is_forgotten),
+          UNIT(a_broken_answer_changes_nothing), UNIT(an_answer_that_was_not_asked_for_is_a_breach),
+          UNIT(no_answer_in_time_is_a_no_until_it_comes),
+          UNIT(questions_and_what_is_kept_of_answers_are_bounded),
+          UNIT(a_question_is_bounded_in_bytes), UNIT(what_is_lacking_is_told_in_few_words))

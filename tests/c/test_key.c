@@ -35,7 +35,7 @@ TEST(phases_verifier_and_transit_key_are_those_of_the_vectors) {
 }
 
 TEST(every_purpose_and_direction_has_its_own_key) {
-  struct p2p_transit_key transit = { { 7 } };
+  struct p2p_transit_key transit = {{7}};
   struct p2p_record_key record[2];
   char hex[5][P2P_KEY_HEX_LEN + 1];
 
@@ -47,8 +47,7 @@ TEST(every_purpose_and_direction_has_its_own_key) {
   p2p_key_handshake(&transit, false, hex[3]);
   p2p_key_relay_token(&transit, hex[4]);
   for (int i = 0; i < 5; i++)
-    for (int j = 0; j < i; j++)
-      CHECK(strcmp(hex[i], hex[j]) != 0);
+    for (int j = 0; j < i; j++) CHECK(strcmp(hex[i], hex[j]) != 0);
 }
 
 UNIT_MAIN("key", UNIT(phases_verifier_and_transit_key_are_those_of_the_vectors),

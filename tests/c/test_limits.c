@@ -1,6 +1,6 @@
-/* The memory limit: in a child, since it cannot be raised again. Sanitizers reserve memory as they like, so that only a limit that
- * is far away can be tried under them. */
-#include "proc/limits.h"
+/* The memory limit: in a child, since it cannot be raised again. Sanitizers reserve memory as they
+ * like, so that only a limit that is far away can be tried under them. */
+#include "proc/memory_limit.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -22,10 +22,10 @@ static bool can_have(size_t bytes) {
 static int in_child(void) {
   struct p2p_err err;
   if (!can_have(512 * MIB)) return 1;
-  if (p2p_limits_memory(256 * MIB, &err) != P2P_OK) return 2;
+  if (p2p_memory_limit_set(256 * MIB, &err) != P2P_OK) return 2;
   if (!can_have(128 * MIB)) return 3;
   if (can_have(512 * MIB)) return 4;
-  if (p2p_limits_memory(1024 * MIB, &err) != P2P_OK) return 5; /* not raised, and no error */
+  if (p2p_memory_limit_set(1024 * MIB, &err) != P2P_OK) return 5; /* not raised, and no error */
   if (can_have(512 * MIB)) return 6;
   return 0;
 }

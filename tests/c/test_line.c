@@ -1,5 +1,6 @@
-/* The board's lines: what is written can be read, what a stranger writes is a line or is dropped. */
-#include "board/line.h"
+/* The board's lines: what is written can be read, what a stranger writes is a line or is dropped.
+ */
+#include "protocol/line.h"
 
 #include <stdlib.h>
 
@@ -134,12 +135,14 @@ static void feed_in_steps(const char *text, size_t length, size_t step, struct h
   memset(heard, 0, sizeof *heard);
   p2p_line_reader_init(reader);
   for (size_t at = 0; at < length; at += step) {
-    p2p_line_reader_feed(reader, text + at, length - at < step ? length - at : step, on_line, heard);
+    p2p_line_reader_feed(reader, text + at, length - at < step ? length - at : step, on_line,
+                         heard);
   }
 }
 
 TEST(a_reader_hears_the_same_however_the_bytes_are_cut) {
-  const char *text = "when=1,n=a\nwhen=1,n=b\r\ngarbage\n\nwhen=1,n=c,xwhen=1,n=d=e\nwhen=1,n=f\nwhen=1,n=g";
+  const char *text =
+      "when=1,n=a\nwhen=1,n=b\r\ngarbage\n\nwhen=1,n=c,xwhen=1,n=d=e\nwhen=1,n=f\nwhen=1,n=g";
   struct heard heard;
   struct p2p_line_reader reader;
   for (size_t step = 1; step <= strlen(text); step++) {
@@ -200,9 +203,11 @@ TEST(random_bytes_never_hurt_the_reader) {
   CHECK(reader.dropped > 1000);
 }
 
-UNIT_MAIN("line", UNIT(a_line_is_formatted_in_the_order_of_its_pairs), UNIT(a_failed_put_changes_nothing),
-          UNIT(the_longest_line_is_P2P_LINE_MAX_with_its_newline), UNIT(a_line_has_at_most_so_many_pairs),
-          UNIT(what_is_not_a_line_is_not_parsed), UNIT(the_first_of_two_equal_keys_counts),
+UNIT_MAIN("line", UNIT(a_line_is_formatted_in_the_order_of_its_pairs),
+          UNIT(a_failed_put_changes_nothing),
+          UNIT(the_longest_line_is_P2P_LINE_MAX_with_its_newline),
+          UNIT(a_line_has_at_most_so_many_pairs), UNIT(what_is_not_a_line_is_not_parsed),
+          UNIT(the_first_of_two_equal_keys_counts),
           UNIT(a_reader_hears_the_same_however_the_bytes_are_cut),
           UNIT(a_reader_gets_over_a_line_that_is_too_long),
           UNIT(a_line_of_just_P2P_LINE_MAX_bytes_is_heard_and_one_more_is_not),

@@ -14,7 +14,7 @@ struct end {
   struct p2p_link *link;
   struct p2p_link_config config;
   enum moment free_at;
-  struct end *partner;        /* who is told the code, if anybody */
+  struct end *partner; /* who is told the code, if anybody */
   char code[P2P_LINK_CODE_MAX], path[300];
   bool spoils_code;
   struct p2p_err err;
@@ -34,8 +34,7 @@ static void end_free(void *arg) {
 }
 
 static void free_if(struct end *end, enum moment moment) {
-  if (end->free_at == moment)
-    end_free(end);
+  if (end->free_at == moment) end_free(end);
 }
 
 static void end_open(void *arg);
@@ -67,9 +66,10 @@ static void on_open(void *arg, const char *path) {
 
 static void pump(void *arg) {
   struct end *end = arg;
-  static const uint8_t CHUNK[P2P_FRAME_PAYLOAD_MAX] = { 1, 2, 3 };
+  static const uint8_t CHUNK[P2P_FRAME_PAYLOAD_MAX] = {1, 2, 3};
 
-  while (end->link != NULL && end->sent < end->to_send && p2p_link_queued(end->link) < P2P_LINK_QUEUE_HIGH) {
+  while (end->link != NULL && end->sent < end->to_send &&
+         p2p_link_queued(end->link) < P2P_LINK_QUEUE_HIGH) {
     uint32_t number = (uint32_t)(end->sent / sizeof CHUNK);
     CHECK(p2p_link_send(end->link, P2P_FRAME_DATA, number, CHUNK, sizeof CHUNK) == P2P_OK);
     end->sent += sizeof CHUNK;
@@ -83,11 +83,11 @@ static void on_frame(void *arg, const struct p2p_frame *frame) {
 
   CHECK(frame->type != P2P_FRAME_PING);
   if (end->streams) {
-    if (frame->task != end->expected++ || frame->length != P2P_FRAME_PAYLOAD_MAX || frame->payload[2] != 3)
+    if (frame->task != end->expected++ || frame->length != P2P_FRAME_PAYLOAD_MAX ||
+        frame->payload[2] != 3)
       end->is_disordered = true;
     end->received += frame->length;
-    if (end->received == STREAM_BYTES)
-      lab_tell(end->lab, &end->n_streamed);
+    if (end->received == STREAM_BYTES) lab_tell(end->lab, &end->n_streamed);
     return;
   }
   CHECK(frame->type == P2P_FRAME_CONDITION && frame->task == 77 && frame->length == 5);
@@ -117,9 +117,9 @@ static void on_close(void *arg, const struct p2p_err *err) {
 }
 
 static void end_open(void *arg) {
-  static const struct p2p_link_events EVENTS = { on_code, on_open, on_frame, on_drain, on_close };
+  static const struct p2p_link_callbacks EVENTS = {on_code, on_open, on_frame, on_drain, on_close};
   struct end *end = arg;
-  struct p2p_err err = { 0, "" };
+  struct p2p_err err = {0};
 
   if (p2p_link_open(&end->config, &EVENTS, end, &end->link, &err) != P2P_OK) {
     fprintf(stderr, "%s\n", err.message);
@@ -147,8 +147,10 @@ struct pair {
 static void pair_init(struct pair *pair) {
   memset(pair, 0, sizeof *pair);
   lab_open(&pair->lab);
-  struct p2p_link_config config = { .loop = pair->lab.loop, .mailbox = pair->lab.mailbox, .relay = pair->lab.relay,
-                                    .timeout_ms = PATIENCE_MS };
+  struct p2p_link_config config = {.loop = pair->lab.loop,
+                                   .mailbox = pair->lab.mailbox,
+                                   .relay = pair->lab.relay,
+                                   .timeout_ms = PATIENCE_MS};
   pair->opener.lab = pair->joiner.lab = &pair->lab;
   pair->opener.config = pair->joiner.config = config;
   pair->opener.partner = &pair->joiner;
@@ -177,7 +179,9 @@ static void check_talk(struct pair *pair) {
   CHECK(lab_wait(&pair->lab, &pair->opener.n_frame, 1, PATIENCE_MS));
 }
 
-static bool begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
+static bool begins(const char *text, const char *with) {
+  return strncmp(text, with, strlen(with)) == 0;
+}
 
 TEST(a_link_is_direct_where_it_can_be) {
   static struct pair pair;
@@ -212,8 +216,7 @@ TEST(a_link_goes_through_the_relay_where_it_must) {
     pair_init(&pair);
     pair.opener.config.no_direct = i != 1;
     pair.joiner.config.no_direct = i != 0;
-    if (i == 2)
-      pair.joiner.config.relay = NULL; /* the other side's relay will do */
+    if (i == 2) pair.joiner.config.relay = NULL; /* the other side's relay will do */
     pair_open(&pair);
     CHECK(begins(pair.opener.path, "relay 127.0.0.1:"));
     CHECK(begins(pair.joiner.path, "relay 127.0.0.1:"));
@@ -231,7 +234,8 @@ TEST(sides_that_cannot_reach_each_other_are_told_at_once) {
   pair_start(&pair);
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS / 2));
   CHECK(pair.opener.err.code == P2P_ERR_NETWORK);
-  CHECK_STR(pair.opener.err.message, "There is no way to the other side, neither direct nor by a relay");
+  CHECK_STR(pair.opener.err.message,
+            "There is no way to the other side, neither direct nor by a relay");
   pair_close(&pair);
 }
 
@@ -259,7 +263,8 @@ TEST(a_peer_that_never_comes_is_named) {
   pair.opener.config.timeout_ms = 300;
   pair_start(&pair);
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
-  snprintf(expected, sizeof expected, "The worker did not come to the mailbox %s within 0.3 s", pair.lab.mailbox);
+  snprintf(expected, sizeof expected, "The worker did not come to the mailbox %s within 0.3 s",
+           pair.lab.mailbox);
   CHECK(pair.opener.err.code == P2P_ERR_TIMEOUT);
   CHECK_STR(pair.opener.err.message, expected);
   pair_close(&pair);
@@ -290,7 +295,8 @@ static void find_free_port(void *arg) {
   struct p2p_listener *listener = NULL;
 
   CHECK(p2p_listener_new(pair->lab.loop, "127.0.0.1", 0, NULL, NULL, &listener, NULL) == P2P_OK);
-  snprintf(pair->url, sizeof pair->url, "ws://127.0.0.1:%u/v1", (unsigned)p2p_listener_port(listener));
+  snprintf(pair->url, sizeof pair->url, "ws://127.0.0.1:%u/v1",
+           (unsigned)p2p_listener_port(listener));
   p2p_listener_free(listener);
 }
 
@@ -308,8 +314,9 @@ TEST(a_mailbox_that_is_not_there_is_named) {
 }
 
 static void open_badly(void *arg) {
-  static const struct p2p_link_events EVENTS = { on_code, on_open, on_frame, on_drain, on_close };
-  static const char *const CODES[] = { "", "7", "7-", "-a", "x-a", "7-a b", "7-a\n", "12345678901234567-a" };
+  static const struct p2p_link_callbacks EVENTS = {on_code, on_open, on_frame, on_drain, on_close};
+  static const char *const CODES[] = {"",    "7",     "7-",    "-a",
+                                      "x-a", "7-a b", "7-a\n", "12345678901234567-a"};
   struct end *end = arg;
   struct p2p_link_config config = end->config;
 
@@ -405,7 +412,7 @@ TEST(streams_both_ways_with_back_pressure) {
 }
 
 TEST(the_owner_may_free_in_every_event) {
-  static const enum moment MOMENTS[] = { AT_CODE, AT_OPEN, AT_FRAME, AT_DRAIN, AT_CLOSE };
+  static const enum moment MOMENTS[] = {AT_CODE, AT_OPEN, AT_FRAME, AT_DRAIN, AT_CLOSE};
   static struct pair pair;
 
   for (size_t i = 0; i < sizeof MOMENTS / sizeof MOMENTS[0]; i++) {
@@ -431,17 +438,19 @@ TEST(the_owner_may_free_in_every_event) {
       p2p_loop_call(pair.lab.loop, end_free, &pair.joiner);
       CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
     }
-    if (moment != AT_CLOSE)
-      CHECK(lab_wait(&pair.lab, &pair.joiner.n_close, 1, PATIENCE_MS));
+    if (moment != AT_CLOSE) CHECK(lab_wait(&pair.lab, &pair.joiner.n_close, 1, PATIENCE_MS));
     CHECK(pair.opener.link == NULL);
     pair_close(&pair);
   }
 }
 
-UNIT_MAIN("link", UNIT(a_link_is_direct_where_it_can_be), UNIT(a_side_that_does_not_listen_still_gets_a_direct_link),
-          UNIT(a_link_goes_through_the_relay_where_it_must), UNIT(sides_that_cannot_reach_each_other_are_told_at_once),
-          UNIT(a_wrong_code_is_told_to_both), UNIT(a_peer_that_never_comes_is_named), UNIT(a_third_side_is_sent_away),
-          UNIT(a_mailbox_that_is_not_there_is_named), UNIT(bad_arguments_are_refused_at_once),
-          UNIT(a_peer_that_closes_is_an_orderly_end), UNIT(a_silent_peer_is_lost), UNIT(a_heartbeat_keeps_an_idle_link),
+UNIT_MAIN("link", UNIT(a_link_is_direct_where_it_can_be),
+          UNIT(a_side_that_does_not_listen_still_gets_a_direct_link),
+          UNIT(a_link_goes_through_the_relay_where_it_must),
+          UNIT(sides_that_cannot_reach_each_other_are_told_at_once),
+          UNIT(a_wrong_code_is_told_to_both), UNIT(a_peer_that_never_comes_is_named),
+          UNIT(a_third_side_is_sent_away), UNIT(a_mailbox_that_is_not_there_is_named),
+          UNIT(bad_arguments_are_refused_at_once), UNIT(a_peer_that_closes_is_an_orderly_end),
+          UNIT(a_silent_peer_is_lost), UNIT(a_heartbeat_keeps_an_idle_link),
           UNIT(a_frame_that_is_none_ends_the_link), UNIT(streams_both_ways_with_back_pressure),
           UNIT(the_owner_may_free_in_every_event))

@@ -1,10 +1,10 @@
-/* What a link makes of a peer that cuts its frames in other ways than we do, or breaks off: the peer here is a bare rendezvous that
- * writes records by hand. */
-#include "base/frame.h"
+/* What a link makes of a peer that cuts its frames in other ways than we do, or breaks off: the
+ * peer here is a bare rendezvous that writes records by hand. */
 #include "lab.h"
+#include "protocol/frame.h"
 #include "wormhole/link.h"
+#include "wormhole/link_setup.h"
 #include "wormhole/record.h"
-#include "wormhole/rendezvous.h"
 
 #define PATIENCE_MS 10000
 
@@ -17,15 +17,18 @@ struct bench {
   struct p2p_err err;
   /* The bare peer. */
   char code[P2P_LINK_CODE_MAX];
-  struct p2p_rendezvous *rendezvous;
+  struct p2p_link_setup *setup;
   struct p2p_tcp *tcp;
   struct p2p_record_sealer sealer;
   int n_connected;
 };
 
 static struct p2p_link_config config_of(struct bench *bench, const char *code) {
-  return (struct p2p_link_config){ .loop = bench->lab.loop, .mailbox = bench->lab.mailbox, .relay = bench->lab.relay,
-                                   .code = code, .timeout_ms = PATIENCE_MS };
+  return (struct p2p_link_config){.loop = bench->lab.loop,
+                                  .mailbox = bench->lab.mailbox,
+                                  .relay = bench->lab.relay,
+                                  .code = code,
+                                  .timeout_ms = PATIENCE_MS};
 }
 
 /* ---- the bare peer ---- */
@@ -41,9 +44,9 @@ static void on_peer_close(void *arg, const struct p2p_err *err) {
   (void)err;
 }
 
-static void on_connected(void *arg, struct p2p_tcp *tcp, const struct p2p_transit_key *key, const char *path,
-                         const uint8_t *rest, size_t rest_length) {
-  static const struct p2p_tcp_events EVENTS = { NULL, on_peer_data, NULL, on_peer_close };
+static void on_connected(void *arg, struct p2p_tcp *tcp, const struct p2p_transit_key *key,
+                         const char *path, const uint8_t *rest, size_t rest_length) {
+  static const struct p2p_tcp_callbacks EVENTS = {NULL, on_peer_data, NULL, on_peer_close};
   struct bench *bench = arg;
   struct p2p_record_key record_key;
 
@@ -74,12 +77,12 @@ static void send_record(struct bench *bench, const uint8_t *payload, size_t leng
 /* ---- the link ---- */
 
 static void on_code(void *arg, const char *code) {
-  static const struct p2p_rendezvous_events EVENTS = { NULL, on_connected, on_peer_fail };
+  static const struct p2p_link_setup_callbacks EVENTS = {NULL, on_connected, on_peer_fail};
   struct bench *bench = arg;
 
   snprintf(bench->code, sizeof bench->code, "%s", code);
   struct p2p_link_config config = config_of(bench, bench->code);
-  CHECK(p2p_rendezvous_new(&config, &EVENTS, bench, &bench->rendezvous, NULL) == P2P_OK);
+  CHECK(p2p_link_setup_new(&config, &EVENTS, bench, &bench->setup, NULL) == P2P_OK);
 }
 
 static void on_open(void *arg, const char *path) {
@@ -91,7 +94,8 @@ static void on_frame(void *arg, const struct p2p_frame *frame) {
   struct bench *bench = arg;
   size_t at = strlen(bench->texts);
 
-  snprintf(bench->texts + at, sizeof bench->texts - at, "%.*s|", (int)frame->length, (const char *)frame->payload);
+  snprintf(bench->texts + at, sizeof bench->texts - at, "%.*s|", (int)frame->length,
+           (const char *)frame->payload);
   lab_tell(&bench->lab, &bench->n_frame);
 }
 
@@ -103,7 +107,7 @@ static void on_close(void *arg, const struct p2p_err *err) {
 }
 
 static void link_open(void *arg) {
-  static const struct p2p_link_events EVENTS = { on_code, on_open, on_frame, NULL, on_close };
+  static const struct p2p_link_callbacks EVENTS = {on_code, on_open, on_frame, NULL, on_close};
   struct bench *bench = arg;
   struct p2p_link_config config = config_of(bench, NULL);
 
@@ -125,7 +129,7 @@ static void drop(void *arg) {
   struct bench *bench = arg;
 
   p2p_link_free(bench->link);
-  p2p_rendezvous_free(bench->rendezvous);
+  p2p_link_setup_free(bench->setup);
   p2p_tcp_free(bench->tcp);
 }
 
@@ -196,16 +200,18 @@ static void announce_too_much(void *arg) {
 }
 
 static void announce_a_frame_too_large(void *arg) {
-  static const uint8_t HEADER[P2P_FRAME_HEADER_LEN] = { P2P_FRAME_DATA, 0, 0, 0, 1, 0, 1, 0, 1 };
+  static const uint8_t HEADER[P2P_FRAME_HEADER_LEN] = {P2P_FRAME_DATA, 0, 0, 0, 1, 0, 1, 0, 1};
   send_record(arg, HEADER, sizeof HEADER);
 }
 
 TEST(frames_are_cut_from_the_stream_of_payloads) {
-  static const struct { void (*script)(void *arg); int frames; const char *texts; } CASES[] = {
-    { write_together, 3, "one||three|" },
-    { write_byte_by_byte, 3, "one||three|" },
-    { write_across, 6, "one||three|one||three|" }
-  };
+  static const struct {
+    void (*script)(void *arg);
+    int frames;
+    const char *texts;
+  } CASES[] = {{write_together, 3, "one||three|"},
+               {write_byte_by_byte, 3, "one||three|"},
+               {write_across, 6, "one||three|one||three|"}};
   static struct bench bench;
 
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -240,4 +246,5 @@ TEST(what_is_too_large_ends_the_link_from_its_header) {
 }
 
 UNIT_MAIN("link_stream", UNIT(frames_are_cut_from_the_stream_of_payloads),
-          UNIT(a_peer_that_breaks_off_is_lost_not_closed), UNIT(what_is_too_large_ends_the_link_from_its_header))
+          UNIT(a_peer_that_breaks_off_is_lost_not_closed),
+          UNIT(what_is_too_large_ends_the_link_from_its_header))

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/events.h"
+#include "base/log_queue.h"
 #include "unit.h"
 
 static struct p2p_loop *start(void) {
@@ -20,9 +20,9 @@ static struct p2p_loop *start(void) {
 }
 
 /* Events are a queue between threads that this program has at hand: "it happened" is a line. */
-static bool wait_for(struct p2p_events *events, const char *text) {
-  struct p2p_event event;
-  return p2p_events_next(events, 10000, &event) && strcmp(event.text, text) == 0;
+static bool wait_for(struct p2p_log_queue *log, const char *text) {
+  struct p2p_log_line event;
+  return p2p_log_queue_next(log, 10000, &event) && strcmp(event.text, text) == 0;
 }
 
 TEST(it_starts_and_stops) {
@@ -49,7 +49,7 @@ static void *post_many(void *arg) {
   struct order *order = arg;
   for (int i = 0; i < 5000; i++) {
     struct numbered *numbered = malloc(sizeof *numbered);
-    *numbered = (struct numbered){ order, i };
+    *numbered = (struct numbered){order, i};
     CHECK(p2p_loop_post(order->loop, arrive, numbered) == P2P_OK);
   }
   return NULL;
@@ -60,7 +60,7 @@ TEST(posts_of_each_thread_run_in_order_and_all_before_the_end) {
   struct order orders[4];
   pthread_t threads[4];
   for (int i = 0; i < 4; i++) {
-    orders[i] = (struct order){ .loop = loop };
+    orders[i] = (struct order){.loop = loop};
     CHECK(pthread_create(&threads[i], NULL, post_many, &orders[i]) == 0);
   }
   for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
@@ -85,7 +85,7 @@ static void visit(void *arg) {
 }
 
 TEST(a_call_runs_on_the_io_thread_which_blocks_all_signals) {
-  struct visit v = { .loop = start() };
+  struct visit v = {.loop = start()};
   CHECK(p2p_loop_call(v.loop, visit, &v) == P2P_OK);
   CHECK(v.here && v.signals_blocked && !p2p_loop_is_here(v.loop));
   CHECK(v.nested_call == P2P_ERR_INVALID);
@@ -103,7 +103,7 @@ static void post_from_a_post(void *arg) {
 static void nothing(void *arg) { (void)arg; }
 
 TEST(what_runs_may_post) {
-  struct order order = { .loop = start() };
+  struct order order = {.loop = start()};
   CHECK(p2p_loop_post(order.loop, post_from_a_post, &order) == P2P_OK);
   for (int i = 0; i < 110; i++) CHECK(p2p_loop_call(order.loop, nothing, NULL) == P2P_OK);
   CHECK(order.next == 100);
@@ -112,7 +112,7 @@ TEST(what_runs_may_post) {
 
 struct clocked {
   struct p2p_loop *loop;
-  struct p2p_events *events;
+  struct p2p_log_queue *log;
   struct p2p_timer *once, *repeated;
   int n_repeated;
 };
@@ -120,7 +120,7 @@ struct clocked {
 static void on_once(void *arg) {
   struct clocked *c = arg;
   p2p_timer_free(c->once);
-  p2p_events_say(c->events, P2P_LEVEL_INFO, "once");
+  p2p_log_write(c->log, P2P_LOG_INFO, "once");
 }
 
 static void on_repeated(void *arg) {
@@ -142,17 +142,17 @@ static void start_timers(void *arg) {
 }
 
 TEST(timers_fire_repeat_stop_and_free_themselves) {
-  struct clocked c = { .loop = start(), .events = p2p_events_new(10) };
+  struct clocked c = {.loop = start(), .log = p2p_log_queue_new(10)};
   CHECK(p2p_loop_call(c.loop, start_timers, &c) == P2P_OK);
-  CHECK(wait_for(c.events, "once"));
+  CHECK(wait_for(c.log, "once"));
   CHECK(c.n_repeated == 3);
   p2p_loop_stop(c.loop);
-  p2p_events_free(c.events);
+  p2p_log_queue_free(c.log);
 }
 
 struct watched {
   struct p2p_loop *loop;
-  struct p2p_events *events;
+  struct p2p_log_queue *log;
   struct p2p_watch *watch;
   int fd;
 };
@@ -161,14 +161,14 @@ static void on_ready(void *arg, bool readable, bool writable) {
   struct watched *w = arg;
   char byte;
   if (writable) {
-    p2p_events_say(w->events, P2P_LEVEL_INFO, "writable");
+    p2p_log_write(w->log, P2P_LOG_INFO, "writable");
     CHECK(p2p_watch_set(w->watch, true, false) == P2P_OK);
   } else if (readable && read(w->fd, &byte, 1) == 1) {
-    p2p_events_say(w->events, P2P_LEVEL_INFO, "byte %c", byte);
+    p2p_log_write(w->log, P2P_LOG_INFO, "byte %c", byte);
   } else {
     p2p_watch_free(w->watch);
     close(w->fd);
-    p2p_events_say(w->events, P2P_LEVEL_INFO, "end");
+    p2p_log_write(w->log, P2P_LOG_INFO, "end");
   }
 }
 
@@ -182,15 +182,15 @@ static void start_watch(void *arg) {
 TEST(a_watch_tells_of_readiness) {
   int ends[2];
   CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-  struct watched w = { .loop = start(), .events = p2p_events_new(10), .fd = ends[0] };
+  struct watched w = {.loop = start(), .log = p2p_log_queue_new(10), .fd = ends[0]};
   CHECK(p2p_loop_call(w.loop, start_watch, &w) == P2P_OK);
-  CHECK(wait_for(w.events, "writable"));
+  CHECK(wait_for(w.log, "writable"));
   CHECK(write(ends[1], "x", 1) == 1);
-  CHECK(wait_for(w.events, "byte x"));
+  CHECK(wait_for(w.log, "byte x"));
   close(ends[1]);
-  CHECK(wait_for(w.events, "end"));
+  CHECK(wait_for(w.log, "end"));
   p2p_loop_stop(w.loop);
-  p2p_events_free(w.events);
+  p2p_log_queue_free(w.log);
 }
 
 TEST(a_forked_child_disowns_the_loop) {
@@ -219,7 +219,8 @@ TEST(a_call_takes_far_less_than_a_millisecond) {
   p2p_loop_stop(loop);
 }
 
-UNIT_MAIN("loop", UNIT(it_starts_and_stops), UNIT(posts_of_each_thread_run_in_order_and_all_before_the_end),
+UNIT_MAIN("loop", UNIT(it_starts_and_stops),
+          UNIT(posts_of_each_thread_run_in_order_and_all_before_the_end),
           UNIT(a_call_runs_on_the_io_thread_which_blocks_all_signals), UNIT(what_runs_may_post),
           UNIT(timers_fire_repeat_stop_and_free_themselves), UNIT(a_watch_tells_of_readiness),
           UNIT(a_forked_child_disowns_the_loop), UNIT(a_call_takes_far_less_than_a_millisecond))

@@ -12,14 +12,14 @@ static int feed(struct p2p_mailbox *mailbox, const char *text) {
 }
 
 /* Takes the next text and compares its type and one more of its values. */
-static void check_says(struct p2p_mailbox *mailbox, const char *type, const char *key, const char *value) {
+static void check_says(struct p2p_mailbox *mailbox, const char *type, const char *key,
+                       const char *value) {
   char *text = p2p_mailbox_take_text(mailbox);
   json_t *message = text ? json_loads(text, 0, NULL) : NULL;
 
   CHECK_STR(json_string_value(json_object_get(message, "type")), type);
   CHECK(json_string_length(json_object_get(message, "id")) == 8);
-  if (key != NULL)
-    CHECK_STR(json_string_value(json_object_get(message, key)), value);
+  if (key != NULL) CHECK_STR(json_string_value(json_object_get(message, key)), value);
   json_decref(message);
   free(text);
 }
@@ -43,7 +43,7 @@ static void check_message(struct p2p_mailbox *mailbox, unsigned ordinal, const c
 }
 
 static void check_event(struct p2p_mailbox *mailbox, enum p2p_mailbox_kind kind) {
-  struct p2p_mailbox_event event = { .kind = P2P_MAILBOX_HAS_MESSAGE };
+  struct p2p_mailbox_event event = {.kind = P2P_MAILBOX_HAS_MESSAGE};
   CHECK(p2p_mailbox_take_event(mailbox, &event) && event.kind == kind);
 }
 
@@ -57,7 +57,8 @@ static struct p2p_mailbox *joined(void) {
   struct p2p_mailbox *mailbox = NULL;
 
   CHECK(p2p_mailbox_new("app", "aa", "4", &mailbox) == P2P_OK);
-  CHECK(feed(mailbox, "{\"type\":\"welcome\",\"welcome\":{\"motd\":\"hi\"},\"server_tx\":1.5}") == P2P_OK);
+  CHECK(feed(mailbox, "{\"type\":\"welcome\",\"welcome\":{\"motd\":\"hi\"},\"server_tx\":1.5}") ==
+        P2P_OK);
   check_says(mailbox, "bind", "side", "aa");
   check_says(mailbox, "claim", "nameplate", "4");
   CHECK(feed(mailbox, "{\"type\":\"claimed\",\"mailbox\":\"m\"}") == P2P_OK);
@@ -95,22 +96,37 @@ TEST(the_opener_gets_a_nameplate_and_then_its_mailbox) {
 TEST(phases_come_out_in_order_once_each) {
   struct p2p_mailbox *mailbox = joined();
 
-  CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"aa\",\"phase\":\"pake\",\"body\":\"00\"}") == P2P_OK);
+  CHECK(
+      feed(mailbox, "{\"type\":\"message\",\"side\":\"aa\",\"phase\":\"pake\",\"body\":\"00\"}") ==
+      P2P_OK);
   CHECK(p2p_mailbox_state(mailbox) == P2P_MAILBOX_ALONE);
   check_silent(mailbox);
-  CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"0\",\"body\":\"6f6e65\"}") == P2P_OK);
+  CHECK(
+      feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"0\",\"body\":\"6f6e65\"}") ==
+      P2P_OK);
   CHECK(p2p_mailbox_state(mailbox) == P2P_MAILBOX_BOTH);
   CHECK_STR(p2p_mailbox_peer(mailbox), "bb");
   check_says(mailbox, "release", "nameplate", "4");
   check_no_event(mailbox);
-  CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"version\",\"body\":\"76\"}") == P2P_OK);
-  CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"dilate-0\",\"body\":\"76\"}") == P2P_OK);
-  CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"00\",\"body\":\"76\"}") == P2P_OK);
+  CHECK(feed(mailbox,
+             "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"version\",\"body\":\"76\"}") ==
+        P2P_OK);
+  CHECK(feed(mailbox,
+             "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"dilate-0\",\"body\":\"76\"}") ==
+        P2P_OK);
+  CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"00\",\"body\":\"76\"}") ==
+        P2P_OK);
   check_no_event(mailbox);
-  CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"70\"}") == P2P_OK);
-  CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"71\"}") == P2P_OK);
+  CHECK(
+      feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"70\"}") ==
+      P2P_OK);
+  CHECK(
+      feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"71\"}") ==
+      P2P_OK);
   check_message(mailbox, P2P_PHASE_PAKE, "p");
-  CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"72\"}") == P2P_OK);
+  CHECK(
+      feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"72\"}") ==
+      P2P_OK);
   check_message(mailbox, P2P_PHASE_VERSION, "v");
   check_message(mailbox, 2, "one");
   check_no_event(mailbox);
@@ -122,8 +138,12 @@ TEST(a_third_side_ends_it) {
   struct p2p_err err;
   static const char CROWDED[] = "{\"type\":\"error\",\"error\":\"crowded\",\"orig\":{}}";
 
-  CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"70\"}") == P2P_OK);
-  CHECK(feed(mailbox, "{\"type\":\"message\",\"side\":\"cc\",\"phase\":\"pake\",\"body\":\"70\"}") == P2P_ERR_ACCESS);
+  CHECK(
+      feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"70\"}") ==
+      P2P_OK);
+  CHECK(
+      feed(mailbox, "{\"type\":\"message\",\"side\":\"cc\",\"phase\":\"pake\",\"body\":\"70\"}") ==
+      P2P_ERR_ACCESS);
   CHECK(p2p_mailbox_feed(mailbox, CROWDED, sizeof CROWDED - 1, &err) == P2P_ERR_ACCESS);
   CHECK_STR(err.message, "The mailbox of nameplate 4 is taken: two others are in it already");
   p2p_mailbox_free(mailbox);
@@ -137,7 +157,9 @@ TEST(a_server_that_refuses_is_quoted) {
   CHECK(p2p_mailbox_new("app", "aa", "4", &mailbox) == P2P_OK);
   CHECK(p2p_mailbox_feed(mailbox, NO, sizeof NO - 1, &err) == P2P_ERR_NETWORK);
   CHECK_STR(err.message, "The mailbox server does not serve us, it says: too? old");
-  CHECK(feed(mailbox, "{\"type\":\"welcome\",\"welcome\":{\"permission-required\":{\"hashcash\":{}}}}") == P2P_ERR_NETWORK);
+  CHECK(feed(mailbox,
+             "{\"type\":\"welcome\",\"welcome\":{\"permission-required\":{\"hashcash\":{}}}}") ==
+        P2P_ERR_NETWORK);
   check_silent(mailbox);
   CHECK(feed(mailbox, "{\"type\":\"error\",\"error\":\"must bind\"}") == P2P_ERR_PROTOCOL);
   p2p_mailbox_free(mailbox);
@@ -158,10 +180,19 @@ TEST(it_closes_with_a_mood_and_gives_the_nameplate_back) {
 
 TEST(what_is_malformed_is_refused) {
   static const char *const BAD[] = {
-    "", "{", "[]", "1", "{}", "{\"type\":1}", "{\"type\":\"message\"}", "{\"type\":\"message\",\"side\":\"\"}",
-    "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"1\"}", "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"1\",\"body\":\"0\"}",
-    "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"1\",\"body\":\"zz\"}", "{\"type\":\"a\",\"type\":\"b\"}", "{\"type\":\"error\"}"
-  };
+      "",
+      "{",
+      "[]",
+      "1",
+      "{}",
+      "{\"type\":1}",
+      "{\"type\":\"message\"}",
+      "{\"type\":\"message\",\"side\":\"\"}",
+      "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"1\"}",
+      "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"1\",\"body\":\"0\"}",
+      "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"1\",\"body\":\"zz\"}",
+      "{\"type\":\"a\",\"type\":\"b\"}",
+      "{\"type\":\"error\"}"};
   struct p2p_mailbox *mailbox = joined();
 
   for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
@@ -178,22 +209,25 @@ TEST(what_is_malformed_is_refused) {
 TEST(a_mailbox_that_is_filled_up_is_left) {
   struct p2p_mailbox *mailbox = joined();
   char text[128];
-  static char large[2 * P2P_INBOX_BODY_MAX + 256];
+  static char large[2 * P2P_REORDER_BUFFER_BODY_MAX + 256];
 
-  for (int i = 0; i <= P2P_INBOX_AHEAD_MAX; i++) {
-    snprintf(text, sizeof text, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"%d\",\"body\":\"00\"}", i + 5);
-    CHECK(feed(mailbox, text) == (i < P2P_INBOX_AHEAD_MAX ? P2P_OK : P2P_ERR_PROTOCOL));
+  for (int i = 0; i <= P2P_REORDER_BUFFER_AHEAD_MAX; i++) {
+    snprintf(text, sizeof text,
+             "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"%d\",\"body\":\"00\"}", i + 5);
+    CHECK(feed(mailbox, text) == (i < P2P_REORDER_BUFFER_AHEAD_MAX ? P2P_OK : P2P_ERR_PROTOCOL));
   }
   p2p_mailbox_free(mailbox);
   mailbox = joined();
-  int at = snprintf(large, sizeof large, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"");
-  memset(large + at, '0', 2 * P2P_INBOX_BODY_MAX + 2);
-  strcpy(large + at + 2 * P2P_INBOX_BODY_MAX + 2, "\"}");
+  int at = snprintf(large, sizeof large,
+                    "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"");
+  memset(large + at, '0', 2 * P2P_REORDER_BUFFER_BODY_MAX + 2);
+  strcpy(large + at + 2 * P2P_REORDER_BUFFER_BODY_MAX + 2, "\"}");
   CHECK(feed(mailbox, large) == P2P_ERR_PROTOCOL);
   p2p_mailbox_free(mailbox);
 }
 
-UNIT_MAIN("mailbox", UNIT(the_opener_gets_a_nameplate_and_then_its_mailbox), UNIT(phases_come_out_in_order_once_each),
-          UNIT(a_third_side_ends_it), UNIT(a_server_that_refuses_is_quoted),
-          UNIT(it_closes_with_a_mood_and_gives_the_nameplate_back), UNIT(what_is_malformed_is_refused),
-          UNIT(a_mailbox_that_is_filled_up_is_left))
+UNIT_MAIN("mailbox", UNIT(the_opener_gets_a_nameplate_and_then_its_mailbox),
+          UNIT(phases_come_out_in_order_once_each), UNIT(a_third_side_ends_it),
+          UNIT(a_server_that_refuses_is_quoted),
+          UNIT(it_closes_with_a_mood_and_gives_the_nameplate_back),
+          UNIT(what_is_malformed_is_refused), UNIT(a_mailbox_that_is_filled_up_is_left))

@@ -1,9 +1,10 @@
-/* Two mailbox clients and our mailbox server, without a network between: connections break after every single text, alone, both, or with
- * a server that comes back with its memory or without it. Both sides get all that the other said, in order and once. */
+/* Two mailbox clients and our mailbox server, without a network between: connections break after
+ * every single text, alone, both, or with a server that comes back with its memory or without it.
+ * Both sides get all that the other said, in order and once. */
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "server/mailbox_guest.h"
+#include "server/mailbox_session.h"
 #include "unit.h"
 #include "wormhole/mailbox.h"
 
@@ -11,7 +12,12 @@
 #define QUEUE_MAX 64
 #define STEPS_MAX 2000
 
-enum broken { FIRST, SECOND, BOTH, SERVER_FORGETS }; /* BOTH is also: a server that comes back with its memory */
+enum broken {
+  FIRST,
+  SECOND,
+  BOTH,
+  SERVER_FORGETS
+}; /* BOTH is also: a server that comes back with its memory */
 
 struct queue {
   char *texts[QUEUE_MAX];
@@ -20,9 +26,9 @@ struct queue {
 
 struct client {
   struct p2p_mailbox *mailbox;
-  struct p2p_mailbox_guest *guest; /* our end at the server */
+  struct p2p_mailbox_session *session; /* our end at the server */
   struct queue from_server, to_server;
-  unsigned heard;   /* messages of the other */
+  unsigned heard;      /* messages of the other */
   int added[MESSAGES]; /* how often the server was told it */
   bool is_wrong;
 };
@@ -54,13 +60,13 @@ static void on_server_says(void *arg, const char *json, size_t length) {
 }
 
 static void connect_client(struct play *play, struct client *client) {
-  client->guest = p2p_mailbox_guest_new(play->store, "127.0.0.1", on_server_says, client);
+  client->session = p2p_mailbox_session_new(play->store, "127.0.0.1", on_server_says, client);
 }
 
 /* What was on its way is lost. */
 static void break_client(struct client *client) {
-  p2p_mailbox_guest_free(client->guest, 0);
-  client->guest = NULL;
+  p2p_mailbox_session_free(client->session, 0);
+  client->session = NULL;
   clear(&client->from_server);
   clear(&client->to_server);
   if (client->mailbox != NULL) p2p_mailbox_reconnect(client->mailbox);
@@ -68,13 +74,15 @@ static void break_client(struct client *client) {
 
 static void break_play(struct play *play, enum broken broken) {
   for (int i = 0; i < 2; i++)
-    if (play->clients[i].guest != NULL && (broken >= BOTH || (int)broken == i)) break_client(&play->clients[i]);
+    if (play->clients[i].session != NULL && (broken >= BOTH || (int)broken == i))
+      break_client(&play->clients[i]);
   if (broken == SERVER_FORGETS) {
     p2p_mailbox_store_free(play->store);
     play->store = p2p_mailbox_store_new();
   }
   for (int i = 0; i < 2; i++)
-    if (play->clients[i].mailbox != NULL && play->clients[i].guest == NULL) connect_client(play, &play->clients[i]);
+    if (play->clients[i].mailbox != NULL && play->clients[i].session == NULL)
+      connect_client(play, &play->clients[i]);
 }
 
 static void add_next(struct client *client) {
@@ -87,7 +95,8 @@ static void take_events(struct client *client) {
   while (p2p_mailbox_take_event(client->mailbox, &event)) {
     if (event.kind == P2P_MAILBOX_HAS_OPENED) add_next(client);
     if (event.kind != P2P_MAILBOX_HAS_MESSAGE) continue;
-    if (event.ordinal != client->heard || event.body_length != 1 || event.body[0] != client->heard) client->is_wrong = true;
+    if (event.ordinal != client->heard || event.body_length != 1 || event.body[0] != client->heard)
+      client->is_wrong = true;
     client->heard++;
     free(event.body);
     add_next(client);
@@ -102,11 +111,14 @@ static bool deliver(struct play *play, int which) {
   if (which % 2) {
     json_t *message = json_loads(text, 0, NULL);
     const char *phase = json_string_value(json_object_get(message, "phase"));
-    if (phase != NULL) client->added[strcmp(phase, "pake") == 0 ? 0 : strcmp(phase, "version") == 0 ? 1 : phase[0] - '0' + 2]++;
+    if (phase != NULL)
+      client->added[strcmp(phase, "pake") == 0      ? 0
+                    : strcmp(phase, "version") == 0 ? 1
+                                                    : phase[0] - '0' + 2]++;
     json_decref(message);
-    p2p_mailbox_guest_receive(client->guest, text, strlen(text), 0);
+    p2p_mailbox_session_receive(client->session, text, strlen(text), 0);
   } else {
-    struct p2p_err err = { 0, "" };
+    struct p2p_err err = {0};
     if (p2p_mailbox_feed(client->mailbox, text, strlen(text), &err) != P2P_OK) {
       fprintf(stderr, "(%s)\n", err.message);
       client->is_wrong = true;
@@ -114,7 +126,8 @@ static bool deliver(struct play *play, int which) {
     take_events(client);
   }
   free(text);
-  for (char *more; (more = p2p_mailbox_take_text(client->mailbox)) != NULL; free(more)) put(&client->to_server, more, strlen(more));
+  for (char *more; (more = p2p_mailbox_take_text(client->mailbox)) != NULL; free(more))
+    put(&client->to_server, more, strlen(more));
   return true;
 }
 
@@ -128,7 +141,7 @@ static void start_second(struct play *play) {
 
 /* Returns how many texts were delivered. The order in which that is done is one of a few. */
 static int run(struct play *play, int order, int break_at, enum broken broken) {
-  static const int ORDERS[][4] = { { 0, 1, 2, 3 }, { 3, 2, 1, 0 }, { 2, 0, 3, 1 } };
+  static const int ORDERS[][4] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {2, 0, 3, 1}};
   int steps = 0;
   memset(play, 0, sizeof *play);
   play->store = p2p_mailbox_store_new();
@@ -163,15 +176,20 @@ static void end(struct play *play) {
 
 static void check_added(const struct play *play, int most) {
   for (int i = 0; i < 2; i++)
-    for (int j = 0; j < MESSAGES; j++) CHECK(play->clients[i].added[j] >= 1 && play->clients[i].added[j] <= most);
+    for (int j = 0; j < MESSAGES; j++)
+      CHECK(play->clients[i].added[j] >= 1 && play->clients[i].added[j] <= most);
 }
 
-/* The one gap: a side came, and the server forgot the word of that before the other had it, who so goes by the nameplate again, to another
- * mailbox than the one that the first side knows to have been shared. Who waits there is told so when its patience ends. */
+/* The one gap: a side came, and the server forgot the word of that before the other had it, who so
+ * goes by the nameplate again, to another mailbox than the one that the first side knows to have
+ * been shared. Who waits there is told so when its patience ends. */
 static bool is_gap(const struct play *play, enum broken broken) {
-  enum p2p_mailbox_state first = p2p_mailbox_state(play->clients[0].mailbox), second = p2p_mailbox_state(play->clients[1].mailbox);
-  return broken == SERVER_FORGETS && ((first == P2P_MAILBOX_ALONE && second == P2P_MAILBOX_BOTH && play->clients[1].heard == 1) ||
-                                      (second == P2P_MAILBOX_ALONE && first == P2P_MAILBOX_BOTH && play->clients[0].heard == 1));
+  enum p2p_mailbox_state first = p2p_mailbox_state(play->clients[0].mailbox),
+                         second = p2p_mailbox_state(play->clients[1].mailbox);
+  return broken == SERVER_FORGETS && ((first == P2P_MAILBOX_ALONE && second == P2P_MAILBOX_BOTH &&
+                                       play->clients[1].heard == 1) ||
+                                      (second == P2P_MAILBOX_ALONE && first == P2P_MAILBOX_BOTH &&
+                                       play->clients[0].heard == 1));
 }
 
 static void break_everywhere(enum broken broken) {
@@ -184,18 +202,24 @@ static void break_everywhere(enum broken broken) {
     end(&play);
     for (int at = 0; at < steps; at++) {
       run(&play, order, at, broken);
-      if (is_gap(&play, broken)) gaps++;
-      else if (!is_good(&play)) CHECK(!"both got everything");
-      else check_added(&play, broken == SERVER_FORGETS ? 2 : 1);
+      if (is_gap(&play, broken))
+        gaps++;
+      else if (!is_good(&play))
+        CHECK(!"both got everything");
+      else
+        check_added(&play, broken == SERVER_FORGETS ? 2 : 1);
       end(&play);
     }
   }
   CHECK(gaps <= 4);
 }
 
-TEST(one_side_loses_its_connection) { break_everywhere(FIRST); break_everywhere(SECOND); }
+TEST(one_side_loses_its_connection) {
+  break_everywhere(FIRST);
+  break_everywhere(SECOND);
+}
 TEST(the_server_comes_back_with_its_memory) { break_everywhere(BOTH); }
 TEST(the_server_comes_back_without) { break_everywhere(SERVER_FORGETS); }
 
-UNIT_MAIN("mailbox_restart", UNIT(one_side_loses_its_connection), UNIT(the_server_comes_back_with_its_memory),
-          UNIT(the_server_comes_back_without))
+UNIT_MAIN("mailbox_restart", UNIT(one_side_loses_its_connection),
+          UNIT(the_server_comes_back_with_its_memory), UNIT(the_server_comes_back_without))

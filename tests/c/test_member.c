@@ -1,24 +1,27 @@
 /* Members of a cluster on our own board: who may come, who is told what, and coming back. */
 #include "board/member.h"
 
-#include "board/account.h"
-#include "board/host.h"
+#include "board/cluster_host.h"
 #include "board/ssh_session.h"
-#include "site.h"
+#include "board/whoami.h"
 #include "server/server.h"
+#include "site.h"
 
 static struct site site;
 static struct site_gate gate = SITE_GATE;
 static struct p2p_loop *loop;
 static struct p2p_server *server;
-static struct p2p_events *said; /* by the server */
+static struct p2p_log_queue *said; /* by the server */
 static char board[32];
 static char users[4096];
 
 static void start_server(uint16_t port) {
   struct p2p_err err = {0};
-  struct p2p_server_config config = {
-      .loop = loop, .address = "127.0.0.1", .board_port = port, .host_key = site_path(&site, "host_key"), .users = users};
+  struct p2p_server_config config = {.loop = loop,
+                                     .address = "127.0.0.1",
+                                     .board_port = port,
+                                     .host_key = site_path(&site, "host_key"),
+                                     .users = users};
   CHECK(p2p_server_new(&config, said, &server, &err) == P2P_OK);
   if (err.code != P2P_OK) fprintf(stderr, "%s\n", err.message);
   site.port = p2p_server_board_port(server);
@@ -40,7 +43,7 @@ TEST(a_board_opens) {
   add_user("carol");
   site_key(&site, "stranger", "");
   CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
-  said = p2p_events_new(100);
+  said = p2p_log_queue_new(100);
   start_server(0);
   site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", site.port, p2p_server_host_key(server));
 }
@@ -81,7 +84,8 @@ static void on_line(void *arg, const struct p2p_line *line) {
   struct actor *actor = arg;
   const char *note = p2p_line_get(line, "note"), *type = p2p_line_get(line, "type");
   if (note != NULL) strncat(actor->notes, note, sizeof actor->notes - strlen(actor->notes) - 1);
-  if (p2p_line_get(line, "slots") != NULL) strncat(actor->hellos, type, sizeof actor->hellos - strlen(actor->hellos) - 1);
+  if (p2p_line_get(line, "slots") != NULL)
+    strncat(actor->hellos, type, sizeof actor->hellos - strlen(actor->hellos) - 1);
   if (actor->free_on_line) leave(actor);
   if (note != NULL) site_count(&gate, &actor->heard);
 }
@@ -101,17 +105,18 @@ static void on_failed(void *arg, const struct p2p_err *err) {
 }
 
 static void come(void *arg) {
-  static const struct p2p_member_events events = {on_hello, on_joined, on_line, on_away, on_failed};
+  static const struct p2p_member_callbacks callbacks = {on_hello, on_joined, on_line, on_away,
+                                                        on_failed};
   struct actor *actor = arg;
-  actor->code = p2p_member_new(&actor->config, &events, actor, &actor->member, &actor->err);
+  actor->code = p2p_member_new(&actor->config, &callbacks, actor, &actor->member, &actor->err);
 }
 
 static void speak(void *arg) {
   struct actor *actor = arg;
   struct p2p_line line;
-  CHECK(p2p_member_line(actor->member, &line, "note", 10) == P2P_OK);
+  CHECK(p2p_member_begin_line(actor->member, &line, "note", 10) == P2P_OK);
   CHECK(p2p_line_put(&line, "note", actor->say) == P2P_OK);
-  CHECK(p2p_member_say(actor->member, &line) == P2P_OK);
+  CHECK(p2p_member_send(actor->member, &line) == P2P_OK);
 }
 
 static void say(struct actor *actor, const char *note) {
@@ -122,16 +127,21 @@ static void say(struct actor *actor, const char *note) {
 static char keys[8][160], known_hosts[256];
 
 /* The config of one who comes with the key `key`, a name of a file in the site's directory. */
-static void configure(struct p2p_member_config *config, const char **args, const char *key, const char *cluster,
-                      enum p2p_role role) {
+static void configure(struct p2p_member_config *config, const char **args, const char *key,
+                      const char *cluster, enum p2p_role role) {
   static unsigned next;
   char *file = keys[next++ % 8];
   snprintf(file, sizeof keys[0], "%s", site_path(&site, key));
-  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s", site_path(&site, "known_hosts"));
+  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s",
+           site_path(&site, "known_hosts"));
   const char *all[] = {"-i", file, "-o", "IdentitiesOnly=yes", "-o", known_hosts};
   memcpy(args, all, sizeof all);
-  *config = (struct p2p_member_config){
-      .loop = loop, .host = board, .ssh_args = args, .n_ssh_args = 6, .cluster = cluster, .role = role};
+  *config = (struct p2p_member_config){.loop = loop,
+                                       .host = board,
+                                       .ssh_args = args,
+                                       .n_ssh_args = 6,
+                                       .cluster = cluster,
+                                       .role = role};
 }
 
 static void start(struct actor *actor, const char *key, const char *cluster, enum p2p_role role) {
@@ -156,7 +166,8 @@ static void expect_failed(struct actor *actor, int code, const char *sentence) {
   CHECK(site_wait(&gate, &actor->failed, 1));
   CHECK(actor->joined == 0 && actor->err.code == code);
   CHECK(strstr(actor->err.message, sentence) != NULL);
-  if (strstr(actor->err.message, sentence) == NULL) fprintf(stderr, "%d %s\n", actor->err.code, actor->err.message);
+  if (strstr(actor->err.message, sentence) == NULL)
+    fprintf(stderr, "%d %s\n", actor->err.code, actor->err.message);
   CHECK(p2p_loop_call(loop, leave, actor) == P2P_OK);
 }
 
@@ -167,30 +178,34 @@ static void stop(struct actor *actor) { CHECK(p2p_loop_call(loop, leave, actor) 
 struct hosting {
   struct p2p_member_config config;
   const char *args[8];
-  struct p2p_events *events;
-  struct p2p_host *host;
+  struct p2p_log_queue *log;
+  struct p2p_cluster_host *host;
 };
 
-static void host_start(struct hosting *hosting, const char *key, const char *cluster, const char *const *guests, size_t n) {
+static void host_start(struct hosting *hosting, const char *key, const char *cluster,
+                       const char *const *sessions, size_t n) {
   configure(&hosting->config, hosting->args, key, cluster, P2P_ROLE_HOST);
-  hosting->config.users = guests;
+  hosting->config.users = sessions;
   hosting->config.n_users = n;
-  hosting->events = p2p_events_new(100);
-  CHECK(p2p_host_new(&hosting->config, hosting->events, &hosting->host, NULL) == P2P_OK);
+  hosting->log = p2p_log_queue_new(100);
+  CHECK(p2p_cluster_host_new(&hosting->config, hosting->log, &hosting->host, NULL) == P2P_OK);
 }
 
 /* The next event that is more than DEBUG. */
-static void host_said(struct hosting *hosting, enum p2p_level level, int code, const char *sentence) {
-  struct p2p_event event = {0};
-  while (p2p_events_next(hosting->events, SITE_WAIT_MS, &event) && event.level == P2P_LEVEL_DEBUG) continue;
+static void host_said(struct hosting *hosting, enum p2p_log_level level, int code,
+                      const char *sentence) {
+  struct p2p_log_line event = {0};
+  while (p2p_log_queue_next(hosting->log, SITE_WAIT_MS, &event) && event.level == P2P_LOG_DEBUG)
+    continue;
   CHECK(event.level == level && event.code == code);
   CHECK(strstr(event.text, sentence) != NULL);
-  if (strstr(event.text, sentence) == NULL) fprintf(stderr, "%d %d %s\n", event.level, event.code, event.text);
+  if (strstr(event.text, sentence) == NULL)
+    fprintf(stderr, "%d %d %s\n", event.level, event.code, event.text);
 }
 
 static void host_stop(struct hosting *hosting) {
-  p2p_host_free(hosting->host);
-  p2p_events_free(hosting->events);
+  p2p_cluster_host_free(hosting->host);
+  p2p_log_queue_free(hosting->log);
 }
 
 static const char *const bob_alone[] = {"bob"};
@@ -199,7 +214,7 @@ static void host_friends(struct hosting *hosting) {
   char sentence[128];
   snprintf(sentence, sizeof sentence, "Hosting alice/friends for bob on %s", board);
   host_start(hosting, "alice", "alice/friends", bob_alone, 1);
-  host_said(hosting, P2P_LEVEL_INFO, 0, sentence);
+  host_said(hosting, P2P_LOG_INFO, 0, sentence);
 }
 
 /* ---- the tests ---- */
@@ -214,7 +229,7 @@ TEST(a_guest_and_the_owner_meet_at_the_host) {
   expect_joined(&bob);
   CHECK_STR(p2p_member_user(bob.member), "bob");
   CHECK_STR(p2p_member_cluster(bob.member), "alice/friends");
-  CHECK(strncmp(p2p_member_from(bob.member), "bob@", 4) == 0);
+  CHECK(strncmp(p2p_member_name(bob.member), "bob@", 4) == 0);
   snprintf(place, sizeof place, "ws://127.0.0.1:%u/v1", p2p_server_mailbox_port(server));
   CHECK_STR(p2p_member_mailbox(bob.member), place);
   snprintf(place, sizeof place, "tcp:127.0.0.1:%u", p2p_server_relay_port(server));
@@ -239,7 +254,9 @@ TEST(who_is_not_on_the_list_is_told) {
   struct actor carol;
   host_friends(&hosting);
   start(&carol, "carol", "alice/friends", P2P_ROLE_WORKER);
-  expect_failed(&carol, P2P_ERR_ACCESS, "No access to cluster 'alice/friends': is it being hosted, and is 'carol' among its users?");
+  expect_failed(
+      &carol, P2P_ERR_ACCESS,
+      "No access to cluster 'alice/friends': is it being hosted, and is 'carol' among its users?");
   host_stop(&hosting);
 }
 
@@ -257,7 +274,7 @@ TEST(a_cluster_without_a_host_is_told_to_guest_and_owner) {
 TEST(only_the_owner_hosts) {
   struct hosting hosting;
   host_start(&hosting, "bob", "alice/friends", bob_alone, 1);
-  host_said(&hosting, P2P_LEVEL_FATAL, P2P_ERR_ACCESS, "Only 'alice' can host");
+  host_said(&hosting, P2P_LOG_FATAL, P2P_ERR_ACCESS, "Only 'alice' can host");
   host_stop(&hosting);
 }
 
@@ -266,42 +283,60 @@ TEST(a_second_host_for_others_is_told) {
   struct hosting first, second;
   host_friends(&first);
   host_start(&second, "alice", "alice/friends", others, 2);
-  host_said(&second, P2P_LEVEL_FATAL, P2P_ERR_ACCESS, "not for 'carol'");
+  host_said(&second, P2P_LOG_FATAL, P2P_ERR_ACCESS, "not for 'carol'");
   host_stop(&second);
   host_stop(&first);
 }
 
 static void ready(void *arg);
-struct visit { struct p2p_address address; struct p2p_ssh *ssh; struct p2p_ssh_command *pipe; int started, closed; };
-static void pipe_start(void *arg) { site_count(&gate, &((struct visit *)arg)->started); }
-static void pipe_output(void *arg, const char *bytes, size_t length) { (void)arg; (void)bytes; (void)length; }
-static void pipe_end(void *arg, int status) { (void)arg; (void)status; }
-static void closed(void *arg, const struct p2p_err *err) { (void)err; site_count(&gate, &((struct visit *)arg)->closed); }
+struct session {
+  struct p2p_address address;
+  struct p2p_ssh *ssh;
+  struct p2p_ssh_command *pipe;
+  int started, closed;
+};
+static void pipe_start(void *arg) { site_count(&gate, &((struct session *)arg)->started); }
+static void pipe_output(void *arg, const char *bytes, size_t length) {
+  (void)arg;
+  (void)bytes;
+  (void)length;
+}
+static void pipe_end(void *arg, int status) {
+  (void)arg;
+  (void)status;
+}
+static void closed(void *arg, const struct p2p_err *err) {
+  (void)err;
+  site_count(&gate, &((struct session *)arg)->closed);
+}
 static void ready(void *arg) {
-  static const struct p2p_ssh_command_events events = {pipe_start, pipe_output, pipe_end};
-  struct visit *visit = arg;
-  CHECK(p2p_ssh_run(visit->ssh, "pipe friends/future.p2p", &events, visit, &visit->pipe, NULL) == P2P_OK);
+  static const struct p2p_ssh_command_callbacks callbacks = {pipe_start, pipe_output, pipe_end};
+  struct session *session = arg;
+  CHECK(p2p_ssh_run(session->ssh, "pipe friends/future.p2p", &callbacks, session, &session->pipe,
+                    NULL) == P2P_OK);
 }
 static void visit_go(void *arg) {
-  static const struct p2p_ssh_events events = {ready, closed};
-  struct visit *visit = arg;
-  CHECK(p2p_ssh_connect(loop, &visit->address, 10000, &events, visit, &visit->ssh, NULL) == P2P_OK);
+  static const struct p2p_ssh_callbacks callbacks = {ready, closed};
+  struct session *session = arg;
+  CHECK(p2p_ssh_connect(loop, &session->address, 10000, &callbacks, session, &session->ssh, NULL) ==
+        P2P_OK);
 }
-static void visit_leave(void *arg) { p2p_ssh_free(((struct visit *)arg)->ssh); }
+static void visit_leave(void *arg) { p2p_ssh_free(((struct session *)arg)->ssh); }
 
 TEST(a_host_that_comes_second_is_told) {
   struct p2p_member_config config;
   const char *args[8];
-  struct visit visit = {0};
+  struct session session = {0};
   struct hosting hosting;
   configure(&config, args, "alice", NULL, P2P_ROLE_CLIENT);
-  CHECK(p2p_address_parse(config.host, config.ssh_args, config.n_ssh_args, &visit.address, NULL) == P2P_OK);
-  CHECK(p2p_loop_call(loop, visit_go, &visit) == P2P_OK);
-  CHECK(site_wait(&gate, &visit.started, 1));
+  CHECK(p2p_address_parse(config.host, config.ssh_args, config.n_ssh_args, &session.address,
+                          NULL) == P2P_OK);
+  CHECK(p2p_loop_call(loop, visit_go, &session) == P2P_OK);
+  CHECK(site_wait(&gate, &session.started, 1));
   host_start(&hosting, "alice", "alice/friends", bob_alone, 1);
-  host_said(&hosting, P2P_LEVEL_FATAL, P2P_ERR_ACCESS, "the first one decides");
+  host_said(&hosting, P2P_LOG_FATAL, P2P_ERR_ACCESS, "the first one decides");
   host_stop(&hosting);
-  CHECK(p2p_loop_call(loop, visit_leave, &visit) == P2P_OK);
+  CHECK(p2p_loop_call(loop, visit_leave, &session) == P2P_OK);
 }
 
 TEST(a_personal_cluster_needs_no_host) {
@@ -424,7 +459,8 @@ TEST(who_comes_back_before_the_host_does_comes_over_when_it_is_there) {
   uint16_t port = site.port;
   p2p_server_free(server);
   start_server(port);
-  while (bob.err.code != P2P_ERR_ACCESS && site_wait(&gate, &bob.away, bob.away + 1)) continue; /* the board is there, the host is not */
+  while (bob.err.code != P2P_ERR_ACCESS && site_wait(&gate, &bob.away, bob.away + 1))
+    continue; /* the board is there, the host is not */
   CHECK(bob.err.code == P2P_ERR_ACCESS && bob.failed == 0);
   host_friends(&hosting);
   CHECK(site_wait(&gate, &bob.joined, 2));
@@ -446,8 +482,10 @@ TEST(the_program_ssh_goes_by_a_jump_host) {
   site_read(&site, "known_hosts", known, sizeof known);
   site_public_key(&site, "jump_host", key, sizeof key);
   site_write(&site, "known_hosts_2", "%s[127.0.0.1]:%u %s\n", known, way.port, key);
-  site_write(&site, "config", "Host *\nIdentityFile %s\nIdentitiesOnly yes\nIdentityAgent none\nUserKnownHostsFile %s\n",
-             site_path(&site, "bob"), site_path(&site, "known_hosts_2"));
+  site_write(
+      &site, "config",
+      "Host *\nIdentityFile %s\nIdentitiesOnly yes\nIdentityAgent none\nUserKnownHostsFile %s\n",
+      site_path(&site, "bob"), site_path(&site, "known_hosts_2"));
   host_friends(&hosting);
   snprintf(config, sizeof config, "%s", site_path(&site, "config"));
   snprintf(jump, sizeof jump, "127.0.0.1:%u", way.port);
@@ -474,21 +512,27 @@ TEST(the_program_ssh_goes_by_a_jump_host) {
   site_stop_sshd(&way);
 }
 
-struct question { struct p2p_account *account; struct p2p_member_config config; const char *args[8]; char user[64]; int answered, code; };
+struct question {
+  struct p2p_whoami *account;
+  struct p2p_member_config config;
+  const char *args[8];
+  char user[64];
+  int answered, code;
+};
 
 static void answered(void *arg, const char *user, const struct p2p_err *err) {
   struct question *question = arg;
   snprintf(question->user, sizeof question->user, "%s", user != NULL ? user : "");
   question->code = err != NULL ? err->code : P2P_OK;
-  p2p_account_free(question->account);
+  p2p_whoami_free(question->account);
   site_count(&gate, &question->answered);
 }
 
 static void ask(void *arg) {
   struct question *question = arg;
   const struct p2p_member_config *config = &question->config;
-  CHECK(p2p_account_ask(loop, config->host, config->ssh_args, config->n_ssh_args, 0, answered, question, &question->account,
-                        NULL) == P2P_OK);
+  CHECK(p2p_whoami_request(loop, config->host, config->ssh_args, config->n_ssh_args, 0, answered,
+                           question, &question->account, NULL) == P2P_OK);
 }
 
 TEST(the_board_says_who_we_are) {
@@ -507,14 +551,19 @@ TEST(the_board_says_who_we_are) {
 TEST(the_board_closes) {
   p2p_server_free(server);
   p2p_loop_stop(loop);
-  p2p_events_free(said);
+  p2p_log_queue_free(said);
   site_close(&site);
 }
 
-UNIT_MAIN("member", UNIT(a_board_opens), UNIT(a_guest_and_the_owner_meet_at_the_host), UNIT(who_is_not_on_the_list_is_told),
+UNIT_MAIN("member", UNIT(a_board_opens), UNIT(a_guest_and_the_owner_meet_at_the_host),
+          UNIT(who_is_not_on_the_list_is_told),
           UNIT(a_cluster_without_a_host_is_told_to_guest_and_owner), UNIT(only_the_owner_hosts),
           UNIT(a_second_host_for_others_is_told), UNIT(a_host_that_comes_second_is_told),
-          UNIT(a_personal_cluster_needs_no_host), UNIT(strangers_unknown_hosts_and_closed_ports_are_told),
-          UNIT(bad_names_and_arguments_are_errors_at_once), UNIT(a_member_can_be_freed_from_its_events),
-          UNIT(all_come_back_when_the_board_restarts), UNIT(the_host_leaves_and_those_who_are_there_go_on),
-          UNIT(who_comes_back_before_the_host_does_comes_over_when_it_is_there), UNIT(the_program_ssh_goes_by_a_jump_host), UNIT(the_board_says_who_we_are), UNIT(the_board_closes))
+          UNIT(a_personal_cluster_needs_no_host),
+          UNIT(strangers_unknown_hosts_and_closed_ports_are_told),
+          UNIT(bad_names_and_arguments_are_errors_at_once),
+          UNIT(a_member_can_be_freed_from_its_events), UNIT(all_come_back_when_the_board_restarts),
+          UNIT(the_host_leaves_and_those_who_are_there_go_on),
+          UNIT(who_comes_back_before_the_host_does_comes_over_when_it_is_there),
+          UNIT(the_program_ssh_goes_by_a_jump_host), UNIT(the_board_says_who_we_are),
+          UNIT(the_board_closes))

@@ -7,14 +7,14 @@ static struct p2p_task_queue queue;
 static struct p2p_needs needs;
 
 static void put(const char *packages) {
-  struct p2p_task *task = p2p_task_new(p2p_object_new(0), "x");
+  struct p2p_task *task = p2p_task_new(p2p_blob_new(0), "x");
   struct p2p_err err;
   if (packages[0] != '\0') CHECK(p2p_task_need(task, packages, &err) == P2P_OK);
-  p2p_task_queue_put(&queue, task);
+  p2p_task_queue_push(&queue, task);
 }
 
 static void empty_queue(void) {
-  for (struct p2p_task *task; (task = p2p_task_queue_take(&queue)) != NULL;) p2p_task_free(task);
+  for (struct p2p_task *task; (task = p2p_task_queue_pop(&queue)) != NULL;) p2p_task_free(task);
 }
 
 /* A worker's inventory, after it answered the question about a, b and ab. */
@@ -23,7 +23,7 @@ static struct p2p_inventory told(const char *answer) {
   struct p2p_buf question;
   const char *breach;
   p2p_buf_init(&question, 100);
-  (void) p2p_inventory_look_up(&inventory, "a;b", 0);
+  (void)p2p_inventory_look_up(&inventory, "a;b", 0);
   CHECK(p2p_inventory_ask(&inventory, 0, &question) == P2P_OK);
   CHECK(p2p_inventory_take(&inventory, answer, strlen(answer), &breach) == P2P_OK);
   p2p_buf_clear(&question);
@@ -42,7 +42,8 @@ TEST(tasks_with_the_same_packages_are_one_need) {
   CHECK(needs.plain == 2 && needs.length == 2 && p2p_needs_waiting(&needs) == 5);
   CHECK_STR(needs.list[0].packages, "a");
   CHECK(needs.list[0].waiting == 2 && needs.list[1].waiting == 1);
-  struct p2p_inventory has_a = told("a=1;b="), has_both = told("a=1;b=1"), has_none = told("a=;b="), is_new = {0};
+  struct p2p_inventory has_a = told("a=1;b="), has_both = told("a=1;b=1"), has_none = told("a=;b="),
+                       is_new = {0};
   struct p2p_schedule_worker worker = judge(&has_a);
   CHECK(worker.suits == 4 && worker.sure == 4);
   worker = judge(&has_both);
@@ -55,7 +56,8 @@ TEST(tasks_with_the_same_packages_are_one_need) {
   CHECK(worker.suits == 5 && worker.sure == 2);
   CHECK(needs.list[0].have == 2 && needs.list[0].lack == 1 && needs.list[0].unknown == 2);
   CHECK(needs.list[1].have == 1 && needs.list[1].lack == 2 && needs.list[1].unknown == 2);
-  p2p_inventory_clear(&has_a), p2p_inventory_clear(&has_both), p2p_inventory_clear(&has_none), p2p_inventory_clear(&is_new);
+  p2p_inventory_clear(&has_a), p2p_inventory_clear(&has_both), p2p_inventory_clear(&has_none),
+      p2p_inventory_clear(&is_new);
   empty_queue();
 }
 
@@ -86,16 +88,18 @@ TEST(without_needs_every_worker_can_run_all_and_nothing_is_asked) {
 
 TEST(a_flood_of_needs_is_capped) {
   char name[16];
-  for (int i = 0; i < P2P_NEEDS_MOST + 5; i++) {
+  for (int i = 0; i < P2P_NEEDS_MAX + 5; i++) {
     snprintf(name, sizeof name, "p%d", i);
     put(name);
   }
   put(""), put("p1");
   p2p_needs_gather(&needs, &queue);
-  CHECK(needs.length == P2P_NEEDS_MOST && needs.plain == 1 && needs.list[1].waiting == 2);
-  CHECK(p2p_needs_waiting(&needs) == P2P_NEEDS_MOST + 2);
+  CHECK(needs.length == P2P_NEEDS_MAX && needs.plain == 1 && needs.list[1].waiting == 2);
+  CHECK(p2p_needs_waiting(&needs) == P2P_NEEDS_MAX + 2);
   empty_queue();
 }
 
-UNIT_MAIN("needs", UNIT(tasks_with_the_same_packages_are_one_need), UNIT(a_need_is_hopeless_when_all_were_asked_and_none_has_it),
-          UNIT(without_needs_every_worker_can_run_all_and_nothing_is_asked), UNIT(a_flood_of_needs_is_capped))
+UNIT_MAIN("needs", UNIT(tasks_with_the_same_packages_are_one_need),
+          UNIT(a_need_is_hopeless_when_all_were_asked_and_none_has_it),
+          UNIT(without_needs_every_worker_can_run_all_and_nothing_is_asked),
+          UNIT(a_flood_of_needs_is_capped))

@@ -1,11 +1,12 @@
-/* Noise on the board, each kind on its own: bytes flipped, lines cut, merged and repeated, and forged lines of every type; through the
- * reader of lines to all that listens: the client's roster, and a worker's crowd and accepts. */
+/* Noise on the board, each kind on its own: bytes flipped, lines cut, merged and repeated, and
+ * forged lines of every type; through the reader of lines to all that listens: the client's roster,
+ * and a worker's crowd and accepts. */
 #include <stdlib.h>
 
 #include "client/roster.h"
 #include "crypto/random.h"
+#include "protocol/accept.h"
 #include "unit.h"
-#include "worker/accept.h"
 #include "worker/crowd.h"
 
 #define WORKERS 40
@@ -39,15 +40,14 @@ static void on_line(void *arg, const struct p2p_line *line) {
   const char *type = p2p_line_get(line, "type"), *from = p2p_line_get(line, "from");
   (void)arg;
   ear.now_ms++;
-  switch (p2p_roster_hear(&ear.roster, line, ear.now_ms, &who)) {
-    case P2P_ROSTER_NOTHING: break;
-    case P2P_ROSTER_CAME: ear.came++; break;
-    case P2P_ROSTER_AGAIN: ear.again++; break;
-    case P2P_ROSTER_LEFT:
-      ear.left++;
-      p2p_roster_remove(&ear.roster, who);
+  switch (p2p_roster_update(&ear.roster, line, ear.now_ms, &who)) {
+  case P2P_ROSTER_NOTHING: break;
+  case P2P_ROSTER_CAME: ear.came++; break;
+  case P2P_ROSTER_AGAIN: ear.again++; break;
+  case P2P_ROSTER_LEFT: ear.left++; p2p_roster_remove(&ear.roster, who);
   }
-  if (type != NULL && from != NULL && strcmp(type, "worker") == 0) p2p_crowd_hear(&ear.crowd, from, ear.now_ms);
+  if (type != NULL && from != NULL && strcmp(type, "worker") == 0)
+    p2p_crowd_hear(&ear.crowd, from, ear.now_ms);
   if (type != NULL && from != NULL && strcmp(type, "leave") == 0) p2p_crowd_leave(&ear.crowd, from);
   if (p2p_accept_read(line, ME, &ear.public_key, &ear.secret_key, &accept) == P2P_OK) ear.opened++;
 }
@@ -88,8 +88,10 @@ static void say(const char *text) {
 static const char *hello(unsigned i) {
   static char text[512];
   snprintf(text, sizeof text,
-           "when=2026-11-20T22:04:24,expires=1795212264,type=worker,from=user%02u@host%02u:%u,protocols=link,id=0123456789abcdef,"
-           "key=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd%c%c8,slots=%u,r=4.2.2,future=1.70.0,platform=x86_64-pc-linux-gnu,cores=%u,memory=16000\n",
+           "when=2026-11-20T22:04:24,expires=1795212264,type=worker,from=user%02u@host%02u:%u,"
+           "protocols=link,id=0123456789abcdef,"
+           "key=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd%c%c8,slots=%u,r=4.2.2,future=1.70.0,"
+           "platform=x86_64-pc-linux-gnu,cores=%u,memory=16000\n",
            i, i, 1000 + i, 'A' + (int)(i % 26), 'a' + (int)(i / 26), 100 + i, 200 + i);
   return text;
 }
@@ -100,7 +102,8 @@ static bool is_genuine(const struct p2p_roster_worker *worker) {
     char from[64];
     snprintf(from, sizeof from, "user%02u@host%02u:%u", i, i, 1000 + i);
     if (strcmp(worker->from, from) != 0) continue;
-    return worker->slots == 100 + i && worker->compatible && (worker->cores == 200 + i || worker->cores == 0) && worker->key.bytes[0] == 0;
+    return worker->slots == 100 + i && worker->compatible &&
+           (worker->cores == 200 + i || worker->cores == 0) && worker->key.bytes[0] == 0;
   }
   return false;
 }
@@ -117,14 +120,17 @@ TEST(one_byte_in_a_hundred_is_flipped) {
   listen_anew();
   for (unsigned round = 0; round < ROUNDS; round++)
     for (unsigned i = 0; i < WORKERS; i++) say(hello(i));
-  for (size_t at = draw(100); at < used; at += 1 + draw(199)) stream[at] = (char)(stream[at] ^ (1 + draw(255)));
+  for (size_t at = draw(100); at < used; at += 1 + draw(199))
+    stream[at] = (char)(stream[at] ^ (1 + draw(255)));
   uint64_t newlines = count_newlines();
   hear();
   CHECK(ear.reader.lines + ear.reader.dropped == newlines && ear.reader.dropped > newlines / 10);
-  CHECK(ear.reader.lines > 0 && ear.left == 0 && ear.opened == 0 && ear.roster.length <= P2P_ROSTER_MOST);
+  CHECK(ear.reader.lines > 0 && ear.left == 0 && ear.opened == 0 &&
+        ear.roster.length <= P2P_ROSTER_MAX);
   for (size_t i = 0; i < ear.roster.length; i++) {
     const struct p2p_roster_worker *worker = ear.roster.workers[i];
-    CHECK(p2p_roster_is_from(worker->from) && worker->slots >= 1 && worker->slots <= P2P_ROSTER_SLOTS_MOST);
+    CHECK(p2p_member_name_is_valid(worker->from) && worker->slots >= 1 &&
+          worker->slots <= P2P_WORKER_SLOTS_MAX);
   }
   /* And after the noise all of it is as if there had been none. */
   p2p_line_reader_feed(&ear.reader, "\n", 1, on_line, NULL);
@@ -136,7 +142,8 @@ TEST(one_byte_in_a_hundred_is_flipped) {
   p2p_roster_clear(&ear.roster);
 }
 
-/* Cut anywhere, within a key too, so that what follows runs into it: as when the bytes of two writers get between each other. */
+/* Cut anywhere, within a key too, so that what follows runs into it: as when the bytes of two
+ * writers get between each other. */
 TEST(lines_are_cut) {
   listen_anew();
   for (unsigned round = 0; round < ROUNDS; round++)
@@ -146,7 +153,8 @@ TEST(lines_are_cut) {
     }
   say("\n");
   hear();
-  CHECK(ear.reader.dropped > ROUNDS * WORKERS / 6 && ear.roster.length == WORKERS && all_are_genuine());
+  CHECK(ear.reader.dropped > ROUNDS * WORKERS / 6 && ear.roster.length == WORKERS &&
+        all_are_genuine());
   CHECK(ear.left == 0 && ear.opened == 0 && p2p_crowd_count(&ear.crowd, ear.now_ms) == WORKERS);
   p2p_roster_clear(&ear.roster);
 }
@@ -171,7 +179,8 @@ TEST(lines_are_repeated) {
     for (unsigned n = 1 + draw(50); n > 0; n--) say(hello(i));
   hear();
   CHECK(ear.reader.dropped == 0 && ear.came == WORKERS && ear.again == ear.reader.lines - WORKERS);
-  CHECK(ear.roster.length == WORKERS && all_are_genuine() && p2p_crowd_count(&ear.crowd, ear.now_ms) == WORKERS);
+  CHECK(ear.roster.length == WORKERS && all_are_genuine() &&
+        p2p_crowd_count(&ear.crowd, ear.now_ms) == WORKERS);
   p2p_roster_clear(&ear.roster);
 }
 
@@ -181,22 +190,43 @@ static const char *any(const char *const *values, size_t n) { return values[draw
 #define ANY(values) any(values, sizeof(values) / sizeof((values)[0]))
 
 static void say_forged(const char *type) {
-  static const char *const froms[] = {ME, "user01@host01:1001", "mallory@x:1", "../../etc/passwd", "", "x", "a@b:99999999999999999999", "\x80\xff@x:1"};
-  static const char *const keys[] = {"to", "future", "size", "protocols", "via", "id", "key", "slots", "r", "expires", "type", "from", "cores",
-                                     "memory", "platform", "users", "nusers", "owner"};
-  static const char *const values[] = {"", "0", "1", "-1", "18446744073709551616", "link", "link;wormhole", "wormhole", "4.2.2", "1.70.0", ME,
-                                       "link://AAAA", "wormhole://1234-0123456789ab", "a94e86a39d33520bb4003868fee40603-1", "%s%n%s", "$(reboot)",
+  static const char *const froms[] = {
+      ME,  "user01@host01:1001",       "mallory@x:1", "../../etc/passwd", "",
+      "x", "a@b:99999999999999999999", "\x80\xff@x:1"};
+  static const char *const keys[] = {"to",    "future", "size",     "protocols", "via",    "id",
+                                     "key",   "slots",  "r",        "expires",   "type",   "from",
+                                     "cores", "memory", "platform", "users",     "nusers", "owner"};
+  static const char *const values[] = {"",
+                                       "0",
+                                       "1",
+                                       "-1",
+                                       "18446744073709551616",
+                                       "link",
+                                       "link;wormhole",
+                                       "wormhole",
+                                       "4.2.2",
+                                       "1.70.0",
+                                       ME,
+                                       "link://AAAA",
+                                       "wormhole://1234-0123456789ab",
+                                       "a94e86a39d33520bb4003868fee40603-1",
+                                       "%s%n%s",
+                                       "$(reboot)",
                                        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"};
   char text[1024];
-  size_t length = (size_t)snprintf(text, sizeof text, "when=2026-11-20T22:04:24,type=%s,from=%s", type, ANY(froms));
+  size_t length = (size_t)snprintf(text, sizeof text, "when=2026-11-20T22:04:24,type=%s,from=%s",
+                                   type, ANY(froms));
   for (unsigned n = draw(8); n > 0; n--)
-    length += (size_t)snprintf(text + length, sizeof text - length, ",%s=%s", ANY(keys), ANY(values));
+    length +=
+        (size_t)snprintf(text + length, sizeof text - length, ",%s=%s", ANY(keys), ANY(values));
   say(text);
   say("\n");
 }
 
 TEST(forged_lines_of_every_type_but_a_workers_change_nothing) {
-  static const char *const types[] = {"client", "cluster", "request", "offer", "accept", "result", "withdraw", "note", "nonsense", "WORKER", "worker;client", ""};
+  static const char *const types[] = {"client",   "cluster", "request",       "offer",
+                                      "accept",   "result",  "withdraw",      "note",
+                                      "nonsense", "WORKER",  "worker;client", ""};
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
     listen_anew();
     for (unsigned k = 0; k < WORKERS; k++) say(hello(k));
@@ -204,12 +234,14 @@ TEST(forged_lines_of_every_type_but_a_workers_change_nothing) {
     hear();
     CHECK(ear.reader.lines + ear.reader.dropped == WORKERS + 10000);
     CHECK(ear.came == WORKERS && ear.again == 0 && ear.left == 0 && ear.opened == 0);
-    CHECK(ear.roster.length == WORKERS && all_are_genuine() && p2p_crowd_count(&ear.crowd, ear.now_ms) == WORKERS);
+    CHECK(ear.roster.length == WORKERS && all_are_genuine() &&
+          p2p_crowd_count(&ear.crowd, ear.now_ms) == WORKERS);
     p2p_roster_clear(&ear.roster);
   }
 }
 
-/* Anybody can write these in anybody's name: what is known to a link does not depend on them (test_roster.c), and there are caps. */
+/* Anybody can write these in anybody's name: what is known to a link does not depend on them
+ * (test_roster.c), and there are caps. */
 TEST(forged_lines_of_workers_are_checked_and_capped) {
   listen_anew();
   for (int n = 0; n < 10000; n++) say_forged(n % 2 == 0 ? "worker" : "leave");
@@ -220,27 +252,39 @@ TEST(forged_lines_of_workers_are_checked_and_capped) {
   listen_anew();
   for (unsigned n = 0; n < 10000; n++) {
     char text[400];
-    snprintf(text, sizeof text, "when=x,type=worker,from=mallory@x:%u,protocols=link,key=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8,slots=1,"
-             "r=4.2.2,future=1.70.0\n", n);
+    snprintf(text, sizeof text,
+             "when=x,type=worker,from=mallory@x:%u,protocols=link,key="
+             "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8,slots=1,"
+             "r=4.2.2,future=1.70.0\n",
+             n);
     say(text);
   }
   hear();
-  CHECK(ear.roster.length == P2P_ROSTER_MOST && p2p_crowd_count(&ear.crowd, ear.now_ms) <= P2P_CROWD_MOST);
+  CHECK(ear.roster.length == P2P_ROSTER_MAX &&
+        p2p_crowd_count(&ear.crowd, ear.now_ms) <= P2P_CROWD_MAX);
   p2p_roster_clear(&ear.roster);
 }
 
-/* The exchange of programs in use, which know `wormhole` alone: they are on the topic, and they are not for us. */
+/* The exchange of programs in use, which know `wormhole` alone: they are on the topic, and they are
+ * not for us. */
 TEST(the_lines_of_other_programs_are_passed_over) {
   static const char lines[] =
-      "when=2026-11-20T22:04:20,expires=1795212264,type=cluster,from=alice@laptop:11,protocols=wormhole\n"
+      "when=2026-11-20T22:04:20,expires=1795212264,type=cluster,from=alice@laptop:11,protocols="
+      "wormhole\n"
       "when=2026-11-20T22:04:21,owner=alice,nusers=2,users=bob;carol,expires=1795212264\n"
-      "when=2026-11-20T22:04:22,expires=1795212264,type=worker,from=dave@box:12,protocols=wormhole\n"
+      "when=2026-11-20T22:04:22,expires=1795212264,type=worker,from=dave@box:12,protocols="
+      "wormhole\n"
       "when=2026-11-20T22:04:23,expires=1795212264,type=client,from=bob@box:13,protocols=wormhole\n"
-      "when=2026-11-20T22:04:24,expires=1795212264,type=request,from=bob@box:13,future=a94e86a39d33520bb4003868fee40603-1,size=3400,protocols=wormhole\n"
-      "when=2026-11-20T22:04:24,expires=1795212264,type=offer,from=dave@box:12,to=bob@box:13,future=a94e86a39d33520bb4003868fee40603-1,protocols=wormhole\n"
-      "when=2026-11-20T22:04:24,expires=1795212264,type=accept,from=bob@box:13,to=" ME ",future=a94e86a39d33520bb4003868fee40603-1,via=wormhole://1234-0123456789ab\n"
-      "when=2026-11-20T22:04:25,expires=1795212264,type=result,from=dave@box:12,to=bob@box:13,future=a94e86a39d33520bb4003868fee40603-1,via=wormhole://1234-0123456789ab\n"
-      "when=2026-11-20T22:04:26,type=withdraw,from=bob@box:13,to=dave@box:12,future=a94e86a39d33520bb4003868fee40603-1\n";
+      "when=2026-11-20T22:04:24,expires=1795212264,type=request,from=bob@box:13,future="
+      "a94e86a39d33520bb4003868fee40603-1,size=3400,protocols=wormhole\n"
+      "when=2026-11-20T22:04:24,expires=1795212264,type=offer,from=dave@box:12,to=bob@box:13,"
+      "future=a94e86a39d33520bb4003868fee40603-1,protocols=wormhole\n"
+      "when=2026-11-20T22:04:24,expires=1795212264,type=accept,from=bob@box:13,to=" ME
+      ",future=a94e86a39d33520bb4003868fee40603-1,via=wormhole://1234-0123456789ab\n"
+      "when=2026-11-20T22:04:25,expires=1795212264,type=result,from=dave@box:12,to=bob@box:13,"
+      "future=a94e86a39d33520bb4003868fee40603-1,via=wormhole://1234-0123456789ab\n"
+      "when=2026-11-20T22:04:26,type=withdraw,from=bob@box:13,to=dave@box:12,future="
+      "a94e86a39d33520bb4003868fee40603-1\n";
   listen_anew();
   say(hello(0));
   say(lines);
@@ -255,6 +299,8 @@ TEST(the_ear_has_keys) {
   p2p_seal_keypair(&ear.public_key, &ear.secret_key);
 }
 
-UNIT_MAIN("noise", UNIT(the_ear_has_keys), UNIT(one_byte_in_a_hundred_is_flipped), UNIT(lines_are_cut), UNIT(lines_are_merged),
-          UNIT(lines_are_repeated), UNIT(forged_lines_of_every_type_but_a_workers_change_nothing),
-          UNIT(forged_lines_of_workers_are_checked_and_capped), UNIT(the_lines_of_other_programs_are_passed_over))
+UNIT_MAIN("noise", UNIT(the_ear_has_keys), UNIT(one_byte_in_a_hundred_is_flipped),
+          UNIT(lines_are_cut), UNIT(lines_are_merged), UNIT(lines_are_repeated),
+          UNIT(forged_lines_of_every_type_but_a_workers_change_nothing),
+          UNIT(forged_lines_of_workers_are_checked_and_capped),
+          UNIT(the_lines_of_other_programs_are_passed_over))

@@ -151,7 +151,8 @@ static bool forbid_descriptors(void) {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
   struct sock_fprog program = {sizeof rules / sizeof rules[0], rules};
-  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 &&
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 &&
          syscall(SYS_pidfd_open, getpid(), 0) == -1;
 #else
   return false;
@@ -167,5 +168,5 @@ TEST(without_a_descriptor_it_is_looked_for) {
 }
 
 UNIT_MAIN("process", UNIT(its_end_is_told_once), UNIT(a_program_that_is_not_there_is_an_error),
-          UNIT(one_that_is_given_back_is_killed_and_reaped), UNIT(its_end_is_told_when_sigchld_is_taken),
-          UNIT(without_a_descriptor_it_is_looked_for))
+          UNIT(one_that_is_given_back_is_killed_and_reaped),
+          UNIT(its_end_is_told_when_sigchld_is_taken), UNIT(without_a_descriptor_it_is_looked_for))

@@ -1,17 +1,19 @@
-/* HTTP proxies: what is read from the environment, and a small CONNECT proxy through which mailbox and relay are reached. */
+/* HTTP proxies: what is read from the environment, and a small CONNECT proxy through which mailbox
+ * and relay are reached. */
 #include "net/proxy.h"
 
 #include <unistd.h>
 
 #include "lab.h"
 #include "office.h"
-#include "wormhole/transfer.h"
+#include "transfer/transfer.h"
 
 /* ---- words ---- */
 
 TEST(urls_of_proxies) {
   struct p2p_proxy proxy;
-  CHECK(p2p_proxy_parse("http://proxy.example:3128/", "localhost,.example.org", &proxy, NULL) == P2P_OK);
+  CHECK(p2p_proxy_parse("http://proxy.example:3128/", "localhost,.example.org", &proxy, NULL) ==
+        P2P_OK);
   CHECK_STR(proxy.host, "proxy.example");
   CHECK(proxy.port == 3128 && proxy.login[0] == '\0');
   CHECK(p2p_proxy_parse("proxy", NULL, &proxy, NULL) == P2P_OK && proxy.port == 80);
@@ -23,9 +25,19 @@ TEST(urls_of_proxies) {
 }
 
 TEST(urls_that_are_none_do_not_tell_the_password) {
-  static const char *const bad[] = { "http://", "http://:80", "http://x:0", "http://x:65536", "http://x:1x", "http://x/path", "http://[::1",
-                                     "http://a b", "http://user:s3cret@", "http://user:s3cret@x y", "socks5://user:s3cret@x", "https://x" };
-  struct p2p_proxy proxy = { .host = "untouched" };
+  static const char *const bad[] = {"http://",
+                                    "http://:80",
+                                    "http://x:0",
+                                    "http://x:65536",
+                                    "http://x:1x",
+                                    "http://x/path",
+                                    "http://[::1",
+                                    "http://a b",
+                                    "http://user:s3cret@",
+                                    "http://user:s3cret@x y",
+                                    "socks5://user:s3cret@x",
+                                    "https://x"};
+  struct p2p_proxy proxy = {.host = "untouched"};
   struct p2p_err err;
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     CHECK(p2p_proxy_parse(bad[i], NULL, &proxy, &err) < 0);
@@ -34,17 +46,21 @@ TEST(urls_that_are_none_do_not_tell_the_password) {
   char url[600] = "http://user:";
   memset(url + strlen(url), 's', 400);
   strcat(url, "@x");
-  CHECK(p2p_proxy_parse(url, NULL, &proxy, &err) == P2P_ERR_PARSE && strstr(err.message, "ssss") == NULL);
+  CHECK(p2p_proxy_parse(url, NULL, &proxy, &err) == P2P_ERR_PARSE &&
+        strstr(err.message, "ssss") == NULL);
   CHECK_STR(proxy.host, "untouched");
 }
 
 TEST(who_is_excepted) {
   struct p2p_proxy proxy;
   CHECK(p2p_proxy_parse("http://p:1", "localhost, .example.org,127.0.0.1", &proxy, NULL) == P2P_OK);
-  CHECK(!p2p_proxy_is_for(&proxy, "localhost") && !p2p_proxy_is_for(&proxy, "LOCALHOST") && !p2p_proxy_is_for(&proxy, "127.0.0.1"));
+  CHECK(!p2p_proxy_is_for(&proxy, "localhost") && !p2p_proxy_is_for(&proxy, "LOCALHOST") &&
+        !p2p_proxy_is_for(&proxy, "127.0.0.1"));
   CHECK(!p2p_proxy_is_for(&proxy, "example.org") && !p2p_proxy_is_for(&proxy, "a.b.example.org"));
-  CHECK(p2p_proxy_is_for(&proxy, "badexample.org") && p2p_proxy_is_for(&proxy, "127.0.0.10") && p2p_proxy_is_for(&proxy, "org"));
-  CHECK(p2p_proxy_parse("http://p:1", "*", &proxy, NULL) == P2P_OK && !p2p_proxy_is_for(&proxy, "anything"));
+  CHECK(p2p_proxy_is_for(&proxy, "badexample.org") && p2p_proxy_is_for(&proxy, "127.0.0.10") &&
+        p2p_proxy_is_for(&proxy, "org"));
+  CHECK(p2p_proxy_parse("http://p:1", "*", &proxy, NULL) == P2P_OK &&
+        !p2p_proxy_is_for(&proxy, "anything"));
   memset(&proxy, 0, sizeof proxy);
   CHECK(!p2p_proxy_is_for(&proxy, "anything"));
 }
@@ -55,8 +71,13 @@ TEST(the_request_and_its_answers) {
   char request[P2P_PROXY_REQUEST_MAX];
   CHECK(p2p_proxy_parse("http://a:b@p:1", NULL, &proxy, NULL) == P2P_OK);
   p2p_proxy_request(&proxy, "::1", 22, request);
-  CHECK_STR(request, "CONNECT [::1]:22 HTTP/1.1\r\nHost: [::1]:22\r\nProxy-Authorization: Basic YTpi\r\n\r\n");
-  static const char yes[] = "HTTP/1.0 200 OK\r\n\r\n", no[] = "HTTP/1.1 403 For\x1b" "bidden\r\n\r\n", other[] = "SSH-2.0-OpenSSH\r\n\r\n";
+  CHECK_STR(
+      request,
+      "CONNECT [::1]:22 HTTP/1.1\r\nHost: [::1]:22\r\nProxy-Authorization: Basic YTpi\r\n\r\n");
+  static const char yes[] = "HTTP/1.0 200 OK\r\n\r\n",
+                    no[] = "HTTP/1.1 403 For\x1b"
+                           "bidden\r\n\r\n",
+                    other[] = "SSH-2.0-OpenSSH\r\n\r\n";
   CHECK(p2p_proxy_check_answer((const uint8_t *)yes, sizeof yes - 1, &err) == P2P_OK);
   CHECK(p2p_proxy_check_answer((const uint8_t *)no, sizeof no - 1, &err) == P2P_ERR_NETWORK);
   CHECK_STR(err.message, "the proxy refuses: 403 For?bidden");
@@ -78,10 +99,16 @@ static void place_open(struct place *place, const char *except) {
   lab_open(&place->lab);
   place->office.lab = &place->lab;
   office_use(&place->office, except);
-  snprintf(place->mailbox, sizeof place->mailbox, "ws://inside.invalid:%s", strrchr(place->lab.mailbox, ':') + 1);
-  snprintf(place->relay, sizeof place->relay, "tcp:inside.invalid:%s", strrchr(place->lab.relay, ':') + 1);
-  place->config = (struct p2p_transfer_config){ .loop = place->lab.loop, .mailbox = place->mailbox, .relay = place->relay,
-    .code = "7-by-proxy", .no_direct = true, .timeout_ms = OFFICE_PATIENCE_MS };
+  snprintf(place->mailbox, sizeof place->mailbox, "ws://inside.invalid:%s",
+           strrchr(place->lab.mailbox, ':') + 1);
+  snprintf(place->relay, sizeof place->relay, "tcp:inside.invalid:%s",
+           strrchr(place->lab.relay, ':') + 1);
+  place->config = (struct p2p_transfer_config){.loop = place->lab.loop,
+                                               .mailbox = place->mailbox,
+                                               .relay = place->relay,
+                                               .code = "7-by-proxy",
+                                               .no_direct = true,
+                                               .timeout_ms = OFFICE_PATIENCE_MS};
 }
 
 static void place_close(struct place *place) {
@@ -89,7 +116,8 @@ static void place_close(struct place *place) {
   lab_close(&place->lab);
 }
 
-static enum p2p_transfer_state await_end(struct p2p_transfer *transfer, struct p2p_transfer_status *status) {
+static enum p2p_transfer_state await_end(struct p2p_transfer *transfer,
+                                         struct p2p_transfer_status *status) {
   uint64_t seen = 0, now = 0;
   do {
     seen = now;
@@ -139,9 +167,10 @@ TEST(what_a_proxy_may_answer_instead) {
   static struct place place;
   static char endless[20000];
   memset(endless, 'a', sizeof endless - 1);
-  static const char *const answers[][2] = { { "HTTP/1.1 403 Forbidden\r\n\r\n", "the proxy refuses: 403 Forbidden" },
-                                            { "HTTP/1.1 407 Authenticate\r\n\r\n", "wants a user and password" },
-                                            { "220 mail ESMTP\r\n\r\n", "does not speak HTTP" } };
+  static const char *const answers[][2] = {
+      {"HTTP/1.1 403 Forbidden\r\n\r\n", "the proxy refuses: 403 Forbidden"},
+      {"HTTP/1.1 407 Authenticate\r\n\r\n", "wants a user and password"},
+      {"220 mail ESMTP\r\n\r\n", "does not speak HTTP"}};
   place_open(&place, "");
   for (size_t i = 0; i < 3; i++) {
     place.office.answer = answers[i][0];
@@ -171,6 +200,7 @@ TEST(an_unreachable_proxy_is_named_and_exceptions_go_directly) {
   place_close(&place);
 }
 
-UNIT_MAIN("proxy", UNIT(urls_of_proxies), UNIT(urls_that_are_none_do_not_tell_the_password), UNIT(who_is_excepted),
-          UNIT(the_request_and_its_answers), UNIT(a_file_goes_by_way_of_the_proxy), UNIT(what_a_proxy_may_answer_instead),
+UNIT_MAIN("proxy", UNIT(urls_of_proxies), UNIT(urls_that_are_none_do_not_tell_the_password),
+          UNIT(who_is_excepted), UNIT(the_request_and_its_answers),
+          UNIT(a_file_goes_by_way_of_the_proxy), UNIT(what_a_proxy_may_answer_instead),
           UNIT(an_unreachable_proxy_is_named_and_exceptions_go_directly))

@@ -3,12 +3,13 @@
 
 #include <stdlib.h>
 
-#include "base/frame.h"
+#include "protocol/frame.h"
 #include "unit.h"
 
-static const struct p2p_record_key KEY = { { 1, 2, 3 } };
+static const struct p2p_record_key KEY = {{1, 2, 3}};
 
-static size_t seal(struct p2p_record_sealer *sealer, const char *text, size_t length, uint8_t *record) {
+static size_t seal(struct p2p_record_sealer *sealer, const char *text, size_t length,
+                   uint8_t *record) {
   memcpy(record + P2P_RECORD_OVERHEAD, text, length);
   p2p_record_seal(sealer, record, length);
   return P2P_RECORD_OVERHEAD + length;
@@ -21,14 +22,13 @@ static int open_one(struct p2p_record_opener *opener, const uint8_t *bytes, size
 }
 
 TEST(records_arrive_in_any_pieces) {
-  static const char *const TEXTS[] = { "first", "", "the third" };
+  static const char *const TEXTS[] = {"first", "", "the third"};
   uint8_t stream[512];
   size_t total = 0;
   struct p2p_record_sealer sealer;
 
   p2p_record_sealer_init(&sealer, &KEY);
-  for (int i = 0; i < 3; i++)
-    total += seal(&sealer, TEXTS[i], strlen(TEXTS[i]), stream + total);
+  for (int i = 0; i < 3; i++) total += seal(&sealer, TEXTS[i], strlen(TEXTS[i]), stream + total);
   for (size_t step = 1; step <= total; step++) {
     struct p2p_record_opener opener;
     int seen = 0;
@@ -37,7 +37,8 @@ TEST(records_arrive_in_any_pieces) {
       const uint8_t *bytes = stream + at, *payload;
       size_t length = total - at < step ? total - at : step, payload_length;
       while (p2p_record_open(&opener, &bytes, &length, &payload, &payload_length, NULL) == 1) {
-        CHECK(payload_length == strlen(TEXTS[seen]) && memcmp(payload, TEXTS[seen], payload_length) == 0);
+        CHECK(payload_length == strlen(TEXTS[seen]) &&
+              memcmp(payload, TEXTS[seen], payload_length) == 0);
         seen++;
       }
       CHECK(length == 0);
@@ -75,7 +76,8 @@ TEST(a_replayed_or_altered_record_ends_it) {
     memcpy(bad, one, length);
     bad[i] ^= 0x10;
     p2p_record_opener_init(&opener, &KEY);
-    CHECK(open_one(&opener, bad, length) == (i < 4 + P2P_BOX_NONCE_LEN ? P2P_ERR_PROTOCOL : P2P_ERR_CRYPTO));
+    CHECK(open_one(&opener, bad, length) ==
+          (i < 4 + P2P_BOX_NONCE_LEN ? P2P_ERR_PROTOCOL : P2P_ERR_CRYPTO));
     p2p_record_opener_clear(&opener);
   }
 }
@@ -96,14 +98,15 @@ TEST(a_truncated_record_is_waited_for) {
 }
 
 TEST(lengths_beyond_the_caps_are_refused_from_four_bytes) {
-  static const struct { uint32_t length; int code; } CASES[] = {
-    { 0, P2P_ERR_PROTOCOL },
-    { P2P_BOX_OVERHEAD - 1, P2P_ERR_PROTOCOL },
-    { P2P_BOX_OVERHEAD, 0 },
-    { P2P_BOX_OVERHEAD + P2P_RECORD_PAYLOAD_MAX, 0 },
-    { P2P_BOX_OVERHEAD + P2P_RECORD_PAYLOAD_MAX + 1, P2P_ERR_TOO_LARGE },
-    { UINT32_MAX, P2P_ERR_TOO_LARGE }
-  };
+  static const struct {
+    uint32_t length;
+    int code;
+  } CASES[] = {{0, P2P_ERR_PROTOCOL},
+               {P2P_BOX_OVERHEAD - 1, P2P_ERR_PROTOCOL},
+               {P2P_BOX_OVERHEAD, 0},
+               {P2P_BOX_OVERHEAD + P2P_RECORD_PAYLOAD_MAX, 0},
+               {P2P_BOX_OVERHEAD + P2P_RECORD_PAYLOAD_MAX + 1, P2P_ERR_TOO_LARGE},
+               {UINT32_MAX, P2P_ERR_TOO_LARGE}};
 
   for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
     uint8_t prefix[4];
@@ -133,4 +136,5 @@ TEST(the_largest_record_passes) {
 
 UNIT_MAIN("record", UNIT(records_arrive_in_any_pieces), UNIT(the_counter_is_big_endian),
           UNIT(a_replayed_or_altered_record_ends_it), UNIT(a_truncated_record_is_waited_for),
-          UNIT(lengths_beyond_the_caps_are_refused_from_four_bytes), UNIT(the_largest_record_passes))
+          UNIT(lengths_beyond_the_caps_are_refused_from_four_bytes),
+          UNIT(the_largest_record_passes))

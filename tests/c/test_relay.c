@@ -1,14 +1,15 @@
-/* The transit relay on loopback: who is joined, who is sent away, and that no byte is lost when one end is slow. */
+/* The transit relay on loopback: who is joined, who is sent away, and that no byte is lost when one
+ * end is slow. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "crowd.h"
 #include "crypto/random.h"
 #include "net/tcp.h"
 #include "server/relay.h"
-#include "crowd.h"
 #include "unit.h"
 
 #define WAIT_MS 20000
@@ -18,7 +19,7 @@
 #define SIDE_2 " for side 0000000000000002\n"
 
 static struct p2p_loop *loop;
-static struct p2p_events *events;
+static struct p2p_log_queue *log;
 static struct p2p_relay *relay;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -39,16 +40,17 @@ static void note(void) {
 }
 
 /* Waits until the condition, which the io thread makes true, holds. */
-#define WAIT_FOR(condition)                                                              \
-  do {                                                                                   \
-    struct timespec until;                                                               \
-    clock_gettime(CLOCK_REALTIME, &until);                                               \
-    until.tv_sec += WAIT_MS / 1000;                                                      \
-    bool is_in_time = true;                                                              \
-    pthread_mutex_lock(&lock);                                                           \
-    while (is_in_time && !(condition)) is_in_time = pthread_cond_timedwait(&changed, &lock, &until) == 0; \
-    pthread_mutex_unlock(&lock);                                                         \
-    CHECK(is_in_time);                                                                   \
+#define WAIT_FOR(condition)                                              \
+  do {                                                                   \
+    struct timespec until;                                               \
+    clock_gettime(CLOCK_REALTIME, &until);                               \
+    until.tv_sec += WAIT_MS / 1000;                                      \
+    bool is_in_time = true;                                              \
+    pthread_mutex_lock(&lock);                                           \
+    while (is_in_time && !(condition))                                   \
+      is_in_time = pthread_cond_timedwait(&changed, &lock, &until) == 0; \
+    pthread_mutex_unlock(&lock);                                         \
+    CHECK(is_in_time);                                                   \
   } while (0)
 
 static void on_connect(void *arg) {
@@ -60,7 +62,8 @@ static void send_more(struct client *client) {
   static uint8_t block[65536];
   while (client->to_send > 0 && p2p_tcp_queued(client->tcp) < P2P_TCP_LOW) {
     size_t length = client->to_send < sizeof block ? client->to_send : sizeof block;
-    for (size_t i = 0; i < length; i++) client->sum_sent = client->sum_sent * 31 + (block[i] = (uint8_t)(i * 7 + client->to_send));
+    for (size_t i = 0; i < length; i++)
+      client->sum_sent = client->sum_sent * 31 + (block[i] = (uint8_t)(i * 7 + client->to_send));
     if (p2p_tcp_write(client->tcp, block, length) != P2P_OK) return;
     client->to_send -= length;
   }
@@ -95,10 +98,11 @@ static void on_close(void *arg, const struct p2p_err *err) {
 }
 
 static void connect_on_loop(void *arg) {
-  static const struct p2p_tcp_events client_events = {on_connect, on_data, on_drain, on_close};
+  static const struct p2p_tcp_callbacks client_events = {on_connect, on_data, on_drain, on_close};
   struct client *client = arg;
   struct p2p_err err;
-  CHECK(p2p_tcp_connect(loop, "127.0.0.1", p2p_relay_port(relay), WAIT_MS, &client_events, client, &client->tcp, &err) == P2P_OK);
+  CHECK(p2p_tcp_connect(loop, "127.0.0.1", p2p_relay_port(relay), WAIT_MS, &client_events, client,
+                        &client->tcp, &err) == P2P_OK);
 }
 static void free_on_loop(void *arg) {
   struct client *client = arg;
@@ -113,7 +117,7 @@ static void write_on_loop(void *arg) {
 static void start_on_loop(void *arg) {
   struct p2p_err err;
   (void)arg;
-  CHECK(p2p_relay_new(loop, "127.0.0.1", 0, events, &relay, &err) == P2P_OK);
+  CHECK(p2p_relay_new(loop, "127.0.0.1", 0, log, &relay, &err) == P2P_OK);
 }
 static void stop_on_loop(void *arg) {
   (void)arg;
@@ -124,13 +128,13 @@ static void begin(void) {
   struct p2p_err err;
   CHECK(p2p_crypto_init() == 0);
   CHECK(p2p_loop_start(&loop, &err) == P2P_OK);
-  events = p2p_events_new(100);
+  log = p2p_log_queue_new(100);
   p2p_loop_call(loop, start_on_loop, NULL);
 }
 static void end(void) {
   p2p_loop_call(loop, stop_on_loop, NULL);
   p2p_loop_stop(loop);
-  p2p_events_free(events);
+  p2p_log_queue_free(log);
 }
 
 static void start(struct client *client, const char *say) {
@@ -143,12 +147,14 @@ static void write_text(struct client *client, const char *text) {
   p2p_loop_call(loop, write_on_loop, client);
 }
 
-static bool has(const struct client *client, const char *text) { return strncmp(client->got, text, strlen(text)) == 0; }
+static bool has(const struct client *client, const char *text) {
+  return strncmp(client->got, text, strlen(text)) == 0;
+}
 
 static struct client a, b, c;
 
 TEST(two_sides_of_a_token_are_joined) {
-  struct p2p_event event;
+  struct p2p_log_line event;
   begin();
   start(&c, "please relay " TOKEN_B SIDE_1);
   start(&a, "please relay " TOKEN_A SIDE_1);
@@ -158,10 +164,12 @@ TEST(two_sides_of_a_token_are_joined) {
   write_text(&b, "to a");
   WAIT_FOR(has(&a, "ok\nto a") && has(&b, "ok\nto b"));
   CHECK(c.n_got == 0 && !c.is_closed);
-  CHECK(p2p_events_next(events, WAIT_MS, &event) && strstr(event.text, "the relay joined 127.0.0.1:") != NULL);
+  CHECK(p2p_log_queue_next(log, WAIT_MS, &event) &&
+        strstr(event.text, "the relay joined 127.0.0.1:") != NULL);
   stop(&a);
   WAIT_FOR(b.is_closed);
-  CHECK(p2p_events_next(events, WAIT_MS, &event) && strstr(event.text, "ended after 8 bytes") != NULL);
+  CHECK(p2p_log_queue_next(log, WAIT_MS, &event) &&
+        strstr(event.text, "ended after 8 bytes") != NULL);
   stop(&c);
   end();
 }
@@ -176,7 +184,8 @@ TEST(the_old_form_joins_too_and_redundant_waiters_go) {
   stop(&b);
   start(&a, "please relay " TOKEN_A SIDE_1);
   start(&b, "please relay " TOKEN_A "\n");
-  WAIT_FOR(has(&b, "ok\n") && ((has(&a, "ok\n") && c.is_closed) || (has(&c, "ok\n") && a.is_closed)));
+  WAIT_FOR(has(&b, "ok\n") &&
+           ((has(&a, "ok\n") && c.is_closed) || (has(&c, "ok\n") && a.is_closed)));
   stop(&a);
   stop(&b);
   stop(&c);
@@ -226,11 +235,12 @@ TEST(last_bytes_arrive_when_the_sender_closes_at_once) {
 
 TEST(connections_of_one_address_are_bounded) {
   static int fds[P2P_RELAY_CONNECTIONS_OF_ORIGIN_MAX];
-  struct p2p_event event;
+  struct p2p_log_line event;
   begin();
   crowd_come(fds, P2P_RELAY_CONNECTIONS_OF_ORIGIN_MAX, p2p_relay_port(relay));
   start(&a, "please relay " TOKEN_A SIDE_1);
-  CHECK(p2p_events_next(events, WAIT_MS, &event) && strstr(event.text, "too many are open from there") != NULL);
+  CHECK(p2p_log_queue_next(log, WAIT_MS, &event) &&
+        strstr(event.text, "too many are open from there") != NULL);
   WAIT_FOR(a.is_closed);
   stop(&a);
   crowd_go(fds, P2P_RELAY_CONNECTIONS_OF_ORIGIN_MAX);
@@ -249,7 +259,10 @@ TEST(a_relay_that_is_stopped_closes_everything) {
   end();
 }
 
-UNIT_MAIN("relay", UNIT(two_sides_of_a_token_are_joined), UNIT(the_old_form_joins_too_and_redundant_waiters_go),
-          UNIT(bad_and_impatient_clients_are_told_so), UNIT(a_slow_end_pauses_the_fast_one_and_no_byte_is_lost),
-          UNIT(last_bytes_arrive_when_the_sender_closes_at_once), UNIT(connections_of_one_address_are_bounded),
+UNIT_MAIN("relay", UNIT(two_sides_of_a_token_are_joined),
+          UNIT(the_old_form_joins_too_and_redundant_waiters_go),
+          UNIT(bad_and_impatient_clients_are_told_so),
+          UNIT(a_slow_end_pauses_the_fast_one_and_no_byte_is_lost),
+          UNIT(last_bytes_arrive_when_the_sender_closes_at_once),
+          UNIT(connections_of_one_address_are_bounded),
           UNIT(a_relay_that_is_stopped_closes_everything))

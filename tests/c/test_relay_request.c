@@ -11,11 +11,14 @@
 
 static struct p2p_relay_request request;
 
-static long parse(const char *text) { return p2p_relay_request_parse((const uint8_t *)text, strlen(text), &request); }
+static long parse(const char *text) {
+  return p2p_relay_request_parse((const uint8_t *)text, strlen(text), &request);
+}
 
 TEST(both_forms_parse) {
   CHECK(parse(LONG_FORM) == P2P_RELAY_REQUEST_MAX);
-  CHECK(request.has_side && memcmp(request.token, TOKEN, 64) == 0 && memcmp(request.side, "0011223344556677", 16) == 0);
+  CHECK(request.has_side && memcmp(request.token, TOKEN, 64) == 0 &&
+        memcmp(request.side, "0011223344556677", 16) == 0);
   CHECK(parse(SHORT_FORM) == (long)strlen(SHORT_FORM));
   CHECK(!request.has_side && memcmp(request.token, TOKEN, 64) == 0);
   CHECK(parse(SHORT_FORM "more") == (long)strlen(SHORT_FORM));
@@ -56,5 +59,5 @@ TEST(only_different_sides_of_one_token_fit) {
   CHECK(p2p_relay_request_fits(&a, &request) && p2p_relay_request_fits(&request, &request));
 }
 
-UNIT_MAIN("relay_request", UNIT(both_forms_parse), UNIT(every_prefix_asks_for_more), UNIT(a_wrong_byte_is_seen_at_once),
-          UNIT(only_different_sides_of_one_token_fit))
+UNIT_MAIN("relay_request", UNIT(both_forms_parse), UNIT(every_prefix_asks_for_more),
+          UNIT(a_wrong_byte_is_seen_at_once), UNIT(only_different_sides_of_one_token_fit))

@@ -1,9 +1,10 @@
-/* File transfers and links whose mailbox server ends in the middle: they go on when it is there again, and say so when it is not. */
+/* File transfers and links whose mailbox server ends in the middle: they go on when it is there
+ * again, and say so when it is not. */
 #include <unistd.h>
 
 #include "lab.h"
+#include "transfer/transfer.h"
 #include "wormhole/link.h"
-#include "wormhole/transfer.h"
 
 #define PATIENCE_MS 20000
 
@@ -18,7 +19,8 @@ static void start_mailbox(void *arg) {
   struct lab *lab = arg;
   unsigned port = 0;
   CHECK(sscanf(lab->mailbox, "ws://127.0.0.1:%u/", &port) == 1);
-  CHECK(p2p_mailbox_server_new(lab->loop, "127.0.0.1", (uint16_t)port, lab->events, &lab->mailbox_server, NULL) == P2P_OK);
+  CHECK(p2p_mailbox_server_new(lab->loop, "127.0.0.1", (uint16_t)port, lab->log,
+                               &lab->mailbox_server, NULL) == P2P_OK);
 }
 
 static void restart(struct lab *lab) {
@@ -28,19 +30,31 @@ static void restart(struct lab *lab) {
 
 /* ---- transfers ---- */
 
-static bool reaches(struct p2p_transfer *transfer, enum p2p_transfer_state state, struct p2p_transfer_status *out) {
+static bool reaches(struct p2p_transfer *transfer, enum p2p_transfer_state state,
+                    struct p2p_transfer_status *out) {
   uint64_t seen = 0, now;
   for (;; seen = now) {
     p2p_transfer_status(transfer, out);
     if (out->state == state) return true;
     if (out->state >= P2P_TRANSFER_DONE) fprintf(stderr, "(ended: %s)\n", out->err.message);
-    if (out->state >= P2P_TRANSFER_DONE || (now = p2p_transfer_wait(transfer, seen, PATIENCE_MS)) == seen) return false;
+    if (out->state >= P2P_TRANSFER_DONE ||
+        (now = p2p_transfer_wait(transfer, seen, PATIENCE_MS)) == seen)
+      return false;
   }
 }
 
-static struct p2p_transfer *start(struct lab *lab, const char *code, const char *text, const char *bytes, bool must_confirm) {
-  struct p2p_transfer_config config = { .loop = lab->loop, .mailbox = lab->mailbox, .code = code, .text = text, .bytes = bytes,
-    .length = bytes ? strlen(bytes) : 0, .name = "x", .must_confirm = must_confirm, .timeout_ms = PATIENCE_MS, .path = "/tmp/p2p-restart-none" };
+static struct p2p_transfer *start(struct lab *lab, const char *code, const char *text,
+                                  const char *bytes, bool must_confirm) {
+  struct p2p_transfer_config config = {.loop = lab->loop,
+                                       .mailbox = lab->mailbox,
+                                       .code = code,
+                                       .text = text,
+                                       .bytes = bytes,
+                                       .length = bytes ? strlen(bytes) : 0,
+                                       .name = "x",
+                                       .must_confirm = must_confirm,
+                                       .timeout_ms = PATIENCE_MS,
+                                       .path = "/tmp/p2p-restart-none"};
   struct p2p_transfer *transfer = NULL;
   CHECK(p2p_transfer_new(&config, &transfer, NULL) == P2P_OK);
   return transfer;
@@ -54,24 +68,29 @@ TEST(a_sender_who_waits_is_still_found) {
   CHECK(reaches(sender, P2P_TRANSFER_WAITING, &sent));
   restart(&lab);
   struct p2p_transfer *receiver = start(&lab, sent.code, NULL, NULL, false);
-  CHECK(reaches(receiver, P2P_TRANSFER_DONE, &received) && reaches(sender, P2P_TRANSFER_DONE, &sent));
+  CHECK(reaches(receiver, P2P_TRANSFER_DONE, &received) &&
+        reaches(sender, P2P_TRANSFER_DONE, &sent));
   p2p_transfer_free(sender);
   p2p_transfer_free(receiver);
   lab_close(&lab);
 }
 
-/* Both have agreed on a key and wait for their users; then all that is said is said on other connections. */
+/* Both have agreed on a key and wait for their users; then all that is said is said on other
+ * connections. */
 TEST(what_is_said_while_the_mailbox_is_away_arrives) {
   static struct lab lab;
   struct p2p_transfer_status sent, received;
   lab_open(&lab);
-  struct p2p_transfer *sender = start(&lab, "7-away", NULL, "some bytes", true), *receiver = start(&lab, "7-away", NULL, NULL, true);
-  CHECK(reaches(sender, P2P_TRANSFER_CONFIRMING, &sent) && reaches(receiver, P2P_TRANSFER_CONFIRMING, &received));
+  struct p2p_transfer *sender = start(&lab, "7-away", NULL, "some bytes", true),
+                      *receiver = start(&lab, "7-away", NULL, NULL, true);
+  CHECK(reaches(sender, P2P_TRANSFER_CONFIRMING, &sent) &&
+        reaches(receiver, P2P_TRANSFER_CONFIRMING, &received));
   p2p_loop_call(lab.loop, stop_mailbox, &lab);
   p2p_transfer_confirm(sender, true);
   p2p_transfer_confirm(receiver, true);
   p2p_loop_call(lab.loop, start_mailbox, &lab);
-  CHECK(reaches(receiver, P2P_TRANSFER_DONE, &received) && reaches(sender, P2P_TRANSFER_DONE, &sent));
+  CHECK(reaches(receiver, P2P_TRANSFER_DONE, &received) &&
+        reaches(sender, P2P_TRANSFER_DONE, &sent));
   CHECK(received.moved_bytes == 10 && unlink("/tmp/p2p-restart-none") == 0);
   p2p_transfer_free(sender);
   p2p_transfer_free(receiver);
@@ -80,7 +99,7 @@ TEST(what_is_said_while_the_mailbox_is_away_arrives) {
 
 TEST(a_mailbox_that_stays_away_is_named) {
   static struct lab lab;
-  struct p2p_transfer_config config = { .loop = NULL, .text = "hello", .timeout_ms = 2000 };
+  struct p2p_transfer_config config = {.loop = NULL, .text = "hello", .timeout_ms = 2000};
   struct p2p_transfer *sender = NULL;
   struct p2p_transfer_status sent;
   lab_open(&lab);
@@ -90,7 +109,8 @@ TEST(a_mailbox_that_stays_away_is_named) {
   CHECK(reaches(sender, P2P_TRANSFER_WAITING, &sent));
   p2p_loop_call(lab.loop, stop_mailbox, &lab);
   CHECK(reaches(sender, P2P_TRANSFER_FAILED, &sent) && sent.err.code == P2P_ERR_TIMEOUT);
-  CHECK(strstr(sent.err.message, "was lost and did not come back within 2 s") != NULL && strstr(sent.err.message, lab.mailbox) != NULL);
+  CHECK(strstr(sent.err.message, "was lost and did not come back within 2 s") != NULL &&
+        strstr(sent.err.message, lab.mailbox) != NULL);
   CHECK(strstr(sent.err.message, "use another one") != NULL);
   p2p_transfer_free(sender);
   lab_close(&lab);
@@ -119,7 +139,10 @@ static void on_open(void *arg, const char *path) {
   lab_tell(end->lab, &end->n_open);
 }
 
-static void on_frame(void *arg, const struct p2p_frame *frame) { (void)arg; (void)frame; }
+static void on_frame(void *arg, const struct p2p_frame *frame) {
+  (void)arg;
+  (void)frame;
+}
 
 static void on_close(void *arg, const struct p2p_err *err) {
   struct end *end = arg;
@@ -128,7 +151,7 @@ static void on_close(void *arg, const struct p2p_err *err) {
 }
 
 static void open_end(void *arg) {
-  static const struct p2p_link_events EVENTS = { on_code, on_open, on_frame, NULL, on_close };
+  static const struct p2p_link_callbacks EVENTS = {on_code, on_open, on_frame, NULL, on_close};
   struct end *end = arg;
   end->config.loop = end->lab->loop;
   end->config.mailbox = end->lab->mailbox;
@@ -143,13 +166,14 @@ static void free_end(void *arg) {
 TEST(a_link_survives_its_mailbox) {
   static struct lab lab;
   lab_open(&lab);
-  struct end opener = { .lab = &lab }, joiner = { .lab = &lab, .config = { .code = joiner.code } };
+  struct end opener = {.lab = &lab}, joiner = {.lab = &lab, .config = {.code = joiner.code}};
   p2p_loop_call(lab.loop, open_end, &opener);
   CHECK(lab_wait(&lab, &opener.n_code, 1, PATIENCE_MS));
   restart(&lab);
   memcpy(joiner.code, opener.code, sizeof joiner.code);
   p2p_loop_call(lab.loop, open_end, &joiner);
-  CHECK(lab_wait(&lab, &opener.n_open, 1, PATIENCE_MS) && lab_wait(&lab, &joiner.n_open, 1, PATIENCE_MS));
+  CHECK(lab_wait(&lab, &opener.n_open, 1, PATIENCE_MS) &&
+        lab_wait(&lab, &joiner.n_open, 1, PATIENCE_MS));
   p2p_loop_call(lab.loop, free_end, &opener);
   p2p_loop_call(lab.loop, free_end, &joiner);
   lab_close(&lab);
@@ -158,7 +182,7 @@ TEST(a_link_survives_its_mailbox) {
 TEST(a_link_whose_mailbox_stays_away_says_so) {
   static struct lab lab;
   lab_open(&lab);
-  struct end opener = { .lab = &lab, .config = { .timeout_ms = 2000 } };
+  struct end opener = {.lab = &lab, .config = {.timeout_ms = 2000}};
   p2p_loop_call(lab.loop, open_end, &opener);
   CHECK(lab_wait(&lab, &opener.n_code, 1, PATIENCE_MS));
   p2p_loop_call(lab.loop, stop_mailbox, &lab);
@@ -168,5 +192,7 @@ TEST(a_link_whose_mailbox_stays_away_says_so) {
   lab_close(&lab);
 }
 
-UNIT_MAIN("restart", UNIT(a_sender_who_waits_is_still_found), UNIT(what_is_said_while_the_mailbox_is_away_arrives),
-          UNIT(a_mailbox_that_stays_away_is_named), UNIT(a_link_survives_its_mailbox), UNIT(a_link_whose_mailbox_stays_away_says_so))
+UNIT_MAIN("restart", UNIT(a_sender_who_waits_is_still_found),
+          UNIT(what_is_said_while_the_mailbox_is_away_arrives),
+          UNIT(a_mailbox_that_stays_away_is_named), UNIT(a_link_survives_its_mailbox),
+          UNIT(a_link_whose_mailbox_stays_away_says_so))

@@ -1,4 +1,5 @@
-/* Workers that are lost with their links, over real links: what may run again does, once, and nothing ends twice. */
+/* Workers that are lost with their links, over real links: what may run again does, once, and
+ * nothing ends twice. */
 #include "client/client.h"
 
 #include "base/clock.h"
@@ -11,15 +12,20 @@
 
 static struct lab lab;
 static struct p2p_client *client;
-static const struct p2p_member_config member = { .cluster = "alice/friends", .role = P2P_ROLE_WORKER };
+static const struct p2p_member_config member = {.cluster = "alice/friends",
+                                                .role = P2P_ROLE_WORKER};
 
 static void open_all(uint32_t retries) {
   lab_open(&lab);
   fake_board_init(&lab);
-  struct p2p_client_config config = { .loop = lab.loop, .cluster = "alice/friends", .r_version = "4.2.2",
-    .future_version = "1.70.0", .retries = retries, .object_cap_bytes = 1 << 20 };
+  struct p2p_client_config config = {.loop = lab.loop,
+                                     .cluster = "alice/friends",
+                                     .r_version = "4.2.2",
+                                     .future_version = "1.70.0",
+                                     .retries = retries,
+                                     .object_cap_bytes = 1 << 20};
   struct p2p_err err = {0};
-  CHECK(p2p_client_new(&config, lab.events, &client, &err) == P2P_OK);
+  CHECK(p2p_client_new(&config, lab.log, &client, &err) == P2P_OK);
 }
 
 static void close_all(void) {
@@ -29,8 +35,8 @@ static void close_all(void) {
 
 /* A future whose bytes no other one has. */
 static struct p2p_task *submit(uint32_t number) {
-  struct p2p_object *object = p2p_object_new(sizeof number);
-  CHECK(p2p_object_append(object, &number, sizeof number) == P2P_OK);
+  struct p2p_blob *object = p2p_blob_new(sizeof number);
+  CHECK(p2p_blob_append(object, &number, sizeof number) == P2P_OK);
   struct p2p_task *task = p2p_task_new(object, "echo");
   struct p2p_err err = {0};
   CHECK(p2p_client_submit(client, task, &err) == P2P_OK);
@@ -38,9 +44,10 @@ static struct p2p_task *submit(uint32_t number) {
 }
 
 static bool is_echo(struct p2p_task *task, uint32_t number) {
-  const struct p2p_object *object = p2p_task_result(task);
+  const struct p2p_blob *object = p2p_task_result(task);
   const uint8_t *bytes;
-  return object != NULL && p2p_object_span(object, 0, &bytes) == sizeof number && memcmp(bytes, &number, sizeof number) == 0;
+  return object != NULL && p2p_blob_span(object, 0, &bytes) == sizeof number &&
+         memcmp(bytes, &number, sizeof number) == 0;
 }
 
 static bool wait_for_end(struct p2p_task *task) {
@@ -76,8 +83,8 @@ TEST(a_thousand_futures_with_one_in_ten_executions_killed_all_resolve) {
   }
   for (int i = 0; i < WORKERS; i++) {
     fake_stop(&workers[i]);
-    killed += (uint32_t) workers[i].n_fall;
-    executed += (uint32_t) workers[i].n_result;
+    killed += (uint32_t)workers[i].n_fall;
+    executed += (uint32_t)workers[i].n_result;
   }
   CHECK(killed >= FUTURES / 10 && lost == killed);
   CHECK(executed == FUTURES); /* so each was answered once */
@@ -86,16 +93,18 @@ TEST(a_thousand_futures_with_one_in_ten_executions_killed_all_resolve) {
 
 TEST(without_retries_a_lost_future_fails_and_never_runs_twice) {
   int falls = 1;
-  struct fake_worker carol = { .falls = &falls }, dave = {0};
+  struct fake_worker carol = {.falls = &falls}, dave = {0};
   open_all(0);
   fake_start(&carol, &lab, &member);
   struct p2p_task *task = submit(1);
   CHECK(lab_wait(&lab, &carol.n_fall, 1, PATIENCE_MS));
   fake_start(&dave, &lab, &member);
   struct p2p_err err;
-  CHECK(wait_for_end(task) && p2p_task_state(task) == P2P_TASK_FAILED && p2p_task_losses(task, &err) == 0);
+  CHECK(wait_for_end(task) && p2p_task_state(task) == P2P_TASK_FAILED &&
+        p2p_task_losses(task, &err) == 0);
   p2p_task_error(task, &err);
-  CHECK(err.code == P2P_ERR_LOST && strstr(err.message, "carol@box:2") != NULL && strstr(err.message, "retries = 1") != NULL);
+  CHECK(err.code == P2P_ERR_LOST && strstr(err.message, "carol@box:2") != NULL &&
+        strstr(err.message, "retries = 1") != NULL);
   p2p_task_free(task);
   fake_stop(&carol);
   fake_stop(&dave);
@@ -105,13 +114,14 @@ TEST(without_retries_a_lost_future_fails_and_never_runs_twice) {
 
 TEST(a_cancel_between_two_runs_ends_it) {
   int falls = 1;
-  struct fake_worker carol = { .falls = &falls };
+  struct fake_worker carol = {.falls = &falls};
   struct p2p_err err;
   open_all(1);
   fake_start(&carol, &lab, &member);
   struct p2p_task *task = submit(1);
   CHECK(lab_wait(&lab, &carol.n_fall, 1, PATIENCE_MS));
-  while (p2p_task_losses(task, &err) == 0) p2p_client_wait(client, p2p_client_wait(client, 0, 0), 10);
+  while (p2p_task_losses(task, &err) == 0)
+    p2p_client_wait(client, p2p_client_wait(client, 0, 0), 10);
   CHECK(p2p_task_state(task) == P2P_TASK_WAITING);
   struct p2p_client_status status;
   do p2p_client_status(client, &status);
@@ -126,4 +136,5 @@ TEST(a_cancel_between_two_runs_ends_it) {
 }
 
 UNIT_MAIN("retries", UNIT(a_thousand_futures_with_one_in_ten_executions_killed_all_resolve),
-          UNIT(without_retries_a_lost_future_fails_and_never_runs_twice), UNIT(a_cancel_between_two_runs_ends_it))
+          UNIT(without_retries_a_lost_future_fails_and_never_runs_twice),
+          UNIT(a_cancel_between_two_runs_ends_it))

@@ -4,7 +4,9 @@
 #include "unit.h"
 
 #define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-#define HELLO "when=2026-11-20T22:04:24,expires=1,type=worker,from=carol@desk:4711,protocols=link;wormhole,key=" KEY
+#define HELLO                                                                                    \
+  "when=2026-11-20T22:04:24,expires=1,type=worker,from=carol@desk:4711,protocols=link;wormhole," \
+  "key=" KEY
 
 static struct p2p_roster roster;
 static struct p2p_roster_worker *who;
@@ -12,7 +14,7 @@ static struct p2p_roster_worker *who;
 static enum p2p_roster_news hear(const char *text, uint64_t now_ms) {
   struct p2p_line line;
   CHECK(p2p_line_parse(text, strlen(text), &line) == P2P_OK);
-  return p2p_roster_hear(&roster, &line, now_ms, &who);
+  return p2p_roster_update(&roster, &line, now_ms, &who);
 }
 
 TEST(a_worker_comes_repeats_itself_and_leaves) {
@@ -33,7 +35,9 @@ TEST(a_worker_may_tell_of_its_machine) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(hear(HELLO ",slots=2,r=4.3.1,future=1.70.0", 0) == P2P_ROSTER_CAME);
   CHECK(who->platform[0] == '\0' && who->cores == 0 && who->memory_mib == 0);
-  CHECK(hear(HELLO ",slots=2,r=4.3.1,future=1.70.0,platform=x86_64-pc-linux-gnu,cores=8,memory=16000", 0) == P2P_ROSTER_AGAIN);
+  CHECK(hear(HELLO
+             ",slots=2,r=4.3.1,future=1.70.0,platform=x86_64-pc-linux-gnu,cores=8,memory=16000",
+             0) == P2P_ROSTER_AGAIN);
   CHECK_STR(who->platform, "x86_64-pc-linux-gnu");
   CHECK(who->cores == 8 && who->memory_mib == 16000);
   p2p_roster_clear(&roster);
@@ -42,47 +46,55 @@ TEST(a_worker_may_tell_of_its_machine) {
 TEST(a_line_in_the_name_of_a_linked_worker_changes_its_key_alone) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(hear(HELLO ",slots=2,r=4.3.1,future=1.70.0", 1000) == P2P_ROSTER_CAME);
-  struct p2p_peer *some = (struct p2p_peer *) &roster;
+  struct p2p_worker_link *some = (struct p2p_worker_link *)&roster;
   who->peer = some;
   who->left = true;
-  CHECK(hear("when=x,type=worker,from=carol@desk:4711,protocols=link,slots=9,r=3.0.0,future=1.0.0,key="
-             "BBECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", 2000) == P2P_ROSTER_AGAIN);
-  CHECK(who->peer == some && who->compatible && who->slots == 2 && who->key.bytes[0] == 4 && !who->left);
+  CHECK(
+      hear(
+          "when=x,type=worker,from=carol@desk:4711,protocols=link,slots=9,r=3.0.0,future=1.0.0,key="
+          "BBECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+          2000) == P2P_ROSTER_AGAIN);
+  CHECK(who->peer == some && who->compatible && who->slots == 2 && who->key.bytes[0] == 4 &&
+        !who->left);
   p2p_roster_clear(&roster);
 }
 
 TEST(what_is_not_exactly_a_hello_is_no_worker) {
   static const char *const lines[] = {
-    "when=x,type=worker,from=carol@desk:4711,protocols=wormhole",
-    "when=x,type=client,from=carol@desk:4711,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-    "when=x,from=carol@desk:4711,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-    "when=x,type=worker,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-    "when=x,type=worker,from=carol@desk,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-    "when=x,type=worker,from=carol@desk:,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-    "when=x,type=worker,from=carol@de sk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-    "when=x,type=worker,from=@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-    "when=x,type=worker,from=carol@desk:1,protocols=links;link2,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-    HELLO ",slots=0,r=4.2.2,future=1.70.0",
-    HELLO ",slots=1,r=4.2.2,future=1.70.0,platform=x86 64",
-    HELLO ",slots=1,r=4.2.2,future=1.70.0,platform=",
-    HELLO ",slots=1,r=4.2.2,future=1.70.0,cores=0",
-    HELLO ",slots=1,r=4.2.2,future=1.70.0,cores=65537",
-    HELLO ",slots=1,r=4.2.2,future=1.70.0,memory=-1",
-    HELLO ",slots=1,r=4.2.2,future=1.70.0,memory=1.5",
-    HELLO ",slots=1025,r=4.2.2,future=1.70.0",
-    HELLO ",slots=-1,r=4.2.2,future=1.70.0",
-    HELLO ",slots=1x,r=4.2.2,future=1.70.0",
-    HELLO ",slots=4294967297,r=4.2.2,future=1.70.0",
-    HELLO ",r=4.2.2,future=1.70.0",
-    HELLO ",slots=1,r=4,future=1.70.0",
-    HELLO ",slots=1,r=4.2.,future=1.70.0",
-    HELLO ",slots=1,r=4.2.2 (beta),future=1.70.0",
-    HELLO ",slots=1,r=4.2.2,future=",
-    HELLO ",slots=1,r=4.2.2,future=1.2.3.4.5.6.7.8.9",
-    HELLO ",slots=1,r=4.1234567890,future=1.70.0",
-    "when=x,type=worker,from=carol@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=AAEC",
-    "when=x,type=worker,from=carol@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY "AA",
-    "when=x,type=worker,from=carol@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY "!",
+      "when=x,type=worker,from=carol@desk:4711,protocols=wormhole",
+      "when=x,type=client,from=carol@desk:4711,protocols=link,slots=1,r=4.2.2,future=1.70.0,"
+      "key=" KEY,
+      "when=x,from=carol@desk:4711,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,from=carol@desk,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,from=carol@desk:,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,from=carol@de sk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,from=@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,from=carol@desk:1,protocols=links;link2,slots=1,r=4.2.2,future=1.70.0,"
+      "key=" KEY,
+      HELLO ",slots=0,r=4.2.2,future=1.70.0",
+      HELLO ",slots=1,r=4.2.2,future=1.70.0,platform=x86 64",
+      HELLO ",slots=1,r=4.2.2,future=1.70.0,platform=",
+      HELLO ",slots=1,r=4.2.2,future=1.70.0,cores=0",
+      HELLO ",slots=1,r=4.2.2,future=1.70.0,cores=65537",
+      HELLO ",slots=1,r=4.2.2,future=1.70.0,memory=-1",
+      HELLO ",slots=1,r=4.2.2,future=1.70.0,memory=1.5",
+      HELLO ",slots=1025,r=4.2.2,future=1.70.0",
+      HELLO ",slots=-1,r=4.2.2,future=1.70.0",
+      HELLO ",slots=1x,r=4.2.2,future=1.70.0",
+      HELLO ",slots=4294967297,r=4.2.2,future=1.70.0",
+      HELLO ",r=4.2.2,future=1.70.0",
+      HELLO ",slots=1,r=4,future=1.70.0",
+      HELLO ",slots=1,r=4.2.,future=1.70.0",
+      HELLO ",slots=1,r=4.2.2 (beta),future=1.70.0",
+      HELLO ",slots=1,r=4.2.2,future=",
+      HELLO ",slots=1,r=4.2.2,future=1.2.3.4.5.6.7.8.9",
+      HELLO ",slots=1,r=4.1234567890,future=1.70.0",
+      "when=x,type=worker,from=carol@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=AAEC",
+      "when=x,type=worker,from=carol@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY
+      "AA",
+      "when=x,type=worker,from=carol@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY
+      "!",
   };
   p2p_roster_init(&roster, "4.2.2");
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -97,11 +109,15 @@ TEST(versions_that_do_not_fit_are_told_in_a_sentence) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(hear(HELLO ",slots=1,r=4.2.2,future=1.33.0", 0) == P2P_ROSTER_CAME);
   CHECK(!who->compatible);
-  CHECK_STR(roster.incompatible_why, "carol@desk:4711 has future 1.33.0, tasks of this session need future >= 1.69.0");
+  CHECK_STR(roster.incompatible_why,
+            "carol@desk:4711 has future 1.33.0, tasks of this session need future >= 1.69.0");
   CHECK(hear(HELLO ",slots=1,r=3.6.3,future=1.70.0", 0) == P2P_ROSTER_AGAIN);
-  CHECK_STR(roster.incompatible_why, "carol@desk:4711 has R 3.6.3, tasks of this session need R >= 4.0");
+  CHECK_STR(roster.incompatible_why,
+            "carol@desk:4711 has R 3.6.3, tasks of this session need R >= 4.0");
   CHECK(hear(HELLO ",slots=1,r=5.0.0,future=1.70.0", 0) == P2P_ROSTER_AGAIN);
-  CHECK_STR(roster.incompatible_why, "carol@desk:4711 has R 5.0.0, tasks of this session need the major version of its R 4.2.2");
+  CHECK_STR(
+      roster.incompatible_why,
+      "carol@desk:4711 has R 5.0.0, tasks of this session need the major version of its R 4.2.2");
   CHECK(hear(HELLO ",slots=1,r=4.0.0,future=1.69.0-9001", 0) == P2P_ROSTER_AGAIN);
   CHECK(who->compatible);
   struct p2p_err err;
@@ -117,29 +133,37 @@ TEST(a_silent_worker_without_a_link_is_forgotten) {
   CHECK(p2p_roster_expire(&roster, 0) == UINT64_MAX);
   CHECK(hear(HELLO ",slots=1,r=4.2.2,future=1.70.0", 5000) == P2P_ROSTER_CAME);
   CHECK(p2p_roster_expire(&roster, 6000) == 5000 + P2P_ROSTER_SILENCE_MS);
-  who->peer = (struct p2p_peer *) &roster;
-  CHECK(p2p_roster_expire(&roster, 5000 + P2P_ROSTER_SILENCE_MS) == UINT64_MAX && roster.length == 1);
+  who->peer = (struct p2p_worker_link *)&roster;
+  CHECK(p2p_roster_expire(&roster, 5000 + P2P_ROSTER_SILENCE_MS) == UINT64_MAX &&
+        roster.length == 1);
   roster.workers[0]->peer = NULL;
-  CHECK(p2p_roster_expire(&roster, 5000 + P2P_ROSTER_SILENCE_MS) == UINT64_MAX && roster.length == 0);
+  CHECK(p2p_roster_expire(&roster, 5000 + P2P_ROSTER_SILENCE_MS) == UINT64_MAX &&
+        roster.length == 0);
   p2p_roster_clear(&roster);
 }
 
 TEST(a_flood_of_workers_is_capped) {
   struct p2p_line line;
   p2p_roster_init(&roster, "4.2.2");
-  for (int i = 0; i < P2P_ROSTER_MOST + 10; i++) {
+  for (int i = 0; i < P2P_ROSTER_MAX + 10; i++) {
     p2p_line_init(&line);
-    CHECK(p2p_line_put(&line, "when", "x") == P2P_OK && p2p_line_put(&line, "type", "worker") == P2P_OK);
-    CHECK(p2p_line_putf(&line, "from", "mallory@desk:%d", i) == P2P_OK && p2p_line_put(&line, "protocols", "link") == P2P_OK);
+    CHECK(p2p_line_put(&line, "when", "x") == P2P_OK &&
+          p2p_line_put(&line, "type", "worker") == P2P_OK);
+    CHECK(p2p_line_putf(&line, "from", "mallory@desk:%d", i) == P2P_OK &&
+          p2p_line_put(&line, "protocols", "link") == P2P_OK);
     CHECK(p2p_line_put(&line, "key", KEY) == P2P_OK && p2p_line_put(&line, "slots", "1") == P2P_OK);
-    CHECK(p2p_line_put(&line, "r", "4.2.2") == P2P_OK && p2p_line_put(&line, "future", "1.70.0") == P2P_OK);
-    CHECK(p2p_roster_hear(&roster, &line, 0, &who) == (i < P2P_ROSTER_MOST ? P2P_ROSTER_CAME : P2P_ROSTER_NOTHING));
+    CHECK(p2p_line_put(&line, "r", "4.2.2") == P2P_OK &&
+          p2p_line_put(&line, "future", "1.70.0") == P2P_OK);
+    CHECK(p2p_roster_update(&roster, &line, 0, &who) ==
+          (i < P2P_ROSTER_MAX ? P2P_ROSTER_CAME : P2P_ROSTER_NOTHING));
   }
-  CHECK(roster.length == P2P_ROSTER_MOST);
+  CHECK(roster.length == P2P_ROSTER_MAX);
   p2p_roster_clear(&roster);
 }
 
-UNIT_MAIN("roster", UNIT(a_worker_comes_repeats_itself_and_leaves), UNIT(a_worker_may_tell_of_its_machine),
+UNIT_MAIN("roster", UNIT(a_worker_comes_repeats_itself_and_leaves),
+          UNIT(a_worker_may_tell_of_its_machine),
           UNIT(a_line_in_the_name_of_a_linked_worker_changes_its_key_alone),
-          UNIT(what_is_not_exactly_a_hello_is_no_worker), UNIT(versions_that_do_not_fit_are_told_in_a_sentence),
+          UNIT(what_is_not_exactly_a_hello_is_no_worker),
+          UNIT(versions_that_do_not_fit_are_told_in_a_sentence),
           UNIT(a_silent_worker_without_a_link_is_forgotten), UNIT(a_flood_of_workers_is_capped))

@@ -12,16 +12,30 @@ static uint64_t wake_ms;
 #define ALL 1000 /* of the tasks that wait */
 
 static void seen(size_t i, uint32_t slots) {
-  workers[i] = (struct p2p_schedule_worker){ .link = P2P_SCHEDULE_NONE, .slots = slots, .suits = ALL, .sure = ALL };
+  workers[i] = (struct p2p_schedule_worker){
+      .link = P2P_SCHEDULE_NONE, .slots = slots, .suits = ALL, .sure = ALL};
 }
 
 static void linked(size_t i, uint32_t slots, uint32_t held, uint32_t busy) {
-  workers[i] = (struct p2p_schedule_worker){ .link = P2P_SCHEDULE_OPEN, .slots = slots, .suits = ALL, .sure = ALL,
-    .held = held, .busy = busy, .wanted = held, .wanted_ms = NOW, .next_cool_ms = NOW + P2P_SCHEDULE_WARM_MS, .used_ms = NOW };
+  workers[i] = (struct p2p_schedule_worker){.link = P2P_SCHEDULE_OPEN,
+                                            .slots = slots,
+                                            .suits = ALL,
+                                            .sure = ALL,
+                                            .held = held,
+                                            .busy = busy,
+                                            .wanted = held,
+                                            .wanted_ms = NOW,
+                                            .next_cool_ms = NOW + P2P_SCHEDULE_WARM_MS,
+                                            .used_ms = NOW};
 }
 
 static void decide(uint32_t waiting, uint32_t most, size_t length) {
-  struct p2p_schedule schedule = { .now_ms = NOW, .waiting = waiting, .most = most, .may_open = true, .workers = workers, .length = length };
+  struct p2p_schedule schedule = {.now_ms = NOW,
+                                  .waiting = waiting,
+                                  .most = most,
+                                  .may_open = true,
+                                  .workers = workers,
+                                  .length = length};
   wake_ms = p2p_schedule_decide(&schedule, steps);
 }
 
@@ -48,7 +62,7 @@ TEST(no_link_is_opened_while_away_or_in_a_back_off) {
   CHECK(!steps[0].open && steps[1].open);
   decide(2, 0, 1);
   CHECK(!steps[0].open && wake_ms == NOW + 500);
-  struct p2p_schedule away = { .now_ms = NOW, .waiting = 1, .workers = workers, .length = 2 };
+  struct p2p_schedule away = {.now_ms = NOW, .waiting = 1, .workers = workers, .length = 2};
   wake_ms = p2p_schedule_decide(&away, steps);
   CHECK(!steps[1].open && wake_ms == P2P_SCHEDULE_NEVER);
 }
@@ -114,7 +128,8 @@ TEST(the_cap_counts_what_runs_everywhere) {
   decide(10, 3, 2);
   CHECK(steps[0].start + steps[1].start == 1);
   CHECK(steps[0].give_back + steps[1].give_back == 5); /* beyond the cap */
-  CHECK(steps[1].say_want && steps[1].want == 4 - steps[1].give_back); /* or they would be granted again */
+  CHECK(steps[1].say_want &&
+        steps[1].want == 4 - steps[1].give_back); /* or they would be granted again */
   linked(0, 4, 3, 3), seen(1, 4);
   decide(10, 3, 2);
   CHECK(steps[0].start == 0 && !steps[0].say_want && !steps[1].open);
@@ -228,7 +243,8 @@ TEST(slots_of_who_can_run_nothing_of_it_are_not_counted_on_and_go_back) {
 TEST(a_search_opens_more_links_at_once) {
   seen(0, 8), seen(1, 8), seen(2, 8), linked(3, 8, 0, 0);
   can_run(3, 0, 0);
-  struct p2p_schedule schedule = { .now_ms = NOW, .waiting = 1, .may_open = true, .search = 2, .workers = workers, .length = 4 };
+  struct p2p_schedule schedule = {
+      .now_ms = NOW, .waiting = 1, .may_open = true, .search = 2, .workers = workers, .length = 4};
   p2p_schedule_decide(&schedule, steps);
   CHECK(steps[0].open && steps[1].open && !steps[2].open);
   workers[0].link = workers[1].link = P2P_SCHEDULE_OPENING;
@@ -243,13 +259,20 @@ TEST(a_search_opens_more_links_at_once) {
   CHECK(!steps[2].open);
 }
 
-UNIT_MAIN("schedule", UNIT(without_work_nothing_is_done), UNIT(links_are_opened_until_the_slots_suffice),
-          UNIT(no_link_is_opened_while_away_or_in_a_back_off), UNIT(a_link_that_opens_is_counted_on_for_a_while),
-          UNIT(a_task_starts_at_once_on_an_idle_slot_without_further_frames), UNIT(tasks_are_spread_over_the_least_loaded),
+UNIT_MAIN("schedule", UNIT(without_work_nothing_is_done),
+          UNIT(links_are_opened_until_the_slots_suffice),
+          UNIT(no_link_is_opened_while_away_or_in_a_back_off),
+          UNIT(a_link_that_opens_is_counted_on_for_a_while),
+          UNIT(a_task_starts_at_once_on_an_idle_slot_without_further_frames),
+          UNIT(tasks_are_spread_over_the_least_loaded),
           UNIT(slots_are_asked_for_and_the_want_is_lowered_when_met_elsewhere),
-          UNIT(an_unmet_want_does_not_hold_up_other_workers), UNIT(the_cap_counts_what_runs_everywhere),
-          UNIT(recalled_slots_go_back_as_they_become_idle), UNIT(a_slot_that_cools_is_no_longer_work_that_we_have), UNIT(cold_slots_go_back_and_the_want_with_them),
+          UNIT(an_unmet_want_does_not_hold_up_other_workers),
+          UNIT(the_cap_counts_what_runs_everywhere),
+          UNIT(recalled_slots_go_back_as_they_become_idle),
+          UNIT(a_slot_that_cools_is_no_longer_work_that_we_have),
+          UNIT(cold_slots_go_back_and_the_want_with_them),
           UNIT(a_link_without_slots_is_closed_after_a_long_while),
           UNIT(a_task_goes_only_to_who_can_run_it), UNIT(who_can_run_less_gets_no_more_than_that),
           UNIT(who_was_not_answered_yet_may_grant_but_starts_nothing),
-          UNIT(slots_of_who_can_run_nothing_of_it_are_not_counted_on_and_go_back), UNIT(a_search_opens_more_links_at_once))
+          UNIT(slots_of_who_can_run_nothing_of_it_are_not_counted_on_and_go_back),
+          UNIT(a_search_opens_more_links_at_once))

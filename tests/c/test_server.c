@@ -1,16 +1,17 @@
-/* The whole server: it listens when it is there, leaves nothing behind, and its mailbox speaks WebSocket. */
+/* The whole server: it listens when it is there, leaves nothing behind, and its mailbox speaks
+ * WebSocket. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "crowd.h"
 #include "crypto/random.h"
+#include "descriptors.h"
 #include "net/ws.h"
 #include "server/mailbox_server.h"
 #include "server/server.h"
-#include "crowd.h"
-#include "descriptors.h"
 #include "unit.h"
 
 #define WAIT_S 20
@@ -18,7 +19,7 @@
 static char folder[] = "/tmp/p2p-server-XXXXXX";
 static char key_path[64];
 static struct p2p_loop *loop;
-static struct p2p_events *events;
+static struct p2p_log_queue *log;
 static struct p2p_server *server;
 static struct p2p_err err;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -31,16 +32,17 @@ struct client {
   bool is_open, is_closed;
 };
 
-#define WAIT_FOR(condition)                                                              \
-  do {                                                                                   \
-    struct timespec until;                                                               \
-    clock_gettime(CLOCK_REALTIME, &until);                                               \
-    until.tv_sec += WAIT_S;                                                              \
-    bool is_in_time = true;                                                              \
-    pthread_mutex_lock(&lock);                                                           \
-    while (is_in_time && !(condition)) is_in_time = pthread_cond_timedwait(&changed, &lock, &until) == 0; \
-    pthread_mutex_unlock(&lock);                                                         \
-    CHECK(is_in_time);                                                                   \
+#define WAIT_FOR(condition)                                              \
+  do {                                                                   \
+    struct timespec until;                                               \
+    clock_gettime(CLOCK_REALTIME, &until);                               \
+    until.tv_sec += WAIT_S;                                              \
+    bool is_in_time = true;                                              \
+    pthread_mutex_lock(&lock);                                           \
+    while (is_in_time && !(condition))                                   \
+      is_in_time = pthread_cond_timedwait(&changed, &lock, &until) == 0; \
+    pthread_mutex_unlock(&lock);                                         \
+    CHECK(is_in_time);                                                   \
   } while (0)
 
 static void set(bool *flag) {
@@ -67,11 +69,12 @@ static void on_close(void *arg, const struct p2p_err *why) {
 }
 
 static void connect_on_loop(void *arg) {
-  static const struct p2p_ws_events ws_events = {on_open, on_text, on_close};
+  static const struct p2p_ws_callbacks ws_events = {on_open, on_text, on_close};
   struct client *client = arg;
   char url[64];
   snprintf(url, sizeof url, "ws://127.0.0.1:%u/v1", (unsigned)p2p_server_mailbox_port(server));
-  CHECK(p2p_ws_connect(loop, url, WAIT_S * 1000, p2p_random_bytes, &ws_events, client, &client->ws, &err) == P2P_OK);
+  CHECK(p2p_ws_connect(loop, url, WAIT_S * 1000, p2p_random_bytes, &ws_events, client, &client->ws,
+                       &err) == P2P_OK);
 }
 static void send_on_loop(void *arg) {
   struct client *client = arg;
@@ -88,8 +91,9 @@ static void say(struct client *client, const char *json) {
 }
 
 static int start_server(const char *users) {
-  struct p2p_server_config config = {.loop = loop, .address = "127.0.0.1", .host_key = key_path, .users = users};
-  return p2p_server_new(&config, events, &server, &err);
+  struct p2p_server_config config = {
+      .loop = loop, .address = "127.0.0.1", .host_key = key_path, .users = users};
+  return p2p_server_new(&config, log, &server, &err);
 }
 
 TEST(prepare) {
@@ -97,7 +101,7 @@ TEST(prepare) {
   snprintf(key_path, sizeof key_path, "%s/key", folder);
   CHECK(p2p_crypto_init() == 0);
   CHECK(p2p_loop_start(&loop, &err) == P2P_OK);
-  events = p2p_events_new(100);
+  log = p2p_log_queue_new(100);
 }
 
 TEST(it_listens_and_leaves_nothing_behind) {
@@ -105,7 +109,8 @@ TEST(it_listens_and_leaves_nothing_behind) {
   p2p_server_free(server); /* the loop keeps what it opened for its first listener */
   int before = count_descriptors();
   CHECK(start_server("") == P2P_OK);
-  CHECK(p2p_server_board_port(server) != 0 && p2p_server_relay_port(server) != 0 && p2p_server_mailbox_port(server) != 0);
+  CHECK(p2p_server_board_port(server) != 0 && p2p_server_relay_port(server) != 0 &&
+        p2p_server_mailbox_port(server) != 0);
   CHECK(strncmp(p2p_server_host_key(server), "ssh-ed25519 ", 12) == 0);
   CHECK(strncmp(p2p_server_fingerprint(server), "SHA256:", 7) == 0);
   CHECK(count_descriptors() > before);
@@ -119,14 +124,17 @@ TEST(what_it_cannot_start_with_is_told) {
   CHECK(strstr(err.message, "Line 1") != NULL);
   CHECK(start_server("") == P2P_OK);
   struct p2p_server *first = server;
-  struct p2p_server_config config = {.loop = loop, .address = "127.0.0.1", .host_key = key_path, .users = "",
+  struct p2p_server_config config = {.loop = loop,
+                                     .address = "127.0.0.1",
+                                     .host_key = key_path,
+                                     .users = "",
                                      .board_port = p2p_server_board_port(first)};
-  CHECK(p2p_server_new(&config, events, &server, &err) < 0); /* the port is taken */
+  CHECK(p2p_server_new(&config, log, &server, &err) < 0); /* the port is taken */
   CHECK(err.message[0] != '\0');
   p2p_server_free(first);
   config.board_port = 0;
   config.host_key = "/nowhere/at/all";
-  CHECK(p2p_server_new(&config, events, &server, &err) == P2P_ERR_SYSTEM);
+  CHECK(p2p_server_new(&config, log, &server, &err) == P2P_ERR_SYSTEM);
   CHECK(strstr(err.message, "/nowhere/at/all") != NULL);
   p2p_server_free(NULL);
   CHECK(count_descriptors() == before);
@@ -154,24 +162,26 @@ TEST(two_clients_meet_in_a_mailbox) {
 TEST(connections_of_one_address_to_the_mailbox_are_bounded) {
   static int fds[P2P_MAILBOX_CONNECTIONS_OF_ORIGIN_MAX];
   static struct client a;
-  struct p2p_event event;
-  while (p2p_events_next(events, 0, &event)) {}
+  struct p2p_log_line event;
+  while (p2p_log_queue_next(log, 0, &event)) {
+  }
   CHECK(start_server("") == P2P_OK);
   crowd_come(fds, P2P_MAILBOX_CONNECTIONS_OF_ORIGIN_MAX, p2p_server_mailbox_port(server));
   p2p_loop_call(loop, connect_on_loop, &a);
   WAIT_FOR(a.is_closed);
-  CHECK(p2p_events_next(events, WAIT_S * 1000, &event) && strstr(event.text, "too many are open from there") != NULL);
+  CHECK(p2p_log_queue_next(log, WAIT_S * 1000, &event) &&
+        strstr(event.text, "too many are open from there") != NULL);
   crowd_go(fds, P2P_MAILBOX_CONNECTIONS_OF_ORIGIN_MAX);
   p2p_server_free(server);
 }
 
 TEST(clean_up) {
   p2p_loop_stop(loop);
-  p2p_events_free(events);
+  p2p_log_queue_free(log);
   CHECK(unlink(key_path) == 0);
   CHECK(rmdir(folder) == 0);
 }
 
-UNIT_MAIN("server", UNIT(prepare), UNIT(it_listens_and_leaves_nothing_behind), UNIT(what_it_cannot_start_with_is_told),
-          UNIT(two_clients_meet_in_a_mailbox),
+UNIT_MAIN("server", UNIT(prepare), UNIT(it_listens_and_leaves_nothing_behind),
+          UNIT(what_it_cannot_start_with_is_told), UNIT(two_clients_meet_in_a_mailbox),
           UNIT(connections_of_one_address_to_the_mailbox_are_bounded), UNIT(clean_up))

@@ -1,12 +1,14 @@
 /* What a board answers to `services` and `user`. */
 #include "board/services.h"
 
-#include "board/account.h"
+#include "board/whoami.h"
 #include "unit.h"
 
 static struct p2p_services services;
 
-static void parse(const char *text, const char *host) { p2p_services_parse(text, strlen(text), host, &services); }
+static void parse(const char *text, const char *host) {
+  p2p_services_parse(text, strlen(text), host, &services);
+}
 
 TEST(a_board_tells_its_mailbox_and_relay) {
   parse("mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\n", "lab.example.org");
@@ -21,9 +23,15 @@ TEST(a_board_tells_its_mailbox_and_relay) {
 }
 
 TEST(anything_else_means_the_public_ones) {
-  const char *bad[] = {"", "\n", "help\r\n  pipe TOPIC\r\n", "mailbox=\nrelay=\n", "mailbox=ws://\nrelay=tcp:\n",
-                       "mailbox=http://*:4000/v1\nrelay=udp:*:1\n", " mailbox=ws://*:1/\n relay=tcp:*:1\n",
-                       "mailbox=ws://* :4000\nrelay=tcp:\x01*:1\n", "mailbox"};
+  const char *bad[] = {"",
+                       "\n",
+                       "help\r\n  pipe TOPIC\r\n",
+                       "mailbox=\nrelay=\n",
+                       "mailbox=ws://\nrelay=tcp:\n",
+                       "mailbox=http://*:4000/v1\nrelay=udp:*:1\n",
+                       " mailbox=ws://*:1/\n relay=tcp:*:1\n",
+                       "mailbox=ws://* :4000\nrelay=tcp:\x01*:1\n",
+                       "mailbox"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     parse(bad[i], "lab");
     CHECK_STR(services.mailbox, P2P_MAILBOX_DEFAULT);
@@ -36,7 +44,7 @@ TEST(anything_else_means_the_public_ones) {
 }
 
 static int user_of(const char *text, char user[static P2P_USER_MAX], struct p2p_err *err) {
-  return p2p_account_parse(text, strlen(text), "pico.sh", user, err);
+  return p2p_whoami_parse(text, strlen(text), "pico.sh", user, err);
 }
 
 TEST(the_user_is_the_first_line) {
@@ -47,8 +55,14 @@ TEST(the_user_is_the_first_line) {
   CHECK(user_of("bob\r\nid\r\n", user, &err) == P2P_OK);
   CHECK_STR(user, "bob");
   CHECK(user_of("carol", user, &err) == P2P_OK);
-  const char *bad[] = {"", "\nalice\n", "two words\n", "a/b\n", "-x\n", "\x1b[2J\n",
-                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"};
+  const char *bad[] = {
+      "",
+      "\nalice\n",
+      "two words\n",
+      "a/b\n",
+      "-x\n",
+      "\x1b[2J\n",
+      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     CHECK(user_of(bad[i], user, &err) == P2P_ERR_AUTH);
     CHECK_STR(user, "carol");
@@ -64,5 +78,6 @@ TEST(public_is_no_account) {
   CHECK_STR(user, "untouched");
 }
 
-UNIT_MAIN("services", UNIT(a_board_tells_its_mailbox_and_relay), UNIT(anything_else_means_the_public_ones),
-          UNIT(the_user_is_the_first_line), UNIT(public_is_no_account))
+UNIT_MAIN("services", UNIT(a_board_tells_its_mailbox_and_relay),
+          UNIT(anything_else_means_the_public_ones), UNIT(the_user_is_the_first_line),
+          UNIT(public_is_no_account))

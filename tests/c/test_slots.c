@@ -17,15 +17,18 @@ static void begin(uint32_t available) {
   p2p_slots_set_available(&slots, available);
 }
 
-/* All steps that are due, as text: "+0" a grant to client 0, "-1" a recall from client 1, "-1:2" of two, "!0" an eviction. */
+/* All steps that are due, as text: "+0" a grant to client 0, "-1" a recall from client 1, "-1:2" of
+ * two, "!0" an eviction. */
 static const char *steps(void) {
   static char text[1024];
   struct p2p_slots_step step;
   size_t used = 0;
   text[0] = '\0';
   for (int i = 0; i < 100 && p2p_slots_next(&slots, now, &step); i++) {
-    used += (size_t)snprintf(text + used, sizeof text - used, "%s%c%d", used > 0 ? " " : "", "+-!"[step.op], (int)step.client);
-    if (step.count > 1) used += (size_t)snprintf(text + used, sizeof text - used, ":%u", step.count);
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s%c%d", used > 0 ? " " : "",
+                             "+-!"[step.op], (int)step.client);
+    if (step.count > 1)
+      used += (size_t)snprintf(text + used, sizeof text - used, ":%u", step.count);
   }
   return text;
 }
@@ -219,7 +222,8 @@ TEST(clients_are_capped) {
   CHECK(p2p_slots_add(&slots) == 7);
 }
 
-/* Three busy clients with tasks of different length on every number of slots: over time each gets its share. */
+/* Three busy clients with tasks of different length on every number of slots: over time each gets
+ * its share. */
 TEST(shares_are_fair_over_time) {
   for (uint32_t available = 1; available <= 7; available++) {
     uint64_t used[3] = {0};
@@ -239,7 +243,8 @@ TEST(shares_are_fair_over_time) {
       while (p2p_slots_next(&slots, now, &step)) CHECK(step.op != P2P_SLOTS_EVICT);
       for (size_t c = 0; c < 3; c++) {
         for (size_t k = 0; k < 8; k++)
-          if (left[c][k] == 0 && p2p_slots_begin(&slots, c)) left[c][k] = 3 + (uint32_t)(tick * 7 + (int)k) % 5;
+          if (left[c][k] == 0 && p2p_slots_begin(&slots, c))
+            left[c][k] = 3 + (uint32_t)(tick * 7 + (int)k) % 5;
         used[c] += slots.clients[c].busy;
         held += slots.clients[c].held;
       }
@@ -252,8 +257,10 @@ TEST(shares_are_fair_over_time) {
 
 UNIT_MAIN("slots", UNIT(alone_it_gets_what_it_wants), UNIT(no_task_without_a_slot),
           UNIT(nothing_is_returned_that_is_not_idle), UNIT(granted_in_turns),
-          UNIT(idle_slots_are_kept_until_another_wants_one), UNIT(busy_clients_share_one_slot_in_turns),
-          UNIT(fresh_slot_is_recalled_after_a_moment), UNIT(shares_are_even_then_stable),
-          UNIT(who_keeps_an_idle_slot_from_others_is_evicted), UNIT(who_is_at_work_is_not_evicted),
-          UNIT(lost_client_frees_its_slots), UNIT(nothing_is_granted_that_is_not_there), UNIT(closed_recalls_everything),
-          UNIT(who_keeps_slots_after_the_close_is_evicted), UNIT(clients_are_capped), UNIT(shares_are_fair_over_time))
+          UNIT(idle_slots_are_kept_until_another_wants_one),
+          UNIT(busy_clients_share_one_slot_in_turns), UNIT(fresh_slot_is_recalled_after_a_moment),
+          UNIT(shares_are_even_then_stable), UNIT(who_keeps_an_idle_slot_from_others_is_evicted),
+          UNIT(who_is_at_work_is_not_evicted), UNIT(lost_client_frees_its_slots),
+          UNIT(nothing_is_granted_that_is_not_there), UNIT(closed_recalls_everything),
+          UNIT(who_keeps_slots_after_the_close_is_evicted), UNIT(clients_are_capped),
+          UNIT(shares_are_fair_over_time))

@@ -13,19 +13,18 @@ static const char *find(const char *text, const char *host, const char *keyword,
   return p2p_ssh_config_find(text, host, keyword, nth, value, sizeof value) ? value : "(none)";
 }
 
-static const char CONFIG[] =
-    "# IdentityFile /comment\n"
-    "IdentityFile /first\n"
-    "\n"
-    "Host lab *.example.org !bad.example.org\r\n"
-    "  identityfile = \"/with blanks\" # and a comment\r\n"
-    "\tIdentityFile=/third\n"
-    "  IdentitiesOnly\tyes\n"
-    "Host github.com # other is none of them\n"
-    "  IdentitiesOnly no\n"
-    "  HostKeyAlias hub\n"
-    "Host *\n"
-    "  IdentityFile /last";
+static const char CONFIG[] = "# IdentityFile /comment\n"
+                             "IdentityFile /first\n"
+                             "\n"
+                             "Host lab *.example.org !bad.example.org\r\n"
+                             "  identityfile = \"/with blanks\" # and a comment\r\n"
+                             "\tIdentityFile=/third\n"
+                             "  IdentitiesOnly\tyes\n"
+                             "Host github.com # other is none of them\n"
+                             "  IdentitiesOnly no\n"
+                             "  HostKeyAlias hub\n"
+                             "Host *\n"
+                             "  IdentityFile /last";
 
 TEST(values_are_those_of_the_hosts_that_match_in_their_order) {
   CHECK_STR(find(CONFIG, "lab", "IdentityFile", 0), "/first");
@@ -50,12 +49,17 @@ TEST(what_libssh_does_not_know_needs_the_program) {
 
 TEST(what_is_not_understood_here_needs_the_program) {
   static const char *const odd[] = {
-      "Host other\nMatch user bob\n", "Include ~/.orbstack/config\n", "UserKnownHostsFile /a /b\n", "UserKnownHostsFile ~/known_%h\n",
-      "UserKnownHostsFile ~bob/x\n", "UserKnownHostsFile '/a b'\n", "IdentityAgent $SOCKET\n", "IdentityAgent SSH_AUTH_SOCK\n"};
-  static const char *const plain[] = {"Host other\nInclude x\n", "UserKnownHostsFile \"/a b\" # c\n", "UserKnownHostsFile ~/x\n",
-                                      "IdentityAgent none\n", "IdentityAgent ~/agent\n", "IdentityFile ~/.ssh/x\n"};
-  for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) CHECK(p2p_ssh_config_needs_program(odd[i], "lab"));
-  for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) CHECK(!p2p_ssh_config_needs_program(plain[i], "lab"));
+      "Host other\nMatch user bob\n", "Include ~/.orbstack/config\n",
+      "UserKnownHostsFile /a /b\n",   "UserKnownHostsFile ~/known_%h\n",
+      "UserKnownHostsFile ~bob/x\n",  "UserKnownHostsFile '/a b'\n",
+      "IdentityAgent $SOCKET\n",      "IdentityAgent SSH_AUTH_SOCK\n"};
+  static const char *const plain[] = {
+      "Host other\nInclude x\n", "UserKnownHostsFile \"/a b\" # c\n", "UserKnownHostsFile ~/x\n",
+      "IdentityAgent none\n",    "IdentityAgent ~/agent\n",           "IdentityFile ~/.ssh/x\n"};
+  for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
+    CHECK(p2p_ssh_config_needs_program(odd[i], "lab"));
+  for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+    CHECK(!p2p_ssh_config_needs_program(plain[i], "lab"));
 }
 
 TEST(what_is_malformed_is_passed_over) {
@@ -79,8 +83,10 @@ TEST(paths_and_files) {
   CHECK_STR(path, "/x");
   p2p_ssh_config_expand("~/.ssh/x", path, sizeof path);
   CHECK(path[0] == '/' && strstr(path, "/.ssh/x") != NULL);
-  CHECK(p2p_ssh_config_is_plain(path) && p2p_ssh_config_is_plain("x") && p2p_ssh_config_is_plain("~/x"));
-  CHECK(!p2p_ssh_config_is_plain("%d/.ssh/x") && !p2p_ssh_config_is_plain("~bob/x") && !p2p_ssh_config_is_plain("${HOME}/x"));
+  CHECK(p2p_ssh_config_is_plain(path) && p2p_ssh_config_is_plain("x") &&
+        p2p_ssh_config_is_plain("~/x"));
+  CHECK(!p2p_ssh_config_is_plain("%d/.ssh/x") && !p2p_ssh_config_is_plain("~bob/x") &&
+        !p2p_ssh_config_is_plain("${HOME}/x"));
   CHECK(p2p_ssh_config_read("none") == NULL);
   CHECK(p2p_ssh_config_read("/no/such/file") == NULL);
   CHECK(p2p_ssh_config_read("/dev/zero") == NULL);
@@ -96,4 +102,5 @@ TEST(paths_and_files) {
 
 UNIT_MAIN("ssh_config", UNIT(values_are_those_of_the_hosts_that_match_in_their_order),
           UNIT(what_libssh_does_not_know_needs_the_program),
-          UNIT(what_is_not_understood_here_needs_the_program), UNIT(what_is_malformed_is_passed_over), UNIT(paths_and_files))
+          UNIT(what_is_not_understood_here_needs_the_program),
+          UNIT(what_is_malformed_is_passed_over), UNIT(paths_and_files))

@@ -19,7 +19,9 @@ struct actor {
 
 static void on_joined(void *arg) { lab_tell(&lab, &((struct actor *)arg)->joined); }
 static void on_line(void *arg, const struct p2p_line *line) { (void)arg, (void)line; }
-static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) { (void)arg, (void)err, (void)retry_ms; }
+static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
+  (void)arg, (void)err, (void)retry_ms;
+}
 static void on_failed(void *arg, const struct p2p_err *err) {
   struct actor *actor = arg;
   actor->err = *err;
@@ -27,9 +29,10 @@ static void on_failed(void *arg, const struct p2p_err *err) {
 }
 
 static void come(void *arg) {
-  static const struct p2p_member_events events = {NULL, on_joined, on_line, on_away, on_failed};
+  static const struct p2p_member_callbacks callbacks = {NULL, on_joined, on_line, on_away,
+                                                        on_failed};
   struct actor *actor = arg;
-  actor->code = p2p_member_new(&actor->config, &events, actor, &actor->member, &actor->err);
+  actor->code = p2p_member_new(&actor->config, &callbacks, actor, &actor->member, &actor->err);
 }
 
 static void leave(void *arg) { p2p_member_free(((struct actor *)arg)->member); }
@@ -37,12 +40,18 @@ static void leave(void *arg) { p2p_member_free(((struct actor *)arg)->member); }
 /* Alice comes to her own cluster at `host`. */
 static void come_to(struct actor *actor, const char *host, uint32_t timeout_ms) {
   static char key[160], known_hosts[200];
-  static const char *args[] = {"-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", known_hosts};
+  static const char *args[] = {"-F", "none",     "-i", key, "-o", "IdentitiesOnly=yes",
+                               "-o", known_hosts};
   snprintf(key, sizeof key, "%s", site_path(&site, "alice"));
-  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s", site_path(&site, "known_hosts"));
+  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s",
+           site_path(&site, "known_hosts"));
   memset(actor, 0, sizeof *actor);
-  actor->config = (struct p2p_member_config){.loop = lab.loop, .host = host, .ssh_args = args, .n_ssh_args = sizeof args / sizeof args[0],
-                                             .role = P2P_ROLE_CLIENT, .timeout_ms = timeout_ms};
+  actor->config = (struct p2p_member_config){.loop = lab.loop,
+                                             .host = host,
+                                             .ssh_args = args,
+                                             .n_ssh_args = sizeof args / sizeof args[0],
+                                             .role = P2P_ROLE_CLIENT,
+                                             .timeout_ms = timeout_ms};
   CHECK(p2p_loop_call(lab.loop, come, actor) == P2P_OK && actor->code == P2P_OK);
 }
 
@@ -70,12 +79,16 @@ TEST(a_board_and_a_proxy_open) {
   site_key(&site, "alice", "");
   site_public_key(&site, "alice", key, sizeof key);
   snprintf(users, sizeof users, "alice %s\n", key);
-  struct p2p_server_config config = {.loop = lab.loop, .address = "127.0.0.1", .host_key = site_path(&site, "host_key"), .users = users};
-  CHECK(p2p_server_new(&config, lab.events, &server, NULL) == P2P_OK);
+  struct p2p_server_config config = {.loop = lab.loop,
+                                     .address = "127.0.0.1",
+                                     .host_key = site_path(&site, "host_key"),
+                                     .users = users};
+  CHECK(p2p_server_new(&config, lab.log, &server, NULL) == P2P_OK);
   uint16_t port = p2p_server_board_port(server);
   snprintf(board, sizeof board, "inside.invalid:%u", port);
   snprintf(direct, sizeof direct, "127.0.0.1:%u", port);
-  site_write(&site, "known_hosts", "[inside.invalid]:%u,[127.0.0.1]:%u %s\n", port, port, p2p_server_host_key(server));
+  site_write(&site, "known_hosts", "[inside.invalid]:%u,[127.0.0.1]:%u %s\n", port, port,
+             p2p_server_host_key(server));
 }
 
 TEST(a_member_joins_by_way_of_the_proxy) {
@@ -108,5 +121,6 @@ TEST(the_board_closes) {
   site_close(&site);
 }
 
-UNIT_MAIN("ssh_proxy", UNIT(a_board_and_a_proxy_open), UNIT(a_member_joins_by_way_of_the_proxy), UNIT(who_is_excepted_is_joined_directly),
+UNIT_MAIN("ssh_proxy", UNIT(a_board_and_a_proxy_open), UNIT(a_member_joins_by_way_of_the_proxy),
+          UNIT(who_is_excepted_is_joined_directly),
           UNIT(a_proxy_that_refuses_or_does_not_answer_is_named_in_time), UNIT(the_board_closes))

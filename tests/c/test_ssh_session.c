@@ -1,4 +1,5 @@
-/* The SSH connection against OpenSSH's sshd on loopback: who gets in, who is told what, and commands. */
+/* The SSH connection against OpenSSH's sshd on loopback: who gets in, who is told what, and
+ * commands. */
 #include "board/ssh_session.h"
 
 #include "site.h"
@@ -62,13 +63,14 @@ static void on_end(void *arg, int exit_status) {
 }
 
 static void on_ready(void *arg) {
-  static const struct p2p_ssh_command_events events = {on_start, on_output, on_end};
+  static const struct p2p_ssh_command_callbacks callbacks = {on_start, on_output, on_end};
   struct visit *visit = arg;
   if (visit->silent_ms > 0) p2p_ssh_set_silence(visit->ssh, visit->silent_ms);
   for (int i = 0; i < 2; i++) {
     if (visit->run[i] == NULL) continue;
     sides[i] = (struct side){visit, i};
-    CHECK(p2p_ssh_run(visit->ssh, visit->run[i], &events, &sides[i], &visit->commands[i], NULL) == P2P_OK);
+    CHECK(p2p_ssh_run(visit->ssh, visit->run[i], &callbacks, &sides[i], &visit->commands[i],
+                      NULL) == P2P_OK);
   }
   if (visit->free_on_ready) {
     p2p_ssh_free(visit->ssh);
@@ -84,9 +86,10 @@ static void on_close(void *arg, const struct p2p_err *err) {
 }
 
 static void go(void *arg) {
-  static const struct p2p_ssh_events events = {on_ready, on_close};
+  static const struct p2p_ssh_callbacks callbacks = {on_ready, on_close};
   struct visit *visit = arg;
-  visit->code = p2p_ssh_connect(loop, &visit->address, visit->timeout_ms, &events, visit, &visit->ssh, &visit->err);
+  visit->code = p2p_ssh_connect(loop, &visit->address, visit->timeout_ms, &callbacks, visit,
+                                &visit->ssh, &visit->err);
 }
 
 static void leave(void *arg) {
@@ -102,8 +105,10 @@ static void prepare(struct visit *visit, const char *key) {
   snprintf(visit->address.host, sizeof visit->address.host, "127.0.0.1");
   visit->address.port = site.port;
   visit->address.identities_only = true;
-  snprintf(visit->address.known_hosts, sizeof visit->address.known_hosts, "%s", site_path(&site, "known_hosts"));
-  snprintf(visit->address.identities[0], sizeof visit->address.identities[0], "%s", site_path(&site, key));
+  snprintf(visit->address.known_hosts, sizeof visit->address.known_hosts, "%s",
+           site_path(&site, "known_hosts"));
+  snprintf(visit->address.identities[0], sizeof visit->address.identities[0], "%s",
+           site_path(&site, key));
   visit->address.n_identities = 1;
 }
 
@@ -139,19 +144,21 @@ static void open_lab(void) {
   site_key(&site, "stranger", "");
   site_key(&site, "locked", "secret");
   site_write(&site, "board.sh",
-            "case \"$SSH_ORIGINAL_COMMAND\" in\n"
-            "user) printf '%%s\\nid\\n2026\\n' \"$1\";;\n"
-            "exit3) exit 3;;\n"
-            "cat) exec cat;;\n"
-            "flood) head -c 3000000 /dev/zero;;\n"
-            "errors) head -c 3000000 /dev/zero >&2; echo done;;\n"
-            "die) kill $PPID;;\n"
-            "freeze) echo $PPID > %s; kill -STOP $PPID;;\n"
-            "later) sleep 4; echo still here;;\n"
-            "*) echo \"what? $SSH_ORIGINAL_COMMAND\";;\n"
-            "esac\n", site_path(&site, "frozen"));
+             "case \"$SSH_ORIGINAL_COMMAND\" in\n"
+             "user) printf '%%s\\nid\\n2026\\n' \"$1\";;\n"
+             "exit3) exit 3;;\n"
+             "cat) exec cat;;\n"
+             "flood) head -c 3000000 /dev/zero;;\n"
+             "errors) head -c 3000000 /dev/zero >&2; echo done;;\n"
+             "die) kill $PPID;;\n"
+             "freeze) echo $PPID > %s; kill -STOP $PPID;;\n"
+             "later) sleep 4; echo still here;;\n"
+             "*) echo \"what? $SSH_ORIGINAL_COMMAND\";;\n"
+             "esac\n",
+             site_path(&site, "frozen"));
   site_public_key(&site, "alice", text, sizeof text);
-  site_write(&site, "authorized_keys", "restrict,command=\"/bin/sh %s alice\" %s\n", site_path(&site, "board.sh"), text);
+  site_write(&site, "authorized_keys", "restrict,command=\"/bin/sh %s alice\" %s\n",
+             site_path(&site, "board.sh"), text);
   site_start_sshd(&site, "host");
   know_host("host");
   CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
@@ -193,7 +200,8 @@ static void write_much(void *arg) {
   memset(bytes, 'x', sizeof bytes);
   bytes[sizeof bytes - 1] = '\n';
   int accepted = 0, code;
-  while ((code = p2p_ssh_command_write(visit->commands[0], bytes, sizeof bytes)) == P2P_OK) accepted++;
+  while ((code = p2p_ssh_command_write(visit->commands[0], bytes, sizeof bytes)) == P2P_OK)
+    accepted++;
   CHECK(code == P2P_ERR_TOO_LARGE);
   CHECK(accepted * sizeof bytes > 1000000);
   visit->expected = accepted * sizeof bytes;
@@ -255,7 +263,8 @@ TEST(who_has_nothing_to_say_but_answers_is_there) {
   struct visit visit;
   prepare(&visit, "alice");
   visit.run[0] = "later";
-  visit.silent_ms = 2000; /* half of it is what a busy machine has for an answer; the command is silent for longer than all of it */
+  visit.silent_ms = 2000; /* half of it is what a busy machine has for an answer; the command is
+                             silent for longer than all of it */
   start(&visit);
   CHECK(site_wait(&gate, &visit.ended[0], 1));
   CHECK_STR(visit.text[0], "still here\n");
@@ -268,7 +277,8 @@ TEST(a_connection_that_has_fallen_silent_is_given_up) {
   char frozen[16];
   prepare(&visit, "alice");
   visit.run[0] = "cat";
-  visit.run[1] = "freeze"; /* sshd's end of this connection: the kernel still acknowledges what we send */
+  visit.run[1] =
+      "freeze"; /* sshd's end of this connection: the kernel still acknowledges what we send */
   visit.silent_ms = 200;
   start(&visit);
   CHECK(site_wait(&gate, &visit.closed, 1));
@@ -284,7 +294,8 @@ TEST(an_unknown_host_key_is_an_error_that_says_how_to_accept_it) {
   site_write(&site, "known_hosts", "# nobody\n");
   prepare(&visit, "alice");
   expect_closed(&visit, P2P_ERR_HOST_KEY);
-  snprintf(accept, sizeof accept, "ssh-keyscan -p %u 127.0.0.1 >> %s", site.port, visit.address.known_hosts);
+  snprintf(accept, sizeof accept, "ssh-keyscan -p %u 127.0.0.1 >> %s", site.port,
+           visit.address.known_hosts);
   CHECK(strstr(visit.err.message, accept) != NULL);
   CHECK(strstr(visit.err.message, "ssh-ed25519 SHA256:") != NULL);
   unlink(site_path(&site, "known_hosts"));
@@ -306,9 +317,12 @@ TEST(a_changed_host_key_is_refused) {
 TEST(a_key_that_is_not_accepted_gets_a_list_of_what_was_tried) {
   struct visit visit;
   prepare(&visit, "stranger");
-  snprintf(visit.address.identities[1], sizeof visit.address.identities[1], "%s", site_path(&site, "locked"));
-  snprintf(visit.address.identities[2], sizeof visit.address.identities[2], "%s", site_path(&site, "missing"));
-  snprintf(visit.address.identities[3], sizeof visit.address.identities[3], "%s", site_path(&site, "board.sh"));
+  snprintf(visit.address.identities[1], sizeof visit.address.identities[1], "%s",
+           site_path(&site, "locked"));
+  snprintf(visit.address.identities[2], sizeof visit.address.identities[2], "%s",
+           site_path(&site, "missing"));
+  snprintf(visit.address.identities[3], sizeof visit.address.identities[3], "%s",
+           site_path(&site, "board.sh"));
   visit.address.n_identities = 4;
   expect_closed(&visit, P2P_ERR_AUTH);
   CHECK(strstr(visit.err.message, "stranger (not accepted)") != NULL);
@@ -321,7 +335,8 @@ TEST(a_key_that_is_not_accepted_gets_a_list_of_what_was_tried) {
 TEST(the_second_key_gets_in_when_the_first_does_not) {
   struct visit visit;
   prepare(&visit, "stranger");
-  snprintf(visit.address.identities[1], sizeof visit.address.identities[1], "%s", site_path(&site, "alice"));
+  snprintf(visit.address.identities[1], sizeof visit.address.identities[1], "%s",
+           site_path(&site, "alice"));
   visit.address.n_identities = 2;
   start(&visit);
   CHECK(site_wait(&gate, &visit.ready, 1));
@@ -419,13 +434,18 @@ TEST(freeing_while_connecting_is_silent) {
   site_close(&site);
 }
 
-UNIT_MAIN("ssh_session", UNIT(a_known_key_runs_a_command), UNIT(two_commands_run_at_once_and_tell_their_exit_status),
+UNIT_MAIN("ssh_session", UNIT(a_known_key_runs_a_command),
+          UNIT(two_commands_run_at_once_and_tell_their_exit_status),
           UNIT(what_exceeds_the_window_and_the_queue_is_refused_and_the_rest_arrives),
-          UNIT(a_flood_on_both_streams_is_read_to_its_end), UNIT(the_connection_can_be_freed_from_its_events),
+          UNIT(a_flood_on_both_streams_is_read_to_its_end),
+          UNIT(the_connection_can_be_freed_from_its_events),
           UNIT(a_connection_that_breaks_is_told_once_and_no_command_ends),
-          UNIT(who_has_nothing_to_say_but_answers_is_there), UNIT(a_connection_that_has_fallen_silent_is_given_up),
-          UNIT(an_unknown_host_key_is_an_error_that_says_how_to_accept_it), UNIT(a_changed_host_key_is_refused),
+          UNIT(who_has_nothing_to_say_but_answers_is_there),
+          UNIT(a_connection_that_has_fallen_silent_is_given_up),
+          UNIT(an_unknown_host_key_is_an_error_that_says_how_to_accept_it),
+          UNIT(a_changed_host_key_is_refused),
           UNIT(a_key_that_is_not_accepted_gets_a_list_of_what_was_tried),
-          UNIT(the_second_key_gets_in_when_the_first_does_not), UNIT(the_agent_is_asked_unless_identities_only),
-          UNIT(an_unreachable_port_is_named), UNIT(a_silent_server_is_a_timeout),
-          UNIT(a_server_of_another_protocol_is_a_network_error), UNIT(freeing_while_connecting_is_silent))
+          UNIT(the_second_key_gets_in_when_the_first_does_not),
+          UNIT(the_agent_is_asked_unless_identities_only), UNIT(an_unreachable_port_is_named),
+          UNIT(a_silent_server_is_a_timeout), UNIT(a_server_of_another_protocol_is_a_network_error),
+          UNIT(freeing_while_connecting_is_silent))

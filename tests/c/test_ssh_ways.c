@@ -1,5 +1,6 @@
-/* SSH as people have it: keys, agent, known_hosts, ssh_config and jump hosts, by both ways of a connection (libssh in this process, and
- * the program `ssh`), to OpenSSH's sshd with a script in the board's place and to our own server. */
+/* SSH as people have it: keys, agent, known_hosts, ssh_config and jump hosts, by both ways of a
+ * connection (libssh in this process, and the program `ssh`), to OpenSSH's sshd with a script in
+ * the board's place and to our own server. */
 #include "board/ssh_transport.h"
 #include "server/server.h"
 #include "site.h"
@@ -8,7 +9,7 @@ static struct site site, gateway;
 static struct site_gate gate = SITE_GATE;
 static struct p2p_loop *loop;
 static struct p2p_server *server;
-static struct p2p_events *said;
+static struct p2p_log_queue *said;
 static uint16_t ports[2]; /* sshd, our own */
 static const struct p2p_ssh_transport *in_process;
 static const char *command = "user"; /* what every visit runs */
@@ -16,7 +17,7 @@ static uint32_t silent_ms = 20000;
 
 /* ---- one question to a board: `user` ---- */
 
-struct visit {
+struct session {
   struct p2p_address address;
   struct p2p_ssh *ssh;
   struct p2p_ssh_command *command;
@@ -28,68 +29,71 @@ struct visit {
 
 static void on_start(void *arg) { (void)arg; }
 static void on_output(void *arg, const char *bytes, size_t length) {
-  struct visit *visit = arg;
-  size_t used = strlen(visit->text), room = sizeof visit->text - 1 - used;
-  strncat(visit->text, bytes, length < room ? length : room);
+  struct session *session = arg;
+  size_t used = strlen(session->text), room = sizeof session->text - 1 - used;
+  strncat(session->text, bytes, length < room ? length : room);
 }
 static void on_end(void *arg, int exit_status) {
-  struct visit *visit = arg;
+  struct session *session = arg;
   CHECK(exit_status == 0);
-  site_count(&gate, &visit->over);
+  site_count(&gate, &session->over);
 }
 
 static void on_ready(void *arg) {
-  static const struct p2p_ssh_command_events events = {on_start, on_output, on_end};
-  struct visit *visit = arg;
-  p2p_ssh_set_silence(visit->ssh, silent_ms);
-  CHECK(p2p_ssh_run(visit->ssh, command, &events, visit, &visit->command, NULL) == P2P_OK);
+  static const struct p2p_ssh_command_callbacks callbacks = {on_start, on_output, on_end};
+  struct session *session = arg;
+  p2p_ssh_set_silence(session->ssh, silent_ms);
+  CHECK(p2p_ssh_run(session->ssh, command, &callbacks, session, &session->command, NULL) == P2P_OK);
 }
 
 static void on_close(void *arg, const struct p2p_err *err) {
-  struct visit *visit = arg;
-  visit->err = *err;
-  visit->code = err->code;
-  site_count(&gate, &visit->over);
+  struct session *session = arg;
+  session->err = *err;
+  session->code = err->code;
+  site_count(&gate, &session->over);
 }
 
 static void come(void *arg) {
-  static const struct p2p_ssh_events events = {on_ready, on_close};
-  struct visit *visit = arg;
-  visit->code = p2p_ssh_connect(loop, &visit->address, 10000, &events, visit, &visit->ssh, &visit->err);
-  if (visit->code == P2P_OK) visit->way = visit->ssh->transport;
+  static const struct p2p_ssh_callbacks callbacks = {on_ready, on_close};
+  struct session *session = arg;
+  session->code = p2p_ssh_connect(loop, &session->address, 10000, &callbacks, session,
+                                  &session->ssh, &session->err);
+  if (session->code == P2P_OK) session->way = session->ssh->transport;
 }
 
-static void leave(void *arg) { p2p_ssh_free(((struct visit *)arg)->ssh); }
+static void leave(void *arg) { p2p_ssh_free(((struct session *)arg)->ssh); }
 
 #define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-static void ask(struct visit *visit, const char *host, const char *const *args) {
+static void ask(struct session *session, const char *host, const char *const *args) {
   size_t n = 0;
   while (args[n] != NULL) n++;
-  memset(visit, 0, sizeof *visit);
-  visit->code = p2p_address_parse(host, args, n, &visit->address, &visit->err);
-  if (visit->code != P2P_OK) return;
-  CHECK(p2p_loop_call(loop, come, visit) == P2P_OK);
-  if (visit->code != P2P_OK) return;
-  CHECK(site_wait(&gate, &visit->over, 1));
-  CHECK(p2p_loop_call(loop, leave, visit) == P2P_OK);
+  memset(session, 0, sizeof *session);
+  session->code = p2p_address_parse(host, args, n, &session->address, &session->err);
+  if (session->code != P2P_OK) return;
+  CHECK(p2p_loop_call(loop, come, session) == P2P_OK);
+  if (session->code != P2P_OK) return;
+  CHECK(site_wait(&gate, &session->over, 1));
+  CHECK(p2p_loop_call(loop, leave, session) == P2P_OK);
 }
 
 static void is_alice(const char *host, const char *const *args, bool is_in_process) {
-  struct visit visit;
-  ask(&visit, host, args);
-  visit.text[strcspn(visit.text, "\r\n")] = '\0';
-  CHECK(visit.code == P2P_OK && (visit.way == in_process) == is_in_process);
-  CHECK_STR(visit.text, "alice");
-  if (visit.code != P2P_OK) fprintf(stderr, "(%s, %s ...: %s)\n", host, args[0], visit.err.message);
+  struct session session;
+  ask(&session, host, args);
+  session.text[strcspn(session.text, "\r\n")] = '\0';
+  CHECK(session.code == P2P_OK && (session.way == in_process) == is_in_process);
+  CHECK_STR(session.text, "alice");
+  if (session.code != P2P_OK)
+    fprintf(stderr, "(%s, %s ...: %s)\n", host, args[0], session.err.message);
 }
 
 static void is_told(const char *host, const char *const *args, int code, const char *words) {
-  struct visit visit;
-  ask(&visit, host, args);
-  bool is_so = visit.code == code && strstr(visit.err.message, words) != NULL;
+  struct session session;
+  ask(&session, host, args);
+  bool is_so = session.code == code && strstr(session.err.message, words) != NULL;
   CHECK(is_so);
-  if (!is_so) fprintf(stderr, "(%s, %s ...: %d %s)\n", host, args[0], visit.code, visit.err.message);
+  if (!is_so)
+    fprintf(stderr, "(%s, %s ...: %d %s)\n", host, args[0], session.code, session.err.message);
 }
 
 /* ---- the place ---- */
@@ -113,8 +117,8 @@ static void know(const char *file, const char *sshd_key, bool with_gateway) {
   char key[1024], jump[1024];
   site_public_key(&site, sshd_key, key, sizeof key);
   site_public_key(&gateway, "host", jump, sizeof jump);
-  site_write(&site, file, "[127.0.0.1]:%u %s\n[127.0.0.1]:%u %s\n[127.0.0.1]:%u %s\n", ports[0], key, ports[1], p2p_server_host_key(server),
-             with_gateway ? gateway.port : 1, jump);
+  site_write(&site, file, "[127.0.0.1]:%u %s\n[127.0.0.1]:%u %s\n[127.0.0.1]:%u %s\n", ports[0],
+             key, ports[1], p2p_server_host_key(server), with_gateway ? gateway.port : 1, jump);
 }
 
 TEST(two_boards_and_a_gateway_open) {
@@ -128,17 +132,23 @@ TEST(two_boards_and_a_gateway_open) {
   site_key(&site, "locked", "secret");
   site_public_key(&site, "alice", alice, sizeof alice);
   site_public_key(&site, "locked", locked, sizeof locked);
-  site_write(&site, "board.sh", "case \"$SSH_ORIGINAL_COMMAND\" in\nuser) printf 'alice\\nid\\n2026\\n';;\n"
-             "freeze) echo $PPID > %s; kill -STOP $PPID;;\nesac\n", site_path(&site, "frozen"));
-  site_write(&site, "authorized_keys", "restrict,command=\"/bin/sh %s\" %s\nrestrict,command=\"/bin/sh %s\" %s\n", site_path(&site, "board.sh"),
-             alice, site_path(&site, "board.sh"), locked);
+  site_write(&site, "board.sh",
+             "case \"$SSH_ORIGINAL_COMMAND\" in\nuser) printf 'alice\\nid\\n2026\\n';;\n"
+             "freeze) echo $PPID > %s; kill -STOP $PPID;;\nesac\n",
+             site_path(&site, "frozen"));
+  site_write(&site, "authorized_keys",
+             "restrict,command=\"/bin/sh %s\" %s\nrestrict,command=\"/bin/sh %s\" %s\n",
+             site_path(&site, "board.sh"), alice, site_path(&site, "board.sh"), locked);
   site_write(&gateway, "authorized_keys", "%s\n", alice);
   site_start_sshd(&site, "host");
   site_start_sshd(&gateway, "host");
   CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
-  said = p2p_events_new(100);
+  said = p2p_log_queue_new(100);
   snprintf(users, sizeof users, "alice %s\nalice %s\n", alice, locked);
-  struct p2p_server_config config = {.loop = loop, .address = "127.0.0.1", .host_key = site_path(&site, "server_key"), .users = users};
+  struct p2p_server_config config = {.loop = loop,
+                                     .address = "127.0.0.1",
+                                     .host_key = site_path(&site, "server_key"),
+                                     .users = users};
   CHECK(p2p_server_new(&config, said, &server, NULL) == P2P_OK);
   ports[0] = site.port;
   ports[1] = p2p_server_board_port(server);
@@ -148,12 +158,13 @@ TEST(two_boards_and_a_gateway_open) {
 /* ---- the tests: each for both boards, by both ways ---- */
 
 #define KNOWN in("UserKnownHostsFile=", "known_hosts")
-#define KEY(name) "-F", "none", "-i", site_path(&site, name), "-o", "IdentitiesOnly=yes", "-o", KNOWN
+#define KEY(name) \
+  "-F", "none", "-i", site_path(&site, name), "-o", "IdentitiesOnly=yes", "-o", KNOWN
 
 TEST(a_key_gets_in) {
-  struct visit visit;
-  ask(&visit, place(0), ARGS(KEY("alice")));
-  in_process = visit.way;
+  struct session session;
+  ask(&session, place(0), ARGS(KEY("alice")));
+  in_process = session.way;
   for (int i = 0; i < 2; i++) {
     is_alice(place(i), ARGS(KEY("alice")), true);
     is_alice(place(i), ARGS(KEY("alice"), "-4"), false);
@@ -180,12 +191,14 @@ TEST(host_keys_are_known_in_clear_or_hashed_and_else_refused) {
   site_write(&site, "known_hosts", "%s", "# nobody\n");
   for (int i = 0; i < 2; i++) {
     is_told(place(i), ARGS(KEY("alice")), P2P_ERR_HOST_KEY, "accept the key with: ssh-keyscan");
-    is_told(place(i), ARGS(KEY("alice"), "-4"), P2P_ERR_HOST_KEY, "Connect once with 'ssh' and the same arguments");
+    is_told(place(i), ARGS(KEY("alice"), "-4"), P2P_ERR_HOST_KEY,
+            "Connect once with 'ssh' and the same arguments");
   }
   know("known_hosts", "host", false);
 }
 
-/* ssh-agent of the site, with the keys of these files; its pid. The passphrase comes from a script, as a desktop would do it. */
+/* ssh-agent of the site, with the keys of these files; its pid. The passphrase comes from a script,
+ * as a desktop would do it. */
 static pid_t start_agent(const char *const *names) {
   int words[2];
   CHECK(pipe(words) == 0);
@@ -220,16 +233,20 @@ static void stop_agent(pid_t pid) {
 
 TEST(a_key_with_a_passphrase_goes_by_the_agent) {
   for (int i = 0; i < 2; i++) {
-    is_told(place(i), ARGS(KEY("locked")), P2P_ERR_AUTH, "locked (has a passphrase: load it with ssh-add)");
-    is_told(place(i), ARGS(KEY("locked"), "-4"), P2P_ERR_AUTH, "'ssh-add FILE' (a key with a passphrase only so)");
+    is_told(place(i), ARGS(KEY("locked")), P2P_ERR_AUTH,
+            "locked (has a passphrase: load it with ssh-add)");
+    is_told(place(i), ARGS(KEY("locked"), "-4"), P2P_ERR_AUTH,
+            "'ssh-add FILE' (a key with a passphrase only so)");
   }
-  /* The agent's first key is one that boards let in as nobody: the key that was asked for must be the one. */
+  /* The agent's first key is one that boards let in as nobody: the key that was asked for must be
+   * the one. */
   pid_t agent = start_agent(ARGS("stranger", "locked"));
   for (int i = 0; i < 2; i++) {
     is_alice(place(i), ARGS(KEY("locked")), false);
     is_alice(place(i), ARGS(KEY("locked.pub")), false); /* as with keys that are in hardware */
   }
-  is_told(place(0), ARGS(KEY("locked"), "-o", "IdentityAgent=none"), P2P_ERR_AUTH, "none of your SSH keys");
+  is_told(place(0), ARGS(KEY("locked"), "-o", "IdentityAgent=none"), P2P_ERR_AUTH,
+          "none of your SSH keys");
   stop_agent(agent);
 }
 
@@ -244,8 +261,11 @@ TEST(without_a_key_the_agent_is_asked) {
 
 TEST(ssh_config_names_host_port_user_key_and_known_hosts) {
   char name[8] = "lab0";
-  site_write(&site, "config", "Host lab*\nHostName 127.0.0.1\nUser root\nIdentityFile %s\nIdentityFile %s\nIdentitiesOnly yes\nUserKnownHostsFile %s\n"
-             "Host lab0\nPort %u\nHost lab1\nPort %u\n", site_path(&site, "missing"), site_path(&site, "alice"),
+  site_write(&site, "config",
+             "Host lab*\nHostName 127.0.0.1\nUser root\nIdentityFile %s\nIdentityFile "
+             "%s\nIdentitiesOnly yes\nUserKnownHostsFile %s\n"
+             "Host lab0\nPort %u\nHost lab1\nPort %u\n",
+             site_path(&site, "missing"), site_path(&site, "alice"),
              site_path(&site, "known_hosts"), ports[0], ports[1]);
   for (int i = 0; i < 2; i++) {
     name[3] = (char)('0' + i);
@@ -254,22 +274,29 @@ TEST(ssh_config_names_host_port_user_key_and_known_hosts) {
   }
   is_told("lab0", ARGS("-F", site_path(&site, "no_config")), P2P_ERR_INVALID, "no_config");
   pid_t agent = start_agent(ARGS("alice"));
-  site_write(&site, "config", "Host *\nIdentityFile %s\nIdentitiesOnly yes\nUserKnownHostsFile %s\n", site_path(&site, "stranger"),
-             site_path(&site, "known_hosts"));
+  site_write(&site, "config",
+             "Host *\nIdentityFile %s\nIdentitiesOnly yes\nUserKnownHostsFile %s\n",
+             site_path(&site, "stranger"), site_path(&site, "known_hosts"));
   is_told(place(0), ARGS("-F", site_path(&site, "config")), P2P_ERR_AUTH, "Tried: ");
-  site_write(&site, "config", "Host *\nIdentityFile %s\nUserKnownHostsFile %s\n", site_path(&site, "stranger"), site_path(&site, "known_hosts"));
+  site_write(&site, "config", "Host *\nIdentityFile %s\nUserKnownHostsFile %s\n",
+             site_path(&site, "stranger"), site_path(&site, "known_hosts"));
   is_alice(place(0), ARGS("-F", site_path(&site, "config")), true);
   stop_agent(agent);
 }
 
-/* What is not read as OpenSSH reads it goes to OpenSSH whole, and gives nobody another key, host or way. */
+/* What is not read as OpenSSH reads it goes to OpenSSH whole, and gives nobody another key, host or
+ * way. */
 TEST(what_ssh_config_says_in_its_own_ways_is_left_to_ssh) {
   char name[8] = "lab0", more[160], config[160];
   snprintf(more, sizeof more, "%s", site_path(&site, "more"));
   snprintf(config, sizeof config, "%s", site_path(&site, "config"));
-  site_write(&site, "more", "Host lab0\nPort %u\nHost lab1\nPort %u\nHost *\nHostName 127.0.0.1\nUserKnownHostsFile %s\n", ports[0], ports[1],
-             site_path(&site, "known_hosts"));
-  site_write(&site, "config", "Match host elsewhere\nIdentityFile %s\nMatch host lab*\nIdentityFile %s\nIdentitiesOnly yes\nMatch all\nInclude %s\n",
+  site_write(
+      &site, "more",
+      "Host lab0\nPort %u\nHost lab1\nPort %u\nHost *\nHostName 127.0.0.1\nUserKnownHostsFile %s\n",
+      ports[0], ports[1], site_path(&site, "known_hosts"));
+  site_write(&site, "config",
+             "Match host elsewhere\nIdentityFile %s\nMatch host lab*\nIdentityFile "
+             "%s\nIdentitiesOnly yes\nMatch all\nInclude %s\n",
              site_path(&site, "stranger"), site_path(&site, "alice"), more);
   for (int i = 0; i < 2; i++) {
     name[3] = (char)('0' + i);
@@ -279,8 +306,11 @@ TEST(what_ssh_config_says_in_its_own_ways_is_left_to_ssh) {
 
 /* `line`: how to get to lab0 and lab1, after Host. */
 static void configure_way(const char *line) {
-  site_write(&site, "config", "Host lab0\nPort %u\n%s\nHost lab1\nPort %u\n%s\nHost gate\nPort %u\nHost *\nHostName 127.0.0.1\nIdentityFile %s\n"
-             "IdentitiesOnly yes\nUserKnownHostsFile %s\n", ports[0], line, ports[1], line, gateway.port, site_path(&site, "alice"),
+  site_write(&site, "config",
+             "Host lab0\nPort %u\n%s\nHost lab1\nPort %u\n%s\nHost gate\nPort %u\nHost *\nHostName "
+             "127.0.0.1\nIdentityFile %s\n"
+             "IdentitiesOnly yes\nUserKnownHostsFile %s\n",
+             ports[0], line, ports[1], line, gateway.port, site_path(&site, "alice"),
              site_path(&site, "known_hosts"));
 }
 
@@ -300,21 +330,22 @@ TEST(ssh_config_and_arguments_lead_over_other_hosts) {
   is_alice("lab0", ARGS("-F", config, "-J", "gate"), false);
   is_alice("lab1", ARGS("-F", config, "-oProxyJump=gate"), false);
   know("known_hosts", "host", false);
-  is_told("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_HOST_KEY, "or of the host on the way to it, is not known");
+  is_told("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_HOST_KEY,
+          "or of the host on the way to it, is not known");
   site_stop_sshd(&gateway);
   is_told("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_NETWORK, "'ssh' says:");
 }
 
 /* sshd's end of the connection is frozen: the kernel still acknowledges what we send. */
 TEST(a_board_that_falls_silent_is_given_up) {
-  struct visit visit;
+  struct session session;
   char frozen[16];
   command = "freeze";
   silent_ms = 1000;
   for (int way = 0; way < 2; way++) {
-    ask(&visit, place(0), way == 0 ? ARGS(KEY("alice")) : ARGS(KEY("alice"), "-4"));
-    CHECK(visit.code == (way == 0 ? P2P_ERR_TIMEOUT : P2P_ERR_NETWORK));
-    CHECK(strstr(visit.err.message, "has fallen silent") != NULL);
+    ask(&session, place(0), way == 0 ? ARGS(KEY("alice")) : ARGS(KEY("alice"), "-4"));
+    CHECK(session.code == (way == 0 ? P2P_ERR_TIMEOUT : P2P_ERR_NETWORK));
+    CHECK(strstr(session.err.message, "has fallen silent") != NULL);
     site_read(&site, "frozen", frozen, sizeof frozen);
     CHECK(atoi(frozen) > 1 && kill(atoi(frozen), SIGKILL) == 0);
   }
@@ -323,14 +354,15 @@ TEST(a_board_that_falls_silent_is_given_up) {
 TEST(the_boards_and_the_gateway_close) {
   p2p_server_free(server);
   p2p_loop_stop(loop);
-  p2p_events_free(said);
+  p2p_log_queue_free(said);
   site_close(&gateway);
   site_close(&site);
 }
 
 UNIT_MAIN("ssh_ways", UNIT(two_boards_and_a_gateway_open), UNIT(a_key_gets_in),
-          UNIT(host_keys_are_known_in_clear_or_hashed_and_else_refused), UNIT(a_key_with_a_passphrase_goes_by_the_agent),
-          UNIT(without_a_key_the_agent_is_asked), UNIT(ssh_config_names_host_port_user_key_and_known_hosts),
+          UNIT(host_keys_are_known_in_clear_or_hashed_and_else_refused),
+          UNIT(a_key_with_a_passphrase_goes_by_the_agent), UNIT(without_a_key_the_agent_is_asked),
+          UNIT(ssh_config_names_host_port_user_key_and_known_hosts),
           UNIT(what_ssh_config_says_in_its_own_ways_is_left_to_ssh),
-          UNIT(ssh_config_and_arguments_lead_over_other_hosts), UNIT(a_board_that_falls_silent_is_given_up),
-          UNIT(the_boards_and_the_gateway_close))
+          UNIT(ssh_config_and_arguments_lead_over_other_hosts),
+          UNIT(a_board_that_falls_silent_is_given_up), UNIT(the_boards_and_the_gateway_close))

@@ -6,13 +6,15 @@
 
 #include "unit.h"
 
-static struct p2p_object *object_of(const char *text) {
-  struct p2p_object *object = p2p_object_new(1024);
-  CHECK(p2p_object_append(object, text, strlen(text)) == P2P_OK);
+static struct p2p_blob *object_of(const char *text) {
+  struct p2p_blob *object = p2p_blob_new(1024);
+  CHECK(p2p_blob_append(object, text, strlen(text)) == P2P_OK);
   return object;
 }
 
-static struct p2p_task *task_of(const char *label) { return p2p_task_new(object_of("future"), label); }
+static struct p2p_task *task_of(const char *label) {
+  return p2p_task_new(object_of("future"), label);
+}
 
 TEST(a_task_goes_from_new_to_done) {
   struct p2p_task *task = task_of("a");
@@ -31,7 +33,7 @@ TEST(a_task_goes_from_new_to_done) {
   CHECK(p2p_task_result(task) == NULL);
   CHECK(p2p_task_finish(task, object_of("3")));
   CHECK(p2p_task_state(task) == P2P_TASK_DONE);
-  CHECK(p2p_object_size(p2p_task_result(task)) == 1);
+  CHECK(p2p_blob_size(p2p_task_result(task)) == 1);
   struct p2p_err err = {.code = P2P_ERR_LOST};
   CHECK(!p2p_task_fail(task, &err));
   CHECK(!p2p_task_finish(task, object_of("again")));
@@ -78,24 +80,25 @@ TEST(conditions_come_in_order_below_a_cap) {
   CHECK(p2p_task_condition(task) == NULL);
   CHECK(p2p_task_add_condition(task, object_of("1")));
   CHECK(p2p_task_add_condition(task, object_of("22")));
-  struct p2p_object *first = p2p_task_condition(task), *second = p2p_task_condition(task);
-  CHECK(p2p_object_size(first) == 1 && p2p_object_size(second) == 2);
-  p2p_object_free(first);
-  p2p_object_free(second);
+  struct p2p_blob *first = p2p_task_condition(task), *second = p2p_task_condition(task);
+  CHECK(p2p_blob_size(first) == 1 && p2p_blob_size(second) == 2);
+  p2p_blob_free(first);
+  p2p_blob_free(second);
   CHECK(p2p_task_condition(task) == NULL);
-  for (int i = 0; i < P2P_TASK_CONDITIONS_MOST; i++) CHECK(p2p_task_add_condition(task, p2p_object_new(1)));
-  CHECK(!p2p_task_add_condition(task, p2p_object_new(1)) && p2p_task_dropped(task) == 1);
-  p2p_object_free(p2p_task_condition(task));
-  CHECK(p2p_task_add_condition(task, p2p_object_new(1)));
+  for (int i = 0; i < P2P_TASK_CONDITIONS_MAX; i++)
+    CHECK(p2p_task_add_condition(task, p2p_blob_new(1)));
+  CHECK(!p2p_task_add_condition(task, p2p_blob_new(1)) && p2p_task_dropped(task) == 1);
+  p2p_blob_free(p2p_task_condition(task));
+  CHECK(p2p_task_add_condition(task, p2p_blob_new(1)));
   p2p_task_free(task); /* with conditions in it */
 }
 
-static struct p2p_object *object_of_size(uint64_t size) {
-  static const uint8_t zeros[P2P_OBJECT_CHUNK_BYTES];
-  struct p2p_object *object = p2p_object_new(size);
+static struct p2p_blob *object_of_size(uint64_t size) {
+  static const uint8_t zeros[P2P_BLOB_CHUNK_BYTES];
+  struct p2p_blob *object = p2p_blob_new(size);
   for (uint64_t left = size; left > 0;) {
-    size_t part = left < sizeof zeros ? (size_t) left : sizeof zeros;
-    CHECK(p2p_object_append(object, zeros, part) == P2P_OK);
+    size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
+    CHECK(p2p_blob_append(object, zeros, part) == P2P_OK);
     left -= part;
   }
   return object;
@@ -104,44 +107,50 @@ static struct p2p_object *object_of_size(uint64_t size) {
 TEST(conditions_that_wait_are_bounded_in_bytes_and_what_is_dropped_is_counted) {
   const uint64_t most = P2P_TASK_CONDITIONS_BYTES;
   struct p2p_task *task = task_of("a");
-  CHECK(!p2p_task_add_condition(task, p2p_object_new(1)) && p2p_task_dropped(task) == 0); /* it does not run: nobody misses it */
+  CHECK(!p2p_task_add_condition(task, p2p_blob_new(1)) &&
+        p2p_task_dropped(task) == 0); /* it does not run: nobody misses it */
   CHECK(p2p_task_submit(task, 0) && p2p_task_run(task, "w"));
   CHECK(p2p_task_add_condition(task, object_of_size(most + 1))); /* a single one of any size */
   CHECK(!p2p_task_add_condition(task, object_of("small")) && p2p_task_dropped(task) == 1);
-  p2p_object_free(p2p_task_condition(task));
+  p2p_blob_free(p2p_task_condition(task));
   CHECK(p2p_task_add_condition(task, object_of("small")));
   CHECK(!p2p_task_add_condition(task, object_of_size(most + 1)) && p2p_task_dropped(task) == 2);
   CHECK(!p2p_task_add_condition(task, object_of_size(most - 4)) && p2p_task_dropped(task) == 3);
   CHECK(p2p_task_add_condition(task, object_of_size(most - 5)));
   CHECK(!p2p_task_add_condition(task, object_of("x")) && p2p_task_dropped(task) == 4);
-  p2p_object_free(p2p_task_condition(task));
+  p2p_blob_free(p2p_task_condition(task));
   CHECK(p2p_task_add_condition(task, object_of("xxxxx")) && p2p_task_dropped(task) == 4);
   p2p_task_free(task);
 }
 
 TEST(needs_are_lists_of_names) {
-  static const char *const bad[] = {"", ";", "a;", ";a", "a;;b", "a b", "a=1", "a\nb", "\xc3\xa4", "../a", "a;b,c", ".a", "a;1"};
+  static const char *const bad[] = {"",     ";",        "a;",   ";a",    "a;;b", "a b", "a=1",
+                                    "a\nb", "\xc3\xa4", "../a", "a;b,c", ".a",   "a;1"};
   struct p2p_task *task = task_of("a");
   struct p2p_err err = {0};
   CHECK_STR(p2p_task_packages(task), "");
-  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) CHECK(p2p_task_need(task, bad[i], &err) == P2P_ERR_INVALID);
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    CHECK(p2p_task_need(task, bad[i], &err) == P2P_ERR_INVALID);
   CHECK_STR(p2p_task_packages(task), "");
   char longest[130 + 1];
   memset(longest, 'x', sizeof longest);
   longest[129] = '\0';
   CHECK(p2p_task_need(task, longest, &err) == P2P_ERR_INVALID);
   longest[128] = '\0';
-  CHECK(p2p_task_need(task, longest, &err) == P2P_OK && p2p_task_need(task, "data.table;R6", &err) == P2P_OK);
+  CHECK(p2p_task_need(task, longest, &err) == P2P_OK &&
+        p2p_task_need(task, "data.table;R6", &err) == P2P_OK);
   CHECK_STR(p2p_task_packages(task), "data.table;R6");
-  static char many[2 * P2P_TASK_PACKAGES_MOST + 2];
+  static char many[2 * P2P_TASK_PACKAGES_MAX + 2];
   for (size_t i = 0; i < sizeof many - 1; i++) many[i] = i % 2 == 0 ? 'a' : ';';
   CHECK(p2p_task_need(task, many, &err) == P2P_ERR_TOO_LARGE);
-  many[2 * P2P_TASK_PACKAGES_MOST - 1] = '\0';
+  many[2 * P2P_TASK_PACKAGES_MAX - 1] = '\0';
   CHECK(p2p_task_need(task, many, &err) == P2P_OK);
   p2p_task_free(task);
 }
 
-static bool has_label(void *label, const struct p2p_task *task) { return strcmp(p2p_task_label(task), label) == 0; }
+static bool has_label(void *label, const struct p2p_task *task) {
+  return strcmp(p2p_task_label(task), label) == 0;
+}
 
 TEST(the_first_task_that_fits_is_taken_out_of_a_queue) {
   struct p2p_task_queue queue = {0}, more = {0};
@@ -150,22 +159,23 @@ TEST(the_first_task_that_fits_is_taken_out_of_a_queue) {
   for (int i = 0; i < 4; i++) {
     struct p2p_task *task = task_of(labels[i]);
     if (i > 0) CHECK(p2p_task_need(task, labels[i], &err) == P2P_OK);
-    p2p_task_queue_put(i < 2 ? &queue : &more, task);
+    p2p_task_queue_push(i < 2 ? &queue : &more, task);
   }
   p2p_task_queue_append(&queue, &more);
   CHECK(queue.length == 4 && queue.needy == 3 && more.needy == 0);
-  CHECK(p2p_task_queue_take_if(&queue, has_label, "d") == NULL && queue.length == 4);
-  static const char *const order[] = {"c", "b", "a", "a"}; /* the last, from the middle, the first, the only one */
+  CHECK(p2p_task_queue_pop_if(&queue, has_label, "d") == NULL && queue.length == 4);
+  static const char *const order[] = {"c", "b", "a",
+                                      "a"}; /* the last, from the middle, the first, the only one */
   static const uint32_t needy[] = {2, 1, 1, 0};
   for (int i = 0; i < 4; i++) {
-    struct p2p_task *task = p2p_task_queue_take_if(&queue, has_label, (void *) (uintptr_t) order[i]);
+    struct p2p_task *task = p2p_task_queue_pop_if(&queue, has_label, (void *)(uintptr_t)order[i]);
     CHECK(task != NULL && p2p_task_next(task) == NULL && queue.needy == needy[i]);
     p2p_task_free(task);
-    if (i == 0) p2p_task_queue_put(&more, task_of("e"));
+    if (i == 0) p2p_task_queue_push(&more, task_of("e"));
     if (i == 0) p2p_task_queue_append(&queue, &more); /* behind what is the last one now */
     if (i == 0) CHECK(queue.length == 4);
   }
-  struct p2p_task *task = p2p_task_queue_take(&queue);
+  struct p2p_task *task = p2p_task_queue_pop(&queue);
   CHECK_STR(p2p_task_label(task), "e");
   CHECK(queue.length == 0 && queue.first == NULL && queue.last == NULL);
   p2p_task_free(task);
@@ -176,11 +186,11 @@ TEST(a_queue_is_first_in_first_out) {
   struct p2p_task *tasks[4];
   char label[2] = "0";
   for (int i = 0; i < 4; i++) {
-    label[0] = (char) ('0' + i);
+    label[0] = (char)('0' + i);
     tasks[i] = task_of(label);
     CHECK(p2p_task_submit(tasks[i], 0));
     p2p_task_ref(tasks[i]);
-    p2p_task_queue_put(i < 2 ? &queue : &more, tasks[i]);
+    p2p_task_queue_push(i < 2 ? &queue : &more, tasks[i]);
   }
   p2p_task_queue_append(&queue, &more);
   p2p_task_queue_append(&queue, &more); /* empty */
@@ -189,15 +199,15 @@ TEST(a_queue_is_first_in_first_out) {
   CHECK(p2p_task_fail(tasks[1], &canceled));
   CHECK(p2p_task_queue_sweep(&queue) == 1);
   CHECK(queue.length == 3);
-  struct p2p_task *task = p2p_task_queue_take(&queue);
+  struct p2p_task *task = p2p_task_queue_pop(&queue);
   CHECK(task == tasks[0]);
   p2p_task_free(task);
-  task = p2p_task_queue_take(&queue);
+  task = p2p_task_queue_pop(&queue);
   CHECK(task == tasks[2]);
   p2p_task_free(task);
   struct p2p_err failed = {.code = P2P_ERR_ACCESS};
   p2p_task_queue_fail(&queue, &failed);
-  CHECK(queue.length == 0 && p2p_task_queue_take(&queue) == NULL);
+  CHECK(queue.length == 0 && p2p_task_queue_pop(&queue) == NULL);
   CHECK(p2p_task_state(tasks[3]) == P2P_TASK_FAILED);
   CHECK(p2p_task_object(tasks[3]) == NULL);
   for (int i = 0; i < 4; i++) p2p_task_free(tasks[i]);
@@ -213,7 +223,7 @@ static void *cancel_it(void *arg) {
 }
 
 static void *finish_it(void *arg) {
-  if (p2p_task_finish(arg, p2p_object_new(1))) atomic_fetch_add(&ends, 1);
+  if (p2p_task_finish(arg, p2p_blob_new(1))) atomic_fetch_add(&ends, 1);
   p2p_task_free(arg);
   return NULL;
 }
@@ -237,6 +247,6 @@ TEST(a_result_and_a_cancel_that_race_end_it_once) {
 
 UNIT_MAIN("task", UNIT(a_task_goes_from_new_to_done), UNIT(a_failed_task_keeps_its_first_error),
           UNIT(labels_are_cut_and_harmless), UNIT(conditions_come_in_order_below_a_cap),
-          UNIT(conditions_that_wait_are_bounded_in_bytes_and_what_is_dropped_is_counted), UNIT(needs_are_lists_of_names),
-          UNIT(the_first_task_that_fits_is_taken_out_of_a_queue),
+          UNIT(conditions_that_wait_are_bounded_in_bytes_and_what_is_dropped_is_counted),
+          UNIT(needs_are_lists_of_names), UNIT(the_first_task_that_fits_is_taken_out_of_a_queue),
           UNIT(a_queue_is_first_in_first_out), UNIT(a_result_and_a_cancel_that_race_end_it_once))

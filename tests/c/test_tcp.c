@@ -1,5 +1,5 @@
-/* net/tcp: what is written arrives, whoever is gone is told of in words, and a connection may be freed
- * within any of its events. Loopback and ephemeral ports only. */
+/* net/tcp: what is written arrives, whoever is gone is told of in words, and a connection may be
+ * freed within any of its events. Loopback and ephemeral ports only. */
 #include "net/tcp.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/events.h"
+#include "base/log_queue.h"
 #include "unit.h"
 
 enum { CONNECT = 1, DATA, DRAIN, CLOSE };
@@ -27,7 +27,7 @@ struct end {
 
 struct scene {
   struct p2p_loop *loop;
-  struct p2p_events *events; /* what happened, one line each */
+  struct p2p_log_queue *log; /* what happened, one line each */
   struct p2p_listener *listener;
   struct end client, server;
   uint16_t port;
@@ -38,7 +38,7 @@ struct scene {
 };
 
 static void say(struct end *end, const char *what) {
-  p2p_events_say(end->scene->events, P2P_LEVEL_INFO, "%s %s", end->name, what);
+  p2p_log_write(end->scene->log, P2P_LOG_INFO, "%s %s", end->name, what);
 }
 
 static bool freed_in(struct end *end, int event) {
@@ -90,20 +90,22 @@ static void on_drain(void *arg) {
 
 static void on_close(void *arg, const struct p2p_err *err) {
   struct end *end = arg;
-  p2p_events_say(end->scene->events, P2P_LEVEL_INFO, "%s %s: %s", end->name, p2p_err_name(err->code), err->message);
+  p2p_log_write(end->scene->log, P2P_LOG_INFO, "%s %s: %s", end->name, p2p_err_name(err->code),
+                err->message);
   freed_in(end, CLOSE);
 }
 
-static const struct p2p_tcp_events events = { on_connect, on_data, on_drain, on_close };
+static const struct p2p_tcp_callbacks callbacks = {on_connect, on_data, on_drain, on_close};
 
 static void on_accept(void *arg, struct p2p_tcp *tcp) {
   struct scene *scene = arg;
   struct end *end = &scene->server;
   end->tcp = tcp;
   char peer[64], local[64];
-  CHECK(p2p_tcp_peer_name(tcp, peer, sizeof peer) == P2P_OK && strncmp(peer, "127.0.0.1:", 10) == 0);
+  CHECK(p2p_tcp_peer_name(tcp, peer, sizeof peer) == P2P_OK &&
+        strncmp(peer, "127.0.0.1:", 10) == 0);
   CHECK(p2p_tcp_local_name(tcp, local, sizeof local) == P2P_OK && strcmp(local, peer) != 0);
-  CHECK(p2p_tcp_attach(tcp, &events, end) == P2P_OK);
+  CHECK(p2p_tcp_attach(tcp, &callbacks, end) == P2P_OK);
   if (scene->greet) CHECK(p2p_tcp_write(tcp, "\0\1\2", 3) == P2P_OK);
   say(end, "accepted");
 }
@@ -111,7 +113,8 @@ static void on_accept(void *arg, struct p2p_tcp *tcp) {
 static void do_listen(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
-  CHECK(p2p_listener_new(scene->loop, "127.0.0.1", 0, on_accept, scene, &scene->listener, &err) == P2P_OK);
+  CHECK(p2p_listener_new(scene->loop, "127.0.0.1", 0, on_accept, scene, &scene->listener, &err) ==
+        P2P_OK);
   scene->port = p2p_listener_port(scene->listener);
   CHECK(scene->port != 0);
 }
@@ -119,8 +122,8 @@ static void do_listen(void *arg) {
 static void do_connect(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
-  CHECK(p2p_tcp_connect(scene->loop, scene->host, scene->port, scene->timeout_ms, &events, &scene->client,
-                        &scene->client.tcp, &err) == P2P_OK);
+  CHECK(p2p_tcp_connect(scene->loop, scene->host, scene->port, scene->timeout_ms, &callbacks,
+                        &scene->client, &scene->client.tcp, &err) == P2P_OK);
 }
 
 static void do_close(void *arg) {
@@ -130,15 +133,17 @@ static void do_close(void *arg) {
   p2p_listener_free(scene->listener);
 }
 
-static void on_io(struct scene *scene, void (*fn)(void *arg)) { CHECK(p2p_loop_call(scene->loop, fn, scene) == P2P_OK); }
+static void on_io(struct scene *scene, void (*fn)(void *arg)) {
+  CHECK(p2p_loop_call(scene->loop, fn, scene) == P2P_OK);
+}
 
 static void begin(struct scene *scene) {
   memset(scene, 0, sizeof *scene);
   struct p2p_err err;
   CHECK(p2p_loop_start(&scene->loop, &err) == P2P_OK);
-  scene->events = p2p_events_new(100);
-  scene->client = (struct end){ .scene = scene, .name = "client" };
-  scene->server = (struct end){ .scene = scene, .name = "server" };
+  scene->log = p2p_log_queue_new(100);
+  scene->client = (struct end){.scene = scene, .name = "client"};
+  scene->server = (struct end){.scene = scene, .name = "server"};
   scene->host = "127.0.0.1";
   scene->timeout_ms = 10000;
   scene->fd = -1;
@@ -148,13 +153,13 @@ static void begin(struct scene *scene) {
 static void finish(struct scene *scene) {
   on_io(scene, do_close);
   p2p_loop_stop(scene->loop);
-  p2p_events_free(scene->events);
+  p2p_log_queue_free(scene->log);
 }
 
 /* Waits for a line that begins so; lines of other kinds that come before are passed over. */
 static bool wait_for(struct scene *scene, const char *start) {
-  struct p2p_event event;
-  while (p2p_events_next(scene->events, 20000, &event)) {
+  struct p2p_log_line event;
+  while (p2p_log_queue_next(scene->log, 20000, &event)) {
     if (strncmp(event.text, start, strlen(start)) == 0) return true;
     if (getenv("P2P_TEST_TRACE") != NULL) fprintf(stderr, "(%s)\n", event.text);
   }
@@ -165,8 +170,8 @@ static bool wait_for(struct scene *scene, const char *start) {
 /* Which end is up first is the kernel's choice. */
 static void wait_for_both(struct scene *scene) {
   bool connected = false, accepted = false;
-  struct p2p_event event;
-  while (!(connected && accepted) && p2p_events_next(scene->events, 20000, &event)) {
+  struct p2p_log_line event;
+  while (!(connected && accepted) && p2p_log_queue_next(scene->log, 20000, &event)) {
     if (strcmp(event.text, "client connected") == 0) connected = true;
     if (strcmp(event.text, "server accepted") == 0) accepted = true;
   }
@@ -177,7 +182,7 @@ static void wait_for_both(struct scene *scene) {
 static int bound_socket(struct sockaddr_in *address) {
   int fd = socket(AF_INET, SOCK_STREAM, 0);
   socklen_t length = sizeof *address;
-  *address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   CHECK(bind(fd, (struct sockaddr *)address, length) == 0);
   CHECK(getsockname(fd, (struct sockaddr *)address, &length) == 0);
   return fd;
@@ -203,7 +208,8 @@ TEST(a_refused_connection_is_told_in_a_sentence) {
   scene.port = ntohs(address.sin_port);
   on_io(&scene, do_connect);
   char expected[128];
-  snprintf(expected, sizeof expected, "client network: Cannot connect to 127.0.0.1:%u: connection refused", scene.port);
+  snprintf(expected, sizeof expected,
+           "client network: Cannot connect to 127.0.0.1:%u: connection refused", scene.port);
   CHECK(wait_for(&scene, expected));
   close(fd);
   finish(&scene);
@@ -215,9 +221,9 @@ TEST(what_is_no_host_and_port_is_refused_at_once) {
   char long_name[1000];
   memset(long_name, 'a', sizeof long_name - 1);
   long_name[sizeof long_name - 1] = '\0';
-  CHECK(p2p_tcp_connect(NULL, "", 1, 1, &events, NULL, &tcp, &err) == P2P_ERR_INVALID);
-  CHECK(p2p_tcp_connect(NULL, "localhost", 0, 1, &events, NULL, &tcp, &err) == P2P_ERR_INVALID);
-  CHECK(p2p_tcp_connect(NULL, long_name, 1, 1, &events, NULL, &tcp, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_tcp_connect(NULL, "", 1, 1, &callbacks, NULL, &tcp, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_tcp_connect(NULL, "localhost", 0, 1, &callbacks, NULL, &tcp, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_tcp_connect(NULL, long_name, 1, 1, &callbacks, NULL, &tcp, &err) == P2P_ERR_INVALID);
   CHECK(tcp == NULL);
 }
 
@@ -251,7 +257,8 @@ static int full_listener(uint16_t *port, int *fillers, int n_fillers) {
   for (int i = 0; i < n_fillers; i++) {
     fillers[i] = socket(AF_INET, SOCK_STREAM, 0);
     CHECK(fcntl(fillers[i], F_SETFL, O_NONBLOCK) == 0);
-    CHECK(connect(fillers[i], (struct sockaddr *)&address, sizeof address) == 0 || errno == EINPROGRESS);
+    CHECK(connect(fillers[i], (struct sockaddr *)&address, sizeof address) == 0 ||
+          errno == EINPROGRESS);
   }
   return fd;
 }
@@ -332,7 +339,8 @@ TEST(a_taken_descriptor_is_the_connection) {
   wait_for_both(&scene);
   on_io(&scene, take_client_fd);
   CHECK(scene.fd >= 0);
-  CHECK((fcntl(scene.fd, F_GETFD) & FD_CLOEXEC) != 0 && (fcntl(scene.fd, F_GETFL) & O_NONBLOCK) != 0);
+  CHECK((fcntl(scene.fd, F_GETFD) & FD_CLOEXEC) != 0 &&
+        (fcntl(scene.fd, F_GETFL) & O_NONBLOCK) != 0);
   CHECK(write(scene.fd, "\0\1\2\3", 4) == 4);
   CHECK(wait_for(&scene, "server has 4"));
   close(scene.fd);
@@ -346,7 +354,7 @@ TEST(a_reset_is_told_as_a_lost_connection) {
   on_io(&scene, do_connect);
   wait_for_both(&scene);
   on_io(&scene, take_client_fd);
-  struct linger hard = { .l_onoff = 1, .l_linger = 0 };
+  struct linger hard = {.l_onoff = 1, .l_linger = 0};
   CHECK(setsockopt(scene.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard) == 0);
   close(scene.fd);
   CHECK(wait_for(&scene, "server network: The connection to 127.0.0.1:"));
@@ -409,7 +417,8 @@ TEST(writing_to_one_who_is_gone_kills_nobody) {
   begin(&scene);
   on_io(&scene, do_connect);
   wait_for_both(&scene);
-  p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_pause, scene.client.tcp); /* so that only writing tells */
+  p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_pause,
+                scene.client.tcp); /* so that only writing tells */
   p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_free, scene.server.tcp);
   scene.server.tcp = NULL;
   on_io(&scene, do_write_into_the_void);
@@ -422,9 +431,11 @@ static void do_listen_elsewhere(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
   struct p2p_listener *second = NULL;
-  CHECK(p2p_listener_new(scene->loop, "127.0.0.1", scene->port, on_accept, scene, &second, &err) == P2P_ERR_NETWORK);
+  CHECK(p2p_listener_new(scene->loop, "127.0.0.1", scene->port, on_accept, scene, &second, &err) ==
+        P2P_ERR_NETWORK);
   CHECK(strncmp(err.message, "Cannot listen on 127.0.0.1 port ", 32) == 0);
-  CHECK(p2p_listener_new(scene->loop, "some.name", 0, on_accept, scene, &second, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_listener_new(scene->loop, "some.name", 0, on_accept, scene, &second, &err) ==
+        P2P_ERR_INVALID);
   CHECK(second == NULL);
   p2p_listener_free(scene->listener);
   CHECK(p2p_listener_new(scene->loop, NULL, 0, on_accept, scene, &scene->listener, &err) == P2P_OK);
@@ -461,13 +472,15 @@ struct ping {
 
 static void on_pong(void *arg, const uint8_t *bytes, size_t length) {
   struct ping *ping = arg;
-  if (ping->left-- > 0) CHECK(p2p_tcp_write(ping->scene->client.tcp, bytes, length) == P2P_OK);
-  else p2p_events_say(ping->scene->events, P2P_LEVEL_INFO, "pinged");
+  if (ping->left-- > 0)
+    CHECK(p2p_tcp_write(ping->scene->client.tcp, bytes, length) == P2P_OK);
+  else
+    p2p_log_write(ping->scene->log, P2P_LOG_INFO, "pinged");
 }
 
 static void begin_pings(void *arg) {
   struct ping *ping = arg;
-  static const struct p2p_tcp_events pongs = { on_connect, on_pong, NULL, on_close };
+  static const struct p2p_tcp_callbacks pongs = {on_connect, on_pong, NULL, on_close};
   CHECK(p2p_tcp_attach(ping->scene->client.tcp, &pongs, ping) == P2P_OK);
   CHECK(p2p_tcp_write(ping->scene->client.tcp, "\0", 1) == P2P_OK);
 }
@@ -478,7 +491,7 @@ TEST(a_round_trip_takes_far_less_than_a_millisecond) {
   scene.server.echo = true;
   on_io(&scene, do_connect);
   wait_for_both(&scene);
-  struct ping ping = { &scene, 2000 };
+  struct ping ping = {&scene, 2000};
   uint64_t before_ms = p2p_clock_ms();
   p2p_loop_call(scene.loop, begin_pings, &ping);
   CHECK(wait_for(&scene, "pinged"));
@@ -488,13 +501,16 @@ TEST(a_round_trip_takes_far_less_than_a_millisecond) {
   finish(&scene);
 }
 
-UNIT_MAIN("tcp", UNIT(twenty_megabytes_come_back_as_they_were), UNIT(a_refused_connection_is_told_in_a_sentence),
+UNIT_MAIN("tcp", UNIT(twenty_megabytes_come_back_as_they_were),
+          UNIT(a_refused_connection_is_told_in_a_sentence),
           UNIT(what_is_no_host_and_port_is_refused_at_once),
           UNIT(all_addresses_of_a_name_are_tried), UNIT(an_unknown_name_is_told),
-          UNIT(a_connect_without_an_answer_ends_at_its_bound), UNIT(a_connection_may_be_freed_while_it_is_made),
+          UNIT(a_connect_without_an_answer_ends_at_its_bound),
+          UNIT(a_connection_may_be_freed_while_it_is_made),
           UNIT(a_connection_may_be_freed_in_each_event), UNIT(the_end_of_the_peer_is_told),
           UNIT(a_taken_descriptor_is_the_connection), UNIT(a_reset_is_told_as_a_lost_connection),
           UNIT(finish_delivers_what_is_queued_though_the_peer_sends_meanwhile),
-          UNIT(finish_does_not_wait_longer_than_its_linger), UNIT(writing_to_one_who_is_gone_kills_nobody),
+          UNIT(finish_does_not_wait_longer_than_its_linger),
+          UNIT(writing_to_one_who_is_gone_kills_nobody),
           UNIT(a_listener_on_all_addresses_is_reached_by_ipv4), UNIT(this_machine_has_addresses),
           UNIT(a_round_trip_takes_far_less_than_a_millisecond))

@@ -8,11 +8,11 @@
 static const struct p2p_cluster friends = {.owner = "alice", .name = "friends"};
 
 /* A copy of the exact size, so that a read beyond the end is seen. */
-static enum p2p_landing landing(const char *text, const char *user) {
+static enum p2p_access_check landing(const char *text, const char *user) {
   size_t length = strlen(text);
   char *exact = malloc(length + 1);
   memcpy(exact, text, length);
-  enum p2p_landing result = p2p_topic_landing(exact, length, &friends, user);
+  enum p2p_access_check result = p2p_topic_landing(exact, length, &friends, user);
   free(exact);
   return result;
 }
@@ -29,9 +29,9 @@ TEST(a_cluster_is_owner_slash_name) {
   CHECK_STR(cluster.name, "friends");
   CHECK(p2p_cluster_parse("a.b_c-1/2.x", &cluster, NULL) == P2P_OK);
 
-  const char *bad[] = {"",        "alice",     "/friends",  "alice/",    "alice/a/b",  "-a/b",  "a/-b",
-                       ".a/b",    "a/..",      "al ice/b",  "alice/b\n", "alice/b,c",  "a=b/c", "ali\xc3\xa7/b",
-                       "alice//b", "alice/b\r"};
+  const char *bad[] = {"",      "alice",         "/friends", "alice/",   "alice/a/b", "-a/b",
+                       "a/-b",  ".a/b",          "a/..",     "al ice/b", "alice/b\n", "alice/b,c",
+                       "a=b/c", "ali\xc3\xa7/b", "alice//b", "alice/b\r"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     CHECK(p2p_cluster_parse(bad[i], &cluster, &err) == P2P_ERR_INVALID);
     CHECK(strstr(err.message, "owner/name") != NULL);
@@ -69,48 +69,54 @@ TEST(the_owner_types_a_shorter_topic) {
   CHECK(p2p_topic_typed(&friends, "bob", topic, 10) == P2P_ERR_TOO_LARGE);
 }
 
-static const char *const LISTED =
-    "Channel Information\r\n"
-    "- alice/other/future.p2p:\r\n"
-    "  Pipes:\r\n"
-    "  - 11-uuid (alice-laptop@203.0.113.5:40334)\r\n"
-    "- alice/friends/future.p2p: (Access List: alice, bob)\r\n"
-    "  Pipes:\r\n"
-    "  - 2f1c-uuid (alice-laptop@203.0.113.5:40334)\r\n";
+static const char *const LISTED = "Channel Information\r\n"
+                                  "- alice/other/future.p2p:\r\n"
+                                  "  Pipes:\r\n"
+                                  "  - 11-uuid (alice-laptop@203.0.113.5:40334)\r\n"
+                                  "- alice/friends/future.p2p: (Access List: alice, bob)\r\n"
+                                  "  Pipes:\r\n"
+                                  "  - 2f1c-uuid (alice-laptop@203.0.113.5:40334)\r\n";
 
 TEST(the_owner_sees_the_channel_with_and_without_an_access_list) {
-  CHECK(landing(LISTED, "alice") == P2P_LANDING_LISTED);
-  CHECK(landing("- alice/friends/future.p2p: (Access List: bob)", "alice") == P2P_LANDING_LISTED);
-  CHECK(landing("- alice/friends/future.p2p:\n- alice/x/future.p2p: (Access List: bob)\n", "alice") ==
-        P2P_LANDING_OPEN);
-  CHECK(landing("- alice/friends/future.p2p:\r\n", "alice") == P2P_LANDING_OPEN);
-  CHECK(landing("- alice/friends/future.p2p\r\n", "alice") == P2P_LANDING_OPEN);
-  CHECK(landing("no pubsub channels found\r\n", "alice") == P2P_LANDING_ABSENT);
-  CHECK(landing("", "alice") == P2P_LANDING_ABSENT);
+  CHECK(landing(LISTED, "alice") == P2P_ACCESS_CHECK_LISTED);
+  CHECK(landing("- alice/friends/future.p2p: (Access List: bob)", "alice") ==
+        P2P_ACCESS_CHECK_LISTED);
+  CHECK(landing("- alice/friends/future.p2p:\n- alice/x/future.p2p: (Access List: bob)\n",
+                "alice") == P2P_ACCESS_CHECK_OPEN);
+  CHECK(landing("- alice/friends/future.p2p:\r\n", "alice") == P2P_ACCESS_CHECK_OPEN);
+  CHECK(landing("- alice/friends/future.p2p\r\n", "alice") == P2P_ACCESS_CHECK_OPEN);
+  CHECK(landing("no pubsub channels found\r\n", "alice") == P2P_ACCESS_CHECK_ABSENT);
+  CHECK(landing("", "alice") == P2P_ACCESS_CHECK_ABSENT);
 }
 
 TEST(another_user_sees_a_channel_of_his_own_when_there_is_no_access) {
-  CHECK(landing("- bob/alice/friends/future.p2p:\r\n  Pipes:\r\n", "bob") == P2P_LANDING_PRIVATE);
-  CHECK(landing("- bob/x:\r\n- bob/alice/friends/future.p2p:", "bob") == P2P_LANDING_PRIVATE);
-  CHECK(landing("- bob/alice/friends/future.p2p: (Access List: mallory)\n", "bob") == P2P_LANDING_PRIVATE);
-  CHECK(landing("no pubsub channels found\r\n", "bob") == P2P_LANDING_ABSENT);
+  CHECK(landing("- bob/alice/friends/future.p2p:\r\n  Pipes:\r\n", "bob") ==
+        P2P_ACCESS_CHECK_PRIVATE);
+  CHECK(landing("- bob/x:\r\n- bob/alice/friends/future.p2p:", "bob") == P2P_ACCESS_CHECK_PRIVATE);
+  CHECK(landing("- bob/alice/friends/future.p2p: (Access List: mallory)\n", "bob") ==
+        P2P_ACCESS_CHECK_PRIVATE);
+  CHECK(landing("no pubsub channels found\r\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
   /* Longer, shorter, indented, another owner's, another cluster's: not the channel. */
-  CHECK(landing("- bob/alice/friends/future.p2p2:\n", "bob") == P2P_LANDING_ABSENT);
-  CHECK(landing("- bob/alice/friends/future.p2\n", "bob") == P2P_LANDING_ABSENT);
-  CHECK(landing("- bob/alice/friends\n", "bob") == P2P_LANDING_ABSENT);
-  CHECK(landing("  - bob/alice/friends/future.p2p:\n", "bob") == P2P_LANDING_ABSENT);
-  CHECK(landing("x- bob/alice/friends/future.p2p:\n", "bob") == P2P_LANDING_ABSENT);
-  CHECK(landing("- xbob/alice/friends/future.p2p:\n", "bob") == P2P_LANDING_ABSENT);
-  CHECK(landing("- bob/alice/friends2/future.p2p:\n", "bob") == P2P_LANDING_ABSENT);
-  CHECK(landing("- carol/alice/friends/future.p2p:\n", "bob") == P2P_LANDING_ABSENT);
+  CHECK(landing("- bob/alice/friends/future.p2p2:\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
+  CHECK(landing("- bob/alice/friends/future.p2\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
+  CHECK(landing("- bob/alice/friends\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
+  CHECK(landing("  - bob/alice/friends/future.p2p:\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
+  CHECK(landing("x- bob/alice/friends/future.p2p:\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
+  CHECK(landing("- xbob/alice/friends/future.p2p:\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
+  CHECK(landing("- bob/alice/friends2/future.p2p:\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
+  CHECK(landing("- carol/alice/friends/future.p2p:\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
 }
 
 TEST(a_strange_ls_is_no_access_list) {
-  CHECK(landing("- alice/friends/future.p2p: (Access List: bob\r\n", "alice") == P2P_LANDING_OPEN);
-  CHECK(landing("- alice/friends/future.p2p: (Access\r\n List: bob)", "alice") == P2P_LANDING_OPEN);
-  CHECK(landing("- alice/friends/future.p2p: x (Access List: bob)\n", "alice") == P2P_LANDING_OPEN);
-  CHECK(landing("- alice/friends/future.p2p:\r\r\n", "alice") == P2P_LANDING_OPEN);
-  CHECK(landing("- alice/friends/future.p2p: (Access List: )\n", "alice") == P2P_LANDING_LISTED);
+  CHECK(landing("- alice/friends/future.p2p: (Access List: bob\r\n", "alice") ==
+        P2P_ACCESS_CHECK_OPEN);
+  CHECK(landing("- alice/friends/future.p2p: (Access\r\n List: bob)", "alice") ==
+        P2P_ACCESS_CHECK_OPEN);
+  CHECK(landing("- alice/friends/future.p2p: x (Access List: bob)\n", "alice") ==
+        P2P_ACCESS_CHECK_OPEN);
+  CHECK(landing("- alice/friends/future.p2p:\r\r\n", "alice") == P2P_ACCESS_CHECK_OPEN);
+  CHECK(landing("- alice/friends/future.p2p: (Access List: )\n", "alice") ==
+        P2P_ACCESS_CHECK_LISTED);
 }
 
 TEST(users_are_found_by_their_whole_name) {

@@ -1,6 +1,6 @@
-/* File transfers between two ends in one process, over our mailbox and relay: files, bytes and texts, ways that fail, and what is
- * left behind. */
-#include "wormhole/transfer.h"
+/* File transfers between two ends in one process, over our mailbox and relay: files, bytes and
+ * texts, ways that fail, and what is left behind. */
+#include "transfer/transfer.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,8 +26,11 @@ static void pair_init(struct pair *pair, const char *code) {
   CHECK(mkdtemp(pair->folder) != NULL);
   snprintf(pair->from, sizeof pair->from, "%s/from", pair->folder);
   snprintf(pair->to, sizeof pair->to, "%s/to", pair->folder);
-  pair->send = pair->receive = (struct p2p_transfer_config){ .loop = pair->lab.loop, .mailbox = pair->lab.mailbox,
-    .relay = pair->lab.relay, .code = code, .timeout_ms = PATIENCE_MS };
+  pair->send = pair->receive = (struct p2p_transfer_config){.loop = pair->lab.loop,
+                                                            .mailbox = pair->lab.mailbox,
+                                                            .relay = pair->lab.relay,
+                                                            .code = code,
+                                                            .timeout_ms = PATIENCE_MS};
   pair->receive.path = pair->to;
 }
 
@@ -53,14 +56,16 @@ static uint8_t *read_all(const char *path, size_t *length) {
 static bool is_same(const char *a, const char *b) {
   size_t a_length, b_length;
   uint8_t *a_bytes = read_all(a, &a_length), *b_bytes = read_all(b, &b_length);
-  bool same = a_bytes != NULL && b_bytes != NULL && a_length == b_length && memcmp(a_bytes, b_bytes, a_length) == 0;
+  bool same = a_bytes != NULL && b_bytes != NULL && a_length == b_length &&
+              memcmp(a_bytes, b_bytes, a_length) == 0;
   free(a_bytes);
   free(b_bytes);
   return same;
 }
 
 /* Waits until the transfer is in `state` or over. */
-static bool reaches(struct p2p_transfer *transfer, enum p2p_transfer_state state, struct p2p_transfer_status *out) {
+static bool reaches(struct p2p_transfer *transfer, enum p2p_transfer_state state,
+                    struct p2p_transfer_status *out) {
   uint64_t seen = 0;
   for (int i = 0; i < 100000; i++) {
     p2p_transfer_status(transfer, out);
@@ -104,7 +109,8 @@ static void pass_file(size_t length, bool by_relay) {
   CHECK(reaches(pair.receiver, P2P_TRANSFER_DONE, &pair.received));
   CHECK(reaches(pair.sender, P2P_TRANSFER_DONE, &pair.sent));
   CHECK_STR(pair.received.name, "from");
-  CHECK(pair.received.size_bytes == length && pair.received.moved_bytes == length && pair.sent.moved_bytes == length);
+  CHECK(pair.received.size_bytes == length && pair.received.moved_bytes == length &&
+        pair.sent.moved_bytes == length);
   CHECK(strncmp(pair.received.way, by_relay ? "relay " : "direct ", 6) == 0);
   CHECK_STR(pair.sent.verifier, pair.received.verifier);
   CHECK(is_same(pair.from, pair.to));
@@ -158,8 +164,10 @@ TEST(a_wrong_code_fails_on_both_sides_and_leaves_nothing) {
   pair.send.file = pair.from;
   pair.receive.code = "9-wrong";
   pair_run(&pair);
-  CHECK(reaches(pair.receiver, P2P_TRANSFER_FAILED, &pair.received) && pair.received.err.code == P2P_ERR_CRYPTO);
-  CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent) && pair.sent.err.code == P2P_ERR_CRYPTO);
+  CHECK(reaches(pair.receiver, P2P_TRANSFER_FAILED, &pair.received) &&
+        pair.received.err.code == P2P_ERR_CRYPTO);
+  CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent) &&
+        pair.sent.err.code == P2P_ERR_CRYPTO);
   CHECK(count_files(pair.folder) == 1);
   pair_close(&pair);
 }
@@ -190,8 +198,10 @@ TEST(a_verifier_that_is_not_the_same_ends_it) {
   pair_run(&pair);
   CHECK(reaches(pair.sender, P2P_TRANSFER_CONFIRMING, &pair.sent));
   p2p_transfer_confirm(pair.sender, false);
-  CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent) && pair.sent.err.code == P2P_ERR_CANCELED);
-  CHECK(reaches(pair.receiver, P2P_TRANSFER_FAILED, &pair.received) && pair.received.err.code == P2P_ERR_CANCELED);
+  CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent) &&
+        pair.sent.err.code == P2P_ERR_CANCELED);
+  CHECK(reaches(pair.receiver, P2P_TRANSFER_FAILED, &pair.received) &&
+        pair.received.err.code == P2P_ERR_CANCELED);
   CHECK(strstr(pair.received.err.message, "transfer canceled") != NULL);
   pair_close(&pair);
 }
@@ -220,7 +230,8 @@ TEST(a_receiver_that_does_not_come_is_named) {
   pair.send.text = "hello";
   pair.send.timeout_ms = 300;
   CHECK(p2p_transfer_new(&pair.send, &pair.sender, NULL) == P2P_OK);
-  CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent) && pair.sent.err.code == P2P_ERR_TIMEOUT);
+  CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent) &&
+        pair.sent.err.code == P2P_ERR_TIMEOUT);
   CHECK(strstr(pair.sent.err.message, "The receiver did not come to the mailbox ws://") != NULL);
   pair_close(&pair);
 }
@@ -231,7 +242,8 @@ TEST(two_senders_and_a_file_that_exists_fail_with_sentences) {
   pair.send.text = pair.receive.text = "hello";
   pair_run(&pair);
   CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent));
-  CHECK(strstr(pair.sent.err.message, "Both sides want to send") != NULL || pair.sent.err.code == P2P_ERR_CANCELED);
+  CHECK(strstr(pair.sent.err.message, "Both sides want to send") != NULL ||
+        pair.sent.err.code == P2P_ERR_CANCELED);
   pair_close(&pair);
 
   pair_init(&pair, "14-exists");
@@ -239,8 +251,10 @@ TEST(two_senders_and_a_file_that_exists_fail_with_sentences) {
   write_random(pair.to, 10);
   pair.send.file = pair.from;
   pair_run(&pair);
-  CHECK(reaches(pair.receiver, P2P_TRANSFER_FAILED, &pair.received) && pair.received.err.code == P2P_ERR_SYSTEM);
-  CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent) && pair.sent.err.code == P2P_ERR_CANCELED);
+  CHECK(reaches(pair.receiver, P2P_TRANSFER_FAILED, &pair.received) &&
+        pair.received.err.code == P2P_ERR_SYSTEM);
+  CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent) &&
+        pair.sent.err.code == P2P_ERR_CANCELED);
   CHECK(count_files(pair.folder) == 2);
   pair_close(&pair);
 }
@@ -250,13 +264,16 @@ TEST(bad_arguments_are_refused_at_once) {
   struct p2p_err err;
   pair_init(&pair, "15-bad");
   pair.send.file = "/nonexistent/file";
-  CHECK(p2p_transfer_new(&pair.send, &pair.sender, &err) == P2P_ERR_SYSTEM && strstr(err.message, "/nonexistent/file") != NULL);
+  CHECK(p2p_transfer_new(&pair.send, &pair.sender, &err) == P2P_ERR_SYSTEM &&
+        strstr(err.message, "/nonexistent/file") != NULL);
   pair.send.file = NULL;
   pair.send.text = "caf\xe9";
-  CHECK(p2p_transfer_new(&pair.send, &pair.sender, &err) == P2P_ERR_INVALID && strstr(err.message, "UTF-8") != NULL);
+  CHECK(p2p_transfer_new(&pair.send, &pair.sender, &err) == P2P_ERR_INVALID &&
+        strstr(err.message, "UTF-8") != NULL);
   pair.send.text = NULL;
   pair.send.file = "/tmp";
-  CHECK(p2p_transfer_new(&pair.send, &pair.sender, &err) == P2P_ERR_SYSTEM && strstr(err.message, "directory") != NULL);
+  CHECK(p2p_transfer_new(&pair.send, &pair.sender, &err) == P2P_ERR_SYSTEM &&
+        strstr(err.message, "directory") != NULL);
   pair.receive.code = "no code";
   CHECK(p2p_transfer_new(&pair.receive, &pair.receiver, &err) == P2P_ERR_INVALID);
   pair.receive.code = "7-x";
@@ -265,9 +282,13 @@ TEST(bad_arguments_are_refused_at_once) {
   pair_close(&pair);
 }
 
-UNIT_MAIN("transfer", UNIT(an_empty_file_passes), UNIT(one_byte_passes), UNIT(a_file_of_many_batches_passes),
-          UNIT(a_file_passes_through_the_relay), UNIT(bytes_pass), UNIT(a_text_passes),
-          UNIT(a_wrong_code_fails_on_both_sides_and_leaves_nothing), UNIT(verifiers_are_confirmed_before_anything_is_said),
-          UNIT(a_verifier_that_is_not_the_same_ends_it), UNIT(canceling_in_the_middle_leaves_no_file_and_tells_the_other),
-          UNIT(a_receiver_that_does_not_come_is_named), UNIT(two_senders_and_a_file_that_exists_fail_with_sentences),
+UNIT_MAIN("transfer", UNIT(an_empty_file_passes), UNIT(one_byte_passes),
+          UNIT(a_file_of_many_batches_passes), UNIT(a_file_passes_through_the_relay),
+          UNIT(bytes_pass), UNIT(a_text_passes),
+          UNIT(a_wrong_code_fails_on_both_sides_and_leaves_nothing),
+          UNIT(verifiers_are_confirmed_before_anything_is_said),
+          UNIT(a_verifier_that_is_not_the_same_ends_it),
+          UNIT(canceling_in_the_middle_leaves_no_file_and_tells_the_other),
+          UNIT(a_receiver_that_does_not_come_is_named),
+          UNIT(two_senders_and_a_file_that_exists_fail_with_sentences),
           UNIT(bad_arguments_are_refused_at_once))

@@ -1,4 +1,5 @@
-/* The race for a transit connection, without a mailbox: strangers that knock, hints that lead nowhere, the relay. */
+/* The race for a transit connection, without a mailbox: strangers that knock, hints that lead
+ * nowhere, the relay. */
 #include "wormhole/transit.h"
 
 #include "base/clock.h"
@@ -28,8 +29,9 @@ static void on_closed(void *arg, const struct p2p_err *err) {
   lab_tell(racer->lab, &racer->n_closed);
 }
 
-static void on_connected(void *arg, struct p2p_tcp *tcp, const char *path, const uint8_t *rest, size_t rest_length) {
-  static const struct p2p_tcp_events EVENTS = { .on_close = on_closed };
+static void on_connected(void *arg, struct p2p_tcp *tcp, const char *path, const uint8_t *rest,
+                         size_t rest_length) {
+  static const struct p2p_tcp_callbacks EVENTS = {.on_close = on_closed};
   struct racer *racer = arg;
 
   (void)rest;
@@ -52,7 +54,7 @@ static void on_fail(void *arg, const struct p2p_err *err) {
 }
 
 static void racer_new(void *arg) {
-  static const struct p2p_transit_events EVENTS = { on_connected, on_fail };
+  static const struct p2p_transit_callbacks EVENTS = {on_connected, on_fail};
   struct racer *racer = arg;
 
   racer->config.loop = racer->lab->loop;
@@ -140,7 +142,8 @@ TEST(hints_that_lead_nowhere_leave_the_relay) {
   CHECK(race.receiver.theirs.n_direct == 0 && race.receiver.theirs.n_relay == 1);
   /* The mailbox's port answers, but it is not the peer. */
   race.receiver.theirs.n_direct = 1;
-  snprintf(race.receiver.theirs.direct[0].host, sizeof race.receiver.theirs.direct[0].host, "127.0.0.1");
+  snprintf(race.receiver.theirs.direct[0].host, sizeof race.receiver.theirs.direct[0].host,
+           "127.0.0.1");
   race.receiver.theirs.direct[0].port = race.relay.port;
   race_go(&race);
   check_met(&race, "relay 127.0.0.1:");
@@ -171,24 +174,24 @@ static void on_stranger_gone(void *arg, const struct p2p_err *err) {
 }
 
 static void strangers_knock(void *arg) {
-  static const struct p2p_tcp_events EVENTS = { on_stranger_up, on_stranger_data, NULL, on_stranger_gone };
+  static const struct p2p_tcp_callbacks EVENTS = {on_stranger_up, on_stranger_data, NULL,
+                                                  on_stranger_gone};
   struct stranger *stranger = arg;
   uint16_t port = stranger->race->receiver.theirs.direct[0].port;
 
   for (size_t i = 0; i < 24; i++)
-    CHECK(p2p_tcp_connect(stranger->race->lab.loop, "127.0.0.1", port, PATIENCE_MS, &EVENTS, stranger,
-                          &stranger->tcp[i], NULL) == P2P_OK);
+    CHECK(p2p_tcp_connect(stranger->race->lab.loop, "127.0.0.1", port, PATIENCE_MS, &EVENTS,
+                          stranger, &stranger->tcp[i], NULL) == P2P_OK);
 }
 
 static void strangers_free(void *arg) {
   struct stranger *stranger = arg;
-  for (size_t i = 0; i < 24; i++)
-    p2p_tcp_free(stranger->tcp[i]);
+  for (size_t i = 0; i < 24; i++) p2p_tcp_free(stranger->tcp[i]);
 }
 
 TEST(strangers_that_knock_and_stay_do_not_keep_the_peer_out) {
   static struct race race;
-  struct stranger stranger = { .race = &race };
+  struct stranger stranger = {.race = &race};
 
   race_init(&race);
   race.receiver.config.no_listen = true;
@@ -234,14 +237,14 @@ static void on_knock(void *arg, struct p2p_tcp *tcp) {
 
 static void silence_open(void *arg) {
   struct silence *silence = arg;
-  CHECK(p2p_listener_new(silence->race->lab.loop, "127.0.0.1", 0, on_knock, silence, &silence->listener, NULL) == P2P_OK);
+  CHECK(p2p_listener_new(silence->race->lab.loop, "127.0.0.1", 0, on_knock, silence,
+                         &silence->listener, NULL) == P2P_OK);
 }
 
 static void silence_close(void *arg) {
   struct silence *silence = arg;
   p2p_listener_free(silence->listener);
-  for (int i = 0; i < silence->n_knocked; i++)
-    p2p_tcp_free(silence->tcp[i]);
+  for (int i = 0; i < silence->n_knocked; i++) p2p_tcp_free(silence->tcp[i]);
 }
 
 static void set_hint(struct p2p_hint *hint, const char *host, uint16_t port) {
@@ -251,7 +254,7 @@ static void set_hint(struct p2p_hint *hint, const char *host, uint16_t port) {
 
 TEST(direct_connections_that_hang_do_not_hold_the_relay_up) {
   static struct race race;
-  struct silence silence = { .race = &race };
+  struct silence silence = {.race = &race};
 
   race_init(&race);
   p2p_loop_call(race.lab.loop, silence_open, &silence);
@@ -271,7 +274,7 @@ TEST(direct_connections_that_hang_do_not_hold_the_relay_up) {
 
 TEST(a_relay_is_left_alone_where_a_direct_connection_is_quick) {
   static struct race race;
-  struct silence relay = { .race = &race };
+  struct silence relay = {.race = &race};
 
   race_init(&race);
   p2p_loop_call(race.lab.loop, silence_open, &relay);
@@ -289,7 +292,7 @@ TEST(a_relay_is_left_alone_where_a_direct_connection_is_quick) {
 /* Of all hints, only that of IPv6 leads anywhere. */
 TEST(an_address_of_ipv6_is_tried_beside_one_of_ipv4) {
   static struct race race;
-  struct silence silence = { .race = &race };
+  struct silence silence = {.race = &race};
   uint16_t port = 0;
 
   race_init(&race);
@@ -297,7 +300,8 @@ TEST(an_address_of_ipv6_is_tried_beside_one_of_ipv4) {
   race.receiver.config.no_listen = true;
   race_listen(&race);
   for (size_t i = 0; i < race.receiver.theirs.n_direct; i++)
-    if (strcmp(race.receiver.theirs.direct[i].host, "::1") == 0) port = race.receiver.theirs.direct[i].port;
+    if (strcmp(race.receiver.theirs.direct[i].host, "::1") == 0)
+      port = race.receiver.theirs.direct[i].port;
   if (port != 0) { /* this machine has IPv6 */
     race.receiver.theirs.n_direct = 2;
     set_hint(&race.receiver.theirs.direct[0], "127.0.0.1", p2p_listener_port(silence.listener));
@@ -310,7 +314,10 @@ TEST(an_address_of_ipv6_is_tried_beside_one_of_ipv4) {
   race_close(&race);
 }
 
-UNIT_MAIN("transit", UNIT(both_end_on_the_same_direct_connection), UNIT(hints_that_lead_nowhere_leave_the_relay),
-          UNIT(strangers_that_knock_and_stay_do_not_keep_the_peer_out), UNIT(another_key_is_not_taken),
+UNIT_MAIN("transit", UNIT(both_end_on_the_same_direct_connection),
+          UNIT(hints_that_lead_nowhere_leave_the_relay),
+          UNIT(strangers_that_knock_and_stay_do_not_keep_the_peer_out),
+          UNIT(another_key_is_not_taken),
           UNIT(direct_connections_that_hang_do_not_hold_the_relay_up),
-          UNIT(a_relay_is_left_alone_where_a_direct_connection_is_quick), UNIT(an_address_of_ipv6_is_tried_beside_one_of_ipv4))
+          UNIT(a_relay_is_left_alone_where_a_direct_connection_is_quick),
+          UNIT(an_address_of_ipv6_is_tried_beside_one_of_ipv4))

@@ -9,10 +9,10 @@
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 #define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-#define RESPONSE(extra)                                                                      \
-  "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"         \
+#define RESPONSE(extra)                                                               \
+  "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
   "Sec-WebSocket-Accept: " ACCEPT "\r\n" extra "\r\n"
-#define REQUEST(line, extra)                                                                  \
+#define REQUEST(line, extra) \
   line "\r\nHost: a\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n" extra "\r\n"
 #define FIELDS "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n"
 
@@ -50,8 +50,10 @@ static void check_sha1(const char *text, const char *expected) {
 TEST(sha1_has_its_known_values) {
   check_sha1("", "da39a3ee5e6b4b0d3255bfef95601890afd80709");
   check_sha1("abc", "a9993e364706816aba3e25717850c26c9cd0d89d");
-  check_sha1("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
-  check_sha1("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "c1c8bbdc22796e28c0e15163d20899b65621d65a");
+  check_sha1("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+             "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
+  check_sha1("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+             "c1c8bbdc22796e28c0e15163d20899b65621d65a");
 }
 
 TEST(the_example_of_the_rfc) {
@@ -70,7 +72,7 @@ TEST(the_two_ends_understand_each_other) {
   CHECK(request(text) == P2P_OK);
   p2p_upgrade_response(KEY, text);
   CHECK(response(text) == P2P_OK);
-  url = (struct p2p_url){ .port = 65535 };
+  url = (struct p2p_url){.port = 65535};
   memset(url.host, 'h', sizeof url.host - 1);
   memset(url.path, 'p', sizeof url.path - 1);
   p2p_upgrade_request(&url, KEY, text);
@@ -80,7 +82,8 @@ TEST(the_two_ends_understand_each_other) {
 TEST(a_head_ends_with_an_empty_line) {
   const char *text = RESPONSE("") "frames";
   size_t head_length = strlen(RESPONSE(""));
-  for (size_t n = 0; n < head_length; n++) CHECK(p2p_upgrade_head_length((const uint8_t *)text, n) == 0);
+  for (size_t n = 0; n < head_length; n++)
+    CHECK(p2p_upgrade_head_length((const uint8_t *)text, n) == 0);
   CHECK(p2p_upgrade_head_length((const uint8_t *)text, head_length) == (long)head_length);
   CHECK(p2p_upgrade_head_length((const uint8_t *)text, strlen(text)) == (long)head_length);
 }
@@ -98,19 +101,28 @@ TEST(a_head_has_a_cap) {
 
 TEST(responses_as_servers_write_them) {
   CHECK(response(RESPONSE("Server: x\r\n")) == P2P_OK);
-  CHECK(response("HTTP/1.1 101 \r\nconnection:upgrade\r\nUPGRADE:WebSocket\r\nsec-websocket-accept:\t" ACCEPT " \r\n\r\n") == P2P_OK);
+  CHECK(response("HTTP/1.1 101 "
+                 "\r\nconnection:upgrade\r\nUPGRADE:WebSocket\r\nsec-websocket-accept:\t" ACCEPT
+                 " \r\n\r\n") == P2P_OK);
 }
 
 TEST(responses_that_are_no_consent) {
   CHECK(response("") == P2P_ERR_PROTOCOL);
   CHECK(response("\r\n\r\n") == P2P_ERR_PROTOCOL);
   CHECK(response("HTTP/1.1 200 OK\r\n\r\n") == P2P_ERR_PROTOCOL);
-  CHECK(response("HTTP/1.1 1010 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " ACCEPT "\r\n\r\n") == P2P_ERR_PROTOCOL);
-  CHECK(response("HTTP/1.0 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " ACCEPT "\r\n\r\n") == P2P_ERR_PROTOCOL);
-  CHECK(response("HTTP/1.1 101 x\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " ACCEPT "\r\n\r\n") == P2P_ERR_PROTOCOL);
-  CHECK(response("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " ACCEPT "\r\n\r\n") == P2P_ERR_PROTOCOL);
-  CHECK(response("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n") == P2P_ERR_PROTOCOL);
-  CHECK(response("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n") == P2P_ERR_PROTOCOL);
+  CHECK(response("HTTP/1.1 1010 Switching\r\nUpgrade: websocket\r\nConnection: "
+                 "Upgrade\r\nSec-WebSocket-Accept: " ACCEPT "\r\n\r\n") == P2P_ERR_PROTOCOL);
+  CHECK(response("HTTP/1.0 101 Switching\r\nUpgrade: websocket\r\nConnection: "
+                 "Upgrade\r\nSec-WebSocket-Accept: " ACCEPT "\r\n\r\n") == P2P_ERR_PROTOCOL);
+  CHECK(response("HTTP/1.1 101 x\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " ACCEPT
+                 "\r\n\r\n") == P2P_ERR_PROTOCOL);
+  CHECK(response("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " ACCEPT
+                 "\r\n\r\n") == P2P_ERR_PROTOCOL);
+  CHECK(response("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n") ==
+        P2P_ERR_PROTOCOL);
+  CHECK(response("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: "
+                 "Upgrade\r\nSec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n") ==
+        P2P_ERR_PROTOCOL);
   CHECK(response(RESPONSE("Sec-WebSocket-Accept: " ACCEPT "\r\n")) == P2P_ERR_PROTOCOL);
   CHECK(response(RESPONSE("Sec-WebSocket-Extensions: permessage-deflate\r\n")) == P2P_ERR_PROTOCOL);
   CHECK(response(RESPONSE("Sec-WebSocket-Protocol: chat\r\n")) == P2P_ERR_PROTOCOL);
@@ -135,7 +147,9 @@ TEST(malformed_heads) {
 
 TEST(requests) {
   CHECK(request(REQUEST("GET / HTTP/1.1", FIELDS)) == P2P_OK);
-  CHECK(request(REQUEST("GET /v1?x HTTP/1.1", FIELDS "Sec-WebSocket-Extensions: permessage-deflate\r\nOrigin: x\r\n")) == P2P_OK);
+  CHECK(request(REQUEST("GET /v1?x HTTP/1.1",
+                        FIELDS "Sec-WebSocket-Extensions: permessage-deflate\r\nOrigin: x\r\n")) ==
+        P2P_OK);
   CHECK(request(REQUEST("POST / HTTP/1.1", FIELDS)) == P2P_ERR_PROTOCOL);
   CHECK(request(REQUEST("GET / HTTP/1.0", FIELDS)) == P2P_ERR_PROTOCOL);
   CHECK(request(REQUEST("GET  HTTP/1.1", FIELDS)) == P2P_ERR_PROTOCOL);
@@ -144,15 +158,22 @@ TEST(requests) {
   CHECK(request(REQUEST("GET /", FIELDS)) == P2P_ERR_PROTOCOL);
   CHECK(request(REQUEST("GET / HTTP/1.1", FIELDS "Host: b\r\n")) == P2P_ERR_PROTOCOL);
   CHECK(request(REQUEST("GET / HTTP/1.1", "Sec-WebSocket-Key: " KEY "\r\n")) == P2P_ERR_PROTOCOL);
-  CHECK(request(REQUEST("GET / HTTP/1.1", "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 8\r\n")) == P2P_ERR_PROTOCOL);
+  CHECK(request(REQUEST("GET / HTTP/1.1", "Sec-WebSocket-Key: " KEY
+                                          "\r\nSec-WebSocket-Version: 8\r\n")) == P2P_ERR_PROTOCOL);
   CHECK(request(REQUEST("GET / HTTP/1.1", "Sec-WebSocket-Version: 13\r\n")) == P2P_ERR_PROTOCOL);
-  CHECK(request(REQUEST("GET / HTTP/1.1", "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2hvcnQ=\r\n")) == P2P_ERR_PROTOCOL);
-  CHECK(request(REQUEST("GET / HTTP/1.1", "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ!!\r\n")) == P2P_ERR_PROTOCOL);
+  CHECK(request(REQUEST("GET / HTTP/1.1",
+                        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2hvcnQ=\r\n")) ==
+        P2P_ERR_PROTOCOL);
+  CHECK(request(REQUEST(
+            "GET / HTTP/1.1",
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ!!\r\n")) ==
+        P2P_ERR_PROTOCOL);
   CHECK(request("GET / HTTP/1.1\r\nHost: a\r\n" FIELDS "\r\n") == P2P_ERR_PROTOCOL);
-  CHECK(request("GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" FIELDS "\r\n") == P2P_ERR_PROTOCOL);
+  CHECK(request("GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" FIELDS "\r\n") ==
+        P2P_ERR_PROTOCOL);
 }
 
 UNIT_MAIN("upgrade", UNIT(sha1_has_its_known_values), UNIT(the_example_of_the_rfc),
-          UNIT(the_two_ends_understand_each_other), UNIT(a_head_ends_with_an_empty_line), UNIT(a_head_has_a_cap),
-          UNIT(responses_as_servers_write_them), UNIT(responses_that_are_no_consent), UNIT(malformed_heads),
-          UNIT(requests))
+          UNIT(the_two_ends_understand_each_other), UNIT(a_head_ends_with_an_empty_line),
+          UNIT(a_head_has_a_cap), UNIT(responses_as_servers_write_them),
+          UNIT(responses_that_are_no_consent), UNIT(malformed_heads), UNIT(requests))

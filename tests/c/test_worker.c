@@ -3,7 +3,8 @@
 
 TEST(futures_are_resolved) {
   begin(2);
-  CHECK(says("Lending 2 slots to alice/friends; anyone on it can run R code as somebody here. Stop with Ctrl-C."));
+  CHECK(says("Lending 2 slots to alice/friends; anyone on it can run R code as somebody here. Stop "
+             "with Ctrl-C."));
   struct p2p_client *client = start_client(BOB);
   CHECK_STR(resolve(client, "one"), "one");
   CHECK(says("Linked with bob@") && says("Future 'one' of bob@") && says(" resolved in "));
@@ -21,10 +22,12 @@ TEST(large_ones_too) {
   struct p2p_client *client = start_client(BOB);
   struct p2p_task *up = submit(client, "long", BIG), *down = submit(client, "big", 0);
   CHECK(ends(client, up) && p2p_task_state(up) == P2P_TASK_DONE);
-  CHECK(ends(client, down) && p2p_task_result(down) != NULL && p2p_object_size(p2p_task_result(down)) == BIG + 3);
+  CHECK(ends(client, down) && p2p_task_result(down) != NULL &&
+        p2p_blob_size(p2p_task_result(down)) == BIG + 3);
   p2p_task_free(up);
   p2p_task_free(down);
-  check_error(client, submit(client, "huge", CAP), "The future is too large: 33554436 bytes, and carol@");
+  check_error(client, submit(client, "huge", CAP),
+              "The future is too large: 33554436 bytes, and carol@");
   CHECK_STR(resolve(client, "next"), "next");
   end(client);
 }
@@ -34,9 +37,9 @@ TEST(conditions_come_at_once) {
   struct p2p_client *client = start_client(BOB);
   struct p2p_task *task = submit(client, "condition", 0);
   CHECK_STR(result(client, task), "condition");
-  struct p2p_object *condition = p2p_task_condition(task);
-  CHECK(condition != NULL && p2p_object_size(condition) == 7);
-  p2p_object_free(condition);
+  struct p2p_blob *condition = p2p_task_condition(task);
+  CHECK(condition != NULL && p2p_blob_size(condition) == 7);
+  p2p_blob_free(condition);
   p2p_task_free(task);
   end(client);
 }
@@ -46,12 +49,16 @@ TEST(evaluator_that_dies_is_reported_and_replaced) {
   struct p2p_client *client = start_client(BOB);
   check_error(client, submit(client, "crash", 0),
               "ended with signal 9 (SIGKILL) while it resolved future 'crash'. Somebody killed it");
-  CHECK(says("An evaluator ended with signal 9 (SIGKILL); it is replaced") && says("Future 'crash' of bob@"));
-  check_error(client, submit(client, "exit", 0),
-              "ended with exit status 3 while it resolved future 'exit'. The code of the future ended R");
-  check_error(client, submit(client, "rubbish", 0), "was ended because it wrote to its supervisor what is no answer");
+  CHECK(says("An evaluator ended with signal 9 (SIGKILL); it is replaced") &&
+        says("Future 'crash' of bob@"));
+  check_error(
+      client, submit(client, "exit", 0),
+      "ended with exit status 3 while it resolved future 'exit'. The code of the future ended R");
+  check_error(client, submit(client, "rubbish", 0),
+              "was ended because it wrote to its supervisor what is no answer");
   check_error(client, submit(client, "lost", 0), "The evaluator of carol@");
-  check_error(client, submit(client, "lost", 0), "needed more than it has while it resolved future 'lost'");
+  check_error(client, submit(client, "lost", 0),
+              "needed more than it has while it resolved future 'lost'");
   CHECK_STR(resolve(client, "next"), "next");
   end(client);
 }
@@ -66,7 +73,8 @@ TEST(each_user_has_evaluators_of_its_own) {
   CHECK(strcmp(bobs, "") != 0 && strcmp(bobs, daves) != 0);
   CHECK_STR(resolve(bob, "pid"), bobs);
   CHECK_STR(resolve(dave, "pid"), daves);
-  snprintf(eves, sizeof eves, "%s", resolve(eve, "pid")); /* bob's is the one that was used longest ago */
+  snprintf(eves, sizeof eves, "%s",
+           resolve(eve, "pid")); /* bob's is the one that was used longest ago */
   CHECK(strcmp(eves, bobs) != 0 && strcmp(eves, daves) != 0 && strcmp(eves, "") != 0);
   CHECK(says("The evaluator of user bob is replaced by a fresh one"));
   CHECK_STR(resolve(dave, "pid"), daves);
@@ -77,18 +85,22 @@ TEST(each_user_has_evaluators_of_its_own) {
 
 TEST(evaluation_has_its_time) {
   char pid[64];
-  terms = (struct p2p_terms){.time_ms = 200, .memory_bytes = UINT64_C(2) << 30};
+  limits = (struct p2p_limits){.time_ms = 200, .memory_bytes = UINT64_C(2) << 30};
   begin(1);
   struct p2p_client *client = start_client(BOB);
   snprintf(pid, sizeof pid, "%s", resolve(client, "pid"));
-  check_error(client, submit(client, "sleep", 0), "was stopped at the time limit of 0.2 s per future while it resolved "
-              "future 'sleep'. Make smaller futures of it, or ask who lends the worker for a higher limit (--time)");
+  check_error(client, submit(client, "sleep", 0),
+              "was stopped at the time limit of 0.2 s per future while it resolved "
+              "future 'sleep'. Make smaller futures of it, or ask who lends the worker for a "
+              "higher limit (--time)");
   CHECK_STR(resolve(client, "pid"), pid);
   CHECK_STR(resolve(client, "condition"), "condition");
-  check_error(client, submit(client, "exit", 0), "Perhaps it needed more than the memory limit of 2 GiB");
-  check_error(client, submit(client, "hang", 0), "was stopped at the time limit of 0.2 s per future"); /* by force */
+  check_error(client, submit(client, "exit", 0),
+              "Perhaps it needed more than the memory limit of 2 GiB");
+  check_error(client, submit(client, "hang", 0),
+              "was stopped at the time limit of 0.2 s per future"); /* by force */
   CHECK_STR(resolve(client, "next"), "next");
-  terms = (struct p2p_terms){0};
+  limits = (struct p2p_limits){0};
   end(client);
 }
 
@@ -100,8 +112,9 @@ TEST(idle_is_counted_from_the_last_future) {
   p2p_client_cancel(client, task);
   CHECK(says("cancelled after"));
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
-  struct p2p_event event;
-  while (p2p_worker_idle_ms(worker) < 20 && p2p_clock_ms() < until_ms) p2p_events_next(events, 5, &event);
+  struct p2p_log_line event;
+  while (p2p_worker_idle_ms(worker) < 20 && p2p_clock_ms() < until_ms)
+    p2p_log_queue_next(callbacks, 5, &event);
   CHECK(p2p_worker_idle_ms(worker) >= 20);
   p2p_task_free(task);
   end(client);
@@ -133,14 +146,17 @@ TEST(evaluator_that_does_not_stop_is_killed) {
   end(client);
 }
 
-/* How many futures 'one' the worker has resolved from the first 'two' to the 20th, as it tells in its log. */
+/* How many futures 'one' the worker has resolved from the first 'two' to the 20th, as it tells in
+ * its log. */
 static int count_between(void) {
-  struct p2p_event event;
+  struct p2p_log_line event;
   int ones = 0, twos = 0;
-  while (twos < 20 && p2p_events_next(events, SITE_WAIT_MS, &event)) {
+  while (twos < 20 && p2p_log_queue_next(callbacks, SITE_WAIT_MS, &event)) {
     if (strstr(event.text, " resolved in ") == NULL) continue;
-    if (strstr(event.text, "'two'") != NULL) twos++;
-    else if (twos > 0) ones++;
+    if (strstr(event.text, "'two'") != NULL)
+      twos++;
+    else if (twos > 0)
+      ones++;
   }
   return ones;
 }
@@ -179,7 +195,7 @@ TEST(client_that_goes_frees_its_slot) {
 }
 
 TEST(drained_worker_finishes_what_runs) {
-  struct p2p_event event;
+  struct p2p_log_line event;
   begin(1);
   struct p2p_client *client = start_client(BOB);
   CHECK_STR(resolve(client, "warm"), "warm");
@@ -191,7 +207,8 @@ TEST(drained_worker_finishes_what_runs) {
   CHECK(says("cancelled after"));
   /* Idle as soon as the client has returned the slot that was asked back. */
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
-  while (!p2p_worker_is_done(worker) && p2p_clock_ms() < until_ms) p2p_events_next(events, 10, &event);
+  while (!p2p_worker_is_done(worker) && p2p_clock_ms() < until_ms)
+    p2p_log_queue_next(callbacks, 10, &event);
   CHECK(p2p_worker_is_done(worker));
   p2p_task_free(running);
   end(client);
@@ -205,7 +222,9 @@ TEST(freed_worker_is_a_lost_one) {
   CHECK(begins(client, task));
   p2p_worker_free(worker);
   worker = NULL;
-  check_error(client, task, "(the worker was stopped) while it resolved future 'sleep'; plan(..., retries = 1) has such futures run again");
+  check_error(client, task,
+              "(the worker was stopped) while it resolved future 'sleep'; plan(..., retries = 1) "
+              "has such futures run again");
   end(client);
 }
 
@@ -217,7 +236,8 @@ TEST(evaluators_that_cannot_start_end_the_worker) {
   CHECK(says("No evaluator can be started") && p2p_worker_is_done(worker));
   end(NULL);
   CHECK(start_worker(1, "error", &err) == P2P_OK);
-  CHECK(says("cannot work: there is no package called 'future', 3 times in a row; does it work when started by hand?"));
+  CHECK(says("cannot work: there is no package called 'future', 3 times in a row; does it work "
+             "when started by hand?"));
   end(NULL);
 }
 
@@ -227,9 +247,11 @@ TEST(bad_configurations_are_refused) {
   CHECK(start_worker(1025, "work", &err) == P2P_ERR_INVALID);
 }
 
-UNIT_MAIN("worker", UNIT(prepare), UNIT(futures_are_resolved), UNIT(large_ones_too), UNIT(conditions_come_at_once),
-          UNIT(evaluator_that_dies_is_reported_and_replaced), UNIT(each_user_has_evaluators_of_its_own),
-          UNIT(evaluation_has_its_time), UNIT(idle_is_counted_from_the_last_future), UNIT(cancelled_future_leaves_its_evaluator_warm),
+UNIT_MAIN("worker", UNIT(prepare), UNIT(futures_are_resolved), UNIT(large_ones_too),
+          UNIT(conditions_come_at_once), UNIT(evaluator_that_dies_is_reported_and_replaced),
+          UNIT(each_user_has_evaluators_of_its_own), UNIT(evaluation_has_its_time),
+          UNIT(idle_is_counted_from_the_last_future),
+          UNIT(cancelled_future_leaves_its_evaluator_warm),
           UNIT(evaluator_that_does_not_stop_is_killed), UNIT(two_clients_share_one_slot),
           UNIT(client_that_goes_frees_its_slot), UNIT(drained_worker_finishes_what_runs),
           UNIT(freed_worker_is_a_lost_one), UNIT(evaluators_that_cannot_start_end_the_worker),

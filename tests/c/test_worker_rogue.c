@@ -1,4 +1,5 @@
-/* The worker program and a client that does what it likes: by hand, over a member of the board and a link. */
+/* The worker program and a client that does what it likes: by hand, over a member of the board and
+ * a link. */
 #include "base/encode.h"
 #include "board/member.h"
 #include "crypto/seal.h"
@@ -17,20 +18,26 @@ static struct {
 } rogue;
 
 static void rogue_line(void *arg, const struct p2p_line *line) {
-  const char *type = p2p_line_get(line, "type"), *key = p2p_line_get(line, "key"), *from = p2p_line_get(line, "from");
+  const char *type = p2p_line_get(line, "type"), *key = p2p_line_get(line, "key"),
+             *from = p2p_line_get(line, "from");
   size_t length;
   (void)arg;
-  if (type != NULL && strcmp(type, "leave") == 0 && strncmp(from, "carol@", 6) == 0) site_count(&gate, &rogue.leaves);
+  if (type != NULL && strcmp(type, "leave") == 0 && strncmp(from, "carol@", 6) == 0)
+    site_count(&gate, &rogue.leaves);
   if (type == NULL || strcmp(type, "worker") != 0 || rogue.worker[0] != '\0') return;
-  CHECK(p2p_base64url_decode(key, strlen(key), rogue.key.bytes, sizeof rogue.key.bytes, &length) == P2P_OK);
-  const char *platform = p2p_line_get(line, "platform"), *cores = p2p_line_get(line, "cores"), *memory = p2p_line_get(line, "memory");
+  CHECK(p2p_base64url_decode(key, strlen(key), rogue.key.bytes, sizeof rogue.key.bytes, &length) ==
+        P2P_OK);
+  const char *platform = p2p_line_get(line, "platform"), *cores = p2p_line_get(line, "cores"),
+             *memory = p2p_line_get(line, "memory");
   if (platform != NULL && cores != NULL && memory != NULL)
     snprintf(rogue.machine, sizeof rogue.machine, "%s %s %s", platform, cores, memory);
   snprintf(rogue.worker, sizeof rogue.worker, "%s", from);
   site_count(&gate, &rogue.seen);
 }
 static void rogue_joined(void *arg) { (void)arg, site_count(&gate, &rogue.joined); }
-static void rogue_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) { (void)arg, (void)err, (void)retry_ms; }
+static void rogue_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
+  (void)arg, (void)err, (void)retry_ms;
+}
 static void rogue_failed(void *arg, const struct p2p_err *err) {
   (void)arg;
   fprintf(stderr, "the rogue cannot join: %s\n", err->message);
@@ -38,9 +45,10 @@ static void rogue_failed(void *arg, const struct p2p_err *err) {
 
 static void rogue_accept(const char *via) {
   struct p2p_line line;
-  CHECK(p2p_member_line(rogue.member, &line, "accept", 15) == P2P_OK);
-  CHECK(p2p_line_put(&line, "to", rogue.worker) == P2P_OK && p2p_line_put(&line, "via", via) == P2P_OK);
-  CHECK(p2p_member_say(rogue.member, &line) == P2P_OK);
+  CHECK(p2p_member_begin_line(rogue.member, &line, "accept", 15) == P2P_OK);
+  CHECK(p2p_line_put(&line, "to", rogue.worker) == P2P_OK &&
+        p2p_line_put(&line, "via", via) == P2P_OK);
+  CHECK(p2p_member_send(rogue.member, &line) == P2P_OK);
 }
 
 static void rogue_code(void *arg, const char *code) {
@@ -51,19 +59,26 @@ static void rogue_code(void *arg, const char *code) {
   p2p_base64url_encode(sealed, strlen(code) + P2P_SEAL_OVERHEAD, via + 7);
   rogue_accept(via);
 }
-static void rogue_open(void *arg, const char *path) { (void)arg, (void)path, site_count(&gate, &rogue.opened); }
+static void rogue_open(void *arg, const char *path) {
+  (void)arg, (void)path, site_count(&gate, &rogue.opened);
+}
 static void rogue_frame(void *arg, const struct p2p_frame *frame) {
   (void)arg;
   if (frame->type == P2P_FRAME_LOST) {
-    snprintf(rogue.lost, sizeof rogue.lost, "%.*s", (int)frame->length, (const char *)frame->payload);
+    snprintf(rogue.lost, sizeof rogue.lost, "%.*s", (int)frame->length,
+             (const char *)frame->payload);
     site_count(&gate, &rogue.losts);
   }
-  if (frame->type == P2P_FRAME_HELLO) snprintf(rogue.hello, sizeof rogue.hello, "%.*s", (int)frame->length, (const char *)frame->payload);
+  if (frame->type == P2P_FRAME_HELLO)
+    snprintf(rogue.hello, sizeof rogue.hello, "%.*s", (int)frame->length,
+             (const char *)frame->payload);
   if (frame->type == P2P_FRAME_PACKAGES) {
-    snprintf(rogue.packages, sizeof rogue.packages, "%.*s", (int)frame->length, (const char *)frame->payload);
+    snprintf(rogue.packages, sizeof rogue.packages, "%.*s", (int)frame->length,
+             (const char *)frame->payload);
     site_count(&gate, &rogue.answers);
   }
-  if (frame->type == P2P_FRAME_SLOT) site_count(&gate, frame->payload[0] == P2P_SLOT_GRANT ? &rogue.granted : &rogue.recalled);
+  if (frame->type == P2P_FRAME_SLOT)
+    site_count(&gate, frame->payload[0] == P2P_SLOT_GRANT ? &rogue.granted : &rogue.recalled);
 }
 static void rogue_close(void *arg, const struct p2p_err *err) {
   (void)arg, (void)err;
@@ -73,14 +88,23 @@ static void rogue_close(void *arg, const struct p2p_err *err) {
 }
 
 static void rogue_link(void *arg) {
-  static const struct p2p_link_events link_events = {rogue_code, rogue_open, rogue_frame, NULL, rogue_close};
-  struct p2p_link_config config = {.loop = loop, .mailbox = p2p_member_mailbox(rogue.member), .relay = p2p_member_relay(rogue.member)};
+  static const struct p2p_link_callbacks link_events = {rogue_code, rogue_open, rogue_frame, NULL,
+                                                        rogue_close};
+  struct p2p_link_config config = {.loop = loop,
+                                   .mailbox = p2p_member_mailbox(rogue.member),
+                                   .relay = p2p_member_relay(rogue.member)};
   (void)arg;
   CHECK(p2p_link_open(&config, &link_events, NULL, &rogue.link, NULL) == P2P_OK);
 }
 static void rogue_join(void *arg) {
-  static const struct p2p_member_events member_events = {NULL, rogue_joined, rogue_line, rogue_away, rogue_failed};
-  struct p2p_member_config config = {.loop = loop, .host = host, .ssh_args = ssh_args[EVE], .n_ssh_args = ARGS, .cluster = CLUSTER, .role = P2P_ROLE_CLIENT};
+  static const struct p2p_member_callbacks member_events = {NULL, rogue_joined, rogue_line,
+                                                            rogue_away, rogue_failed};
+  struct p2p_member_config config = {.loop = loop,
+                                     .host = host,
+                                     .ssh_args = ssh_args[EVE],
+                                     .n_ssh_args = ARGS,
+                                     .cluster = CLUSTER,
+                                     .role = P2P_ROLE_CLIENT};
   (void)arg;
   CHECK(p2p_member_new(&config, &member_events, NULL, &rogue.member, NULL) == P2P_OK);
 }
@@ -107,7 +131,9 @@ struct rogue_message {
 };
 static void rogue_send_here(void *arg) {
   struct rogue_message *message = arg;
-  if (rogue.link != NULL) (void)!p2p_link_send(rogue.link, message->type, message->task, message->payload, message->length);
+  if (rogue.link != NULL)
+    (void)!p2p_link_send(rogue.link, message->type, message->task, message->payload,
+                         message->length);
 }
 static void rogue_send(uint8_t type, uint32_t task, const void *payload, size_t length) {
   p2p_loop_call(loop, rogue_send_here, &(struct rogue_message){type, task, payload, length});
@@ -139,7 +165,8 @@ TEST(a_worker_tells_what_it_has) {
   rogue_send(P2P_FRAME_PACKAGES, 0, "future;absent", 13);
   CHECK(site_wait(&gate, &rogue.answers, 1));
   CHECK_STR(rogue.packages, "future=1.70.0;absent=");
-  CHECK(strstr(rogue.hello, "slots=1\nplatform=x86_64-pc-linux-gnu\ncores=4\nmemory=8000\n") != NULL);
+  CHECK(strstr(rogue.hello, "slots=1\nplatform=x86_64-pc-linux-gnu\ncores=4\nmemory=8000\n") !=
+        NULL);
   CHECK_STR(rogue.machine, "x86_64-pc-linux-gnu 4 8000");
   rogue_send(P2P_FRAME_PACKAGES, 0, "../../etc", 9);
   check_breach("its question about packages is none, or too long");
@@ -154,7 +181,8 @@ TEST(rogue_clients_are_shown_the_door) {
   rogue_begin(true);
   rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
   rogue_task(1, 100);
-  CHECK(site_wait(&gate, &rogue.losts, 1) && strstr(rogue.lost, "There is no slot for it at carol@") != NULL);
+  CHECK(site_wait(&gate, &rogue.losts, 1) &&
+        strstr(rogue.lost, "There is no slot for it at carol@") != NULL);
   rogue_send(P2P_FRAME_DATA, 1, "abc", 3); /* was under way */
   rogue_send(P2P_FRAME_CANCEL, 77, NULL, 0);
   rogue_slot(P2P_SLOT_RETURN, 1);
@@ -172,7 +200,8 @@ TEST(rogue_clients_are_shown_the_door) {
   rogue_begin(true);
   rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
   rogue_slot(P2P_SLOT_WANT, 1);
-  CHECK(site_wait(&gate, &rogue.granted, 1)); /* the evaluator that was left in the middle is warm again */
+  CHECK(site_wait(&gate, &rogue.granted,
+                  1)); /* the evaluator that was left in the middle is warm again */
   rogue_send(P2P_FRAME_RESULT, 1, NULL, 0);
   check_breach("a frame that is not for a worker");
   struct p2p_client *client = start_client(BOB);
@@ -225,5 +254,6 @@ TEST(others_are_told_that_it_leaves) {
   p2p_loop_call(loop, rogue_end, NULL);
 }
 
-UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(a_worker_tells_what_it_has), UNIT(rogue_clients_are_shown_the_door), UNIT(false_accepts_do_no_harm),
+UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(a_worker_tells_what_it_has),
+          UNIT(rogue_clients_are_shown_the_door), UNIT(false_accepts_do_no_harm),
           UNIT(others_are_told_that_it_leaves), UNIT(nothing_is_left))

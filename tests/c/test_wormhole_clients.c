@@ -1,6 +1,7 @@
-/* Our mailbox and relay as the Magic Wormhole programs in Debian use them: each sends a file to itself and to the other. They run
- * in a network namespace of their own where there is only loopback: wormhole-william insists on the relay transit.magic-wormhole.io:4001,
- * which there is ours. What is not installed, or not possible here, is skipped. */
+/* Our mailbox and relay as the Magic Wormhole programs in Debian use them: each sends a file to
+ * itself and to the other. They run in a network namespace of their own where there is only
+ * loopback: wormhole-william insists on the relay transit.magic-wormhole.io:4001, which there is
+ * ours. What is not installed, or not possible here, is skipped. */
 #define _GNU_SOURCE /* unshare */
 
 #include <fcntl.h>
@@ -17,9 +18,13 @@
 #include "server/server.h"
 #include "unit.h"
 
-#define PYTHON "/usr/bin/python3 /usr/bin/wormhole --relay-url=ws://127.0.0.1:$MAILBOX/v1 --transit-helper=tcp:127.0.0.1:$RELAY"
+#define PYTHON                                                                 \
+  "/usr/bin/python3 /usr/bin/wormhole --relay-url=ws://127.0.0.1:$MAILBOX/v1 " \
+  "--transit-helper=tcp:127.0.0.1:$RELAY"
 #define WILLIAM_SEND "wormhole-william send --hide-progress --relay-url ws://127.0.0.1:$MAILBOX/v1"
-#define WILLIAM_RECEIVE "echo y | timeout 30 wormhole-william receive --hide-progress --relay-url ws://127.0.0.1:$MAILBOX/v1"
+#define WILLIAM_RECEIVE                                                       \
+  "echo y | timeout 30 wormhole-william receive --hide-progress --relay-url " \
+  "ws://127.0.0.1:$MAILBOX/v1"
 
 static char folder[] = "/tmp/p2p-wormhole-XXXXXX";
 
@@ -46,9 +51,11 @@ static bool enter_namespace(void) {
   if (!write_file(hosts, "127.0.0.1 localhost transit.magic-wormhole.io\n")) return false;
   if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) != 0) return false;
   snprintf(map, sizeof map, "0 %u 1", user);
-  if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", map)) return false;
+  if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", map))
+    return false;
   snprintf(map, sizeof map, "0 %u 1", group);
-  return write_file("/proc/self/gid_map", map) && bring_up_loopback() && mount(hosts, "/etc/hosts", NULL, MS_BIND, NULL) == 0;
+  return write_file("/proc/self/gid_map", map) && bring_up_loopback() &&
+         mount(hosts, "/etc/hosts", NULL, MS_BIND, NULL) == 0;
 }
 
 /* What the script prints is in the folder's log until the next one runs. */
@@ -68,8 +75,9 @@ static int run(const char *script) {
 static int pass_file(const char *send, const char *receive) {
   char script[2048];
   snprintf(script, sizeof script,
-           "rm -rf got; mkdir got; timeout 30 %s file & (cd got; %s); code=$?; wait $! && test $code = 0 && cmp file got/file", send,
-           receive);
+           "rm -rf got; mkdir got; timeout 30 %s file & (cd got; %s); code=$?; wait $! && test "
+           "$code = 0 && cmp file got/file",
+           send, receive);
   return run(script);
 }
 
@@ -78,12 +86,15 @@ static const struct {
 } ways[] = {
     {"test -x /usr/bin/wormhole", "Python to Python", PYTHON " send --hide-progress --code 7-a-b",
      "timeout 30 " PYTHON " receive --hide-progress --accept-file 7-a-b"},
-    {"test -x /usr/bin/wormhole", "Python to Python over the relay", PYTHON " send --no-listen --hide-progress --code 8-a-b",
+    {"test -x /usr/bin/wormhole", "Python to Python over the relay",
+     PYTHON " send --no-listen --hide-progress --code 8-a-b",
      "timeout 30 " PYTHON " receive --no-listen --hide-progress --accept-file 8-a-b"},
-    {"command -v wormhole-william", "william to william", WILLIAM_SEND " --code 9-a-b", WILLIAM_RECEIVE " 9-a-b"},
-    {"command -v wormhole-william && test -x /usr/bin/wormhole", "Python to william", PYTHON " send --hide-progress --code 10-a-b",
-     WILLIAM_RECEIVE " 10-a-b"},
-    {"command -v wormhole-william && test -x /usr/bin/wormhole", "william to Python", WILLIAM_SEND " --code 11-a-b",
+    {"command -v wormhole-william", "william to william", WILLIAM_SEND " --code 9-a-b",
+     WILLIAM_RECEIVE " 9-a-b"},
+    {"command -v wormhole-william && test -x /usr/bin/wormhole", "Python to william",
+     PYTHON " send --hide-progress --code 10-a-b", WILLIAM_RECEIVE " 10-a-b"},
+    {"command -v wormhole-william && test -x /usr/bin/wormhole", "william to Python",
+     WILLIAM_SEND " --code 11-a-b",
      "timeout 30 " PYTHON " receive --hide-progress --accept-file 11-a-b"},
 };
 
@@ -93,13 +104,14 @@ int main(void) {
   struct p2p_err err;
   struct p2p_loop *loop = NULL;
   struct p2p_server *server = NULL;
-  struct p2p_events *events = p2p_events_new(100);
+  struct p2p_log_queue *log = p2p_log_queue_new(100);
   bool is_alone = mkdtemp(folder) != NULL && enter_namespace();
   snprintf(key, sizeof key, "%s/key", folder);
-  struct p2p_server_config config = {.address = "127.0.0.1", .relay_port = is_alone ? 4001 : 0, .host_key = key, .users = ""};
+  struct p2p_server_config config = {
+      .address = "127.0.0.1", .relay_port = is_alone ? 4001 : 0, .host_key = key, .users = ""};
   if (p2p_loop_start(&loop, &err) != P2P_OK) return 1;
   config.loop = loop;
-  if (p2p_server_new(&config, events, &server, &err) != P2P_OK) {
+  if (p2p_server_new(&config, log, &server, &err) != P2P_OK) {
     fprintf(stderr, "%s\n", err.message);
     return 1;
   }
@@ -112,14 +124,17 @@ int main(void) {
     bool needs_to_be_alone = strstr(ways[i].needs, "william") != NULL;
     bool is_possible = (is_alone || !needs_to_be_alone) && run(ways[i].needs) == 0;
     bool is_good = is_possible && pass_file(ways[i].send, ways[i].receive) == 0;
-    if (!is_possible) fprintf(stderr, "skipped wormhole_clients: %s\n", ways[i].name);
-    else if (!is_good) fprintf(stderr, "FAILED wormhole_clients: %s\n", ways[i].name);
+    if (!is_possible)
+      fprintf(stderr, "skipped wormhole_clients: %s\n", ways[i].name);
+    else if (!is_good)
+      fprintf(stderr, "FAILED wormhole_clients: %s\n", ways[i].name);
     *(!is_possible ? &skipped : is_good ? &passed : &failed) += 1;
   }
   p2p_server_free(server);
   p2p_loop_stop(loop);
-  p2p_events_free(events);
+  p2p_log_queue_free(log);
   CHECK(run("rm -rf ./*") == 0);
-  printf("units wormhole_clients: %d passed, %d failed, %d skipped\n", passed, failed + unit_bad, skipped);
+  printf("units wormhole_clients: %d passed, %d failed, %d skipped\n", passed, failed + unit_bad,
+         skipped);
   return failed + unit_bad != 0 || rmdir(folder) != 0;
 }

@@ -1,5 +1,5 @@
-/* net/ws: client and server end in one process, and each end against a peer of raw bytes that breaks
- * the rules. Loopback and ephemeral ports only. */
+/* net/ws: client and server end in one process, and each end against a peer of raw bytes that
+ * breaks the rules. Loopback and ephemeral ports only. */
 #include "net/ws.h"
 
 #include <netinet/in.h>
@@ -8,7 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "base/events.h"
+#include "base/log_queue.h"
 #include "net/upgrade.h"
 #include "unit.h"
 
@@ -25,7 +25,7 @@ struct end {
 
 struct scene {
   struct p2p_loop *loop;
-  struct p2p_events *events;
+  struct p2p_log_queue *log;
   struct p2p_listener *listener;
   struct end client, server;
   uint16_t port;
@@ -38,7 +38,7 @@ static bool freed_in(struct end *end, int event) {
   if (end->free_in != event) return false;
   p2p_ws_free(end->ws);
   end->ws = NULL;
-  p2p_events_say(end->scene->events, P2P_LEVEL_INFO, "%s freed", end->name);
+  p2p_log_write(end->scene->log, P2P_LOG_INFO, "%s freed", end->name);
   return true;
 }
 
@@ -46,7 +46,7 @@ static void on_open(void *arg) {
   struct end *end = arg;
   if (end->greet) CHECK(p2p_ws_send(end->ws, "hello", 5) == P2P_OK);
   if (freed_in(end, OPEN)) return;
-  p2p_events_say(end->scene->events, P2P_LEVEL_INFO, "%s open", end->name);
+  p2p_log_write(end->scene->log, P2P_LOG_INFO, "%s open", end->name);
 }
 
 static void on_text(void *arg, const char *text, size_t length) {
@@ -54,17 +54,20 @@ static void on_text(void *arg, const char *text, size_t length) {
   end->n_texts++;
   if (freed_in(end, TEXT)) return;
   if (end->echo) CHECK(p2p_ws_send(end->ws, text, length) == P2P_OK);
-  if (length < 100) p2p_events_say(end->scene->events, P2P_LEVEL_INFO, "%s has %.*s", end->name, (int)length, text);
-  else p2p_events_say(end->scene->events, P2P_LEVEL_INFO, "%s has %zu bytes", end->name, length);
+  if (length < 100)
+    p2p_log_write(end->scene->log, P2P_LOG_INFO, "%s has %.*s", end->name, (int)length, text);
+  else
+    p2p_log_write(end->scene->log, P2P_LOG_INFO, "%s has %zu bytes", end->name, length);
 }
 
 static void on_close(void *arg, const struct p2p_err *err) {
   struct end *end = arg;
-  p2p_events_say(end->scene->events, P2P_LEVEL_INFO, "%s %s: %s", end->name, p2p_err_name(err->code), err->message);
+  p2p_log_write(end->scene->log, P2P_LOG_INFO, "%s %s: %s", end->name, p2p_err_name(err->code),
+                err->message);
   freed_in(end, CLOSE);
 }
 
-static const struct p2p_ws_events events = { on_open, on_text, on_close };
+static const struct p2p_ws_callbacks callbacks = {on_open, on_text, on_close};
 
 /* Any bytes do for a test. */
 static void fill(void *bytes, size_t length) { memset(bytes, 0x5A, length); }
@@ -72,20 +75,23 @@ static void fill(void *bytes, size_t length) { memset(bytes, 0x5A, length); }
 static void on_accept(void *arg, struct p2p_tcp *tcp) {
   struct scene *scene = arg;
   struct p2p_err err;
-  CHECK(p2p_ws_accept(scene->loop, tcp, &events, &scene->server, &scene->server.ws, &err) == P2P_OK);
+  CHECK(p2p_ws_accept(scene->loop, tcp, &callbacks, &scene->server, &scene->server.ws, &err) ==
+        P2P_OK);
 }
 
 static void do_listen(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
-  CHECK(p2p_listener_new(scene->loop, "127.0.0.1", 0, on_accept, scene, &scene->listener, &err) == P2P_OK);
+  CHECK(p2p_listener_new(scene->loop, "127.0.0.1", 0, on_accept, scene, &scene->listener, &err) ==
+        P2P_OK);
   scene->port = p2p_listener_port(scene->listener);
 }
 
 static void do_connect(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
-  CHECK(p2p_ws_connect(scene->loop, scene->url, scene->timeout_ms, fill, &events, &scene->client, &scene->client.ws, &err) == P2P_OK);
+  CHECK(p2p_ws_connect(scene->loop, scene->url, scene->timeout_ms, fill, &callbacks, &scene->client,
+                       &scene->client.ws, &err) == P2P_OK);
 }
 
 static void do_close(void *arg) {
@@ -95,15 +101,17 @@ static void do_close(void *arg) {
   p2p_listener_free(scene->listener);
 }
 
-static void on_io(struct scene *scene, void (*fn)(void *arg)) { CHECK(p2p_loop_call(scene->loop, fn, scene) == P2P_OK); }
+static void on_io(struct scene *scene, void (*fn)(void *arg)) {
+  CHECK(p2p_loop_call(scene->loop, fn, scene) == P2P_OK);
+}
 
 static void begin(struct scene *scene) {
   memset(scene, 0, sizeof *scene);
   struct p2p_err err;
   CHECK(p2p_loop_start(&scene->loop, &err) == P2P_OK);
-  scene->events = p2p_events_new(10000);
-  scene->client = (struct end){ .scene = scene, .name = "client" };
-  scene->server = (struct end){ .scene = scene, .name = "server" };
+  scene->log = p2p_log_queue_new(10000);
+  scene->client = (struct end){.scene = scene, .name = "client"};
+  scene->server = (struct end){.scene = scene, .name = "server"};
   scene->timeout_ms = 10000;
   scene->raw = -1;
   on_io(scene, do_listen);
@@ -114,12 +122,12 @@ static void finish(struct scene *scene) {
   if (scene->raw >= 0) close(scene->raw); /* so that nobody lingers for its end */
   on_io(scene, do_close);
   p2p_loop_stop(scene->loop);
-  p2p_events_free(scene->events);
+  p2p_log_queue_free(scene->log);
 }
 
 static bool wait_for(struct scene *scene, const char *start) {
-  struct p2p_event event;
-  while (p2p_events_next(scene->events, 20000, &event)) {
+  struct p2p_log_line event;
+  while (p2p_log_queue_next(scene->log, 20000, &event)) {
     if (strncmp(event.text, start, strlen(start)) == 0) return true;
     if (getenv("P2P_TEST_TRACE") != NULL) fprintf(stderr, "(%s)\n", event.text);
   }
@@ -140,7 +148,7 @@ static void do_send(void *arg) {
 }
 
 static int send_text(struct end *end, const char *text, size_t length) {
-  struct sending s = { end, text, length, 1 };
+  struct sending s = {end, text, length, 1};
   p2p_loop_call(end->scene->loop, do_send, &s);
   return s.code;
 }
@@ -186,12 +194,13 @@ TEST(many_texts_keep_their_order) {
   struct scene scene;
   begin_pair(&scene);
   char text[16];
-  for (int i = 0; i < 1000; i++) CHECK(send_text(&scene.client, text, (size_t)snprintf(text, sizeof text, "%d", i)) == P2P_OK);
+  for (int i = 0; i < 1000; i++)
+    CHECK(send_text(&scene.client, text, (size_t)snprintf(text, sizeof text, "%d", i)) == P2P_OK);
   for (int i = 0; i < 1000; i++) {
-    struct p2p_event event;
+    struct p2p_log_line event;
     char expected[32];
     snprintf(expected, sizeof expected, "server has %d", i);
-    do CHECK(p2p_events_next(scene.events, 20000, &event));
+    do CHECK(p2p_log_queue_next(scene.log, 20000, &event));
     while (strcmp(event.text, "client open") == 0);
     CHECK_STR(event.text, expected);
   }
@@ -251,7 +260,7 @@ TEST(sending_before_the_upgrade_is_refused) {
   struct scene scene;
   begin(&scene);
   int silent = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t length = sizeof address;
   CHECK(bind(silent, (struct sockaddr *)&address, length) == 0 && listen(silent, 1) == 0);
   CHECK(getsockname(silent, (struct sockaddr *)&address, &length) == 0);
@@ -260,7 +269,8 @@ TEST(sending_before_the_upgrade_is_refused) {
   on_io(&scene, do_connect);
   CHECK(send_text(&scene.client, "x", 1) == P2P_ERR_CLOSED);
   char expected[128];
-  snprintf(expected, sizeof expected, "client timeout: %s: no WebSocket upgrade in time", scene.url);
+  snprintf(expected, sizeof expected, "client timeout: %s: no WebSocket upgrade in time",
+           scene.url);
   CHECK(wait_for(&scene, expected));
   close(silent);
   finish(&scene);
@@ -270,14 +280,15 @@ TEST(a_failure_to_connect_names_the_url) {
   struct scene scene;
   begin(&scene);
   int bound = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t length = sizeof address;
   CHECK(bind(bound, (struct sockaddr *)&address, length) == 0);
   CHECK(getsockname(bound, (struct sockaddr *)&address, &length) == 0);
   snprintf(scene.url, sizeof scene.url, "ws://127.0.0.1:%u/v1", ntohs(address.sin_port));
   on_io(&scene, do_connect);
   char expected[160];
-  snprintf(expected, sizeof expected, "client network: %s: Cannot connect to 127.0.0.1:%u: connection refused", scene.url,
+  snprintf(expected, sizeof expected,
+           "client network: %s: Cannot connect to 127.0.0.1:%u: connection refused", scene.url,
            ntohs(address.sin_port));
   CHECK(wait_for(&scene, expected));
   close(bound);
@@ -288,8 +299,10 @@ static void connect_to_nonsense(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
   struct p2p_ws *ws = NULL;
-  CHECK(p2p_ws_connect(scene->loop, "wss://a/v1", 1, fill, &events, scene, &ws, &err) == P2P_ERR_INVALID);
-  CHECK(p2p_ws_connect(scene->loop, "http://a/v1", 1, fill, &events, scene, &ws, &err) == P2P_ERR_PARSE);
+  CHECK(p2p_ws_connect(scene->loop, "wss://a/v1", 1, fill, &callbacks, scene, &ws, &err) ==
+        P2P_ERR_INVALID);
+  CHECK(p2p_ws_connect(scene->loop, "http://a/v1", 1, fill, &callbacks, scene, &ws, &err) ==
+        P2P_ERR_PARSE);
   CHECK(ws == NULL);
 }
 
@@ -302,25 +315,29 @@ TEST(what_is_no_ws_url_is_refused_at_once) {
 
 /* the server end against raw bytes */
 
-#define REQUEST                                                                                   \
-  "GET /v1 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " \
+#define REQUEST                                                       \
+  "GET /v1 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: " \
+  "Upgrade\r\nSec-WebSocket-Key: "                                    \
   "dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 
 /* A raw peer never waits without a bound. */
 static void bound_reads(int fd) {
-  struct timeval bound = { .tv_sec = 20 };
+  struct timeval bound = {.tv_sec = 20};
   CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof bound) == 0);
 }
 
 static int raw_client(uint16_t port) {
   int fd = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   CHECK(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
   bound_reads(fd);
   return fd;
 }
 
-static void raw_send(int fd, const void *bytes, size_t length) { CHECK(send(fd, bytes, length, MSG_NOSIGNAL) == (ssize_t)length); }
+static void raw_send(int fd, const void *bytes, size_t length) {
+  CHECK(send(fd, bytes, length, MSG_NOSIGNAL) == (ssize_t)length);
+}
 
 /* Reads exactly what is expected. */
 static bool raw_expect(int fd, const void *expected, size_t length) {
@@ -338,8 +355,10 @@ static bool raw_expect(int fd, const void *expected, size_t length) {
 static void raw_read_head(int fd, char *out, size_t size) {
   size_t n = 0;
   while (n + 1 < size && (n < 4 || memcmp(out + n - 4, "\r\n\r\n", 4) != 0))
-    if (recv(fd, out + n, 1, 0) == 1) n++;
-    else break;
+    if (recv(fd, out + n, 1, 0) == 1)
+      n++;
+    else
+      break;
   out[n] = '\0';
 }
 
@@ -410,17 +429,21 @@ TEST(fragments_are_put_together_and_pings_between_them_answered) {
   n += masked_frame(bytes + n, 0x80, "three", 5);
   raw_send(scene.raw, bytes, n);
   CHECK(wait_for(&scene, "server has one two three"));
-  CHECK(raw_expect(scene.raw, "\x8A\x06" "alive?", 8));
+  CHECK(raw_expect(scene.raw,
+                   "\x8A\x06"
+                   "alive?",
+                   8));
   finish(&scene);
 }
 
 /* Sends bytes to an open server end, expects its complaint and a close frame with this status. */
-static void check_offence(const void *bytes, size_t length, const char *complaint, uint16_t status) {
+static void check_offence(const void *bytes, size_t length, const char *complaint,
+                          uint16_t status) {
   struct scene scene;
   begin_raw(&scene);
   raw_send(scene.raw, bytes, length);
   CHECK(wait_for(&scene, complaint));
-  uint8_t expected[4] = { 0x88, 2, (uint8_t)(status >> 8), (uint8_t)status };
+  uint8_t expected[4] = {0x88, 2, (uint8_t)(status >> 8), (uint8_t)status};
   CHECK(raw_expect(scene.raw, expected, 4));
   finish(&scene);
 }
@@ -429,11 +452,13 @@ TEST(offences_end_the_connection_with_a_reason) {
   uint8_t bytes[256];
   size_t n = masked_frame(bytes, 0x82, "binary", 6);
   check_offence(bytes, n, "server protocol: ", 1003);
-  check_offence("\x81\x02hi", 4, "server protocol: ", 1002);                                   /* not masked */
-  check_offence("\xC1\x80\0\0\0\0", 6, "server protocol: ", 1002);                             /* a reserved bit */
-  check_offence("\x80\x80\0\0\0\0", 6, "server protocol: ", 1002);                             /* nothing to continue */
-  check_offence("\x81\xFF\0\0\0\0\0\x10\0\x01\0\0\0\0x", 15, "server too_large: ", 1009);       /* 1 MiB + 1 */
-  check_offence("\x81\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\0\0\0x", 15, "server too_large: ", 1009);
+  check_offence("\x81\x02hi", 4, "server protocol: ", 1002);       /* not masked */
+  check_offence("\xC1\x80\0\0\0\0", 6, "server protocol: ", 1002); /* a reserved bit */
+  check_offence("\x80\x80\0\0\0\0", 6, "server protocol: ", 1002); /* nothing to continue */
+  check_offence("\x81\xFF\0\0\0\0\0\x10\0\x01\0\0\0\0x", 15,
+                "server too_large: ", 1009); /* 1 MiB + 1 */
+  check_offence("\x81\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\0\0\0x", 15,
+                "server too_large: ", 1009);
   n = masked_frame(bytes, 0x81, "\xC0\xAF", 2);
   check_offence(bytes, n, "server protocol: ", 1007); /* not UTF-8 */
   n = masked_frame(bytes, 0x88, "\x03\xE8", 2);
@@ -465,7 +490,8 @@ static void check_bad_request(const char *request, const char *complaint) {
 }
 
 TEST(a_request_that_is_no_upgrade_is_refused) {
-  check_bad_request("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "server protocol: WebSocket client at 127.0.0.1:");
+  check_bad_request("GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                    "server protocol: WebSocket client at 127.0.0.1:");
   check_bad_request("SSH-2.0-x\r\n\r\n", "server protocol: ");
   char endless[P2P_UPGRADE_HEAD_MAX + 1];
   memset(endless, 'x', sizeof endless - 1);
@@ -503,7 +529,7 @@ static void check_answer(const char *answer, const char *complaint) {
   struct scene scene;
   begin(&scene);
   int listener = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t length = sizeof address;
   CHECK(bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 1) == 0);
   CHECK(getsockname(listener, (struct sockaddr *)&address, &length) == 0);
@@ -536,12 +562,15 @@ TEST(answers_of_servers) {
 }
 
 UNIT_MAIN("ws", UNIT(texts_go_both_ways), UNIT(a_text_may_be_as_long_as_the_cap_and_no_longer),
-          UNIT(many_texts_keep_their_order), UNIT(what_was_sent_before_free_still_arrives_and_the_end_is_orderly),
+          UNIT(many_texts_keep_their_order),
+          UNIT(what_was_sent_before_free_still_arrives_and_the_end_is_orderly),
           UNIT(each_end_may_be_freed_in_each_event), UNIT(an_end_may_be_freed_before_it_is_open),
           UNIT(sending_before_the_upgrade_is_refused), UNIT(a_failure_to_connect_names_the_url),
-          UNIT(what_is_no_ws_url_is_refused_at_once), UNIT(the_upgrade_and_frames_may_come_in_one_packet),
+          UNIT(what_is_no_ws_url_is_refused_at_once),
+          UNIT(the_upgrade_and_frames_may_come_in_one_packet),
           UNIT(the_upgrade_and_frames_may_come_byte_by_byte),
           UNIT(fragments_are_put_together_and_pings_between_them_answered),
           UNIT(offences_end_the_connection_with_a_reason), UNIT(fragments_count_against_the_caps),
-          UNIT(a_request_that_is_no_upgrade_is_refused), UNIT(a_client_that_goes_before_its_upgrade_is_told),
+          UNIT(a_request_that_is_no_upgrade_is_refused),
+          UNIT(a_client_that_goes_before_its_upgrade_is_told),
           UNIT(a_ping_flood_by_one_who_reads_nothing_ends), UNIT(answers_of_servers))

@@ -1,4 +1,5 @@
-/* The vectors of SPAKE2 and of the key schedule, read from tests/c/vectors/spake2.json (made with python3-spake2). */
+/* The vectors of SPAKE2 and of the key schedule, read from tests/c/vectors/spake2.json (made with
+ * python3-spake2). */
 #ifndef P2P_TESTS_VECTORS_H
 #define P2P_TESTS_VECTORS_H
 
@@ -14,8 +15,7 @@ static inline json_t *vectors_load(void) {
   json_error_t error;
   json_t *root = json_load_file(path ? path : "tests/c/vectors/spake2.json", 0, &error);
 
-  if (root == NULL)
-    fprintf(stderr, "%s: %s\n", error.source, error.text);
+  if (root == NULL) fprintf(stderr, "%s: %s\n", error.source, error.text);
   return root;
 }
 
@@ -26,7 +26,8 @@ static inline const char *vectors_text(const json_t *object, const char *key) {
   return text ? text : "";
 }
 
-static inline size_t vectors_bytes(const json_t *object, const char *key, uint8_t *out, size_t size) {
+static inline size_t vectors_bytes(const json_t *object, const char *key, uint8_t *out,
+                                   size_t size) {
   const char *hex = vectors_text(object, key);
   size_t length = 0;
 

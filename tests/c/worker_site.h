@@ -1,5 +1,5 @@
-/* For tests of the worker program with all that is under it: a real board, mailbox and relay, real links, real clients, and
- * the test's own program again as its evaluators. */
+/* For tests of the worker program with all that is under it: a real board, mailbox and relay, real
+ * links, real clients, and the test's own program again as its evaluators. */
 #ifndef P2P_TESTS_WORKER_SITE_H
 #define P2P_TESTS_WORKER_SITE_H
 
@@ -8,12 +8,12 @@
 #include <dirent.h>
 
 #include "base/clock.h"
-#include "board/host.h"
+#include "board/cluster_host.h"
 #include "client/client.h"
 #include "crypto/random.h"
-#include "proc/evaluator_pipe.h"
 #include "server/server.h"
 #include "site.h"
+#include "worker/evaluator_channel.h"
 #include "worker/worker.h"
 
 #define MODE "P2P_TEST_EVALUATOR"
@@ -28,54 +28,61 @@ static void on_interrupt(int number) {
   interrupts++;
 }
 
-static void answer(struct p2p_evaluator_pipe *pipe, uint8_t type, uint32_t task, const char *text, size_t size) {
+static void answer(struct p2p_evaluator_channel *pipe, uint8_t type, uint32_t task,
+                   const char *text, size_t size) {
   static const char zeros[65536];
-  struct p2p_object *object = p2p_object_new(size + strlen(text));
-  if (p2p_object_append(object, text, strlen(text)) != P2P_OK) _exit(80);
+  struct p2p_blob *object = p2p_blob_new(size + strlen(text));
+  if (p2p_blob_append(object, text, strlen(text)) != P2P_OK) _exit(80);
   for (size_t done = 0; done < size; done += sizeof zeros)
-    if (p2p_object_append(object, zeros, size - done < sizeof zeros ? size - done : sizeof zeros) != P2P_OK) _exit(81);
-  if (p2p_evaluator_pipe_send_object(pipe, type, task, object) != P2P_OK) _exit(82);
-  p2p_object_free(object);
+    if (p2p_blob_append(object, zeros, size - done < sizeof zeros ? size - done : sizeof zeros) !=
+        P2P_OK)
+      _exit(81);
+  if (p2p_evaluator_channel_send_object(pipe, type, task, object) != P2P_OK) _exit(82);
+  p2p_blob_free(object);
 }
 
-static void evaluate(struct p2p_evaluator_pipe *pipe, uint32_t task, const char *text) {
+static void evaluate(struct p2p_evaluator_channel *pipe, uint32_t task, const char *text) {
   char pid[32] = "";
   interrupts = 0;
   if (strcmp(text, "crash") == 0) raise(SIGKILL);
   if (strcmp(text, "exit") == 0) exit(3);
   if (strcmp(text, "lost") == 0) {
-    p2p_evaluator_pipe_send(pipe, P2P_FRAME_LOST, task, "needed more than it has", 23);
+    p2p_evaluator_channel_send(pipe, P2P_FRAME_LOST, task, "needed more than it has", 23);
     return;
   }
-  if (strcmp(text, "rubbish") == 0) p2p_evaluator_pipe_send(pipe, P2P_FRAME_PING, 0, NULL, 0);
-  if (strcmp(text, "hang") == 0 || strcmp(text, "sleep") == 0) answer(pipe, P2P_FRAME_CONDITION, task, "begun", 0);
+  if (strcmp(text, "rubbish") == 0) p2p_evaluator_channel_send(pipe, P2P_FRAME_PING, 0, NULL, 0);
+  if (strcmp(text, "hang") == 0 || strcmp(text, "sleep") == 0)
+    answer(pipe, P2P_FRAME_CONDITION, task, "begun", 0);
   if (strcmp(text, "hang") == 0)
     for (;;) pause();
   while (strcmp(text, "sleep") == 0 && interrupts == 0) pause();
   if (strcmp(text, "condition") == 0) answer(pipe, P2P_FRAME_CONDITION, task, "halfway", 0);
   if (strcmp(text, "pid") == 0) snprintf(pid, sizeof pid, "%d", (int)getpid());
-  answer(pipe, P2P_FRAME_RESULT, task, pid[0] != '\0' ? pid : text, strcmp(text, "big") == 0 ? BIG : 0);
+  answer(pipe, P2P_FRAME_RESULT, task, pid[0] != '\0' ? pid : text,
+         strcmp(text, "big") == 0 ? BIG : 0);
 }
 
 static int run_evaluator(const char *mode) {
-  struct p2p_evaluator_pipe *pipe;
-  struct p2p_object *object;
+  struct p2p_evaluator_channel *pipe;
+  struct p2p_blob *object;
   struct p2p_err err;
   uint32_t task;
   sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
   if (strcmp(mode, "die") == 0) return 7;
-  if (p2p_evaluator_pipe_open(&pipe, &err) != P2P_OK) return 90;
-  const char *hello = strcmp(mode, "error") == 0 ? "error=there is no package called 'future'\n" : "r=4.2.2\n";
-  p2p_evaluator_pipe_send(pipe, P2P_FRAME_HELLO, 0, hello, strlen(hello));
-  while (p2p_evaluator_pipe_next(pipe, &task, &object, &err) == P2P_OK) {
+  if (p2p_evaluator_channel_open(&pipe, &err) != P2P_OK) return 90;
+  const char *hello =
+      strcmp(mode, "error") == 0 ? "error=there is no package called 'future'\n" : "r=4.2.2\n";
+  p2p_evaluator_channel_send(pipe, P2P_FRAME_HELLO, 0, hello, strlen(hello));
+  while (p2p_evaluator_channel_next(pipe, &task, &object, &err) == P2P_OK) {
     const uint8_t *bytes;
     char text[32];
-    size_t length = p2p_object_span(object, 0, &bytes);
-    snprintf(text, sizeof text, "%.*s", length < sizeof text ? (int)length : (int)sizeof text - 1, (const char *)bytes);
+    size_t length = p2p_blob_span(object, 0, &bytes);
+    snprintf(text, sizeof text, "%.*s", length < sizeof text ? (int)length : (int)sizeof text - 1,
+             (const char *)bytes);
     evaluate(pipe, task, text);
-    p2p_object_free(object);
+    p2p_blob_free(object);
   }
-  p2p_evaluator_pipe_free(pipe);
+  p2p_evaluator_channel_free(pipe);
   return 0;
 }
 
@@ -90,10 +97,10 @@ __attribute__((constructor)) static void become_evaluator(void) {
 
 static struct site site;
 static struct p2p_loop *server_loop, *loop;
-static struct p2p_events *server_events, *host_events, *events, *client_events;
+static struct p2p_log_queue *server_events, *host_events, *callbacks, *client_events;
 static struct p2p_server *server;
 static struct p2p_worker *worker;
-static struct p2p_host *cluster_host;
+static struct p2p_cluster_host *cluster_host;
 static char host[64];
 #define CLUSTER "alice/friends"
 #define ARGS 6
@@ -113,16 +120,16 @@ static int open_fds(void) {
 }
 
 /* The next line on `queue` that contains `text`. */
-static bool says_on(struct p2p_events *queue, const char *text) {
-  struct p2p_event event;
-  while (p2p_events_next(queue, SITE_WAIT_MS, &event)) {
+static bool says_on(struct p2p_log_queue *queue, const char *text) {
+  struct p2p_log_line event;
+  while (p2p_log_queue_next(queue, SITE_WAIT_MS, &event)) {
     if (getenv("P2P_TEST_SHOW") != NULL) fprintf(stderr, "[%d] %s\n", event.level, event.text);
     if (strstr(event.text, text) != NULL) return true;
   }
   fprintf(stderr, "nobody said: %s\n", text);
   return false;
 }
-static bool says(const char *text) { return says_on(events, text); }
+static bool says(const char *text) { return says_on(callbacks, text); }
 
 static void make_users(char *text, size_t size) {
   char key[256];
@@ -138,40 +145,63 @@ static void make_users(char *text, size_t size) {
 }
 
 TEST(prepare) {
-  static const char *const guests[] = {"bob", "carol", "dave", "eve"};
+  static const char *const sessions[] = {"bob", "carol", "dave", "eve"};
   char users[1024];
   struct p2p_err err = {0};
   site_open(&site);
   make_users(users, sizeof users);
   CHECK(p2p_crypto_init() == P2P_OK);
   CHECK(p2p_loop_start(&server_loop, &err) == P2P_OK && p2p_loop_start(&loop, &err) == P2P_OK);
-  server_events = p2p_events_new(100);
-  host_events = p2p_events_new(100);
-  events = p2p_events_new(1000);
-  client_events = p2p_events_new(1000);
-  struct p2p_server_config config = {
-      .loop = server_loop, .address = "127.0.0.1", .host_key = site_path(&site, "host_key"), .users = users};
+  server_events = p2p_log_queue_new(100);
+  host_events = p2p_log_queue_new(100);
+  callbacks = p2p_log_queue_new(1000);
+  client_events = p2p_log_queue_new(1000);
+  struct p2p_server_config config = {.loop = server_loop,
+                                     .address = "127.0.0.1",
+                                     .host_key = site_path(&site, "host_key"),
+                                     .users = users};
   CHECK(p2p_server_new(&config, server_events, &server, &err) == P2P_OK);
   snprintf(host, sizeof host, "127.0.0.1:%u", (unsigned)p2p_server_board_port(server));
-  site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", (unsigned)p2p_server_board_port(server), p2p_server_host_key(server));
-  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s", site_path(&site, "known_hosts"));
-  struct p2p_member_config hosting = {.loop = server_loop, .host = host, .ssh_args = ssh_args[ALICE], .n_ssh_args = ARGS,
-                                      .cluster = CLUSTER, .role = P2P_ROLE_HOST, .users = guests, .n_users = 4};
-  CHECK(p2p_host_new(&hosting, host_events, &cluster_host, &err) == P2P_OK);
+  site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", (unsigned)p2p_server_board_port(server),
+             p2p_server_host_key(server));
+  snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s",
+           site_path(&site, "known_hosts"));
+  struct p2p_member_config hosting = {.loop = server_loop,
+                                      .host = host,
+                                      .ssh_args = ssh_args[ALICE],
+                                      .n_ssh_args = ARGS,
+                                      .cluster = CLUSTER,
+                                      .role = P2P_ROLE_HOST,
+                                      .users = sessions,
+                                      .n_users = 4};
+  CHECK(p2p_cluster_host_new(&hosting, host_events, &cluster_host, &err) == P2P_OK);
   CHECK(says_on(host_events, "Hosting"));
 }
 
-static struct p2p_terms terms; /* of workers that are started from now on */
+static struct p2p_limits limits; /* of workers that are started from now on */
 
 static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
   char entry[64];
   snprintf(entry, sizeof entry, MODE "=%s", mode);
   const char *const argv[] = {mode[0] == '/' ? mode : program, NULL}, *const env[] = {entry, NULL};
-  struct p2p_worker_config config = {
-      .loop = loop, .host = host, .ssh_args = ssh_args[CAROL], .n_ssh_args = ARGS, .cluster = CLUSTER,
-      .r_version = "4.2.2", .future_version = "1.70.0", .platform = "x86_64-pc-linux-gnu", .cores = 4, .memory_mib = 8000,
-      .packages = site.dir, .account = "somebody", .slots = slots, .evaluator_argv = argv, .evaluator_env = env, .terms = terms, .object_cap_bytes = CAP};
-  return p2p_worker_new(&config, events, &worker, err);
+  struct p2p_worker_config config = {.loop = loop,
+                                     .host = host,
+                                     .ssh_args = ssh_args[CAROL],
+                                     .n_ssh_args = ARGS,
+                                     .cluster = CLUSTER,
+                                     .r_version = "4.2.2",
+                                     .future_version = "1.70.0",
+                                     .platform = "x86_64-pc-linux-gnu",
+                                     .cores = 4,
+                                     .memory_mib = 8000,
+                                     .packages = site.dir,
+                                     .account = "somebody",
+                                     .slots = slots,
+                                     .evaluator_argv = argv,
+                                     .evaluator_env = env,
+                                     .limits = limits,
+                                     .object_cap_bytes = CAP};
+  return p2p_worker_new(&config, callbacks, &worker, err);
 }
 
 static void begin(uint32_t slots) {
@@ -183,21 +213,26 @@ static void begin(uint32_t slots) {
 static inline struct p2p_client *start_client(enum user user) {
   struct p2p_client *client = NULL;
   struct p2p_err err = {0};
-  struct p2p_client_config config = {
-      .loop = loop, .host = host, .ssh_args = ssh_args[user], .n_ssh_args = ARGS, .cluster = CLUSTER,
-      .r_version = "4.2.2", .future_version = "1.70.0",
-      .object_cap_bytes = CAP};
+  struct p2p_client_config config = {.loop = loop,
+                                     .host = host,
+                                     .ssh_args = ssh_args[user],
+                                     .n_ssh_args = ARGS,
+                                     .cluster = CLUSTER,
+                                     .r_version = "4.2.2",
+                                     .future_version = "1.70.0",
+                                     .object_cap_bytes = CAP};
   CHECK(p2p_client_new(&config, client_events, &client, &err) == P2P_OK);
   return client;
 }
 
 static inline struct p2p_task *submit(struct p2p_client *client, const char *text, size_t more) {
   static const char zeros[65536];
-  struct p2p_object *object = p2p_object_new(strlen(text) + more);
+  struct p2p_blob *object = p2p_blob_new(strlen(text) + more);
   struct p2p_err err = {0};
-  CHECK(p2p_object_append(object, text, strlen(text)) == P2P_OK);
+  CHECK(p2p_blob_append(object, text, strlen(text)) == P2P_OK);
   for (size_t done = 0; done < more; done += sizeof zeros)
-    CHECK(p2p_object_append(object, zeros, more - done < sizeof zeros ? more - done : sizeof zeros) == P2P_OK);
+    CHECK(p2p_blob_append(object, zeros, more - done < sizeof zeros ? more - done : sizeof zeros) ==
+          P2P_OK);
   struct p2p_task *task = p2p_task_new(object, text);
   CHECK(p2p_client_submit(client, task, &err) == P2P_OK);
   return task;
@@ -218,8 +253,9 @@ static inline const char *result(struct p2p_client *client, struct p2p_task *tas
   const uint8_t *bytes;
   text[0] = '\0';
   if (!ends(client, task) || p2p_task_result(task) == NULL) return text;
-  size_t length = p2p_object_span(p2p_task_result(task), 0, &bytes);
-  snprintf(text, sizeof text, "%.*s", length < sizeof text ? (int)length : (int)sizeof text - 1, (const char *)bytes);
+  size_t length = p2p_blob_span(p2p_task_result(task), 0, &bytes);
+  snprintf(text, sizeof text, "%.*s", length < sizeof text ? (int)length : (int)sizeof text - 1,
+           (const char *)bytes);
   return text;
 }
 
@@ -233,12 +269,13 @@ static inline const char *resolve(struct p2p_client *client, const char *text) {
 /* A future that sleeps or hangs has said that it is being evaluated. */
 static inline bool begins(struct p2p_client *client, struct p2p_task *task) {
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS, seen = 0, now_ms;
-  struct p2p_object *condition;
+  struct p2p_blob *condition;
   while ((condition = p2p_task_condition(task)) == NULL) {
-    if ((now_ms = p2p_clock_ms()) >= until_ms || p2p_task_state(task) >= P2P_TASK_DONE) return false;
+    if ((now_ms = p2p_clock_ms()) >= until_ms || p2p_task_state(task) >= P2P_TASK_DONE)
+      return false;
     seen = p2p_client_wait(client, seen, (int)(until_ms - now_ms));
   }
-  p2p_object_free(condition);
+  p2p_blob_free(condition);
   return true;
 }
 
@@ -247,27 +284,28 @@ static inline void check_error(struct p2p_client *client, struct p2p_task *task,
   CHECK(ends(client, task) && p2p_task_state(task) == P2P_TASK_FAILED);
   p2p_task_error(task, &err);
   CHECK(strstr(err.message, text) != NULL);
-  if (strstr(err.message, text) == NULL) fprintf(stderr, "instead of \"%s\": %s\n", text, err.message);
+  if (strstr(err.message, text) == NULL)
+    fprintf(stderr, "instead of \"%s\": %s\n", text, err.message);
   p2p_task_free(task);
 }
 
 static void end(struct p2p_client *client) {
-  struct p2p_event event;
+  struct p2p_log_line event;
   p2p_client_free(client);
   p2p_worker_free(worker);
   worker = NULL;
-  while (p2p_events_next(events, 0, &event)) continue;
+  while (p2p_log_queue_next(callbacks, 0, &event)) continue;
 }
 
 TEST(nothing_is_left) {
   p2p_loop_stop(loop);
-  p2p_host_free(cluster_host);
+  p2p_cluster_host_free(cluster_host);
   p2p_server_free(server);
   p2p_loop_stop(server_loop);
-  p2p_events_free(server_events);
-  p2p_events_free(host_events);
-  p2p_events_free(events);
-  p2p_events_free(client_events);
+  p2p_log_queue_free(server_events);
+  p2p_log_queue_free(host_events);
+  p2p_log_queue_free(callbacks);
+  p2p_log_queue_free(client_events);
   CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
   site_close(&site);
   /* libuv keeps a pipe for signals, once and for all; libraries may keep /dev/urandom. */

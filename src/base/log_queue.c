@@ -1,0 +1,137 @@
+/* The queue of lines for people: said on any thread, read on R's main thread, who is told by a
+ * bell. */
+#include "base/log_queue.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/notifier.h"
+#include "base/sanitize.h"
+
+struct line {
+  struct line *next;
+  enum p2p_log_level level;
+  int code;
+  const char *reason;
+  char text[]; /* owned, with a NUL */
+};
+
+struct p2p_log_queue {
+  pthread_mutex_t lock;
+  struct p2p_notifier notifier;
+  struct line *first, *last; /* locked, as all that follows */
+  size_t n_lines, most;
+  unsigned long n_dropped; /* since the last event was taken */
+};
+
+struct p2p_log_queue *p2p_log_queue_new(size_t most) {
+  struct p2p_log_queue *log = calloc(1, sizeof *log);
+  if (log == NULL) return NULL;
+  log->most = most;
+  if (p2p_notifier_init(&log->notifier) != P2P_OK) goto fail;
+  if (pthread_mutex_init(&log->lock, NULL) != 0) goto fail_bell;
+  return log;
+fail_bell:
+  p2p_notifier_destroy(&log->notifier);
+fail:
+  free(log);
+  return NULL;
+}
+
+static struct line *take_locked(struct p2p_log_queue *log) {
+  struct line *line = log->first;
+  if (line == NULL) return NULL;
+  log->first = line->next;
+  if (log->first == NULL) log->last = NULL;
+  log->n_lines--;
+  return line;
+}
+
+void p2p_log_queue_free(struct p2p_log_queue *log) {
+  if (log == NULL) return;
+  for (struct line *line; (line = take_locked(log)) != NULL;) free(line);
+  p2p_notifier_destroy(&log->notifier);
+  pthread_mutex_destroy(&log->lock);
+  free(log);
+}
+
+static void append(struct p2p_log_queue *log, enum p2p_log_level level, int code,
+                   const char *reason, const char *text) {
+  size_t size = strlen(text) + 1;
+  struct line *line = malloc(sizeof *line + size);
+  if (line != NULL) {
+    *line = (struct line){.level = level, .code = code, .reason = reason};
+    memcpy(line->text, text, size);
+  }
+  struct line *oldest = NULL;
+  pthread_mutex_lock(&log->lock);
+  if (line == NULL) {
+    log->n_dropped++;
+  } else {
+    if (log->last == NULL)
+      log->first = line;
+    else
+      log->last->next = line;
+    log->last = line;
+    if (++log->n_lines > log->most) {
+      oldest = take_locked(log);
+      log->n_dropped++;
+    }
+  }
+  pthread_mutex_unlock(&log->lock);
+  p2p_notifier_notify(&log->notifier);
+  free(oldest);
+}
+
+void p2p_log_write(struct p2p_log_queue *log, enum p2p_log_level level, const char *format, ...) {
+  char text[P2P_LOG_TEXT_MAX];
+  va_list args;
+  va_start(args, format);
+  p2p_text_format(text, sizeof text, format, args);
+  va_end(args);
+  append(log, level, 0, NULL, text);
+}
+
+void p2p_log_error(struct p2p_log_queue *log, enum p2p_log_level level, const struct p2p_err *err) {
+  append(log, level, err->code, err->reason, err->message);
+}
+
+int p2p_log_queue_fd(const struct p2p_log_queue *log) { return p2p_notifier_fd(&log->notifier); }
+
+/* The gap is told first, since it lies before the lines that are still there. */
+static bool take(struct p2p_log_queue *log, struct p2p_log_line *out) {
+  pthread_mutex_lock(&log->lock);
+  unsigned long dropped = log->n_dropped;
+  log->n_dropped = 0;
+  struct line *line = dropped > 0 ? NULL : take_locked(log);
+  pthread_mutex_unlock(&log->lock);
+  if (dropped > 0) {
+    out->level = P2P_LOG_WARN;
+    out->code = 0;
+    out->reason = NULL;
+    snprintf(out->text, sizeof out->text, "%lu earlier lines were dropped, since nobody read them",
+             dropped);
+  } else if (line != NULL) {
+    out->level = line->level;
+    out->code = line->code;
+    out->reason = line->reason;
+    memcpy(out->text, line->text, strlen(line->text) + 1);
+    free(line);
+  }
+  return dropped > 0 || line != NULL;
+}
+
+bool p2p_log_queue_next(struct p2p_log_queue *log, int timeout_ms, struct p2p_log_line *out) {
+  uint64_t until_ms = p2p_clock_ms() + (timeout_ms > 0 ? (uint64_t)timeout_ms : 0),
+           seen = p2p_notifier_poll(&log->notifier);
+  while (!take(log, out)) {
+    uint64_t now_ms = p2p_clock_ms();
+    if (now_ms >= until_ms) return false;
+    seen = p2p_notifier_wait(&log->notifier, seen, (int)(until_ms - now_ms));
+  }
+  return true;
+}

@@ -1,0 +1,45 @@
+/* What a program on the io thread has to say to people: a locked queue of lines that R's
+ * main thread waits for and prints. Bounded: when nobody reads, the oldest are dropped and
+ * counted. No secret is ever put in a line. */
+#ifndef P2P_BASE_LOG_QUEUE_H
+#define P2P_BASE_LOG_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum p2p_log_level {
+  P2P_LOG_DEBUG = 0, /* for who develops */
+  P2P_LOG_INFO = 1,  /* what it does: joined, for whom, which future, how long */
+  P2P_LOG_WARN = 2,  /* something to look at; it goes on */
+  P2P_LOG_FATAL = 3  /* the program has ended with this error */
+};
+
+#define P2P_LOG_TEXT_MAX 1024
+
+struct p2p_log_line {
+  enum p2p_log_level level;
+  int code;           /* P2P_ERR_* with WARN and FATAL, else 0 */
+  const char *reason; /* of that error, as in struct p2p_err; may be NULL */
+  char text[P2P_LOG_TEXT_MAX];
+};
+
+struct p2p_log_queue; /* opaque */
+
+struct p2p_log_queue *p2p_log_queue_new(size_t most);
+void p2p_log_queue_free(struct p2p_log_queue *log); /* takes NULL */
+
+/* Any thread. Never blocks for longer than the lock. */
+void p2p_log_write(struct p2p_log_queue *log, enum p2p_log_level level, const char *format, ...)
+    P2P_PRINTF(3, 4);
+void p2p_log_error(struct p2p_log_queue *log, enum p2p_log_level level, const struct p2p_err *err);
+
+/* A descriptor that is readable when something was said since p2p_log_queue_next found nothing; to
+ * be polled only. */
+int p2p_log_queue_fd(const struct p2p_log_queue *log);
+/* Takes the next event, waiting up to timeout_ms for one. False: none came. */
+bool p2p_log_queue_next(struct p2p_log_queue *log, int timeout_ms, struct p2p_log_line *out);
+
+#endif

@@ -1,0 +1,160 @@
+/* The program behind host_cluster(): a member that opens the topic with the access list and stays,
+ * for as long as the cluster is to be open; and every two minutes the line that tells who may come.
+ */
+#include "board/cluster_host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "board/address.h"
+
+#define TELL_EVERY_MS 120000
+#define TELL_VALID_S 240
+
+struct p2p_cluster_host {
+  struct p2p_loop *loop;
+  struct p2p_log_queue *log;
+  struct p2p_member *member;
+  struct p2p_timer *timer;
+  char board[300];
+  char *users; /* joined by ';' */
+  size_t n_users;
+};
+
+/* "bob", "bob and carol", "bob, carol and dave" */
+static void list_users(const struct p2p_cluster_host *host, char *out, size_t size) {
+  size_t used = 0, place = 0;
+  out[0] = '\0';
+  if (host->n_users == 0) snprintf(out, size, "yourself alone");
+  for (const char *at = host->users; *at != '\0' && used + 1 < size; at += *at == ';') {
+    size_t part = strcspn(at, ";");
+    const char *joint = place == 0 ? "" : place + 1 == host->n_users ? " and " : ", ";
+    int length = snprintf(out + used, size - used, "%s%.*s", joint, (int)part, at);
+    if (length < 0) return;
+    used += (size_t)length;
+    at += part;
+    place++;
+  }
+}
+
+/* The keys of this line and their order are those of programs in use; it has neither type nor
+ * sender. */
+static void tell(void *arg) {
+  struct p2p_cluster_host *host = arg;
+  struct p2p_line begun, line;
+  const char *cluster = p2p_member_cluster(host->member);
+  if (p2p_member_begin_line(host->member, &begun, NULL, 0) != P2P_OK) return;
+  p2p_line_init(&line);
+  if (p2p_line_put(&line, "when", p2p_line_get(&begun, "when")) != P2P_OK ||
+      p2p_line_putf(&line, "owner", "%.*s", (int)strcspn(cluster, "/"), cluster) != P2P_OK ||
+      p2p_line_putf(&line, "nusers", "%zu", host->n_users) != P2P_OK ||
+      p2p_line_put(&line, "users", host->users) != P2P_OK ||
+      p2p_line_putf(&line, "expires", "%lld", (long long)time(NULL) + TELL_VALID_S) != P2P_OK) {
+    return;
+  }
+  if (p2p_member_send(host->member, &line) != P2P_OK) {
+    p2p_log_write(host->log, P2P_LOG_DEBUG, "The board does not take lines at the moment");
+  }
+}
+
+static void on_joined(void *arg) {
+  struct p2p_cluster_host *host = arg;
+  char users[600];
+  list_users(host, users, sizeof users);
+  p2p_log_write(host->log, P2P_LOG_INFO, "Hosting %s for %s on %s",
+                p2p_member_cluster(host->member), users, host->board);
+  tell(host);
+  p2p_timer_start(host->timer, TELL_EVERY_MS, TELL_EVERY_MS);
+}
+
+static void on_line(void *arg, const struct p2p_line *line) {
+  (void)arg;
+  (void)line; /* read, so that nobody waits for us; a host has nothing to answer */
+}
+
+static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
+  struct p2p_cluster_host *host = arg;
+  p2p_timer_stop(host->timer);
+  p2p_log_write(host->log, P2P_LOG_WARN, "Away from the board, back in %.1f s: %s",
+                retry_ms / 1000.0, err->message);
+}
+
+static void on_failed(void *arg, const struct p2p_err *err) {
+  struct p2p_cluster_host *host = arg;
+  p2p_timer_stop(host->timer);
+  p2p_log_error(host->log, P2P_LOG_FATAL, err);
+}
+
+struct start {
+  const struct p2p_member_config *config;
+  struct p2p_cluster_host *host;
+  struct p2p_err *err;
+  int code;
+};
+
+/* on the io thread */
+static void start_on_loop(void *arg) {
+  static const struct p2p_member_callbacks callbacks = {
+      .on_joined = on_joined, .on_line = on_line, .on_away = on_away, .on_failed = on_failed};
+  struct start *start = arg;
+  struct p2p_cluster_host *host = start->host;
+  host->timer = p2p_timer_new(host->loop, tell, host);
+  start->code = host->timer == NULL
+                    ? p2p_err_set(start->err, P2P_ERR_MEMORY, "Out of memory.")
+                    : p2p_member_new(start->config, &callbacks, host, &host->member, start->err);
+}
+
+/* on the io thread */
+static void stop_on_loop(void *arg) {
+  struct p2p_cluster_host *host = arg;
+  p2p_member_free(host->member);
+  p2p_timer_free(host->timer);
+}
+
+static char *join_users(const struct p2p_member_config *config) {
+  size_t size = 1, used = 0;
+  for (size_t i = 0; i < config->n_users; i++) size += strlen(config->users[i]) + 1;
+  char *users = calloc(1, size);
+  for (size_t i = 0; users != NULL && i < config->n_users; i++) {
+    used +=
+        (size_t)snprintf(users + used, size - used, "%s%s", i == 0 ? "" : ";", config->users[i]);
+  }
+  return users;
+}
+
+int p2p_cluster_host_new(const struct p2p_member_config *config, struct p2p_log_queue *log,
+                         struct p2p_cluster_host **out, struct p2p_err *err) {
+  struct p2p_cluster_host *host = calloc(1, sizeof *host);
+  if (host == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  struct p2p_member_config ours = *config;
+  ours.role = P2P_ROLE_HOST;
+  ours.log = log;
+  host->loop = config->loop;
+  host->log = log;
+  host->n_users = config->n_users;
+  host->users = join_users(config);
+  snprintf(host->board, sizeof host->board, "%s",
+           config->host == NULL ? P2P_BOARD_HOST_DEFAULT : config->host);
+  struct start start = {.config = &ours, .host = host, .err = err};
+  if (host->users == NULL)
+    start.code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  else if (p2p_loop_call(host->loop, start_on_loop, &start) != P2P_OK) {
+    start.code = p2p_err_set(err, P2P_ERR_CLOSED, "The io thread has ended.");
+  }
+  if (start.code != P2P_OK) {
+    p2p_cluster_host_free(host);
+    return start.code;
+  }
+  *out = host;
+  return P2P_OK;
+}
+
+void p2p_cluster_host_free(struct p2p_cluster_host *host) {
+  if (host == NULL) return;
+  if (p2p_loop_call(host->loop, stop_on_loop, host) != P2P_OK)
+    return; /* after fork: the parent's */
+  free(host->users);
+  free(host);
+}

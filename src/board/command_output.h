@@ -1,0 +1,19 @@
+/* The whole output of a short command on the board (`user`, `services`, `ls`). io thread only. */
+#ifndef P2P_BOARD_COMMAND_OUTPUT_H
+#define P2P_BOARD_COMMAND_OUTPUT_H
+
+#include "board/ssh_session.h"
+
+#define P2P_COMMAND_OUTPUT_MAX (256 * 1024) /* bytes of an output */
+
+struct p2p_command_output;
+
+/* fn is called once, when the command has ended: text (not NUL-terminated), or NULL when it was
+ * longer than P2P_COMMAND_OUTPUT_MAX. It is not called when the connection ends first. Free the
+ * answer before the connection, or from fn. */
+int p2p_command_output_request(struct p2p_ssh *ssh, const char *command,
+                               void (*fn)(void *arg, const char *text, size_t length), void *arg,
+                               struct p2p_command_output **out, struct p2p_err *err) P2P_MUST_USE;
+void p2p_command_output_free(struct p2p_command_output *output); /* takes NULL */
+
+#endif

@@ -1,0 +1,379 @@
+/* One stay on a cluster's topic. The board refuses nothing aloud, so that every step proves
+ * something: `user` that the key has an account, `ls` that the owner does not open the topic before
+ * its host does, the echo of the hello that the round trip works, and `ls` again where we landed.
+ */
+#include "board/connection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "board/access_check.h"
+#include "board/command_output.h"
+#include "board/whoami.h"
+
+#define EARLY_MAX (256 * 1024)
+#define COMMAND_MAX 12288
+
+enum join_state {
+  JOIN_ACCOUNT,    /* another host is asked who we are (pico.sh for pipe.pico.sh) */
+  JOIN_CONNECTING, /* to the board itself */
+  JOIN_USER,       /* the board is asked who we are */
+  JOIN_SERVICES,   /* and where its mailbox and relay are */
+  JOIN_HOSTED,     /* the owner's `ls`: does a host hold the topic? */
+  JOIN_OPENING,    /* `pipe` was asked for */
+  JOIN_ECHO,       /* the hello was said, its echo is awaited */
+  JOIN_LANDING,    /* `ls`: where are we? */
+  JOIN_JOINED,
+  JOIN_OVER /* on_end was called */
+};
+
+struct p2p_connection {
+  struct p2p_connection_request request;
+  struct p2p_connection_callbacks callbacks;
+  void *arg;
+  enum join_state state;
+  char user[P2P_USER_MAX];
+  struct p2p_cluster cluster;
+  struct p2p_services services;
+  struct p2p_whoami *whoami;
+  struct p2p_ssh *ssh;
+  struct p2p_command_output *output;
+  struct p2p_ssh_command *pipe;
+  struct p2p_timer *timer;
+  char hello[P2P_LINE_MAX + 1];
+  struct p2p_line_reader reader;
+  struct p2p_buf early; /* lines that came before we knew where we are: shown after on_joined */
+  int depth;            /* of our callbacks on the stack */
+  bool freed;
+};
+
+static void enter(struct p2p_connection *connection, enum join_state state);
+
+static void destroy(struct p2p_connection *connection) {
+  p2p_whoami_free(connection->whoami);
+  p2p_command_output_free(connection->output);
+  p2p_ssh_command_free(connection->pipe);
+  p2p_ssh_free(connection->ssh);
+  p2p_timer_free(connection->timer);
+  p2p_buf_clear(&connection->early);
+  free(connection);
+}
+
+/* Around every callback: the user may free us from within one of our events. */
+static void begin(struct p2p_connection *connection) { connection->depth++; }
+static void finish(struct p2p_connection *connection) {
+  if (--connection->depth == 0 && connection->freed) destroy(connection);
+}
+
+static void end(struct p2p_connection *connection, const struct p2p_err *err) {
+  if (connection->state == JOIN_OVER || connection->freed) return;
+  connection->state = JOIN_OVER;
+  p2p_timer_stop(connection->timer);
+  connection->callbacks.on_end(connection->arg, err);
+}
+
+static struct p2p_access_check_case landing_case(const struct p2p_connection *connection) {
+  return (struct p2p_access_check_case){.cluster = &connection->cluster,
+                                        .user = connection->user,
+                                        .role = connection->request.role,
+                                        .access = connection->request.access,
+                                        .board = connection->request.address->host};
+}
+
+/* ---- who we are ---- */
+
+static void know_user(struct p2p_connection *connection, const char *user) {
+  struct p2p_err err;
+  snprintf(connection->user, sizeof connection->user, "%s", user);
+  if (connection->request.cluster != NULL) {
+    connection->cluster = *connection->request.cluster;
+  } else {
+    snprintf(connection->cluster.owner, sizeof connection->cluster.owner, "%s", user);
+    snprintf(connection->cluster.name, sizeof connection->cluster.name, "personal");
+  }
+  struct p2p_access_check_case check = landing_case(connection);
+  if (p2p_access_check_check_owner(&check, &err) != P2P_OK) {
+    end(connection, &err);
+    return;
+  }
+  enter(connection, connection->state == JOIN_ACCOUNT ? JOIN_CONNECTING : JOIN_SERVICES);
+}
+
+static void on_account(void *arg, const char *user, const struct p2p_err *err) {
+  struct p2p_connection *connection = arg;
+  begin(connection);
+  p2p_whoami_free(connection->whoami);
+  connection->whoami = NULL;
+  if (err != NULL)
+    end(connection, err);
+  else
+    know_user(connection, user);
+  finish(connection);
+}
+
+/* ---- what the board answers ---- */
+
+static void hear_user(struct p2p_connection *connection, const char *text, size_t length) {
+  char user[P2P_USER_MAX];
+  struct p2p_err err;
+  if (p2p_whoami_parse(text, length, connection->request.address->host, user, &err) != P2P_OK)
+    end(connection, &err);
+  else
+    know_user(connection, user);
+}
+
+static void hear_services(struct p2p_connection *connection, const char *text, size_t length) {
+  struct p2p_access_check_case check = landing_case(connection);
+  p2p_services_parse(text, length, p2p_ssh_host(connection->ssh), &connection->services);
+  enter(connection, p2p_access_check_needs_host(&check) ? JOIN_HOSTED : JOIN_OPENING);
+}
+
+static void hear_hosted(struct p2p_connection *connection, const char *text, size_t length) {
+  struct p2p_access_check_case check = landing_case(connection);
+  struct p2p_err err;
+  if (p2p_access_check_check_hosted(&check, text, length, &err) != P2P_OK)
+    end(connection, &err);
+  else
+    enter(connection, JOIN_OPENING);
+}
+
+static void on_line(void *arg, const struct p2p_line *line);
+
+static void hear_landing(struct p2p_connection *connection, const char *text, size_t length) {
+  struct p2p_access_check_case check = landing_case(connection);
+  struct p2p_err err;
+  if (p2p_access_check_check(&check, text, length, &err) != P2P_OK) {
+    end(connection, &err);
+    return;
+  }
+  connection->state = JOIN_JOINED;
+  p2p_timer_stop(connection->timer);
+  connection->callbacks.on_joined(connection->arg);
+  struct p2p_line_reader reader;
+  p2p_line_reader_init(&reader);
+  size_t early = p2p_buf_len(&connection->early);
+  if (early > 0)
+    p2p_line_reader_feed(&reader, (const char *)p2p_buf_data(&connection->early), early, on_line,
+                         connection);
+  p2p_buf_clear(&connection->early);
+}
+
+static void hear(struct p2p_connection *connection, const char *text, size_t length) {
+  struct p2p_err err;
+  if (text == NULL) {
+    p2p_err_set(&err, P2P_ERR_TOO_LARGE, "'%s' says far too much. Is it a message board?",
+                connection->request.address->host);
+    end(connection, &err);
+    return;
+  }
+  switch (connection->state) {
+  case JOIN_USER: hear_user(connection, text, length); break;
+  case JOIN_SERVICES: hear_services(connection, text, length); break;
+  case JOIN_HOSTED: hear_hosted(connection, text, length); break;
+  default: hear_landing(connection, text, length);
+  }
+}
+
+static void on_answer(void *arg, const char *text, size_t length) {
+  struct p2p_connection *connection = arg;
+  struct p2p_command_output *output =
+      connection->output; /* the text is in it, and the next question takes its place */
+  begin(connection);
+  connection->output = NULL;
+  hear(connection, text, length);
+  p2p_command_output_free(output);
+  finish(connection);
+}
+
+/* ---- the topic ---- */
+
+static void on_line(void *arg, const struct p2p_line *line) {
+  struct p2p_connection *connection = arg;
+  char text[P2P_LINE_MAX + 1];
+  if (connection->freed || connection->state == JOIN_OVER) return;
+  if (connection->state == JOIN_JOINED) {
+    connection->callbacks.on_line(connection->arg, line);
+    return;
+  }
+  long length = p2p_line_format(line, text, sizeof text);
+  if (length < 0) return;
+  if (connection->state == JOIN_ECHO && strcmp(text, connection->hello) == 0)
+    enter(connection, JOIN_LANDING);
+  /* Beyond its cap what comes is lost, as it would be to one who comes a moment later. */
+  else if (p2p_buf_put(&connection->early, text, (size_t)length) != P2P_OK)
+    return;
+}
+
+static void on_pipe_start(void *arg) {
+  struct p2p_connection *connection = arg;
+  struct p2p_line hello;
+  struct p2p_err err;
+  begin(connection);
+  p2p_line_init(&hello);
+  connection->callbacks.on_hello(connection->arg, &hello);
+  long length =
+      connection->freed ? -1 : p2p_line_format(&hello, connection->hello, sizeof connection->hello);
+  if (length > 0 &&
+      p2p_ssh_command_write(connection->pipe, connection->hello, (size_t)length) == P2P_OK) {
+    connection->state = JOIN_ECHO;
+  } else if (!connection->freed) {
+    p2p_err_set(&err, P2P_ERR_INVALID, "The hello to the cluster cannot be said.");
+    end(connection, &err);
+  }
+  finish(connection);
+}
+
+static void on_pipe_output(void *arg, const char *bytes, size_t length) {
+  struct p2p_connection *connection = arg;
+  uint64_t dropped = connection->reader.dropped;
+  begin(connection);
+  p2p_line_reader_feed(&connection->reader, bytes, length, on_line, connection);
+  if (connection->reader.dropped > dropped && !connection->freed && connection->state != JOIN_OVER)
+    connection->callbacks.on_dropped(connection->arg);
+  finish(connection);
+}
+
+static void on_pipe_end(void *arg, int exit_status) {
+  struct p2p_connection *connection = arg;
+  struct p2p_err err;
+  begin(connection);
+  p2p_err_set(&err, P2P_ERR_CLOSED, "'%s' ended our stay on the cluster '%s/%s' (status %d).",
+              connection->request.address->host, connection->cluster.owner,
+              connection->cluster.name, exit_status);
+  end(connection, &err);
+  finish(connection);
+}
+
+static int open_topic(struct p2p_connection *connection, struct p2p_err *err) {
+  static const struct p2p_ssh_command_callbacks callbacks = {on_pipe_start, on_pipe_output,
+                                                             on_pipe_end};
+  char topic[P2P_CLUSTER_MAX + 32], command[COMMAND_MAX];
+  int code = p2p_topic_typed(&connection->cluster, connection->user, topic, sizeof topic);
+  bool is_host = connection->request.role == P2P_ROLE_HOST;
+  int length = is_host ? snprintf(command, sizeof command, "pipe %s -r -a %s,%s", topic,
+                                  connection->user, connection->request.access)
+                       : snprintf(command, sizeof command, "pipe %s -r", topic);
+  if (is_host && connection->request.access[0] == '\0' && length > 0) command[--length] = '\0';
+  if (code != P2P_OK || length < 0 || (size_t)length >= sizeof command) {
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "The list of users is too long for the board.");
+  }
+  return p2p_ssh_run(connection->ssh, command, &callbacks, connection, &connection->pipe, err);
+}
+
+/* ---- the way there ---- */
+
+static void on_ready(void *arg) {
+  struct p2p_connection *connection = arg;
+  begin(connection);
+  enter(connection, connection->user[0] == '\0' ? JOIN_USER : JOIN_SERVICES);
+  finish(connection);
+}
+
+static void on_close(void *arg, const struct p2p_err *err) {
+  struct p2p_connection *connection = arg;
+  begin(connection);
+  end(connection, err);
+  finish(connection);
+}
+
+static void on_timeout(void *arg) {
+  struct p2p_connection *connection = arg;
+  static const char *const awaited[] = {[JOIN_ACCOUNT] = "who you are",
+                                        [JOIN_CONNECTING] = "the SSH login",
+                                        [JOIN_USER] = "'user'",
+                                        [JOIN_SERVICES] = "'services'",
+                                        [JOIN_HOSTED] = "'ls'",
+                                        [JOIN_OPENING] = "'pipe'",
+                                        [JOIN_ECHO] = "the echo of the hello",
+                                        [JOIN_LANDING] = "'ls'"};
+  struct p2p_err err;
+  begin(connection);
+  p2p_err_set(&err, P2P_ERR_TIMEOUT,
+              "'%s' did not answer within %.1f s (awaited: %s). Is it a message board, and is the "
+              "network up?",
+              connection->request.address->host, connection->request.timeout_ms / 1000.0,
+              awaited[connection->state]);
+  end(connection, &err);
+  finish(connection);
+}
+
+static int ask(struct p2p_connection *connection, const char *command, struct p2p_err *err) {
+  return p2p_command_output_request(connection->ssh, command, on_answer, connection,
+                                    &connection->output, err);
+}
+
+static int start(struct p2p_connection *connection, enum join_state state, struct p2p_err *err) {
+  static const struct p2p_ssh_callbacks ssh_events = {on_ready, on_close};
+  const struct p2p_connection_request *request = &connection->request;
+  switch (state) {
+  case JOIN_ACCOUNT:
+    return p2p_whoami_request_at(request->loop, request->address, request->timeout_ms, on_account,
+                                 connection, &connection->whoami, err);
+  case JOIN_CONNECTING:
+    return p2p_ssh_connect(request->loop, request->address, request->timeout_ms, &ssh_events,
+                           connection, &connection->ssh, err);
+  case JOIN_USER: return ask(connection, "user", err);
+  case JOIN_SERVICES: return ask(connection, "services", err);
+  case JOIN_HOSTED:
+  case JOIN_LANDING: return ask(connection, "ls", err);
+  case JOIN_OPENING: return open_topic(connection, err);
+  default: return P2P_OK;
+  }
+}
+
+static void enter(struct p2p_connection *connection, enum join_state state) {
+  struct p2p_err err;
+  connection->state = state;
+  if (start(connection, state, &err) != P2P_OK) end(connection, &err);
+}
+
+int p2p_connection_new(const struct p2p_connection_request *request,
+                       const struct p2p_connection_callbacks *callbacks, void *arg,
+                       struct p2p_connection **out, struct p2p_err *err) {
+  struct p2p_connection *connection = calloc(1, sizeof *connection);
+  if (connection == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  connection->request = *request;
+  connection->callbacks = *callbacks;
+  connection->arg = arg;
+  p2p_line_reader_init(&connection->reader);
+  p2p_buf_init(&connection->early, EARLY_MAX);
+  connection->timer = p2p_timer_new(request->loop, on_timeout, connection);
+  char host[sizeof request->address->host];
+  p2p_address_account_host(request->address, host, sizeof host);
+  connection->state = strcmp(host, request->address->host) == 0 ? JOIN_CONNECTING : JOIN_ACCOUNT;
+  int code = connection->timer == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.")
+                                       : start(connection, connection->state, err);
+  if (code != P2P_OK) {
+    destroy(connection);
+    return code;
+  }
+  p2p_timer_start(connection->timer, request->timeout_ms, 0);
+  *out = connection;
+  return P2P_OK;
+}
+
+void p2p_connection_free(struct p2p_connection *connection) {
+  if (connection == NULL) return;
+  connection->freed = true;
+  if (connection->depth == 0) destroy(connection);
+}
+
+const char *p2p_connection_user(const struct p2p_connection *connection) {
+  return connection->user;
+}
+const struct p2p_cluster *p2p_connection_cluster(const struct p2p_connection *connection) {
+  return &connection->cluster;
+}
+const struct p2p_services *p2p_connection_services(const struct p2p_connection *connection) {
+  return &connection->services;
+}
+uint64_t p2p_connection_dropped(const struct p2p_connection *connection) {
+  return connection->reader.dropped;
+}
+
+int p2p_connection_write(struct p2p_connection *connection, const char *bytes, size_t length) {
+  return connection->state == JOIN_JOINED ? p2p_ssh_command_write(connection->pipe, bytes, length)
+                                          : P2P_ERR_CLOSED;
+}

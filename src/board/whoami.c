@@ -1,0 +1,128 @@
+/* Who is this SSH key on the board? The board lets any key in and treats those without an account
+ * alike, as the user `public`; so that this is asked before anything is written. */
+#include "board/whoami.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "board/command_output.h"
+
+#define TIMEOUT_MS 30000
+
+struct p2p_whoami {
+  struct p2p_ssh *ssh;
+  struct p2p_command_output *output;
+  struct p2p_timer *timer;
+  struct p2p_address address;
+  uint32_t timeout_ms;
+  bool is_over; /* fn was called */
+  void (*fn)(void *arg, const char *user, const struct p2p_err *err);
+  void *arg;
+};
+
+int p2p_whoami_parse(const char *text, size_t length, const char *host,
+                     char user[static P2P_USER_MAX], struct p2p_err *err) {
+  char name[P2P_USER_MAX] = "";
+  size_t line = 0;
+  while (line < length && text[line] != '\n' && text[line] != '\r') line++;
+  if (line < sizeof name && line > 0) memcpy(name, text, line);
+  /* Boards say "no account" in words of their own, or say nothing: only a name is an account. */
+  if (!p2p_user_is_valid(name) || strcmp(name, "public") == 0) {
+    bool is_pico = strcmp(host, "pico.sh") == 0;
+    return p2p_err_set(
+        err, P2P_ERR_AUTH,
+        "Your SSH key has no account on '%s': %s. If another key has one, choose it with "
+        "ssh_args = c(\"-i\", \"FILE\", \"-o\", \"IdentitiesOnly=yes\").",
+        host,
+        is_pico ? "create one with 'ssh pico.sh'"
+                : "whoever runs the board can create one, by adding your public key to its users");
+  }
+  memcpy(user, name, sizeof name);
+  return P2P_OK;
+}
+
+static void tell(struct p2p_whoami *whoami, const char *user, const struct p2p_err *err) {
+  if (whoami->is_over) return;
+  whoami->is_over = true;
+  p2p_timer_stop(whoami->timer);
+  whoami->fn(whoami->arg, user, err);
+}
+
+static void on_answer(void *arg, const char *text, size_t length) {
+  struct p2p_whoami *whoami = arg;
+  char user[P2P_USER_MAX];
+  struct p2p_err err;
+  if (p2p_whoami_parse(text, text == NULL ? 0 : length, whoami->address.host, user, &err) ==
+      P2P_OK) {
+    tell(whoami, user, NULL);
+  } else {
+    tell(whoami, NULL, &err);
+  }
+}
+
+static void on_ready(void *arg) {
+  struct p2p_whoami *whoami = arg;
+  struct p2p_err err;
+  if (p2p_command_output_request(whoami->ssh, "user", on_answer, whoami, &whoami->output, &err) !=
+      P2P_OK) {
+    tell(whoami, NULL, &err);
+  }
+}
+
+static void on_close(void *arg, const struct p2p_err *err) { tell(arg, NULL, err); }
+
+static void on_timeout(void *arg) {
+  struct p2p_whoami *whoami = arg;
+  struct p2p_err err;
+  p2p_err_set(&err, P2P_ERR_TIMEOUT,
+              "'%s' did not say within %.1f s which account your SSH key has.",
+              whoami->address.host, whoami->timeout_ms / 1000.0);
+  tell(whoami, NULL, &err);
+}
+
+int p2p_whoami_request_at(struct p2p_loop *loop, const struct p2p_address *address,
+                          uint32_t timeout_ms,
+                          void (*fn)(void *arg, const char *user, const struct p2p_err *err),
+                          void *arg, struct p2p_whoami **out, struct p2p_err *err) {
+  static const struct p2p_ssh_callbacks callbacks = {on_ready, on_close};
+  struct p2p_whoami *whoami = calloc(1, sizeof *whoami);
+  if (whoami == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  whoami->fn = fn;
+  whoami->arg = arg;
+  whoami->timeout_ms = timeout_ms == 0 ? TIMEOUT_MS : timeout_ms;
+  whoami->address = *address;
+  p2p_address_account_host(address, whoami->address.host, sizeof whoami->address.host);
+  whoami->timer = p2p_timer_new(loop, on_timeout, whoami);
+  int code = whoami->timer != NULL ? P2P_OK : p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (code == P2P_OK) {
+    code = p2p_ssh_connect(loop, &whoami->address, whoami->timeout_ms, &callbacks, whoami,
+                           &whoami->ssh, err);
+  }
+  if (code != P2P_OK) {
+    p2p_whoami_free(whoami);
+    return code;
+  }
+  p2p_timer_start(whoami->timer, whoami->timeout_ms, 0);
+  *out = whoami;
+  return P2P_OK;
+}
+
+int p2p_whoami_request(struct p2p_loop *loop, const char *host, const char *const *ssh_args,
+                       size_t n_ssh_args, uint32_t timeout_ms,
+                       void (*fn)(void *arg, const char *user, const struct p2p_err *err),
+                       void *arg, struct p2p_whoami **out, struct p2p_err *err) {
+  struct p2p_address address;
+  int code = p2p_address_parse(host, ssh_args, n_ssh_args, &address, err);
+  if (code != P2P_OK) return code;
+  return p2p_whoami_request_at(loop, &address, timeout_ms, fn, arg, out, err);
+}
+
+void p2p_whoami_free(struct p2p_whoami *whoami) {
+  if (whoami == NULL) return;
+  p2p_command_output_free(whoami->output);
+  p2p_ssh_free(whoami->ssh);
+  p2p_timer_free(whoami->timer);
+  free(whoami);
+}

@@ -1,0 +1,41 @@
+/* Limits of the process. Linux counts what RLIMIT_DATA counts as VmData in /proc/self/status.
+ * RLIMIT_AS would count what is only reserved, too: each thread's arena, for one. */
+#include "proc/memory_limit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#ifdef __linux__
+#define RESOURCE RLIMIT_DATA
+
+static uint64_t used_bytes(void) {
+  unsigned long long kib = 0;
+  char line[256];
+  FILE *status = fopen("/proc/self/status", "re");
+  if (status == NULL) return 0;
+  while (fgets(line, sizeof line, status) != NULL)
+    if (sscanf(line, "VmData: %llu kB", &kib) == 1) break;
+  fclose(status);
+  return kib * 1024;
+}
+#else
+#define RESOURCE RLIMIT_AS
+
+static uint64_t used_bytes(void) { return 0; }
+#endif
+
+int p2p_memory_limit_set(uint64_t bytes, struct p2p_err *err) {
+  struct rlimit limit;
+  if (getrlimit(RESOURCE, &limit) != 0)
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot ask for the memory limit: %s", strerror(errno));
+  uint64_t used = used_bytes();
+  uint64_t wanted = bytes < UINT64_MAX - used ? bytes + used : UINT64_MAX;
+  if (limit.rlim_max != RLIM_INFINITY && wanted >= limit.rlim_max)
+    return P2P_OK; /* there is a lower one already */
+  limit.rlim_cur = limit.rlim_max = (rlim_t)wanted;
+  if (setrlimit(RESOURCE, &limit) != 0)
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot set the memory limit: %s", strerror(errno));
+  return P2P_OK;
+}

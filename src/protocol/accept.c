@@ -1,0 +1,51 @@
+/* The `accept` line of a link: via=link://<base64url of the sealed code>. */
+#include "protocol/accept.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/encode.h"
+
+#define VIA "link://"
+#define NAMEPLATE_MAX 9
+#define PASSWORD_LEN 32
+
+/* [0-9]{1,9}-[0-9a-f]{32} */
+static bool is_code(const char *text) {
+  size_t digits = strspn(text, "0123456789");
+  if (digits == 0 || digits > NAMEPLATE_MAX || text[digits] != '-') return false;
+  const char *password = text + digits + 1;
+  return strspn(password, "0123456789abcdef") == PASSWORD_LEN && password[PASSWORD_LEN] == '\0';
+}
+
+static int unseal(const char *base64, const struct p2p_seal_public *public_key,
+                  const struct p2p_seal_secret *secret_key, char code[P2P_LINK_CODE_MAX]) {
+  uint8_t sealed[P2P_SEAL_OVERHEAD + P2P_LINK_CODE_MAX - 1];
+  size_t length;
+  int status = p2p_base64url_decode(base64, strlen(base64), sealed, sizeof sealed, &length);
+  if (status != P2P_OK || length <= P2P_SEAL_OVERHEAD) return P2P_ERR_PARSE;
+  status = p2p_unseal(public_key, secret_key, sealed, length, (uint8_t *)code);
+  if (status != P2P_OK) return status;
+  code[length - P2P_SEAL_OVERHEAD] = '\0';
+  return strlen(code) == length - P2P_SEAL_OVERHEAD && is_code(code) ? P2P_OK : P2P_ERR_CRYPTO;
+}
+
+int p2p_accept_read(const struct p2p_line *line, const char *our_name,
+                    const struct p2p_seal_public *public_key,
+                    const struct p2p_seal_secret *secret_key, struct p2p_accept *out) {
+  const char *type = p2p_line_get(line, "type"), *to = p2p_line_get(line, "to"),
+             *from = p2p_line_get(line, "from"), *via = p2p_line_get(line, "via");
+  if (type == NULL || strcmp(type, "accept") != 0 || to == NULL || strcmp(to, our_name) != 0)
+    return P2P_ERR_CANCELED;
+  if (from == NULL || !p2p_member_name_is_valid(from) || via == NULL ||
+      strncmp(via, VIA, strlen(VIA)) != 0)
+    return P2P_ERR_PARSE;
+  int code = unseal(via + strlen(VIA), public_key, secret_key, out->code);
+  if (code == P2P_OK)
+    snprintf(out->client, sizeof out->client, "%s", from);
+  else
+    p2p_wipe(out->code, sizeof out->code);
+  return code;
+}

@@ -1,0 +1,51 @@
+/* Frames: `type u8, task u32, length u32, payload`. */
+#include "protocol/frame.h"
+
+#include <string.h>
+
+uint32_t p2p_get_u32(const uint8_t *bytes) {
+  return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+uint64_t p2p_get_u64(const uint8_t *bytes) {
+  return (uint64_t)p2p_get_u32(bytes) << 32 | p2p_get_u32(bytes + 4);
+}
+
+void p2p_set_u32(uint8_t *bytes, uint32_t value) {
+  bytes[0] = (uint8_t)(value >> 24);
+  bytes[1] = (uint8_t)(value >> 16);
+  bytes[2] = (uint8_t)(value >> 8);
+  bytes[3] = (uint8_t)value;
+}
+
+void p2p_set_u64(uint8_t *bytes, uint64_t value) {
+  p2p_set_u32(bytes, (uint32_t)(value >> 32));
+  p2p_set_u32(bytes + 4, (uint32_t)value);
+}
+
+int p2p_frame_put(struct p2p_buf *buf, uint8_t type, uint32_t task, const void *payload,
+                  size_t length) {
+  if (length > P2P_FRAME_PAYLOAD_MAX) return P2P_ERR_TOO_LARGE;
+  uint8_t *space;
+  int code = p2p_buf_reserve(buf, P2P_FRAME_HEADER_LEN + length, &space);
+  if (code != P2P_OK) return code;
+  space[0] = type;
+  p2p_set_u32(space + 1, task);
+  p2p_set_u32(space + 5, (uint32_t)length);
+  if (length > 0) memcpy(space + P2P_FRAME_HEADER_LEN, payload, length);
+  return P2P_OK;
+}
+
+long p2p_frame_get(const uint8_t *bytes, size_t length, struct p2p_frame *frame) {
+  if (length == 0) return 0;
+  if (bytes[0] < P2P_FRAME_HELLO || bytes[0] > P2P_FRAME_PACKAGES) return P2P_ERR_PARSE;
+  if (length < P2P_FRAME_HEADER_LEN) return 0;
+  uint32_t payload_length = p2p_get_u32(bytes + 5);
+  if (payload_length > P2P_FRAME_PAYLOAD_MAX) return P2P_ERR_TOO_LARGE;
+  if (length - P2P_FRAME_HEADER_LEN < payload_length) return 0;
+  *frame = (struct p2p_frame){.type = bytes[0],
+                              .task = p2p_get_u32(bytes + 1),
+                              .length = payload_length,
+                              .payload = bytes + P2P_FRAME_HEADER_LEN};
+  return P2P_FRAME_HEADER_LEN + (long)payload_length;
+}

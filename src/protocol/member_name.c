@@ -1,0 +1,33 @@
+/* Member names and counts. */
+#include "protocol/member_name.h"
+
+#include <string.h>
+
+#define DIGITS "0123456789"
+#define NAME_CHARACTERS DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-"
+#define USER_MAX 63
+#define PID_DIGITS_MAX 10
+#define COUNT_DIGITS_MAX 9
+
+bool p2p_member_name_is_valid(const char *text) {
+  if (strlen(text) >= P2P_MEMBER_NAME_MAX) return false;
+  size_t user = strspn(text, NAME_CHARACTERS);
+  if (user == 0 || user > USER_MAX || text[user] != '@') return false;
+  const char *host = text + user + 1;
+  size_t length = strspn(host, NAME_CHARACTERS);
+  if (length == 0 || host[length] != ':') return false;
+  const char *pid = host + length + 1;
+  size_t digits = strspn(pid, DIGITS);
+  return digits > 0 && digits <= PID_DIGITS_MAX && pid[digits] == '\0';
+}
+
+bool p2p_count_parse(const char *text, uint32_t max, uint32_t *out) {
+  size_t digits = strspn(text, DIGITS);
+  if (digits == 0 || digits > COUNT_DIGITS_MAX || text[digits] != '\0' || text[0] == '0')
+    return false;
+  uint32_t count = 0;
+  for (; *text != '\0'; text++) count = count * 10 + (uint32_t)(*text - '0');
+  if (count > max) return false;
+  *out = count;
+  return true;
+}

@@ -1,0 +1,77 @@
+/* A file on its way in. */
+#include "transfer/output_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/encode.h"
+#include "crypto/random.h"
+
+static int refuse(struct p2p_err *err, const char *path, const char *why) {
+  return p2p_err_set(err, P2P_ERR_SYSTEM, "The file '%s' cannot be written: %s", path, why);
+}
+
+int p2p_output_file_open(struct p2p_output_file *output, const char *path, struct p2p_err *err) {
+  uint8_t random[4];
+  char hex[P2P_HEX_LEN(sizeof random) + 1];
+  struct stat info;
+
+  output->fd = -1;
+  p2p_random_bytes(random, sizeof random);
+  p2p_hex_encode(random, sizeof random, hex);
+  int length = snprintf(output->part, sizeof output->part, "%s.%s.part", path, hex);
+  if (length < 0 || (size_t)length >= sizeof output->part)
+    return refuse(err, path, "its name is too long");
+  snprintf(output->final, sizeof output->final, "%s", path);
+  if (lstat(path, &info) == 0) return refuse(err, path, "there is a file of that name already");
+  output->fd = open(output->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  return output->fd >= 0 ? P2P_OK : refuse(err, path, strerror(errno));
+}
+
+int p2p_output_file_write(struct p2p_output_file *output, const void *bytes, size_t length,
+                          struct p2p_err *err) {
+  const char *rest = bytes;
+
+  while (length > 0) {
+    ssize_t n = write(output->fd, rest, length);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return refuse(err, output->final, strerror(errno));
+    rest += n;
+    length -= (size_t)n;
+  }
+  return P2P_OK;
+}
+
+/* Not every file system has hard links; there, what came between the look and the renaming is lost.
+ */
+static int give_name(const char *part, const char *final) {
+  struct stat info;
+
+  if (link(part, final) == 0) return unlink(part);
+  if (errno == EEXIST || lstat(final, &info) == 0) {
+    errno = EEXIST;
+    return -1;
+  }
+  return rename(part, final);
+}
+
+int p2p_output_file_commit(struct p2p_output_file *output, struct p2p_err *err) {
+  int fd = output->fd;
+
+  output->fd = -1;
+  if (close(fd) == 0 && give_name(output->part, output->final) == 0) return P2P_OK;
+  int why = errno;
+  unlink(output->part);
+  return refuse(err, output->final, strerror(why));
+}
+
+void p2p_output_file_drop(struct p2p_output_file *output) {
+  if (output->fd < 0) return;
+  close(output->fd);
+  unlink(output->part);
+  output->fd = -1;
+}

@@ -1,0 +1,255 @@
+/* The receiver's stream: two batches of bytes, one being filled from the connection while the other
+ * is hashed and written. Who sends faster than the disk takes is not read from. */
+#include "transfer/receiver.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "crypto/digest.h"
+#include "net/job.h"
+#include "transfer/offer.h"
+#include "wormhole/record.h"
+
+#define BATCH_BYTES (256 * 1024) /* enough for a job */
+#define BATCH_ROOM \
+  (BATCH_BYTES + 2 * P2P_RECORD_PAYLOAD_MAX) /* with what one read may bring beyond it */
+#define LINGER_MS 5000
+
+struct batch {
+  size_t length;
+  uint8_t bytes[BATCH_ROOM];
+};
+
+struct p2p_receiver {
+  struct p2p_loop *loop;
+  struct p2p_tcp *tcp;
+  struct p2p_output_file *output;
+  struct p2p_receiver_callbacks callbacks;
+  void *arg;
+  uint64_t size_bytes, opened_bytes, written_bytes;
+  uint64_t passed_bytes; /* over the connection */
+  struct p2p_record_opener opener;
+  struct p2p_record_sealer sealer; /* for the receipt */
+  unsigned filling;                /* the batch of the io thread; the other one is the job's */
+  bool is_running, is_paused, has_ended, freed, has_file;
+  struct p2p_digest *digest;
+  uint8_t hash[P2P_SHA256_LEN];
+  struct p2p_err job_err; /* code 0: none */
+  struct batch batches[2];
+};
+
+static void destroy(struct p2p_receiver *receiver) {
+  struct p2p_receiver_callbacks callbacks = receiver->callbacks;
+  void *arg = receiver->arg;
+
+  p2p_record_opener_clear(&receiver->opener);
+  p2p_record_sealer_clear(&receiver->sealer);
+  p2p_digest_free(receiver->digest);
+  p2p_wipe(receiver, sizeof *receiver);
+  free(receiver);
+  callbacks.on_gone(arg);
+}
+
+/* The last thing that happens in whoever calls it. */
+static void end(struct p2p_receiver *receiver, const struct p2p_err *err) {
+  if (receiver->has_ended || receiver->freed) return;
+  receiver->has_ended = true;
+  receiver->callbacks.on_end(receiver->arg, err);
+}
+
+/* ---- on a thread of the pool ---- */
+
+static bool is_last(const struct p2p_receiver *receiver, const struct batch *batch) {
+  return receiver->written_bytes + batch->length == receiver->size_bytes;
+}
+
+static int write_batch(struct p2p_receiver *receiver, struct p2p_err *err) {
+  struct batch *batch = &receiver->batches[receiver->filling ^ 1];
+  int code = p2p_digest_add(receiver->digest, batch->bytes, batch->length);
+
+  if (code == P2P_OK && is_last(receiver, batch))
+    code = p2p_digest_end(receiver->digest, receiver->hash);
+  if (code != P2P_OK) return p2p_err_set(err, code, "The bytes cannot be hashed");
+  code = p2p_output_file_write(receiver->output, batch->bytes, batch->length, err);
+  if (code == P2P_OK && is_last(receiver, batch))
+    code = p2p_output_file_commit(receiver->output, err);
+  return code;
+}
+
+static void on_work(void *arg) {
+  struct p2p_receiver *receiver = arg;
+  struct p2p_err err;
+
+  if (write_batch(receiver, &err) != P2P_OK) receiver->job_err = err;
+}
+
+/* ---- on the io thread ---- */
+
+static void send_receipt(struct p2p_receiver *receiver) {
+  uint8_t record[P2P_RECORD_OVERHEAD + P2P_OFFER_RECEIPT_MAX];
+  char *text = (char *)record + P2P_RECORD_OVERHEAD;
+
+  p2p_offer_format_receipt(receiver->hash, text);
+  size_t length = strlen(text);
+  p2p_record_seal(&receiver->sealer, record, length);
+  (void)p2p_tcp_write(receiver->tcp, record,
+                      P2P_RECORD_OVERHEAD +
+                          length); /* the file is ours, whatever becomes of the receipt */
+}
+
+static void on_written(void *arg);
+
+/* When a batch is full, or it is the last, and nothing is being written. */
+static void write_if_due(struct p2p_receiver *receiver) {
+  struct batch *batch = &receiver->batches[receiver->filling];
+  bool is_full = batch->length >= BATCH_BYTES;
+  bool is_due = is_full || (!receiver->has_file && receiver->opened_bytes == receiver->size_bytes);
+  struct p2p_err err;
+
+  if (receiver->is_running) {
+    if (is_full && !receiver->is_paused) p2p_tcp_pause(receiver->tcp);
+    receiver->is_paused = receiver->is_paused || is_full;
+    return;
+  }
+  if (!is_due) return;
+  receiver->filling ^= 1;
+  receiver->batches[receiver->filling].length = 0;
+  if (p2p_job_run(receiver->loop, on_work, on_written, receiver) == P2P_OK) {
+    receiver->is_running = true;
+    return;
+  }
+  p2p_err_set(&err, P2P_ERR_MEMORY, "Out of memory");
+  end(receiver, &err);
+}
+
+static void on_written(void *arg) {
+  struct p2p_receiver *receiver = arg;
+
+  receiver->is_running = false;
+  if (receiver->freed) {
+    destroy(receiver);
+    return;
+  }
+  if (receiver->has_ended) return;
+  if (receiver->job_err.code != P2P_OK) {
+    end(receiver, &receiver->job_err);
+    return;
+  }
+  receiver->written_bytes += receiver->batches[receiver->filling ^ 1].length;
+  if (receiver->written_bytes == receiver->size_bytes) {
+    receiver->has_file = true;
+    send_receipt(receiver);
+    end(receiver, NULL);
+    return;
+  }
+  if (receiver->is_paused) p2p_tcp_resume(receiver->tcp);
+  receiver->is_paused = false;
+  write_if_due(receiver);
+}
+
+static int take_payload(struct p2p_receiver *receiver, const uint8_t *payload, size_t length,
+                        struct p2p_err *err) {
+  struct batch *batch = &receiver->batches[receiver->filling];
+
+  if (length > receiver->size_bytes - receiver->opened_bytes)
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "The other side sends more bytes than it announced");
+  if (length > 0) memcpy(batch->bytes + batch->length, payload, length);
+  batch->length += length;
+  receiver->opened_bytes += length;
+  return P2P_OK;
+}
+
+static void take_records(struct p2p_receiver *receiver, const uint8_t *bytes, size_t length) {
+  const uint8_t *payload;
+  size_t payload_length;
+  struct p2p_err err;
+  int code;
+
+  receiver->passed_bytes += length;
+  while ((code = p2p_record_open(&receiver->opener, &bytes, &length, &payload, &payload_length,
+                                 &err)) == 1) {
+    code = take_payload(receiver, payload, payload_length, &err);
+    if (code != P2P_OK) break;
+  }
+  if (code < 0) {
+    end(receiver, &err);
+    return;
+  }
+  write_if_due(receiver);
+}
+
+static void on_data(void *arg, const uint8_t *bytes, size_t length) {
+  struct p2p_receiver *receiver = arg;
+
+  if (receiver->has_ended || receiver->opened_bytes == receiver->size_bytes)
+    return; /* what comes after the file is of no concern: the last batch may be on its way to its
+               name */
+  receiver->callbacks.on_progress(receiver->arg, receiver->opened_bytes);
+  take_records(receiver, bytes, length);
+}
+
+/* What came whole before the end is written all the same. */
+static void on_close(void *arg, const struct p2p_err *why) {
+  struct p2p_receiver *receiver = arg;
+  struct p2p_err err = *why;
+
+  if (receiver->opened_bytes == receiver->size_bytes) return; /* its end comes with the last job */
+  if (why->code == P2P_ERR_CLOSED)
+    p2p_err_set(&err, P2P_ERR_LOST, "The other side closed the connection after %llu of %llu bytes",
+                (unsigned long long)receiver->opened_bytes,
+                (unsigned long long)receiver->size_bytes);
+  end(receiver, &err);
+}
+
+/* ---- life ---- */
+
+static void set_keys(struct p2p_receiver *receiver, const struct p2p_transit_key *key) {
+  struct p2p_record_key send, receive;
+
+  p2p_key_record(key, false, &send);
+  p2p_key_record(key, true, &receive);
+  p2p_record_sealer_init(&receiver->sealer, &send);
+  p2p_record_opener_init(&receiver->opener, &receive);
+  p2p_wipe(&send, sizeof send);
+  p2p_wipe(&receive, sizeof receive);
+}
+
+int p2p_receiver_new(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2p_transit_key *key,
+                     struct p2p_output_file *output, uint64_t size_bytes, const uint8_t *rest,
+                     size_t rest_length, const struct p2p_receiver_callbacks *callbacks, void *arg,
+                     struct p2p_receiver **out, struct p2p_err *err) {
+  static const struct p2p_tcp_callbacks EVENTS = {NULL, on_data, NULL, on_close};
+  struct p2p_receiver *receiver = calloc(1, sizeof *receiver);
+  struct p2p_digest *digest = p2p_digest_new();
+
+  if (receiver == NULL || digest == NULL) {
+    p2p_digest_free(digest);
+    free(receiver);
+    p2p_tcp_free(tcp);
+    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  }
+  receiver->loop = loop;
+  receiver->tcp = tcp;
+  receiver->output = output;
+  receiver->size_bytes = size_bytes;
+  receiver->callbacks = *callbacks;
+  receiver->arg = arg;
+  receiver->digest = digest;
+  set_keys(receiver, key);
+  (void)p2p_tcp_attach(tcp, &EVENTS, receiver); /* if it ended meanwhile, the next read says so */
+  *out = receiver;
+  take_records(receiver, rest, rest_length);
+  return P2P_OK;
+}
+
+uint64_t p2p_receiver_passed(const struct p2p_receiver *receiver) { return receiver->passed_bytes; }
+
+void p2p_receiver_free(struct p2p_receiver *receiver) {
+  if (receiver == NULL) return;
+  receiver->freed = true;
+  p2p_tcp_finish(receiver->tcp, LINGER_MS);
+  receiver->tcp = NULL;
+  if (!receiver->is_running) destroy(receiver);
+}

@@ -1,0 +1,158 @@
+/* Evaluators that die while nobody has given them a task: the next task goes to one that lives. */
+#include "worker/evaluator_pool.h"
+
+#include "site.h"
+#include "worker/evaluator_channel.h"
+
+#define MODE "P2P_TEST_EVALUATOR"
+
+/* ---- in an evaluator: this program again ---- */
+
+/* A future of one byte: 'c' closes the pipe after its answer. */
+static int run_evaluator(void) {
+  struct p2p_evaluator_channel *pipe;
+  struct p2p_blob *object;
+  struct p2p_err err;
+  uint32_t task;
+  if (p2p_evaluator_channel_open(&pipe, &err) != P2P_OK) return 90;
+  if (p2p_evaluator_channel_send(pipe, P2P_FRAME_HELLO, 0, "r=4.2.2\n", 8) != P2P_OK) return 91;
+  while (p2p_evaluator_channel_next(pipe, &task, &object, &err) == P2P_OK) {
+    const uint8_t *byte;
+    bool closes = p2p_blob_span(object, 0, &byte) == 1 && *byte == 'c';
+    if (p2p_evaluator_channel_send_object(pipe, P2P_FRAME_RESULT, task, object) != P2P_OK)
+      return 92;
+    p2p_blob_free(object);
+    if (!closes) continue;
+    close(3);
+    for (;;) pause();
+  }
+  p2p_evaluator_channel_free(pipe);
+  return 0;
+}
+
+static char program[1024]; /* by its name: under valgrind, /proc/self/exe is valgrind */
+__attribute__((constructor)) static void become_evaluator(void) {
+  if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) program[0] = '\0';
+  if (getenv(MODE) != NULL) exit(run_evaluator());
+}
+
+/* ---- the test's side ---- */
+
+static struct site_gate gate = SITE_GATE;
+static struct p2p_loop *loop;
+static struct p2p_log_queue *log_;
+static struct p2p_evaluator_pool *pool;
+static struct p2p_timer *look;
+static uint32_t expected;
+static int reached, ended, lost;
+
+static void on_look(void *arg) {
+  (void)arg;
+  if (p2p_evaluator_pool_usable(pool) != expected) return;
+  p2p_timer_stop(look);
+  site_count(&gate, &reached);
+}
+
+static void on_change(void *arg) { (void)arg; }
+static void on_failed(void *arg, const struct p2p_err *err) {
+  (void)arg, fprintf(stderr, "%s\n", err->message);
+}
+
+static void start_here(void *arg) {
+  static const struct p2p_evaluator_pool_callbacks callbacks = {on_change, on_failed};
+  const char *const argv[] = {program, NULL}, *const env[] = {MODE "=1", NULL};
+  const struct p2p_evaluator_pool_config config = {
+      .loop = loop, .log = log_, .argv = argv, .env = env, .slots = 1};
+  (void)arg;
+  look = p2p_timer_new(loop, on_look, NULL);
+  CHECK(p2p_evaluator_pool_new(&config, &callbacks, NULL, &pool, NULL) == P2P_OK);
+}
+
+static void end_here(void *arg) {
+  (void)arg;
+  p2p_timer_free(look);
+  p2p_evaluator_pool_free(pool);
+}
+
+static void on_frame(void *arg, const struct p2p_frame *frame) { (void)arg, (void)frame; }
+static void on_end(void *arg, const struct p2p_exit_reason *reason) {
+  (void)arg;
+  if (reason != NULL) lost++;
+  site_count(&gate, &ended);
+}
+
+static void give_here(void *arg) {
+  static const struct p2p_evaluator_callbacks callbacks = {on_frame, on_end};
+  static uint32_t task;
+  uint8_t size[8];
+  p2p_set_u64(size, 1);
+  struct p2p_frame frame = {P2P_FRAME_TASK, ++task, sizeof size, size},
+                   data = {P2P_FRAME_DATA, task, 1, arg};
+  struct p2p_evaluator *evaluator =
+      p2p_evaluator_pool_submit(pool, "bob", &frame, &callbacks, NULL);
+  CHECK(evaluator != NULL);
+  if (evaluator != NULL) p2p_evaluator_data(evaluator, &data);
+}
+
+static void look_here(void *arg) {
+  (void)arg;
+  p2p_timer_start(look, 0, 2);
+}
+
+static void wait_for_usable(uint32_t count) {
+  reached = 0;
+  expected = count;
+  p2p_loop_call(loop, look_here, NULL);
+  CHECK(site_wait(&gate, &reached, 1));
+}
+
+static void begin(void) {
+  CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
+  log_ = p2p_log_queue_new(100);
+  ended = lost = 0;
+  p2p_loop_call(loop, start_here, NULL);
+  wait_for_usable(1);
+}
+
+static void end(void) {
+  p2p_loop_call(loop, end_here, NULL);
+  p2p_loop_stop(loop);
+  p2p_log_queue_free(log_);
+  CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+}
+
+TEST(a_task_goes_to_none_whose_pipe_is_closed) {
+  begin();
+  for (int round = 1; round <= 3; round++) {
+    ended = 0;
+    p2p_loop_call(loop, give_here, "c"); /* to each of the two */
+    p2p_loop_call(loop, give_here, "c");
+    CHECK(site_wait(&gate, &ended, 2));
+    wait_for_usable(0); /* their ends are told only later */
+    p2p_loop_call(loop, give_here, "n");
+    CHECK(site_wait(&gate, &ended, 3) && lost == 0);
+  }
+  end();
+}
+
+/* Within one turn of the loop, which so hears of the deaths only after the task was given. */
+static void kill_and_give_here(void *arg) {
+  FILE *children = fopen("/proc/thread-self/children", "r");
+  int pid, killed = 0;
+  siginfo_t dead;
+  for (; children != NULL && fscanf(children, "%d", &pid) == 1; killed++)
+    CHECK(kill(pid, SIGKILL) == 0 && waitid(P_PID, (id_t)pid, &dead, WEXITED | WNOWAIT) == 0);
+  CHECK(killed == 2);
+  if (children != NULL) fclose(children);
+  give_here(arg);
+}
+
+TEST(a_task_goes_to_none_that_has_just_died) {
+  begin();
+  p2p_loop_call(loop, kill_and_give_here, "n");
+  CHECK(site_wait(&gate, &ended, 1) && lost == 0);
+  end();
+}
+
+UNIT_MAIN("evaluators", UNIT(a_task_goes_to_none_whose_pipe_is_closed),
+          UNIT(a_task_goes_to_none_that_has_just_died))

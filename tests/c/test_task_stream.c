@@ -1,0 +1,359 @@
+/* A lane, with scripted frames for the worker: slots, uploads that take turns, results, and what a
+ * broken worker does. */
+#include "client/task_stream.h"
+
+#include <stdlib.h>
+
+#include "unit.h"
+
+#define WORKER "carol@desk:4711"
+#define CAP 1000000
+
+/* What the lane has sent. */
+static struct sent {
+  uint8_t type;
+  uint32_t task;
+  size_t length;
+  uint8_t payload[16];
+} sent[256];
+static size_t n_sent, queued_bytes, news;
+static int send_code;
+
+static int record(void *arg, uint8_t type, uint32_t task, const void *payload, size_t length) {
+  (void)arg;
+  if (send_code != P2P_OK) return send_code;
+  if (n_sent == sizeof sent / sizeof sent[0]) return P2P_ERR_MEMORY;
+  struct sent *frame = &sent[n_sent++];
+  *frame = (struct sent){.type = type, .task = task, .length = length};
+  memcpy(frame->payload, length > 0 ? payload : "",
+         length < sizeof frame->payload ? length : sizeof frame->payload);
+  queued_bytes += length;
+  return P2P_OK;
+}
+
+static size_t queued(void *arg) {
+  (void)arg;
+  return queued_bytes;
+}
+
+static void count_news(void *arg) {
+  (void)arg;
+  news++;
+}
+
+static struct p2p_err err;
+static struct p2p_task_queue again;
+static bool decide;
+
+static struct p2p_task_stream *lane_new(uint32_t slots) {
+  struct p2p_task_stream_config config = {.worker = WORKER,
+                                          .slots = slots,
+                                          .object_cap_bytes = CAP,
+                                          .queue_high_bytes = 200000,
+                                          .send = record,
+                                          .queued = queued,
+                                          .on_news = count_news};
+  n_sent = queued_bytes = news = 0;
+  send_code = P2P_OK;
+  return p2p_task_stream_new(&config, 0);
+}
+
+static int take(struct p2p_task_stream *stream, uint8_t type, uint32_t task, const void *payload,
+                size_t length, uint64_t now_ms) {
+  struct p2p_frame frame = {
+      .type = type, .task = task, .length = (uint32_t)length, .payload = payload};
+  decide = false;
+  return p2p_task_stream_take(stream, &frame, now_ms, &decide, &err);
+}
+
+static int slot(struct p2p_task_stream *stream, uint8_t op, uint32_t count, uint64_t now_ms) {
+  uint8_t payload[5] = {op};
+  p2p_set_u32(payload + 1, count);
+  return take(stream, P2P_FRAME_SLOT, 0, payload, sizeof payload, now_ms);
+}
+
+static int announce(struct p2p_task_stream *stream, uint8_t type, uint32_t task, uint64_t size) {
+  uint8_t payload[8];
+  p2p_set_u64(payload, size);
+  return take(stream, type, task, payload, sizeof payload, 0);
+}
+
+/* A running task with one reference for the test. */
+static struct p2p_task *start(struct p2p_task_stream *stream, size_t size) {
+  struct p2p_blob *object = p2p_blob_new(size);
+  char *bytes = calloc(1, size + 1);
+  CHECK(p2p_blob_append(object, bytes, size) == P2P_OK);
+  free(bytes);
+  struct p2p_task *task = p2p_task_new(object, "x");
+  CHECK(p2p_task_submit(task, 0) && p2p_task_run(task, WORKER));
+  p2p_task_ref(task);
+  CHECK(p2p_task_stream_start(stream, task) == P2P_OK);
+  return task;
+}
+
+static struct p2p_schedule_worker numbers(struct p2p_task_stream *stream, uint64_t now_ms) {
+  struct p2p_schedule_worker out;
+  p2p_task_stream_describe(stream, now_ms, &out);
+  return out;
+}
+
+TEST(a_task_goes_out_and_its_result_comes_in) {
+  struct p2p_task_stream *stream = lane_new(2);
+  CHECK(p2p_task_stream_want(stream, 1, 5) == P2P_OK);
+  CHECK(sent[0].type == P2P_FRAME_SLOT && sent[0].payload[0] == P2P_SLOT_WANT &&
+        sent[0].payload[4] == 1);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 7) == P2P_OK && decide);
+  CHECK(numbers(stream, 7).held == 1 && numbers(stream, 7).wanted == 1 &&
+        numbers(stream, 7).wanted_ms == 7);
+  struct p2p_task *task = start(stream, 100000);
+  CHECK(n_sent == 4); /* TASK and all DATA at once */
+  CHECK(sent[1].type == P2P_FRAME_TASK && sent[1].length == 9 &&
+        p2p_get_u64(sent[1].payload) == 100000 && sent[1].payload[8] == 'x');
+  CHECK(sent[2].type == P2P_FRAME_DATA && sent[2].length == 65536 &&
+        sent[3].length == 100000 - 65536);
+  uint32_t id = sent[1].task;
+  CHECK(id != 0 && numbers(stream, 0).busy == 1 && p2p_task_stream_running(stream) == 1);
+  CHECK(announce(stream, P2P_FRAME_CONDITION, id, 3) == P2P_OK && !decide);
+  CHECK(take(stream, P2P_FRAME_DATA, id, "abc", 3, 0) == P2P_OK && news == 1);
+  CHECK(announce(stream, P2P_FRAME_RESULT, id, 4) == P2P_OK);
+  CHECK(take(stream, P2P_FRAME_DATA, id, "12", 2, 0) == P2P_OK && !decide);
+  CHECK(take(stream, P2P_FRAME_DATA, id, "34", 2, 9) == P2P_OK && decide);
+  CHECK(p2p_task_state(task) == P2P_TASK_DONE && p2p_blob_size(p2p_task_result(task)) == 4);
+  CHECK(p2p_task_object(task) == NULL && numbers(stream, 0).busy == 0 &&
+        numbers(stream, 9).held == 1);
+  struct p2p_blob *condition = p2p_task_condition(task);
+  CHECK(condition != NULL && p2p_blob_size(condition) == 3);
+  p2p_blob_free(condition);
+  p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+TEST(uploads_take_turns_and_stop_when_the_queue_is_full) {
+  struct p2p_task_stream *stream = lane_new(2);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 2, 0) == P2P_OK);
+  struct p2p_task *large = start(stream, 1000000);
+  size_t before = n_sent;
+  CHECK(before == 5); /* TASK and four pieces: above 200000 */
+  struct p2p_task *small = start(stream, 10);
+  CHECK(n_sent == before + 1 && sent[before].type == P2P_FRAME_TASK);
+  queued_bytes = 0;
+  CHECK(p2p_task_stream_pump(stream) == P2P_OK);
+  CHECK(sent[before + 1].task == sent[0].task && sent[before + 2].task == sent[before].task &&
+        sent[before + 2].length == 10);
+  for (int i = 0; i < 10; i++) {
+    queued_bytes = 0;
+    CHECK(p2p_task_stream_pump(stream) == P2P_OK);
+  }
+  size_t bytes = 0;
+  for (size_t i = 0; i < n_sent; i++) bytes += sent[i].type == P2P_FRAME_DATA ? sent[i].length : 0;
+  CHECK(bytes == 1000010);
+  struct p2p_err lost;
+  p2p_err_set(&lost, P2P_ERR_LOST, "No sign of life for 15 s.");
+  p2p_task_stream_fail(stream, &lost, &again);
+  p2p_task_error(large, &err);
+  CHECK(err.code == P2P_ERR_LOST);
+  CHECK_STR(err.message, "The link to carol@desk:4711 was lost (no sign of life for 15 s) while it "
+                         "resolved future 'x'; "
+                         "plan(..., retries = 1) has such futures run again, on another worker");
+  CHECK(again.length == 0);
+  CHECK(p2p_task_state(small) == P2P_TASK_FAILED);
+  p2p_task_stream_free(stream);
+  p2p_task_free(large);
+  p2p_task_free(small);
+}
+
+TEST(a_task_that_may_run_again_does_so_once_with_all_its_bytes) {
+  struct p2p_blob *object = p2p_blob_new(3);
+  CHECK(p2p_blob_append(object, "abc", 3) == P2P_OK);
+  struct p2p_task *task = p2p_task_new(object, "x");
+  struct p2p_err lost, last;
+  p2p_err_set(&lost, P2P_ERR_LOST, "No sign of life for 15 s");
+  CHECK(p2p_task_submit(task, 1) && p2p_task_losses(task, &last) == 0);
+  p2p_task_ref(task);
+  for (int run = 0; run < 2; run++) {
+    struct p2p_task_stream *stream = lane_new(1);
+    CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK && p2p_task_run(task, WORKER));
+    CHECK(p2p_task_stream_start(stream, task) == P2P_OK);
+    CHECK(sent[1].type == P2P_FRAME_DATA && sent[1].length == 3);
+    CHECK(announce(stream, P2P_FRAME_RESULT, sent[0].task, 2) == P2P_OK);
+    CHECK(take(stream, P2P_FRAME_DATA, sent[0].task, "1", 1, 0) ==
+          P2P_OK); /* half a result is none */
+    p2p_task_stream_fail(stream, &lost, &again);
+    if (run == 0)
+      CHECK(p2p_task_state(task) == P2P_TASK_WAITING && p2p_task_queue_pop(&again) == task);
+    p2p_task_stream_free(stream);
+  }
+  CHECK(again.length == 0 && p2p_task_state(task) == P2P_TASK_FAILED &&
+        p2p_task_object(task) == NULL);
+  CHECK(p2p_task_losses(task, &last) == 1);
+  CHECK_STR(last.message, "The link to carol@desk:4711 was lost (no sign of life for 15 s) while "
+                          "it resolved future 'x'");
+  p2p_task_free(task);
+}
+
+TEST(a_future_that_crashed_its_evaluator_does_not_run_again) {
+  struct p2p_task_stream *stream = lane_new(1);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  struct p2p_task *task = p2p_task_new(p2p_blob_new(0), "x");
+  CHECK(p2p_task_submit(task, 5) && p2p_task_run(task, WORKER));
+  p2p_task_ref(task);
+  CHECK(p2p_task_stream_start(stream, task) == P2P_OK);
+  CHECK(take(stream, P2P_FRAME_LOST, sent[0].task, "died", 4, 0) == P2P_OK);
+  CHECK(p2p_task_state(task) == P2P_TASK_FAILED);
+  p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+TEST(a_cancelled_task_keeps_its_slot_until_the_answer) {
+  struct p2p_task_stream *stream = lane_new(1);
+  struct p2p_err canceled = {.code = P2P_ERR_CANCELED};
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  struct p2p_task *task = start(stream, 1000000);
+  uint32_t id = sent[0].task;
+  CHECK(announce(stream, P2P_FRAME_CONDITION, id, 10) == P2P_OK);
+  CHECK(p2p_task_fail(task, &canceled));
+  CHECK(p2p_task_stream_sweep(stream) == P2P_OK);
+  CHECK(sent[n_sent - 1].type == P2P_FRAME_CANCEL && sent[n_sent - 1].task == id);
+  size_t before = n_sent;
+  queued_bytes = 0;
+  CHECK(p2p_task_stream_sweep(stream) == P2P_OK && p2p_task_stream_pump(stream) == P2P_OK &&
+        n_sent == before); /* no more of it */
+  CHECK(numbers(stream, 0).busy == 1 && p2p_task_stream_running(stream) == 0);
+  CHECK(take(stream, P2P_FRAME_DATA, id, "0123456789", 10, 0) == P2P_OK);
+  CHECK(announce(stream, P2P_FRAME_RESULT, id, UINT64_MAX) == P2P_OK && !decide);
+  CHECK(take(stream, P2P_FRAME_DATA, id, "0", 1, 0) == P2P_OK && numbers(stream, 0).busy == 1);
+  CHECK(take(stream, P2P_FRAME_LOST, id, "interrupted", 11, 0) == P2P_OK && decide &&
+        numbers(stream, 0).busy == 0);
+  CHECK(take(stream, P2P_FRAME_LOST, id, "again", 5, 0) == P2P_OK && !decide);
+  CHECK(announce(stream, P2P_FRAME_RESULT, id, 1) == P2P_OK &&
+        take(stream, P2P_FRAME_DATA, id, "x", 1, 0) == P2P_OK);
+  p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+TEST(a_worker_that_ends_the_link_says_why) {
+  struct p2p_task_stream *stream = lane_new(1);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  struct p2p_task *task = start(stream, 0);
+  CHECK(take(stream, P2P_FRAME_LOST, 0, "the worker\nwas stopped", 22, 0) == P2P_ERR_CLOSED);
+  CHECK_STR(err.message, "the worker?was stopped");
+  CHECK(take(stream, P2P_FRAME_LOST, 0, "", 0, 0) == P2P_ERR_CLOSED && err.message[0] != '\0');
+  CHECK(p2p_task_state(task) == P2P_TASK_RUNNING); /* until the link is gone */
+  p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+TEST(a_lost_task_fails_with_the_workers_sentence) {
+  struct p2p_task_stream *stream = lane_new(1);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  struct p2p_task *task = start(stream, 0);
+  CHECK(n_sent == 1);
+  CHECK(take(stream, P2P_FRAME_LOST, sent[0].task, "the evaluator\ndied", 18, 0) == P2P_OK &&
+        decide);
+  p2p_task_error(task, &err);
+  CHECK(err.code == P2P_ERR_LOST);
+  CHECK_STR(err.message, "the evaluator?died");
+  p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+TEST(a_result_beyond_the_cap_fails_at_its_announcement) {
+  struct p2p_task_stream *stream = lane_new(1);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  struct p2p_task *task = start(stream, 1);
+  uint32_t id = sent[0].task;
+  CHECK(announce(stream, P2P_FRAME_RESULT, id, CAP + 1) == P2P_OK);
+  p2p_task_error(task, &err);
+  CHECK(err.code == P2P_ERR_TOO_LARGE && strstr(err.message, "1000001 bytes") != NULL &&
+        strstr(err.message, "at most 1000000") != NULL);
+  CHECK(sent[n_sent - 1].type == P2P_FRAME_CANCEL && numbers(stream, 0).busy == 1);
+  static uint8_t bytes[65536];
+  uint64_t left = CAP + 1;
+  while (left > 0) {
+    size_t part = left < sizeof bytes ? (size_t)left : sizeof bytes;
+    CHECK(take(stream, P2P_FRAME_DATA, id, bytes, part, 0) == P2P_OK);
+    left -= part;
+  }
+  CHECK(decide && numbers(stream, 0).busy == 0);
+  p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+TEST(an_empty_result_and_one_at_the_cap_are_results) {
+  struct p2p_task_stream *stream = lane_new(1);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  struct p2p_task *task = start(stream, 1);
+  CHECK(announce(stream, P2P_FRAME_RESULT, sent[0].task, 0) == P2P_OK && decide);
+  CHECK(p2p_task_state(task) == P2P_TASK_DONE && p2p_blob_size(p2p_task_result(task)) == 0);
+  p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+TEST(slots_go_back_coldest_first) {
+  struct p2p_task_stream *stream = lane_new(4);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 2, 1000) == P2P_OK &&
+        slot(stream, P2P_SLOT_GRANT, 2, 3000) == P2P_OK);
+  CHECK(numbers(stream, 3000).cold == 0 && numbers(stream, 3000).cool == 2 &&
+        numbers(stream, 3000).next_cool_ms == 3000 + P2P_SCHEDULE_COOL_MS);
+  CHECK(numbers(stream, 1000 + P2P_SCHEDULE_WARM_MS).cold == 2);
+  CHECK(slot(stream, P2P_SLOT_RECALL, 9, 4000) == P2P_OK && decide);
+  CHECK(numbers(stream, 4000).recalled == 4);
+  CHECK(p2p_task_stream_give_back(stream, 3) == P2P_OK);
+  CHECK(sent[0].payload[0] == P2P_SLOT_RETURN && sent[0].payload[4] == 3);
+  CHECK(numbers(stream, 4000).held == 1 && numbers(stream, 4000).recalled == 1);
+  CHECK(numbers(stream, 4000).next_cool_ms == 3000 + P2P_SCHEDULE_WARM_MS);
+  p2p_task_stream_free(stream);
+}
+
+TEST(what_breaks_the_protocol_ends_the_link) {
+  struct p2p_task_stream *stream = lane_new(2);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 3, 0) == P2P_ERR_PROTOCOL);
+  CHECK(slot(stream, P2P_SLOT_GRANT, UINT32_MAX, 0) == P2P_ERR_PROTOCOL);
+  CHECK(slot(stream, P2P_SLOT_WANT, 1, 0) == P2P_ERR_PROTOCOL);
+  CHECK(take(stream, P2P_FRAME_SLOT, 0, "\2", 1, 0) == P2P_ERR_PROTOCOL);
+  CHECK(take(stream, P2P_FRAME_SLOT, 0, NULL, 0, 0) == P2P_ERR_PROTOCOL);
+  CHECK(take(stream, P2P_FRAME_TASK, 1, "12345678", 8, 0) == P2P_ERR_PROTOCOL);
+  CHECK(take(stream, P2P_FRAME_HELLO, 0, "", 0, 0) == P2P_ERR_PROTOCOL);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 2, 0) == P2P_OK);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_ERR_PROTOCOL);
+  struct p2p_task *task = start(stream, 1);
+  uint32_t id = sent[n_sent - 2].task;
+  CHECK(take(stream, P2P_FRAME_DATA, id, "x", 1, 0) == P2P_ERR_PROTOCOL);
+  CHECK(take(stream, P2P_FRAME_RESULT, id, "1234567", 7, 0) == P2P_ERR_PROTOCOL);
+  CHECK(announce(stream, P2P_FRAME_RESULT, id, 2) == P2P_OK);
+  CHECK(announce(stream, P2P_FRAME_CONDITION, id, 2) == P2P_ERR_PROTOCOL);
+  CHECK(take(stream, P2P_FRAME_DATA, id, "xyz", 3, 0) == P2P_ERR_PROTOCOL);
+  CHECK_STR(err.message, "carol@desk:4711 broke the link's protocol: more data than it announced");
+  p2p_task_stream_fail(stream, &err, &again);
+  CHECK(p2p_task_state(task) == P2P_TASK_FAILED);
+  p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+TEST(an_error_of_writing_is_told) {
+  struct p2p_task_stream *stream = lane_new(1);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  struct p2p_task *task = start(stream, 300000);
+  send_code = P2P_ERR_CLOSED;
+  queued_bytes = 0;
+  CHECK(p2p_task_stream_pump(stream) == P2P_ERR_CLOSED);
+  CHECK(p2p_task_stream_want(stream, 0, 0) == P2P_ERR_CLOSED);
+  struct p2p_err why;
+  p2p_err_set(&why, P2P_ERR_CANCELED, "The session has left the cluster");
+  p2p_task_stream_cancel(stream, &why);
+  p2p_task_error(task, &err);
+  CHECK(err.code == P2P_ERR_CANCELED && news == 1);
+  p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+UNIT_MAIN("lane", UNIT(a_task_goes_out_and_its_result_comes_in),
+          UNIT(uploads_take_turns_and_stop_when_the_queue_is_full),
+          UNIT(a_task_that_may_run_again_does_so_once_with_all_its_bytes),
+          UNIT(a_future_that_crashed_its_evaluator_does_not_run_again),
+          UNIT(a_cancelled_task_keeps_its_slot_until_the_answer),
+          UNIT(a_worker_that_ends_the_link_says_why),
+          UNIT(a_lost_task_fails_with_the_workers_sentence),
+          UNIT(a_result_beyond_the_cap_fails_at_its_announcement),
+          UNIT(an_empty_result_and_one_at_the_cap_are_results), UNIT(slots_go_back_coldest_first),
+          UNIT(what_breaks_the_protocol_ends_the_link), UNIT(an_error_of_writing_is_told))
