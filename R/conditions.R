@@ -22,8 +22,23 @@ as_sentence <- function(text) {
 }
 
 ## The next step for each reason that the core gives.
-advice <- list(
-)
+advice <- c(list(
+  ## base, crypto, net, proc
+), list(
+  ## protocol
+), list(
+  ## board
+), list(
+  ## wormhole, transfer
+), list(
+  ## server
+), list(
+  ## client
+), list(
+  ## worker
+), list(
+  ## R
+))
 
 p2p_stop <- function(message, what = "system") {
   stop(p2p_error(message, what))
