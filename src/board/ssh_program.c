@@ -75,7 +75,7 @@ static bool is_silent(const struct command *command) {
 
 /* ---- what `ssh` says ---- */
 
-int p2p_client_loop_explain(const char *said, const char *host, struct p2p_err *err) {
+int p2p_ssh_program_explain(const char *said, const char *host, struct p2p_err *err) {
   if (strstr(said, "IDENTIFICATION HAS CHANGED") != NULL)
     return p2p_err_set(err, P2P_ERR_HOST_KEY,
                        "REFUSED: the host key of '%s', or of the host on the way to it, is not the "
@@ -133,7 +133,7 @@ static void on_end(void *arg, int exit_status, const char *errors) {
   command->has_ended = true;
   if (!is_silent(command) && (exit_status == SSH_FAILED || exit_status < 0)) {
     program->is_closed = true;
-    p2p_client_loop_explain(errors, program->host, &err);
+    p2p_ssh_program_explain(errors, program->host, &err);
     program->callbacks.on_close(program->arg, &err);
   } else if (!is_silent(command)) {
     command->callbacks.on_end(command->arg, exit_status);
@@ -261,7 +261,7 @@ static void program_set_silence(struct p2p_ssh *base, uint32_t silent_ms) {
   ((struct program *)base)->silent_ms = silent_ms;
 }
 
-int p2p_client_loop_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out,
+int p2p_ssh_program_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out,
                             struct p2p_err *err) {
   static const struct p2p_ssh_transport transport = {program_free,        program_host,
                                                      program_set_silence, program_run,

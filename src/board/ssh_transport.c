@@ -7,7 +7,7 @@ int p2p_ssh_connect(struct p2p_loop *loop, const struct p2p_address *address, ui
   const struct p2p_ssh_request request = {loop, address, timeout_ms, callbacks, arg};
   struct p2p_ssh *ssh = NULL;
   int code = address->by_program ? P2P_OK : p2p_ssh_session_connect(&request, &ssh, err);
-  if (code == P2P_OK && ssh == NULL) code = p2p_client_loop_connect(&request, &ssh, err);
+  if (code == P2P_OK && ssh == NULL) code = p2p_ssh_program_connect(&request, &ssh, err);
   if (code == P2P_OK) *out = ssh;
   return code;
 }

@@ -38,13 +38,13 @@ int p2p_ssh_session_connect(const struct p2p_ssh_request *request, struct p2p_ss
 /* What ssh_config (`config`: its file as after -F; "": the usual ones) says that the host `name`
  * is. */
 void p2p_ssh_session_look_up(const char *name, const char *config, char *out, size_t size);
-int p2p_client_loop_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out,
+int p2p_ssh_program_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out,
                             struct p2p_err *err) P2P_MUST_USE;
 
 /* What a server says is not for the terminal as it is: control characters become '?'. Pure. */
 void p2p_ssh_tame(char *text);
 
 /* The sentence for an `ssh` that gave up (exit status 255), from what it said on stderr. Pure. */
-int p2p_client_loop_explain(const char *said, const char *host, struct p2p_err *err);
+int p2p_ssh_program_explain(const char *said, const char *host, struct p2p_err *err);
 
 #endif

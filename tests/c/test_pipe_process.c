@@ -76,17 +76,17 @@ TEST(a_program_that_is_not_there_is_an_error) {
 
 TEST(what_ssh_says_becomes_a_sentence) {
   struct p2p_err err;
-  CHECK(p2p_client_loop_explain("Host key verification failed.\r\n", "b", &err) ==
+  CHECK(p2p_ssh_program_explain("Host key verification failed.\r\n", "b", &err) ==
         P2P_ERR_HOST_KEY);
-  CHECK(p2p_client_loop_explain(
+  CHECK(p2p_ssh_program_explain(
             "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\n",
             "b", &err) == P2P_ERR_HOST_KEY);
   CHECK(strstr(err.message, "REFUSED") != NULL);
-  CHECK(p2p_client_loop_explain("x@b: Permission denied (publickey).\r\n", "b", &err) ==
+  CHECK(p2p_ssh_program_explain("x@b: Permission denied (publickey).\r\n", "b", &err) ==
         P2P_ERR_AUTH);
-  CHECK(p2p_client_loop_explain("x\nconnect: no route\x1b[2J\r\n", "b", &err) == P2P_ERR_NETWORK);
+  CHECK(p2p_ssh_program_explain("x\nconnect: no route\x1b[2J\r\n", "b", &err) == P2P_ERR_NETWORK);
   CHECK(strstr(err.message, "says: connect: no route?[2J") != NULL);
-  CHECK(p2p_client_loop_explain("", "b", &err) == P2P_ERR_NETWORK);
+  CHECK(p2p_ssh_program_explain("", "b", &err) == P2P_ERR_NETWORK);
 }
 
 UNIT_MAIN("piped", UNIT(it_hears_answers_and_tells_how_it_ended),
