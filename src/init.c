@@ -4,30 +4,60 @@
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
 
-#define ENTRIES(X)                                                                                 \
-  X(ffi_account_ask, 2)                                                                            \
-  X(ffi_account_close, 1)                                                                          \
-  X(ffi_client_new, 2)                                                                             \
-  X(ffi_client_close, 1) X(ffi_client_status, 1) X(ffi_client_workers, 1) X(ffi_client_wait, 3)    \
-      X(ffi_evaluator_open, 0) X(ffi_evaluator_hello, 2) X(ffi_evaluator_next, 1)                  \
-          X(ffi_evaluator_result, 3) X(ffi_evaluator_condition, 3) X(ffi_evaluator_limit, 1) X(    \
-              ffi_events_new, 0) X(ffi_events_next, 2) X(ffi_handles_live, 0) X(ffi_host_new, 2)   \
-              X(ffi_host_close, 1) X(ffi_object_size, 1) X(ffi_serialize, 2) X(ffi_unserialize, 1) \
-                  X(ffi_program_become, 2) X(ffi_server_new, 2) X(ffi_server_info, 1)              \
-                      X(ffi_server_close, 1) X(ffi_terminate_catch, 0) X(ffi_terminate_release, 0) \
-                          X(ffi_terminate_came, 0) X(ffi_task_submit, 4) X(ffi_task_state, 1)      \
-                              X(ffi_task_result, 1) X(ffi_task_free, 1) X(ffi_task_condition, 1)   \
-                                  X(ffi_task_error, 1) X(ffi_task_worker, 1) X(ffi_task_cancel, 2) \
-                                      X(ffi_task_loss, 1) X(ffi_task_dropped, 1)                   \
-                                          X(ffi_transfer_new, 2) X(ffi_transfer_status, 1)         \
-                                              X(ffi_transfer_wait, 3) X(ffi_transfer_confirm, 2)   \
-                                                  X(ffi_transfer_text, 1) X(ffi_transfer_close, 1) \
-                                                      X(ffi_loop_stop, 0) X(ffi_loop_set_proxy, 2) \
-                                                          X(ffi_worker_new, 2)                     \
-                                                              X(ffi_worker_drain, 1)               \
-                                                                  X(ffi_worker_is_done, 1)         \
-                                                                      X(ffi_worker_idle, 1)        \
-                                                                          X(ffi_worker_close, 1)
+/* clang-format off */
+#define ENTRIES(X)               \
+  X(ffi_account_ask, 2)          \
+  X(ffi_account_close, 1)        \
+  X(ffi_client_close, 1)         \
+  X(ffi_client_new, 2)           \
+  X(ffi_client_status, 1)        \
+  X(ffi_client_wait, 3)          \
+  X(ffi_client_workers, 1)       \
+  X(ffi_evaluator_condition, 3)  \
+  X(ffi_evaluator_hello, 2)      \
+  X(ffi_evaluator_limit, 1)      \
+  X(ffi_evaluator_next, 1)       \
+  X(ffi_evaluator_open, 0)       \
+  X(ffi_evaluator_result, 3)     \
+  X(ffi_events_new, 0)           \
+  X(ffi_events_next, 2)          \
+  X(ffi_handles_live, 0)         \
+  X(ffi_host_close, 1)           \
+  X(ffi_host_new, 2)             \
+  X(ffi_loop_set_proxy, 2)       \
+  X(ffi_loop_stop, 0)            \
+  X(ffi_object_size, 1)          \
+  X(ffi_program_become, 2)       \
+  X(ffi_serialize, 2)            \
+  X(ffi_server_close, 1)         \
+  X(ffi_server_info, 1)          \
+  X(ffi_server_new, 2)           \
+  X(ffi_task_cancel, 2)          \
+  X(ffi_task_condition, 1)       \
+  X(ffi_task_dropped, 1)         \
+  X(ffi_task_error, 1)           \
+  X(ffi_task_free, 1)            \
+  X(ffi_task_loss, 1)            \
+  X(ffi_task_result, 1)          \
+  X(ffi_task_state, 1)           \
+  X(ffi_task_submit, 4)          \
+  X(ffi_task_worker, 1)          \
+  X(ffi_terminate_came, 0)       \
+  X(ffi_terminate_catch, 0)      \
+  X(ffi_terminate_release, 0)    \
+  X(ffi_transfer_close, 1)       \
+  X(ffi_transfer_confirm, 2)     \
+  X(ffi_transfer_new, 2)         \
+  X(ffi_transfer_status, 1)      \
+  X(ffi_transfer_text, 1)        \
+  X(ffi_transfer_wait, 3)        \
+  X(ffi_unserialize, 1)          \
+  X(ffi_worker_close, 1)         \
+  X(ffi_worker_drain, 1)         \
+  X(ffi_worker_idle, 1)          \
+  X(ffi_worker_is_done, 1)       \
+  X(ffi_worker_new, 2)
+/* clang-format on */
 
 /* Declared here and defined in src/r/: R checks the number of arguments, not their types. */
 #define DECLARE_0 void
