@@ -136,7 +136,7 @@ int p2p_cluster_host_new(const struct p2p_member_config *config, struct p2p_log_
   host->n_users = config->n_users;
   host->users = join_users(config);
   snprintf(host->board, sizeof host->board, "%s",
-           config->host == NULL ? P2P_BOARD_HOST_DEFAULT : config->host);
+           config->board.host == NULL ? P2P_BOARD_HOST_DEFAULT : config->board.host);
   struct start start = {.config = &ours, .host = host, .err = err};
   if (host->users == NULL)
     start.code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");

@@ -309,8 +309,9 @@ static int start(struct p2p_connection *connection, enum join_state state, struc
   const struct p2p_connection_request *request = &connection->request;
   switch (state) {
   case JOIN_ACCOUNT:
-    return p2p_whoami_request_at(request->loop, request->address, request->timeout_ms, on_account,
-                                 connection, &connection->whoami, err);
+    return p2p_whoami_request(
+        &(struct p2p_whoami_query){request->loop, request->address, request->timeout_ms},
+        on_account, connection, &connection->whoami, err);
   case JOIN_CONNECTING:
     return p2p_ssh_connect(request->loop, request->address, request->timeout_ms, &ssh_events,
                            connection, &connection->ssh, err);

@@ -239,11 +239,11 @@ static int read_config(const struct p2p_member_config *config, struct p2p_member
   member->log = config->log;
   member->timeout_ms = config->timeout_ms == 0 ? TIMEOUT_MS : config->timeout_ms;
   member->deadline_ms = p2p_clock_ms() + member->timeout_ms;
-  member->has_cluster = config->cluster != NULL;
-  int code =
-      p2p_address_parse(config->host, config->ssh_args, config->n_ssh_args, &member->address, err);
+  member->has_cluster = config->board.cluster != NULL;
+  int code = p2p_address_parse(config->board.host, config->board.ssh_args, config->board.n_ssh_args,
+                               &member->address, err);
   if (code == P2P_OK && member->has_cluster)
-    code = p2p_cluster_parse(config->cluster, &member->cluster, err);
+    code = p2p_cluster_parse(config->board.cluster, &member->cluster, err);
   if (code == P2P_OK) code = read_users(config, member, err);
   if (code == P2P_OK && p2p_crypto_init() != P2P_OK) {
     code = p2p_err_set(err, P2P_ERR_CRYPTO, "The cryptographic library cannot be started.");

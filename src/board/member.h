@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/log_queue.h"
+#include "board/board_config.h"
 #include "net/loop.h"
 #include "protocol/line.h"
 
@@ -17,10 +18,7 @@ struct p2p_member;
 
 struct p2p_member_config {
   struct p2p_loop *loop;
-  const char *host; /* NULL: pipe.pico.sh */
-  const char *const *ssh_args;
-  size_t n_ssh_args;
-  const char *cluster; /* "owner/name"; NULL: "{user}/personal" */
+  struct p2p_board_config board;
   enum p2p_role role;
   const char *const *users; /* host: who may come, besides the owner */
   size_t n_users;

@@ -82,22 +82,21 @@ static void on_timeout(void *arg) {
   tell(whoami, NULL, &err);
 }
 
-int p2p_whoami_request_at(struct p2p_loop *loop, const struct p2p_address *address,
-                          uint32_t timeout_ms,
-                          void (*fn)(void *arg, const char *user, const struct p2p_err *err),
-                          void *arg, struct p2p_whoami **out, struct p2p_err *err) {
+int p2p_whoami_request(const struct p2p_whoami_query *query,
+                       void (*fn)(void *arg, const char *user, const struct p2p_err *err),
+                       void *arg, struct p2p_whoami **out, struct p2p_err *err) {
   static const struct p2p_ssh_callbacks callbacks = {on_ready, on_close};
   struct p2p_whoami *whoami = calloc(1, sizeof *whoami);
   if (whoami == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   whoami->fn = fn;
   whoami->arg = arg;
-  whoami->timeout_ms = timeout_ms == 0 ? TIMEOUT_MS : timeout_ms;
-  whoami->address = *address;
-  p2p_address_account_host(address, whoami->address.host, sizeof whoami->address.host);
-  whoami->timer = p2p_timer_new(loop, on_timeout, whoami);
+  whoami->timeout_ms = query->timeout_ms == 0 ? TIMEOUT_MS : query->timeout_ms;
+  whoami->address = *query->address;
+  p2p_address_account_host(query->address, whoami->address.host, sizeof whoami->address.host);
+  whoami->timer = p2p_timer_new(query->loop, on_timeout, whoami);
   int code = whoami->timer != NULL ? P2P_OK : p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   if (code == P2P_OK) {
-    code = p2p_ssh_connect(loop, &whoami->address, whoami->timeout_ms, &callbacks, whoami,
+    code = p2p_ssh_connect(query->loop, &whoami->address, whoami->timeout_ms, &callbacks, whoami,
                            &whoami->ssh, err);
   }
   if (code != P2P_OK) {
@@ -107,16 +106,6 @@ int p2p_whoami_request_at(struct p2p_loop *loop, const struct p2p_address *addre
   p2p_timer_start(whoami->timer, whoami->timeout_ms, 0);
   *out = whoami;
   return P2P_OK;
-}
-
-int p2p_whoami_request(struct p2p_loop *loop, const char *host, const char *const *ssh_args,
-                       size_t n_ssh_args, uint32_t timeout_ms,
-                       void (*fn)(void *arg, const char *user, const struct p2p_err *err),
-                       void *arg, struct p2p_whoami **out, struct p2p_err *err) {
-  struct p2p_address address;
-  int code = p2p_address_parse(host, ssh_args, n_ssh_args, &address, err);
-  if (code != P2P_OK) return code;
-  return p2p_whoami_request_at(loop, &address, timeout_ms, fn, arg, out, err);
 }
 
 void p2p_whoami_free(struct p2p_whoami *whoami) {

@@ -10,16 +10,17 @@
 
 struct p2p_whoami;
 
-/* fn is called once: user (err NULL), or err (user NULL); then free. timeout_ms 0: 30 s. */
-int p2p_whoami_request(struct p2p_loop *loop, const char *host, const char *const *ssh_args,
-                       size_t n_ssh_args, uint32_t timeout_ms,
+struct p2p_whoami_query {
+  struct p2p_loop *loop;
+  const struct p2p_address *address; /* copied */
+  uint32_t timeout_ms;               /* 0: 30 s */
+};
+
+/* Asks the board. Calls fn once: with `user` (err is NULL), or with `err` (user is NULL). Free the
+ * query after that, also from within fn, or earlier to cancel it. */
+int p2p_whoami_request(const struct p2p_whoami_query *query,
                        void (*fn)(void *arg, const char *user, const struct p2p_err *err),
                        void *arg, struct p2p_whoami **out, struct p2p_err *err) P2P_MUST_USE;
-/* The same for an address that was parsed; it is copied. */
-int p2p_whoami_request_at(struct p2p_loop *loop, const struct p2p_address *address,
-                          uint32_t timeout_ms,
-                          void (*fn)(void *arg, const char *user, const struct p2p_err *err),
-                          void *arg, struct p2p_whoami **out, struct p2p_err *err) P2P_MUST_USE;
 void p2p_whoami_free(struct p2p_whoami *whoami); /* takes NULL */
 
 /* The user in what the host `host` answers to `user`. P2P_ERR_AUTH with a sentence when the key has

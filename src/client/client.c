@@ -45,10 +45,10 @@ static int create(const struct p2p_client_config *config, struct p2p_log_queue *
   client->retries = config->retries;
   snprintf(client->r_version, sizeof client->r_version, "%s", config->r_version);
   snprintf(client->future_version, sizeof client->future_version, "%s", config->future_version);
-  client->mailbox = config->mailbox != NULL ? strdup(config->mailbox) : NULL;
-  client->relay = config->relay != NULL ? strdup(config->relay) : NULL;
-  if ((config->mailbox != NULL && client->mailbox == NULL) ||
-      (config->relay != NULL && client->relay == NULL)) {
+  client->mailbox = config->board.mailbox != NULL ? strdup(config->board.mailbox) : NULL;
+  client->relay = config->board.relay != NULL ? strdup(config->board.relay) : NULL;
+  if ((config->board.mailbox != NULL && client->mailbox == NULL) ||
+      (config->board.relay != NULL && client->relay == NULL)) {
     destroy(client);
     return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   }

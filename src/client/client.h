@@ -10,6 +10,7 @@
 
 #include "base/blob.h"
 #include "base/log_queue.h"
+#include "board/board_config.h"
 #include "net/loop.h"
 
 struct p2p_client;
@@ -17,12 +18,7 @@ struct p2p_task; /* reference counted: one for who made it, one while the client
 
 struct p2p_client_config {
   struct p2p_loop *loop;
-  const char *host; /* NULL: the default board */
-  const char *const *ssh_args;
-  size_t n_ssh_args;
-  const char *cluster; /* NULL: personal */
-  const char *mailbox; /* NULL: as the board says */
-  const char *relay;
+  struct p2p_board_config board;
   const char *r_version; /* of this session, as "4.2.2" */
   const char *future_version;
   uint32_t workers_most;     /* slots used at once; 0: no cap */

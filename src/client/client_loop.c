@@ -324,10 +324,7 @@ int p2p_client_loop_start(struct p2p_client *client, const struct p2p_client_con
                                                         on_failed};
   struct p2p_member_config member = {
       .loop = config->loop,
-      .host = config->host,
-      .ssh_args = config->ssh_args,
-      .n_ssh_args = config->n_ssh_args,
-      .cluster = config->cluster,
+      .board = config->board,
       .role = P2P_ROLE_CLIENT,
       .log = client->log,
   };

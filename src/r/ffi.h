@@ -15,6 +15,7 @@
 
 #include "base/blob.h"
 #include "base/err.h"
+#include "board/board_config.h"
 #include "net/loop.h"
 
 /* The io thread, started by the first call. Raises an R error when it cannot be. */
@@ -49,14 +50,8 @@ uint64_t p2p_ffi_count(SEXP list, const char *name, uint64_t otherwise, uint64_t
 /* A character vector as an array that is NULL-terminated and lives as long as the .Call. */
 const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length);
 
-/* What every program has to know to come to its cluster: the elements that R's board_config()
- * makes. Lives as long as the .Call. */
-struct p2p_ffi_board {
-  const char *host, *cluster, *mailbox, *relay, *r_version, *future_version;
-  const char *const *ssh_args;
-  size_t n_ssh_args;
-};
-struct p2p_ffi_board p2p_ffi_board_config(SEXP config);
+/* Where to meet, from the elements that R's board_config() makes. Valid until the .Call returns. */
+struct p2p_board_config p2p_ffi_board_config(SEXP config);
 
 /* R objects as bytes: serialization version 3, native byte order. */
 #define P2P_TAG_BLOB "object"

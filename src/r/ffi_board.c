@@ -11,13 +11,9 @@
 static void host_free(void *host) { p2p_cluster_host_free(host); }
 
 SEXP ffi_host_new(SEXP config, SEXP log) {
-  struct p2p_ffi_board board = p2p_ffi_board_config(config);
   struct p2p_member_config c = {
       .loop = p2p_ffi_loop(),
-      .host = board.host,
-      .ssh_args = board.ssh_args,
-      .n_ssh_args = board.n_ssh_args,
-      .cluster = board.cluster,
+      .board = p2p_ffi_board_config(config),
       .role = P2P_ROLE_HOST,
   };
   c.users = p2p_ffi_texts(config, "users", &c.n_users);
@@ -42,7 +38,7 @@ struct question {
   struct p2p_loop *loop;
   struct p2p_whoami *account;
   struct p2p_log_queue *log;
-  struct p2p_ffi_board board;
+  struct p2p_address address;
   struct p2p_err err;
   int code;
 };
@@ -58,9 +54,9 @@ static void answered(void *arg, const char *user, const struct p2p_err *err) {
 
 static void ask(void *arg) {
   struct question *question = arg;
-  question->code = p2p_whoami_request(question->loop, question->board.host,
-                                      question->board.ssh_args, question->board.n_ssh_args, 0,
-                                      answered, question, &question->account, &question->err);
+  const struct p2p_whoami_query query = {.loop = question->loop, .address = &question->address};
+  question->code =
+      p2p_whoami_request(&query, answered, question, &question->account, &question->err);
 }
 
 static void forget(void *arg) {
@@ -85,10 +81,14 @@ SEXP ffi_account_ask(SEXP config, SEXP log) {
   p2p_ffi_handle_set(handle, question);
   question->loop = loop;
   question->log = queue;
-  question->board = p2p_ffi_board_config(config);
-  int code = p2p_loop_call(loop, ask, question);
-  if (code != P2P_OK)
-    question->code = p2p_err_set(&question->err, code, "The io thread has ended.");
+  const struct p2p_board_config board = p2p_ffi_board_config(config);
+  question->code = p2p_address_parse(board.host, board.ssh_args, board.n_ssh_args,
+                                     &question->address, &question->err);
+  if (question->code == P2P_OK) {
+    int code = p2p_loop_call(loop, ask, question);
+    if (code != P2P_OK)
+      question->code = p2p_err_set(&question->err, code, "the io thread has ended");
+  }
   if (question->code != P2P_OK) {
     struct p2p_err err = question->err;
     p2p_ffi_raise(&err);

@@ -10,17 +10,11 @@
 static void client_free(void *client) { p2p_client_free(client); }
 
 SEXP ffi_client_new(SEXP config, SEXP log) {
-  struct p2p_ffi_board board = p2p_ffi_board_config(config);
   struct p2p_client_config c = {
       .loop = p2p_ffi_loop(),
-      .host = board.host,
-      .ssh_args = board.ssh_args,
-      .n_ssh_args = board.n_ssh_args,
-      .cluster = board.cluster,
-      .mailbox = board.mailbox,
-      .relay = board.relay,
-      .r_version = board.r_version,
-      .future_version = board.future_version,
+      .board = p2p_ffi_board_config(config),
+      .r_version = p2p_ffi_text(config, "r_version"),
+      .future_version = p2p_ffi_text(config, "future_version"),
       .workers_most = (uint32_t)p2p_ffi_count(config, "workers", 0, UINT32_MAX),
       .object_cap_bytes =
           p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),

@@ -44,14 +44,12 @@ const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length) {
   return texts;
 }
 
-struct p2p_ffi_board p2p_ffi_board_config(SEXP config) {
-  struct p2p_ffi_board board = {
+struct p2p_board_config p2p_ffi_board_config(SEXP config) {
+  struct p2p_board_config board = {
       .host = p2p_ffi_text(config, "host"),
       .cluster = p2p_ffi_text(config, "cluster"),
       .mailbox = p2p_ffi_text(config, "mailbox"),
       .relay = p2p_ffi_text(config, "relay"),
-      .r_version = p2p_ffi_text(config, "r_version"),
-      .future_version = p2p_ffi_text(config, "future_version"),
   };
   board.ssh_args = p2p_ffi_texts(config, "ssh_args", &board.n_ssh_args);
   return board;

@@ -13,17 +13,11 @@ static uint64_t milliseconds(SEXP config, const char *name) {
 }
 
 SEXP ffi_worker_new(SEXP config, SEXP log) {
-  struct p2p_ffi_board board = p2p_ffi_board_config(config);
   struct p2p_worker_config c = {
       .loop = p2p_ffi_loop(),
-      .host = board.host,
-      .ssh_args = board.ssh_args,
-      .n_ssh_args = board.n_ssh_args,
-      .cluster = board.cluster,
-      .mailbox = board.mailbox,
-      .relay = board.relay,
-      .r_version = board.r_version,
-      .future_version = board.future_version,
+      .board = p2p_ffi_board_config(config),
+      .r_version = p2p_ffi_text(config, "r_version"),
+      .future_version = p2p_ffi_text(config, "future_version"),
       .platform = p2p_ffi_text(config, "platform"),
       .cores = (uint32_t)p2p_ffi_count(config, "cores", 0, UINT32_MAX),
       .memory_mib = (uint32_t)p2p_ffi_count(config, "memory_mib", 0, UINT32_MAX),

@@ -183,10 +183,7 @@ static int join(struct p2p_worker *worker, const struct p2p_worker_config *confi
                 struct p2p_err *err) {
   static const struct p2p_announcer_callbacks callbacks = {on_joined, on_accept, on_failed};
   const struct p2p_announcer_config announcer = {.member = {.loop = config->loop,
-                                                            .host = config->host,
-                                                            .ssh_args = config->ssh_args,
-                                                            .n_ssh_args = config->n_ssh_args,
-                                                            .cluster = config->cluster,
+                                                            .board = config->board,
                                                             .role = P2P_ROLE_WORKER,
                                                             .log = worker->log},
                                                  .log = worker->log,
@@ -289,8 +286,8 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
   worker->log = log;
   p2p_slots_init(&worker->slots);
   struct start call = {worker, config, err, P2P_ERR_MEMORY};
-  if (!copy(config->mailbox, &worker->mailbox) || !copy(config->relay, &worker->relay) ||
-      !copy(config->r_version, &worker->r_version) ||
+  if (!copy(config->board.mailbox, &worker->mailbox) ||
+      !copy(config->board.relay, &worker->relay) || !copy(config->r_version, &worker->r_version) ||
       !copy(config->future_version, &worker->future_version) ||
       !copy(config->packages, &worker->packages) || !copy(config->account, &worker->account) ||
       !describe(config, &worker->machine, &worker->lends)) {

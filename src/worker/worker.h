@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/log_queue.h"
+#include "board/board_config.h"
 #include "net/loop.h"
 #include "worker/limits.h"
 
@@ -16,11 +17,7 @@ struct p2p_worker;
 
 struct p2p_worker_config {
   struct p2p_loop *loop;
-  const char *host;
-  const char *const *ssh_args;
-  size_t n_ssh_args;
-  const char *cluster;         /* NULL: personal */
-  const char *mailbox, *relay; /* NULL: as the board says */
+  struct p2p_board_config board;
   const char *r_version, *future_version;
   const char *platform;       /* R's, of letters, digits, '.', '_' and '-'; NULL: not told */
   uint32_t cores, memory_mib; /* of the machine; 0: not told */

@@ -101,7 +101,7 @@ static void fake_join(void *arg) {
 int p2p_member_new(const struct p2p_member_config *config,
                    const struct p2p_member_callbacks *callbacks, void *arg, struct p2p_member **out,
                    struct p2p_err *err) {
-  if (config->cluster != NULL && strchr(config->cluster, '/') == NULL) {
+  if (config->board.cluster != NULL && strchr(config->board.cluster, '/') == NULL) {
     return p2p_err_set(err, P2P_ERR_INVALID, "A cluster's name is owner/name");
   }
   struct p2p_member *member = calloc(1, sizeof *member);

@@ -13,14 +13,14 @@
 
 static struct lab lab;
 static struct p2p_client *client;
-static const struct p2p_member_config member = {.cluster = "alice/friends",
+static const struct p2p_member_config member = {.board.cluster = "alice/friends",
                                                 .role = P2P_ROLE_WORKER};
 
 static void open_all(uint32_t workers_most) {
   lab_open(&lab);
   fake_board_init(&lab);
   struct p2p_client_config config = {.loop = lab.loop,
-                                     .cluster = "alice/friends",
+                                     .board.cluster = "alice/friends",
                                      .r_version = "4.2.2",
                                      .future_version = "1.70.0",
                                      .workers_most = workers_most,
@@ -355,10 +355,12 @@ TEST(bad_arguments_are_refused) {
   lab_open(&lab);
   fake_board_init(&lab);
   struct p2p_err err = {0};
-  struct p2p_client_config config = {
-      .loop = lab.loop, .cluster = "friends", .r_version = "4.2.2", .future_version = "1.70.0"};
+  struct p2p_client_config config = {.loop = lab.loop,
+                                     .board.cluster = "friends",
+                                     .r_version = "4.2.2",
+                                     .future_version = "1.70.0"};
   CHECK(p2p_client_new(&config, lab.log, &client, &err) == P2P_ERR_INVALID);
-  config.cluster = "alice/friends";
+  config.board.cluster = "alice/friends";
   config.r_version = "four";
   CHECK(p2p_client_new(&config, lab.log, &client, &err) == P2P_ERR_INVALID);
   p2p_client_free(NULL);

@@ -104,10 +104,10 @@ static void start_server(void) {
 static void start_host(void) {
   static const char *const users[] = {"bob", "carol", "dave"};
   struct p2p_member_config config = {.loop = loop,
-                                     .host = board,
-                                     .ssh_args = ssh_args_of("alice"),
-                                     .n_ssh_args = 6,
-                                     .cluster = "alice/friends",
+                                     .board.host = board,
+                                     .board.ssh_args = ssh_args_of("alice"),
+                                     .board.n_ssh_args = 6,
+                                     .board.cluster = "alice/friends",
                                      .role = P2P_ROLE_HOST,
                                      .users = users,
                                      .n_users = 3};
@@ -119,10 +119,10 @@ static void start_host(void) {
 static struct p2p_worker *start_worker(const char *user, uint32_t slots) {
   const char *const argv[] = {program, NULL}, *const env[] = {MODE "=1", NULL};
   struct p2p_worker_config config = {.loop = loop,
-                                     .host = board,
-                                     .ssh_args = ssh_args_of(user),
-                                     .n_ssh_args = 6,
-                                     .cluster = "alice/friends",
+                                     .board.host = board,
+                                     .board.ssh_args = ssh_args_of(user),
+                                     .board.n_ssh_args = 6,
+                                     .board.cluster = "alice/friends",
                                      .r_version = "4.2.2",
                                      .future_version = "1.70.0",
                                      .slots = slots,
@@ -137,10 +137,10 @@ static struct p2p_worker *start_worker(const char *user, uint32_t slots) {
 
 static struct p2p_client *start_client(const char *user) {
   struct p2p_client_config config = {.loop = loop,
-                                     .host = board,
-                                     .ssh_args = ssh_args_of(user),
-                                     .n_ssh_args = 6,
-                                     .cluster = "alice/friends",
+                                     .board.host = board,
+                                     .board.ssh_args = ssh_args_of(user),
+                                     .board.n_ssh_args = 6,
+                                     .board.cluster = "alice/friends",
                                      .r_version = "4.2.2",
                                      .future_version = "1.70.0",
                                      .object_cap_bytes = CAP};

@@ -63,10 +63,10 @@ static void come_to(struct actor *actor, const char *commands, uint32_t timeout_
            site_path(&site, "known_hosts"));
   memset(actor, 0, sizeof *actor);
   actor->config = (struct p2p_member_config){.loop = loop,
-                                             .host = host,
-                                             .ssh_args = args,
-                                             .n_ssh_args = 6,
-                                             .cluster = "alice/friends",
+                                             .board.host = host,
+                                             .board.ssh_args = args,
+                                             .board.n_ssh_args = 6,
+                                             .board.cluster = "alice/friends",
                                              .role = P2P_ROLE_CLIENT,
                                              .timeout_ms = timeout_ms,
                                              .log = said};

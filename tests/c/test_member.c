@@ -137,10 +137,10 @@ static void configure(struct p2p_member_config *config, const char **args, const
   const char *all[] = {"-i", file, "-o", "IdentitiesOnly=yes", "-o", known_hosts};
   memcpy(args, all, sizeof all);
   *config = (struct p2p_member_config){.loop = loop,
-                                       .host = board,
-                                       .ssh_args = args,
-                                       .n_ssh_args = 6,
-                                       .cluster = cluster,
+                                       .board.host = board,
+                                       .board.ssh_args = args,
+                                       .board.n_ssh_args = 6,
+                                       .board.cluster = cluster,
                                        .role = role};
 }
 
@@ -329,8 +329,8 @@ TEST(a_host_that_comes_second_is_told) {
   struct session session = {0};
   struct hosting hosting;
   configure(&config, args, "alice", NULL, P2P_ROLE_CLIENT);
-  CHECK(p2p_address_parse(config.host, config.ssh_args, config.n_ssh_args, &session.address,
-                          NULL) == P2P_OK);
+  CHECK(p2p_address_parse(config.board.host, config.board.ssh_args, config.board.n_ssh_args,
+                          &session.address, NULL) == P2P_OK);
   CHECK(p2p_loop_call(loop, visit_go, &session) == P2P_OK);
   CHECK(site_wait(&gate, &session.started, 1));
   host_start(&hosting, "alice", "alice/friends", bob_alone, 1);
@@ -370,7 +370,7 @@ TEST(strangers_unknown_hosts_and_closed_ports_are_told) {
   start(&actor, "alice", NULL, P2P_ROLE_CLIENT);
   char nowhere[32];
   snprintf(nowhere, sizeof nowhere, "127.0.0.1:%u", site_free_port());
-  actor.config.host = nowhere;
+  actor.config.board.host = nowhere;
   expect_failed(&actor, P2P_ERR_NETWORK, nowhere);
 }
 
@@ -386,7 +386,7 @@ TEST(bad_names_and_arguments_are_errors_at_once) {
   CHECK(p2p_loop_call(loop, come, &actor) == P2P_OK);
   CHECK(actor.code == P2P_ERR_INVALID && strstr(actor.err.message, "bob;rm") != NULL);
   start(&actor, "alice", "alice/friends", P2P_ROLE_CLIENT);
-  actor.config.host = "a b";
+  actor.config.board.host = "a b";
   CHECK(p2p_loop_call(loop, come, &actor) == P2P_OK);
   CHECK(actor.code == P2P_ERR_INVALID);
 }
@@ -492,7 +492,7 @@ TEST(the_program_ssh_goes_by_a_jump_host) {
   start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
   const char *args[] = {"-F", config, "-J", jump};
   memcpy(bob.args, args, sizeof args);
-  bob.config.n_ssh_args = 4;
+  bob.config.board.n_ssh_args = 4;
   start(&alice, "alice", "alice/friends", P2P_ROLE_CLIENT);
   expect_joined(&bob);
   expect_joined(&alice);
@@ -506,7 +506,7 @@ TEST(the_program_ssh_goes_by_a_jump_host) {
   site_write(&site, "known_hosts_2", "%s", known); /* the jump host is not known any more */
   start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
   memcpy(bob.args, args, sizeof args);
-  bob.config.n_ssh_args = 4;
+  bob.config.board.n_ssh_args = 4;
   expect_failed(&bob, P2P_ERR_HOST_KEY, "or of the host on the way to it, is not known");
   host_stop(&hosting);
   site_stop_sshd(&way);
@@ -530,9 +530,12 @@ static void answered(void *arg, const char *user, const struct p2p_err *err) {
 
 static void ask(void *arg) {
   struct question *question = arg;
-  const struct p2p_member_config *config = &question->config;
-  CHECK(p2p_whoami_request(loop, config->host, config->ssh_args, config->n_ssh_args, 0, answered,
-                           question, &question->account, NULL) == P2P_OK);
+  const struct p2p_board_config *config = &question->config.board;
+  struct p2p_address address;
+  CHECK(p2p_address_parse(config->host, config->ssh_args, config->n_ssh_args, &address, NULL) ==
+        P2P_OK);
+  const struct p2p_whoami_query query = {.loop = loop, .address = &address};
+  CHECK(p2p_whoami_request(&query, answered, question, &question->account, NULL) == P2P_OK);
 }
 
 TEST(the_board_says_who_we_are) {

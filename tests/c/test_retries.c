@@ -12,14 +12,14 @@
 
 static struct lab lab;
 static struct p2p_client *client;
-static const struct p2p_member_config member = {.cluster = "alice/friends",
+static const struct p2p_member_config member = {.board.cluster = "alice/friends",
                                                 .role = P2P_ROLE_WORKER};
 
 static void open_all(uint32_t retries) {
   lab_open(&lab);
   fake_board_init(&lab);
   struct p2p_client_config config = {.loop = lab.loop,
-                                     .cluster = "alice/friends",
+                                     .board.cluster = "alice/friends",
                                      .r_version = "4.2.2",
                                      .future_version = "1.70.0",
                                      .retries = retries,

@@ -47,9 +47,9 @@ static void come_to(struct actor *actor, const char *host, uint32_t timeout_ms) 
            site_path(&site, "known_hosts"));
   memset(actor, 0, sizeof *actor);
   actor->config = (struct p2p_member_config){.loop = lab.loop,
-                                             .host = host,
-                                             .ssh_args = args,
-                                             .n_ssh_args = sizeof args / sizeof args[0],
+                                             .board.host = host,
+                                             .board.ssh_args = args,
+                                             .board.n_ssh_args = sizeof args / sizeof args[0],
                                              .role = P2P_ROLE_CLIENT,
                                              .timeout_ms = timeout_ms};
   CHECK(p2p_loop_call(lab.loop, come, actor) == P2P_OK && actor->code == P2P_OK);

@@ -100,10 +100,10 @@ static void rogue_join(void *arg) {
   static const struct p2p_member_callbacks member_events = {NULL, rogue_joined, rogue_line,
                                                             rogue_away, rogue_failed};
   struct p2p_member_config config = {.loop = loop,
-                                     .host = host,
-                                     .ssh_args = ssh_args[EVE],
-                                     .n_ssh_args = ARGS,
-                                     .cluster = CLUSTER,
+                                     .board.host = host,
+                                     .board.ssh_args = ssh_args[EVE],
+                                     .board.n_ssh_args = ARGS,
+                                     .board.cluster = CLUSTER,
                                      .role = P2P_ROLE_CLIENT};
   (void)arg;
   CHECK(p2p_member_new(&config, &member_events, NULL, &rogue.member, NULL) == P2P_OK);

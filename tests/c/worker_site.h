@@ -167,10 +167,10 @@ TEST(prepare) {
   snprintf(known_hosts, sizeof known_hosts, "UserKnownHostsFile=%s",
            site_path(&site, "known_hosts"));
   struct p2p_member_config hosting = {.loop = server_loop,
-                                      .host = host,
-                                      .ssh_args = ssh_args[ALICE],
-                                      .n_ssh_args = ARGS,
-                                      .cluster = CLUSTER,
+                                      .board.host = host,
+                                      .board.ssh_args = ssh_args[ALICE],
+                                      .board.n_ssh_args = ARGS,
+                                      .board.cluster = CLUSTER,
                                       .role = P2P_ROLE_HOST,
                                       .users = sessions,
                                       .n_users = 4};
@@ -185,10 +185,10 @@ static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
   snprintf(entry, sizeof entry, MODE "=%s", mode);
   const char *const argv[] = {mode[0] == '/' ? mode : program, NULL}, *const env[] = {entry, NULL};
   struct p2p_worker_config config = {.loop = loop,
-                                     .host = host,
-                                     .ssh_args = ssh_args[CAROL],
-                                     .n_ssh_args = ARGS,
-                                     .cluster = CLUSTER,
+                                     .board.host = host,
+                                     .board.ssh_args = ssh_args[CAROL],
+                                     .board.n_ssh_args = ARGS,
+                                     .board.cluster = CLUSTER,
                                      .r_version = "4.2.2",
                                      .future_version = "1.70.0",
                                      .platform = "x86_64-pc-linux-gnu",
@@ -214,10 +214,10 @@ static inline struct p2p_client *start_client(enum user user) {
   struct p2p_client *client = NULL;
   struct p2p_err err = {0};
   struct p2p_client_config config = {.loop = loop,
-                                     .host = host,
-                                     .ssh_args = ssh_args[user],
-                                     .n_ssh_args = ARGS,
-                                     .cluster = CLUSTER,
+                                     .board.host = host,
+                                     .board.ssh_args = ssh_args[user],
+                                     .board.n_ssh_args = ARGS,
+                                     .board.cluster = CLUSTER,
                                      .r_version = "4.2.2",
                                      .future_version = "1.70.0",
                                      .object_cap_bytes = CAP};
