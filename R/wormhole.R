@@ -114,8 +114,8 @@ find_wormhole <- function() system.file("bin", "wormhole", package = "future.p2p
 
 ## ---- arguments ----
 
-public_mailbox <- "ws://relay.magic-wormhole.io:4000/v1"
-public_relay <- "tcp:transit.magic-wormhole.io:4001"
+## The public mailbox and relay, as c(mailbox = , relay = ).
+public_services <- function() .Call(ffi_public_services)
 
 one_string <- function(value, name) {
   if (!is.character(value) || length(value) != 1L || is.na(value) || !nzchar(value)) {
@@ -138,12 +138,12 @@ match_type <- function(type) {
 
 transfer_config <- function(code, mailbox, relay, listen, verify, timeout) {
   if (!is.function(verify)) verify <- one_flag(verify, "verify")
-  if (is.null(relay)) relay <- p2p_option("relay", public_relay)
+  if (is.null(relay)) relay <- p2p_option("relay", public_services()[["relay"]])
   if (!identical(relay, "")) one_string(relay, "relay")
   mailbox <- string_or_option(mailbox, "mailbox")
   use_proxy()
   list(
-    code = if (!is.null(code)) one_string(code, "code"), mailbox = if (is.null(mailbox)) public_mailbox else mailbox,
+    code = if (!is.null(code)) one_string(code, "code"), mailbox = if (is.null(mailbox)) public_services()[["mailbox"]] else mailbox,
     relay = if (nzchar(relay)) relay, listen = one_flag(listen, "listen"), confirm = is.function(verify) || verify,
     timeout_ms = 1000 * min(check_number(timeout, "timeout", 0.001, Inf), 4e6)
   )
@@ -199,8 +199,9 @@ run_transfer <- function(config, bytes, verify, progress, show_code = FALSE) {
 }
 
 show_transfer_code <- function(code, config) {
-  flags <- c(if (config$mailbox != public_mailbox) paste0(" --mailbox=", config$mailbox),
-             if (!identical(config$relay, public_relay)) paste0(" --relay=", config$relay))
+  public <- public_services()
+  flags <- c(if (config$mailbox != public[["mailbox"]]) paste0(" --mailbox=", config$mailbox),
+             if (!identical(config$relay, public[["relay"]])) paste0(" --relay=", config$relay))
   message("Wormhole code is: ", code)
   message("On the other machine", if (is.null(flags)) ", one of", ":")
   if (is.null(flags)) message("  wormhole receive ", code)

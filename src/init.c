@@ -28,6 +28,7 @@
   X(ffi_loop_stop, 0)            \
   X(ffi_object_size, 1)          \
   X(ffi_program_become, 2)       \
+  X(ffi_public_services, 0)      \
   X(ffi_serialize, 2)            \
   X(ffi_server_close, 1)         \
   X(ffi_server_info, 1)          \

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/public_services.h"
+
 #define VALUE_MAX 256
 
 /* The value of a line `key=value` whose value begins as it must and is one visible word; false:
@@ -45,7 +47,7 @@ void p2p_services_parse(const char *text, size_t length, const char *host,
                         struct p2p_services *out) {
   char value[VALUE_MAX];
   bool has_mailbox = find_value(text, length, "mailbox=ws://", value);
-  expand(has_mailbox ? value : P2P_MAILBOX_DEFAULT, host, out->mailbox, sizeof out->mailbox);
+  expand(has_mailbox ? value : P2P_PUBLIC_MAILBOX, host, out->mailbox, sizeof out->mailbox);
   bool has_relay = find_value(text, length, "relay=tcp:", value);
-  expand(has_relay ? value : P2P_RELAY_DEFAULT, host, out->relay, sizeof out->relay);
+  expand(has_relay ? value : P2P_PUBLIC_RELAY, host, out->relay, sizeof out->relay);
 }

@@ -5,9 +5,6 @@
 
 #include <stddef.h>
 
-#define P2P_MAILBOX_DEFAULT "ws://relay.magic-wormhole.io:4000/v1"
-#define P2P_RELAY_DEFAULT "tcp:transit.magic-wormhole.io:4001"
-
 struct p2p_services {
   char mailbox[600];
   char relay[600];

@@ -7,15 +7,15 @@
 
 #include "base/buf.h"
 #include "base/encode.h"
+#include "protocol/nameplate.h"
 
 #define VIA "link://"
-#define NAMEPLATE_MAX 9
 #define PASSWORD_LEN 32
 
-/* [0-9]{1,9}-[0-9a-f]{32} */
+/* A nameplate, a dash and 32 hexadecimal digits. */
 static bool is_code(const char *text) {
-  size_t digits = strspn(text, "0123456789");
-  if (digits == 0 || digits > NAMEPLATE_MAX || text[digits] != '-') return false;
+  size_t digits = p2p_nameplate_length(text);
+  if (digits == 0) return false;
   const char *password = text + digits + 1;
   return strspn(password, "0123456789abcdef") == PASSWORD_LEN && password[PASSWORD_LEN] == '\0';
 }

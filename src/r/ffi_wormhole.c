@@ -1,12 +1,25 @@
-/* File transfers, for R: start, look, wait, confirm, close. */
+/* File transfers for R: start, status, wait, confirm, close. */
 #include <R_ext/Utils.h>
 #include <string.h>
 
+#include "protocol/public_services.h"
 #include "r/ffi.h"
 #include "r/ffi_signal.h"
 #include "transfer/transfer.h"
 
 #define P2P_TAG_TRANSFER "transfer"
+
+/* c(mailbox = , relay = ) */
+SEXP ffi_public_services(void) {
+  SEXP out = PROTECT(Rf_allocVector(STRSXP, 2)), names = PROTECT(Rf_allocVector(STRSXP, 2));
+  SET_STRING_ELT(out, 0, Rf_mkChar(P2P_PUBLIC_MAILBOX));
+  SET_STRING_ELT(out, 1, Rf_mkChar(P2P_PUBLIC_RELAY));
+  SET_STRING_ELT(names, 0, Rf_mkChar("mailbox"));
+  SET_STRING_ELT(names, 1, Rf_mkChar("relay"));
+  Rf_setAttrib(out, R_NamesSymbol, names);
+  UNPROTECT(2);
+  return out;
+}
 
 static void transfer_free(void *transfer) { p2p_transfer_free(transfer); }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "protocol/public_services.h"
+
 static const char USAGE[] =
     "Usage: wormhole send FILE | send --text=TEXT | receive CODE   (or: Rscript -e "
     "future.p2p::wormhole ...)\n\n"
@@ -37,8 +39,8 @@ void p2p_console_size(uint64_t bytes, char out[static P2P_CONSOLE_SIZE_MAX]) {
 void p2p_console_usage(int fd) { dprintf(fd, "%s", USAGE); }
 
 void p2p_console_code(const struct p2p_transfer_config *config, const char *code) {
-  bool own_mailbox = strcmp(config->mailbox, P2P_CONSOLE_MAILBOX) != 0;
-  bool own_relay = config->relay == NULL || strcmp(config->relay, P2P_CONSOLE_RELAY) != 0;
+  bool own_mailbox = strcmp(config->mailbox, P2P_PUBLIC_MAILBOX) != 0;
+  bool own_relay = config->relay == NULL || strcmp(config->relay, P2P_PUBLIC_RELAY) != 0;
   char flags[1024] = "";
 
   dprintf(STDERR_FILENO, "Wormhole code is: %s\nOn the other machine%s:\n", code,

@@ -6,9 +6,6 @@
 
 #include "transfer/transfer.h"
 
-#define P2P_CONSOLE_MAILBOX \
-  "ws://relay.magic-wormhole.io:4000/v1" /* the public ones, which need not be said */
-#define P2P_CONSOLE_RELAY "tcp:transit.magic-wormhole.io:4001"
 #define P2P_CONSOLE_SIZE_MAX 32
 
 /* "17 bytes", "100 kB", "1.2 GB". */

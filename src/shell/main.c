@@ -13,6 +13,7 @@
 #include "base/encode.h"
 #include "crypto/random.h"
 #include "net/proxy.h"
+#include "protocol/public_services.h"
 #include "shell/arguments.h"
 #include "shell/console.h"
 #include "shell/interrupt.h"
@@ -92,10 +93,10 @@ static int configure(struct run *run, struct p2p_err *err) {
   p2p_loop_set_proxy(config->loop, &proxy);
   config->mailbox = arguments->mailbox
                         ? arguments->mailbox
-                        : first_of_env("R_FUTURE_P2P_MAILBOX", NULL, NULL, P2P_CONSOLE_MAILBOX);
+                        : first_of_env("R_FUTURE_P2P_MAILBOX", NULL, NULL, P2P_PUBLIC_MAILBOX);
   config->relay = arguments->relay ? arguments->relay : getenv("R_FUTURE_P2P_RELAY");
   if (config->relay == NULL)
-    config->relay = P2P_CONSOLE_RELAY;
+    config->relay = P2P_PUBLIC_RELAY;
   else if (config->relay[0] == '\0')
     config->relay = NULL;
   config->code = arguments->code;

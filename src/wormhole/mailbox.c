@@ -9,6 +9,7 @@
 
 #include "base/encode.h"
 #include "crypto/random.h"
+#include "protocol/nameplate.h"
 #include "wormhole/key.h"
 #include "wormhole/phase.h"
 #include "wormhole/reorder_buffer.h"
@@ -26,7 +27,7 @@ struct ours {
 struct p2p_mailbox {
   enum p2p_mailbox_state state;
   char appid[P2P_APPID_MAX + 1], side[P2P_MAILBOX_SIDE_MAX], peer[P2P_MAILBOX_SIDE_MAX];
-  char nameplate[P2P_MAILBOX_NAMEPLATE_MAX], id[MAILBOX_ID_MAX];
+  char nameplate[P2P_NAMEPLATE_MAX], id[MAILBOX_ID_MAX];
   bool holds_nameplate; /* claimed, and the server has not confirmed that it is free again */
   /* On this connection to the server: */
   bool is_greeted; /* the server said welcome, and we who we are */
@@ -42,13 +43,6 @@ struct p2p_mailbox {
 };
 
 /* ---- small checks ---- */
-
-bool p2p_mailbox_is_nameplate(const char *text, size_t length) {
-  if (length == 0 || length >= P2P_MAILBOX_NAMEPLATE_MAX) return false;
-  for (size_t i = 0; i < length; i++)
-    if (text[i] < '0' || text[i] > '9') return false;
-  return true;
-}
 
 /* A text of 1 to size - 1 characters. */
 static bool copy_text(const json_t *value, char *out, size_t size) {
@@ -158,7 +152,7 @@ static int on_allocated(struct p2p_mailbox *mailbox, const json_t *message, stru
 
   if (mailbox->state != P2P_MAILBOX_ALLOCATE) return P2P_OK;
   if (!json_is_string(nameplate) ||
-      !p2p_mailbox_is_nameplate(json_string_value(nameplate), json_string_length(nameplate)))
+      !p2p_nameplate_is_valid(json_string_value(nameplate), json_string_length(nameplate)))
     return p2p_err_set(err, P2P_ERR_PROTOCOL,
                        "The mailbox server gave a nameplate that is not a number");
   copy_text(nameplate, mailbox->nameplate, sizeof mailbox->nameplate);

@@ -12,7 +12,6 @@
 #include "base/err.h"
 #include "wormhole/reorder_buffer.h"
 
-#define P2P_MAILBOX_NAMEPLATE_MAX 17 /* 1 to 16 digits and a NUL */
 #define P2P_MAILBOX_SIDE_MAX 65
 #define P2P_MAILBOX_OURS_MAX                                           \
   8 /* messages that we may add; kept, for a server that has lost them \
@@ -76,8 +75,5 @@ unsigned p2p_mailbox_next_ordinal(const struct p2p_mailbox *mailbox);
 const char *p2p_mailbox_nameplate(const struct p2p_mailbox *mailbox); /* "" before it is known */
 const char *p2p_mailbox_peer(
     const struct p2p_mailbox *mailbox); /* the peer's side; "" before it is known */
-
-/* Whether a text is 1 to 16 digits. */
-bool p2p_mailbox_is_nameplate(const char *text, size_t length);
 
 #endif

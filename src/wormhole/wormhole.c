@@ -10,6 +10,7 @@
 #include "crypto/box.h"
 #include "crypto/random.h"
 #include "crypto/spake2.h"
+#include "protocol/nameplate.h"
 #include "wormhole/mailbox.h"
 #include "wormhole/mailbox_connection.h"
 #include "wormhole/phase.h"
@@ -297,26 +298,24 @@ void p2p_wormhole_time_out(const struct p2p_wormhole *wormhole, const char *peer
 /* ---- life ---- */
 
 /* "7-guitar-wizard": a nameplate, a dash, and at least one visible character. */
-static int check_code(const char *code, char nameplate[P2P_MAILBOX_NAMEPLATE_MAX],
-                      struct p2p_err *err) {
-  const char *dash = strchr(code, '-');
-  bool good = dash != NULL && dash[1] != '\0' && strlen(code) < P2P_WORMHOLE_CODE_MAX &&
-              p2p_mailbox_is_nameplate(code, (size_t)(dash - code));
+static int check_code(const char *code, char nameplate[P2P_NAMEPLATE_MAX], struct p2p_err *err) {
+  size_t digits = p2p_nameplate_length(code);
+  bool good = digits > 0 && code[digits + 1] != '\0' && strlen(code) < P2P_WORMHOLE_CODE_MAX;
 
   for (const char *c = code; good && *c != '\0'; c++) good = (unsigned char)*c > ' ' && *c != 0x7f;
   if (!good) /* the code itself is a secret */
     return p2p_err_set(
         err, P2P_ERR_INVALID,
         "This is not a wormhole code: expected a number, a dash and words, as in 7-guitar-wizard");
-  memcpy(nameplate, code, (size_t)(dash - code));
-  nameplate[dash - code] = '\0';
+  memcpy(nameplate, code, digits);
+  nameplate[digits] = '\0';
   return P2P_OK;
 }
 
 static int start(struct p2p_wormhole *wormhole, const struct p2p_wormhole_config *config,
                  struct p2p_err *err) {
   static const struct p2p_mailbox_connection_callbacks EVENTS = {on_text, on_lost, on_unreachable};
-  char nameplate[P2P_MAILBOX_NAMEPLATE_MAX];
+  char nameplate[P2P_NAMEPLATE_MAX];
   uint8_t side[SIDE_BYTES];
   int code = p2p_crypto_init();
 

@@ -85,8 +85,8 @@ TEST(another_key_does_not_open) {
 
 TEST(what_was_sealed_must_be_a_code) {
   CHECK(read_code("1-0123456789abcdef0123456789abcdef") == P2P_OK);
-  CHECK(read_code("123456789-0123456789abcdef0123456789abcdef") == P2P_OK);
-  CHECK(read_code("1234567890-0123456789abcdef0123456789abcdef") == P2P_ERR_CRYPTO);
+  CHECK(read_code("1234567890123456-0123456789abcdef0123456789abcdef") == P2P_OK);
+  CHECK(read_code("12345678901234567-0123456789abcdef0123456789abcdef") == P2P_ERR_CRYPTO);
   CHECK(read_code("-0123456789abcdef0123456789abcdef") == P2P_ERR_CRYPTO);
   CHECK(read_code("1-0123456789abcdef0123456789abcde") == P2P_ERR_CRYPTO);
   CHECK(read_code("1-0123456789abcdef0123456789abcdef0") == P2P_ERR_CRYPTO);

@@ -1,7 +1,7 @@
 /* A member on a board that is not ours: OpenSSH's sshd with a script in the board's place, which
  * knows no `services`, breaks off, stays silent, or says nonsense. */
 #include "board/member.h"
-#include "board/services.h"
+#include "protocol/public_services.h"
 #include "site.h"
 
 static struct site site;
@@ -116,8 +116,8 @@ TEST(without_services_the_public_ones_apply_and_no_line_is_lost) {
   CHECK(actor.joined == 1 && actor.failed == 0);
   CHECK_STR(actor.notes, "ab");
   CHECK(p2p_member_dropped(actor.member) == 1);
-  CHECK_STR(p2p_member_mailbox(actor.member), P2P_MAILBOX_DEFAULT);
-  CHECK_STR(p2p_member_relay(actor.member), P2P_RELAY_DEFAULT);
+  CHECK_STR(p2p_member_mailbox(actor.member), P2P_PUBLIC_MAILBOX);
+  CHECK_STR(p2p_member_relay(actor.member), P2P_PUBLIC_RELAY);
   struct p2p_log_line event = {0};
   CHECK(p2p_log_queue_next(said, SITE_WAIT_MS, &event) && event.level == P2P_LOG_DEBUG);
   CHECK_STR(event.text, "1 line from the board made no sense and was skipped (1 so far)");

@@ -2,6 +2,7 @@
 #include "board/services.h"
 
 #include "board/whoami.h"
+#include "protocol/public_services.h"
 #include "unit.h"
 
 static struct p2p_services services;
@@ -19,7 +20,7 @@ TEST(a_board_tells_its_mailbox_and_relay) {
   CHECK_STR(services.relay, "tcp:[::1]:4001");
   parse("mailbox=ws://other.example.org:80/v1\n", "lab");
   CHECK_STR(services.mailbox, "ws://other.example.org:80/v1");
-  CHECK_STR(services.relay, P2P_RELAY_DEFAULT);
+  CHECK_STR(services.relay, P2P_PUBLIC_RELAY);
 }
 
 TEST(anything_else_means_the_public_ones) {
@@ -34,13 +35,13 @@ TEST(anything_else_means_the_public_ones) {
                        "mailbox"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     parse(bad[i], "lab");
-    CHECK_STR(services.mailbox, P2P_MAILBOX_DEFAULT);
-    CHECK_STR(services.relay, P2P_RELAY_DEFAULT);
+    CHECK_STR(services.mailbox, P2P_PUBLIC_MAILBOX);
+    CHECK_STR(services.relay, P2P_PUBLIC_RELAY);
   }
   char text[600] = "mailbox=ws://";
   memset(text + strlen(text), 'a', 500);
   parse(text, "lab");
-  CHECK_STR(services.mailbox, P2P_MAILBOX_DEFAULT);
+  CHECK_STR(services.mailbox, P2P_PUBLIC_MAILBOX);
 }
 
 static int user_of(const char *text, char user[static P2P_USER_MAX], struct p2p_err *err) {
