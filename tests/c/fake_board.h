@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "board/member.h"
-#include "lab.h"
+#include "mailbox_fixture.h"
 
 struct p2p_member {
   struct p2p_member *next;

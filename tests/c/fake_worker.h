@@ -9,7 +9,7 @@
 #include "board/member.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
-#include "lab.h"
+#include "mailbox_fixture.h"
 #include "wormhole/link.h"
 
 #define FAKE_TASKS 64

@@ -2,7 +2,7 @@
  * who keeps to it is left alone. */
 #define _GNU_SOURCE /* pipe2 */
 
-#include "board_lab.h"
+#include "board_fixture.h"
 #include "server/board_connection.h"
 
 static struct ssh alice, bob, eve, other;

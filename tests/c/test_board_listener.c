@@ -2,8 +2,8 @@
  * board on loopback. */
 #define _GNU_SOURCE /* pipe2 */
 
-#include "board_lab.h"
-#include "crowd.h"
+#include "board_fixture.h"
+#include "idle_connections.h"
 
 static struct ssh alice, bob, eve, other;
 

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "fake_board.h"
 #include "fake_worker.h"
-#include "lab.h"
+#include "mailbox_fixture.h"
 
 #define PATIENCE_MS 20000
 

@@ -6,7 +6,7 @@
 #include "descriptors.h"
 #include "fake_board.h"
 #include "fake_worker.h"
-#include "lab.h"
+#include "mailbox_fixture.h"
 
 #define CAP (64 * 1024 * 1024)
 #define PATIENCE_MS 20000

@@ -7,7 +7,7 @@
 #include "client/client.h"
 #include "descriptors.h"
 #include "server/server.h"
-#include "site.h"
+#include "sshd_fixture.h"
 #include "worker/evaluator_channel.h"
 #include "worker/worker.h"
 

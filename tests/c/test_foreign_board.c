@@ -2,7 +2,7 @@
  * knows no `services`, breaks off, stays silent, or says nonsense. */
 #include "board/member.h"
 #include "protocol/public_services.h"
-#include "site.h"
+#include "sshd_fixture.h"
 
 static struct site site;
 static struct site_gate gate = SITE_GATE;

@@ -5,7 +5,7 @@
 
 #include "crypto/random.h"
 #include "crypto/spake2.h"
-#include "lab.h"
+#include "mailbox_fixture.h"
 #include "net/ws.h"
 #include "server/mailbox_session.h"
 #include "transfer/transfer.h"

@@ -1,6 +1,6 @@
 /* Senders that lie, break off, stop or spoil what they send, and our receiver: no file is there
  * under the final name but a whole one. */
-#include "hostile.h"
+#include "hostile_peer.h"
 
 #define OFFER(name, size) "{\"offer\":{\"file\":{\"filename\":\"" name "\",\"filesize\":" size "}}}"
 

@@ -1,5 +1,5 @@
 /* Receivers that lie, break off, stop or spoil what they send, and our sender. */
-#include "hostile.h"
+#include "hostile_peer.h"
 
 #define WANTED "{\"answer\":{\"file_ack\":\"ok\"}}"
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"

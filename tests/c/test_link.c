@@ -1,7 +1,7 @@
 /* Links between two ends in one process, over a real mailbox and a real relay. */
 #include "wormhole/link.h"
 
-#include "lab.h"
+#include "mailbox_fixture.h"
 #include "net/tcp.h"
 
 #define PATIENCE_MS 10000

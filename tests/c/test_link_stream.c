@@ -1,6 +1,6 @@
 /* What a link makes of a peer that cuts its frames in other ways than we do, or breaks off: the
  * peer here is a bare rendezvous that writes records by hand. */
-#include "lab.h"
+#include "mailbox_fixture.h"
 #include "protocol/frame.h"
 #include "wormhole/link.h"
 #include "wormhole/link_setup.h"

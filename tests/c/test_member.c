@@ -5,7 +5,7 @@
 #include "board/ssh_session.h"
 #include "board/whoami.h"
 #include "server/server.h"
-#include "site.h"
+#include "sshd_fixture.h"
 
 static struct site site;
 static struct site_gate gate = SITE_GATE;

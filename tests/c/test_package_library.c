@@ -1,7 +1,7 @@
 /* Questions about packages, also those of strangers. */
 #include "worker/package_library.h"
 
-#include "site.h"
+#include "sshd_fixture.h"
 
 static struct site site;
 static char libraries[256];

@@ -2,7 +2,7 @@
 #include "proc/pipe_process.h"
 
 #include "board/ssh_transport.h"
-#include "site.h"
+#include "sshd_fixture.h"
 
 static struct site_gate gate = SITE_GATE;
 static struct p2p_loop *loop;

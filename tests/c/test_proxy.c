@@ -4,8 +4,8 @@
 
 #include <unistd.h>
 
-#include "lab.h"
-#include "office.h"
+#include "mailbox_fixture.h"
+#include "proxy_fixture.h"
 #include "transfer/transfer.h"
 
 /* ---- words ---- */

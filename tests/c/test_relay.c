@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "crowd.h"
 #include "crypto/random.h"
+#include "idle_connections.h"
 #include "net/tcp.h"
 #include "server/relay.h"
 #include "unit.h"

@@ -2,7 +2,7 @@
  * again, and say so when it is not. */
 #include <unistd.h>
 
-#include "lab.h"
+#include "mailbox_fixture.h"
 #include "transfer/transfer.h"
 #include "wormhole/link.h"
 

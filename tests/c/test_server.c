@@ -6,9 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "crowd.h"
 #include "crypto/random.h"
 #include "descriptors.h"
+#include "idle_connections.h"
 #include "net/ws.h"
 #include "server/mailbox_server.h"
 #include "server/server.h"

@@ -1,8 +1,8 @@
 /* SSH by way of an HTTP proxy: the board is a host that only the proxy knows. */
 #include "board/member.h"
-#include "office.h"
+#include "proxy_fixture.h"
 #include "server/server.h"
-#include "site.h"
+#include "sshd_fixture.h"
 
 static struct site site;
 static struct lab lab;

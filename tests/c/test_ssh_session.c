@@ -2,7 +2,7 @@
  * commands. */
 #include "board/ssh_session.h"
 
-#include "site.h"
+#include "sshd_fixture.h"
 
 static struct site site;
 static struct site_gate gate = SITE_GATE;

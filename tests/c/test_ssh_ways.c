@@ -3,7 +3,7 @@
  * the board's place and to our own server. */
 #include "board/ssh_transport.h"
 #include "server/server.h"
-#include "site.h"
+#include "sshd_fixture.h"
 
 static struct site site, gateway;
 static struct site_gate gate = SITE_GATE;

@@ -7,7 +7,7 @@
 
 #include "crypto/random.h"
 #include "descriptors.h"
-#include "lab.h"
+#include "mailbox_fixture.h"
 
 #define PATIENCE_MS 20000
 

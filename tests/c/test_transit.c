@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "crypto/random.h"
-#include "lab.h"
+#include "mailbox_fixture.h"
 
 #define PATIENCE_MS 10000
 

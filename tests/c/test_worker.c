@@ -1,5 +1,5 @@
 /* The worker program: what its clients get, and what its people read. */
-#include "worker_site.h"
+#include "worker_fixture.h"
 
 TEST(futures_are_resolved) {
   begin(2);

@@ -3,7 +3,7 @@
 #include "base/encode.h"
 #include "board/member.h"
 #include "crypto/seal.h"
-#include "worker_site.h"
+#include "worker_fixture.h"
 #include "wormhole/link.h"
 
 static struct site_gate gate = SITE_GATE;

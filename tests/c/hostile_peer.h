@@ -1,15 +1,15 @@
 /* A peer of a file transfer that does what a script says: it lies, breaks off, stops or spoils what
  * it sends. It is made of the parts that ours is made of. Whatever it does, ours ends with a
  * sentence, in bounded time, and leaves nothing behind. */
-#ifndef P2P_TESTS_HOSTILE_H
-#define P2P_TESTS_HOSTILE_H
+#ifndef P2P_TESTS_HOSTILE_PEER_H
+#define P2P_TESTS_HOSTILE_PEER_H
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "descriptors.h"
-#include "lab.h"
+#include "mailbox_fixture.h"
 #include "transfer/transfer.h"
 #include "wormhole/record.h"
 #include "wormhole/transit.h"

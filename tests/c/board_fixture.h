@@ -1,8 +1,8 @@
 /* A board on loopback within the test, throwaway keys for alice and bob, who have accounts, and for
  * eve, who has none, and OpenSSH's `ssh` to come with. Define _GNU_SOURCE (for pipe2) before any
  * include. */
-#ifndef P2P_TESTS_BOARD_LAB_H
-#define P2P_TESTS_BOARD_LAB_H
+#ifndef P2P_TESTS_BOARD_FIXTURE_H
+#define P2P_TESTS_BOARD_FIXTURE_H
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* For tests of the worker program with all that is under it: a real board, mailbox and relay, real
  * links, real clients, and the test's own program again as its evaluators. */
-#ifndef P2P_TESTS_WORKER_SITE_H
-#define P2P_TESTS_WORKER_SITE_H
+#ifndef P2P_TESTS_WORKER_FIXTURE_H
+#define P2P_TESTS_WORKER_FIXTURE_H
 
 #include "unit.h"
 
@@ -12,7 +12,7 @@
 #include "client/client.h"
 #include "crypto/random.h"
 #include "server/server.h"
-#include "site.h"
+#include "sshd_fixture.h"
 #include "worker/evaluator_channel.h"
 #include "worker/worker.h"
 

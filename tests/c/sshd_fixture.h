@@ -1,7 +1,7 @@
 /* A place for tests that need keys and an SSH server: a temporary directory, throwaway keys,
  * OpenSSH's sshd on a free loopback port, and waiting for what the io thread does, with a bound. */
-#ifndef P2P_TESTS_SITE_H
-#define P2P_TESTS_SITE_H
+#ifndef P2P_TESTS_SSHD_FIXTURE_H
+#define P2P_TESTS_SSHD_FIXTURE_H
 
 #include <arpa/inet.h>
 #include <errno.h>

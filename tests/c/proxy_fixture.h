@@ -1,9 +1,9 @@
 /* A small CONNECT proxy on loopback, behind which is the host inside.invalid, that only it knows.
  */
-#ifndef P2P_TESTS_OFFICE_H
-#define P2P_TESTS_OFFICE_H
+#ifndef P2P_TESTS_PROXY_FIXTURE_H
+#define P2P_TESTS_PROXY_FIXTURE_H
 
-#include "lab.h"
+#include "mailbox_fixture.h"
 #include "net/proxy.h"
 #include "net/tcp.h"
 

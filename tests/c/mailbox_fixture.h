@@ -1,7 +1,7 @@
 /* A mailbox and a relay on ephemeral loopback ports, an io thread, and a way to wait for what
  * happens there. */
-#ifndef P2P_TESTS_LAB_H
-#define P2P_TESTS_LAB_H
+#ifndef P2P_TESTS_MAILBOX_FIXTURE_H
+#define P2P_TESTS_MAILBOX_FIXTURE_H
 
 #include <pthread.h>
 #include <stdbool.h>

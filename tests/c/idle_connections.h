@@ -1,6 +1,6 @@
 /* Many TCP connections that say nothing. */
-#ifndef P2P_TESTS_CROWD_H
-#define P2P_TESTS_CROWD_H
+#ifndef P2P_TESTS_IDLE_CONNECTIONS_H
+#define P2P_TESTS_IDLE_CONNECTIONS_H
 
 #include <arpa/inet.h>
 #include <stddef.h>
