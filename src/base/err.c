@@ -13,7 +13,7 @@ int p2p_err_set(struct p2p_err *err, int code, const char *format, ...) {
   char message[P2P_ERR_MESSAGE_MAX];
   va_list args;
   va_start(args, format);
-  p2p_text_format(message, sizeof message, format, args);
+  p2p_vformat(message, sizeof message, format, args);
   va_end(args);
   err->code = code;
   err->reason = NULL;
@@ -30,7 +30,7 @@ int p2p_err_prefix(struct p2p_err *err, const char *format, ...) {
   char prefix[P2P_ERR_MESSAGE_MAX];
   va_list args;
   va_start(args, format);
-  p2p_text_format(prefix, sizeof prefix, format, args);
+  p2p_vformat(prefix, sizeof prefix, format, args);
   va_end(args);
   const char *reason = err->reason;
   int code = p2p_err_set(err, err->code, "%s: %s", prefix, err->message);

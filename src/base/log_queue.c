@@ -91,7 +91,7 @@ void p2p_log_write(struct p2p_log_queue *log, enum p2p_log_level level, const ch
   char text[P2P_LOG_TEXT_MAX];
   va_list args;
   va_start(args, format);
-  p2p_text_format(text, sizeof text, format, args);
+  p2p_vformat(text, sizeof text, format, args);
   va_end(args);
   append(log, level, 0, NULL, text);
 }

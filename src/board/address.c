@@ -8,14 +8,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/sanitize.h"
 #include "board/ssh_config.h"
 
-/* Visible ASCII, so that nothing of it can be taken for two words or an escape. */
+/* One argument of a command line, and not an option. */
 static bool is_word(const char *text, size_t length) {
-  for (size_t i = 0; i < length; i++) {
-    if (text[i] <= 0x20 || text[i] > 0x7e) return false;
-  }
-  return length > 0 && text[0] != '-';
+  return length > 0 && text[0] != '-' && p2p_is_visible_ascii(text, length);
 }
 
 static int parse_port(const char *text, uint16_t *out) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sanitize.h"
 #include "protocol/public_services.h"
 
 #define VALUE_MAX 256
@@ -19,11 +20,9 @@ static bool find_value(const char *text, size_t length, const char *start,
     size_t line = newline == NULL ? length : (size_t)(newline - text), end = line;
     if (end > 0 && text[end - 1] == '\r') end--;
     if (end > prefix && end - key < VALUE_MAX && memcmp(text, start, prefix) == 0) {
-      bool is_word = true;
-      for (size_t i = key; i < end; i++) is_word = is_word && text[i] > 0x20 && text[i] < 0x7f;
       memcpy(value, text + key, end - key);
       value[end - key] = '\0';
-      return is_word;
+      return p2p_is_visible_ascii(value, end - key);
     }
     if (newline == NULL) break;
     text += line + 1;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sanitize.h"
 #include "board/ssh_transport.h"
 #include "proc/pipe_process.h"
 
@@ -105,7 +106,7 @@ int p2p_ssh_program_explain(const char *said, const char *host, struct p2p_err *
   for (start = end; start > 0 && said[start - 1] != '\n' && said[start - 1] != '\r';) start--;
   char last[300];
   snprintf(last, sizeof last, "%.*s", (int)(end - start), said + start);
-  p2p_ssh_tame(last);
+  p2p_sanitize_text(last);
   if (last[0] == '\0')
     return p2p_err_set(err, P2P_ERR_NETWORK,
                        "The connection to the message board '%s' was lost, or it has fallen "

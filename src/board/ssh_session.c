@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sanitize.h"
 #include "board/ssh_config.h"
 #include "board/ssh_private.h"
 
@@ -74,7 +75,7 @@ void p2p_ssh_last_words(struct p2p_ssh_session *ssh, char *out, size_t size) {
     said += strspn(said, "0123456789:"); /* the reason as a number */
   }
   snprintf(out, size, "%s", said);
-  p2p_ssh_tame(out);
+  p2p_sanitize_text(out);
 }
 
 static int step_handshake(struct p2p_ssh_session *ssh, struct p2p_err *err) {

@@ -34,8 +34,3 @@ int p2p_ssh_command_write(struct p2p_ssh_command *command, const void *bytes, si
 void p2p_ssh_command_free(struct p2p_ssh_command *command) {
   if (command != NULL) command->transport->free_command(command);
 }
-
-void p2p_ssh_tame(char *text) {
-  for (; *text != '\0'; text++)
-    if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
-}

@@ -41,9 +41,6 @@ void p2p_ssh_session_look_up(const char *name, const char *config, char *out, si
 int p2p_ssh_program_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out,
                             struct p2p_err *err) P2P_MUST_USE;
 
-/* What a server says is not for the terminal as it is: control characters become '?'. Pure. */
-void p2p_ssh_tame(char *text);
-
 /* The sentence for an `ssh` that gave up (exit status 255), from what it said on stderr. Pure. */
 int p2p_ssh_program_explain(const char *said, const char *host, struct p2p_err *err);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sanitize.h"
 #include "client/inventory.h"
 
 struct condition {
@@ -34,21 +35,6 @@ struct p2p_task {
   uint64_t conditions_bytes, dropped;
 };
 
-/* A label goes to logs and other machines: no control characters, and no half of a UTF-8 character
- * at the cut. */
-static void copy_label(char out[P2P_TASK_LABEL_MAX], const char *label) {
-  size_t length = strlen(label);
-  if (length >= P2P_TASK_LABEL_MAX) {
-    length = P2P_TASK_LABEL_MAX - 1;
-    while (length > 0 && ((unsigned char)label[length] & 0xc0) == 0x80) length--;
-  }
-  for (size_t i = 0; i < length; i++) {
-    unsigned char c = (unsigned char)label[i];
-    out[i] = c < 0x20 || c == 0x7f ? '?' : label[i];
-  }
-  out[length] = '\0';
-}
-
 struct p2p_task *p2p_task_new(struct p2p_blob *object, const char *label) {
   struct p2p_task *task = calloc(1, sizeof *task);
   if (task == NULL) return NULL;
@@ -59,7 +45,8 @@ struct p2p_task *p2p_task_new(struct p2p_blob *object, const char *label) {
   atomic_init(&task->references, 1);
   atomic_init(&task->state, P2P_TASK_NEW);
   task->object = object;
-  copy_label(task->label, label != NULL ? label : "");
+  if (label == NULL) label = "";
+  p2p_sanitize(label, strlen(label), task->label, sizeof task->label);
   return task;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sanitize.h"
 #include "client/roster.h"
 
 enum receiving { NOTHING, CONDITION, RESULT };
@@ -316,23 +317,13 @@ static int take_data(struct p2p_task_stream *stream, const struct p2p_frame *fra
   return code;
 }
 
-/* The worker's sentence, made fit for people: a stranger may steer no terminal. */
-static void read_sentence(const struct p2p_frame *frame, char *out, size_t size) {
-  size_t length = frame->length < size ? frame->length : size - 1;
-  for (size_t i = 0; i < length; i++) {
-    bool is_plain = frame->payload[i] >= 0x20 && frame->payload[i] < 0x7f;
-    out[i] = is_plain ? (char)frame->payload[i] : '?';
-  }
-  out[length] = '\0';
-}
-
 static void take_lost(struct p2p_task_stream *stream, const struct p2p_frame *frame,
                       uint64_t now_ms, bool *decide) {
   struct run *run = find(stream, frame->task);
   if (run == NULL) return;
   if (run->task != NULL) {
     struct p2p_err err = {.code = P2P_ERR_LOST};
-    read_sentence(frame, err.message, sizeof err.message);
+    p2p_sanitize(frame->payload, frame->length, err.message, sizeof err.message);
     p2p_task_fail(run->task, &err);
   }
   *decide = true;
@@ -342,7 +333,7 @@ static void take_lost(struct p2p_task_stream *stream, const struct p2p_frame *fr
 /* The worker ends the link. */
 static int take_goodbye(const struct p2p_frame *frame, struct p2p_err *err) {
   char why[P2P_ERR_MESSAGE_MAX / 2];
-  read_sentence(frame, why, sizeof why);
+  p2p_sanitize(frame->payload, frame->length, why, sizeof why);
   return p2p_err_set(err, P2P_ERR_CLOSED, "%s",
                      why[0] != '\0' ? why : "the worker closed the link");
 }

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/encode.h"
+#include "base/sanitize.h"
 
 #define PORT_DEFAULT 80
 #define LOGIN_MAX 380 /* bytes of user:password */
@@ -146,13 +147,12 @@ void p2p_proxy_request(const struct p2p_proxy *proxy, const char *host, uint16_t
 
 int p2p_proxy_check_answer(const uint8_t *head, size_t length, struct p2p_err *err) {
   char words[64];
-  size_t n = 0;
+  size_t end = 9;
   if (length < 12 || memcmp(head, "HTTP/1.", 7) != 0 || head[8] != ' ')
     return p2p_err_set(err, P2P_ERR_PROTOCOL, "the proxy does not speak HTTP");
   if (head[9] == '2') return P2P_OK;
-  for (size_t i = 9; i < length && head[i] != '\r' && head[i] != '\n' && n < sizeof words - 1; i++)
-    words[n++] = head[i] >= ' ' && head[i] <= '~' ? (char)head[i] : '?';
-  words[n] = '\0';
+  while (end < length && head[end] != '\r' && head[end] != '\n') end++;
+  p2p_sanitize(head + 9, end - 9, words, sizeof words);
   return p2p_err_set(err, P2P_ERR_NETWORK, "the proxy refuses: %s%s", words,
                      strncmp(words, "407", 3) == 0
                          ? " (it wants a user and password: http_proxy=http://user:password@...)"

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sanitize.h"
+
 #define TIMEOUT_MAX_MS (24u * 3600 * 1000)
 
 static const struct {
@@ -72,14 +74,8 @@ static int parse_duration(const char *value, uint32_t *out_ms) {
   return P2P_OK;
 }
 
-static bool is_printable(const char *text) {
-  for (; *text != '\0'; text++)
-    if (*text <= ' ' || *text >= 0x7f) return false;
-  return true;
-}
-
 static int parse_access(struct p2p_board_command *command, const char *value) {
-  if (!is_printable(value)) return P2P_ERR_INVALID;
+  if (!p2p_is_visible_ascii(value, strlen(value))) return P2P_ERR_INVALID;
   char *copy = strdup(value);
   if (copy == NULL) return P2P_ERR_MEMORY;
   free(command->access);
@@ -131,7 +127,7 @@ static int parse_topic(struct p2p_board_command *command, const char *word, stru
   size_t length = strlen(word);
   if (command->topic[0] != '\0')
     return p2p_err_set(err, P2P_ERR_INVALID, "Give one topic: see 'help'.");
-  if (length > P2P_BOARD_TOPIC_MAX || !is_printable(word) || word[0] == '/')
+  if (length > P2P_BOARD_TOPIC_MAX || !p2p_is_visible_ascii(word, length) || word[0] == '/')
     return p2p_err_set(
         err, P2P_ERR_INVALID,
         "A topic is at most %d printable ASCII characters and does not begin with '/'.",

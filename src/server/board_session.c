@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sanitize.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "server/board_command.h"
@@ -66,17 +67,9 @@ void p2p_board_server_clear(struct p2p_board_server *board) {
   board->topics = NULL;
 }
 
-static bool is_harmless(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '_' || c == '.';
-}
-
 void p2p_board_user_name(struct p2p_board_user *user_info, const char *user, const char *login) {
-  size_t n = 0;
   snprintf(user_info->user, sizeof user_info->user, "%s", user == NULL ? "public" : user);
-  for (; login != NULL && *login != '\0' && n + 1 < sizeof user_info->login; login++)
-    user_info->login[n++] = is_harmless(*login) ? *login : '_';
-  user_info->login[n] = '\0';
+  p2p_sanitize_word(login == NULL ? "" : login, user_info->login, sizeof user_info->login);
 }
 
 static bool has_account(const struct p2p_board_user *user_info) {

@@ -7,60 +7,21 @@
 #include <string.h>
 
 #include "base/encode.h"
+#include "base/sanitize.h"
 #include "crypto/random.h"
-#include "wormhole/words.h"
 
 #define MESSAGE_MAX 65536 /* of the mailbox */
 
 /* ---- names ---- */
 
-/* Bytes of the character of UTF-8 at the start of `text`; 0 if there is none. Overlong forms and
- * surrogates are none. */
-static size_t character_length(const unsigned char *text) {
-  size_t length = text[0] < 0x80                      ? 1
-                  : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
-                  : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
-                  : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
-                                                      : 0;
-
-  for (size_t i = 1; i < length; i++)
-    if ((text[i] & 0xc0) != 0x80) return 0;
-  if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-      (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
-    return 0;
-  return length;
-}
-
-/* Control characters, and those that turn the direction of writing ("exe.txt" that is "txt.exe").
- */
-static bool is_shown(const unsigned char *text, size_t length) {
-  if (length == 1) return text[0] >= ' ' && text[0] != 0x7f && text[0] != '\\';
-  if (length == 2) return !(text[0] == 0xc2 && text[1] < 0xa0);
-  if (length == 3 && text[0] == 0xe2)
-    return !(text[1] == 0x80 && text[2] >= 0x8b && text[2] <= 0xae) &&
-           !(text[1] == 0x81 && text[2] >= 0xa0 && text[2] <= 0xaf);
-  return true;
-}
-
 void p2p_offer_clean_name(const char *path, char out[P2P_OFFER_NAME_MAX]) {
   const char *slash = strrchr(path, '/');
-  const unsigned char *from = (const unsigned char *)(slash ? slash + 1 : path);
-  size_t at = 0;
+  const char *name = slash != NULL ? slash + 1 : path;
 
-  while (*from != '\0') {
-    size_t length = character_length(from);
-    bool good = length > 0 && is_shown(from, length);
-    size_t put = good ? length : 1;
-    if (at + put >= P2P_OFFER_NAME_MAX) break;
-    if (good)
-      memcpy(out + at, from, length);
-    else
-      out[at] = '?';
-    at += put;
-    from += length ? length : 1;
-  }
-  out[at] = '\0';
-  if (at == 0 || strcmp(out, ".") == 0 || strcmp(out, "..") == 0)
+  p2p_sanitize(name, strlen(name), out, P2P_OFFER_NAME_MAX);
+  for (char *c = out; *c != '\0'; c++)
+    if (*c == '\\') *c = '?';
+  if (out[0] == '\0' || strcmp(out, ".") == 0 || strcmp(out, "..") == 0)
     snprintf(out, P2P_OFFER_NAME_MAX, "file");
 }
 
@@ -123,11 +84,12 @@ static int read_answer(const json_t *answer, struct p2p_offer_message *out, stru
 static int read_message(const json_t *root, const char *text, size_t length,
                         struct p2p_offer_message *out, struct p2p_err *err) {
   const json_t *error = json_object_get(root, "error");
-  char words[P2P_WORDS_MAX];
+  char words[P2P_QUOTE_MAX];
 
   if (!json_is_object(root)) return malformed(err);
   if (error != NULL) {
-    p2p_words_clean(json_is_string(error) ? json_string_value(error) : "(no reason)", words);
+    const char *reason = json_is_string(error) ? json_string_value(error) : "(no reason)";
+    p2p_sanitize(reason, strlen(reason), words, sizeof words);
     return p2p_err_set(err, P2P_ERR_CANCELED, "The other side gave up: %s", words);
   }
   if (json_object_get(root, "offer") != NULL)

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sanitize.h"
 #include "worker/package_library.h"
-#include "worker/stranger.h"
 #include "wormhole/link.h"
 
 #define LABEL_MAX 128
@@ -115,7 +115,7 @@ static void on_answer(void *arg, const struct p2p_frame *frame) {
   if (frame->type == P2P_FRAME_LOST) {
     char how[P2P_EXIT_REASON_TEXT_MAX];
     struct p2p_exit_reason reason;
-    p2p_stranger_text(frame->payload, frame->length, how, sizeof how);
+    p2p_sanitize(frame->payload, frame->length, how, sizeof how);
     p2p_exit_reason_by_refusal(&reason, how, &task->session->host->limits);
     task->refused = true;
     send_end(task, reason.how, reason.advice);
@@ -185,7 +185,7 @@ static bool begin_task(struct p2p_client_link *session, const struct p2p_frame *
   task->id = frame->task;
   task->missing = p2p_get_u64(frame->payload);
   task->started_ms = p2p_clock_ms();
-  p2p_stranger_text(frame->payload + 8, frame->length - 8, task->label, sizeof task->label);
+  p2p_sanitize(frame->payload + 8, frame->length - 8, task->label, sizeof task->label);
   task->evaluator =
       p2p_evaluator_pool_submit(session->host->pool, session->user, frame, &callbacks, task);
   if (task->evaluator == NULL) {

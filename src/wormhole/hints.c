@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wormhole/words.h"
+#include "base/sanitize.h"
 
 #define DIRECT "direct-tcp-v1"
 #define RELAY "relay-v1"
@@ -115,7 +115,7 @@ static int read_transit(const json_t *transit, struct p2p_hints *out) {
 
 int p2p_hints_parse(const char *text, size_t length, struct p2p_hints *out, struct p2p_err *err) {
   struct p2p_hints hints;
-  char words[P2P_WORDS_MAX];
+  char words[P2P_QUOTE_MAX];
 
   memset(&hints, 0, sizeof hints);
   json_t *root =
@@ -123,7 +123,7 @@ int p2p_hints_parse(const char *text, size_t length, struct p2p_hints *out, stru
   const json_t *error = json_object_get(root, "error");
   int code = read_transit(json_object_get(root, "transit"), &hints);
   if (json_is_string(error)) {
-    p2p_words_clean(json_string_value(error), words);
+    p2p_sanitize(json_string_value(error), json_string_length(error), words, sizeof words);
     code = p2p_err_set(err, P2P_ERR_CANCELED, "The peer gave up: %s", words);
   } else if (code != P2P_OK) {
     p2p_err_set(err, code,

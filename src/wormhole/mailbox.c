@@ -8,12 +8,12 @@
 #include <string.h>
 
 #include "base/encode.h"
+#include "base/sanitize.h"
 #include "crypto/random.h"
 #include "protocol/nameplate.h"
 #include "wormhole/key.h"
 #include "wormhole/phase.h"
 #include "wormhole/reorder_buffer.h"
-#include "wormhole/words.h"
 
 #define MAILBOX_ID_MAX 129
 #define TEXTS_MAX 16
@@ -130,11 +130,11 @@ static int on_welcome(struct p2p_mailbox *mailbox, const json_t *message, struct
   const json_t *welcome = json_object_get(message, "welcome");
   const json_t *error = json_object_get(welcome, "error"),
                *permission = json_object_get(welcome, "permission-required");
-  char words[P2P_WORDS_MAX];
+  char words[P2P_QUOTE_MAX];
 
   if (mailbox->is_greeted || mailbox->state == P2P_MAILBOX_CLOSED) return P2P_OK;
   if (json_is_string(error)) {
-    p2p_words_clean(json_string_value(error), words);
+    p2p_sanitize(json_string_value(error), json_string_length(error), words, sizeof words);
     return p2p_err_set(err, P2P_ERR_NETWORK, "The mailbox server does not serve us, it says: %s",
                        words);
   }
@@ -224,14 +224,15 @@ static int on_message(struct p2p_mailbox *mailbox, const json_t *message, struct
 
 static int on_error(struct p2p_mailbox *mailbox, const json_t *message, struct p2p_err *err) {
   const char *text = json_string_value(json_object_get(message, "error"));
-  char words[P2P_WORDS_MAX];
+  char words[P2P_QUOTE_MAX];
 
   if (mailbox->state == P2P_MAILBOX_CLOSED) return P2P_OK;
   if (text != NULL && strcmp(text, "crowded") == 0)
     return p2p_err_set(err, P2P_ERR_ACCESS,
                        "The mailbox of nameplate %s is taken: two others are in it already",
                        mailbox->nameplate);
-  p2p_words_clean(text ? text : "(no reason)", words);
+  if (text == NULL) text = "(no reason)";
+  p2p_sanitize(text, strlen(text), words, sizeof words);
   return p2p_err_set(err, P2P_ERR_PROTOCOL, "The mailbox server refused what we asked for: %s",
                      words);
 }
