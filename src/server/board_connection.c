@@ -323,7 +323,8 @@ static int start_session(struct p2p_board_connection *connection,
   connection->event = ssh_event_new();
   if (connection->ssh == NULL || connection->event == NULL ||
       ssh_bind_accept_fd(p2p_board_identity_bind(identity), connection->ssh, fd) != SSH_OK) {
-    close(fd); /* libssh has it only when all went well */
+    /* libssh may have taken it over before it failed: then it closes it. */
+    if (connection->ssh == NULL || ssh_get_fd(connection->ssh) != fd) close(fd);
     return P2P_ERR_MEMORY;
   }
   connection->callbacks =

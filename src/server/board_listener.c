@@ -253,7 +253,12 @@ static void on_accept(void *arg, struct p2p_tcp *tcp) {
   }
   int fd = p2p_tcp_take_fd(tcp);
   struct client *client = fd < 0 ? NULL : new_client(listener, fd, address);
-  if (client == NULL) return;
+  if (client == NULL) {
+    p2p_log_write(listener->board->log, P2P_LOG_WARN, "refused a connection from %s: %s", address,
+                  fd < 0 ? "out of file descriptors" : "out of memory");
+    if (fd < 0) p2p_tcp_free(tcp); /* still ours */
+    return;
+  }
   memcpy(client->client_address, client_address, sizeof client_address);
   client->next = listener->clients;
   client->link = &listener->clients;

@@ -49,27 +49,36 @@ static void on_users_file(void *arg) {
   p2p_board_listener_check_users(server->board_door);
 }
 
+/* Names the service whose port cannot be used. */
+static int name_service(int code, const char *service, struct p2p_err *err) {
+  if (code == P2P_ERR_NETWORK || code == P2P_ERR_INVALID) p2p_err_prefix(err, "%s", service);
+  return code;
+}
+
+static int start_services(struct p2p_server *server, const struct p2p_server_config *config,
+                          struct p2p_err *err) {
+  struct p2p_board_server *board = &server->board;
+  int code = p2p_mailbox_server_new(config->loop, config->address, config->mailbox_port, board->log,
+                                    &server->mailbox_server, err);
+  if (code != P2P_OK) return name_service(code, "mailbox", err);
+  code = p2p_relay_new(config->loop, config->address, config->relay_port, board->log,
+                       &server->relay, err);
+  if (code != P2P_OK) return name_service(code, "relay", err);
+  /* The board comes last, since it tells its clients where the other two are. */
+  board->mailbox_port = p2p_mailbox_server_port(server->mailbox_server);
+  board->relay_port = p2p_relay_port(server->relay);
+  code = p2p_board_listener_new(board, config->address, config->board_port, config->host_key,
+                                &server->board_door, err);
+  if (code != P2P_OK) return name_service(code, "board", err);
+  if (server->users_file == NULL) return P2P_OK;
+  return p2p_file_watch_new(config->loop, server->users_file, on_users_file, server,
+                            &server->users_watch, err);
+}
+
 /* on the io thread */
 static void start_on_loop(void *arg) {
   struct start *start = arg;
-  const struct p2p_server_config *config = start->config;
-  struct p2p_server *server = start->server;
-  struct p2p_board_server *board = &server->board;
-  int code = p2p_mailbox_server_new(config->loop, config->address, config->mailbox_port, board->log,
-                                    &server->mailbox_server, start->err);
-  if (code == P2P_OK)
-    code = p2p_relay_new(config->loop, config->address, config->relay_port, board->log,
-                         &server->relay, start->err);
-  if (code == P2P_OK) { /* the board last, since it tells where the others are */
-    board->mailbox_port = p2p_mailbox_server_port(server->mailbox_server);
-    board->relay_port = p2p_relay_port(server->relay);
-    code = p2p_board_listener_new(board, config->address, config->board_port, config->host_key,
-                                  &server->board_door, start->err);
-  }
-  if (code == P2P_OK && server->users_file != NULL)
-    code = p2p_file_watch_new(config->loop, server->users_file, on_users_file, server,
-                              &server->users_watch, start->err);
-  start->code = code;
+  start->code = start_services(start->server, start->config, start->err);
 }
 
 /* on the io thread */
@@ -122,7 +131,8 @@ int p2p_server_new(const struct p2p_server_config *config, struct p2p_log_queue 
     start.code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   if (start.code == P2P_OK) {
     raise_file_limit(&server->board);
-    p2p_loop_call(config->loop, start_on_loop, &start);
+    if (p2p_loop_call(config->loop, start_on_loop, &start) != P2P_OK)
+      start.code = p2p_err_set(err, P2P_ERR_CLOSED, "the io thread has ended");
   }
   if (start.code != P2P_OK) {
     p2p_server_free(server);

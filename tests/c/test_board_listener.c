@@ -134,6 +134,34 @@ TEST(strangers_of_one_address_are_bounded) {
   stop_board();
 }
 
+/* The connection takes the last descriptor, so that the copy for libssh fails. */
+TEST(a_connection_is_closed_when_no_descriptor_is_left) {
+  enum { MOST = 256 };
+  struct rlimit limit, low;
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fillers[MOST], n = 0;
+  char byte;
+  CHECK(start_board() == P2P_OK);
+  address.sin_port = htons(p2p_board_listener_port(server));
+  int before = count_descriptors(), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  low = limit;
+  low.rlim_cur = MOST;
+  CHECK(setrlimit(RLIMIT_NOFILE, &low) == 0);
+  while (n < MOST && (fillers[n] = dup(fd)) >= 0) n++;
+  close(fillers[--n]);
+  CHECK(connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
+  struct pollfd ready = {.fd = fd, .events = POLLIN};
+  CHECK(poll(&ready, 1, WAIT_MS) == 1 && read(fd, &byte, 1) <= 0);
+  while (n > 0) close(fillers[--n]);
+  close(fd);
+  CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  CHECK(wait_event("refused a connection from 127.0.0.1:"));
+  CHECK(count_descriptors() == before);
+  CHECK(run_ssh(&alice, "alice", "user") == 0); /* the next one is served */
+  stop_board();
+}
+
 TEST(who_does_not_read_is_sent_away_and_stalls_nobody) {
   static char block[65536];
   CHECK(start_board() == P2P_OK);
@@ -216,6 +244,7 @@ UNIT_MAIN("board_door", UNIT(prepare), UNIT(a_key_says_who_you_are), UNIT(comman
           UNIT(several_commands_run_over_one_connection),
           UNIT(a_pty_and_an_environment_are_declined_not_ignored),
           UNIT(many_bytes_arrive_as_they_were_sent), UNIT(strangers_of_one_address_are_bounded),
+          UNIT(a_connection_is_closed_when_no_descriptor_is_left),
           UNIT(who_does_not_read_is_sent_away_and_stalls_nobody),
           UNIT(pub_waits_for_a_reader_as_long_as_it_is_told),
           UNIT(connections_that_end_in_any_way_leave_nothing),

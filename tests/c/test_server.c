@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -140,6 +141,42 @@ TEST(what_it_cannot_start_with_is_told) {
   CHECK(count_descriptors() == before);
 }
 
+TEST(a_port_in_use_is_named_and_nothing_stays_open) {
+  struct p2p_server *second;
+  CHECK(start_server("") == P2P_OK);
+  int before = count_descriptors();
+  uint16_t ports[] = {p2p_server_mailbox_port(server), p2p_server_relay_port(server),
+                      p2p_server_board_port(server)};
+  const char *services[] = {"mailbox", "relay", "board"};
+  for (int i = 0; i < 3; i++) {
+    struct p2p_server_config config = {.loop = loop,
+                                       .address = "127.0.0.1",
+                                       .host_key = key_path,
+                                       .users = "",
+                                       .mailbox_port = i == 0 ? ports[0] : 0,
+                                       .relay_port = i == 1 ? ports[1] : 0,
+                                       .board_port = i == 2 ? ports[2] : 0};
+    char port[16];
+    snprintf(port, sizeof port, " port %u", (unsigned)ports[i]);
+    CHECK(p2p_server_new(&config, log, &second, &err) == P2P_ERR_NETWORK);
+    CHECK(strstr(err.message, services[i]) != NULL);
+    CHECK(strstr(err.message, port) != NULL);
+    CHECK(count_descriptors() == before);
+  }
+  p2p_server_free(server);
+}
+
+/* In a child after fork() the io thread is gone. */
+TEST(starting_without_an_io_thread_fails) {
+  pid_t pid = fork();
+  if (pid == 0) {
+    p2p_loop_disown(loop);
+    _exit(start_server("") == P2P_ERR_CLOSED && err.message[0] != '\0' ? 0 : 1);
+  }
+  int status;
+  CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 TEST(two_clients_meet_in_a_mailbox) {
   static struct client a, b;
   CHECK(start_server("") == P2P_OK);
@@ -183,5 +220,7 @@ TEST(clean_up) {
 }
 
 UNIT_MAIN("server", UNIT(prepare), UNIT(it_listens_and_leaves_nothing_behind),
-          UNIT(what_it_cannot_start_with_is_told), UNIT(two_clients_meet_in_a_mailbox),
+          UNIT(what_it_cannot_start_with_is_told),
+          UNIT(a_port_in_use_is_named_and_nothing_stays_open),
+          UNIT(starting_without_an_io_thread_fails), UNIT(two_clients_meet_in_a_mailbox),
           UNIT(connections_of_one_address_to_the_mailbox_are_bounded), UNIT(clean_up))
