@@ -1,9 +1,10 @@
 /* Exponential backoff with full jitter. */
 #include "base/backoff.h"
 
-uint32_t p2p_backoff_pause(unsigned attempts, uint32_t random) {
-  uint32_t bound = P2P_BACKOFF_FIRST_MS;
-  for (unsigned i = 0; i < attempts && bound < P2P_BACKOFF_MAX_MS; i++) bound *= 2;
-  if (bound > P2P_BACKOFF_MAX_MS) bound = P2P_BACKOFF_MAX_MS;
-  return P2P_BACKOFF_MIN_MS + random % (bound - P2P_BACKOFF_MIN_MS + 1);
+uint32_t p2p_backoff_pause_ms(const struct p2p_backoff *backoff, unsigned failures,
+                              uint32_t random) {
+  uint64_t bound_ms = backoff->first_ms;
+  for (unsigned i = 0; i < failures && bound_ms < backoff->max_ms; i++) bound_ms *= 2;
+  if (bound_ms > backoff->max_ms) bound_ms = backoff->max_ms;
+  return P2P_BACKOFF_MIN_MS + (uint32_t)(random % (bound_ms - P2P_BACKOFF_MIN_MS + 1));
 }

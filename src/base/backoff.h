@@ -4,13 +4,18 @@
 
 #include <stdint.h>
 
-#define P2P_BACKOFF_FIRST_MS 500
-#define P2P_BACKOFF_MAX_MS 30000
 #define P2P_BACKOFF_MIN_MS 50
 
-/* The pause after `attempts` failures: uniform between P2P_BACKOFF_MIN_MS and a bound that starts
- * at P2P_BACKOFF_FIRST_MS and doubles with each failure up to P2P_BACKOFF_MAX_MS. `random` is any
- * uniform 32-bit number: jitter keeps the members of a restarted board from returning at once. */
-uint32_t p2p_backoff_pause(unsigned attempts, uint32_t random);
+struct p2p_backoff {
+  uint32_t first_ms; /* upper bound of the first pause, at least P2P_BACKOFF_MIN_MS */
+  uint32_t max_ms;   /* upper bound of every pause, at least first_ms */
+};
+
+/* The pause after `failures` earlier failures in a row (0: this is the first one). It is uniform
+ * between P2P_BACKOFF_MIN_MS and a bound that starts at first_ms and doubles with each failure up
+ * to max_ms, so that many clients of a restarted server do not return at the same moment. `random`
+ * is a uniform 32-bit number. */
+uint32_t p2p_backoff_pause_ms(const struct p2p_backoff *backoff, unsigned failures,
+                              uint32_t random);
 
 #endif

@@ -16,19 +16,6 @@ static bool is_word(const char *text, size_t length) {
   return length > 0 && text[0] != '-' && p2p_is_visible_ascii(text, length);
 }
 
-static int parse_port(const char *text, uint16_t *out) {
-  unsigned long port = 0;
-  size_t length = strlen(text);
-  if (length == 0 || length > 5) return P2P_ERR_PARSE;
-  for (size_t i = 0; i < length; i++) {
-    if (text[i] < '0' || text[i] > '9') return P2P_ERR_PARSE;
-    port = port * 10 + (unsigned long)(text[i] - '0');
-  }
-  if (port == 0 || port > UINT16_MAX) return P2P_ERR_PARSE;
-  *out = (uint16_t)port;
-  return P2P_OK;
-}
-
 static int copy(char *out, size_t size, const char *text, size_t length) {
   if (length >= size) return P2P_ERR_TOO_LARGE;
   memcpy(out, text, length);
@@ -45,7 +32,7 @@ static int bad_host(const char *host, struct p2p_err *err) {
 }
 
 static int parse_host(const char *host, struct p2p_address *out, struct p2p_err *err) {
-  const char *name = host, *at = strrchr(host, '@'), *port = NULL;
+  const char *name = host, *at = strrchr(host, '@');
   if (at != NULL) {
     if (!is_word(host, (size_t)(at - host)) ||
         copy(out->login, sizeof out->login, host, (size_t)(at - host)) != P2P_OK) {
@@ -54,30 +41,19 @@ static int parse_host(const char *host, struct p2p_address *out, struct p2p_err 
     name = at + 1;
   }
 
-  size_t length;
-  if (name[0] == '[') {
-    const char *bracket = strchr(++name, ']');
-    if (bracket == NULL || (bracket[1] != '\0' && bracket[1] != ':')) return bad_host(host, err);
-    length = (size_t)(bracket - name);
-    if (bracket[1] == ':') port = bracket + 2;
-  } else {
-    const char *colon = strchr(name, ':');
-    /* Two colons: an IPv6 address without brackets, which would leave the port to guessing. */
-    if (colon != NULL && strchr(colon + 1, ':') != NULL) return bad_host(host, err);
-    length = colon == NULL ? strlen(name) : (size_t)(colon - name);
-    if (colon != NULL) port = colon + 1;
-  }
-  if (!is_word(name, length) || copy(out->host, sizeof out->host, name, length) != P2P_OK ||
-      (port != NULL && parse_port(port, &out->port) != P2P_OK)) {
+  struct p2p_hostport place;
+  if (p2p_hostport_parse(name, strlen(name), &place) != P2P_OK ||
+      !is_word(place.host, strlen(place.host)))
     return bad_host(host, err);
-  }
+  memcpy(out->host, place.host, sizeof out->host);
+  out->port = place.port;
   return P2P_OK;
 }
 
 /* An option that may be given twice keeps its first value, as in OpenSSH; `host` comes first. */
 static int set_port(struct p2p_address *out, const char *value, struct p2p_err *err) {
   uint16_t port;
-  if (parse_port(value, &port) != P2P_OK) {
+  if (p2p_port_parse(value, strlen(value), &port) != P2P_OK) {
     return p2p_err_set(err, P2P_ERR_INVALID,
                        "Not a port in ssh_args: '%.80s'. A port is between 1 and 65535.", value);
   }

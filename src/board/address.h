@@ -8,13 +8,14 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/hostport.h"
 
 #define P2P_BOARD_HOST_DEFAULT "pipe.pico.sh"
 #define P2P_IDENTITIES_MAX 8
 #define P2P_SSH_ARGS_MAX 4096 /* bytes of ssh_args, a NUL after each */
 
 struct p2p_address {
-  char host[256];
+  char host[P2P_HOST_MAX + 1];
   uint16_t port;  /* 0: not given (ssh_config, else 22) */
   char login[64]; /* "": not given */
   char identities[P2P_IDENTITIES_MAX][1024];

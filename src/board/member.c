@@ -15,6 +15,7 @@
 #include "crypto/random.h"
 
 #define TIMEOUT_MS 30000
+static const struct p2p_backoff BACKOFF = {.first_ms = 500, .max_ms = 30000};
 #define STEADY_MS 30000 /* a stay as long as this makes the pauses short again */
 #define HELLO_VALID_S 60
 #define ACCESS_MAX 8192
@@ -180,7 +181,8 @@ static void on_end(void *arg, const struct p2p_err *err) {
     member->callbacks.on_failed(member->arg, err);
     return;
   }
-  uint32_t pause_ms = p2p_backoff_pause(member->attempts++, p2p_random_below(UINT32_MAX));
+  uint32_t pause_ms =
+      p2p_backoff_pause_ms(&BACKOFF, member->attempts++, p2p_random_below(UINT32_MAX));
   p2p_timer_start(member->timer, pause_ms, 0);
   if (member->was_joined) member->callbacks.on_away(member->arg, err, pause_ms);
 }

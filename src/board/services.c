@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hostport.h"
 #include "base/sanitize.h"
 #include "protocol/public_services.h"
 
@@ -33,12 +34,12 @@ static bool find_value(const char *text, size_t length, const char *start,
 
 static void expand(const char *value, const char *host, char *out, size_t size) {
   const char *star = strchr(value, '*');
-  bool is_ipv6 = strchr(host, ':') != NULL;
+  char place[P2P_HOSTPORT_TEXT_MAX];
+  p2p_hostport_format(host, 0, place, sizeof place);
   if (star == NULL) {
     snprintf(out, size, "%s", value);
   } else {
-    snprintf(out, size, "%.*s%s%s%s%s", (int)(star - value), value, is_ipv6 ? "[" : "", host,
-             is_ipv6 ? "]" : "", star + 1);
+    snprintf(out, size, "%.*s%s%s", (int)(star - value), value, place, star + 1);
   }
 }
 

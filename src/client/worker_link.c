@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/encode.h"
+#include "crypto/random.h"
 #include "protocol/hello.h"
 #include "wormhole/link.h"
 
@@ -53,13 +55,12 @@ static void destroy(struct p2p_worker_link *peer) {
  * as long as it is there. */
 static void back_off(struct p2p_client *client, struct p2p_roster_worker *worker,
                      const struct p2p_err *why) {
-  uint32_t doubled = worker->failures < 6 ? worker->failures : 6;
-  uint64_t delay_ms = UINT64_C(1000) << doubled;
-  if (delay_ms > P2P_WORKER_LINK_RETRY_MAX_MS) delay_ms = P2P_WORKER_LINK_RETRY_MAX_MS;
+  static const struct p2p_backoff backoff = {.first_ms = 1000, .max_ms = 60000};
+  uint32_t delay_ms =
+      p2p_backoff_pause_ms(&backoff, worker->failures, p2p_random_below(UINT32_MAX));
   worker->retry_at_ms = p2p_clock_ms() + delay_ms;
   struct p2p_err err = *why;
-  p2p_err_prefix(&err, "No link to %s, trying again in %u s", worker->from,
-                 (unsigned)(delay_ms / 1000));
+  p2p_err_prefix(&err, "No link to %s, trying again in %.1f s", worker->from, delay_ms / 1000.0);
   p2p_log_error(client->log, worker->failures == 0 ? P2P_LOG_WARN : P2P_LOG_DEBUG, &err);
   worker->failures++;
 }

@@ -8,7 +8,6 @@
 #include "client/task_stream.h"
 
 #define P2P_WORKER_LINK_TIMEOUT_MS 30000 /* for setting up a link */
-#define P2P_WORKER_LINK_RETRY_MAX_MS 60000
 
 /* Begins to open a link; worker->peer is set, or the worker is to be tried again later. */
 void p2p_worker_link_open(struct p2p_client *client, struct p2p_roster_worker *worker);

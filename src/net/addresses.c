@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hostport.h"
 #include "net/tcp_private.h"
 
 static int format_in4(const struct in_addr *address, uint16_t port, char *out, size_t size) {
   char host[INET_ADDRSTRLEN];
   if (inet_ntop(AF_INET, address, host, sizeof host) == NULL) return P2P_ERR_SYSTEM;
-  int n = snprintf(out, size, "%s:%u", host, (unsigned)port);
+  int n = p2p_hostport_format(host, port, out, size);
   return n < 0 || (size_t)n >= size ? P2P_ERR_TOO_LARGE : P2P_OK;
 }
 
@@ -21,7 +22,7 @@ static int format_in6(const struct in6_addr *address, uint16_t port, char *out, 
   }
   char host[INET6_ADDRSTRLEN];
   if (inet_ntop(AF_INET6, address, host, sizeof host) == NULL) return P2P_ERR_SYSTEM;
-  int n = snprintf(out, size, "[%s]:%u", host, (unsigned)port);
+  int n = p2p_hostport_format(host, port, out, size);
   return n < 0 || (size_t)n >= size ? P2P_ERR_TOO_LARGE : P2P_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hostport.h"
 #include "net/tcp_private.h"
 
 struct p2p_resolve {
@@ -135,10 +136,6 @@ static int check_place(const char *host, uint16_t port, struct p2p_err *err) {
                      (unsigned)port);
 }
 
-static int name_place(const char *host, uint16_t port, char *out, size_t size) {
-  return snprintf(out, size, strchr(host, ':') == NULL ? "%s:%u" : "[%s]:%u", host, (unsigned)port);
-}
-
 /* Takes the tunnel over (NULL: host and port are what is wanted). */
 static int begin(struct p2p_loop *loop, const char *host, uint16_t port, const char *name,
                  struct p2p_tunnel *tunnel, uint32_t timeout_ms,
@@ -176,7 +173,7 @@ int p2p_tcp_connect(struct p2p_loop *loop, const char *host, uint16_t port, uint
   char name[P2P_TCP_NAME_MAX];
   int code = check_place(host, port, err);
   if (code != P2P_OK) return code;
-  name_place(host, port, name, sizeof name);
+  p2p_hostport_format(host, port, name, sizeof name);
   return begin(loop, host, port, name, NULL, timeout_ms, callbacks, arg, out, err);
 }
 
@@ -191,8 +188,8 @@ int p2p_tcp_connect_out(struct p2p_loop *loop, const char *host, uint16_t port, 
   if (code != P2P_OK) return code;
   struct p2p_tunnel *tunnel = p2p_tunnel_new(proxy, host, port);
   if (tunnel == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
-  int length = name_place(host, port, name, sizeof name);
+  int length = p2p_hostport_format(host, port, name, sizeof name);
   length += snprintf(name + length, sizeof name - (size_t)length, " by way of the proxy ");
-  name_place(proxy->host, proxy->port, name + length, sizeof name - (size_t)length);
+  p2p_hostport_format(proxy->host, proxy->port, name + length, sizeof name - (size_t)length);
   return begin(loop, proxy->host, proxy->port, name, tunnel, timeout_ms, callbacks, arg, out, err);
 }

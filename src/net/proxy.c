@@ -40,32 +40,13 @@ static bool set_login(const char *text, size_t length, struct p2p_proxy *proxy) 
   return fits;
 }
 
-static bool set_port(const char *text, size_t length, struct p2p_proxy *proxy) {
-  unsigned long port = 0;
-  if (length == 0 || length > 5 || strspn(text, "0123456789") < length) return false;
-  for (size_t i = 0; i < length; i++) port = 10 * port + (unsigned long)(text[i] - '0');
-  proxy->port = (uint16_t)port;
-  return port >= 1 && port <= UINT16_MAX;
-}
-
-/* "host", "host:port", "[v6]" or "[v6]:port". */
 static bool set_place(const char *text, size_t length, struct p2p_proxy *proxy) {
-  bool bracketed = length > 0 && text[0] == '[';
-  const char *host = bracketed ? text + 1 : text;
-  const char *end = memchr(host, bracketed ? ']' : ':', length - (bracketed ? 1 : 0));
-  if (bracketed && end == NULL) return false;
-  size_t host_length = (size_t)((end == NULL ? text + length : end) - host);
-  const char *rest = host + host_length + (bracketed ? 1 : 0);
-  size_t rest_length = (size_t)(text + length - rest);
-  const char *allowed = bracketed
-                            ? "0123456789abcdefABCDEF:."
-                            : "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-_";
-  if (host_length == 0 || host_length >= sizeof proxy->host || strspn(host, allowed) < host_length)
+  struct p2p_hostport place;
+  if (p2p_hostport_parse(text, length, &place) != P2P_OK || !p2p_host_is_valid(place.host))
     return false;
-  memcpy(proxy->host, host, host_length);
-  proxy->host[host_length] = '\0';
-  proxy->port = PORT_DEFAULT;
-  return rest_length == 0 || (rest[0] == ':' && set_port(rest + 1, rest_length - 1, proxy));
+  memcpy(proxy->host, place.host, sizeof proxy->host);
+  proxy->port = place.port == 0 ? PORT_DEFAULT : place.port;
+  return true;
 }
 
 static bool set_url(const char *authority, struct p2p_proxy *proxy) {
@@ -137,9 +118,8 @@ bool p2p_proxy_is_for(const struct p2p_proxy *proxy, const char *host) {
 
 void p2p_proxy_request(const struct p2p_proxy *proxy, const char *host, uint16_t port,
                        char out[static P2P_PROXY_REQUEST_MAX]) {
-  char place[300];
-  snprintf(place, sizeof place, strchr(host, ':') == NULL ? "%.255s:%u" : "[%.255s]:%u", host,
-           (unsigned)port);
+  char place[P2P_HOSTPORT_TEXT_MAX];
+  p2p_hostport_format(host, port, place, sizeof place);
   snprintf(out, P2P_PROXY_REQUEST_MAX, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n", place,
            place, proxy->login[0] == '\0' ? "" : "Proxy-Authorization: Basic ", proxy->login,
            proxy->login[0] == '\0' ? "" : "\r\n");

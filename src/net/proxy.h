@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hostport.h"
 #include "net/loop.h"
 
 #define P2P_PROXY_REQUEST_MAX 1536
@@ -14,7 +15,7 @@
 #define P2P_PROXY_HEAD_MAX 8192 /* of an answer */
 
 struct p2p_proxy {
-  char host[256]; /* "": none */
+  char host[P2P_HOST_MAX + 1]; /* "": none */
   uint16_t port;
   char login[512];                   /* base64 of user:password; "": none. A secret */
   char except[P2P_PROXY_EXCEPT_MAX]; /* as in no_proxy */

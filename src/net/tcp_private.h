@@ -5,11 +5,11 @@
 
 #include <netdb.h>
 
+#include "base/hostport.h"
 #include "net/loop_private.h"
 #include "net/proxy.h"
 #include "net/tcp.h"
 
-#define P2P_HOST_MAX 255
 #define P2P_TCP_NAME_MAX \
   (2 * (P2P_HOST_MAX + 10) + 32) /* "[host]:65535 by way of the proxy [host]:65535" and a NUL */
 

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/encode.h"
+#include "base/hostport.h"
 #include "net/sha1.h"
 
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455 section 1.3 */
@@ -131,12 +132,12 @@ void p2p_upgrade_accept_of(const char *key, char out[static P2P_UPGRADE_ACCEPT_L
 
 void p2p_upgrade_request(const struct p2p_url *url, const char *key,
                          char out[static P2P_UPGRADE_REQUEST_MAX]) {
-  bool in6 = strchr(url->host, ':') != NULL;
+  char host[P2P_HOSTPORT_TEXT_MAX];
+  p2p_hostport_format(url->host, url->port, host, sizeof host);
   snprintf(out, P2P_UPGRADE_REQUEST_MAX,
-           "GET %s HTTP/1.1\r\nHost: %s%s%s:%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            "Sec-WebSocket-Key: %.*s\r\nSec-WebSocket-Version: 13\r\n\r\n",
-           url->path, in6 ? "[" : "", url->host, in6 ? "]" : "", (unsigned)url->port,
-           P2P_UPGRADE_KEY_LEN, key);
+           url->path, host, P2P_UPGRADE_KEY_LEN, key);
 }
 
 static bool starts_with(struct text text, const char *start) {

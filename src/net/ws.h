@@ -4,6 +4,7 @@
 #ifndef P2P_NET_WS_H
 #define P2P_NET_WS_H
 
+#include "base/hostport.h"
 #include "net/tcp.h"
 
 #define P2P_WS_MESSAGE_MAX (1024 * 1024)
@@ -41,7 +42,7 @@ void p2p_ws_free(struct p2p_ws *ws);
 /* The parts of a ws:// url. P2P_ERR_PARSE; P2P_ERR_INVALID for wss://. An IPv6 address is written
  * in brackets, and host has none. The port is 80 and the path "/" where nothing else is said. */
 struct p2p_url {
-  char host[256];
+  char host[P2P_HOST_MAX + 1];
   uint16_t port;
   char path[256];
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hostport.h"
 #include "base/sanitize.h"
 
 #define DIRECT "direct-tcp-v1"
@@ -13,41 +14,22 @@
 
 /* ---- hosts ---- */
 
-static bool is_host(const char *text, size_t length) {
-  if (length == 0 || length >= sizeof((struct p2p_hint *)0)->host) return false;
-  for (size_t i = 0; i < length; i++) {
-    char c = text[i];
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-          strchr(".-_:", c)))
-      return false;
-  }
-  return true;
-}
-
 static int set_hint(struct p2p_hint *hint, const char *host, size_t length, long long port) {
-  if (!is_host(host, length) || port < 1 || port > 65535) return P2P_ERR_PARSE;
+  if (strlen(host) != length || !p2p_host_is_valid(host) || port < 1 || port > UINT16_MAX)
+    return P2P_ERR_PARSE;
   memset(hint, 0, sizeof *hint);
   memcpy(hint->host, host, length);
   hint->port = (uint16_t)port;
   return P2P_OK;
 }
 
-/* One to five digits. */
-static long long port_of(const char *text) {
-  size_t digits = strspn(text, "0123456789");
-  return digits >= 1 && digits <= 5 && text[digits] == '\0' ? strtoll(text, NULL, 10) : 0;
-}
-
 int p2p_hint_parse_relay(const char *text, struct p2p_hint *out, struct p2p_err *err) {
-  const char *host = strncmp(text, "tcp:", 4) == 0 ? text + 4 : NULL;
-  const char *colon = host ? strrchr(host, ':') : NULL;
-  int code = P2P_ERR_PARSE;
+  struct p2p_hostport place;
 
-  if (colon != NULL && host[0] == '[' && colon > host + 1 && colon[-1] == ']')
-    code = set_hint(out, host + 1, (size_t)(colon - host) - 2, port_of(colon + 1));
-  else if (colon != NULL && memchr(host, ':', (size_t)(colon - host)) == NULL)
-    code = set_hint(out, host, (size_t)(colon - host), port_of(colon + 1));
-  if (code == P2P_OK) return P2P_OK;
+  if (strncmp(text, "tcp:", 4) == 0 &&
+      p2p_hostport_parse(text + 4, strlen(text + 4), &place) == P2P_OK &&
+      set_hint(out, place.host, strlen(place.host), place.port) == P2P_OK)
+    return P2P_OK;
   return p2p_err_set(err, P2P_ERR_PARSE,
                      "\"%.200s\" is not the address of a transit relay: expected tcp:host:port",
                      text);
@@ -58,8 +40,7 @@ bool p2p_hint_equal(const struct p2p_hint *a, const struct p2p_hint *b) {
 }
 
 void p2p_hint_name(const struct p2p_hint *hint, char out[P2P_HINT_NAME_MAX]) {
-  snprintf(out, P2P_HINT_NAME_MAX, strchr(hint->host, ':') ? "[%s]:%u" : "%s:%u", hint->host,
-           (unsigned)hint->port);
+  p2p_hostport_format(hint->host, hint->port, out, P2P_HINT_NAME_MAX);
 }
 
 /* ---- from JSON ---- */

@@ -8,14 +8,15 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/hostport.h"
 
 #define P2P_HINTS_DIRECT_MAX 12
 #define P2P_HINTS_RELAY_MAX 4
 #define P2P_HINTS_TEXT_MAX 16384
-#define P2P_HINT_NAME_MAX 272 /* "host:port", "[address]:port" with its NUL */
+#define P2P_HINT_NAME_MAX P2P_HOSTPORT_TEXT_MAX /* "host:port", "[address]:port" with its NUL */
 
 struct p2p_hint {
-  char host[256]; /* a name, or an address without brackets */
+  char host[P2P_HOST_MAX + 1]; /* a name, or an address without brackets */
   uint16_t port;
 };
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "crypto/random.h"
 #include "net/ws.h"
@@ -22,21 +23,20 @@ struct p2p_mailbox_connection {
   char url[512];
   struct p2p_ws *ws; /* NULL: in a pause */
   struct p2p_timer *pause;
-  uint32_t pause_ms;
+  unsigned failures;  /* since the last long connection */
   bool was_served;    /* a text came, once */
   bool is_served;     /* a text came on this connection */
   uint64_t served_ms; /* when the first one came */
   struct p2p_err trouble;
 };
 
-/* Between a half and the whole of what is due. */
 static void start_pause(struct p2p_mailbox_connection *line) {
-  uint32_t half_ms = line->pause_ms / 2;
+  static const struct p2p_backoff backoff = {.first_ms = P2P_MAILBOX_CONNECTION_PAUSE_MS,
+                                             .max_ms = P2P_MAILBOX_CONNECTION_PAUSE_MAX_MS};
 
-  p2p_timer_start(line->pause, half_ms + p2p_random_below(half_ms + 1), 0);
-  line->pause_ms = line->pause_ms < P2P_MAILBOX_CONNECTION_PAUSE_MAX_MS / 2
-                       ? 2 * line->pause_ms
-                       : P2P_MAILBOX_CONNECTION_PAUSE_MAX_MS;
+  p2p_timer_start(line->pause,
+                  p2p_backoff_pause_ms(&backoff, line->failures++, p2p_random_below(UINT32_MAX)),
+                  0);
 }
 
 static void on_ws_open(void *arg) { (void)arg; /* the server speaks first */ }
@@ -63,8 +63,7 @@ static void on_ws_close(void *arg, const struct p2p_err *err) {
     line->callbacks.on_fail(line->arg, &line->trouble);
     return;
   }
-  if (was_served && p2p_clock_ms() - line->served_ms > CALM_MS)
-    line->pause_ms = P2P_MAILBOX_CONNECTION_PAUSE_MS;
+  if (was_served && p2p_clock_ms() - line->served_ms > CALM_MS) line->failures = 0;
   start_pause(line);
   if (was_served) line->callbacks.on_lost(line->arg);
 }
@@ -92,7 +91,6 @@ int p2p_mailbox_connection_new(struct p2p_loop *loop, const char *url, uint32_t 
   line->loop = loop;
   line->callbacks = *callbacks;
   line->arg = arg;
-  line->pause_ms = P2P_MAILBOX_CONNECTION_PAUSE_MS;
   snprintf(line->url, sizeof line->url, "%s", url);
   line->pause = p2p_timer_new(loop, connect_again, line);
   int code = line->pause != NULL ? connect_now(line, timeout_ms, err)

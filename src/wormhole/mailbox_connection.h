@@ -10,8 +10,9 @@
 
 #include "net/loop.h"
 
-#define P2P_MAILBOX_CONNECTION_PAUSE_MS 500       /* the first pause, at most */
-#define P2P_MAILBOX_CONNECTION_PAUSE_MAX_MS 16000 /* each is twice the one before, up to this */
+/* Bounds of the pauses between attempts (base/backoff.h). */
+#define P2P_MAILBOX_CONNECTION_PAUSE_MS 500
+#define P2P_MAILBOX_CONNECTION_PAUSE_MAX_MS 16000
 
 struct p2p_mailbox_connection;
 

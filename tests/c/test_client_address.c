@@ -20,9 +20,9 @@ TEST(an_ipv6_address_stands_for_its_network) {
 }
 
 TEST(what_is_no_address_harms_nothing) {
-  CHECK_STR(origin("?:0"), "?");
+  CHECK_STR(origin("?:0"), "?:0");
   CHECK_STR(origin(""), "");
-  CHECK_STR(origin("["), "");
+  CHECK_STR(origin("["), "[");
   CHECK_STR(origin("[fe80::1%a-very-long-name-of-an-interface-that-nobody-has]:1"),
             "fe80::1%a-very-long-name-of-an-interface-that");
 }
