@@ -36,6 +36,7 @@ advice <- c(list(
   ## client
 ), list(
   ## worker
+  not_an_evaluator = "Evaluators are started by `worker()`."
 ), list(
   ## R
 ))

@@ -1,6 +1,9 @@
 /* The evaluator's end of the pipe. Speaks TASK, DATA and CANCEL inwards, everything that the caller
  * sends outwards, and watches the lifeline on a thread of its own, since R may be busy for hours
  * when the supervisor dies. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* pipe2 */
+#endif
 #include "worker/evaluator_channel.h"
 
 #include <errno.h>
@@ -23,8 +26,8 @@
 
 struct p2p_evaluator_channel {
   pthread_t watcher;
-  pid_t owner;     /* after a fork the watcher is the parent's alone */
-  int stop[2];     /* the end of stop[1] ends the watcher */
+  pid_t owner;     /* the watcher exists in this process only, not in forks of it */
+  int stop[2];     /* a byte in this pipe ends the watcher */
   sigset_t before; /* the caller's signal mask */
   struct p2p_buf in;
   /* The task that arrives, while object != NULL. */
@@ -68,41 +71,50 @@ static bool is_socket(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
 }
 
-static void keep_from_programs(int fd) { fcntl(fd, F_SETFD, FD_CLOEXEC); }
+static int set_cloexec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
 
-static int make_stop(struct p2p_evaluator_channel *evaluator) {
-  if (pipe(evaluator->stop) != 0) return -1;
-  keep_from_programs(evaluator->stop[0]);
-  keep_from_programs(evaluator->stop[1]);
+static int open_pipe(int fds[2]) {
+#ifdef __linux__
+  return pipe2(fds, O_CLOEXEC);
+#else
+  if (pipe(fds) != 0) return -1;
+  if (set_cloexec(fds[0]) == 0 && set_cloexec(fds[1]) == 0) return 0;
+  close(fds[0]);
+  close(fds[1]);
+  return -1;
+#endif
+}
+
+/* Returns 0 or an errno. */
+static int set_up(struct p2p_evaluator_channel *pipe) {
+  if (set_cloexec(P2P_EVALUATOR_PROCESS_FD_FRAMES) != 0 ||
+      set_cloexec(P2P_EVALUATOR_PROCESS_FD_LIFELINE) != 0 || open_pipe(pipe->stop) != 0)
+    return errno;
 #ifdef SO_NOSIGPIPE
   setsockopt(P2P_EVALUATOR_PROCESS_FD_FRAMES, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
 #endif
-  return 0;
-}
-
-int p2p_evaluator_channel_open(struct p2p_evaluator_channel **out, struct p2p_err *err) {
-  if (!is_socket(P2P_EVALUATOR_PROCESS_FD_FRAMES) ||
-      !is_socket(P2P_EVALUATOR_PROCESS_FD_LIFELINE) || getpgrp() != getpid())
-    return p2p_err_set(err, P2P_ERR_SYSTEM,
-                       "This is not an evaluator: evaluators are started by worker(), which gives "
-                       "them their pipes");
-  struct p2p_evaluator_channel *pipe = calloc(1, sizeof *pipe);
-  if (pipe == NULL)
-    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for the evaluator's pipe");
-  if (make_stop(pipe) != 0) {
-    free(pipe);
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot make a pipe: %s", strerror(errno));
-  }
-  keep_from_programs(P2P_EVALUATOR_PROCESS_FD_FRAMES);
-  keep_from_programs(P2P_EVALUATOR_PROCESS_FD_LIFELINE);
   pipe->owner = getpid();
   p2p_buf_init(&pipe->in, 2 * (P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX));
   int code = start_watcher(pipe);
   if (code != 0) {
     close(pipe->stop[0]);
     close(pipe->stop[1]);
+  }
+  return code;
+}
+
+int p2p_evaluator_channel_open(struct p2p_evaluator_channel **out, struct p2p_err *err) {
+  if (!is_socket(P2P_EVALUATOR_PROCESS_FD_FRAMES) ||
+      !is_socket(P2P_EVALUATOR_PROCESS_FD_LIFELINE) || getpgrp() != getpid())
+    return p2p_err_because(
+        err, "not_an_evaluator",
+        p2p_err_set(err, P2P_ERR_SYSTEM, "this process was not started by a worker"));
+  struct p2p_evaluator_channel *pipe = calloc(1, sizeof *pipe);
+  if (pipe == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  int code = set_up(pipe);
+  if (code != 0) {
     free(pipe);
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot start the lifeline's thread: %s",
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot set up the channel to the supervisor: %s",
                        strerror(code));
   }
   hold_interrupts(SIG_BLOCK, &pipe->before);
@@ -110,11 +122,19 @@ int p2p_evaluator_channel_open(struct p2p_evaluator_channel **out, struct p2p_er
   return P2P_OK;
 }
 
+/* A byte, not the end of the pipe: forks of the evaluator (parallel::mcparallel) hold it open. */
+static void stop_watcher(struct p2p_evaluator_channel *pipe) {
+  ssize_t sent;
+  do sent = write(pipe->stop[1], "", 1);
+  while (sent < 0 && errno == EINTR);
+  if (sent == 1) pthread_join(pipe->watcher, NULL);
+}
+
 void p2p_evaluator_channel_free(struct p2p_evaluator_channel *pipe) {
   if (pipe == NULL) return;
-  close(pipe->stop[1]);
-  if (pipe->owner == getpid()) pthread_join(pipe->watcher, NULL);
+  if (pipe->owner == getpid()) stop_watcher(pipe);
   close(pipe->stop[0]);
+  close(pipe->stop[1]);
   close(P2P_EVALUATOR_PROCESS_FD_FRAMES);
   close(P2P_EVALUATOR_PROCESS_FD_LIFELINE);
   pthread_sigmask(SIG_SETMASK, &pipe->before, NULL);

@@ -95,6 +95,18 @@ static int busy(void) {
   for (;;) pause();
 }
 
+/* Closes its channel while a fork of it lives on, as parallel::mcparallel() leaves one. */
+static int quit_with_fork(void) {
+  struct p2p_evaluator_channel *pipe;
+  struct p2p_err err;
+  if (p2p_evaluator_channel_open(&pipe, &err) != P2P_OK) return 90;
+  if (fork() == 0)
+    for (;;) pause();
+  if (p2p_evaluator_channel_send(pipe, P2P_FRAME_HELLO, 0, NULL, 0) != P2P_OK) return 91;
+  p2p_evaluator_channel_free(pipe);
+  return 7;
+}
+
 __attribute__((constructor)) static void become_child(void) {
   find_program();
   const char *mode = getenv(MODE);
@@ -102,6 +114,7 @@ __attribute__((constructor)) static void become_child(void) {
   int status = strcmp(mode, "evaluate") == 0 ? evaluate(false)
                : strcmp(mode, "slowly") == 0 ? evaluate(true)
                : strcmp(mode, "busy") == 0   ? busy()
+               : strcmp(mode, "quit") == 0   ? quit_with_fork()
                                              : supervise();
   exit(status); /* not _exit: what leaks in the child is told as well */
 }
@@ -205,9 +218,7 @@ TEST(not_started_by_a_supervisor) {
   struct p2p_evaluator_channel *pipe = NULL;
   struct p2p_err err;
   CHECK(p2p_evaluator_channel_open(&pipe, &err) == P2P_ERR_SYSTEM);
-  CHECK_STR(
-      err.message,
-      "This is not an evaluator: evaluators are started by worker(), which gives them their pipes");
+  CHECK_STR(err.message, "this process was not started by a worker");
   p2p_evaluator_channel_free(NULL);
 }
 
@@ -322,9 +333,18 @@ TEST(evaluator_does_not_outlive_a_killed_supervisor) {
   close(ends[0]);
 }
 
+TEST(channel_closes_while_a_fork_of_the_evaluator_runs) {
+  struct seen seen;
+  begin(&seen, MODE "=quit");
+  run_until(&seen, &seen.exits, 1);
+  CHECK(seen.exit_status == 7);
+  end(&seen);
+}
+
 UNIT_MAIN("evaluator_pipe", UNIT(not_started_by_a_supervisor), UNIT(task_comes_back),
           UNIT(ten_megabytes_come_back), UNIT(second_task_before_the_first_is_answered_is_refused),
           UNIT(more_data_than_announced_is_refused), UNIT(cancel_while_it_arrives_drops_the_task),
           UNIT(interrupt_reaches_the_evaluation),
           UNIT(interrupt_while_it_arrives_waits_for_the_evaluation),
-          UNIT(evaluator_does_not_outlive_a_killed_supervisor))
+          UNIT(evaluator_does_not_outlive_a_killed_supervisor),
+          UNIT(channel_closes_while_a_fork_of_the_evaluator_runs))

@@ -141,6 +141,8 @@ inside <- list(
   "segfault" = list(code = quote(tools::pskill(Sys.getpid(), 11L)), says = "ended with signal 11 \\(SIGSEGV\\).*crashed R.*memory limit of 1 GiB"),
   "abort" = list(code = quote(tools::pskill(Sys.getpid(), 6L)), says = "ended with signal 6 \\(SIGABRT\\).*crashed R"),
   "quit()" = list(code = quote(quit(save = "no", status = 7L)), says = "ended with exit status 7.*as quit\\(\\) does"),
+  "quit() beside a fork" = list(code = quote({ parallel::mcparallel(Sys.sleep(30)); quit(save = "no", status = 8L) }),
+                                says = "ended with exit status 8.*as quit\\(\\) does"),
   "time" = list(code = quote(Sys.sleep(60)), says = "was stopped at the time limit of 3 s per future.*--time")
 )
 
