@@ -148,7 +148,7 @@ static void on_over(void *arg, const struct p2p_exit_reason *reason) {
         seconds);
   unlink_task(task);
   free(task);
-  p2p_slots_end(session->host->slots, session->number, p2p_clock_ms());
+  p2p_slots_end_task(session->host->slots, session->number, p2p_clock_ms());
   session->host->on_slots(session->host->arg);
 }
 
@@ -166,7 +166,7 @@ static const char *take_slot(struct p2p_client_link *session, const struct p2p_f
   switch (frame->payload[0]) {
   case P2P_SLOT_WANT: p2p_slots_want(session->host->slots, session->number, count); break;
   case P2P_SLOT_RETURN:
-    if (!p2p_slots_give_back(session->host->slots, session->number, count))
+    if (!p2p_slots_return(session->host->slots, session->number, count))
       return "it returned slots that it does not hold";
     break;
   default: return "a SLOT frame that is not for a worker";
@@ -209,13 +209,13 @@ static const char *take_task(struct p2p_client_link *session, const struct p2p_f
              (unsigned long long)size, session->host->name,
              (unsigned long long)session->host->object_cap_bytes);
     send_lost(session, frame->task, why);
-  } else if (!p2p_slots_begin(session->host->slots, session->number)) {
+  } else if (!p2p_slots_start_task(session->host->slots, session->number, p2p_clock_ms())) {
     snprintf(why, sizeof why, "There is no slot for it at %s", session->host->name);
     send_lost(session, frame->task, why);
   } else if (!begin_task(session, frame)) {
     snprintf(why, sizeof why, "%s has no memory for it", session->host->name);
     send_lost(session, frame->task, why);
-    p2p_slots_end(session->host->slots, session->number, p2p_clock_ms());
+    p2p_slots_end_task(session->host->slots, session->number, p2p_clock_ms());
     session->host->on_slots(session->host->arg);
   }
   return NULL;

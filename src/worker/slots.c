@@ -1,6 +1,6 @@
-/* Slots. Free ones go to the client that is short and holds the fewest, in turns; with none free,
- * one is recalled from a client that holds more than it has work for, or else more than the one
- * that waits. With one slot and two busy clients this alternates with every task. */
+/* A free slot goes to the client that is short of slots and holds the fewest, in turns. With none
+ * free, a slot is recalled from a client that holds more than it has work for, or else more than
+ * the client that waits. With one slot and two busy clients it alternates with every task. */
 #include "worker/slots.h"
 
 #include <string.h>
@@ -42,26 +42,32 @@ void p2p_slots_want(struct p2p_slots *slots, size_t client, uint32_t count) {
   slots->clients[client].want = count;
 }
 
-static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-bool p2p_slots_give_back(struct p2p_slots *slots, size_t client, uint32_t count) {
+static uint32_t count_idle(const struct p2p_slots_client *c) { return c->held - c->busy; }
+
+bool p2p_slots_return(struct p2p_slots *slots, size_t client, uint32_t count) {
   struct p2p_slots_client *c = &slots->clients[client];
-  if (count > c->held - c->busy) return false;
+  if (count > count_idle(c)) return false;
   c->held -= count;
-  c->recalled -= least(count, c->recalled);
-  c->fresh = least(c->fresh, c->held - c->busy);
+  c->recalled -= min_u32(count, c->recalled);
+  c->fresh = min_u32(c->fresh, count_idle(c));
+  if (count > 0) c->owes = false;
   return true;
 }
 
-bool p2p_slots_begin(struct p2p_slots *slots, size_t client) {
+/* A TASK may cross a RECALL on the way, but not for long. */
+bool p2p_slots_start_task(struct p2p_slots *slots, size_t client, uint64_t now_ms) {
   struct p2p_slots_client *c = &slots->clients[client];
-  if (c->busy >= c->held) return false;
+  uint32_t idle = count_idle(c);
+  if (idle == 0) return false;
+  if (c->recalled >= idle && now_ms >= c->recalled_since_ms + P2P_SLOTS_OVERDUE_MS) return false;
   c->busy++;
   if (c->fresh > 0) c->fresh--;
   return true;
 }
 
-void p2p_slots_end(struct p2p_slots *slots, size_t client, uint64_t now_ms) {
+void p2p_slots_end_task(struct p2p_slots *slots, size_t client, uint64_t now_ms) {
   slots->clients[client].busy--;
   slots->clients[client].idle_since_ms = now_ms;
 }
@@ -71,15 +77,15 @@ static uint32_t count_free(const struct p2p_slots *slots) {
   return held < slots->available ? slots->available - held : 0;
 }
 
-/* Of those who want more than `has`, the one that has the fewest; of equals, the one whose turn is
- * longest ago. */
+/* Of the clients that want more slots than has[], the one with the fewest; of equals, the one whose
+ * last turn is longest ago. */
 static size_t find_short(const struct p2p_slots *slots, const uint32_t has[CLIENTS]) {
   size_t found = NOBODY;
   for (size_t i = 0; i < CLIENTS; i++) {
     const struct p2p_slots_client *c = &slots->clients[i];
     if (!c->present || c->want <= has[i]) continue;
     if (found == NOBODY || has[i] < has[found] ||
-        (has[i] == has[found] && c->served < slots->clients[found].served))
+        (has[i] == has[found] && c->turn < slots->clients[found].turn))
       found = i;
   }
   return found;
@@ -92,11 +98,11 @@ static bool grant(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_ste
   size_t to = find_short(slots, held);
   if (to == NOBODY) return false;
   struct p2p_slots_client *c = &slots->clients[to];
-  if (c->held == c->busy) c->idle_since_ms = now_ms;
+  if (count_idle(c) == 0) c->idle_since_ms = now_ms;
   c->held++;
   c->fresh++;
   c->fresh_until_ms = now_ms + P2P_SLOTS_FRESH_MS;
-  c->served = ++slots->turn;
+  c->turn = ++slots->turn;
   *step = (struct p2p_slots_step){P2P_SLOTS_GRANT, to, 1};
   return true;
 }
@@ -106,8 +112,8 @@ static uint32_t recallable(const struct p2p_slots_client *c, uint64_t now_ms) {
   return c->held > bound ? c->held - bound : 0;
 }
 
-/* Who gives one up for `to`: one with more than it has work for, else the one that will have the
- * most, if that is more than `to` will have. */
+/* Chooses the client to recall a slot from for `to`: one with more slots than it has work for, else
+ * the one that will have the most, if that is more than `to` will have. */
 static size_t find_giver(const struct p2p_slots *slots, const uint32_t has[CLIENTS], size_t to,
                          uint64_t now_ms) {
   size_t found = NOBODY;
@@ -120,42 +126,46 @@ static size_t find_giver(const struct p2p_slots *slots, const uint32_t has[CLIEN
   return found;
 }
 
-/* What each will have once all that is recalled has come back and was granted; returns who is short
- * even then. */
-static size_t foresee(const struct p2p_slots *slots, uint32_t has[CLIENTS]) {
-  uint32_t coming = count_free(slots);
+/* Fills in how many slots each client will have once all recalled slots have been returned and
+ * granted. Returns a client that is still short then, or NOBODY. */
+static size_t predict(const struct p2p_slots *slots, uint32_t has[CLIENTS]) {
+  uint32_t to_grant = count_free(slots);
   for (size_t i = 0; i < CLIENTS; i++) {
     has[i] = slots->clients[i].held - slots->clients[i].recalled;
-    coming += slots->clients[i].recalled;
+    to_grant += slots->clients[i].recalled;
   }
   size_t to = find_short(slots, has);
-  for (; to != NOBODY && coming > 0; coming--, to = find_short(slots, has)) has[to]++;
+  for (; to != NOBODY && to_grant > 0; to_grant--, to = find_short(slots, has)) has[to]++;
   return to;
+}
+
+static void note_recall(struct p2p_slots_client *c, uint32_t count, uint64_t now_ms) {
+  c->recalled += count;
+  c->recalled_since_ms = now_ms;
 }
 
 static bool recall(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_step *step) {
   uint32_t has[CLIENTS];
-  size_t to = foresee(slots, has);
+  size_t to = predict(slots, has);
   if (to == NOBODY) return false;
   size_t from = find_giver(slots, has, to, now_ms);
   if (from == NOBODY) return false;
-  slots->clients[from].recalled++;
+  note_recall(&slots->clients[from], 1, now_ms);
   *step = (struct p2p_slots_step){P2P_SLOTS_RECALL, from, 1};
   return true;
 }
 
-static bool recall_all(struct p2p_slots *slots, struct p2p_slots_step *step) {
+static bool recall_all(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_step *step) {
   for (size_t i = 0; i < CLIENTS; i++) {
     struct p2p_slots_client *c = &slots->clients[i];
     if (c->held <= c->recalled) continue;
     *step = (struct p2p_slots_step){P2P_SLOTS_RECALL, i, c->held - c->recalled};
-    c->recalled = c->held;
+    note_recall(c, step->count, now_ms);
     return true;
   }
   return false;
 }
 
-/* Whether someone else wants more than it holds. */
 static bool others_wait(const struct p2p_slots *slots, size_t client) {
   if (slots->closed) return true;
   for (size_t i = 0; i < CLIENTS; i++)
@@ -164,12 +174,27 @@ static bool others_wait(const struct p2p_slots *slots, size_t client) {
   return false;
 }
 
+static void update_owes(struct p2p_slots *slots, uint64_t now_ms) {
+  for (size_t i = 0; i < CLIENTS; i++) {
+    struct p2p_slots_client *c = &slots->clients[i];
+    bool owes = c->recalled > 0 && count_idle(c) > 0;
+    if (owes && !c->owes) c->owes_since_ms = now_ms;
+    c->owes = owes;
+  }
+}
+
+/* When to evict the client if nothing changes before. */
+static uint64_t eviction_ms(const struct p2p_slots *slots, size_t client) {
+  const struct p2p_slots_client *c = &slots->clients[client];
+  uint64_t since_ms = P2P_SLOTS_NEVER;
+  if (count_idle(c) > 0 && others_wait(slots, client)) since_ms = c->idle_since_ms;
+  if (c->owes && c->owes_since_ms < since_ms) since_ms = c->owes_since_ms;
+  return since_ms == P2P_SLOTS_NEVER ? P2P_SLOTS_NEVER : since_ms + P2P_SLOTS_OVERDUE_MS;
+}
+
 static bool evict(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_step *step) {
   for (size_t i = 0; i < CLIENTS; i++) {
-    const struct p2p_slots_client *c = &slots->clients[i];
-    if (c->held == c->busy || now_ms < c->idle_since_ms + P2P_SLOTS_OVERDUE_MS ||
-        !others_wait(slots, i))
-      continue;
+    if (now_ms < eviction_ms(slots, i)) continue;
     p2p_slots_remove(slots, i);
     *step = (struct p2p_slots_step){P2P_SLOTS_EVICT, i, 0};
     return true;
@@ -178,20 +203,21 @@ static bool evict(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_ste
 }
 
 bool p2p_slots_next(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_step *step) {
+  update_owes(slots, now_ms);
   if (evict(slots, now_ms, step)) return true;
-  if (slots->closed) return recall_all(slots, step);
+  if (slots->closed) return recall_all(slots, now_ms, step);
   return grant(slots, now_ms, step) || recall(slots, now_ms, step);
 }
 
 uint64_t p2p_slots_deadline(const struct p2p_slots *slots, uint64_t now_ms) {
-  uint64_t soonest = P2P_SLOTS_NEVER;
+  uint64_t soonest_ms = P2P_SLOTS_NEVER;
   for (size_t i = 0; i < CLIENTS; i++) {
     const struct p2p_slots_client *c = &slots->clients[i];
-    if (c->held == c->busy || !others_wait(slots, i)) continue;
-    uint64_t overdue_ms = c->idle_since_ms + P2P_SLOTS_OVERDUE_MS;
-    if (overdue_ms < soonest) soonest = overdue_ms;
-    if (!slots->closed && c->fresh > 0 && now_ms < c->fresh_until_ms && c->fresh_until_ms < soonest)
-      soonest = c->fresh_until_ms;
+    uint64_t at_ms = eviction_ms(slots, i);
+    if (at_ms < soonest_ms) soonest_ms = at_ms;
+    bool is_fresh = !slots->closed && c->fresh > 0 && now_ms < c->fresh_until_ms;
+    if (is_fresh && count_idle(c) > 0 && others_wait(slots, i) && c->fresh_until_ms < soonest_ms)
+      soonest_ms = c->fresh_until_ms;
   }
-  return soonest;
+  return soonest_ms;
 }

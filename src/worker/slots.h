@@ -1,5 +1,6 @@
-/* Who holds how many of a worker's slots, who wants more, and whose turn it is: a pure state
- * machine. Time is an argument; what is to be said to whom comes out as steps. */
+/* Shares a worker's slots out between its clients: who holds how many, who wants more, whose turn
+ * it is. A pure state machine: time is an argument, and what to send to which client is returned as
+ * steps. */
 #ifndef P2P_WORKER_SLOTS_H
 #define P2P_WORKER_SLOTS_H
 
@@ -8,10 +9,11 @@
 #include <stdint.h>
 
 #define P2P_SLOTS_CLIENTS_MAX 64
-/* A slot that was just granted is not asked back before its new holder could have used it. */
+/* A slot is not recalled sooner after its grant, so that its new holder can use it. */
 #define P2P_SLOTS_FRESH_MS 250
-/* A client that keeps an idle slot for so long while another waits, or after all was asked back,
- * does not follow the protocol. */
+/* A client breaks the protocol when it keeps a recalled slot idle for this long, or any slot idle
+ * while others wait and none of its tasks ends. It gets no task onto a slot that was recalled this
+ * long ago. */
 #define P2P_SLOTS_OVERDUE_MS 15000
 #define P2P_SLOTS_NEVER UINT64_MAX
 
@@ -20,23 +22,26 @@ struct p2p_slots_client {
   uint32_t want;     /* slots that it has work for, in all */
   uint32_t held;     /* granted and not returned */
   uint32_t busy;     /* of these, with a task */
-  uint32_t recalled; /* of these, asked back */
+  uint32_t recalled; /* of these, recalled */
   uint32_t fresh;    /* of these, granted and not used yet; counts until fresh_until_ms */
   uint64_t fresh_until_ms;
-  uint64_t idle_since_ms; /* of the last slot that came to idle */
-  uint64_t served;        /* the turn in which it was last granted one */
+  uint64_t idle_since_ms;     /* when a slot last became idle */
+  uint64_t recalled_since_ms; /* when a slot was last recalled */
+  bool owes;                  /* a recalled slot is idle and has not been returned */
+  uint64_t owes_since_ms;
+  uint64_t turn; /* the turn in which it was last granted a slot */
 };
 
 struct p2p_slots {
-  uint32_t available; /* evaluators that are ready or at work for one who holds a slot */
+  uint32_t available; /* evaluators that are ready or evaluate for a client */
   bool closed;
   uint64_t turn;
   struct p2p_slots_client clients[P2P_SLOTS_CLIENTS_MAX];
 };
 
 enum p2p_slots_op {
-  P2P_SLOTS_GRANT,  /* tell the client that one more slot is its own */
-  P2P_SLOTS_RECALL, /* ask the client to give `count` back */
+  P2P_SLOTS_GRANT,  /* send the client a GRANT for one more slot */
+  P2P_SLOTS_RECALL, /* send the client a RECALL for `count` slots */
   P2P_SLOTS_EVICT   /* end the link: see P2P_SLOTS_OVERDUE_MS */
 };
 struct p2p_slots_step {
@@ -47,26 +52,27 @@ struct p2p_slots_step {
 
 void p2p_slots_init(struct p2p_slots *slots);
 void p2p_slots_set_available(struct p2p_slots *slots, uint32_t available);
-/* No grants any more; what is held is asked back. */
+/* Ends all grants; every slot that is held is recalled. */
 void p2p_slots_close(struct p2p_slots *slots, uint64_t now_ms);
 uint32_t p2p_slots_held(const struct p2p_slots *slots); /* by all clients */
 
-/* A new client; its number, or -1 when there are P2P_SLOTS_CLIENTS_MAX already. */
+/* Adds a client and returns its number, or -1 when there are P2P_SLOTS_CLIENTS_MAX already. */
 int p2p_slots_add(struct p2p_slots *slots);
-/* Forgets a client and what it holds. */
+/* Removes a client and releases its slots. */
 void p2p_slots_remove(struct p2p_slots *slots, size_t client);
 
 void p2p_slots_want(struct p2p_slots *slots, size_t client, uint32_t count);
-/* False, and nothing changed, when the client has not so many idle slots. */
-bool p2p_slots_give_back(struct p2p_slots *slots, size_t client, uint32_t count);
-/* A task begins on an idle slot of the client. False when it has none. */
-bool p2p_slots_begin(struct p2p_slots *slots, size_t client);
-void p2p_slots_end(struct p2p_slots *slots, size_t client, uint64_t now_ms);
+/* The client returns idle slots. False, without an effect, when it has fewer. */
+bool p2p_slots_return(struct p2p_slots *slots, size_t client, uint32_t count);
+/* A task starts on an idle slot of the client. False when it has none, or only slots that were
+ * recalled P2P_SLOTS_OVERDUE_MS ago. */
+bool p2p_slots_start_task(struct p2p_slots *slots, size_t client, uint64_t now_ms);
+void p2p_slots_end_task(struct p2p_slots *slots, size_t client, uint64_t now_ms);
 
-/* The next thing to do, noted as done; false when there is none now. Call it until then after every
- * change. */
+/* Returns the next step, which then counts as done; false when there is none. Call it until then
+ * after every change. */
 bool p2p_slots_next(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_step *step);
-/* When to call it again if nothing changes before; P2P_SLOTS_NEVER. */
+/* When to call p2p_slots_next again if nothing changes before; P2P_SLOTS_NEVER. */
 uint64_t p2p_slots_deadline(const struct p2p_slots *slots, uint64_t now_ms);
 
 #endif

@@ -14,6 +14,7 @@
 #include "worker/client_link.h"
 #include "worker/evaluator_pool.h"
 #include "worker/slots.h"
+#include "worker/wakeup.h"
 
 #define SLOTS_MOST 1024
 #define OPENING_MOST 16 /* links under way at once */
@@ -29,8 +30,8 @@ struct p2p_worker {
   struct p2p_slots slots;
   struct p2p_client_link *sessions[P2P_SLOTS_CLIENTS_MAX]; /* by their number in slots */
   struct p2p_client_link_host host;
-  struct p2p_timer *look; /* looks at the slots: soon after a change, or at their deadline */
-  bool announced;         /* has told its people what it lends */
+  struct p2p_wakeup *poll; /* shares the slots out: after a change, or at their deadline */
+  bool announced;          /* has logged what it lends */
   bool drained;
   bool done;  /* drained, and nothing is left to do: its people know */
   bool ended; /* by itself */
@@ -38,9 +39,9 @@ struct p2p_worker {
 
 /* ---- on the io thread ---- */
 
-static void look_soon(void *arg) {
+static void poll_soon(void *arg) {
   struct p2p_worker *worker = arg;
-  p2p_timer_start(worker->look, 0, 0);
+  p2p_wakeup_soon(worker->poll);
 }
 
 static void drop_session(struct p2p_worker *worker, size_t number, const char *why) {
@@ -69,7 +70,7 @@ static void take_step(struct p2p_worker *worker, const struct p2p_slots_step *st
 
 /* Always from the loop itself, never within an event of a session or an evaluator: it may free
  * either. */
-static void look(void *arg) {
+static void poll_slots(void *arg) {
   struct p2p_worker *worker = arg;
   struct p2p_slots_step step;
   uint64_t now_ms = p2p_clock_ms();
@@ -80,7 +81,7 @@ static void look(void *arg) {
   while (p2p_slots_next(&worker->slots, now_ms, &step)) take_step(worker, &step);
   uint64_t deadline_ms = p2p_slots_deadline(&worker->slots, now_ms);
   if (deadline_ms != P2P_SLOTS_NEVER)
-    p2p_timer_start(worker->look, deadline_ms > now_ms ? deadline_ms - now_ms : 1, 0);
+    p2p_wakeup_after(worker->poll, deadline_ms > now_ms ? deadline_ms - now_ms : 1);
   if (!worker->drained || worker->done || p2p_slots_held(&worker->slots) > 0) return;
   worker->done = true; /* a slot that is held may still get a task that is under way */
   p2p_log_write(worker->log, P2P_LOG_INFO, "No future is left here: leaving.");
@@ -94,8 +95,8 @@ static void stop(struct p2p_worker *worker, const char *why) {
   p2p_evaluator_pool_free(worker->pool);
   worker->announcer = NULL;
   worker->pool = NULL;
-  p2p_timer_free(worker->look);
-  worker->look = NULL;
+  p2p_wakeup_free(worker->poll);
+  worker->poll = NULL;
 }
 
 static void on_failed(void *arg, const struct p2p_err *err) {
@@ -125,7 +126,7 @@ static void on_joined(void *arg) {
 static void on_session_end(void *arg, size_t number) {
   struct p2p_worker *worker = arg;
   worker->sessions[number] = NULL;
-  look_soon(worker);
+  poll_soon(worker);
 }
 
 static size_t count_opening(const struct p2p_worker *worker) {
@@ -169,7 +170,7 @@ static void on_accept(void *arg, const struct p2p_accept *accept) {
 
 static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_config *config,
                             struct p2p_err *err) {
-  static const struct p2p_evaluator_pool_callbacks callbacks = {look_soon, on_failed};
+  static const struct p2p_evaluator_pool_callbacks callbacks = {poll_soon, on_failed};
   const struct p2p_evaluator_pool_config pool = {.loop = config->loop,
                                                  .log = worker->log,
                                                  .argv = config->evaluator_argv,
@@ -205,8 +206,8 @@ static void start(void *arg) {
   struct start *call = arg;
   struct p2p_worker *worker = call->worker;
   const struct p2p_worker_config *config = call->config;
-  worker->look = p2p_timer_new(config->loop, look, worker);
-  call->code = worker->look == NULL
+  worker->poll = p2p_wakeup_new(config->loop, poll_slots, worker);
+  call->code = worker->poll == NULL
                    ? p2p_err_set(call->err, P2P_ERR_MEMORY, "Out of memory for a worker")
                    : join(worker, config, call->err);
   if (call->code == P2P_OK) call->code = start_evaluators(worker, config, call->err);
@@ -222,7 +223,7 @@ static void start(void *arg) {
                                                .n_slots = config->slots,
                                                .limits = config->limits,
                                                .object_cap_bytes = config->object_cap_bytes,
-                                               .on_slots = look_soon,
+                                               .on_slots = poll_soon,
                                                .on_end = on_session_end,
                                                .arg = worker};
   if (call->code != P2P_OK) stop(worker, "the worker has failed");
@@ -310,7 +311,7 @@ static void drain(void *arg) {
   worker->drained = true;
   p2p_announcer_leave(worker->announcer);
   p2p_slots_close(&worker->slots, p2p_clock_ms());
-  look_soon(worker);
+  poll_soon(worker);
 }
 
 void p2p_worker_drain(struct p2p_worker *worker) {

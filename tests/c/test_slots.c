@@ -46,24 +46,24 @@ TEST(alone_it_gets_what_it_wants) {
 TEST(no_task_without_a_slot) {
   begin(1);
   size_t a = client(1), b = client(1);
-  CHECK(!p2p_slots_begin(&slots, a));
+  CHECK(!p2p_slots_start_task(&slots, a, now));
   CHECK_STR(steps(), "+0");
-  CHECK(p2p_slots_begin(&slots, a));
-  CHECK(!p2p_slots_begin(&slots, a));
-  CHECK(!p2p_slots_begin(&slots, b));
+  CHECK(p2p_slots_start_task(&slots, a, now));
+  CHECK(!p2p_slots_start_task(&slots, a, now));
+  CHECK(!p2p_slots_start_task(&slots, b, now));
 }
 
 TEST(nothing_is_returned_that_is_not_idle) {
   begin(2);
   size_t a = client(2);
-  CHECK(!p2p_slots_give_back(&slots, a, 1));
+  CHECK(!p2p_slots_return(&slots, a, 1));
   steps();
-  CHECK(p2p_slots_begin(&slots, a));
-  CHECK(!p2p_slots_give_back(&slots, a, 2));
-  CHECK(!p2p_slots_give_back(&slots, a, UINT32_MAX));
-  CHECK(p2p_slots_give_back(&slots, a, 1));
-  p2p_slots_end(&slots, a, now);
-  CHECK(p2p_slots_give_back(&slots, a, 1));
+  CHECK(p2p_slots_start_task(&slots, a, now));
+  CHECK(!p2p_slots_return(&slots, a, 2));
+  CHECK(!p2p_slots_return(&slots, a, UINT32_MAX));
+  CHECK(p2p_slots_return(&slots, a, 1));
+  p2p_slots_end_task(&slots, a, now);
+  CHECK(p2p_slots_return(&slots, a, 1));
   CHECK(slots.clients[a].held == 0 && slots.clients[a].fresh == 0);
 }
 
@@ -79,16 +79,16 @@ TEST(idle_slots_are_kept_until_another_wants_one) {
   begin(2);
   size_t a = client(2);
   steps();
-  CHECK(p2p_slots_begin(&slots, a));
-  p2p_slots_end(&slots, a, now);
-  CHECK(p2p_slots_begin(&slots, a));
-  p2p_slots_end(&slots, a, now);
+  CHECK(p2p_slots_start_task(&slots, a, now));
+  p2p_slots_end_task(&slots, a, now);
+  CHECK(p2p_slots_start_task(&slots, a, now));
+  p2p_slots_end_task(&slots, a, now);
   p2p_slots_want(&slots, a, 0);
   now += P2P_SLOTS_FRESH_MS;
   CHECK_STR(steps(), "");
   client(1);
   CHECK_STR(steps(), "-0");
-  CHECK(p2p_slots_give_back(&slots, a, 1));
+  CHECK(p2p_slots_return(&slots, a, 1));
   CHECK_STR(steps(), "+1");
 }
 
@@ -96,17 +96,17 @@ TEST(busy_clients_share_one_slot_in_turns) {
   begin(1);
   size_t a = client(10);
   CHECK_STR(steps(), "+0");
-  CHECK(p2p_slots_begin(&slots, a));
+  CHECK(p2p_slots_start_task(&slots, a, now));
   size_t b = client(10);
   CHECK_STR(steps(), "-0");
-  p2p_slots_end(&slots, a, now);
-  CHECK(p2p_slots_give_back(&slots, a, 1));
+  p2p_slots_end_task(&slots, a, now);
+  CHECK(p2p_slots_return(&slots, a, 1));
   CHECK_STR(steps(), "+1"); /* and not asked back before it could be used */
   CHECK(p2p_slots_deadline(&slots, now) == now + P2P_SLOTS_FRESH_MS);
-  CHECK(p2p_slots_begin(&slots, b));
+  CHECK(p2p_slots_start_task(&slots, b, now));
   CHECK_STR(steps(), "-1");
-  p2p_slots_end(&slots, b, now);
-  CHECK(p2p_slots_give_back(&slots, b, 1));
+  p2p_slots_end_task(&slots, b, now);
+  CHECK(p2p_slots_return(&slots, b, 1));
   CHECK_STR(steps(), "+0");
 }
 
@@ -125,12 +125,12 @@ TEST(shares_are_even_then_stable) {
   begin(4);
   size_t a = client(100);
   steps();
-  for (int i = 0; i < 4; i++) CHECK(p2p_slots_begin(&slots, a));
+  for (int i = 0; i < 4; i++) CHECK(p2p_slots_start_task(&slots, a, now));
   client(100);
   CHECK_STR(steps(), "-0 -0");
   for (int i = 0; i < 2; i++) {
-    p2p_slots_end(&slots, a, now);
-    CHECK(p2p_slots_give_back(&slots, a, 1));
+    p2p_slots_end_task(&slots, a, now);
+    CHECK(p2p_slots_return(&slots, a, 1));
   }
   CHECK_STR(steps(), "+1 +1");
   now += P2P_SLOTS_FRESH_MS;
@@ -149,11 +149,49 @@ TEST(who_keeps_an_idle_slot_from_others_is_evicted) {
   CHECK(!slots.clients[a].present && slots.clients[b].held == 1);
 }
 
+/* Its other slot stays in use: the end of a task does not put the eviction off. */
+TEST(client_that_keeps_a_recalled_slot_idle_is_evicted) {
+  begin(2);
+  size_t a = client(5);
+  steps();
+  CHECK(p2p_slots_start_task(&slots, a, now));
+  client(1);
+  now += P2P_SLOTS_FRESH_MS;
+  CHECK_STR(steps(), "-0");
+  uint64_t evicted_ms = now + P2P_SLOTS_OVERDUE_MS;
+  while (slots.clients[a].present && now < 2 * evicted_ms) {
+    now += 1000;
+    p2p_slots_end_task(&slots, a, now);
+    CHECK_STR(steps(), now < evicted_ms ? "" : "!0 +1");
+    if (slots.clients[a].present) CHECK(p2p_slots_start_task(&slots, a, now));
+  }
+  CHECK(now == evicted_ms);
+}
+
+TEST(recalled_slot_takes_no_new_task) {
+  begin(2);
+  size_t a = client(5);
+  steps();
+  for (int i = 0; i < 2; i++) CHECK(p2p_slots_start_task(&slots, a, now));
+  client(1);
+  CHECK_STR(steps(), "-0");
+  p2p_slots_end_task(&slots, a, now);
+  CHECK(p2p_slots_start_task(&slots, a, now)); /* it may have crossed the RECALL */
+  now += P2P_SLOTS_OVERDUE_MS;
+  CHECK_STR(steps(), "");
+  p2p_slots_end_task(&slots, a, now);
+  CHECK(!p2p_slots_start_task(&slots, a, now));
+  p2p_slots_end_task(&slots, a, now);
+  CHECK(p2p_slots_start_task(&slots, a, now)); /* one of two idle slots is not recalled */
+  CHECK(p2p_slots_return(&slots, a, 1));
+  CHECK_STR(steps(), "+1");
+}
+
 TEST(who_is_at_work_is_not_evicted) {
   begin(1);
   size_t a = client(5);
   steps();
-  CHECK(p2p_slots_begin(&slots, a));
+  CHECK(p2p_slots_start_task(&slots, a, now));
   client(1);
   CHECK_STR(steps(), "-0");
   now += 100 * P2P_SLOTS_OVERDUE_MS;
@@ -165,7 +203,7 @@ TEST(lost_client_frees_its_slots) {
   begin(2);
   size_t a = client(2);
   steps();
-  CHECK(p2p_slots_begin(&slots, a));
+  CHECK(p2p_slots_start_task(&slots, a, now));
   client(2);
   CHECK_STR(steps(), "-0");
   p2p_slots_remove(&slots, a);
@@ -184,7 +222,7 @@ TEST(nothing_is_granted_that_is_not_there) {
   now += P2P_SLOTS_FRESH_MS;
   for (int i = 0; i < 2; i++) {
     CHECK_STR(steps(), "-0");
-    CHECK(p2p_slots_give_back(&slots, 0, 1));
+    CHECK(p2p_slots_return(&slots, 0, 1));
   }
   CHECK_STR(steps(), "");
   p2p_slots_set_available(&slots, 2);
@@ -197,7 +235,7 @@ TEST(closed_recalls_everything) {
   CHECK_STR(steps(), "+0 +0 +0");
   p2p_slots_close(&slots, now);
   CHECK_STR(steps(), "-0:3");
-  CHECK(p2p_slots_give_back(&slots, 0, 3));
+  CHECK(p2p_slots_return(&slots, 0, 3));
   CHECK_STR(steps(), "");
   CHECK(p2p_slots_deadline(&slots, now) == P2P_SLOTS_NEVER);
 }
@@ -235,15 +273,15 @@ TEST(shares_are_fair_over_time) {
       uint32_t held = 0;
       for (size_t c = 0; c < 3; c++)
         for (size_t k = 0; k < 8; k++)
-          if (left[c][k] > 0 && --left[c][k] == 0) p2p_slots_end(&slots, c, now);
+          if (left[c][k] > 0 && --left[c][k] == 0) p2p_slots_end_task(&slots, c, now);
       for (size_t c = 0; c < 3; c++) {
         struct p2p_slots_client *one = &slots.clients[c];
-        while (one->recalled > 0 && one->held > one->busy) CHECK(p2p_slots_give_back(&slots, c, 1));
+        while (one->recalled > 0 && one->held > one->busy) CHECK(p2p_slots_return(&slots, c, 1));
       }
       while (p2p_slots_next(&slots, now, &step)) CHECK(step.op != P2P_SLOTS_EVICT);
       for (size_t c = 0; c < 3; c++) {
         for (size_t k = 0; k < 8; k++)
-          if (left[c][k] == 0 && p2p_slots_begin(&slots, c))
+          if (left[c][k] == 0 && p2p_slots_start_task(&slots, c, now))
             left[c][k] = 3 + (uint32_t)(tick * 7 + (int)k) % 5;
         used[c] += slots.clients[c].busy;
         held += slots.clients[c].held;
@@ -260,7 +298,8 @@ UNIT_MAIN("slots", UNIT(alone_it_gets_what_it_wants), UNIT(no_task_without_a_slo
           UNIT(idle_slots_are_kept_until_another_wants_one),
           UNIT(busy_clients_share_one_slot_in_turns), UNIT(fresh_slot_is_recalled_after_a_moment),
           UNIT(shares_are_even_then_stable), UNIT(who_keeps_an_idle_slot_from_others_is_evicted),
-          UNIT(who_is_at_work_is_not_evicted), UNIT(lost_client_frees_its_slots),
-          UNIT(nothing_is_granted_that_is_not_there), UNIT(closed_recalls_everything),
-          UNIT(who_keeps_slots_after_the_close_is_evicted), UNIT(clients_are_capped),
-          UNIT(shares_are_fair_over_time))
+          UNIT(client_that_keeps_a_recalled_slot_idle_is_evicted),
+          UNIT(recalled_slot_takes_no_new_task), UNIT(who_is_at_work_is_not_evicted),
+          UNIT(lost_client_frees_its_slots), UNIT(nothing_is_granted_that_is_not_there),
+          UNIT(closed_recalls_everything), UNIT(who_keeps_slots_after_the_close_is_evicted),
+          UNIT(clients_are_capped), UNIT(shares_are_fair_over_time))
