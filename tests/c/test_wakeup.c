@@ -1,7 +1,7 @@
 /* Wakeups: a delay never postpones a run that is due soon. */
 #include "worker/wakeup.h"
 
-#include "site.h"
+#include "sshd_fixture.h"
 
 #define LONG_MS 600000
 
