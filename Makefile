@@ -1,16 +1,17 @@
-# For people who work on future.p2p (GNU make). Users: `R CMD INSTALL .`
+# For contributors (GNU make); see CONTRIBUTING.md. Users run `R CMD INSTALL .`
 #
-#   make demo     installs what is missing, builds, and runs the main job on this machine
+#   make demo     installs what is missing, builds, and runs a cluster on this machine
 #   make test     installs what is missing, builds, and runs every test
-#   make bench    round trips, side by side with other backends; file transfers, with wormhole-william; a board with 1,000 members
-#   make soak     5,000 futures in one session: the levels of memory, files, sockets, threads and handles
+#   make bench    round trips beside other backends; file transfers beside wormhole-william; a board with 1,000 members
+#   make soak     5,000 futures in one session: memory, files, sockets, threads and handles must stay level
 #   make units    the C units alone, without R, under ASan and UBSan
-#                 (ROOMS="base net" UNITS="buf frame" for a part of them)
-#   make fuzz     made-up input for every parser of a peer's bytes, RUNS=1000000 times each (needs clang)
+#                 (ROOMS="base net" UNITS="buf frame" for some of them)
+#   make fuzz     fuzzes every parser of untrusted bytes, RUNS=1000000 inputs each (needs clang)
 #   make install  installs the package into R's first library
-#   make check    R CMD check, as CRAN does it, without the network
+#   make check    R CMD check --as-cran, without the network
+#   make check-style  formatting, names and phrases; the rules of the rooms
 #   make docs     man/ and NAMESPACE from the comments in R/ (roxygen2)
-#   make clean    removes what all of these made
+#   make clean    removes everything that these targets made
 
 BUILD ?= build
 CC ?= cc
@@ -25,7 +26,7 @@ CORE_SOURCES = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
 CORE_OBJECTS = $(CORE_SOURCES:src/%.c=$(BUILD)/core/%.o)
 UNITS ?= $(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c))
 
-.PHONY: demo test soak bench units fuzz install check docs clean tarball test-library
+.PHONY: demo test soak bench units fuzz install check check-style docs clean tarball test-library
 
 demo:
 	tools/install-deps demo
@@ -48,7 +49,7 @@ bench:
 	$(MAKE) $(BUILD)/bench/board
 	Rscript bench/board.R $(BUILD)/bench/board
 
-# The members of the board's benchmark, as fast as the package's own: without sanitizers.
+# The members for the board's benchmark, built without sanitizers.
 BENCH_SOURCES = $(foreach room,base crypto net proc protocol board,$(wildcard src/$(room)/*.c))
 
 $(BUILD)/bench/%: bench/%.c $(BENCH_SOURCES)
@@ -58,7 +59,7 @@ $(BUILD)/bench/%: bench/%.c $(BENCH_SOURCES)
 units: $(UNITS:%=$(BUILD)/units/%)
 	@tools/run-units $^
 
-# libFuzzer's harnesses, over a core of their own that is instrumented for it.
+# libFuzzer harnesses, linked with a core that is instrumented for them.
 FUZZ_CFLAGS = -g -O1 -Isrc -Ifuzz $(WARNINGS) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
   $(shell pkg-config --cflags $(LIBRARIES))
 FUZZ_SOURCES = $(foreach room,base crypto net protocol board wormhole transfer,$(wildcard src/$(room)/*.c))
@@ -73,7 +74,7 @@ $(BUILD)/fuzzers/core/%.o: src/%.c
 	@mkdir -p $(@D)
 	clang $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
-# A library, so that a harness may have functions of the core of its own.
+# A library, so that a harness can replace functions of the core.
 $(BUILD)/fuzzers/libcore.a: $(FUZZ_SOURCES:src/%.c=$(BUILD)/fuzzers/core/%.o)
 	@rm -f $@
 	ar rcs $@ $^
@@ -81,7 +82,7 @@ $(BUILD)/fuzzers/libcore.a: $(FUZZ_SOURCES:src/%.c=$(BUILD)/fuzzers/core/%.o)
 $(BUILD)/fuzzers/%: fuzz/%.c fuzz/fuzz.h $(BUILD)/fuzzers/libcore.a
 	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $(filter-out %.h,$^) $(UNIT_LIBS) -o $@
 
-# The sources as R packs them, so that nothing is compiled in the checkout.
+# Build from the source package, so that nothing is compiled in the checkout.
 tarball:
 	@mkdir -p $(BUILD)/package && rm -f $(BUILD)/package/*.tar.gz
 	cd $(BUILD)/package && R CMD build --no-build-vignettes $(CURDIR)
@@ -89,11 +90,15 @@ tarball:
 install: tarball
 	MAKEFLAGS=-j2 R CMD INSTALL $(BUILD)/package/future.p2p_*.tar.gz
 
-# The package that the tests run, every warning of the compiler being an error.
+# The package for the tests. Compiler warnings are errors.
 test-library: tarball
 	@mkdir -p $(BUILD)/library
 	P2P_DEVEL=1 MAKEFLAGS=-j2 R CMD INSTALL --library=$(BUILD)/library $(BUILD)/package/future.p2p_*.tar.gz
 	@echo "install with -Werror: 1 passed, 0 failed"
+
+check-style:
+	tools/check-rooms
+	tools/check-style
 
 check:
 	tools/install-deps test
@@ -107,7 +112,7 @@ $(BUILD)/core/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c $< -o $@
 
-# Made anew, so that no object of a file that is gone stays in it.
+# Built from scratch, so that it contains no object of a deleted file.
 $(BUILD)/libcore.a: $(CORE_OBJECTS)
 	@rm -f $@
 	ar rcs $@ $^

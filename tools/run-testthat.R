@@ -1,5 +1,5 @@
-## Runs tests/testthat against the installed package and counts the tests (not their expectations): one passes when
-## nothing in it fails.
+## Runs tests/testthat against the installed package and counts tests, not expectations: a test passes if none of its
+## expectations fails.
 library(testthat)
 
 results <- as.data.frame(test_dir(

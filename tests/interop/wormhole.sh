@@ -1,7 +1,7 @@
 #!/bin/sh
-# File transfers between ours and the Magic Wormhole programs in Debian, both ways, by Debian's mailbox and relay and by ours. Runs
-# where there is only loopback: a network namespace of its own, in which transit.magic-wormhole.io is this machine, since
-# wormhole-william insists on that name. Where that is not possible, or a program is missing, the pairs are skipped.
+# File transfers between our program and the Magic Wormhole programs of Debian, in both directions, over Debian's mailbox and relay
+# and over ours. Runs in a network namespace with loopback only, in which transit.magic-wormhole.io is this machine, because
+# wormhole-william always resolves that name. If that is impossible, or a program is missing, its pairs are skipped.
 #
 #   R_LIBS=LIBRARY sh tests/interop/wormhole.sh [LARGEST]     LARGEST: bytes of the largest file; default: 100 MB
 
@@ -18,7 +18,7 @@ fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/p2p-interop.XXXXXX") || exit 1
 started=
-# end PID...: ends what this script has started, and waits for it.
+# end PID...: terminates these processes and waits for them.
 end() {
   for pid in "$@"; do kill "$pid" 2> /dev/null; done
   for pid in "$@"; do wait "$pid" 2> /dev/null; done
@@ -42,7 +42,7 @@ william=$(command -v wormhole-william)
 [ $is_alone = yes ] || william=
 ours=$(Rscript -e 'cat(future.p2p::find_wormhole())') || exit 1
 
-# await FILE PATTERN PID: waits for a line in a log; fails when the process ends first, or after half a minute.
+# await FILE PATTERN PID: waits for a line in a log; fails when the process ends first, or after 30 s.
 await() {
   timeout 30 tail -n +1 -f --pid="$3" "$1" 2> /dev/null | grep -q -m 1 -E -e "$2"
 }
