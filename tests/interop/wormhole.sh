@@ -47,8 +47,8 @@ await() {
   timeout 30 tail -n +1 -f --pid="$3" "$1" 2> /dev/null | grep -q -m 1 -E -e "$2"
 }
 
-# ---- the programs, as send WHO CODE WHAT and receive WHO CODE: WHAT is a file, or text:TEXT; an empty CODE is made up. They use $mailbox
-# and $relay. ----
+# ---- the programs: send PROGRAM CODE WHAT, receive PROGRAM CODE. WHAT is a file or text:TEXT; with an empty CODE the sender chooses
+# one. They use $mailbox and $relay. ----
 
 send() {
   case $1:$3 in
@@ -61,7 +61,7 @@ send() {
   esac
 }
 
-# In a folder of its own: a text comes on standard output, a file lies there afterwards.
+# Prints a text; writes a file to the current folder.
 receive() {
   case $1 in
     ours) "$ours" receive "$2" --path=got --mailbox="$mailbox" --relay="$relay" --timeout=60 $no_listen_ours ;;
@@ -70,8 +70,8 @@ receive() {
   esac
 }
 
-# is_there WHAT: what came is what was sent. ours writes to got, the others as the file is called.
-is_there() {
+# is_received WHAT: whether WHAT arrived unchanged. Our program writes to got, the others to a file of the same name.
+is_received() {
   case $1 in
     text:*) grep -q -x -F -e "${1#text:}" "$work/to/out" ;;
     *)
@@ -84,7 +84,7 @@ is_there() {
 }
 
 number=10
-# pair SENDER RECEIVER WHAT: one transfer.
+# pair SENDER RECEIVER WHAT: tests one transfer.
 pair() {
   for who in "$1" "$2"; do
     case $who in
@@ -94,8 +94,8 @@ pair() {
   done
   number=$((number + 1))
   attempt "$@"
-  # wormhole-william drops a zero byte at the end of the point that SPAKE2 shares, and so has a key that nobody else has, once in 256
-  # exchanges (tests/c/test_spake2.c): such a transfer gets another code.
+  # Once in 256 exchanges wormhole-william derives a wrong key, since it drops a zero byte at the end of SPAKE2's shared point
+  # (tests/c/test_spake2.c). Such a transfer is tried again with another code.
   if [ $status != 0 ] && case $1$2 in *william*) true ;; *) false ;; esac &&
      grep -q -e 'decrypt message failed' -e 'has another code' -e 'Key confirmation failed' "$work/send.log" "$work/receive.log"; then
     number=$((number + 1))
@@ -104,9 +104,9 @@ pair() {
   judge "$@"
 }
 
-# judge SENDER RECEIVER WHAT: after a transfer.
+# judge SENDER RECEIVER WHAT: counts a finished transfer as passed or failed.
 judge() {
-  if [ $status = 0 ] && is_there "$3" && { [ -z "$way" ] || grep -q -F -e "$way" "$work/send.log" "$work/receive.log"; }; then
+  if [ $status = 0 ] && is_received "$3" && { [ -z "$way" ] || grep -q -F -e "$way" "$work/send.log" "$work/receive.log"; }; then
     passed=$((passed + 1))
   else
     failed=$((failed + 1))
@@ -116,14 +116,14 @@ judge() {
   fi
 }
 
-# lonely_pair SENDER RECEIVER WHAT: the mailbox server is started anew while the sender waits.
-lonely_pair() {
+# restart_pair SENDER RECEIVER WHAT: restarts the mailbox server while the sender waits for the receiver.
+restart_pair() {
   case $1$2 in
     *python*) [ -n "$python" ] || { skip "$@"; return; } ;;
     *william*) [ -n "$william" ] || { skip "$@"; return; } ;;
   esac
   rm -rf "$work/to" && mkdir "$work/to"
-  : > "$work/send.log" # of the pair before, as with the mailbox's
+  : > "$work/send.log" # so that await does not find a line of the previous pair
   : > "$work/receive.log"
   (cd "$work" && send "$1" "" "$3" > "$work/send.log" 2>&1) &
   sender=$!
@@ -156,11 +156,11 @@ skip() {
   echo "skipped: $1 to $2, ${3##*/} ($servers)"
 }
 
-# pairs WHAT...: ours with both others, both ways, and with itself.
+# pairs WHAT...: our program with both others in both directions, and with itself.
 pairs() {
   for what in "$@"; do
-    for way_of in "ours ours" "ours python" "python ours" "ours william" "william ours"; do
-      pair $way_of "$what"
+    for programs in "ours ours" "ours python" "python ours" "ours william" "william ours"; do
+      pair $programs "$what"
     done
   done
 }
@@ -169,7 +169,7 @@ pairs() {
 
 port_in() { sed -n "s/.*$2[^0-9]*\([0-9][0-9]*\).*/\1/p" "$1" | head -n 1; }
 
-# Twisted says which port an ephemeral one is; the relay's has to be the one that william insists on.
+# Twisted logs the port that it chose. The relay needs the port that william always uses.
 start_debian_servers() {
   command -v twist3 > /dev/null || return 1
   twist3 --log-format=text transitrelay --port="tcp:$1:interface=127.0.0.1" > "$work/relay.log" 2>&1 &
@@ -180,9 +180,9 @@ start_debian_servers() {
   relay="tcp:127.0.0.1:$(port_in "$work/relay.log" 'starting on')"
 }
 
-# It keeps what it knows in a file.
+# It keeps its state in a file.
 start_debian_mailbox() {
-  : > "$work/mailbox.log" # of the one before: nothing in it is to be waited for
+  : > "$work/mailbox.log" # so that await does not find a line of the previous server
   twist3 --log-format=text wormhole-mailbox --port="tcp:$1:interface=127.0.0.1" --channel-db="$work/db" > "$work/mailbox.log" 2>&1 &
   mailbox_pid=$!
   started="$started $mailbox_pid"
@@ -213,7 +213,7 @@ no_listen_python=
 servers="Debian's servers"
 if start_debian_servers $relay_port; then
   pairs "text:Hello, is it me?" "$work/empty" "$work/one" "$work/small" "$work/large"
-  # Nobody listens, so nobody can be reached: by the relay only. william has no such switch, but needs ours to be reachable.
+  # Neither side listens, so that the relay is the only path. william has no such option.
   servers="Debian's servers, relay only"
   no_listen_ours=--no-listen
   no_listen_python=--no-listen
@@ -222,14 +222,14 @@ if start_debian_servers $relay_port; then
   pair ours python "$work/small"
   pair python ours "$work/small"
   pair ours ours "$work/large"
-  servers="Debian's servers, the mailbox started anew"
+  servers="Debian's servers, mailbox restarted"
   way=
   no_listen_ours=
   no_listen_python=
-  lonely_pair ours ours "text:Hello, is it me?"
-  lonely_pair ours python "$work/small"
-  lonely_pair python ours "$work/small"
-  lonely_pair ours william "$work/small"
+  restart_pair ours ours "text:Hello, is it me?"
+  restart_pair ours python "$work/small"
+  restart_pair python ours "$work/small"
+  restart_pair ours william "$work/small"
   end $mailbox_pid $relay_pid
 else
   failed=$((failed + 1))
