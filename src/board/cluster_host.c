@@ -9,9 +9,9 @@
 #include <time.h>
 
 #include "board/address.h"
+#include "protocol/access_line.h"
 
 #define TELL_EVERY_MS 120000
-#define TELL_VALID_S 240
 
 struct p2p_cluster_host {
   struct p2p_loop *loop;
@@ -39,21 +39,12 @@ static void list_users(const struct p2p_cluster_host *host, char *out, size_t si
   }
 }
 
-/* The keys of this line and their order are those of programs in use; it has neither type nor
- * sender. */
 static void tell(void *arg) {
   struct p2p_cluster_host *host = arg;
-  struct p2p_line begun, line;
+  struct p2p_line line;
   const char *cluster = p2p_member_cluster(host->member);
-  if (p2p_member_begin_line(host->member, &begun, NULL, 0) != P2P_OK) return;
-  p2p_line_init(&line);
-  if (p2p_line_put(&line, "when", p2p_line_get(&begun, "when")) != P2P_OK ||
-      p2p_line_putf(&line, "owner", "%.*s", (int)strcspn(cluster, "/"), cluster) != P2P_OK ||
-      p2p_line_putf(&line, "nusers", "%zu", host->n_users) != P2P_OK ||
-      p2p_line_put(&line, "users", host->users) != P2P_OK ||
-      p2p_line_putf(&line, "expires", "%lld", (long long)time(NULL) + TELL_VALID_S) != P2P_OK) {
-    return;
-  }
+  struct p2p_access_line access = {cluster, strcspn(cluster, "/"), host->n_users, host->users};
+  if (p2p_access_line_write(&line, &access, time(NULL)) != P2P_OK) return;
   if (p2p_member_send(host->member, &line) != P2P_OK) {
     p2p_log_write(host->log, P2P_LOG_DEBUG, "The board does not take lines at the moment");
   }

@@ -17,7 +17,6 @@
 #define TIMEOUT_MS 30000
 static const struct p2p_backoff BACKOFF = {.first_ms = 500, .max_ms = 30000};
 #define STEADY_MS 30000 /* a stay as long as this makes the pauses short again */
-#define HELLO_VALID_S 60
 #define ACCESS_MAX 8192
 #define HELLO_ID_BYTES 8
 #define TELL_AFTER_MS                                                        \
@@ -66,38 +65,15 @@ static void put_hostname(char *out, size_t size) {
   if (used == 0) snprintf(out, size, "unknown");
 }
 
-int p2p_member_begin_line(const struct p2p_member *member, struct p2p_line *line, const char *type,
-                          unsigned valid_s) {
-  char when[32] = "";
-  time_t now = time(NULL);
-  struct tm parts;
-  if (localtime_r(&now, &parts) == NULL ||
-      strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
-    return P2P_ERR_SYSTEM;
-  }
-  p2p_line_init(line);
-  int code = p2p_line_put(line, "when", when);
-  if (code == P2P_OK && valid_s > 0)
-    code = p2p_line_putf(line, "expires", "%lld", (long long)now + valid_s);
-  if (code == P2P_OK && type != NULL) code = p2p_line_put(line, "type", type);
-  if (code == P2P_OK) code = p2p_line_put(line, "from", member->from);
-  return code;
-}
-
-/* The id tells the echo of this hello from all else; others ignore it. */
-static int put_hello(struct p2p_member *member, struct p2p_line *hello) {
-  static const char *const types[] = {
-      [P2P_ROLE_CLIENT] = "client", [P2P_ROLE_WORKER] = "worker", [P2P_ROLE_HOST] = "cluster"};
+/* The id lets the sender recognize the echo of this hello. */
+static int write_hello(struct p2p_member *member, struct p2p_line *out) {
+  struct p2p_hello_line hello = {.role = member->role};
   uint8_t random[HELLO_ID_BYTES];
-  char id[P2P_HEX_LEN(HELLO_ID_BYTES) + 1];
   p2p_random_bytes(random, sizeof random);
-  p2p_hex_encode(random, sizeof random, id);
-  int code = p2p_member_begin_line(member, hello, types[member->role], HELLO_VALID_S);
-  if (code == P2P_OK) code = p2p_line_put(hello, "protocols", "link");
-  if (code == P2P_OK) code = p2p_line_put(hello, "id", id);
-  if (code == P2P_OK && member->callbacks.on_hello != NULL)
-    member->callbacks.on_hello(member->arg, hello);
-  return code;
+  p2p_hex_encode(random, sizeof random, hello.id);
+  snprintf(hello.from, sizeof hello.from, "%s", member->from);
+  if (member->callbacks.on_hello != NULL) member->callbacks.on_hello(member->arg, &hello);
+  return p2p_hello_line_write(out, &hello, time(NULL));
 }
 
 int p2p_member_send(struct p2p_member *member, const struct p2p_line *line) {
@@ -110,7 +86,7 @@ int p2p_member_send(struct p2p_member *member, const struct p2p_line *line) {
 int p2p_member_send_hello(struct p2p_member *member) {
   struct p2p_line hello;
   if (!member->joined) return P2P_ERR_CLOSED;
-  int code = put_hello(member, &hello);
+  int code = write_hello(member, &hello);
   return code == P2P_OK ? p2p_member_send(member, &hello) : code;
 }
 
@@ -126,7 +102,7 @@ static void on_hello(void *arg, struct p2p_line *hello) {
   snprintf(member->cluster_name, sizeof member->cluster_name, "%s/%s", cluster->owner,
            cluster->name);
   member->services = *p2p_connection_services(member->connection);
-  if (put_hello(member, hello) != P2P_OK) p2p_line_init(hello);
+  if (write_hello(member, hello) != P2P_OK) p2p_line_init(hello);
 }
 
 static void on_joined(void *arg) {

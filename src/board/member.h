@@ -10,9 +10,8 @@
 #include "base/log_queue.h"
 #include "board/board_config.h"
 #include "net/loop.h"
+#include "protocol/hello_line.h"
 #include "protocol/line.h"
-
-enum p2p_role { P2P_ROLE_CLIENT, P2P_ROLE_WORKER, P2P_ROLE_HOST };
 
 struct p2p_member;
 
@@ -28,8 +27,8 @@ struct p2p_member_config {
 };
 
 struct p2p_member_callbacks {
-  /* Adds what this role has to say to the hello (after when, expires, type, from). May be NULL. */
-  void (*on_hello)(void *arg, struct p2p_line *hello);
+  /* Adds versions and, for a worker, its offer; role, from and id are filled in. May be NULL. */
+  void (*on_hello)(void *arg, struct p2p_hello_line *hello);
   void (*on_joined)(void *arg); /* also after every return to the board */
   void (*on_line)(void *arg,
                   const struct p2p_line *line); /* lines of others; our own echoes are not shown */
@@ -54,9 +53,6 @@ const char *p2p_member_mailbox(
     const struct p2p_member *member); /* of the board's `services`, else the public default */
 const char *p2p_member_relay(const struct p2p_member *member);
 
-/* Begins a line with when, expires (now + valid_s; 0: none), type (NULL: none) and from. */
-int p2p_member_begin_line(const struct p2p_member *member, struct p2p_line *line, const char *type,
-                          unsigned valid_s);
 /* Writes one line. P2P_ERR_CLOSED while away: a line is then not kept. */
 int p2p_member_send(struct p2p_member *member, const struct p2p_line *line);
 /* Says the hello again (a worker does, from time to time, so that the others know it is there). */

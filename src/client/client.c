@@ -21,8 +21,8 @@ static void destroy(struct p2p_client *client) {
 }
 
 static int check_versions(const struct p2p_client_config *config, struct p2p_err *err) {
-  if (config->r_version != NULL && p2p_versions_is_version(config->r_version) &&
-      config->future_version != NULL && p2p_versions_is_version(config->future_version)) {
+  if (config->r_version != NULL && p2p_version_is_valid(config->r_version) &&
+      config->future_version != NULL && p2p_version_is_valid(config->future_version)) {
     return P2P_OK;
   }
   return p2p_err_set(err, P2P_ERR_INVALID,
@@ -181,9 +181,9 @@ static void view_here(void *arg) {
     snprintf(info->from, sizeof info->from, "%s", worker->from);
     snprintf(info->r_version, sizeof info->r_version, "%s", worker->r_version);
     snprintf(info->future_version, sizeof info->future_version, "%s", worker->future_version);
-    snprintf(info->platform, sizeof info->platform, "%s", worker->platform);
-    info->cores = worker->cores;
-    info->memory_mib = worker->memory_mib;
+    snprintf(info->platform, sizeof info->platform, "%s", worker->machine.platform);
+    info->cores = worker->machine.cores;
+    info->memory_mib = worker->machine.memory_mib;
     snprintf(info->state, sizeof info->state, "%s", describe_state(worker));
     snprintf(info->path, sizeof info->path, "%s",
              worker->peer != NULL ? p2p_worker_link_path(worker->peer) : "");

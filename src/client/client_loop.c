@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "client/lacking.h"
 #include "client/worker_link.h"
+#include "protocol/leave.h"
 
 #define ASK_AT_MOST_EVERY_MS 5000
 
@@ -244,13 +245,10 @@ void p2p_client_loop_run_again(struct p2p_client *client, struct p2p_task_queue 
 
 /* The board. */
 
-static void on_hello(void *arg, struct p2p_line *hello) {
+static void on_hello(void *arg, struct p2p_hello_line *hello) {
   const struct p2p_client *client = arg;
-  if (p2p_line_put(hello, "r", client->r_version) != P2P_OK ||
-      p2p_line_put(hello, "future", client->future_version) != P2P_OK) {
-    p2p_log_write(client->log, P2P_LOG_DEBUG,
-                  "The hello has no room for the versions of R and future");
-  }
+  snprintf(hello->r_version, sizeof hello->r_version, "%s", client->r_version);
+  snprintf(hello->future_version, sizeof hello->future_version, "%s", client->future_version);
 }
 
 static void on_joined(void *arg) {
@@ -336,8 +334,9 @@ int p2p_client_loop_start(struct p2p_client *client, const struct p2p_client_con
 
 static void leave(struct p2p_client *client) {
   struct p2p_line line;
-  if (!client->joined || p2p_member_begin_line(client->member, &line, "leave", 0) != P2P_OK) return;
-  p2p_member_send(client->member, &line);
+  if (client->joined &&
+      p2p_leave_write(&line, p2p_member_name(client->member), time(NULL)) == P2P_OK)
+    (void)p2p_member_send(client->member, &line);
 }
 
 void p2p_client_loop_end(struct p2p_client *client) {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/encode.h"
+#include "protocol/leave.h"
 
 void p2p_roster_init(struct p2p_roster *roster, const char *r_version) {
   *roster = (struct p2p_roster){0};
@@ -16,58 +16,6 @@ void p2p_roster_clear(struct p2p_roster *roster) {
   for (size_t i = 0; i < roster->length; i++) free(roster->workers[i]);
   free(roster->workers);
   *roster = (struct p2p_roster){0};
-}
-
-/* Length of the run of letters, digits, '.', '_' and '-'. */
-static size_t name_length(const char *text) {
-  return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
-}
-
-/* `word` is an item of the ';'-list. */
-static bool lists(const char *list, const char *word) {
-  size_t length = strlen(word);
-  for (;;) {
-    size_t item = strcspn(list, ";");
-    if (item == length && memcmp(list, word, length) == 0) return true;
-    if (list[item] == '\0') return false;
-    list += item + 1;
-  }
-}
-
-/* What a worker may tell of its machine, or not; but not half of it. */
-static bool parse_machine(const struct p2p_line *line, struct p2p_roster_worker *out) {
-  const char *platform = p2p_line_get(line, "platform"), *cores = p2p_line_get(line, "cores");
-  const char *memory = p2p_line_get(line, "memory");
-  if (platform != NULL) {
-    size_t length = name_length(platform);
-    if (length == 0 || length >= sizeof out->platform || platform[length] != '\0') return false;
-    memcpy(out->platform, platform, length + 1);
-  }
-  return (cores == NULL || p2p_count_parse(cores, P2P_ROSTER_CORES_MAX, &out->cores)) &&
-         (memory == NULL || p2p_count_parse(memory, P2P_ROSTER_MEMORY_MAX, &out->memory_mib));
-}
-
-/* The part of a worker's hello that this client understands; false for anything else. */
-static bool parse_hello(const struct p2p_line *line, struct p2p_roster_worker *out) {
-  const char *from = p2p_line_get(line, "from"), *protocols = p2p_line_get(line, "protocols");
-  const char *key = p2p_line_get(line, "key"), *slots = p2p_line_get(line, "slots");
-  const char *r_version = p2p_line_get(line, "r"), *future_version = p2p_line_get(line, "future");
-  if (from == NULL || protocols == NULL || key == NULL || slots == NULL || r_version == NULL ||
-      future_version == NULL)
-    return false;
-  if (!p2p_member_name_is_valid(from) || !lists(protocols, "link")) return false;
-  if (!p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots)) return false;
-  if (!p2p_versions_is_version(r_version) || !p2p_versions_is_version(future_version)) return false;
-  if (!parse_machine(line, out)) return false;
-  size_t key_length;
-  if (p2p_base64url_decode(key, strlen(key), out->key.bytes, sizeof out->key.bytes, &key_length) !=
-      P2P_OK)
-    return false;
-  if (key_length != sizeof out->key.bytes) return false;
-  snprintf(out->from, sizeof out->from, "%s", from);
-  snprintf(out->r_version, sizeof out->r_version, "%s", r_version);
-  snprintf(out->future_version, sizeof out->future_version, "%s", future_version);
-  return true;
 }
 
 static struct p2p_roster_worker *find(const struct p2p_roster *roster, const char *from) {
@@ -103,8 +51,10 @@ static void judge(struct p2p_roster *roster, struct p2p_roster_worker *worker) {
 
 static enum p2p_roster_news hear_hello(struct p2p_roster *roster, const struct p2p_line *line,
                                        uint64_t now_ms, struct p2p_roster_worker **who) {
-  struct p2p_roster_worker hello = {0};
-  if (!parse_hello(line, &hello)) return P2P_ROSTER_NOTHING;
+  struct p2p_hello_line hello;
+  if (p2p_hello_line_read(line, &hello) != P2P_OK || hello.role != P2P_ROLE_WORKER ||
+      !hello.has_link)
+    return P2P_ROSTER_NOTHING;
   struct p2p_roster_worker *worker = find(roster, hello.from);
   bool known = worker != NULL;
   if (!known && (worker = add(roster)) == NULL) return P2P_ROSTER_NOTHING;
@@ -116,10 +66,8 @@ static enum p2p_roster_news hear_hello(struct p2p_roster *roster, const struct p
     memcpy(worker->from, hello.from, sizeof worker->from);
     memcpy(worker->r_version, hello.r_version, sizeof worker->r_version);
     memcpy(worker->future_version, hello.future_version, sizeof worker->future_version);
-    memcpy(worker->platform, hello.platform, sizeof worker->platform);
     worker->slots = hello.slots;
-    worker->cores = hello.cores;
-    worker->memory_mib = hello.memory_mib;
+    worker->machine = hello.machine;
     judge(roster, worker);
   }
   *who = worker;
@@ -129,10 +77,8 @@ static enum p2p_roster_news hear_hello(struct p2p_roster *roster, const struct p
 enum p2p_roster_news p2p_roster_update(struct p2p_roster *roster, const struct p2p_line *line,
                                        uint64_t now_ms, struct p2p_roster_worker **who) {
   *who = NULL;
-  const char *type = p2p_line_get(line, "type"), *from = p2p_line_get(line, "from");
-  if (type == NULL || from == NULL) return P2P_ROSTER_NOTHING;
-  if (strcmp(type, "worker") == 0) return hear_hello(roster, line, now_ms, who);
-  if (strcmp(type, "leave") != 0) return P2P_ROSTER_NOTHING;
+  char from[P2P_MEMBER_NAME_MAX];
+  if (p2p_leave_read(line, from) != P2P_OK) return hear_hello(roster, line, now_ms, who);
   *who = find(roster, from);
   return *who != NULL ? P2P_ROSTER_LEFT : P2P_ROSTER_NOTHING;
 }

@@ -9,16 +9,13 @@
 #include <stdint.h>
 
 #include "crypto/seal.h"
-#include "protocol/hello.h"
+#include "protocol/hello_line.h"
 #include "protocol/line.h"
 #include "protocol/member_name.h"
 #include "protocol/versions.h"
 
 #define P2P_ROSTER_MAX 4096          /* workers */
 #define P2P_ROSTER_SILENCE_MS 150000 /* a worker repeats its hello every 60 s */
-#define P2P_ROSTER_PLATFORM_MAX 64
-#define P2P_ROSTER_CORES_MAX 65536
-#define P2P_ROSTER_MEMORY_MAX 999999999 /* MiB */
 
 struct p2p_worker_link;
 
@@ -27,8 +24,7 @@ struct p2p_roster_worker {
   struct p2p_seal_public key;
   uint32_t slots;
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
-  char platform[P2P_ROSTER_PLATFORM_MAX]; /* "": not told */
-  uint32_t cores, memory_mib;             /* 0: not told */
+  struct p2p_machine machine;
   bool compatible;
   uint64_t heard_ms;
   /* Kept for the client: */

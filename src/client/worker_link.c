@@ -9,12 +9,10 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
-#include "base/encode.h"
 #include "crypto/random.h"
+#include "protocol/accept.h"
 #include "protocol/hello.h"
 #include "wormhole/link.h"
-
-#define ACCEPT_VALID_S 30
 
 struct p2p_worker_link {
   struct p2p_client *client;
@@ -170,36 +168,22 @@ void p2p_worker_link_sweep(struct p2p_worker_link *peer) {
 
 /* The link's events. */
 
-/* base64url without padding of the sealed code. */
-#define VIA_SIZE (sizeof "link://" + P2P_BASE64_LEN(P2P_LINK_CODE_MAX + P2P_SEAL_OVERHEAD))
-
-static int write_via(const struct p2p_seal_public *key, const char *code, char out[VIA_SIZE]) {
-  uint8_t sealed[P2P_LINK_CODE_MAX + P2P_SEAL_OVERHEAD];
-  size_t length = strlen(code);
-  if (length > P2P_LINK_CODE_MAX) return P2P_ERR_TOO_LARGE;
-  int rc = p2p_seal(key, code, length, sealed);
-  if (rc != P2P_OK) return rc;
-  memcpy(out, "link://", 7);
-  p2p_base64url_encode(sealed, length + P2P_SEAL_OVERHEAD, out + 7);
-  return P2P_OK;
-}
-
 static void on_code(void *arg, const char *code) {
   struct p2p_worker_link *peer = arg;
   struct p2p_member *member = peer->client->member;
+  struct p2p_accept_request accept = {.from = p2p_member_name(member),
+                                      .to = peer->worker->from,
+                                      .code = code,
+                                      .key = &peer->worker->key};
   struct p2p_line line;
   struct p2p_err err;
-  char via[VIA_SIZE];
-  int rc = write_via(&peer->worker->key, code, via);
+  int rc = p2p_accept_write(&line, &accept, time(NULL));
   if (rc != P2P_OK) {
     p2p_err_set(&err, rc, "its key on the board is not a key");
     end_now(peer, &err);
     return;
   }
-  if ((rc = p2p_member_begin_line(member, &line, "accept", ACCEPT_VALID_S)) != P2P_OK ||
-      (rc = p2p_line_put(&line, "to", peer->worker->from)) != P2P_OK ||
-      (rc = p2p_line_put(&line, "via", via)) != P2P_OK ||
-      (rc = p2p_member_send(member, &line)) != P2P_OK) {
+  if ((rc = p2p_member_send(member, &line)) != P2P_OK) {
     p2p_err_set(&err, rc, "it cannot be told on the board, which is away");
     end_now(peer, &err);
   }
@@ -208,10 +192,13 @@ static void on_code(void *arg, const char *code) {
 static void on_open(void *arg, const char *path) {
   struct p2p_worker_link *peer = arg;
   struct p2p_client *client = peer->client;
-  char text[P2P_HELLO_MAX];
+  struct p2p_hello hello = {0};
+  char text[P2P_HELLO_MAX + 1];
   snprintf(peer->path, sizeof peer->path, "%s", path);
-  long length = p2p_hello_write(p2p_member_name(client->member), client->r_version,
-                                client->future_version, text, sizeof text);
+  snprintf(hello.from, sizeof hello.from, "%s", p2p_member_name(client->member));
+  snprintf(hello.r_version, sizeof hello.r_version, "%s", client->r_version);
+  snprintf(hello.future_version, sizeof hello.future_version, "%s", client->future_version);
+  long length = p2p_hello_write(&hello, P2P_ROLE_CLIENT, text, sizeof text);
   int code = length < 0 ? (int)length
                         : p2p_link_send(peer->link, P2P_FRAME_HELLO, 0, text, (size_t)length);
   if (code == P2P_OK) return;
@@ -229,7 +216,7 @@ static int welcome(struct p2p_worker_link *peer, const struct p2p_frame *frame,
   if (frame->type != P2P_FRAME_HELLO) {
     return p2p_err_set(err, P2P_ERR_PROTOCOL, "the worker did not say hello over the link");
   }
-  int code = p2p_hello_read(frame->payload, frame->length, &hello, err);
+  int code = p2p_hello_read(frame->payload, frame->length, P2P_ROLE_WORKER, &hello, err);
   if (code != P2P_OK) return code;
   if (strcmp(hello.from, worker->from) != 0) {
     return p2p_err_set(err, P2P_ERR_PROTOCOL, "who came over the link is %s", hello.from);

@@ -20,6 +20,37 @@ static bool is_code(const char *text) {
   return strspn(password, "0123456789abcdef") == PASSWORD_LEN && password[PASSWORD_LEN] == '\0';
 }
 
+/* ---- writing ---- */
+
+#define VIA_MAX (sizeof VIA + P2P_BASE64_LEN(P2P_LINK_CODE_MAX + P2P_SEAL_OVERHEAD))
+
+static int seal(const struct p2p_seal_public *key, const char *code, char via[VIA_MAX]) {
+  uint8_t sealed[P2P_LINK_CODE_MAX + P2P_SEAL_OVERHEAD];
+  size_t length = strlen(code);
+  int status = p2p_seal(key, code, length, sealed);
+  if (status != P2P_OK) return status;
+  memcpy(via, VIA, strlen(VIA));
+  p2p_base64url_encode(sealed, length + P2P_SEAL_OVERHEAD, via + strlen(VIA));
+  return P2P_OK;
+}
+
+int p2p_accept_write(struct p2p_line *out, const struct p2p_accept_request *request, time_t now) {
+  char via[VIA_MAX];
+  p2p_line_init(out);
+  if (!p2p_member_name_is_valid(request->from) || !p2p_member_name_is_valid(request->to) ||
+      !is_code(request->code))
+    return P2P_ERR_INVALID;
+  int status = seal(request->key, request->code, via);
+  if (status == P2P_OK)
+    status = p2p_line_begin(out, "accept", request->from, now, P2P_ACCEPT_VALID_S);
+  if (status == P2P_OK) status = p2p_line_put(out, "to", request->to);
+  if (status == P2P_OK) status = p2p_line_put(out, "via", via);
+  if (status != P2P_OK) p2p_line_init(out);
+  return status;
+}
+
+/* ---- reading ---- */
+
 static int unseal(const char *base64, const struct p2p_seal_public *public_key,
                   const struct p2p_seal_secret *secret_key, char code[P2P_LINK_CODE_MAX]) {
   uint8_t sealed[P2P_SEAL_OVERHEAD + P2P_LINK_CODE_MAX - 1];

@@ -1,55 +1,96 @@
-/* Owns the text of a link's HELLO frame. */
+/* The payload of a HELLO frame. */
 #include "protocol/hello.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-long p2p_hello_write(const char *from, const char *r_version, const char *future_version, char *out,
-                     size_t size) {
-  int length = snprintf(out, size, "from=%s\nr=%s\nfuture=%s\n", from, r_version, future_version);
-  return length < 0 || (size_t)length >= size ? P2P_ERR_TOO_LARGE : length;
+#include "protocol/pairs.h"
+
+/* ---- writing ---- */
+
+struct writer {
+  char *out;
+  size_t size, used;
+};
+
+/* Once something did not fit, used >= size. */
+static void put(struct writer *writer, const char *format, ...) P2P_PRINTF(2, 3);
+static void put(struct writer *writer, const char *format, ...) {
+  if (writer->used >= writer->size) return;
+  va_list args;
+  va_start(args, format);
+  int length = vsnprintf(writer->out + writer->used, writer->size - writer->used, format, args);
+  va_end(args);
+  writer->used = length < 0 ? writer->size : writer->used + (size_t)length;
 }
 
-/* Copies the value of `key` from `text`, whose lines end with '\n'. False: not there, or too long.
- */
-static bool get(const char *text, const char *key, char *out, size_t size) {
-  size_t key_length = strlen(key);
-  while (*text != '\0') {
-    size_t length = strcspn(text, "\n");
-    if (length > key_length && memcmp(text, key, key_length) == 0 && text[key_length] == '=') {
-      size_t value_length = length - key_length - 1;
-      if (value_length >= size) return false;
-      memcpy(out, text + key_length + 1, value_length);
-      out[value_length] = '\0';
-      return true;
-    }
-    text += length + (text[length] == '\n');
-  }
-  return false;
+static void put_machine(struct writer *writer, const struct p2p_machine *machine) {
+  if (machine->platform[0] != '\0') put(writer, "platform=%s\n", machine->platform);
+  if (machine->cores > 0) put(writer, "cores=%u\n", (unsigned)machine->cores);
+  if (machine->memory_mib > 0) put(writer, "memory=%u\n", (unsigned)machine->memory_mib);
 }
 
-int p2p_hello_read(const void *bytes, size_t length, struct p2p_hello *out, struct p2p_err *err) {
-  char text[P2P_HELLO_MAX + 1], slots[16];
-  struct p2p_hello greeting = {0};
-  if (length > P2P_HELLO_MAX || memchr(bytes, '\0', length) != NULL) {
-    return p2p_err_set(err, P2P_ERR_PROTOCOL,
-                       "the worker's greeting over the link is not text of at most %d bytes",
-                       P2P_HELLO_MAX);
+long p2p_hello_write(const struct p2p_hello *hello, enum p2p_role sender, char *out, size_t size) {
+  struct writer writer = {out, size < P2P_HELLO_MAX + 1 ? size : P2P_HELLO_MAX + 1, 0};
+  put(&writer, "from=%s\nr=%s\nfuture=%s\n", hello->from, hello->r_version, hello->future_version);
+  if (sender == P2P_ROLE_WORKER) {
+    put(&writer, "slots=%u\n", (unsigned)hello->slots);
+    put_machine(&writer, &hello->machine);
   }
-  memcpy(text, bytes, length);
-  text[length] = '\0';
-  if (!get(text, "from", greeting.from, sizeof greeting.from) ||
-      !p2p_member_name_is_valid(greeting.from) ||
-      !get(text, "r", greeting.r_version, sizeof greeting.r_version) ||
-      !p2p_versions_is_version(greeting.r_version) ||
-      !get(text, "future", greeting.future_version, sizeof greeting.future_version) ||
-      !p2p_versions_is_version(greeting.future_version) ||
-      !get(text, "slots", slots, sizeof slots) ||
-      !p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &greeting.slots)) {
-    return p2p_err_set(
-        err, P2P_ERR_PROTOCOL,
-        "the worker's greeting over the link lacks who it is, its versions or its slots");
-  }
-  *out = greeting;
+  return writer.used >= writer.size ? P2P_ERR_TOO_LARGE : (long)writer.used;
+}
+
+/* ---- reading ---- */
+
+static bool read_version(const void *bytes, size_t length, const char *key,
+                         char out[P2P_VERSION_MAX]) {
+  return p2p_pairs_get(bytes, length, key, out, P2P_VERSION_MAX) && p2p_version_is_valid(out);
+}
+
+/* False for a value that is malformed; a missing one is NULL. */
+static bool get_optional(const void *bytes, size_t length, const char *key, char *space,
+                         size_t size, const char **out) {
+  const char *value;
+  size_t value_length;
+  *out = NULL;
+  if (!p2p_pairs_find(bytes, length, key, &value, &value_length)) return true;
+  *out = space;
+  return p2p_pairs_get(bytes, length, key, space, size);
+}
+
+static bool read_machine(const void *bytes, size_t length, struct p2p_machine *out) {
+  char texts[3][P2P_PLATFORM_MAX];
+  const char *platform, *cores, *memory;
+  return get_optional(bytes, length, "platform", texts[0], sizeof texts[0], &platform) &&
+         get_optional(bytes, length, "cores", texts[1], sizeof texts[1], &cores) &&
+         get_optional(bytes, length, "memory", texts[2], sizeof texts[2], &memory) &&
+         p2p_machine_read(platform, cores, memory, out);
+}
+
+/* Returns the key of the first field that is missing or malformed, or NULL. */
+static const char *read_fields(const void *bytes, size_t length, enum p2p_role sender,
+                               struct p2p_hello *out) {
+  char slots[16];
+  if (!p2p_pairs_get(bytes, length, "from", out->from, sizeof out->from) ||
+      !p2p_member_name_is_valid(out->from))
+    return "from";
+  if (!read_version(bytes, length, "r", out->r_version)) return "r";
+  if (!read_version(bytes, length, "future", out->future_version)) return "future";
+  if (sender != P2P_ROLE_WORKER) return NULL;
+  if (!p2p_pairs_get(bytes, length, "slots", slots, sizeof slots) ||
+      !p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots))
+    return "slots";
+  return read_machine(bytes, length, &out->machine) ? NULL : "platform, cores, memory";
+}
+
+int p2p_hello_read(const void *bytes, size_t length, enum p2p_role sender, struct p2p_hello *out,
+                   struct p2p_err *err) {
+  struct p2p_hello hello = {0};
+  if (length > P2P_HELLO_MAX)
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "sent a HELLO of more than %d bytes", P2P_HELLO_MAX);
+  const char *bad = read_fields(bytes, length, sender, &hello);
+  if (bad != NULL) return p2p_err_set(err, P2P_ERR_PROTOCOL, "sent a malformed HELLO (%s)", bad);
+  *out = hello;
   return P2P_OK;
 }

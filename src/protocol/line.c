@@ -67,6 +67,30 @@ int p2p_line_putf(struct p2p_line *line, const char *key, const char *format, ..
   return p2p_line_put(line, key, value);
 }
 
+int p2p_line_put_expires(struct p2p_line *line, time_t now, unsigned valid_s) {
+  return p2p_line_putf(line, "expires", "%lld", (long long)now + valid_s);
+}
+
+int p2p_line_put_when(struct p2p_line *line, time_t now) {
+  char when[32];
+  struct tm parts;
+  if (localtime_r(&now, &parts) == NULL ||
+      strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &parts) == 0)
+    return P2P_ERR_SYSTEM;
+  return p2p_line_put(line, "when", when);
+}
+
+int p2p_line_begin(struct p2p_line *line, const char *type, const char *from, time_t now,
+                   unsigned valid_s) {
+  p2p_line_init(line);
+  int code = p2p_line_put_when(line, now);
+  if (code == P2P_OK && valid_s > 0) code = p2p_line_put_expires(line, now, valid_s);
+  if (code == P2P_OK) code = p2p_line_put(line, "type", type);
+  if (code == P2P_OK) code = p2p_line_put(line, "from", from);
+  if (code != P2P_OK) p2p_line_init(line);
+  return code;
+}
+
 const char *p2p_line_get(const struct p2p_line *line, const char *key) {
   for (size_t i = 0; i < line->used; i++) {
     if (strcmp(line->pairs[i].key, key) == 0) return line->pairs[i].value;

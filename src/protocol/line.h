@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/err.h"
 
@@ -30,6 +31,13 @@ void p2p_line_init(struct p2p_line *line);
 int p2p_line_put(struct p2p_line *line, const char *key, const char *value) P2P_MUST_USE;
 int p2p_line_putf(struct p2p_line *line, const char *key, const char *format, ...)
     P2P_PRINTF(3, 4) P2P_MUST_USE;
+/* The pairs that messages begin with: when (local time) and expires (now + valid_s, in seconds
+ * since the epoch). */
+int p2p_line_put_when(struct p2p_line *line, time_t now) P2P_MUST_USE;
+int p2p_line_put_expires(struct p2p_line *line, time_t now, unsigned valid_s) P2P_MUST_USE;
+/* Replaces *line by when, expires (valid_s 0: none), type and from. */
+int p2p_line_begin(struct p2p_line *line, const char *type, const char *from, time_t now,
+                   unsigned valid_s) P2P_MUST_USE;
 /* The value of a key, or NULL. The first one counts. */
 const char *p2p_line_get(const struct p2p_line *line, const char *key);
 /* Text with its newline into out; returns its length or P2P_ERR_TOO_LARGE. */

@@ -1,18 +1,24 @@
-/* Member names and counts. */
+/* Names and counts. */
 #include "protocol/member_name.h"
 
 #include <string.h>
 
 #define DIGITS "0123456789"
 #define NAME_CHARACTERS DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-"
-#define USER_MAX 63
 #define PID_DIGITS_MAX 10
 #define COUNT_DIGITS_MAX 9
 
+bool p2p_user_name_is_valid(const char *text, size_t length) {
+  if (length == 0 || length >= P2P_USER_NAME_MAX || text[0] == '-' || text[0] == '.') return false;
+  for (size_t i = 0; i < length; i++)
+    if (text[i] == '\0' || strchr(NAME_CHARACTERS, text[i]) == NULL) return false;
+  return true;
+}
+
 bool p2p_member_name_is_valid(const char *text) {
   if (strlen(text) >= P2P_MEMBER_NAME_MAX) return false;
-  size_t user = strspn(text, NAME_CHARACTERS);
-  if (user == 0 || user > USER_MAX || text[user] != '@') return false;
+  size_t user = strcspn(text, "@");
+  if (text[user] != '@' || !p2p_user_name_is_valid(text, user)) return false;
   const char *host = text + user + 1;
   size_t length = strspn(host, NAME_CHARACTERS);
   if (length == 0 || host[length] != ':') return false;

@@ -1,15 +1,20 @@
-/* Member names, `user@host:pid`, and the whole numbers that lines and frames carry as text. Pure.
- */
+/* Names of members and users, and the whole numbers that messages carry as text. Pure. */
 #ifndef P2P_PROTOCOL_MEMBER_NAME_H
 #define P2P_PROTOCOL_MEMBER_NAME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define P2P_MEMBER_NAME_MAX 192 /* bytes, with the NUL */
+#define P2P_USER_NAME_MAX 64    /* bytes, with the NUL */
 
-/* True for `user@host:pid`: user (at most 63 characters) and host of letters, digits, '.', '_' and
- * '-'; pid of at most 10 digits; fewer than P2P_MEMBER_NAME_MAX characters in all. */
+/* A user of the board: letters, digits, '.', '_' and '-', the first one not '.' or '-'; at most
+ * P2P_USER_NAME_MAX - 1. `text` need not be NUL-terminated. */
+bool p2p_user_name_is_valid(const char *text, size_t length);
+
+/* A member, `user@host:pid`: host of letters, digits, '.', '_' and '-'; pid of at most 10 digits;
+ * fewer than P2P_MEMBER_NAME_MAX characters in all. */
 bool p2p_member_name_is_valid(const char *text);
 
 /* Parses a decimal number from 1 to `max`, without a sign or leading zeros. False for anything

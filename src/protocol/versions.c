@@ -46,7 +46,7 @@ static bool is_at_least(const char *text, const char *least) {
   return parse(text, &version) && parse(least, &bound) && compare(&version, &bound) >= 0;
 }
 
-bool p2p_versions_is_version(const char *text) {
+bool p2p_version_is_valid(const char *text) {
   struct version version;
   return parse(text, &version);
 }

@@ -3,20 +3,21 @@
 #include "worker/announcer.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/encode.h"
 #include "crypto/random.h"
+#include "protocol/leave.h"
 #include "worker/crowd.h"
-#include "worker/stranger.h"
 
 struct p2p_announcer {
   struct p2p_member *member;
   struct p2p_log_queue *log;
-  const char *r_version, *future_version, *machine;
+  const char *r_version, *future_version;
+  struct p2p_machine machine;
   uint32_t slots;
   struct p2p_announcer_callbacks callbacks;
   void *arg;
@@ -65,29 +66,13 @@ static void take_accept(struct p2p_announcer *announcer, const struct p2p_line *
 
 /* ---- the member's events ---- */
 
-/* What a client may want to choose a worker by. */
-static int put_machine(const struct p2p_announcer *announcer, struct p2p_line *hello) {
-  static const char *const keys[] = {"platform", "cores", "memory"};
-  char value[P2P_MEMBER_NAME_MAX];
-  int code = P2P_OK;
-  for (size_t i = 0; i < sizeof keys / sizeof keys[0] && code == P2P_OK; i++)
-    if (p2p_stranger_value(announcer->machine, strlen(announcer->machine), keys[i], value,
-                           sizeof value))
-      code = p2p_line_put(hello, keys[i], value);
-  return code;
-}
-
-static void on_hello(void *arg, struct p2p_line *hello) {
-  struct p2p_announcer *announcer = arg;
-  char key[P2P_BASE64_LEN(P2P_SEAL_KEY_LEN) + 1];
-  p2p_base64url_encode(announcer->public_key.bytes, sizeof announcer->public_key.bytes, key);
-  if (p2p_line_put(hello, "key", key) != P2P_OK ||
-      p2p_line_putf(hello, "slots", "%u", (unsigned)announcer->slots) != P2P_OK ||
-      p2p_line_put(hello, "r", announcer->r_version) != P2P_OK ||
-      p2p_line_put(hello, "future", announcer->future_version) != P2P_OK ||
-      put_machine(announcer, hello) != P2P_OK)
-    p2p_log_write(announcer->log, P2P_LOG_DEBUG,
-                  "The hello has no room for what this worker has to say");
+static void on_hello(void *arg, struct p2p_hello_line *hello) {
+  const struct p2p_announcer *announcer = arg;
+  snprintf(hello->r_version, sizeof hello->r_version, "%s", announcer->r_version);
+  snprintf(hello->future_version, sizeof hello->future_version, "%s", announcer->future_version);
+  hello->key = announcer->public_key;
+  hello->slots = announcer->slots;
+  hello->machine = announcer->machine;
 }
 
 static void on_joined(void *arg) {
@@ -101,16 +86,19 @@ static void on_joined(void *arg) {
 
 static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_announcer *announcer = arg;
-  const char *type = p2p_line_get(line, "type"), *from = p2p_line_get(line, "from");
-  if (type == NULL || from == NULL || announcer->left) return;
-  if (strcmp(type, "client") == 0)
-    answer_client(announcer);
-  else if (strcmp(type, "worker") == 0)
-    p2p_crowd_hear(&announcer->crowd, from, p2p_clock_ms());
-  else if (strcmp(type, "leave") == 0)
+  struct p2p_hello_line hello;
+  char from[P2P_MEMBER_NAME_MAX];
+  if (announcer->left) return;
+  if (p2p_hello_line_read(line, &hello) == P2P_OK) {
+    if (hello.role == P2P_ROLE_CLIENT)
+      answer_client(announcer);
+    else if (hello.role == P2P_ROLE_WORKER)
+      p2p_crowd_hear(&announcer->crowd, hello.from, p2p_clock_ms());
+  } else if (p2p_leave_read(line, from) == P2P_OK) {
     p2p_crowd_leave(&announcer->crowd, from);
-  else
+  } else {
     take_accept(announcer, line);
+  }
 }
 
 static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
@@ -160,7 +148,7 @@ void p2p_announcer_leave(struct p2p_announcer *announcer) {
   struct p2p_line line;
   if (announcer->left) return;
   announcer->left = true;
-  if (p2p_member_begin_line(announcer->member, &line, "leave", 0) == P2P_OK)
+  if (p2p_leave_write(&line, p2p_member_name(announcer->member), time(NULL)) == P2P_OK)
     (void)p2p_member_send(announcer->member, &line);
 }
 

@@ -15,7 +15,7 @@ struct p2p_announcer_config {
   struct p2p_member_config member;
   struct p2p_log_queue *log;              /* borrowed */
   const char *r_version, *future_version; /* borrowed */
-  const char *machine; /* borrowed; pairs for the hello, "cores=4\nmemory=8000\n" */
+  struct p2p_machine machine;
   uint32_t slots;
 };
 

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/sanitize.h"
+#include "protocol/hello.h"
 #include "worker/package_library.h"
 #include "wormhole/link.h"
 
@@ -250,11 +251,21 @@ static const char *take_packages(struct p2p_client_link *session, const struct p
   return code == P2P_OK ? NULL : "its question about packages is none, or too long";
 }
 
+/* The name in the HELLO is the one in the accept line: both are the client's own statements. */
+static const char *take_hello(struct p2p_client_link *session, const struct p2p_frame *frame) {
+  struct p2p_hello hello;
+  session->greeted = true;
+  if (frame->type != P2P_FRAME_HELLO) return "it did not say hello first";
+  if (p2p_hello_read(frame->payload, frame->length, P2P_ROLE_CLIENT, &hello, NULL) != P2P_OK)
+    return "sent a malformed HELLO";
+  if (strcmp(hello.from, session->client) != 0) return "sent a HELLO under another name";
+  LOG(session, P2P_LOG_DEBUG, "%s has R %s and future %s", session->client, hello.r_version,
+      hello.future_version);
+  return NULL;
+}
+
 static const char *take(struct p2p_client_link *session, const struct p2p_frame *frame) {
-  if (!session->greeted) {
-    session->greeted = true;
-    return frame->type == P2P_FRAME_HELLO ? NULL : "it did not say hello first";
-  }
+  if (!session->greeted) return take_hello(session, frame);
   switch (frame->type) {
   case P2P_FRAME_SLOT: return take_slot(session, frame);
   case P2P_FRAME_TASK: return take_task(session, frame);
@@ -270,13 +281,15 @@ static const char *take(struct p2p_client_link *session, const struct p2p_frame 
 static void on_open(void *arg, const char *path) {
   struct p2p_client_link *session = arg;
   const struct p2p_client_link_host *host = session->host;
-  char hello[512];
+  struct p2p_hello hello = {.slots = host->n_slots, .machine = host->machine};
+  char text[P2P_HELLO_MAX + 1];
   session->open = true;
   LOG(session, P2P_LOG_INFO, "Linked with %s (%s)", session->client, path);
-  int length =
-      snprintf(hello, sizeof hello, "from=%s\nr=%s\nfuture=%s\nslots=%u\n%s", host->name,
-               host->r_version, host->future_version, (unsigned)host->n_slots, host->machine);
-  if (length < (int)sizeof hello) send(session, P2P_FRAME_HELLO, 0, hello, (size_t)length);
+  snprintf(hello.from, sizeof hello.from, "%s", host->name);
+  snprintf(hello.r_version, sizeof hello.r_version, "%s", host->r_version);
+  snprintf(hello.future_version, sizeof hello.future_version, "%s", host->future_version);
+  long length = p2p_hello_write(&hello, P2P_ROLE_WORKER, text, sizeof text);
+  if (length > 0) send(session, P2P_FRAME_HELLO, 0, text, (size_t)length);
 }
 
 static void on_frame(void *arg, const struct p2p_frame *frame) {

@@ -9,6 +9,7 @@
 
 #include "base/log_queue.h"
 #include "net/loop.h"
+#include "protocol/machine.h"
 #include "worker/evaluator_pool.h"
 #include "worker/slots.h"
 
@@ -22,7 +23,7 @@ struct p2p_client_link_host {
   struct p2p_evaluator_pool *pool;
   const char *name; /* ours: "carol@desk:4711" */
   const char *r_version, *future_version;
-  const char *machine;  /* lines for the hello: "platform=...\ncores=...\n" */
+  struct p2p_machine machine;
   const char *packages; /* the libraries of p2p_package_library_answer */
   uint32_t n_slots;
   struct p2p_limits limits;

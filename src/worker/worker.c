@@ -24,7 +24,8 @@ struct p2p_worker {
   struct p2p_log_queue *log;
   char *mailbox, *relay; /* NULL: as the board says */
   char *r_version, *future_version;
-  char *machine, *packages, *account, *lends;
+  struct p2p_machine machine;
+  char *packages, *account, *lends;
   struct p2p_announcer *announcer;
   struct p2p_evaluator_pool *pool;
   struct p2p_slots slots;
@@ -248,21 +249,21 @@ static bool copy(const char *text, char **out) {
   return text == NULL || *out != NULL;
 }
 
-/* What is not told is left out. */
-static bool describe(const struct p2p_worker_config *config, char **machine, char **lends) {
+static uint32_t at_most(uint32_t number, uint32_t cap) { return number < cap ? number : cap; }
+
+/* What is unknown or not valid is not reported. */
+static void describe_machine(const struct p2p_worker_config *config, struct p2p_machine *out) {
+  *out = (struct p2p_machine){.cores = at_most(config->cores, P2P_MACHINE_CORES_MAX),
+                              .memory_mib = at_most(config->memory_mib, P2P_MACHINE_MEMORY_MAX)};
+  if (config->platform != NULL && p2p_platform_is_valid(config->platform))
+    snprintf(out->platform, sizeof out->platform, "%s", config->platform);
+}
+
+static bool describe_limits(const struct p2p_worker_config *config, char **lends) {
   char text[256];
-  snprintf(text, sizeof text, "%s%.128s%s", config->platform != NULL ? "platform=" : "",
-           config->platform != NULL ? config->platform : "", config->platform != NULL ? "\n" : "");
-  size_t used = strlen(text);
-  if (config->cores > 0)
-    used +=
-        (size_t)snprintf(text + used, sizeof text - used, "cores=%u\n", (unsigned)config->cores);
-  if (config->memory_mib > 0)
-    snprintf(text + used, sizeof text - used, "memory=%u\n", (unsigned)config->memory_mib);
-  *machine = strdup(text);
   p2p_limits_describe(&config->limits, config->slots, text, sizeof text);
   *lends = strdup(text);
-  return *machine != NULL && *lends != NULL;
+  return *lends != NULL;
 }
 
 static void release(struct p2p_worker *worker) {
@@ -270,7 +271,6 @@ static void release(struct p2p_worker *worker) {
   free(worker->relay);
   free(worker->r_version);
   free(worker->future_version);
-  free(worker->machine);
   free(worker->packages);
   free(worker->account);
   free(worker->lends);
@@ -286,12 +286,13 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
   worker->loop = config->loop;
   worker->log = log;
   p2p_slots_init(&worker->slots);
+  describe_machine(config, &worker->machine);
   struct start call = {worker, config, err, P2P_ERR_MEMORY};
   if (!copy(config->board.mailbox, &worker->mailbox) ||
       !copy(config->board.relay, &worker->relay) || !copy(config->r_version, &worker->r_version) ||
       !copy(config->future_version, &worker->future_version) ||
       !copy(config->packages, &worker->packages) || !copy(config->account, &worker->account) ||
-      !describe(config, &worker->machine, &worker->lends)) {
+      !describe_limits(config, &worker->lends)) {
     p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a worker");
   } else {
     code = p2p_loop_call(config->loop, start, &call);

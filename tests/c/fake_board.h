@@ -46,15 +46,6 @@ static void fake_deliver(void *arg) {
   free(post);
 }
 
-int p2p_member_begin_line(const struct p2p_member *member, struct p2p_line *line, const char *type,
-                          unsigned valid_s) {
-  (void)valid_s;
-  p2p_line_init(line);
-  if (p2p_line_put(line, "when", "2026-11-20T22:04:24") != P2P_OK) return P2P_ERR_INVALID;
-  if (type != NULL && p2p_line_put(line, "type", type) != P2P_OK) return P2P_ERR_INVALID;
-  return p2p_line_put(line, "from", member->from);
-}
-
 int p2p_member_send(struct p2p_member *member, const struct p2p_line *line) {
   if (!member->joined) return P2P_ERR_CLOSED;
   struct fake_post *post = calloc(1, sizeof *post);
@@ -66,10 +57,11 @@ int p2p_member_send(struct p2p_member *member, const struct p2p_line *line) {
 }
 
 int p2p_member_send_hello(struct p2p_member *member) {
+  struct p2p_hello_line hello = {.role = member->role};
   struct p2p_line line;
-  CHECK(p2p_member_begin_line(member, &line, member->role == P2P_ROLE_CLIENT ? "client" : "worker",
-                              30) == P2P_OK);
-  if (member->callbacks.on_hello != NULL) member->callbacks.on_hello(member->arg, &line);
+  snprintf(hello.from, sizeof hello.from, "%s", member->from);
+  if (member->callbacks.on_hello != NULL) member->callbacks.on_hello(member->arg, &hello);
+  CHECK(p2p_hello_line_write(&line, &hello, time(NULL)) == P2P_OK);
   return p2p_member_send(member, &line);
 }
 

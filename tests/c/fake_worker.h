@@ -43,16 +43,12 @@ struct fake_worker {
       n_ask; /* what happened; see lab_wait */
 };
 
-static void fake_hello(void *arg, struct p2p_line *hello) {
-  struct fake_worker *worker = arg;
-  char key[P2P_BASE64_LEN(P2P_SEAL_KEY_LEN) + 1];
-  p2p_base64url_encode(worker->public_key.bytes, P2P_SEAL_KEY_LEN, key);
-  if (p2p_line_get(hello, "protocols") == NULL)
-    CHECK(p2p_line_put(hello, "protocols", "link") == P2P_OK);
-  CHECK(p2p_line_put(hello, "key", key) == P2P_OK &&
-        p2p_line_putf(hello, "slots", "%u", worker->slots) == P2P_OK);
-  CHECK(p2p_line_put(hello, "r", worker->r_version) == P2P_OK &&
-        p2p_line_put(hello, "future", worker->future_version) == P2P_OK);
+static void fake_hello(void *arg, struct p2p_hello_line *hello) {
+  const struct fake_worker *worker = arg;
+  hello->key = worker->public_key;
+  hello->slots = worker->slots;
+  snprintf(hello->r_version, sizeof hello->r_version, "%s", worker->r_version);
+  snprintf(hello->future_version, sizeof hello->future_version, "%s", worker->future_version);
 }
 
 static void fake_slot(struct fake_worker *worker, uint8_t op, uint32_t count) {

@@ -1,4 +1,7 @@
 /* Accept lines, and values in lines of key=value, from senders that are not trusted. */
+#include <stdlib.h>
+#include <time.h>
+
 #include "unit.h"
 
 #include "base/encode.h"
@@ -43,6 +46,41 @@ TEST(our_accept_is_opened) {
   CHECK(read_line("accept", "bob@laptop:99", US, seal(CODE), &accept) == P2P_OK);
   CHECK_STR(accept.code, CODE);
   CHECK_STR(accept.client, "bob@laptop:99");
+}
+
+static int write_accept(const char *from, const char *to, const char *code, struct p2p_line *line) {
+  struct p2p_accept_request request = {from, to, code, &public_key};
+  return p2p_accept_write(line, &request, 1795000000);
+}
+
+TEST(a_written_accept_has_its_exact_text_and_is_read_back) {
+  struct p2p_accept accept;
+  struct p2p_line line, again;
+  char text[P2P_LINE_MAX + 1];
+  const char *begin = "when=2026-11-18T11:06:40,expires=1795000030,type=accept,from=bob@laptop:99,"
+                      "to=carol@desk:4711,via=link://";
+  setenv("TZ", "UTC", 1);
+  tzset();
+  CHECK(write_accept("bob@laptop:99", US, CODE, &line) == P2P_OK);
+  long length = p2p_line_format(&line, text, sizeof text);
+  CHECK(length > 0 && strncmp(text, begin, strlen(begin)) == 0);
+  CHECK((size_t)length == strlen(begin) + (sizeof CODE - 1 + P2P_SEAL_OVERHEAD) * 4 / 3 + 1 + 1);
+  CHECK(p2p_line_parse(text, (size_t)length - 1, &again) == P2P_OK);
+  CHECK(p2p_accept_read(&again, US, &public_key, &secret_key, &accept) == P2P_OK);
+  CHECK_STR(accept.code, CODE);
+  CHECK_STR(accept.client, "bob@laptop:99");
+}
+
+TEST(what_the_reader_would_refuse_is_not_written) {
+  struct p2p_line line;
+  char longest[P2P_LINK_CODE_MAX + 1];
+  memset(longest, '1', sizeof longest);
+  longest[P2P_LINK_CODE_MAX] = '\0';
+  CHECK(write_accept("bob", US, CODE, &line) == P2P_ERR_INVALID && line.used == 0);
+  CHECK(write_accept("bob@laptop:99", "carol", CODE, &line) == P2P_ERR_INVALID);
+  CHECK(write_accept("bob@laptop:99", US, "", &line) == P2P_ERR_INVALID);
+  CHECK(write_accept("bob@laptop:99", US, "1-crossover-clockwork", &line) == P2P_ERR_INVALID);
+  CHECK(write_accept("bob@laptop:99", US, longest, &line) == P2P_ERR_INVALID);
 }
 
 TEST(lines_that_are_not_for_us_are_left) {
@@ -104,6 +142,10 @@ TEST(names_are_of_few_letters) {
   CHECK(!p2p_member_name_is_valid("alice@laptop:1 "));
   CHECK(!p2p_member_name_is_valid("al\033ice@laptop:1"));
   CHECK(!p2p_member_name_is_valid(""));
+  CHECK(!p2p_member_name_is_valid(".alice@laptop:1"));
+  CHECK(!p2p_member_name_is_valid("-alice@laptop:1"));
+  CHECK(p2p_member_name_is_valid("alice@laptop:1234567890"));
+  CHECK(!p2p_member_name_is_valid("alice@laptop:12345678901"));
   memset(longest, 'a', sizeof longest);
   memcpy(longest + 8, "@", 1);
   memcpy(longest + P2P_MEMBER_NAME_MAX - 3, ":1", 3);
@@ -128,6 +170,8 @@ TEST(prepare) {
 }
 
 UNIT_MAIN("accept", UNIT(prepare), UNIT(our_accept_is_opened),
+          UNIT(a_written_accept_has_its_exact_text_and_is_read_back),
+          UNIT(what_the_reader_would_refuse_is_not_written),
           UNIT(lines_that_are_not_for_us_are_left), UNIT(malformed_accepts_are_refused),
           UNIT(what_was_sealed_must_be_a_code), UNIT(another_key_does_not_open),
           UNIT(names_are_of_few_letters), UNIT(values_are_found_and_sanitized))

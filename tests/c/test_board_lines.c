@@ -71,10 +71,10 @@ static void observer_join(void *arg) {
   static const struct p2p_member_callbacks callbacks = {
       .on_joined = on_joined, .on_line = on_line, .on_away = on_away, .on_failed = on_failed};
   struct p2p_member_config config = {.loop = loop,
-                                     .host = host,
-                                     .ssh_args = ssh_args[EVE],
-                                     .n_ssh_args = ARGS,
-                                     .cluster = CLUSTER,
+                                     .board.host = host,
+                                     .board.ssh_args = ssh_args[EVE],
+                                     .board.n_ssh_args = ARGS,
+                                     .board.cluster = CLUSTER,
                                      .role = P2P_ROLE_CLIENT};
   (void)arg;
   CHECK(p2p_member_new(&config, &callbacks, NULL, &observer.member, NULL) == P2P_OK);
@@ -115,10 +115,10 @@ TEST(the_lines_of_a_worker_and_a_client_have_their_exact_text) {
 TEST(the_lines_of_a_host_have_their_exact_text) {
   static const char *const users[] = {"bob", "carol", "dave", "eve"};
   struct p2p_member_config config = {.loop = server_loop,
-                                     .host = host,
-                                     .ssh_args = ssh_args[ALICE],
-                                     .n_ssh_args = ARGS,
-                                     .cluster = CLUSTER,
+                                     .board.host = host,
+                                     .board.ssh_args = ssh_args[ALICE],
+                                     .board.n_ssh_args = ARGS,
+                                     .board.cluster = CLUSTER,
                                      .role = P2P_ROLE_HOST,
                                      .users = users,
                                      .n_users = 4};

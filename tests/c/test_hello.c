@@ -1,53 +1,117 @@
-/* The HELLO of a link: strict, whole, truncated, oversized. */
+/* The payload of HELLO: exact text, round trip, truncated, oversized and hostile. */
 #include "protocol/hello.h"
 
+#include "protocol/pairs.h"
 #include "unit.h"
 
-#define GOOD "from=carol@desk:4711\nr=4.2.2\nfuture=1.70.0\nslots=3\nnew=thing\n"
+#define CLIENT "from=bob@laptop:99\nr=4.2.2\nfuture=1.70.0\n"
+#define WORKER "from=carol@desk:4711\nr=4.2.2\nfuture=1.70.0\nslots=3\n"
+#define MACHINE "platform=x86_64-pc-linux-gnu\ncores=4\nmemory=8000\n"
 
-static struct p2p_hello greeting;
+static struct p2p_hello hello;
 static struct p2p_err err;
 
-static int get(const char *text) { return p2p_hello_read(text, strlen(text), &greeting, &err); }
-
-TEST(a_greeting_is_read) {
-  CHECK(get(GOOD) == P2P_OK);
-  CHECK_STR(greeting.from, "carol@desk:4711");
-  CHECK_STR(greeting.r_version, "4.2.2");
-  CHECK_STR(greeting.future_version, "1.70.0");
-  CHECK(greeting.slots == 3);
+static int read_worker(const char *text) {
+  return p2p_hello_read(text, strlen(text), P2P_ROLE_WORKER, &hello, &err);
 }
 
-TEST(a_truncated_one_is_refused) {
-  size_t whole = strlen(GOOD) - strlen("\nnew=thing\n"); /* the last newline may be missing */
-  for (size_t length = 0; length < whole; length++) {
-    CHECK(p2p_hello_read(GOOD, length, &greeting, &err) == P2P_ERR_PROTOCOL);
+static int read_client(const char *text) {
+  return p2p_hello_read(text, strlen(text), P2P_ROLE_CLIENT, &hello, &err);
+}
+
+TEST(a_worker_hello_is_read) {
+  CHECK(read_worker(WORKER MACHINE "new=thing\n") == P2P_OK);
+  CHECK_STR(hello.from, "carol@desk:4711");
+  CHECK_STR(hello.r_version, "4.2.2");
+  CHECK_STR(hello.future_version, "1.70.0");
+  CHECK(hello.slots == 3);
+  CHECK_STR(hello.machine.platform, "x86_64-pc-linux-gnu");
+  CHECK(hello.machine.cores == 4 && hello.machine.memory_mib == 8000);
+  CHECK(read_worker("slots=3\nslots=4\n" WORKER) == P2P_OK && hello.slots == 3);
+  CHECK(hello.machine.platform[0] == '\0' && hello.machine.cores == 0);
+}
+
+TEST(a_client_hello_is_read) {
+  CHECK(read_client(CLIENT) == P2P_OK);
+  CHECK_STR(hello.from, "bob@laptop:99");
+  CHECK(hello.slots == 0);
+  CHECK(read_client(WORKER) == P2P_OK && hello.slots == 0); /* it does not count for a client */
+}
+
+TEST(each_role_has_its_exact_text) {
+  char out[P2P_HELLO_MAX + 1];
+  static const char *const texts[] = {WORKER MACHINE, WORKER};
+  for (size_t i = 0; i < 2; i++) {
+    CHECK(read_worker(texts[i]) == P2P_OK);
+    CHECK(p2p_hello_write(&hello, P2P_ROLE_WORKER, out, sizeof out) == (long)strlen(texts[i]));
+    CHECK_STR(out, texts[i]);
   }
-  CHECK(p2p_hello_read(GOOD, whole, &greeting, &err) == P2P_OK);
+  CHECK(read_client(CLIENT) == P2P_OK);
+  CHECK(p2p_hello_write(&hello, P2P_ROLE_CLIENT, out, sizeof out) == (long)strlen(CLIENT));
+  CHECK_STR(out, CLIENT);
+  for (size_t size = 0; size <= strlen(CLIENT); size++)
+    CHECK(p2p_hello_write(&hello, P2P_ROLE_CLIENT, out, size) == P2P_ERR_TOO_LARGE);
+  CHECK(p2p_hello_write(&hello, P2P_ROLE_CLIENT, out, strlen(CLIENT) + 1) > 0);
 }
 
-TEST(hostile_ones_are_refused) {
-  CHECK(get("from=carol\nr=4.2.2\nfuture=1.70.0\nslots=3\n") == P2P_ERR_PROTOCOL);
-  CHECK(get("from=carol@desk:1\nr=4.2.2;x\nfuture=1.70.0\nslots=3\n") == P2P_ERR_PROTOCOL);
-  CHECK(get("from=carol@desk:1\nr=4.2.2\nfuture=1.70.0\nslots=0\n") == P2P_ERR_PROTOCOL);
-  CHECK(get("from=carol@desk:1\nr=4.2.2\nfuture=1.70.0\nslots=4000000000\n") == P2P_ERR_PROTOCOL);
-  CHECK(get("from=carol@desk:1\nr=4.2.2\nfuture=1.70.0\nslots=99999999999999999999\n") ==
-        P2P_ERR_PROTOCOL);
-  CHECK(p2p_hello_read(GOOD "\0", sizeof GOOD, &greeting, &err) == P2P_ERR_PROTOCOL);
+TEST(a_truncated_hello_is_refused) {
+  size_t whole = strlen(WORKER) - 1; /* the last newline may be missing */
+  for (size_t length = 0; length < whole; length++) {
+    hello.slots = 77;
+    CHECK(p2p_hello_read(WORKER, length, P2P_ROLE_WORKER, &hello, &err) == P2P_ERR_PROTOCOL);
+    CHECK(hello.slots == 77);
+  }
+  CHECK(p2p_hello_read(WORKER, whole, P2P_ROLE_WORKER, &hello, &err) == P2P_OK);
+}
+
+static void check_refused(const char *text, const char *key) {
+  char expected[80];
+  snprintf(expected, sizeof expected, "sent a malformed HELLO (%s)", key);
+  CHECK(read_worker(text) == P2P_ERR_PROTOCOL);
+  CHECK_STR(err.message, expected);
+}
+
+TEST(the_error_names_the_malformed_key) {
+  check_refused("", "from");
+  check_refused("from=carol\nr=4.2.2\nfuture=1.70.0\nslots=3\n", "from");
+  check_refused("from=carol@desk:1\nr=4.2.2;x\nfuture=1.70.0\nslots=3\n", "r");
+  check_refused("from=carol@desk:1\nr=4.2.2\nslots=3\n", "future");
+  check_refused("from=carol@desk:1\nr=4.2.2\nfuture=1.70.0\nslots=0\n", "slots");
+  check_refused("from=carol@desk:1\nr=4.2.2\nfuture=1.70.0\nslots=1025\n", "slots");
+  check_refused("from=carol@desk:1\nr=4.2.2\nfuture=1.70.0\nslots=4000000000\n", "slots");
+  check_refused("from=carol@desk:1\nr=4.2.2\nfuture=1.70.0\nslots=99999999999999999999\n", "slots");
+  check_refused(WORKER "platform=\n", "platform, cores, memory");
+  check_refused(WORKER "platform=a b\n", "platform, cores, memory");
+  check_refused(WORKER "cores=99999999999999999999\n", "platform, cores, memory");
+  check_refused(WORKER "memory=1e3\n", "platform, cores, memory");
+  static const char nul[] = "from=carol@desk:4711\0\nr=4.2.2\nfuture=1.70.0\nslots=3\n";
+  CHECK(p2p_hello_read(nul, sizeof nul - 1, P2P_ROLE_WORKER, &hello, &err) == P2P_ERR_PROTOCOL);
+}
+
+TEST(an_oversized_hello_is_refused) {
   static char large[P2P_HELLO_MAX + 1];
   memset(large, '\n', sizeof large);
-  memcpy(large, GOOD, strlen(GOOD));
-  CHECK(p2p_hello_read(large, sizeof large, &greeting, &err) == P2P_ERR_PROTOCOL);
-  CHECK(p2p_hello_read(large, sizeof large - 1, &greeting, &err) == P2P_OK);
+  memcpy(large, WORKER, strlen(WORKER));
+  CHECK(p2p_hello_read(large, sizeof large, P2P_ROLE_WORKER, &hello, &err) == P2P_ERR_PROTOCOL);
+  CHECK_STR(err.message, "sent a HELLO of more than 1024 bytes");
+  CHECK(p2p_hello_read(large, sizeof large - 1, P2P_ROLE_WORKER, &hello, &err) == P2P_OK);
 }
 
-TEST(ours_is_written) {
-  char out[64];
-  long length = p2p_hello_write("bob@laptop:1", "4.2.2", "1.70.0", out, sizeof out);
-  CHECK(length > 0 && (size_t)length == strlen(out));
-  CHECK_STR(out, "from=bob@laptop:1\nr=4.2.2\nfuture=1.70.0\n");
-  CHECK(p2p_hello_write("bob@laptop:1", "4.2.2", "1.70.0", out, 20) == P2P_ERR_TOO_LARGE);
+TEST(pairs_are_found_by_their_whole_key) {
+  char out[8];
+  CHECK(p2p_pairs_get("a=1\nb=\n", 7, "b", out, sizeof out));
+  CHECK_STR(out, "");
+  CHECK(p2p_pairs_get("r=4.2\nerror=no way", 18, "error", out, sizeof out));
+  CHECK_STR(out, "no way");
+  CHECK(!p2p_pairs_get("errors=1\nerror", 14, "error", out, sizeof out));
+  CHECK(!p2p_pairs_get("", 0, "error", out, sizeof out));
+  CHECK(p2p_pairs_get("a=1234567", 9, "a", out, sizeof out));
+  CHECK(!p2p_pairs_get("a=12345678", 10, "a", out, sizeof out));
+  CHECK(!p2p_pairs_get("a=1\0002", 5, "a", out, sizeof out));
+  CHECK_STR(out, "1234567"); /* unchanged */
 }
 
-UNIT_MAIN("greeting", UNIT(a_greeting_is_read), UNIT(a_truncated_one_is_refused),
-          UNIT(hostile_ones_are_refused), UNIT(ours_is_written))
+UNIT_MAIN("hello", UNIT(a_worker_hello_is_read), UNIT(a_client_hello_is_read),
+          UNIT(each_role_has_its_exact_text), UNIT(a_truncated_hello_is_refused),
+          UNIT(the_error_names_the_malformed_key), UNIT(an_oversized_hello_is_refused),
+          UNIT(pairs_are_found_by_their_whole_key))

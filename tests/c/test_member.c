@@ -68,10 +68,11 @@ static void leave(void *arg) {
   actor->member = NULL;
 }
 
-static void on_hello(void *arg, struct p2p_line *hello) {
-  struct actor *actor = arg;
-  (void)actor;
-  CHECK(p2p_line_put(hello, "slots", "2") == P2P_OK);
+static void on_hello(void *arg, struct p2p_hello_line *hello) {
+  (void)arg;
+  hello->slots = 2;
+  snprintf(hello->r_version, sizeof hello->r_version, "4.2.2");
+  snprintf(hello->future_version, sizeof hello->future_version, "1.70.0");
 }
 
 static void on_joined(void *arg) {
@@ -84,7 +85,7 @@ static void on_line(void *arg, const struct p2p_line *line) {
   struct actor *actor = arg;
   const char *note = p2p_line_get(line, "note"), *type = p2p_line_get(line, "type");
   if (note != NULL) strncat(actor->notes, note, sizeof actor->notes - strlen(actor->notes) - 1);
-  if (p2p_line_get(line, "slots") != NULL)
+  if (p2p_line_get(line, "r") != NULL)
     strncat(actor->hellos, type, sizeof actor->hellos - strlen(actor->hellos) - 1);
   if (actor->free_on_line) leave(actor);
   if (note != NULL) site_count(&gate, &actor->heard);
@@ -114,7 +115,7 @@ static void come(void *arg) {
 static void speak(void *arg) {
   struct actor *actor = arg;
   struct p2p_line line;
-  CHECK(p2p_member_begin_line(actor->member, &line, "note", 10) == P2P_OK);
+  CHECK(p2p_line_begin(&line, "note", p2p_member_name(actor->member), time(NULL), 10) == P2P_OK);
   CHECK(p2p_line_put(&line, "note", actor->say) == P2P_OK);
   CHECK(p2p_member_send(actor->member, &line) == P2P_OK);
 }

@@ -103,7 +103,8 @@ static bool is_genuine(const struct p2p_roster_worker *worker) {
     snprintf(from, sizeof from, "user%02u@host%02u:%u", i, i, 1000 + i);
     if (strcmp(worker->from, from) != 0) continue;
     return worker->slots == 100 + i && worker->compatible &&
-           (worker->cores == 200 + i || worker->cores == 0) && worker->key.bytes[0] == 0;
+           (worker->machine.cores == 200 + i || worker->machine.cores == 0) &&
+           worker->key.bytes[0] == 0;
   }
   return false;
 }

@@ -34,12 +34,13 @@ TEST(a_worker_comes_repeats_itself_and_leaves) {
 TEST(a_worker_may_tell_of_its_machine) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(hear(HELLO ",slots=2,r=4.3.1,future=1.70.0", 0) == P2P_ROSTER_CAME);
-  CHECK(who->platform[0] == '\0' && who->cores == 0 && who->memory_mib == 0);
+  CHECK(who->machine.platform[0] == '\0' && who->machine.cores == 0 &&
+        who->machine.memory_mib == 0);
   CHECK(hear(HELLO
              ",slots=2,r=4.3.1,future=1.70.0,platform=x86_64-pc-linux-gnu,cores=8,memory=16000",
              0) == P2P_ROSTER_AGAIN);
-  CHECK_STR(who->platform, "x86_64-pc-linux-gnu");
-  CHECK(who->cores == 8 && who->memory_mib == 16000);
+  CHECK_STR(who->machine.platform, "x86_64-pc-linux-gnu");
+  CHECK(who->machine.cores == 8 && who->machine.memory_mib == 16000);
   p2p_roster_clear(&roster);
 }
 

@@ -10,6 +10,7 @@ static struct site_gate gate = SITE_GATE;
 static struct {
   struct p2p_member *member;
   struct p2p_link *link;
+  char name[192]; /* its own */
   char worker[192], lost[256], hello[512], machine[128], packages[256];
   struct p2p_seal_public key;
   int answers, joined, seen, opened, granted, recalled, losts, closed, leaves;
@@ -34,7 +35,11 @@ static void rogue_line(void *arg, const struct p2p_line *line) {
   snprintf(rogue.worker, sizeof rogue.worker, "%s", from);
   site_count(&gate, &rogue.seen);
 }
-static void rogue_joined(void *arg) { (void)arg, site_count(&gate, &rogue.joined); }
+static void rogue_joined(void *arg) {
+  (void)arg;
+  snprintf(rogue.name, sizeof rogue.name, "%s", p2p_member_name(rogue.member));
+  site_count(&gate, &rogue.joined);
+}
 static void rogue_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
   (void)arg, (void)err, (void)retry_ms;
 }
@@ -45,7 +50,7 @@ static void rogue_failed(void *arg, const struct p2p_err *err) {
 
 static void rogue_accept(const char *via) {
   struct p2p_line line;
-  CHECK(p2p_member_begin_line(rogue.member, &line, "accept", 15) == P2P_OK);
+  CHECK(p2p_line_begin(&line, "accept", p2p_member_name(rogue.member), time(NULL), 15) == P2P_OK);
   CHECK(p2p_line_put(&line, "to", rogue.worker) == P2P_OK &&
         p2p_line_put(&line, "via", via) == P2P_OK);
   CHECK(p2p_member_send(rogue.member, &line) == P2P_OK);
@@ -138,6 +143,11 @@ static void rogue_send_here(void *arg) {
 static void rogue_send(uint8_t type, uint32_t task, const void *payload, size_t length) {
   p2p_loop_call(loop, rogue_send_here, &(struct rogue_message){type, task, payload, length});
 }
+static void rogue_hello(void) {
+  char text[256];
+  int length = snprintf(text, sizeof text, "from=%s\nr=4.2.2\nfuture=1.70.0\n", rogue.name);
+  rogue_send(P2P_FRAME_HELLO, 0, text, (size_t)length);
+}
 static void rogue_slot(uint8_t op, uint32_t count) {
   uint8_t payload[5] = {op};
   p2p_set_u32(payload + 1, count);
@@ -161,7 +171,7 @@ TEST(a_worker_tells_what_it_has) {
   rogue_begin(true);
   CHECK(mkdir(site_path(&site, "future"), 0700) == 0);
   site_write(&site, "future/DESCRIPTION", "Package: future\nVersion: 1.70.0\n");
-  rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
+  rogue_hello();
   rogue_send(P2P_FRAME_PACKAGES, 0, "future;absent", 13);
   CHECK(site_wait(&gate, &rogue.answers, 1));
   CHECK_STR(rogue.packages, "future=1.70.0;absent=");
@@ -173,6 +183,8 @@ TEST(a_worker_tells_what_it_has) {
   end(NULL);
 }
 
+#define OTHER_HELLO "from=bob@laptop:1\nr=4.2.2\nfuture=1.70.0\n"
+
 TEST(rogue_clients_are_shown_the_door) {
   begin(1);
   rogue_begin(true);
@@ -180,6 +192,12 @@ TEST(rogue_clients_are_shown_the_door) {
   check_breach("it did not say hello first");
   rogue_begin(true);
   rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
+  check_breach("sent a malformed HELLO");
+  rogue_begin(true);
+  rogue_send(P2P_FRAME_HELLO, 0, OTHER_HELLO, strlen(OTHER_HELLO));
+  check_breach("sent a HELLO under another name");
+  rogue_begin(true);
+  rogue_hello();
   rogue_task(1, 100);
   CHECK(site_wait(&gate, &rogue.losts, 1) &&
         strstr(rogue.lost, "There is no slot for it at carol@") != NULL);
@@ -188,7 +206,7 @@ TEST(rogue_clients_are_shown_the_door) {
   rogue_slot(P2P_SLOT_RETURN, 1);
   check_breach("it returned slots that it does not hold");
   rogue_begin(true);
-  rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
+  rogue_hello();
   rogue_slot(P2P_SLOT_WANT, UINT32_MAX);
   CHECK(site_wait(&gate, &rogue.granted, 1));
   rogue_task(1, UINT64_MAX);
@@ -198,7 +216,7 @@ TEST(rogue_clients_are_shown_the_door) {
   rogue_send(P2P_FRAME_DATA, 1, "abcd", 4);
   check_breach("more data than it announced");
   rogue_begin(true);
-  rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
+  rogue_hello();
   rogue_slot(P2P_SLOT_WANT, 1);
   CHECK(site_wait(&gate, &rogue.granted,
                   1)); /* the evaluator that was left in the middle is warm again */

@@ -1,0 +1,123 @@
+/* The hello of a member on the board. */
+#include "protocol/hello_line.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/encode.h"
+
+#define LINK "link"
+
+static const char *const types[] = {
+    [P2P_ROLE_CLIENT] = "client", [P2P_ROLE_WORKER] = "worker", [P2P_ROLE_HOST] = "cluster"};
+
+/* ---- writing ---- */
+
+static int put_text(struct p2p_line *line, const char *key, const char *value) {
+  return value[0] == '\0' ? P2P_OK : p2p_line_put(line, key, value);
+}
+
+static int put_number(struct p2p_line *line, const char *key, uint32_t number) {
+  return number == 0 ? P2P_OK : p2p_line_putf(line, key, "%u", (unsigned)number);
+}
+
+static int put_offer(struct p2p_line *line, const struct p2p_hello_line *hello) {
+  char key[P2P_BASE64_LEN(P2P_SEAL_KEY_LEN) + 1];
+  p2p_base64url_encode(hello->key.bytes, sizeof hello->key.bytes, key);
+  int code = p2p_line_put(line, "key", key);
+  return code == P2P_OK ? put_number(line, "slots", hello->slots) : code;
+}
+
+static int put_machine(struct p2p_line *line, const struct p2p_machine *machine) {
+  int code = put_text(line, "platform", machine->platform);
+  if (code == P2P_OK) code = put_number(line, "cores", machine->cores);
+  return code == P2P_OK ? put_number(line, "memory", machine->memory_mib) : code;
+}
+
+static int write_pairs(struct p2p_line *line, const struct p2p_hello_line *hello, time_t now) {
+  bool is_worker = hello->role == P2P_ROLE_WORKER;
+  int code = p2p_line_begin(line, types[hello->role], hello->from, now, P2P_HELLO_LINE_VALID_S);
+  if (code == P2P_OK) code = p2p_line_put(line, "protocols", LINK);
+  if (code == P2P_OK) code = put_text(line, "id", hello->id);
+  if (code == P2P_OK && is_worker) code = put_offer(line, hello);
+  if (code == P2P_OK) code = put_text(line, "r", hello->r_version);
+  if (code == P2P_OK) code = put_text(line, "future", hello->future_version);
+  if (code == P2P_OK && is_worker) code = put_machine(line, &hello->machine);
+  return code;
+}
+
+int p2p_hello_line_write(struct p2p_line *out, const struct p2p_hello_line *hello, time_t now) {
+  struct p2p_hello_line read;
+  int code = write_pairs(out, hello, now);
+  if (code == P2P_OK && p2p_hello_line_read(out, &read) != P2P_OK) code = P2P_ERR_INVALID;
+  if (code != P2P_OK) p2p_line_init(out);
+  return code;
+}
+
+/* ---- reading ---- */
+
+/* True when `word` is an item of the ';'-separated list. */
+static bool list_contains(const char *list, const char *word) {
+  size_t length = strlen(word);
+  for (;;) {
+    size_t item = strcspn(list, ";");
+    if (item == length && memcmp(list, word, length) == 0) return true;
+    if (list[item] == '\0') return false;
+    list += item + 1;
+  }
+}
+
+static bool read_role(const char *type, enum p2p_role *out) {
+  for (size_t i = 0; type != NULL && i < sizeof types / sizeof types[0]; i++) {
+    if (strcmp(type, types[i]) != 0) continue;
+    *out = (enum p2p_role)i;
+    return true;
+  }
+  return false;
+}
+
+/* A missing version is "". */
+static bool read_version(const char *text, char out[P2P_VERSION_MAX]) {
+  if (text == NULL) return true;
+  if (!p2p_version_is_valid(text)) return false;
+  snprintf(out, P2P_VERSION_MAX, "%s", text);
+  return true;
+}
+
+static bool read_id(const char *text, char out[P2P_HELLO_LINE_ID_MAX]) {
+  if (text == NULL) return true;
+  if (strlen(text) != P2P_HELLO_LINE_ID_MAX - 1 ||
+      strspn(text, "0123456789abcdef") != P2P_HELLO_LINE_ID_MAX - 1)
+    return false;
+  memcpy(out, text, P2P_HELLO_LINE_ID_MAX);
+  return true;
+}
+
+static bool read_offer(const struct p2p_line *line, struct p2p_hello_line *out) {
+  const char *key = p2p_line_get(line, "key"), *slots = p2p_line_get(line, "slots");
+  size_t length;
+  return key != NULL && slots != NULL && out->r_version[0] != '\0' &&
+         out->future_version[0] != '\0' &&
+         p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots) &&
+         p2p_base64url_decode(key, strlen(key), out->key.bytes, sizeof out->key.bytes, &length) ==
+             P2P_OK &&
+         length == sizeof out->key.bytes &&
+         p2p_machine_read(p2p_line_get(line, "platform"), p2p_line_get(line, "cores"),
+                          p2p_line_get(line, "memory"), &out->machine);
+}
+
+int p2p_hello_line_read(const struct p2p_line *line, struct p2p_hello_line *out) {
+  struct p2p_hello_line hello = {0};
+  const char *from = p2p_line_get(line, "from"), *protocols = p2p_line_get(line, "protocols");
+  if (!read_role(p2p_line_get(line, "type"), &hello.role)) return P2P_ERR_CANCELED;
+  if (from == NULL || !p2p_member_name_is_valid(from)) return P2P_ERR_PARSE;
+  snprintf(hello.from, sizeof hello.from, "%s", from);
+  hello.has_link = protocols != NULL && list_contains(protocols, LINK);
+  if (hello.has_link && (!read_id(p2p_line_get(line, "id"), hello.id) ||
+                         !read_version(p2p_line_get(line, "r"), hello.r_version) ||
+                         !read_version(p2p_line_get(line, "future"), hello.future_version) ||
+                         (hello.role == P2P_ROLE_WORKER && !read_offer(line, &hello))))
+    return P2P_ERR_PARSE;
+  *out = hello;
+  return P2P_OK;
+}

@@ -1,0 +1,43 @@
+/* The hello of a member on the board: who joined, and what a worker offers. Pure. Grammar:
+ * docs/protocol.md, "Hello". */
+#ifndef P2P_PROTOCOL_HELLO_LINE_H
+#define P2P_PROTOCOL_HELLO_LINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "crypto/seal.h"
+#include "protocol/line.h"
+#include "protocol/machine.h"
+#include "protocol/member_name.h"
+#include "protocol/versions.h"
+
+#define P2P_HELLO_LINE_VALID_S 60
+#define P2P_HELLO_LINE_ID_MAX 17 /* sixteen hex digits and a NUL */
+
+enum p2p_role { P2P_ROLE_CLIENT, P2P_ROLE_WORKER, P2P_ROLE_HOST };
+
+struct p2p_hello_line {
+  enum p2p_role role;
+  char from[P2P_MEMBER_NAME_MAX];
+  bool has_link; /* `protocols` lists "link"; if not, the fields below are not read */
+  char id[P2P_HELLO_LINE_ID_MAX];                                   /* "": none */
+  char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX]; /* "": none */
+  /* Of a worker. */
+  struct p2p_seal_public key;
+  uint32_t slots;
+  struct p2p_machine machine;
+};
+
+/* Replaces *out by the hello as of `now`. Key, slots and machine are written for a worker only;
+ * has_link is ignored: this program always speaks "link". P2P_ERR_INVALID for a field that is not
+ * what the reader accepts. */
+int p2p_hello_line_write(struct p2p_line *out, const struct p2p_hello_line *hello,
+                         time_t now) P2P_MUST_USE;
+
+/* P2P_OK; P2P_ERR_CANCELED: another type of line; P2P_ERR_PARSE: malformed. A worker that speaks
+ * "link" must state key, slots and versions. *out is set only on P2P_OK. */
+int p2p_hello_line_read(const struct p2p_line *line, struct p2p_hello_line *out) P2P_MUST_USE;
+
+#endif

@@ -1,0 +1,26 @@
+/* What a worker reports about its machine, in its hello on the board and in its HELLO frame. */
+#ifndef P2P_PROTOCOL_MACHINE_H
+#define P2P_PROTOCOL_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define P2P_WORKER_SLOTS_MAX 1024 /* slots of one worker */
+#define P2P_PLATFORM_MAX 64       /* bytes, with the NUL */
+#define P2P_MACHINE_CORES_MAX 65536
+#define P2P_MACHINE_MEMORY_MAX 999999999 /* MiB */
+
+struct p2p_machine {
+  char platform[P2P_PLATFORM_MAX]; /* "x86_64-pc-linux-gnu"; "": not reported */
+  uint32_t cores, memory_mib;      /* 0: not reported */
+};
+
+/* True for 1 to P2P_PLATFORM_MAX - 1 letters, digits, '.', '_' and '-'. */
+bool p2p_platform_is_valid(const char *text);
+
+/* Reads the three values as text; NULL means not reported. False when one of them is malformed or
+ * beyond its cap; *out is then unchanged. */
+bool p2p_machine_read(const char *platform, const char *cores, const char *memory,
+                      struct p2p_machine *out);
+
+#endif

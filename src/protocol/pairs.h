@@ -1,0 +1,18 @@
+/* Text of lines "key=value", as HELLO frames carry it. The one reader of such text; what it finds
+ * is unchecked. Pure. */
+#ifndef P2P_PROTOCOL_PAIRS_H
+#define P2P_PROTOCOL_PAIRS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Finds the first line of `text` that begins with "key=". *value points into `text`, is not
+ * NUL-terminated, and excludes the newline. False when there is none. */
+bool p2p_pairs_find(const void *text, size_t length, const char *key, const char **value,
+                    size_t *value_length);
+
+/* Copies the value of `key` with a NUL. False when there is none, when it does not fit, or when it
+ * contains a NUL; `out` is then unchanged. */
+bool p2p_pairs_get(const void *text, size_t length, const char *key, char *out, size_t size);
+
+#endif
