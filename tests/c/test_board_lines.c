@@ -2,7 +2,7 @@
  * them. What differs from run to run is replaced: the time by T, an expiry by its distance in
  * seconds, "HOST:PID", and random values by their form. */
 #include "board/member.h"
-#include "worker_site.h"
+#include "worker_fixture.h"
 
 #define LINES_MAX 64
 #define BASE64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
