@@ -30,6 +30,10 @@ advice <- c(list(
   ## board
 ), list(
   ## wormhole, transfer
+  crowded = "Start again with a new code.",
+  mailbox_lost = "Check that the mailbox server is running, or use another one (argument `mailbox`).",
+  mailbox_permission = "Use another mailbox server (argument `mailbox`).",
+  wrong_code = "Check the code. If it was right, somebody may have tried to guess it: start again with a new code."
 ), list(
   ## server
 ), list(

@@ -19,9 +19,9 @@ static void shake(const uint8_t *bytes, size_t length, bool is_sender, const cha
     bool is_right = bytes[0] == 0xff;
     const uint8_t *at = is_right ? (const uint8_t *)line + handshake.received : bytes + 1;
     size_t left = is_right ? strlen(line) - handshake.received : part;
-    p2p_handshake_take(&handshake, &at, &left);
-    if (handshake.state == P2P_HANDSHAKE_PICK) p2p_handshake_pick(&handshake, part % 2 == 0);
-    (void)p2p_handshake_first(&handshake);
+    p2p_handshake_feed(&handshake, &at, &left);
+    if (handshake.state == P2P_HANDSHAKE_DECIDE) p2p_handshake_decide(&handshake, part % 2 == 0);
+    (void)p2p_handshake_line(&handshake);
     bytes += 1 + (is_right ? 0 : part);
     length -= 1 + (is_right ? 0 : part);
   }

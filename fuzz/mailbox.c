@@ -20,9 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     if (part == 0)
       p2p_mailbox_reconnect(mailbox);
     else
-      code = p2p_mailbox_feed(mailbox, (const char *)bytes, part, &err);
-    while ((text = p2p_mailbox_take_text(mailbox)) != NULL) free(text);
-    while (p2p_mailbox_take_event(mailbox, &event)) free(event.body);
+      code = p2p_mailbox_receive(mailbox, (const char *)bytes, part, &err);
+    while ((text = p2p_mailbox_pop_text(mailbox)) != NULL) free(text);
+    while (p2p_mailbox_pop_event(mailbox, &event)) free(event.body);
     if (code != P2P_OK) break;
     (void)!p2p_mailbox_add(mailbox, bytes, part % 64);
     bytes += end == NULL ? length : part + 1;

@@ -39,6 +39,6 @@ void p2p_transfer_message_give_up(struct p2p_wormhole *wormhole, int code) {
   char *text = NULL;
 
   if (p2p_offer_format_error(code, &text) == P2P_OK)
-    (void)p2p_wormhole_send(wormhole, text, strlen(text));
+    (void)!p2p_wormhole_send(wormhole, text, strlen(text));
   free(text);
 }

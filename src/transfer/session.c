@@ -106,7 +106,7 @@ static void explain_delay(const struct p2p_transfer_session *session, const char
   const struct p2p_negotiation *negotiation = &session->negotiation;
   double seconds = session->timeout_ms / 1000.0;
 
-  if (p2p_wormhole_is_cut_off(session->wormhole))
+  if (p2p_wormhole_is_disconnected(session->wormhole))
     p2p_wormhole_time_out(session->wormhole, peer, seconds, err);
   else if (session->stream != NULL && p2p_stream_time_out(session->stream, peer, seconds, err))
     return;

@@ -22,7 +22,7 @@ struct p2p_stream {
   struct p2p_transit_key key;
   struct p2p_transit *transit; /* until there is a connection */
   struct p2p_tcp *tcp;         /* sender: connected, and the file is not wanted yet */
-  char way[P2P_TRANSIT_PATH_MAX];
+  char way[P2P_CANDIDATE_PATH_MAX];
   uint8_t early[EARLY_MAX]; /* what came over it meanwhile */
   size_t early_length;
   struct p2p_input_file *input;   /* sender: once the file is wanted */

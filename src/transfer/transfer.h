@@ -49,7 +49,7 @@ enum p2p_transfer_state {
 
 struct p2p_transfer_status {
   enum p2p_transfer_state state;
-  char code[P2P_WORMHOLE_CODE_MAX];   /* "" until it is known */
+  char code[P2P_CODE_MAX];            /* "" until it is known */
   char verifier[P2P_KEY_HEX_LEN + 1]; /* from CONFIRMING on */
   char way[P2P_TRANSFER_WAY_MAX]; /* "direct 192.0.2.7:40001", "relay host:4001"; from MOVING on */
   char name[P2P_OFFER_NAME_MAX]; /* what the sender calls the file, fit to be shown; never a path */

@@ -1,5 +1,4 @@
-/* The transit handshake: lines that are awaited one after the other and compared whole, in constant
- * time. */
+/* The transit handshake. Each expected line is compared as a whole, in constant time. */
 #include "wormhole/handshake.h"
 
 #include <stdio.h>
@@ -10,12 +9,12 @@
 
 static const char RELAY_OK[] = "ok\n", GO[] = "go\n", NEVERMIND[] = "nevermind\n";
 
-static void write_line(const struct p2p_transit_key *key, bool by_sender,
-                       char out[P2P_HANDSHAKE_TEXT_MAX]) {
+static void format_line(const struct p2p_transit_key *key, bool by_sender,
+                        char out[P2P_HANDSHAKE_LINE_MAX]) {
   char hex[P2P_KEY_HEX_LEN + 1];
 
   p2p_key_handshake(key, by_sender, hex);
-  snprintf(out, P2P_HANDSHAKE_TEXT_MAX, "transit %s %s ready\n\n",
+  snprintf(out, P2P_HANDSHAKE_LINE_MAX, "transit %s %s ready\n\n",
            by_sender ? "sender" : "receiver", hex);
   p2p_wipe(hex, sizeof hex);
 }
@@ -26,8 +25,8 @@ void p2p_handshake_init(struct p2p_handshake *handshake, const struct p2p_transi
 
   *handshake = (struct p2p_handshake){
       .state = relay_side ? P2P_HANDSHAKE_RELAY : P2P_HANDSHAKE_PEER, .is_sender = is_sender};
-  write_line(key, is_sender, handshake->ours);
-  write_line(key, !is_sender, handshake->theirs);
+  format_line(key, is_sender, handshake->ours);
+  format_line(key, !is_sender, handshake->theirs);
   if (relay_side != NULL) {
     p2p_key_relay_token(key, token);
     snprintf(handshake->relay, sizeof handshake->relay, "please relay %s for side %.16s\n", token,
@@ -36,11 +35,11 @@ void p2p_handshake_init(struct p2p_handshake *handshake, const struct p2p_transi
   }
 }
 
-const char *p2p_handshake_first(const struct p2p_handshake *handshake) {
+const char *p2p_handshake_line(const struct p2p_handshake *handshake) {
   return handshake->state == P2P_HANDSHAKE_RELAY ? handshake->relay : handshake->ours;
 }
 
-static const char *awaited(const struct p2p_handshake *handshake) {
+static const char *expected_line(const struct p2p_handshake *handshake) {
   switch (handshake->state) {
   case P2P_HANDSHAKE_RELAY: return RELAY_OK;
   case P2P_HANDSHAKE_PEER: return handshake->theirs;
@@ -49,17 +48,17 @@ static const char *awaited(const struct p2p_handshake *handshake) {
   }
 }
 
-static enum p2p_handshake_state after(const struct p2p_handshake *handshake) {
+static enum p2p_handshake_state next_state(const struct p2p_handshake *handshake) {
   switch (handshake->state) {
   case P2P_HANDSHAKE_RELAY: return P2P_HANDSHAKE_PEER;
-  case P2P_HANDSHAKE_PEER: return handshake->is_sender ? P2P_HANDSHAKE_PICK : P2P_HANDSHAKE_GO;
+  case P2P_HANDSHAKE_PEER: return handshake->is_sender ? P2P_HANDSHAKE_DECIDE : P2P_HANDSHAKE_GO;
   default: return P2P_HANDSHAKE_DONE;
   }
 }
 
-enum p2p_handshake_state p2p_handshake_take(struct p2p_handshake *handshake, const uint8_t **bytes,
+enum p2p_handshake_state p2p_handshake_feed(struct p2p_handshake *handshake, const uint8_t **bytes,
                                             size_t *length) {
-  const char *line = awaited(handshake);
+  const char *line = expected_line(handshake);
 
   if (line == NULL) return handshake->state;
   size_t missing = strlen(line) - handshake->received;
@@ -69,15 +68,14 @@ enum p2p_handshake_state p2p_handshake_take(struct p2p_handshake *handshake, con
   *bytes += part;
   *length -= part;
   if (part < missing) return handshake->state;
-  /* "nevermind" has another beginning than "go", so it fails here too, which is what it asks for.
-   */
-  bool same = p2p_equal(handshake->line, line, handshake->received);
-  handshake->state = same ? after(handshake) : P2P_HANDSHAKE_FAILED;
+  /* "nevermind" differs from "go", so it fails here as it should. */
+  bool is_same = p2p_equal(handshake->line, line, handshake->received);
+  handshake->state = is_same ? next_state(handshake) : P2P_HANDSHAKE_FAILED;
   handshake->received = 0;
   return handshake->state;
 }
 
-const char *p2p_handshake_pick(struct p2p_handshake *handshake, bool go) {
+const char *p2p_handshake_decide(struct p2p_handshake *handshake, bool go) {
   handshake->state = go ? P2P_HANDSHAKE_DONE : P2P_HANDSHAKE_FAILED;
   return go ? GO : NEVERMIND;
 }

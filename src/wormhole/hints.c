@@ -30,8 +30,7 @@ int p2p_hint_parse_relay(const char *text, struct p2p_hint *out, struct p2p_err 
       p2p_hostport_parse(text + 4, strlen(text + 4), &place) == P2P_OK &&
       set_hint(out, place.host, strlen(place.host), place.port) == P2P_OK)
     return P2P_OK;
-  return p2p_err_set(err, P2P_ERR_PARSE,
-                     "\"%.200s\" is not the address of a transit relay: expected tcp:host:port",
+  return p2p_err_set(err, P2P_ERR_PARSE, "'%.200s' is not a relay address: expected tcp:host:port",
                      text);
 }
 
@@ -50,12 +49,12 @@ static bool has_type(const json_t *object, const char *type) {
   return text != NULL && strcmp(text, type) == 0;
 }
 
-/* Appends a direct-tcp-v1 hint; of another type, or when there is no more room, nothing. */
-static int add_hint(const json_t *object, struct p2p_hint *hints, size_t *count, size_t most) {
+/* Appends a direct-tcp-v1 hint. Ignores other types, and hints beyond the maximum. */
+static int add_hint(const json_t *object, struct p2p_hint *hints, size_t *count, size_t max) {
   const json_t *host = json_object_get(object, "hostname"), *port = json_object_get(object, "port");
 
   if (!json_is_object(object)) return P2P_ERR_PARSE;
-  if (!has_type(object, DIRECT) || *count == most) return P2P_OK;
+  if (!has_type(object, DIRECT) || *count == max) return P2P_OK;
   if (!json_is_string(host) || !json_is_integer(port)) return P2P_ERR_PARSE;
   int code = set_hint(&hints[*count], json_string_value(host), json_string_length(host),
                       json_integer_value(port));
@@ -74,7 +73,7 @@ static int add_relay(const json_t *object, struct p2p_hints *out) {
   return P2P_OK;
 }
 
-static int read_transit(const json_t *transit, struct p2p_hints *out) {
+static int parse_transit(const json_t *transit, struct p2p_hints *out) {
   const json_t *abilities = json_object_get(transit, "abilities-v1"),
                *hints = json_object_get(transit, "hints-v1");
 
@@ -102,13 +101,12 @@ int p2p_hints_parse(const char *text, size_t length, struct p2p_hints *out, stru
   json_t *root =
       length <= P2P_HINTS_TEXT_MAX ? json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
   const json_t *error = json_object_get(root, "error");
-  int code = read_transit(json_object_get(root, "transit"), &hints);
+  int code = parse_transit(json_object_get(root, "transit"), &hints);
   if (json_is_string(error)) {
     p2p_sanitize(json_string_value(error), json_string_length(error), words, sizeof words);
-    code = p2p_err_set(err, P2P_ERR_CANCELED, "The peer gave up: %s", words);
+    code = p2p_err_set(err, P2P_ERR_CANCELED, "the peer gave up: %s", words);
   } else if (code != P2P_OK) {
-    p2p_err_set(err, code,
-                "The peer did not say where it can be reached: its transit message is malformed");
+    p2p_err_set(err, code, "the peer sent a malformed transit message");
   } else {
     *out = hints;
   }
@@ -123,26 +121,39 @@ static json_t *hint_json(const struct p2p_hint *hint, double priority) {
                    (int)hint->port, "priority", priority);
 }
 
-/* {"type":"relay-v1","hints":[...]} */
-static json_t *relay_json(const struct p2p_hints *hints) {
+/* Appends `value` (NULL: out of memory) and takes its reference. */
+static void append(json_t *list, json_t *value, bool *is_complete) {
+  if (json_array_append_new(list, value) != 0) *is_complete = false;
+}
+
+static json_t *abilities_json(const struct p2p_hints *hints, bool *is_complete) {
   json_t *list = json_array();
 
+  if (hints->can_direct) append(list, json_pack("{s:s}", "type", DIRECT), is_complete);
+  if (hints->can_relay) append(list, json_pack("{s:s}", "type", RELAY), is_complete);
+  return list;
+}
+
+static json_t *hints_json(const struct p2p_hints *hints, bool *is_complete) {
+  json_t *list = json_array();
+
+  for (size_t i = 0; i < hints->n_direct; i++)
+    append(list, hint_json(&hints->direct[i], 0.0), is_complete);
+  if (hints->n_relay == 0) return list;
+  json_t *relays = json_array();
   for (size_t i = 0; i < hints->n_relay; i++)
-    json_array_append_new(list, hint_json(&hints->relay[i], 2.0));
-  return json_pack("{s:s, s:o}", "type", RELAY, "hints", list);
+    append(relays, hint_json(&hints->relay[i], 2.0), is_complete);
+  append(list, json_pack("{s:s, s:o}", "type", RELAY, "hints", relays), is_complete);
+  return list;
 }
 
 int p2p_hints_format(const struct p2p_hints *hints, char **text) {
-  json_t *abilities = json_array(), *list = json_array();
-
-  if (hints->can_direct) json_array_append_new(abilities, json_pack("{s:s}", "type", DIRECT));
-  if (hints->can_relay) json_array_append_new(abilities, json_pack("{s:s}", "type", RELAY));
-  for (size_t i = 0; i < hints->n_direct; i++)
-    json_array_append_new(list, hint_json(&hints->direct[i], 0.0));
-  if (hints->n_relay > 0) json_array_append_new(list, relay_json(hints));
+  bool is_complete = true;
+  json_t *abilities = abilities_json(hints, &is_complete), *list = hints_json(hints, &is_complete);
   json_t *root =
       json_pack("{s:{s:o, s:o}}", "transit", "abilities-v1", abilities, "hints-v1", list);
-  char *dumped = root ? json_dumps(root, JSON_COMPACT) : NULL;
+  char *dumped = is_complete && root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+
   json_decref(root);
   if (dumped == NULL) return P2P_ERR_MEMORY;
   *text = dumped;

@@ -1,5 +1,5 @@
-/* An open link: frames in transit records, one record a frame, and the heartbeat. How it comes to
- * be is the business of wormhole/link_setup.c. */
+/* A link: frames in transit records, one record per frame, and the heartbeat. wormhole/link_setup.c
+ * makes the connection. */
 #include "wormhole/link.h"
 
 #include <stdlib.h>
@@ -13,9 +13,9 @@
 #define RECORD_ROOM (P2P_RECORD_OVERHEAD + P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX)
 
 enum state {
-  MEETING, /* the rendezvous goes on */
-  OPEN,    /* frames go both ways */
-  ENDED    /* on_close was told, or the owner freed it */
+  SETUP, /* the connection is being made */
+  OPEN,  /* frames are sent and received */
+  ENDED  /* on_close was reported, or the link was freed */
 };
 
 struct p2p_link {
@@ -25,17 +25,17 @@ struct p2p_link {
   void *arg;
   bool is_opener;
   uint32_t heartbeat_ms, silence_ms;
-  struct p2p_link_setup *setup; /* in MEETING */
+  struct p2p_link_setup *setup; /* in SETUP */
   struct p2p_tcp *tcp;          /* in OPEN */
   struct p2p_timer *heartbeat, *silence;
-  uint64_t heard_ms; /* when the peer's last bytes came */
-  bool is_doubted;   /* the silence was long enough; one more look */
+  uint64_t received_ms; /* when the peer's last bytes arrived */
+  bool is_overdue;      /* nothing arrived for silence_ms; the socket is read once more */
   struct p2p_record_sealer sealer;
   struct p2p_record_opener opener;
-  struct p2p_buf partial; /* the beginning of a frame that came in one record and ends in another */
-  bool busy;              /* frames are being told; memory stays until that returns */
-  bool freed;             /* the owner is done */
-  uint8_t record[RECORD_ROOM]; /* the one that is being sealed */
+  struct p2p_buf partial;      /* a frame that started in one record and ends in another */
+  bool is_busy;                /* a callback is running: the memory is freed after it returns */
+  bool is_freed;               /* p2p_link_free was called */
+  uint8_t record[RECORD_ROOM]; /* for p2p_link_send */
 };
 
 static void drop_connections(struct p2p_link *link) {
@@ -56,24 +56,24 @@ static void destroy(struct p2p_link *link) {
   free(link);
 }
 
-/* The last event: nothing is touched after it. */
+/* Reports the last event. The owner may free the link. */
 static void end(struct p2p_link *link, const struct p2p_err *err) {
-  struct p2p_err copy = *err; /* it may live in what is dropped now */
+  struct p2p_err copy = *err; /* `err` may belong to a connection that is freed here */
 
   link->state = ENDED;
   drop_connections(link);
   link->callbacks.on_close(link->arg, &copy);
 }
 
-static const char *peer_word(const struct p2p_link *link) {
+static const char *peer_role(const struct p2p_link *link) {
   return link->is_opener ? "worker" : "client";
 }
 
-/* ---- what comes ---- */
+/* ---- receive ---- */
 
-/* Tells the whole frames at the start of the bytes; returns how many bytes those were, or
+/* Reports the complete frames at the start of the bytes. Returns their length in bytes, or
  * P2P_ERR_*. */
-static long tell_frames(struct p2p_link *link, const uint8_t *bytes, size_t length) {
+static long receive_frames(struct p2p_link *link, const uint8_t *bytes, size_t length) {
   size_t at = 0;
 
   while (link->state == OPEN) {
@@ -87,9 +87,8 @@ static long tell_frames(struct p2p_link *link, const uint8_t *bytes, size_t leng
   return (long)at;
 }
 
-/* Frames are cut from the stream of all payloads. Mostly a record is a frame, and nothing is
- * copied. */
-static int take_payload(struct p2p_link *link, const uint8_t *payload, size_t length) {
+/* A frame may span records. Usually each record is one frame, and nothing is copied. */
+static int receive_payload(struct p2p_link *link, const uint8_t *payload, size_t length) {
   int code = P2P_OK;
 
   if (p2p_buf_len(&link->partial) > 0) {
@@ -97,7 +96,7 @@ static int take_payload(struct p2p_link *link, const uint8_t *payload, size_t le
     payload = p2p_buf_data(&link->partial);
     length = p2p_buf_len(&link->partial);
   }
-  long used = code == P2P_OK ? tell_frames(link, payload, length) : code;
+  long used = code == P2P_OK ? receive_frames(link, payload, length) : code;
   if (used < 0) return (int)used;
   if (p2p_buf_len(&link->partial) > 0)
     p2p_buf_consume(&link->partial, (size_t)used);
@@ -106,7 +105,7 @@ static int take_payload(struct p2p_link *link, const uint8_t *payload, size_t le
   return code;
 }
 
-static void take_records(struct p2p_link *link, const uint8_t *bytes, size_t length) {
+static void receive_records(struct p2p_link *link, const uint8_t *bytes, size_t length) {
   struct p2p_err err;
 
   while (link->state == OPEN) {
@@ -115,11 +114,11 @@ static void take_records(struct p2p_link *link, const uint8_t *bytes, size_t len
     int code = p2p_record_open(&link->opener, &bytes, &length, &payload, &payload_length, &err);
     if (code == 0) return;
     if (code == 1) {
-      code = take_payload(link, payload, payload_length);
+      code = receive_payload(link, payload, payload_length);
       if (code != P2P_OK)
         p2p_err_set(&err, code == P2P_ERR_MEMORY ? code : P2P_ERR_PROTOCOL,
-                    code == P2P_ERR_MEMORY ? "Out of memory" : "The %s sent a frame that is none",
-                    peer_word(link));
+                    code == P2P_ERR_MEMORY ? "out of memory" : "the %s sent a malformed frame",
+                    peer_role(link));
     }
     if (code < 0) {
       end(link, &err);
@@ -131,12 +130,12 @@ static void take_records(struct p2p_link *link, const uint8_t *bytes, size_t len
 static void on_data(void *arg, const uint8_t *bytes, size_t length) {
   struct p2p_link *link = arg;
 
-  link->heard_ms = p2p_clock_ms();
-  link->is_doubted = false;
-  link->busy = true;
-  take_records(link, bytes, length);
-  link->busy = false;
-  if (link->freed) destroy(link);
+  link->received_ms = p2p_clock_ms();
+  link->is_overdue = false;
+  link->is_busy = true;
+  receive_records(link, bytes, length);
+  link->is_busy = false;
+  if (link->is_freed) destroy(link);
 }
 
 static void on_drain(void *arg) {
@@ -152,10 +151,10 @@ static void on_tcp_close(void *arg, const struct p2p_err *err) {
   if (why.code != P2P_ERR_CLOSED)
     why.code = P2P_ERR_LOST;
   else if (p2p_record_opener_is_within(&link->opener) || p2p_buf_len(&link->partial) > 0)
-    p2p_err_set(&why, P2P_ERR_LOST, "The connection to the %s broke off in the middle of a message",
-                peer_word(link));
+    p2p_err_set(&why, P2P_ERR_LOST, "the connection to the %s broke in the middle of a message",
+                peer_role(link));
   else
-    p2p_err_set(&why, P2P_ERR_CLOSED, "The %s closed the link", peer_word(link));
+    p2p_err_set(&why, P2P_ERR_CLOSED, "the %s closed the link", peer_role(link));
   end(link, &why);
 }
 
@@ -164,27 +163,24 @@ static void on_tcp_close(void *arg, const struct p2p_err *err) {
 static void on_heartbeat(void *arg) {
   struct p2p_link *link = arg;
 
-  /* What is on its way already is a sign of life as good. A connection that fails says so as
-   * on_close. */
+  /* Data that is queued serves as well. A failure is reported by on_close. */
   if (p2p_tcp_queued(link->tcp) == 0) (void)p2p_link_send(link, P2P_FRAME_PING, 0, NULL, 0);
 }
 
 static void on_silence(void *arg) {
   struct p2p_link *link = arg;
-  uint64_t silent_ms = p2p_clock_ms() - link->heard_ms;
+  uint64_t silent_ms = p2p_clock_ms() - link->received_ms;
   struct p2p_err err;
 
   if (silent_ms < link->silence_ms) {
     p2p_timer_start(link->silence, link->silence_ms - silent_ms, 0);
-  } else if (!link->is_doubted) {
-    /* Perhaps it was us who stood still (a stopped process), and the bytes wait in the kernel: read
-     * first. */
-    link->is_doubted = true;
+  } else if (!link->is_overdue) {
+    /* If this process was stopped for a while, bytes may wait in the kernel: read them first. */
+    link->is_overdue = true;
     p2p_timer_start(link->silence, 1, 0);
   } else {
-    p2p_err_set(&err, P2P_ERR_LOST,
-                "Nothing was heard of the %s for %g s: it is gone, or the network between is",
-                peer_word(link), link->silence_ms / 1000.0);
+    p2p_err_set(&err, P2P_ERR_LOST, "nothing received from the %s for %g s", peer_role(link),
+                link->silence_ms / 1000.0);
     end(link, &err);
   }
 }
@@ -193,64 +189,53 @@ static int start_heartbeat(struct p2p_link *link) {
   link->heartbeat = p2p_timer_new(link->loop, on_heartbeat, link);
   link->silence = p2p_timer_new(link->loop, on_silence, link);
   if (link->heartbeat == NULL || link->silence == NULL) return P2P_ERR_MEMORY;
-  link->heard_ms = p2p_clock_ms();
+  link->received_ms = p2p_clock_ms();
   p2p_timer_start(link->heartbeat, link->heartbeat_ms, link->heartbeat_ms);
   p2p_timer_start(link->silence, link->silence_ms, 0);
   return P2P_OK;
 }
 
-/* ---- the rendezvous ---- */
+/* ---- set-up ---- */
 
 static void on_code(void *arg, const char *code) {
   struct p2p_link *link = arg;
   link->callbacks.on_code(link->arg, code);
 }
 
-static void on_meeting_fail(void *arg, const struct p2p_err *err) { end(arg, err); }
-
-static void set_keys(struct p2p_link *link, const struct p2p_transit_key *key) {
-  struct p2p_record_key send, receive;
-
-  p2p_key_record(key, link->is_opener, &send);
-  p2p_key_record(key, !link->is_opener, &receive);
-  p2p_record_sealer_init(&link->sealer, &send);
-  p2p_record_opener_init(&link->opener, &receive);
-  p2p_wipe(&send, sizeof send);
-  p2p_wipe(&receive, sizeof receive);
-}
+static void on_setup_fail(void *arg, const struct p2p_err *err) { end(arg, err); }
 
 static void on_connected(void *arg, struct p2p_tcp *tcp, const struct p2p_transit_key *key,
                          const char *path, const uint8_t *rest, size_t rest_length) {
   static const struct p2p_tcp_callbacks EVENTS = {NULL, on_data, on_drain, on_tcp_close};
-  static const struct p2p_err NO_MEMORY = {P2P_ERR_MEMORY, NULL, "Out of memory"};
+  static const struct p2p_err OUT_OF_MEMORY = {P2P_ERR_MEMORY, NULL, "out of memory"};
   struct p2p_link *link = arg;
 
-  set_keys(link, key);
+  p2p_record_init(&link->sealer, &link->opener, key, link->is_opener);
   p2p_link_setup_free(link->setup);
   link->setup = NULL;
   link->tcp = tcp;
-  (void)p2p_tcp_attach(tcp, &EVENTS,
-                       link); /* if it ended meanwhile, the next write or read says so */
+  /* If the connection has ended already, the next read or write reports it. */
+  (void)p2p_tcp_attach(tcp, &EVENTS, link);
   if (start_heartbeat(link) != P2P_OK) {
-    end(link, &NO_MEMORY);
+    end(link, &OUT_OF_MEMORY);
     return;
   }
   link->state = OPEN;
-  link->busy = true;
+  link->is_busy = true;
   link->callbacks.on_open(link->arg, path);
-  if (rest_length > 0) take_records(link, rest, rest_length);
-  link->busy = false;
-  if (link->freed) destroy(link);
+  if (rest_length > 0) receive_records(link, rest, rest_length);
+  link->is_busy = false;
+  if (link->is_freed) destroy(link);
 }
 
-/* ---- what the owner does ---- */
+/* ---- calls of the owner ---- */
 
 int p2p_link_open(const struct p2p_link_config *config, const struct p2p_link_callbacks *callbacks,
                   void *arg, struct p2p_link **out, struct p2p_err *err) {
-  static const struct p2p_link_setup_callbacks EVENTS = {on_code, on_connected, on_meeting_fail};
+  static const struct p2p_link_setup_callbacks EVENTS = {on_code, on_connected, on_setup_fail};
   struct p2p_link *link = calloc(1, sizeof *link);
 
-  if (link == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  if (link == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   link->loop = config->loop;
   link->callbacks = *callbacks;
   link->arg = arg;
@@ -259,7 +244,15 @@ int p2p_link_open(const struct p2p_link_config *config, const struct p2p_link_ca
   link->silence_ms = config->silence_ms ? config->silence_ms : P2P_LINK_SILENCE_MS;
   p2p_buf_init(&link->partial,
                P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX + P2P_RECORD_PAYLOAD_MAX);
-  int code = p2p_link_setup_new(config, &EVENTS, link, &link->setup, err);
+  struct p2p_link_setup_config setup = {.loop = config->loop,
+                                        .mailbox = config->mailbox,
+                                        .relay = config->relay,
+                                        .code = config->code,
+                                        .no_listen = config->no_listen,
+                                        .no_direct = config->no_direct,
+                                        .timeout_ms = config->timeout_ms ? config->timeout_ms
+                                                                         : P2P_LINK_TIMEOUT_MS};
+  int code = p2p_link_setup_new(&setup, &EVENTS, link, &link->setup, err);
   if (code != P2P_OK)
     destroy(link);
   else
@@ -288,8 +281,8 @@ size_t p2p_link_queued(const struct p2p_link *link) {
 
 void p2p_link_free(struct p2p_link *link) {
   if (link == NULL) return;
-  link->freed = true;
+  link->is_freed = true;
   link->state = ENDED;
   drop_connections(link);
-  if (!link->busy) destroy(link);
+  if (!link->is_busy) destroy(link);
 }

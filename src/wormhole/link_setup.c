@@ -1,5 +1,5 @@
-/* From a code to a connection. The transit key is confirmed before a hint is sent, and the mailbox
- * is left as soon as the connection stands. */
+/* From a code to a connection. Hints are sent only after the key was confirmed; the mailbox is
+ * closed as soon as the connection is up. */
 #include "wormhole/link_setup.h"
 
 #include <stdio.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "wormhole/transit.h"
 #include "wormhole/wormhole.h"
 
 struct p2p_link_setup {
@@ -16,14 +17,14 @@ struct p2p_link_setup {
   bool is_opener, no_listen, no_direct, has_relay;
   struct p2p_hint relay;
   uint32_t timeout_ms;
-  struct p2p_timer *timer; /* of the whole */
+  struct p2p_timer *timer; /* for the whole set-up */
   struct p2p_wormhole *wormhole;
-  struct p2p_transit *transit; /* from the confirmed key on */
+  struct p2p_transit *transit; /* once the key is confirmed */
   struct p2p_transit_key key;
-  bool is_racing; /* the peer's hints are there */
+  bool is_racing; /* the peer's hints have arrived */
 };
 
-/* The last event: nothing is touched after it. */
+/* Reports the last event. The owner may free the set-up. */
 static void fail(struct p2p_link_setup *setup, const struct p2p_err *err) {
   p2p_timer_stop(setup->timer);
   setup->callbacks.on_fail(setup->arg, err);
@@ -35,11 +36,10 @@ static void on_timeout(void *arg) {
   double seconds = setup->timeout_ms / 1000.0;
   struct p2p_err err;
 
-  if (!setup->is_racing || p2p_wormhole_is_cut_off(setup->wormhole)) {
+  if (!setup->is_racing || p2p_wormhole_is_disconnected(setup->wormhole))
     p2p_wormhole_time_out(setup->wormhole, peer, seconds, &err);
-  } else {
+  else
     p2p_transit_time_out(setup->transit, peer, seconds, &err);
-  }
   fail(setup, &err);
 }
 
@@ -79,7 +79,7 @@ static int send_hints(struct p2p_link_setup *setup, struct p2p_err *err) {
   int code = p2p_hints_format(&hints, &text);
   if (code == P2P_OK) code = p2p_wormhole_send(setup->wormhole, text, strlen(text));
   free(text);
-  return code == P2P_OK ? code : p2p_err_set(err, code, "Our transit message cannot be sent");
+  return code == P2P_OK ? code : p2p_err_set(err, code, "cannot send the transit message");
 }
 
 /* ---- wormhole ---- */
@@ -101,7 +101,7 @@ static void on_message(void *arg, const uint8_t *text, size_t length) {
   struct p2p_hints theirs;
   struct p2p_err err;
 
-  if (setup->is_racing) return; /* a later version of the link may say more */
+  if (setup->is_racing) return; /* later versions may send more messages */
   int code = p2p_hints_parse((const char *)text, length, &theirs, &err);
   if (code == P2P_OK) {
     setup->is_racing = true;
@@ -113,13 +113,13 @@ static void on_message(void *arg, const uint8_t *text, size_t length) {
 static void on_wormhole_fail(void *arg, const struct p2p_err *err) {
   struct p2p_link_setup *setup = arg;
 
-  /* All that the mailbox was for is done. */
+  /* Once the race has started, the mailbox is no longer needed. */
   if (!setup->is_racing) fail(setup, err);
 }
 
-/* ---- life ---- */
+/* ---- new and free ---- */
 
-static int start(struct p2p_link_setup *setup, const struct p2p_link_config *config,
+static int start(struct p2p_link_setup *setup, const struct p2p_link_setup_config *config,
                  struct p2p_err *err) {
   static const struct p2p_wormhole_callbacks EVENTS = {on_code, on_peer, on_message, NULL,
                                                        on_wormhole_fail};
@@ -134,18 +134,18 @@ static int start(struct p2p_link_setup *setup, const struct p2p_link_config *con
     if (code != P2P_OK) return code;
   }
   setup->timer = p2p_timer_new(config->loop, on_timeout, setup);
-  if (setup->timer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  if (setup->timer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   int code = p2p_wormhole_open(&wormhole, &EVENTS, setup, &setup->wormhole, err);
   if (code == P2P_OK) p2p_timer_start(setup->timer, setup->timeout_ms, 0);
   return code;
 }
 
-int p2p_link_setup_new(const struct p2p_link_config *config,
+int p2p_link_setup_new(const struct p2p_link_setup_config *config,
                        const struct p2p_link_setup_callbacks *callbacks, void *arg,
                        struct p2p_link_setup **out, struct p2p_err *err) {
   struct p2p_link_setup *setup = calloc(1, sizeof *setup);
 
-  if (setup == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  if (setup == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   setup->loop = config->loop;
   setup->callbacks = *callbacks;
   setup->arg = arg;
@@ -153,7 +153,7 @@ int p2p_link_setup_new(const struct p2p_link_config *config,
   setup->no_listen = config->no_listen;
   setup->no_direct = config->no_direct;
   setup->has_relay = config->relay != NULL;
-  setup->timeout_ms = config->timeout_ms ? config->timeout_ms : P2P_LINK_TIMEOUT_MS;
+  setup->timeout_ms = config->timeout_ms;
   int code = start(setup, config, err);
   if (code != P2P_OK)
     p2p_link_setup_free(setup);

@@ -1,4 +1,4 @@
-/* Names of phases and their places in the order. */
+/* Phase names. */
 #include "wormhole/phase.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ void p2p_phase_name(unsigned ordinal, char out[P2P_PHASE_MAX]) {
 
 unsigned p2p_phase_ordinal(const char *name) {
   size_t length = strlen(name);
-  char again[P2P_PHASE_MAX];
+  char canonical[P2P_PHASE_MAX];
   unsigned ordinal = P2P_PHASE_NONE;
 
   if (strcmp(name, "pake") == 0)
@@ -28,6 +28,6 @@ unsigned p2p_phase_ordinal(const char *name) {
   else if (length > 0 && length <= DIGITS_MAX && strspn(name, "0123456789") == length)
     ordinal = (unsigned)strtoul(name, NULL, 10) + 2;
   if (ordinal == P2P_PHASE_NONE) return P2P_PHASE_NONE;
-  p2p_phase_name(ordinal, again);
-  return strcmp(name, again) == 0 ? ordinal : P2P_PHASE_NONE;
+  p2p_phase_name(ordinal, canonical);
+  return strcmp(name, canonical) == 0 ? ordinal : P2P_PHASE_NONE;
 }

@@ -1,6 +1,6 @@
-/* Transit records: a 4-byte big-endian length, then a box whose nonce is a big-endian counter from
- * 0 in each direction. Sans-I/O: bytes in, payloads out. The length is the peer's word and capped
- * before anything is allocated; any other nonce than the next is an error. */
+/* Transit records: a 4-byte big-endian length, then a box whose nonce is a big-endian counter that
+ * starts at 0 in each direction. Sans-I/O. The length comes from the peer and is checked before
+ * anything is allocated; a nonce other than the next one is an error. */
 #ifndef P2P_WORMHOLE_RECORD_H
 #define P2P_WORMHOLE_RECORD_H
 
@@ -17,12 +17,12 @@
 
 struct p2p_record_sealer {
   struct p2p_record_key key;
-  uint64_t counter; /* of the next record; never wraps in a lifetime */
+  uint64_t counter; /* of the next record */
 };
 
 void p2p_record_sealer_init(struct p2p_record_sealer *sealer, const struct p2p_record_key *key);
-/* Seals in place: `record` has P2P_RECORD_OVERHEAD bytes of room, then `length` bytes of payload
- * (at most P2P_RECORD_PAYLOAD_MAX). The whole is then one record. */
+/* Seals in place. `record` has room for P2P_RECORD_OVERHEAD bytes, followed by `length` bytes of
+ * payload (at most P2P_RECORD_PAYLOAD_MAX); afterwards all of it is one record. */
 void p2p_record_seal(struct p2p_record_sealer *sealer, uint8_t *record, size_t length);
 void p2p_record_sealer_clear(struct p2p_record_sealer *sealer);
 
@@ -30,19 +30,23 @@ struct p2p_record_opener {
   struct p2p_record_key key;
   uint64_t counter;
   struct p2p_buf buf; /* at most one record */
-  bool shown;         /* the record in buf was given out by the last call */
+  bool is_returned;   /* the last call returned the record in `buf` */
 };
 
 void p2p_record_opener_init(struct p2p_record_opener *opener, const struct p2p_record_key *key);
-/* Takes bytes from *bytes (advanced) as far as one record needs them. 1: a whole record was opened,
- * *payload of *payload_length bytes is valid until the next call; 0: all bytes are taken, more are
- * needed. P2P_ERR_TOO_LARGE, P2P_ERR_PROTOCOL (length, nonce), P2P_ERR_CRYPTO, P2P_ERR_MEMORY: the
- * connection is of no more use. */
+/* Consumes bytes from *bytes (which it advances) up to the end of one record. Returns 1 when a
+ * record is complete: *payload, of *payload_length bytes, is valid until the next call. Returns 0
+ * when all bytes are consumed and more are needed. P2P_ERR_TOO_LARGE, P2P_ERR_PROTOCOL (length or
+ * nonce), P2P_ERR_CRYPTO, P2P_ERR_MEMORY: the connection cannot be used any more. */
 int p2p_record_open(struct p2p_record_opener *opener, const uint8_t **bytes, size_t *length,
                     const uint8_t **payload, size_t *payload_length,
                     struct p2p_err *err) P2P_MUST_USE;
-/* Whether a record was begun and has not ended yet. */
+/* Whether part of a record has arrived. */
 bool p2p_record_opener_is_within(const struct p2p_record_opener *opener);
 void p2p_record_opener_clear(struct p2p_record_opener *opener);
+
+/* Initializes both for one side of a transit connection. */
+void p2p_record_init(struct p2p_record_sealer *sealer, struct p2p_record_opener *opener,
+                     const struct p2p_transit_key *key, bool is_sender);
 
 #endif

@@ -1,4 +1,4 @@
-/* Words of four to seven letters, easy to say and to tell apart. */
+/* Words of four to seven letters that are easy to pronounce and to tell apart. */
 #include "wormhole/wordlist.h"
 
 #include "crypto/random.h"

@@ -1,5 +1,5 @@
-/* The words of codes that people say to each other: 256 of them, so that two have 16 bits. A peer
- * that guesses has one guess. */
+/* The words of codes that people dictate to each other. There are 256, so a code of two words has
+ * 16 bits; an attacker has a single guess per code. */
 #ifndef P2P_WORMHOLE_WORDLIST_H
 #define P2P_WORMHOLE_WORDLIST_H
 
@@ -7,9 +7,9 @@
 
 #define P2P_WORDLIST_LENGTH 256
 
-/* In alphabetical order; no two begin with the same four letters or differ in fewer than three. */
+/* Sorted. No two words share their first four letters, or differ in fewer than three. */
 extern const char *const p2p_wordlist[P2P_WORDLIST_LENGTH];
-/* One of them, by the CSPRNG. */
+/* A random word. */
 const char *p2p_wordlist_draw(void);
 
 #endif

@@ -1,7 +1,6 @@
-/* One wormhole: the mailbox client on its connection, the PAKE and the sealing of phases. */
+/* One wormhole: the mailbox client and its connection, the PAKE, and the sealing of messages. */
 #include "wormhole/wormhole.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,35 +9,35 @@
 #include "crypto/box.h"
 #include "crypto/random.h"
 #include "crypto/spake2.h"
-#include "protocol/nameplate.h"
 #include "wormhole/mailbox.h"
 #include "wormhole/mailbox_connection.h"
+#include "wormhole/pake_message.h"
 #include "wormhole/phase.h"
-#include "wormhole/wordlist.h"
+#include "wormhole/reorder_buffer.h"
 
 #define SIDE_BYTES 8
-#define PASSWORD_BYTES 16 /* 128 bits: nobody guesses this, on line or off */
+#define URL_MAX 512
 #define VERSION_TEXT "{\"app_versions\":{},\"abilities\":[]}"
 
 struct p2p_wormhole {
   struct p2p_wormhole_callbacks callbacks;
   void *arg;
-  char url[512], appid[P2P_APPID_MAX + 1], side[P2P_HEX_LEN(SIDE_BYTES) + 1],
-      code[P2P_WORMHOLE_CODE_MAX];
-  struct p2p_mailbox_connection *line;
+  char url[URL_MAX], appid[P2P_APPID_MAX + 1], side[P2P_HEX_LEN(SIDE_BYTES) + 1];
+  char code[P2P_CODE_MAX];
+  struct p2p_mailbox_connection *connection;
   struct p2p_mailbox *mailbox;
-  struct p2p_spake2 *pake; /* between our message and the peer's */
+  struct p2p_spake2 *pake; /* between our first message and the peer's */
   struct p2p_wormhole_key key;
   bool for_people;
-  bool is_confirmed; /* the peer's version was opened with the key */
-  bool is_scary;     /* it was not */
+  bool is_confirmed; /* the peer's version message was decrypted with the key */
+  bool is_scary;     /* the peer has a different key, or a message was altered */
   bool has_failed;
-  bool busy;  /* an event of ours is being told; memory stays until it returns */
-  bool freed; /* the owner is done */
+  bool is_busy;  /* a callback is running: the memory is freed after it returns */
+  bool is_freed; /* p2p_wormhole_free was called */
 };
 
 static void destroy(struct p2p_wormhole *wormhole) {
-  p2p_mailbox_connection_free(wormhole->line);
+  p2p_mailbox_connection_free(wormhole->connection);
   p2p_mailbox_free(wormhole->mailbox);
   p2p_spake2_free(wormhole->pake);
   p2p_wipe(wormhole, sizeof *wormhole);
@@ -48,8 +47,8 @@ static void destroy(struct p2p_wormhole *wormhole) {
 static void send_texts(struct p2p_wormhole *wormhole) {
   char *text;
 
-  while ((text = p2p_mailbox_take_text(wormhole->mailbox)) != NULL) {
-    p2p_mailbox_connection_send(wormhole->line, text, strlen(text));
+  while ((text = p2p_mailbox_pop_text(wormhole->mailbox)) != NULL) {
+    p2p_mailbox_connection_send(wormhole->connection, text, strlen(text));
     free(text);
   }
 }
@@ -68,13 +67,13 @@ static void close_mailbox(struct p2p_wormhole *wormhole, bool happy) {
 }
 
 static void fail(struct p2p_wormhole *wormhole, const struct p2p_err *err) {
-  if (wormhole->has_failed || wormhole->freed) return;
+  if (wormhole->has_failed || wormhole->is_freed) return;
   wormhole->has_failed = true;
   close_mailbox(wormhole, false);
   wormhole->callbacks.on_fail(wormhole->arg, err);
 }
 
-/* ---- phases ---- */
+/* ---- messages ---- */
 
 static int add_sealed(struct p2p_wormhole *wormhole, const void *text, size_t length) {
   char phase[P2P_PHASE_MAX];
@@ -92,46 +91,39 @@ static int add_sealed(struct p2p_wormhole *wormhole, const void *text, size_t le
   return code;
 }
 
-/* Our first message. The nameplate and the mailbox are known. */
-static int begin_pake(struct p2p_wormhole *wormhole, struct p2p_err *err) {
-  uint8_t entropy[P2P_SPAKE2_ENTROPY_LEN], message[P2P_SPAKE2_MESSAGE_LEN];
-  char hex[P2P_HEX_LEN(P2P_SPAKE2_MESSAGE_LEN) + 1], body[sizeof hex + 32];
+/* Adds our first message, once the mailbox is open. */
+static int start_pake(struct p2p_wormhole *wormhole, struct p2p_err *err) {
+  uint8_t entropy[P2P_SPAKE2_ENTROPY_LEN], element[P2P_SPAKE2_MESSAGE_LEN];
+  char text[P2P_PAKE_MESSAGE_MAX];
 
   p2p_random_bytes(entropy, sizeof entropy);
   int code = p2p_spake2_start(wormhole->code, strlen(wormhole->code), wormhole->appid,
-                              strlen(wormhole->appid), entropy, message, &wormhole->pake, err);
+                              strlen(wormhole->appid), entropy, element, &wormhole->pake, err);
   p2p_wipe(entropy, sizeof entropy);
   if (code != P2P_OK) return code;
-  p2p_hex_encode(message, sizeof message, hex);
-  int length = snprintf(body, sizeof body, "{\"pake_v1\":\"%s\"}", hex);
-  code = p2p_mailbox_add(wormhole->mailbox, body, (size_t)length);
-  return code == P2P_OK ? code : p2p_err_set(err, code, "Out of memory");
+  p2p_pake_message_format(element, text);
+  code = p2p_mailbox_add(wormhole->mailbox, text, strlen(text));
+  return code == P2P_OK ? code : p2p_err_set(err, code, "out of memory");
 }
 
-/* The peer's first message gives the key, and ours goes on to prove that we have it. */
-static int end_pake(struct p2p_wormhole *wormhole, const uint8_t *body, size_t length,
-                    struct p2p_err *err) {
-  uint8_t peer[P2P_SPAKE2_MESSAGE_LEN];
-  size_t peer_length = 0;
-  json_t *root = json_loadb((const char *)body, length, JSON_REJECT_DUPLICATES, NULL);
-  const json_t *hex = json_object_get(root, "pake_v1");
-  int code = P2P_ERR_PARSE;
+/* The peer's first message yields the key. Our next message proves that we have it. */
+static int finish_pake(struct p2p_wormhole *wormhole, const uint8_t *body, size_t length,
+                       struct p2p_err *err) {
+  uint8_t element[P2P_SPAKE2_MESSAGE_LEN];
+  int code = p2p_pake_message_parse((const char *)body, length, element, err);
 
-  if (json_is_string(hex))
-    code = p2p_hex_decode(json_string_value(hex), json_string_length(hex), peer, sizeof peer,
-                          &peer_length);
-  json_decref(root);
-  if (code != P2P_OK || wormhole->pake == NULL)
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "The first message of the other side is malformed");
-  code = p2p_spake2_finish(wormhole->pake, peer, peer_length, wormhole->key.bytes, err);
+  if (code != P2P_OK) return code;
+  if (wormhole->pake == NULL)
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the other side sent its first message too early");
+  code = p2p_spake2_finish(wormhole->pake, element, sizeof element, wormhole->key.bytes, err);
   wormhole->pake = NULL;
   if (code == P2P_ERR_CRYPTO) wormhole->is_scary = true;
   if (code != P2P_OK) return code;
   code = add_sealed(wormhole, VERSION_TEXT, sizeof VERSION_TEXT - 1);
-  return code == P2P_OK ? code : p2p_err_set(err, code, "Out of memory");
+  return code == P2P_OK ? code : p2p_err_set(err, code, "out of memory");
 }
 
-/* Opens in place: the text begins P2P_BOX_OVERHEAD bytes into the body. */
+/* Opens a message in place: its text starts P2P_BOX_OVERHEAD bytes into the body. */
 static int open_sealed(struct p2p_wormhole *wormhole, const struct p2p_mailbox_event *event,
                        struct p2p_err *err) {
   char phase[P2P_PHASE_MAX];
@@ -147,18 +139,18 @@ static int open_sealed(struct p2p_wormhole *wormhole, const struct p2p_mailbox_e
   if (code == P2P_OK) return P2P_OK;
   wormhole->is_scary = true;
   if (!wormhole->is_confirmed)
-    return p2p_err_set(err, P2P_ERR_CRYPTO,
-                       "The other side has another code (a wrong one, or somebody tried to guess "
-                       "it); nothing was sent. "
-                       "Try again with a new code");
+    return p2p_err_because(
+        err, "wrong_code",
+        p2p_err_set(err, P2P_ERR_CRYPTO, "the other side used a different code; nothing was sent"));
   return p2p_err_set(err, P2P_ERR_CRYPTO,
-                     "A message of the other side does not decrypt: it was altered on its way");
+                     "a message from the other side cannot be decrypted: it was altered in "
+                     "transit");
 }
 
 static int on_phase(struct p2p_wormhole *wormhole, const struct p2p_mailbox_event *event,
                     struct p2p_err *err) {
   if (event->ordinal == P2P_PHASE_PAKE)
-    return end_pake(wormhole, event->body, event->body_length, err);
+    return finish_pake(wormhole, event->body, event->body_length, err);
   int code = open_sealed(wormhole, event, err);
   if (code != P2P_OK) return code;
   if (event->ordinal == P2P_PHASE_VERSION) {
@@ -174,19 +166,7 @@ static int on_phase(struct p2p_wormhole *wormhole, const struct p2p_mailbox_even
 /* ---- the mailbox ---- */
 
 static void make_code(struct p2p_wormhole *wormhole) {
-  uint8_t password[PASSWORD_BYTES];
-  char text[P2P_HEX_LEN(PASSWORD_BYTES) + 1];
-
-  if (wormhole->for_people) {
-    snprintf(text, sizeof text, "%s-%s", p2p_wordlist_draw(), p2p_wordlist_draw());
-  } else {
-    p2p_random_bytes(password, sizeof password);
-    p2p_hex_encode(password, sizeof password, text);
-  }
-  snprintf(wormhole->code, sizeof wormhole->code, "%s-%s", p2p_mailbox_nameplate(wormhole->mailbox),
-           text);
-  p2p_wipe(password, sizeof password);
-  p2p_wipe(text, sizeof text);
+  p2p_code_make(p2p_mailbox_nameplate(wormhole->mailbox), wormhole->for_people, wormhole->code);
   wormhole->callbacks.on_code(wormhole->arg, wormhole->code);
 }
 
@@ -194,7 +174,7 @@ static int on_mailbox_event(struct p2p_wormhole *wormhole, const struct p2p_mail
                             struct p2p_err *err) {
   switch (event->kind) {
   case P2P_MAILBOX_HAS_NAMEPLATE: make_code(wormhole); return P2P_OK;
-  case P2P_MAILBOX_HAS_OPENED: return begin_pake(wormhole, err);
+  case P2P_MAILBOX_HAS_OPENED: return start_pake(wormhole, err);
   case P2P_MAILBOX_HAS_MESSAGE: return on_phase(wormhole, event, err);
   }
   return P2P_OK;
@@ -203,17 +183,18 @@ static int on_mailbox_event(struct p2p_wormhole *wormhole, const struct p2p_mail
 static int on_server_text(struct p2p_wormhole *wormhole, const char *text, size_t length,
                           struct p2p_err *err) {
   struct p2p_mailbox_event event;
-  bool was_delivered = p2p_mailbox_holds_ours(wormhole->mailbox);
-  int code = p2p_mailbox_feed(wormhole->mailbox, text, length, err);
+  bool was_delivered = p2p_mailbox_is_delivered(wormhole->mailbox);
+  int code = p2p_mailbox_receive(wormhole->mailbox, text, length, err);
 
-  if (code != P2P_OK) return p2p_err_prefix(err, "Mailbox %s", wormhole->url);
-  while (code == P2P_OK && !wormhole->freed && p2p_mailbox_take_event(wormhole->mailbox, &event)) {
-    send_texts(wormhole); /* first, so that no callback of the owner delays them */
+  if (code != P2P_OK) return p2p_err_prefix(err, "mailbox %s", wormhole->url);
+  while (code == P2P_OK && !wormhole->is_freed &&
+         p2p_mailbox_pop_event(wormhole->mailbox, &event)) {
+    send_texts(wormhole); /* first: callbacks of the owner must not delay them */
     code = on_mailbox_event(wormhole, &event, err);
     free(event.body);
   }
-  if (code == P2P_OK && !wormhole->freed && !was_delivered &&
-      p2p_mailbox_holds_ours(wormhole->mailbox) && wormhole->callbacks.on_delivered != NULL)
+  if (code == P2P_OK && !wormhole->is_freed && !was_delivered &&
+      p2p_mailbox_is_delivered(wormhole->mailbox) && wormhole->callbacks.on_delivered != NULL)
     wormhole->callbacks.on_delivered(wormhole->arg);
   return code;
 }
@@ -223,13 +204,13 @@ static void on_text(void *arg, const char *text, size_t length) {
   struct p2p_err err;
 
   if (wormhole->has_failed) return;
-  wormhole->busy = true;
+  wormhole->is_busy = true;
   if (on_server_text(wormhole, text, length, &err) != P2P_OK)
     fail(wormhole, &err);
-  else if (!wormhole->freed)
+  else if (!wormhole->is_freed)
     send_texts(wormhole);
-  wormhole->busy = false;
-  if (wormhole->freed) destroy(wormhole);
+  wormhole->is_busy = false;
+  if (wormhole->is_freed) destroy(wormhole);
 }
 
 static void on_lost(void *arg) {
@@ -239,7 +220,7 @@ static void on_lost(void *arg) {
 
 static void on_unreachable(void *arg, const struct p2p_err *err) { fail(arg, err); }
 
-/* ---- what the owner does ---- */
+/* ---- calls of the owner ---- */
 
 int p2p_wormhole_send(struct p2p_wormhole *wormhole, const void *text, size_t length) {
   if (wormhole->has_failed) return P2P_ERR_CLOSED;
@@ -258,59 +239,54 @@ void p2p_wormhole_transit_key(const struct p2p_wormhole *wormhole, struct p2p_tr
 }
 
 bool p2p_wormhole_is_delivered(const struct p2p_wormhole *wormhole) {
-  return p2p_mailbox_holds_ours(wormhole->mailbox);
+  return p2p_mailbox_is_delivered(wormhole->mailbox);
 }
 
-bool p2p_wormhole_is_cut_off(const struct p2p_wormhole *wormhole) {
-  return p2p_mailbox_connection_trouble(wormhole->line) != NULL;
+bool p2p_wormhole_is_disconnected(const struct p2p_wormhole *wormhole) {
+  return p2p_mailbox_connection_trouble(wormhole->connection) != NULL;
+}
+
+/* The step that a connected wormhole waits for: "mailbox ws://... did not respond". */
+static void describe_wait(const struct p2p_wormhole *wormhole, const char *peer,
+                          char out[P2P_ERR_MESSAGE_MAX]) {
+  const char *url = wormhole->url;
+
+  switch (p2p_mailbox_state(wormhole->mailbox)) {
+  case P2P_MAILBOX_WELCOME:
+    snprintf(out, P2P_ERR_MESSAGE_MAX, "mailbox %s did not respond", url);
+    break;
+  case P2P_MAILBOX_ALLOCATE:
+    snprintf(out, P2P_ERR_MESSAGE_MAX, "mailbox %s did not allocate a nameplate", url);
+    break;
+  case P2P_MAILBOX_CLAIM: snprintf(out, P2P_ERR_MESSAGE_MAX, "mailbox %s did not open", url); break;
+  case P2P_MAILBOX_ALONE:
+    snprintf(out, P2P_ERR_MESSAGE_MAX, "the %s did not join mailbox %s", peer, url);
+    break;
+  default:
+    snprintf(out, P2P_ERR_MESSAGE_MAX, "the %s joined mailbox %s but did not %s", peer, url,
+             wormhole->is_confirmed ? "send its addresses" : "complete the key exchange");
+    break;
+  }
 }
 
 void p2p_wormhole_time_out(const struct p2p_wormhole *wormhole, const char *peer, double seconds,
                            struct p2p_err *err) {
-  const char *url = wormhole->url, *trouble = p2p_mailbox_connection_trouble(wormhole->line),
-             *failing = "did not say where it can be reached";
-  char who[P2P_ERR_MESSAGE_MAX];
+  const char *trouble = p2p_mailbox_connection_trouble(wormhole->connection);
+  char step[P2P_ERR_MESSAGE_MAX];
 
   if (trouble != NULL) {
-    p2p_err_set(err, P2P_ERR_TIMEOUT,
-                "The mailbox %s was lost and did not come back within %g s (%.300s); ask who runs "
-                "it, or use another one",
-                url, seconds, trouble);
+    p2p_err_because(err, "mailbox_lost",
+                    p2p_err_set(err, P2P_ERR_TIMEOUT,
+                                "the connection to mailbox %s was lost and not restored within "
+                                "%g s (%.300s)",
+                                wormhole->url, seconds, trouble));
     return;
   }
-  if (!wormhole->is_confirmed) failing = "did not end the key exchange";
-  switch (p2p_mailbox_state(wormhole->mailbox)) {
-  case P2P_MAILBOX_WELCOME: snprintf(who, sizeof who, "The mailbox %s did not answer", url); break;
-  case P2P_MAILBOX_ALLOCATE:
-    snprintf(who, sizeof who, "The mailbox %s did not give a nameplate", url);
-    break;
-  case P2P_MAILBOX_CLAIM: snprintf(who, sizeof who, "The mailbox %s did not open", url); break;
-  case P2P_MAILBOX_ALONE:
-    snprintf(who, sizeof who, "The %s did not come to the mailbox %s", peer, url);
-    break;
-  default:
-    snprintf(who, sizeof who, "The %s came to the mailbox %s, but %s", peer, url, failing);
-    break;
-  }
-  p2p_err_set(err, P2P_ERR_TIMEOUT, "%s within %g s", who, seconds);
+  describe_wait(wormhole, peer, step);
+  p2p_err_set(err, P2P_ERR_TIMEOUT, "%s within %g s", step, seconds);
 }
 
-/* ---- life ---- */
-
-/* "7-guitar-wizard": a nameplate, a dash, and at least one visible character. */
-static int check_code(const char *code, char nameplate[P2P_NAMEPLATE_MAX], struct p2p_err *err) {
-  size_t digits = p2p_nameplate_length(code);
-  bool good = digits > 0 && code[digits + 1] != '\0' && strlen(code) < P2P_WORMHOLE_CODE_MAX;
-
-  for (const char *c = code; good && *c != '\0'; c++) good = (unsigned char)*c > ' ' && *c != 0x7f;
-  if (!good) /* the code itself is a secret */
-    return p2p_err_set(
-        err, P2P_ERR_INVALID,
-        "This is not a wormhole code: expected a number, a dash and words, as in 7-guitar-wizard");
-  memcpy(nameplate, code, digits);
-  nameplate[digits] = '\0';
-  return P2P_OK;
-}
+/* ---- open and free ---- */
 
 static int start(struct p2p_wormhole *wormhole, const struct p2p_wormhole_config *config,
                  struct p2p_err *err) {
@@ -319,18 +295,20 @@ static int start(struct p2p_wormhole *wormhole, const struct p2p_wormhole_config
   uint8_t side[SIDE_BYTES];
   int code = p2p_crypto_init();
 
-  if (code != P2P_OK)
-    return p2p_err_set(err, code, "The cryptographic library cannot be used on this machine");
-  if (config->code != NULL) code = check_code(config->code, nameplate, err);
+  if (code != P2P_OK) return p2p_err_set(err, code, "libsodium cannot be initialized");
+  if (strlen(config->mailbox) >= URL_MAX)
+    return p2p_err_set(err, P2P_ERR_INVALID, "the address of the mailbox is too long");
+  if (config->code != NULL) code = p2p_code_check(config->code, nameplate, err);
   if (code != P2P_OK) return code;
   p2p_random_bytes(side, sizeof side);
   p2p_hex_encode(side, sizeof side, wormhole->side);
   snprintf(wormhole->code, sizeof wormhole->code, "%s", config->code ? config->code : "");
   code = p2p_mailbox_new(config->appid, wormhole->side, config->code ? nameplate : NULL,
                          &wormhole->mailbox);
-  if (code != P2P_OK) return p2p_err_set(err, code, "Out of memory");
-  return p2p_mailbox_connection_new(config->loop, config->mailbox, config->timeout_ms, &EVENTS,
-                                    wormhole, &wormhole->line, err);
+  if (code != P2P_OK) return p2p_err_set(err, code, "out of memory");
+  struct p2p_mailbox_connection_config connection = {config->loop, wormhole->url,
+                                                     config->timeout_ms};
+  return p2p_mailbox_connection_new(&connection, &EVENTS, wormhole, &wormhole->connection, err);
 }
 
 int p2p_wormhole_open(const struct p2p_wormhole_config *config,
@@ -338,7 +316,7 @@ int p2p_wormhole_open(const struct p2p_wormhole_config *config,
                       struct p2p_wormhole **out, struct p2p_err *err) {
   struct p2p_wormhole *wormhole = calloc(1, sizeof *wormhole);
 
-  if (wormhole == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  if (wormhole == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   wormhole->callbacks = *callbacks;
   wormhole->arg = arg;
   wormhole->for_people = config->for_people;
@@ -355,6 +333,6 @@ int p2p_wormhole_open(const struct p2p_wormhole_config *config,
 void p2p_wormhole_free(struct p2p_wormhole *wormhole, bool happy) {
   if (wormhole == NULL) return;
   close_mailbox(wormhole, happy);
-  wormhole->freed = true;
-  if (!wormhole->busy) destroy(wormhole);
+  wormhole->is_freed = true;
+  if (!wormhole->is_busy) destroy(wormhole);
 }

@@ -16,9 +16,10 @@ static enum p2p_handshake_state feed(struct p2p_handshake *handshake, const char
   while (at < total) {
     const uint8_t *bytes = (const uint8_t *)text + at;
     size_t length = total - at < step ? total - at : step, before = length;
-    state = p2p_handshake_take(handshake, &bytes, &length);
+    state = p2p_handshake_feed(handshake, &bytes, &length);
     at += before - length;
-    if (state == P2P_HANDSHAKE_PICK || state == P2P_HANDSHAKE_DONE || state == P2P_HANDSHAKE_FAILED)
+    if (state == P2P_HANDSHAKE_DECIDE || state == P2P_HANDSHAKE_DONE ||
+        state == P2P_HANDSHAKE_FAILED)
       break;
   }
   *left = total - at;
@@ -28,14 +29,14 @@ static enum p2p_handshake_state feed(struct p2p_handshake *handshake, const char
 TEST(sender_and_receiver_agree_in_any_pieces) {
   for (size_t step = 1; step < 200; step++) {
     struct p2p_handshake sender, receiver;
-    char text[2 * P2P_HANDSHAKE_TEXT_MAX];
+    char text[2 * P2P_HANDSHAKE_LINE_MAX];
     size_t left;
     p2p_handshake_init(&sender, &KEY, true, NULL);
     p2p_handshake_init(&receiver, &KEY, false, NULL);
-    CHECK(feed(&sender, p2p_handshake_first(&receiver), step, &left) == P2P_HANDSHAKE_PICK);
+    CHECK(feed(&sender, p2p_handshake_line(&receiver), step, &left) == P2P_HANDSHAKE_DECIDE);
     CHECK(left == 0);
-    snprintf(text, sizeof text, "%s%sRECORDS", p2p_handshake_first(&sender),
-             p2p_handshake_pick(&sender, true));
+    snprintf(text, sizeof text, "%s%sRECORDS", p2p_handshake_line(&sender),
+             p2p_handshake_decide(&sender, true));
     CHECK(sender.state == P2P_HANDSHAKE_DONE);
     CHECK(feed(&receiver, text, step, &left) == P2P_HANDSHAKE_DONE);
     CHECK(left == strlen("RECORDS"));
@@ -47,17 +48,17 @@ TEST(sender_and_receiver_agree_in_any_pieces) {
 TEST(by_way_of_a_relay) {
   for (size_t step = 1; step < 120; step++) {
     struct p2p_handshake sender, receiver;
-    char text[2 * P2P_HANDSHAKE_TEXT_MAX];
+    char text[2 * P2P_HANDSHAKE_LINE_MAX];
     size_t left;
     p2p_handshake_init(&sender, &KEY, true, "0123456789abcdef");
     p2p_handshake_init(&receiver, &KEY, false, NULL);
-    const char *first = p2p_handshake_first(&sender);
+    const char *first = p2p_handshake_line(&sender);
     CHECK(strlen(first) == strlen("please relay  for side \n") + 64 + 16);
     CHECK(strncmp(first, "please relay ", 13) == 0 &&
           strcmp(first + 77, " for side 0123456789abcdef\n") == 0);
-    snprintf(text, sizeof text, "ok\n%s", p2p_handshake_first(&receiver));
-    CHECK(feed(&sender, text, step, &left) == P2P_HANDSHAKE_PICK);
-    CHECK(strncmp(p2p_handshake_first(&sender), "transit sender ", 15) == 0);
+    snprintf(text, sizeof text, "ok\n%s", p2p_handshake_line(&receiver));
+    CHECK(feed(&sender, text, step, &left) == P2P_HANDSHAKE_DECIDE);
+    CHECK(strncmp(p2p_handshake_line(&sender), "transit sender ", 15) == 0);
   }
 }
 
@@ -67,8 +68,8 @@ TEST(the_receiver_hears_nevermind) {
 
   p2p_handshake_init(&sender, &KEY, true, NULL);
   p2p_handshake_init(&receiver, &KEY, false, NULL);
-  CHECK(feed(&receiver, p2p_handshake_first(&sender), 7, &left) == P2P_HANDSHAKE_GO);
-  CHECK(feed(&receiver, p2p_handshake_pick(&sender, false), 1, &left) == P2P_HANDSHAKE_FAILED);
+  CHECK(feed(&receiver, p2p_handshake_line(&sender), 7, &left) == P2P_HANDSHAKE_GO);
+  CHECK(feed(&receiver, p2p_handshake_decide(&sender, false), 1, &left) == P2P_HANDSHAKE_FAILED);
   CHECK(sender.state == P2P_HANDSHAKE_FAILED);
 }
 
@@ -79,10 +80,10 @@ TEST(strangers_are_refused) {
 
   p2p_handshake_init(&handshake, &KEY, true, NULL);
   p2p_handshake_init(&stranger, &other, false, NULL);
-  CHECK(feed(&handshake, p2p_handshake_first(&stranger), 200, &left) == P2P_HANDSHAKE_FAILED);
+  CHECK(feed(&handshake, p2p_handshake_line(&stranger), 200, &left) == P2P_HANDSHAKE_FAILED);
   /* Our own line sent back. */
   p2p_handshake_init(&handshake, &KEY, true, NULL);
-  CHECK(feed(&handshake, p2p_handshake_first(&handshake), 200, &left) != P2P_HANDSHAKE_PICK);
+  CHECK(feed(&handshake, p2p_handshake_line(&handshake), 200, &left) != P2P_HANDSHAKE_DECIDE);
   p2p_handshake_init(&handshake, &KEY, true, "0123456789abcdef");
   CHECK(feed(&handshake, "bad handshake\n", 200, &left) == P2P_HANDSHAKE_FAILED);
   /* After the end nothing is taken any more. */

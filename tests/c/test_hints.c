@@ -98,7 +98,7 @@ TEST(a_peer_that_gives_up_is_quoted_without_its_control_characters) {
   struct p2p_err err;
 
   CHECK(p2p_hints_parse(TEXT, sizeof TEXT - 1, &out, &err) == P2P_ERR_CANCELED);
-  CHECK_STR(err.message, "The peer gave up: no ?[31m thanks");
+  CHECK_STR(err.message, "the peer gave up: no ?[31m thanks");
 }
 
 TEST(addresses_of_relays) {

@@ -119,7 +119,7 @@ struct peer {
   struct office *office;
   const struct script *script;
   const char *side;
-  struct p2p_mailbox_connection *line;
+  struct p2p_mailbox_connection *connection;
   struct p2p_mailbox *mailbox;
   struct p2p_spake2 *pake;
   int n_opened, n_refused, n_heard;
@@ -150,9 +150,9 @@ static void on_text(void *arg, const char *text, size_t length) {
   struct peer *peer = arg;
   struct p2p_mailbox_event event;
   struct p2p_err err;
-  if (p2p_mailbox_feed(peer->mailbox, text, length, &err) != P2P_OK)
+  if (p2p_mailbox_receive(peer->mailbox, text, length, &err) != P2P_OK)
     lab_tell(peer->office->lab, &peer->n_refused);
-  while (p2p_mailbox_take_event(peer->mailbox, &event)) {
+  while (p2p_mailbox_pop_event(peer->mailbox, &event)) {
     if (event.kind == P2P_MAILBOX_HAS_OPENED) {
       lab_tell(peer->office->lab, &peer->n_opened);
       add_pake(peer);
@@ -165,8 +165,8 @@ static void on_text(void *arg, const char *text, size_t length) {
       add(peer, peer->script->version, strlen(peer->script->version));
     free(event.body);
   }
-  for (char *more; (more = p2p_mailbox_take_text(peer->mailbox)) != NULL; free(more))
-    p2p_mailbox_connection_send(peer->line, more, strlen(more));
+  for (char *more; (more = p2p_mailbox_pop_text(peer->mailbox)) != NULL; free(more))
+    p2p_mailbox_connection_send(peer->connection, more, strlen(more));
 }
 
 static void on_lost(void *arg) { (void)arg; }
@@ -179,13 +179,14 @@ static void peer_open(void *arg) {
   static const struct p2p_mailbox_connection_callbacks EVENTS = {on_text, on_lost, on_fail};
   struct peer *peer = arg;
   CHECK(p2p_mailbox_new(P2P_OFFER_APPID, peer->side, "7", &peer->mailbox) == P2P_OK);
-  CHECK(p2p_mailbox_connection_new(peer->office->lab->loop, peer->office->url, PATIENCE_MS, &EVENTS,
-                                   peer, &peer->line, NULL) == P2P_OK);
+  struct p2p_mailbox_connection_config config = {peer->office->lab->loop, peer->office->url,
+                                                 PATIENCE_MS};
+  CHECK(p2p_mailbox_connection_new(&config, &EVENTS, peer, &peer->connection, NULL) == P2P_OK);
 }
 
 static void peer_free(void *arg) {
   struct peer *peer = arg;
-  p2p_mailbox_connection_free(peer->line);
+  p2p_mailbox_connection_free(peer->connection);
   p2p_mailbox_free(peer->mailbox);
   p2p_spake2_free(peer->pake);
 }
@@ -251,9 +252,9 @@ static void play(const struct script *script) {
 
 TEST(peers_that_stop) {
   play(&(struct script){
-      .words = "did not come to the mailbox", .code = P2P_ERR_TIMEOUT, .mood = P2P_MOOD_LONELY});
+      .words = "did not join mailbox", .code = P2P_ERR_TIMEOUT, .mood = P2P_MOOD_LONELY});
   play(&(struct script){.pake = VALID,
-                        .words = "did not end the key exchange",
+                        .words = "did not complete the key exchange",
                         .code = P2P_ERR_TIMEOUT,
                         .mood = P2P_MOOD_ERRORY});
 }
@@ -262,12 +263,12 @@ TEST(keys_that_are_wrong) {
   play(&(struct script){.pake = VALID,
                         .version =
                             "This is long enough to be a sealed message, but it is none at all.",
-                        .words = "another code",
+                        .words = "a different code",
                         .code = P2P_ERR_CRYPTO,
                         .mood = P2P_MOOD_SCARY});
   play(&(struct script){.pake = VALID,
                         .version = "short",
-                        .words = "another code",
+                        .words = "a different code",
                         .code = P2P_ERR_CRYPTO,
                         .mood = P2P_MOOD_SCARY});
   play(&(struct script){
@@ -277,7 +278,7 @@ TEST(keys_that_are_wrong) {
                         .code = P2P_ERR_CRYPTO,
                         .mood = P2P_MOOD_SCARY});
   play(&(struct script){
-      .pake = "53", .words = "malformed", .code = P2P_ERR_PARSE, .mood = P2P_MOOD_ERRORY});
+      .pake = "53", .words = "malformed", .code = P2P_ERR_PROTOCOL, .mood = P2P_MOOD_ERRORY});
   play(&(struct script){
       .pake = "{}", .words = "malformed", .code = P2P_ERR_PROTOCOL, .mood = P2P_MOOD_ERRORY});
 }
@@ -329,7 +330,7 @@ TEST(who_comes_third_is_told_that_it_is_crowded) {
   CHECK(lab_wait(&lab, &one.n_opened, 1, PATIENCE_MS) &&
         lab_wait(&lab, &two.n_opened, 1, PATIENCE_MS));
   struct p2p_transfer *ours = start_ours(&office, false, PATIENCE_MS);
-  check_failure(ours, P2P_ERR_ACCESS, "two others are in it already");
+  check_failure(ours, P2P_ERR_ACCESS, "more than two programs use nameplate 7");
   CHECK(one.n_refused == 0 && two.n_refused == 0);
   p2p_transfer_free(ours);
   p2p_loop_call(lab.loop, peer_free, &one);

@@ -18,7 +18,7 @@ static void receipt_at_once(struct p2p_tcp *tcp, struct p2p_record_sealer *seale
 TEST(receivers_that_stop) {
   play(SILENT(.words = "did not answer the offer within 1.5 s"), NULL);
   play(SILENT(.says = WANTED, .no_race = true,
-              .words = "No connection to the receiver came up within 1.5 s"),
+              .words = "no connection to the receiver within 1.5 s"),
        NULL);
   play(SILENT(.says = WANTED, .no_read = true, .words = "nothing moved for 0.7 s"), NULL);
   play(SILENT(.says = WANTED, .words = "nothing moved for 0.7 s"),

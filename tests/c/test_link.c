@@ -235,7 +235,7 @@ TEST(sides_that_cannot_reach_each_other_are_told_at_once) {
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS / 2));
   CHECK(pair.opener.err.code == P2P_ERR_NETWORK);
   CHECK_STR(pair.opener.err.message,
-            "There is no way to the other side, neither direct nor by a relay");
+            "cannot connect to the other side, neither directly nor by relay");
   pair_close(&pair);
 }
 
@@ -248,7 +248,7 @@ TEST(a_wrong_code_is_told_to_both) {
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS / 2));
   CHECK(lab_wait(&pair.lab, &pair.joiner.n_close, 1, PATIENCE_MS / 2));
   CHECK(pair.opener.err.code == P2P_ERR_CRYPTO && pair.joiner.err.code == P2P_ERR_CRYPTO);
-  CHECK(strstr(pair.joiner.err.message, "has another code") != NULL);
+  CHECK(strstr(pair.joiner.err.message, "used a different code") != NULL);
   CHECK(strstr(pair.joiner.err.message, pair.joiner.code) == NULL);
   CHECK(pair.opener.n_open + pair.joiner.n_open == 0);
   pair_close(&pair);
@@ -263,7 +263,7 @@ TEST(a_peer_that_never_comes_is_named) {
   pair.opener.config.timeout_ms = 300;
   pair_start(&pair);
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
-  snprintf(expected, sizeof expected, "The worker did not come to the mailbox %s within 0.3 s",
+  snprintf(expected, sizeof expected, "the worker did not join mailbox %s within 0.3 s",
            pair.lab.mailbox);
   CHECK(pair.opener.err.code == P2P_ERR_TIMEOUT);
   CHECK_STR(pair.opener.err.message, expected);
@@ -351,7 +351,7 @@ TEST(a_peer_that_closes_is_an_orderly_end) {
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
   CHECK(pair.opener.n_frame == 1);
   CHECK(pair.opener.err.code == P2P_ERR_CLOSED);
-  CHECK_STR(pair.opener.err.message, "The worker closed the link");
+  CHECK_STR(pair.opener.err.message, "the worker closed the link");
   pair_close(&pair);
 }
 
@@ -364,7 +364,7 @@ TEST(a_silent_peer_is_lost) {
   pair_open(&pair);
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, 2000));
   CHECK(pair.opener.err.code == P2P_ERR_LOST);
-  CHECK(begins(pair.opener.err.message, "Nothing was heard of the worker for 0.2 s"));
+  CHECK(begins(pair.opener.err.message, "nothing received from the worker for 0.2 s"));
   pair_close(&pair);
 }
 

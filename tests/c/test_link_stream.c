@@ -23,14 +23,6 @@ struct bench {
   int n_connected;
 };
 
-static struct p2p_link_config config_of(struct bench *bench, const char *code) {
-  return (struct p2p_link_config){.loop = bench->lab.loop,
-                                  .mailbox = bench->lab.mailbox,
-                                  .relay = bench->lab.relay,
-                                  .code = code,
-                                  .timeout_ms = PATIENCE_MS};
-}
-
 /* ---- the bare peer ---- */
 
 static void on_peer_data(void *arg, const uint8_t *bytes, size_t length) {
@@ -81,7 +73,11 @@ static void on_code(void *arg, const char *code) {
   struct bench *bench = arg;
 
   snprintf(bench->code, sizeof bench->code, "%s", code);
-  struct p2p_link_config config = config_of(bench, bench->code);
+  struct p2p_link_setup_config config = {.loop = bench->lab.loop,
+                                         .mailbox = bench->lab.mailbox,
+                                         .relay = bench->lab.relay,
+                                         .code = bench->code,
+                                         .timeout_ms = PATIENCE_MS};
   CHECK(p2p_link_setup_new(&config, &EVENTS, bench, &bench->setup, NULL) == P2P_OK);
 }
 
@@ -109,7 +105,10 @@ static void on_close(void *arg, const struct p2p_err *err) {
 static void link_open(void *arg) {
   static const struct p2p_link_callbacks EVENTS = {on_code, on_open, on_frame, NULL, on_close};
   struct bench *bench = arg;
-  struct p2p_link_config config = config_of(bench, NULL);
+  struct p2p_link_config config = {.loop = bench->lab.loop,
+                                   .mailbox = bench->lab.mailbox,
+                                   .relay = bench->lab.relay,
+                                   .timeout_ms = PATIENCE_MS};
 
   CHECK(p2p_link_open(&config, &EVENTS, bench, &bench->link, NULL) == P2P_OK);
 }
@@ -227,7 +226,7 @@ TEST(a_peer_that_breaks_off_is_lost_not_closed) {
 
   run(&bench, break_off_within_a_frame, 2, true);
   CHECK(bench.err.code == P2P_ERR_LOST);
-  CHECK_STR(bench.err.message, "The connection to the worker broke off in the middle of a message");
+  CHECK_STR(bench.err.message, "the connection to the worker broke in the middle of a message");
   finish(&bench);
   run(&bench, break_off_within_a_record, 0, true);
   CHECK(bench.err.code == P2P_ERR_LOST);

@@ -1,6 +1,7 @@
 /* The mailbox client, talked to in scripted JSON. */
 #include "wormhole/mailbox.h"
 #include "wormhole/phase.h"
+#include "wormhole/reorder_buffer.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -8,13 +9,13 @@
 #include "unit.h"
 
 static int feed(struct p2p_mailbox *mailbox, const char *text) {
-  return p2p_mailbox_feed(mailbox, text, strlen(text), NULL);
+  return p2p_mailbox_receive(mailbox, text, strlen(text), NULL);
 }
 
 /* Takes the next text and compares its type and one more of its values. */
 static void check_says(struct p2p_mailbox *mailbox, const char *type, const char *key,
                        const char *value) {
-  char *text = p2p_mailbox_take_text(mailbox);
+  char *text = p2p_mailbox_pop_text(mailbox);
   json_t *message = text ? json_loads(text, 0, NULL) : NULL;
 
   CHECK_STR(json_string_value(json_object_get(message, "type")), type);
@@ -25,7 +26,7 @@ static void check_says(struct p2p_mailbox *mailbox, const char *type, const char
 }
 
 static void check_silent(struct p2p_mailbox *mailbox) {
-  char *text = p2p_mailbox_take_text(mailbox);
+  char *text = p2p_mailbox_pop_text(mailbox);
   CHECK(text == NULL);
   free(text);
 }
@@ -33,7 +34,7 @@ static void check_silent(struct p2p_mailbox *mailbox) {
 static void check_message(struct p2p_mailbox *mailbox, unsigned ordinal, const char *body) {
   struct p2p_mailbox_event event;
 
-  if (!p2p_mailbox_take_event(mailbox, &event)) {
+  if (!p2p_mailbox_pop_event(mailbox, &event)) {
     CHECK(!"an event");
     return;
   }
@@ -44,12 +45,12 @@ static void check_message(struct p2p_mailbox *mailbox, unsigned ordinal, const c
 
 static void check_event(struct p2p_mailbox *mailbox, enum p2p_mailbox_kind kind) {
   struct p2p_mailbox_event event = {.kind = P2P_MAILBOX_HAS_MESSAGE};
-  CHECK(p2p_mailbox_take_event(mailbox, &event) && event.kind == kind);
+  CHECK(p2p_mailbox_pop_event(mailbox, &event) && event.kind == kind);
 }
 
 static void check_no_event(struct p2p_mailbox *mailbox) {
   struct p2p_mailbox_event event;
-  CHECK(!p2p_mailbox_take_event(mailbox, &event));
+  CHECK(!p2p_mailbox_pop_event(mailbox, &event));
 }
 
 /* A mailbox that is open on nameplate 4, with nothing left to say. */
@@ -104,7 +105,7 @@ TEST(phases_come_out_in_order_once_each) {
   CHECK(
       feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"0\",\"body\":\"6f6e65\"}") ==
       P2P_OK);
-  CHECK(p2p_mailbox_state(mailbox) == P2P_MAILBOX_BOTH);
+  CHECK(p2p_mailbox_state(mailbox) == P2P_MAILBOX_PAIRED);
   CHECK_STR(p2p_mailbox_peer(mailbox), "bb");
   check_says(mailbox, "release", "nameplate", "4");
   check_no_event(mailbox);
@@ -144,8 +145,8 @@ TEST(a_third_side_ends_it) {
   CHECK(
       feed(mailbox, "{\"type\":\"message\",\"side\":\"cc\",\"phase\":\"pake\",\"body\":\"70\"}") ==
       P2P_ERR_ACCESS);
-  CHECK(p2p_mailbox_feed(mailbox, CROWDED, sizeof CROWDED - 1, &err) == P2P_ERR_ACCESS);
-  CHECK_STR(err.message, "The mailbox of nameplate 4 is taken: two others are in it already");
+  CHECK(p2p_mailbox_receive(mailbox, CROWDED, sizeof CROWDED - 1, &err) == P2P_ERR_ACCESS);
+  CHECK_STR(err.message, "more than two programs use nameplate 4");
   p2p_mailbox_free(mailbox);
 }
 
@@ -155,8 +156,8 @@ TEST(a_server_that_refuses_is_quoted) {
   static const char NO[] = "{\"type\":\"welcome\",\"welcome\":{\"error\":\"too\\u0007 old\"}}";
 
   CHECK(p2p_mailbox_new("app", "aa", "4", &mailbox) == P2P_OK);
-  CHECK(p2p_mailbox_feed(mailbox, NO, sizeof NO - 1, &err) == P2P_ERR_NETWORK);
-  CHECK_STR(err.message, "The mailbox server does not serve us, it says: too? old");
+  CHECK(p2p_mailbox_receive(mailbox, NO, sizeof NO - 1, &err) == P2P_ERR_NETWORK);
+  CHECK_STR(err.message, "the mailbox server refused the connection: too? old");
   CHECK(feed(mailbox,
              "{\"type\":\"welcome\",\"welcome\":{\"permission-required\":{\"hashcash\":{}}}}") ==
         P2P_ERR_NETWORK);

@@ -92,7 +92,7 @@ static void add_next(struct client *client) {
 
 static void take_events(struct client *client) {
   struct p2p_mailbox_event event;
-  while (p2p_mailbox_take_event(client->mailbox, &event)) {
+  while (p2p_mailbox_pop_event(client->mailbox, &event)) {
     if (event.kind == P2P_MAILBOX_HAS_OPENED) add_next(client);
     if (event.kind != P2P_MAILBOX_HAS_MESSAGE) continue;
     if (event.ordinal != client->heard || event.body_length != 1 || event.body[0] != client->heard)
@@ -119,14 +119,14 @@ static bool deliver(struct play *play, int which) {
     p2p_mailbox_session_receive(client->session, text, strlen(text), 0);
   } else {
     struct p2p_err err = {0};
-    if (p2p_mailbox_feed(client->mailbox, text, strlen(text), &err) != P2P_OK) {
+    if (p2p_mailbox_receive(client->mailbox, text, strlen(text), &err) != P2P_OK) {
       fprintf(stderr, "(%s)\n", err.message);
       client->is_wrong = true;
     }
     take_events(client);
   }
   free(text);
-  for (char *more; (more = p2p_mailbox_take_text(client->mailbox)) != NULL; free(more))
+  for (char *more; (more = p2p_mailbox_pop_text(client->mailbox)) != NULL; free(more))
     put(&client->to_server, more, strlen(more));
   return true;
 }
@@ -186,9 +186,9 @@ static void check_added(const struct play *play, int most) {
 static bool is_gap(const struct play *play, enum broken broken) {
   enum p2p_mailbox_state first = p2p_mailbox_state(play->clients[0].mailbox),
                          second = p2p_mailbox_state(play->clients[1].mailbox);
-  return broken == SERVER_FORGETS && ((first == P2P_MAILBOX_ALONE && second == P2P_MAILBOX_BOTH &&
+  return broken == SERVER_FORGETS && ((first == P2P_MAILBOX_ALONE && second == P2P_MAILBOX_PAIRED &&
                                        play->clients[1].heard == 1) ||
-                                      (second == P2P_MAILBOX_ALONE && first == P2P_MAILBOX_BOTH &&
+                                      (second == P2P_MAILBOX_ALONE && first == P2P_MAILBOX_PAIRED &&
                                        play->clients[0].heard == 1));
 }
 

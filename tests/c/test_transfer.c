@@ -232,7 +232,7 @@ TEST(a_receiver_that_does_not_come_is_named) {
   CHECK(p2p_transfer_new(&pair.send, &pair.sender, NULL) == P2P_OK);
   CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent) &&
         pair.sent.err.code == P2P_ERR_TIMEOUT);
-  CHECK(strstr(pair.sent.err.message, "The receiver did not come to the mailbox ws://") != NULL);
+  CHECK(strstr(pair.sent.err.message, "the receiver did not join mailbox ws://") != NULL);
   pair_close(&pair);
 }
 

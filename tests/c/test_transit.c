@@ -15,7 +15,7 @@ struct racer {
   struct p2p_transit_key key;
   struct p2p_hints theirs;
   struct p2p_tcp *tcp;
-  char path[P2P_TRANSIT_PATH_MAX];
+  char path[P2P_CANDIDATE_PATH_MAX];
   struct p2p_err err;
   int n_connected, n_failed, n_closed;
 };

@@ -97,7 +97,7 @@ pair() {
   # Once in 256 exchanges wormhole-william derives a wrong key, since it drops a zero byte at the end of SPAKE2's shared point
   # (tests/c/test_spake2.c). Such a transfer is tried again with another code.
   if [ $status != 0 ] && case $1$2 in *william*) true ;; *) false ;; esac &&
-     grep -q -e 'decrypt message failed' -e 'has another code' -e 'Key confirmation failed' "$work/send.log" "$work/receive.log"; then
+     grep -q -e 'decrypt message failed' -e 'used a different code' -e 'Key confirmation failed' "$work/send.log" "$work/receive.log"; then
     number=$((number + 1))
     attempt "$@"
   fi
