@@ -45,7 +45,7 @@ result.P2PFuture <- function(future, ...) {
   loss <- .Call(ffi_task_loss, task)
   dropped <- .Call(ffi_task_dropped, task)
   future[["task"]] <- NULL
-  .Call(ffi_task_free, task)
+  .Call(ffi_handle_close, task)
   backend <- future[["backend"]]
   if (registry(backend, action = "contains", future = future)) registry(backend, action = "remove", future = future)
   if (!is.null(loss)) warn_of_second_run(future, loss)

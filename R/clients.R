@@ -8,11 +8,11 @@ clients <- local({
   ## Joins; raises an error of class p2p_error when that is not possible.
   join <- function(config) {
     client <- new.env(parent = emptyenv())
-    client$events <- events_new()
-    client$handle <- .Call(ffi_client_new, config, client$events)
+    client$log <- log_new()
+    client$handle <- .Call(ffi_client_new, config, client$log)
     client$workers_most <- config$workers
     joined <- FALSE
-    on.exit(if (!joined) .Call(ffi_client_close, client$handle))
+    on.exit(if (!joined) .Call(ffi_handle_close, client$handle))
     wait_until_joined(client)
     joined <- TRUE
     client
@@ -39,7 +39,7 @@ clients <- local({
     client <- open_clients[[name]]
     if (is.null(client)) return(invisible())
     rm(list = name, envir = open_clients)
-    .Call(ffi_client_close, client$handle)
+    .Call(ffi_handle_close, client$handle)
     invisible()
   }
 
@@ -67,7 +67,7 @@ capacity <- function(client, status) {
 wait_for_change <- function(client, seen, until = Inf) {
   left <- max(0, min(until - proc.time()[["elapsed"]], 0.25))
   seen <- .Call(ffi_client_wait, client$handle, seen, as.integer(ceiling(1000 * left)))
-  show_client_events(client)
+  show_client_log(client)
   seen
 }
 
@@ -93,8 +93,8 @@ wait_until_joined <- function(client) {
 }
 
 ## What the client has to say is said when R is here anyway: while it waits.
-show_client_events <- function(client) {
-  while (!is.null(event <- events_next(client$events))) {
-    if (event$level == "warn" || is_debug()) show_event(event)
+show_client_log <- function(client) {
+  while (!is.null(line <- log_next(client$log))) {
+    show_log_line(line, if (is_debug()) "debug" else "warn")
   }
 }

@@ -29,10 +29,12 @@ host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration 
   duration <- check_number(duration, "duration", 0, Inf)
   config <- board_config(cluster, host, ssh_args)
   config$users <- unique(unlist(strsplit(users, "[, ]+")))
-  events <- events_new()
-  handle <- .Call(ffi_host_new, config, events)
-  on.exit(.Call(ffi_host_close, handle))
-  run_events(events, until = proc.time()[["elapsed"]] + duration)
+  log <- log_new()
+  with_terminate({
+    handle <- .Call(ffi_host_new, config, log)
+    on.exit(.Call(ffi_handle_close, handle))
+    run_service(log, until = proc.time()[["elapsed"]] + duration)
+  })
   invisible()
 }
 host_cluster <- cli_function(host_cluster, "host_cluster", "Opens your cluster to the users you name, until Ctrl-C, or for --duration seconds.")

@@ -69,11 +69,14 @@ serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_
     login_time = check_number(login_time, "login_time", 0.1, 3600),
     bytes_per_second = check_number(bytes_per_second, "bytes_per_second", 65536, 2^40)
   )
-  events <- events_new()
-  handle <- .Call(ffi_server_new, config, events)
-  on.exit(.Call(ffi_server_close, handle))
-  if (!quiet) show_server(.Call(ffi_server_info, handle), address)
-  run_events(events, until = proc.time()[["elapsed"]] + duration, least = if (quiet) "warn" else if (verbose) "debug" else "info")
+  log <- log_new()
+  level <- if (quiet) "warn" else if (verbose) "debug" else "info"
+  with_terminate({
+    handle <- .Call(ffi_server_new, config, log)
+    on.exit(.Call(ffi_handle_close, handle))
+    if (!quiet) show_server(.Call(ffi_server_info, handle), address)
+    run_service(log, until = proc.time()[["elapsed"]] + duration, level = level)
+  })
   invisible()
 }
 

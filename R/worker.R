@@ -51,17 +51,18 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config$time <- if (is.finite(time)) time
   config$evaluator_argv <- evaluator_argv(memory, nice)
   config$evaluator_env <- evaluator_env()
-  run_worker(config, duration, idle)
+  with_terminate(run_worker(config, duration, idle))
+  invisible()
 }
 
 run_worker <- function(config, duration, idle) {
   folder <- evaluators_folder()
   dir.create(folder, showWarnings = FALSE)
-  events <- events_new()
-  handle <- .Call(ffi_worker_new, config, events)
+  log <- log_new()
+  handle <- .Call(ffi_worker_new, config, log)
   on.exit({
-    .Call(ffi_worker_close, handle)
-    while (!is.null(event <- events_next(events))) show_event(event)
+    .Call(ffi_handle_close, handle)
+    while (!is.null(line <- log_next(log))) show_log_line(line)
     unlink(folder, recursive = TRUE)
   })
   end <- proc.time()[["elapsed"]] + duration
@@ -69,11 +70,10 @@ run_worker <- function(config, duration, idle) {
     idle_until <- proc.time()[["elapsed"]] + idle - .Call(ffi_worker_idle, handle)
     if (idle_until <= proc.time()[["elapsed"]]) message(sprintf("No future for %g s: leaving.", idle))
     if (min(idle_until, end) <= proc.time()[["elapsed"]]) break
-    run_events(events, until = min(idle_until, end), on_warning = sweep_evaluators_folder)
+    run_service(log, until = min(idle_until, end), on_warning = sweep_evaluators_folder)
   }
   .Call(ffi_worker_drain, handle)
-  run_events(events, done = function() .Call(ffi_worker_is_done, handle))
-  invisible()
+  run_service(log, is_done = function() .Call(ffi_worker_is_done, handle))
 }
 
 ## What clients may choose a worker by: told on the board.

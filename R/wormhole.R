@@ -172,7 +172,7 @@ new_name_in <- function(path) {
 ## once, but R tells by none that a time limit (setTimeLimit()) has passed, so it is asked four times a second.
 run_transfer <- function(config, bytes, verify, progress, show_code = FALSE) {
   handle <- .Call(ffi_transfer_new, config, bytes)
-  on.exit(.Call(ffi_transfer_close, handle))
+  on.exit(.Call(ffi_handle_close, handle))
   bar <- transfer_bar(progress)
   on.exit(bar$close(), add = TRUE)
   is_confirmed <- FALSE
@@ -278,5 +278,5 @@ become_wormhole <- function(words) {
     if (!is.null(value)) do.call(Sys.setenv, structure(list(value), names = paste0("R_FUTURE_P2P_", toupper(name))))
   }
   unlink(tempdir(), recursive = TRUE)
-  .Call(ffi_program_become, program, words)
+  .Call(ffi_program_exec, program, words)
 }

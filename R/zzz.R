@@ -6,7 +6,8 @@
 
 .onUnload <- function(libpath) {
   clients$close_all()
-  gc() # what nobody holds any more runs its finalizer before the library goes
-  ## A future that somebody still holds has one of ours, too: R would jump into code that is gone.
+  .Call(ffi_loop_stop)
+  gc() # runs the finalizers of handles that are not in use, while their code is loaded
+  ## A future that is still in use has a handle: unloading the code of its finalizer would crash R.
   if (.Call(ffi_handles_live) == 0L) library.dynam.unload("future.p2p", libpath)
 }

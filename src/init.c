@@ -1,4 +1,4 @@
-/* Registration of the .Call entries, and the end of the io thread when the package is unloaded. */
+/* Registers the .Call entries; stops the io thread when the package is unloaded. */
 #include "r/ffi.h"
 
 #include <R_ext/Rdynload.h>
@@ -6,9 +6,7 @@
 
 /* clang-format off */
 #define ENTRIES(X)               \
-  X(ffi_account_ask, 2)          \
-  X(ffi_account_close, 1)        \
-  X(ffi_client_close, 1)         \
+  X(ffi_blob_size, 1)            \
   X(ffi_client_new, 2)           \
   X(ffi_client_status, 1)        \
   X(ffi_client_wait, 3)          \
@@ -19,48 +17,44 @@
   X(ffi_evaluator_next, 1)       \
   X(ffi_evaluator_open, 0)       \
   X(ffi_evaluator_result, 3)     \
-  X(ffi_events_new, 0)           \
-  X(ffi_events_next, 2)          \
+  X(ffi_handle_close, 1)         \
   X(ffi_handles_live, 0)         \
-  X(ffi_host_close, 1)           \
   X(ffi_host_new, 2)             \
+  X(ffi_log_new, 0)              \
+  X(ffi_log_next, 2)             \
   X(ffi_loop_set_proxy, 2)       \
   X(ffi_loop_stop, 0)            \
-  X(ffi_object_size, 1)          \
-  X(ffi_program_become, 2)       \
+  X(ffi_program_exec, 2)         \
   X(ffi_public_services, 0)      \
   X(ffi_serialize, 2)            \
-  X(ffi_server_close, 1)         \
   X(ffi_server_info, 1)          \
   X(ffi_server_new, 2)           \
   X(ffi_task_cancel, 2)          \
   X(ffi_task_condition, 1)       \
   X(ffi_task_dropped, 1)         \
   X(ffi_task_error, 1)           \
-  X(ffi_task_free, 1)            \
   X(ffi_task_loss, 1)            \
   X(ffi_task_result, 1)          \
   X(ffi_task_state, 1)           \
   X(ffi_task_submit, 4)          \
   X(ffi_task_worker, 1)          \
-  X(ffi_terminate_came, 0)       \
   X(ffi_terminate_catch, 0)      \
+  X(ffi_terminate_is_pending, 0) \
   X(ffi_terminate_release, 0)    \
-  X(ffi_transfer_close, 1)       \
   X(ffi_transfer_confirm, 2)     \
   X(ffi_transfer_new, 2)         \
   X(ffi_transfer_status, 1)      \
   X(ffi_transfer_text, 1)        \
   X(ffi_transfer_wait, 3)        \
   X(ffi_unserialize, 1)          \
-  X(ffi_worker_close, 1)         \
+  X(ffi_whoami_request, 2)       \
   X(ffi_worker_drain, 1)         \
   X(ffi_worker_idle, 1)          \
   X(ffi_worker_is_done, 1)       \
   X(ffi_worker_new, 2)
 /* clang-format on */
 
-/* Declared here and defined in src/r/: R checks the number of arguments, not their types. */
+/* Declared here, defined in src/r/. R checks the number of arguments. */
 #define DECLARE_0 void
 #define DECLARE_1 SEXP
 #define DECLARE_2 SEXP, SEXP
@@ -69,7 +63,7 @@
 #define DECLARE(name, n) SEXP name(DECLARE_##n);
 ENTRIES(DECLARE)
 
-/* By way of void (*)(void), which stands for every function: the compiler asks for no more. */
+/* Converting by way of void (*)(void) avoids -Wcast-function-type. */
 #define REGISTER(name, n) {#name, (DL_FUNC)(void (*)(void)) & name, n},
 static const R_CallMethodDef entries[] = {ENTRIES(REGISTER){NULL, NULL, 0}};
 

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct line {
 };
 
 struct p2p_log_queue {
+  atomic_uint references;
   pthread_mutex_t lock;
   struct p2p_notifier notifier;
   struct line *first, *last; /* locked, as all that follows */
@@ -31,6 +33,7 @@ struct p2p_log_queue {
 struct p2p_log_queue *p2p_log_queue_new(size_t most) {
   struct p2p_log_queue *log = calloc(1, sizeof *log);
   if (log == NULL) return NULL;
+  atomic_init(&log->references, 1);
   log->most = most;
   if (p2p_notifier_init(&log->notifier) != P2P_OK) goto fail;
   if (pthread_mutex_init(&log->lock, NULL) != 0) goto fail_bell;
@@ -51,8 +54,13 @@ static struct line *take_locked(struct p2p_log_queue *log) {
   return line;
 }
 
-void p2p_log_queue_free(struct p2p_log_queue *log) {
-  if (log == NULL) return;
+struct p2p_log_queue *p2p_log_queue_ref(struct p2p_log_queue *log) {
+  atomic_fetch_add(&log->references, 1);
+  return log;
+}
+
+void p2p_log_queue_unref(struct p2p_log_queue *log) {
+  if (log == NULL || atomic_fetch_sub(&log->references, 1) > 1) return;
   for (struct line *line; (line = take_locked(log)) != NULL;) free(line);
   p2p_notifier_destroy(&log->notifier);
   pthread_mutex_destroy(&log->lock);

@@ -28,8 +28,12 @@ struct p2p_log_line {
 
 struct p2p_log_queue; /* opaque */
 
+/* A queue of at most `most` lines, with one reference, the caller's. NULL: out of memory. */
 struct p2p_log_queue *p2p_log_queue_new(size_t most);
-void p2p_log_queue_free(struct p2p_log_queue *log); /* takes NULL */
+/* Any thread. Adds a reference; returns `log`. */
+struct p2p_log_queue *p2p_log_queue_ref(struct p2p_log_queue *log);
+/* Any thread. Drops a reference; the last one frees the queue and its lines. Takes NULL. */
+void p2p_log_queue_unref(struct p2p_log_queue *log);
 
 /* Any thread. Never blocks for longer than the lock. */
 void p2p_log_write(struct p2p_log_queue *log, enum p2p_log_level level, const char *format, ...)

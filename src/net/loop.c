@@ -11,7 +11,7 @@
 #include "base/buf.h"
 
 /* How long p2p_loop_stop waits for what is closing: a last flush, a name being looked up. */
-#define STOP_PATIENCE_MS 5000
+#define STOP_PATIENCE_MS 2000
 
 struct post {
   struct post *next;
@@ -169,16 +169,17 @@ fail:
   return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot start the network thread: %s.", uv_strerror(bad));
 }
 
-void p2p_loop_stop(struct p2p_loop *loop) {
-  if (loop->disowned) return;
+bool p2p_loop_stop(struct p2p_loop *loop) {
+  if (loop->disowned) return true;
   enqueue(loop, loop->end);
   pthread_join(loop->thread, NULL);
   /* Busy only after lost patience. The loop is then left to the look-up that is under way. */
-  if (uv_loop_close(&loop->uv) != 0) return;
+  if (uv_loop_close(&loop->uv) != 0) return false;
   pthread_mutex_destroy(&loop->lock);
   p2p_wipe(loop->read_bytes, sizeof loop->read_bytes);
   p2p_wipe(&loop->proxy, sizeof loop->proxy);
   free(loop);
+  return true;
 }
 
 /* The lock may have been held at the fork by a thread that does not exist here, and the descriptors

@@ -14,12 +14,16 @@ struct uv_loop_s;
 
 /* Starts the thread. Any thread. */
 int p2p_loop_start(struct p2p_loop **out, struct p2p_err *err) P2P_MUST_USE;
-/* Runs what was posted, waits (a few seconds at most) for what is closing, joins the thread, frees.
- * Not on the io thread. Programs must have been freed before: a handle that is still open then is
- * closed, and its memory leaks. */
-void p2p_loop_stop(struct p2p_loop *loop);
+/* Runs what was posted, waits at most 2 s for what is closing, joins the thread, frees. Not on the
+ * io thread. Programs must have been freed before: a handle that is still open is closed after the
+ * 2 s, and its memory leaks. False: a job still runs, such as looking up a name; exit() waits for
+ * it, in libuv's destructor. */
+bool p2p_loop_stop(struct p2p_loop *loop);
 /* After fork() in the child: forgets the loop without touching what the parent owns. */
 void p2p_loop_disown(struct p2p_loop *loop);
+/* In a fork of a process that has used a loop, before exit(): libuv's destructor would wait forever
+ * for the parent's threads. */
+void p2p_loop_prepare_exit_of_fork(void);
 
 /* Any thread: runs fn(arg) on the io thread soon, in order. P2P_ERR_MEMORY; P2P_ERR_CLOSED after
  * p2p_loop_disown and while the loop ends: then fn never runs. */

@@ -1,11 +1,11 @@
-/* The client program, for R: join, status, waiting, closing. */
+/* Clients for R: joining a cluster, their status, waiting for a change. */
 #include "r/ffi_client.h"
 
 #include <R_ext/Utils.h>
 #include <stdlib.h>
 
 #include "r/ffi_log.h"
-#include "r/ffi_signal.h"
+#include "r/ffi_wait.h"
 
 static void client_free(void *client) { p2p_client_free(client); }
 
@@ -20,23 +20,15 @@ SEXP ffi_client_new(SEXP config, SEXP log) {
           p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),
       .retries = (uint32_t)p2p_ffi_count(config, "retries", 0, UINT32_MAX),
   };
-  struct p2p_log_queue *queue = p2p_ffi_handle_get(log, P2P_TAG_LOG);
-  SEXP handle = PROTECT(p2p_ffi_handle(P2P_TAG_CLIENT, client_free));
-  R_SetExternalPtrProtected(handle, log);
+  SEXP handle = PROTECT(p2p_ffi_handle_with_log(P2P_TAG_CLIENT, client_free, log));
   struct p2p_client *client;
   struct p2p_err err = {0};
-  if (p2p_client_new(&c, queue, &client, &err) != P2P_OK) p2p_ffi_raise(&err);
+  if (p2p_client_new(&c, p2p_ffi_handle_get(log, P2P_TAG_LOG), &client, &err) != P2P_OK)
+    p2p_ffi_raise(&err);
   p2p_ffi_handle_set(handle, client);
   UNPROTECT(1);
   return handle;
 }
-
-SEXP ffi_client_close(SEXP handle) {
-  p2p_ffi_handle_close(handle);
-  return R_NilValue;
-}
-
-static SEXP text(const char *value) { return Rf_ScalarString(Rf_mkCharCE(value, CE_UTF8)); }
 
 /* A named list; `failed` is NULL or as p2p_ffi_error() makes it. */
 SEXP ffi_client_status(SEXP handle) {
@@ -48,12 +40,12 @@ SEXP ffi_client_status(SEXP handle) {
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_ScalarLogical(status.joined));
   SET_VECTOR_ELT(out, 1, p2p_ffi_error(&status.failed));
-  SET_VECTOR_ELT(out, 2, text(status.user));
-  SET_VECTOR_ELT(out, 3, text(status.cluster));
+  SET_VECTOR_ELT(out, 2, p2p_ffi_string(status.user));
+  SET_VECTOR_ELT(out, 3, p2p_ffi_string(status.cluster));
   SET_VECTOR_ELT(out, 4, Rf_ScalarInteger((int)status.workers));
   SET_VECTOR_ELT(out, 5, Rf_ScalarInteger((int)status.slots));
   SET_VECTOR_ELT(out, 6, Rf_ScalarInteger((int)status.incompatible));
-  SET_VECTOR_ELT(out, 7, text(status.incompatible_why));
+  SET_VECTOR_ELT(out, 7, p2p_ffi_string(status.incompatible_why));
   SET_VECTOR_ELT(out, 8, Rf_ScalarInteger((int)status.waiting));
   SET_VECTOR_ELT(out, 9, Rf_ScalarInteger((int)status.running));
   SET_VECTOR_ELT(out, 10, Rf_ScalarInteger((int)status.needy));
@@ -61,7 +53,7 @@ SEXP ffi_client_status(SEXP handle) {
   return out;
 }
 
-/* A list of columns, a worker a row. */
+/* A list of columns, with one row per worker. */
 SEXP ffi_client_workers(SEXP handle) {
   enum { MOST = 4096 };
   struct p2p_client *client = p2p_ffi_handle_get(handle, P2P_TAG_CLIENT);
@@ -95,14 +87,13 @@ SEXP ffi_client_workers(SEXP handle) {
   return out;
 }
 
-/* The generation after `seen` (a double; 0: the current one). `seen` itself after timeout_ms, or
- * when there is a line for people. */
+/* Waits until the client's state has changed since generation `seen` (a double; 0: any generation),
+ * timeout_ms have passed, a log line arrives or a signal does. Returns the current generation. */
 SEXP ffi_client_wait(SEXP handle, SEXP seen, SEXP timeout_ms) {
   struct p2p_client *client = p2p_ffi_handle_get(handle, P2P_TAG_CLIENT);
   double last = Rf_asReal(seen);
-  bool is_one =
-      last >= 0 && last <= 9007199254740992.0; /* beyond it, doubles are not whole any more */
-  uint64_t before = is_one ? (uint64_t)last : 0, now = p2p_client_wait(client, before, 0);
+  bool is_valid = last >= 0 && last <= 9007199254740992.0; /* 2^53, the largest exact integer */
+  uint64_t before = is_valid ? (uint64_t)last : 0, now = p2p_client_wait(client, before, 0);
   if (now == before) {
     const struct p2p_log_queue *log =
         p2p_ffi_handle_get(R_ExternalPtrProtected(handle), P2P_TAG_LOG);

@@ -1,4 +1,4 @@
-/* Tags of the handles of a client and of its tasks. */
+/* Tags of the handles of clients and tasks. */
 #ifndef P2P_R_FFI_CLIENT_H
 #define P2P_R_FFI_CLIENT_H
 

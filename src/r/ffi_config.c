@@ -1,4 +1,4 @@
-/* Reading arguments that R passes as one named list, and raising what went wrong. */
+/* Reads arguments, which R passes as one named list, and raises errors. */
 #include "r/ffi.h"
 
 #include <string.h>
@@ -23,13 +23,13 @@ double p2p_ffi_number(SEXP list, const char *name, double otherwise) {
   return Rf_asReal(value);
 }
 
-/* R's numbers are doubles: a cast of what the type cannot hold is undefined. */
+/* Converting a double that the integer type cannot hold is undefined behaviour. */
 uint64_t p2p_ffi_count(SEXP list, const char *name, uint64_t otherwise, uint64_t most) {
   double value = p2p_ffi_number(list, name, (double)otherwise);
   struct p2p_err err;
   if (value >= 0 && value <= (double)most) return (uint64_t)value;
-  p2p_err_set(&err, P2P_ERR_INVALID, "'%s' is %g, and must be a number from 0 to %.0f", name, value,
-              (double)most);
+  p2p_err_set(&err, P2P_ERR_INVALID, "'%s' must be a number from 0 to %.0f, not %g", name,
+              (double)most, value);
   p2p_ffi_raise(&err);
   return otherwise; /* not reached */
 }
@@ -55,18 +55,26 @@ struct p2p_board_config p2p_ffi_board_config(SEXP config) {
   return board;
 }
 
-/* R's side builds the condition (R/conditions.R), so that its classes are in one place. */
 SEXP p2p_ffi_error(const struct p2p_err *err) {
   if (err->code == P2P_OK) return R_NilValue;
   const char *names[] = {"what", "message", "reason", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_mkString(p2p_err_name(err->code)));
-  SET_VECTOR_ELT(out, 1, Rf_ScalarString(Rf_mkCharCE(err->message, CE_UTF8)));
+  SET_VECTOR_ELT(out, 1, p2p_ffi_string(err->message));
   SET_VECTOR_ELT(out, 2, Rf_mkString(err->reason == NULL ? "" : err->reason));
   UNPROTECT(1);
   return out;
 }
 
+SEXP p2p_ffi_string(const char *text) { return Rf_ScalarString(Rf_mkCharCE(text, CE_UTF8)); }
+
+void p2p_ffi_raise_memory(void) {
+  struct p2p_err err;
+  p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory");
+  p2p_ffi_raise(&err);
+}
+
+/* core_stop() in R/conditions.R builds the condition, so that the classes are in one place. */
 void p2p_ffi_raise(const struct p2p_err *err) {
   SEXP error = PROTECT(p2p_ffi_error(err));
   SEXP call = PROTECT(Rf_lang2(Rf_install("core_stop"), error));

@@ -1,20 +1,20 @@
-/* The evaluator's end of the pipe, for R: runs in the child process. */
+/* The evaluator's end of its channel to the supervisor, for R. Runs in the evaluator process. */
 #include "proc/memory_limit.h"
 #include "r/ffi.h"
 #include "worker/evaluator_channel.h"
 
 #include <string.h>
 
-#define TAG_PIPE "evaluator pipe"
+#define TAG_CHANNEL "evaluator channel"
 
-static void pipe_free(void *pipe) { p2p_evaluator_channel_free(pipe); }
+static void channel_free(void *channel) { p2p_evaluator_channel_free(channel); }
 
 SEXP ffi_evaluator_open(void) {
-  SEXP handle = PROTECT(p2p_ffi_handle(TAG_PIPE, pipe_free));
-  struct p2p_evaluator_channel *pipe;
+  SEXP handle = PROTECT(p2p_ffi_handle(TAG_CHANNEL, channel_free));
+  struct p2p_evaluator_channel *channel;
   struct p2p_err err = {0};
-  if (p2p_evaluator_channel_open(&pipe, &err) != P2P_OK) p2p_ffi_raise(&err);
-  p2p_ffi_handle_set(handle, pipe);
+  if (p2p_evaluator_channel_open(&channel, &err) != P2P_OK) p2p_ffi_raise(&err);
+  p2p_ffi_handle_set(handle, channel);
   UNPROTECT(1);
   return handle;
 }
@@ -22,7 +22,7 @@ SEXP ffi_evaluator_open(void) {
 static void check(int code) {
   if (code == P2P_OK) return;
   struct p2p_err err = {0};
-  p2p_err_set(&err, code, "The pipe to the supervisor is broken.");
+  p2p_err_set(&err, code, "the channel to the supervisor is broken");
   p2p_ffi_raise(&err);
 }
 
@@ -32,22 +32,23 @@ SEXP ffi_evaluator_limit(SEXP memory_bytes) {
   return R_NilValue;
 }
 
-/* `text`: HELLO's lines. */
+/* `text`: the lines of HELLO. */
 SEXP ffi_evaluator_hello(SEXP handle, SEXP text) {
   const char *lines = Rf_translateCharUTF8(STRING_ELT(text, 0));
-  check(p2p_evaluator_channel_send(p2p_ffi_handle_get(handle, TAG_PIPE), P2P_FRAME_HELLO, 0, lines,
-                                   strlen(lines)));
+  check(p2p_evaluator_channel_send(p2p_ffi_handle_get(handle, TAG_CHANNEL), P2P_FRAME_HELLO, 0,
+                                   lines, strlen(lines)));
   return R_NilValue;
 }
 
-/* list(task, object): the next task; NULL when the supervisor is done with us. Interrupts are
- * suspended by the caller: a SIGINT belongs to the task that is being evaluated. */
+/* Waits for the next task: list(task, object), or NULL at the end. The caller suspends interrupts,
+ * since a SIGINT is meant for the task that is being evaluated. */
 SEXP ffi_evaluator_next(SEXP handle) {
   SEXP object = PROTECT(p2p_ffi_blob_handle(NULL));
   uint32_t task;
   struct p2p_blob *bytes = NULL;
   struct p2p_err err = {0};
-  int code = p2p_evaluator_channel_next(p2p_ffi_handle_get(handle, TAG_PIPE), &task, &bytes, &err);
+  int code =
+      p2p_evaluator_channel_next(p2p_ffi_handle_get(handle, TAG_CHANNEL), &task, &bytes, &err);
   if (code == P2P_ERR_CLOSED) {
     UNPROTECT(1);
     return R_NilValue;
@@ -63,7 +64,7 @@ SEXP ffi_evaluator_next(SEXP handle) {
 }
 
 static SEXP send_object(SEXP handle, SEXP task, SEXP object, uint8_t type) {
-  check(p2p_evaluator_channel_send_object(p2p_ffi_handle_get(handle, TAG_PIPE), type,
+  check(p2p_evaluator_channel_send_object(p2p_ffi_handle_get(handle, TAG_CHANNEL), type,
                                           (uint32_t)Rf_asReal(task),
                                           p2p_ffi_handle_get(object, P2P_TAG_BLOB)));
   return R_NilValue;

@@ -1,22 +1,22 @@
-/* R objects to and from bytes, by R's own serialization (version 3, native byte order), straight
- * into and out of chunks: no copy of the whole, no temporary file. */
+/* Converts R objects to bytes and back, with R's own serialization (version 3, native byte order).
+ * It writes to and reads from the chunks of a blob: there is no copy in one piece and no file. */
 #include "r/ffi.h"
 
 #include <string.h>
 
-static void object_free(void *object) { p2p_blob_free(object); }
+static void blob_free(void *blob) { p2p_blob_free(blob); }
 
-SEXP p2p_ffi_blob_handle(struct p2p_blob *object) {
-  SEXP handle = PROTECT(p2p_ffi_handle(P2P_TAG_BLOB, object_free));
-  p2p_ffi_handle_set(handle, object);
+SEXP p2p_ffi_blob_handle(struct p2p_blob *blob) {
+  SEXP handle = PROTECT(p2p_ffi_handle(P2P_TAG_BLOB, blob_free));
+  p2p_ffi_handle_set(handle, blob);
   UNPROTECT(1);
   return handle;
 }
 
 static void put_bytes(R_outpstream_t stream, void *bytes, int length) {
   int code = p2p_blob_append(stream->data, bytes, (size_t)length);
-  if (code == P2P_ERR_TOO_LARGE) Rf_error("The object is larger than the limit for objects.");
-  if (code != P2P_OK) Rf_error("Out of memory while an object was serialized.");
+  if (code == P2P_ERR_TOO_LARGE) Rf_error("the object is larger than the limit");
+  if (code != P2P_OK) Rf_error("cannot allocate memory to serialize the object");
 }
 
 static void put_byte(R_outpstream_t stream, int byte) {
@@ -24,39 +24,39 @@ static void put_byte(R_outpstream_t stream, int byte) {
   put_bytes(stream, &one, 1);
 }
 
-/* An error in the middle (a long jump) leaves the object to its handle's finalizer. */
+/* An R error in the middle (a long jump) leaves the blob to the finalizer of its handle. */
 SEXP ffi_serialize(SEXP value, SEXP cap_bytes) {
   SEXP handle = PROTECT(p2p_ffi_blob_handle(NULL));
   double cap = Rf_asReal(cap_bytes);
-  struct p2p_blob *object = p2p_blob_new(cap < 9e18 ? (uint64_t)cap : UINT64_MAX);
-  if (object == NULL) Rf_error("Out of memory.");
-  p2p_ffi_handle_set(handle, object);
+  struct p2p_blob *blob = p2p_blob_new(cap < 9e18 ? (uint64_t)cap : UINT64_MAX);
+  if (blob == NULL) p2p_ffi_raise_memory();
+  p2p_ffi_handle_set(handle, blob);
   struct R_outpstream_st stream;
-  R_InitOutPStream(&stream, (R_pstream_data_t)object, R_pstream_binary_format, 3, put_byte,
-                   put_bytes, NULL, R_NilValue);
+  R_InitOutPStream(&stream, (R_pstream_data_t)blob, R_pstream_binary_format, 3, put_byte, put_bytes,
+                   NULL, R_NilValue);
   R_Serialize(value, &stream);
   UNPROTECT(1);
   return handle;
 }
 
 struct source {
-  const struct p2p_blob *object;
+  const struct p2p_blob *blob;
   uint64_t offset;
 };
 
 static void get_bytes(R_inpstream_t stream, void *out, int length) {
   struct source *source = stream->data;
   unsigned char *to = out;
-  size_t wanted = (size_t)length;
-  while (wanted > 0) {
+  size_t left = (size_t)length;
+  while (left > 0) {
     const uint8_t *bytes;
-    size_t n = p2p_blob_span(source->object, source->offset, &bytes);
-    if (n == 0) Rf_error("The serialized object ends too early.");
-    if (n > wanted) n = wanted;
+    size_t n = p2p_blob_span(source->blob, source->offset, &bytes);
+    if (n == 0) Rf_error("the serialized object is truncated");
+    if (n > left) n = left;
     memcpy(to, bytes, n);
     to += n;
     source->offset += n;
-    wanted -= n;
+    left -= n;
   }
 }
 
@@ -74,6 +74,6 @@ SEXP ffi_unserialize(SEXP handle) {
   return R_Unserialize(&stream);
 }
 
-SEXP ffi_object_size(SEXP handle) {
+SEXP ffi_blob_size(SEXP handle) {
   return Rf_ScalarReal((double)p2p_blob_size(p2p_ffi_handle_get(handle, P2P_TAG_BLOB)));
 }

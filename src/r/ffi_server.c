@@ -1,4 +1,4 @@
-/* The self-hosted server, for R. */
+/* serve() for R. */
 #include "r/ffi_log.h"
 #include "server/server.h"
 
@@ -25,18 +25,17 @@ SEXP ffi_server_new(SEXP config, SEXP log) {
               .bytes_per_s = (uint64_t)p2p_ffi_number(config, "bytes_per_second", 0),
           },
   };
-  struct p2p_log_queue *queue = p2p_ffi_handle_get(log, P2P_TAG_LOG);
-  SEXP handle = PROTECT(p2p_ffi_handle(TAG_SERVER, server_free));
-  R_SetExternalPtrProtected(handle, log);
+  SEXP handle = PROTECT(p2p_ffi_handle_with_log(TAG_SERVER, server_free, log));
   struct p2p_server *server;
   struct p2p_err err = {0};
-  if (p2p_server_new(&c, queue, &server, &err) != P2P_OK) p2p_ffi_raise(&err);
+  if (p2p_server_new(&c, p2p_ffi_handle_get(log, P2P_TAG_LOG), &server, &err) != P2P_OK)
+    p2p_ffi_raise(&err);
   p2p_ffi_handle_set(handle, server);
   UNPROTECT(1);
   return handle;
 }
 
-/* A named list: ports, the host key as known_hosts has it, its fingerprint. */
+/* A named list: the ports, the host key as in known_hosts, and its fingerprint. */
 SEXP ffi_server_info(SEXP handle) {
   struct p2p_server *server = p2p_ffi_handle_get(handle, TAG_SERVER);
   const char *names[] = {"port", "mailbox_port", "relay_port", "host_key", "fingerprint", ""};
@@ -48,9 +47,4 @@ SEXP ffi_server_info(SEXP handle) {
   SET_VECTOR_ELT(out, 4, Rf_mkString(p2p_server_fingerprint(server)));
   UNPROTECT(1);
   return out;
-}
-
-SEXP ffi_server_close(SEXP handle) {
-  p2p_ffi_handle_close(handle);
-  return R_NilValue;
 }

@@ -1,4 +1,4 @@
-/* Tasks, for R: submit, look, take the result, cancel. */
+/* Tasks for R: submit, poll, get the result, cancel. */
 #include "r/ffi_client.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 static void task_free(void *task) { p2p_task_free(task); }
 
-/* "a;b": lives as long as the .Call. */
+/* "a;b", valid until the .Call returns. */
 static const char *join(SEXP names) {
   size_t size = 1, at = 0;
   for (R_xlen_t i = 0; i < XLENGTH(names); i++)
@@ -20,15 +20,15 @@ static const char *join(SEXP names) {
   return list;
 }
 
-/* `object` is the handle of ffi_serialize(); its bytes are taken over. `packages`: a vector of
- * names. */
+/* `object`: a handle from ffi_serialize(), which gives its bytes to the task. `packages`: the names
+ * of the packages that a worker must have. */
 SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages) {
   struct p2p_client *client = p2p_ffi_handle_get(client_handle, P2P_TAG_CLIENT);
   struct p2p_blob *bytes = p2p_ffi_handle_get(object, P2P_TAG_BLOB);
   const char *name = Rf_translateCharUTF8(STRING_ELT(label, 0));
   SEXP handle = PROTECT(p2p_ffi_handle(P2P_TAG_TASK, task_free));
   struct p2p_task *task = p2p_task_new(bytes, name);
-  if (task == NULL) Rf_error("Out of memory.");
+  if (task == NULL) p2p_ffi_raise_memory();
   p2p_ffi_handle_set(object, NULL);
   p2p_ffi_handle_set(handle, task);
   struct p2p_err err = {0};
@@ -44,27 +44,21 @@ SEXP ffi_task_state(SEXP handle) {
   return Rf_mkString(names[p2p_task_state(p2p_ffi_handle_get(handle, P2P_TAG_TASK))]);
 }
 
-/* Drops R's reference, and with it the result, once that has been unserialized. */
-SEXP ffi_task_free(SEXP handle) {
-  p2p_ffi_handle_close(handle);
-  return R_NilValue;
-}
+static void free_nothing(void *blob) { (void)blob; }
 
-static void borrowed(void *object) { (void)object; }
-
-/* The handle of the result's bytes, which are the task's. */
+/* A handle of the result's bytes, which the task owns. NULL if there is no result. */
 SEXP ffi_task_result(SEXP handle) {
   struct p2p_task *task = p2p_ffi_handle_get(handle, P2P_TAG_TASK);
   const struct p2p_blob *result = p2p_task_result(task);
   if (result == NULL) return R_NilValue;
-  SEXP object = PROTECT(p2p_ffi_handle(P2P_TAG_BLOB, borrowed));
+  SEXP object = PROTECT(p2p_ffi_handle(P2P_TAG_BLOB, free_nothing));
   R_SetExternalPtrProtected(object, handle);
   p2p_ffi_handle_set(object, (void *)(uintptr_t)result);
   UNPROTECT(1);
   return object;
 }
 
-/* The next condition that came while it runs, as a handle of its bytes, or NULL. */
+/* The next condition that arrived while the task runs, as a handle of its bytes, or NULL. */
 SEXP ffi_task_condition(SEXP handle) {
   SEXP object = PROTECT(p2p_ffi_blob_handle(NULL));
   struct p2p_blob *condition = p2p_task_condition(p2p_ffi_handle_get(handle, P2P_TAG_TASK));
@@ -86,14 +80,14 @@ SEXP ffi_task_worker(SEXP handle) {
   return Rf_ScalarString(Rf_mkCharCE(worker, CE_UTF8));
 }
 
-/* The error of the last lost worker after which the task was given to another one; NULL: none. */
+/* The last lost worker's error, if the task was submitted to another worker after it; else NULL. */
 SEXP ffi_task_loss(SEXP handle) {
   struct p2p_err last;
   if (p2p_task_losses(p2p_ffi_handle_get(handle, P2P_TAG_TASK), &last) == 0) return R_NilValue;
   return p2p_ffi_error(&last);
 }
 
-/* How many conditions were dropped, since R had not taken those before. */
+/* The number of conditions that were dropped because R did not poll for them in time. */
 SEXP ffi_task_dropped(SEXP handle) {
   return Rf_ScalarReal((double)p2p_task_dropped(p2p_ffi_handle_get(handle, P2P_TAG_TASK)));
 }

@@ -1,4 +1,4 @@
-/* The worker program, for R. */
+/* worker() for R. */
 #include "r/ffi_log.h"
 #include "worker/worker.h"
 
@@ -6,7 +6,7 @@
 
 static void worker_free(void *worker) { p2p_worker_free(worker); }
 
-/* Of seconds; 0, for no limit, where they are beyond all time. */
+/* An element in seconds, as milliseconds. 0, which means no limit, if it is missing or huge. */
 static uint64_t milliseconds(SEXP config, const char *name) {
   double seconds = p2p_ffi_number(config, name, 0);
   return seconds > 0 && seconds < 1e12 ? (uint64_t)(1000 * seconds) : 0;
@@ -34,12 +34,11 @@ SEXP ffi_worker_new(SEXP config, SEXP log) {
   };
   c.evaluator_argv = p2p_ffi_texts(config, "evaluator_argv", NULL);
   c.evaluator_env = p2p_ffi_texts(config, "evaluator_env", NULL);
-  struct p2p_log_queue *queue = p2p_ffi_handle_get(log, P2P_TAG_LOG);
-  SEXP handle = PROTECT(p2p_ffi_handle(TAG_WORKER, worker_free));
-  R_SetExternalPtrProtected(handle, log);
+  SEXP handle = PROTECT(p2p_ffi_handle_with_log(TAG_WORKER, worker_free, log));
   struct p2p_worker *worker;
   struct p2p_err err = {0};
-  if (p2p_worker_new(&c, queue, &worker, &err) != P2P_OK) p2p_ffi_raise(&err);
+  if (p2p_worker_new(&c, p2p_ffi_handle_get(log, P2P_TAG_LOG), &worker, &err) != P2P_OK)
+    p2p_ffi_raise(&err);
   p2p_ffi_handle_set(handle, worker);
   UNPROTECT(1);
   return handle;
@@ -57,9 +56,4 @@ SEXP ffi_worker_is_done(SEXP handle) {
 /* Seconds since the last future. */
 SEXP ffi_worker_idle(SEXP handle) {
   return Rf_ScalarReal((double)p2p_worker_idle_ms(p2p_ffi_handle_get(handle, TAG_WORKER)) / 1000);
-}
-
-SEXP ffi_worker_close(SEXP handle) {
-  p2p_ffi_handle_close(handle);
-  return R_NilValue;
 }

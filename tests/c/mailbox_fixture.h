@@ -61,7 +61,7 @@ static void lab_open(struct lab *lab) {
 static void lab_close(struct lab *lab) {
   p2p_loop_call(lab->loop, lab_free_servers, lab);
   p2p_loop_stop(lab->loop);
-  p2p_log_queue_free(lab->log);
+  p2p_log_queue_unref(lab->log);
   pthread_cond_destroy(&lab->changed);
   pthread_mutex_destroy(&lab->lock);
 }

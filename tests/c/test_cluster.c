@@ -333,7 +333,7 @@ TEST(nothing_is_left) {
   p2p_cluster_host_free(host);
   p2p_server_free(server);
   p2p_loop_stop(loop);
-  p2p_log_queue_free(log);
+  p2p_log_queue_unref(log);
   site_close(&site);
   CHECK(count_descriptors() == descriptors_before);
   CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);

@@ -117,7 +117,7 @@ static void begin(void) {
 static void end(void) {
   p2p_loop_call(loop, end_here, NULL);
   p2p_loop_stop(loop);
-  p2p_log_queue_free(log_);
+  p2p_log_queue_unref(log_);
   CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
 }
 

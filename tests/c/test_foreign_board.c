@@ -204,7 +204,7 @@ TEST(a_stay_that_breaks_off_while_joining_is_tried_again_until_the_time_is_over)
 
 TEST(the_board_closes) {
   p2p_loop_stop(loop);
-  p2p_log_queue_free(said);
+  p2p_log_queue_unref(said);
   site_close(&site);
 }
 

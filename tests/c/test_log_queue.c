@@ -21,8 +21,8 @@ TEST(lines_come_in_order) {
   CHECK(event.level == P2P_LOG_FATAL && event.code == P2P_ERR_ACCESS);
   CHECK_STR(event.text, "No access.");
   CHECK(!p2p_log_queue_next(log, 0, &event));
-  p2p_log_queue_free(log);
-  p2p_log_queue_free(NULL);
+  p2p_log_queue_unref(log);
+  p2p_log_queue_unref(NULL);
 }
 
 TEST(the_oldest_are_dropped_and_counted) {
@@ -37,7 +37,7 @@ TEST(the_oldest_are_dropped_and_counted) {
   }
   CHECK(!p2p_log_queue_next(log, 0, &event));
   p2p_log_write(log, P2P_LOG_INFO, "left unread");
-  p2p_log_queue_free(log);
+  p2p_log_queue_unref(log);
 }
 
 TEST(a_wait_ends_at_its_bound) {
@@ -47,7 +47,7 @@ TEST(a_wait_ends_at_its_bound) {
   CHECK(!p2p_log_queue_next(log, 30, &event));
   uint64_t waited_ms = p2p_clock_ms() - before_ms;
   CHECK(waited_ms >= 29 && waited_ms < 2000);
-  p2p_log_queue_free(log);
+  p2p_log_queue_unref(log);
 }
 
 static void *say_many(void *callbacks) {
@@ -64,7 +64,7 @@ TEST(a_waiting_reader_is_woken) {
   while (taken < 2000 && p2p_log_queue_next(log, 10000, &event)) taken++;
   CHECK(taken == 2000);
   for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
-  p2p_log_queue_free(log);
+  p2p_log_queue_unref(log);
 }
 
 UNIT_MAIN("events", UNIT(lines_come_in_order), UNIT(the_oldest_are_dropped_and_counted),

@@ -147,7 +147,7 @@ TEST(timers_fire_repeat_stop_and_free_themselves) {
   CHECK(wait_for(c.log, "once"));
   CHECK(c.n_repeated == 3);
   p2p_loop_stop(c.loop);
-  p2p_log_queue_free(c.log);
+  p2p_log_queue_unref(c.log);
 }
 
 struct watched {
@@ -190,7 +190,7 @@ TEST(a_watch_tells_of_readiness) {
   close(ends[1]);
   CHECK(wait_for(w.log, "end"));
   p2p_loop_stop(w.loop);
-  p2p_log_queue_free(w.log);
+  p2p_log_queue_unref(w.log);
 }
 
 TEST(a_forked_child_disowns_the_loop) {

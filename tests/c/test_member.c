@@ -206,7 +206,7 @@ static void host_said(struct hosting *hosting, enum p2p_log_level level, int cod
 
 static void host_stop(struct hosting *hosting) {
   p2p_cluster_host_free(hosting->host);
-  p2p_log_queue_free(hosting->log);
+  p2p_log_queue_unref(hosting->log);
 }
 
 static const char *const bob_alone[] = {"bob"};
@@ -555,7 +555,7 @@ TEST(the_board_says_who_we_are) {
 TEST(the_board_closes) {
   p2p_server_free(server);
   p2p_loop_stop(loop);
-  p2p_log_queue_free(said);
+  p2p_log_queue_unref(said);
   site_close(&site);
 }
 

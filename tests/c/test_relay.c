@@ -134,7 +134,7 @@ static void begin(void) {
 static void end(void) {
   p2p_loop_call(loop, stop_on_loop, NULL);
   p2p_loop_stop(loop);
-  p2p_log_queue_free(log);
+  p2p_log_queue_unref(log);
 }
 
 static void start(struct client *client, const char *say) {

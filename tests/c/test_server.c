@@ -214,7 +214,7 @@ TEST(connections_of_one_address_to_the_mailbox_are_bounded) {
 
 TEST(clean_up) {
   p2p_loop_stop(loop);
-  p2p_log_queue_free(log);
+  p2p_log_queue_unref(log);
   CHECK(unlink(key_path) == 0);
   CHECK(rmdir(folder) == 0);
 }

@@ -354,7 +354,7 @@ TEST(a_board_that_falls_silent_is_given_up) {
 TEST(the_boards_and_the_gateway_close) {
   p2p_server_free(server);
   p2p_loop_stop(loop);
-  p2p_log_queue_free(said);
+  p2p_log_queue_unref(said);
   site_close(&gateway);
   site_close(&site);
 }

@@ -153,7 +153,7 @@ static void begin(struct scene *scene) {
 static void finish(struct scene *scene) {
   on_io(scene, do_close);
   p2p_loop_stop(scene->loop);
-  p2p_log_queue_free(scene->log);
+  p2p_log_queue_unref(scene->log);
 }
 
 /* Waits for a line that begins so; lines of other kinds that come before are passed over. */

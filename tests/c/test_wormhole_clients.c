@@ -132,7 +132,7 @@ int main(void) {
   }
   p2p_server_free(server);
   p2p_loop_stop(loop);
-  p2p_log_queue_free(log);
+  p2p_log_queue_unref(log);
   CHECK(run("rm -rf ./*") == 0);
   printf("units wormhole_clients: %d passed, %d failed, %d skipped\n", passed, failed + unit_bad,
          skipped);

@@ -122,7 +122,7 @@ static void finish(struct scene *scene) {
   if (scene->raw >= 0) close(scene->raw); /* so that nobody lingers for its end */
   on_io(scene, do_close);
   p2p_loop_stop(scene->loop);
-  p2p_log_queue_free(scene->log);
+  p2p_log_queue_unref(scene->log);
 }
 
 static bool wait_for(struct scene *scene, const char *start) {

@@ -302,10 +302,10 @@ TEST(nothing_is_left) {
   p2p_cluster_host_free(cluster_host);
   p2p_server_free(server);
   p2p_loop_stop(server_loop);
-  p2p_log_queue_free(server_events);
-  p2p_log_queue_free(host_events);
-  p2p_log_queue_free(callbacks);
-  p2p_log_queue_free(client_events);
+  p2p_log_queue_unref(server_events);
+  p2p_log_queue_unref(host_events);
+  p2p_log_queue_unref(callbacks);
+  p2p_log_queue_unref(client_events);
   CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
   site_close(&site);
   /* libuv keeps a pipe for signals, once and for all; libraries may keep /dev/urandom. */

@@ -65,6 +65,24 @@ start_process <- function(lab, what, flags, name = what, env = character()) {
   process
 }
 
+## Rscript with `code`, a character vector; or, with `stdin`, an R that reads the code from standard input.
+start_r <- function(lab, name, code, stdin = FALSE, env = character()) {
+  tmp <- file.path(lab$dir, paste0("tmp-", length(lab$processes) + 1L))
+  dir.create(tmp)
+  file <- tempfile("code", lab$dir, ".R")
+  writeLines(code, file)
+  process <- list2env(list(name = name, lines = character(), told = 0L, tmp = tmp), parent = emptyenv())
+  process$px <- if (stdin) {
+    processx::process$new(file.path(R.home("bin"), "R"), c("--no-save", "--no-echo"), stdin = file, stdout = "|", stderr = "2>&1",
+                          env = lab_environment(lab, tmp, env), cleanup_tree = TRUE)
+  } else {
+    processx::process$new(file.path(R.home("bin"), "Rscript"), file, stdout = "|", stderr = "2>&1",
+                          env = lab_environment(lab, tmp, env), cleanup_tree = TRUE)
+  }
+  lab$processes <- c(lab$processes, process)
+  process
+}
+
 ## This session's environment, without the user's own SSH agent and settings; everything of the lab can be told by P2P_LAB.
 lab_environment <- function(lab, tmp, more = character()) {
   env <- Sys.getenv()

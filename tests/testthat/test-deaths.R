@@ -80,19 +80,6 @@ busy_phases <- c("receiving", "evaluating", "sending")
 
 pid_of <- function(process) process$px$get_pid()
 
-## Rscript, with `code`.
-start_r <- function(name, code) {
-  tmp <- file.path(lab$dir, paste0("tmp-", length(lab$processes) + 1L))
-  dir.create(tmp)
-  file <- tempfile("code", lab$dir, ".R")
-  writeLines(code, file)
-  process <- list2env(list(name = name, lines = character(), told = 0L, tmp = tmp), parent = emptyenv())
-  process$px <- processx::process$new(file.path(R.home("bin"), "Rscript"), file, stdout = "|", stderr = "2>&1",
-                                      env = lab_environment(lab, tmp), cleanup_tree = TRUE)
-  lab$processes <- c(lab$processes, process)
-  process
-}
-
 board_code <- function(user) {
   args <- board_args(lab, user)
   sprintf("cluster = 'alice/friends', host = '%s', ssh_args = '%s'", args$host, args$ssh_args)
@@ -100,7 +87,7 @@ board_code <- function(user) {
 
 ## A session of `user` with a future in `phase`, which says "in phase" and the evaluator's pid.
 start_session <- function(user, phase, worker) {
-  session <- start_r(paste("session of", user), c(
+  session <- start_r(lab, paste("session of", user), c(
     "library(future)", sprintf("plan(future.p2p::cluster, %s)", board_code(user)), sprintf("dir <- '%s'", lab$dir), deparse(phase_code),
     sprintf("f <- phases[['%s']](%d, function(pid) { cat('in phase', pid, '\\n'); Sys.sleep(60) })", phase, pid_of(worker))))
   session$evaluator <- suppressWarnings(as.integer(sub("in phase ([0-9NA]+).*", "\\1", wait_for_line(session, "^in phase"))))
@@ -308,7 +295,7 @@ test_that("a future that waits for a slot is resolved, whatever becomes of whom 
   kill(holder)
   expect_result(f, 5)
   holder <- start_session("alice", "evaluating", worker)
-  waits <- start_r("session of bob", c("library(future)", sprintf("plan(future.p2p::cluster, %s)", board_code("bob")), deparse(phase_code),
+  waits <- start_r(lab, "session of bob", c("library(future)", sprintf("plan(future.p2p::cluster, %s)", board_code("bob")), deparse(phase_code),
     "f <- future('done')", "wait_until(function() future.p2p:::client_status(future.p2p:::clients$of(plan('backend')))$waiting == 1L)",
     "cat('waits\\n')", "Sys.sleep(60)"))
   wait_for_line(waits, "^waits")
@@ -376,7 +363,7 @@ test_that("a future whose link is being set up is resolved, whatever becomes of 
 })
 
 test_that("a death is named also where another package has taken SIGCHLD in the supervisor's session", {
-  worker <- start_r("worker of carol", c(
+  worker <- start_r(lab, "worker of carol", c(
     "withCallingHandlers(message = function(m) if (grepl('Joined', conditionMessage(m))) {",
     "  cat(parallel::mccollect(parallel::mcparallel('SIGCHLD is taken'))[[1L]], '\\n')",
     sprintf("}, future.p2p::worker(%s))", board_code("carol"))))

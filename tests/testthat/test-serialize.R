@@ -11,7 +11,7 @@ test_that("objects of several chunks come back, and their size is that of serial
   x <- as.numeric(seq_len(1e6))
   expect_identical(roundtrip(x), x)
   x[1L] <- 0.5 # no longer a compact sequence
-  size <- .Call(ffi_object_size, .Call(ffi_serialize, x, Inf))
+  size <- .Call(ffi_blob_size, .Call(ffi_serialize, x, Inf))
   expect_equal(size, length(serialize(x, NULL, xdr = FALSE, version = 3L)))
 })
 

@@ -32,7 +32,7 @@ test_that("a time limit of R's ends the wait for a value", {
   cancel(f)
 })
 
-## Rscript, in which a thread that blocks no signal gets `number`, while R's own thread is asleep in run_events() for 20 s.
+## Rscript, in which a thread that blocks no signal gets `number`, while R's own thread is asleep in run_service() for 20 s.
 signal_another_thread <- function(number) {
   dir <- withr::local_tempdir()
   writeLines(c(
@@ -42,8 +42,8 @@ signal_another_thread <- function(number) {
   ), file.path(dir, "thread.c"))
   built <- processx::run(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "thread.c"), wd = dir, error_on_status = FALSE)
   if (built$status != 0L) skip("there is no compiler")
-  code <- sprintf("ns <- asNamespace('future.p2p'); events <- ns$events_new(); dyn.load('thread%s'); invisible(.C('begin', %dL));
-                  tryCatch(ns$run_events(events, proc.time()[[3L]] + 20), interrupt = function(ex) cat('interrupt'))",
+  code <- sprintf("ns <- asNamespace('future.p2p'); log <- ns$log_new(); .Call(ns$ffi_terminate_catch); dyn.load('thread%s'); invisible(.C('begin', %dL));
+                  tryCatch(ns$run_service(log, proc.time()[[3L]] + 20), interrupt = function(ex) cat('interrupt'))",
                   .Platform$dynlib.ext, number)
   began <- proc.time()[["elapsed"]]
   env <- c("current", R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))

@@ -1,13 +1,13 @@
-/* File transfers for R: start, status, wait, confirm, close. */
+/* wormhole_send() and wormhole_receive() for R. */
 #include <R_ext/Utils.h>
 #include <string.h>
 
 #include "protocol/public_services.h"
 #include "r/ffi.h"
-#include "r/ffi_signal.h"
+#include "r/ffi_wait.h"
 #include "transfer/transfer.h"
 
-#define P2P_TAG_TRANSFER "transfer"
+#define TAG_TRANSFER "transfer"
 
 /* c(mailbox = , relay = ) */
 SEXP ffi_public_services(void) {
@@ -23,8 +23,7 @@ SEXP ffi_public_services(void) {
 
 static void transfer_free(void *transfer) { p2p_transfer_free(transfer); }
 
-/* `bytes`: a raw vector, which the handle keeps alive and nobody changes while it is sent; or NULL.
- */
+/* `bytes`: NULL, or a raw vector to send. The handle protects it, and R code must not change it. */
 SEXP ffi_transfer_new(SEXP config, SEXP bytes) {
   struct p2p_transfer_config c = {
       .loop = p2p_ffi_loop(),
@@ -44,7 +43,7 @@ SEXP ffi_transfer_new(SEXP config, SEXP bytes) {
     c.bytes = Rf_xlength(bytes) > 0 ? (const void *)RAW(bytes) : "";
     c.length = (size_t)Rf_xlength(bytes);
   }
-  SEXP handle = PROTECT(p2p_ffi_handle(P2P_TAG_TRANSFER, transfer_free));
+  SEXP handle = PROTECT(p2p_ffi_handle(TAG_TRANSFER, transfer_free));
   R_SetExternalPtrProtected(handle, bytes);
   struct p2p_transfer *transfer;
   struct p2p_err err = {0};
@@ -54,22 +53,20 @@ SEXP ffi_transfer_new(SEXP config, SEXP bytes) {
   return handle;
 }
 
-static SEXP text(const char *value) { return Rf_ScalarString(Rf_mkCharCE(value, CE_UTF8)); }
-
 /* A named list; `failed` is NULL or as p2p_ffi_error() makes it. */
 SEXP ffi_transfer_status(SEXP handle) {
   static const char *const states[] = {"mailbox", "waiting", "confirming", "connecting",
                                        "moving",  "done",    "failed"};
   struct p2p_transfer_status status;
-  p2p_transfer_status(p2p_ffi_handle_get(handle, P2P_TAG_TRANSFER), &status);
+  p2p_transfer_status(p2p_ffi_handle_get(handle, TAG_TRANSFER), &status);
   const char *names[] = {"state",   "code", "verifier", "way",    "name",
                          "is_text", "size", "moved",    "failed", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_mkString(states[status.state]));
-  SET_VECTOR_ELT(out, 1, text(status.code));
-  SET_VECTOR_ELT(out, 2, text(status.verifier));
-  SET_VECTOR_ELT(out, 3, text(status.way));
-  SET_VECTOR_ELT(out, 4, text(status.name));
+  SET_VECTOR_ELT(out, 1, p2p_ffi_string(status.code));
+  SET_VECTOR_ELT(out, 2, p2p_ffi_string(status.verifier));
+  SET_VECTOR_ELT(out, 3, p2p_ffi_string(status.way));
+  SET_VECTOR_ELT(out, 4, p2p_ffi_string(status.name));
   SET_VECTOR_ELT(out, 5, Rf_ScalarLogical(status.is_text));
   SET_VECTOR_ELT(out, 6, Rf_ScalarReal((double)status.size_bytes));
   SET_VECTOR_ELT(out, 7, Rf_ScalarReal((double)status.moved_bytes));
@@ -79,9 +76,10 @@ SEXP ffi_transfer_status(SEXP handle) {
   return out;
 }
 
-/* The generation after `seen` (a double; 0: the current one), or `seen` itself after timeout_ms. */
+/* Waits until the status has changed since generation `seen` (a double; 0: any generation),
+ * timeout_ms have passed or a signal arrives. Returns the current generation. */
 SEXP ffi_transfer_wait(SEXP handle, SEXP seen, SEXP timeout_ms) {
-  struct p2p_transfer *transfer = p2p_ffi_handle_get(handle, P2P_TAG_TRANSFER);
+  struct p2p_transfer *transfer = p2p_ffi_handle_get(handle, TAG_TRANSFER);
   uint64_t before = (uint64_t)Rf_asReal(seen), now = p2p_transfer_wait(transfer, before, 0);
   if (now == before) {
     p2p_ffi_wait(p2p_transfer_fd(transfer), Rf_asInteger(timeout_ms));
@@ -93,18 +91,13 @@ SEXP ffi_transfer_wait(SEXP handle, SEXP seen, SEXP timeout_ms) {
 }
 
 SEXP ffi_transfer_confirm(SEXP handle, SEXP is_same) {
-  p2p_transfer_confirm(p2p_ffi_handle_get(handle, P2P_TAG_TRANSFER), Rf_asLogical(is_same) == TRUE);
+  p2p_transfer_confirm(p2p_ffi_handle_get(handle, TAG_TRANSFER), Rf_asLogical(is_same) == TRUE);
   return R_NilValue;
 }
 
-/* The received text, or NULL. R has no NUL in its strings: there the text is cut. */
+/* The received text, or NULL. A text with a NUL, which R strings cannot contain, is cut there. */
 SEXP ffi_transfer_text(SEXP handle) {
   size_t length;
-  const char *received = p2p_transfer_text(p2p_ffi_handle_get(handle, P2P_TAG_TRANSFER), &length);
-  return received == NULL ? R_NilValue : text(received);
-}
-
-SEXP ffi_transfer_close(SEXP handle) {
-  p2p_ffi_handle_close(handle);
-  return R_NilValue;
+  const char *received = p2p_transfer_text(p2p_ffi_handle_get(handle, TAG_TRANSFER), &length);
+  return received == NULL ? R_NilValue : p2p_ffi_string(received);
 }

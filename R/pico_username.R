@@ -18,14 +18,14 @@
 #' }
 #' @export
 pico_username <- function(host = NULL, ssh_args = NULL) {
-  events <- events_new()
-  handle <- .Call(ffi_account_ask, board_config(NULL, host, ssh_args), events)
-  on.exit(.Call(ffi_account_close, handle))
+  log <- log_new()
+  handle <- .Call(ffi_whoami_request, board_config(NULL, host, ssh_args), log)
+  on.exit(.Call(ffi_handle_close, handle))
   repeat {
-    event <- events_next(events, 60)
-    if (is.null(event)) next
-    if (event$level == "fatal") core_stop(event$error)
-    if (event$level == "info") return(event$text)
+    line <- log_next(log, 60)
+    if (is.null(line)) next
+    if (line$level == "fatal") core_stop(line$error)
+    if (line$level == "info") return(line$text)
   }
 }
 

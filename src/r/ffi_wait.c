@@ -1,9 +1,8 @@
-/* SIGTERM as a wish, not as a death: by default it ends R at once, without on.exit() and without a
- * goodbye to the others. While a program runs, it is noted, and the program leaves as it does at
- * Ctrl-C. And a wait that both of them end at once, so that nobody has to wake up now and then to
- * look whether they came. */
+/* Signals. By default SIGTERM kills R without running on.exit(). While worker(), host_cluster() or
+ * serve() runs, it is caught instead, and R code leaves as it does after Ctrl-C. Waits on R's main
+ * thread end as soon as SIGINT or SIGTERM arrives, without polling. */
 #define _GNU_SOURCE /* ppoll */
-#include "r/ffi_signal.h"
+#include "r/ffi_wait.h"
 
 #include <R_ext/Utils.h>
 #include <poll.h>
@@ -13,29 +12,29 @@
 #include <string.h>
 #include <sys/select.h>
 
-static volatile sig_atomic_t came;
+static volatile sig_atomic_t is_terminated; /* SIGTERM has arrived since it is caught */
 static struct sigaction before;
-static int depth; /* of catches; the first one changes the handler, the last release restores it */
-static pthread_t r_thread; /* set before any handler of ours */
+static int depth; /* of calls to _catch; the first sets the handler, the last _release resets it */
+static pthread_t r_thread; /* set before a handler is installed */
 
-/* The system gives a signal to any thread that does not block it, such as one of another package's;
- * but it is R's that waits. */
-static bool pass_on(int number) {
+/* The system delivers a signal to any thread that does not block it, such as a thread of another
+ * package, but it is R's thread that waits. */
+static bool forward(int number) {
   return !pthread_equal(pthread_self(), r_thread) && pthread_kill(r_thread, number) == 0;
 }
 
-static void note(int number) {
-  if (!pass_on(number)) came = 1;
+static void on_terminate(int number) {
+  if (!forward(number)) is_terminated = 1;
 }
 
 SEXP ffi_terminate_catch(void) {
   if (depth++ > 0) return R_NilValue;
   struct sigaction action;
   memset(&action, 0, sizeof action);
-  action.sa_handler = note;
+  action.sa_handler = on_terminate;
   sigemptyset(&action.sa_mask);
   r_thread = pthread_self();
-  came = 0;
+  is_terminated = 0;
   sigaction(SIGTERM, &action, &before);
   return R_NilValue;
 }
@@ -45,25 +44,25 @@ SEXP ffi_terminate_release(void) {
   return R_NilValue;
 }
 
-/* TRUE once SIGTERM has come since it is caught. */
-SEXP ffi_terminate_came(void) { return Rf_ScalarLogical(came != 0); }
+/* Whether SIGTERM has arrived since it is caught. */
+SEXP ffi_terminate_is_pending(void) { return Rf_ScalarLogical(is_terminated != 0); }
 
-/* --- a wait that signals end --- */
+/* --- waits that signals end --- */
 
 #define FRONT_END_MS 50
 
-static struct sigaction interrupt; /* R's, while we wait */
+static struct sigaction interrupt; /* R's own handler, while we wait */
 
 static void on_interrupt(int number, siginfo_t *info, void *context) {
-  if (pass_on(number)) return;
+  if (forward(number)) return;
   if (interrupt.sa_flags & SA_SIGINFO)
     interrupt.sa_sigaction(number, info, context);
   else
     interrupt.sa_handler(number);
 }
 
-/* Not where SIGINT is ignored or deadly, which it stays, nor within a wait: what R does in
- * R_CheckUserInterrupt() may wait as well. */
+/* Does nothing if SIGINT is ignored or has its default action, or inside another wait, which
+ * R_CheckUserInterrupt() may start. */
 static bool catch_interrupt(void) {
   struct sigaction ours, now;
   if (sigaction(SIGINT, NULL, &now) != 0) return false;
@@ -81,11 +80,11 @@ static bool catch_interrupt(void) {
 
 struct signals {
   sigset_t mask;
-  bool is_caught; /* the interrupt, by us */
+  bool is_caught; /* SIGINT, by catch_interrupt() */
 };
 
 static void restore(const struct signals *signals) {
-  pthread_sigmask(SIG_SETMASK, &signals->mask, NULL); /* what is pending comes in now */
+  pthread_sigmask(SIG_SETMASK, &signals->mask, NULL); /* delivers pending signals */
   if (signals->is_caught) sigaction(SIGINT, &interrupt, NULL);
 }
 
@@ -99,18 +98,18 @@ static SEXP check_interrupt(void *unused) {
   return R_NilValue;
 }
 
-/* The signals of `mask` come in while it waits, and only then. False: nothing came. */
+/* Waits with the signal mask `mask`. False: timed out. */
 static bool wait_with_mask(const int fds[2], int timeout_ms, const sigset_t *mask) {
-#if defined(__APPLE__) /* has no ppoll */
-  int most = fds[0] > fds[1] ? fds[0] : fds[1];
-  if (most >= FD_SETSIZE && timeout_ms > 250) timeout_ms = 250;
+#if defined(__APPLE__) /* it has no ppoll */
+  int highest = fds[0] > fds[1] ? fds[0] : fds[1];
+  if (highest >= FD_SETSIZE && timeout_ms > 250) timeout_ms = 250;
   struct timespec timeout = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000L};
   fd_set ready;
   FD_ZERO(&ready);
   for (int i = 0; i < 2; i++)
-    if (fds[i] >= 0 && most < FD_SETSIZE) FD_SET(fds[i], &ready);
-  return pselect(most < FD_SETSIZE ? most + 1 : 0, &ready, NULL, NULL, &timeout, mask) != 0 ||
-         most >= FD_SETSIZE;
+    if (fds[i] >= 0 && highest < FD_SETSIZE) FD_SET(fds[i], &ready);
+  return pselect(highest < FD_SETSIZE ? highest + 1 : 0, &ready, NULL, NULL, &timeout, mask) != 0 ||
+         highest >= FD_SETSIZE;
 #else
   struct timespec timeout = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000L};
   struct pollfd ready[2] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
@@ -118,8 +117,8 @@ static bool wait_with_mask(const int fds[2], int timeout_ms, const sigset_t *mas
 #endif
 }
 
-/* A signal that comes before ppoll() would be seen only after it. So they are blocked first, then
- * we look whether one has come, and ppoll lets them in. */
+/* A signal that arrives just before ppoll() would be noticed only after it. So signals are blocked,
+ * pending ones are checked, and ppoll() unblocks them while it waits. */
 static bool wait_once(const int fds[2], int timeout_ms) {
   struct signals signals = {.is_caught = catch_interrupt()};
   sigset_t ours;
@@ -129,21 +128,21 @@ static bool wait_once(const int fds[2], int timeout_ms) {
   sigaddset(&ours, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &ours, &signals.mask);
   R_UnwindProtect(check_interrupt, NULL, restore_at_jump, &signals, jump);
-  bool came_any = (depth > 0 && came) || wait_with_mask(fds, timeout_ms, &signals.mask);
+  bool is_over = (depth > 0 && is_terminated) || wait_with_mask(fds, timeout_ms, &signals.mask);
   restore(&signals);
   UNPROTECT(1);
-  return came_any;
+  return is_over;
 }
 
-/* RStudio, R.app and others interrupt R by its flag, without a signal, and live by what
- * R_CheckUserInterrupt() does for them. */
+/* RStudio, R.app and others interrupt R by setting a flag, without a signal, and handle their
+ * events in R_CheckUserInterrupt(). */
 static bool has_front_end(void) {
   const char *gui = p2p_ffi_text(Rf_eval(Rf_install(".Platform"), R_BaseEnv), "GUI");
   return gui != NULL && strcmp(gui, "X11") != 0 && strcmp(gui, "none") != 0 &&
          strcmp(gui, "unknown") != 0;
 }
 
-/* Whatever ends the wait, R's interrupts are looked for once more. */
+/* Checks for interrupts once more after the wait, whatever ended it. */
 void p2p_ffi_wait_for_any(const int fds[2], int timeout_ms) {
   bool is_sliced = has_front_end(), is_over = false;
   for (int left_ms = timeout_ms > 0 ? timeout_ms : 0; !is_over;) {

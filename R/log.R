@@ -1,0 +1,48 @@
+## Log lines. Programs on the network thread write them to a queue; R shows them as messages.
+
+log_new <- function() .Call(ffi_log_new)
+
+## The next line, `list(level, error, text)`. NULL if there is none within `timeout` seconds, or if a signal arrives.
+log_next <- function(log, timeout = 0) {
+  .Call(ffi_log_next, log, as.integer(ceiling(1000 * timeout)))
+}
+
+log_levels <- c("debug", "info", "warn", "fatal")
+
+## Shows a line, with the time, as a message, unless it is below `level`.
+show_log_line <- function(line, level = default_log_level()) {
+  if (match(line$level, log_levels) < match(level, log_levels)) return(invisible())
+  label <- switch(line$level, warn = "Warning: ", debug = "debug: ", "")
+  text <- if (is.null(line$error)) line$text else core_sentence(line$error)
+  message(format(Sys.time(), "%Y-%m-%d %H:%M:%S"), " ", label, text)
+}
+
+default_log_level <- function() if (is_debug()) "debug" else "info"
+
+## Runs expressions that start a service and wait for it. Meanwhile SIGTERM acts as Ctrl-C does.
+with_terminate <- function(expr) {
+  .Call(ffi_terminate_catch)
+  on.exit(.Call(ffi_terminate_release))
+  expr
+}
+
+## Shows the log of a service until `until` (in seconds, as in `proc.time()`), or until `is_done()`, which is called first and after each
+## line. A fatal line raises its error. `on_warning()` is called after each warning.
+run_service <- function(log, until = Inf, is_done = function() FALSE, on_warning = function() NULL, level = default_log_level()) {
+  repeat {
+    if (.Call(ffi_terminate_is_pending)) interrupt_r()
+    left <- until - proc.time()[["elapsed"]]
+    if (left <= 0 || is_done()) return(invisible())
+    line <- log_next(log, min(left, 3600))
+    if (is.null(line)) next
+    if (line$level == "fatal") core_stop(line$error)
+    show_log_line(line, level)
+    if (line$level == "warn") on_warning()
+  }
+}
+
+## Does what Ctrl-C does.
+interrupt_r <- function() {
+  signalCondition(structure(class = c("interrupt", "condition"), list(message = "terminated", call = NULL)))
+  invokeRestart("abort")
+}

@@ -1,0 +1,24 @@
+/* host_cluster() for R. */
+#include "board/cluster_host.h"
+#include "r/ffi_log.h"
+
+#define TAG_HOST "host"
+
+static void host_free(void *host) { p2p_cluster_host_free(host); }
+
+SEXP ffi_host_new(SEXP config, SEXP log) {
+  struct p2p_member_config c = {
+      .loop = p2p_ffi_loop(),
+      .board = p2p_ffi_board_config(config),
+      .role = P2P_ROLE_HOST,
+  };
+  c.users = p2p_ffi_texts(config, "users", &c.n_users);
+  SEXP handle = PROTECT(p2p_ffi_handle_with_log(TAG_HOST, host_free, log));
+  struct p2p_cluster_host *host;
+  struct p2p_err err = {0};
+  if (p2p_cluster_host_new(&c, p2p_ffi_handle_get(log, P2P_TAG_LOG), &host, &err) != P2P_OK)
+    p2p_ffi_raise(&err);
+  p2p_ffi_handle_set(handle, host);
+  UNPROTECT(1);
+  return handle;
+}

@@ -1,0 +1,170 @@
+## However a process ends, the network thread has stopped before C's exit handlers run: the exit status is R's own, and no process and no
+## file is left. Each kind of end is run P2P_ENDS times with each program (100 with `make ends`, 2 otherwise).
+lab <- local_lab()
+start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c(carol = 8L))
+
+n_ends <- as.integer(Sys.getenv("P2P_ENDS", "2"))
+at_once <- 5L # processes that run side by side
+
+## A library that, when the process exits, says whether the network thread still runs. Loaded last, its exit handler runs first.
+## NULL without a compiler.
+exit_probe <- local({
+  dir <- file.path(lab$dir, "probe")
+  dir.create(dir)
+  writeLines(c(
+    "#include <dirent.h>", "#include <stdio.h>", "#include <stdlib.h>", "#include <string.h>",
+    "static void look(void) {",
+    "  DIR *tasks = opendir(\"/proc/self/task\");",
+    "  for (struct dirent *task; tasks != NULL && (task = readdir(tasks)) != NULL;) {",
+    "    char path[300], name[64] = \"\";",
+    "    snprintf(path, sizeof path, \"/proc/self/task/%s/comm\", task->d_name);",
+    "    FILE *file = fopen(path, \"r\");",
+    "    if (file == NULL) continue;",
+    "    if (fgets(name, sizeof name, file) != NULL && strncmp(name, \"p2p-io\", 6) == 0) fputs(\"the network thread runs at exit\\n\", stderr);",
+    "    fclose(file);",
+    "  }",
+    "}",
+    "__attribute__((constructor)) static void begin(void) { if (getenv(\"LOOK_LATE\") == NULL) atexit(look); }",
+    "__attribute__((destructor)) static void end(void) { if (getenv(\"LOOK_LATE\") != NULL) look(); }",
+    "void leave(int *status) { exit(*status); }"
+  ), file.path(dir, "probe.c"))
+  built <- processx::run(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "probe.c"), wd = dir, error_on_status = FALSE)
+  if (built$status == 0L) file.path(dir, paste0("probe", .Platform$dynlib.ext))
+})
+runs_at_exit <- function(process) any(process$lines == "the network thread runs at exit")
+say_ready <- c(if (!is.null(exit_probe)) sprintf("dyn.load('%s')", exit_probe), "cat('ready\\n')")
+
+arguments <- function(user, cluster) {
+  args <- board_args(lab, user)
+  sprintf("cluster = '%s', host = '%s', ssh_args = '%s'", cluster, args$host, args$ssh_args)
+}
+
+## Runs `call`, and `end` when the message `ready` has been shown. The function returns only by way of the restart `leave`.
+until_ready <- function(call, ready, end) {
+  c(sprintf("withRestarts(leave = function() NULL, withCallingHandlers(%s, message = function(m) {", call),
+    sprintf("  if (grepl('%s', conditionMessage(m))) {", ready), say_ready, end, "  }", "}))")
+}
+
+## The code of a program, given what it does once it is at work.
+programs <- list(
+  plain = function(i, end, wait) c(say_ready, if (wait) "Sys.sleep(60)" else end),
+  client = function(i, end, wait) {
+    c("library(future)", sprintf("plan(future.p2p::cluster, %s)", arguments("bob", "alice/friends")),
+      "stopifnot(value(future(6 * 7)) == 42)", say_ready, if (wait) "Sys.sleep(60)" else end)
+  },
+  worker = function(i, end, wait) {
+    until_ready(sprintf("future.p2p::worker(%s)", arguments("alice", "alice/personal")), "Joined", end)
+  },
+  host_cluster = function(i, end, wait) {
+    until_ready(sprintf("future.p2p::host_cluster(%s, users = 'bob')", arguments("alice", paste0("alice/ends-", i))), "Hosting", end)
+  },
+  serve = function(i, end, wait) {
+    until_ready(sprintf("future.p2p::serve(0, users = '%s', address = '127.0.0.1', host_key = '%s')",
+                        file.path(lab$dir, "users.txt"), file.path(lab$dir, "host_key")), "host key", end)
+  }
+)
+
+ends <- list(
+  error = list(code = "stop('broken')"),
+  "quit()" = list(code = "quit(status = 3L)"),
+  SIGINT = list(code = "", signal = tools::SIGINT),
+  SIGTERM = list(code = "", signal = tools::SIGTERM),
+  "end of file" = list(code = "", leave = TRUE)
+)
+
+start_program <- function(program, i, end) {
+  leaves <- isTRUE(end$leave)
+  code <- programs[[program]](i, if (leaves && program != "client" && program != "plain") "invokeRestart('leave')" else end$code,
+                              wait = !is.null(end$signal))
+  if (leaves) start_r(lab, program, code, stdin = TRUE) else start_r(lab, program, code)
+}
+
+## The exit statuses of `n` processes.
+statuses_of <- function(program, end, n) {
+  statuses <- integer()
+  while (length(statuses) < n) {
+    batch <- length(statuses) + seq_len(min(at_once, n - length(statuses)))
+    processes <- lapply(batch, function(i) start_program(program, i, end))
+    for (process in processes) {
+      wait_for_line(process, "^ready")
+      if (!is.null(end$signal)) signal_process(process, end$signal)
+    }
+    statuses <- c(statuses, vapply(processes, wait_for_exit, 1L))
+    expect_false(any(vapply(processes, runs_at_exit, NA)), label = sprintf("'the network thread of %s runs at exit'", program))
+    unexpected <- which(statuses[batch] != statuses[1L])
+    for (at in unexpected) message(program, " ended with ", statuses[batch[at]], ":\n", paste(processes[[at]]$lines, collapse = "\n"))
+  }
+  statuses
+}
+
+## What R itself makes of such an end. SIGTERM ends programs as Ctrl-C does.
+status_of_r <- function(program, name) {
+  if (name == "SIGTERM" && program != "client") name <- "SIGINT"
+  statuses_of("plain", ends[[name]], 1L)
+}
+
+only <- Sys.getenv("P2P_ENDS_OF", paste(setdiff(names(programs), "plain"), collapse = ","))
+for (program in strsplit(only, ",")[[1L]]) for (name in names(ends)) {
+  test_that(sprintf("a process with %s ends by %s with R's own exit status, and leaves nothing", program, name), {
+    testthat::skip_if_not(dir.exists("/proc/self"))
+    others <- lab_processes(lab)
+    from <- length(lab$processes)
+    statuses <- statuses_of(program, ends[[name]], n_ends)
+    expect_equal(statuses, rep(status_of_r(program, name), n_ends))
+    expect_true(all(lab_processes(lab) %in% others))
+    ## SIGTERM kills a session that does not catch it, and R then leaves its temporary folder.
+    left <- list.files(vapply(lab$processes[-seq_len(from)], function(process) process$tmp, ""), all.files = TRUE, no.. = TRUE)
+    if (!(program == "client" && name == "SIGTERM")) expect_identical(left, character(0L))
+    unlink(vapply(lab$processes[-seq_len(from)], function(process) process$tmp, ""), recursive = TRUE)
+    lab$processes <- lab$processes[seq_len(from)]
+  })
+}
+
+test_that("the network thread stops before library destructors run also if C code calls exit()", {
+  if (is.null(exit_probe)) skip("there is no compiler")
+  process <- start_r(lab, "exit() in C", programs$client(1L, ".C('leave', 4L)", FALSE), env = c(LOOK_LATE = "1"))
+  expect_equal(wait_for_exit(process), 4L)
+  expect_false(runs_at_exit(process))
+  unlink(process$tmp, recursive = TRUE) # R has not removed its temporary folder
+})
+
+unreachable <- "try(future.p2p::wormhole_send('text', mailbox = 'ws://localhost:1/v1', relay = '', timeout = 1), silent = TRUE)"
+
+test_that("a fork of a session that has used the network can quit", {
+  process <- start_r(lab, "fork", c(unreachable, "suppressWarnings(parallel::mccollect(parallel::mcparallel(quit('no'))))", "cat('collected\\n')"))
+  expect_match(wait_for_line(process, "^collected", timeout = 15), "collected")
+  expect_equal(wait_for_exit(process), 0L)
+})
+
+test_that("R ends although a name is still being looked up", {
+  testthat::skip_on_os(c("mac", "solaris"))
+  dir <- file.path(lab$dir, "slow")
+  dir.create(dir)
+  writeLines(c(
+    "#define _GNU_SOURCE", "#include <dlfcn.h>", "#include <netdb.h>", "#include <unistd.h>",
+    "int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **out) {",
+    "  int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = dlsym(RTLD_NEXT, \"getaddrinfo\");",
+    "  if (hints != NULL && hints->ai_flags & AI_NUMERICHOST) return real(host, port, hints, out);",
+    "  sleep(60);", "  return EAI_FAIL;", "}"
+  ), file.path(dir, "slow.c"))
+  built <- processx::run(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "slow.c"), wd = dir, error_on_status = FALSE)
+  if (built$status != 0L) skip("there is no compiler")
+  process <- start_r(lab, "slow name server", c(unreachable, "cat('ready\\n')", "quit(status = 3L)"), env = c(LD_PRELOAD = file.path(dir, "slow.so")))
+  wait_for_line(process, "^ready")
+  expect_equal(wait_for_exit(process), 3L)
+})
+
+test_that("a log and the program that writes to it can be closed in any order, and by gc() or at the end of R", {
+  new <- c("log <- future.p2p:::log_new()", sprintf("host <- .Call(future.p2p:::ffi_host_new, c(future.p2p:::board_config(%s), users = 'bob'), log)",
+                                                    arguments("alice", "alice/ends")))
+  close <- function(name) sprintf(".Call(future.p2p:::ffi_handle_close, %s)", name)
+  wait <- "Sys.sleep(1)" # it writes to the log
+  orders <- list(c(new, close("log"), wait, close("host")), c(new, wait, close("host"), close("log")), c(new, close("log"), wait),
+                 c(new, close("log"), wait, "rm(host, log)", "invisible(gc())"), c(new, wait, "rm(host, log)", "invisible(gc())"))
+  processes <- lapply(orders, function(code) start_r(lab, "log", code, env = c(MALLOC_PERTURB_ = "165")))
+  expect_equal(vapply(processes, wait_for_exit, 1L), rep(0L, length(orders)))
+})
+
+test_that("nothing is left", {
+  expect_nothing_left(lab)
+})
