@@ -5,8 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Prepares libsodium; call once before anything else of this room (any thread, idempotent). 0 or
- * P2P_ERR_CRYPTO. */
+/* Initializes libsodium and libcrypto; call it before anything else of this room (any thread, may
+ * be repeated). An exit handler that needs libcrypto, which libssh uses, must be registered after
+ * this call: exit() runs it before libcrypto's own. P2P_OK or P2P_ERR_CRYPTO. */
 int p2p_crypto_init(void);
 void p2p_random_bytes(void *out, size_t length);
 uint32_t p2p_random_below(uint32_t bound); /* uniform in [0, bound) */

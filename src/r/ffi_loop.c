@@ -81,7 +81,7 @@ static void arrange_stop(void) {
 static void start(void) {
   struct p2p_err err = {0};
   if (p2p_crypto_init() != P2P_OK) {
-    p2p_err_set(&err, P2P_ERR_CRYPTO, "cannot initialize libsodium: no source of random bytes");
+    p2p_err_set(&err, P2P_ERR_CRYPTO, "cannot initialize libsodium or libcrypto");
     p2p_ffi_raise(&err);
   }
   arrange_stop();
