@@ -38,6 +38,8 @@ advice <- c(list(
   ## server
 ), list(
   ## client
+  missing_packages = "Ask the owner of a worker to install the missing packages.",
+  worker_lost = "With `plan(..., retries = 1)` such a future is run again on another worker."
 ), list(
   ## worker
   not_an_evaluator = "Evaluators are started by `worker()`."

@@ -1,89 +1,156 @@
-/* Owns the client's face to other threads: what they ask is posted to the io thread, what they look
- * at is kept under one lock. Everything else happens in program.c. */
+/* Owns the client's interface to other threads: requests are posted to the io thread, and the
+ * status is kept under a lock. Everything else happens in client_loop.c. */
 #include "client/client.h"
 
-#include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/notifier.h"
 #include "client/client_loop.h"
-#include "client/worker_link.h"
 #include "crypto/random.h"
+#include "protocol/versions.h"
 
-/* on any thread but the io thread */
+struct p2p_client {
+  struct p2p_loop *loop;
+  uint32_t retries;
+  struct p2p_notifier notifier;
 
-static void destroy(struct p2p_client *client) {
-  p2p_notifier_destroy(&client->notifier);
-  pthread_mutex_destroy(&client->lock);
-  free(client->mailbox);
-  free(client->relay);
-  free(client);
+  pthread_mutex_t lock;            /* guards what follows */
+  struct p2p_task_queue submitted; /* not yet taken by the io thread */
+  bool has_cancelled;              /* tasks were cancelled since the io thread took the queue */
+  bool is_posted;                  /* the io thread will take both */
+  struct p2p_client_status status; /* written by the io thread only */
+
+  struct p2p_client_loop *client_loop; /* io thread only */
+};
+
+/* On the io thread. */
+
+static bool is_same(const struct p2p_client_status *a, const struct p2p_client_status *b) {
+  return a->joined == b->joined && a->failed.code == b->failed.code && a->workers == b->workers &&
+         a->slots == b->slots && a->incompatible == b->incompatible && a->waiting == b->waiting &&
+         a->running == b->running && a->waiting_for_packages == b->waiting_for_packages &&
+         strcmp(a->incompatible_why, b->incompatible_why) == 0 && strcmp(a->user, b->user) == 0 &&
+         strcmp(a->cluster, b->cluster) == 0;
 }
 
-static int check_versions(const struct p2p_client_config *config, struct p2p_err *err) {
-  if (config->r_version != NULL && p2p_version_is_valid(config->r_version) &&
-      config->future_version != NULL && p2p_version_is_valid(config->future_version)) {
-    return P2P_OK;
-  }
-  return p2p_err_set(err, P2P_ERR_INVALID,
-                     "The versions of R and future must be like 4.2.2 and 1.70.0");
+/* Only this thread writes the status, so it may read it without the lock. */
+static void on_status(void *arg, const struct p2p_client_status *status) {
+  struct p2p_client *client = arg;
+  if (is_same(status, &client->status)) return;
+  pthread_mutex_lock(&client->lock);
+  client->status = *status;
+  pthread_mutex_unlock(&client->lock);
+  p2p_notifier_notify(&client->notifier);
 }
 
-static int create(const struct p2p_client_config *config, struct p2p_log_queue *log,
-                  struct p2p_client **out, struct p2p_err *err) {
-  struct p2p_client *client = calloc(1, sizeof *client);
-  if (client == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
-  if (p2p_notifier_init(&client->notifier) != P2P_OK) {
-    free(client);
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "The system has no more condition variables.");
-  }
-  pthread_mutex_init(&client->lock, NULL);
-  client->loop = config->loop;
-  client->log = log;
-  client->workers_most = config->workers_most;
-  client->object_cap_bytes = config->object_cap_bytes;
-  client->retries = config->retries;
-  snprintf(client->r_version, sizeof client->r_version, "%s", config->r_version);
-  snprintf(client->future_version, sizeof client->future_version, "%s", config->future_version);
-  client->mailbox = config->board.mailbox != NULL ? strdup(config->board.mailbox) : NULL;
-  client->relay = config->board.relay != NULL ? strdup(config->board.relay) : NULL;
-  if ((config->board.mailbox != NULL && client->mailbox == NULL) ||
-      (config->board.relay != NULL && client->relay == NULL)) {
-    destroy(client);
-    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
-  }
-  *out = client;
-  return P2P_OK;
+static void on_task(void *arg) {
+  struct p2p_client *client = arg;
+  p2p_notifier_notify(&client->notifier);
+}
+
+/* A submitted task is counted at every moment: by p2p_client_status while it is in the queue, by
+ * the status from here on. */
+static void take_submitted(void *arg) {
+  struct p2p_client *client = arg;
+  pthread_mutex_lock(&client->lock);
+  struct p2p_task_queue tasks = client->submitted;
+  bool has_cancelled = client->has_cancelled;
+  client->submitted = (struct p2p_task_queue){0};
+  client->status.waiting += tasks.length;
+  client->status.waiting_for_packages += tasks.with_packages;
+  client->has_cancelled = client->is_posted = false;
+  pthread_mutex_unlock(&client->lock);
+  p2p_client_loop_submit(client->client_loop, &tasks);
+  if (has_cancelled) p2p_client_loop_cancel_ended(client->client_loop);
 }
 
 struct start {
   struct p2p_client *client;
   const struct p2p_client_config *config;
+  struct p2p_log_queue *log;
   struct p2p_err *err;
   int code;
 };
 
 static void start_here(void *arg) {
+  static const struct p2p_client_loop_callbacks callbacks = {on_status, on_task};
   struct start *start = arg;
-  start->code = p2p_client_loop_start(start->client, start->config, start->err);
-  if (start->code != P2P_OK) p2p_client_loop_end(start->client);
+  start->code = p2p_client_loop_new(start->config, start->log, &callbacks, start->client,
+                                    &start->client->client_loop, start->err);
+}
+
+static void stop_here(void *arg) {
+  struct p2p_client *client = arg;
+  take_submitted(client);
+  p2p_client_loop_free(client->client_loop);
+}
+
+struct listing {
+  const struct p2p_client *client;
+  struct p2p_worker_info *out;
+  size_t capacity, length;
+};
+
+static void list_here(void *arg) {
+  struct listing *listing = arg;
+  listing->length =
+      p2p_client_loop_workers(listing->client->client_loop, listing->out, listing->capacity);
+}
+
+/* On any other thread. */
+
+static int check_config(const struct p2p_client_config *config, struct p2p_err *err) {
+  if (config->r_version != NULL && p2p_version_is_valid(config->r_version) &&
+      config->future_version != NULL && p2p_version_is_valid(config->future_version)) {
+    return P2P_OK;
+  }
+  return p2p_err_set(err, P2P_ERR_INVALID,
+                     "the versions of R and future must look like 4.2.2 and 1.70.0");
+}
+
+static int create(const struct p2p_client_config *config, struct p2p_client **out,
+                  struct p2p_err *err) {
+  struct p2p_client *client = calloc(1, sizeof *client);
+  if (client == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  client->loop = config->loop;
+  client->retries = config->retries;
+  int code = p2p_notifier_init(&client->notifier);
+  if (code != P2P_OK) {
+    free(client);
+    return p2p_err_set(err, code, "cannot create a pipe");
+  }
+  if (pthread_mutex_init(&client->lock, NULL) != 0) {
+    p2p_notifier_destroy(&client->notifier);
+    free(client);
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot create a mutex");
+  }
+  *out = client;
+  return P2P_OK;
+}
+
+static void destroy(struct p2p_client *client) {
+  p2p_notifier_destroy(&client->notifier);
+  pthread_mutex_destroy(&client->lock);
+  free(client);
 }
 
 int p2p_client_new(const struct p2p_client_config *config, struct p2p_log_queue *log,
                    struct p2p_client **out, struct p2p_err *err) {
-  int code = check_versions(config, err);
+  struct p2p_client *client = NULL;
+  int code = check_config(config, err);
   if (code != P2P_OK) return code;
   if (p2p_crypto_init() != P2P_OK)
-    return p2p_err_set(err, P2P_ERR_CRYPTO, "libsodium cannot be initialized.");
-  struct p2p_client *client = NULL;
-  code = create(config, log, &client, err);
+    return p2p_err_set(err, P2P_ERR_CRYPTO, "libsodium cannot be initialized");
+  code = create(config, &client, err);
   if (code != P2P_OK) return code;
-  struct start start = {client, config, err, P2P_OK};
+  struct start start = {client, config, log, err, P2P_OK};
   code = p2p_loop_call(client->loop, start_here, &start);
   if (code == P2P_OK)
     code = start.code;
   else
-    p2p_err_set(err, code, "The io thread has ended.");
+    p2p_err_set(err, code, "the io thread has ended");
   if (code == P2P_OK)
     *out = client;
   else
@@ -91,20 +158,25 @@ int p2p_client_new(const struct p2p_client_config *config, struct p2p_log_queue 
   return code;
 }
 
-static void end_here(void *client) { p2p_client_loop_end(client); }
-
 void p2p_client_free(struct p2p_client *client) {
   if (client == NULL) return;
-  /* Where the io thread cannot be asked, it may still use what we would free. */
-  if (p2p_loop_call(client->loop, end_here, client) == P2P_OK) destroy(client);
+  /* When the call fails, the io thread may still use the client. */
+  if (p2p_loop_call(client->loop, stop_here, client) == P2P_OK) destroy(client);
 }
 
 void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out) {
   pthread_mutex_lock(&client->lock);
   *out = client->status;
-  out->waiting += client->inbox.length;
-  out->needy += client->inbox.needy;
+  out->waiting += client->submitted.length;
+  out->waiting_for_packages += client->submitted.with_packages;
   pthread_mutex_unlock(&client->lock);
+}
+
+size_t p2p_client_workers(struct p2p_client *client, struct p2p_worker_info *out, size_t capacity) {
+  struct listing listing = {client, out, capacity, 0};
+  /* Microseconds, since the io thread never blocks. None once it has ended. */
+  if (p2p_loop_call(client->loop, list_here, &listing) != P2P_OK) return 0;
+  return listing.length;
 }
 
 uint64_t p2p_client_wait(struct p2p_client *client, uint64_t seen, int timeout_ms) {
@@ -113,11 +185,11 @@ uint64_t p2p_client_wait(struct p2p_client *client, uint64_t seen, int timeout_m
 
 int p2p_client_fd(const struct p2p_client *client) { return p2p_notifier_fd(&client->notifier); }
 
-/* Once for all that came since the io thread last looked. */
-static int wake_locked(struct p2p_client *client) {
-  if (client->posted) return P2P_OK;
-  int code = p2p_loop_post(client->loop, p2p_client_loop_look, client);
-  client->posted = code == P2P_OK;
+/* Once for all that is submitted and cancelled before the io thread takes it. */
+static int post_locked(struct p2p_client *client) {
+  if (client->is_posted) return P2P_OK;
+  int code = p2p_loop_post(client->loop, take_submitted, client);
+  client->is_posted = code == P2P_OK;
   return code;
 }
 
@@ -127,72 +199,28 @@ int p2p_client_submit(struct p2p_client *client, struct p2p_task *task, struct p
   if (client->status.failed.code != P2P_OK) {
     *err = client->status.failed;
     code = err->code;
-  } else if ((code = wake_locked(client)) != P2P_OK) {
-    p2p_err_set(err, code, "The io thread has ended, or there is no memory for the task.");
+  } else if ((code = post_locked(client)) != P2P_OK) {
+    p2p_err_set(err, code, "cannot submit the future: %s",
+                code == P2P_ERR_MEMORY ? "out of memory" : "the io thread has ended");
   } else if (!p2p_task_submit(task, client->retries)) {
-    code = p2p_err_set(err, P2P_ERR_INVALID, "Future '%s' was submitted before.",
+    code = p2p_err_set(err, P2P_ERR_INVALID, "future '%s' was already submitted",
                        p2p_task_label(task));
   } else {
     p2p_task_ref(task);
-    p2p_task_queue_push(&client->inbox, task);
+    p2p_task_queue_push(&client->submitted, task);
   }
   pthread_mutex_unlock(&client->lock);
   return code;
 }
 
-/* The task ends here and now; the io thread then lets go of it, and tells the worker. */
+/* The task ends at once; the io thread then releases it, and tells the worker. */
 void p2p_client_cancel(struct p2p_client *client, struct p2p_task *task) {
   struct p2p_err err;
-  p2p_err_set(&err, P2P_ERR_CANCELED, "Future '%s' was cancelled", p2p_task_label(task));
+  p2p_err_set(&err, P2P_ERR_CANCELED, "future '%s' was cancelled", p2p_task_label(task));
   if (!p2p_task_fail(task, &err)) return;
   p2p_notifier_notify(&client->notifier);
   pthread_mutex_lock(&client->lock);
-  client->canceled = true;
-  wake_locked(client); /* if it fails, the io thread sees it with what comes next */
+  client->has_cancelled = true;
+  (void)post_locked(client); /* if it fails, the next post handles this task, too */
   pthread_mutex_unlock(&client->lock);
-}
-
-struct view {
-  struct p2p_client *client;
-  struct p2p_worker_info *out;
-  size_t most, length;
-};
-
-static const char *describe_state(const struct p2p_roster_worker *worker) {
-  if (!worker->compatible) return "incompatible";
-  if (worker->is_lost) return "lost";
-  if (worker->peer == NULL) return "seen";
-  if (p2p_worker_link_lane(worker->peer) == NULL) return "linking";
-  return worker->left ? "leaving" : "linked";
-}
-
-/* on the io thread */
-static void view_here(void *arg) {
-  struct view *view = arg;
-  const struct p2p_roster *roster = &view->client->roster;
-  view->length = roster->length;
-  for (size_t i = 0; i < roster->length && i < view->most; i++) {
-    const struct p2p_roster_worker *worker = roster->workers[i];
-    const struct p2p_task_stream *stream =
-        worker->peer != NULL ? p2p_worker_link_lane(worker->peer) : NULL;
-    struct p2p_worker_info *info = &view->out[i];
-    *info = (struct p2p_worker_info){.slots = worker->slots,
-                                     .busy = stream != NULL ? p2p_task_stream_running(stream) : 0};
-    snprintf(info->from, sizeof info->from, "%s", worker->from);
-    snprintf(info->r_version, sizeof info->r_version, "%s", worker->r_version);
-    snprintf(info->future_version, sizeof info->future_version, "%s", worker->future_version);
-    snprintf(info->platform, sizeof info->platform, "%s", worker->machine.platform);
-    info->cores = worker->machine.cores;
-    info->memory_mib = worker->machine.memory_mib;
-    snprintf(info->state, sizeof info->state, "%s", describe_state(worker));
-    snprintf(info->path, sizeof info->path, "%s",
-             worker->peer != NULL ? p2p_worker_link_path(worker->peer) : "");
-  }
-}
-
-size_t p2p_client_workers(struct p2p_client *client, struct p2p_worker_info *out, size_t most) {
-  struct view view = {client, out, most, 0};
-  p2p_loop_call(client->loop, view_here,
-                &view); /* microseconds: that thread never waits for anything */
-  return view.length;
 }

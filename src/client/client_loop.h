@@ -1,64 +1,34 @@
-/* The client program within this room: what its parts share. client.c is its face to other threads,
- * program.c what it does on the io thread, peer.c one link of it. */
+/* The part of a client that lives on the io thread: its membership of the board, the dispatcher of
+ * its tasks, and its status. io thread only. */
 #ifndef P2P_CLIENT_CLIENT_LOOP_H
 #define P2P_CLIENT_CLIENT_LOOP_H
 
-#include <pthread.h>
-
-#include "base/notifier.h"
-#include "board/member.h"
-#include "client/client.h"
-#include "client/needs.h"
-#include "client/roster.h"
-#include "client/schedule.h"
+#include "base/log_queue.h"
+#include "client/client_config.h"
+#include "client/client_status.h"
 #include "client/task.h"
 
-struct p2p_client {
-  /* Constant after p2p_client_new. */
-  struct p2p_loop *loop;
-  struct p2p_log_queue *log;
-  char *mailbox, *relay; /* NULL: as the board says */
-  char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
-  uint32_t workers_most;
-  uint64_t object_cap_bytes;
-  uint32_t retries;
+struct p2p_client_loop;
 
-  struct p2p_notifier notifier;
-
-  pthread_mutex_t lock;            /* guards what follows */
-  struct p2p_task_queue inbox;     /* submitted, not yet seen by the io thread */
-  bool canceled;                   /* some tasks were cancelled since */
-  bool posted;                     /* the io thread will look at both */
-  struct p2p_client_status status; /* written on the io thread */
-
-  /* io thread only */
-  struct p2p_member *member;
-  struct p2p_roster roster;
-  struct p2p_task_queue waiting;
-  struct p2p_timer *timer;
-  bool joined;        /* on the board just now, */
-  uint64_t joined_ms; /* since */
-  bool deciding, again;
-  bool asking;                      /* who is there: as soon as it may */
-  uint64_t asked_ms;                /* when it last did */
-  struct p2p_roster_worker **seats; /* scratch of a decision: a worker, its numbers, its step */
-  struct p2p_schedule_worker *numbers;
-  struct p2p_schedule_step *steps;
-  size_t seats_capacity;
-  struct p2p_needs needs; /* as well: of the tasks that wait */
+struct p2p_client_loop_callbacks {
+  /* Called whenever the status may have changed. */
+  void (*on_status)(void *arg, const struct p2p_client_status *status);
+  void (*on_task)(void *arg); /* a task has ended, or a condition has arrived */
 };
 
-/* io thread */
-int p2p_client_loop_start(struct p2p_client *client, const struct p2p_client_config *config,
-                          struct p2p_err *err);
-void p2p_client_loop_end(struct p2p_client *client);
-/* The inbox has something. */
-void p2p_client_loop_look(void *client);
-/* Something has changed: decides what to do next and does it. Peers that have come to their end are
- * gone when it returns. */
-void p2p_client_loop_decide(struct p2p_client *client);
+/* Begins to join the board. Copies the structs; `log` is borrowed. */
+int p2p_client_loop_new(const struct p2p_client_config *config, struct p2p_log_queue *log,
+                        const struct p2p_client_loop_callbacks *callbacks, void *arg,
+                        struct p2p_client_loop **out, struct p2p_err *err) P2P_MUST_USE;
+/* Cancels all tasks, leaves the board and frees. No callbacks after. Takes NULL. */
+void p2p_client_loop_free(struct p2p_client_loop *client);
 
-/* A link was lost: its tasks that may run again come first, and the board is asked who is there. */
-void p2p_client_loop_run_again(struct p2p_client *client, struct p2p_task_queue *tasks);
+/* Takes over all of `tasks`. */
+void p2p_client_loop_submit(struct p2p_client_loop *client, struct p2p_task_queue *tasks);
+/* Handles tasks that were cancelled on another thread. */
+void p2p_client_loop_cancel_ended(struct p2p_client_loop *client);
+/* Fills up to `capacity` workers; returns how many there are. */
+size_t p2p_client_loop_workers(const struct p2p_client_loop *client, struct p2p_worker_info *out,
+                               size_t capacity);
 
 #endif

@@ -1,4 +1,4 @@
-/* Owns the list of workers in sight, from `type=worker` and `type=leave` lines. */
+/* Owns the list of workers, which their hello and leave lines change. */
 #include "client/roster.h"
 
 #include <stdio.h>
@@ -39,7 +39,7 @@ static struct p2p_roster_worker *add(struct p2p_roster *roster) {
   return worker;
 }
 
-static void judge(struct p2p_roster *roster, struct p2p_roster_worker *worker) {
+static void check_versions(struct p2p_roster *roster, struct p2p_roster_worker *worker) {
   struct p2p_err err;
   worker->compatible = p2p_versions_check(worker->from, worker->r_version, worker->future_version,
                                           roster->r_version, &err) == P2P_OK;
@@ -49,38 +49,38 @@ static void judge(struct p2p_roster *roster, struct p2p_roster_worker *worker) {
   }
 }
 
-static enum p2p_roster_news hear_hello(struct p2p_roster *roster, const struct p2p_line *line,
-                                       uint64_t now_ms, struct p2p_roster_worker **who) {
+static enum p2p_roster_change on_hello(struct p2p_roster *roster, const struct p2p_line *line,
+                                       uint64_t now_ms, struct p2p_roster_worker **out) {
   struct p2p_hello_line hello;
   if (p2p_hello_line_read(line, &hello) != P2P_OK || hello.role != P2P_ROLE_WORKER ||
       !hello.has_link)
-    return P2P_ROSTER_NOTHING;
+    return P2P_ROSTER_IGNORED;
   struct p2p_roster_worker *worker = find(roster, hello.from);
-  bool known = worker != NULL;
-  if (!known && (worker = add(roster)) == NULL) return P2P_ROSTER_NOTHING;
+  bool is_known = worker != NULL;
+  if (!is_known && (worker = add(roster)) == NULL) return P2P_ROSTER_IGNORED;
   worker->key = hello.key;
-  worker->heard_ms = now_ms;
-  worker->left = worker->is_lost = false;
-  /* Anybody can write a line in the worker's name. Once there is a link its own word counts. */
-  if (worker->peer == NULL) {
+  worker->last_seen_ms = now_ms;
+  worker->has_left = worker->is_lost = false;
+  /* Anybody can write a line in the worker's name. With a link, only what it says there counts. */
+  if (worker->link == NULL) {
     memcpy(worker->from, hello.from, sizeof worker->from);
     memcpy(worker->r_version, hello.r_version, sizeof worker->r_version);
     memcpy(worker->future_version, hello.future_version, sizeof worker->future_version);
     worker->slots = hello.slots;
     worker->machine = hello.machine;
-    judge(roster, worker);
+    check_versions(roster, worker);
   }
-  *who = worker;
-  return known ? P2P_ROSTER_AGAIN : P2P_ROSTER_CAME;
+  *out = worker;
+  return is_known ? P2P_ROSTER_UPDATED : P2P_ROSTER_ADDED;
 }
 
-enum p2p_roster_news p2p_roster_update(struct p2p_roster *roster, const struct p2p_line *line,
-                                       uint64_t now_ms, struct p2p_roster_worker **who) {
-  *who = NULL;
+enum p2p_roster_change p2p_roster_update(struct p2p_roster *roster, const struct p2p_line *line,
+                                         uint64_t now_ms, struct p2p_roster_worker **worker) {
   char from[P2P_MEMBER_NAME_MAX];
-  if (p2p_leave_read(line, from) != P2P_OK) return hear_hello(roster, line, now_ms, who);
-  *who = find(roster, from);
-  return *who != NULL ? P2P_ROSTER_LEFT : P2P_ROSTER_NOTHING;
+  *worker = NULL;
+  if (p2p_leave_read(line, from) != P2P_OK) return on_hello(roster, line, now_ms, worker);
+  *worker = find(roster, from);
+  return *worker != NULL ? P2P_ROSTER_LEFT : P2P_ROSTER_IGNORED;
 }
 
 int p2p_roster_set_versions(struct p2p_roster *roster, struct p2p_roster_worker *worker,
@@ -88,7 +88,7 @@ int p2p_roster_set_versions(struct p2p_roster *roster, struct p2p_roster_worker 
                             struct p2p_err *err) {
   snprintf(worker->r_version, sizeof worker->r_version, "%s", r_version);
   snprintf(worker->future_version, sizeof worker->future_version, "%s", future_version);
-  judge(roster, worker);
+  check_versions(roster, worker);
   return worker->compatible ? P2P_OK
                             : p2p_err_set(err, P2P_ERR_VERSION, "%s", roster->incompatible_why);
 }
@@ -113,8 +113,8 @@ uint64_t p2p_roster_expire(struct p2p_roster *roster, uint64_t now_ms) {
   uint64_t next_ms = UINT64_MAX;
   for (size_t i = roster->length; i-- > 0;) {
     const struct p2p_roster_worker *worker = roster->workers[i];
-    if (worker->peer != NULL) continue;
-    uint64_t until_ms = worker->heard_ms + P2P_ROSTER_SILENCE_MS;
+    if (worker->link != NULL) continue;
+    uint64_t until_ms = worker->last_seen_ms + P2P_ROSTER_SILENCE_MS;
     if (until_ms <= now_ms)
       remove_at(roster, i);
     else if (until_ms < next_ms)

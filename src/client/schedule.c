@@ -1,6 +1,5 @@
-/* Owns the scheduler's decision. Tasks wait in order and are alike but for who can run them, so it
- * deals in numbers: which worker gets how many. Who can run the same is not told, so a number may
- * turn out too high: whoever takes the tasks then decides again. */
+/* Owns the scheduler's decision: how many tasks each worker gets. It does not know which tasks two
+ * workers both can run, so a count may turn out too high; the caller then decides again. */
 #include "client/schedule.h"
 
 static uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -9,10 +8,10 @@ static void wake_by(uint64_t *wake_ms, uint64_t at_ms) {
   if (at_ms < *wake_ms) *wake_ms = at_ms;
 }
 
-/* Slots of a worker that stay ours after the step. */
+/* Slots of a worker that are ours after the step. */
 static uint32_t held_after(const struct p2p_schedule_worker *worker,
                            const struct p2p_schedule_step *step) {
-  return worker->held - step->give_back;
+  return worker->held - step->return_slots;
 }
 
 static uint32_t idle_after(const struct p2p_schedule_worker *worker,
@@ -20,43 +19,46 @@ static uint32_t idle_after(const struct p2p_schedule_worker *worker,
   return held_after(worker, step) - worker->busy - step->start;
 }
 
-/* Of `tasks` that have no slot yet, those that could have one of this worker's. */
-static uint32_t count_suiting(const struct p2p_schedule_worker *worker,
-                              const struct p2p_schedule_step *step, uint32_t tasks) {
-  return min_u32(tasks, worker->suits > step->start ? worker->suits - step->start : 0);
+/* How many of `tasks` without a slot this worker may be able to run. */
+static uint32_t count_eligible(const struct p2p_schedule_worker *worker,
+                               const struct p2p_schedule_step *step, uint32_t tasks) {
+  return min_u32(tasks, worker->eligible > step->start ? worker->eligible - step->start : 0);
 }
 
-/* How many of the tasks that wait may run, by the cap. */
-static uint32_t count_usable(const struct p2p_schedule *schedule) {
-  if (schedule->most == 0) return schedule->waiting;
+/* How many of the waiting tasks may start without exceeding the limit. */
+static uint32_t count_startable(const struct p2p_schedule *schedule) {
+  if (schedule->slots_max == 0) return schedule->waiting;
   uint64_t busy = 0;
   for (size_t i = 0; i < schedule->length; i++) busy += schedule->workers[i].busy;
-  return busy >= schedule->most ? 0 : min_u32(schedule->waiting, schedule->most - (uint32_t)busy);
+  return busy >= schedule->slots_max
+             ? 0
+             : min_u32(schedule->waiting, schedule->slots_max - (uint32_t)busy);
 }
 
-/* Idle slots that are recalled or cold go back first: they are not used for another task. A task
- * that waits warms the cold. */
-static void give_back_idle(const struct p2p_schedule *schedule, uint32_t usable,
-                           struct p2p_schedule_step *steps) {
+/* Returns recalled slots before they get another task, and cold ones unless a waiting task can use
+ * them. */
+static void return_idle_slots(const struct p2p_schedule *schedule, uint32_t startable,
+                              struct p2p_schedule_step *steps) {
   for (size_t i = 0; i < schedule->length; i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_OPEN) continue;
     uint32_t back = worker->recalled;
-    if (count_suiting(worker, &steps[i], usable) == 0 && worker->cold > back) back = worker->cold;
-    steps[i].give_back = min_u32(back, worker->held - worker->busy);
+    if (count_eligible(worker, &steps[i], startable) == 0 && worker->cold > back)
+      back = worker->cold;
+    steps[i].return_slots = min_u32(back, worker->held - worker->busy);
   }
 }
 
-/* Gives each task to the worker with an idle slot that is the least loaded. Returns how many are
- * left. */
-static uint32_t start_tasks(const struct p2p_schedule *schedule, uint32_t usable,
+/* Starts each task on the least loaded worker with an idle slot. Returns how many tasks are left.
+ */
+static uint32_t start_tasks(const struct p2p_schedule *schedule, uint32_t startable,
                             struct p2p_schedule_step *steps) {
-  for (; usable > 0; usable--) {
+  for (; startable > 0; startable--) {
     size_t best = schedule->length;
     for (size_t i = 0; i < schedule->length; i++) {
       const struct p2p_schedule_worker *worker = &schedule->workers[i];
       if (worker->link != P2P_SCHEDULE_OPEN || idle_after(worker, &steps[i]) == 0 ||
-          worker->sure <= steps[i].start)
+          worker->confirmed <= steps[i].start)
         continue;
       if (best < schedule->length) {
         const struct p2p_schedule_worker *other = &schedule->workers[best];
@@ -69,71 +71,71 @@ static uint32_t start_tasks(const struct p2p_schedule *schedule, uint32_t usable
     if (best == schedule->length) break;
     steps[best].start++;
   }
-  return usable;
+  return startable;
 }
 
-/* Under a cap it is of no use to hold more slots than may be used. */
-static void give_back_surplus(const struct p2p_schedule *schedule,
-                              struct p2p_schedule_step *steps) {
-  if (schedule->most == 0) return;
+/* With a limit, slots beyond it cannot be used. */
+static void return_surplus_slots(const struct p2p_schedule *schedule,
+                                 struct p2p_schedule_step *steps) {
+  if (schedule->slots_max == 0) return;
   uint64_t held = 0;
   for (size_t i = 0; i < schedule->length; i++) {
     if (schedule->workers[i].link == P2P_SCHEDULE_OPEN)
       held += held_after(&schedule->workers[i], &steps[i]);
   }
-  for (size_t i = schedule->length; i-- > 0 && held > schedule->most;) {
+  for (size_t i = schedule->length; i-- > 0 && held > schedule->slots_max;) {
     if (schedule->workers[i].link != P2P_SCHEDULE_OPEN) continue;
-    uint64_t surplus = held - schedule->most;
+    uint64_t surplus = held - schedule->slots_max;
     uint32_t idle = idle_after(&schedule->workers[i], &steps[i]);
     uint32_t back = idle < surplus ? idle : (uint32_t)surplus;
-    steps[i].give_back += back;
+    steps[i].return_slots += back;
     held -= back;
   }
 }
 
-/* What a worker is told that we have work for. Slots that wait for more work count as well, for a
- * moment: a slot in steady use costs no further frames, and one that is not is the worker's to
- * recall for others. */
-static uint32_t count_want(const struct p2p_schedule_worker *worker,
-                           const struct p2p_schedule_step *step, uint32_t need) {
+/* The number of slots to request from a worker. A slot that has just become idle counts as needed
+ * for a moment, so that steady use costs no frames; after that the worker may recall it for others.
+ */
+static uint32_t count_request(const struct p2p_schedule_worker *worker,
+                              const struct p2p_schedule_step *step, uint32_t need) {
   uint32_t held = held_after(worker, step);
   if (need > 0) return held + min_u32(need, worker->slots > held ? worker->slots - held : 0);
-  uint32_t cool = worker->cool > step->give_back ? worker->cool - step->give_back : 0;
+  uint32_t cool = worker->cool > step->return_slots ? worker->cool - step->return_slots : 0;
   return held - min_u32(cool, idle_after(worker, step));
 }
 
-/* Asks every linked worker for all that it could give, since nobody knows which one is free; what
- * comes too much goes back when cold, recalled or beyond the cap. Returns the slots that are
- * counted on. */
-static uint64_t ask_for_slots(const struct p2p_schedule *schedule, uint32_t need,
+/* Requests slots from every linked worker, since it is unknown which one has free slots. Surplus
+ * slots are returned when they are cold, recalled or beyond the limit. Returns how many slots are
+ * expected soon. */
+static uint64_t request_slots(const struct p2p_schedule *schedule, uint32_t need,
                               struct p2p_schedule_step *steps, uint64_t *wake_ms) {
   uint64_t supply = 0;
   for (size_t i = 0; i < schedule->length; i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_OPEN) continue;
     uint32_t held = held_after(worker, &steps[i]);
-    steps[i].want = count_want(worker, &steps[i], count_suiting(worker, &steps[i], need));
-    steps[i].say_want = steps[i].want != worker->wanted;
-    if (steps[i].want <= held) continue;
-    bool is_new = worker->wanted <= worker->held;
-    uint64_t until_ms = worker->wanted_ms + P2P_SCHEDULE_PATIENCE_MS;
+    steps[i].request = count_request(worker, &steps[i], count_eligible(worker, &steps[i], need));
+    steps[i].send_request = steps[i].request != worker->requested;
+    if (steps[i].request <= held) continue;
+    bool is_new = worker->requested <= worker->held;
+    uint64_t until_ms = worker->requested_ms + P2P_SCHEDULE_PATIENCE_MS;
     if (!is_new && until_ms <= schedule->now_ms) continue;
-    supply += steps[i].want - held;
+    supply += steps[i].request - held;
     wake_by(wake_ms, is_new ? schedule->now_ms + P2P_SCHEDULE_PATIENCE_MS : until_ms);
   }
   return supply;
 }
 
-/* Links that are counted on, and the slots that will come of them. */
-struct prospect {
+/* Links and slots that are expected soon. */
+struct expected {
   uint64_t slots;
   uint32_t links;
 };
 
-/* Of links that open just now; and the end of those that take too long. */
-static struct prospect count_on_opening(const struct p2p_schedule *schedule, uint32_t need,
-                                        struct p2p_schedule_step *steps, uint64_t *wake_ms) {
-  struct prospect prospect = {0, 0};
+/* Counts the links that are opening, and closes those that take too long. */
+static struct expected count_opening(const struct p2p_schedule *schedule, uint32_t need,
+                                     struct p2p_schedule_step *steps, uint64_t *wake_ms) {
+  struct expected expected = {0, 0};
   for (size_t i = 0; i < schedule->length; i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_OPENING) continue;
@@ -145,18 +147,19 @@ static struct prospect count_on_opening(const struct p2p_schedule *schedule, uin
     }
     wake_by(wake_ms, until_ms);
     if (patient_until_ms <= schedule->now_ms) continue;
-    prospect.slots += worker->slots;
-    prospect.links++;
+    expected.slots += worker->slots;
+    expected.links++;
     if (need > 0) wake_by(wake_ms, patient_until_ms);
   }
-  return prospect;
+  return expected;
 }
 
-static void open_links(const struct p2p_schedule *schedule, uint32_t need, struct prospect prospect,
+static void open_links(const struct p2p_schedule *schedule, uint32_t need, struct expected expected,
                        struct p2p_schedule_step *steps, uint64_t *wake_ms) {
   if (!schedule->may_open || need == 0) return;
   for (size_t i = 0;
-       i < schedule->length && (prospect.slots < need || prospect.links < schedule->search); i++) {
+       i < schedule->length && (expected.slots < need || expected.links < schedule->links_min);
+       i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_NONE) continue;
     if (worker->retry_at_ms > schedule->now_ms) {
@@ -164,14 +167,14 @@ static void open_links(const struct p2p_schedule *schedule, uint32_t need, struc
       continue;
     }
     steps[i].open = true;
-    prospect.links++;
-    prospect.slots += worker->slots;
+    expected.links++;
+    expected.slots += worker->slots;
     wake_by(wake_ms, schedule->now_ms + P2P_SCHEDULE_PATIENCE_MS);
   }
 }
 
-static void close_idle(const struct p2p_schedule *schedule, uint32_t need,
-                       struct p2p_schedule_step *steps, uint64_t *wake_ms) {
+static void close_idle_links(const struct p2p_schedule *schedule, uint32_t need,
+                             struct p2p_schedule_step *steps, uint64_t *wake_ms) {
   for (size_t i = 0; i < schedule->length; i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_OPEN) continue;
@@ -188,14 +191,14 @@ static void close_idle(const struct p2p_schedule *schedule, uint32_t need,
 uint64_t p2p_schedule_decide(const struct p2p_schedule *schedule, struct p2p_schedule_step *steps) {
   uint64_t wake_ms = P2P_SCHEDULE_NEVER;
   for (size_t i = 0; i < schedule->length; i++) steps[i] = (struct p2p_schedule_step){0};
-  uint32_t usable = count_usable(schedule);
-  give_back_idle(schedule, usable, steps);
-  uint32_t need = start_tasks(schedule, usable, steps);
-  give_back_surplus(schedule, steps);
-  uint64_t supply = ask_for_slots(schedule, need, steps, &wake_ms);
-  struct prospect prospect = count_on_opening(schedule, need, steps, &wake_ms);
-  prospect.slots += supply;
-  open_links(schedule, need, prospect, steps, &wake_ms);
-  close_idle(schedule, need, steps, &wake_ms);
+  uint32_t startable = count_startable(schedule);
+  return_idle_slots(schedule, startable, steps);
+  uint32_t need = start_tasks(schedule, startable, steps);
+  return_surplus_slots(schedule, steps);
+  uint64_t supply = request_slots(schedule, need, steps, &wake_ms);
+  struct expected expected = count_opening(schedule, need, steps, &wake_ms);
+  expected.slots += supply;
+  open_links(schedule, need, expected, steps, &wake_ms);
+  close_idle_links(schedule, need, steps, &wake_ms);
   return wake_ms;
 }

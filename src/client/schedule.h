@@ -1,8 +1,7 @@
-/* What to do next: a pure function of the tasks that wait and of the workers, with the time as an
- * argument. Not every worker can run every task: it deals in how many of those that wait one can.
- * It opens links only when tasks wait beyond the slots that are held and asked for, spreads tasks
- * over the workers, never uses more slots than allowed, and gives back what is recalled or was not
- * used for a while. */
+/* The scheduler's decision: a pure function of the waiting tasks, the workers and the time. It
+ * works with counts, since tasks differ only in which workers can run them. It opens links only for
+ * tasks that have neither a slot nor a request for one, spreads tasks over the workers, never uses
+ * more slots than allowed, and returns slots that are recalled or idle for long. */
 #ifndef P2P_CLIENT_SCHEDULE_H
 #define P2P_CLIENT_SCHEDULE_H
 
@@ -10,12 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define P2P_SCHEDULE_COOL_MS 250   /* an idle slot counts as work that we have for so long */
-#define P2P_SCHEDULE_WARM_MS 10000 /* an idle slot is kept for the next task for so long */
+#define P2P_SCHEDULE_COOL_MS 250   /* an idle slot still counts as needed for this long */
+#define P2P_SCHEDULE_WARM_MS 10000 /* an idle slot is kept for the next task for this long */
 #define P2P_SCHEDULE_PATIENCE_MS \
-  1000 /* slots that are asked for, or a link that opens, are counted on for so long */
-#define P2P_SCHEDULE_SETUP_MS 35000      /* from opening a link to the worker's hello over it */
-#define P2P_SCHEDULE_LINK_IDLE_MS 600000 /* a link without slots is kept open for so long */
+  1000 /* requested slots and opening links count as available soon for this long */
+#define P2P_SCHEDULE_SETUP_MS 35000      /* from opening a link to the worker's HELLO */
+#define P2P_SCHEDULE_LINK_IDLE_MS 600000 /* a link without slots is kept open for this long */
 #define P2P_SCHEDULE_NEVER UINT64_MAX
 
 enum p2p_schedule_link {
@@ -28,41 +27,41 @@ struct p2p_schedule_worker {
   enum p2p_schedule_link link;
   uint64_t retry_at_ms; /* NONE */
   uint64_t since_ms;    /* OPENING */
-  uint32_t slots;       /* that it has in all */
-  uint32_t suits;       /* of the tasks that wait: those that it can run, as far as known */
-  uint32_t sure;        /* of these, those that it surely can */
+  uint32_t slots;       /* in all */
+  uint32_t eligible;    /* waiting tasks that it may be able to run */
+  uint32_t confirmed;   /* of these, tasks that it certainly can run */
   /* OPEN: */
-  uint32_t held, busy; /* slots that are ours; of these, with a task */
-  uint32_t recalled;   /* of those held, that it has asked back */
-  uint32_t wanted;     /* that it was last told */
-  uint64_t wanted_ms;  /* when it was told, or last granted some */
-  uint32_t cool,
-      cold; /* idle slots, unused for P2P_SCHEDULE_COOL_MS, of these for P2P_SCHEDULE_WARM_MS */
-  uint64_t next_cool_ms; /* when there will be one more of either; NEVER */
-  uint64_t used_ms;      /* when a task last ended, or the link was opened */
+  uint32_t held, busy;   /* slots that are ours; of these, with a task */
+  uint32_t recalled;     /* of those held, that the worker wants back */
+  uint32_t requested;    /* slots in the latest request */
+  uint64_t requested_ms; /* time of that request or of the latest grant */
+  uint32_t cool, cold;   /* slots idle for P2P_SCHEDULE_COOL_MS; for P2P_SCHEDULE_WARM_MS */
+  uint64_t next_cool_ms; /* when either count grows; NEVER */
+  uint64_t used_ms;      /* when the latest task ended, or the link was opened */
 };
 
 struct p2p_schedule {
   uint64_t now_ms;
-  uint32_t waiting; /* tasks */
-  uint32_t most;    /* slots used at once; 0: no cap */
-  bool may_open;    /* new links */
-  uint32_t search; /* so many links are opened at once in any case, for a task that no linked worker
-                      can run */
+  uint32_t waiting;   /* tasks */
+  uint32_t slots_max; /* slots used at once; 0: no limit */
+  bool may_open;      /* links can be opened now */
+  uint32_t links_min; /* open this many links at once in any case, for a task that no linked worker
+                         can run */
   const struct p2p_schedule_worker *workers; /* compatible or linked ones */
   size_t length;
 };
 
+/* What to do with one worker. */
 struct p2p_schedule_step {
-  bool open, close; /* a link */
-  uint32_t start;   /* so many of the tasks that wait and that it surely can run, oldest first */
-  bool say_want; /* before `give_back`, so that the worker does not grant again what is returned */
-  uint32_t want;
-  uint32_t give_back; /* idle slots */
+  bool open, close;      /* the link */
+  uint32_t start;        /* this many of the oldest waiting tasks that it certainly can run */
+  bool send_request;     /* for slots; before the return, or the worker would grant them again */
+  uint32_t request;      /* slots in all */
+  uint32_t return_slots; /* this many idle slots */
 };
 
-/* Fills one step for each worker; returns when to decide again if nothing happens before:
- * P2P_SCHEDULE_NEVER for not at all. */
+/* Fills one step per worker. Returns when to decide again if nothing changes before;
+ * P2P_SCHEDULE_NEVER: no need to. */
 uint64_t p2p_schedule_decide(const struct p2p_schedule *schedule, struct p2p_schedule_step *steps);
 
 #endif

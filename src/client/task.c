@@ -1,5 +1,5 @@
-/* Owns struct p2p_task: its reference count, its state and what comes back for it. Shared by R's
- * thread, which made it, and the io thread, which works on it. */
+/* Owns struct p2p_task: its reference count, its state and what comes back for it; and queues of
+ * tasks. */
 #include "client/task.h"
 
 #include <pthread.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/sanitize.h"
-#include "client/inventory.h"
+#include "client/packages.h"
 
 struct condition {
   struct p2p_blob *object;
@@ -20,7 +20,7 @@ struct p2p_task {
   atomic_uint references;
   atomic_int state; /* enum p2p_task_state; written under the lock */
   struct p2p_blob *object;
-  struct p2p_task *next; /* in a queue */
+  struct p2p_task *next; /* in its queue */
   char label[P2P_TASK_LABEL_MAX];
   char *packages; /* NULL: none; constant after p2p_task_submit */
 
@@ -28,10 +28,11 @@ struct p2p_task {
   struct p2p_blob *result;
   struct p2p_err err;
   char worker[192];
-  uint32_t retries, losses; /* left; so far */
-  struct p2p_err loss;      /* the last one */
+  uint32_t retries; /* that are left */
+  uint32_t losses;  /* of its workers, so far */
+  struct p2p_err last_loss;
   struct condition *first, *last;
-  uint32_t conditions; /* that wait */
+  uint32_t conditions; /* in the list */
   uint64_t conditions_bytes, dropped;
 };
 
@@ -70,6 +71,12 @@ void p2p_task_free(struct p2p_task *task) {
   free(task);
 }
 
+void p2p_task_release(struct p2p_task *task) {
+  p2p_blob_free(task->object);
+  task->object = NULL;
+  p2p_task_free(task);
+}
+
 enum p2p_task_state p2p_task_state(const struct p2p_task *task) {
   return (enum p2p_task_state)atomic_load_explicit(&task->state, memory_order_acquire);
 }
@@ -82,91 +89,86 @@ const char *p2p_task_packages(const struct p2p_task *task) {
 
 const struct p2p_blob *p2p_task_object(const struct p2p_task *task) { return task->object; }
 
-int p2p_task_need(struct p2p_task *task, const char *packages, struct p2p_err *err) {
+int p2p_task_set_packages(struct p2p_task *task, const char *packages, struct p2p_err *err) {
   size_t count = 1;
   for (const char *at = packages; *at != '\0'; at++) count += *at == ';';
-  if (!p2p_inventory_is_list(packages)) {
+  if (!p2p_packages_is_list(packages)) {
     return p2p_err_set(err, P2P_ERR_INVALID,
-                       "Future '%s' needs what is no name of a package: '%.200s'", task->label,
+                       "future '%s' needs packages with invalid names: '%.200s'", task->label,
                        packages);
   }
   if (count > P2P_TASK_PACKAGES_MAX) {
-    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "Future '%s' needs more than %d packages",
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "future '%s' needs more than %d packages",
                        task->label, P2P_TASK_PACKAGES_MAX);
   }
   char *copy = strdup(packages);
-  if (copy == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (copy == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   free(task->packages);
   task->packages = copy;
   return P2P_OK;
 }
 
-void p2p_task_release_object(struct p2p_task *task) {
-  p2p_blob_free(task->object);
-  task->object = NULL;
-}
-
-/* The release order makes everything written before visible to whoever reads the flag. */
+/* Release order: a thread that reads the flag sees everything that was written before. */
 static void set_state_locked(struct p2p_task *task, enum p2p_task_state state) {
   atomic_store_explicit(&task->state, (int)state, memory_order_release);
 }
 
 bool p2p_task_submit(struct p2p_task *task, uint32_t retries) {
   pthread_mutex_lock(&task->lock);
-  bool may = p2p_task_state(task) == P2P_TASK_NEW;
-  if (may) {
+  bool is_allowed = p2p_task_state(task) == P2P_TASK_NEW;
+  if (is_allowed) {
     task->retries = retries;
     set_state_locked(task, P2P_TASK_WAITING);
   }
   pthread_mutex_unlock(&task->lock);
-  return may;
+  return is_allowed;
 }
 
-bool p2p_task_run(struct p2p_task *task, const char *worker) {
+bool p2p_task_start(struct p2p_task *task, const char *worker) {
   pthread_mutex_lock(&task->lock);
-  bool may = p2p_task_state(task) == P2P_TASK_WAITING;
-  if (may) {
+  bool is_allowed = p2p_task_state(task) == P2P_TASK_WAITING;
+  if (is_allowed) {
     snprintf(task->worker, sizeof task->worker, "%s", worker);
     set_state_locked(task, P2P_TASK_RUNNING);
   }
   pthread_mutex_unlock(&task->lock);
-  return may;
+  return is_allowed;
 }
 
-bool p2p_task_run_again(struct p2p_task *task, const struct p2p_err *why) {
+bool p2p_task_retry(struct p2p_task *task, const struct p2p_err *why) {
   pthread_mutex_lock(&task->lock);
-  bool may = p2p_task_state(task) == P2P_TASK_RUNNING && task->retries > 0;
-  if (may) {
+  bool is_allowed = p2p_task_state(task) == P2P_TASK_RUNNING && task->retries > 0;
+  if (is_allowed) {
     task->retries--;
     task->losses++;
-    task->loss = *why;
+    task->last_loss = *why;
     set_state_locked(task, P2P_TASK_WAITING);
   }
   pthread_mutex_unlock(&task->lock);
-  return may;
+  return is_allowed;
 }
 
 bool p2p_task_finish(struct p2p_task *task, struct p2p_blob *result) {
   pthread_mutex_lock(&task->lock);
-  bool may = p2p_task_state(task) == P2P_TASK_RUNNING;
-  if (may) {
+  bool is_allowed = p2p_task_state(task) == P2P_TASK_RUNNING;
+  if (is_allowed) {
     task->result = result;
     set_state_locked(task, P2P_TASK_DONE);
   }
   pthread_mutex_unlock(&task->lock);
-  if (!may) p2p_blob_free(result);
-  return may;
+  if (!is_allowed) p2p_blob_free(result);
+  return is_allowed;
 }
 
 bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err) {
   pthread_mutex_lock(&task->lock);
-  bool may = !p2p_task_has_ended(task);
-  if (may) {
+  bool is_allowed = !p2p_task_has_ended(task);
+  if (is_allowed) {
     task->err = *err;
     set_state_locked(task, P2P_TASK_FAILED);
   }
   pthread_mutex_unlock(&task->lock);
-  return may;
+  return is_allowed;
 }
 
 static bool has_room_locked(const struct p2p_task *task, uint64_t size) {
@@ -180,8 +182,8 @@ bool p2p_task_add_condition(struct p2p_task *task, struct p2p_blob *object) {
   uint64_t size = p2p_blob_size(object);
   pthread_mutex_lock(&task->lock);
   bool is_running = p2p_task_state(task) == P2P_TASK_RUNNING;
-  bool may = condition != NULL && is_running && has_room_locked(task, size);
-  if (may) {
+  bool is_allowed = condition != NULL && is_running && has_room_locked(task, size);
+  if (is_allowed) {
     condition->object = object;
     if (task->last != NULL)
       task->last->next = condition;
@@ -194,14 +196,14 @@ bool p2p_task_add_condition(struct p2p_task *task, struct p2p_blob *object) {
     task->dropped++;
   }
   pthread_mutex_unlock(&task->lock);
-  if (!may) {
+  if (!is_allowed) {
     free(condition);
     p2p_blob_free(object);
   }
-  return may;
+  return is_allowed;
 }
 
-struct p2p_blob *p2p_task_condition(struct p2p_task *task) {
+struct p2p_blob *p2p_task_next_condition(struct p2p_task *task) {
   pthread_mutex_lock(&task->lock);
   struct condition *condition = task->first;
   if (condition != NULL) {
@@ -217,7 +219,7 @@ struct p2p_blob *p2p_task_condition(struct p2p_task *task) {
   return object;
 }
 
-uint64_t p2p_task_dropped(struct p2p_task *task) {
+uint64_t p2p_task_dropped_conditions(struct p2p_task *task) {
   pthread_mutex_lock(&task->lock);
   uint64_t dropped = task->dropped;
   pthread_mutex_unlock(&task->lock);
@@ -237,7 +239,7 @@ void p2p_task_error(struct p2p_task *task, struct p2p_err *out) {
 uint32_t p2p_task_losses(struct p2p_task *task, struct p2p_err *last) {
   pthread_mutex_lock(&task->lock);
   uint32_t losses = task->losses;
-  if (losses > 0) *last = task->loss;
+  if (losses > 0) *last = task->last_loss;
   pthread_mutex_unlock(&task->lock);
   return losses;
 }
@@ -256,16 +258,16 @@ void p2p_task_queue_push(struct p2p_task_queue *queue, struct p2p_task *task) {
     queue->first = task;
   queue->last = task;
   queue->length++;
-  queue->needy += task->packages != NULL;
+  queue->with_packages += task->packages != NULL;
 }
 
 const struct p2p_task *p2p_task_next(const struct p2p_task *task) { return task->next; }
 
 struct p2p_task *p2p_task_queue_pop_if(struct p2p_task_queue *queue,
-                                       bool (*fits)(void *arg, const struct p2p_task *task),
+                                       bool (*matches)(void *arg, const struct p2p_task *task),
                                        void *arg) {
   struct p2p_task *before = NULL, *task = queue->first;
-  for (; task != NULL && !fits(arg, task); task = task->next) before = task;
+  for (; task != NULL && !matches(arg, task); task = task->next) before = task;
   if (task == NULL) return NULL;
   if (before != NULL)
     before->next = task->next;
@@ -273,18 +275,18 @@ struct p2p_task *p2p_task_queue_pop_if(struct p2p_task_queue *queue,
     queue->first = task->next;
   if (queue->last == task) queue->last = before;
   queue->length--;
-  queue->needy -= task->packages != NULL;
+  queue->with_packages -= task->packages != NULL;
   task->next = NULL;
   return task;
 }
 
-static bool fits_any(void *arg, const struct p2p_task *task) {
+static bool matches_any(void *arg, const struct p2p_task *task) {
   (void)arg, (void)task;
   return true;
 }
 
 struct p2p_task *p2p_task_queue_pop(struct p2p_task_queue *queue) {
-  return p2p_task_queue_pop_if(queue, fits_any, NULL);
+  return p2p_task_queue_pop_if(queue, matches_any, NULL);
 }
 
 void p2p_task_queue_append(struct p2p_task_queue *to, struct p2p_task_queue *from) {
@@ -295,28 +297,23 @@ void p2p_task_queue_append(struct p2p_task_queue *to, struct p2p_task_queue *fro
     to->first = from->first;
   to->last = from->last;
   to->length += from->length;
-  to->needy += from->needy;
+  to->with_packages += from->with_packages;
   *from = (struct p2p_task_queue){0};
 }
 
-void p2p_task_release(struct p2p_task *task) {
-  p2p_task_release_object(task);
-  p2p_task_free(task);
-}
-
-uint32_t p2p_task_queue_sweep(struct p2p_task_queue *queue) {
+uint32_t p2p_task_queue_remove_ended(struct p2p_task_queue *queue) {
   struct p2p_task_queue all = *queue;
-  uint32_t swept = 0;
+  uint32_t removed = 0;
   *queue = (struct p2p_task_queue){0};
   for (struct p2p_task *task; (task = p2p_task_queue_pop(&all)) != NULL;) {
     if (p2p_task_has_ended(task)) {
       p2p_task_release(task);
-      swept++;
+      removed++;
     } else {
       p2p_task_queue_push(queue, task);
     }
   }
-  return swept;
+  return removed;
 }
 
 void p2p_task_queue_fail(struct p2p_task_queue *queue, const struct p2p_err *err) {

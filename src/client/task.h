@@ -1,65 +1,109 @@
-/* A task as the client sees it: what client/client.h promises to others, and here the part that
- * only the client uses. The state is an atomic flag; all transitions are made under the task's
- * lock, so a result and a cancel that race are told apart: whoever is first ends it. The object is
- * read on the io thread alone. */
+/* A task: a serialized future on its way to a worker, and what comes back for it. Reference
+ * counted: one reference for its creator, one for the client while it works on it. Shared by R's
+ * thread and the io thread: the state is an atomic flag, and every transition is made under the
+ * task's lock, so that of a result and a cancel that race the first one ends the task. */
 #ifndef P2P_CLIENT_TASK_H
 #define P2P_CLIENT_TASK_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "client/client.h"
+#include "base/blob.h"
+#include "base/err.h"
 
-#define P2P_TASK_LABEL_MAX 256                         /* with its NUL; longer ones are cut */
-#define P2P_TASK_CONDITIONS_MAX 4096                   /* that wait for R to take them, */
-#define P2P_TASK_CONDITIONS_BYTES (UINT64_C(64) << 20) /* in all; a single one may be larger */
+struct p2p_task;
 
-void p2p_task_ref(struct p2p_task *task);
-const char *p2p_task_label(const struct p2p_task *task);
-const char *p2p_task_packages(const struct p2p_task *task); /* "a;b"; "": it needs none */
-const struct p2p_task *p2p_task_next(
-    const struct p2p_task *task); /* behind it in its queue; NULL: it is the last */
-/* What is sent to the worker; NULL after p2p_task_release_object. */
-const struct p2p_blob *p2p_task_object(const struct p2p_task *task);
-/* The task has ended or will be sent no more. io thread only. */
-void p2p_task_release_object(struct p2p_task *task);
+enum p2p_task_state {
+  P2P_TASK_NEW,     /* not submitted */
+  P2P_TASK_WAITING, /* for a worker with a free slot */
+  P2P_TASK_RUNNING, /* sent, or being sent, to a worker */
+  P2P_TASK_DONE,    /* the result has arrived */
+  P2P_TASK_FAILED   /* there will be no result: see p2p_task_error */
+};
 
-/* Each returns false, and changes nothing, where the task is not in a state that allows it. */
-bool p2p_task_submit(struct p2p_task *task, uint32_t retries); /* NEW -> WAITING */
-bool p2p_task_run(struct p2p_task *task, const char *worker);  /* WAITING -> RUNNING */
-bool p2p_task_finish(
-    struct p2p_task *task,
-    struct p2p_blob *result); /* RUNNING -> DONE; result taken over in every case */
-bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err); /* not yet ended -> FAILED */
-/* RUNNING -> WAITING: its worker is lost, and it may run once more. */
-bool p2p_task_run_again(struct p2p_task *task, const struct p2p_err *why);
-/* Of a running task, below the caps; else it is counted as dropped. The condition is taken over in
- * every case. */
-bool p2p_task_add_condition(struct p2p_task *task, struct p2p_blob *condition);
+/* ---- For the creator of the task; any thread ---- */
 
+#define P2P_TASK_PACKAGES_MAX 1000
+
+/* Takes over `object`, the serialized future. `label` is copied; it identifies the future in logs.
+ * NULL when out of memory; then `object` stays the caller's. */
+struct p2p_task *p2p_task_new(struct p2p_blob *object, const char *label);
+void p2p_task_free(struct p2p_task *task); /* drops the creator's reference; takes NULL */
+/* Restricts a new task to workers that have all these packages: "a;b", at most
+ * P2P_TASK_PACKAGES_MAX. If every worker reports that one is missing, the task fails with
+ * P2P_ERR_VERSION before anything of it is sent. */
+int p2p_task_set_packages(struct p2p_task *task, const char *packages,
+                          struct p2p_err *err) P2P_MUST_USE;
+
+/* Constant time, never blocks. */
+enum p2p_task_state p2p_task_state(const struct p2p_task *task);
 static inline bool p2p_task_has_ended(const struct p2p_task *task) {
   return p2p_task_state(task) >= P2P_TASK_DONE;
 }
+/* Owned by the task; NULL unless P2P_TASK_DONE. */
+const struct p2p_blob *p2p_task_result(struct p2p_task *task);
+void p2p_task_error(struct p2p_task *task, struct p2p_err *out);
+/* "carol@desk:4711"; "" before it was assigned to a worker. */
+void p2p_task_worker(struct p2p_task *task, char *out, size_t size);
+/* How many workers were lost while they ran the task, which then ran again: it may have been
+ * evaluated more than once. Fills *last with the latest loss, if any. */
+uint32_t p2p_task_losses(struct p2p_task *task, struct p2p_err *last);
+/* Removes and returns the oldest condition that has arrived; NULL: none. The caller frees it. */
+struct p2p_blob *p2p_task_next_condition(struct p2p_task *task);
+/* How many conditions were dropped because too many were waiting. */
+uint64_t p2p_task_dropped_conditions(struct p2p_task *task);
 
-/* First in, first out. A task is in at most one queue, which holds a reference. Not locked. */
+/* ---- For the client ---- */
+
+#define P2P_TASK_LABEL_MAX 256                         /* with the NUL; longer ones are truncated */
+#define P2P_TASK_CONDITIONS_MAX 4096                   /* conditions that wait for R, */
+#define P2P_TASK_CONDITIONS_BYTES (UINT64_C(64) << 20) /* in all; a single one may be larger */
+
+void p2p_task_ref(struct p2p_task *task);
+/* Releases the object and drops the client's reference. io thread. */
+void p2p_task_release(struct p2p_task *task);
+
+const char *p2p_task_label(const struct p2p_task *task);
+const char *p2p_task_packages(const struct p2p_task *task); /* "a;b"; "": it needs none */
+/* What is sent to the worker; NULL once released. io thread. */
+const struct p2p_blob *p2p_task_object(const struct p2p_task *task);
+
+/* Transitions. Each returns false, and changes nothing, in any other state. */
+bool p2p_task_submit(struct p2p_task *task, uint32_t retries);  /* NEW -> WAITING */
+bool p2p_task_start(struct p2p_task *task, const char *worker); /* WAITING -> RUNNING */
+/* RUNNING -> DONE. Takes over the result in every case. */
+bool p2p_task_finish(struct p2p_task *task, struct p2p_blob *result);
+/* Any state before the end -> FAILED. */
+bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err);
+/* RUNNING -> WAITING, if a retry is left: its worker was lost, `why` says how. */
+bool p2p_task_retry(struct p2p_task *task, const struct p2p_err *why);
+/* Adds a condition to a running task. Beyond the limits it is counted as dropped. Takes over the
+ * condition in every case. */
+bool p2p_task_add_condition(struct p2p_task *task, struct p2p_blob *condition);
+
+/* A first-in, first-out queue. A task is in at most one queue, which holds a reference. Not locked.
+ */
 struct p2p_task_queue {
   struct p2p_task *first, *last;
-  uint32_t length, needy; /* needy: of these, tasks that need packages */
+  uint32_t length;
+  uint32_t with_packages; /* of these, tasks that need packages */
 };
-void p2p_task_queue_push(struct p2p_task_queue *queue,
-                         struct p2p_task *task); /* takes the caller's reference over */
-struct p2p_task *p2p_task_queue_pop(
-    struct p2p_task_queue *queue); /* gives it to the caller; NULL: empty */
-/* The first one that `fits`. NULL: there is none. */
+/* The next task in the same queue; NULL: it is the last. */
+const struct p2p_task *p2p_task_next(const struct p2p_task *task);
+/* Takes over the caller's reference. */
+void p2p_task_queue_push(struct p2p_task_queue *queue, struct p2p_task *task);
+/* Removes the first task; its reference is the caller's. NULL: the queue is empty. */
+struct p2p_task *p2p_task_queue_pop(struct p2p_task_queue *queue);
+/* Removes the first task that `matches`. NULL: none does. */
 struct p2p_task *p2p_task_queue_pop_if(struct p2p_task_queue *queue,
-                                       bool (*fits)(void *arg, const struct p2p_task *task),
+                                       bool (*matches)(void *arg, const struct p2p_task *task),
                                        void *arg);
-/* Moves all of `from` behind `to`. */
+/* Moves all of `from` to the end of `to`. */
 void p2p_task_queue_append(struct p2p_task_queue *to, struct p2p_task_queue *from);
-/* Lets go of those that have ended, cancelled from another thread. Returns how many. */
-uint32_t p2p_task_queue_sweep(struct p2p_task_queue *queue);
-/* Releases the object and the queue's reference of a task that was taken and has ended. */
-void p2p_task_release(struct p2p_task *task);
-/* Fails and lets go of all. */
+/* Releases the tasks that have ended (cancelled from another thread). Returns how many. */
+uint32_t p2p_task_queue_remove_ended(struct p2p_task_queue *queue);
+/* Fails and releases all tasks. */
 void p2p_task_queue_fail(struct p2p_task_queue *queue, const struct p2p_err *err);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/sanitize.h"
-#include "client/roster.h"
+#include "protocol/member_name.h"
 
 enum receiving { NOTHING, CONDITION, RESULT };
 
@@ -26,8 +26,8 @@ struct p2p_task_stream {
   char worker[P2P_MEMBER_NAME_MAX];
   struct run *first; /* who sends next is first */
   uint32_t busy, last_id;
-  uint32_t idle, recalled, wanted;
-  uint64_t wanted_ms, used_ms;
+  uint32_t idle, recalled, requested;
+  uint64_t requested_ms, used_ms;
   uint64_t idle_since_ms[]; /* of the idle slots, coldest first; a task takes the warmest */
 };
 
@@ -38,17 +38,16 @@ struct p2p_task_stream *p2p_task_stream_new(const struct p2p_task_stream_config 
   if (stream == NULL) return NULL;
   stream->config = *config;
   snprintf(stream->worker, sizeof stream->worker, "%s", config->worker);
-  stream->used_ms = stream->wanted_ms = now_ms;
+  stream->used_ms = stream->requested_ms = now_ms;
   return stream;
 }
 
 /* The end of a task for this lane; the run may go on, read over. */
-static void let_go(struct run *run) {
+static void release_task(struct run *run) {
   p2p_blob_free(run->incoming);
   run->incoming = NULL;
   if (run->task == NULL) return;
-  p2p_task_release_object(run->task);
-  p2p_task_free(run->task);
+  p2p_task_release(run->task);
   run->task = NULL;
 }
 
@@ -57,7 +56,7 @@ void p2p_task_stream_free(struct p2p_task_stream *stream) {
   while (stream->first != NULL) {
     struct run *run = stream->first;
     stream->first = run->next;
-    let_go(run);
+    release_task(run);
     free(run);
   }
   free(stream);
@@ -71,8 +70,8 @@ void p2p_task_stream_describe(const struct p2p_task_stream *stream, uint64_t now
       .held = stream->busy + stream->idle,
       .busy = stream->busy,
       .recalled = stream->recalled,
-      .wanted = stream->wanted,
-      .wanted_ms = stream->wanted_ms,
+      .requested = stream->requested,
+      .requested_ms = stream->requested_ms,
       .used_ms = stream->used_ms,
       .next_cool_ms = P2P_SCHEDULE_NEVER,
   };
@@ -104,13 +103,13 @@ static int send_slot(struct p2p_task_stream *stream, enum p2p_slot_op op, uint32
   return send(stream, P2P_FRAME_SLOT, 0, payload, sizeof payload);
 }
 
-int p2p_task_stream_want(struct p2p_task_stream *stream, uint32_t want, uint64_t now_ms) {
-  stream->wanted = want;
-  stream->wanted_ms = now_ms;
-  return send_slot(stream, P2P_SLOT_WANT, want);
+int p2p_task_stream_request_slots(struct p2p_task_stream *stream, uint32_t count, uint64_t now_ms) {
+  stream->requested = count;
+  stream->requested_ms = now_ms;
+  return send_slot(stream, P2P_SLOT_WANT, count);
 }
 
-int p2p_task_stream_give_back(struct p2p_task_stream *stream, uint32_t count) {
+int p2p_task_stream_return_slots(struct p2p_task_stream *stream, uint32_t count) {
   if (count > stream->idle) count = stream->idle;
   if (count == 0) return P2P_OK;
   stream->idle -= count;
@@ -158,7 +157,7 @@ static int send_piece(struct p2p_task_stream *stream, struct run *run) {
   return send(stream, P2P_FRAME_DATA, run->id, bytes, length);
 }
 
-int p2p_task_stream_pump(struct p2p_task_stream *stream) {
+int p2p_task_stream_on_drain(struct p2p_task_stream *stream) {
   while (stream->config.queued(stream->config.arg) < stream->config.queue_high_bytes) {
     struct run *run = stream->first;
     while (run != NULL && !is_sending(run)) run = run->next;
@@ -177,9 +176,8 @@ int p2p_task_stream_start(struct p2p_task_stream *stream, struct p2p_task *task)
     struct p2p_err err;
     p2p_err_set(&err, P2P_ERR_MEMORY, "Out of memory.");
     p2p_task_fail(task, &err);
-    p2p_task_release_object(task);
-    p2p_task_free(task);
-    stream->config.on_news(stream->config.arg);
+    p2p_task_release(task);
+    stream->config.on_task(stream->config.arg);
     return P2P_OK;
   }
   run->id = next_id(stream);
@@ -193,14 +191,14 @@ int p2p_task_stream_start(struct p2p_task_stream *stream, struct p2p_task *task)
   p2p_set_u64(payload, p2p_blob_size(p2p_task_object(task)));
   memcpy(payload + 8, label, label_length);
   int code = send(stream, P2P_FRAME_TASK, run->id, payload, 8 + label_length);
-  return code != P2P_OK ? code : p2p_task_stream_pump(stream);
+  return code != P2P_OK ? code : p2p_task_stream_on_drain(stream);
 }
 
-int p2p_task_stream_sweep(struct p2p_task_stream *stream) {
+int p2p_task_stream_cancel_ended(struct p2p_task_stream *stream) {
   int code = P2P_OK;
   for (struct run *run = stream->first; run != NULL && code == P2P_OK; run = run->next) {
     if (run->task == NULL || !p2p_task_has_ended(run->task)) continue;
-    let_go(run);
+    release_task(run);
     code = send(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
   }
   return code;
@@ -216,12 +214,12 @@ static int broken(struct p2p_err *err, const struct p2p_task_stream *stream, con
 /* The slot is idle again. */
 static void end_run(struct p2p_task_stream *stream, struct run *run, uint64_t now_ms) {
   unlink_run(stream, run);
-  let_go(run);
+  release_task(run);
   free(run);
   stream->busy--;
   stream->idle_since_ms[stream->idle++] = now_ms;
   stream->used_ms = now_ms;
-  stream->config.on_news(stream->config.arg);
+  stream->config.on_task(stream->config.arg);
 }
 
 static int take_slots(struct p2p_task_stream *stream, const struct p2p_frame *frame,
@@ -234,7 +232,7 @@ static int take_slots(struct p2p_task_stream *stream, const struct p2p_frame *fr
     if (count > stream->config.slots - held)
       return broken(err, stream, "it granted more slots than it has");
     while (count-- > 0) stream->idle_since_ms[stream->idle++] = now_ms;
-    stream->wanted_ms = now_ms;
+    stream->requested_ms = now_ms;
     return P2P_OK;
   case P2P_SLOT_RECALL:
     stream->recalled = count < held - stream->recalled ? stream->recalled + count : held;
@@ -248,8 +246,8 @@ static int give_up(struct p2p_task_stream *stream, struct run *run, int code, co
   struct p2p_err err;
   p2p_err_set(&err, code, "%s", message);
   p2p_task_fail(run->task, &err);
-  let_go(run);
-  stream->config.on_news(stream->config.arg);
+  release_task(run);
+  stream->config.on_task(stream->config.arg);
   return send(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
 }
 
@@ -266,23 +264,23 @@ static int refuse_size(struct p2p_task_stream *stream, struct run *run, uint64_t
 
 /* What is announced has arrived. */
 static void complete(struct p2p_task_stream *stream, struct run *run, uint64_t now_ms,
-                     bool *decide) {
+                     bool *changed) {
   enum receiving received = run->receiving;
   struct p2p_blob *object = run->incoming;
   run->incoming = NULL;
   run->receiving = NOTHING;
   if (received == CONDITION) {
     if (object != NULL && p2p_task_add_condition(run->task, object))
-      stream->config.on_news(stream->config.arg);
+      stream->config.on_task(stream->config.arg);
     return;
   }
   if (object != NULL) p2p_task_finish(run->task, object);
-  *decide = true;
+  *changed = true;
   end_run(stream, run, now_ms);
 }
 
 static int take_announcement(struct p2p_task_stream *stream, const struct p2p_frame *frame,
-                             uint64_t now_ms, bool *decide, struct p2p_err *err) {
+                             uint64_t now_ms, bool *changed, struct p2p_err *err) {
   struct run *run = find(stream, frame->task);
   if (frame->length != 8) return broken(err, stream, "an announcement of another length");
   if (run == NULL) return P2P_OK;
@@ -297,12 +295,12 @@ static int take_announcement(struct p2p_task_stream *stream, const struct p2p_fr
     run->incoming = p2p_blob_new(size);
     if (run->incoming == NULL) code = give_up(stream, run, P2P_ERR_MEMORY, "Out of memory.");
   }
-  if (code == P2P_OK && size == 0) complete(stream, run, now_ms, decide);
+  if (code == P2P_OK && size == 0) complete(stream, run, now_ms, changed);
   return code;
 }
 
 static int take_data(struct p2p_task_stream *stream, const struct p2p_frame *frame, uint64_t now_ms,
-                     bool *decide, struct p2p_err *err) {
+                     bool *changed, struct p2p_err *err) {
   struct run *run = find(stream, frame->task);
   if (run == NULL) return P2P_OK;
   if (run->receiving == NOTHING) return broken(err, stream, "data of nothing that was announced");
@@ -313,12 +311,12 @@ static int take_data(struct p2p_task_stream *stream, const struct p2p_frame *fra
     code = give_up(stream, run, P2P_ERR_MEMORY, "Out of memory.");
   }
   run->missing -= frame->length;
-  if (code == P2P_OK && run->missing == 0) complete(stream, run, now_ms, decide);
+  if (code == P2P_OK && run->missing == 0) complete(stream, run, now_ms, changed);
   return code;
 }
 
 static void take_lost(struct p2p_task_stream *stream, const struct p2p_frame *frame,
-                      uint64_t now_ms, bool *decide) {
+                      uint64_t now_ms, bool *changed) {
   struct run *run = find(stream, frame->task);
   if (run == NULL) return;
   if (run->task != NULL) {
@@ -326,7 +324,7 @@ static void take_lost(struct p2p_task_stream *stream, const struct p2p_frame *fr
     p2p_sanitize(frame->payload, frame->length, err.message, sizeof err.message);
     p2p_task_fail(run->task, &err);
   }
-  *decide = true;
+  *changed = true;
   end_run(stream, run, now_ms);
 }
 
@@ -338,17 +336,17 @@ static int take_goodbye(const struct p2p_frame *frame, struct p2p_err *err) {
                      why[0] != '\0' ? why : "the worker closed the link");
 }
 
-int p2p_task_stream_take(struct p2p_task_stream *stream, const struct p2p_frame *frame,
-                         uint64_t now_ms, bool *decide, struct p2p_err *err) {
+int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_frame *frame,
+                             uint64_t now_ms, bool *changed, struct p2p_err *err) {
   int code = P2P_OK;
   switch (frame->type) {
-  case P2P_FRAME_SLOT: *decide = true; return take_slots(stream, frame, now_ms, err);
+  case P2P_FRAME_SLOT: *changed = true; return take_slots(stream, frame, now_ms, err);
   case P2P_FRAME_CONDITION:
-  case P2P_FRAME_RESULT: code = take_announcement(stream, frame, now_ms, decide, err); break;
-  case P2P_FRAME_DATA: code = take_data(stream, frame, now_ms, decide, err); break;
+  case P2P_FRAME_RESULT: code = take_announcement(stream, frame, now_ms, changed, err); break;
+  case P2P_FRAME_DATA: code = take_data(stream, frame, now_ms, changed, err); break;
   case P2P_FRAME_LOST:
     if (frame->task == 0) return take_goodbye(frame, err);
-    take_lost(stream, frame, now_ms, decide);
+    take_lost(stream, frame, now_ms, changed);
     break;
   default: return broken(err, stream, "a frame that is not for a client");
   }
@@ -357,52 +355,39 @@ int p2p_task_stream_take(struct p2p_task_stream *stream, const struct p2p_frame 
   return code;
 }
 
-/* Makes a sentence fit into another one. */
-static void lower_sentence(const char *sentence, char *out, size_t size) {
-  size_t length = (size_t)snprintf(out, size, "%s", sentence);
-  if (length >= size) length = size - 1;
-  if (length > 0 && out[length - 1] == '.') out[--length] = '\0';
-  if (length > 1 && out[0] >= 'A' && out[0] <= 'Z' && out[1] >= 'a' && out[1] <= 'z')
-    out[0] = (char)(out[0] - 'A' + 'a');
-}
-
-/* What would have helped, to who has not asked for it. */
-static void advise_retries(struct p2p_task *task, struct p2p_err *err) {
-  struct p2p_err last, told = *err;
-  if (p2p_task_losses(task, &last) > 0) return;
-  p2p_err_set(err, told.code,
-              "%s; plan(..., retries = 1) has such futures run again, on another worker",
-              told.message);
+/* Retries would have helped a task that has none. */
+static void fail_lost(struct p2p_task *task, struct p2p_err *err) {
+  struct p2p_err last;
+  if (p2p_task_losses(task, &last) == 0) p2p_err_because(err, "worker_lost", err->code);
+  p2p_task_fail(task, err);
 }
 
 void p2p_task_stream_fail(struct p2p_task_stream *stream, const struct p2p_err *why,
                           struct p2p_task_queue *again) {
-  char reason[P2P_ERR_MESSAGE_MAX / 2];
-  lower_sentence(why->message, reason, sizeof reason);
   for (struct run *run = stream->first; run != NULL; run = run->next) {
     if (run->task == NULL) continue;
     struct p2p_err err;
-    p2p_err_set(&err, P2P_ERR_LOST, "The link to %s was lost (%s) while it resolved future '%s'",
-                stream->worker, reason, p2p_task_label(run->task));
-    if (p2p_task_run_again(run->task, &err)) {
+    p2p_err_set(&err, P2P_ERR_LOST,
+                "the link to worker '%s' was lost (%s) while it was evaluating future '%s'",
+                stream->worker, why->message, p2p_task_label(run->task));
+    if (p2p_task_retry(run->task, &err)) {
       p2p_task_queue_push(again, run->task);
       run->task = NULL;
     } else {
-      advise_retries(run->task, &err);
-      p2p_task_fail(run->task, &err);
+      fail_lost(run->task, &err);
     }
-    let_go(run);
+    release_task(run);
   }
-  stream->config.on_news(stream->config.arg);
+  stream->config.on_task(stream->config.arg);
 }
 
-void p2p_task_stream_cancel(struct p2p_task_stream *stream, const struct p2p_err *why) {
+void p2p_task_stream_cancel_all(struct p2p_task_stream *stream, const struct p2p_err *why) {
   int code = P2P_OK;
   for (struct run *run = stream->first; run != NULL; run = run->next) {
     if (run->task == NULL) continue;
     p2p_task_fail(run->task, why);
-    let_go(run);
+    release_task(run);
     if (code == P2P_OK) code = send(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
   }
-  stream->config.on_news(stream->config.arg);
+  stream->config.on_task(stream->config.arg);
 }

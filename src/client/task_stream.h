@@ -1,6 +1,7 @@
-/* A lane: what runs at one worker. The client's part of the link protocol (protocol/frame.h)
- * without I/O: slots that are held, tasks on their way there and results on their way back. Frames
- * go in and out through functions; time is an argument. io thread only. */
+/* A task stream: the tasks that run at one worker. The client's part of the link protocol
+ * (protocol/frame.h) without I/O: slots that are held, tasks on their way to the worker and results
+ * on their way back. Frames go out through callbacks and come in as arguments, as does the time. io
+ * thread only. */
 #ifndef P2P_CLIENT_TASK_STREAM_H
 #define P2P_CLIENT_TASK_STREAM_H
 
@@ -15,54 +16,56 @@
 struct p2p_task_stream;
 
 struct p2p_task_stream_config {
-  const char *worker;        /* "carol@desk:4711" */
-  uint32_t slots;            /* that it has */
-  uint64_t object_cap_bytes; /* of a result or condition */
+  const char *worker;        /* "carol@desk:4711"; copied */
+  uint32_t slots;            /* of the worker */
+  uint64_t object_cap_bytes; /* largest result or condition that is accepted */
   size_t queue_high_bytes;   /* no DATA is sent while more is queued */
-  int (*send)(void *arg, uint8_t type, uint32_t task, const void *payload,
-              size_t length); /* P2P_OK or an error */
+  int (*send)(void *arg, uint8_t type, uint32_t task, const void *payload, size_t length);
   size_t (*queued)(void *arg);
-  void (*on_news)(void *arg); /* a task has ended, or has a condition */
+  void (*on_task)(void *arg); /* a task has ended, or a condition has arrived */
   void *arg;
 };
 
+/* NULL: out of memory. */
 struct p2p_task_stream *p2p_task_stream_new(const struct p2p_task_stream_config *config,
-                                            uint64_t now_ms); /* NULL: out of memory */
-/* Lets go of its tasks, which have ended (see p2p_task_stream_fail). Takes NULL. */
+                                            uint64_t now_ms);
+/* Releases its tasks, which must have ended: see p2p_task_stream_fail and _cancel_all. Takes NULL.
+ */
 void p2p_task_stream_free(struct p2p_task_stream *stream);
 
-/* The numbers for the scheduler's decision. */
+/* Fills what the scheduler needs to know, except for the eligible tasks. */
 void p2p_task_stream_describe(const struct p2p_task_stream *stream, uint64_t now_ms,
                               struct p2p_schedule_worker *out);
-uint32_t p2p_task_stream_running(
-    const struct p2p_task_stream *stream); /* tasks that somebody waits for */
+/* The number of tasks that have not ended. */
+uint32_t p2p_task_stream_running(const struct p2p_task_stream *stream);
 
-/* The functions below return P2P_OK or an error after which the link is to be closed. */
+/* ---- These return P2P_OK, or an error after which the link must be closed ---- */
 
-/* Says what we want, on the way to more slots or fewer. */
-int p2p_task_stream_want(struct p2p_task_stream *stream, uint32_t want,
-                         uint64_t now_ms) P2P_MUST_USE;
-/* Returns idle slots, at most those there are; the coldest first. */
-int p2p_task_stream_give_back(struct p2p_task_stream *stream, uint32_t count) P2P_MUST_USE;
-/* Sends a running task, as far as the queue takes it. There is an idle slot. The reference is taken
- * over. */
+/* Tells the worker how many slots we can use in all. */
+int p2p_task_stream_request_slots(struct p2p_task_stream *stream, uint32_t count,
+                                  uint64_t now_ms) P2P_MUST_USE;
+/* Returns up to `count` idle slots, those that are idle for longest first. */
+int p2p_task_stream_return_slots(struct p2p_task_stream *stream, uint32_t count) P2P_MUST_USE;
+/* Sends a task in state P2P_TASK_RUNNING, as far as the queue takes it. Requires an idle slot.
+ * Takes over the reference. */
 int p2p_task_stream_start(struct p2p_task_stream *stream, struct p2p_task *task) P2P_MUST_USE;
-/* Goes on sending: at on_drain. Tasks take turns. */
-int p2p_task_stream_pump(struct p2p_task_stream *stream) P2P_MUST_USE;
-/* Tells the worker of the tasks that were cancelled from another thread. Their slots stay busy
- * until the worker's answer. */
-int p2p_task_stream_sweep(struct p2p_task_stream *stream) P2P_MUST_USE;
-/* Takes a frame of the worker's, any but HELLO, PACKAGES and PING. *decide: slots or tasks have
- * changed. */
-int p2p_task_stream_take(struct p2p_task_stream *stream, const struct p2p_frame *frame,
-                         uint64_t now_ms, bool *decide, struct p2p_err *err) P2P_MUST_USE;
+/* Continues sending, a piece of each task in turn. */
+int p2p_task_stream_on_drain(struct p2p_task_stream *stream) P2P_MUST_USE;
+/* Sends CANCEL for tasks that were cancelled on another thread. Their slots stay busy until the
+ * worker answers. */
+int p2p_task_stream_cancel_ended(struct p2p_task_stream *stream) P2P_MUST_USE;
+/* Handles a frame of the worker, of any type but HELLO, PACKAGES and PING. Sets *changed when slots
+ * or tasks have changed. */
+int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_frame *frame,
+                             uint64_t now_ms, bool *changed, struct p2p_err *err) P2P_MUST_USE;
 
-/* The link is gone: its tasks have failed, with a sentence that says why; those that may run again
- * are put into `again`, the references with them. */
+/* ---- The end ---- */
+
+/* The link was lost, and `why` says how. Tasks that may run again are moved to `again`; the others
+ * fail with P2P_ERR_LOST and the reason "worker_lost". */
 void p2p_task_stream_fail(struct p2p_task_stream *stream, const struct p2p_err *why,
                           struct p2p_task_queue *again);
-/* We close: its tasks have failed with `why`, and the worker is told as far as the link takes it.
- */
-void p2p_task_stream_cancel(struct p2p_task_stream *stream, const struct p2p_err *why);
+/* We close the link: all tasks fail with `why`, and the worker is told, as far as possible. */
+void p2p_task_stream_cancel_all(struct p2p_task_stream *stream, const struct p2p_err *why);
 
 #endif

@@ -1,35 +1,68 @@
-/* A peer: the link to one worker, from the code that is told on the board to its end, with the lane
- * of tasks on it. io thread only. */
+/* The link to one worker, from its set-up over the board and the mailbox to its end: the tasks that
+ * run over it (task_stream.h) and what the worker has told about its packages (packages.h). Reports
+ * to its owner through callbacks. io thread only. */
 #ifndef P2P_CLIENT_WORKER_LINK_H
 #define P2P_CLIENT_WORKER_LINK_H
 
-#include "client/client_loop.h"
-#include "client/inventory.h"
+#include "base/log_queue.h"
+#include "board/member.h"
+#include "client/packages.h"
 #include "client/task_stream.h"
+#include "crypto/seal.h"
+#include "net/loop.h"
+#include "protocol/hello.h"
 
-#define P2P_WORKER_LINK_TIMEOUT_MS 30000 /* for setting up a link */
+#define P2P_WORKER_LINK_TIMEOUT_MS 30000 /* for the set-up of a link */
 
-/* Begins to open a link; worker->peer is set, or the worker is to be tried again later. */
-void p2p_worker_link_open(struct p2p_client *client, struct p2p_roster_worker *worker);
-/* NULL until the worker has said hello over the link. */
-struct p2p_task_stream *p2p_worker_link_lane(const struct p2p_worker_link *peer);
-const char *p2p_worker_link_path(const struct p2p_worker_link *peer); /* "" before it is open */
-uint64_t p2p_worker_link_since_ms(const struct p2p_worker_link *peer);
-struct p2p_inventory *p2p_worker_link_inventory(struct p2p_worker_link *peer);
-/* Asks the worker about the packages that were looked up and not asked for yet. */
-void p2p_worker_link_ask(struct p2p_worker_link *peer, uint64_t now_ms);
-/* Does the scheduler's step, short of opening and closing, with tasks from `waiting`. Where there
- * are fewer of them for it than was decided, the client decides again. */
-void p2p_worker_link_work(struct p2p_worker_link *peer, const struct p2p_schedule_step *step,
-                          struct p2p_task_queue *waiting);
-void p2p_worker_link_sweep(struct p2p_worker_link *peer); /* after a cancel */
-/* An error of writing was met: to be ended as soon as nobody is in the middle of something. */
-bool p2p_worker_link_is_broken(const struct p2p_worker_link *peer);
+struct p2p_worker_link;
 
-/* Ends and frees it, and forgets its worker if that has left. Each task on it fails. */
-void p2p_worker_link_fail(struct p2p_worker_link *peer,
-                          const struct p2p_err *why);     /* NULL: the error that broke it */
-void p2p_worker_link_close(struct p2p_worker_link *peer); /* no work for it */
-void p2p_worker_link_cancel(struct p2p_worker_link *peer, const struct p2p_err *why);
+/* Pointers are borrowed until the link is freed. */
+struct p2p_worker_link_config {
+  struct p2p_loop *loop;
+  struct p2p_log_queue *log;
+  struct p2p_member *member;              /* sends the link's code to the worker */
+  const char *mailbox, *relay;            /* NULL: those that the board names */
+  const char *r_version, *future_version; /* of this session */
+  uint64_t object_cap_bytes;
+  const char *worker;                /* its name, "carol@desk:4711", */
+  const struct p2p_seal_public *key; /* and its public key */
+};
+
+struct p2p_worker_link_callbacks {
+  /* The worker has identified itself over the link as config.worker. An error ends the link. */
+  int (*on_hello)(void *arg, const struct p2p_hello *hello, struct p2p_err *err);
+  /* Slots, tasks or packages have changed. May free the link. */
+  void (*on_change)(void *arg);
+  /* A task has ended, or a condition has arrived. Must not free the link. */
+  void (*on_task)(void *arg);
+  /* The link has ended. The last callback: it frees the link. */
+  void (*on_failed)(void *arg, const struct p2p_err *err);
+};
+
+/* Starts to open a link. Copies the structs. An error here is not reported by on_failed. */
+int p2p_worker_link_open(const struct p2p_worker_link_config *config,
+                         const struct p2p_worker_link_callbacks *callbacks, void *arg,
+                         struct p2p_worker_link **out, struct p2p_err *err) P2P_MUST_USE;
+/* Closes and frees. Its tasks must have ended: see p2p_task_stream_fail. No callbacks after. Takes
+ * NULL. */
+void p2p_worker_link_free(struct p2p_worker_link *link);
+
+/* The tasks; NULL until the worker has identified itself. */
+struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *link);
+struct p2p_packages *p2p_worker_link_packages(struct p2p_worker_link *link);
+const char *p2p_worker_link_path(const struct p2p_worker_link *link);  /* "" before it is open */
+uint64_t p2p_worker_link_since_ms(const struct p2p_worker_link *link); /* when it was started */
+
+/* Requests the packages that were looked up and not requested yet. */
+void p2p_worker_link_request_packages(struct p2p_worker_link *link, uint64_t now_ms);
+/* Takes the scheduler's step, except for opening and closing, with tasks from `waiting`. Returns
+ * false if `waiting` has fewer suitable tasks than the step says: then decide again. */
+bool p2p_worker_link_take_step(struct p2p_worker_link *link, const struct p2p_schedule_step *step,
+                               struct p2p_task_queue *waiting) P2P_MUST_USE;
+/* Tells the worker about tasks that were cancelled on another thread. */
+void p2p_worker_link_cancel_ended(struct p2p_worker_link *link);
+/* The error of a write that failed in one of these functions; NULL: none. The owner then frees the
+ * link. */
+const struct p2p_err *p2p_worker_link_error(const struct p2p_worker_link *link);
 
 #endif

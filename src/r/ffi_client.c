@@ -15,7 +15,7 @@ SEXP ffi_client_new(SEXP config, SEXP log) {
       .board = p2p_ffi_board_config(config),
       .r_version = p2p_ffi_text(config, "r_version"),
       .future_version = p2p_ffi_text(config, "future_version"),
-      .workers_most = (uint32_t)p2p_ffi_count(config, "workers", 0, UINT32_MAX),
+      .workers_max = (uint32_t)p2p_ffi_count(config, "workers", 0, UINT32_MAX),
       .object_cap_bytes =
           p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),
       .retries = (uint32_t)p2p_ffi_count(config, "retries", 0, UINT32_MAX),
@@ -48,7 +48,7 @@ SEXP ffi_client_status(SEXP handle) {
   SET_VECTOR_ELT(out, 7, p2p_ffi_string(status.incompatible_why));
   SET_VECTOR_ELT(out, 8, Rf_ScalarInteger((int)status.waiting));
   SET_VECTOR_ELT(out, 9, Rf_ScalarInteger((int)status.running));
-  SET_VECTOR_ELT(out, 10, Rf_ScalarInteger((int)status.needy));
+  SET_VECTOR_ELT(out, 10, Rf_ScalarInteger((int)status.waiting_for_packages));
   UNPROTECT(1);
   return out;
 }

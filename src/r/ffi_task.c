@@ -32,7 +32,7 @@ SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages)
   p2p_ffi_handle_set(object, NULL);
   p2p_ffi_handle_set(handle, task);
   struct p2p_err err = {0};
-  if (XLENGTH(packages) > 0 && p2p_task_need(task, join(packages), &err) != P2P_OK)
+  if (XLENGTH(packages) > 0 && p2p_task_set_packages(task, join(packages), &err) != P2P_OK)
     p2p_ffi_raise(&err);
   if (p2p_client_submit(client, task, &err) != P2P_OK) p2p_ffi_raise(&err);
   UNPROTECT(1);
@@ -61,7 +61,7 @@ SEXP ffi_task_result(SEXP handle) {
 /* The next condition that arrived while the task runs, as a handle of its bytes, or NULL. */
 SEXP ffi_task_condition(SEXP handle) {
   SEXP object = PROTECT(p2p_ffi_blob_handle(NULL));
-  struct p2p_blob *condition = p2p_task_condition(p2p_ffi_handle_get(handle, P2P_TAG_TASK));
+  struct p2p_blob *condition = p2p_task_next_condition(p2p_ffi_handle_get(handle, P2P_TAG_TASK));
   p2p_ffi_handle_set(object, condition);
   UNPROTECT(1);
   return condition == NULL ? R_NilValue : object;
@@ -89,7 +89,8 @@ SEXP ffi_task_loss(SEXP handle) {
 
 /* The number of conditions that were dropped because R did not poll for them in time. */
 SEXP ffi_task_dropped(SEXP handle) {
-  return Rf_ScalarReal((double)p2p_task_dropped(p2p_ffi_handle_get(handle, P2P_TAG_TASK)));
+  return Rf_ScalarReal(
+      (double)p2p_task_dropped_conditions(p2p_ffi_handle_get(handle, P2P_TAG_TASK)));
 }
 
 SEXP ffi_task_cancel(SEXP client_handle, SEXP handle) {

@@ -239,7 +239,7 @@ TEST(a_hundred_futures_of_all_sizes_are_resolved_by_two_workers) {
 TEST(a_condition_comes_before_the_result) {
   struct p2p_task *task = submit(bob, 'c', 100);
   CHECK(wait_for(bob, has_ended, task) && is_echo(task, 'c', 100));
-  struct p2p_blob *condition = p2p_task_condition(task);
+  struct p2p_blob *condition = p2p_task_next_condition(task);
   CHECK(condition != NULL && p2p_blob_size(condition) == 100);
   p2p_blob_free(condition);
   p2p_task_free(task);

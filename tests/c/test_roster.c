@@ -9,54 +9,54 @@
   "key=" KEY
 
 static struct p2p_roster roster;
-static struct p2p_roster_worker *who;
+static struct p2p_roster_worker *worker;
 
-static enum p2p_roster_news hear(const char *text, uint64_t now_ms) {
+static enum p2p_roster_change receive(const char *text, uint64_t now_ms) {
   struct p2p_line line;
   CHECK(p2p_line_parse(text, strlen(text), &line) == P2P_OK);
-  return p2p_roster_update(&roster, &line, now_ms, &who);
+  return p2p_roster_update(&roster, &line, now_ms, &worker);
 }
 
 TEST(a_worker_comes_repeats_itself_and_leaves) {
   p2p_roster_init(&roster, "4.2.2");
-  CHECK(hear(HELLO ",slots=2,r=4.3.1,future=1.70.0", 1000) == P2P_ROSTER_CAME);
-  CHECK_STR(who->from, "carol@desk:4711");
-  CHECK(who->slots == 2 && who->compatible && who->key.bytes[31] == 31);
-  CHECK(hear(HELLO ",slots=4,r=4.3.1,future=1.70.0", 2000) == P2P_ROSTER_AGAIN);
-  CHECK(who->slots == 4 && who->heard_ms == 2000 && roster.length == 1);
-  CHECK(hear("when=x,type=leave,from=dave@desk:4711", 0) == P2P_ROSTER_NOTHING);
-  CHECK(hear("when=x,type=leave,from=carol@desk:4711", 0) == P2P_ROSTER_LEFT);
-  p2p_roster_remove(&roster, who);
+  CHECK(receive(HELLO ",slots=2,r=4.3.1,future=1.70.0", 1000) == P2P_ROSTER_ADDED);
+  CHECK_STR(worker->from, "carol@desk:4711");
+  CHECK(worker->slots == 2 && worker->compatible && worker->key.bytes[31] == 31);
+  CHECK(receive(HELLO ",slots=4,r=4.3.1,future=1.70.0", 2000) == P2P_ROSTER_UPDATED);
+  CHECK(worker->slots == 4 && worker->last_seen_ms == 2000 && roster.length == 1);
+  CHECK(receive("when=x,type=leave,from=dave@desk:4711", 0) == P2P_ROSTER_IGNORED);
+  CHECK(receive("when=x,type=leave,from=carol@desk:4711", 0) == P2P_ROSTER_LEFT);
+  p2p_roster_remove(&roster, worker);
   CHECK(roster.length == 0);
   p2p_roster_clear(&roster);
 }
 
 TEST(a_worker_may_tell_of_its_machine) {
   p2p_roster_init(&roster, "4.2.2");
-  CHECK(hear(HELLO ",slots=2,r=4.3.1,future=1.70.0", 0) == P2P_ROSTER_CAME);
-  CHECK(who->machine.platform[0] == '\0' && who->machine.cores == 0 &&
-        who->machine.memory_mib == 0);
-  CHECK(hear(HELLO
-             ",slots=2,r=4.3.1,future=1.70.0,platform=x86_64-pc-linux-gnu,cores=8,memory=16000",
-             0) == P2P_ROSTER_AGAIN);
-  CHECK_STR(who->machine.platform, "x86_64-pc-linux-gnu");
-  CHECK(who->machine.cores == 8 && who->machine.memory_mib == 16000);
+  CHECK(receive(HELLO ",slots=2,r=4.3.1,future=1.70.0", 0) == P2P_ROSTER_ADDED);
+  CHECK(worker->machine.platform[0] == '\0' && worker->machine.cores == 0 &&
+        worker->machine.memory_mib == 0);
+  CHECK(receive(HELLO
+                ",slots=2,r=4.3.1,future=1.70.0,platform=x86_64-pc-linux-gnu,cores=8,memory=16000",
+                0) == P2P_ROSTER_UPDATED);
+  CHECK_STR(worker->machine.platform, "x86_64-pc-linux-gnu");
+  CHECK(worker->machine.cores == 8 && worker->machine.memory_mib == 16000);
   p2p_roster_clear(&roster);
 }
 
 TEST(a_line_in_the_name_of_a_linked_worker_changes_its_key_alone) {
   p2p_roster_init(&roster, "4.2.2");
-  CHECK(hear(HELLO ",slots=2,r=4.3.1,future=1.70.0", 1000) == P2P_ROSTER_CAME);
+  CHECK(receive(HELLO ",slots=2,r=4.3.1,future=1.70.0", 1000) == P2P_ROSTER_ADDED);
   struct p2p_worker_link *some = (struct p2p_worker_link *)&roster;
-  who->peer = some;
-  who->left = true;
+  worker->link = some;
+  worker->has_left = true;
   CHECK(
-      hear(
+      receive(
           "when=x,type=worker,from=carol@desk:4711,protocols=link,slots=9,r=3.0.0,future=1.0.0,key="
           "BBECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
-          2000) == P2P_ROSTER_AGAIN);
-  CHECK(who->peer == some && who->compatible && who->slots == 2 && who->key.bytes[0] == 4 &&
-        !who->left);
+          2000) == P2P_ROSTER_UPDATED);
+  CHECK(worker->link == some && worker->compatible && worker->slots == 2 &&
+        worker->key.bytes[0] == 4 && !worker->has_left);
   p2p_roster_clear(&roster);
 }
 
@@ -99,8 +99,8 @@ TEST(what_is_not_exactly_a_hello_is_no_worker) {
   };
   p2p_roster_init(&roster, "4.2.2");
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-    CHECK(hear(lines[i], 0) == P2P_ROSTER_NOTHING);
-    CHECK(who == NULL);
+    CHECK(receive(lines[i], 0) == P2P_ROSTER_IGNORED);
+    CHECK(worker == NULL);
   }
   CHECK(roster.length == 0);
   p2p_roster_clear(&roster);
@@ -108,36 +108,36 @@ TEST(what_is_not_exactly_a_hello_is_no_worker) {
 
 TEST(versions_that_do_not_fit_are_told_in_a_sentence) {
   p2p_roster_init(&roster, "4.2.2");
-  CHECK(hear(HELLO ",slots=1,r=4.2.2,future=1.33.0", 0) == P2P_ROSTER_CAME);
-  CHECK(!who->compatible);
+  CHECK(receive(HELLO ",slots=1,r=4.2.2,future=1.33.0", 0) == P2P_ROSTER_ADDED);
+  CHECK(!worker->compatible);
   CHECK_STR(roster.incompatible_why,
             "carol@desk:4711 has future 1.33.0, tasks of this session need future >= 1.69.0");
-  CHECK(hear(HELLO ",slots=1,r=3.6.3,future=1.70.0", 0) == P2P_ROSTER_AGAIN);
+  CHECK(receive(HELLO ",slots=1,r=3.6.3,future=1.70.0", 0) == P2P_ROSTER_UPDATED);
   CHECK_STR(roster.incompatible_why,
             "carol@desk:4711 has R 3.6.3, tasks of this session need R >= 4.0");
-  CHECK(hear(HELLO ",slots=1,r=5.0.0,future=1.70.0", 0) == P2P_ROSTER_AGAIN);
+  CHECK(receive(HELLO ",slots=1,r=5.0.0,future=1.70.0", 0) == P2P_ROSTER_UPDATED);
   CHECK_STR(
       roster.incompatible_why,
       "carol@desk:4711 has R 5.0.0, tasks of this session need the major version of its R 4.2.2");
-  CHECK(hear(HELLO ",slots=1,r=4.0.0,future=1.69.0-9001", 0) == P2P_ROSTER_AGAIN);
-  CHECK(who->compatible);
+  CHECK(receive(HELLO ",slots=1,r=4.0.0,future=1.69.0-9001", 0) == P2P_ROSTER_UPDATED);
+  CHECK(worker->compatible);
   struct p2p_err err;
-  CHECK(p2p_roster_set_versions(&roster, who, "4.2.2", "1.68.0", &err) == P2P_ERR_VERSION);
-  CHECK(!who->compatible);
-  CHECK(p2p_roster_set_versions(&roster, who, "4.2.2", "1.80.0", &err) == P2P_OK);
-  CHECK(who->compatible);
+  CHECK(p2p_roster_set_versions(&roster, worker, "4.2.2", "1.68.0", &err) == P2P_ERR_VERSION);
+  CHECK(!worker->compatible);
+  CHECK(p2p_roster_set_versions(&roster, worker, "4.2.2", "1.80.0", &err) == P2P_OK);
+  CHECK(worker->compatible);
   p2p_roster_clear(&roster);
 }
 
 TEST(a_silent_worker_without_a_link_is_forgotten) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(p2p_roster_expire(&roster, 0) == UINT64_MAX);
-  CHECK(hear(HELLO ",slots=1,r=4.2.2,future=1.70.0", 5000) == P2P_ROSTER_CAME);
+  CHECK(receive(HELLO ",slots=1,r=4.2.2,future=1.70.0", 5000) == P2P_ROSTER_ADDED);
   CHECK(p2p_roster_expire(&roster, 6000) == 5000 + P2P_ROSTER_SILENCE_MS);
-  who->peer = (struct p2p_worker_link *)&roster;
+  worker->link = (struct p2p_worker_link *)&roster;
   CHECK(p2p_roster_expire(&roster, 5000 + P2P_ROSTER_SILENCE_MS) == UINT64_MAX &&
         roster.length == 1);
-  roster.workers[0]->peer = NULL;
+  roster.workers[0]->link = NULL;
   CHECK(p2p_roster_expire(&roster, 5000 + P2P_ROSTER_SILENCE_MS) == UINT64_MAX &&
         roster.length == 0);
   p2p_roster_clear(&roster);
@@ -155,8 +155,8 @@ TEST(a_flood_of_workers_is_capped) {
     CHECK(p2p_line_put(&line, "key", KEY) == P2P_OK && p2p_line_put(&line, "slots", "1") == P2P_OK);
     CHECK(p2p_line_put(&line, "r", "4.2.2") == P2P_OK &&
           p2p_line_put(&line, "future", "1.70.0") == P2P_OK);
-    CHECK(p2p_roster_update(&roster, &line, 0, &who) ==
-          (i < P2P_ROSTER_MAX ? P2P_ROSTER_CAME : P2P_ROSTER_NOTHING));
+    CHECK(p2p_roster_update(&roster, &line, 0, &worker) ==
+          (i < P2P_ROSTER_MAX ? P2P_ROSTER_ADDED : P2P_ROSTER_IGNORED));
   }
   CHECK(roster.length == P2P_ROSTER_MAX);
   p2p_roster_clear(&roster);

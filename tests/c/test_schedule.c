@@ -13,26 +13,26 @@ static uint64_t wake_ms;
 
 static void seen(size_t i, uint32_t slots) {
   workers[i] = (struct p2p_schedule_worker){
-      .link = P2P_SCHEDULE_NONE, .slots = slots, .suits = ALL, .sure = ALL};
+      .link = P2P_SCHEDULE_NONE, .slots = slots, .eligible = ALL, .confirmed = ALL};
 }
 
 static void linked(size_t i, uint32_t slots, uint32_t held, uint32_t busy) {
   workers[i] = (struct p2p_schedule_worker){.link = P2P_SCHEDULE_OPEN,
                                             .slots = slots,
-                                            .suits = ALL,
-                                            .sure = ALL,
+                                            .eligible = ALL,
+                                            .confirmed = ALL,
                                             .held = held,
                                             .busy = busy,
-                                            .wanted = held,
-                                            .wanted_ms = NOW,
+                                            .requested = held,
+                                            .requested_ms = NOW,
                                             .next_cool_ms = NOW + P2P_SCHEDULE_WARM_MS,
                                             .used_ms = NOW};
 }
 
-static void decide(uint32_t waiting, uint32_t most, size_t length) {
+static void decide(uint32_t waiting, uint32_t slots_max, size_t length) {
   struct p2p_schedule schedule = {.now_ms = NOW,
                                   .waiting = waiting,
-                                  .most = most,
+                                  .slots_max = slots_max,
                                   .may_open = true,
                                   .workers = workers,
                                   .length = length};
@@ -44,7 +44,7 @@ TEST(without_work_nothing_is_done) {
   CHECK(wake_ms == P2P_SCHEDULE_NEVER);
   seen(0, 4);
   decide(0, 0, 1);
-  CHECK(!steps[0].open && !steps[0].close && steps[0].start == 0 && !steps[0].say_want);
+  CHECK(!steps[0].open && !steps[0].close && steps[0].start == 0 && !steps[0].send_request);
   CHECK(wake_ms == P2P_SCHEDULE_NEVER);
 }
 
@@ -84,10 +84,10 @@ TEST(a_link_that_opens_is_counted_on_for_a_while) {
 TEST(a_task_starts_at_once_on_an_idle_slot_without_further_frames) {
   linked(0, 4, 1, 0);
   decide(1, 0, 1);
-  CHECK(steps[0].start == 1 && !steps[0].say_want && steps[0].give_back == 0);
+  CHECK(steps[0].start == 1 && !steps[0].send_request && steps[0].return_slots == 0);
   linked(0, 4, 1, 1); /* it runs, nothing waits */
   decide(0, 0, 1);
-  CHECK(!steps[0].say_want && steps[0].give_back == 0);
+  CHECK(!steps[0].send_request && steps[0].return_slots == 0);
 }
 
 TEST(tasks_are_spread_over_the_least_loaded) {
@@ -101,77 +101,78 @@ TEST(tasks_are_spread_over_the_least_loaded) {
 TEST(slots_are_asked_for_and_the_want_is_lowered_when_met_elsewhere) {
   linked(0, 4, 1, 1), linked(1, 4, 0, 0);
   decide(2, 0, 2);
-  CHECK(steps[0].say_want && steps[0].want == 3 && steps[1].say_want && steps[1].want == 2);
-  workers[0].wanted = 3, workers[1].wanted = 2;
+  CHECK(steps[0].send_request && steps[0].request == 3 && steps[1].send_request &&
+        steps[1].request == 2);
+  workers[0].requested = 3, workers[1].requested = 2;
   decide(2, 0, 2);
-  CHECK(!steps[0].say_want && !steps[1].say_want);
+  CHECK(!steps[0].send_request && !steps[1].send_request);
   decide(9, 0, 2);
-  CHECK(steps[0].want == 4 && steps[1].want == 4); /* no more than it has */
+  CHECK(steps[0].request == 4 && steps[1].request == 4); /* no more than it has */
   workers[0].held = 3;
   decide(2, 0, 2);
-  CHECK(steps[0].start == 2 && !steps[0].say_want);
-  CHECK(steps[1].say_want && steps[1].want == 0);
+  CHECK(steps[0].start == 2 && !steps[0].send_request);
+  CHECK(steps[1].send_request && steps[1].request == 0);
 }
 
 TEST(an_unmet_want_does_not_hold_up_other_workers) {
   linked(0, 1, 0, 0), seen(1, 1);
-  workers[0].wanted = 1;
+  workers[0].requested = 1;
   decide(1, 0, 2);
   CHECK(!steps[1].open && wake_ms == NOW + P2P_SCHEDULE_PATIENCE_MS);
-  workers[0].wanted_ms = NOW - P2P_SCHEDULE_PATIENCE_MS;
+  workers[0].requested_ms = NOW - P2P_SCHEDULE_PATIENCE_MS;
   decide(1, 0, 2);
-  CHECK(steps[1].open && !steps[0].say_want);
+  CHECK(steps[1].open && !steps[0].send_request);
 }
 
 TEST(the_cap_counts_what_runs_everywhere) {
   linked(0, 4, 4, 1), linked(1, 4, 4, 1);
   decide(10, 3, 2);
   CHECK(steps[0].start + steps[1].start == 1);
-  CHECK(steps[0].give_back + steps[1].give_back == 5); /* beyond the cap */
-  CHECK(steps[1].say_want &&
-        steps[1].want == 4 - steps[1].give_back); /* or they would be granted again */
+  CHECK(steps[0].return_slots + steps[1].return_slots == 5); /* beyond the cap */
+  CHECK(steps[1].send_request &&
+        steps[1].request == 4 - steps[1].return_slots); /* or they would be granted again */
   linked(0, 4, 3, 3), seen(1, 4);
   decide(10, 3, 2);
-  CHECK(steps[0].start == 0 && !steps[0].say_want && !steps[1].open);
+  CHECK(steps[0].start == 0 && !steps[0].send_request && !steps[1].open);
   linked(0, 4, 0, 0), linked(1, 4, 0, 0);
   decide(10, 3, 2);
-  CHECK(steps[0].want == 3 && steps[1].want == 3);
+  CHECK(steps[0].request == 3 && steps[1].request == 3);
 }
 
 TEST(recalled_slots_go_back_as_they_become_idle) {
   linked(0, 4, 4, 3);
   workers[0].recalled = 2;
   decide(5, 0, 1);
-  CHECK(steps[0].give_back == 1 && steps[0].start == 0);
-  CHECK(steps[0].say_want == false || steps[0].want == 4);
+  CHECK(steps[0].return_slots == 1 && steps[0].start == 0);
+  CHECK(steps[0].send_request == false || steps[0].request == 4);
   linked(0, 4, 3, 2);
   workers[0].recalled = 1;
   decide(0, 0, 1);
-  CHECK(steps[0].give_back == 1);
+  CHECK(steps[0].return_slots == 1);
 }
 
 TEST(a_slot_that_cools_is_no_longer_work_that_we_have) {
   linked(0, 4, 3, 1);
   workers[0].cool = 1; /* and one warm */
   decide(0, 0, 1);
-  CHECK(steps[0].say_want && steps[0].want == 2 && steps[0].give_back == 0);
-  workers[0].wanted = 2;
+  CHECK(steps[0].send_request && steps[0].request == 2 && steps[0].return_slots == 0);
+  workers[0].requested = 2;
   decide(0, 0, 1);
-  CHECK(!steps[0].say_want);
+  CHECK(!steps[0].send_request);
   decide(1, 0, 1); /* takes the warm one */
-  CHECK(steps[0].start == 1 && !steps[0].say_want);
+  CHECK(steps[0].start == 1 && !steps[0].send_request);
   decide(2, 0, 1);
-  CHECK(steps[0].start == 2 && steps[0].say_want && steps[0].want == 3);
+  CHECK(steps[0].start == 2 && steps[0].send_request && steps[0].request == 3);
 }
 
 TEST(cold_slots_go_back_and_the_want_with_them) {
   linked(0, 4, 3, 1);
   workers[0].cool = workers[0].cold = 1;
   decide(0, 0, 1);
-  CHECK(steps[0].give_back == 1 && steps[0].say_want && steps[0].want == 2);
+  CHECK(steps[0].return_slots == 1 && steps[0].send_request && steps[0].request == 2);
   CHECK(wake_ms == NOW + P2P_SCHEDULE_WARM_MS);
   decide(2, 0, 1); /* work for both idle ones */
-  CHECK(steps[0].give_back == 0 && steps[0].start == 2);
+  CHECK(steps[0].return_slots == 0 && steps[0].start == 2);
 }
 
 TEST(a_link_without_slots_is_closed_after_a_long_while) {
@@ -183,14 +184,14 @@ TEST(a_link_without_slots_is_closed_after_a_long_while) {
   CHECK(!steps[0].close);
   workers[0].used_ms--;
   decide(1, 0, 1);
-  CHECK(!steps[0].close && steps[0].say_want);
+  CHECK(!steps[0].close && steps[0].send_request);
   decide(0, 0, 1);
   CHECK(steps[0].close);
 }
 
 static void can_run(size_t i, uint32_t suits, uint32_t sure) {
-  workers[i].suits = suits;
-  workers[i].sure = sure;
+  workers[i].eligible = suits;
+  workers[i].confirmed = sure;
 }
 
 TEST(a_task_goes_only_to_who_can_run_it) {
@@ -201,7 +202,8 @@ TEST(a_task_goes_only_to_who_can_run_it) {
   linked(0, 4, 4, 0), linked(1, 4, 1, 1);
   can_run(0, 0, 0), can_run(1, 3, 3);
   decide(3, 0, 2);
-  CHECK(steps[0].start == 0 && !steps[0].say_want && steps[1].say_want && steps[1].want == 4);
+  CHECK(steps[0].start == 0 && !steps[0].send_request && steps[1].send_request &&
+        steps[1].request == 4);
 }
 
 TEST(who_can_run_less_gets_no_more_than_that) {
@@ -219,7 +221,7 @@ TEST(who_was_not_answered_yet_may_grant_but_starts_nothing) {
   linked(0, 4, 1, 0);
   can_run(0, 3, 0);
   decide(3, 0, 1);
-  CHECK(steps[0].start == 0 && steps[0].say_want && steps[0].want == 4);
+  CHECK(steps[0].start == 0 && steps[0].send_request && steps[0].request == 4);
   can_run(0, 3, 2); /* two of the three need nothing */
   linked(0, 4, 4, 0);
   can_run(0, 3, 2);
@@ -232,26 +234,30 @@ TEST(slots_of_who_can_run_nothing_of_it_are_not_counted_on_and_go_back) {
   can_run(0, 0, 0);
   workers[0].cool = workers[0].cold = 2;
   decide(1, 0, 2);
-  CHECK(steps[1].open && steps[0].give_back == 2 && steps[0].start == 0);
+  CHECK(steps[1].open && steps[0].return_slots == 2 && steps[0].start == 0);
   linked(0, 8, 0, 0), seen(1, 1);
-  workers[0].wanted = 8;
+  workers[0].requested = 8;
   can_run(0, 0, 0);
   decide(1, 0, 2);
-  CHECK(steps[1].open && steps[0].say_want && steps[0].want == 0);
+  CHECK(steps[1].open && steps[0].send_request && steps[0].request == 0);
 }
 
 TEST(a_search_opens_more_links_at_once) {
   seen(0, 8), seen(1, 8), seen(2, 8), linked(3, 8, 0, 0);
   can_run(3, 0, 0);
-  struct p2p_schedule schedule = {
-      .now_ms = NOW, .waiting = 1, .may_open = true, .search = 2, .workers = workers, .length = 4};
+  struct p2p_schedule schedule = {.now_ms = NOW,
+                                  .waiting = 1,
+                                  .may_open = true,
+                                  .links_min = 2,
+                                  .workers = workers,
+                                  .length = 4};
   p2p_schedule_decide(&schedule, steps);
   CHECK(steps[0].open && steps[1].open && !steps[2].open);
   workers[0].link = workers[1].link = P2P_SCHEDULE_OPENING;
   workers[0].since_ms = workers[1].since_ms = NOW;
   p2p_schedule_decide(&schedule, steps);
   CHECK(!steps[2].open);
-  schedule.search = 3;
+  schedule.links_min = 3;
   p2p_schedule_decide(&schedule, steps);
   CHECK(steps[2].open);
   schedule.waiting = 0;

@@ -20,14 +20,14 @@ TEST(a_task_goes_from_new_to_done) {
   struct p2p_task *task = task_of("a");
   char worker[192];
   CHECK(p2p_task_state(task) == P2P_TASK_NEW);
-  CHECK(!p2p_task_run(task, "carol@desk:1"));
+  CHECK(!p2p_task_start(task, "carol@desk:1"));
   CHECK(p2p_task_submit(task, 0));
   CHECK(!p2p_task_submit(task, 0));
   CHECK(p2p_task_state(task) == P2P_TASK_WAITING);
   p2p_task_worker(task, worker, sizeof worker);
   CHECK_STR(worker, "");
   CHECK(!p2p_task_finish(task, object_of("too early")));
-  CHECK(p2p_task_run(task, "carol@desk:1"));
+  CHECK(p2p_task_start(task, "carol@desk:1"));
   p2p_task_worker(task, worker, sizeof worker);
   CHECK_STR(worker, "carol@desk:1");
   CHECK(p2p_task_result(task) == NULL);
@@ -76,19 +76,19 @@ TEST(labels_are_cut_and_harmless) {
 TEST(conditions_come_in_order_below_a_cap) {
   struct p2p_task *task = task_of("a");
   CHECK(!p2p_task_add_condition(task, object_of("not running")));
-  CHECK(p2p_task_submit(task, 0) && p2p_task_run(task, "w"));
-  CHECK(p2p_task_condition(task) == NULL);
+  CHECK(p2p_task_submit(task, 0) && p2p_task_start(task, "w"));
+  CHECK(p2p_task_next_condition(task) == NULL);
   CHECK(p2p_task_add_condition(task, object_of("1")));
   CHECK(p2p_task_add_condition(task, object_of("22")));
-  struct p2p_blob *first = p2p_task_condition(task), *second = p2p_task_condition(task);
+  struct p2p_blob *first = p2p_task_next_condition(task), *second = p2p_task_next_condition(task);
   CHECK(p2p_blob_size(first) == 1 && p2p_blob_size(second) == 2);
   p2p_blob_free(first);
   p2p_blob_free(second);
-  CHECK(p2p_task_condition(task) == NULL);
+  CHECK(p2p_task_next_condition(task) == NULL);
   for (int i = 0; i < P2P_TASK_CONDITIONS_MAX; i++)
     CHECK(p2p_task_add_condition(task, p2p_blob_new(1)));
-  CHECK(!p2p_task_add_condition(task, p2p_blob_new(1)) && p2p_task_dropped(task) == 1);
-  p2p_blob_free(p2p_task_condition(task));
+  CHECK(!p2p_task_add_condition(task, p2p_blob_new(1)) && p2p_task_dropped_conditions(task) == 1);
+  p2p_blob_free(p2p_task_next_condition(task));
   CHECK(p2p_task_add_condition(task, p2p_blob_new(1)));
   p2p_task_free(task); /* with conditions in it */
 }
@@ -108,18 +108,21 @@ TEST(conditions_that_wait_are_bounded_in_bytes_and_what_is_dropped_is_counted) {
   const uint64_t most = P2P_TASK_CONDITIONS_BYTES;
   struct p2p_task *task = task_of("a");
   CHECK(!p2p_task_add_condition(task, p2p_blob_new(1)) &&
-        p2p_task_dropped(task) == 0); /* it does not run: nobody misses it */
-  CHECK(p2p_task_submit(task, 0) && p2p_task_run(task, "w"));
+        p2p_task_dropped_conditions(task) == 0); /* it does not run: nobody misses it */
+  CHECK(p2p_task_submit(task, 0) && p2p_task_start(task, "w"));
   CHECK(p2p_task_add_condition(task, object_of_size(most + 1))); /* a single one of any size */
-  CHECK(!p2p_task_add_condition(task, object_of("small")) && p2p_task_dropped(task) == 1);
-  p2p_blob_free(p2p_task_condition(task));
+  CHECK(!p2p_task_add_condition(task, object_of("small")) &&
+        p2p_task_dropped_conditions(task) == 1);
+  p2p_blob_free(p2p_task_next_condition(task));
   CHECK(p2p_task_add_condition(task, object_of("small")));
-  CHECK(!p2p_task_add_condition(task, object_of_size(most + 1)) && p2p_task_dropped(task) == 2);
-  CHECK(!p2p_task_add_condition(task, object_of_size(most - 4)) && p2p_task_dropped(task) == 3);
+  CHECK(!p2p_task_add_condition(task, object_of_size(most + 1)) &&
+        p2p_task_dropped_conditions(task) == 2);
+  CHECK(!p2p_task_add_condition(task, object_of_size(most - 4)) &&
+        p2p_task_dropped_conditions(task) == 3);
   CHECK(p2p_task_add_condition(task, object_of_size(most - 5)));
-  CHECK(!p2p_task_add_condition(task, object_of("x")) && p2p_task_dropped(task) == 4);
-  p2p_blob_free(p2p_task_condition(task));
-  CHECK(p2p_task_add_condition(task, object_of("xxxxx")) && p2p_task_dropped(task) == 4);
+  CHECK(!p2p_task_add_condition(task, object_of("x")) && p2p_task_dropped_conditions(task) == 4);
+  p2p_blob_free(p2p_task_next_condition(task));
+  CHECK(p2p_task_add_condition(task, object_of("xxxxx")) && p2p_task_dropped_conditions(task) == 4);
   p2p_task_free(task);
 }
 
@@ -130,21 +133,21 @@ TEST(needs_are_lists_of_names) {
   struct p2p_err err = {0};
   CHECK_STR(p2p_task_packages(task), "");
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-    CHECK(p2p_task_need(task, bad[i], &err) == P2P_ERR_INVALID);
+    CHECK(p2p_task_set_packages(task, bad[i], &err) == P2P_ERR_INVALID);
   CHECK_STR(p2p_task_packages(task), "");
   char longest[130 + 1];
   memset(longest, 'x', sizeof longest);
   longest[129] = '\0';
-  CHECK(p2p_task_need(task, longest, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_task_set_packages(task, longest, &err) == P2P_ERR_INVALID);
   longest[128] = '\0';
-  CHECK(p2p_task_need(task, longest, &err) == P2P_OK &&
-        p2p_task_need(task, "data.table;R6", &err) == P2P_OK);
+  CHECK(p2p_task_set_packages(task, longest, &err) == P2P_OK &&
+        p2p_task_set_packages(task, "data.table;R6", &err) == P2P_OK);
   CHECK_STR(p2p_task_packages(task), "data.table;R6");
   static char many[2 * P2P_TASK_PACKAGES_MAX + 2];
   for (size_t i = 0; i < sizeof many - 1; i++) many[i] = i % 2 == 0 ? 'a' : ';';
-  CHECK(p2p_task_need(task, many, &err) == P2P_ERR_TOO_LARGE);
+  CHECK(p2p_task_set_packages(task, many, &err) == P2P_ERR_TOO_LARGE);
   many[2 * P2P_TASK_PACKAGES_MAX - 1] = '\0';
-  CHECK(p2p_task_need(task, many, &err) == P2P_OK);
+  CHECK(p2p_task_set_packages(task, many, &err) == P2P_OK);
   p2p_task_free(task);
 }
 
@@ -158,18 +161,18 @@ TEST(the_first_task_that_fits_is_taken_out_of_a_queue) {
   struct p2p_err err;
   for (int i = 0; i < 4; i++) {
     struct p2p_task *task = task_of(labels[i]);
-    if (i > 0) CHECK(p2p_task_need(task, labels[i], &err) == P2P_OK);
+    if (i > 0) CHECK(p2p_task_set_packages(task, labels[i], &err) == P2P_OK);
     p2p_task_queue_push(i < 2 ? &queue : &more, task);
   }
   p2p_task_queue_append(&queue, &more);
-  CHECK(queue.length == 4 && queue.needy == 3 && more.needy == 0);
+  CHECK(queue.length == 4 && queue.with_packages == 3 && more.with_packages == 0);
   CHECK(p2p_task_queue_pop_if(&queue, has_label, "d") == NULL && queue.length == 4);
   static const char *const order[] = {"c", "b", "a",
                                       "a"}; /* the last, from the middle, the first, the only one */
-  static const uint32_t needy[] = {2, 1, 1, 0};
+  static const uint32_t with_packages[] = {2, 1, 1, 0};
   for (int i = 0; i < 4; i++) {
     struct p2p_task *task = p2p_task_queue_pop_if(&queue, has_label, (void *)(uintptr_t)order[i]);
-    CHECK(task != NULL && p2p_task_next(task) == NULL && queue.needy == needy[i]);
+    CHECK(task != NULL && p2p_task_next(task) == NULL && queue.with_packages == with_packages[i]);
     p2p_task_free(task);
     if (i == 0) p2p_task_queue_push(&more, task_of("e"));
     if (i == 0) p2p_task_queue_append(&queue, &more); /* behind what is the last one now */
@@ -197,7 +200,7 @@ TEST(a_queue_is_first_in_first_out) {
   CHECK(queue.length == 4 && more.length == 0);
   struct p2p_err canceled = {.code = P2P_ERR_CANCELED};
   CHECK(p2p_task_fail(tasks[1], &canceled));
-  CHECK(p2p_task_queue_sweep(&queue) == 1);
+  CHECK(p2p_task_queue_remove_ended(&queue) == 1);
   CHECK(queue.length == 3);
   struct p2p_task *task = p2p_task_queue_pop(&queue);
   CHECK(task == tasks[0]);
@@ -231,7 +234,7 @@ static void *finish_it(void *arg) {
 TEST(a_result_and_a_cancel_that_race_end_it_once) {
   for (int i = 0; i < 200; i++) {
     struct p2p_task *task = task_of("a");
-    CHECK(p2p_task_submit(task, 0) && p2p_task_run(task, "w"));
+    CHECK(p2p_task_submit(task, 0) && p2p_task_start(task, "w"));
     pthread_t threads[2];
     atomic_store(&ends, 0);
     p2p_task_ref(task);

@@ -52,7 +52,7 @@ static struct p2p_task_stream *lane_new(uint32_t slots) {
                                           .queue_high_bytes = 200000,
                                           .send = record,
                                           .queued = queued,
-                                          .on_news = count_news};
+                                          .on_task = count_news};
   n_sent = queued_bytes = news = 0;
   send_code = P2P_OK;
   return p2p_task_stream_new(&config, 0);
@@ -63,7 +63,7 @@ static int take(struct p2p_task_stream *stream, uint8_t type, uint32_t task, con
   struct p2p_frame frame = {
       .type = type, .task = task, .length = (uint32_t)length, .payload = payload};
   decide = false;
-  return p2p_task_stream_take(stream, &frame, now_ms, &decide, &err);
+  return p2p_task_stream_on_frame(stream, &frame, now_ms, &decide, &err);
 }
 
 static int slot(struct p2p_task_stream *stream, uint8_t op, uint32_t count, uint64_t now_ms) {
@@ -85,7 +85,7 @@ static struct p2p_task *start(struct p2p_task_stream *stream, size_t size) {
   CHECK(p2p_blob_append(object, bytes, size) == P2P_OK);
   free(bytes);
   struct p2p_task *task = p2p_task_new(object, "x");
-  CHECK(p2p_task_submit(task, 0) && p2p_task_run(task, WORKER));
+  CHECK(p2p_task_submit(task, 0) && p2p_task_start(task, WORKER));
   p2p_task_ref(task);
   CHECK(p2p_task_stream_start(stream, task) == P2P_OK);
   return task;
@@ -99,12 +99,12 @@ static struct p2p_schedule_worker numbers(struct p2p_task_stream *stream, uint64
 
 TEST(a_task_goes_out_and_its_result_comes_in) {
   struct p2p_task_stream *stream = lane_new(2);
-  CHECK(p2p_task_stream_want(stream, 1, 5) == P2P_OK);
+  CHECK(p2p_task_stream_request_slots(stream, 1, 5) == P2P_OK);
   CHECK(sent[0].type == P2P_FRAME_SLOT && sent[0].payload[0] == P2P_SLOT_WANT &&
         sent[0].payload[4] == 1);
   CHECK(slot(stream, P2P_SLOT_GRANT, 1, 7) == P2P_OK && decide);
-  CHECK(numbers(stream, 7).held == 1 && numbers(stream, 7).wanted == 1 &&
-        numbers(stream, 7).wanted_ms == 7);
+  CHECK(numbers(stream, 7).held == 1 && numbers(stream, 7).requested == 1 &&
+        numbers(stream, 7).requested_ms == 7);
   struct p2p_task *task = start(stream, 100000);
   CHECK(n_sent == 4); /* TASK and all DATA at once */
   CHECK(sent[1].type == P2P_FRAME_TASK && sent[1].length == 9 &&
@@ -121,7 +121,7 @@ TEST(a_task_goes_out_and_its_result_comes_in) {
   CHECK(p2p_task_state(task) == P2P_TASK_DONE && p2p_blob_size(p2p_task_result(task)) == 4);
   CHECK(p2p_task_object(task) == NULL && numbers(stream, 0).busy == 0 &&
         numbers(stream, 9).held == 1);
-  struct p2p_blob *condition = p2p_task_condition(task);
+  struct p2p_blob *condition = p2p_task_next_condition(task);
   CHECK(condition != NULL && p2p_blob_size(condition) == 3);
   p2p_blob_free(condition);
   p2p_task_free(task);
@@ -137,24 +137,24 @@ TEST(uploads_take_turns_and_stop_when_the_queue_is_full) {
   struct p2p_task *small = start(stream, 10);
   CHECK(n_sent == before + 1 && sent[before].type == P2P_FRAME_TASK);
   queued_bytes = 0;
-  CHECK(p2p_task_stream_pump(stream) == P2P_OK);
+  CHECK(p2p_task_stream_on_drain(stream) == P2P_OK);
   CHECK(sent[before + 1].task == sent[0].task && sent[before + 2].task == sent[before].task &&
         sent[before + 2].length == 10);
   for (int i = 0; i < 10; i++) {
     queued_bytes = 0;
-    CHECK(p2p_task_stream_pump(stream) == P2P_OK);
+    CHECK(p2p_task_stream_on_drain(stream) == P2P_OK);
   }
   size_t bytes = 0;
   for (size_t i = 0; i < n_sent; i++) bytes += sent[i].type == P2P_FRAME_DATA ? sent[i].length : 0;
   CHECK(bytes == 1000010);
   struct p2p_err lost;
-  p2p_err_set(&lost, P2P_ERR_LOST, "No sign of life for 15 s.");
+  p2p_err_set(&lost, P2P_ERR_LOST, "no sign of life for 15 s");
   p2p_task_stream_fail(stream, &lost, &again);
   p2p_task_error(large, &err);
   CHECK(err.code == P2P_ERR_LOST);
-  CHECK_STR(err.message, "The link to carol@desk:4711 was lost (no sign of life for 15 s) while it "
-                         "resolved future 'x'; "
-                         "plan(..., retries = 1) has such futures run again, on another worker");
+  CHECK_STR(err.message, "the link to worker 'carol@desk:4711' was lost (no sign of life for 15 s) "
+                         "while it was evaluating future 'x'");
+  CHECK_STR(err.reason, "worker_lost"); /* for which R advises retries */
   CHECK(again.length == 0);
   CHECK(p2p_task_state(small) == P2P_TASK_FAILED);
   p2p_task_stream_free(stream);
@@ -167,12 +167,12 @@ TEST(a_task_that_may_run_again_does_so_once_with_all_its_bytes) {
   CHECK(p2p_blob_append(object, "abc", 3) == P2P_OK);
   struct p2p_task *task = p2p_task_new(object, "x");
   struct p2p_err lost, last;
-  p2p_err_set(&lost, P2P_ERR_LOST, "No sign of life for 15 s");
+  p2p_err_set(&lost, P2P_ERR_LOST, "no sign of life for 15 s");
   CHECK(p2p_task_submit(task, 1) && p2p_task_losses(task, &last) == 0);
   p2p_task_ref(task);
   for (int run = 0; run < 2; run++) {
     struct p2p_task_stream *stream = lane_new(1);
-    CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK && p2p_task_run(task, WORKER));
+    CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK && p2p_task_start(task, WORKER));
     CHECK(p2p_task_stream_start(stream, task) == P2P_OK);
     CHECK(sent[1].type == P2P_FRAME_DATA && sent[1].length == 3);
     CHECK(announce(stream, P2P_FRAME_RESULT, sent[0].task, 2) == P2P_OK);
@@ -186,8 +186,11 @@ TEST(a_task_that_may_run_again_does_so_once_with_all_its_bytes) {
   CHECK(again.length == 0 && p2p_task_state(task) == P2P_TASK_FAILED &&
         p2p_task_object(task) == NULL);
   CHECK(p2p_task_losses(task, &last) == 1);
-  CHECK_STR(last.message, "The link to carol@desk:4711 was lost (no sign of life for 15 s) while "
-                          "it resolved future 'x'");
+  CHECK_STR(last.message,
+            "the link to worker 'carol@desk:4711' was lost (no sign of life for 15 s) "
+            "while it was evaluating future 'x'");
+  p2p_task_error(task, &err);
+  CHECK(err.reason == NULL); /* retries were used */
   p2p_task_free(task);
 }
 
@@ -195,7 +198,7 @@ TEST(a_future_that_crashed_its_evaluator_does_not_run_again) {
   struct p2p_task_stream *stream = lane_new(1);
   CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
   struct p2p_task *task = p2p_task_new(p2p_blob_new(0), "x");
-  CHECK(p2p_task_submit(task, 5) && p2p_task_run(task, WORKER));
+  CHECK(p2p_task_submit(task, 5) && p2p_task_start(task, WORKER));
   p2p_task_ref(task);
   CHECK(p2p_task_stream_start(stream, task) == P2P_OK);
   CHECK(take(stream, P2P_FRAME_LOST, sent[0].task, "died", 4, 0) == P2P_OK);
@@ -212,12 +215,12 @@ TEST(a_cancelled_task_keeps_its_slot_until_the_answer) {
   uint32_t id = sent[0].task;
   CHECK(announce(stream, P2P_FRAME_CONDITION, id, 10) == P2P_OK);
   CHECK(p2p_task_fail(task, &canceled));
-  CHECK(p2p_task_stream_sweep(stream) == P2P_OK);
+  CHECK(p2p_task_stream_cancel_ended(stream) == P2P_OK);
   CHECK(sent[n_sent - 1].type == P2P_FRAME_CANCEL && sent[n_sent - 1].task == id);
   size_t before = n_sent;
   queued_bytes = 0;
-  CHECK(p2p_task_stream_sweep(stream) == P2P_OK && p2p_task_stream_pump(stream) == P2P_OK &&
-        n_sent == before); /* no more of it */
+  CHECK(p2p_task_stream_cancel_ended(stream) == P2P_OK &&
+        p2p_task_stream_on_drain(stream) == P2P_OK && n_sent == before); /* no more of it */
   CHECK(numbers(stream, 0).busy == 1 && p2p_task_stream_running(stream) == 0);
   CHECK(take(stream, P2P_FRAME_DATA, id, "0123456789", 10, 0) == P2P_OK);
   CHECK(announce(stream, P2P_FRAME_RESULT, id, UINT64_MAX) == P2P_OK && !decide);
@@ -298,7 +301,7 @@ TEST(slots_go_back_coldest_first) {
   CHECK(numbers(stream, 1000 + P2P_SCHEDULE_WARM_MS).cold == 2);
   CHECK(slot(stream, P2P_SLOT_RECALL, 9, 4000) == P2P_OK && decide);
   CHECK(numbers(stream, 4000).recalled == 4);
-  CHECK(p2p_task_stream_give_back(stream, 3) == P2P_OK);
+  CHECK(p2p_task_stream_return_slots(stream, 3) == P2P_OK);
   CHECK(sent[0].payload[0] == P2P_SLOT_RETURN && sent[0].payload[4] == 3);
   CHECK(numbers(stream, 4000).held == 1 && numbers(stream, 4000).recalled == 1);
   CHECK(numbers(stream, 4000).next_cool_ms == 3000 + P2P_SCHEDULE_WARM_MS);
@@ -336,18 +339,18 @@ TEST(an_error_of_writing_is_told) {
   struct p2p_task *task = start(stream, 300000);
   send_code = P2P_ERR_CLOSED;
   queued_bytes = 0;
-  CHECK(p2p_task_stream_pump(stream) == P2P_ERR_CLOSED);
-  CHECK(p2p_task_stream_want(stream, 0, 0) == P2P_ERR_CLOSED);
+  CHECK(p2p_task_stream_on_drain(stream) == P2P_ERR_CLOSED);
+  CHECK(p2p_task_stream_request_slots(stream, 0, 0) == P2P_ERR_CLOSED);
   struct p2p_err why;
   p2p_err_set(&why, P2P_ERR_CANCELED, "The session has left the cluster");
-  p2p_task_stream_cancel(stream, &why);
+  p2p_task_stream_cancel_all(stream, &why);
   p2p_task_error(task, &err);
   CHECK(err.code == P2P_ERR_CANCELED && news == 1);
   p2p_task_free(task);
   p2p_task_stream_free(stream);
 }
 
-UNIT_MAIN("lane", UNIT(a_task_goes_out_and_its_result_comes_in),
+UNIT_MAIN("task_stream", UNIT(a_task_goes_out_and_its_result_comes_in),
           UNIT(uploads_take_turns_and_stop_when_the_queue_is_full),
           UNIT(a_task_that_may_run_again_does_so_once_with_all_its_bytes),
           UNIT(a_future_that_crashed_its_evaluator_does_not_run_again),

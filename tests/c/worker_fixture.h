@@ -270,7 +270,7 @@ static inline const char *resolve(struct p2p_client *client, const char *text) {
 static inline bool begins(struct p2p_client *client, struct p2p_task *task) {
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS, seen = 0, now_ms;
   struct p2p_blob *condition;
-  while ((condition = p2p_task_condition(task)) == NULL) {
+  while ((condition = p2p_task_next_condition(task)) == NULL) {
     if ((now_ms = p2p_clock_ms()) >= until_ms || p2p_task_state(task) >= P2P_TASK_DONE)
       return false;
     seen = p2p_client_wait(client, seen, (int)(until_ms - now_ms));

@@ -225,7 +225,7 @@ for (phase in busy_phases) {
       signal(pid_of(worker), tools::SIGKILL)
       signal(pid, tools::SIGCONT)
     })
-    expect_named_death(f, "The link to carol@[^ ]+ was lost.*reset\\(\\)")
+    expect_named_death(f, "The link to worker 'carol@[^ ]+' was lost.*reset\\(\\)")
     wait_until(function() all(lab_processes(lab) %in% others)) # it is gone, and both its evaluators
     kill(worker)
     plan(sequential)

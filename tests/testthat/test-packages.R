@@ -60,9 +60,9 @@ test_that("a package that no worker has is a sentence that names it and the work
   expect_lt(proc.time()[["elapsed"]] - began, 15)
   expect_s3_class(ex, "FutureError")
   expect_match(conditionMessage(ex), "needy")
-  expect_match(conditionMessage(ex), sprintf("%s lacks 'p2pnobody'", pid_of(bob)))
-  expect_match(conditionMessage(ex), sprintf("%s lacks 'p2pnobody', 'p2ptiny'", pid_of(carol)))
-  expect_match(conditionMessage(ex), "owner to install")
+  expect_match(conditionMessage(ex), sprintf("%s' lacks 'p2pnobody'", pid_of(bob)))
+  expect_match(conditionMessage(ex), sprintf("%s' lacks 'p2pnobody', 'p2ptiny'", pid_of(carol)))
+  expect_match(conditionMessage(ex), "owner of a worker to install")
   expect_true(resolved(f))
   expect_equal(nbrOfFreeWorkers(), 4L)
   expect_equal(value(future(1 + 2)), 3)
@@ -71,14 +71,14 @@ test_that("a package that no worker has is a sentence that names it and the work
 
 test_that("a package that was installed after a future had failed for lack of it is seen by the next one", {
   f <- future(tiny(), packages = "p2plate", globals = FALSE)
-  expect_error(value(f), sprintf("%s lacks 'p2plate'", pid_of(bob)), class = "FutureError")
+  expect_error(value(f), sprintf("%s' lacks 'p2plate'", pid_of(bob)), class = "FutureError")
   install_tiny(library_of_bob, "p2plate")
   f <- future(paste(tiny(), Sys.getenv("FUTURE_P2P_WORKER")), packages = "p2plate", globals = FALSE)
   expect_identical(ran_by(value(f)), pid_of(bob))
 })
 
 test_that("what is no name of a package is an error at once", {
-  expect_error(value(future(42, packages = "no;name!")), "no name of a package")
+  expect_error(value(future(42, packages = "no;name!")), "invalid names")
   expect_equal(nbrOfFreeWorkers(), 4L)
 })
 

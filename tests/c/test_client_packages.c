@@ -37,7 +37,7 @@ static struct p2p_task *submit(const char *label, const char *packages) {
   struct p2p_err err = {0};
   CHECK(p2p_blob_append(object, "abc", 3) == P2P_OK);
   struct p2p_task *task = p2p_task_new(object, label);
-  if (packages != NULL) CHECK(p2p_task_need(task, packages, &err) == P2P_OK);
+  if (packages != NULL) CHECK(p2p_task_set_packages(task, packages, &err) == P2P_OK);
   CHECK(p2p_client_submit(client, task, &err) == P2P_OK);
   return task;
 }
@@ -172,9 +172,9 @@ TEST(a_package_that_nobody_has_is_a_sentence_and_nothing_is_sent) {
                   *again = submit("echo", "mgcv;zoo");
   CHECK(fails_with(both, &err) && err.code == P2P_ERR_VERSION);
   CHECK_STR(err.message,
-            "No worker on cluster 'alice/friends' has all the packages that it needs: carol@box:2 "
-            "lacks 'mgcv'; "
-            "carol@box:3 lacks 'zoo'. Ask a worker's owner to install what is lacking");
+            "no worker of cluster 'alice/friends' has all packages that the future needs: "
+            "'carol@box:2' lacks 'mgcv'; 'carol@box:3' lacks 'zoo'");
+  CHECK_STR(err.reason, "missing_packages");
   CHECK(fails_with(again, &err) && err.code == P2P_ERR_VERSION && ends(plain));
   CHECK(p2p_task_state(plain) == P2P_TASK_DONE && carol.n_task + dave.n_task == 1);
   p2p_task_free(plain);
@@ -239,7 +239,8 @@ TEST(a_worker_that_answers_something_else_is_left) {
   close_all();
 }
 
-UNIT_MAIN("choice", UNIT(futures_go_to_who_has_their_packages_and_who_needs_none_asks_nothing),
+UNIT_MAIN("client_packages",
+          UNIT(futures_go_to_who_has_their_packages_and_who_needs_none_asks_nothing),
           UNIT(a_future_that_waits_for_its_worker_holds_up_nobody),
           UNIT(who_cannot_run_all_takes_first),
           UNIT(a_package_that_nobody_has_is_a_sentence_and_nothing_is_sent),

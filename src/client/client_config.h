@@ -1,0 +1,21 @@
+/* The configuration of a client. */
+#ifndef P2P_CLIENT_CLIENT_CONFIG_H
+#define P2P_CLIENT_CLIENT_CONFIG_H
+
+#include <stdint.h>
+
+#include "board/board_config.h"
+#include "net/loop.h"
+
+/* All pointers but `loop` are copied by p2p_client_new. */
+struct p2p_client_config {
+  struct p2p_loop *loop;
+  struct p2p_board_config board;
+  const char *r_version; /* of this session, as "4.2.2" */
+  const char *future_version;
+  uint32_t workers_max;      /* slots used at once; 0: no limit */
+  uint64_t object_cap_bytes; /* largest result or condition that is accepted */
+  uint32_t retries;          /* how often a task runs again after its worker was lost */
+};
+
+#endif

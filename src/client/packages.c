@@ -1,0 +1,317 @@
+/* Owns what is known of the packages of each linked worker, and the groups of waiting tasks by the
+ * packages they need. One request is pending at a time, so a reply always belongs to it. A worker
+ * that does not reply (an older version) is not asked again; a late reply counts from then on. */
+#include "client/packages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+#define LINKS_MAX 8 /* opened at once in search of a package */
+
+enum state {
+  QUEUED,    /* for the next request */
+  REQUESTED, /* in the pending request */
+  INSTALLED, /* the worker has it */
+  MISSING    /* the worker does not have it */
+};
+
+struct p2p_packages_entry {
+  char *name;
+  enum state state;
+};
+
+void p2p_packages_clear(struct p2p_packages *packages) {
+  for (size_t i = 0; i < packages->length; i++) free(packages->entries[i].name);
+  free(packages->entries);
+  *packages = (struct p2p_packages){0};
+}
+
+bool p2p_packages_next_name(const char **list, char name[P2P_PACKAGES_NAME_MAX]) {
+  if (**list == '\0') return false;
+  size_t length = strcspn(*list, ";");
+  snprintf(name, P2P_PACKAGES_NAME_MAX, "%.*s", (int)length, *list);
+  *list += length + ((*list)[length] == ';');
+  return true;
+}
+
+bool p2p_packages_is_list(const char *names) {
+  for (;;) {
+    size_t length = strspn(names, LETTERS DIGITS ".");
+    if (strspn(names, LETTERS) == 0 || length >= P2P_PACKAGES_NAME_MAX) return false;
+    if (names[length] == '\0') return true;
+    if (names[length] != ';') return false;
+    names += length + 1;
+  }
+}
+
+/* What the worker has told. */
+
+static const struct p2p_packages_entry *find(const struct p2p_packages *packages,
+                                             const char *name) {
+  for (size_t i = 0; i < packages->length; i++) {
+    if (strcmp(packages->entries[i].name, name) == 0) return &packages->entries[i];
+  }
+  return NULL;
+}
+
+static void forget_oldest_answer(struct p2p_packages *packages) {
+  size_t i = 0;
+  while (i < packages->length && packages->entries[i].state < INSTALLED) i++;
+  if (i == packages->length) return;
+  free(packages->entries[i].name);
+  packages->length--;
+  memmove(packages->entries + i, packages->entries + i + 1,
+          (packages->length - i) * sizeof packages->entries[0]);
+}
+
+/* Without room or memory, the next lookup tries again. */
+static void enqueue(struct p2p_packages *packages, const char *name) {
+  if (packages->length == P2P_PACKAGES_MAX) forget_oldest_answer(packages);
+  if (packages->length == P2P_PACKAGES_MAX) return;
+  if (packages->length == packages->capacity) {
+    size_t capacity = packages->capacity == 0 ? 8 : 2 * packages->capacity;
+    struct p2p_packages_entry *entries = realloc(packages->entries, capacity * sizeof *entries);
+    if (entries == NULL) return;
+    packages->entries = entries;
+    packages->capacity = capacity;
+  }
+  char *copy = strdup(name);
+  if (copy != NULL)
+    packages->entries[packages->length++] = (struct p2p_packages_entry){copy, QUEUED};
+}
+
+void p2p_packages_forget_missing(struct p2p_packages *packages) {
+  size_t kept = 0;
+  for (size_t i = 0; i < packages->length; i++) {
+    if (packages->entries[i].state == MISSING)
+      free(packages->entries[i].name);
+    else
+      packages->entries[kept++] = packages->entries[i];
+  }
+  packages->length = kept;
+}
+
+static bool is_timed_out(const struct p2p_packages *packages, uint64_t now_ms) {
+  return packages->is_pending && packages->requested_ms + P2P_PACKAGES_TIMEOUT_MS <= now_ms;
+}
+
+enum p2p_packages_match p2p_packages_match(struct p2p_packages *packages, const char *names,
+                                           uint64_t now_ms) {
+  enum p2p_packages_match match = P2P_PACKAGES_INSTALLED;
+  char name[P2P_PACKAGES_NAME_MAX];
+  while (p2p_packages_next_name(&names, name)) {
+    const struct p2p_packages_entry *entry = find(packages, name);
+    if (entry == NULL) enqueue(packages, name);
+    if (entry != NULL && entry->state == MISSING)
+      match = P2P_PACKAGES_MISSING;
+    else if ((entry == NULL || entry->state != INSTALLED) && match == P2P_PACKAGES_INSTALLED)
+      match = P2P_PACKAGES_UNKNOWN;
+  }
+  return match == P2P_PACKAGES_UNKNOWN && is_timed_out(packages, now_ms) ? P2P_PACKAGES_MISSING
+                                                                         : match;
+}
+
+void p2p_packages_describe_missing(const struct p2p_packages *packages, const char *names,
+                                   char *out, size_t size) {
+  enum { LISTED = 3 };
+  char name[P2P_PACKAGES_NAME_MAX];
+  size_t count = 0, at = 0;
+  out[0] = '\0';
+  while (p2p_packages_next_name(&names, name)) {
+    const struct p2p_packages_entry *entry = find(packages, name);
+    if (entry == NULL || entry->state != MISSING || count++ >= LISTED || at >= size) continue;
+    at += (size_t)snprintf(out + at, size - at, "%s'%s'", count > 1 ? ", " : "", name);
+  }
+  if (count > LISTED && at < size)
+    snprintf(out + at, size - at, " and %u more", (unsigned)(count - LISTED));
+}
+
+/* Requests and replies. */
+
+static int put_name(struct p2p_buf *out, const char *name, bool first) {
+  int code = first ? P2P_OK : p2p_buf_put(out, ";", 1);
+  return code == P2P_OK ? p2p_buf_put(out, name, strlen(name)) : code;
+}
+
+int p2p_packages_request(struct p2p_packages *packages, uint64_t now_ms, struct p2p_buf *out) {
+  size_t count = 0;
+  if (packages->is_pending) return P2P_OK;
+  for (size_t i = 0; i < packages->length && count < P2P_PACKAGES_REQUEST_MAX; i++) {
+    struct p2p_packages_entry *entry = &packages->entries[i];
+    if (entry->state != QUEUED) continue;
+    if (p2p_buf_len(out) + 1 + strlen(entry->name) > P2P_PACKAGES_REQUEST_BYTES) break;
+    int code = put_name(out, entry->name, count == 0);
+    if (code != P2P_OK) return code;
+    entry->state = REQUESTED;
+    count++;
+  }
+  packages->is_pending = count > 0;
+  packages->requested_ms = now_ms;
+  return P2P_OK;
+}
+
+/* Reads "name=version" at the start of `text`, followed by ';' or the end. Returns its length with
+ * the ';', or 0 if it is malformed. */
+static size_t read_item(const char *text, size_t length, const char *name, bool *is_installed) {
+  size_t name_length = strlen(name), version = 0;
+  if (length <= name_length || memcmp(text, name, name_length) != 0 || text[name_length] != '=')
+    return 0;
+  text += name_length + 1;
+  length -= name_length + 1;
+  while (version < length && text[version] != ';') {
+    if (version == P2P_PACKAGES_VERSION_MAX || text[version] == '\0' ||
+        strchr(LETTERS DIGITS "._-", text[version]) == NULL)
+      return 0;
+    version++;
+  }
+  *is_installed = version > 0;
+  return name_length + 1 + version + (version < length);
+}
+
+/* Reads a whole reply, and stores what it says if `store` is set: only after a first pass without.
+ */
+static bool read_reply(struct p2p_packages *packages, const char *text, size_t length, bool store) {
+  bool is_first = true, ends_in_separator = false;
+  for (size_t i = 0; i < packages->length; i++) {
+    struct p2p_packages_entry *entry = &packages->entries[i];
+    bool is_installed;
+    if (entry->state != REQUESTED) continue;
+    if (!is_first && !ends_in_separator) return false;
+    size_t item = read_item(text, length, entry->name, &is_installed);
+    if (item == 0) return false;
+    ends_in_separator = text[item - 1] == ';';
+    is_first = false;
+    text += item;
+    length -= item;
+    if (store) entry->state = is_installed ? INSTALLED : MISSING;
+  }
+  return length == 0 && !ends_in_separator;
+}
+
+int p2p_packages_on_reply(struct p2p_packages *packages, const void *payload, size_t length,
+                          const char **violation) {
+  if (!packages->is_pending)
+    *violation = "PACKAGES without a request";
+  else if (!read_reply(packages, payload, length, false))
+    *violation = "PACKAGES does not match the request";
+  else
+    *violation = NULL;
+  if (*violation != NULL) return P2P_ERR_PROTOCOL;
+  (void)read_reply(packages, payload, length, true);
+  packages->is_pending = false;
+  return P2P_OK;
+}
+
+uint64_t p2p_packages_timeout_ms(const struct p2p_packages *packages, uint64_t now_ms) {
+  return packages->is_pending && !is_timed_out(packages, now_ms)
+             ? packages->requested_ms + P2P_PACKAGES_TIMEOUT_MS
+             : UINT64_MAX;
+}
+
+/* Groups of waiting tasks. */
+
+static struct p2p_package_need *find_need(struct p2p_package_needs *needs, const char *names) {
+  for (size_t i = 0; i < needs->length; i++) {
+    if (strcmp(needs->list[i].packages, names) == 0) return &needs->list[i];
+  }
+  if (needs->length == P2P_PACKAGE_NEEDS_MAX) return NULL;
+  struct p2p_package_need *need = &needs->list[needs->length++];
+  *need = (struct p2p_package_need){.packages = names};
+  return need;
+}
+
+void p2p_package_needs_collect(struct p2p_package_needs *needs,
+                               const struct p2p_task_queue *waiting) {
+  needs->length = 0;
+  needs->without = waiting->length - waiting->with_packages;
+  uint32_t left = waiting->with_packages;
+  for (const struct p2p_task *task = waiting->first; left > 0; task = p2p_task_next(task)) {
+    if (p2p_task_packages(task)[0] == '\0') continue;
+    struct p2p_package_need *need = find_need(needs, p2p_task_packages(task));
+    if (need != NULL) need->waiting++;
+    left--;
+  }
+}
+
+uint32_t p2p_package_needs_waiting(const struct p2p_package_needs *needs) {
+  uint32_t waiting = needs->without;
+  for (size_t i = 0; i < needs->length; i++) waiting += needs->list[i].waiting;
+  return waiting;
+}
+
+void p2p_package_needs_add_worker(struct p2p_package_needs *needs, struct p2p_packages *packages,
+                                  uint64_t now_ms, struct p2p_schedule_worker *worker) {
+  worker->eligible = worker->confirmed = needs->without;
+  for (size_t i = 0; i < needs->length; i++) {
+    struct p2p_package_need *need = &needs->list[i];
+    enum p2p_packages_match match = packages != NULL
+                                        ? p2p_packages_match(packages, need->packages, now_ms)
+                                        : P2P_PACKAGES_UNKNOWN;
+    if (match != P2P_PACKAGES_MISSING) worker->eligible += need->waiting;
+    if (match == P2P_PACKAGES_INSTALLED) worker->confirmed += need->waiting;
+    need->installed += match == P2P_PACKAGES_INSTALLED;
+    need->missing += match == P2P_PACKAGES_MISSING;
+    need->unknown += match == P2P_PACKAGES_UNKNOWN;
+  }
+}
+
+uint32_t p2p_package_needs_links(const struct p2p_package_needs *needs) {
+  uint32_t most = 0;
+  for (size_t i = 0; i < needs->length; i++) {
+    const struct p2p_package_need *need = &needs->list[i];
+    if (need->waiting > 0 && need->installed == 0 && need->missing > most) most = need->missing;
+  }
+  if (most == 0) return 0;
+  return most < LINKS_MAX ? most + 1 : LINKS_MAX;
+}
+
+/* Hopeless tasks. */
+
+bool p2p_package_need_is_hopeless(const struct p2p_package_need *need) {
+  return need->installed == 0 && need->unknown == 0 && need->missing > 0;
+}
+
+/* "worker 'carol@desk:4711' lacks 'mgcv'; worker 'dave@box:12' did not report its packages; and 3
+ * more", truncated at the size. */
+static void describe_workers(const struct p2p_packages_report *report, const char *names, char *out,
+                             size_t size) {
+  size_t at = 0, n = report->n_workers;
+  out[0] = '\0';
+  for (size_t i = 0; i < n && i < P2P_PACKAGES_REPORTED && at < size; i++) {
+    char missing[P2P_ERR_MESSAGE_MAX / 4];
+    p2p_packages_describe_missing(report->workers[i].packages, names, missing, sizeof missing);
+    at += (size_t)snprintf(out + at, size - at, "%s'%s' %s%s", i > 0 ? "; " : "",
+                           report->workers[i].name,
+                           missing[0] != '\0' ? "lacks " : "did not report its packages", missing);
+  }
+  if (n > P2P_PACKAGES_REPORTED && at < size)
+    snprintf(out + at, size - at, "; and %u more", (unsigned)(n - P2P_PACKAGES_REPORTED));
+}
+
+static bool has_packages(void *names, const struct p2p_task *task) {
+  return strcmp(p2p_task_packages(task), names) == 0;
+}
+
+void p2p_package_need_fail(const struct p2p_package_need *need,
+                           const struct p2p_packages_report *report,
+                           struct p2p_task_queue *waiting) {
+  char workers[P2P_ERR_MESSAGE_MAX / 2];
+  void *names = (void *)(uintptr_t)need->packages;
+  struct p2p_task_queue failed = {0}; /* owns `names` until all are found */
+  struct p2p_err err;
+  for (struct p2p_task *task;
+       (task = p2p_task_queue_pop_if(waiting, has_packages, names)) != NULL;) {
+    p2p_task_queue_push(&failed, task);
+  }
+  describe_workers(report, need->packages, workers, sizeof workers);
+  p2p_err_because(
+      &err, "missing_packages",
+      p2p_err_set(&err, P2P_ERR_VERSION,
+                  "no worker of cluster '%s' has all packages that the future needs: %s",
+                  report->cluster, workers));
+  p2p_task_queue_fail(&failed, &err);
+}

@@ -1,0 +1,317 @@
+/* Owns struct p2p_workers: which links are opened and what their end means. */
+#include "client/workers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "client/worker_link.h"
+#include "crypto/random.h"
+
+#define HELLO_INTERVAL_MS 5000 /* at least, since every worker answers */
+#define SETTLE_MS 3000         /* workers answer a hello within 2 s */
+
+struct p2p_workers {
+  struct p2p_workers_callbacks callbacks;
+  void *arg;
+  struct p2p_worker_link_config link; /* the part that all links share */
+  char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
+  char *mailbox, *relay; /* NULL: those that the board names */
+  struct p2p_roster roster;
+  bool is_joined;
+  uint64_t joined_ms;
+  bool hello_due; /* ask who is there, as soon as that is allowed */
+  uint64_t hello_ms;
+};
+
+static struct p2p_task_stream *stream_of(const struct p2p_roster_worker *worker) {
+  return worker->link != NULL ? p2p_worker_link_stream(worker->link) : NULL;
+}
+
+/* The end of a link. */
+
+/* Frees the link, and forgets a worker that has left. */
+static void release(struct p2p_workers *workers, struct p2p_roster_worker *worker) {
+  p2p_worker_link_free(worker->link);
+  worker->link = NULL;
+  if (worker->has_left) p2p_roster_remove(&workers->roster, worker);
+}
+
+/* Only the first failure of a row is a warning: the worker may be unreachable for as long as it
+ * runs. */
+static void back_off(struct p2p_workers *workers, struct p2p_roster_worker *worker,
+                     const struct p2p_err *why) {
+  static const struct p2p_backoff backoff = {.first_ms = 1000, .max_ms = 60000};
+  uint32_t delay_ms =
+      p2p_backoff_pause_ms(&backoff, worker->failures, p2p_random_below(UINT32_MAX));
+  struct p2p_err err = *why;
+  worker->retry_at_ms = p2p_clock_ms() + delay_ms;
+  p2p_err_prefix(&err, "cannot link to worker '%s', retrying in %.1f s", worker->from,
+                 delay_ms / 1000.0);
+  p2p_log_error(workers->link.log, worker->failures == 0 ? P2P_LOG_WARN : P2P_LOG_DEBUG, &err);
+  worker->failures++;
+}
+
+/* A link has failed, or its set-up. */
+static void lose(struct p2p_workers *workers, struct p2p_roster_worker *worker,
+                 const struct p2p_err *why) {
+  struct p2p_task_stream *stream = stream_of(worker);
+  if (stream != NULL) {
+    struct p2p_task_queue again = {0};
+    p2p_task_stream_fail(stream, why, &again);
+    worker->is_lost = workers->hello_due = true;
+    p2p_log_write(workers->link.log, P2P_LOG_INFO, "the link to worker '%s' has ended: %s",
+                  worker->from, why->message);
+    workers->callbacks.on_lost(workers->arg, &again);
+  } else {
+    back_off(workers, worker, why);
+  }
+  release(workers, worker);
+}
+
+void p2p_workers_close_link(struct p2p_workers *workers, struct p2p_roster_worker *worker) {
+  struct p2p_err err;
+  if (stream_of(worker) == NULL) {
+    p2p_err_set(&err, P2P_ERR_TIMEOUT, "it did not send HELLO in time");
+    lose(workers, worker, &err);
+    return;
+  }
+  p2p_log_write(workers->link.log, P2P_LOG_DEBUG, "closing the idle link to worker '%s'",
+                worker->from);
+  release(workers, worker);
+}
+
+bool p2p_workers_close_broken_links(struct p2p_workers *workers) {
+  bool had_any = false;
+  for (size_t i = workers->roster.length; i-- > 0;) {
+    struct p2p_roster_worker *worker = workers->roster.workers[i];
+    if (worker->link == NULL || p2p_worker_link_error(worker->link) == NULL) continue;
+    struct p2p_err err = *p2p_worker_link_error(worker->link);
+    lose(workers, worker, &err);
+    had_any = true;
+  }
+  return had_any;
+}
+
+/* Callbacks of a link. */
+
+/* Versions are checked again by what the worker says over its link, since anybody can write its
+ * hello on the board. */
+static int on_hello(void *arg, const struct p2p_hello *hello, struct p2p_err *err) {
+  struct p2p_roster_worker *worker = arg;
+  struct p2p_workers *workers = worker->owner;
+  int code = p2p_roster_set_versions(&workers->roster, worker, hello->r_version,
+                                     hello->future_version, err);
+  if (code != P2P_OK) return code;
+  worker->slots = hello->slots;
+  worker->failures = 0;
+  return P2P_OK;
+}
+
+static void on_change(void *arg) {
+  struct p2p_roster_worker *worker = arg;
+  struct p2p_workers *workers = worker->owner;
+  workers->callbacks.on_change(workers->arg);
+}
+
+static void on_task(void *arg) {
+  struct p2p_roster_worker *worker = arg;
+  struct p2p_workers *workers = worker->owner;
+  workers->callbacks.on_task(workers->arg);
+}
+
+static void on_failed(void *arg, const struct p2p_err *err) {
+  struct p2p_roster_worker *worker = arg;
+  struct p2p_workers *workers = worker->owner;
+  lose(workers, worker, err);
+  workers->callbacks.on_change(workers->arg);
+}
+
+void p2p_workers_open_link(struct p2p_workers *workers, struct p2p_roster_worker *worker) {
+  static const struct p2p_worker_link_callbacks callbacks = {on_hello, on_change, on_task,
+                                                             on_failed};
+  struct p2p_worker_link_config config = workers->link;
+  struct p2p_err err;
+  config.worker = worker->from;
+  config.key = &worker->key;
+  worker->owner = workers;
+  if (p2p_worker_link_open(&config, &callbacks, worker, &worker->link, &err) != P2P_OK)
+    back_off(workers, worker, &err);
+}
+
+void p2p_workers_cancel_ended(struct p2p_workers *workers) {
+  for (size_t i = 0; i < workers->roster.length; i++) {
+    struct p2p_roster_worker *worker = workers->roster.workers[i];
+    if (worker->link != NULL) p2p_worker_link_cancel_ended(worker->link);
+  }
+}
+
+/* The board. */
+
+void p2p_workers_on_joined(struct p2p_workers *workers, struct p2p_member *member) {
+  workers->link.member = member;
+  workers->is_joined = true;
+  workers->joined_ms = p2p_clock_ms();
+}
+
+void p2p_workers_on_disconnected(struct p2p_workers *workers) { workers->is_joined = false; }
+
+bool p2p_workers_is_joined(const struct p2p_workers *workers) { return workers->is_joined; }
+
+const char *p2p_workers_cluster(const struct p2p_workers *workers) {
+  return p2p_member_cluster(workers->link.member);
+}
+
+/* Anybody can write that a worker leaves. While its link is open, the worker itself says so. */
+static void on_leave(struct p2p_workers *workers, struct p2p_roster_worker *worker) {
+  worker->has_left = true;
+  if (worker->link == NULL)
+    p2p_roster_remove(&workers->roster, worker);
+  else if (stream_of(worker) == NULL)
+    release(workers, worker);
+}
+
+static void on_new_worker(struct p2p_workers *workers, const struct p2p_roster_worker *worker) {
+  if (worker->compatible) {
+    p2p_log_write(workers->link.log, P2P_LOG_DEBUG, "found worker '%s': %u slots, R %s, future %s",
+                  worker->from, (unsigned)worker->slots, worker->r_version, worker->future_version);
+  } else {
+    p2p_log_write(workers->link.log, P2P_LOG_WARN, "%s", workers->roster.incompatible_why);
+  }
+}
+
+void p2p_workers_on_line(struct p2p_workers *workers, const struct p2p_line *line) {
+  struct p2p_roster_worker *worker;
+  switch (p2p_roster_update(&workers->roster, line, p2p_clock_ms(), &worker)) {
+  case P2P_ROSTER_IGNORED: return;
+  case P2P_ROSTER_ADDED: on_new_worker(workers, worker); break;
+  case P2P_ROSTER_UPDATED: break;
+  case P2P_ROSTER_LEFT: on_leave(workers, worker); break;
+  }
+  workers->callbacks.on_change(workers->arg);
+}
+
+/* A worker whose link was lost may be down, or only its link: workers that are there answer a
+ * hello. Returns when it is to be sent. */
+static uint64_t send_hello(struct p2p_workers *workers, uint64_t now_ms) {
+  if (!workers->hello_due || !workers->is_joined) return UINT64_MAX;
+  uint64_t due_ms = workers->hello_ms == 0 ? 0 : workers->hello_ms + HELLO_INTERVAL_MS;
+  if (due_ms > now_ms) return due_ms;
+  workers->hello_due = false;
+  workers->hello_ms = now_ms;
+  /* It fails while the board is disconnected; joining again sends a hello anyway. */
+  (void)p2p_member_send_hello(workers->link.member);
+  return UINT64_MAX;
+}
+
+uint64_t p2p_workers_refresh(struct p2p_workers *workers, uint64_t now_ms) {
+  uint64_t expiry_ms = p2p_roster_expire(&workers->roster, now_ms);
+  uint64_t hello_ms = send_hello(workers, now_ms);
+  return expiry_ms < hello_ms ? expiry_ms : hello_ms;
+}
+
+uint64_t p2p_workers_settled_ms(const struct p2p_workers *workers) {
+  if (!workers->is_joined || workers->hello_due) return UINT64_MAX;
+  uint64_t hello_ms =
+      workers->hello_ms > workers->joined_ms ? workers->hello_ms : workers->joined_ms;
+  return hello_ms + SETTLE_MS;
+}
+
+/* Reports. */
+
+const struct p2p_roster *p2p_workers_roster(const struct p2p_workers *workers) {
+  return &workers->roster;
+}
+
+void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_status *out) {
+  out->workers = out->slots = out->incompatible = out->running = 0;
+  for (size_t i = 0; i < workers->roster.length; i++) {
+    const struct p2p_roster_worker *worker = workers->roster.workers[i];
+    const struct p2p_task_stream *stream = stream_of(worker);
+    uint32_t running = stream != NULL ? p2p_task_stream_running(stream) : 0;
+    bool is_available = worker->compatible && !worker->has_left && !worker->is_lost;
+    out->incompatible += !worker->compatible;
+    out->workers += is_available;
+    out->slots += is_available ? worker->slots : running;
+    out->running += running;
+  }
+  snprintf(out->incompatible_why, sizeof out->incompatible_why, "%s",
+           workers->roster.incompatible_why);
+}
+
+static const char *state_of(const struct p2p_roster_worker *worker) {
+  if (!worker->compatible) return "incompatible";
+  if (worker->is_lost) return "lost";
+  if (worker->link == NULL) return "seen";
+  if (stream_of(worker) == NULL) return "linking";
+  return worker->has_left ? "leaving" : "linked";
+}
+
+static void describe(const struct p2p_roster_worker *worker, struct p2p_worker_info *out) {
+  const struct p2p_task_stream *stream = stream_of(worker);
+  *out = (struct p2p_worker_info){.slots = worker->slots,
+                                  .busy = stream != NULL ? p2p_task_stream_running(stream) : 0,
+                                  .cores = worker->machine.cores,
+                                  .memory_mib = worker->machine.memory_mib};
+  snprintf(out->from, sizeof out->from, "%s", worker->from);
+  snprintf(out->r_version, sizeof out->r_version, "%s", worker->r_version);
+  snprintf(out->future_version, sizeof out->future_version, "%s", worker->future_version);
+  snprintf(out->platform, sizeof out->platform, "%s", worker->machine.platform);
+  snprintf(out->state, sizeof out->state, "%s", state_of(worker));
+  if (worker->link != NULL)
+    snprintf(out->path, sizeof out->path, "%s", p2p_worker_link_path(worker->link));
+}
+
+size_t p2p_workers_describe(const struct p2p_workers *workers, struct p2p_worker_info *out,
+                            size_t capacity) {
+  for (size_t i = 0; i < workers->roster.length && i < capacity; i++)
+    describe(workers->roster.workers[i], &out[i]);
+  return workers->roster.length;
+}
+
+/* Creation and end. */
+
+int p2p_workers_new(const struct p2p_client_config *config, struct p2p_log_queue *log,
+                    const struct p2p_workers_callbacks *callbacks, void *arg,
+                    struct p2p_workers **out, struct p2p_err *err) {
+  const char *mailbox = config->board.mailbox, *relay = config->board.relay;
+  struct p2p_workers *workers = calloc(1, sizeof *workers);
+  if (workers == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  workers->callbacks = *callbacks;
+  workers->arg = arg;
+  snprintf(workers->r_version, sizeof workers->r_version, "%s", config->r_version);
+  snprintf(workers->future_version, sizeof workers->future_version, "%s", config->future_version);
+  workers->mailbox = mailbox != NULL ? strdup(mailbox) : NULL;
+  workers->relay = relay != NULL ? strdup(relay) : NULL;
+  p2p_roster_init(&workers->roster, workers->r_version);
+  if ((mailbox != NULL && workers->mailbox == NULL) || (relay != NULL && workers->relay == NULL)) {
+    p2p_workers_free(workers, NULL);
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  }
+  workers->link = (struct p2p_worker_link_config){
+      .loop = config->loop,
+      .log = log,
+      .mailbox = workers->mailbox,
+      .relay = workers->relay,
+      .r_version = workers->r_version,
+      .future_version = workers->future_version,
+      .object_cap_bytes = config->object_cap_bytes,
+  };
+  *out = workers;
+  return P2P_OK;
+}
+
+void p2p_workers_free(struct p2p_workers *workers, const struct p2p_err *why) {
+  if (workers == NULL) return;
+  for (size_t i = workers->roster.length; i-- > 0;) {
+    struct p2p_roster_worker *worker = workers->roster.workers[i];
+    if (stream_of(worker) != NULL) p2p_task_stream_cancel_all(stream_of(worker), why);
+    p2p_worker_link_free(worker->link);
+  }
+  p2p_roster_clear(&workers->roster);
+  free(workers->mailbox);
+  free(workers->relay);
+  free(workers);
+}
