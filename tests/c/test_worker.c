@@ -37,7 +37,7 @@ TEST(conditions_come_at_once) {
   struct p2p_client *client = start_client(BOB);
   struct p2p_task *task = submit(client, "condition", 0);
   CHECK_STR(result(client, task), "condition");
-  struct p2p_blob *condition = p2p_task_condition(task);
+  struct p2p_blob *condition = p2p_task_next_condition(task);
   CHECK(condition != NULL && p2p_blob_size(condition) == 7);
   p2p_blob_free(condition);
   p2p_task_free(task);
