@@ -42,6 +42,7 @@ advice <- c(list(
   worker_lost = "With `plan(..., retries = 1)` such a future is run again on another worker."
 ), list(
   ## worker
+  evaluators_fail = "Run the command by hand and check that the packages 'future' and 'future.p2p' load.",
   not_an_evaluator = "Evaluators are started by `worker()`."
 ), list(
   ## R

@@ -102,12 +102,12 @@ static void unlink_task(struct task *task) {
   *at = task->next;
 }
 
-/* "The evaluator of carol@desk:4711 ended with signal 9 (SIGKILL) while it resolved future 'one'.
- * Somebody killed it, ..." */
-static void send_end(const struct task *task, const char *how, const char *advice) {
+/* "The evaluator of carol@desk:4711 ended with signal 9 (SIGKILL) while evaluating future 'one'. It
+ * was killed by ..." */
+static void send_end(const struct task *task, const char *how, const char *hint) {
   char why[SENTENCE_MAX];
-  snprintf(why, sizeof why, "The evaluator of %s %s while it resolved future '%s'%s%s",
-           task->session->host->name, how, task->label, advice[0] != '\0' ? ". " : "", advice);
+  snprintf(why, sizeof why, "The evaluator of %s %s while evaluating future '%s'%s%s",
+           task->session->host->name, how, task->label, hint[0] != '\0' ? ". " : "", hint);
   send_lost(task->session, task->id, why);
 }
 
@@ -117,9 +117,9 @@ static void on_answer(void *arg, const struct p2p_frame *frame) {
     char how[P2P_EXIT_REASON_TEXT_MAX];
     struct p2p_exit_reason reason;
     p2p_sanitize(frame->payload, frame->length, how, sizeof how);
-    p2p_exit_reason_by_refusal(&reason, how, &task->session->host->limits);
+    p2p_exit_reason_of_refusal(&reason, how, &task->session->host->limits);
     task->refused = true;
-    send_end(task, reason.how, reason.advice);
+    send_end(task, reason.how, reason.hint);
     return;
   }
   send(task->session, frame->type, task->id, frame->payload, frame->length);
@@ -137,7 +137,7 @@ static void on_over(void *arg, const struct p2p_exit_reason *reason) {
   struct task *task = arg;
   struct p2p_client_link *session = task->session;
   double seconds = (double)(p2p_clock_ms() - task->started_ms) / 1000;
-  if (reason != NULL) send_end(task, reason->how, reason->advice);
+  if (reason != NULL) send_end(task, reason->how, reason->hint);
   if (task->cancelled)
     LOG(session, P2P_LOG_INFO, "Future '%s' of %s cancelled after %.1f s", task->label,
         session->client, seconds);

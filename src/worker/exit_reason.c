@@ -1,59 +1,58 @@
-/* The words for an evaluator's end. */
+/* The wording of exit reasons. */
 #include "worker/exit_reason.h"
 
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
-#define RESET "reset() the future to have it resolved anew"
-
-/* By what a process does to itself when its code goes wrong. */
+/* A signal that a process raises itself when its code fails. */
 static bool is_crash(int number) {
   return number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE ||
          number == SIGABRT || number == SIGTRAP || number == SIGSYS;
 }
 
-void p2p_exit_reason_by_itself(struct p2p_exit_reason *reason, int exit_status, int term_signal,
-                               const char *end, const struct p2p_limits *limits) {
-  const char *advice = "Somebody ended it; " RESET;
-  char limit[64 + P2P_LIMITS_TEXT_MAX] = "", memory[P2P_LIMITS_TEXT_MAX];
-  if (term_signal <= 0 && exit_status < 0)
-    advice = "It may have crashed, been killed, or called quit(); " RESET;
-  else if (term_signal <= 0)
-    advice = "The code of the future ended R, as quit() does; take that out, or " RESET;
-  else if (is_crash(term_signal))
-    advice = "The code of the future, or of a package that it uses, crashed R; mend it, or " RESET;
-  else if (term_signal == SIGKILL)
-    advice = "Somebody killed it, or the system did because memory ran out; " RESET;
-  if (limits->memory_bytes > 0 && (term_signal <= 0 || is_crash(term_signal))) {
-    p2p_limits_memory(limits, memory);
-    snprintf(limit, sizeof limit, ". Perhaps it needed more than the memory limit of %s", memory);
-  }
-  snprintf(reason->how, sizeof reason->how, "ended with %s", end);
-  snprintf(reason->advice, sizeof reason->advice, "%s%s", advice, limit);
+static const char *likely_cause(int exit_status, int term_signal) {
+  if (term_signal <= 0 && exit_status < 0) return "It crashed, was killed or ended itself";
+  if (term_signal <= 0) return "The code of the future ended the R session";
+  if (is_crash(term_signal)) return "The code of the future, or of a package it uses, crashed R";
+  if (term_signal == SIGKILL)
+    return "It was killed by a user or, when memory ran out, by the operating system";
+  return "It was ended by a user or by another process";
 }
 
-void p2p_exit_reason_by_time(struct p2p_exit_reason *reason, const struct p2p_limits *limits) {
+void p2p_exit_reason_of_exit(struct p2p_exit_reason *reason, int exit_status, int term_signal,
+                             const char *end, const struct p2p_limits *limits) {
+  char limit[64 + P2P_LIMITS_TEXT_MAX] = "", memory[P2P_LIMITS_TEXT_MAX];
+  if (limits->memory_bytes > 0 && (term_signal <= 0 || is_crash(term_signal))) {
+    p2p_limits_memory(limits, memory);
+    snprintf(limit, sizeof limit, ", perhaps at the memory limit of %s", memory);
+  }
+  snprintf(reason->how, sizeof reason->how, "ended with %s", end);
+  snprintf(reason->hint, sizeof reason->hint, "%s%s", likely_cause(exit_status, term_signal),
+           limit);
+}
+
+void p2p_exit_reason_of_time_limit(struct p2p_exit_reason *reason,
+                                   const struct p2p_limits *limits) {
   char time[P2P_LIMITS_TEXT_MAX];
   p2p_limits_time(limits, time);
   snprintf(reason->how, sizeof reason->how, "was stopped at the time limit of %s per future", time);
-  snprintf(reason->advice, sizeof reason->advice,
-           "Make smaller futures of it, or ask who lends the worker for a higher limit (--time)");
+  snprintf(reason->hint, sizeof reason->hint,
+           "Smaller futures may stay below it; the owner of the worker can raise it (--time)");
 }
 
-void p2p_exit_reason_by_refusal(struct p2p_exit_reason *reason, const char *how,
+void p2p_exit_reason_of_refusal(struct p2p_exit_reason *reason, const char *how,
                                 const struct p2p_limits *limits) {
   char memory[P2P_LIMITS_TEXT_MAX];
-  p2p_exit_reason_by_us(reason, how);
+  p2p_exit_reason_of_kill(reason, how);
   if (limits->memory_bytes == 0) return;
   p2p_limits_memory(limits, memory);
-  snprintf(
-      reason->advice, sizeof reason->advice,
-      "The memory limit is %s per future; ask who lends the worker for a higher one (--memory)",
-      memory);
+  snprintf(reason->hint, sizeof reason->hint,
+           "The memory limit is %s per future; the owner of the worker can raise it (--memory)",
+           memory);
 }
 
-void p2p_exit_reason_by_us(struct p2p_exit_reason *reason, const char *how) {
+void p2p_exit_reason_of_kill(struct p2p_exit_reason *reason, const char *how) {
   snprintf(reason->how, sizeof reason->how, "%s", how);
-  reason->advice[0] = '\0';
+  reason->hint[0] = '\0';
 }

@@ -1,5 +1,4 @@
-/* How an evaluator came to its end, and what a person can do about it: words for whoever waits for
- * its future. Pure. */
+/* How an evaluator came to its end, in words for the user whose future it had. Pure. */
 #ifndef P2P_WORKER_EXIT_REASON_H
 #define P2P_WORKER_EXIT_REASON_H
 
@@ -8,20 +7,20 @@
 #define P2P_EXIT_REASON_TEXT_MAX 320
 
 struct p2p_exit_reason {
-  char how[P2P_EXIT_REASON_TEXT_MAX]; /* after "The evaluator ": "ended with signal 9 (SIGKILL)" */
-  char advice[P2P_EXIT_REASON_TEXT_MAX]; /* "" or a sentence without its stop */
+  char how[P2P_EXIT_REASON_TEXT_MAX]; /* follows "the evaluator": "ended with signal 9 (SIGKILL)" */
+  char hint[P2P_EXIT_REASON_TEXT_MAX]; /* a likely cause, a sentence without its full stop; or "" */
 };
 
-/* The process ended by itself, or was killed by somebody else; `end` is what
- * p2p_evaluator_process_describe_end says of the two numbers. */
-void p2p_exit_reason_by_itself(struct p2p_exit_reason *reason, int exit_status, int term_signal,
-                               const char *end, const struct p2p_limits *limits);
-/* Its future took longer than the terms allow. */
-void p2p_exit_reason_by_time(struct p2p_exit_reason *reason, const struct p2p_limits *limits);
-/* It lives on, but has given the task up, as `how` says: there was no memory for it. */
-void p2p_exit_reason_by_refusal(struct p2p_exit_reason *reason, const char *how,
+/* The process ended by itself, or was killed by another process. `end` is the description of the
+ * two numbers by p2p_evaluator_process_describe_end. */
+void p2p_exit_reason_of_exit(struct p2p_exit_reason *reason, int exit_status, int term_signal,
+                             const char *end, const struct p2p_limits *limits);
+/* The future took longer than the limit. */
+void p2p_exit_reason_of_time_limit(struct p2p_exit_reason *reason, const struct p2p_limits *limits);
+/* The evaluator refused the task, as `how` says, for lack of memory, and continues. */
+void p2p_exit_reason_of_refusal(struct p2p_exit_reason *reason, const char *how,
                                 const struct p2p_limits *limits);
-/* We have ended it, because of `how`. */
-void p2p_exit_reason_by_us(struct p2p_exit_reason *reason, const char *how);
+/* The worker stopped the task or killed the process, as `how` says. */
+void p2p_exit_reason_of_kill(struct p2p_exit_reason *reason, const char *how);
 
 #endif

@@ -1,4 +1,4 @@
-/* The words for a worker's limits. */
+/* The wording of a worker's limits. */
 #include "worker/limits.h"
 
 #include <stdio.h>
@@ -8,8 +8,8 @@ struct unit {
   const char *name;
 };
 
-/* In the largest unit that is not larger than the value; the smallest is last. */
-static void write_in(double value, const struct unit *units, char out[P2P_LIMITS_TEXT_MAX]) {
+/* Uses the largest unit that is not larger than the value; `units` are in descending order. */
+static void format_in(double value, const struct unit *units, char out[P2P_LIMITS_TEXT_MAX]) {
   while (units->size > 1 && value < units->size) units++;
   double tenths = (double)(long long)(value / units->size * 10 + 0.5);
   if (tenths == 10 * (double)(long long)(tenths / 10))
@@ -21,12 +21,12 @@ static void write_in(double value, const struct unit *units, char out[P2P_LIMITS
 void p2p_limits_memory(const struct p2p_limits *limits, char out[P2P_LIMITS_TEXT_MAX]) {
   static const struct unit units[] = {
       {1024.0 * 1024 * 1024, "GiB"}, {1024.0 * 1024, "MiB"}, {1, "bytes"}};
-  write_in((double)limits->memory_bytes, units, out);
+  format_in((double)limits->memory_bytes, units, out);
 }
 
 void p2p_limits_time(const struct p2p_limits *limits, char out[P2P_LIMITS_TEXT_MAX]) {
   static const struct unit units[] = {{3600, "h"}, {60, "min"}, {1, "s"}};
-  write_in((double)limits->time_ms / 1000, units, out);
+  format_in((double)limits->time_ms / 1000, units, out);
 }
 
 void p2p_limits_describe(const struct p2p_limits *limits, unsigned slots, char *out, size_t size) {

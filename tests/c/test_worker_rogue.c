@@ -227,6 +227,28 @@ TEST(rogue_clients_are_shown_the_door) {
   end(client);
 }
 
+/* An empty DATA frame every 20 ms. */
+TEST(data_after_the_task_does_not_extend_the_time_limit) {
+  limits = (struct p2p_limits){.time_ms = 300};
+  begin(1);
+  rogue_begin(true);
+  rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
+  rogue_slot(P2P_SLOT_WANT, 1);
+  CHECK(site_wait(&gate, &rogue.granted, 1));
+  rogue_task(1, 5);
+  rogue_send(P2P_FRAME_DATA, 1, "sleep", 5);
+  int sent = 0;
+  for (; sent < 500 && rogue.losts == 0; sent++) {
+    rogue_send(P2P_FRAME_DATA, 1, NULL, 0);
+    poll(NULL, 0, 20);
+  }
+  CHECK(sent < 500 && site_wait(&gate, &rogue.losts, 1));
+  CHECK(strstr(rogue.lost, "was stopped at the time limit of 0.3 s per future") != NULL);
+  p2p_loop_call(loop, rogue_end, NULL);
+  limits = (struct p2p_limits){0};
+  end(NULL);
+}
+
 static void say_many(void *arg) {
   (void)arg;
   for (int i = 0; i < rogue.accepts; i++) {
@@ -273,5 +295,6 @@ TEST(others_are_told_that_it_leaves) {
 }
 
 UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(a_worker_tells_what_it_has),
-          UNIT(rogue_clients_are_shown_the_door), UNIT(false_accepts_do_no_harm),
+          UNIT(rogue_clients_are_shown_the_door),
+          UNIT(data_after_the_task_does_not_extend_the_time_limit), UNIT(false_accepts_do_no_harm),
           UNIT(others_are_told_that_it_leaves), UNIT(nothing_is_left))

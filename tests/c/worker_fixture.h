@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <dirent.h>
+#include <poll.h>
 
 #include "base/clock.h"
 #include "board/cluster_host.h"
@@ -41,11 +42,32 @@ static void answer(struct p2p_evaluator_channel *pipe, uint8_t type, uint32_t ta
   p2p_blob_free(object);
 }
 
+static void send_size(struct p2p_evaluator_channel *pipe, uint8_t type, uint32_t task,
+                      uint64_t size) {
+  uint8_t payload[8];
+  p2p_set_u64(payload, size);
+  if (p2p_evaluator_channel_send(pipe, type, task, payload, sizeof payload) != P2P_OK) _exit(83);
+}
+
+/* Frames that would go on for a minute. "trickle": a result, byte by byte; "stall": only its
+ * header; "chatter": conditions. */
+static void send_slowly(struct p2p_evaluator_channel *pipe, uint32_t task, const char *text) {
+  bool chatters = strcmp(text, "chatter") == 0;
+  if (!chatters) send_size(pipe, P2P_FRAME_RESULT, task, 6000);
+  for (int i = 0; i < 6000 && interrupts == 0; i++) {
+    if (chatters) send_size(pipe, P2P_FRAME_CONDITION, task, 1);
+    if (strcmp(text, "stall") != 0)
+      (void)!p2p_evaluator_channel_send(pipe, P2P_FRAME_DATA, task, "x", 1);
+    poll(NULL, 0, 10);
+  }
+  _exit(84);
+}
+
 static void evaluate(struct p2p_evaluator_channel *pipe, uint32_t task, const char *text) {
   char pid[32] = "";
   interrupts = 0;
   if (strcmp(text, "crash") == 0) raise(SIGKILL);
-  if (strcmp(text, "exit") == 0) exit(3);
+  if (strcmp(text, "exit") == 0) _exit(3); /* at once: no check for leaks */
   if (strcmp(text, "lost") == 0) {
     p2p_evaluator_channel_send(pipe, P2P_FRAME_LOST, task, "needed more than it has", 23);
     return;
@@ -53,6 +75,8 @@ static void evaluate(struct p2p_evaluator_channel *pipe, uint32_t task, const ch
   if (strcmp(text, "rubbish") == 0) p2p_evaluator_channel_send(pipe, P2P_FRAME_PING, 0, NULL, 0);
   if (strcmp(text, "hang") == 0 || strcmp(text, "sleep") == 0)
     answer(pipe, P2P_FRAME_CONDITION, task, "begun", 0);
+  if (strcmp(text, "trickle") == 0 || strcmp(text, "stall") == 0 || strcmp(text, "chatter") == 0)
+    send_slowly(pipe, task, text);
   if (strcmp(text, "hang") == 0)
     for (;;) pause();
   while (strcmp(text, "sleep") == 0 && interrupts == 0) pause();

@@ -125,12 +125,12 @@ outside <- list(
 
 inside <- list(
   "killed" = list(code = quote(tools::pskill(Sys.getpid(), 9L)), says = "ended with signal 9 \\(SIGKILL\\).*reset\\(\\)"),
-  "segfault" = list(code = quote(tools::pskill(Sys.getpid(), 11L)), says = "ended with signal 11 \\(SIGSEGV\\).*crashed R.*memory limit of 1 GiB"),
+  "segfault" = list(code = quote(tools::pskill(Sys.getpid(), 11L)), says = "ended with signal 11 \\(SIGSEGV\\).*crashed R, perhaps at the memory limit of 1 GiB"),
   "abort" = list(code = quote(tools::pskill(Sys.getpid(), 6L)), says = "ended with signal 6 \\(SIGABRT\\).*crashed R"),
-  "quit()" = list(code = quote(quit(save = "no", status = 7L)), says = "ended with exit status 7.*as quit\\(\\) does"),
+  "quit()" = list(code = quote(quit(save = "no", status = 7L)), says = "ended with exit status 7.*ended the R session"),
   "quit() beside a fork" = list(code = quote({ parallel::mcparallel(Sys.sleep(30)); quit(save = "no", status = 8L) }),
-                                says = "ended with exit status 8.*as quit\\(\\) does"),
-  "time" = list(code = quote(Sys.sleep(60)), says = "was stopped at the time limit of 3 s per future.*--time")
+                                says = "ended with exit status 8.*ended the R session"),
+  "time" = list(code = quote(Sys.sleep(60)), says = "was stopped at the time limit of 3 s per future while evaluating.*--time")
 )
 
 ## The value or the error. What is never told is a failure, too.

@@ -1,0 +1,369 @@
+/* The states of an evaluator, and the part of the frame protocol that a supervisor must check: what
+ * belongs to the current task, and when the task ends. Frames are hostile: the code of a future can
+ * write any. */
+#include "worker/evaluator.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "protocol/member_name.h"
+#include "worker/evaluator_process.h"
+#include "worker/stranger.h"
+
+#define RETRY_MS 1000 /* after the operating system refused a process */
+#define REASON_MAX 256
+
+/* What the timer is for. */
+enum deadline {
+  NO_DEADLINE,
+  DEADLINE_RETRY,   /* without a process: until the next attempt to start it */
+  DEADLINE_START,   /* until its HELLO */
+  DEADLINE_RECEIVE, /* until the whole task has arrived from the client */
+  DEADLINE_TIME,    /* the time limit of the future */
+  DEADLINE_PAUSE,   /* the result waits for the client; the time limit does not run */
+  DEADLINE_CANCEL,  /* until a cancelled task ends */
+  DEADLINE_UNUSED   /* without a task */
+};
+
+struct task {
+  bool active;
+  uint32_t id;
+  uint64_t to_receive; /* bytes that have not arrived from the client */
+  uint8_t sending;     /* the object whose DATA the evaluator sends: CONDITION, RESULT; 0: none */
+  uint64_t to_send;    /* bytes of it that are missing */
+  bool cancelled;
+  bool timed;            /* the time limit runs, or waits in DEADLINE_PAUSE */
+  uint64_t time_left_ms; /* of the time limit, at timed_since_ms */
+  uint64_t timed_since_ms;
+  struct p2p_exit_reason stopped; /* why we stopped it: overrides its answer; how "": we did not */
+  bool has_caller;
+  struct p2p_evaluator_callbacks callbacks;
+  void *arg;
+};
+
+struct p2p_evaluator {
+  const struct p2p_evaluator_owner *owner;
+  struct p2p_evaluator_process *process; /* NULL: could not be started */
+  struct p2p_timer *timer;
+  enum deadline deadline;
+  bool ready;                     /* its HELLO has arrived */
+  char user[P2P_MEMBER_NAME_MAX]; /* "": no task so far */
+  uint64_t used_ms;               /* when its last task ended */
+  char kill_reason[REASON_MAX];   /* "": it was not killed by us */
+  struct task task;
+};
+
+static void on_deadline(void *arg);
+
+static void set_deadline(struct p2p_evaluator *evaluator, enum deadline deadline,
+                         uint64_t delay_ms) {
+  evaluator->deadline = deadline;
+  if (deadline == NO_DEADLINE)
+    p2p_timer_stop(evaluator->timer);
+  else
+    p2p_timer_start(evaluator->timer, delay_ms, 0);
+}
+
+static void kill_process(struct p2p_evaluator *evaluator, const char *reason) {
+  if (evaluator->kill_reason[0] == '\0')
+    snprintf(evaluator->kill_reason, sizeof evaluator->kill_reason, "%s", reason);
+  p2p_evaluator_process_kill(evaluator->process);
+}
+
+/* ---- the time of a task ---- */
+
+static uint64_t time_limit_ms(const struct p2p_evaluator *evaluator) {
+  return evaluator->owner->limits.time_ms;
+}
+
+static void run_time_limit(struct p2p_evaluator *evaluator) {
+  evaluator->task.timed_since_ms = p2p_clock_ms();
+  set_deadline(evaluator, DEADLINE_TIME, evaluator->task.time_left_ms);
+}
+
+/* Chooses the deadline of a task that has just been submitted, has just arrived, or whose process
+ * has just become ready. The time limit starts once, when the task is complete: no later frame
+ * starts it again. */
+static void time_task(struct p2p_evaluator *evaluator) {
+  struct task *task = &evaluator->task;
+  if (!evaluator->ready || task->cancelled || task->timed || time_limit_ms(evaluator) == 0) return;
+  if (task->to_receive > 0) {
+    if (evaluator->deadline == DEADLINE_RECEIVE) return;
+    set_deadline(evaluator, DEADLINE_RECEIVE,
+                 P2P_EVALUATOR_RECEIVE_MS + task->to_receive / P2P_EVALUATOR_RECEIVE_BYTES);
+    return;
+  }
+  task->timed = true;
+  task->time_left_ms = time_limit_ms(evaluator);
+  run_time_limit(evaluator);
+}
+
+/* A result that is slowed down by the client's link costs the future no time, for a while. */
+static void pause_time_limit(struct p2p_evaluator *evaluator) {
+  struct task *task = &evaluator->task;
+  if (evaluator->deadline != DEADLINE_TIME || task->sending != P2P_FRAME_RESULT) return;
+  uint64_t used_ms = p2p_clock_ms() - task->timed_since_ms;
+  task->time_left_ms -= used_ms < task->time_left_ms ? used_ms : task->time_left_ms;
+  set_deadline(evaluator, DEADLINE_PAUSE, P2P_EVALUATOR_PAUSE_MS);
+}
+
+/* ---- the frames of a task ---- */
+
+static void end_task(struct p2p_evaluator *evaluator, const struct p2p_exit_reason *reason) {
+  struct task ended = evaluator->task;
+  evaluator->task = (struct task){0};
+  evaluator->used_ms = p2p_clock_ms();
+  if (ended.stopped.how[0] != '\0') reason = &ended.stopped;
+  if (ended.has_caller) ended.callbacks.on_end(ended.arg, reason);
+}
+
+static void complete_task(struct p2p_evaluator *evaluator) {
+  set_deadline(evaluator, DEADLINE_UNUSED, P2P_EVALUATOR_UNUSED_MS);
+  p2p_evaluator_process_resume(evaluator->process);
+  end_task(evaluator, NULL);
+  evaluator->owner->on_change(evaluator->owner->arg);
+}
+
+/* Checks a frame of the task and counts its bytes. False: it breaks the protocol. *ends: it is the
+ * last one. */
+static bool count_frame(struct task *task, const struct p2p_frame *frame, bool *ends) {
+  switch (frame->type) {
+  case P2P_FRAME_RESULT:
+    if (task->to_receive > 0) return false;
+    /* fall through */
+  case P2P_FRAME_CONDITION:
+    if (task->sending != 0 || frame->length != 8) return false;
+    task->sending = frame->type;
+    task->to_send = p2p_get_u64(frame->payload);
+    break;
+  case P2P_FRAME_DATA:
+    if (task->sending == 0 || frame->length > task->to_send) return false;
+    task->to_send -= frame->length;
+    break;
+  case P2P_FRAME_LOST: *ends = true; return task->sending == 0;
+  default: return false;
+  }
+  if (task->to_send > 0) return true;
+  *ends = task->sending == P2P_FRAME_RESULT;
+  task->sending = 0;
+  return true;
+}
+
+static void on_hello(struct p2p_evaluator *evaluator, const struct p2p_frame *frame) {
+  char text[REASON_MAX - 32], reason[REASON_MAX];
+  if (p2p_stranger_value(frame->payload, frame->length, "error", text, sizeof text)) {
+    snprintf(reason, sizeof reason, "failed to start: %s", text);
+    kill_process(evaluator, reason);
+    return;
+  }
+  evaluator->ready = true;
+  if (evaluator->task.cancelled)
+    set_deadline(evaluator, DEADLINE_CANCEL, P2P_EVALUATOR_CANCEL_MS);
+  else
+    set_deadline(evaluator, NO_DEADLINE, 0);
+  if (evaluator->task.active) time_task(evaluator);
+  evaluator->owner->on_change(evaluator->owner->arg);
+}
+
+static void on_frame(void *arg, const struct p2p_frame *frame) {
+  struct p2p_evaluator *evaluator = arg;
+  struct task *task = &evaluator->task;
+  bool ends = false;
+  if (evaluator->kill_reason[0] != '\0') return;
+  if (frame->type == P2P_FRAME_HELLO && !evaluator->ready) {
+    on_hello(evaluator, frame);
+    return;
+  }
+  if (!evaluator->ready || !task->active || frame->task != task->id ||
+      !count_frame(task, frame, &ends)) {
+    kill_process(evaluator, "was killed because it sent an unexpected frame");
+    return;
+  }
+  if (task->has_caller && task->stopped.how[0] == '\0') task->callbacks.on_frame(task->arg, frame);
+  if (ends) complete_task(evaluator);
+}
+
+/* ---- the process ---- */
+
+static void describe_exit(const struct p2p_evaluator *evaluator, int exit_status, int term_signal,
+                          struct p2p_exit_reason *reason) {
+  char end[96];
+  if (evaluator->kill_reason[0] != '\0') {
+    p2p_exit_reason_of_kill(reason, evaluator->kill_reason);
+    return;
+  }
+  p2p_evaluator_process_describe_end(exit_status, term_signal, end, sizeof end);
+  if (!evaluator->ready)
+    snprintf(end + strlen(end), sizeof end - strlen(end), " before it was ready");
+  p2p_exit_reason_of_exit(reason, exit_status, term_signal, end, &evaluator->owner->limits);
+}
+
+static void drop_process(struct p2p_evaluator *evaluator) {
+  set_deadline(evaluator, NO_DEADLINE, 0);
+  p2p_evaluator_process_free(evaluator->process);
+  evaluator->process = NULL;
+  evaluator->ready = false;
+  evaluator->kill_reason[0] = evaluator->user[0] = '\0';
+}
+
+static void on_process_exit(void *arg, int exit_status, int term_signal) {
+  struct p2p_evaluator *evaluator = arg;
+  const struct p2p_evaluator_owner *owner = evaluator->owner;
+  struct p2p_exit_reason reason;
+  bool was_ready = evaluator->ready;
+  describe_exit(evaluator, exit_status, term_signal, &reason);
+  drop_process(evaluator);
+  p2p_log_write(owner->log, P2P_LOG_WARN, "an evaluator %s; starting another", reason.how);
+  if (evaluator->task.active) end_task(evaluator, &reason);
+  owner->on_exit(owner->arg, evaluator, was_ready, reason.how);
+}
+
+static void stop_task(struct p2p_evaluator *evaluator) {
+  if (evaluator->deadline == DEADLINE_RECEIVE)
+    p2p_exit_reason_of_kill(&evaluator->task.stopped,
+                            "was stopped because the future took too long to arrive");
+  else
+    p2p_exit_reason_of_time_limit(&evaluator->task.stopped, &evaluator->owner->limits);
+  p2p_evaluator_cancel(evaluator);
+}
+
+static void on_deadline(void *arg) {
+  struct p2p_evaluator *evaluator = arg;
+  const struct p2p_evaluator_owner *owner = evaluator->owner;
+  switch (evaluator->deadline) {
+  case NO_DEADLINE: break;
+  case DEADLINE_RETRY: owner->on_retry(owner->arg, evaluator); break;
+  case DEADLINE_START:
+    kill_process(evaluator, "was killed because it was not ready within 60 s");
+    break;
+  case DEADLINE_RECEIVE:
+  case DEADLINE_TIME:
+  case DEADLINE_PAUSE: stop_task(evaluator); break;
+  case DEADLINE_CANCEL:
+    kill_process(evaluator, "was killed because it did not stop within 5 s of an interrupt");
+    break;
+  case DEADLINE_UNUSED: owner->on_unused(owner->arg, evaluator); break;
+  }
+}
+
+/* ---- for the owner ---- */
+
+struct p2p_evaluator *p2p_evaluator_new(const struct p2p_evaluator_owner *owner) {
+  struct p2p_evaluator *evaluator = calloc(1, sizeof *evaluator);
+  if (evaluator == NULL) return NULL;
+  evaluator->owner = owner;
+  evaluator->timer = p2p_timer_new(owner->loop, on_deadline, evaluator);
+  if (evaluator->timer != NULL) return evaluator;
+  free(evaluator);
+  return NULL;
+}
+
+void p2p_evaluator_free(struct p2p_evaluator *evaluator) {
+  if (evaluator == NULL) return;
+  p2p_evaluator_process_free(evaluator->process);
+  p2p_timer_free(evaluator->timer);
+  free(evaluator);
+}
+
+int p2p_evaluator_start(struct p2p_evaluator *evaluator, struct p2p_err *err) {
+  static const struct p2p_evaluator_process_callbacks callbacks = {on_frame, NULL, on_process_exit};
+  const struct p2p_evaluator_owner *owner = evaluator->owner;
+  drop_process(evaluator);
+  int code = p2p_evaluator_process_spawn(p2p_loop_uv(owner->loop), owner->argv, owner->env,
+                                         &callbacks, evaluator, &evaluator->process, err);
+  if (code == P2P_OK)
+    set_deadline(evaluator, DEADLINE_START, P2P_EVALUATOR_START_MS);
+  else
+    set_deadline(evaluator, DEADLINE_RETRY, RETRY_MS);
+  return code;
+}
+
+bool p2p_evaluator_is_alive(const struct p2p_evaluator *evaluator) {
+  return evaluator->process != NULL && evaluator->kill_reason[0] == '\0' &&
+         p2p_evaluator_process_is_open(evaluator->process);
+}
+
+bool p2p_evaluator_has_task(const struct p2p_evaluator *evaluator) {
+  return evaluator->task.active;
+}
+
+bool p2p_evaluator_is_usable(const struct p2p_evaluator *evaluator) {
+  return p2p_evaluator_is_alive(evaluator) &&
+         (evaluator->task.active ? evaluator->task.has_caller : evaluator->ready);
+}
+
+bool p2p_evaluator_is_free_for(const struct p2p_evaluator *evaluator, const char *user,
+                               bool ready) {
+  return p2p_evaluator_is_alive(evaluator) && !evaluator->task.active &&
+         evaluator->ready == ready && strcmp(evaluator->user, user) == 0 &&
+         p2p_evaluator_process_runs(evaluator->process);
+}
+
+const char *p2p_evaluator_user(const struct p2p_evaluator *evaluator) { return evaluator->user; }
+
+uint64_t p2p_evaluator_used_ms(const struct p2p_evaluator *evaluator) { return evaluator->used_ms; }
+
+/* ---- for the caller that submits a task ---- */
+
+int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const char *user,
+                         const struct p2p_frame *task,
+                         const struct p2p_evaluator_callbacks *callbacks, void *arg) {
+  int code = p2p_evaluator_process_send(evaluator->process, P2P_FRAME_TASK, task->task,
+                                        task->payload, task->length);
+  if (code != P2P_OK) return code;
+  if (evaluator->ready) set_deadline(evaluator, NO_DEADLINE, 0);
+  snprintf(evaluator->user, sizeof evaluator->user, "%s", user);
+  evaluator->task = (struct task){.active = true,
+                                  .id = task->task,
+                                  .to_receive = p2p_get_u64(task->payload),
+                                  .has_caller = true,
+                                  .callbacks = *callbacks,
+                                  .arg = arg};
+  time_task(evaluator);
+  return P2P_OK;
+}
+
+/* A frame that cannot be sent is lost with the process, whose end will be reported; but nothing
+ * else reports a lack of memory. */
+static void send(struct p2p_evaluator *evaluator, const struct p2p_frame *frame) {
+  int code = p2p_evaluator_process_send(evaluator->process, frame->type, frame->task,
+                                        frame->payload, frame->length);
+  if (code == P2P_ERR_MEMORY)
+    kill_process(evaluator, "was killed because its worker is out of memory");
+}
+
+void p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data) {
+  struct task *task = &evaluator->task;
+  task->to_receive -= data->length < task->to_receive ? data->length : task->to_receive;
+  send(evaluator, data);
+  time_task(evaluator);
+}
+
+/* The frame is sent before the signal: an evaluator that has not begun the task drops it when it
+ * reads the frame. A process that still starts must not be interrupted. */
+void p2p_evaluator_cancel(struct p2p_evaluator *evaluator) {
+  if (evaluator->task.cancelled) return;
+  evaluator->task.cancelled = true;
+  send(evaluator, &(struct p2p_frame){.type = P2P_FRAME_CANCEL, .task = evaluator->task.id});
+  p2p_evaluator_process_resume(evaluator->process);
+  if (!evaluator->ready) return;
+  p2p_evaluator_process_interrupt(evaluator->process);
+  set_deadline(evaluator, DEADLINE_CANCEL, P2P_EVALUATOR_CANCEL_MS);
+}
+
+void p2p_evaluator_abandon(struct p2p_evaluator *evaluator) {
+  evaluator->task.has_caller = false;
+  p2p_evaluator_cancel(evaluator);
+}
+
+void p2p_evaluator_pause(struct p2p_evaluator *evaluator) {
+  p2p_evaluator_process_pause(evaluator->process);
+  pause_time_limit(evaluator);
+}
+
+void p2p_evaluator_resume(struct p2p_evaluator *evaluator) {
+  p2p_evaluator_process_resume(evaluator->process);
+  if (evaluator->deadline == DEADLINE_PAUSE) run_time_limit(evaluator);
+}
