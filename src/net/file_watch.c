@@ -107,12 +107,16 @@ static bool append(const char *directory, const char *name, char out[static PATH
   return length > 0 && length < PATH_MAX;
 }
 
+static void copy_path(char to[static PATH_MAX], const char *path) {
+  snprintf(to, PATH_MAX, "%s", path);
+}
+
 /* Goes on at the target of a link. */
 static bool follow(struct resolver *resolver, const char *target) {
   char rest[PATH_MAX];
-  if (target[0] == '/') strcpy(resolver->directory, "/");
   if (!append(target, resolver->rest, rest)) return false;
-  strcpy(resolver->rest, rest);
+  if (target[0] == '/') copy_path(resolver->directory, "/");
+  copy_path(resolver->rest, rest);
   return true;
 }
 
@@ -123,8 +127,8 @@ static int resolve(const char *path, struct entry **out) {
   char name[NAME_MAX + 1], full[PATH_MAX], target[PATH_MAX];
   int n_links = 0, code = P2P_OK;
   if (strlen(path) >= PATH_MAX) return P2P_ERR_INVALID;
-  if (path[0] == '/') strcpy(resolver.directory, "/");
-  strcpy(resolver.rest, path);
+  if (path[0] == '/') copy_path(resolver.directory, "/");
+  copy_path(resolver.rest, path);
   while (code == P2P_OK && n_links <= LINKS_MAX && next_name(&resolver, name) &&
          append(resolver.directory, name, full)) {
     ssize_t length = readlink(full, target, sizeof target - 1);
@@ -137,7 +141,7 @@ static int resolve(const char *path, struct entry **out) {
       n_links++;
       if (!follow(&resolver, target)) break;
     } else {
-      strcpy(resolver.directory, full);
+      copy_path(resolver.directory, full);
     }
   }
   return code;
