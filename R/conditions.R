@@ -36,6 +36,15 @@ advice <- c(list(
   wrong_code = "Check the code. If it was right, somebody may have tried to guess it: start again with a new code."
 ), list(
   ## server
+  host_key_format = "Give a key without a passphrase, or remove the file to have a new key created.",
+  host_key_owner = "Give a file of your own with `host_key`.",
+  host_key_exposed = "If nobody has read it, run `chmod 600` on the file. Otherwise remove it, and a new key is created.",
+  host_key_directory = "Its directory must exist and belong to you; `host_key` names another file.",
+  user_name = paste("A user name has up to 63 letters, digits, '.', '_' and '-', does not start with '.' or '-', and is not 'public'.",
+                    "A line is `alice ssh-ed25519 AAAA...`."),
+  user_key = "Give the whole line of the public key file, such as ~/.ssh/id_ed25519.pub, after the user name: `alice ssh-ed25519 AAAA...`.",
+  user_key_shared = "Give each user a key of their own.",
+  file_limit = "Raise it with `ulimit -n`, or LimitNOFILE of a systemd unit; otherwise connections beyond it are refused."
 ), list(
   ## client
   missing_packages = "Ask the owner of a worker to install the missing packages.",

@@ -105,7 +105,13 @@ check_flag <- function(value, name) {
 users_file <- function(users) {
   if (!is.character(users) || length(users) != 1L || !is.null(names(users))) return(NULL)
   if (!file.exists(users)) usage_stop("There is no file '", users, "' with users: a line per key, `alice ssh-ed25519 AAAA...`.")
-  normalizePath(users)
+  absolute_path(users)
+}
+
+## An absolute path to the same file. Symbolic links stay, since the server watches them too.
+absolute_path <- function(path) {
+  path <- path.expand(path)
+  if (startsWith(path, "/")) path else file.path(getwd(), path)
 }
 
 ## `alice ssh-ed25519 AAAA...`, a line per key.

@@ -19,9 +19,9 @@ SEXP ffi_server_new(SEXP config, SEXP log) {
       .limits =
           {
               .connections = (uint32_t)p2p_ffi_number(config, "connections", 0),
-              .connections_of_key = (uint32_t)p2p_ffi_number(config, "connections_per_key", 0),
-              .topics_of_user = (uint32_t)p2p_ffi_number(config, "topics_per_user", 0),
-              .auth_ms = (uint32_t)(1000 * p2p_ffi_number(config, "login_time", 0)),
+              .connections_per_key = (uint32_t)p2p_ffi_number(config, "connections_per_key", 0),
+              .topics_per_user = (uint32_t)p2p_ffi_number(config, "topics_per_user", 0),
+              .login_ms = (uint32_t)(1000 * p2p_ffi_number(config, "login_time", 0)),
               .bytes_per_s = (uint64_t)p2p_ffi_number(config, "bytes_per_second", 0),
           },
   };

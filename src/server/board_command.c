@@ -1,6 +1,5 @@
-/* Parses the command of an SSH exec request: a verb, at most one topic, and flags as Go's flag
- * package reads them (`-a x`,
- * `-a=x`, `--a x`, `-r`, `-b=false`), in any order. */
+/* Parses the command of an SSH exec request: a verb, at most one topic, and flags in any order, as
+ * Go's flag package reads them (`-a x`, `-a=x`, `--a x`, `-r`, `-b=false`). */
 #include "server/board_command.h"
 
 #include <stdlib.h>
@@ -8,7 +7,7 @@
 
 #include "base/sanitize.h"
 
-#define TIMEOUT_MAX_MS (24u * 3600 * 1000)
+#include "base/sanitize.h"
 
 static const struct {
   const char *word;
@@ -19,25 +18,28 @@ static const struct {
     {"sub", P2P_BOARD_SUB},
 };
 
-const char *p2p_board_help(void) {
+const char *p2p_board_command_help(void) {
   return "Message board of future.p2p\r\n"
          "\r\n"
-         "  pipe TOPIC [-r] [-a user1,user2] [-p] [-d multicast|round_robin]\r\n"
-         "                 what you write goes to every other member, what they write comes to "
-         "you\r\n"
-         "  pub TOPIC [-a user1,user2] [-p] [-b=false] [-e] [-t 10s] [-d multicast|round_robin]\r\n"
-         "  sub TOPIC [-a user1,user2] [-p] [-k]\r\n"
-         "                 one direction only\r\n"
-         "  ls             the channels in your own namespace\r\n"
-         "  user           who you are\r\n"
-         "  services       the addresses of the mailbox and the relay of this server\r\n"
-         "  help           this text\r\n"
+         "Commands:\r\n"
+         "  pipe TOPIC   read and write a topic: messages go to all other members\r\n"
+         "  pub TOPIC    only write\r\n"
+         "  sub TOPIC    only read\r\n"
+         "  ls           list the topics in your own namespace\r\n"
+         "  user         print your user name\r\n"
+         "  services     print the addresses of this server's mailbox and relay\r\n"
+         "  help         print this text\r\n"
          "\r\n"
-         "  -r  your own messages come back to you    -a  who else may come: users or key "
-         "fingerprints\r\n"
-         "  -p  everybody may come                    -d  to all members, or to each in turn\r\n"
-         "  -b  wait for a reader (default)           -e  send nothing, only wait for a reader\r\n"
-         "  -t  how long to wait for a reader         -k  stay when the last writer leaves\r\n";
+         "Flags of pipe, pub and sub:\r\n"
+         "  -a USERS     users and key fingerprints, separated by commas, who may join "
+         "your topic\r\n"
+         "  -p           public topic: everybody may join\r\n"
+         "  -d METHOD    multicast (default): to all members; round_robin: to each in turn\r\n"
+         "  -r           pipe: send your own messages back to you\r\n"
+         "  -b=false     pub: do not wait for a reader\r\n"
+         "  -e           pub: send nothing, only wait for a reader\r\n"
+         "  -t TIME      pub: how long to wait for a reader, such as 10s or 5m\r\n"
+         "  -k           sub: stay when the last writer leaves\r\n";
 }
 
 static int parse_bool(const char *value, bool *out) {
@@ -50,7 +52,7 @@ static int parse_bool(const char *value, bool *out) {
   return P2P_OK;
 }
 
-/* "10s", "500ms", "2m", "1h"; "0" is none. */
+/* "10s", "500ms", "2m", "1h"; "0": without limit. */
 static int parse_duration(const char *value, uint32_t *out_ms) {
   static const struct {
     const char *unit;
@@ -60,12 +62,12 @@ static int parse_duration(const char *value, uint32_t *out_ms) {
   const char *at = value;
   for (; *at >= '0' && *at <= '9'; at++) {
     number = number * 10 + (uint64_t)(*at - '0');
-    if (number > TIMEOUT_MAX_MS) return P2P_ERR_INVALID;
+    if (number > P2P_BOARD_READER_WAIT_MAX_MS) return P2P_ERR_INVALID;
   }
   if (at == value) return P2P_ERR_INVALID;
   for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
     if (strcmp(at, units[i].unit) != 0) continue;
-    if (number * units[i].ms > TIMEOUT_MAX_MS) return P2P_ERR_INVALID;
+    if (number * units[i].ms > P2P_BOARD_READER_WAIT_MAX_MS) return P2P_ERR_INVALID;
     *out_ms = (uint32_t)(number * units[i].ms);
     return P2P_OK;
   }
@@ -88,10 +90,10 @@ static int parse_dispatch(struct p2p_board_command *command, const char *value) 
   return command->round_robin || strcmp(value, "multicast") == 0 ? P2P_OK : P2P_ERR_INVALID;
 }
 
-/* `value` is what stands after '=', or NULL. Flags that need a value take the next word. */
+/* `value` is the text after '=', or NULL; then flags that need a value take the next word. */
 static int parse_flag(struct p2p_board_command *command, const char *name, const char *value,
                       char **rest) {
-  bool is_clean; /* -c asks for no status lines; there are none here */
+  bool is_clean; /* -c suppresses status lines: this board prints none */
   if (name[0] == '\0' || name[1] != '\0') return P2P_ERR_INVALID;
   if (strchr("adt", name[0]) != NULL && value == NULL &&
       (value = strtok_r(NULL, " \t", rest)) == NULL)
@@ -103,7 +105,7 @@ static int parse_flag(struct p2p_board_command *command, const char *name, const
   case 'd': return parse_dispatch(command, value);
   case 'e': return parse_bool(value, &command->is_empty);
   case 'k': return parse_bool(value, &command->keep_alive);
-  case 'p': return parse_bool(value, &command->open_to_all);
+  case 'p': return parse_bool(value, &command->is_public);
   case 'r': return parse_bool(value, &command->replay);
   case 't': return parse_duration(value, &command->timeout_ms);
   default: return P2P_ERR_INVALID;
@@ -116,21 +118,19 @@ static int parse_flag_word(struct p2p_board_command *command, char *word, char *
   if (equals != NULL) *equals = '\0';
   int code = parse_flag(command, name, equals == NULL ? NULL : equals + 1, rest);
   if (code == P2P_ERR_INVALID)
-    p2p_err_set(err, code,
-                "Flag '-%.16s' is unknown, or its value is not one of its kind: see 'help'.", name);
+    p2p_err_set(err, code, "flag '-%.16s' is unknown or has an invalid value", name);
   else if (code != P2P_OK)
-    p2p_err_set(err, code, "Out of memory.");
+    p2p_err_set(err, code, "out of memory");
   return code;
 }
 
 static int parse_topic(struct p2p_board_command *command, const char *word, struct p2p_err *err) {
   size_t length = strlen(word);
-  if (command->topic[0] != '\0')
-    return p2p_err_set(err, P2P_ERR_INVALID, "Give one topic: see 'help'.");
+  if (command->topic[0] != '\0') return p2p_err_set(err, P2P_ERR_INVALID, "more than one topic");
   if (length > P2P_BOARD_TOPIC_MAX || !p2p_is_visible_ascii(word, length) || word[0] == '/')
     return p2p_err_set(
         err, P2P_ERR_INVALID,
-        "A topic is at most %d printable ASCII characters and does not begin with '/'.",
+        "a topic has at most %d printable ASCII characters and does not start with '/'",
         P2P_BOARD_TOPIC_MAX);
   memcpy(command->topic, word, length + 1);
   return P2P_OK;
@@ -147,8 +147,7 @@ static int parse_words(struct p2p_board_command *command, char *text, struct p2p
                               : parse_topic(command, word, err);
     if (code != P2P_OK) return code;
   }
-  if (command->topic[0] == '\0')
-    return p2p_err_set(err, P2P_ERR_INVALID, "Give a topic: see 'help'.");
+  if (command->topic[0] == '\0') return p2p_err_set(err, P2P_ERR_INVALID, "no topic");
   if (command->verb != P2P_BOARD_PUB) command->wait_for_reader = false;
   return P2P_OK;
 }
@@ -156,10 +155,10 @@ static int parse_words(struct p2p_board_command *command, char *text, struct p2p
 int p2p_board_command_parse(const char *text, struct p2p_board_command *out, struct p2p_err *err) {
   struct p2p_board_command command = {.verb = P2P_BOARD_HELP};
   if (strlen(text) > P2P_BOARD_COMMAND_MAX)
-    return p2p_err_set(err, P2P_ERR_INVALID, "A command is at most %d bytes.",
+    return p2p_err_set(err, P2P_ERR_INVALID, "the command is longer than %d bytes",
                        P2P_BOARD_COMMAND_MAX);
   char *copy = strdup(text);
-  if (copy == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (copy == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   int code = parse_words(&command, copy, err);
   free(copy);
   if (code == P2P_OK)

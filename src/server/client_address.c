@@ -1,4 +1,4 @@
-/* The origin of a connection, from the name of its peer. */
+/* The address under which the connections of one client are counted. */
 #include "server/client_address.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
-/* The first line on a connection to a transit relay: `please relay <64 hex> for side <16 hex>\n`,
- * or the old form without the side. Pure. */
+/* The request on a connection to a transit relay, `please relay <64 hex> for side <16 hex>\n`, or
+ * its old form without the side. Pure. */
 #ifndef P2P_SERVER_RELAY_REQUEST_H
 #define P2P_SERVER_RELAY_REQUEST_H
 
@@ -17,11 +17,12 @@ struct p2p_relay_request {
   bool has_side;
 };
 
-/* Looks at the start of `bytes`: the length of a whole request (then *out is filled), 0 if more
- * bytes are needed, P2P_ERR_PARSE as soon as they can be no request. */
+/* Parses the request at the start of `bytes`. Returns its length and fills *out, or 0 if more bytes
+ * are needed, or P2P_ERR_PARSE as soon as the bytes cannot be the start of a request. */
 long p2p_relay_request_parse(const uint8_t *bytes, size_t length, struct p2p_relay_request *out);
 
-/* The two may be joined: same token, and not the same side. Constant time. */
-bool p2p_relay_request_fits(const struct p2p_relay_request *a, const struct p2p_relay_request *b);
+/* Whether the two may be joined: same token, and not the same side. Takes constant time. */
+bool p2p_relay_request_matches(const struct p2p_relay_request *a,
+                               const struct p2p_relay_request *b);
 
 #endif

@@ -1,5 +1,5 @@
-/* The program behind serve(): message board (SSH), mailbox (WebSocket) and transit relay (TCP) in
- * one process. What it does is told on an events queue. Any thread but the io thread. */
+/* The server behind serve(): message board (SSH), mailbox (WebSocket) and transit relay (TCP) on
+ * one io thread. Any thread but the io thread. */
 #ifndef P2P_SERVER_SERVER_H
 #define P2P_SERVER_SERVER_H
 
@@ -7,7 +7,7 @@
 
 #include "base/log_queue.h"
 #include "net/loop.h"
-#include "server/board_session.h"
+#include "server/limits.h"
 
 struct p2p_server;
 
@@ -15,22 +15,25 @@ struct p2p_server_config {
   struct p2p_loop *loop;
   const char *address;                           /* to listen on; NULL: all */
   uint16_t board_port, mailbox_port, relay_port; /* 0: any free one */
-  const char *host_key;   /* file of the private host key, OpenSSH format; made (Ed25519, mode 0600)
-                             when absent */
+  const char *host_key;   /* file of the private key (server/host_key.h); created if missing */
   const char *users;      /* text for p2p_accounts_parse; or NULL, and: */
-  const char *users_file; /* a file of it, read again whenever it changes */
+  const char *users_file; /* a file with such text, read again whenever it changes */
   struct p2p_board_limits limits;
 };
 
-/* Listens when it returns. `events` is borrowed. */
+/* Listens when it returns. What happens later is reported to `log`, which is borrowed. Also raises
+ * the process's limit of open files. Errors of p2p_accounts_parse, p2p_accounts_read,
+ * p2p_host_key_load and p2p_listener_new, with the service that failed; P2P_ERR_CLOSED when the io
+ * thread has ended. After an error nothing is left open. */
 int p2p_server_new(const struct p2p_server_config *config, struct p2p_log_queue *log,
                    struct p2p_server **out, struct p2p_err *err) P2P_MUST_USE;
-void p2p_server_free(struct p2p_server *server); /* takes NULL */
+/* Closes all connections. Takes NULL. */
+void p2p_server_free(struct p2p_server *server);
 
 uint16_t p2p_server_board_port(const struct p2p_server *server);
 uint16_t p2p_server_mailbox_port(const struct p2p_server *server);
 uint16_t p2p_server_relay_port(const struct p2p_server *server);
-/* "ssh-ed25519 AAAA..." for known_hosts, and "SHA256:..." to compare by eye. */
+/* For known_hosts, "ssh-ed25519 AAAA...", and to be compared by eye, "SHA256:...". */
 const char *p2p_server_host_key(const struct p2p_server *server);
 const char *p2p_server_fingerprint(const struct p2p_server *server);
 

@@ -1,57 +1,57 @@
-/* The topics of a board. An access list belongs to the seat that was first on its topic and goes
- * with it; who comes later cannot change it. Where a member lands is decided once, when it joins.
+/* The topics of a board. An access list belongs to the member that created its topic, and ends with
+ * that member's subscription; members that join later cannot change it. Which topic a member gets
+ * is decided once, when it subscribes.
  *
- * One rule of the board on the internet is left out on purpose: there, when the second-last member
- * leaves, the last one is thrown off. Here it stays, so that a lone host or worker is not sent away
- * whenever a client says goodbye. */
+ * One rule of the public board (pipe.pico.sh) is left out on purpose: there, when the second-last
+ * member leaves a topic, the last one is disconnected. Here it stays, so that a host or worker that
+ * is alone keeps its connection. */
 #include "server/topics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/limits.h"
+
 struct topic {
   struct topic *next;
   struct p2p_topics *topics;
-  struct p2p_subscription *subscriptions; /* in the order in which they came */
-  struct p2p_subscription *creator;       /* whose access list it is; NULL once that one has left */
-  char *access;                           /* NULL: none */
-  char maker[64]; /* whose topic it is when they are counted: a user, or the fingerprint of a key
-                     without account */
+  struct p2p_subscription *subscriptions; /* oldest first */
+  struct p2p_subscription *creator;       /* whose access list it is; NULL once it has left */
+  char *access;                           /* owned; NULL: none */
+  char
+      owner[64]; /* on whose limit it counts: a user, or the fingerprint of a key without account */
   char name[P2P_TOPICS_NAME_MAX + 1];
 };
 
 struct p2p_subscription {
   struct p2p_subscription *next;
   struct topic *topic;
+  struct p2p_subscriber_callbacks callbacks;
   void *arg;
-  char *label;
+  char *label; /* owned */
   bool reads, writes, replay, round_robin, keep_alive;
-  bool waits; /* for a first reader; meanwhile `held` grows */
-  bool input_ended;
-  struct p2p_buf held;
-  size_t turn; /* round_robin: whose turn is next */
+  bool is_pending; /* waits for a first reader; meanwhile `pending` grows */
+  bool has_ended_input;
+  struct p2p_buf pending;
+  size_t n_delivered; /* round_robin: decides whose turn it is */
 };
 
 struct p2p_topics {
   struct topic *first;
-  size_t of_user_max;
-  size_t n_held; /* bytes that wait for first readers */
-  struct p2p_topics_callbacks callbacks;
+  size_t per_user_max;
+  size_t n_pending; /* bytes that wait for first readers, of all writers */
 };
 
-struct p2p_topics *p2p_topics_new(const struct p2p_topics_callbacks *callbacks,
-                                  size_t of_user_max) {
+struct p2p_topics *p2p_topics_new(size_t per_user_max) {
   struct p2p_topics *topics = calloc(1, sizeof *topics);
-  if (topics == NULL) return NULL;
-  topics->callbacks = *callbacks;
-  topics->of_user_max = of_user_max;
+  if (topics != NULL) topics->per_user_max = per_user_max;
   return topics;
 }
 
 void p2p_topics_free(struct p2p_topics *topics) { free(topics); }
 
-/* --- where a member lands --- */
+/* --- the topic of a request --- */
 
 static struct topic *find_topic(const struct p2p_topics *topics, const char *name) {
   struct topic *topic = topics->first;
@@ -63,30 +63,30 @@ bool p2p_topics_exists(const struct p2p_topics *topics, const char *name) {
   return find_topic(topics, name) != NULL;
 }
 
-static bool list_names(const char *list, const char *who) {
-  size_t length = strlen(who);
+static bool is_in_list(const char *list, const char *name) {
+  size_t length = strlen(name);
   while (length > 0 && list != NULL) {
     const char *comma = strchr(list, ',');
     size_t entry = comma == NULL ? strlen(list) : (size_t)(comma - list);
-    if (entry == length && memcmp(list, who, length) == 0) return true;
+    if (entry == length && memcmp(list, name, length) == 0) return true;
     list = comma == NULL ? NULL : comma + 1;
   }
   return false;
 }
 
-/* The access list is looked up under the name as typed; without access the name becomes one in the
- * user's own namespace. */
-static int landing_name(const struct p2p_topics *topics,
+/* The full name of the requested topic. Access is checked under the name as typed; without access
+ * the name becomes one in the user's own namespace. */
+static int resolve_name(const struct p2p_topics *topics,
                         const struct p2p_subscribe_request *request, char *out, size_t size) {
   const char *prefix = request->user;
   const struct topic *typed = find_topic(topics, request->topic);
   size_t user_length = strlen(request->user);
   bool is_own = strncmp(request->topic, request->user, user_length) == 0 &&
                 request->topic[user_length] == '/';
-  if (request->open_to_all)
+  if (request->is_public)
     prefix = "public";
-  else if (is_own || (typed != NULL && (list_names(typed->access, request->user) ||
-                                        list_names(typed->access, request->fingerprint))))
+  else if (is_own || (typed != NULL && (is_in_list(typed->access, request->user) ||
+                                        is_in_list(typed->access, request->fingerprint))))
     prefix = NULL;
   int length = prefix == NULL ? snprintf(out, size, "%s", request->topic)
                               : snprintf(out, size, "%s/%s", prefix, request->topic);
@@ -97,23 +97,23 @@ static bool is_in_namespace(const struct topic *topic, const char *user, size_t 
   return strncmp(topic->name, user, length) == 0 && topic->name[length] == '/';
 }
 
-static bool has_too_many(const struct p2p_topics *topics, const char *maker) {
+static bool is_at_limit(const struct p2p_topics *topics, const char *owner) {
   size_t count = 0;
   for (const struct topic *topic = topics->first; topic != NULL; topic = topic->next)
-    count += strcmp(topic->maker, maker) == 0;
-  return count >= topics->of_user_max;
+    count += strcmp(topic->owner, owner) == 0;
+  return count >= topics->per_user_max;
 }
 
 static int find_or_add_topic(struct p2p_topics *topics, const char *name,
                              const struct p2p_subscribe_request *request, struct topic **out) {
-  const char *maker = strcmp(request->user, "public") == 0 ? request->fingerprint : request->user;
+  const char *owner = strcmp(request->user, "public") == 0 ? request->fingerprint : request->user;
   *out = find_topic(topics, name);
   if (*out != NULL) return P2P_OK;
-  if (has_too_many(topics, maker)) return P2P_ERR_TOO_LARGE;
+  if (is_at_limit(topics, owner)) return P2P_ERR_TOO_LARGE;
   struct topic *topic = calloc(1, sizeof *topic);
   if (topic == NULL) return P2P_ERR_MEMORY;
   snprintf(topic->name, sizeof topic->name, "%s", name);
-  snprintf(topic->maker, sizeof topic->maker, "%s", maker);
+  snprintf(topic->owner, sizeof topic->owner, "%s", owner);
   topic->topics = topics;
   topic->next = topics->first;
   topics->first = topic;
@@ -147,111 +147,116 @@ static size_t count_readers(const struct p2p_subscription *writer) {
 }
 
 static void deliver(struct p2p_subscription *writer, const uint8_t *bytes, size_t length) {
-  const struct p2p_topics_callbacks *callbacks = &writer->topic->topics->callbacks;
-  size_t readers = count_readers(writer), at = 0;
-  size_t chosen = readers == 0 ? 0 : writer->turn++ % readers;
-  for (struct p2p_subscription *subscription = writer->topic->subscriptions; subscription != NULL;
-       subscription = subscription->next) {
-    if (!subscription->reads || (subscription == writer && !writer->replay)) continue;
+  size_t n_readers = count_readers(writer), at = 0;
+  size_t chosen = n_readers == 0 ? 0 : writer->n_delivered++ % n_readers;
+  for (struct p2p_subscription *reader = writer->topic->subscriptions; reader != NULL;
+       reader = reader->next) {
+    if (!reader->reads || (reader == writer && !writer->replay)) continue;
     if (!writer->round_robin || at == chosen)
-      callbacks->on_message(subscription->arg, bytes, length);
+      reader->callbacks.on_message(reader->arg, bytes, length);
     at++;
   }
 }
 
-static void drop_held(struct p2p_subscription *subscription) {
-  subscription->topic->topics->n_held -= p2p_buf_len(&subscription->held);
-  p2p_buf_clear(&subscription->held);
+static void finish(struct p2p_subscription *subscription) {
+  subscription->callbacks.on_finish(subscription->arg);
 }
 
-/* A writer who waited for a reader goes on when there is one. */
-static void stop_waiting(struct p2p_subscription *subscription) {
-  if (!subscription->waits || count_readers(subscription) == 0) return;
-  subscription->waits = false;
-  if (p2p_buf_len(&subscription->held) > 0)
-    deliver(subscription, p2p_buf_data(&subscription->held), p2p_buf_len(&subscription->held));
-  drop_held(subscription);
-  if (subscription->input_ended)
-    subscription->topic->topics->callbacks.on_finish(subscription->arg);
+static void drop_pending(struct p2p_subscription *writer) {
+  writer->topic->topics->n_pending -= p2p_buf_len(&writer->pending);
+  p2p_buf_clear(&writer->pending);
 }
 
-static int hold(struct p2p_subscription *subscription, const uint8_t *bytes, size_t length) {
-  struct p2p_topics *topics = subscription->topic->topics;
-  if (length > P2P_TOPICS_HELD_IN_ALL_MAX - topics->n_held) return P2P_ERR_TOO_LARGE;
-  int code = p2p_buf_put(&subscription->held, bytes, length);
-  if (code == P2P_OK) topics->n_held += length;
+/* Delivers what a writer has sent before its first reader joined. */
+static void deliver_pending(struct p2p_subscription *writer) {
+  if (!writer->is_pending || count_readers(writer) == 0) return;
+  writer->is_pending = false;
+  if (p2p_buf_len(&writer->pending) > 0)
+    deliver(writer, p2p_buf_data(&writer->pending), p2p_buf_len(&writer->pending));
+  drop_pending(writer);
+  if (writer->has_ended_input) finish(writer);
+}
+
+static int keep_pending(struct p2p_subscription *writer, const uint8_t *bytes, size_t length) {
+  struct p2p_topics *topics = writer->topic->topics;
+  if (length > P2P_TOPICS_PENDING_TOTAL_MAX - topics->n_pending) return P2P_ERR_TOO_LARGE;
+  int code = p2p_buf_put(&writer->pending, bytes, length);
+  if (code == P2P_OK) topics->n_pending += length;
   return code;
 }
 
-int p2p_topics_write(struct p2p_subscription *subscription, const uint8_t *bytes, size_t length) {
-  if (!subscription->writes || subscription->input_ended || length == 0) return P2P_OK;
-  if (subscription->waits) return hold(subscription, bytes, length);
+int p2p_subscription_write(struct p2p_subscription *subscription, const uint8_t *bytes,
+                           size_t length) {
+  if (!subscription->writes || subscription->has_ended_input || length == 0) return P2P_OK;
+  if (subscription->is_pending) return keep_pending(subscription, bytes, length);
   deliver(subscription, bytes, length);
   return P2P_OK;
 }
 
-void p2p_topics_end_input(struct p2p_subscription *subscription) {
-  if (!subscription->writes || subscription->input_ended) return;
-  subscription->input_ended = true;
-  if (!subscription->waits) subscription->topic->topics->callbacks.on_finish(subscription->arg);
+void p2p_subscription_end_input(struct p2p_subscription *subscription) {
+  if (!subscription->writes || subscription->has_ended_input) return;
+  subscription->has_ended_input = true;
+  if (!subscription->is_pending) finish(subscription);
 }
 
-bool p2p_subscription_was_read(const struct p2p_subscription *subscription) {
-  return !subscription->waits;
+bool p2p_subscription_is_pending(const struct p2p_subscription *subscription) {
+  return subscription->is_pending;
 }
 const char *p2p_subscription_topic(const struct p2p_subscription *subscription) {
   return subscription->topic->name;
 }
 
-/* --- coming and going --- */
+/* --- subscribing --- */
 
-static struct p2p_subscription *new_seat(const struct p2p_subscribe_request *request, void *arg) {
+static void free_subscription(struct p2p_subscription *subscription) {
+  free(subscription->label);
+  free(subscription);
+}
+
+static struct p2p_subscription *new_subscription(const struct p2p_subscribe_request *request,
+                                                 const struct p2p_subscriber_callbacks *callbacks,
+                                                 void *arg) {
   struct p2p_subscription *subscription = calloc(1, sizeof *subscription);
   if (subscription == NULL) return NULL;
   subscription->label = strdup(request->label);
+  subscription->callbacks = *callbacks;
   subscription->arg = arg;
   subscription->reads = request->reads;
   subscription->writes = request->writes;
   subscription->replay = request->replay;
   subscription->round_robin = request->round_robin;
   subscription->keep_alive = request->keep_alive;
-  subscription->waits = request->writes && request->wait_for_reader;
-  p2p_buf_init(&subscription->held, P2P_TOPICS_HELD_MAX);
-  if (subscription->label == NULL) {
-    free(subscription);
-    return NULL;
-  }
-  return subscription;
+  subscription->is_pending = request->writes && request->wait_for_reader;
+  p2p_buf_init(&subscription->pending, P2P_TOPICS_PENDING_MAX);
+  if (subscription->label != NULL) return subscription;
+  free_subscription(subscription);
+  return NULL;
 }
 
-static void free_seat(struct p2p_subscription *subscription) {
-  free(subscription->label);
-  free(subscription);
-}
-
-static void sit_down(struct topic *topic, struct p2p_subscription *subscription) {
+static void add_subscription(struct topic *topic, struct p2p_subscription *subscription) {
   struct p2p_subscription **at = &topic->subscriptions;
   while (*at != NULL) at = &(*at)->next;
   *at = subscription;
   subscription->topic = topic;
   for (struct p2p_subscription *other = topic->subscriptions; other != NULL; other = other->next)
-    stop_waiting(other);
+    deliver_pending(other);
 }
 
-int p2p_topics_join(struct p2p_topics *topics, const struct p2p_subscribe_request *request,
-                    void *arg, struct p2p_subscription **out) {
+int p2p_topics_subscribe(struct p2p_topics *topics, const struct p2p_subscribe_request *request,
+                         const struct p2p_subscriber_callbacks *callbacks, void *arg,
+                         struct p2p_subscription **out) {
   char name[P2P_TOPICS_NAME_MAX + 1];
   struct topic *topic;
-  int code = landing_name(topics, request, name, sizeof name);
+  int code = resolve_name(topics, request, name, sizeof name);
   if (code != P2P_OK) return code;
   char *access = request->access == NULL ? NULL : strdup(request->access);
-  struct p2p_subscription *subscription = new_seat(request, arg);
+  struct p2p_subscription *subscription = new_subscription(request, callbacks, arg);
   code = subscription == NULL || (request->access != NULL && access == NULL)
              ? P2P_ERR_MEMORY
              : find_or_add_topic(topics, name, request, &topic);
   if (code != P2P_OK) {
     free(access);
-    if (subscription != NULL) free_seat(subscription);
+    if (subscription != NULL) free_subscription(subscription);
     return code;
   }
   if (topic->creator == NULL) {
@@ -260,7 +265,7 @@ int p2p_topics_join(struct p2p_topics *topics, const struct p2p_subscribe_reques
   } else {
     free(access);
   }
-  sit_down(topic, subscription);
+  add_subscription(topic, subscription);
   *out = subscription;
   return P2P_OK;
 }
@@ -272,18 +277,22 @@ static bool has_writer(const struct topic *topic) {
   return false;
 }
 
-void p2p_topics_leave(struct p2p_subscription *subscription) {
+/* Readers have nothing to wait for when the last writer has left, unless they were told to stay. */
+static void finish_readers(struct topic *topic) {
+  for (struct p2p_subscription *reader = topic->subscriptions; reader != NULL;
+       reader = reader->next)
+    if (!reader->keep_alive) finish(reader);
+}
+
+void p2p_topics_unsubscribe(struct p2p_subscription *subscription) {
   struct topic *topic = subscription->topic;
   struct p2p_subscription **at = &topic->subscriptions;
   while (*at != subscription) at = &(*at)->next;
   *at = subscription->next;
   if (topic->creator == subscription) drop_access(topic);
-  if (subscription->writes &&
-      !has_writer(topic)) /* who only reads has nothing to wait for, unless told to */
-    for (struct p2p_subscription *other = topic->subscriptions; other != NULL; other = other->next)
-      if (!other->keep_alive) topic->topics->callbacks.on_finish(other->arg);
-  drop_held(subscription);
-  free_seat(subscription);
+  if (subscription->writes && !has_writer(topic)) finish_readers(topic);
+  drop_pending(subscription);
+  free_subscription(subscription);
   drop_topic_if_empty(topic);
 }
 
@@ -301,8 +310,8 @@ static int put_access(struct p2p_buf *out, const char *access) {
   return code != P2P_OK ? code : put(out, ")");
 }
 
-static int put_seats(struct p2p_buf *out, const struct topic *topic, const char *title, bool reads,
-                     bool writes) {
+static int put_subscriptions(struct p2p_buf *out, const struct topic *topic, const char *title,
+                             bool reads, bool writes) {
   int code = P2P_OK;
   bool is_first = true;
   for (const struct p2p_subscription *subscription = topic->subscriptions;
@@ -323,9 +332,9 @@ static int put_topic(struct p2p_buf *out, const struct topic *topic) {
   if (code == P2P_OK) code = put(out, ":");
   if (code == P2P_OK) code = put_access(out, topic->access);
   if (code == P2P_OK) code = put(out, "\r\n");
-  if (code == P2P_OK) code = put_seats(out, topic, "  Pipes:\r\n", true, true);
-  if (code == P2P_OK) code = put_seats(out, topic, "  Pubs:\r\n", false, true);
-  if (code == P2P_OK) code = put_seats(out, topic, "  Subs:\r\n", true, false);
+  if (code == P2P_OK) code = put_subscriptions(out, topic, "  Pipes:\r\n", true, true);
+  if (code == P2P_OK) code = put_subscriptions(out, topic, "  Pubs:\r\n", false, true);
+  if (code == P2P_OK) code = put_subscriptions(out, topic, "  Subs:\r\n", true, false);
   return code;
 }
 

@@ -1,5 +1,5 @@
-/* A board on loopback within the test, throwaway keys for alice and bob, who have accounts, and for
- * eve, who has none, and OpenSSH's `ssh` to come with. Define _GNU_SOURCE (for pipe2) before any
+/* A board on loopback within the test; throwaway keys for alice and bob, who have accounts, and for
+ * eve, who has none; and OpenSSH's `ssh` as the client. Define _GNU_SOURCE (for pipe2) before any
  * include. */
 #ifndef P2P_TESTS_BOARD_FIXTURE_H
 #define P2P_TESTS_BOARD_FIXTURE_H
@@ -26,24 +26,24 @@
 
 #define WAIT_MS 20000
 
-/* --- a board, and keys for alice and bob, who have accounts, and for eve, who has none --- */
+/* --- the board --- */
 
 static char folder[] = "/tmp/p2p-board-XXXXXX";
 static struct p2p_loop *loop;
 static struct p2p_log_queue *log;
 static struct p2p_board_server board;
-static struct p2p_board_limits limits; /* of the next board; 0: its own */
+static struct p2p_board_limits limits; /* of the next board; 0: the defaults */
 static struct p2p_board_listener *server;
 static struct p2p_err start_err;
 static int start_code;
 
-static void in_folder(const char *name, char out[256]) {
+static void path_in_folder(const char *name, char out[256]) {
   snprintf(out, 256, "%s/%s", folder, name);
 }
 
 static size_t read_file(const char *name, char *out, size_t size) {
   char path[256];
-  in_folder(name, path);
+  path_in_folder(name, path);
   FILE *file = fopen(path, "r");
   size_t length = file == NULL ? 0 : fread(out, 1, size - 1, file);
   if (file != NULL) fclose(file);
@@ -53,7 +53,7 @@ static size_t read_file(const char *name, char *out, size_t size) {
 
 static void make_key(const char *name) {
   char path[256];
-  in_folder(name, path);
+  path_in_folder(name, path);
   pid_t pid = fork();
   if (pid == 0) {
     execlp("ssh-keygen", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path,
@@ -67,7 +67,7 @@ static void make_key(const char *name) {
 static void start_on_loop(void *arg) {
   char path[256];
   (void)arg;
-  in_folder("host_key", path);
+  path_in_folder("host_key", path);
   start_code = p2p_board_listener_new(&board, "127.0.0.1", 0, path, &server, &start_err);
 }
 static void stop_on_loop(void *arg) {
@@ -93,11 +93,11 @@ static int start_board(void) {
                                     .relay_port = 4001,
                                     .opened_at = 0,
                                     .limits = limits};
-  CHECK(p2p_accounts_parse(users, length, &board.users, &err) == P2P_OK);
+  CHECK(p2p_accounts_parse(users, length, &board.accounts, &err) == P2P_OK);
   CHECK(p2p_board_server_init(&board) == P2P_OK);
   CHECK(p2p_loop_call(loop, start_on_loop, NULL) == P2P_OK);
   if (start_code != P2P_OK) return start_code;
-  in_folder("known_hosts", path);
+  path_in_folder("known_hosts", path);
   FILE *file = fopen(path, "w");
   fprintf(file, "[127.0.0.1]:%u %s\n", (unsigned)p2p_board_listener_port(server),
           p2p_board_listener_host_key(server));
@@ -105,22 +105,22 @@ static int start_board(void) {
   return P2P_OK;
 }
 
-static int files_before; /* those of the loop's first listener are there */
+static int n_before; /* descriptors after the first board: the loop keeps some for its listeners */
 
 static void stop_board(void) {
   if (server != NULL) p2p_loop_call(loop, stop_on_loop, NULL);
-  if (files_before == 0) files_before = count_descriptors();
-  CHECK(count_descriptors() == files_before);
+  if (n_before == 0) n_before = count_descriptors();
+  CHECK(count_descriptors() == n_before);
   p2p_board_server_clear(&board);
-  p2p_accounts_free(board.users);
+  p2p_accounts_free(board.accounts);
 }
 
-static inline bool wait_event(const char *text) {
-  struct p2p_log_line event;
+static inline bool wait_for_log(const char *text) {
+  struct p2p_log_line line;
   uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
   while (p2p_clock_ms() < end_ms)
-    if (p2p_log_queue_next(log, 200, &event) && strstr(event.text, text) != NULL) return true;
-  fprintf(stderr, "no event \"%s\"\n", text);
+    if (p2p_log_queue_next(log, 200, &line) && strstr(line.text, text) != NULL) return true;
+  fprintf(stderr, "no log line \"%s\"\n", text);
   return false;
 }
 
@@ -128,9 +128,9 @@ static inline bool wait_event(const char *text) {
 
 struct ssh {
   pid_t pid;
-  int in, out; /* its stdin and stdout */
-  char got[65536];
-  size_t n_got;
+  int in, out; /* its standard input and output */
+  char output[65536];
+  size_t n_output;
 };
 
 static void start_ssh(struct ssh *ssh, const char *key, const char *const *more,
@@ -139,7 +139,7 @@ static void start_ssh(struct ssh *ssh, const char *key, const char *const *more,
   const char *args[48];
   size_t n = 0;
   int in[2], out[2];
-  in_folder(key, identity);
+  path_in_folder(key, identity);
   snprintf(known, sizeof known, "UserKnownHostsFile=%s/known_hosts", folder);
   snprintf(port, sizeof port, "%u", (unsigned)p2p_board_listener_port(server));
   const char *fixed[] = {"ssh",
@@ -166,7 +166,7 @@ static void start_ssh(struct ssh *ssh, const char *key, const char *const *more,
   args[n++] = "some-login@127.0.0.1";
   if (command != NULL) args[n++] = command;
   args[n] = NULL;
-  ssh->n_got = 0;
+  ssh->n_output = 0;
   if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) return;
   ssh->pid = fork();
   if (ssh->pid == 0) {
@@ -184,39 +184,39 @@ static void start_ssh(struct ssh *ssh, const char *key, const char *const *more,
   ssh->out = out[0];
 }
 
-/* False at the end of output or after the time is over. */
-static bool read_some(struct ssh *ssh, uint64_t end_ms) {
+/* False at the end of the output, and when end_ms has passed. */
+static bool read_output(struct ssh *ssh, uint64_t end_ms) {
   struct pollfd fd = {.fd = ssh->out, .events = POLLIN};
   uint64_t now_ms = p2p_clock_ms();
   if (now_ms >= end_ms || poll(&fd, 1, (int)(end_ms - now_ms)) <= 0) return false;
-  if (ssh->n_got == sizeof ssh->got - 1) ssh->n_got = 0;
-  ssize_t n = read(ssh->out, ssh->got + ssh->n_got, sizeof ssh->got - 1 - ssh->n_got);
-  if (n > 0) ssh->n_got += (size_t)n;
-  ssh->got[ssh->n_got] = '\0';
+  if (ssh->n_output == sizeof ssh->output - 1) ssh->n_output = 0;
+  ssize_t n = read(ssh->out, ssh->output + ssh->n_output, sizeof ssh->output - 1 - ssh->n_output);
+  if (n > 0) ssh->n_output += (size_t)n;
+  ssh->output[ssh->n_output] = '\0';
   return n > 0;
 }
 
-static bool read_until(struct ssh *ssh, const char *text) {
+static bool wait_for_output(struct ssh *ssh, const char *text) {
   uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
-  ssh->got[ssh->n_got] = '\0';
-  while (strstr(ssh->got, text) == NULL)
-    if (!read_some(ssh, end_ms)) {
-      fprintf(stderr, "no \"%s\" in \"%s\"\n", text, ssh->got);
+  ssh->output[ssh->n_output] = '\0';
+  while (strstr(ssh->output, text) == NULL)
+    if (!read_output(ssh, end_ms)) {
+      fprintf(stderr, "no \"%s\" in \"%s\"\n", text, ssh->output);
       return false;
     }
   return true;
 }
 
-static void say(struct ssh *ssh, const char *text) {
+static void send_text(struct ssh *ssh, const char *text) {
   CHECK(write(ssh->in, text, strlen(text)) == (ssize_t)strlen(text));
 }
 
-/* Reads to the end and returns the exit status; -1 when it had to be killed. */
+/* Reads to the end and returns the exit status, or -1 if it had to be killed. */
 static int end_ssh(struct ssh *ssh) {
   int status;
   uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
   if (ssh->in >= 0) close(ssh->in);
-  while (read_some(ssh, end_ms)) {
+  while (read_output(ssh, end_ms)) {
   }
   bool was_in_time = p2p_clock_ms() < end_ms;
   if (!was_in_time) kill(ssh->pid, SIGKILL);
@@ -225,7 +225,7 @@ static int end_ssh(struct ssh *ssh) {
   return was_in_time && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static inline void hang_up(struct ssh *ssh) {
+static inline void kill_ssh(struct ssh *ssh) {
   kill(ssh->pid, SIGKILL);
   end_ssh(ssh);
 }
@@ -235,12 +235,12 @@ static inline int run_ssh(struct ssh *ssh, const char *key, const char *command)
   return end_ssh(ssh);
 }
 
-/* Until both directions work: with -r the line comes back. */
+/* Returns when both directions work: with -r the line comes back. */
 static inline void join_topic(struct ssh *ssh, const char *key, const char *command) {
   start_ssh(ssh, key, NULL, command);
-  say(ssh, "here I am\n");
-  CHECK(read_until(ssh, "here I am\n"));
-  ssh->n_got = 0;
+  send_text(ssh, "joined\n");
+  CHECK(wait_for_output(ssh, "joined\n"));
+  ssh->n_output = 0;
 }
 
 /* --- the first and the last test --- */
@@ -262,7 +262,7 @@ TEST(clean_up) {
   p2p_log_queue_unref(log);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     char path[256];
-    in_folder(names[i], path);
+    path_in_folder(names[i], path);
     unlink(path);
   }
   CHECK(rmdir(folder) == 0);

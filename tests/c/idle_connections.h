@@ -1,4 +1,4 @@
-/* Many TCP connections that say nothing. */
+/* Many TCP connections that send nothing. */
 #ifndef P2P_TESTS_IDLE_CONNECTIONS_H
 #define P2P_TESTS_IDLE_CONNECTIONS_H
 
@@ -11,8 +11,8 @@
 
 #include "unit.h"
 
-/* Both ends are files of this process: more than it may have open at first. */
-static void crowd_come(int *fds, size_t count, uint16_t port) {
+/* Both ends are files of this process, so its limit of open files is raised. */
+static void idle_connections_open(int *fds, size_t count, uint16_t port) {
   struct sockaddr_in address = {
       .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
   struct rlimit limit;
@@ -25,7 +25,7 @@ static void crowd_come(int *fds, size_t count, uint16_t port) {
   }
 }
 
-static void crowd_go(const int *fds, size_t count) {
+static void idle_connections_close(const int *fds, size_t count) {
   for (size_t i = 0; i < count; i++) close(fds[i]);
 }
 

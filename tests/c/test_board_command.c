@@ -1,4 +1,4 @@
-/* The command line of a board. */
+/* The commands of a board. */
 #include <stdlib.h>
 
 #include "server/board_command.h"
@@ -9,7 +9,7 @@ static struct p2p_err err;
 
 static int parse(const char *text) { return p2p_board_command_parse(text, &command, &err); }
 
-TEST(what_is_no_command_asks_for_help) {
+TEST(an_unknown_command_means_help) {
   static const char *const texts[] = {"", "   ", "help", "dance", "pipes x", "LS", "-r"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     CHECK(parse(texts[i]) == P2P_OK);
@@ -17,18 +17,18 @@ TEST(what_is_no_command_asks_for_help) {
   }
 }
 
-TEST(plain_commands_are_known) {
+TEST(commands_without_a_topic_parse) {
   CHECK(parse("ls") == P2P_OK && command.verb == P2P_BOARD_LS);
   CHECK(parse(" user ") == P2P_OK && command.verb == P2P_BOARD_USER);
   CHECK(parse("services") == P2P_OK && command.verb == P2P_BOARD_SERVICES);
 }
 
-TEST(flags_come_in_any_order_and_either_form) {
+TEST(flags_parse_in_any_order_and_form) {
   CHECK(parse("pipe friends/future.p2p -r -a alice,bob,SHA256:abc -d round_robin -c -p") == P2P_OK);
   CHECK(command.verb == P2P_BOARD_PIPE);
   CHECK_STR(command.topic, "friends/future.p2p");
   CHECK_STR(command.access, "alice,bob,SHA256:abc");
-  CHECK(command.replay && command.round_robin && command.open_to_all && !command.wait_for_reader);
+  CHECK(command.replay && command.round_robin && command.is_public && !command.wait_for_reader);
   p2p_board_command_clear(&command);
   CHECK(parse("pipe --a=alice -r=false --d=multicast t") == P2P_OK);
   CHECK_STR(command.topic, "t");
@@ -47,7 +47,7 @@ TEST(pub_waits_for_a_reader_unless_told_not_to) {
   CHECK(parse("pub t -t=24h") == P2P_OK && command.timeout_ms == 86400000);
 }
 
-TEST(bad_flags_values_and_topics_are_refused) {
+TEST(wrong_flags_values_and_topics_are_refused) {
   static const char *const texts[] = {
       "pipe",           "pipe -r",        "pipe a b",
       "pipe t -z",      "pipe t -",       "pipe t --",
@@ -80,14 +80,14 @@ TEST(lengths_are_bounded) {
 TEST(every_prefix_of_a_command_is_parsed_or_refused) {
   const char *text = "pipe friends/future.p2p -r -a alice,bob -d multicast -t 10s";
   for (size_t length = 0; length <= strlen(text); length++) {
-    char *prefix = strndup(text, length); /* of its own size, so that reading beyond it is seen */
+    char *prefix = strndup(text, length); /* the sanitizer finds reads beyond it */
     if (parse(prefix) == P2P_OK) p2p_board_command_clear(&command);
     free(prefix);
   }
 }
 
-UNIT_MAIN("board_command", UNIT(what_is_no_command_asks_for_help), UNIT(plain_commands_are_known),
-          UNIT(flags_come_in_any_order_and_either_form),
+UNIT_MAIN("board_command", UNIT(an_unknown_command_means_help),
+          UNIT(commands_without_a_topic_parse), UNIT(flags_parse_in_any_order_and_form),
           UNIT(pub_waits_for_a_reader_unless_told_not_to),
-          UNIT(bad_flags_values_and_topics_are_refused), UNIT(lengths_are_bounded),
+          UNIT(wrong_flags_values_and_topics_are_refused), UNIT(lengths_are_bounded),
           UNIT(every_prefix_of_a_command_is_parsed_or_refused))

@@ -1,5 +1,4 @@
-/* The board as its most common client sees it: OpenSSH's `ssh`, with throwaway keys, against a
- * board on loopback. */
+/* The board with OpenSSH's `ssh` as its client. */
 #define _GNU_SOURCE /* pipe2 */
 
 #include "board_fixture.h"
@@ -7,56 +6,56 @@
 
 static struct ssh alice, bob, eve, other;
 
-TEST(a_key_says_who_you_are) {
+TEST(a_key_decides_who_the_user_is) {
   CHECK(start_board() == P2P_OK);
   CHECK(run_ssh(&alice, "alice", "user") == 0);
-  CHECK(strncmp(alice.got, "alice\n", 6) == 0);
-  CHECK(strstr(alice.got, "\n1970-01-01T00:00:00Z\n") != NULL);
+  CHECK(strncmp(alice.output, "alice\n", 6) == 0);
+  CHECK(strstr(alice.output, "\n1970-01-01T00:00:00Z\n") != NULL);
   CHECK(run_ssh(&eve, "eve", "user") == 1);
-  CHECK(eve.n_got == 0);
+  CHECK(eve.n_output == 0);
   stop_board();
 }
 
 TEST(commands_print_and_end) {
   CHECK(start_board() == P2P_OK);
   CHECK(run_ssh(&alice, "alice", "services") == 0);
-  CHECK_STR(alice.got, "mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\n");
+  CHECK_STR(alice.output, "mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\n");
   CHECK(run_ssh(&alice, "alice", "ls") == 0);
-  CHECK_STR(alice.got, "no pubsub channels found\r\n");
+  CHECK_STR(alice.output, "no pubsub channels found\r\n");
   CHECK(run_ssh(&alice, "alice", "dance") == 0);
-  CHECK(strstr(alice.got, "pipe TOPIC") != NULL);
+  CHECK(strstr(alice.output, "pipe TOPIC") != NULL);
   CHECK(run_ssh(&alice, "alice", NULL) == 0);
-  CHECK(strstr(alice.got, "pipe TOPIC") != NULL);
+  CHECK(strstr(alice.output, "pipe TOPIC") != NULL);
   CHECK(run_ssh(&alice, "alice", "pipe x -z") == 1);
-  CHECK(alice.n_got == 0);
+  CHECK(alice.n_output == 0);
   stop_board();
 }
 
-TEST(friends_meet_and_strangers_land_elsewhere) {
+TEST(members_with_access_meet_and_others_get_a_private_topic) {
   CHECK(start_board() == P2P_OK);
   join_topic(&alice, "alice", "pipe friends/future.p2p -r -a alice,bob");
-  CHECK(wait_event("alice joined alice/friends/future.p2p from 127.0.0.1:"));
+  CHECK(wait_for_log("'alice' joined 'alice/friends/future.p2p' from 127.0.0.1:"));
   join_topic(&bob, "bob", "pipe alice/friends/future.p2p -r");
-  CHECK(read_until(&alice, "here I am\n"));
+  CHECK(wait_for_output(&alice, "joined\n"));
   join_topic(&eve, "eve", "pipe alice/friends/future.p2p -r");
-  say(&bob, "hello alice\n");
-  CHECK(read_until(&alice, "hello alice\n"));
-  say(&alice, "hello bob\n");
-  CHECK(read_until(&bob, "hello bob\n"));
+  send_text(&bob, "hello alice\n");
+  CHECK(wait_for_output(&alice, "hello alice\n"));
+  send_text(&alice, "hello bob\n");
+  CHECK(wait_for_output(&bob, "hello bob\n"));
   CHECK(run_ssh(&other, "alice", "ls") == 0);
-  CHECK(strstr(other.got,
+  CHECK(strstr(other.output,
                "- alice/friends/future.p2p: (Access List: alice, bob)\r\n  Pipes:\r\n  - ") !=
         NULL);
-  CHECK(strstr(other.got, " (some-login@127.0.0.1:") != NULL);
+  CHECK(strstr(other.output, " (some-login@127.0.0.1:") != NULL);
   CHECK(run_ssh(&other, "eve", "ls") == 0);
-  CHECK(strstr(other.got, "- public/alice/friends/future.p2p:\r\n") != NULL);
-  hang_up(&bob);
-  CHECK(wait_event("bob left alice/friends/future.p2p"));
-  say(&alice, "still here\n");
-  CHECK(read_until(&alice, "still here\n"));
-  say(&eve, "eve\n");
-  CHECK(read_until(&eve, "eve\n"));
-  CHECK(strstr(eve.got, "alice") == NULL);
+  CHECK(strstr(other.output, "- public/alice/friends/future.p2p:\r\n") != NULL);
+  kill_ssh(&bob);
+  CHECK(wait_for_log("'bob' left 'alice/friends/future.p2p'"));
+  send_text(&alice, "still here\n");
+  CHECK(wait_for_output(&alice, "still here\n"));
+  send_text(&eve, "eve\n");
+  CHECK(wait_for_output(&eve, "eve\n"));
+  CHECK(strstr(eve.output, "alice") == NULL);
   CHECK(end_ssh(&alice) == 0);
   CHECK(end_ssh(&eve) == 0);
   stop_board();
@@ -69,12 +68,12 @@ TEST(several_commands_run_over_one_connection) {
   const char *master[] = {"-o", "ControlMaster=yes", "-o", control, NULL},
              *slave[] = {"-o", control, NULL};
   start_ssh(&alice, "alice", master, "pipe t -r");
-  say(&alice, "x\n");
-  CHECK(read_until(&alice, "x\n"));
+  send_text(&alice, "x\n");
+  CHECK(wait_for_output(&alice, "x\n"));
   for (int i = 0; i < 20; i++) { /* more than may be open at once */
     start_ssh(&other, "alice", slave, "ls");
     CHECK(end_ssh(&other) == 0);
-    CHECK(strstr(other.got, "- alice/t:\r\n") != NULL);
+    CHECK(strstr(other.output, "- alice/t:\r\n") != NULL);
   }
   CHECK(end_ssh(&alice) == 0);
   stop_board();
@@ -85,7 +84,7 @@ TEST(a_pty_and_an_environment_are_declined_not_ignored) {
   CHECK(start_board() == P2P_OK);
   start_ssh(&alice, "alice", more, "services");
   CHECK(end_ssh(&alice) == 0);
-  CHECK_STR(alice.got, "mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\n");
+  CHECK_STR(alice.output, "mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\n");
   start_ssh(&alice, "alice", with_pty, "services");
   CHECK(end_ssh(&alice) == 255); /* ssh itself gives up, and at once */
   stop_board();
@@ -97,7 +96,7 @@ TEST(many_bytes_arrive_as_they_were_sent) {
   uint64_t end_ms = p2p_clock_ms() + WAIT_MS;
   CHECK(start_board() == P2P_OK);
   start_ssh(&bob, "bob", NULL, "sub t -p");
-  CHECK(wait_event("bob joined public/t"));
+  CHECK(wait_for_log("'bob' joined 'public/t'"));
   for (size_t i = 0; i < sizeof sent; i++) sent[i] = (char)(i * 31 % 251);
   start_ssh(&alice, "alice", NULL, "pub t -p");
   fcntl(alice.in, F_SETFL, O_NONBLOCK);
@@ -110,27 +109,27 @@ TEST(many_bytes_arrive_as_they_were_sent) {
       if (n > 0) at += (size_t)n;
     }
     if (fds[1].revents == 0) continue;
-    bob.n_got = 0;
-    if (!read_some(&bob, end_ms)) break;
-    for (size_t i = 0; i < bob.n_got && read_bytes + i < sizeof sent; i++)
-      wrong += bob.got[i] != sent[read_bytes + i];
-    read_bytes += bob.n_got;
+    bob.n_output = 0;
+    if (!read_output(&bob, end_ms)) break;
+    for (size_t i = 0; i < bob.n_output && read_bytes + i < sizeof sent; i++)
+      wrong += bob.output[i] != sent[read_bytes + i];
+    read_bytes += bob.n_output;
   }
   CHECK(read_bytes == sizeof sent);
   CHECK(wrong == 0);
   CHECK(end_ssh(&alice) == 0);
-  CHECK(end_ssh(&bob) == 0); /* nobody is left to read from */
+  CHECK(end_ssh(&bob) == 0); /* the last writer has left */
   stop_board();
 }
 
-TEST(strangers_of_one_address_are_bounded) {
-  int fds[P2P_BOARD_STRANGERS_OF_ADDRESS_MAX + 1];
+TEST(unauthenticated_connections_of_one_address_are_bounded) {
+  int fds[P2P_BOARD_UNAUTHENTICATED_PER_ADDRESS_MAX + 1];
   size_t n = sizeof fds / sizeof fds[0];
   CHECK(start_board() == P2P_OK);
-  crowd_come(fds, n, p2p_board_listener_port(server));
-  CHECK(wait_event("too many from there have not said yet who they are"));
-  crowd_go(fds, n);
-  CHECK(run_ssh(&alice, "alice", "user") == 0); /* as soon as they are gone */
+  idle_connections_open(fds, n, p2p_board_listener_port(server));
+  CHECK(wait_for_log("too many unauthenticated connections from this address"));
+  idle_connections_close(fds, n);
+  CHECK(run_ssh(&alice, "alice", "user") == 0); /* as soon as they are closed */
   stop_board();
 }
 
@@ -156,18 +155,18 @@ TEST(a_connection_is_closed_when_no_descriptor_is_left) {
   while (n > 0) close(fillers[--n]);
   close(fd);
   CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-  CHECK(wait_event("refused a connection from 127.0.0.1:"));
+  CHECK(wait_for_log("refused a connection from 127.0.0.1:"));
   CHECK(count_descriptors() == before);
   CHECK(run_ssh(&alice, "alice", "user") == 0); /* the next one is served */
   stop_board();
 }
 
-TEST(who_does_not_read_is_sent_away_and_stalls_nobody) {
+TEST(a_client_that_does_not_read_is_disconnected_and_delays_nobody) {
   static char block[65536];
   CHECK(start_board() == P2P_OK);
   memset(block, 'x', sizeof block);
   start_ssh(&bob, "bob", NULL, "sub t -p");
-  CHECK(wait_event("bob joined public/t"));
+  CHECK(wait_for_log("'bob' joined 'public/t'"));
   kill(bob.pid, SIGSTOP);
   start_ssh(&alice, "alice", NULL, "pub t -p");
   fcntl(alice.in, F_SETFL, O_NONBLOCK);
@@ -179,51 +178,51 @@ TEST(who_does_not_read_is_sent_away_and_stalls_nobody) {
       if (n > 0) sent += (size_t)n;
     }
   }
-  CHECK(wait_event("bob left public/t"));
+  CHECK(wait_for_log("'bob' left 'public/t'"));
   CHECK(run_ssh(&other, "alice", "ls") == 0);
   kill(bob.pid, SIGCONT);
-  hang_up(&bob);
+  kill_ssh(&bob);
   CHECK(end_ssh(&alice) == 0);
   stop_board();
 }
 
-TEST(pub_waits_for_a_reader_as_long_as_it_is_told) {
+TEST(pub_waits_for_a_reader_for_the_given_time) {
   CHECK(start_board() == P2P_OK);
   start_ssh(&alice, "alice", NULL, "pub t");
-  say(&alice, "before\n");
-  CHECK(wait_event("alice joined alice/t"));
+  send_text(&alice, "before\n");
+  CHECK(wait_for_log("'alice' joined 'alice/t'"));
   start_ssh(&other, "alice", NULL, "sub t");
-  CHECK(read_until(&other, "before\n"));
+  CHECK(wait_for_output(&other, "before\n"));
   CHECK(end_ssh(&alice) == 0);
   CHECK(end_ssh(&other) == 0);
   start_ssh(&alice, "alice", NULL, "pub t -t 50ms");
-  CHECK(read_some(&alice, p2p_clock_ms() + WAIT_MS) == false);
+  CHECK(read_output(&alice, p2p_clock_ms() + WAIT_MS) == false);
   CHECK(end_ssh(&alice) == 1);
   CHECK(run_ssh(&alice, "alice", "pub t -b=false") == 0);
   stop_board();
 }
 
-TEST(connections_that_end_in_any_way_leave_nothing) {
+TEST(connections_leave_nothing_behind_however_they_end) {
   CHECK(start_board() == P2P_OK);
   int before = count_descriptors();
   for (int i = 0; i < 3; i++) {
     CHECK(run_ssh(&alice, "alice", "user") == 0);
     join_topic(&bob, "bob", "pipe t -r");
-    hang_up(&bob);
-    CHECK(wait_event("bob left"));
+    kill_ssh(&bob);
+    CHECK(wait_for_log("'bob' left"));
   }
-  join_topic(&bob, "bob", "pipe t -r"); /* by now the ones before are gone */
+  join_topic(&bob, "bob", "pipe t -r"); /* by now the earlier ones are closed */
   CHECK(count_descriptors() <= before + 2 + 1 + 1);
   p2p_loop_call(loop, stop_on_loop, NULL); /* with a member still there */
   CHECK(end_ssh(&bob) == 255);
   stop_board();
 }
 
-TEST(the_host_key_lasts_and_is_kept_from_others) {
+TEST(the_host_key_is_kept_and_must_be_private) {
   char path[256], key[512];
   struct stat info;
   CHECK(start_board() == P2P_OK);
-  in_folder("host_key", path);
+  path_in_folder("host_key", path);
   snprintf(key, sizeof key, "%s", p2p_board_listener_host_key(server));
   CHECK(strncmp(key, "ssh-ed25519 AAAA", 16) == 0);
   CHECK(strncmp(p2p_board_listener_fingerprint(server), "SHA256:", 7) == 0);
@@ -234,18 +233,21 @@ TEST(the_host_key_lasts_and_is_kept_from_others) {
   stop_board();
   CHECK(chmod(path, 0640) == 0);
   CHECK(start_board() == P2P_ERR_INVALID);
-  CHECK(strstr(start_err.message, "chmod 600") != NULL);
+  CHECK(strstr(start_err.message, path) != NULL);
+  CHECK_STR(start_err.reason, "host_key_exposed");
   stop_board();
   CHECK(unlink(path) == 0);
 }
 
-UNIT_MAIN("board_door", UNIT(prepare), UNIT(a_key_says_who_you_are), UNIT(commands_print_and_end),
-          UNIT(friends_meet_and_strangers_land_elsewhere),
+UNIT_MAIN("board_listener", UNIT(prepare), UNIT(a_key_decides_who_the_user_is),
+          UNIT(commands_print_and_end),
+          UNIT(members_with_access_meet_and_others_get_a_private_topic),
           UNIT(several_commands_run_over_one_connection),
           UNIT(a_pty_and_an_environment_are_declined_not_ignored),
-          UNIT(many_bytes_arrive_as_they_were_sent), UNIT(strangers_of_one_address_are_bounded),
+          UNIT(many_bytes_arrive_as_they_were_sent),
+          UNIT(unauthenticated_connections_of_one_address_are_bounded),
           UNIT(a_connection_is_closed_when_no_descriptor_is_left),
-          UNIT(who_does_not_read_is_sent_away_and_stalls_nobody),
-          UNIT(pub_waits_for_a_reader_as_long_as_it_is_told),
-          UNIT(connections_that_end_in_any_way_leave_nothing),
-          UNIT(the_host_key_lasts_and_is_kept_from_others), UNIT(clean_up))
+          UNIT(a_client_that_does_not_read_is_disconnected_and_delays_nobody),
+          UNIT(pub_waits_for_a_reader_for_the_given_time),
+          UNIT(connections_leave_nothing_behind_however_they_end),
+          UNIT(the_host_key_is_kept_and_must_be_private), UNIT(clean_up))

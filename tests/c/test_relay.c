@@ -1,5 +1,5 @@
-/* The transit relay on loopback: who is joined, who is sent away, and that no byte is lost when one
- * end is slow. */
+/* The transit relay on loopback: which connections it joins and which it closes, and that it loses
+ * no byte when one end is slow. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <time.h>
@@ -9,6 +9,7 @@
 #include "crypto/random.h"
 #include "idle_connections.h"
 #include "net/tcp.h"
+#include "server/limits.h"
 #include "server/relay.h"
 #include "unit.h"
 
@@ -26,20 +27,21 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 struct client {
   struct p2p_tcp *tcp;
-  const char *say;
-  size_t to_send; /* more bytes, after "ok\n" */
+  const char *to_write;
+  size_t to_send; /* bytes to send after "ok
+" */
   char got[256];
   size_t n_got, sum, sum_sent;
   bool is_paused, is_closed;
 };
 
-static void note(void) {
+static void signal_change(void) {
   pthread_mutex_lock(&lock);
   pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&lock);
 }
 
-/* Waits until the condition, which the io thread makes true, holds. */
+/* Waits until the io thread has made the condition true. */
 #define WAIT_FOR(condition)                                              \
   do {                                                                   \
     struct timespec until;                                               \
@@ -55,7 +57,7 @@ static void note(void) {
 
 static void on_connect(void *arg) {
   struct client *client = arg;
-  p2p_tcp_write(client->tcp, client->say, strlen(client->say));
+  p2p_tcp_write(client->tcp, client->to_write, strlen(client->to_write));
 }
 
 static void send_more(struct client *client) {
@@ -74,14 +76,16 @@ static void on_data(void *arg, const uint8_t *bytes, size_t length) {
   pthread_mutex_lock(&lock);
   for (size_t i = 0; i < length; i++) {
     if (client->n_got + i < sizeof client->got - 1) client->got[client->n_got + i] = (char)bytes[i];
-    if (client->n_got + i >= 3) client->sum = client->sum * 31 + bytes[i]; /* what follows "ok\n" */
+    if (client->n_got + i >= 3)
+      client->sum = client->sum * 31 + bytes[i]; /* after "ok
+" */
   }
-  bool was_told_ok = client->n_got < 3 && client->n_got + length >= 3;
+  bool has_ok = client->n_got < 3 && client->n_got + length >= 3;
   client->n_got += length;
   pthread_mutex_unlock(&lock);
-  if (was_told_ok && client->is_paused) p2p_tcp_pause(client->tcp);
+  if (has_ok && client->is_paused) p2p_tcp_pause(client->tcp);
   send_more(client);
-  note();
+  signal_change();
 }
 
 static void on_drain(void *arg) { send_more(arg); }
@@ -98,10 +102,10 @@ static void on_close(void *arg, const struct p2p_err *err) {
 }
 
 static void connect_on_loop(void *arg) {
-  static const struct p2p_tcp_callbacks client_events = {on_connect, on_data, on_drain, on_close};
+  static const struct p2p_tcp_callbacks callbacks = {on_connect, on_data, on_drain, on_close};
   struct client *client = arg;
   struct p2p_err err;
-  CHECK(p2p_tcp_connect(loop, "127.0.0.1", p2p_relay_port(relay), WAIT_MS, &client_events, client,
+  CHECK(p2p_tcp_connect(loop, "127.0.0.1", p2p_relay_port(relay), WAIT_MS, &callbacks, client,
                         &client->tcp, &err) == P2P_OK);
 }
 static void free_on_loop(void *arg) {
@@ -112,7 +116,7 @@ static void free_on_loop(void *arg) {
 static void resume_on_loop(void *arg) { p2p_tcp_resume(((struct client *)arg)->tcp); }
 static void write_on_loop(void *arg) {
   struct client *client = arg;
-  if (client->tcp != NULL) p2p_tcp_write(client->tcp, client->say, strlen(client->say));
+  if (client->tcp != NULL) p2p_tcp_write(client->tcp, client->to_write, strlen(client->to_write));
 }
 static void start_on_loop(void *arg) {
   struct p2p_err err;
@@ -137,13 +141,13 @@ static void end(void) {
   p2p_log_queue_unref(log);
 }
 
-static void start(struct client *client, const char *say) {
-  *client = (struct client){.say = say};
+static void start(struct client *client, const char *text) {
+  *client = (struct client){.to_write = text};
   p2p_loop_call(loop, connect_on_loop, client);
 }
 static void stop(struct client *client) { p2p_loop_call(loop, free_on_loop, client); }
 static void write_text(struct client *client, const char *text) {
-  client->say = text;
+  client->to_write = text;
   p2p_loop_call(loop, write_on_loop, client);
 }
 
@@ -165,16 +169,15 @@ TEST(two_sides_of_a_token_are_joined) {
   WAIT_FOR(has(&a, "ok\nto a") && has(&b, "ok\nto b"));
   CHECK(c.n_got == 0 && !c.is_closed);
   CHECK(p2p_log_queue_next(log, WAIT_MS, &event) &&
-        strstr(event.text, "the relay joined 127.0.0.1:") != NULL);
+        strstr(event.text, "relay joined 127.0.0.1:") != NULL);
   stop(&a);
   WAIT_FOR(b.is_closed);
-  CHECK(p2p_log_queue_next(log, WAIT_MS, &event) &&
-        strstr(event.text, "ended after 8 bytes") != NULL);
+  CHECK(p2p_log_queue_next(log, WAIT_MS, &event) && strstr(event.text, "after 8 bytes") != NULL);
   stop(&c);
   end();
 }
 
-TEST(the_old_form_joins_too_and_redundant_waiters_go) {
+TEST(the_old_form_is_joined_and_redundant_connections_are_closed) {
   begin();
   start(&c, "please relay " TOKEN_A SIDE_1);
   start(&a, "please relay " TOKEN_B "\n"); /* once these two are joined, c waits */
@@ -192,7 +195,7 @@ TEST(the_old_form_joins_too_and_redundant_waiters_go) {
   end();
 }
 
-TEST(bad_and_impatient_clients_are_told_so) {
+TEST(malformed_and_impatient_requests_are_refused) {
   begin();
   start(&a, "GET / HTTP/1.0\r\n\r\n");
   start(&b, "please relay " TOKEN_A SIDE_1 "too early");
@@ -207,8 +210,8 @@ TEST(bad_and_impatient_clients_are_told_so) {
 TEST(a_slow_end_pauses_the_fast_one_and_no_byte_is_lost) {
   size_t n_bytes = 24 * 1024 * 1024;
   begin();
-  a = (struct client){.say = "please relay " TOKEN_A SIDE_1, .to_send = n_bytes};
-  b = (struct client){.say = "please relay " TOKEN_A SIDE_2, .is_paused = true};
+  a = (struct client){.to_write = "please relay " TOKEN_A SIDE_1, .to_send = n_bytes};
+  b = (struct client){.to_write = "please relay " TOKEN_A SIDE_2, .is_paused = true};
   p2p_loop_call(loop, connect_on_loop, &a);
   p2p_loop_call(loop, connect_on_loop, &b);
   WAIT_FOR(has(&a, "ok\n") && has(&b, "ok\n"));
@@ -234,16 +237,16 @@ TEST(last_bytes_arrive_when_the_sender_closes_at_once) {
 }
 
 TEST(connections_of_one_address_are_bounded) {
-  static int fds[P2P_RELAY_CONNECTIONS_OF_ORIGIN_MAX];
+  static int fds[P2P_RELAY_CONNECTIONS_PER_ADDRESS_MAX];
   struct p2p_log_line event;
   begin();
-  crowd_come(fds, P2P_RELAY_CONNECTIONS_OF_ORIGIN_MAX, p2p_relay_port(relay));
+  idle_connections_open(fds, P2P_RELAY_CONNECTIONS_PER_ADDRESS_MAX, p2p_relay_port(relay));
   start(&a, "please relay " TOKEN_A SIDE_1);
   CHECK(p2p_log_queue_next(log, WAIT_MS, &event) &&
-        strstr(event.text, "too many are open from there") != NULL);
+        strstr(event.text, "too many connections from this address") != NULL);
   WAIT_FOR(a.is_closed);
   stop(&a);
-  crowd_go(fds, P2P_RELAY_CONNECTIONS_OF_ORIGIN_MAX);
+  idle_connections_close(fds, P2P_RELAY_CONNECTIONS_PER_ADDRESS_MAX);
   end();
 }
 
@@ -260,8 +263,8 @@ TEST(a_relay_that_is_stopped_closes_everything) {
 }
 
 UNIT_MAIN("relay", UNIT(two_sides_of_a_token_are_joined),
-          UNIT(the_old_form_joins_too_and_redundant_waiters_go),
-          UNIT(bad_and_impatient_clients_are_told_so),
+          UNIT(the_old_form_is_joined_and_redundant_connections_are_closed),
+          UNIT(malformed_and_impatient_requests_are_refused),
           UNIT(a_slow_end_pauses_the_fast_one_and_no_byte_is_lost),
           UNIT(last_bytes_arrive_when_the_sender_closes_at_once),
           UNIT(connections_of_one_address_are_bounded),

@@ -1,4 +1,4 @@
-/* The request line of a transit relay. */
+/* The request on a connection to a transit relay. */
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -25,16 +25,16 @@ TEST(both_forms_parse) {
   CHECK(parse(LONG_FORM "more") == P2P_RELAY_REQUEST_MAX);
 }
 
-TEST(every_prefix_asks_for_more) {
+TEST(every_prefix_needs_more_bytes) {
   for (size_t length = 0; length < strlen(LONG_FORM); length++) {
-    uint8_t *bytes = malloc(length + 1); /* so that reading beyond is seen */
+    uint8_t *bytes = malloc(length + 1); /* the sanitizer finds reads beyond it */
     memcpy(bytes, LONG_FORM, length);
     CHECK(p2p_relay_request_parse(bytes, length, &request) == 0);
     free(bytes);
   }
 }
 
-TEST(a_wrong_byte_is_seen_at_once) {
+TEST(a_wrong_byte_is_refused_at_once) {
   char text[] = LONG_FORM;
   for (size_t i = 0; i < strlen(LONG_FORM); i++) {
     char right = text[i];
@@ -46,18 +46,18 @@ TEST(a_wrong_byte_is_seen_at_once) {
   CHECK(parse("please relay " TOKEN "0\n") == P2P_ERR_PARSE);
 }
 
-TEST(only_different_sides_of_one_token_fit) {
+TEST(only_different_sides_of_one_token_match) {
   struct p2p_relay_request a, b;
   CHECK(parse(LONG_FORM) > 0);
   a = b = request;
-  CHECK(!p2p_relay_request_fits(&a, &b));
+  CHECK(!p2p_relay_request_matches(&a, &b));
   b.side[0] = 'f';
-  CHECK(p2p_relay_request_fits(&a, &b));
+  CHECK(p2p_relay_request_matches(&a, &b));
   b.token[63] = '0';
-  CHECK(!p2p_relay_request_fits(&a, &b));
+  CHECK(!p2p_relay_request_matches(&a, &b));
   CHECK(parse(SHORT_FORM) > 0);
-  CHECK(p2p_relay_request_fits(&a, &request) && p2p_relay_request_fits(&request, &request));
+  CHECK(p2p_relay_request_matches(&a, &request) && p2p_relay_request_matches(&request, &request));
 }
 
-UNIT_MAIN("relay_request", UNIT(both_forms_parse), UNIT(every_prefix_asks_for_more),
-          UNIT(a_wrong_byte_is_seen_at_once), UNIT(only_different_sides_of_one_token_fit))
+UNIT_MAIN("relay_request", UNIT(both_forms_parse), UNIT(every_prefix_needs_more_bytes),
+          UNIT(a_wrong_byte_is_refused_at_once), UNIT(only_different_sides_of_one_token_match))

@@ -1,8 +1,10 @@
-/* The whole server: it listens when it is there, leaves nothing behind, and its mailbox speaks
- * WebSocket. */
+/* The whole server: it listens once it is created, leaves nothing open, reloads its users, and its
+ * mailbox is reached by WebSocket. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,7 +13,7 @@
 #include "descriptors.h"
 #include "idle_connections.h"
 #include "net/ws.h"
-#include "server/mailbox_server.h"
+#include "server/limits.h"
 #include "server/server.h"
 #include "unit.h"
 
@@ -28,8 +30,8 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 struct client {
   struct p2p_ws *ws;
-  const char *say;
-  char got[4096];
+  const char *to_send;
+  char received[4096];
   bool is_open, is_closed;
 };
 
@@ -46,18 +48,19 @@ struct client {
     CHECK(is_in_time);                                                   \
   } while (0)
 
-static void set(bool *flag) {
+static void set_flag(bool *flag) {
   pthread_mutex_lock(&lock);
   *flag = true;
   pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&lock);
 }
 
-static void on_open(void *arg) { set(&((struct client *)arg)->is_open); }
+static void on_open(void *arg) { set_flag(&((struct client *)arg)->is_open); }
 static void on_text(void *arg, const char *text, size_t length) {
   struct client *client = arg;
   pthread_mutex_lock(&lock);
-  if (strlen(client->got) + length < sizeof client->got) strncat(client->got, text, length);
+  if (strlen(client->received) + length < sizeof client->received)
+    strncat(client->received, text, length);
   pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&lock);
 }
@@ -66,28 +69,28 @@ static void on_close(void *arg, const struct p2p_err *why) {
   (void)why;
   p2p_ws_free(client->ws);
   client->ws = NULL;
-  set(&client->is_closed);
+  set_flag(&client->is_closed);
 }
 
 static void connect_on_loop(void *arg) {
-  static const struct p2p_ws_callbacks ws_events = {on_open, on_text, on_close};
+  static const struct p2p_ws_callbacks callbacks = {on_open, on_text, on_close};
   struct client *client = arg;
   char url[64];
   snprintf(url, sizeof url, "ws://127.0.0.1:%u/v1", (unsigned)p2p_server_mailbox_port(server));
-  CHECK(p2p_ws_connect(loop, url, WAIT_S * 1000, p2p_random_bytes, &ws_events, client, &client->ws,
+  CHECK(p2p_ws_connect(loop, url, WAIT_S * 1000, p2p_random_bytes, &callbacks, client, &client->ws,
                        &err) == P2P_OK);
 }
 static void send_on_loop(void *arg) {
   struct client *client = arg;
-  CHECK(p2p_ws_send(client->ws, client->say, strlen(client->say)) == P2P_OK);
+  CHECK(p2p_ws_send(client->ws, client->to_send, strlen(client->to_send)) == P2P_OK);
 }
 static void free_on_loop(void *arg) {
   struct client *client = arg;
   p2p_ws_free(client->ws);
 }
 
-static void say(struct client *client, const char *json) {
-  client->say = json;
+static void send_json(struct client *client, const char *json) {
+  client->to_send = json;
   p2p_loop_call(loop, send_on_loop, client);
 }
 
@@ -105,9 +108,9 @@ TEST(prepare) {
   log = p2p_log_queue_new(100);
 }
 
-TEST(it_listens_and_leaves_nothing_behind) {
+TEST(it_listens_and_leaves_nothing_open) {
   CHECK(start_server("") == P2P_OK);
-  p2p_server_free(server); /* the loop keeps what it opened for its first listener */
+  p2p_server_free(server); /* the loop keeps what its first listener has opened */
   int before = count_descriptors();
   CHECK(start_server("") == P2P_OK);
   CHECK(p2p_server_board_port(server) != 0 && p2p_server_relay_port(server) != 0 &&
@@ -119,10 +122,10 @@ TEST(it_listens_and_leaves_nothing_behind) {
   CHECK(count_descriptors() == before);
 }
 
-TEST(what_it_cannot_start_with_is_told) {
+TEST(a_failure_to_start_is_explained) {
   int before = count_descriptors();
   CHECK(start_server("alice nonsense") == P2P_ERR_PARSE);
-  CHECK(strstr(err.message, "Line 1") != NULL);
+  CHECK(strstr(err.message, "line 1") != NULL);
   CHECK(start_server("") == P2P_OK);
   struct p2p_server *first = server;
   struct p2p_server_config config = {.loop = loop,
@@ -130,7 +133,7 @@ TEST(what_it_cannot_start_with_is_told) {
                                      .host_key = key_path,
                                      .users = "",
                                      .board_port = p2p_server_board_port(first)};
-  CHECK(p2p_server_new(&config, log, &server, &err) < 0); /* the port is taken */
+  CHECK(p2p_server_new(&config, log, &server, &err) < 0); /* the port is in use */
   CHECK(err.message[0] != '\0');
   p2p_server_free(first);
   config.board_port = 0;
@@ -177,38 +180,144 @@ TEST(starting_without_an_io_thread_fails) {
   CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
+#define ALICE \
+  "alice ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJcH5hWUXvOjbCIWAyOiY+LiwOt+VwH815eJfsxOdWku\n"
+#define BOB "bob ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJcH5hWUXvOjbCIWAyOiY+LiwOt+VwH815eJfsxOdWkv\n"
+
+static const char *path_of(const char *name) {
+  static char paths[4][128];
+  static unsigned next;
+  char *path = paths[next++ % 4];
+  snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+  return path;
+}
+
+static void write_users(int fd, const char *users) {
+  CHECK(fd >= 0 && write(fd, users, strlen(users)) == (ssize_t)strlen(users));
+  close(fd);
+}
+
+static void create_users(const char *name, const char *users) {
+  write_users(open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), users);
+}
+
+/* As `ln -sfn`: a new link is renamed over the old one. */
+static void point_link(const char *name, const char *target) {
+  CHECK(symlink(target, path_of("new-link")) == 0);
+  CHECK(rename(path_of("new-link"), path_of(name)) == 0);
+}
+
+static int start_with_users_file(const char *name) {
+  struct p2p_server_config config = {
+      .loop = loop, .address = "127.0.0.1", .host_key = key_path, .users_file = path_of(name)};
+  return p2p_server_new(&config, log, &server, &err);
+}
+
+static bool wait_for_log(const char *text) {
+  struct p2p_log_line line = {.text = ""};
+  time_t end = time(NULL) + WAIT_S;
+  while (strstr(line.text, text) == NULL && time(NULL) < end)
+    (void)p2p_log_queue_next(log, 200, &line);
+  if (strstr(line.text, text) == NULL) fprintf(stderr, "no log line \"%s\"\n", text);
+  return strstr(line.text, text) != NULL;
+}
+
+/* The layout of a Kubernetes ConfigMap. */
+TEST(a_users_file_behind_links_is_reloaded_when_a_link_changes) {
+  CHECK(mkdir(path_of("v1"), 0700) == 0 && mkdir(path_of("v2"), 0700) == 0);
+  create_users("v1/users", ALICE);
+  create_users("v2/users", ALICE BOB);
+  point_link("..data", "v1");
+  point_link("users", "..data/users");
+  CHECK(start_with_users_file("users") == P2P_OK);
+  point_link("..data", "v2");
+  CHECK(wait_for_log("reloaded the users file: 2 users"));
+  point_link("users", "v1/users");
+  CHECK(wait_for_log("reloaded the users file: 1 user"));
+  create_users("v1/users", "alice nonsense\n");
+  CHECK(wait_for_log("kept the users as they were: line 1 of the users"));
+  p2p_server_free(server);
+  CHECK(unlink(path_of("users")) == 0 && unlink(path_of("..data")) == 0);
+  CHECK(unlink(path_of("v1/users")) == 0 && unlink(path_of("v2/users")) == 0);
+  CHECK(rmdir(path_of("v1")) == 0 && rmdir(path_of("v2")) == 0);
+}
+
+static bool is_responsive;
+static void on_post(void *arg) {
+  (void)arg;
+  set_flag(&is_responsive);
+}
+
+/* Opens a FIFO once somebody reads it; its reader then waits for what is written. */
+static int open_fifo(const char *name) {
+  int fd = -1;
+  time_t end = time(NULL) + WAIT_S;
+  while (fd < 0 && time(NULL) < end) {
+    fd = open(path_of(name), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+  }
+  return fd;
+}
+
+/* A FIFO stands for a slow file system. */
+TEST(reading_the_users_file_does_not_block_the_io_thread) {
+  create_users("users", ALICE);
+  CHECK(start_with_users_file("users") == P2P_OK);
+  CHECK(mkfifo(path_of("fifo"), 0600) == 0);
+  CHECK(rename(path_of("fifo"), path_of("users")) == 0);
+  int fd = open_fifo("users");
+  CHECK(p2p_loop_post(loop, on_post, NULL) == P2P_OK);
+  WAIT_FOR(is_responsive);
+  write_users(fd, ALICE BOB);
+  CHECK(wait_for_log("reloaded the users file: 2 users"));
+  p2p_server_free(server);
+  CHECK(unlink(path_of("users")) == 0);
+}
+
+TEST(a_server_can_be_freed_while_the_users_file_is_read) {
+  create_users("users", ALICE);
+  CHECK(start_with_users_file("users") == P2P_OK);
+  CHECK(mkfifo(path_of("fifo"), 0600) == 0);
+  CHECK(rename(path_of("fifo"), path_of("users")) == 0);
+  int fd = open_fifo("users");
+  p2p_server_free(server);
+  write_users(fd, ALICE BOB);
+  CHECK(unlink(path_of("users")) == 0);
+}
+
 TEST(two_clients_meet_in_a_mailbox) {
   static struct client a, b;
   CHECK(start_server("") == P2P_OK);
   p2p_loop_call(loop, connect_on_loop, &a);
   p2p_loop_call(loop, connect_on_loop, &b);
-  WAIT_FOR(strstr(a.got, "welcome") != NULL && strstr(b.got, "welcome") != NULL);
-  say(&a, "{\"type\":\"bind\",\"appid\":\"app\",\"side\":\"aa\"}");
-  say(&b, "{\"type\":\"bind\",\"appid\":\"app\",\"side\":\"bb\"}");
-  say(&a, "{\"type\":\"open\",\"mailbox\":\"m\"}");
-  say(&b, "{\"type\":\"open\",\"mailbox\":\"m\"}");
-  say(&a, "{\"type\":\"add\",\"phase\":\"pake\",\"body\":\"0123\"}");
-  WAIT_FOR(strstr(b.got, "\"side\":\"aa\",\"phase\":\"pake\",\"body\":\"0123\"") != NULL);
-  say(&b, "{\"type\":\"close\"}");
-  WAIT_FOR(strstr(b.got, "\"closed\"") != NULL);
+  WAIT_FOR(strstr(a.received, "welcome") != NULL && strstr(b.received, "welcome") != NULL);
+  send_json(&a, "{\"type\":\"bind\",\"appid\":\"app\",\"side\":\"aa\"}");
+  send_json(&b, "{\"type\":\"bind\",\"appid\":\"app\",\"side\":\"bb\"}");
+  send_json(&a, "{\"type\":\"open\",\"mailbox\":\"m\"}");
+  send_json(&b, "{\"type\":\"open\",\"mailbox\":\"m\"}");
+  send_json(&a, "{\"type\":\"add\",\"phase\":\"pake\",\"body\":\"0123\"}");
+  WAIT_FOR(strstr(b.received, "\"side\":\"aa\",\"phase\":\"pake\",\"body\":\"0123\"") != NULL);
+  send_json(&b, "{\"type\":\"close\"}");
+  WAIT_FOR(strstr(b.received, "\"closed\"") != NULL);
   p2p_loop_call(loop, free_on_loop, &b);
-  p2p_server_free(server); /* with a client still there */
+  p2p_server_free(server); /* with a client still connected */
   WAIT_FOR(a.is_closed);
 }
 
 TEST(connections_of_one_address_to_the_mailbox_are_bounded) {
-  static int fds[P2P_MAILBOX_CONNECTIONS_OF_ORIGIN_MAX];
+  static int fds[P2P_MAILBOX_CONNECTIONS_PER_ADDRESS_MAX];
   static struct client a;
   struct p2p_log_line event;
   while (p2p_log_queue_next(log, 0, &event)) {
   }
   CHECK(start_server("") == P2P_OK);
-  crowd_come(fds, P2P_MAILBOX_CONNECTIONS_OF_ORIGIN_MAX, p2p_server_mailbox_port(server));
+  idle_connections_open(fds, P2P_MAILBOX_CONNECTIONS_PER_ADDRESS_MAX,
+                        p2p_server_mailbox_port(server));
   p2p_loop_call(loop, connect_on_loop, &a);
   WAIT_FOR(a.is_closed);
   CHECK(p2p_log_queue_next(log, WAIT_S * 1000, &event) &&
-        strstr(event.text, "too many are open from there") != NULL);
-  crowd_go(fds, P2P_MAILBOX_CONNECTIONS_OF_ORIGIN_MAX);
+        strstr(event.text, "too many connections from this address") != NULL);
+  idle_connections_close(fds, P2P_MAILBOX_CONNECTIONS_PER_ADDRESS_MAX);
   p2p_server_free(server);
 }
 
@@ -219,8 +328,12 @@ TEST(clean_up) {
   CHECK(rmdir(folder) == 0);
 }
 
-UNIT_MAIN("server", UNIT(prepare), UNIT(it_listens_and_leaves_nothing_behind),
-          UNIT(what_it_cannot_start_with_is_told),
+UNIT_MAIN("server", UNIT(prepare), UNIT(it_listens_and_leaves_nothing_open),
+          UNIT(a_failure_to_start_is_explained),
           UNIT(a_port_in_use_is_named_and_nothing_stays_open),
-          UNIT(starting_without_an_io_thread_fails), UNIT(two_clients_meet_in_a_mailbox),
+          UNIT(starting_without_an_io_thread_fails),
+          UNIT(a_users_file_behind_links_is_reloaded_when_a_link_changes),
+          UNIT(reading_the_users_file_does_not_block_the_io_thread),
+          UNIT(a_server_can_be_freed_while_the_users_file_is_read),
+          UNIT(two_clients_meet_in_a_mailbox),
           UNIT(connections_of_one_address_to_the_mailbox_are_bounded), UNIT(clean_up))

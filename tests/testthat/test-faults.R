@@ -49,7 +49,7 @@ test_that("the main thread of R sleeps for 30 s while another member writes 20 M
   heard <- file.path(lab$dir, "heard")
   reader <- ssh_pipe("alice", "friends/future.p2p", stdin = "|", stdout = heard)
   withr::defer(reader$kill())
-  wait_for_line(members$board, "alice joined alice/friends/future.p2p", nth = 3L) # host, worker, reader
+  wait_for_line(members$board, "'alice' joined 'alice/friends/future.p2p'", nth = 3L) # host, worker, reader
   f <- future("elsewhere") # of this session, whose main thread does nothing either until the writer is through
   writer <- ssh_pipe("carol", "alice/friends/future.p2p", stdin = file, stdout = NULL, paced = TRUE)
   writer$wait(25000)
@@ -148,7 +148,7 @@ test_that("a member that is frozen stalls nobody", {
 
 test_that("the host is killed: members go on, newcomers are told", {
   signal_process(members$host, tools::SIGKILL)
-  board_says("alice left alice/friends/future.p2p")
+  board_says("'alice' left 'alice/friends/future.p2p'")
   expect_equal(unlist(value(lapply(1:4, function(i) future(i)))), 1:4)
   late <- start_worker(lab, "carol", "alice/friends", wait = FALSE)
   expect_equal(wait_for_exit(late), 1L)
@@ -170,8 +170,8 @@ test_that("the board is killed and comes back in the middle of a batch: all futu
   lab$port <- port
   host <- start_host(lab, "alice/friends", c("bob", "carol"))
   expect_equal(unlist(value(fs)), 1:6)
-  for (user in c("alice", "carol")) wait_for_line(restarted, paste(user, "joined alice/friends/future.p2p"), nth = 1L)
-  wait_for_line(restarted, "bob joined alice/friends/future.p2p")
+  for (user in c("alice", "carol")) wait_for_line(restarted, paste0("'", user, "' joined 'alice/friends/future.p2p'"), nth = 1L)
+  wait_for_line(restarted, "'bob' joined 'alice/friends/future.p2p'")
   expect_equal(unlist(value(lapply(1:4, function(i) future(i)))), 1:4)
 })
 

@@ -1,4 +1,4 @@
-## serve() as whoever runs a meeting place has it: users that come and go, what it says, and how it ends.
+## serve(): users that are added and removed, its log, and how it ends.
 
 lab <- local_lab(c("alice", "bob"))
 users <- file.path(lab$dir, "users.txt")
@@ -9,42 +9,42 @@ who_am_i <- function(user) {
   tryCatch(pico_username(host = args$host, ssh_args = args$ssh_args), p2p_error_auth = function(ex) NA_character_)
 }
 
-test_that("a key that is added can come at once, and one that is removed is sent away, without a restart", {
+test_that("a key that is added is accepted at once, and a removed one is disconnected, without a restart", {
   lines <- readLines(users)
   args <- board_args(lab, "bob")
   worker <- start_process(lab, "worker", args)
   wait_for_line(worker, "Joined bob/personal")
-  wait_for_line(board, "bob joined bob/personal/future.p2p from 127.0.0.1:")
+  wait_for_line(board, "'bob' joined 'bob/personal/future.p2p' from 127.0.0.1:")
 
   carol <- make_key(lab, "carol")
   expect_identical(who_am_i("carol"), NA_character_)
-  wait_for_line(board, "a key without account [(]SHA256:.*[)] was refused")
+  wait_for_line(board, "refused 'user' to SHA256:.* from 127.0.0.1:[0-9]+: no account")
   writeLines(c("# bob has left", lines[1L], paste("carol", carol)), paste0(users, "~"))
   file.rename(paste0(users, "~"), users) # as editors do it
-  wait_for_line(board, "The users were read again: there are 2")
-  wait_for_line(board, "the connection of bob from 127.0.0.1:[0-9]+ was closed: the users have changed")
+  wait_for_line(board, "reloaded the users file: 2 users")
+  wait_for_line(board, "closed the connection of 'bob' from 127.0.0.1:[0-9]+: the account of this key has changed")
   expect_identical(who_am_i("carol"), "carol")
   expect_identical(wait_for_exit(worker), 1L)
-  expect_match(paste(process_lines(worker), collapse = "\n"), "closed the connection: the users have changed.*has no account on")
+  expect_match(paste(process_lines(worker), collapse = "\n"), "closed the connection: the account of this key has changed.*has no account on")
 })
 
-test_that("a file of users that is wrong is told, and the users stay", {
+test_that("a users file with a mistake is reported, and the users stay as they were", {
   writeLines("alice is not a key", users)
-  wait_for_line(board, "Warning: The users stay as they were: Line 1")
+  wait_for_line(board, "Warning: kept the users as they were: line 1")
   expect_identical(who_am_i("carol"), "carol")
 })
 
-test_that("SIGTERM ends it as Ctrl-C does: with status 0, and leaving nothing", {
+test_that("SIGTERM ends it as Ctrl-C does: with status 0, and nothing left behind", {
   signal_process(board, tools::SIGTERM)
   expect_identical(wait_for_exit(board), 0L)
   quiet <- start_process(lab, "serve", list(port = 0, address = "127.0.0.1", users = users, host_key = file.path(lab$dir, "host_key"),
                                             quiet = TRUE))
-  expect_identical(wait_for_exit(quiet), 1L) # the users are still wrong
-  expect_match(process_lines(quiet)[1L], "Line 1 of the users")
+  expect_identical(wait_for_exit(quiet), 1L) # the file still has the mistake
+  expect_match(process_lines(quiet)[1L], "Line 1 of the users has no valid public key for 'alice'. Give the whole line of the public key file")
   expect_nothing_left(lab)
 })
 
-test_that("what a board has room for is an argument; while nobody is there it sleeps, and Ctrl-C wakes it at once", {
+test_that("the limits are arguments; without members the board sleeps, and Ctrl-C wakes it at once", {
   lab <- local_lab("alice")
   expect_error(serve(users = file.path(lab$dir, "users.txt"), connections = 0), "'connections' must be a number from 1")
   board <- start_board(lab, connections = 1, `topics-per-user` = 5)
@@ -52,9 +52,9 @@ test_that("what a board has room for is an argument; while nobody is there it sl
   worker <- start_process(lab, "worker", args)
   wait_for_line(worker, "Joined alice/personal")
   expect_error(pico_username(host = args$host, ssh_args = args$ssh_args), class = "p2p_error")
-  wait_for_line(board, "a connection from 127.0.0.1:[0-9]+ was refused: too many are open")
+  wait_for_line(board, "refused a connection from 127.0.0.1:[0-9]+: too many connections")
   stop_process(worker)
-  wait_for_line(board, "alice left alice/personal/future.p2p")
+  wait_for_line(board, "'alice' left 'alice/personal/future.p2p'")
 
   if (dir.exists("/proc/self/task")) {
     waits <- function() {
@@ -63,7 +63,7 @@ test_that("what a board has room for is an argument; while nobody is there it sl
     }
     before <- waits()
     Sys.sleep(6) # a ping every 5 seconds would show
-    expect_lte(waits() - before, 1) # what the last member left is looked at once more
+    expect_lte(waits() - before, 1) # one more check after the last member has left
   }
   expect_identical(stop_process(board), 0L)
   expect_nothing_left(lab)

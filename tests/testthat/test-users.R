@@ -11,6 +11,20 @@ test_that("users are a file, strings, or files of public keys", {
   expect_null(users_file(c(alice = file)))
 })
 
+test_that("the path of a users file is absolute and keeps its symbolic links", {
+  dir <- normalizePath(tempfile("users-"), mustWork = FALSE)
+  dir.create(dir)
+  old <- setwd(dir)
+  on.exit({
+    setwd(old)
+    unlink(dir, recursive = TRUE)
+  })
+  writeLines("# nobody", "v1.txt")
+  file.symlink("v1.txt", "users.txt")
+  expect_identical(users_file("users.txt"), file.path(dir, "users.txt"))
+  expect_identical(users_file(file.path(dir, "users.txt")), file.path(dir, "users.txt"))
+})
+
 test_that("what is neither gets a sentence", {
   expect_error(users_file("/no/such/file"), "/no/such/file", class = "p2p_error_usage")
   expect_error(users_text(list(alice = "/no/such/file")), "/no/such/file", class = "p2p_error_usage")
