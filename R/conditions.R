@@ -28,6 +28,25 @@ advice <- c(list(
   ## protocol
 ), list(
   ## board
+  unknown_host_key = paste("Compare the fingerprint with the one that the operator of the board gives you. If it is the same, add",
+                           "the entry between the single quotes to that file, as a line of its own."),
+  unknown_host_key_unseen = paste("Connect once with 'ssh' and the same arguments, compare the fingerprint with the one that the",
+                                  "operator of the board gives you, and accept the key only if it is the same."),
+  changed_host_key = paste("Refused: either the board was installed again, or somebody intercepts the connection. Ask the operator of",
+                           "the board for the fingerprint. Only if the new one is right, remove the old key with 'ssh-keygen -R'",
+                           "and add the new one."),
+  agent_timeout = paste("Confirm the request of the agent, touch the security key, or restart the agent. To log in without the",
+                        "agent, use ssh_args = c(\"-i\", \"FILE\", \"-o\", \"IdentitiesOnly=yes\")."),
+  ssh_files = "Check that your home directory, where ~/.ssh is, can be read.",
+  no_ssh_key = paste("Create a key with 'ssh-keygen -t ed25519', and ask the operator of the board to add it; or name the key with",
+                     "ssh_args = c(\"-i\", \"FILE\")."),
+  keys_rejected = paste("Choose the key that the board knows with ssh_args = c(\"-i\", \"FILE\"), or load it with 'ssh-add FILE', as is",
+                        "needed for a key with a passphrase. A new key has to be added by the operator of the board."),
+  too_many_keys = "Choose one key with ssh_args = c(\"-i\", \"FILE\", \"-o\", \"IdentitiesOnly=yes\").",
+  board_unreachable = "Check that the board is running, and that its host name and port are right.",
+  not_a_board = "Check that this is the port of a message board, and that the board is not full.",
+  no_answer = "Check the host name, the port and the network.",
+  no_ssh_program = "Install OpenSSH, and make sure that 'ssh' is in PATH."
 ), list(
   ## wormhole, transfer
   crowded = "Start again with a new code.",

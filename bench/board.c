@@ -16,7 +16,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "board/ssh_session.h"
+#include "board/ssh.h"
 #include "crypto/random.h"
 #include "net/loop.h"
 
@@ -160,7 +160,8 @@ static void begin_next(void) {
   member->seat = n_begun % n_seats;
   memcpy(address.identities[0], keys[n_begun % n_keys], sizeof address.identities[0]);
   n_begun++;
-  if (p2p_ssh_connect(loop, &address, CONNECT_MS, &callbacks, member, &member->ssh, &err) != P2P_OK)
+  const struct p2p_ssh_request request = {loop, &address, CONNECT_MS};
+  if (p2p_ssh_connect(&request, &callbacks, member, &member->ssh, &err) != P2P_OK)
     fail(err.message);
 }
 

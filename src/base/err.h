@@ -26,7 +26,7 @@ enum p2p_code {
   P2P_ERR_SYSTEM = -16    /* the operating system refused (errno in the message) */
 };
 
-#define P2P_ERR_MESSAGE_MAX 768
+#define P2P_ERR_MESSAGE_MAX 1280
 
 struct p2p_err {
   int code;           /* P2P_ERR_* */

@@ -17,7 +17,7 @@ enum p2p_log_level {
   P2P_LOG_FATAL = 3  /* the program has ended with this error */
 };
 
-#define P2P_LOG_TEXT_MAX 1024
+#define P2P_LOG_TEXT_MAX 1408
 
 struct p2p_log_line {
   enum p2p_log_level level;

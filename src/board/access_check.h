@@ -3,8 +3,8 @@
 #ifndef P2P_BOARD_ACCESS_CHECK_H
 #define P2P_BOARD_ACCESS_CHECK_H
 
-#include "board/member.h"
 #include "board/topic.h"
+#include "protocol/hello_line.h"
 
 struct p2p_access_check_case {
   const struct p2p_cluster *cluster;

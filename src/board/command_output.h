@@ -2,7 +2,7 @@
 #ifndef P2P_BOARD_COMMAND_OUTPUT_H
 #define P2P_BOARD_COMMAND_OUTPUT_H
 
-#include "board/ssh_session.h"
+#include "board/ssh.h"
 
 #define P2P_COMMAND_OUTPUT_MAX (256 * 1024) /* bytes of an output */
 

@@ -313,8 +313,9 @@ static int start(struct p2p_connection *connection, enum join_state state, struc
         &(struct p2p_whoami_query){request->loop, request->address, request->timeout_ms},
         on_account, connection, &connection->whoami, err);
   case JOIN_CONNECTING:
-    return p2p_ssh_connect(request->loop, request->address, request->timeout_ms, &ssh_events,
-                           connection, &connection->ssh, err);
+    return p2p_ssh_connect(
+        &(struct p2p_ssh_request){request->loop, request->address, request->timeout_ms},
+        &ssh_events, connection, &connection->ssh, err);
   case JOIN_USER: return ask(connection, "user", err);
   case JOIN_SERVICES: return ask(connection, "services", err);
   case JOIN_HOSTED:

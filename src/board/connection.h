@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "board/address.h"
-#include "board/member.h"
 #include "board/services.h"
 #include "board/topic.h"
+#include "protocol/hello_line.h"
 #include "protocol/line.h"
 
 struct p2p_connection;

@@ -1,8 +1,9 @@
-/* The lines of ssh_config (5) that libssh passes over or tells only in part. This file finds them;
- * what they mean is for ssh_session.c and ssh_login.c. */
+/* The lines of ssh_config (5) that libssh ignores or reports only in part. This file finds them;
+ * what they mean is for ssh_settings.c and ssh_login.c. */
 #include "board/ssh_config.h"
 
 #include <fnmatch.h>
+#include <glob.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +11,14 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+
 #define TEXT_MAX (1024 * 1024)
 #define WORD_MAX 1024
 
 /* ---- files ---- */
 
-/* Like OpenSSH and libssh: the home of the account, and HOME only where there is none. */
+/* As OpenSSH and libssh do: the home of the account; HOME only when there is none. */
 static const char *home_directory(char *out, size_t size) {
   struct passwd entry, *found = NULL;
   char strings[4096];
@@ -38,29 +41,46 @@ bool p2p_ssh_config_is_plain(const char *path) {
          strcmp(path, "SSH_AUTH_SOCK") != 0;
 }
 
+/* Appends the file to `text`. */
+static int read_file(const char *path, struct p2p_buf *text) {
+  char bytes[8192];
+  size_t length;
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return P2P_ERR_SYSTEM;
+  int code = P2P_OK;
+  while (code == P2P_OK && (length = fread(bytes, 1, sizeof bytes, file)) > 0)
+    code = p2p_buf_put(text, bytes, length);
+  if (ferror(file) != 0) code = P2P_ERR_SYSTEM;
+  (void)fclose(file); /* opened for reading */
+  return code;
+}
+
+/* The text, NUL-terminated and the caller's, if `code` is P2P_OK; else NULL. Clears `text`. */
+static char *finish(struct p2p_buf *text, int code) {
+  char *out = code == P2P_OK ? malloc(p2p_buf_len(text) + 1) : NULL;
+  if (out != NULL) {
+    if (p2p_buf_len(text) > 0) memcpy(out, p2p_buf_data(text), p2p_buf_len(text));
+    out[p2p_buf_len(text)] = '\0';
+  }
+  p2p_buf_clear(text);
+  return out;
+}
+
 char *p2p_ssh_config_read(const char *given) {
   char path[1600];
+  struct p2p_buf text;
   if (strcmp(given, "none") == 0) return NULL;
   p2p_ssh_config_expand(given[0] == '\0' ? "~/.ssh/config" : given, path, sizeof path);
-  FILE *file = fopen(path, "re");
-  char *text = file == NULL ? NULL : malloc(TEXT_MAX + 1);
-  size_t length = text == NULL ? 0 : fread(text, 1, TEXT_MAX, file);
-  bool is_whole = text != NULL && feof(file) != 0 && ferror(file) == 0;
-  if (file != NULL) fclose(file);
-  if (!is_whole) {
-    free(text);
-    return NULL;
-  }
-  text[length] = '\0';
-  return text;
+  p2p_buf_init(&text, TEXT_MAX);
+  return finish(&text, read_file(path, &text));
 }
 
 /* ---- lines ---- */
 
 #define BLANKS " \t\r"
 
-/* The next word of the line, without its quotes; false at its end, or where a comment begins. After
- * the keyword one '=' is a blank as well. */
+/* The next word of the line, without its quotes; false at the end of the line or at a comment.
+ * After the keyword, one '=' counts as a blank. */
 static bool next_word(const char **at, bool is_keyword, char *word, size_t size) {
   const char *text = *at + strspn(*at, BLANKS);
   bool is_quoted = *text == '"';
@@ -79,7 +99,7 @@ static bool next_word(const char **at, bool is_keyword, char *word, size_t size)
   return true;
 }
 
-/* `at` is after the word Host. One that begins with '!' and matches decides alone. */
+/* `at` is after the word Host. A matching pattern that starts with '!' overrules all others. */
 static bool host_matches(const char *at, const char *host) {
   char pattern[WORD_MAX];
   bool matches = false;
@@ -92,8 +112,7 @@ static bool host_matches(const char *at, const char *host) {
   return matches;
 }
 
-/* Fills `out` like p2p_ssh_config_find and returns what follows in the line; NULL: there is none.
- */
+/* Fills `out` as p2p_ssh_config_find does, and returns the rest of the line; NULL: none found. */
 static const char *find_line(const char *text, const char *host, const char *keyword, unsigned nth,
                              char *out, size_t size) {
   char word[WORD_MAX], value[WORD_MAX];
@@ -102,7 +121,7 @@ static const char *find_line(const char *text, const char *host, const char *key
     const char *at = line;
     if (!next_word(&at, true, word, sizeof word)) continue;
     if (strcasecmp(word, "Host") == 0) is_for_host = host_matches(at, host);
-    if (strcasecmp(word, "Match") == 0) is_for_host = true; /* it begins a part of its own */
+    if (strcasecmp(word, "Match") == 0) is_for_host = true; /* it ends the part under Host */
     if (is_for_host && strcasecmp(word, keyword) == 0 &&
         next_word(&at, false, value, sizeof value) && nth-- == 0) {
       snprintf(out, size, "%s", value);
@@ -117,7 +136,7 @@ bool p2p_ssh_config_find(const char *text, const char *host, const char *keyword
   return find_line(text, host, keyword, nth, out, size) != NULL;
 }
 
-/* libssh takes the first of several files, and has tokens of its own. */
+/* libssh uses only the first of several files, and its tokens differ. */
 static bool has_odd_known_hosts(const char *text, const char *host) {
   char word[WORD_MAX];
   const char *at = find_line(text, host, "UserKnownHostsFile", 0, word, sizeof word);
@@ -141,4 +160,40 @@ bool p2p_ssh_config_needs_program(const char *text, const char *host) {
       !p2p_ssh_config_is_plain(value))
     return true;
   return has_odd_known_hosts(text, host);
+}
+
+/* ---- the system's files ---- */
+
+#define SYSTEM_DIRECTORY "/etc/ssh/"
+
+/* The included files that can be read; a pattern without a directory is relative to /etc/ssh. */
+static int read_included(const char *pattern, struct p2p_buf *text) {
+  char path[WORD_MAX + sizeof SYSTEM_DIRECTORY];
+  glob_t files;
+  int code = P2P_OK;
+  snprintf(path, sizeof path, "%s%s", pattern[0] == '/' ? "" : SYSTEM_DIRECTORY, pattern);
+  if (glob(path, 0, NULL, &files) != 0) return P2P_OK;
+  for (size_t i = 0; i < files.gl_pathc && code == P2P_OK; i++) {
+    code = read_file(files.gl_pathv[i], text);
+    if (code == P2P_ERR_SYSTEM) code = P2P_OK;
+    if (code == P2P_OK) code = p2p_buf_put(text, "\n", 1);
+  }
+  globfree(&files);
+  return code;
+}
+
+char *p2p_ssh_config_read_system(void) {
+  struct p2p_buf own, all;
+  char pattern[WORD_MAX];
+  p2p_buf_init(&own, TEXT_MAX);
+  p2p_buf_init(&all, TEXT_MAX);
+  char *text = finish(&own, read_file(SYSTEM_DIRECTORY "ssh_config", &own));
+  int code = text == NULL ? P2P_ERR_SYSTEM : P2P_OK;
+  for (unsigned n = 0; code == P2P_OK; n++) {
+    if (!p2p_ssh_config_find(text, "", "Include", n, pattern, sizeof pattern)) break;
+    code = read_included(pattern, &all);
+  }
+  if (code == P2P_OK) code = p2p_buf_put(&all, text, strlen(text));
+  free(text);
+  return finish(&all, code);
 }

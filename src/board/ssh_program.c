@@ -1,31 +1,34 @@
 /* An SSH connection by the program `ssh`, for what libssh cannot do: jump hosts, other
  * configuration files, any option of OpenSSH. Every command is an `ssh` of its own, so that there
- * is nothing to connect before the first one; what goes wrong shows by its exit status 255 and by
- * what it says, which is turned into our sentences. No shell is involved, and `ssh` asks nobody. */
+ * is nothing to connect before the first one. A failure shows by exit status 255 and by what `ssh`
+ * writes on stderr, from which our error is made. No shell is involved, and `ssh` prompts nobody.
+ */
+#include "board/ssh_program.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/sanitize.h"
-#include "board/ssh_transport.h"
 #include "proc/pipe_process.h"
 
-#define SILENT_MS 20000
+#define SILENCE_MS 20000
 #define ARGS_MAX 200
 #define SSH_FAILED 255
 
 struct command;
 
+/* The connection. */
 struct program {
-  struct p2p_ssh base;
+  struct p2p_ssh_transport base;
   struct p2p_loop *loop;
   struct p2p_address address;
   struct p2p_ssh_callbacks callbacks;
   void *arg;
   uint32_t timeout_ms, silent_ms;
   char host[256];
-  struct p2p_timer *soon;
+  struct p2p_timer *soon; /* for callbacks that must not come from within a call of ours */
   struct command *commands;
   bool is_ready, is_closed, freed;
   int depth; /* of our callbacks on the stack */
@@ -35,7 +38,7 @@ struct command {
   struct p2p_ssh_command base;
   struct command *next;
   struct program *program;
-  struct p2p_pipe_process *piped;
+  struct p2p_pipe_process *process;
   struct p2p_ssh_command_callbacks callbacks;
   void *arg;
   bool is_started, has_ended, freed;
@@ -44,7 +47,7 @@ struct command {
 /* ---- memory: nothing is freed while one of our callbacks is on the stack ---- */
 
 static void destroy_command(struct command *command) {
-  p2p_pipe_process_free(command->piped);
+  p2p_pipe_process_free(command->process);
   free(command);
 }
 
@@ -74,49 +77,53 @@ static bool is_silent(const struct command *command) {
   return command->freed || command->program->freed || command->program->is_closed;
 }
 
-/* ---- what `ssh` says ---- */
+/* ---- errors ---- */
 
-int p2p_ssh_program_explain(const char *said, const char *host, struct p2p_err *err) {
-  if (strstr(said, "IDENTIFICATION HAS CHANGED") != NULL)
-    return p2p_err_set(err, P2P_ERR_HOST_KEY,
-                       "REFUSED: the host key of '%s', or of the host on the way to it, is not the "
-                       "one in known_hosts. Either the board was "
-                       "set up anew, or somebody else answers in its place. Ask who runs the "
-                       "board; remove the old key with 'ssh-keygen "
-                       "-R' only if the new one is right.",
-                       host);
-  if (strstr(said, "Host key verification failed") != NULL ||
-      strstr(said, "host key is known") != NULL)
-    return p2p_err_set(
-        err, P2P_ERR_HOST_KEY,
-        "The host key of '%s', or of the host on the way to it, is not known. Connect once with "
-        "'ssh' and the same "
-        "arguments, compare the fingerprint with what whoever runs the board says, and accept it.",
-        host);
-  if (strstr(said, "Permission denied") != NULL ||
-      strstr(said, "Too many authentication failures") != NULL)
-    return p2p_err_set(err, P2P_ERR_AUTH,
-                       "'%s', or the host on the way to it, let none of your SSH keys in. Give the "
-                       "key with ssh_args = c(\"-i\", \"FILE\"), "
-                       "for a jump host in ~/.ssh/config, or load it with 'ssh-add FILE' (a key "
-                       "with a passphrase only so).",
-                       host);
-  size_t end = strlen(said), start;
-  while (end > 0 && (said[end - 1] == '\n' || said[end - 1] == '\r')) end--;
-  for (start = end; start > 0 && said[start - 1] != '\n' && said[start - 1] != '\r';) start--;
-  char last[300];
-  snprintf(last, sizeof last, "%.*s", (int)(end - start), said + start);
-  p2p_sanitize_text(last);
-  if (last[0] == '\0')
-    return p2p_err_set(err, P2P_ERR_NETWORK,
-                       "The connection to the message board '%s' was lost, or it has fallen "
-                       "silent: 'ssh' ended without a word.",
-                       host);
-  return p2p_err_set(
-      err, P2P_ERR_NETWORK,
-      "The message board '%s' cannot be reached, or the connection was lost. 'ssh' says: %s", host,
-      last);
+static bool has(const char *output, const char *words) { return strstr(output, words) != NULL; }
+
+/* The last line of the output, made safe to show. */
+static void last_line(const char *output, char *out, size_t size) {
+  size_t end = strlen(output), start;
+  while (end > 0 && (output[end - 1] == '\n' || output[end - 1] == '\r')) end--;
+  for (start = end; start > 0 && output[start - 1] != '\n' && output[start - 1] != '\r';) start--;
+  p2p_sanitize(output + start, end - start, out, size);
 }
+
+int p2p_ssh_program_explain(const char *output, const char *host, struct p2p_err *err) {
+  char text[300];
+  if (has(output, "IDENTIFICATION HAS CHANGED"))
+    return p2p_err_because(
+        err, "changed_host_key",
+        p2p_err_set(err, P2P_ERR_HOST_KEY,
+                    "the host key of '%s', or of a jump host, is not the one in known_hosts",
+                    host));
+  if (has(output, "Host key verification failed") || has(output, "host key is known"))
+    return p2p_err_because(
+        err, "unknown_host_key_unseen",
+        p2p_err_set(err, P2P_ERR_HOST_KEY,
+                    "the host key of '%s', or of a jump host, is not in known_hosts, and 'ssh' did "
+                    "not report the key",
+                    host));
+  if (has(output, "Permission denied") || has(output, "Too many authentication failures"))
+    return p2p_err_because(err, "keys_rejected",
+                           p2p_err_set(err, P2P_ERR_AUTH,
+                                       "'%s', or a jump host, rejected all of your SSH keys",
+                                       host));
+  last_line(output, text, sizeof text);
+  return p2p_err_because(
+      err, "board_unreachable",
+      text[0] == '\0'
+          ? p2p_err_set(err, P2P_ERR_NETWORK,
+                        "the connection to the message board '%s' was lost, or the board stopped "
+                        "responding: 'ssh' ended without a message",
+                        host)
+          : p2p_err_set(err, P2P_ERR_NETWORK,
+                        "the message board '%s' cannot be reached, or the connection was lost: "
+                        "'ssh' reports '%s'",
+                        host, text));
+}
+
+/* ---- commands ---- */
 
 static void on_output(void *arg, const char *bytes, size_t length) {
   struct command *command = arg;
@@ -134,7 +141,7 @@ static void on_end(void *arg, int exit_status, const char *errors) {
   command->has_ended = true;
   if (!is_silent(command) && (exit_status == SSH_FAILED || exit_status < 0)) {
     program->is_closed = true;
-    p2p_ssh_program_explain(errors, program->host, &err);
+    (void)p2p_ssh_program_explain(errors, program->host, &err);
     program->callbacks.on_close(program->arg, &err);
   } else if (!is_silent(command)) {
     command->callbacks.on_end(command->arg, exit_status);
@@ -142,7 +149,6 @@ static void on_end(void *arg, int exit_status, const char *errors) {
   finish(program);
 }
 
-/* What is told as if it came from the network is never told from within the call that began it. */
 static void on_soon(void *arg) {
   struct program *program = arg;
   begin(program);
@@ -158,12 +164,10 @@ static void on_soon(void *arg) {
   finish(program);
 }
 
-/* ---- commands ---- */
-
-/* Of an option that is given twice the first one counts: what must be so comes first, then what
+/* ssh takes the first value of an option that is given twice: the fixed ones come first, then what
  * `host` says, then ssh_args. */
-static size_t put_args(const struct program *program, const char *text, const char **argv,
-                       char numbers[4][48]) {
+static void put_args(const struct program *program, const char *text, const char **argv,
+                     char numbers[4][48]) {
   static const char *const fixed[] = {"ssh", "-T",
                                       "-a",  "-x",
                                       "-o",  "BatchMode=yes",
@@ -200,30 +204,30 @@ static size_t put_args(const struct program *program, const char *text, const ch
   argv[n++] = address->host;
   argv[n++] = text;
   argv[n] = NULL;
-  return n;
 }
 
-static int program_run(struct p2p_ssh *base, const char *text,
+static int program_run(struct p2p_ssh_transport *base, const char *text,
                        const struct p2p_ssh_command_callbacks *callbacks, void *arg,
                        struct p2p_ssh_command **out, struct p2p_err *err) {
-  static const struct p2p_pipe_process_callbacks piped_events = {on_output, on_end};
+  static const struct p2p_pipe_process_callbacks callbacks_of_process = {on_output, on_end};
   struct program *program = (struct program *)base;
   const char *argv[ARGS_MAX];
   char numbers[4][48];
   if (program->is_closed)
-    return p2p_err_set(err, P2P_ERR_CLOSED, "There is no connection to the board.");
+    return p2p_err_set(err, P2P_ERR_CLOSED, "there is no connection to the board");
   struct command *command = calloc(1, sizeof *command);
-  if (command == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (command == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   put_args(program, text, argv, numbers);
-  if (p2p_pipe_process_spawn(p2p_loop_uv(program->loop), argv, &piped_events, command,
-                             &command->piped, err) != P2P_OK) {
+  if (p2p_pipe_process_spawn(p2p_loop_uv(program->loop), argv, &callbacks_of_process, command,
+                             &command->process, err) != P2P_OK) {
     free(command);
-    return p2p_err_set(
-        err, P2P_ERR_SYSTEM,
-        "The program 'ssh', which ssh_args or ~/.ssh/config ask for, cannot be started: is OpenSSH "
-        "installed, and in PATH?");
+    return p2p_err_because(
+        err, "no_ssh_program",
+        p2p_err_set(err, P2P_ERR_SYSTEM,
+                    "the program 'ssh', which your ssh_args or ~/.ssh/config need, cannot be "
+                    "started"));
   }
-  command->base.transport = program->base.transport;
+  command->base.operations = program->base.operations;
   command->program = program;
   command->callbacks = *callbacks;
   command->arg = arg;
@@ -238,7 +242,7 @@ static int program_write(struct p2p_ssh_command *base, const void *bytes, size_t
   struct command *command = (struct command *)base;
   return command->has_ended || command->program->is_closed
              ? P2P_ERR_CLOSED
-             : p2p_pipe_process_write(command->piped, bytes, length);
+             : p2p_pipe_process_write(command->process, bytes, length);
 }
 
 static void program_free_command(struct p2p_ssh_command *base) {
@@ -249,39 +253,38 @@ static void program_free_command(struct p2p_ssh_command *base) {
 
 /* ---- the connection ---- */
 
-static void program_free(struct p2p_ssh *base) {
+static void program_free(struct p2p_ssh_transport *base) {
   struct program *program = (struct program *)base;
   program->freed = true;
   sweep(program);
 }
 
-static const char *program_host(const struct p2p_ssh *base) {
-  return ((const struct program *)base)->host;
-}
-static void program_set_silence(struct p2p_ssh *base, uint32_t silent_ms) {
+static void program_set_silence(struct p2p_ssh_transport *base, uint32_t silent_ms) {
   ((struct program *)base)->silent_ms = silent_ms;
 }
 
-int p2p_ssh_program_connect(const struct p2p_ssh_request *request, struct p2p_ssh **out,
-                            struct p2p_err *err) {
-  static const struct p2p_ssh_transport transport = {program_free,        program_host,
-                                                     program_set_silence, program_run,
-                                                     program_write,       program_free_command};
-  const struct p2p_address *address = request->address;
+int p2p_ssh_program_connect(const struct p2p_ssh_request *request, const char *host,
+                            const struct p2p_ssh_callbacks *callbacks, void *arg,
+                            struct p2p_ssh_transport **out, struct p2p_err *err) {
+  static const struct p2p_ssh_operations operations = {.free = program_free,
+                                                       .set_silence = program_set_silence,
+                                                       .run = program_run,
+                                                       .write = program_write,
+                                                       .free_command = program_free_command};
   struct program *program = calloc(1, sizeof *program);
-  if (program == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
-  program->base.transport = &transport;
+  if (program == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  program->base.operations = &operations;
   program->loop = request->loop;
-  program->address = *address;
-  program->callbacks = *request->callbacks;
-  program->arg = request->arg;
+  program->address = *request->address;
+  program->callbacks = *callbacks;
+  program->arg = arg;
   program->timeout_ms = request->timeout_ms;
-  program->silent_ms = SILENT_MS;
-  p2p_ssh_session_look_up(address->host, address->config, program->host, sizeof program->host);
+  program->silent_ms = SILENCE_MS;
+  snprintf(program->host, sizeof program->host, "%s", host);
   program->soon = p2p_timer_new(request->loop, on_soon, program);
   if (program->soon == NULL) {
     free(program);
-    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
   p2p_timer_start(program->soon, 0, 0);
   *out = &program->base;

@@ -96,8 +96,8 @@ int p2p_whoami_request(const struct p2p_whoami_query *query,
   whoami->timer = p2p_timer_new(query->loop, on_timeout, whoami);
   int code = whoami->timer != NULL ? P2P_OK : p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
   if (code == P2P_OK) {
-    code = p2p_ssh_connect(query->loop, &whoami->address, whoami->timeout_ms, &callbacks, whoami,
-                           &whoami->ssh, err);
+    const struct p2p_ssh_request request = {query->loop, &whoami->address, whoami->timeout_ms};
+    code = p2p_ssh_connect(&request, &callbacks, whoami, &whoami->ssh, err);
   }
   if (code != P2P_OK) {
     p2p_whoami_free(whoami);

@@ -2,7 +2,7 @@
 #include "board/member.h"
 
 #include "board/cluster_host.h"
-#include "board/ssh_session.h"
+#include "board/ssh.h"
 #include "board/whoami.h"
 #include "server/server.h"
 #include "sshd_fixture.h"
@@ -319,8 +319,8 @@ static void ready(void *arg) {
 static void visit_go(void *arg) {
   static const struct p2p_ssh_callbacks callbacks = {ready, closed};
   struct session *session = arg;
-  CHECK(p2p_ssh_connect(loop, &session->address, 10000, &callbacks, session, &session->ssh, NULL) ==
-        P2P_OK);
+  const struct p2p_ssh_request request = {loop, &session->address, 10000};
+  CHECK(p2p_ssh_connect(&request, &callbacks, session, &session->ssh, NULL) == P2P_OK);
 }
 static void visit_leave(void *arg) { p2p_ssh_free(((struct session *)arg)->ssh); }
 
@@ -365,7 +365,7 @@ TEST(strangers_unknown_hosts_and_closed_ports_are_told) {
   site_public_key(&site, "stranger", other, sizeof other);
   site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", site.port, other);
   start(&actor, "alice", NULL, P2P_ROLE_CLIENT);
-  expect_failed(&actor, P2P_ERR_HOST_KEY, "REFUSED");
+  expect_failed(&actor, P2P_ERR_HOST_KEY, "is not the one in");
   site_write(&site, "known_hosts", "%s", known);
 
   start(&actor, "alice", NULL, P2P_ROLE_CLIENT);
@@ -508,7 +508,7 @@ TEST(the_program_ssh_goes_by_a_jump_host) {
   start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
   memcpy(bob.args, args, sizeof args);
   bob.config.board.n_ssh_args = 4;
-  expect_failed(&bob, P2P_ERR_HOST_KEY, "or of the host on the way to it, is not known");
+  expect_failed(&bob, P2P_ERR_HOST_KEY, "or of a jump host, is not in known_hosts");
   host_stop(&hosting);
   site_stop_sshd(&way);
 }

@@ -1,7 +1,7 @@
-/* A child that is talked to by its stdin and stdout, and what `ssh` says when it gives up. */
+/* A child process with its stdin and stdout as pipes. */
 #include "proc/pipe_process.h"
 
-#include "board/ssh_transport.h"
+#include "net/loop.h"
 #include "sshd_fixture.h"
 
 static struct site_gate gate = SITE_GATE;
@@ -74,22 +74,7 @@ TEST(a_program_that_is_not_there_is_an_error) {
   CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
 }
 
-TEST(what_ssh_says_becomes_a_sentence) {
-  struct p2p_err err;
-  CHECK(p2p_ssh_program_explain("Host key verification failed.\r\n", "b", &err) ==
-        P2P_ERR_HOST_KEY);
-  CHECK(p2p_ssh_program_explain(
-            "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\n",
-            "b", &err) == P2P_ERR_HOST_KEY);
-  CHECK(strstr(err.message, "REFUSED") != NULL);
-  CHECK(p2p_ssh_program_explain("x@b: Permission denied (publickey).\r\n", "b", &err) ==
-        P2P_ERR_AUTH);
-  CHECK(p2p_ssh_program_explain("x\nconnect: no route\x1b[2J\r\n", "b", &err) == P2P_ERR_NETWORK);
-  CHECK(strstr(err.message, "says: connect: no route?[2J") != NULL);
-  CHECK(p2p_ssh_program_explain("", "b", &err) == P2P_ERR_NETWORK);
-}
-
 UNIT_MAIN("piped", UNIT(it_hears_answers_and_tells_how_it_ended),
           UNIT(one_that_runs_on_is_killed_when_it_is_given_back),
           UNIT(one_that_lives_on_without_its_pipes_is_killed),
-          UNIT(a_program_that_is_not_there_is_an_error), UNIT(what_ssh_says_becomes_a_sentence))
+          UNIT(a_program_that_is_not_there_is_an_error))

@@ -62,19 +62,21 @@ test_that("no usable key", {
   expect_match(conditionMessage(ex), "key-nobody")
 })
 
-test_that("an unknown host key: how to accept it; a changed one: refused", {
+test_that("an unknown host key is reported with a known_hosts entry that works, a changed one is refused", {
   good <- readLines(known_hosts_file(lab))
   withr::defer(writeLines(good, known_hosts_file(lab)))
   writeLines(character(), known_hosts_file(lab))
   ex <- plan_error()
   expect_s3_class(ex, "p2p_error_host_key")
   expect_match(conditionMessage(ex), "SHA256:")
-  expect_match(conditionMessage(ex), "ssh")
+  expect_match(conditionMessage(ex), "Compare the fingerprint")
+  writeLines(sub(".*its entry would be '([^']+)'.*", "\\1", conditionMessage(ex)), known_hosts_file(lab))
+  expect_null(plan_error())
   other <- sub(".*(ssh-ed25519 [^ ]+).*", "\\1", make_key(lab, "other-host"))
   writeLines(sub("ssh-ed25519 .*", other, good), known_hosts_file(lab))
   ex <- plan_error()
   expect_s3_class(ex, "p2p_error_host_key")
-  expect_match(conditionMessage(ex), "REFUSED.*is not the one in")
+  expect_match(conditionMessage(ex), "is not the one in.*Refused")
 })
 
 test_that("ssh_args and host that cannot be used", {

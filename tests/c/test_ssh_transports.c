@@ -1,7 +1,9 @@
 /* SSH as people have it: keys, agent, known_hosts, ssh_config and jump hosts, by both ways of a
  * connection (libssh in this process, and the program `ssh`), to OpenSSH's sshd with a script in
  * the board's place and to our own server. */
-#include "board/ssh_transport.h"
+#include "board/ssh.h"
+
+#include "board/ssh_program.h"
 #include "server/server.h"
 #include "sshd_fixture.h"
 
@@ -10,8 +12,7 @@ static struct site_gate gate = SITE_GATE;
 static struct p2p_loop *loop;
 static struct p2p_server *server;
 static struct p2p_log_queue *said;
-static uint16_t ports[2]; /* sshd, our own */
-static const struct p2p_ssh_transport *in_process;
+static uint16_t ports[2];            /* sshd, our own */
 static const char *command = "user"; /* what every visit runs */
 static uint32_t silent_ms = 20000;
 
@@ -21,7 +22,7 @@ struct session {
   struct p2p_address address;
   struct p2p_ssh *ssh;
   struct p2p_ssh_command *command;
-  const struct p2p_ssh_transport *way;
+  bool uses_program;
   struct p2p_err err;
   char text[64];
   int code, over;
@@ -42,6 +43,7 @@ static void on_end(void *arg, int exit_status) {
 static void on_ready(void *arg) {
   static const struct p2p_ssh_command_callbacks callbacks = {on_start, on_output, on_end};
   struct session *session = arg;
+  session->uses_program = p2p_ssh_uses_program(session->ssh);
   p2p_ssh_set_silence(session->ssh, silent_ms);
   CHECK(p2p_ssh_run(session->ssh, command, &callbacks, session, &session->command, NULL) == P2P_OK);
 }
@@ -56,9 +58,8 @@ static void on_close(void *arg, const struct p2p_err *err) {
 static void come(void *arg) {
   static const struct p2p_ssh_callbacks callbacks = {on_ready, on_close};
   struct session *session = arg;
-  session->code = p2p_ssh_connect(loop, &session->address, 10000, &callbacks, session,
-                                  &session->ssh, &session->err);
-  if (session->code == P2P_OK) session->way = session->ssh->transport;
+  const struct p2p_ssh_request request = {loop, &session->address, 10000};
+  session->code = p2p_ssh_connect(&request, &callbacks, session, &session->ssh, &session->err);
 }
 
 static void leave(void *arg) { p2p_ssh_free(((struct session *)arg)->ssh); }
@@ -81,7 +82,7 @@ static void is_alice(const char *host, const char *const *args, bool is_in_proce
   struct session session;
   ask(&session, host, args);
   session.text[strcspn(session.text, "\r\n")] = '\0';
-  CHECK(session.code == P2P_OK && (session.way == in_process) == is_in_process);
+  CHECK(session.code == P2P_OK && session.uses_program != is_in_process);
   CHECK_STR(session.text, "alice");
   if (session.code != P2P_OK)
     fprintf(stderr, "(%s, %s ...: %s)\n", host, args[0], session.err.message);
@@ -162,15 +163,12 @@ TEST(two_boards_and_a_gateway_open) {
   "-F", "none", "-i", site_path(&site, name), "-o", "IdentitiesOnly=yes", "-o", KNOWN
 
 TEST(a_key_gets_in) {
-  struct session session;
-  ask(&session, place(0), ARGS(KEY("alice")));
-  in_process = session.way;
   for (int i = 0; i < 2; i++) {
     is_alice(place(i), ARGS(KEY("alice")), true);
     is_alice(place(i), ARGS(KEY("alice"), "-4"), false);
   }
   is_told(place(0), ARGS(KEY("stranger")), P2P_ERR_AUTH, "stranger (not accepted)");
-  is_told(place(0), ARGS(KEY("stranger"), "-4"), P2P_ERR_AUTH, "none of your SSH keys");
+  is_told(place(0), ARGS(KEY("stranger"), "-4"), P2P_ERR_AUTH, "rejected all of your SSH keys");
 }
 
 TEST(host_keys_are_known_in_clear_or_hashed_and_else_refused) {
@@ -186,13 +184,12 @@ TEST(host_keys_are_known_in_clear_or_hashed_and_else_refused) {
   }
   know("known_hosts", "stranger", false);
   CHECK(site_run(hash) == 0);
-  is_told(place(0), ARGS(KEY("alice")), P2P_ERR_HOST_KEY, "REFUSED");
-  is_told(place(0), ARGS(KEY("alice"), "-4"), P2P_ERR_HOST_KEY, "REFUSED");
+  is_told(place(0), ARGS(KEY("alice")), P2P_ERR_HOST_KEY, "is not the one in");
+  is_told(place(0), ARGS(KEY("alice"), "-4"), P2P_ERR_HOST_KEY, "is not the one in");
   site_write(&site, "known_hosts", "%s", "# nobody\n");
   for (int i = 0; i < 2; i++) {
-    is_told(place(i), ARGS(KEY("alice")), P2P_ERR_HOST_KEY, "accept the key with: ssh-keyscan");
-    is_told(place(i), ARGS(KEY("alice"), "-4"), P2P_ERR_HOST_KEY,
-            "Connect once with 'ssh' and the same arguments");
+    is_told(place(i), ARGS(KEY("alice")), P2P_ERR_HOST_KEY, "its entry would be");
+    is_told(place(i), ARGS(KEY("alice"), "-4"), P2P_ERR_HOST_KEY, "'ssh' did not report the key");
   }
   know("known_hosts", "host", false);
 }
@@ -234,9 +231,8 @@ static void stop_agent(pid_t pid) {
 TEST(a_key_with_a_passphrase_goes_by_the_agent) {
   for (int i = 0; i < 2; i++) {
     is_told(place(i), ARGS(KEY("locked")), P2P_ERR_AUTH,
-            "locked (has a passphrase: load it with ssh-add)");
-    is_told(place(i), ARGS(KEY("locked"), "-4"), P2P_ERR_AUTH,
-            "'ssh-add FILE' (a key with a passphrase only so)");
+            "locked (has a passphrase and is not in ssh-agent)");
+    is_told(place(i), ARGS(KEY("locked"), "-4"), P2P_ERR_AUTH, "rejected all of your SSH keys");
   }
   /* The agent's first key is one that boards let in as nobody: the key that was asked for must be
    * the one. */
@@ -246,7 +242,7 @@ TEST(a_key_with_a_passphrase_goes_by_the_agent) {
     is_alice(place(i), ARGS(KEY("locked.pub")), false); /* as with keys that are in hardware */
   }
   is_told(place(0), ARGS(KEY("locked"), "-o", "IdentityAgent=none"), P2P_ERR_AUTH,
-          "none of your SSH keys");
+          "rejected all of your SSH keys");
   stop_agent(agent);
 }
 
@@ -277,7 +273,7 @@ TEST(ssh_config_names_host_port_user_key_and_known_hosts) {
   site_write(&site, "config",
              "Host *\nIdentityFile %s\nIdentitiesOnly yes\nUserKnownHostsFile %s\n",
              site_path(&site, "stranger"), site_path(&site, "known_hosts"));
-  is_told(place(0), ARGS("-F", site_path(&site, "config")), P2P_ERR_AUTH, "Tried: ");
+  is_told(place(0), ARGS("-F", site_path(&site, "config")), P2P_ERR_AUTH, "tried: ");
   site_write(&site, "config", "Host *\nIdentityFile %s\nUserKnownHostsFile %s\n",
              site_path(&site, "stranger"), site_path(&site, "known_hosts"));
   is_alice(place(0), ARGS("-F", site_path(&site, "config")), true);
@@ -331,9 +327,9 @@ TEST(ssh_config_and_arguments_lead_over_other_hosts) {
   is_alice("lab1", ARGS("-F", config, "-oProxyJump=gate"), false);
   know("known_hosts", "host", false);
   is_told("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_HOST_KEY,
-          "or of the host on the way to it, is not known");
+          "or of a jump host, is not in known_hosts");
   site_stop_sshd(&gateway);
-  is_told("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_NETWORK, "'ssh' says:");
+  is_told("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_NETWORK, "'ssh' reports");
 }
 
 /* sshd's end of the connection is frozen: the kernel still acknowledges what we send. */
@@ -345,10 +341,27 @@ TEST(a_board_that_falls_silent_is_given_up) {
   for (int way = 0; way < 2; way++) {
     ask(&session, place(0), way == 0 ? ARGS(KEY("alice")) : ARGS(KEY("alice"), "-4"));
     CHECK(session.code == (way == 0 ? P2P_ERR_TIMEOUT : P2P_ERR_NETWORK));
-    CHECK(strstr(session.err.message, "has fallen silent") != NULL);
+    CHECK(strstr(session.err.message, "stopped responding") != NULL);
     site_read(&site, "frozen", frozen, sizeof frozen);
     CHECK(atoi(frozen) > 1 && kill(atoi(frozen), SIGKILL) == 0);
   }
+}
+
+TEST(the_output_of_ssh_becomes_an_error_with_a_reason) {
+  struct p2p_err err;
+  CHECK(p2p_ssh_program_explain("Host key verification failed.\r\n", "b", &err) ==
+        P2P_ERR_HOST_KEY);
+  CHECK_STR(err.reason, "unknown_host_key_unseen");
+  CHECK(p2p_ssh_program_explain(
+            "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\n",
+            "b", &err) == P2P_ERR_HOST_KEY);
+  CHECK_STR(err.reason, "changed_host_key");
+  CHECK(p2p_ssh_program_explain("x@b: Permission denied (publickey).\r\n", "b", &err) ==
+        P2P_ERR_AUTH);
+  CHECK_STR(err.reason, "keys_rejected");
+  CHECK(p2p_ssh_program_explain("x\nconnect: no route\x1b[2J\r\n", "b", &err) == P2P_ERR_NETWORK);
+  CHECK(strstr(err.message, "reports 'connect: no route?[2J'") != NULL);
+  CHECK(p2p_ssh_program_explain("", "b", &err) == P2P_ERR_NETWORK);
 }
 
 TEST(the_boards_and_the_gateway_close) {
@@ -359,10 +372,12 @@ TEST(the_boards_and_the_gateway_close) {
   site_close(&site);
 }
 
-UNIT_MAIN("ssh_ways", UNIT(two_boards_and_a_gateway_open), UNIT(a_key_gets_in),
+UNIT_MAIN("ssh_transports", UNIT(two_boards_and_a_gateway_open), UNIT(a_key_gets_in),
           UNIT(host_keys_are_known_in_clear_or_hashed_and_else_refused),
           UNIT(a_key_with_a_passphrase_goes_by_the_agent), UNIT(without_a_key_the_agent_is_asked),
           UNIT(ssh_config_names_host_port_user_key_and_known_hosts),
           UNIT(what_ssh_config_says_in_its_own_ways_is_left_to_ssh),
           UNIT(ssh_config_and_arguments_lead_over_other_hosts),
-          UNIT(a_board_that_falls_silent_is_given_up), UNIT(the_boards_and_the_gateway_close))
+          UNIT(a_board_that_falls_silent_is_given_up),
+          UNIT(the_output_of_ssh_becomes_an_error_with_a_reason),
+          UNIT(the_boards_and_the_gateway_close))

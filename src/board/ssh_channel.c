@@ -1,0 +1,200 @@
+/* The commands of a libssh session. Output is read from libssh at once and in full, so that the
+ * board never waits for us; input waits in a bounded queue for the channel's window. */
+#include "board/ssh_channel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+#define QUEUE_MAX (1024 * 1024)
+#define READ_BYTES 16384
+
+enum state {
+  STATE_OPENING,    /* the channel was requested */
+  STATE_REQUESTING, /* the command was requested */
+  STATE_RUNNING,    /* reads and writes */
+  STATE_ENDED       /* on_end was called */
+};
+
+struct p2p_ssh_channel {
+  struct p2p_ssh_command base;
+  struct p2p_ssh_channels *channels;
+  struct p2p_ssh_channel *next;
+  ssh_channel channel;
+  enum state state;
+  char *command;
+  struct p2p_ssh_command_callbacks callbacks;
+  void *arg;
+  struct p2p_buf queue;
+  bool eof_sent, freed;
+};
+
+static void destroy(struct p2p_ssh_channel *channel) {
+  if (channel->channel != NULL) ssh_channel_free(channel->channel);
+  p2p_buf_clear(&channel->queue);
+  free(channel->command);
+  free(channel);
+}
+
+static bool is_silent(const struct p2p_ssh_channel *channel) {
+  return channel->freed || channel->channels->is_silenced;
+}
+
+static void end(struct p2p_ssh_channel *channel, int exit_status) {
+  channel->state = STATE_ENDED;
+  if (!is_silent(channel)) channel->callbacks.on_end(channel->arg, exit_status);
+}
+
+/* When the window is smaller than the queue, write whole lines if possible: the board forwards each
+ * part as it arrives, and bytes of other members may get between two parts. */
+static size_t part_length(const char *bytes, size_t length, size_t window) {
+  if (length <= window) return length;
+  for (size_t at = window; at > 0; at--) {
+    if (bytes[at - 1] == '\n') return at;
+  }
+  return window;
+}
+
+static void flush(struct p2p_ssh_channel *channel) {
+  size_t length;
+  while ((length = p2p_buf_len(&channel->queue)) > 0) {
+    const uint8_t *bytes = p2p_buf_data(&channel->queue);
+    size_t part =
+        part_length((const char *)bytes, length, ssh_channel_window_size(channel->channel));
+    int written = part == 0 ? 0 : ssh_channel_write(channel->channel, bytes, (uint32_t)part);
+    if (written <= 0) return;
+    p2p_buf_consume(&channel->queue, (size_t)written);
+  }
+}
+
+static bool step_opening(struct p2p_ssh_channel *channel) {
+  int rc = ssh_channel_open_session(channel->channel);
+  if (rc == SSH_AGAIN) return false;
+  if (rc == SSH_OK)
+    channel->state = STATE_REQUESTING;
+  else
+    end(channel, -1);
+  return true;
+}
+
+static bool step_requesting(struct p2p_ssh_channel *channel) {
+  int rc = ssh_channel_request_exec(channel->channel, channel->command);
+  if (rc == SSH_AGAIN) return false;
+  if (rc != SSH_OK) {
+    end(channel, -1);
+    return true;
+  }
+  channel->state = STATE_RUNNING;
+  if (!is_silent(channel)) channel->callbacks.on_start(channel->arg);
+  return true;
+}
+
+/* stderr is read as well, and dropped: unread bytes would use up the window of both. */
+static bool read_all(struct p2p_ssh_channel *channel) {
+  char bytes[READ_BYTES];
+  int dropped = ssh_channel_read_nonblocking(channel->channel, bytes, sizeof bytes, 1);
+  int length = ssh_channel_read_nonblocking(channel->channel, bytes, sizeof bytes, 0);
+  if (length > 0 && !is_silent(channel))
+    channel->callbacks.on_output(channel->arg, bytes, (size_t)length);
+  return length > 0 || dropped > 0;
+}
+
+static bool step_running(struct p2p_ssh_channel *channel) {
+  flush(channel);
+  if (read_all(channel)) return true;
+  if (is_silent(channel)) return false;
+
+  if (ssh_channel_is_closed(channel->channel)) {
+    int exit_status = ssh_channel_get_exit_status(channel->channel);
+    /* When the connection breaks every channel is closed: on_close reports that. */
+    if (exit_status < 0 && !ssh_is_connected(channel->channels->session)) return false;
+    end(channel, exit_status);
+    return true;
+  }
+  if (ssh_channel_is_eof(channel->channel) && !channel->eof_sent) {
+    /* The command ends, and its exit status arrives, only after an EOF from both sides. */
+    channel->eof_sent = true;
+    (void)ssh_channel_send_eof(channel->channel);
+  }
+  return false;
+}
+
+static bool step(struct p2p_ssh_channel *channel) {
+  switch (channel->state) {
+  case STATE_OPENING: return step_opening(channel);
+  case STATE_REQUESTING: return step_requesting(channel);
+  case STATE_RUNNING: return step_running(channel);
+  default: return false;
+  }
+}
+
+static void sweep(struct p2p_ssh_channels *channels, bool all) {
+  struct p2p_ssh_channel **link = &channels->first;
+  while (*link != NULL) {
+    struct p2p_ssh_channel *channel = *link;
+    if (all || channel->freed) {
+      *link = channel->next;
+      destroy(channel);
+    } else {
+      link = &channel->next;
+    }
+  }
+}
+
+bool p2p_ssh_channels_step(struct p2p_ssh_channels *channels) {
+  bool progress = false;
+  channels->is_stepping = true;
+  /* New ones are put at the head, and none is removed before the sweep. */
+  for (struct p2p_ssh_channel *channel = channels->first; channel != NULL; channel = channel->next)
+    if (!is_silent(channel) && step(channel)) progress = true;
+  channels->is_stepping = false;
+  sweep(channels, false);
+  return progress;
+}
+
+void p2p_ssh_channels_clear(struct p2p_ssh_channels *channels) { sweep(channels, true); }
+
+int p2p_ssh_channel_run(struct p2p_ssh_channels *channels, const char *command,
+                        const struct p2p_ssh_command_callbacks *callbacks, void *arg,
+                        struct p2p_ssh_command **out, struct p2p_err *err) {
+  if (channels->session == NULL)
+    return p2p_err_set(err, P2P_ERR_CLOSED, "there is no connection to the board");
+  struct p2p_ssh_channel *channel = calloc(1, sizeof *channel);
+  if (channel == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  p2p_buf_init(&channel->queue, QUEUE_MAX);
+  channel->base.operations = channels->operations;
+  channel->channels = channels;
+  channel->callbacks = *callbacks;
+  channel->arg = arg;
+  channel->command = strdup(command);
+  channel->channel = ssh_channel_new(channels->session);
+  if (channel->command == NULL || channel->channel == NULL) {
+    destroy(channel);
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  }
+  channel->next = channels->first;
+  channels->first = channel;
+  channels->on_activity(channels->arg);
+  *out = &channel->base;
+  return P2P_OK;
+}
+
+int p2p_ssh_channel_write(struct p2p_ssh_command *command, const void *bytes, size_t length) {
+  struct p2p_ssh_channel *channel = (struct p2p_ssh_channel *)command;
+  if (channel->state == STATE_ENDED || channel->channels->session == NULL) return P2P_ERR_CLOSED;
+  int code = p2p_buf_put(&channel->queue, bytes, length);
+  if (code != P2P_OK) return code;
+  if (channel->state == STATE_RUNNING) flush(channel);
+  /* libssh also reads while it writes, and then the socket no longer shows that bytes arrived. */
+  channel->channels->on_activity(channel->channels->arg);
+  return P2P_OK;
+}
+
+void p2p_ssh_channel_free(struct p2p_ssh_command *command) {
+  struct p2p_ssh_channel *channel = (struct p2p_ssh_channel *)command;
+  struct p2p_ssh_channels *channels = channel->channels;
+  channel->freed = true;
+  if (!channels->is_stepping) sweep(channels, false);
+  if (channels->session != NULL) channels->on_activity(channels->arg);
+}

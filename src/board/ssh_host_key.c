@@ -1,0 +1,109 @@
+/* The board's host key. It is always checked, and never accepted without a person who compared its
+ * fingerprint. For that person an unknown key is reported with its fingerprint and its known_hosts
+ * entry, both of the key that this connection has seen: to fetch it again could fetch another one.
+ */
+#include "board/ssh_host_key.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+struct seen_key {
+  char type[64];
+  char fingerprint[128];                 /* "SHA256:..." */
+  char entry[P2P_KNOWN_HOSTS_ENTRY_MAX]; /* "": too long */
+};
+
+int p2p_known_hosts_entry(const char *host, uint16_t port, const char *type, const char *base64,
+                          char out[static P2P_KNOWN_HOSTS_ENTRY_MAX]) {
+  char name[300];
+  int length = port == 22 ? snprintf(name, sizeof name, "%s", host)
+                          : snprintf(name, sizeof name, "[%s]:%u", host, (unsigned)port);
+  for (char *at = name; *at != '\0'; at++)
+    if (*at >= 'A' && *at <= 'Z') *at = (char)(*at + ('a' - 'A')); /* as ssh stores and looks up */
+  if (length < 0 || (size_t)length >= sizeof name) return P2P_ERR_TOO_LARGE;
+  length = snprintf(out, P2P_KNOWN_HOSTS_ENTRY_MAX, "%s %s %s", name, type, base64);
+  return length < 0 || length >= P2P_KNOWN_HOSTS_ENTRY_MAX ? P2P_ERR_TOO_LARGE : P2P_OK;
+}
+
+static void describe_fingerprint(ssh_key key, char *out, size_t size) {
+  unsigned char *hash = NULL;
+  size_t length = 0;
+  char *text = NULL;
+  snprintf(out, size, "no readable fingerprint");
+  if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &length) != SSH_OK) return;
+  text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, length);
+  if (text != NULL) snprintf(out, size, "%s", text);
+  ssh_string_free_char(text);
+  ssh_clean_pubkey_hash(&hash);
+}
+
+/* ssh_key_type_to_char names an ECDSA key without its curve; ssh_pki_key_ecdsa_name has it. */
+static const char *type_name(ssh_key key) {
+  enum ssh_keytypes_e type = ssh_key_type(key);
+  bool is_ecdsa = type == SSH_KEYTYPE_ECDSA_P256 || type == SSH_KEYTYPE_ECDSA_P384 ||
+                  type == SSH_KEYTYPE_ECDSA_P521;
+  return is_ecdsa ? ssh_pki_key_ecdsa_name(key) : ssh_key_type_to_char(type);
+}
+
+static void describe_key(ssh_session session, const char *host, uint16_t port,
+                         struct seen_key *out) {
+  ssh_key key = NULL;
+  char *base64 = NULL;
+  *out = (struct seen_key){.type = "a key", .fingerprint = "that cannot be read"};
+  if (ssh_get_server_publickey(session, &key) != SSH_OK) return;
+  snprintf(out->type, sizeof out->type, "%s", type_name(key));
+  describe_fingerprint(key, out->fingerprint, sizeof out->fingerprint);
+  if (ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK ||
+      p2p_known_hosts_entry(host, port, out->type, base64, out->entry) != P2P_OK)
+    out->entry[0] = '\0';
+  ssh_string_free_char(base64);
+  ssh_key_free(key);
+}
+
+static void known_hosts_file(ssh_session session, char *out, size_t size) {
+  char *file = NULL;
+  bool is_set = ssh_options_get(session, SSH_OPTIONS_KNOWNHOSTS, &file) == SSH_OK && file != NULL;
+  snprintf(out, size, "%s", is_set ? file : "~/.ssh/known_hosts");
+  ssh_string_free_char(file);
+}
+
+static int set_unknown(const char *host, uint16_t port, const struct seen_key *key,
+                       const char *file, struct p2p_err *err) {
+  if (key->entry[0] == '\0')
+    return p2p_err_because(err, "unknown_host_key_unseen",
+                           p2p_err_set(err, P2P_ERR_HOST_KEY,
+                                       "the host key of '%s' (port %u) is not in '%s': it is %s %s",
+                                       host, port, file, key->type, key->fingerprint));
+  return p2p_err_because(
+      err, "unknown_host_key",
+      p2p_err_set(err, P2P_ERR_HOST_KEY,
+                  "the host key of '%s' (port %u) is not in '%s': it is %s %s, and its entry would "
+                  "be '%s'",
+                  host, port, file, key->type, key->fingerprint, key->entry));
+}
+
+int p2p_ssh_host_key_check(ssh_session session, const char *host, uint16_t port,
+                           struct p2p_err *err) {
+  struct seen_key key;
+  char file[200];
+  enum ssh_known_hosts_e known = ssh_session_is_known_server(session);
+  if (known == SSH_KNOWN_HOSTS_OK) return P2P_OK;
+  describe_key(session, host, port, &key);
+  known_hosts_file(session, file, sizeof file);
+  switch (known) {
+  case SSH_KNOWN_HOSTS_CHANGED:
+  case SSH_KNOWN_HOSTS_OTHER:
+    return p2p_err_because(
+        err, "changed_host_key",
+        p2p_err_set(err, P2P_ERR_HOST_KEY,
+                    "the host key of '%s' (port %u) is not the one in '%s': it is now %s %s", host,
+                    port, file, key.type, key.fingerprint));
+  case SSH_KNOWN_HOSTS_UNKNOWN:
+  case SSH_KNOWN_HOSTS_NOT_FOUND: return set_unknown(host, port, &key, file, err);
+  default:
+    return p2p_err_set(err, P2P_ERR_HOST_KEY,
+                       "the host key of '%s' (port %u) cannot be checked against '%s': %s", host,
+                       port, file, ssh_get_error(session));
+  }
+}
