@@ -1,5 +1,4 @@
-/* The worker's hello, the moments at which it is said again, and the `accept` lines that are for
- * us. */
+/* When a worker sends its hello, and which lines of the board it reads. */
 #include "worker/announcer.h"
 
 #include <stdbool.h>
@@ -11,7 +10,7 @@
 #include "base/clock.h"
 #include "crypto/random.h"
 #include "protocol/leave.h"
-#include "worker/crowd.h"
+#include "worker/other_workers.h"
 
 struct p2p_announcer {
   struct p2p_member *member;
@@ -23,34 +22,35 @@ struct p2p_announcer {
   void *arg;
   struct p2p_seal_public public_key;
   struct p2p_seal_secret secret_key;
-  struct p2p_crowd crowd;
-  struct p2p_timer *beat, *answer;
-  bool answering; /* a client has come; `answer` runs */
+  struct p2p_other_workers others;
+  struct p2p_timer *hello_timer, *reply_timer;
+  bool reply_pending; /* the reply timer runs */
   bool left;
-  uint64_t unopened; /* accepts for us that did not open */
+  uint64_t invalid_accepts; /* accepts for this worker that could not be decrypted */
 };
 
-static void say_hello(struct p2p_announcer *announcer) {
-  /* While away nothing is kept: the return to the board says hello by itself. */
+/* An error means that the member is disconnected: it sends its hello on the next joining. */
+static void send_hello(struct p2p_announcer *announcer) {
   if (!announcer->left) (void)p2p_member_send_hello(announcer->member);
 }
 
-static void on_beat(void *arg) { say_hello(arg); }
+static void on_hello_timer(void *arg) { send_hello(arg); }
 
-static void on_answer(void *arg) {
+static void on_reply_timer(void *arg) {
   struct p2p_announcer *announcer = arg;
-  announcer->answering = false;
-  say_hello(announcer);
+  announcer->reply_pending = false;
+  send_hello(announcer);
 }
 
-static void answer_client(struct p2p_announcer *announcer) {
-  if (announcer->answering) return;
-  announcer->answering = true;
-  uint32_t most_ms = p2p_crowd_jitter_ms(&announcer->crowd, p2p_clock_ms());
-  p2p_timer_start(announcer->answer, p2p_random_below(most_ms + 1), 0);
+/* The first client sets the delay of a reply, which is for all clients until then. */
+static void reply_to_client(struct p2p_announcer *announcer) {
+  if (announcer->reply_pending) return;
+  announcer->reply_pending = true;
+  uint32_t jitter_ms = p2p_other_workers_jitter_ms(&announcer->others, p2p_clock_ms());
+  p2p_timer_start(announcer->reply_timer, p2p_random_below(jitter_ms + 1), 0);
 }
 
-static void take_accept(struct p2p_announcer *announcer, const struct p2p_line *line) {
+static void read_accept(struct p2p_announcer *announcer, const struct p2p_line *line) {
   struct p2p_accept accept;
   int code = p2p_accept_read(line, p2p_member_name(announcer->member), &announcer->public_key,
                              &announcer->secret_key, &accept);
@@ -59,12 +59,12 @@ static void take_accept(struct p2p_announcer *announcer, const struct p2p_line *
     p2p_wipe(&accept, sizeof accept);
   } else if (code != P2P_ERR_CANCELED) {
     p2p_log_write(announcer->log, P2P_LOG_DEBUG,
-                  "An accept on the board does not open with our key (%llu so far)",
-                  (unsigned long long)++announcer->unopened);
+                  "ignoring an accept that is not encrypted for this worker (%llu so far)",
+                  (unsigned long long)++announcer->invalid_accepts);
   }
 }
 
-/* ---- the member's events ---- */
+/* ---- callbacks of the member ---- */
 
 static void on_hello(void *arg, struct p2p_hello_line *hello) {
   const struct p2p_announcer *announcer = arg;
@@ -77,10 +77,10 @@ static void on_hello(void *arg, struct p2p_hello_line *hello) {
 
 static void on_joined(void *arg) {
   struct p2p_announcer *announcer = arg;
-  p2p_log_write(announcer->log, P2P_LOG_INFO, "Joined %s as %s with %u slot%s",
+  p2p_log_write(announcer->log, P2P_LOG_INFO, "joined cluster '%s' as '%s' with %u slot%s",
                 p2p_member_cluster(announcer->member), p2p_member_name(announcer->member),
                 (unsigned)announcer->slots, announcer->slots == 1 ? "" : "s");
-  p2p_timer_start(announcer->beat, P2P_ANNOUNCER_BEAT_MS, P2P_ANNOUNCER_BEAT_MS);
+  p2p_timer_start(announcer->hello_timer, P2P_ANNOUNCER_HELLO_MS, P2P_ANNOUNCER_HELLO_MS);
   announcer->callbacks.on_joined(announcer->arg);
 }
 
@@ -91,22 +91,22 @@ static void on_line(void *arg, const struct p2p_line *line) {
   if (announcer->left) return;
   if (p2p_hello_line_read(line, &hello) == P2P_OK) {
     if (hello.role == P2P_ROLE_CLIENT)
-      answer_client(announcer);
+      reply_to_client(announcer);
     else if (hello.role == P2P_ROLE_WORKER)
-      p2p_crowd_hear(&announcer->crowd, hello.from, p2p_clock_ms());
+      p2p_other_workers_add(&announcer->others, hello.from, p2p_clock_ms());
   } else if (p2p_leave_read(line, from) == P2P_OK) {
-    p2p_crowd_leave(&announcer->crowd, from);
+    p2p_other_workers_remove(&announcer->others, from);
   } else {
-    take_accept(announcer, line);
+    read_accept(announcer, line);
   }
 }
 
 static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
   struct p2p_announcer *announcer = arg;
-  struct p2p_err told;
-  p2p_err_set(&told, err->code, "The board is away (%s); trying again in %.1f s. Links go on.",
-              err->message, retry_ms / 1000.0);
-  p2p_log_error(announcer->log, P2P_LOG_WARN, &told);
+  struct p2p_err warning = *err;
+  p2p_err_prefix(&warning, "disconnected from the board, reconnecting in %.1f s; links stay open",
+                 retry_ms / 1000.0);
+  p2p_log_error(announcer->log, P2P_LOG_WARN, &warning);
 }
 
 static void on_failed(void *arg, const struct p2p_err *err) {
@@ -114,15 +114,15 @@ static void on_failed(void *arg, const struct p2p_err *err) {
   announcer->callbacks.on_failed(announcer->arg, err);
 }
 
-/* ---- what the owner does ---- */
+/* ---- for the owner ---- */
 
 int p2p_announcer_new(const struct p2p_announcer_config *config,
                       const struct p2p_announcer_callbacks *callbacks, void *arg,
                       struct p2p_announcer **out, struct p2p_err *err) {
-  static const struct p2p_member_callbacks heard = {on_hello, on_joined, on_line, on_away,
-                                                    on_failed};
+  static const struct p2p_member_callbacks member_callbacks = {on_hello, on_joined, on_line,
+                                                               on_away, on_failed};
   struct p2p_announcer *announcer = calloc(1, sizeof *announcer);
-  if (announcer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  if (announcer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   announcer->log = config->log;
   announcer->r_version = config->r_version;
   announcer->future_version = config->future_version;
@@ -131,11 +131,12 @@ int p2p_announcer_new(const struct p2p_announcer_config *config,
   announcer->callbacks = *callbacks;
   announcer->arg = arg;
   p2p_seal_keypair(&announcer->public_key, &announcer->secret_key);
-  announcer->beat = p2p_timer_new(config->member.loop, on_beat, announcer);
-  announcer->answer = p2p_timer_new(config->member.loop, on_answer, announcer);
-  int code = announcer->beat == NULL || announcer->answer == NULL
-                 ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory")
-                 : p2p_member_new(&config->member, &heard, announcer, &announcer->member, err);
+  announcer->hello_timer = p2p_timer_new(config->member.loop, on_hello_timer, announcer);
+  announcer->reply_timer = p2p_timer_new(config->member.loop, on_reply_timer, announcer);
+  int code =
+      announcer->hello_timer == NULL || announcer->reply_timer == NULL
+          ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory")
+          : p2p_member_new(&config->member, &member_callbacks, announcer, &announcer->member, err);
   if (code != P2P_OK) {
     p2p_announcer_free(announcer);
     return code;
@@ -154,8 +155,8 @@ void p2p_announcer_leave(struct p2p_announcer *announcer) {
 
 void p2p_announcer_free(struct p2p_announcer *announcer) {
   if (announcer == NULL) return;
-  p2p_timer_free(announcer->beat);
-  p2p_timer_free(announcer->answer);
+  p2p_timer_free(announcer->hello_timer);
+  p2p_timer_free(announcer->reply_timer);
   p2p_member_free(announcer->member);
   p2p_wipe(announcer, sizeof *announcer);
   free(announcer);

@@ -1,5 +1,6 @@
-/* A worker on the board: says who it is and what it lends, again when a client comes and from time
- * to time, and hears the calls of clients that are sealed to its key. io thread only. */
+/* A worker on the board. It announces itself with its hello: on joining, every minute, and in reply
+ * to a client's hello, after a random delay. It reads the `accept` lines that are sealed to its
+ * key. io thread only. */
 #ifndef P2P_WORKER_ANNOUNCER_H
 #define P2P_WORKER_ANNOUNCER_H
 
@@ -7,7 +8,7 @@
 #include "board/member.h"
 #include "protocol/accept.h"
 
-#define P2P_ANNOUNCER_BEAT_MS 60000
+#define P2P_ANNOUNCER_HELLO_MS 60000
 
 struct p2p_announcer;
 
@@ -20,19 +21,20 @@ struct p2p_announcer_config {
 };
 
 struct p2p_announcer_callbacks {
-  void (*on_joined)(void *arg); /* also after every return to the board */
-  void (*on_accept)(void *arg,
-                    const struct p2p_accept *accept); /* a client waits for us at this code */
-  /* It could not join, or was thrown off for good. The last event; then free, also from within. */
+  void (*on_joined)(void *arg); /* also after each reconnection */
+  /* A client waits for this worker's end of a link; `accept` holds its code. */
+  void (*on_accept)(void *arg, const struct p2p_accept *accept);
+  /* The worker could not join, or cannot reconnect. The last callback; then free, also from within
+   * it. */
   void (*on_failed)(void *arg, const struct p2p_err *err);
 };
 
 int p2p_announcer_new(const struct p2p_announcer_config *config,
                       const struct p2p_announcer_callbacks *callbacks, void *arg,
                       struct p2p_announcer **out, struct p2p_err *err) P2P_MUST_USE;
-/* Tells the others that we go, and answers nobody any more. */
+/* Sends `leave`, and ends all hellos and on_accept. */
 void p2p_announcer_leave(struct p2p_announcer *announcer);
-void p2p_announcer_free(struct p2p_announcer *announcer); /* no events after; takes NULL */
+void p2p_announcer_free(struct p2p_announcer *announcer); /* no callbacks after; takes NULL */
 const struct p2p_member *p2p_announcer_member(const struct p2p_announcer *announcer);
 
 #endif

@@ -1,13 +1,13 @@
 /* Noise on the board, each kind on its own: bytes flipped, lines cut, merged and repeated, and
  * forged lines of every type; through the reader of lines to all that listens: the client's roster,
- * and a worker's crowd and accepts. */
+ * and a worker's view of other workers and its accepts. */
 #include <stdlib.h>
 
 #include "client/roster.h"
 #include "crypto/random.h"
 #include "protocol/accept.h"
 #include "unit.h"
-#include "worker/crowd.h"
+#include "worker/other_workers.h"
 
 #define WORKERS 40
 #define ROUNDS 50
@@ -16,7 +16,7 @@
 static struct {
   struct p2p_line_reader reader;
   struct p2p_roster roster;
-  struct p2p_crowd crowd;
+  struct p2p_other_workers others;
   struct p2p_seal_public public_key;
   struct p2p_seal_secret secret_key;
   uint64_t now_ms;
@@ -47,15 +47,16 @@ static void on_line(void *arg, const struct p2p_line *line) {
   case P2P_ROSTER_LEFT: ear.left++; p2p_roster_remove(&ear.roster, who);
   }
   if (type != NULL && from != NULL && strcmp(type, "worker") == 0)
-    p2p_crowd_hear(&ear.crowd, from, ear.now_ms);
-  if (type != NULL && from != NULL && strcmp(type, "leave") == 0) p2p_crowd_leave(&ear.crowd, from);
+    p2p_other_workers_add(&ear.others, from, ear.now_ms);
+  if (type != NULL && from != NULL && strcmp(type, "leave") == 0)
+    p2p_other_workers_remove(&ear.others, from);
   if (p2p_accept_read(line, ME, &ear.public_key, &ear.secret_key, &accept) == P2P_OK) ear.opened++;
 }
 
 static void listen_anew(void) {
   p2p_line_reader_init(&ear.reader);
   p2p_roster_init(&ear.roster, "4.2.2");
-  memset(&ear.crowd, 0, sizeof ear.crowd);
+  memset(&ear.others, 0, sizeof ear.others);
   ear.now_ms = ear.came = ear.again = ear.left = ear.opened = 0;
   used = 0;
 }
@@ -156,7 +157,8 @@ TEST(lines_are_cut) {
   hear();
   CHECK(ear.reader.dropped > ROUNDS * WORKERS / 6 && ear.roster.length == WORKERS &&
         all_are_genuine());
-  CHECK(ear.left == 0 && ear.opened == 0 && p2p_crowd_count(&ear.crowd, ear.now_ms) == WORKERS);
+  CHECK(ear.left == 0 && ear.opened == 0 &&
+        p2p_other_workers_count(&ear.others, ear.now_ms) == WORKERS);
   p2p_roster_clear(&ear.roster);
 }
 
@@ -170,7 +172,7 @@ TEST(lines_are_merged) {
   hear();
   whole = (unsigned)ear.reader.lines;
   CHECK(whole == 0 && ear.reader.dropped == WORKERS / 2 && ear.roster.length == 0);
-  CHECK(p2p_crowd_count(&ear.crowd, ear.now_ms) == 0);
+  CHECK(p2p_other_workers_count(&ear.others, ear.now_ms) == 0);
   p2p_roster_clear(&ear.roster);
 }
 
@@ -181,7 +183,7 @@ TEST(lines_are_repeated) {
   hear();
   CHECK(ear.reader.dropped == 0 && ear.came == WORKERS && ear.again == ear.reader.lines - WORKERS);
   CHECK(ear.roster.length == WORKERS && all_are_genuine() &&
-        p2p_crowd_count(&ear.crowd, ear.now_ms) == WORKERS);
+        p2p_other_workers_count(&ear.others, ear.now_ms) == WORKERS);
   p2p_roster_clear(&ear.roster);
 }
 
@@ -236,7 +238,7 @@ TEST(forged_lines_of_every_type_but_a_workers_change_nothing) {
     CHECK(ear.reader.lines + ear.reader.dropped == WORKERS + 10000);
     CHECK(ear.came == WORKERS && ear.again == 0 && ear.left == 0 && ear.opened == 0);
     CHECK(ear.roster.length == WORKERS && all_are_genuine() &&
-          p2p_crowd_count(&ear.crowd, ear.now_ms) == WORKERS);
+          p2p_other_workers_count(&ear.others, ear.now_ms) == WORKERS);
     p2p_roster_clear(&ear.roster);
   }
 }
@@ -262,7 +264,7 @@ TEST(forged_lines_of_workers_are_checked_and_capped) {
   }
   hear();
   CHECK(ear.roster.length == P2P_ROSTER_MAX &&
-        p2p_crowd_count(&ear.crowd, ear.now_ms) <= P2P_CROWD_MAX);
+        p2p_other_workers_count(&ear.others, ear.now_ms) <= P2P_OTHER_WORKERS_MAX);
   p2p_roster_clear(&ear.roster);
 }
 

@@ -232,7 +232,7 @@ TEST(data_after_the_task_does_not_extend_the_time_limit) {
   limits = (struct p2p_limits){.time_ms = 300};
   begin(1);
   rogue_begin(true);
-  rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
+  rogue_hello();
   rogue_slot(P2P_SLOT_WANT, 1);
   CHECK(site_wait(&gate, &rogue.granted, 1));
   rogue_task(1, 5);
@@ -271,7 +271,7 @@ TEST(false_accepts_do_no_harm) {
   rogue.via = "link://AAAA";
   rogue.accepts = 3;
   p2p_loop_call(loop, say_many, NULL);
-  CHECK(says("does not open with our key (3 so far)"));
+  CHECK(says("ignoring an accept that is not encrypted for this worker (3 so far)"));
   rogue.via = NULL;
   rogue.accepts = 17;
   p2p_loop_call(loop, say_many, NULL);

@@ -231,7 +231,7 @@ static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
 static void begin(uint32_t slots) {
   struct p2p_err err = {0};
   CHECK(start_worker(slots, "work", &err) == P2P_OK);
-  CHECK(says("Joined alice/friends as carol@"));
+  CHECK(says("joined cluster 'alice/friends' as 'carol@"));
 }
 
 static inline struct p2p_client *start_client(enum user user) {

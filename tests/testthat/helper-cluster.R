@@ -159,7 +159,7 @@ start_host <- function(lab, cluster, users, owner = sub("/.*", "", cluster), wai
 start_worker <- function(lab, user, cluster, workers = 1L, wait = TRUE, ..., env = character()) {
   flags <- c(list(cluster = cluster, workers = workers), board_args(lab, user), ...)
   process <- start_process(lab, "worker", flags, paste("worker of", user), env = env)
-  if (wait) wait_for_line(process, paste0("Joined ", cluster))
+  if (wait) wait_for_line(process, paste0("joined cluster '", cluster, "'"))
   process
 }
 
@@ -170,7 +170,7 @@ start_cluster <- function(lab, cluster = "alice/friends", users = setdiff(lab$us
   board <- if (is.null(lab$port)) start_board(lab)
   host <- start_host(lab, cluster, users)
   started <- Map(function(user, slots) start_worker(lab, user, cluster, slots, wait = FALSE), names(workers), workers)
-  for (worker in started) wait_for_line(worker, paste0("Joined ", cluster))
+  for (worker in started) wait_for_line(worker, paste0("joined cluster '", cluster, "'"))
   list(board = board, host = host, workers = started)
 }
 

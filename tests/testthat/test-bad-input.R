@@ -146,7 +146,7 @@ test_that("a worker whose future is too old cannot run the task: a sentence with
   old$px <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdout = "|", stderr = "2>&1",
                                   env = lab_environment(lab, old$tmp))
   lab$processes <- c(lab$processes, old)
-  wait_for_line(old, "Joined")
+  wait_for_line(old, "joined cluster")
   withr::local_options(future.wait.timeout = 2)
   plan_as(lab, "bob")
   ex <- suppressMessages(tryCatch(value(future(1)), error = identity))

@@ -364,7 +364,7 @@ test_that("a future whose link is being set up is resolved, whatever becomes of 
 
 test_that("a death is named also where another package has taken SIGCHLD in the supervisor's session", {
   worker <- start_r(lab, "worker of carol", c(
-    "withCallingHandlers(message = function(m) if (grepl('Joined', conditionMessage(m))) {",
+    "withCallingHandlers(message = function(m) if (grepl('joined cluster', conditionMessage(m))) {",
     "  cat(parallel::mccollect(parallel::mcparallel('SIGCHLD is taken'))[[1L]], '\\n')",
     sprintf("}, future.p2p::worker(%s))", board_code("carol"))))
   wait_for_line(worker, "SIGCHLD is taken")

@@ -53,7 +53,7 @@ programs <- list(
       "stopifnot(value(future(6 * 7)) == 42)", say_ready, if (wait) "Sys.sleep(60)" else end)
   },
   worker = function(i, end, wait) {
-    until_ready(sprintf("future.p2p::worker(%s)", arguments("alice", "alice/personal")), "Joined", end)
+    until_ready(sprintf("future.p2p::worker(%s)", arguments("alice", "alice/personal")), "joined cluster", end)
   },
   host_cluster = function(i, end, wait) {
     until_ready(sprintf("future.p2p::host_cluster(%s, users = 'bob')", arguments("alice", paste0("alice/ends-", i))), "Hosting", end)

@@ -190,7 +190,7 @@ test_that("members that come by the program ssh, and by a name of ssh_config, re
   writeLines(c("Host lab", "HostName 127.0.0.1", paste("Port", ours$port), paste("IdentityFile", key_file(ours, "alice")),
                "IdentitiesOnly yes", paste("UserKnownHostsFile", known_hosts_file(ours))), config)
   worker <- start_process(ours, "worker", list(host = "lab", "ssh-args" = paste("-4 -F", config)))
-  wait_for_line(worker, "Joined alice/personal")
+  wait_for_line(worker, "joined cluster 'alice/personal'")
   withr::defer(future::plan(future::sequential))
   for (ssh_args in list(c("-4", "-F", config), c("-F", config))) { # by the program, and within this process
     future::plan(future.p2p::cluster, host = "lab", ssh_args = ssh_args)

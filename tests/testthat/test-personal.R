@@ -6,7 +6,7 @@ library(future)
 
 start_personal_worker <- function(...) {
   process <- start_process(lab, "worker", c(board_args(lab, "alice"), list(...)), "personal worker")
-  wait_for_line(process, "Joined alice/personal")
+  wait_for_line(process, "joined cluster 'alice/personal'")
   process
 }
 

@@ -13,7 +13,7 @@ test_that("a key that is added is accepted at once, and a removed one is disconn
   lines <- readLines(users)
   args <- board_args(lab, "bob")
   worker <- start_process(lab, "worker", args)
-  wait_for_line(worker, "Joined bob/personal")
+  wait_for_line(worker, "joined cluster 'bob/personal'")
   wait_for_line(board, "'bob' joined 'bob/personal/future.p2p' from 127.0.0.1:")
 
   carol <- make_key(lab, "carol")
@@ -50,7 +50,7 @@ test_that("the limits are arguments; without members the board sleeps, and Ctrl-
   board <- start_board(lab, connections = 1, `topics-per-user` = 5)
   args <- board_args(lab, "alice")
   worker <- start_process(lab, "worker", args)
-  wait_for_line(worker, "Joined alice/personal")
+  wait_for_line(worker, "joined cluster 'alice/personal'")
   expect_error(pico_username(host = args$host, ssh_args = args$ssh_args), class = "p2p_error")
   wait_for_line(board, "refused a connection from 127.0.0.1:[0-9]+: too many connections")
   stop_process(worker)
