@@ -1,8 +1,9 @@
 /* Registers the .Call entries; stops the io thread when the package is unloaded. */
-#include "r/ffi.h"
-
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
+
+#include "r/ffi.h"
+#include "r/ffi_loop.h"
 
 /* clang-format off */
 #define ENTRIES(X)               \

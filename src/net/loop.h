@@ -21,9 +21,6 @@ int p2p_loop_start(struct p2p_loop **out, struct p2p_err *err) P2P_MUST_USE;
 bool p2p_loop_stop(struct p2p_loop *loop);
 /* After fork() in the child: forgets the loop without touching what the parent owns. */
 void p2p_loop_disown(struct p2p_loop *loop);
-/* In a fork of a process that has used a loop, before exit(): libuv's destructor would wait forever
- * for the parent's threads. */
-void p2p_loop_prepare_exit_of_fork(void);
 
 /* Any thread: runs fn(arg) on the io thread soon, in order. P2P_ERR_MEMORY; P2P_ERR_CLOSED after
  * p2p_loop_disown and while the loop ends: then fn never runs. */

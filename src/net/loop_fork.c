@@ -4,9 +4,9 @@
  * such threads, but a copy of the variables that say it has, and waits for them forever. The first
  * job that is run in a fork makes libuv initialize its pool again, and then the destructor works.
  */
-#include <uv.h>
+#include "net/loop_fork.h"
 
-#include "net/loop.h"
+#include <uv.h>
 
 static void do_nothing(uv_work_t *request) { (void)request; }
 

@@ -4,7 +4,11 @@
 #include <R_ext/Utils.h>
 #include <stdlib.h>
 
+#include "r/ffi_config.h"
+#include "r/ffi_error.h"
+#include "r/ffi_handle.h"
 #include "r/ffi_log.h"
+#include "r/ffi_loop.h"
 #include "r/ffi_wait.h"
 
 static void client_free(void *client) { p2p_client_free(client); }

@@ -1,9 +1,12 @@
 /* The evaluator's end of its channel to the supervisor, for R. Runs in the evaluator process. */
+#include <string.h>
+
 #include "proc/memory_limit.h"
 #include "r/ffi.h"
+#include "r/ffi_error.h"
+#include "r/ffi_handle.h"
+#include "r/ffi_serialize.h"
 #include "worker/evaluator_channel.h"
-
-#include <string.h>
 
 #define TAG_CHANNEL "evaluator channel"
 

@@ -1,8 +1,10 @@
 /* Handles: external pointers that own values of the core. */
-#include "r/ffi.h"
+#include "r/ffi_handle.h"
 
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "r/ffi_error.h"
 
 struct handle {
   struct handle *previous, *next; /* in the list of all handles, the newest first */

@@ -1,6 +1,11 @@
 /* host_cluster() for R. */
 #include "board/cluster_host.h"
+#include "r/ffi.h"
+#include "r/ffi_config.h"
+#include "r/ffi_error.h"
+#include "r/ffi_handle.h"
 #include "r/ffi_log.h"
+#include "r/ffi_loop.h"
 
 #define TAG_HOST "host"
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "r/ffi_error.h"
+#include "r/ffi_handle.h"
 #include "r/ffi_wait.h"
 
 #define MAX_LINES 1000

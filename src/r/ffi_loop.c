@@ -9,7 +9,7 @@
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE /* on_exit */
 #endif
-#include "r/ffi.h"
+#include "r/ffi_loop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,10 @@
 
 #include "base/buf.h"
 #include "crypto/random.h"
+#include "net/loop_fork.h"
 #include "net/proxy.h"
+#include "r/ffi_error.h"
+#include "r/ffi_handle.h"
 
 #define TAG_LOOP "network thread"
 

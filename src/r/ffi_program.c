@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "r/ffi.h"
+#include "r/ffi_error.h"
 
 /* Raises an error on failure; otherwise does not return. R does not clean up: the caller has
  * removed its temporary folder. */

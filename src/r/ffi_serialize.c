@@ -1,8 +1,11 @@
 /* Converts R objects to bytes and back, with R's own serialization (version 3, native byte order).
  * It writes to and reads from the chunks of a blob: there is no copy in one piece and no file. */
-#include "r/ffi.h"
+#include "r/ffi_serialize.h"
 
 #include <string.h>
+
+#include "r/ffi_error.h"
+#include "r/ffi_handle.h"
 
 static void blob_free(void *blob) { p2p_blob_free(blob); }
 

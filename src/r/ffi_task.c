@@ -1,8 +1,12 @@
 /* Tasks for R: submit, poll, get the result, cancel. */
-#include "r/ffi_client.h"
-
 #include <stdio.h>
 #include <string.h>
+
+#include "r/ffi.h"
+#include "r/ffi_client.h"
+#include "r/ffi_error.h"
+#include "r/ffi_handle.h"
+#include "r/ffi_serialize.h"
 
 static void task_free(void *task) { p2p_task_free(task); }
 

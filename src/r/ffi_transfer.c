@@ -4,6 +4,10 @@
 
 #include "protocol/public_services.h"
 #include "r/ffi.h"
+#include "r/ffi_config.h"
+#include "r/ffi_error.h"
+#include "r/ffi_handle.h"
+#include "r/ffi_loop.h"
 #include "r/ffi_wait.h"
 #include "transfer/transfer.h"
 

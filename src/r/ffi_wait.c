@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/select.h>
 
+#include "r/ffi_config.h"
+
 static volatile sig_atomic_t is_terminated; /* SIGTERM has arrived since it is caught */
 static struct sigaction before;
 static int depth; /* of calls to _catch; the first sets the handler, the last _release resets it */

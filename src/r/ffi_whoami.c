@@ -2,7 +2,12 @@
 #include <stdlib.h>
 
 #include "board/whoami.h"
+#include "r/ffi.h"
+#include "r/ffi_config.h"
+#include "r/ffi_error.h"
+#include "r/ffi_handle.h"
 #include "r/ffi_log.h"
+#include "r/ffi_loop.h"
 
 #define TAG_WHOAMI "whoami request"
 

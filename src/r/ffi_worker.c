@@ -1,5 +1,10 @@
 /* worker() for R. */
+#include "r/ffi.h"
+#include "r/ffi_config.h"
+#include "r/ffi_error.h"
+#include "r/ffi_handle.h"
 #include "r/ffi_log.h"
+#include "r/ffi_loop.h"
 #include "worker/worker.h"
 
 #define TAG_WORKER "worker"
