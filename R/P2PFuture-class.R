@@ -1,4 +1,4 @@
-## A future that was given to a peer-to-peer cluster: future[["task"]] is its task in the core.
+## Futures of a peer-to-peer cluster. future[["task"]] is the task of the core.
 
 #' @importFrom future resolved run
 #' @export
@@ -12,17 +12,17 @@ resolved.P2PFuture <- function(x, ...) {
   switch(.Call(ffi_task_state, x[["task"]]),
     done = TRUE,
     failed = {
-      tryCatch(result(x), FutureError = identity) # so that its state says so, and reset() takes it
+      tryCatch(result(x), FutureError = identity) # sets its state, so that reset() works
       TRUE
     },
-    waiting = is_given_up(x),
+    waiting = has_timed_out(x),
     FALSE
   )
 }
 
 has_ended <- function(future) {
   task <- future[["task"]]
-  is.null(task) || .Call(ffi_task_state, task) %in% c("done", "failed") # a future that was reset has none
+  is.null(task) || .Call(ffi_task_state, task) %in% c("done", "failed") # NULL after reset()
 }
 
 #' @importFrom future result
@@ -48,20 +48,20 @@ result.P2PFuture <- function(future, ...) {
   .Call(ffi_handle_close, task)
   backend <- future[["backend"]]
   if (registry(backend, action = "contains", future = future)) registry(backend, action = "remove", future = future)
-  if (!is.null(loss)) warn_of_second_run(future, loss)
-  if (dropped > 0) warn_of_dropped(future, dropped)
+  if (!is.null(loss)) warn_second_run(future, loss)
+  if (dropped > 0) warn_dropped_conditions(future, dropped)
   result_or_stop(future)
 }
 
 #' @importFrom future FutureWarning
-warn_of_second_run <- function(future, loss) {
-  warning(FutureWarning(sprintf("Future (%s) was run again, by %s, and may have been evaluated twice. %s",
+warn_second_run <- function(future, loss) {
+  warning(FutureWarning(sprintf("Future (%s) was run again by %s and may have been evaluated twice. %s",
                                 future_label(future), future[["worker"]], core_sentence(loss)), future = future))
 }
 
-warn_of_dropped <- function(future, dropped) {
-  warning(FutureWarning(sprintf(paste("Future (%s) sent conditions to be seen at once (progress) faster than this session took them:",
-                                      "%.0f of them were dropped. They are taken by value() and by each call of resolved()."),
+warn_dropped_conditions <- function(future, dropped) {
+  warning(FutureWarning(sprintf(paste("Future (%s) signaled immediate conditions (such as progress) faster than this session handled them:",
+                                      "%.0f of them were dropped. They are handled while value() waits, and by each call of resolved()."),
                                 future_label(future), dropped), future = future))
 }
 
@@ -71,28 +71,27 @@ result_or_stop <- function(future) {
   result
 }
 
-## Waits until the task has ended, while the core does the work. Only the wait for a worker is bounded
-## (future.wait.timeout): how long an evaluation may take is the user's business, and a lost worker is found out by
-## the core.
+## Waits until the task has ended. Only the wait for a worker is limited (future.wait.timeout): an evaluation may take any time, and the
+## core detects lost workers.
 wait_for_task <- function(future) {
   seen <- 0
   while (!has_ended(future)) {
     is_waiting <- .Call(ffi_task_state, future[["task"]]) == "waiting"
-    if (is_waiting && is_given_up(future)) return()
+    if (is_waiting && has_timed_out(future)) return()
     seen <- wait_for_change(clients$of(future[["backend"]]), seen, if (is_waiting) future[["wait_until"]] else Inf)
     relay_conditions(future)
   }
 }
 
-## Has the future waited for a worker for longer than future.wait.timeout? Then its result is a FutureError from
-## now on. Says once that there is no worker.
-is_given_up <- function(future) {
+## Whether the future has waited for a worker for longer than future.wait.timeout. Then its result is a FutureError from now on. Reports once
+## if there is no worker.
+has_timed_out <- function(future) {
   backend <- future[["backend"]]
   client <- clients$of(backend)
   status <- client_status(client)
-  if (status$slots == 0L) tell_no_worker(client, status)
+  if (status$slots == 0L) report_no_worker(client, status)
   loss <- .Call(ffi_task_loss, future[["task"]])
-  if (!identical(loss, future[["loss"]])) { # it waits anew
+  if (!identical(loss, future[["loss"]])) { # its worker was lost, and it waits again
     future[["loss"]] <- loss
     future[["wait_until"]] <- wait_until(backend)
   }
@@ -105,11 +104,10 @@ is_given_up <- function(future) {
   TRUE
 }
 
-## Unserializes the result into the future. What was relayed while it ran comes first among its
-## conditions, marked as signaled.
+## Unserializes the result into the future. Conditions that were relayed while it ran come first, marked as signaled.
 take_result <- function(future, task) {
   result <- tryCatch(.Call(ffi_unserialize, .Call(ffi_task_result, task)), error = function(ex) {
-    FutureError(sprintf("The result of future (%s) cannot be read: %s", future_label(future), conditionMessage(ex)),
+    FutureError(sprintf("The result of future (%s) cannot be unserialized: %s", future_label(future), conditionMessage(ex)),
                 future = future)
   })
   if (inherits(result, "FutureResult")) {
@@ -118,7 +116,7 @@ take_result <- function(future, task) {
     future[["state"]] <- "finished"
   } else {
     if (!inherits(result, "FutureError")) {
-      result <- FutureError(sprintf("The worker returned no result of future (%s), but an object of class %s.",
+      result <- FutureError(sprintf("The worker returned an object of class %2$s instead of the result of future (%1$s).",
                                     future_label(future), sQuote(class(result)[1L])), future = future)
     }
     future[["state"]] <- "failed"
@@ -126,7 +124,7 @@ take_result <- function(future, task) {
   future[["result"]] <- result
 }
 
-## Signals the conditions that the evaluator sent while the future runs (progress).
+## Signals the conditions that the evaluator has sent while the future runs, such as progress.
 relay_conditions <- function(future) {
   while (!is.null(task <- future[["task"]]) && !is.null(object <- .Call(ffi_task_condition, task))) {
     condition <- .Call(ffi_unserialize, object)
@@ -142,8 +140,8 @@ relay_conditions <- function(future) {
   }
 }
 
-## The handler that sends immediate conditions from the evaluator. It is serialized with every future, so it is
-## tiny, and finds the package on the worker. Registered by import_future(), since the generic is not exported.
+## The handler that sends immediate conditions from the evaluator. It is serialized with every future, so it is small and uses the package
+## on the worker. import_future() registers this method, since the generic is not exported.
 getFutureBackendConfigs.P2PFuture <- function(future, ...) {
   classes <- future[["conditions"]]
   immediate <- attr(classes, "immediateConditionClasses", exact = TRUE)

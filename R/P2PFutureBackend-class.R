@@ -1,44 +1,42 @@
 #' Resolve futures on a peer-to-peer cluster
 #'
-#' The future backend of this package: `plan(future.p2p::cluster, cluster = "alice/friends")`, and everything
-#' in the futureverse runs on the workers of that cluster.
+#' The future backend of this package. After `plan(future.p2p::cluster, cluster = "alice/friends")`, futures of this R session are
+#' resolved by the workers of that cluster.
 #'
-#' `plan()` joins the cluster, which takes as long as a few SSH round trips. Futures go to workers over encrypted
-#' peer-to-peer links that stay open: the first future to a worker sets its link up. With no worker
-#' in sight, futures wait until one comes, and say so once; `wait.timeout = 60` ends the wait
-#' after a minute with a FutureError.
+#' `plan()` joins the cluster, which takes a few SSH round trips. Futures travel to workers over encrypted peer-to-peer links. The first
+#' future that goes to a worker sets up its link, which then stays open. If there is no worker, futures wait for one, and a message says
+#' so once. `wait.timeout = 60` limits the wait to a minute.
 #'
-#' A future goes to a worker that has the packages that it attaches (`future(..., packages = )`, and those in which `future()` finds
-#' what the expression uses); workers are asked for them before anything of the future is sent. If no worker has them, its value
-#' is a FutureError that says who lacks what. The next future that needs them asks again, and so goes to a worker on which they were
-#' installed meanwhile. Futures that wait for a busy worker, being the one that has their packages, do not keep `future()` from giving one that
-#' needs none to an idle worker; but one that needs packages itself waits behind them, once there are as many as the cluster has slots.
+#' A future only goes to a worker that has the packages that it attaches: those in `future(..., packages = )`, and those that `future()`
+#' finds in the expression. Workers are queried for the packages before anything else of the future is sent. If no worker has them all,
+#' the value of the future is a FutureError that names the missing packages. The next future that uses them queries the workers again, so
+#' it is enough to install them on a worker. A future that waits for a busy worker because of its packages does not block later futures
+#' that need no packages.
 #'
-#' Errors in reaching the cluster (class `p2p_error`) say what to do: a cluster that is not
-#' hosted or that you have no access to, an unknown SSH host key, no usable SSH key, a board that cannot
-#' be reached.
+#' @section Errors:
+#' Errors while joining the cluster have class `p2p_error` and say what to do next. For example, the cluster may not be hosted, you may not
+#' have access to it, the SSH host key may be unknown, the board may not accept any of your SSH keys, or it may be unreachable. Errors of a
+#' future are a FutureError; if its worker was lost, a FutureInterruptError, after which `reset()` allows it to run again.
 #'
-#' @param cluster (character) The cluster, as `"owner/name"`. `NULL`: option `future.p2p.cluster`, else your personal
-#'   cluster, which needs no host.
-#' @param host (character) The message board, as `"name"`, `"name:port"` or `"user@name:port"`. `NULL`: option
-#'   `future.p2p.host`, else `"pipe.pico.sh"`.
-#' @param ssh_args (character) Arguments for SSH, as OpenSSH has them: `-i FILE`, `-p PORT`, `-l USER`, `-F FILE`, `-J HOST`,
-#'   `-o IdentitiesOnly=yes` and other `-o`; a vector, or one string with blanks between (quotes keep blanks together). What is not done
-#'   within R (a jump host, a key that the SSH agent alone has) is done by OpenSSH's program `ssh`.
-#' @param workers (numeric) How many futures of this session run at once, at most. `NULL`: as many as the workers
-#'   of the cluster have slots.
-#' @param retries (numeric) How often a future whose worker was lost (the machine, or the link to it) runs again, on
-#'   another worker if there is one. Nobody knows how far the lost worker came, so such a future may be evaluated twice; a warning
-#'   says so. `0`, the default: never, it ends with a FutureInterruptError. A future that crashes its R process
-#'   (while its worker lives) is never run again by itself.
-#' @param maxSizeOfObjects (numeric) The largest globals of a future, in bytes, and as a second number its largest
-#'   result; one number is for both. What is larger is a FutureError. Default: option `future.globals.maxSize` for
-#'   globals, and 4 GiB for results.
-#' @param wait.timeout (numeric) How long a future waits for a worker, in seconds, before that is a FutureError. Default: option
-#'   `future.wait.timeout`, else a day.
+#' @param cluster (character) Name of the cluster, as `"owner/name"`. If `NULL`, option `future.p2p.cluster`, or else your personal cluster,
+#'   which needs no host.
+#' @param host (character) Message board, as `"name"`, `"name:port"` or `"user@name:port"`. If `NULL`, option `future.p2p.host`, or else
+#'   `"pipe.pico.sh"`.
+#' @param ssh_args (character) Arguments for SSH, in the syntax of OpenSSH: `-i FILE`, `-p PORT`, `-l USER`, `-F FILE`, `-J HOST`,
+#'   `-o IdentitiesOnly=yes` and other `-o` options. Either a vector, or one string that is split at blanks outside of quotes. What R
+#'   cannot do itself (a jump host, a key that only the SSH agent has) is done by the program `ssh`.
+#' @param workers (numeric) Maximum number of futures of this session that run at the same time. If `NULL`, the number of slots of all
+#'   workers of the cluster.
+#' @param retries (numeric) How many times a future is run again after its worker was lost, that is, after the machine or the link to it
+#'   failed. A future that is run again may be evaluated twice, and a warning says so. The default, `0`, signals a FutureInterruptError
+#'   instead. A future that crashes its R process is never run again automatically.
+#' @param maxSizeOfObjects (numeric) Maximum size in bytes of the globals of a future and, as a second number, of its result. One number
+#'   applies to both. Larger objects are a FutureError. The default is option `future.globals.maxSize` for globals, and 4 GiB for results.
+#' @param wait.timeout (numeric) Seconds that a future waits for a worker before it fails with a FutureError. Defaults to option
+#'   `future.wait.timeout`, or else one day.
 #' @param ... Further arguments of future backends, such as `earlySignal`, `gc` and `interrupts`.
 #'
-#' @return Nothing: this is never called, but given to [future::plan()].
+#' @return This function is passed to [future::plan()] and never called.
 #'
 #' @examples
 #' \dontrun{
@@ -53,7 +51,7 @@
 cluster <- structure(
   function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0,
            maxSizeOfObjects = NULL, wait.timeout = getOption("future.wait.timeout", 24 * 60 * 60), ...) {
-    stop("INTERNAL ERROR: the strategy function of a future backend was called.")
+    stop("Internal error: the strategy function of a future backend was called.")
   },
   class = c("p2p_cluster", "multiprocess", "future", "function"),
   init = TRUE
@@ -67,7 +65,7 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   if (is.function(workers)) workers <- workers()
   if (is.null(workers)) workers <- Inf
   if (!is.numeric(workers) || length(workers) != 1L || is.na(workers) || workers < 1) {
-    usage_stop("Argument 'workers' must be a number, 1 or more.")
+    usage_stop("Argument 'workers' must be a number of at least 1.")
   }
   config <- board_config(cluster, host, ssh_args)
   config$object_cap_bytes <- check_sizes(maxSizeOfObjects)[2L]
@@ -84,13 +82,13 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   structure(backend, class = c("P2PFutureBackend", "MultiprocessFutureBackend", class(backend)))
 }
 
-## Of globals and of values, in bytes; more than a result may ever have is as much as it may have.
-check_sizes <- function(sizes, most = 4 * 1024^3) {
-  if (is.null(sizes)) return(c(Inf, most))
+## The maximum sizes of globals and of results, in bytes.
+check_sizes <- function(sizes, max_result = 4 * 1024^3) {
+  if (is.null(sizes)) return(c(Inf, max_result))
   if (!is.numeric(sizes) || !length(sizes) %in% 1:2 || anyNA(sizes) || any(sizes < 0)) {
-    usage_stop("Argument 'maxSizeOfObjects' must be one or two numbers of bytes, for globals and values.")
+    usage_stop("Argument 'maxSizeOfObjects' must be one or two numbers of bytes, for globals and results.")
   }
-  pmin(rep_len(sizes, 2L), c(Inf, most))
+  pmin(rep_len(sizes, 2L), c(Inf, max_result))
 }
 
 #' @importFrom future launchFuture
@@ -98,7 +96,7 @@ check_sizes <- function(sizes, most = 4 * 1024^3) {
 launchFuture.P2PFutureBackend <- function(backend, future, ...) {
   client <- clients$of(backend)
   wait_for_slot(client, future, until = wait_until(backend))
-  forget_ended(backend)
+  unregister_ended(backend)
   future[["backend"]] <- backend
   future[["state"]] <- "submitted"
   object <- .Call(ffi_serialize, future_data(future), Inf)
@@ -110,7 +108,7 @@ launchFuture.P2PFutureBackend <- function(backend, future, ...) {
   invisible(future)
 }
 
-## What a worker must have installed to run the future. What comes with R is everywhere: nobody is asked for it.
+## The packages that a worker must have to run the future, except those that come with R.
 needed_packages <- function(future) {
   packages <- future[["packages"]]
   if (is.null(packages)) character() else setdiff(sort(as.character(packages)), packages_of_r)
@@ -119,24 +117,24 @@ needed_packages <- function(future) {
 packages_of_r <- c("base", "compiler", "datasets", "graphics", "grDevices", "grid", "methods", "parallel", "splines", "stats", "stats4",
                    "tcltk", "tools", "utils")
 
-## The registry has what is to be cancelled when the plan changes: who asks for no value must not fill it with results.
-forget_ended <- function(backend) {
+## The registry contains the futures that are canceled when the plan changes. Results that nobody collects must not accumulate there.
+unregister_ended <- function(backend) {
   for (future in registry(backend, action = "list")) if (has_ended(future)) registry(backend, action = "remove", future = future)
 }
 
 wait_until <- function(backend) proc.time()[["elapsed"]] + backend[["wait.timeout"]]
 
-## Returns when one more future may be given to the cluster: fewer are under way than there are slots. Without any
-## worker one future is taken, and waits. Those that wait for a worker with their packages do not hold up one that any worker can run.
+## Returns when one more future may be submitted: when fewer futures are submitted than there are slots. Without any worker, one future may
+## wait. Futures that wait for a worker with their packages do not block one that any worker can run.
 wait_for_slot <- function(client, future, until) {
   seen <- 0
-  is_needy <- length(needed_packages(future)) > 0L
+  needs_packages <- length(needed_packages(future)) > 0L
   repeat {
     status <- client_status(client)
     if (!is.null(status$failed)) stop(FutureError(core_sentence(status$failed), future = future))
-    before <- status$waiting + status$running - if (is_needy) 0L else status$needy
+    before <- status$waiting + status$running - if (needs_packages) 0L else status$needy
     if (before < capacity(client, status)) return()
-    if (status$slots == 0L) tell_no_worker(client, status)
+    if (status$slots == 0L) report_no_worker(client, status)
     if (proc.time()[["elapsed"]] >= until) stop(FutureError(timeout_sentence(status, future), future = future))
     seen <- wait_for_change(client, seen, until)
   }
@@ -145,28 +143,26 @@ wait_for_slot <- function(client, future, until) {
 timeout_sentence <- function(status, future) {
   needed <- needed_packages(future)
   what <- if (status$slots > 0L && length(needed) > 0L) {
-    sprintf("no slot of cluster '%s' became free on a worker that has what it needs (%s)", status$cluster, toString(sQuote(needed, FALSE)))
+    sprintf("no worker of cluster '%s' that has its packages (%s) had a free slot", status$cluster, toString(sQuote(needed, FALSE)))
   } else if (status$slots > 0L) {
-    sprintf("all %d slots of cluster '%s' are still busy", status$slots, status$cluster)
+    sprintf("all %d slots of cluster '%s' were busy", status$slots, status$cluster)
   } else if (status$incompatible > 0L) {
-    sprintf("no worker on cluster '%s' can run it: %s", status$cluster, status$incompatible_why)
+    sprintf("no worker of cluster '%s' can run it (%s)", status$cluster, status$incompatible_why)
   } else {
     sprintf("there is no worker on cluster '%s'", status$cluster)
   }
-  sprintf("Future (%s) was given up after 'future.wait.timeout': %s. %s", future_label(future), what,
-          start_worker_hint(status$cluster))
+  sprintf("Future (%s) timed out after 'wait.timeout': %s. %s", future_label(future), what, start_worker_hint(status$cluster))
 }
 
 start_worker_hint <- function(cluster) {
-  sprintf("Start one with: Rscript -e future.p2p::worker --cluster=%s", cluster)
+  sprintf("Start a worker with: Rscript -e future.p2p::worker --cluster=%s", cluster)
 }
 
-tell_no_worker <- function(client, status) {
-  if (isTRUE(client$told_no_worker)) return()
-  client$told_no_worker <- TRUE
-  why <- if (status$incompatible > 0L) paste0(" that can run this session's futures: ", status$incompatible_why)
-  message(sprintf("No worker on cluster '%s' yet%s; futures wait until one comes. %s", status$cluster,
-                  if (is.null(why)) "" else why, start_worker_hint(status$cluster)))
+report_no_worker <- function(client, status) {
+  if (isTRUE(client$reported_no_worker)) return()
+  client$reported_no_worker <- TRUE
+  why <- if (status$incompatible > 0L) sprintf(" that can run futures of this session (%s)", status$incompatible_why) else ""
+  message(sprintf("No worker on cluster '%s' yet%s. Futures wait for one. %s", status$cluster, why, start_worker_hint(status$cluster)))
 }
 
 #' @importFrom future nbrOfWorkers
@@ -204,10 +200,10 @@ stopWorkers.P2PFutureBackend <- function(backend, interrupt = TRUE, ...) {
   TRUE
 }
 
-## Without the columns that no worker tells, and what matters most in the first 80 columns.
+## Drops columns that no worker reports, and puts the most important ones first.
 format_workers <- function(workers) {
-  untold <- is.na(workers$memory)
-  workers$memory <- ifelse(untold, NA, sprintf("%.1f GiB", workers$memory / 1024^3))
+  is_unknown <- is.na(workers$memory)
+  workers$memory <- ifelse(is_unknown, NA, sprintf("%.1f GiB", workers$memory / 1024^3))
   workers <- workers[union(c("worker", "r", "slots", "busy", "state", "link"), names(workers))]
   workers[!vapply(workers, function(column) all(is.na(column)), NA)]
 }
@@ -215,10 +211,10 @@ format_workers <- function(workers) {
 #' @export
 print.P2PFutureBackend <- function(x, ...) {
   if (!clients$has(x[["reg"]])) {
-    cat("P2PFutureBackend: has left its cluster\n")
+    cat("P2PFutureBackend: not joined to its cluster\n")
     return(invisible(x))
   }
-  size_of_globals <- x[["maxSizeOfObjects"]] # future keeps one size, and prints two
+  size_of_globals <- x[["maxSizeOfObjects"]] # the future package keeps one size, and prints two
   x[["maxSizeOfObjects"]] <- c(size_of_globals, x[["config"]]$object_cap_bytes)
   tryCatch(NextMethod(), finally = x[["maxSizeOfObjects"]] <- size_of_globals)
   client <- clients$of(x)
@@ -226,7 +222,7 @@ print.P2PFutureBackend <- function(x, ...) {
   cat(sprintf("Cluster: %s (joined as %s)\n", status$cluster, status$user))
   workers <- client_workers(client)
   cat(sprintf("Workers: %d with %d slots%s\n", status$workers, status$slots,
-              if (status$incompatible > 0L) sprintf(", %d more that cannot run this session's futures", status$incompatible) else ""))
+              if (status$incompatible > 0L) sprintf(", and %d that cannot run futures of this session", status$incompatible) else ""))
   if (nrow(workers) > 0L) print(format_workers(workers), row.names = FALSE)
   invisible(x)
 }

@@ -1,6 +1,6 @@
-## `Rscript -e future.p2p::worker --cluster=alice/friends`: Rscript prints the value of the expression, a
-## function; its class has a print method that, where R is not interactive, calls the function with what the
-## command line says. Flags mirror the arguments' names.
+## `Rscript -e future.p2p::worker --cluster=alice/friends`: Rscript prints the value of the expression, which is a
+## function. The print method of its class calls the function with the flags of the command line, unless R is
+## interactive. Flags have the names of the arguments.
 
 cli_function <- function(f, name, about) {
   structure(f, class = c("p2p_cli", "function"), cli_name = name, cli_about = about)
@@ -20,13 +20,18 @@ unclass_cli <- function(f) {
   f
 }
 
-## Rscript -e EXPR: the expression is nothing but the function's name.
+## Whether R was called as `Rscript -e NAME`, where NAME is the name of a function.
 called_from_rscript <- function() {
-  all <- commandArgs()
-  any(grepl("^(future[.]p2p::)?[a-z_]+$", all[which(all == "-e") + 1L]))
+  args <- commandArgs()
+  any(grepl("^(future[.]p2p::)?[a-z_]+$", args[which(args == "-e") + 1L]))
 }
 
-## The exit status: 0, 1 (failed), 2 (usage).
+cli_state <- new.env(parent = emptyenv())
+
+## Whether a command line is running. Advice is then given in its syntax.
+in_cli <- function() isTRUE(cli_state$is_running)
+
+## Runs a command line. Returns the exit status: 0, 1 (failed) or 2 (wrong usage).
 run_cli <- function(f, args) {
   if ("--help" %in% args) {
     cat(cli_help(f), sep = "\n")
@@ -36,15 +41,17 @@ run_cli <- function(f, args) {
     cat(format(utils::packageVersion("future.p2p")), "\n", sep = "")
     return(0L)
   }
+  cli_state$is_running <- TRUE
+  on.exit(cli_state$is_running <- FALSE)
   tryCatch({
     value <- do.call(unclass_cli(f), parse_flags(f, args))
     if (is.character(value)) cat(value, sep = "\n")
     0L
   }, interrupt = function(ex) {
-    message("Interrupted: left.")
+    message("Stopped.")
     0L
   }, p2p_error_usage = function(ex) {
-    message(conditionMessage(ex), "\nTry --help.")
+    message("Error: ", conditionMessage(ex), "\nTry --help.")
     2L
   }, error = function(ex) {
     message("Error: ", conditionMessage(ex))
@@ -54,22 +61,23 @@ run_cli <- function(f, args) {
 
 parse_flags <- function(f, args) {
   known <- names(formals(f))
+  known_flags <- paste0("--", known, collapse = ", ")
   values <- list()
   for (arg in args) {
     if (is_switch(f, arg)) arg <- paste0(arg, "=TRUE")
     if (!grepl("^--[a-z][a-z_-]*=", arg)) {
-      usage_stop("'", arg, "' is not a flag of the form --name=value. Known: ", paste0("--", known, collapse = ", "), ".")
+      usage_stop("'", arg, "' is not a flag of the form --name=value. The flags are ", known_flags, ".")
     }
     name <- gsub("-", "_", sub("^--([^=]*)=.*", "\\1", arg))
-    if (!name %in% known) usage_stop("Unknown flag --", name, ". Known: ", paste0("--", known, collapse = ", "), ".")
-    if (name %in% names(values)) usage_stop("Flag --", name, " is given twice.")
+    if (!name %in% known) usage_stop("Unknown flag --", name, ". The flags are ", known_flags, ".")
+    if (name %in% names(values)) usage_stop("Flag --", name, " was given twice.")
     values[[name]] <- sub("^[^=]*=", "", arg)
   }
   if (!is.null(values$users) && "cluster" %in% known) values$users <- strsplit(values$users, ",")[[1L]]
   values
 }
 
-## `--quiet` for `--quiet=TRUE`, where the argument's default is TRUE or FALSE.
+## `--quiet` stands for `--quiet=TRUE` if the default of the argument is TRUE or FALSE.
 is_switch <- function(f, arg) {
   name <- gsub("-", "_", sub("^--", "", arg))
   grepl("^--[a-z][a-z_-]*$", arg) && name %in% names(formals(f)) && is.logical(formals(f)[[name]])
@@ -80,10 +88,10 @@ cli_help <- function(f) {
   c(sprintf("Usage: Rscript -e future.p2p::%s [--name=value ...]", attr(f, "cli_name")), "", attr(f, "cli_about"), "",
     "Flags:", paste0("  ", format(flags, width = 16L), " ", vapply(formals(f), describe_default, "")),
     "  --help, --version", "",
-    sprintf("In R: help(\"%s\", package = \"future.p2p\")", attr(f, "cli_name")))
+    sprintf("The flags are explained in R: help(\"%s\", package = \"future.p2p\")", attr(f, "cli_name")))
 }
 
-## Of an argument, as one types it in a shell.
+## The default of an argument, as typed in a shell.
 describe_default <- function(x) {
   if (identical(x, quote(expr = ))) return("required")
   if (is.null(x)) return("optional")

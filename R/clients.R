@@ -1,16 +1,15 @@
-## Client programs of this session, by name. Live state is kept here and not in backends, since
-## strategies are shipped to workers by nested plans.
+## The clients of this session, by name. They are kept here and not in backends, since nested plans send backends to workers.
 
 clients <- local({
   open_clients <- new.env(parent = emptyenv())
   counter <- 0L
 
-  ## Joins; raises an error of class p2p_error when that is not possible.
+  ## Joins the cluster, or raises a p2p_error.
   join <- function(config) {
     client <- new.env(parent = emptyenv())
     client$log <- log_new()
     client$handle <- .Call(ffi_client_new, config, client$log)
-    client$workers_most <- config$workers
+    client$max_workers <- config$workers
     joined <- FALSE
     on.exit(if (!joined) .Call(ffi_handle_close, client$handle))
     wait_until_joined(client)
@@ -18,7 +17,7 @@ clients <- local({
     client
   }
 
-  ## Returns the name of the new client.
+  ## Joins, and returns the name of the new client.
   open <- function(config) {
     client <- join(config)
     counter <<- counter + 1L
@@ -27,8 +26,7 @@ clients <- local({
     name
   }
 
-  ## The client of a backend. One that has left comes back: future makes a plan current again that was set before
-  ## (`old <- plan(sequential); plan(old)`) with the backend that it had.
+  ## The client of a backend. Joins again if it has left: `old <- plan(sequential); plan(old)` uses the old backend again.
   of <- function(backend) {
     name <- backend[["reg"]]
     if (is.null(open_clients[[name]])) assign(name, join(backend[["config"]]), envir = open_clients)
@@ -53,17 +51,17 @@ client_workers <- function(client) {
   as.data.frame(.Call(ffi_client_workers, client$handle), stringsAsFactors = FALSE)
 }
 
-## How many futures this session may have under way: the slots in sight, capped by plan(workers =), and one where
-## none is in sight, so that it can wait for the first worker.
+## The number of futures that this session may have submitted: the number of slots, at most plan(workers =). At least 1, so that a future
+## can wait for the first worker.
 capacity <- function(client, status) {
   slots <- status$slots
-  if (client$workers_most > 0L) slots <- min(slots, client$workers_most)
+  if (client$max_workers > 0L) slots <- min(slots, client$max_workers)
   max(1L, slots)
 }
 
-## Waits until something happens in the core or `until` (seconds since the start of R's clock) has come, and shows what there is to
-## say. Interruptible. It also returns four times a second, since R tells by no signal that a time limit (setTimeLimit()) has passed.
-## `seen` is what the last call returned, 0 at first.
+## Waits until the client's state changes, or until `until` (in seconds, as in `proc.time()`), and shows the client's log. `seen` is the
+## value of the last call, 0 at first. It can be interrupted. It returns at least four times a second, since an expired time limit
+## (setTimeLimit()) raises no signal.
 wait_for_change <- function(client, seen, until = Inf) {
   left <- max(0, min(until - proc.time()[["elapsed"]], 0.25))
   seen <- .Call(ffi_client_wait, client$handle, seen, as.integer(ceiling(1000 * left)))
@@ -71,8 +69,8 @@ wait_for_change <- function(client, seen, until = Inf) {
   seen
 }
 
-## Joining is bounded by the core. After it, workers answer the hello within moments; plan() gives them
-## that long, so that nbrOfWorkers() is right from the start.
+## The core limits how long joining may take. Then workers reply within a second; plan() waits for them, so that nbrOfWorkers() is right
+## from the start.
 wait_until_joined <- function(client) {
   seen <- 0
   repeat {
@@ -81,18 +79,18 @@ wait_until_joined <- function(client) {
     if (status$joined) break
     seen <- wait_for_change(client, seen)
   }
-  first_by <- proc.time()[["elapsed"]] + 1
-  all_by <- Inf
-  while (proc.time()[["elapsed"]] < min(first_by, all_by)) {
-    if (client_status(client)$slots > 0L && all_by == Inf) {
-      first_by <- Inf
-      all_by <- proc.time()[["elapsed"]] + 0.2
+  first_until <- proc.time()[["elapsed"]] + 1 # for the first worker
+  all_until <- Inf # for the others
+  while (proc.time()[["elapsed"]] < min(first_until, all_until)) {
+    if (client_status(client)$slots > 0L && all_until == Inf) {
+      first_until <- Inf
+      all_until <- proc.time()[["elapsed"]] + 0.2
     }
-    seen <- wait_for_change(client, seen, min(first_by, all_by))
+    seen <- wait_for_change(client, seen, min(first_until, all_until))
   }
 }
 
-## What the client has to say is said when R is here anyway: while it waits.
+## Shows the client's log. Called while R waits for the client.
 show_client_log <- function(client) {
   while (!is.null(line <- log_next(client$log))) {
     show_log_line(line, if (is_debug()) "debug" else "warn")

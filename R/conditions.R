@@ -1,27 +1,30 @@
-## Conditions. The core's errors come through p2p_stop(); what the future framework expects is built by
-## future_failure().
+## Conditions. Errors of the core are raised by core_stop(); errors of futures are made by future_failure().
 
-## Raises an error of the core, list(what, message, reason); src/r/ffi_config.c calls it too.
+## Raises an error of the core, `list(what, message, reason)`. src/r/ffi_error.c calls it, too.
 core_stop <- function(error) {
   p2p_stop(core_sentence(error), error$what)
 }
 
-## What happened, as a sentence, and the next step. The core's messages start in lower case, have no full stop and
-## know nothing of R.
+## What happened, and the next step. Messages of the core start in lower case, have no full stop and do not mention R.
 core_sentence <- function(error) {
   paste(c(as_sentence(error$message), advice_for(error)), collapse = " ")
 }
 
 ## The next step after an error of the core, or NULL.
-advice_for <- function(error) if (!is.null(error) && nzchar(error$reason)) advice[[error$reason]]
+advice_for <- function(error) {
+  if (is.null(error) || !nzchar(error$reason)) return(NULL)
+  text <- advice[[error$reason]]
+  if (is.function(text)) text(in_cli()) else text
+}
 
-## Capital letter and full stop. A first word that is more than letters (a name, a path, a quoted text) stays as it is.
+## Adds a capital letter and a full stop. A first word that is not a plain word (a name, a path, a quotation) is kept.
 as_sentence <- function(text) {
   if (grepl("^[a-z]+([ ,:]|$)", text)) text <- paste0(toupper(substr(text, 1L, 1L)), substring(text, 2L))
   if (grepl("[.!?]$", text)) text else paste0(text, ".")
 }
 
-## The next step for each reason that the core gives.
+## The next step for each reason that the core gives: a sentence, or a function of `cli`, which is TRUE if the reader called the function
+## from a shell, that returns one.
 advice <- c(list(
   ## base, crypto, net, proc
 ), list(
@@ -50,8 +53,10 @@ advice <- c(list(
 ), list(
   ## wormhole, transfer
   crowded = "Start again with a new code.",
-  mailbox_lost = "Check that the mailbox server is running, or use another one (argument `mailbox`).",
-  mailbox_permission = "Use another mailbox server (argument `mailbox`).",
+  mailbox_lost = function(cli) {
+    sprintf("Check that the mailbox server is running, or use another one with %s.", if (cli) "--mailbox" else "`mailbox =`")
+  },
+  mailbox_permission = function(cli) sprintf("Use another mailbox server with %s.", if (cli) "--mailbox" else "`mailbox =`"),
   wrong_code = "Check the code. If it was right, somebody may have tried to guess it: start again with a new code."
 ), list(
   ## server
@@ -85,11 +90,11 @@ p2p_error <- function(message, what) {
             list(message = message, call = NULL))
 }
 
-## Wrong arguments: the command line ends with exit status 2.
+## Raises an error about an argument. The exit status of a command line is then 2.
 usage_stop <- function(...) p2p_stop(paste0(...), "usage")
 
-## The FutureError for a task that failed with `what` ("lost", "canceled", ...). A worker that is lost and a
-## cancelled future end as interrupted, so that reset() works on them.
+## The FutureError of a task that failed with `what` ("lost", "canceled", ...), and `why`, a sentence. If its worker was lost or it was
+## canceled, the future becomes interrupted, so that it can be reset().
 future_failure <- function(future, what, why) {
   label <- future_label(future)
   if (what == "canceled") {
@@ -99,11 +104,11 @@ future_failure <- function(future, what, why) {
     error(sprintf("Future (%s) was %s. %s", label, if (canceled) "canceled" else "interrupted", why), future = future)
   } else if (what == "lost") {
     future[["state"]] <- "interrupted"
-    FutureInterruptError(sprintf("Future (%s) was lost. %s After reset() it can be run again.", label, why),
+    FutureInterruptError(sprintf("Future (%s) was lost. %s Use reset() to run it again.", label, why),
                          future = future)
   } else {
     future[["state"]] <- "failed"
-    if (what == "too_large") why <- paste0(why, " The second number of plan(..., maxSizeOfObjects = ) sets that limit.")
+    if (what == "too_large") why <- paste(why, "The second number of `plan(..., maxSizeOfObjects = )` sets that limit.")
     FutureError(sprintf("Future (%s) failed. %s", label, why), future = future)
   }
 }

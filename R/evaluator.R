@@ -1,26 +1,25 @@
-## The evaluator: a child process of a worker that reads tasks from its supervisor's pipe, evaluates them
-## one after the other, and writes results. It has no keys and opens no connection. Started by
-## worker() as `R -e 'future.p2p:::evaluator()'`.
+## The evaluator: a child process of a worker. It reads tasks from the channel to its supervisor, evaluates them one at a time, and writes
+## the results. It has no keys and no connections. worker() starts it as `R -e 'future.p2p:::evaluator()'`.
 
 evaluator_state <- new.env(parent = emptyenv())
 
-## `memory` (bytes): how much it may take from here on. `nice`: by how much it gives way to other programs.
+## `memory`: bytes that it may allocate from here on. `nice`: increment of its niceness.
 evaluator <- function(memory = Inf, nice = 0L) {
-  pipe <- .Call(ffi_evaluator_open)
+  channel <- .Call(ffi_evaluator_open)
   if (nice > 0L) tools::psnice(value = nice)
   if (is.finite(memory)) .Call(ffi_evaluator_limit, memory)
   evaluator_state$memory <- memory
-  evaluator_state$pipe <- pipe
+  evaluator_state$channel <- channel
   evaluator_state$pid <- Sys.getpid()
   writeLines(as.character(Sys.getpid()), file.path(tempdir(), evaluator_mark))
-  .Call(ffi_evaluator_hello, pipe, evaluator_hello())
-  ## A SIGINT belongs to the task that is being evaluated, never to the time between tasks.
+  .Call(ffi_evaluator_hello, channel, evaluator_hello())
+  ## A SIGINT is meant for the task that is being evaluated. Between tasks it is ignored.
   suspendInterrupts({
-    while (!is.null(task <- .Call(ffi_evaluator_next, pipe))) {
+    while (!is.null(task <- .Call(ffi_evaluator_next, channel))) {
       evaluator_state$task <- task$task
       result <- evaluate_task(task$object)
-      .Call(ffi_evaluator_result, pipe, task$task, serialize_result(result))
-      forget_interrupt()
+      .Call(ffi_evaluator_result, channel, task$task, serialize_result(result))
+      discard_interrupt()
       rm(result)
       clean_workspace()
     }
@@ -32,20 +31,20 @@ evaluator_hello <- function() {
   sprintf("r=%s\nfuture=%s\npid=%d\n", getRversion(), utils::packageVersion("future"), Sys.getpid())
 }
 
-## What cannot be evaluated is an answer too: a FutureError, which the client raises.
+## Returns a FutureError, which the client raises, if the task cannot be evaluated.
 evaluate_task <- function(object) {
   tryCatch({
     data <- .Call(ffi_unserialize, object)
     name_memory_limit(allowInterrupts(eval_future(data)))
   }, interrupt = function(ex) {
-    evaluator_error("was interrupted before it began")
+    evaluator_error("was interrupted before it started")
   }, error = function(ex) {
     evaluator_error(sprintf("cannot be evaluated by R %s with future %s: %s", getRversion(),
                             utils::packageVersion("future"), with_memory_limit(conditionMessage(ex))))
   })
 }
 
-## An allocation that fails is an error as any other. Where there is a limit, its message says so.
+## A failed allocation is an ordinary error of the future. If there is a memory limit, its message says so.
 name_memory_limit <- function(result) {
   at <- length(result[["conditions"]])
   if (at == 0L) return(result)
@@ -54,12 +53,12 @@ name_memory_limit <- function(result) {
   result
 }
 
-## Also in the words of the C++ library and of other languages that R speaks.
+## Recognizes messages of R, in any language, and of the C++ library.
 with_memory_limit <- function(message) {
   memory <- evaluator_state$memory
-  ours <- c("cannot allocate", "memory exhausted", "bad_alloc", "Out of memory", gettext("cannot allocate memory", domain = "R"),
+  patterns <- c("cannot allocate", "memory exhausted", "bad_alloc", "Out of memory", gettext("cannot allocate memory", domain = "R"),
             sub("%.*", "", gettext("cannot allocate vector of size %0.1f Gb", domain = "R")))
-  if (!is.finite(memory) || !any(vapply(ours, grepl, NA, x = message, fixed = TRUE))) return(message)
+  if (!is.finite(memory) || !any(vapply(patterns, grepl, NA, x = message, fixed = TRUE))) return(message)
   sprintf("%s (needed more than the memory limit of %s on worker %s)", message,
           format(structure(memory, class = "object_size"), units = "auto", standard = "IEC"), Sys.getenv("FUTURE_P2P_WORKER"))
 }
@@ -68,23 +67,23 @@ evaluator_error <- function(what) FutureError(sprintf("The future %s (on %s)", w
 
 serialize_result <- function(result) {
   tryCatch(.Call(ffi_serialize, result, Inf), error = function(ex) {
-    gc() # what was serialized so far leaves its memory to the sentence
+    gc() # frees what was serialized so far
     .Call(ffi_serialize, evaluator_error(paste("has a value that cannot be serialized:", with_memory_limit(conditionMessage(ex)))), Inf)
   })
 }
 
-## An interrupt that came after its task had been evaluated must not hit the next one.
-forget_interrupt <- function() {
+## Discards an interrupt that arrived after its task had been evaluated.
+discard_interrupt <- function() {
   tryCatch(allowInterrupts(Sys.sleep(0)), interrupt = function(ex) NULL)
 }
 
-## Called within a future that is being evaluated, by the handler of getFutureBackendConfigs.P2PFuture(). The value says whether
-## the condition is to be recorded in the result as well: no, the client does that. A fork of the evaluator has no voice: its
-## frames would run into the evaluator's own.
+## Sends a condition while its future is evaluated; called by the handler of getFutureBackendConfigs.P2PFuture(). Returns whether future
+## must record the condition in the result: FALSE, since the client does. A fork of the evaluator sends nothing, since its frames would be
+## mixed with those of the evaluator.
 relay_from_evaluator <- function(condition) {
-  pipe <- evaluator_state$pipe
+  channel <- evaluator_state$channel
   if (!identical(evaluator_state$pid, Sys.getpid())) return(TRUE)
-  suspendInterrupts(.Call(ffi_evaluator_condition, pipe, evaluator_state$task, .Call(ffi_serialize, condition, Inf)))
+  suspendInterrupts(.Call(ffi_evaluator_condition, channel, evaluator_state$task, .Call(ffi_serialize, condition, Inf)))
   FALSE
 }
 

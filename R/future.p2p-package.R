@@ -1,18 +1,19 @@
 #' future.p2p: A Future Backend for Peer-to-Peer Clusters among Friends
 #'
-#' Team up with friends and turn your idle computers into one cluster:
+#' Share the computers of friends and colleagues as one cluster, wherever they are:
 #'
-#' * [cluster]: resolve futures on it, `plan(future.p2p::cluster, cluster = "alice/friends")`
-#' * [worker()]: lend a machine, `Rscript -e future.p2p::worker --cluster=alice/friends`
-#' * [host_cluster()]: say who may come, `future.p2p::host_cluster("alice/friends", users = c("bob", "carol"))`
-#' * [serve()]: your own meeting place, for a lab or a machine without internet
+#' * [cluster]: use a cluster, `plan(future.p2p::cluster, cluster = "alice/friends")`
+#' * [worker()]: add your machine to it, `Rscript -e future.p2p::worker --cluster=alice/friends`
+#' * [host_cluster()]: choose who has access, `future.p2p::host_cluster("alice/friends", users = c("bob", "carol"))`
+#' * [serve()]: run your own message board, for a lab or without internet access
+#' * [wormhole_send()] and [wormhole_receive()]: transfer a file or a text
 #'
-#' Clients and workers meet on a message board over SSH, and work over encrypted peer-to-peer
-#' connections (Magic Wormhole). Options are listed in [future.p2p.options].
+#' Clients and workers meet on a message board over SSH. They exchange futures and results over encrypted peer-to-peer connections
+#' (Magic Wormhole). See [future.p2p.options] for the options.
 #'
 #' @section Trust:
-#' Whoever may use a cluster can run any R code on its workers. Only join clusters whose members you
-#' all trust, or run workers in a sandbox (a container, a virtual machine).
+#' Anyone who may use a cluster can run any R code on its workers, with the permissions of the user who started the worker. Only join
+#' clusters whose members you all trust, or run workers in a container or a virtual machine.
 #'
 #' @useDynLib future.p2p, .registration = TRUE
 #' @keywords internal

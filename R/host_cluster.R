@@ -1,30 +1,32 @@
 #' Host a cluster for your friends
 #'
-#' Opens your cluster on the message board to the users you name, for as long as this runs (until Ctrl-C, or `duration`).
-#' It only controls who has access: no future and no result goes through this machine. Members that are on the cluster
-#' stay when the host leaves; newcomers need it.
+#' Opens your cluster on the message board to the users that you name. It runs until you interrupt it (Ctrl-C) or `duration` has passed.
+#' Hosting only controls who has access: futures and results do not pass through this machine. When the host stops, members stay
+#' connected, but nobody can join.
 #'
 #' @inheritParams worker
-#' @param cluster (character) The cluster, as `"alice/friends"`; the owner, before the slash, is you.
-#' @param users (character) The users who may come, besides you; on the command line with commas between.
+#' @param cluster (character) Name of the cluster, as `"alice/friends"`. The owner, before the slash, is your user name on the board.
+#' @param duration (numeric) Seconds after which hosting ends. `Inf` means never.
+#' @param users (character) Names of the users who have access in addition to you. Separate them by commas on the command line.
 #'
 #' @section Command line:
 #' ```sh
 #' Rscript -e future.p2p::host_cluster --cluster=alice/friends --users=bob,carol
 #' ```
 #'
-#' @return `NULL`, invisibly, after `duration`.
+#' @return `NULL`, invisibly, after `duration` seconds. Errors have class `p2p_error`.
 #'
 #' @examples
 #' \dontrun{
 #' future.p2p::host_cluster("alice/friends", users = c("bob", "carol"))
 #' }
+#' @seealso [worker()], [cluster]
 #' @export
 host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration = Inf) {
   if (missing(cluster)) cluster <- p2p_option("cluster")
-  if (is.null(cluster)) usage_stop("Argument 'cluster' is missing: which cluster do you host? As \"alice/friends\".")
+  if (is.null(cluster)) usage_stop("Argument 'cluster' is missing. It names the cluster to host, as in \"alice/friends\".")
   if (missing(users) || !is.character(users) || length(users) == 0L || anyNA(users)) {
-    usage_stop("Argument 'users' must name the users who may come, as c(\"bob\", \"carol\").")
+    usage_stop("Argument 'users' must name the users who have access, as in c(\"bob\", \"carol\").")
   }
   duration <- check_number(duration, "duration", 0, Inf)
   config <- board_config(cluster, host, ssh_args)
@@ -37,4 +39,4 @@ host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration 
   })
   invisible()
 }
-host_cluster <- cli_function(host_cluster, "host_cluster", "Opens your cluster to the users you name, until Ctrl-C, or for --duration seconds.")
+host_cluster <- cli_function(host_cluster, "host_cluster", "Gives users access to your cluster, until Ctrl-C or for --duration seconds.")

@@ -1,24 +1,29 @@
 #' Options and environment variables of future.p2p
 #'
-#' Each option `future.p2p.<name>` is set from the environment variable `R_FUTURE_P2P_<NAME>` when the package is
-#' loaded, unless the option is set already.
+#' When the package is loaded, each option `future.p2p.<name>` that is not set is set from the environment variable
+#' `R_FUTURE_P2P_<NAME>`.
 #'
 #' \describe{
-#'  \item{`future.p2p.cluster`}{(character) Name of the cluster, as `"alice/friends"`, where none is given.
-#'    Default: the personal cluster `"{user}/personal"`.}
-#'  \item{`future.p2p.host`}{(character) The message board, as `"name"`, `"name:port"` or `"user@name:port"`.
-#'    Default: `"pipe.pico.sh"`.}
-#'  \item{`future.p2p.ssh_args`}{(character) Arguments for SSH, as OpenSSH has them; in the environment
-#'    variable one string, in R also a vector.}
-#'  \item{`future.p2p.mailbox`}{(character) The Magic Wormhole mailbox server, as `"ws://name:4000/v1"`.
-#'    Default: the one of the message board, if it has one, else the public one.}
-#'  \item{`future.p2p.relay`}{(character) The transit relay, as `"tcp:name:4001"`. Default: likewise.}
-#'  \item{`future.p2p.debug`}{(logical) Tell more. Default: `FALSE`.}
+#'  \item{`future.p2p.cluster`}{(character) Default cluster, as `"alice/friends"`. If not set, your personal cluster,
+#'    `"{user}/personal"`.}
+#'  \item{`future.p2p.host`}{(character) Message board, as `"name"`, `"name:port"` or `"user@name:port"`.
+#'    If not set, `"pipe.pico.sh"`.}
+#'  \item{`future.p2p.ssh_args`}{(character) Arguments for SSH, in the syntax of OpenSSH. A vector, or one string.}
+#'  \item{`future.p2p.mailbox`}{(character) Magic Wormhole mailbox server, as `"ws://name:4000/v1"`. If not set, the one that belongs to the
+#'    message board, or else the public one.}
+#'  \item{`future.p2p.relay`}{(character) Transit relay, as `"tcp:name:4001"`. If not set, the one that belongs to the message board, or
+#'    else the public one.}
+#'  \item{`future.p2p.debug`}{(logical) If `TRUE`, show debug messages. If not set, `FALSE`.}
 #' }
 #'
-#' The options of the future package apply as well; `future.wait.timeout` (seconds) bounds how
-#' long a future waits for a worker.
+#' The options of the future package apply as well. For example, `future.wait.timeout` limits how many seconds a future waits for a
+#' worker.
 #'
+#' @examples
+#' # In ~/.Renviron: R_FUTURE_P2P_CLUSTER=alice/friends
+#' # In ~/.Rprofile:
+#' options(future.p2p.cluster = "alice/friends")
+#' options(future.p2p.cluster = NULL)
 #' @name future.p2p.options
 #' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay future.p2p.debug
 NULL
@@ -37,7 +42,7 @@ set_options_from_environment <- function() {
 
 p2p_option <- function(name, default = NULL) getOption(paste0("future.p2p.", name), default)
 
-## An argument, else its option, checked to be one string (or NULL).
+## An argument, or else its option: one string, or NULL.
 string_or_option <- function(value, name) {
   if (is.null(value)) value <- p2p_option(name)
   if (is.null(value)) return(NULL)
@@ -47,21 +52,21 @@ string_or_option <- function(value, name) {
   value
 }
 
-## SSH arguments as a vector of words; one string is split as a shell would, without a shell.
+## SSH arguments as a vector. One string is split as a shell does it.
 ssh_args_or_option <- function(ssh_args) {
   if (is.null(ssh_args)) ssh_args <- p2p_option("ssh_args")
   if (is.null(ssh_args)) return(character(0L))
-  if (!is.character(ssh_args) || anyNA(ssh_args)) usage_stop("Argument 'ssh_args' must be a character vector.")
+  if (!is.character(ssh_args) || anyNA(ssh_args)) usage_stop("Argument 'ssh_args' must be a character vector without NA.")
   if (length(ssh_args) == 1L) split_words(ssh_args) else ssh_args
 }
 
-## Words separated by blanks; quotes, single or double, keep blanks together.
+## Splits at blanks outside of single or double quotes.
 split_words <- function(text) {
   words <- scan(text = text, what = "", sep = "", quote = "\"'", quiet = TRUE, comment.char = "")
   words[nzchar(words)]
 }
 
-## What every program needs to get to its cluster.
+## Where a cluster meets, and our versions.
 board_config <- function(cluster, host, ssh_args) {
   use_proxy()
   list(

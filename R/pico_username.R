@@ -1,7 +1,7 @@
-#' Who am I on the message board?
+#' Your user name on the message board
 #'
-#' `pico_username()` asks the board for the account of your SSH key. `p2p_cluster_name()` is the name of the cluster that is
-#' used where none is given: option `future.p2p.cluster`, else your personal cluster `"{user}/personal"`.
+#' `pico_username()` requests the name of the account that your SSH key belongs to. `p2p_cluster_name()` returns the name of the cluster
+#' that is used by default: option `future.p2p.cluster`, or else your personal cluster, `"{user}/personal"`.
 #'
 #' @inheritParams cluster
 #'
@@ -10,7 +10,7 @@
 #' Rscript -e future.p2p::pico_username
 #' ```
 #'
-#' @return A character string. An error of class `p2p_error_auth` when the board knows no account for your key.
+#' @return A character string. Errors have class `p2p_error`; it is `p2p_error_auth` if your key has no account on the board.
 #'
 #' @examples
 #' \dontrun{
@@ -36,4 +36,4 @@ p2p_cluster_name <- function(cluster = NULL, host = NULL, ssh_args = NULL) {
   if (is.null(name)) name <- paste0(pico_username(host = host, ssh_args = ssh_args), "/personal")
   name
 }
-pico_username <- cli_function(pico_username, "pico_username", "Tells who you are on the message board.")
+pico_username <- cli_function(pico_username, "pico_username", "Prints your user name on the message board.")

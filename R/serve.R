@@ -1,47 +1,55 @@
-#' Your own meeting place
+#' Run your own message board
 #'
-#' Runs a message board, a Magic Wormhole mailbox and a transit relay on this machine, for a lab, a test, or where there is
-#' no internet. Members need no account elsewhere: `users` says whose SSH keys are known. Runs until it is
-#' interrupted (Ctrl-C) or `duration` has passed.
+#' Runs a message board, a Magic Wormhole mailbox server and a transit relay on this machine, for a lab, for a test, or without internet
+#' access. Members need no account elsewhere: `users` lists their names and SSH keys. It runs until you interrupt it (Ctrl-C) or `duration`
+#' has passed.
 #'
-#' It shows the line that members add to their `~/.ssh/known_hosts`; they then use it with `host = "name:port"`. The board tells them where
-#' mailbox and relay are.
+#' On startup it shows a line that members add to their `~/.ssh/known_hosts`. They then use the board with `host = "name:port"`. The board
+#' tells them the ports of mailbox server and relay.
 #'
-#' @param port (integer) TCP port of the board (SSH). 0: any free one.
-#' @param users Who has an account: one file with a line per key, `alice ssh-ed25519 AAAA...`; or a named list (or character vector)
-#'   of public keys or their files, as `list(alice = "alice.pub", bob = "ssh-ed25519 AAAA...")`. The one file is read again
-#'   whenever it changes: new keys can come at once, and connections of keys that are gone from it, or are another user's now, are closed. With
-#'   a line that is wrong the users stay as they were, and a warning tells which line.
-#' @param address (character) The address to listen on. `NULL`: all.
-#' @param mailbox_port,relay_port (integer) TCP ports of mailbox and relay. 0: any free one.
-#' @param host_key (character) File of the private host key; made when it is absent.
-#' @param duration (numeric) Seconds after which it ends.
-#' @param quiet (logical) Tell only what is wrong. On the command line `--quiet`.
-#' @param verbose (logical) Also tell who connects. On the command line `--verbose`.
-#' @param connections,connections_per_key (integer) How many connections the board has at a time, in all and with one key. A member has one,
-#'   a worker one, a host one.
-#' @param topics_per_user (integer) How many topics (clusters) there may be at a time that one user, or one key without account, has opened.
-#' @param login_time (numeric) Seconds within which who connects must have shown a key.
-#' @param bytes_per_second (numeric) What the board takes from one connection, after a first half MiB; who sends faster waits. At least 65536; 8 MiB as it
-#'   comes.
+#' @param port (integer) TCP port of the board (SSH). `0` chooses a free port.
+#' @param users The users and their public keys. Either the name of a file with one key per line, `alice ssh-ed25519 AAAA...`; or a named
+#'   list or character vector of public keys or names of key files, as `list(alice = "alice.pub", bob = "ssh-ed25519 AAAA...")`. The
+#'   file is read again when it changes: new keys are accepted at once, and connections whose key was removed, or now belongs to another
+#'   user, are closed. If a line is invalid, a warning names it and the previous users are kept.
+#' @param address (character) Address to listen on. `NULL` means all addresses.
+#' @param mailbox_port,relay_port (integer) TCP ports of mailbox server and relay. `0` chooses a free port.
+#' @param host_key (character) File of the private host key. It is created if it does not exist. If `NULL`, a file in
+#'   `tools::R_user_dir("future.p2p", "config")`.
+#' @param duration (numeric) Seconds after which the server stops. `Inf` means never.
+#' @param quiet (logical) If `TRUE`, only show warnings. `--quiet` on the command line.
+#' @param verbose (logical) If `TRUE`, also show connections. `--verbose` on the command line.
+#' @param connections,connections_per_key (integer) Maximum number of connections to the board, in total and per key. Each client,
+#'   each worker and each host uses one.
+#' @param topics_per_user (integer) Maximum number of topics (clusters) that one user, or one key without an account, may open at the
+#'   same time.
+#' @param login_time (numeric) Seconds that a connection may take to log in.
+#' @param bytes_per_second (numeric) Maximum number of bytes per second that the board reads from one connection, after the first 512 KiB.
+#'   A faster sender has to wait. At least 65536; the default is 8 MiB.
 #'
-#' @section What it tells:
-#' A line with the time, on standard error, for each member that joins or leaves a topic and for each refusal.
-#' It never tells what members write.
+#' @section Log:
+#' For each member that joins or leaves a topic and for each refusal, a line with the time is written to standard error. The log never
+#' contains what members write.
 #'
 #' @section Limits:
-#' Besides those that arguments set: keys without an account have at most half of the connections; 128 connections (32 from one address) may be
-#' those of who has not shown a key yet; 1 MiB waits for a member who does not read, who is then sent away; 64 MiB in all for readers who are not there yet; 25 seconds without a sign of life,
-#' or 60 without a command, end a connection. Mailbox and relay have 1000 connections each at most, 500 of them
-#' from one address; the mailbox keeps 4096 mailboxes with 128 MiB in all, and 1024 with 32 MiB from one address. An address stands for
-#' its network (of 64 bits) with IPv6. To open as many files as there can be connections, the process raises its limit (`ulimit -n`) as far as it may.
+#' In addition to the limits set by arguments:
+#'
+#' * Keys without an account may use at most half of the connections.
+#' * At most 128 connections, 32 per address, may be logging in at the same time.
+#' * A member that does not read is disconnected when 1 MiB waits for it. At most 64 MiB wait for members that have not joined yet.
+#' * A connection is closed after 25 seconds without a sign of life, or after 60 seconds without a command.
+#' * Mailbox server and relay accept 1000 connections each, 500 per address.
+#' * The mailbox server keeps at most 4096 mailboxes with 128 MiB in total, and 1024 mailboxes with 32 MiB per address.
+#'
+#' For IPv6, an address here means its /64 network. The process raises its own limit on open files (`ulimit -n`) as far as the system
+#' allows.
 #'
 #' @section Command line:
 #' ```sh
 #' Rscript -e future.p2p::serve --port=2222 --users=users.txt
 #' ```
 #'
-#' @return `NULL`, invisibly, after `duration`.
+#' @return `NULL`, invisibly, after `duration` seconds. Errors have class `p2p_error`.
 #'
 #' @examples
 #' \dontrun{
@@ -52,11 +60,11 @@
 serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_port = 0L, host_key = NULL,
                   duration = Inf, quiet = FALSE, verbose = FALSE, connections = 2000L, connections_per_key = 200L, topics_per_user = 100L,
                   login_time = 10, bytes_per_second = 8388608) {
-  if (missing(users)) usage_stop("Argument 'users' is missing: a file with a line per key (`alice ssh-ed25519 AAAA...`), or a named list of public keys.")
+  if (missing(users)) usage_stop("Argument 'users' is missing. It is a file with one key per line (`alice ssh-ed25519 AAAA...`), or a named list of public keys.")
   duration <- check_number(duration, "duration", 0, Inf)
   quiet <- check_flag(quiet, "quiet")
   verbose <- check_flag(verbose, "verbose")
-  if (quiet && verbose) usage_stop("Of 'quiet' and 'verbose', at most one can be TRUE.")
+  if (quiet && verbose) usage_stop("At most one of the arguments 'quiet' and 'verbose' can be TRUE.")
   file <- users_file(users)
   config <- list(
     port = check_number(port, "port", 0, 65535), mailbox_port = check_number(mailbox_port, "mailbox_port", 0, 65535),
@@ -91,7 +99,7 @@ show_server <- function(info, address) {
   known_as <- if (info$port == 22L) name else sprintf("[%s]:%d", name, info$port)
   message(sprintf("future.p2p: board on %s:%d", name, info$port))
   message(sprintf("future.p2p: mailbox on port %d, relay on port %d", info$mailbox_port, info$relay_port))
-  message(sprintf("future.p2p: host key %s; members add this line to their ~/.ssh/known_hosts:", info$fingerprint))
+  message(sprintf("future.p2p: host key %s; members add this line to ~/.ssh/known_hosts:", info$fingerprint))
   message(sprintf("%s %s", known_as, info$host_key))
 }
 
@@ -101,23 +109,23 @@ check_flag <- function(value, name) {
   value
 }
 
-## The one file, which is read (and read again) by the server; NULL where the users are given otherwise.
+## The users file, which the server reads and watches. NULL if the users are given in another form.
 users_file <- function(users) {
   if (!is.character(users) || length(users) != 1L || !is.null(names(users))) return(NULL)
-  if (!file.exists(users)) usage_stop("There is no file '", users, "' with users: a line per key, `alice ssh-ed25519 AAAA...`.")
+  if (!file.exists(users)) usage_stop("Argument 'users': there is no file '", users, "'. It has one key per line, `alice ssh-ed25519 AAAA...`.")
   absolute_path(users)
 }
 
-## An absolute path to the same file. Symbolic links stay, since the server watches them too.
+## The absolute path of a file. Symbolic links are kept, since the server watches them, too.
 absolute_path <- function(path) {
   path <- path.expand(path)
   if (startsWith(path, "/")) path else file.path(getwd(), path)
 }
 
-## `alice ssh-ed25519 AAAA...`, a line per key.
+## One line per key, `alice ssh-ed25519 AAAA...`.
 users_text <- function(users) {
   if (is.null(names(users)) || !all(nzchar(names(users)))) {
-    usage_stop("Argument 'users' must be a file, or a list of public keys with the users' names.")
+    usage_stop("Argument 'users' must be the name of a file, or a list of public keys whose names are the user names.")
   }
   lines <- Map(function(name, keys) paste(name, unlist(lapply(keys, public_key_lines))), names(users), users)
   paste(unlist(lines), collapse = "\n")
@@ -125,8 +133,8 @@ users_text <- function(users) {
 
 public_key_lines <- function(key) {
   if (grepl("^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", key)) return(key)
-  if (!file.exists(key)) usage_stop("Neither a public key nor a file that exists: '", key, "'.")
+  if (!file.exists(key)) usage_stop("Argument 'users': '", key, "' is neither a public key nor an existing file.")
   lines <- readLines(key, warn = FALSE)
   lines[grepl("^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", lines)]
 }
-serve <- cli_function(serve, "serve", "Runs a message board, a mailbox and a relay on this machine, until Ctrl-C, or for --duration seconds.")
+serve <- cli_function(serve, "serve", "Runs a message board, a mailbox server and a relay on this machine, until Ctrl-C or for --duration seconds.")

@@ -1,40 +1,43 @@
-#' Lend this machine to a cluster
+#' Add this machine to a cluster
 #'
-#' Joins the cluster and resolves the futures of its members, `workers` at a time, each in a child process
-#' of its own. Runs until it is interrupted (Ctrl-C, SIGTERM) or `duration` has passed. At the end of `duration`, the
-#' running futures are finished first. Who interrupts it takes the running futures from their clients as a worker that is
-#' lost does: they run again elsewhere with `plan(..., retries = 1)`, and are errors of class FutureInterruptError without.
+#' Joins the cluster and resolves futures of its members, up to `workers` at a time. Each runs in a child process. It runs until you
+#' interrupt it (Ctrl-C or SIGTERM), or until `duration` has passed.
 #'
-#' Whoever has access to the cluster can run any R code as you on this machine: see the section on trust in
+#' After `duration`, the worker finishes its running futures and then leaves. If you interrupt it, its running futures are lost: clients
+#' with `plan(..., retries = 1)` run them again on another worker, other clients get a FutureInterruptError.
+#'
+#' Anyone with access to the cluster can run any R code on this machine with your permissions. See the section on trust in
 #' [future.p2p-package].
 #'
 #' @inheritParams cluster
-#' @param duration (numeric) Seconds after which the worker leaves. `Inf`: never.
-#' @param workers (integer) How many futures are resolved at once; from 1 to 1024.
-#' @param memory How much memory one future may take, in bytes or as `"2 GiB"` (also KiB, MiB, TiB; kB, MB, GB, TB). This much
-#'   writable memory of its own gets an evaluator (and each process that it starts) beyond what R with the future package has when
-#'   it starts: heap, anonymous maps and the stacks of threads (`RLIMIT_DATA` on Linux); not files that are mapped. Other systems have
-#'   `RLIMIT_AS`, as far as they heed it. What is over the limit fails as R's own error, which then names the limit. `Inf`: no limit.
-#' @param time (numeric) How many seconds the evaluation of one future may take. It is interrupted then, and killed 5 seconds later;
-#'   its user gets a FutureInterruptError. `Inf`: no limit.
-#' @param nice (integer) From 0 to 19: by how much the evaluators give way to other programs of this machine.
-#' @param idle (numeric) The worker leaves when no future ran for so many seconds. `Inf`: it stays.
+#' @param duration (numeric) Seconds after which the worker leaves. `Inf` means never.
+#' @param workers (integer) Number of futures that are resolved at the same time, from 1 to 1024.
+#' @param memory (numeric or character) Memory that one future may allocate, in bytes or as `"2 GiB"` (also KiB, MiB, TiB, and kB, MB, GB,
+#'   TB). Each evaluator, and each process that it starts, may allocate this much beyond the memory of R itself with the future package
+#'   loaded. The heap, anonymous mappings and thread stacks count (`RLIMIT_DATA` on Linux); mapped files do not. Other systems use
+#'   `RLIMIT_AS` as far as they support it. An allocation beyond the limit fails with R's own error, whose message then names the limit.
+#'   `Inf` means no limit.
+#' @param time (numeric) Seconds that the evaluation of one future may take. It is then interrupted, and killed 5 seconds later. Its value
+#'   is a FutureInterruptError. `Inf` means no limit.
+#' @param nice (integer) Niceness of the evaluators, from 0 to 19. Higher values leave more CPU time to other programs.
+#' @param idle (numeric) Seconds without a future after which the worker leaves. `Inf` means that it stays.
 #'
 #' @section Command line:
 #' ```sh
 #' Rscript -e future.p2p::worker --cluster=alice/friends --workers=2
 #' Rscript -e future.p2p::worker --help
 #' ```
-#' The flags are the arguments' names. The exit status is 0 after `duration` or Ctrl-C, 1 when it failed (with a sentence on standard
-#' error), and 2 for wrong flags.
+#' Flags have the names of the arguments. The exit status is 0 after `duration` or Ctrl-C, 1 after a failure, whose message is written to
+#' standard error, and 2 for wrong flags.
 #'
-#' @return `NULL`, invisibly, after `duration`.
+#' @return `NULL`, invisibly, after `duration` seconds. Errors have class `p2p_error`.
 #'
 #' @examples
 #' \dontrun{
 #' future.p2p::worker("alice/friends")
-#' future.p2p::worker() # on your personal cluster
+#' future.p2p::worker() # your personal cluster
 #' }
+#' @seealso [cluster], [host_cluster()]
 #' @export
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
                    nice = 0L, idle = Inf) {
@@ -76,13 +79,13 @@ run_worker <- function(config, duration, idle) {
   run_service(log, is_done = function() .Call(ffi_worker_is_done, handle))
 }
 
-## What clients may choose a worker by: told on the board.
+## Properties by which clients may choose a worker. They are announced on the board.
 machine_config <- function() {
   list(platform = gsub("[^A-Za-z0-9._-]", "-", R.version$platform), cores = future::availableCores()[[1L]],
        memory_mib = total_memory_mib())
 }
 
-## Of this machine; 0 where the system does not tell it in /proc.
+## Memory of this machine; 0 if /proc does not report it.
 total_memory_mib <- function() {
   if (!file.exists("/proc/meminfo")) return(0)
   line <- grep("^MemTotal:", readLines("/proc/meminfo"), value = TRUE)
@@ -98,11 +101,11 @@ check_number <- function(value, name, from, to) {
   value
 }
 
-## Bytes of `"2 GiB"`.
+## The number of bytes of `"2 GiB"`.
 check_memory <- function(memory) {
   bytes <- if (is.character(memory) && length(memory) == 1L) parse_bytes(memory) else memory
   if (!is.numeric(bytes) || length(bytes) != 1L || is.na(bytes) || bytes < 2^20) {
-    usage_stop("Argument 'memory' must be a number of bytes, at least 1 MiB, or like \"2 GiB\".")
+    usage_stop("Argument 'memory' must be a number of bytes, or a string such as \"2 GiB\", and at least 1 MiB.")
   }
   bytes
 }
@@ -119,10 +122,10 @@ evaluator_argv <- function(memory = Inf, nice = 0) {
     sprintf("future.p2p:::evaluator(memory=%s,nice=%d)", format(memory, digits = 15), as.integer(nice)))
 }
 
-## Temporary files of evaluators are below our own, and so go when we do: one that is killed cannot tidy up.
+## Evaluators keep their temporary files below ours, which R removes when it ends: an evaluator that is killed cannot clean up.
 evaluators_folder <- function() file.path(tempdir(), "evaluators")
 
-## Removes what evaluators that are gone left. Each marks its folder with its pid.
+## Removes the temporary files of evaluators that have ended. Each writes its pid to a file in its folder.
 sweep_evaluators_folder <- function() {
   for (mark in Sys.glob(file.path(evaluators_folder(), "*", evaluator_mark))) {
     pid <- suppressWarnings(as.integer(readLines(mark, n = 1L)))
@@ -132,8 +135,8 @@ sweep_evaluators_folder <- function() {
 
 evaluator_mark <- ".future.p2p-evaluator"
 
-## The environment of evaluators: ours, without what leads to SSH keys, with our library paths, and with
-## one core for what would count them.
+## The environment of evaluators: ours, without variables about SSH and this package, with our library paths, and with one core for nested
+## parallelization.
 evaluator_env <- function() {
   env <- Sys.getenv()
   env <- env[!grepl("^(SSH_|R_FUTURE_P2P_|R_FUTURE_PLAN$|R_LIBS|R_TESTS$)", names(env))]
@@ -143,4 +146,4 @@ evaluator_env <- function() {
   env[["R_PARALLELLY_AVAILABLECORES_FALLBACK"]] <- "1"
   paste0(names(env), "=", env)
 }
-worker <- cli_function(worker, "worker", "Lends this machine to a cluster, until Ctrl-C, or for --duration seconds.")
+worker <- cli_function(worker, "worker", "Adds this machine to a cluster, until Ctrl-C or for --duration seconds.")

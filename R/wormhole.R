@@ -1,34 +1,32 @@
-#' Send and receive by Magic Wormhole
+#' Send and receive with Magic Wormhole
 #'
-#' Sends a file, bytes or a text to whoever knows the *code*, end to end encrypted and without any account: over a direct
-#' connection where the networks allow it, else through a relay that sees nothing but encrypted bytes. The other side may use these
-#' functions, or any other program for file transfer by Magic Wormhole (`wormhole`, `wormhole-william`, ...).
+#' Transfers a file, a raw vector or a text to anyone who knows the *code*. The transfer is end-to-end encrypted and needs no account. It
+#' uses a direct connection if the networks allow one, or else a relay, which only sees encrypted bytes. The other side may use these
+#' functions, or any other program for file transfer with Magic Wormhole, such as `wormhole` or `wormhole-william`.
 #'
-#' `wormhole_send()` shows the code, with the command for the other side, and waits for it. A code such as
-#' `7-guitar-wizard` works once; who guesses a wrong one ends the transfer.
+#' `wormhole_send()` shows the code and the command for the other side, and waits. A code such as `7-guitar-wizard` works once. A wrong
+#' guess ends the transfer.
 #'
-#' @param x What to send: the path of a file, a raw vector, or a text of at most 32 KiB.
-#' @param code (character) The code. `NULL`: one is made up and shown.
-#' @param path (character) Where a received file goes: a folder, in which it gets a new name of its own; or the name of a file that does
-#'   not exist yet. `NULL`: R's temporary folder, which is removed when R ends.
-#' @param type (character) What `x` is: `"file"` or `"text"`. With `"auto"`, a string is a file if there is one of that
-#'   name, else a text.
-#' @param name (character) What a file is called to the other side. `NULL`: as it is called here.
-#' @param mailbox (character) The mailbox server, as `"ws://name:4000/v1"`. `NULL`: option `future.p2p.mailbox`, else the
-#'   public one.
-#' @param relay (character) The transit relay, as `"tcp:name:4001"`; `""` for none. `NULL`: option `future.p2p.relay`, else
-#'   the public one.
-#' @param listen (logical) `FALSE`: only outbound connections are made.
-#' @param verify (logical or function) `TRUE`: shows the *verifier* and asks whether the other side shows the same, before anything is
-#'   sent; this is for who does not trust that the code was told to one person only. Or a function that is given the verifier and
-#'   returns `TRUE` or `FALSE`.
-#' @param timeout (numeric) Seconds to wait for the other side. Once bytes move, the transfer ends only if next to
-#'   nothing (less than 4 KiB) moved for a minute.
-#' @param progress (logical) Whether transfers of more than a second show a progress bar. `NULL`: at a terminal.
+#' @param x What to send: the name of a file, a raw vector, or a text of at most 32 KiB.
+#' @param code (character) The code. If `NULL`, the sender chooses and shows one.
+#' @param path (character) Where to save a received file: an existing folder, in which the file gets a new unique name, or the name of a
+#'   new file. If `NULL`, R's temporary folder, which is removed when R ends.
+#' @param type (character) What `x` is: `"file"` or `"text"`. With `"auto"`, a string is a file if a file of that name exists, and a text
+#'   otherwise.
+#' @param name (character) File name that the other side sees. If `NULL`, the name of the file.
+#' @param mailbox (character) Mailbox server, as `"ws://name:4000/v1"`. If `NULL`, option `future.p2p.mailbox`, or else the public server.
+#' @param relay (character) Transit relay, as `"tcp:name:4001"`, or `""` for none. If `NULL`, option `future.p2p.relay`, or else the public
+#'   relay.
+#' @param listen (logical) If `FALSE`, only make outbound connections.
+#' @param verify (logical or function) If `TRUE`, show the *verifier* and ask whether the other side shows the same one, before anything is
+#'   sent. Use it if someone else may know the code. A function is called with the verifier and returns `TRUE` or `FALSE`.
+#' @param timeout (numeric) Seconds to wait for the other side. Once the transfer has started, it only fails if less than 4 KiB are
+#'   transferred within a minute.
+#' @param progress (logical) Whether to show a progress bar for transfers that take more than a second. If `NULL`, only at a terminal.
 #'
 #' @section Proxies:
-#' Mailbox and relay are reached by way of the HTTP proxy in the environment variable `https_proxy` or, where there is none, `http_proxy`
-#' (`http://[user:password@]host:port`), but for the hosts in `no_proxy`. The message board is, too.
+#' Mailbox server and relay are reached through the HTTP proxy in the environment variable `https_proxy`, or else `http_proxy`
+#' (`http://[user:password@]host:port`), except for the hosts in `no_proxy`. This also applies to the message board.
 #'
 #' @section Command line:
 #' ```sh
@@ -36,15 +34,14 @@
 #' Rscript -e future.p2p::wormhole send --text=hello --code=7-guitar-wizard
 #' Rscript -e future.p2p::wormhole receive 7-guitar-wizard --path=FOLDER
 #' ```
-#' This is the program at [find_wormhole()], which needs no R: `wormhole send FILE`. A received text is written to standard output, and so is
-#' the path of a received file.
+#' This runs the program [find_wormhole()], which also works without R: `wormhole send FILE`. It writes a received text, or the name of a
+#' received file, to standard output.
 #'
-#' @return `wormhole_send()`: the code, invisibly. `wormhole_receive()`: the received text, or the path of the received file, with what
-#'   the sender calls it as attribute `"filename"`. That name is for people: never use it as a path.
-#'   Errors have class `p2p_error`, and one of `p2p_error_crypto` (the other side has another code),
-#'   `p2p_error_timeout`, `p2p_error_canceled` (by the other side), `p2p_error_lost`, `p2p_error_network`, `p2p_error_access` (the code is
-#'   used by two others), `p2p_error_system` (a file cannot be read or written).
-#'   After an error or an interrupt, nothing is left behind.
+#' @return `wormhole_send()` returns the code, invisibly. `wormhole_receive()` returns the received text, or the path of the received file.
+#'   The sender's name of the file is in attribute `"filename"`. It is only for display: never use it as a path.
+#'   Errors have class `p2p_error` and one of `p2p_error_crypto` (the codes differ), `p2p_error_timeout`, `p2p_error_canceled` (by the
+#'   other side), `p2p_error_lost`, `p2p_error_network`, `p2p_error_access` (two others use the code) and `p2p_error_system` (a file cannot
+#'   be read or written). After an error or an interrupt, no incomplete file is left.
 #'
 #' @seealso The section "Troubleshooting transfers" of `vignette("future-p2p-friends", package = "future.p2p")`.
 #'
@@ -55,17 +52,17 @@
 #' file <- wormhole_receive("7-guitar-wizard")
 #' }
 #' @examplesIf .Platform$OS.type == "unix" && requireNamespace("processx", quietly = TRUE)
-#' # On this machine alone, with a mailbox of its own; the sender is the program that does the same from a shell
+#' # On this machine only, with its own mailbox server. The sender is the program `wormhole`
 #' users <- tempfile()
 #' file.create(users)
 #' server <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", "future.p2p::serve", "--address=127.0.0.1", "--port=0",
 #'   paste0("--users=", users), paste0("--host-key=", tempfile())), stdout = "|", stderr = "2>&1")
-#' told <- character()
-#' while (!any(grepl("mailbox on port", told)) && server$is_incomplete_output()) {
+#' lines <- character()
+#' while (!any(grepl("mailbox on port", lines)) && server$is_incomplete_output()) {
 #'   server$poll_io(10000)
-#'   told <- c(told, server$read_output_lines())
+#'   lines <- c(lines, server$read_output_lines())
 #' }
-#' port <- sub("[^0-9].*", "", sub(".*mailbox on port ", "", grep("mailbox on port", told, value = TRUE)))
+#' port <- sub("[^0-9].*", "", sub(".*mailbox on port ", "", grep("mailbox on port", lines, value = TRUE)))
 #' mailbox <- sprintf("ws://127.0.0.1:%s/v1", port)
 #' sender <- processx::process$new(find_wormhole(),
 #'   c("send", "--text=See you at noon", "--code=7-guitar-wizard", paste0("--mailbox=", mailbox), "--relay="))
@@ -87,7 +84,7 @@ wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name
 #' @export
 wormhole_receive <- function(code, path = NULL, mailbox = NULL, relay = NULL, listen = TRUE, verify = FALSE, timeout = 600,
                              progress = NULL) {
-  if (missing(code)) usage_stop("Argument 'code' is missing: the code that the sender was shown, as in 7-guitar-wizard.")
+  if (missing(code)) usage_stop("Argument 'code' is missing. It is the code that the sender shows, such as 7-guitar-wizard.")
   config <- transfer_config(one_string(code, "code"), mailbox, relay, listen, verify, timeout)
   config$path <- new_name_in(path)
   status <- run_transfer(config, NULL, verify, progress)
@@ -97,15 +94,14 @@ wormhole_receive <- function(code, path = NULL, mailbox = NULL, relay = NULL, li
 
 #' The wormhole program
 #'
-#' An executable that sends and receives by Magic Wormhole: `send FILE`, `send --text TEXT`, `send --code=CODE FILE`, `receive CODE`,
-#' `--version`, `--help`. It needs no R to run, so it is there at once. `Rscript -e future.p2p::wormhole ...` becomes this program, so the
-#' words, what it says and its exit status are the same: 0; 1 if the transfer failed; 2 if the words make no sense; 130 if it was
-#' interrupted.
+#' `find_wormhole()` returns the path of a program that sends and receives with Magic Wormhole: `send FILE`, `send --text TEXT`,
+#' `send --code=CODE FILE`, `receive CODE`, `--version`, `--help`. It does not need R. `Rscript -e future.p2p::wormhole ...` runs the same
+#' program. Its exit status is 0, or 1 if the transfer failed, 2 for wrong arguments, and 130 if it was interrupted.
 #'
-#' In an R session, use [wormhole_send()] and [wormhole_receive()]: they return what was received, and raise errors. `wormhole(...)` runs the
-#' program beside the session, as a shell would.
+#' In an R session, use [wormhole_send()] and [wormhole_receive()], which return what was received and signal errors. `wormhole(...)`
+#' runs the program as a shell does.
 #'
-#' @return `find_wormhole()`: the path of the program. `wormhole()`: its exit status, invisibly.
+#' @return `find_wormhole()` returns the path of the program. `wormhole()` returns its exit status, invisibly.
 #'
 #' @examples
 #' system2(find_wormhole(), "--help")
@@ -151,7 +147,7 @@ transfer_config <- function(code, mailbox, relay, listen, verify, timeout) {
 
 what_to_send <- function(x, type) {
   if (is.raw(x)) return(list(bytes = x, name = "bytes.raw"))
-  if (!is.character(x) || length(x) != 1L || is.na(x)) usage_stop("Argument 'x' must be a raw vector, or one string: the path of a file, or a text.")
+  if (!is.character(x) || length(x) != 1L || is.na(x)) usage_stop("Argument 'x' must be a raw vector, or one string: the name of a file, or a text.")
   path <- path.expand(x)
   if (type == "file" || (type == "auto" && file.exists(path))) return(list(file = path))
   list(text = enc2utf8(x))
@@ -161,15 +157,15 @@ new_name_in <- function(path) {
   if (is.null(path)) path <- tempdir()
   path <- path.expand(one_string(path, "path"))
   if (dir.exists(path)) return(tempfile("wormhole-", normalizePath(path)))
-  if (file.exists(path)) usage_stop("Argument 'path': there is a file '", path, "' already. Give a folder, or a new name.")
+  if (file.exists(path)) usage_stop("Argument 'path': file '", path, "' exists already. Use a folder or a new name.")
   if (!dir.exists(dirname(path))) usage_stop("Argument 'path': there is no folder '", dirname(path), "'.")
   file.path(normalizePath(dirname(path)), basename(path))
 }
 
-## ---- a transfer ----
+## ---- transfers ----
 
-## Waits for its end; returns its last status, with the text if it was one that was received. Interruptible: a signal ends the wait at
-## once, but R tells by none that a time limit (setTimeLimit()) has passed, so it is asked four times a second.
+## Waits until the transfer ends. Returns its last status, and the received text. It can be interrupted. An expired time limit
+## (setTimeLimit()) raises no signal, so R is polled for it four times a second.
 run_transfer <- function(config, bytes, verify, progress, show_code = FALSE) {
   handle <- .Call(ffi_transfer_new, config, bytes)
   on.exit(.Call(ffi_handle_close, handle))
@@ -186,7 +182,7 @@ run_transfer <- function(config, bytes, verify, progress, show_code = FALSE) {
       show_code <- FALSE
     }
     if (status$state == "confirming" && !is_confirmed) {
-      .Call(ffi_transfer_confirm, handle, ask_verifier(status$verifier, verify))
+      .Call(ffi_transfer_confirm, handle, confirm_verifier(status$verifier, verify))
       is_confirmed <- TRUE
     }
     if (status$state == "moving") bar$show(status)
@@ -203,7 +199,7 @@ show_transfer_code <- function(code, config) {
   flags <- c(if (config$mailbox != public[["mailbox"]]) paste0(" --mailbox=", config$mailbox),
              if (!identical(config$relay, public[["relay"]])) paste0(" --relay=", config$relay))
   message("Wormhole code is: ", code)
-  message("On the other machine", if (is.null(flags)) ", one of", ":")
+  message("On the other machine, run", if (is.null(flags)) " one of", ":")
   if (is.null(flags)) message("  wormhole receive ", code)
   message("  Rscript -e future.p2p::wormhole receive ", code, flags)
 }
@@ -214,13 +210,13 @@ show_transfer_end <- function(status, is_sender) {
   } else if (is_sender) {
     message(sprintf("'%s' (%s) was received, %s.", status$name, show_size(status$size), status$way))
   } else {
-    message(sprintf("Received what the sender calls '%s' (%s), %s.", status$name, show_size(status$size), status$way))
+    message(sprintf("Received '%s' (%s), %s.", status$name, show_size(status$size), status$way))
   }
 }
 
 show_size <- function(size) format(structure(size, class = "object_size"), units = "auto", standard = "SI")
 
-ask_verifier <- function(verifier, verify) {
+confirm_verifier <- function(verifier, verify) {
   message("Verifier: ", verifier)
   if (is.function(verify)) return(isTRUE(verify(verifier)))
   question <- "Does the other side show the same verifier? (yes/no) "
@@ -235,16 +231,16 @@ ask_verifier <- function(verifier, verify) {
   length(answer) == 1L && grepl("^y(es)?$", trimws(tolower(answer)))
 }
 
-## A progress bar that comes after a second.
+## A progress bar that appears after a second.
 transfer_bar <- function(progress) {
-  is_wanted <- if (is.null(progress)) isatty(stderr()) || interactive() else one_flag(progress, "progress")
-  began <- NULL
+  is_enabled <- if (is.null(progress)) isatty(stderr()) || interactive() else one_flag(progress, "progress")
+  started <- NULL
   bar <- NULL
   list(
     show = function(status) {
       now <- proc.time()[["elapsed"]]
-      if (is.null(began)) began <<- now
-      if (!is_wanted || status$size == 0 || now < began + 1) return(invisible())
+      if (is.null(started)) started <<- now
+      if (!is_enabled || status$size == 0 || now < started + 1) return(invisible())
       if (is.null(bar)) bar <<- utils::txtProgressBar(0, status$size, style = 3L, file = stderr())
       utils::setTxtProgressBar(bar, status$moved)
     },
@@ -258,25 +254,25 @@ transfer_bar <- function(progress) {
 ## ---- the command line ----
 
 #' @rdname find_wormhole
-#' @param ... (character) The words of the command line.
+#' @param ... (character) The arguments of the program.
 #' @export
 wormhole <- function(...) invisible(system2(find_wormhole(), shQuote(c(...))))
 class(wormhole) <- c("p2p_wormhole", "function")
 
 #' @export
 print.p2p_wormhole <- function(x, ...) {
-  if (!interactive() && called_from_rscript()) become_wormhole(commandArgs(trailingOnly = TRUE))
+  if (!interactive() && called_from_rscript()) exec_wormhole(commandArgs(trailingOnly = TRUE))
   print(unclass_cli(x))
   invisible(x)
 }
 
-## The program takes the place of this R, whose temporary folder nobody would remove later on. The options may have been set in R only.
-become_wormhole <- function(words) {
+## Replaces this R process by the program. R would not remove its temporary folder later, so it is removed now.
+exec_wormhole <- function(args) {
   program <- find_wormhole()
   for (name in c("mailbox", "relay")) {
     value <- p2p_option(name)
     if (!is.null(value)) do.call(Sys.setenv, structure(list(value), names = paste0("R_FUTURE_P2P_", toupper(name))))
   }
   unlink(tempdir(), recursive = TRUE)
-  .Call(ffi_program_exec, program, words)
+  .Call(ffi_program_exec, program, args)
 }
