@@ -25,6 +25,8 @@ as_sentence <- function(text) {
 
 ## The next step for each reason that the core gives: a sentence, or a function of `cli`, which is TRUE if the reader called the function
 ## from a shell, that returns one.
+argument <- function(name, cli) if (cli) paste0("--", gsub("_", "-", name)) else paste0("`", name, " =`")
+
 advice <- c(list(
   ## base, crypto, net, proc
 ), list(
@@ -54,25 +56,27 @@ advice <- c(list(
   ## wormhole, transfer
   crowded = "Start again with a new code.",
   mailbox_lost = function(cli) {
-    sprintf("Check that the mailbox server is running, or use another one with %s.", if (cli) "--mailbox" else "`mailbox =`")
+    sprintf("Check that the mailbox server is running, or use another one with %s.", argument("mailbox", cli))
   },
-  mailbox_permission = function(cli) sprintf("Use another mailbox server with %s.", if (cli) "--mailbox" else "`mailbox =`"),
+  mailbox_permission = function(cli) sprintf("Use another mailbox server with %s.", argument("mailbox", cli)),
   wrong_code = "Check the code. If it was right, somebody may have tried to guess it: start again with a new code."
 ), list(
   ## server
-  host_key_format = "Give a key without a passphrase, or remove the file to have a new key created.",
-  host_key_owner = "Give a file of your own with `host_key`.",
+  host_key_format = "Use a key without a passphrase, or remove the file so that a new key is created.",
+  host_key_owner = function(cli) sprintf("Use a file of your own with %s.", argument("host_key", cli)),
   host_key_exposed = "If nobody has read it, run `chmod 600` on the file. Otherwise remove it, and a new key is created.",
-  host_key_directory = "Its directory must exist and belong to you; `host_key` names another file.",
+  host_key_directory = function(cli) {
+    sprintf("Its directory must exist and belong to you. To use another file, set %s.", argument("host_key", cli))
+  },
   user_name = paste("A user name has up to 63 letters, digits, '.', '_' and '-', does not start with '.' or '-', and is not 'public'.",
                     "A line is `alice ssh-ed25519 AAAA...`."),
-  user_key = "Give the whole line of the public key file, such as ~/.ssh/id_ed25519.pub, after the user name: `alice ssh-ed25519 AAAA...`.",
-  user_key_shared = "Give each user a key of their own.",
-  file_limit = "Raise it with `ulimit -n`, or LimitNOFILE of a systemd unit; otherwise connections beyond it are refused."
+  user_key = "Add the whole line of the public key file, such as ~/.ssh/id_ed25519.pub, after the user name: `alice ssh-ed25519 AAAA...`.",
+  user_key_shared = "Each user needs a key of their own.",
+  file_limit = "Raise it with `ulimit -n`, or with LimitNOFILE in a systemd unit. Connections beyond it are refused."
 ), list(
   ## client
   missing_packages = "Ask the owner of a worker to install the missing packages.",
-  worker_lost = "With `plan(..., retries = 1)` such a future is run again on another worker."
+  worker_lost = "With `plan(..., retries = 1)`, such a future is run again on another worker."
 ), list(
   ## worker
   evaluators_fail = "Run the command by hand and check that the packages 'future' and 'future.p2p' load.",
