@@ -23,10 +23,11 @@ as_sentence <- function(text) {
   if (grepl("[.!?]$", text)) text else paste0(text, ".")
 }
 
-## The next step for each reason that the core gives: a sentence, or a function of `cli`, which is TRUE if the reader called the function
-## from a shell, that returns one.
+## An argument, in R or on the command line.
 argument <- function(name, cli) if (cli) paste0("--", gsub("_", "-", name)) else paste0("`", name, " =`")
 
+## The next step for each reason that the core gives: a sentence, or a function of `cli` that returns one. `cli` is TRUE if the reader called
+## the function from a shell.
 advice <- c(list(
   ## base, crypto, net, proc
 ), list(

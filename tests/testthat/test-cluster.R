@@ -179,7 +179,7 @@ test_that("workers = n caps what one client uses at once", {
 
 test_that("a plan that was left can be made the current one again", {
   old <- plan(sequential)
-  expect_output(print(old[[1L]]), "has left its cluster")
+  expect_output(print(old[[1L]]), "not joined to its cluster")
   plan(old)
   expect_equal(nbrOfWorkers(), 2L)
   expect_equal(value(future(1 + 2)), 3)

@@ -42,7 +42,7 @@ signal_another_thread <- function(number) {
   ), file.path(dir, "thread.c"))
   built <- processx::run(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "thread.c"), wd = dir, error_on_status = FALSE)
   if (built$status != 0L) skip("there is no compiler")
-  code <- sprintf("ns <- asNamespace('future.p2p'); log <- ns$log_new(); .Call(ns$ffi_terminate_catch); dyn.load('thread%s'); invisible(.C('begin', %dL));
+  code <- sprintf("ns <- asNamespace('future.p2p'); log <- ns$log_new(); invisible(.Call(ns$ffi_terminate_catch)); dyn.load('thread%s'); invisible(.C('begin', %dL));
                   tryCatch(ns$run_service(log, proc.time()[[3L]] + 20), interrupt = function(ex) cat('interrupt'))",
                   .Platform$dynlib.ext, number)
   began <- proc.time()[["elapsed"]]
