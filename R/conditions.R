@@ -56,10 +56,14 @@ advice <- c(list(
 ), list(
   ## wormhole, transfer
   crowded = "Start again with a new code.",
+  directory_offered = "Ask the sender for an archive (zip or tar) instead.",
+  is_directory = "Send an archive (zip or tar) of it instead.",
   mailbox_lost = function(cli) {
     sprintf("Check that the mailbox server is running, or use another one with %s.", argument("mailbox", cli))
   },
   mailbox_permission = function(cli) sprintf("Use another mailbox server with %s.", argument("mailbox", cli)),
+  text_not_utf8 = "Send it as a file instead.",
+  text_too_long = "Send it as a file instead.",
   wrong_code = "Check the code. If it was right, somebody may have tried to guess it: start again with a new code."
 ), list(
   ## server

@@ -4,11 +4,12 @@
 
 #include "fuzz.h"
 #include "transfer/negotiation.h"
+#include "transfer/receipt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   static const uint8_t hash[P2P_SHA256_LEN];
-  struct p2p_negotiation sender = {.is_sender = true, .is_agreed = true},
-                         receiver = {.is_agreed = true};
+  struct p2p_negotiation sender = {.is_sender = true, .is_confirmed = true},
+                         receiver = {.is_confirmed = true};
   struct p2p_err err;
 
   (void)p2p_negotiation_next(&sender);
@@ -23,6 +24,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   if (strchr(receiver.name, '/') != NULL) __builtin_trap();
   p2p_negotiation_clear(&sender);
   p2p_negotiation_clear(&receiver);
-  if (p2p_offer_check_receipt(bytes, length, hash, &err) == P2P_OK) return 0;
+  if (p2p_receipt_check(bytes, length, hash, &err) == P2P_OK) return 0;
   return 0;
 }

@@ -69,7 +69,7 @@ SEXP ffi_transfer_status(SEXP handle) {
   SET_VECTOR_ELT(out, 0, Rf_mkString(states[status.state]));
   SET_VECTOR_ELT(out, 1, p2p_ffi_string(status.code));
   SET_VECTOR_ELT(out, 2, p2p_ffi_string(status.verifier));
-  SET_VECTOR_ELT(out, 3, p2p_ffi_string(status.way));
+  SET_VECTOR_ELT(out, 3, p2p_ffi_string(status.route));
   SET_VECTOR_ELT(out, 4, p2p_ffi_string(status.name));
   SET_VECTOR_ELT(out, 5, Rf_ScalarLogical(status.is_text));
   SET_VECTOR_ELT(out, 6, Rf_ScalarReal((double)status.size_bytes));

@@ -68,10 +68,10 @@ void p2p_console_end(const struct p2p_transfer_status *status, bool is_sender) {
 
   p2p_console_size(status->size_bytes, size);
   if (!status->is_text && is_sender)
-    dprintf(STDERR_FILENO, "'%s' (%s) was received, %s.\n", status->name, size, status->way);
+    dprintf(STDERR_FILENO, "'%s' (%s) was received, %s.\n", status->name, size, status->route);
   else if (!status->is_text)
     dprintf(STDERR_FILENO, "Received what the sender calls '%s' (%s), %s.\n", status->name, size,
-            status->way);
+            status->route);
   else if (is_sender)
     dprintf(STDERR_FILENO, "The text was received.\n");
 }

@@ -1,4 +1,4 @@
-/* What is sent, from disk or from memory. */
+/* What is sent. */
 #include "transfer/input_file.h"
 
 #include <errno.h>
@@ -7,18 +7,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* O_NONBLOCK, so that a named pipe does not hold us up before we see that it is one. */
+/* O_NONBLOCK: opening a named pipe must not block. */
 int p2p_input_file_open(struct p2p_input_file *input, const char *path, struct p2p_err *err) {
   struct stat info;
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
   if (fd < 0 || fstat(fd, &info) != 0) {
-    p2p_err_set(err, P2P_ERR_SYSTEM, "The file '%s' cannot be read: %s", path, strerror(errno));
+    p2p_err_set(err, P2P_ERR_SYSTEM, "cannot read '%s': %s", path, strerror(errno));
+  } else if (S_ISDIR(info.st_mode)) {
+    p2p_err_because(err, "is_directory",
+                    p2p_err_set(err, P2P_ERR_SYSTEM, "'%s' is a directory", path));
   } else if (!S_ISREG(info.st_mode)) {
-    p2p_err_set(err, P2P_ERR_SYSTEM, "'%s' is not a file%s", path,
-                S_ISDIR(info.st_mode)
-                    ? " but a directory: make an archive (zip, tar) of it, and send that"
-                    : "");
+    p2p_err_set(err, P2P_ERR_SYSTEM, "'%s' is not a regular file", path);
   } else {
     *input = (struct p2p_input_file){.fd = fd, .size_bytes = (uint64_t)info.st_size};
     return P2P_OK;
@@ -46,10 +46,8 @@ int p2p_input_file_read(struct p2p_input_file *input, uint8_t *out, size_t lengt
   while (length > 0) {
     ssize_t n = read(input->fd, out, length);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0)
-      return p2p_err_set(err, P2P_ERR_SYSTEM, "The file cannot be read: %s", strerror(errno));
-    if (n == 0)
-      return p2p_err_set(err, P2P_ERR_SYSTEM, "The file has become shorter while it was sent");
+    if (n < 0) return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot read the file: %s", strerror(errno));
+    if (n == 0) return p2p_err_set(err, P2P_ERR_SYSTEM, "the file was truncated while it was sent");
     out += n;
     length -= (size_t)n;
     input->at += (uint64_t)n;

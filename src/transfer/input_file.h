@@ -1,5 +1,5 @@
-/* What is sent: an open file or bytes in memory, of a size that was told to the other side before.
- * Any thread, one at a time. */
+/* What is sent: an open file, or bytes in memory. Its size is announced to the peer before it is
+ * read. Any thread, one at a time. */
 #ifndef P2P_TRANSFER_INPUT_FILE_H
 #define P2P_TRANSFER_INPUT_FILE_H
 
@@ -14,13 +14,14 @@ struct p2p_input_file {
   uint64_t size_bytes, at;
 };
 
-/* P2P_ERR_SYSTEM with a sentence; also for what is no regular file. */
+/* Opens a regular file. P2P_ERR_SYSTEM. */
 int p2p_input_file_open(struct p2p_input_file *input, const char *path,
                         struct p2p_err *err) P2P_MUST_USE;
+/* Borrows the bytes until the input is closed. */
 void p2p_input_file_borrow(struct p2p_input_file *input, const void *bytes, size_t length);
 void p2p_input_file_close(struct p2p_input_file *input);
-/* Exactly the next `length` bytes, of those that are left. P2P_ERR_SYSTEM, also when the file has
- * become shorter. */
+/* Reads exactly the next `length` bytes. P2P_ERR_SYSTEM, also if the file was truncated meanwhile.
+ */
 int p2p_input_file_read(struct p2p_input_file *input, uint8_t *out, size_t length,
                         struct p2p_err *err) P2P_MUST_USE;
 

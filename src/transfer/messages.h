@@ -1,16 +1,17 @@
-/* What a side of a file transfer says through the wormhole. io thread only. */
+/* Sends the messages of a file transfer through its wormhole. io thread only. */
 #ifndef P2P_TRANSFER_MESSAGES_H
 #define P2P_TRANSFER_MESSAGES_H
 
 #include "transfer/negotiation.h"
 #include "wormhole/wormhole.h"
 
-/* The sender's offer, or the receiver's answer to one; for a file also `ours`, where we can be
- * reached (NULL for a text). */
-int p2p_transfer_message_send(struct p2p_wormhole *wormhole,
-                              const struct p2p_negotiation *negotiation,
-                              const struct p2p_hints *ours, struct p2p_err *err) P2P_MUST_USE;
-/* That we give up, and in few words why; nobody hears it who is not there. */
-void p2p_transfer_message_give_up(struct p2p_wormhole *wormhole, int code);
+/* Sends our offer or answer, for a file after our hints (NULL for a text). P2P_ERR_MEMORY,
+ * P2P_ERR_CLOSED, P2P_ERR_TOO_LARGE. */
+int p2p_messages_send_offer(struct p2p_wormhole *wormhole,
+                            const struct p2p_negotiation *negotiation,
+                            const struct p2p_hints *hints, struct p2p_err *err) P2P_MUST_USE;
+/* Tells the peer that we give up because of `code` (P2P_ERR_*). Best effort: if it fails, the peer
+ * sees that we leave. `wormhole` may be NULL. */
+void p2p_messages_send_error(struct p2p_wormhole *wormhole, int code);
 
 #endif

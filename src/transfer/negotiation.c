@@ -1,5 +1,5 @@
-/* Coming to terms: the messages of a peer come in any order, and are noted; steps follow from what
- * is noted. */
+/* The negotiation of a file transfer. Messages may arrive in any order; they are recorded, and the
+ * steps follow from what is recorded. */
 #include "transfer/negotiation.h"
 
 #include <stdlib.h>
@@ -21,61 +21,62 @@ void p2p_negotiation_offer_file(struct p2p_negotiation *negotiation, const char 
   p2p_offer_clean_name(name, negotiation->name);
 }
 
-/* Takes the text over. */
-static int hear_offer(struct p2p_negotiation *negotiation, struct p2p_offer_message *said,
-                      struct p2p_err *err) {
-  if (negotiation->is_sender)
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "Both sides want to send: one must receive");
+/* Takes ownership of the text. */
+static int on_offer(struct p2p_negotiation *negotiation, struct p2p_offer_message *message,
+                    struct p2p_err *err) {
+  if (negotiation->is_sender) return p2p_err_set(err, P2P_ERR_PROTOCOL, "both sides want to send");
   if (negotiation->has_offer)
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "The sender made two offers");
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the sender made two offers");
   negotiation->has_offer = true;
-  negotiation->is_text = said->kind == P2P_OFFER_TEXT;
-  negotiation->size_bytes = negotiation->is_text ? said->text_length : said->size_bytes;
-  memcpy(negotiation->name, said->name, sizeof negotiation->name);
-  negotiation->text = said->text;
-  negotiation->text_length = said->text_length;
-  said->text = NULL;
+  negotiation->is_text = message->kind == P2P_OFFER_TEXT;
+  negotiation->size_bytes = negotiation->is_text ? message->text_length : message->size_bytes;
+  memcpy(negotiation->name, message->name, sizeof negotiation->name);
+  negotiation->text = message->text;
+  negotiation->text_length = message->text_length;
+  message->text = NULL;
   return P2P_OK;
 }
 
-static int hear_answer(struct p2p_negotiation *negotiation, const struct p2p_offer_message *said,
-                       struct p2p_err *err) {
+static int on_answer(struct p2p_negotiation *negotiation, const struct p2p_offer_message *message,
+                     struct p2p_err *err) {
   if (!negotiation->is_sender)
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "Both sides want to receive: one must send");
-  if (!negotiation->has_spoken || (said->kind == P2P_OFFER_TAKEN) != negotiation->is_text)
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "The receiver answered what was not offered");
-  negotiation->is_wanted = true;
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "both sides want to receive");
+  if (!negotiation->did_send_message ||
+      (message->kind == P2P_OFFER_TEXT_ACCEPTED) != negotiation->is_text)
+    return p2p_err_set(err, P2P_ERR_PROTOCOL,
+                       "the receiver accepted something that was not offered");
+  negotiation->has_accepted = true;
   return P2P_OK;
 }
 
-static int note(struct p2p_negotiation *negotiation, struct p2p_offer_message *said,
-                struct p2p_err *err) {
-  switch (said->kind) {
-  case P2P_OFFER_OTHER: return P2P_OK;
+static int handle(struct p2p_negotiation *negotiation, struct p2p_offer_message *message,
+                  struct p2p_err *err) {
+  switch (message->kind) {
+  case P2P_OFFER_UNKNOWN: return P2P_OK;
   case P2P_OFFER_TRANSIT:
-    if (!negotiation->has_hints) negotiation->theirs = said->hints;
+    if (!negotiation->has_hints) negotiation->peer_hints = message->hints;
     negotiation->has_hints = true;
     return P2P_OK;
   case P2P_OFFER_TEXT:
-  case P2P_OFFER_FILE: return hear_offer(negotiation, said, err);
-  case P2P_OFFER_TAKEN:
-  case P2P_OFFER_WANTED: return hear_answer(negotiation, said, err);
+  case P2P_OFFER_FILE: return on_offer(negotiation, message, err);
+  case P2P_OFFER_TEXT_ACCEPTED:
+  case P2P_OFFER_FILE_ACCEPTED: return on_answer(negotiation, message, err);
   }
   return P2P_OK;
 }
 
 int p2p_negotiation_receive(struct p2p_negotiation *negotiation, const char *text, size_t length,
                             struct p2p_err *err) {
-  struct p2p_offer_message said;
-  int code = p2p_offer_parse(text, length, &said, err);
+  struct p2p_offer_message message;
+  int code = p2p_offer_parse(text, length, &message, err);
 
   if (code != P2P_OK) return code;
-  code = note(negotiation, &said, err);
-  free(said.text);
+  code = handle(negotiation, &message, err);
+  free(message.text);
   return code;
 }
 
-/* Returns true once. */
+/* True the first time. */
 static bool once(bool *done) {
   bool was = *done;
   *done = true;
@@ -83,16 +84,31 @@ static bool once(bool *done) {
 }
 
 enum p2p_negotiation_step p2p_negotiation_next(struct p2p_negotiation *negotiation) {
-  if (!negotiation->is_agreed || !(negotiation->is_sender || negotiation->has_offer))
+  if (!negotiation->is_confirmed || !(negotiation->is_sender || negotiation->has_offer))
     return P2P_NEGOTIATION_WAIT;
-  if (once(&negotiation->has_spoken)) return P2P_NEGOTIATION_SPEAK;
+  if (once(&negotiation->did_send_message)) return P2P_NEGOTIATION_SEND_MESSAGE;
   if (negotiation->is_text)
-    return (negotiation->is_wanted || !negotiation->is_sender) && once(&negotiation->has_closed)
-               ? P2P_NEGOTIATION_CLOSE
+    return (negotiation->has_accepted || !negotiation->is_sender) && once(&negotiation->did_finish)
+               ? P2P_NEGOTIATION_FINISH
                : P2P_NEGOTIATION_WAIT;
-  if (negotiation->has_hints && once(&negotiation->has_raced)) return P2P_NEGOTIATION_RACE;
-  if (negotiation->is_wanted && once(&negotiation->has_sent)) return P2P_NEGOTIATION_SEND;
+  if (negotiation->has_hints && once(&negotiation->did_connect)) return P2P_NEGOTIATION_CONNECT;
+  if (negotiation->has_accepted && once(&negotiation->did_send_file))
+    return P2P_NEGOTIATION_SEND_FILE;
   return P2P_NEGOTIATION_WAIT;
+}
+
+const char *p2p_negotiation_overdue(const struct p2p_negotiation *negotiation) {
+  if (negotiation->is_sender)
+    return negotiation->did_send_message ? "the receiver did not answer the offer" : NULL;
+  return negotiation->is_confirmed && !negotiation->has_offer ? "the sender did not offer anything"
+                                                              : NULL;
+}
+
+int p2p_negotiation_format(const struct p2p_negotiation *negotiation, char **out) {
+  if (!negotiation->is_sender) return p2p_offer_format_answer(negotiation->is_text, out);
+  if (negotiation->is_text)
+    return p2p_offer_format_text(negotiation->text, negotiation->text_length, out);
+  return p2p_offer_format_file(negotiation->name, negotiation->size_bytes, out);
 }
 
 void p2p_negotiation_clear(struct p2p_negotiation *negotiation) {

@@ -6,11 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/encode.h"
 #include "base/sanitize.h"
-#include "crypto/random.h"
 
-#define MESSAGE_MAX 65536 /* of the mailbox */
+#define MESSAGE_MAX 65536 /* bytes */
 
 /* ---- names ---- */
 
@@ -25,64 +23,65 @@ void p2p_offer_clean_name(const char *path, char out[P2P_OFFER_NAME_MAX]) {
     snprintf(out, P2P_OFFER_NAME_MAX, "file");
 }
 
-/* ---- from JSON ---- */
+/* ---- parse ---- */
 
 static int malformed(struct p2p_err *err) {
-  return p2p_err_set(err, P2P_ERR_PARSE,
-                     "The other side speaks another protocol: a message that is malformed");
+  return p2p_err_set(err, P2P_ERR_PARSE, "the other side sent a malformed message");
 }
 
-static int read_text(const json_t *text, struct p2p_offer_message *out, struct p2p_err *err) {
+static int parse_text(const json_t *text, struct p2p_offer_message *out, struct p2p_err *err) {
   size_t length = json_string_length(text);
 
   if (!json_is_string(text)) return malformed(err);
   out->text = malloc(length + 1);
-  if (out->text == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  if (out->text == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   memcpy(out->text, json_string_value(text), length + 1);
   out->text_length = length;
   out->kind = P2P_OFFER_TEXT;
   return P2P_OK;
 }
 
-static int read_file(const json_t *file, struct p2p_offer_message *out, struct p2p_err *err) {
+static int parse_file(const json_t *file, struct p2p_offer_message *out, struct p2p_err *err) {
   const json_t *name = json_object_get(file, "filename"), *size = json_object_get(file, "filesize");
 
   if (!json_is_string(name) || !json_is_integer(size) || json_integer_value(size) < 0)
     return malformed(err);
   if (json_integer_value(size) > P2P_OFFER_SIZE_MAX)
     return p2p_err_set(err, P2P_ERR_TOO_LARGE,
-                       "The other side offers a file that is larger than any disk");
+                       "the other side offers a file of an impossible size");
   p2p_offer_clean_name(json_string_value(name), out->name);
   out->size_bytes = (uint64_t)json_integer_value(size);
   out->kind = P2P_OFFER_FILE;
   return P2P_OK;
 }
 
-static int read_offer(const json_t *offer, struct p2p_offer_message *out, struct p2p_err *err) {
+static int parse_offer(const json_t *offer, struct p2p_offer_message *out, struct p2p_err *err) {
   if (json_object_get(offer, "message") != NULL)
-    return read_text(json_object_get(offer, "message"), out, err);
+    return parse_text(json_object_get(offer, "message"), out, err);
   if (json_object_get(offer, "file") != NULL)
-    return read_file(json_object_get(offer, "file"), out, err);
-  return p2p_err_set(err, P2P_ERR_INVALID,
-                     "The other side offers %s, and only a file or a text can be received here: "
-                     "ask for an archive (zip, tar) of it",
-                     json_object_get(offer, "directory") ? "a directory" : "something unknown");
+    return parse_file(json_object_get(offer, "file"), out, err);
+  if (json_object_get(offer, "directory") != NULL)
+    return p2p_err_because(err, "directory_offered",
+                           p2p_err_set(err, P2P_ERR_INVALID,
+                                       "the other side offers a directory, which is not "
+                                       "supported"));
+  return p2p_err_set(err, P2P_ERR_INVALID, "the other side offers something that is not supported");
 }
 
-static int read_answer(const json_t *answer, struct p2p_offer_message *out, struct p2p_err *err) {
+static int parse_answer(const json_t *answer, struct p2p_offer_message *out, struct p2p_err *err) {
   const json_t *file = json_object_get(answer, "file_ack"),
                *text = json_object_get(answer, "message_ack");
-  const char *word = json_string_value(file ? file : text);
+  const char *ack = json_string_value(file ? file : text);
 
-  if (word == NULL) return malformed(err);
-  if (strcmp(word, "ok") != 0)
-    return p2p_err_set(err, P2P_ERR_CANCELED, "The other side does not want what was offered");
-  out->kind = file ? P2P_OFFER_WANTED : P2P_OFFER_TAKEN;
+  if (ack == NULL) return malformed(err);
+  if (strcmp(ack, "ok") != 0)
+    return p2p_err_set(err, P2P_ERR_CANCELED, "the other side rejected the offer");
+  out->kind = file ? P2P_OFFER_FILE_ACCEPTED : P2P_OFFER_TEXT_ACCEPTED;
   return P2P_OK;
 }
 
-static int read_message(const json_t *root, const char *text, size_t length,
-                        struct p2p_offer_message *out, struct p2p_err *err) {
+static int parse_message(const json_t *root, const char *text, size_t length,
+                         struct p2p_offer_message *out, struct p2p_err *err) {
   const json_t *error = json_object_get(root, "error");
   char words[P2P_QUOTE_MAX];
 
@@ -90,12 +89,12 @@ static int read_message(const json_t *root, const char *text, size_t length,
   if (error != NULL) {
     const char *reason = json_is_string(error) ? json_string_value(error) : "(no reason)";
     p2p_sanitize(reason, strlen(reason), words, sizeof words);
-    return p2p_err_set(err, P2P_ERR_CANCELED, "The other side gave up: %s", words);
+    return p2p_err_set(err, P2P_ERR_CANCELED, "the other side gave up: %s", words);
   }
   if (json_object_get(root, "offer") != NULL)
-    return read_offer(json_object_get(root, "offer"), out, err);
+    return parse_offer(json_object_get(root, "offer"), out, err);
   if (json_object_get(root, "answer") != NULL)
-    return read_answer(json_object_get(root, "answer"), out, err);
+    return parse_answer(json_object_get(root, "answer"), out, err);
   if (json_object_get(root, "transit") == NULL) return P2P_OK;
   out->kind = P2P_OFFER_TRANSIT;
   return p2p_hints_parse(text, length, &out->hints, err);
@@ -105,17 +104,17 @@ int p2p_offer_parse(const char *text, size_t length, struct p2p_offer_message *o
                     struct p2p_err *err) {
   json_t *root =
       length <= MESSAGE_MAX ? json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL) : NULL;
-  struct p2p_offer_message said = {.kind = P2P_OFFER_OTHER};
-  int code = read_message(root, text, length, &said, err);
+  struct p2p_offer_message message = {.kind = P2P_OFFER_UNKNOWN};
+  int code = parse_message(root, text, length, &message, err);
 
   json_decref(root);
-  if (code == P2P_OK) *out = said;
+  if (code == P2P_OK) *out = message;
   return code;
 }
 
-/* ---- to JSON ---- */
+/* ---- format ---- */
 
-/* Takes over `root` (may be NULL). */
+/* Takes the reference `root`; NULL means out of memory. */
 static int dump(json_t *root, char **out) {
   char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 
@@ -126,7 +125,7 @@ static int dump(json_t *root, char **out) {
 }
 
 int p2p_offer_format_text(const char *text, size_t length, char **out) {
-  json_t *string = json_stringn(text, length); /* NULL for what is not UTF-8, too */
+  json_t *string = json_stringn(text, length); /* NULL if it is not UTF-8 */
 
   if (string == NULL) return P2P_ERR_INVALID;
   return dump(json_pack("{s:{s:o}}", "offer", "message", string), out);
@@ -142,49 +141,16 @@ int p2p_offer_format_answer(bool is_text, char **out) {
   return dump(json_pack("{s:{s:s}}", "answer", is_text ? "message_ack" : "file_ack", "ok"), out);
 }
 
-static const char *words_for_peer(int code) {
+static const char *failure_text(int code) {
   switch (code) {
   case P2P_ERR_CANCELED: return "transfer canceled";
   case P2P_ERR_SYSTEM: return "the file cannot be read or written";
   case P2P_ERR_TIMEOUT: return "transfer timed out";
-  case P2P_ERR_INVALID: return "only files and texts can be received";
+  case P2P_ERR_INVALID: return "only files and texts are supported";
   default: return "transfer failed";
   }
 }
 
 int p2p_offer_format_error(int code, char **out) {
-  return dump(json_pack("{s:s}", "error", words_for_peer(code)), out);
-}
-
-/* ---- the receipt ---- */
-
-void p2p_offer_format_receipt(const uint8_t hash[P2P_SHA256_LEN], char out[P2P_OFFER_RECEIPT_MAX]) {
-  char hex[P2P_HEX_LEN(P2P_SHA256_LEN) + 1];
-
-  p2p_hex_encode(hash, P2P_SHA256_LEN, hex);
-  snprintf(out, P2P_OFFER_RECEIPT_MAX, "{\"ack\":\"ok\",\"sha256\":\"%s\"}", hex);
-}
-
-int p2p_offer_check_receipt(const uint8_t *text, size_t length, const uint8_t hash[P2P_SHA256_LEN],
-                            struct p2p_err *err) {
-  json_t *root = json_loadb((const char *)text, length, JSON_REJECT_DUPLICATES, NULL);
-  const char *ack = json_string_value(json_object_get(root, "ack"));
-  const json_t *hex = json_object_get(root, "sha256");
-  uint8_t theirs[P2P_SHA256_LEN];
-  size_t theirs_length = 0;
-  int code = P2P_ERR_PARSE;
-
-  if (ack != NULL && strcmp(ack, "ok") == 0) /* a receiver need not tell the hash */
-    code = hex == NULL ? P2P_OK
-                       : p2p_hex_decode(json_string_value(hex) ? json_string_value(hex) : "?",
-                                        json_is_string(hex) ? json_string_length(hex) : 1, theirs,
-                                        sizeof theirs, &theirs_length);
-  json_decref(root);
-  if (code != P2P_OK)
-    return p2p_err_set(err, P2P_ERR_PARSE, "The other side has not confirmed that it has the file");
-  if (hex != NULL && (theirs_length != sizeof theirs || !p2p_equal(theirs, hash, sizeof theirs)))
-    return p2p_err_set(
-        err, P2P_ERR_CRYPTO,
-        "The other side has received other bytes than were sent: their SHA-256 is another one");
-  return P2P_OK;
+  return dump(json_pack("{s:s}", "error", failure_text(code)), out);
 }

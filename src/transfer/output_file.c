@@ -1,4 +1,4 @@
-/* A file on its way in. */
+/* A file that is received. */
 #include "transfer/output_file.h"
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include "base/encode.h"
 #include "crypto/random.h"
 
-static int refuse(struct p2p_err *err, const char *path, const char *why) {
-  return p2p_err_set(err, P2P_ERR_SYSTEM, "The file '%s' cannot be written: %s", path, why);
+static int fail(struct p2p_err *err, const char *path, const char *reason) {
+  return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot write '%s': %s", path, reason);
 }
 
 int p2p_output_file_open(struct p2p_output_file *output, const char *path, struct p2p_err *err) {
@@ -25,11 +25,11 @@ int p2p_output_file_open(struct p2p_output_file *output, const char *path, struc
   p2p_hex_encode(random, sizeof random, hex);
   int length = snprintf(output->part, sizeof output->part, "%s.%s.part", path, hex);
   if (length < 0 || (size_t)length >= sizeof output->part)
-    return refuse(err, path, "its name is too long");
+    return fail(err, path, "the path is too long");
   snprintf(output->final, sizeof output->final, "%s", path);
-  if (lstat(path, &info) == 0) return refuse(err, path, "there is a file of that name already");
+  if (lstat(path, &info) == 0) return fail(err, path, strerror(EEXIST));
   output->fd = open(output->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-  return output->fd >= 0 ? P2P_OK : refuse(err, path, strerror(errno));
+  return output->fd >= 0 ? P2P_OK : fail(err, path, strerror(errno));
 }
 
 int p2p_output_file_write(struct p2p_output_file *output, const void *bytes, size_t length,
@@ -39,16 +39,16 @@ int p2p_output_file_write(struct p2p_output_file *output, const void *bytes, siz
   while (length > 0) {
     ssize_t n = write(output->fd, rest, length);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return refuse(err, output->final, strerror(errno));
+    if (n < 0) return fail(err, output->final, strerror(errno));
     rest += n;
     length -= (size_t)n;
   }
   return P2P_OK;
 }
 
-/* Not every file system has hard links; there, what came between the look and the renaming is lost.
- */
-static int give_name(const char *part, const char *final) {
+/* Does not replace a file. On a file system without hard links, one that is created between the
+ * check and the renaming is replaced all the same. */
+static int rename_new(const char *part, const char *final) {
   struct stat info;
 
   if (link(part, final) == 0) return unlink(part);
@@ -63,10 +63,10 @@ int p2p_output_file_commit(struct p2p_output_file *output, struct p2p_err *err) 
   int fd = output->fd;
 
   output->fd = -1;
-  if (close(fd) == 0 && give_name(output->part, output->final) == 0) return P2P_OK;
-  int why = errno;
+  if (close(fd) == 0 && rename_new(output->part, output->final) == 0) return P2P_OK;
+  int reason = errno;
   unlink(output->part);
-  return refuse(err, output->final, strerror(why));
+  return fail(err, output->final, strerror(reason));
 }
 
 void p2p_output_file_drop(struct p2p_output_file *output) {

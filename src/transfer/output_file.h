@@ -1,5 +1,5 @@
-/* A file on its way in: written under a name of its own beside its final one, which it gets only
- * when it is whole. Any thread, one at a time. */
+/* A file that is received. It is written under a temporary name next to its final one, and renamed
+ * when it is complete. Any thread, one at a time. */
 #ifndef P2P_TRANSFER_OUTPUT_FILE_H
 #define P2P_TRANSFER_OUTPUT_FILE_H
 
@@ -14,14 +14,16 @@ struct p2p_output_file {
   char part[P2P_OUTPUT_FILE_PATH_MAX], final[P2P_OUTPUT_FILE_PATH_MAX];
 };
 
-/* `path`: the final name, which must not exist yet. P2P_ERR_SYSTEM with a sentence. */
+/* Creates the file. `path` is its final name, which must not exist. P2P_ERR_SYSTEM. */
 int p2p_output_file_open(struct p2p_output_file *output, const char *path,
                          struct p2p_err *err) P2P_MUST_USE;
+/* P2P_ERR_SYSTEM. */
 int p2p_output_file_write(struct p2p_output_file *output, const void *bytes, size_t length,
                           struct p2p_err *err) P2P_MUST_USE;
-/* The file gets its final name; what has come to be there meanwhile is not overwritten. */
+/* Closes the file and gives it its final name. Removes it if that fails, or if a file of that name
+ * exists by now. P2P_ERR_SYSTEM. */
 int p2p_output_file_commit(struct p2p_output_file *output, struct p2p_err *err) P2P_MUST_USE;
-/* Removes what was written and not committed. */
+/* Closes and removes the file unless it was committed. */
 void p2p_output_file_drop(struct p2p_output_file *output);
 
 #endif

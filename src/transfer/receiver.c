@@ -1,5 +1,5 @@
-/* The receiver's stream: two batches of bytes, one being filled from the connection while the other
- * is hashed and written. Who sends faster than the disk takes is not read from. */
+/* The receiver. One batch of bytes is filled from the connection while the other is hashed and
+ * written. When the disk is slower than the network, the connection is paused. */
 #include "transfer/receiver.h"
 
 #include <stdbool.h>
@@ -9,12 +9,11 @@
 #include "base/buf.h"
 #include "crypto/digest.h"
 #include "net/job.h"
-#include "transfer/offer.h"
+#include "transfer/receipt.h"
 #include "wormhole/record.h"
 
-#define BATCH_BYTES (256 * 1024) /* enough for a job */
-#define BATCH_ROOM \
-  (BATCH_BYTES + 2 * P2P_RECORD_PAYLOAD_MAX) /* with what one read may bring beyond it */
+#define BATCH_BYTES (256 * 1024)                              /* are written at once */
+#define BATCH_ROOM (BATCH_BYTES + 2 * P2P_RECORD_PAYLOAD_MAX) /* one read may exceed them */
 #define LINGER_MS 5000
 
 struct batch {
@@ -28,15 +27,16 @@ struct p2p_receiver {
   struct p2p_output_file *output;
   struct p2p_receiver_callbacks callbacks;
   void *arg;
-  uint64_t size_bytes, opened_bytes, written_bytes;
-  uint64_t passed_bytes; /* over the connection */
+  uint64_t size_bytes, opened_bytes, written_bytes; /* of the file */
+  uint64_t arrived_bytes;                           /* on the connection */
   struct p2p_record_opener opener;
   struct p2p_record_sealer sealer; /* for the receipt */
-  unsigned filling;                /* the batch of the io thread; the other one is the job's */
-  bool is_running, is_paused, has_ended, freed, has_file;
+  unsigned filling;                /* the batch of the io thread; the other belongs to the job */
+  bool is_running;                 /* the job */
+  bool is_paused, has_ended, is_freed, has_file;
   struct p2p_digest *digest;
   uint8_t hash[P2P_SHA256_LEN];
-  struct p2p_err job_err; /* code 0: none */
+  struct p2p_err job_err; /* code P2P_OK if it succeeded */
   struct batch batches[2];
 };
 
@@ -52,9 +52,9 @@ static void destroy(struct p2p_receiver *receiver) {
   callbacks.on_gone(arg);
 }
 
-/* The last thing that happens in whoever calls it. */
+/* Callers return at once: the owner may free the receiver. */
 static void end(struct p2p_receiver *receiver, const struct p2p_err *err) {
-  if (receiver->has_ended || receiver->freed) return;
+  if (receiver->has_ended || receiver->is_freed) return;
   receiver->has_ended = true;
   receiver->callbacks.on_end(receiver->arg, err);
 }
@@ -71,7 +71,7 @@ static int write_batch(struct p2p_receiver *receiver, struct p2p_err *err) {
 
   if (code == P2P_OK && is_last(receiver, batch))
     code = p2p_digest_end(receiver->digest, receiver->hash);
-  if (code != P2P_OK) return p2p_err_set(err, code, "The bytes cannot be hashed");
+  if (code != P2P_OK) return p2p_err_set(err, code, "cannot compute the SHA-256");
   code = p2p_output_file_write(receiver->output, batch->bytes, batch->length, err);
   if (code == P2P_OK && is_last(receiver, batch))
     code = p2p_output_file_commit(receiver->output, err);
@@ -88,20 +88,19 @@ static void on_work(void *arg) {
 /* ---- on the io thread ---- */
 
 static void send_receipt(struct p2p_receiver *receiver) {
-  uint8_t record[P2P_RECORD_OVERHEAD + P2P_OFFER_RECEIPT_MAX];
+  uint8_t record[P2P_RECORD_OVERHEAD + P2P_RECEIPT_MAX];
   char *text = (char *)record + P2P_RECORD_OVERHEAD;
 
-  p2p_offer_format_receipt(receiver->hash, text);
+  p2p_receipt_format(receiver->hash, text);
   size_t length = strlen(text);
   p2p_record_seal(&receiver->sealer, record, length);
-  (void)p2p_tcp_write(receiver->tcp, record,
-                      P2P_RECORD_OVERHEAD +
-                          length); /* the file is ours, whatever becomes of the receipt */
+  /* We have the file even if the receipt cannot be sent. */
+  (void)p2p_tcp_write(receiver->tcp, record, P2P_RECORD_OVERHEAD + length);
 }
 
 static void on_written(void *arg);
 
-/* When a batch is full, or it is the last, and nothing is being written. */
+/* Starts to write the batch if it is full or the last one, and no job runs. */
 static void write_if_due(struct p2p_receiver *receiver) {
   struct batch *batch = &receiver->batches[receiver->filling];
   bool is_full = batch->length >= BATCH_BYTES;
@@ -120,7 +119,7 @@ static void write_if_due(struct p2p_receiver *receiver) {
     receiver->is_running = true;
     return;
   }
-  p2p_err_set(&err, P2P_ERR_MEMORY, "Out of memory");
+  p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory");
   end(receiver, &err);
 }
 
@@ -128,7 +127,7 @@ static void on_written(void *arg) {
   struct p2p_receiver *receiver = arg;
 
   receiver->is_running = false;
-  if (receiver->freed) {
+  if (receiver->is_freed) {
     destroy(receiver);
     return;
   }
@@ -149,28 +148,28 @@ static void on_written(void *arg) {
   write_if_due(receiver);
 }
 
-static int take_payload(struct p2p_receiver *receiver, const uint8_t *payload, size_t length,
-                        struct p2p_err *err) {
+static int receive_payload(struct p2p_receiver *receiver, const uint8_t *payload, size_t length,
+                           struct p2p_err *err) {
   struct batch *batch = &receiver->batches[receiver->filling];
 
   if (length > receiver->size_bytes - receiver->opened_bytes)
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "The other side sends more bytes than it announced");
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the other side sent more bytes than it announced");
   if (length > 0) memcpy(batch->bytes + batch->length, payload, length);
   batch->length += length;
   receiver->opened_bytes += length;
   return P2P_OK;
 }
 
-static void take_records(struct p2p_receiver *receiver, const uint8_t *bytes, size_t length) {
+static void receive_records(struct p2p_receiver *receiver, const uint8_t *bytes, size_t length) {
   const uint8_t *payload;
   size_t payload_length;
   struct p2p_err err;
   int code;
 
-  receiver->passed_bytes += length;
+  receiver->arrived_bytes += length;
   while ((code = p2p_record_open(&receiver->opener, &bytes, &length, &payload, &payload_length,
                                  &err)) == 1) {
-    code = take_payload(receiver, payload, payload_length, &err);
+    code = receive_payload(receiver, payload, payload_length, &err);
     if (code != P2P_OK) break;
   }
   if (code < 0) {
@@ -184,41 +183,28 @@ static void on_data(void *arg, const uint8_t *bytes, size_t length) {
   struct p2p_receiver *receiver = arg;
 
   if (receiver->has_ended || receiver->opened_bytes == receiver->size_bytes)
-    return; /* what comes after the file is of no concern: the last batch may be on its way to its
-               name */
+    return; /* ignore data after the file: a job may still write the last batch */
   receiver->callbacks.on_progress(receiver->arg, receiver->opened_bytes);
-  take_records(receiver, bytes, length);
+  receive_records(receiver, bytes, length);
 }
 
-/* What came whole before the end is written all the same. */
-static void on_close(void *arg, const struct p2p_err *why) {
+/* A file that has arrived completely is still written. */
+static void on_close(void *arg, const struct p2p_err *reason) {
   struct p2p_receiver *receiver = arg;
-  struct p2p_err err = *why;
+  struct p2p_err err = *reason;
 
-  if (receiver->opened_bytes == receiver->size_bytes) return; /* its end comes with the last job */
-  if (why->code == P2P_ERR_CLOSED)
-    p2p_err_set(&err, P2P_ERR_LOST, "The other side closed the connection after %llu of %llu bytes",
+  if (receiver->opened_bytes == receiver->size_bytes) return; /* on_written reports the end */
+  if (reason->code == P2P_ERR_CLOSED)
+    p2p_err_set(&err, P2P_ERR_LOST, "the other side closed the connection after %llu of %llu bytes",
                 (unsigned long long)receiver->opened_bytes,
                 (unsigned long long)receiver->size_bytes);
   end(receiver, &err);
 }
 
-/* ---- life ---- */
+/* ---- new and free ---- */
 
-static void set_keys(struct p2p_receiver *receiver, const struct p2p_transit_key *key) {
-  struct p2p_record_key send, receive;
-
-  p2p_key_record(key, false, &send);
-  p2p_key_record(key, true, &receive);
-  p2p_record_sealer_init(&receiver->sealer, &send);
-  p2p_record_opener_init(&receiver->opener, &receive);
-  p2p_wipe(&send, sizeof send);
-  p2p_wipe(&receive, sizeof receive);
-}
-
-int p2p_receiver_new(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2p_transit_key *key,
-                     struct p2p_output_file *output, uint64_t size_bytes, const uint8_t *rest,
-                     size_t rest_length, const struct p2p_receiver_callbacks *callbacks, void *arg,
+int p2p_receiver_new(const struct p2p_receiver_config *config,
+                     const struct p2p_receiver_callbacks *callbacks, void *arg,
                      struct p2p_receiver **out, struct p2p_err *err) {
   static const struct p2p_tcp_callbacks EVENTS = {NULL, on_data, NULL, on_close};
   struct p2p_receiver *receiver = calloc(1, sizeof *receiver);
@@ -227,28 +213,31 @@ int p2p_receiver_new(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2
   if (receiver == NULL || digest == NULL) {
     p2p_digest_free(digest);
     free(receiver);
-    p2p_tcp_free(tcp);
-    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+    p2p_tcp_free(config->tcp);
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
-  receiver->loop = loop;
-  receiver->tcp = tcp;
-  receiver->output = output;
-  receiver->size_bytes = size_bytes;
+  receiver->loop = config->loop;
+  receiver->tcp = config->tcp;
+  receiver->output = config->output;
+  receiver->size_bytes = config->size_bytes;
   receiver->callbacks = *callbacks;
   receiver->arg = arg;
   receiver->digest = digest;
-  set_keys(receiver, key);
-  (void)p2p_tcp_attach(tcp, &EVENTS, receiver); /* if it ended meanwhile, the next read says so */
+  p2p_record_init(&receiver->sealer, &receiver->opener, config->key, false);
+  /* If the connection has ended already, the next read reports it. */
+  (void)p2p_tcp_attach(receiver->tcp, &EVENTS, receiver);
   *out = receiver;
-  take_records(receiver, rest, rest_length);
+  receive_records(receiver, config->rest, config->rest_length);
   return P2P_OK;
 }
 
-uint64_t p2p_receiver_passed(const struct p2p_receiver *receiver) { return receiver->passed_bytes; }
+uint64_t p2p_receiver_arrived(const struct p2p_receiver *receiver) {
+  return receiver->arrived_bytes;
+}
 
 void p2p_receiver_free(struct p2p_receiver *receiver) {
   if (receiver == NULL) return;
-  receiver->freed = true;
+  receiver->is_freed = true;
   p2p_tcp_finish(receiver->tcp, LINGER_MS);
   receiver->tcp = NULL;
   if (!receiver->is_running) destroy(receiver);

@@ -1,4 +1,4 @@
-/* The sender's stream: two batches of records, one being sealed while the other is written. */
+/* The sender. One batch of records is sealed while the other is sent. */
 #include "transfer/sender.h"
 
 #include <stdbool.h>
@@ -7,19 +7,19 @@
 #include "base/buf.h"
 #include "crypto/digest.h"
 #include "net/job.h"
-#include "transfer/offer.h"
+#include "transfer/receipt.h"
 #include "wormhole/record.h"
 
-#define PAYLOAD_BYTES 65536 /* of a record; every program takes these */
+#define PAYLOAD_BYTES 65536 /* of a record; all implementations accept this size */
 #define BATCH_RECORDS 4
 #define BATCH_PAYLOAD_BYTES (BATCH_RECORDS * PAYLOAD_BYTES)
 #define QUEUE_HIGH (512 * 1024)
 #define LINGER_MS 1000
 
 struct batch {
-  bool is_full;         /* sealed, to be written */
-  size_t payload_bytes; /* in all its records */
-  size_t length;        /* of the sealed records */
+  bool is_full;         /* sealed, to be sent */
+  size_t payload_bytes; /* in all records */
+  size_t length;        /* of all records */
   uint8_t bytes[BATCH_RECORDS * (P2P_RECORD_OVERHEAD + PAYLOAD_BYTES)];
 };
 
@@ -30,16 +30,16 @@ struct p2p_sender {
   struct p2p_sender_callbacks callbacks;
   void *arg;
   struct p2p_record_opener opener; /* for the receipt */
-  uint64_t written_bytes;          /* of the source, given to the connection */
-  uint64_t begun_bytes;            /* given to jobs */
-  uint64_t given_bytes;            /* sealed, to the connection */
-  unsigned next_write, next_fill;  /* batches, in turn */
-  bool has_ended, freed;
-  bool is_running; /* a job; meanwhile the next batch to fill and these are its own: */
+  uint64_t started_bytes;          /* of the file, for which a job was started */
+  uint64_t written_bytes;          /* of the file, written to the connection */
+  uint64_t record_bytes;           /* of records, written to the connection */
+  unsigned next_write, next_fill;  /* batches */
+  bool has_ended, is_freed;
+  bool is_running; /* a job; while it runs, it owns the batch `next_fill` and the following: */
   struct p2p_record_sealer sealer;
   struct p2p_digest *digest;
   uint8_t hash[P2P_SHA256_LEN];
-  struct p2p_err job_err; /* code 0: none */
+  struct p2p_err job_err; /* code P2P_OK if it succeeded */
   struct batch batches[2];
 };
 
@@ -56,14 +56,14 @@ static void destroy(struct p2p_sender *sender) {
 }
 
 static void end(struct p2p_sender *sender, const struct p2p_err *err) {
-  if (sender->has_ended || sender->freed) return;
+  if (sender->has_ended || sender->is_freed) return;
   sender->has_ended = true;
   sender->callbacks.on_end(sender->arg, err);
 }
 
 /* ---- on a thread of the pool ---- */
 
-/* Reads right to where it is sealed in place. */
+/* Reads to the place where the record is sealed. */
 static int fill(struct p2p_sender *sender, struct p2p_err *err) {
   struct batch *batch = &sender->batches[sender->next_fill];
   size_t left = batch->payload_bytes;
@@ -75,7 +75,7 @@ static int fill(struct p2p_sender *sender, struct p2p_err *err) {
     uint8_t *record = batch->bytes + batch->length, *payload = record + P2P_RECORD_OVERHEAD;
     code = p2p_input_file_read(sender->input, payload, part, err);
     if (code == P2P_OK && (code = p2p_digest_add(sender->digest, payload, part)) != P2P_OK)
-      p2p_err_set(err, code, "The bytes cannot be hashed");
+      p2p_err_set(err, code, "cannot compute the SHA-256");
     p2p_record_seal(&sender->sealer, record, part);
     batch->length += P2P_RECORD_OVERHEAD + part;
     left -= part;
@@ -98,7 +98,7 @@ static void on_filled(void *arg) {
   struct p2p_sender *sender = arg;
 
   sender->is_running = false;
-  if (sender->freed) {
+  if (sender->is_freed) {
     destroy(sender);
     return;
   }
@@ -111,22 +111,22 @@ static void on_filled(void *arg) {
   pump(sender);
 }
 
-/* The next batch, if there is one to fill and none is being filled. */
+/* Starts to fill the next batch if it is empty, data is left, and no job runs. */
 static int start_job(struct p2p_sender *sender) {
   struct batch *batch = &sender->batches[sender->next_fill];
-  uint64_t left = sender->input->size_bytes - sender->begun_bytes;
+  uint64_t left = sender->input->size_bytes - sender->started_bytes;
 
   if (sender->is_running || batch->is_full || left == 0) return P2P_OK;
   batch->payload_bytes = left < BATCH_PAYLOAD_BYTES ? (size_t)left : BATCH_PAYLOAD_BYTES;
-  sender->begun_bytes += batch->payload_bytes;
+  sender->started_bytes += batch->payload_bytes;
   sender->is_running = true;
   int code = p2p_job_run(sender->loop, on_work, on_filled, sender);
   if (code != P2P_OK) sender->is_running = false;
   return code;
 }
 
-/* The job first, so that it runs while the connection is written to. A write that fails is told as
- * on_close. An event is the last thing that happens here. */
+/* Starts the job before it writes, so that both run at the same time. A failure to write is
+ * reported by on_close. Callers return at once: the owner may free the sender. */
 static void pump(struct p2p_sender *sender) {
   struct p2p_err err;
   int code = start_job(sender);
@@ -137,7 +137,7 @@ static void pump(struct p2p_sender *sender) {
     (void)p2p_tcp_write(sender->tcp, batch->bytes, batch->length);
     batch->is_full = false;
     sender->written_bytes += batch->payload_bytes;
-    sender->given_bytes += batch->length;
+    sender->record_bytes += batch->length;
     sender->next_write ^= 1;
     code = start_job(sender);
   }
@@ -145,7 +145,7 @@ static void pump(struct p2p_sender *sender) {
     sender->callbacks.on_progress(sender->arg, sender->written_bytes);
     return;
   }
-  p2p_err_set(&err, code, "Out of memory");
+  p2p_err_set(&err, code, "out of memory");
   end(sender, &err);
 }
 
@@ -159,10 +159,10 @@ static int check_receipt(struct p2p_sender *sender, const uint8_t *text, size_t 
                          struct p2p_err *err) {
   if (sender->written_bytes < sender->input->size_bytes)
     return p2p_err_set(err, P2P_ERR_PROTOCOL,
-                       "The other side confirmed the file before it had all of it");
+                       "the other side confirmed the file before it was complete");
   int code = p2p_digest_end(sender->digest, sender->hash);
-  if (code != P2P_OK) return p2p_err_set(err, code, "The bytes cannot be hashed");
-  return p2p_offer_check_receipt(text, length, sender->hash, err);
+  if (code != P2P_OK) return p2p_err_set(err, code, "cannot compute the SHA-256");
+  return p2p_receipt_check(text, length, sender->hash, err);
 }
 
 static void on_data(void *arg, const uint8_t *bytes, size_t length) {
@@ -178,39 +178,27 @@ static void on_data(void *arg, const uint8_t *bytes, size_t length) {
   end(sender, code == P2P_OK ? NULL : &err);
 }
 
-static void on_close(void *arg, const struct p2p_err *why) {
+static void on_close(void *arg, const struct p2p_err *reason) {
   struct p2p_sender *sender = arg;
-  struct p2p_err err = *why;
+  struct p2p_err err = *reason;
 
-  if (why->code == P2P_ERR_CLOSED)
+  if (reason->code == P2P_ERR_CLOSED)
     p2p_err_set(&err, P2P_ERR_LOST,
-                "The other side closed the connection before it confirmed that it has everything");
+                "the other side closed the connection before it confirmed the file");
   end(sender, &err);
 }
 
-/* wormhole-william waits for a record of an empty file, too; the others do not mind. */
-static void send_nothing(struct p2p_sender *sender) {
+/* wormhole-william expects a record even for an empty file. */
+static void send_empty_record(struct p2p_sender *sender) {
   uint8_t record[P2P_RECORD_OVERHEAD];
 
   p2p_record_seal(&sender->sealer, record, 0);
-  (void)p2p_tcp_write(sender->tcp, record, sizeof record); /* a failure is told as on_close */
+  (void)p2p_tcp_write(sender->tcp, record, sizeof record); /* on_close reports a failure */
 }
 
-/* ---- life ---- */
+/* ---- new and free ---- */
 
-static void set_keys(struct p2p_sender *sender, const struct p2p_transit_key *key) {
-  struct p2p_record_key send, receive;
-
-  p2p_key_record(key, true, &send);
-  p2p_key_record(key, false, &receive);
-  p2p_record_sealer_init(&sender->sealer, &send);
-  p2p_record_opener_init(&sender->opener, &receive);
-  p2p_wipe(&send, sizeof send);
-  p2p_wipe(&receive, sizeof receive);
-}
-
-int p2p_sender_new(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2p_transit_key *key,
-                   struct p2p_input_file *input, const uint8_t *rest, size_t rest_length,
+int p2p_sender_new(const struct p2p_sender_config *config,
                    const struct p2p_sender_callbacks *callbacks, void *arg, struct p2p_sender **out,
                    struct p2p_err *err) {
   static const struct p2p_tcp_callbacks EVENTS = {NULL, on_data, on_drain, on_close};
@@ -220,37 +208,37 @@ int p2p_sender_new(struct p2p_loop *loop, struct p2p_tcp *tcp, const struct p2p_
   if (sender == NULL || digest == NULL) {
     p2p_digest_free(digest);
     free(sender);
-    p2p_tcp_free(tcp);
-    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+    p2p_tcp_free(config->tcp);
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
-  sender->loop = loop;
-  sender->tcp = tcp;
-  sender->input = input;
+  sender->loop = config->loop;
+  sender->tcp = config->tcp;
+  sender->input = config->input;
   sender->callbacks = *callbacks;
   sender->arg = arg;
   sender->digest = digest;
-  set_keys(sender, key);
-  (void)p2p_tcp_attach(tcp, &EVENTS,
-                       sender); /* if it ended meanwhile, the next write or read says so */
+  p2p_record_init(&sender->sealer, &sender->opener, config->key, true);
+  /* If the connection has ended already, the next read or write reports it. */
+  (void)p2p_tcp_attach(sender->tcp, &EVENTS, sender);
   *out = sender;
-  if (input->size_bytes == 0) send_nothing(sender);
-  if (rest_length > 0)
-    on_data(sender, rest, rest_length);
+  if (sender->input->size_bytes == 0) send_empty_record(sender);
+  if (config->rest_length > 0)
+    on_data(sender, config->rest, config->rest_length);
   else
     pump(sender);
   return P2P_OK;
 }
 
-uint64_t p2p_sender_passed(const struct p2p_sender *sender, bool *is_all) {
+uint64_t p2p_sender_written(const struct p2p_sender *sender, bool *is_all) {
   size_t queued = p2p_tcp_queued(sender->tcp);
 
   *is_all = sender->written_bytes == sender->input->size_bytes && queued == 0;
-  return sender->given_bytes > queued ? sender->given_bytes - queued : 0;
+  return sender->record_bytes > queued ? sender->record_bytes - queued : 0;
 }
 
 void p2p_sender_free(struct p2p_sender *sender) {
   if (sender == NULL) return;
-  sender->freed = true;
+  sender->is_freed = true;
   p2p_tcp_finish(sender->tcp, LINGER_MS);
   sender->tcp = NULL;
   if (!sender->is_running) destroy(sender);

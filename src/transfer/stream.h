@@ -1,5 +1,5 @@
-/* How a file gets from one side to the other once the transit key stands: the race for a
- * connection, then the stream over it. io thread only. */
+/* Transfers a file once both sides have the transit key: the race for a connection, then the sender
+ * or receiver on it. io thread only. */
 #ifndef P2P_TRANSFER_STREAM_H
 #define P2P_TRANSFER_STREAM_H
 
@@ -7,43 +7,42 @@
 #include "transfer/output_file.h"
 #include "wormhole/transit.h"
 
-#define P2P_STREAM_STALL_BYTES 4096 /* less is silence, or somebody who wants to hold us up */
+#define P2P_STREAM_STALL_BYTES 4096 /* less is a stall: the peer may only want to hold us up */
 #define P2P_STREAM_RECEIPT_STALLS 5
 
 struct p2p_stream;
 
 struct p2p_stream_callbacks {
-  void (*on_moving)(void *arg, const char *way); /* connected and agreed: bytes move */
+  void (*on_start)(void *arg, const char *route); /* connected, and both sides agree */
   void (*on_progress)(void *arg, uint64_t moved_bytes);
-  void (*on_end)(
-      void *arg,
-      const struct p2p_err *err); /* the last but on_gone; NULL: the receiver has it all */
-  void (*on_gone)(void *arg);     /* after free: source and arrival are not touched any more */
+  /* The last event but on_gone. NULL: the receiver has the file. */
+  void (*on_end)(void *arg, const struct p2p_err *err);
+  void (*on_gone)(void *arg); /* after p2p_stream_free: the files are no longer used */
 };
 
-/* Begins to listen. The transit's configuration is copied. */
+/* Starts to listen. Copies the configuration. P2P_ERR_MEMORY. */
 int p2p_stream_new(const struct p2p_transit_config *config,
                    const struct p2p_stream_callbacks *callbacks, void *arg, struct p2p_stream **out,
                    struct p2p_err *err) P2P_MUST_USE;
 void p2p_stream_hints(const struct p2p_stream *stream, struct p2p_hints *out);
-/* Sender: the file is wanted; it moves as soon as there is a connection. The source is borrowed
- * until on_gone. */
+/* Sender: the receiver has accepted the file, which is sent as soon as there is a connection.
+ * Borrows `input` until on_gone. */
 void p2p_stream_send(struct p2p_stream *stream, struct p2p_input_file *input);
-/* Receiver: before the race. The arrival is borrowed until on_gone. */
+/* Receiver: call it before p2p_stream_connect. Borrows `output` until on_gone. */
 void p2p_stream_receive(struct p2p_stream *stream, struct p2p_output_file *output,
                         uint64_t size_bytes);
-/* Begins to connect. A failure known at once is returned, and no event follows. */
-int p2p_stream_race(struct p2p_stream *stream, const struct p2p_hints *theirs,
-                    struct p2p_err *err) P2P_MUST_USE;
-/* Whether a connection is still missing; then `err` is what p2p_transit_time_out says. */
+/* Starts to connect to the peer. After an error, only on_gone follows. */
+int p2p_stream_connect(struct p2p_stream *stream, const struct p2p_hints *peer_hints,
+                       struct p2p_err *err) P2P_MUST_USE;
+/* Whether we are still connecting. If so, fills `err` as p2p_transit_time_out does. */
 bool p2p_stream_time_out(const struct p2p_stream *stream, const char *peer, double seconds,
                          struct p2p_err *err);
-/* Once it moves, and asked every so often: whether less than P2P_STREAM_STALL_BYTES passed since it
- * was asked last. The receiver's last word may take P2P_STREAM_RECEIPT_STALLS times as long: how
- * much of the file is still on its way, in networks and a relay, is not seen from here. */
+/* Call it at regular intervals after on_start. True if fewer than P2P_STREAM_STALL_BYTES were
+ * transferred since the last call. The receipt may take P2P_STREAM_RECEIPT_STALLS intervals, since
+ * we cannot see how much of the file is still buffered in the network or in a relay. */
 bool p2p_stream_has_stalled(struct p2p_stream *stream);
-/* Closes what is open. No events after but on_gone, which may come from within. Safe from within an
- * event. */
+/* Closes the connections and frees the stream. on_gone follows, maybe from within. Takes NULL. Safe
+ * from within an event. */
 void p2p_stream_free(struct p2p_stream *stream);
 
 #endif

@@ -1,5 +1,5 @@
-/* The face of a file transfer to other threads: what they ask is done on the io thread, what they
- * look at is kept under one lock. */
+/* A file transfer for other threads: calls run on the io thread, and what the io thread reports is
+ * kept under a lock. */
 #include "transfer/transfer.h"
 
 #include <pthread.h>
@@ -7,16 +7,18 @@
 #include <string.h>
 
 #include "base/notifier.h"
+#include "transfer/input_file.h"
 #include "transfer/session.h"
 
 struct p2p_transfer {
   struct p2p_loop *loop;
-  struct p2p_transfer_session *session; /* of the io thread */
+  struct p2p_transfer_session *session; /* io thread only */
   pthread_mutex_t lock;
   struct p2p_notifier notifier;
+  /* Under the lock: */
   struct p2p_transfer_status status;
   bool is_over;
-  char *text;
+  char *text; /* that was received */
   size_t text_length;
 };
 
@@ -45,6 +47,7 @@ static void on_over(void *arg, char *text, size_t text_length) {
 struct start {
   struct p2p_transfer *transfer;
   const struct p2p_transfer_config *config;
+  const struct p2p_input_file *input;
   struct p2p_err *err;
   int code;
 };
@@ -53,7 +56,7 @@ static void start_here(void *arg) {
   static const struct p2p_transfer_session_callbacks EVENTS = {on_status, on_over};
   struct start *start = arg;
 
-  start->code = p2p_transfer_session_new(start->config, &EVENTS, start->transfer,
+  start->code = p2p_transfer_session_new(start->config, start->input, &EVENTS, start->transfer,
                                          &start->transfer->session, start->err);
 }
 
@@ -89,59 +92,56 @@ static void destroy(struct p2p_transfer *transfer) {
 static int create(struct p2p_transfer **out, struct p2p_err *err) {
   struct p2p_transfer *transfer = calloc(1, sizeof *transfer);
 
-  if (transfer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
-  if (p2p_notifier_init(&transfer->notifier) != P2P_OK) {
+  if (transfer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  int failure = pthread_mutex_init(&transfer->lock, NULL);
+  if (failure != 0) {
     free(transfer);
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "Out of file descriptors");
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot create a mutex: %s", strerror(failure));
   }
-  pthread_mutex_init(&transfer->lock, NULL);
+  if (p2p_notifier_init(&transfer->notifier) != P2P_OK) {
+    pthread_mutex_destroy(&transfer->lock);
+    free(transfer);
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot create a pipe");
+  }
   *out = transfer;
   return P2P_OK;
 }
 
-/* Told now, and not when the other side has come. */
-static int check_text(const char *text, struct p2p_err *err) {
-  char *message = NULL;
-
-  if (strlen(text) > P2P_OFFER_TEXT_MAX)
-    return p2p_err_set(
-        err, P2P_ERR_TOO_LARGE,
-        "A text of %zu bytes is too long for a message, at most %d are taken: send it as a file",
-        strlen(text), P2P_OFFER_TEXT_MAX);
-  int code = p2p_offer_format_text(text, strlen(text), &message);
-  free(message);
-  if (code == P2P_ERR_INVALID)
-    return p2p_err_set(err, code,
-                       "The text is not in UTF-8, as texts to others must be: send it as a file");
-  return code == P2P_OK ? code : p2p_err_set(err, code, "Out of memory");
+/* Opens what is to be sent: this thread may wait for the disk. */
+static int open_input(const struct p2p_transfer_config *config, struct p2p_input_file *input,
+                      struct p2p_err *err) {
+  *input = (struct p2p_input_file){.fd = -1};
+  if (config->text != NULL) return P2P_OK;
+  if (config->file != NULL) return p2p_input_file_open(input, config->file, err);
+  if (config->bytes != NULL) p2p_input_file_borrow(input, config->bytes, config->length);
+  return P2P_OK;
 }
 
-static int check(const struct p2p_transfer_config *config, struct p2p_err *err) {
-  if (config->file == NULL && config->bytes == NULL && config->text == NULL &&
-      (config->code == NULL || config->path == NULL))
-    return p2p_err_set(err, P2P_ERR_INVALID, "To receive, a code and a path are needed");
-  return config->text != NULL ? check_text(config->text, err) : P2P_OK;
+static int start_transfer(struct p2p_transfer *transfer, const struct p2p_transfer_config *config,
+                          const struct p2p_input_file *input, struct p2p_err *err) {
+  struct start start = {transfer, config, input, err, P2P_OK};
+
+  transfer->loop = config->loop;
+  int code = p2p_loop_call(config->loop, start_here, &start);
+  return code == P2P_OK ? start.code : p2p_err_set(err, code, "the io thread has ended");
 }
 
 int p2p_transfer_new(const struct p2p_transfer_config *config, struct p2p_transfer **out,
                      struct p2p_err *err) {
   struct p2p_transfer *transfer = NULL;
+  struct p2p_input_file input;
+  int code = p2p_transfer_config_check(config, err);
 
-  int code = check(config, err);
+  if (code == P2P_OK) code = open_input(config, &input, err);
   if (code != P2P_OK) return code;
   code = create(&transfer, err);
-  if (code != P2P_OK) return code;
-  transfer->loop = config->loop;
-  struct start start = {transfer, config, err, P2P_OK};
-  code = p2p_loop_call(config->loop, start_here, &start);
-  if (code != P2P_OK)
-    p2p_err_set(err, code, "The io thread has ended");
-  else
-    code = start.code;
-  if (code == P2P_OK)
+  if (code == P2P_OK) code = start_transfer(transfer, config, &input, err);
+  if (code == P2P_OK) {
     *out = transfer;
-  else
-    destroy(transfer);
+    return P2P_OK;
+  }
+  p2p_input_file_close(&input);
+  if (transfer != NULL) destroy(transfer);
   return code;
 }
 
@@ -159,7 +159,7 @@ static bool is_over(struct p2p_transfer *transfer) {
 void p2p_transfer_free(struct p2p_transfer *transfer) {
   if (transfer == NULL) return;
   if (p2p_loop_call(transfer->loop, cancel_here, transfer) == P2P_OK) {
-    /* What was borrowed may still be read: by a disk, so this does not take long. */
+    /* A job may still use the borrowed bytes, or the disk. */
     for (uint64_t seen = 0; !is_over(transfer);)
       seen = p2p_notifier_wait(&transfer->notifier, seen, 1000);
     p2p_loop_call(transfer->loop, free_here, transfer);
@@ -170,7 +170,7 @@ void p2p_transfer_free(struct p2p_transfer *transfer) {
 void p2p_transfer_status(struct p2p_transfer *transfer, struct p2p_transfer_status *out) {
   pthread_mutex_lock(&transfer->lock);
   *out = transfer->status;
-  /* Told only when nothing is left behind. */
+  /* The end is visible only after all files are closed. */
   if (out->state >= P2P_TRANSFER_DONE && !transfer->is_over) out->state = P2P_TRANSFER_MOVING;
   pthread_mutex_unlock(&transfer->lock);
 }

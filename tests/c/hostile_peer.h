@@ -13,6 +13,7 @@
 #include "transfer/transfer.h"
 #include "wormhole/record.h"
 #include "wormhole/transit.h"
+#include "wormhole/wormhole.h"
 
 #define PATIENCE_MS 10000
 #define DRIP_MS 20

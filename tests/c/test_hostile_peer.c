@@ -22,7 +22,7 @@ TEST(records_that_are_wrong) {
        NULL);
   play(&(struct script){.says = OFFER("x", "100"),
                         .stream = flipped,
-                        .words = "does not decrypt",
+                        .words = "cannot be decrypted",
                         .code = P2P_ERR_CRYPTO},
        NULL);
 }
@@ -42,7 +42,7 @@ TEST(sizes_that_are_lies) {
   play(&(struct script){.says = OFFER("x", "-1"), .words = "malformed", .code = P2P_ERR_PARSE},
        NULL);
   play(&(struct script){.says = OFFER("x", "9000000000000000000"),
-                        .words = "larger than any disk",
+                        .words = "of an impossible size",
                         .code = P2P_ERR_TOO_LARGE},
        NULL);
 }
@@ -58,19 +58,19 @@ TEST(names_that_are_paths) {
 TEST(peers_that_stop) {
   play(&(struct script){.no_transit = true,
                         .timeout_ms = 500,
-                        .words = "offered nothing",
+                        .words = "did not offer anything",
                         .code = P2P_ERR_TIMEOUT},
        NULL);
   play(&(struct script){.no_transit = true,
                         .says = OFFER("x", "1"),
                         .stall_ms = 500,
-                        .words = "nothing moved",
+                        .words = "almost nothing was transferred",
                         .code = P2P_ERR_TIMEOUT},
        NULL);
   play(&(struct script){.says = OFFER("x", "101"),
                         .stream = one,
                         .stall_ms = 500,
-                        .words = "nothing moved",
+                        .words = "almost nothing was transferred",
                         .code = P2P_ERR_TIMEOUT},
        NULL);
 }
@@ -81,7 +81,7 @@ TEST(peers_that_trickle) {
                         .record = 1000,
                         .drop = 1,
                         .stall_ms = 300,
-                        .words = "next to nothing moved",
+                        .words = "almost nothing was transferred",
                         .code = P2P_ERR_TIMEOUT},
        NULL);
   play(
@@ -99,7 +99,7 @@ TEST(other_things_said) {
                         .code = P2P_ERR_CANCELED},
        NULL);
   play(&(struct script){.says = "{\"answer\":{\"file_ack\":\"ok\"}}",
-                        .words = "Both sides want to receive",
+                        .words = "both sides want to receive",
                         .code = P2P_ERR_PROTOCOL},
        NULL);
   play(&(struct script){.says = "[]", .words = "malformed", .code = P2P_ERR_PARSE}, NULL);

@@ -20,25 +20,26 @@ TEST(receivers_that_stop) {
   play(SILENT(.says = WANTED, .no_race = true,
               .words = "no connection to the receiver within 1.5 s"),
        NULL);
-  play(SILENT(.says = WANTED, .no_read = true, .words = "nothing moved for 0.7 s"), NULL);
-  play(SILENT(.says = WANTED, .words = "nothing moved for 0.7 s"),
+  play(SILENT(.says = WANTED, .no_read = true, .words = "almost nothing was transferred for 0.7 s"),
+       NULL);
+  play(SILENT(.says = WANTED, .words = "almost nothing was transferred for 0.7 s"),
        NULL); /* it takes all, and does not confirm it */
 }
 
 TEST(receivers_that_hang_up) {
   play(
-      FALSE_WORD(.says = WANTED, .hangs_up = true, .words = "The other side", .code = P2P_ERR_LOST),
+      FALSE_WORD(.says = WANTED, .hangs_up = true, .words = "the other side", .code = P2P_ERR_LOST),
       NULL);
 }
 
 TEST(answers_that_are_none) {
-  play(FALSE_WORD(.says = "{\"answer\":{\"file_ack\":\"no\"}}", .words = "does not want",
+  play(FALSE_WORD(.says = "{\"answer\":{\"file_ack\":\"no\"}}", .words = "rejected the offer",
                   .code = P2P_ERR_CANCELED),
        NULL);
-  play(FALSE_WORD(.says = "{\"answer\":{\"message_ack\":\"ok\"}}", .words = "what was not offered",
-                  .code = P2P_ERR_PROTOCOL),
+  play(FALSE_WORD(.says = "{\"answer\":{\"message_ack\":\"ok\"}}",
+                  .words = "accepted something that was not offered", .code = P2P_ERR_PROTOCOL),
        NULL);
-  play(FALSE_WORD(.says = "{\"offer\":{\"message\":\"x\"}}", .words = "Both sides want to send",
+  play(FALSE_WORD(.says = "{\"offer\":{\"message\":\"x\"}}", .words = "both sides want to send",
                   .code = P2P_ERR_PROTOCOL),
        NULL);
   play(FALSE_WORD(.says = "{\"error\":\"disk full\"}", .words = "gave up: disk full",
@@ -56,10 +57,10 @@ TEST(records_that_are_wrong) {
   play(FALSE_WORD(.says = WANTED, .stream = wrong_nonce, .words = "out of order",
                   .code = P2P_ERR_PROTOCOL),
        NULL);
-  play(FALSE_WORD(.says = WANTED, .stream = flipped, .words = "does not decrypt",
+  play(FALSE_WORD(.says = WANTED, .stream = flipped, .words = "cannot be decrypted",
                   .code = P2P_ERR_CRYPTO),
        NULL);
-  play(FALSE_WORD(.says = WANTED, .stream = receipt_at_once, .words = "before it had all of it",
+  play(FALSE_WORD(.says = WANTED, .stream = receipt_at_once, .words = "before it was complete",
                   .code = P2P_ERR_PROTOCOL),
        NULL);
 }
@@ -68,9 +69,9 @@ TEST(receipts_that_are_wrong) {
   play(FALSE_WORD(.says = WANTED, .receipt = "{\"ack\":\"ok\"}"),
        NULL); /* who does not tell a hash has none that is wrong */
   play(FALSE_WORD(.says = WANTED, .receipt = "{\"ack\":\"ok\",\"sha256\":\"" ZEROS "\"}",
-                  .words = "other bytes than were sent", .code = P2P_ERR_CRYPTO),
+                  .words = "received corrupted data (SHA-256 mismatch)", .code = P2P_ERR_CRYPTO),
        NULL);
-  play(FALSE_WORD(.says = WANTED, .receipt = "{\"ack\":\"no\"}", .words = "has not confirmed",
+  play(FALSE_WORD(.says = WANTED, .receipt = "{\"ack\":\"no\"}", .words = "did not confirm",
                   .code = P2P_ERR_PARSE),
        NULL);
 }

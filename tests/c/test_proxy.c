@@ -143,7 +143,7 @@ TEST(a_file_goes_by_way_of_the_proxy) {
   CHECK(p2p_transfer_new(&place.config, &sender, NULL) == P2P_OK);
   CHECK(p2p_transfer_new(&receive, &receiver, NULL) == P2P_OK);
   CHECK(await_end(receiver, &status) == P2P_TRANSFER_DONE);
-  CHECK(strncmp(status.way, "relay inside.invalid:", 21) == 0);
+  CHECK(strncmp(status.route, "relay inside.invalid:", 21) == 0);
   CHECK(await_end(sender, &status) == P2P_TRANSFER_DONE);
   CHECK(place.office.n_asked >= 4); /* mailbox and relay, twice */
   p2p_transfer_free(sender);

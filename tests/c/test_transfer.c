@@ -1,7 +1,13 @@
 /* File transfers between two ends in one process, over our mailbox and relay: files, bytes and
  * texts, ways that fail, and what is left behind. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* RTLD_NEXT */
+#endif
 #include "transfer/transfer.h"
 
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,7 +117,7 @@ static void pass_file(size_t length, bool by_relay) {
   CHECK_STR(pair.received.name, "from");
   CHECK(pair.received.size_bytes == length && pair.received.moved_bytes == length &&
         pair.sent.moved_bytes == length);
-  CHECK(strncmp(pair.received.way, by_relay ? "relay " : "direct ", 6) == 0);
+  CHECK(strncmp(pair.received.route, by_relay ? "relay " : "direct ", 6) == 0);
   CHECK_STR(pair.sent.verifier, pair.received.verifier);
   CHECK(is_same(pair.from, pair.to));
   CHECK(count_files(pair.folder) == 2);
@@ -242,7 +248,7 @@ TEST(two_senders_and_a_file_that_exists_fail_with_sentences) {
   pair.send.text = pair.receive.text = "hello";
   pair_run(&pair);
   CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent));
-  CHECK(strstr(pair.sent.err.message, "Both sides want to send") != NULL ||
+  CHECK(strstr(pair.sent.err.message, "both sides want to send") != NULL ||
         pair.sent.err.code == P2P_ERR_CANCELED);
   pair_close(&pair);
 
@@ -282,6 +288,33 @@ TEST(bad_arguments_are_refused_at_once) {
   pair_close(&pair);
 }
 
+/* Replaces that of the C library, for the core too. */
+static bool mutexes_fail;
+
+int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
+  int (*original)(pthread_mutex_t *, const pthread_mutexattr_t *) = NULL;
+  if (mutexes_fail) return EAGAIN;
+  *(void **)&original = dlsym(RTLD_NEXT, "pthread_mutex_init");
+  return original(mutex, attributes);
+}
+
+TEST(a_mutex_that_cannot_be_created_is_an_error) {
+  static struct pair pair;
+  struct p2p_err err;
+  int before;
+  pair_init(&pair, "16-mutex");
+  write_random(pair.from, 10);
+  pair.send.file = pair.from;
+  before = count_descriptors();
+  mutexes_fail = true;
+  CHECK(p2p_transfer_new(&pair.send, &pair.sender, &err) == P2P_ERR_SYSTEM);
+  mutexes_fail = false;
+  CHECK(strstr(err.message, "mutex") != NULL);
+  CHECK(pair.sender == NULL);
+  CHECK(count_descriptors() == before); /* the file is closed again */
+  pair_close(&pair);
+}
+
 UNIT_MAIN("transfer", UNIT(an_empty_file_passes), UNIT(one_byte_passes),
           UNIT(a_file_of_many_batches_passes), UNIT(a_file_passes_through_the_relay),
           UNIT(bytes_pass), UNIT(a_text_passes),
@@ -291,4 +324,4 @@ UNIT_MAIN("transfer", UNIT(an_empty_file_passes), UNIT(one_byte_passes),
           UNIT(canceling_in_the_middle_leaves_no_file_and_tells_the_other),
           UNIT(a_receiver_that_does_not_come_is_named),
           UNIT(two_senders_and_a_file_that_exists_fail_with_sentences),
-          UNIT(bad_arguments_are_refused_at_once))
+          UNIT(bad_arguments_are_refused_at_once), UNIT(a_mutex_that_cannot_be_created_is_an_error))

@@ -1,0 +1,81 @@
+/* Disk operations of a transfer, other than reading and writing. */
+#include "transfer/local_file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "net/job.h"
+
+void p2p_local_file_init(struct p2p_local_file *file, struct p2p_loop *loop,
+                         const struct p2p_input_file *input, const char *path) {
+  memset(file, 0, sizeof *file);
+  file->loop = loop;
+  file->input = input != NULL ? *input : (struct p2p_input_file){.fd = -1};
+  file->output.fd = -1;
+  snprintf(file->path, sizeof file->path, "%s", path != NULL ? path : "");
+}
+
+/* ---- on a thread of the pool ---- */
+
+static void create(void *arg) {
+  struct p2p_local_file *file = arg;
+
+  file->err.code = P2P_OK;
+  (void)!p2p_output_file_open(&file->output, file->path, &file->err);
+}
+
+static void close_files(void *arg) {
+  struct p2p_local_file *file = arg;
+
+  p2p_input_file_close(&file->input);
+  p2p_output_file_drop(&file->output);
+}
+
+/* ---- on the io thread ---- */
+
+static void on_files_closed(void *arg) {
+  struct p2p_local_file *file = arg;
+
+  file->is_busy = false;
+  file->on_closed(file->arg);
+}
+
+static void start_close(struct p2p_local_file *file) {
+  bool is_open = file->input.fd >= 0 || file->output.fd >= 0;
+
+  if (is_open && p2p_job_run(file->loop, close_files, on_files_closed, file) == P2P_OK) {
+    file->is_busy = true;
+    return;
+  }
+  close_files(
+      file); /* out of memory for a job: rather wait for the disk than leave a file behind */
+  file->on_closed(file->arg);
+}
+
+static void on_output_created(void *arg) {
+  struct p2p_local_file *file = arg;
+
+  file->is_busy = false;
+  if (file->is_closing)
+    start_close(file);
+  else
+    file->on_created(file->arg, file->err.code == P2P_OK ? NULL : &file->err);
+}
+
+int p2p_local_file_create(struct p2p_local_file *file,
+                          void (*on_created)(void *arg, const struct p2p_err *err), void *arg,
+                          struct p2p_err *err) {
+  file->on_created = on_created;
+  file->arg = arg;
+  if (p2p_job_run(file->loop, create, on_output_created, file) != P2P_OK)
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  file->is_busy = true;
+  return P2P_OK;
+}
+
+void p2p_local_file_close(struct p2p_local_file *file, void (*on_closed)(void *arg), void *arg) {
+  file->on_closed = on_closed;
+  file->arg = arg;
+  file->is_closing = true;
+  if (!file->is_busy) start_close(file);
+}
