@@ -52,7 +52,26 @@ advice <- c(list(
   board_unreachable = "Check that the board is running, and that its host name and port are right.",
   not_a_board = "Check that this is the port of a message board, and that the board is not full.",
   no_answer = "Check the host name, the port and the network.",
-  no_ssh_program = "Install OpenSSH, and make sure that 'ssh' is in PATH."
+  no_ssh_program = "Install OpenSSH, and make sure that 'ssh' is in PATH.",
+  board_silent = "Check that this is the host of a message board, and that the network is up.",
+  no_account = paste("Ask the operator of the board to add your public key to its users. To use another key, set",
+                     "ssh_args = c(\"-i\", \"FILE\", \"-o\", \"IdentitiesOnly=yes\")."),
+  no_pico_account = paste("Create an account with 'ssh pico.sh'. To use another key, set",
+                          "ssh_args = c(\"-i\", \"FILE\", \"-o\", \"IdentitiesOnly=yes\")."),
+  not_owner = paste("Host a cluster of your own, or use the owner's key:",
+                    "ssh_args = c(\"-i\", \"FILE\", \"-o\", \"IdentitiesOnly=yes\")."),
+  not_hosted = paste("As its owner, start it with future.p2p::host_cluster(\"owner/name\", users = ...) and try again. Your own",
+                     "cluster \"owner/personal\" needs no host."),
+  no_access = paste("Ask its owner to run future.p2p::host_cluster(\"owner/name\", users = ...) with your user name among the",
+                    "users."),
+  topic_in_use = "Stop that worker or client, host the cluster, and start it again.",
+  already_hosted = "The access list of the first host applies: stop that host first.",
+  cluster_name = "Both parts have letters, digits, '.', '_' and '-', for example \"alice/friends\".",
+  host_form = paste("Write \"name\", \"name:port\" or \"user@name:port\" with a port between 1 and 65535, and an IPv6 address in",
+                    "brackets."),
+  strict_host_key = "Host keys are always compared with known_hosts.",
+  ssh_argument = paste("Supported are -i, -p, -l, -J, -F, -B, -b, -c, -m, -4, -6, -C and -o. Put other settings into",
+                       "~/.ssh/config.")
 ), list(
   ## wormhole, transfer
   crowded = "Start again with a new code.",

@@ -1,105 +1,96 @@
-/* Is this where we want to be? The board refuses no topic aloud, and the access list is that of the
- * first connection on a name: what `ls` shows is the only proof. */
+/* Whether a member is on the cluster that it wants. The access list of a topic is that of the first
+ * connection that opened it; later ones are ignored by the board. */
 #include "board/access_check.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static bool is_owner(const struct p2p_access_check_case *check) {
+static bool is_owner(const struct p2p_access_check *check) {
   return strcmp(check->user, check->cluster->owner) == 0;
 }
 
-static bool is_own_personal(const struct p2p_access_check_case *check) {
+static bool is_own_personal(const struct p2p_access_check *check) {
   return is_owner(check) && strcmp(check->cluster->name, "personal") == 0;
 }
 
-bool p2p_access_check_needs_host(const struct p2p_access_check_case *check) {
+bool p2p_access_check_needs_host(const struct p2p_access_check *check) {
   return check->role != P2P_ROLE_HOST && is_owner(check) && !is_own_personal(check);
 }
 
-int p2p_access_check_check_owner(const struct p2p_access_check_case *check, struct p2p_err *err) {
-  const char *owner = check->cluster->owner, *name = check->cluster->name, *user = check->user;
-  if (check->role != P2P_ROLE_HOST || is_owner(check)) return P2P_OK;
-  return p2p_err_set(err, P2P_ERR_ACCESS,
-                     "Only '%s' can host the cluster '%s/%s', and on '%s' your SSH key belongs to "
-                     "'%s'. Host a cluster of "
-                     "your own, '%s/%s', or use the other key: ssh_args = c(\"-i\", \"FILE\", "
-                     "\"-o\", \"IdentitiesOnly=yes\").",
-                     owner, owner, name, check->board, user, user, name);
+static int set_not_hosted(const struct p2p_access_check *check, struct p2p_err *err) {
+  return p2p_err_because(err, "not_hosted",
+                         p2p_err_set(err, P2P_ERR_ACCESS, "the cluster '%s/%s' is not hosted",
+                                     check->cluster->owner, check->cluster->name));
 }
 
-int p2p_access_check_check_hosted(const struct p2p_access_check_case *check, const char *text,
-                                  size_t length, struct p2p_err *err) {
+int p2p_access_check_role(const struct p2p_access_check *check, struct p2p_err *err) {
   const char *owner = check->cluster->owner, *name = check->cluster->name;
-  if (p2p_topic_landing(text, length, check->cluster, check->user) == P2P_ACCESS_CHECK_LISTED)
-    return P2P_OK;
-  return p2p_err_set(
-      err, P2P_ERR_ACCESS,
-      "The cluster '%s/%s' is not hosted. As its owner, start it with "
-      "future.p2p::host_cluster(\"%s/%s\", "
-      "users = ...) and try again. (A cluster of your own, '%s/personal', needs no host.)",
-      owner, name, owner, name, owner);
+  if (check->role != P2P_ROLE_HOST || is_owner(check)) return P2P_OK;
+  return p2p_err_because(
+      err, "not_owner",
+      p2p_err_set(
+          err, P2P_ERR_ACCESS,
+          "only '%s' can host the cluster '%s/%s', and your SSH key belongs to '%s' on '%s'", owner,
+          owner, name, check->user, check->board));
 }
 
-/* The first of the users we host for whom the access list does not have. */
-static bool find_unlisted(const struct p2p_access_check_case *check, const char *text,
-                          size_t length, char user[static P2P_USER_MAX]) {
+int p2p_access_check_hosted(const struct p2p_access_check *check, const char *ls, size_t length,
+                            struct p2p_err *err) {
+  enum p2p_topic_access access = p2p_topic_find(ls, length, check->cluster, check->user);
+  return access == P2P_TOPIC_LISTED ? P2P_OK : set_not_hosted(check, err);
+}
+
+/* The first user in `check->access` who is not on the topic's access list. */
+static bool find_unlisted(const struct p2p_access_check *check, const char *ls, size_t length,
+                          char user[static P2P_USER_MAX]) {
   for (const char *at = check->access; *at != '\0'; at += *at == ',') {
     size_t part = strcspn(at, ",");
     snprintf(user, P2P_USER_MAX, "%.*s", (int)part, at);
-    if (!p2p_topic_lists_user(text, length, check->cluster, user)) return true;
+    if (!p2p_topic_lists_user(ls, length, check->cluster, user)) return true;
     at += part;
   }
   return false;
 }
 
-static int check_host(const struct p2p_access_check_case *check, enum p2p_access_check where,
-                      const char *text, size_t length, struct p2p_err *err) {
+static int check_host(const struct p2p_access_check *check, enum p2p_topic_access access,
+                      const char *ls, size_t length, struct p2p_err *err) {
   const char *owner = check->cluster->owner, *name = check->cluster->name;
   char user[P2P_USER_MAX];
-  if (where == P2P_ACCESS_CHECK_OPEN) {
-    return p2p_err_set(err, P2P_ERR_ACCESS,
-                       "The cluster '%s/%s' cannot be hosted now: another program of '%s' (a "
-                       "worker, or a client) is on it "
-                       "already, without an access list, and the first one decides. Stop it, host "
-                       "the cluster, then start "
-                       "it again.",
-                       owner, name, check->user);
-  }
-  if (!find_unlisted(check, text, length, user)) return P2P_OK;
-  return p2p_err_set(err, P2P_ERR_ACCESS,
-                     "The cluster '%s/%s' is hosted already, by another program of '%s', and not "
-                     "for '%s'. The access list "
-                     "is that of the first host: stop it first.",
-                     owner, name, check->user, user);
+  if (access == P2P_TOPIC_OPEN)
+    return p2p_err_because(
+        err, "topic_in_use",
+        p2p_err_set(err, P2P_ERR_ACCESS,
+                    "the cluster '%s/%s' cannot be hosted now: another program of '%s' (a worker "
+                    "or a client) uses it without an access list",
+                    owner, name, check->user));
+  if (!find_unlisted(check, ls, length, user)) return P2P_OK;
+  return p2p_err_because(err, "already_hosted",
+                         p2p_err_set(err, P2P_ERR_ACCESS,
+                                     "the cluster '%s/%s' is already hosted by another program of "
+                                     "'%s', without access for '%s'",
+                                     owner, name, check->user, user));
 }
 
-static int check_owner_landing(const struct p2p_access_check_case *check, const char *text,
-                               size_t length, struct p2p_err *err) {
-  const char *owner = check->cluster->owner, *name = check->cluster->name;
-  enum p2p_access_check where = p2p_topic_landing(text, length, check->cluster, check->user);
-  if (where == P2P_ACCESS_CHECK_ABSENT) {
+static int check_owner(const struct p2p_access_check *check, const char *ls, size_t length,
+                       struct p2p_err *err) {
+  enum p2p_topic_access access = p2p_topic_find(ls, length, check->cluster, check->user);
+  if (access == P2P_TOPIC_ABSENT)
     return p2p_err_set(err, P2P_ERR_PROTOCOL,
-                       "'%s' does not show the cluster '%s/%s' that it has just opened.",
-                       check->board, owner, name);
-  }
-  if (check->role == P2P_ROLE_HOST) return check_host(check, where, text, length, err);
-  if (where == P2P_ACCESS_CHECK_LISTED || is_own_personal(check)) return P2P_OK;
-  return p2p_err_set(err, P2P_ERR_ACCESS,
-                     "The host of the cluster '%s/%s' has just left it. Start it again with "
-                     "future.p2p::host_cluster(\"%s/%s\", users = ...).",
-                     owner, name, owner, name);
+                       "'%s' does not list the cluster '%s/%s' that was just opened", check->board,
+                       check->cluster->owner, check->cluster->name);
+  if (check->role == P2P_ROLE_HOST) return check_host(check, access, ls, length, err);
+  /* The host may have left since p2p_access_check_hosted. */
+  return access == P2P_TOPIC_LISTED || is_own_personal(check) ? P2P_OK : set_not_hosted(check, err);
 }
 
-int p2p_access_check_check(const struct p2p_access_check_case *check, const char *text,
-                           size_t length, struct p2p_err *err) {
-  const char *owner = check->cluster->owner, *name = check->cluster->name, *user = check->user;
-  if (is_owner(check)) return check_owner_landing(check, text, length, err);
-  if (p2p_topic_landing(text, length, check->cluster, user) != P2P_ACCESS_CHECK_PRIVATE)
-    return P2P_OK;
-  return p2p_err_set(err, P2P_ERR_ACCESS,
-                     "No access to cluster '%s/%s': is it being hosted, and is '%s' among its "
-                     "users? (host: '%s' runs "
-                     "future.p2p::host_cluster(\"%s/%s\", users = \"%s\") on '%s')",
-                     owner, name, user, owner, owner, name, user, check->board);
+int p2p_access_check_joined(const struct p2p_access_check *check, const char *ls, size_t length,
+                            struct p2p_err *err) {
+  const char *owner = check->cluster->owner, *name = check->cluster->name;
+  if (is_owner(check)) return check_owner(check, ls, length, err);
+  if (p2p_topic_find(ls, length, check->cluster, check->user) != P2P_TOPIC_PRIVATE) return P2P_OK;
+  return p2p_err_because(err, "no_access",
+                         p2p_err_set(err, P2P_ERR_ACCESS,
+                                     "no access to cluster '%s/%s' on '%s': it is not hosted, or "
+                                     "'%s' is not among its users",
+                                     owner, name, check->board, check->user));
 }

@@ -1,6 +1,5 @@
-/* Where the board is and how to get in: `host` and OpenSSH's arguments. Pure: no file is opened
- * here. What is not understood is left to the program `ssh`, whole, since silently ignoring an
- * argument could weaken a check. */
+/* The board's address and ssh_args. No file is opened here. Arguments that are not understood are
+ * left to the program `ssh`, all of them: to ignore one could weaken a check. */
 #include "board/address.h"
 
 #include <limits.h>
@@ -23,12 +22,9 @@ static int copy(char *out, size_t size, const char *text, size_t length) {
   return P2P_OK;
 }
 
-static int bad_host(const char *host, struct p2p_err *err) {
-  return p2p_err_set(
-      err, P2P_ERR_INVALID,
-      "Not a host: '%.200s'. Write 'name', 'name:port' or 'user@name:port' with a port "
-      "between 1 and 65535, and an IPv6 address in brackets.",
-      host);
+static int set_bad_host(const char *host, struct p2p_err *err) {
+  return p2p_err_because(err, "host_form",
+                         p2p_err_set(err, P2P_ERR_INVALID, "'%.200s' is not a valid host", host));
 }
 
 static int parse_host(const char *host, struct p2p_address *out, struct p2p_err *err) {
@@ -36,7 +32,7 @@ static int parse_host(const char *host, struct p2p_address *out, struct p2p_err 
   if (at != NULL) {
     if (!is_word(host, (size_t)(at - host)) ||
         copy(out->login, sizeof out->login, host, (size_t)(at - host)) != P2P_OK) {
-      return bad_host(host, err);
+      return set_bad_host(host, err);
     }
     name = at + 1;
   }
@@ -44,7 +40,7 @@ static int parse_host(const char *host, struct p2p_address *out, struct p2p_err 
   struct p2p_hostport place;
   if (p2p_hostport_parse(name, strlen(name), &place) != P2P_OK ||
       !is_word(place.host, strlen(place.host)))
-    return bad_host(host, err);
+    return set_bad_host(host, err);
   memcpy(out->host, place.host, sizeof out->host);
   out->port = place.port;
   return P2P_OK;
@@ -55,7 +51,7 @@ static int set_port(struct p2p_address *out, const char *value, struct p2p_err *
   uint16_t port;
   if (p2p_port_parse(value, strlen(value), &port) != P2P_OK) {
     return p2p_err_set(err, P2P_ERR_INVALID,
-                       "Not a port in ssh_args: '%.80s'. A port is between 1 and 65535.", value);
+                       "'%.80s' in ssh_args is not a port between 1 and 65535", value);
   }
   if (out->port == 0) out->port = port;
   return P2P_OK;
@@ -63,7 +59,7 @@ static int set_port(struct p2p_address *out, const char *value, struct p2p_err *
 
 static int set_login(struct p2p_address *out, const char *value, struct p2p_err *err) {
   if (!is_word(value, strlen(value)) || strlen(value) >= sizeof out->login) {
-    return p2p_err_set(err, P2P_ERR_INVALID, "Not a login name in ssh_args: '%.80s'.", value);
+    return p2p_err_set(err, P2P_ERR_INVALID, "'%.80s' in ssh_args is not a login name", value);
   }
   if (out->login[0] != '\0') return P2P_OK;
   return copy(out->login, sizeof out->login, value, strlen(value));
@@ -72,10 +68,10 @@ static int set_login(struct p2p_address *out, const char *value, struct p2p_err 
 static int add_identity(struct p2p_address *out, const char *value, struct p2p_err *err) {
   if (value[0] == '\0' || strlen(value) >= sizeof out->identities[0]) {
     return p2p_err_set(err, P2P_ERR_INVALID,
-                       "Not the name of an identity file in ssh_args: '%.80s'.", value);
+                       "'%.80s' in ssh_args is not the name of an identity file", value);
   }
   if (out->n_identities == P2P_IDENTITIES_MAX) {
-    return p2p_err_set(err, P2P_ERR_INVALID, "At most %d identity files can be given in ssh_args.",
+    return p2p_err_set(err, P2P_ERR_INVALID, "more than %d identity files in ssh_args",
                        P2P_IDENTITIES_MAX);
   }
   return copy(out->identities[out->n_identities++], sizeof out->identities[0], value,
@@ -86,24 +82,24 @@ static int set_identities_only(struct p2p_address *out, const char *value, struc
   bool yes = strcasecmp(value, "yes") == 0;
   if (!yes && strcasecmp(value, "no") != 0) {
     return p2p_err_set(err, P2P_ERR_INVALID,
-                       "IdentitiesOnly in ssh_args is 'yes' or 'no', not '%.80s'.", value);
+                       "IdentitiesOnly in ssh_args must be 'yes' or 'no', not '%.80s'", value);
   }
   out->identities_only = yes;
-  if (!yes) out->by_program = true; /* it overrules ssh_config */
+  if (!yes) out->by_program = true; /* it overrides ssh_config */
   return P2P_OK;
 }
 
 static int set_known_hosts(struct p2p_address *out, const char *value, struct p2p_err *err) {
   if (value[0] == '\0' || strlen(value) >= sizeof out->known_hosts) {
     return p2p_err_set(err, P2P_ERR_INVALID,
-                       "Not the name of a known_hosts file in ssh_args: '%.80s'.", value);
+                       "'%.80s' in ssh_args is not the name of a known_hosts file", value);
   }
   if (out->known_hosts[0] != '\0') return P2P_OK;
   if (!p2p_ssh_config_is_plain(value)) out->by_program = true;
   return copy(out->known_hosts, sizeof out->known_hosts, value, strlen(value));
 }
 
-/* "Key=value" or "Key value", as OpenSSH takes it. */
+/* "Key=value" or "Key value", as in OpenSSH. */
 static int set_option(struct p2p_address *out, const char *option, struct p2p_err *err) {
   static const struct {
     const char *name;
@@ -127,10 +123,9 @@ static int set_option(struct p2p_address *out, const char *option, struct p2p_er
   }
   if (length == strlen("StrictHostKeyChecking") &&
       strncasecmp("StrictHostKeyChecking", option, length) == 0) {
-    return p2p_err_set(
-        err, P2P_ERR_INVALID,
-        "Not supported in ssh_args: '-o %.120s'. A host key is always checked against known_hosts.",
-        option);
+    return p2p_err_because(
+        err, "strict_host_key",
+        p2p_err_set(err, P2P_ERR_INVALID, "'-o %.120s' is not supported in ssh_args", option));
   }
   out->by_program = true;
   return P2P_OK;
@@ -139,7 +134,7 @@ static int set_option(struct p2p_address *out, const char *option, struct p2p_er
 static int set_config(struct p2p_address *out, const char *value, struct p2p_err *err) {
   if (value[0] != '\0' && copy(out->config, sizeof out->config, value, strlen(value)) == P2P_OK)
     return P2P_OK;
-  return p2p_err_set(err, P2P_ERR_INVALID, "Not the name of a file in ssh_args: '%.80s'.", value);
+  return p2p_err_set(err, P2P_ERR_INVALID, "'%.80s' in ssh_args is not the name of a file", value);
 }
 
 static int set_argument(struct p2p_address *out, char letter, const char *value,
@@ -160,7 +155,7 @@ static int keep_args(const char *const *args, size_t n_args, struct p2p_address 
   for (size_t i = 0; i < n_args; i++) {
     size_t length = strlen(args[i]) + 1;
     if (length > sizeof out->args - used)
-      return p2p_err_set(err, P2P_ERR_INVALID, "ssh_args are too long: at most %d bytes.",
+      return p2p_err_set(err, P2P_ERR_INVALID, "ssh_args are longer than %d bytes",
                          P2P_SSH_ARGS_MAX);
     memcpy(out->args + used, args[i], length);
     used += length;
@@ -180,17 +175,14 @@ static int parse_args(const char *const *args, size_t n_args, struct p2p_address
       continue;
     }
     if (arg[0] != '-' || arg[1] == '\0' || strchr("iploJFBbcm", arg[1]) == NULL) {
-      return p2p_err_set(
-          err, P2P_ERR_INVALID,
-          "Not supported in ssh_args: '%.120s'. Supported are those that tell how to get to the "
-          "board: -i, -p, -l, -J, -F, "
-          "-B, -b, -c, -m, -4, -6, -C and -o; other settings can be put into ~/.ssh/config.",
-          arg);
+      return p2p_err_because(
+          err, "ssh_argument",
+          p2p_err_set(err, P2P_ERR_INVALID, "'%.120s' is not supported in ssh_args", arg));
     }
     const char *value = arg + 2;
     if (*value == '\0') {
       if (++i == n_args) {
-        return p2p_err_set(err, P2P_ERR_INVALID, "A value is missing after '%s' in ssh_args.", arg);
+        return p2p_err_set(err, P2P_ERR_INVALID, "a value is missing after '%s' in ssh_args", arg);
       }
       value = args[i];
     }

@@ -1,5 +1,5 @@
-/* Where the board is and how to get in: `host` ("name", "name:port", "user@name:port", IPv6 in
- * brackets) and `ssh_args`, OpenSSH's arguments. Pure. */
+/* The board's address and how to log in there: `host` ("name", "name:port", "user@name:port", an
+ * IPv6 address in brackets) and `ssh_args`, arguments for ssh. Pure. */
 #ifndef P2P_BOARD_ADDRESS_H
 #define P2P_BOARD_ADDRESS_H
 
@@ -21,22 +21,22 @@ struct p2p_address {
   char identities[P2P_IDENTITIES_MAX][1024];
   size_t n_identities;
   bool identities_only;
-  char known_hosts[1024]; /* "": the default files */
-  char config[1024];      /* -F; "": the usual files, "none": none */
-  /* For what only the program `ssh` can do: */
-  bool by_program;
-  char args[P2P_SSH_ARGS_MAX]; /* ssh_args as they were given */
+  char known_hosts[1024];      /* "": the default files */
+  char config[1024];           /* -F; "": the usual files, "none": none */
+  bool by_program;             /* only the program `ssh` understands all of ssh_args */
+  char args[P2P_SSH_ARGS_MAX]; /* ssh_args as they were given, for that program */
   size_t n_args;
 };
 
-/* Understands -i FILE, -p PORT, -l USER, -F FILE, -o IdentitiesOnly=yes|no, -o
- * UserKnownHostsFile=FILE, -o Port=, -o User=, -o IdentityFile=, joined ("-p22", "-oPort=22") or
- * apart; with -J, -B, -b, -c, -m, -4, -6, -C and other -o, by_program. What would change what `ssh`
- * is run for (-N, -W, -L, ...) is P2P_ERR_INVALID with a sentence that names the argument. */
+/* `host` NULL: the public board. Understands -i FILE, -p PORT, -l USER, -F FILE, -o Port=, -o
+ * User=, -o IdentityFile=, -o IdentitiesOnly=yes|no and -o UserKnownHostsFile=, with the value
+ * attached
+ * ("-p22", "-oPort=22") or separate. -J, -B, -b, -c, -m, -4, -6, -C and other -o set by_program.
+ * P2P_ERR_INVALID for anything else, such as arguments that change what `ssh` does (-N, -W, -L);
+ * then *out is unchanged. */
 int p2p_address_parse(const char *host, const char *const *ssh_args, size_t n_ssh_args,
                       struct p2p_address *out, struct p2p_err *err) P2P_MUST_USE;
-/* The host that answers `user`: the board's own, but "pico.sh" for "pipe.pico.sh"
- * (protocol/board.md). */
+/* The host that knows the accounts of the board: "pico.sh" for "pipe.pico.sh", else the board. */
 void p2p_address_account_host(const struct p2p_address *address, char *out, size_t size);
 
 #endif

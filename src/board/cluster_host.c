@@ -1,6 +1,5 @@
-/* The program behind host_cluster(): a member that opens the topic with the access list and stays,
- * for as long as the cluster is to be open; and every two minutes the line that tells who may come.
- */
+/* The host of a cluster: a member that opens the topic with the access list and stays, and writes a
+ * line with the access list every two minutes. */
 #include "board/cluster_host.h"
 
 #include <stdio.h>
@@ -11,7 +10,7 @@
 #include "board/address.h"
 #include "protocol/access_line.h"
 
-#define TELL_EVERY_MS 120000
+#define ACCESS_EVERY_MS 120000
 
 struct p2p_cluster_host {
   struct p2p_loop *loop;
@@ -27,7 +26,7 @@ struct p2p_cluster_host {
 static void list_users(const struct p2p_cluster_host *host, char *out, size_t size) {
   size_t used = 0, place = 0;
   out[0] = '\0';
-  if (host->n_users == 0) snprintf(out, size, "yourself alone");
+  if (host->n_users == 0) snprintf(out, size, "its owner alone");
   for (const char *at = host->users; *at != '\0' && used + 1 < size; at += *at == ';') {
     size_t part = strcspn(at, ";");
     const char *joint = place == 0 ? "" : place + 1 == host->n_users ? " and " : ", ";
@@ -39,14 +38,15 @@ static void list_users(const struct p2p_cluster_host *host, char *out, size_t si
   }
 }
 
-static void tell(void *arg) {
+static void send_access(void *arg) {
   struct p2p_cluster_host *host = arg;
   struct p2p_line line;
   const char *cluster = p2p_member_cluster(host->member);
   struct p2p_access_line access = {cluster, strcspn(cluster, "/"), host->n_users, host->users};
   if (p2p_access_line_write(&line, &access, time(NULL)) != P2P_OK) return;
   if (p2p_member_send(host->member, &line) != P2P_OK) {
-    p2p_log_write(host->log, P2P_LOG_DEBUG, "The board does not take lines at the moment");
+    p2p_log_write(host->log, P2P_LOG_DEBUG,
+                  "the list of users was not sent: the board is disconnected or busy");
   }
 }
 
@@ -54,21 +54,21 @@ static void on_joined(void *arg) {
   struct p2p_cluster_host *host = arg;
   char users[600];
   list_users(host, users, sizeof users);
-  p2p_log_write(host->log, P2P_LOG_INFO, "Hosting %s for %s on %s",
+  p2p_log_write(host->log, P2P_LOG_INFO, "hosting cluster '%s' for %s on '%s'",
                 p2p_member_cluster(host->member), users, host->board);
-  tell(host);
-  p2p_timer_start(host->timer, TELL_EVERY_MS, TELL_EVERY_MS);
+  send_access(host);
+  p2p_timer_start(host->timer, ACCESS_EVERY_MS, ACCESS_EVERY_MS);
 }
 
 static void on_line(void *arg, const struct p2p_line *line) {
   (void)arg;
-  (void)line; /* read, so that nobody waits for us; a host has nothing to answer */
+  (void)line; /* read, so that the board does not wait for us; a host answers nothing */
 }
 
-static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
+static void on_disconnected(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
   struct p2p_cluster_host *host = arg;
   p2p_timer_stop(host->timer);
-  p2p_log_write(host->log, P2P_LOG_WARN, "Away from the board, back in %.1f s: %s",
+  p2p_log_write(host->log, P2P_LOG_WARN, "disconnected from the board, reconnecting in %.1f s: %s",
                 retry_ms / 1000.0, err->message);
 }
 
@@ -87,13 +87,15 @@ struct start {
 
 /* on the io thread */
 static void start_on_loop(void *arg) {
-  static const struct p2p_member_callbacks callbacks = {
-      .on_joined = on_joined, .on_line = on_line, .on_away = on_away, .on_failed = on_failed};
+  static const struct p2p_member_callbacks callbacks = {.on_joined = on_joined,
+                                                        .on_line = on_line,
+                                                        .on_disconnected = on_disconnected,
+                                                        .on_failed = on_failed};
   struct start *start = arg;
   struct p2p_cluster_host *host = start->host;
-  host->timer = p2p_timer_new(host->loop, tell, host);
+  host->timer = p2p_timer_new(host->loop, send_access, host);
   start->code = host->timer == NULL
-                    ? p2p_err_set(start->err, P2P_ERR_MEMORY, "Out of memory.")
+                    ? p2p_err_set(start->err, P2P_ERR_MEMORY, "out of memory")
                     : p2p_member_new(start->config, &callbacks, host, &host->member, start->err);
 }
 
@@ -118,7 +120,7 @@ static char *join_users(const struct p2p_member_config *config) {
 int p2p_cluster_host_new(const struct p2p_member_config *config, struct p2p_log_queue *log,
                          struct p2p_cluster_host **out, struct p2p_err *err) {
   struct p2p_cluster_host *host = calloc(1, sizeof *host);
-  if (host == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (host == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   struct p2p_member_config ours = *config;
   ours.role = P2P_ROLE_HOST;
   ours.log = log;
@@ -130,9 +132,9 @@ int p2p_cluster_host_new(const struct p2p_member_config *config, struct p2p_log_
            config->board.host == NULL ? P2P_BOARD_HOST_DEFAULT : config->board.host);
   struct start start = {.config = &ours, .host = host, .err = err};
   if (host->users == NULL)
-    start.code = p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+    start.code = p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   else if (p2p_loop_call(host->loop, start_on_loop, &start) != P2P_OK) {
-    start.code = p2p_err_set(err, P2P_ERR_CLOSED, "The io thread has ended.");
+    start.code = p2p_err_set(err, P2P_ERR_CLOSED, "the io thread has ended");
   }
   if (start.code != P2P_OK) {
     p2p_cluster_host_free(host);

@@ -1,4 +1,4 @@
-/* The whole output of a short command on the board, collected up to a cap. */
+/* The whole output of a short command on the board. */
 #include "board/command_output.h"
 
 #include <stdbool.h>
@@ -23,7 +23,7 @@ static void on_output(void *arg, const char *bytes, size_t length) {
 
 static void on_end(void *arg, int exit_status) {
   struct p2p_command_output *output = arg;
-  (void)exit_status; /* the board ends what it does not know with 0 as well: only the text tells */
+  (void)exit_status; /* 0 also for unknown commands: only the text counts */
   if (output->is_too_long) {
     output->fn(output->arg, NULL, 0);
   } else {
@@ -37,7 +37,7 @@ int p2p_command_output_request(struct p2p_ssh *ssh, const char *command,
                                struct p2p_command_output **out, struct p2p_err *err) {
   static const struct p2p_ssh_command_callbacks callbacks = {on_start, on_output, on_end};
   struct p2p_command_output *output = calloc(1, sizeof *output);
-  if (output == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (output == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   p2p_buf_init(&output->text, P2P_COMMAND_OUTPUT_MAX);
   output->fn = fn;
   output->arg = arg;

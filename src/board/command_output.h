@@ -8,9 +8,9 @@
 
 struct p2p_command_output;
 
-/* fn is called once, when the command has ended: text (not NUL-terminated), or NULL when it was
- * longer than P2P_COMMAND_OUTPUT_MAX. It is not called when the connection ends first. Free the
- * answer before the connection, or from fn. */
+/* Runs the command and calls fn once it has ended, with the output (not NUL-terminated), or NULL
+ * when that was longer than P2P_COMMAND_OUTPUT_MAX. Does not call fn when the connection ends
+ * first. Free the output before the connection, or within fn. */
 int p2p_command_output_request(struct p2p_ssh *ssh, const char *command,
                                void (*fn)(void *arg, const char *text, size_t length), void *arg,
                                struct p2p_command_output **out, struct p2p_err *err) P2P_MUST_USE;

@@ -1,7 +1,6 @@
-/* One stay on a cluster's topic. The board refuses nothing aloud, so that every step proves
- * something: `user` that the key has an account, `ls` that the owner does not open the topic before
- * its host does, the echo of the hello that the round trip works, and `ls` again where we landed.
- */
+/* One connection to a cluster's topic. The board refuses nothing explicitly, so that every step
+ * checks something: `user` that the key has an account, `ls` that a host has opened the owner's
+ * topic, the echo of the hello that the topic works, and `ls` again that it is the cluster's. */
 #include "board/connection.h"
 
 #include <stdio.h>
@@ -16,24 +15,24 @@
 #define EARLY_MAX (256 * 1024)
 #define COMMAND_MAX 12288
 
-enum join_state {
-  JOIN_ACCOUNT,    /* another host is asked who we are (pico.sh for pipe.pico.sh) */
-  JOIN_CONNECTING, /* to the board itself */
-  JOIN_USER,       /* the board is asked who we are */
-  JOIN_SERVICES,   /* and where its mailbox and relay are */
-  JOIN_HOSTED,     /* the owner's `ls`: does a host hold the topic? */
-  JOIN_OPENING,    /* `pipe` was asked for */
-  JOIN_ECHO,       /* the hello was said, its echo is awaited */
-  JOIN_LANDING,    /* `ls`: where are we? */
-  JOIN_JOINED,
-  JOIN_OVER /* on_end was called */
+enum state {
+  STATE_WHOAMI,     /* another host is asked for the user (pico.sh for pipe.pico.sh) */
+  STATE_CONNECTING, /* to the board itself */
+  STATE_USER,       /* `user` was requested */
+  STATE_SERVICES,   /* `services` was requested: the mailbox and the relay */
+  STATE_HOSTED,     /* `ls` was requested before an owner opens the topic: does a host hold it? */
+  STATE_OPENING,    /* `pipe` was requested */
+  STATE_ECHO,       /* the hello was sent; waits for its echo */
+  STATE_ACCESS,     /* `ls` was requested: is the topic the cluster's? */
+  STATE_JOINED,
+  STATE_ENDED /* on_end was called */
 };
 
 struct p2p_connection {
   struct p2p_connection_request request;
   struct p2p_connection_callbacks callbacks;
   void *arg;
-  enum join_state state;
+  enum state state;
   char user[P2P_USER_MAX];
   struct p2p_cluster cluster;
   struct p2p_services services;
@@ -44,12 +43,12 @@ struct p2p_connection {
   struct p2p_timer *timer;
   char hello[P2P_LINE_MAX + 1];
   struct p2p_line_reader reader;
-  struct p2p_buf early; /* lines that came before we knew where we are: shown after on_joined */
+  struct p2p_buf early; /* lines that arrived before on_joined: delivered after it */
   int depth;            /* of our callbacks on the stack */
   bool freed;
 };
 
-static void enter(struct p2p_connection *connection, enum join_state state);
+static void enter(struct p2p_connection *connection, enum state state);
 
 static void destroy(struct p2p_connection *connection) {
   p2p_whoami_free(connection->whoami);
@@ -61,30 +60,30 @@ static void destroy(struct p2p_connection *connection) {
   free(connection);
 }
 
-/* Around every callback: the user may free us from within one of our events. */
+/* Around every callback of ours: the user may free the connection within one of its own. */
 static void begin(struct p2p_connection *connection) { connection->depth++; }
 static void finish(struct p2p_connection *connection) {
   if (--connection->depth == 0 && connection->freed) destroy(connection);
 }
 
 static void end(struct p2p_connection *connection, const struct p2p_err *err) {
-  if (connection->state == JOIN_OVER || connection->freed) return;
-  connection->state = JOIN_OVER;
+  if (connection->state == STATE_ENDED || connection->freed) return;
+  connection->state = STATE_ENDED;
   p2p_timer_stop(connection->timer);
   connection->callbacks.on_end(connection->arg, err);
 }
 
-static struct p2p_access_check_case landing_case(const struct p2p_connection *connection) {
-  return (struct p2p_access_check_case){.cluster = &connection->cluster,
-                                        .user = connection->user,
-                                        .role = connection->request.role,
-                                        .access = connection->request.access,
-                                        .board = connection->request.address->host};
+static struct p2p_access_check access_check(const struct p2p_connection *connection) {
+  return (struct p2p_access_check){.cluster = &connection->cluster,
+                                   .user = connection->user,
+                                   .role = connection->request.role,
+                                   .access = connection->request.access,
+                                   .board = connection->request.address->host};
 }
 
-/* ---- who we are ---- */
+/* ---- the user ---- */
 
-static void know_user(struct p2p_connection *connection, const char *user) {
+static void set_user(struct p2p_connection *connection, const char *user) {
   struct p2p_err err;
   snprintf(connection->user, sizeof connection->user, "%s", user);
   if (connection->request.cluster != NULL) {
@@ -93,15 +92,15 @@ static void know_user(struct p2p_connection *connection, const char *user) {
     snprintf(connection->cluster.owner, sizeof connection->cluster.owner, "%s", user);
     snprintf(connection->cluster.name, sizeof connection->cluster.name, "personal");
   }
-  struct p2p_access_check_case check = landing_case(connection);
-  if (p2p_access_check_check_owner(&check, &err) != P2P_OK) {
+  struct p2p_access_check check = access_check(connection);
+  if (p2p_access_check_role(&check, &err) != P2P_OK) {
     end(connection, &err);
     return;
   }
-  enter(connection, connection->state == JOIN_ACCOUNT ? JOIN_CONNECTING : JOIN_SERVICES);
+  enter(connection, connection->state == STATE_WHOAMI ? STATE_CONNECTING : STATE_SERVICES);
 }
 
-static void on_account(void *arg, const char *user, const struct p2p_err *err) {
+static void on_whoami(void *arg, const char *user, const struct p2p_err *err) {
   struct p2p_connection *connection = arg;
   begin(connection);
   p2p_whoami_free(connection->whoami);
@@ -109,46 +108,46 @@ static void on_account(void *arg, const char *user, const struct p2p_err *err) {
   if (err != NULL)
     end(connection, err);
   else
-    know_user(connection, user);
+    set_user(connection, user);
   finish(connection);
 }
 
-/* ---- what the board answers ---- */
+/* ---- the output of short commands ---- */
 
-static void hear_user(struct p2p_connection *connection, const char *text, size_t length) {
+static void on_user_output(struct p2p_connection *connection, const char *text, size_t length) {
   char user[P2P_USER_MAX];
   struct p2p_err err;
   if (p2p_whoami_parse(text, length, connection->request.address->host, user, &err) != P2P_OK)
     end(connection, &err);
   else
-    know_user(connection, user);
+    set_user(connection, user);
 }
 
-static void hear_services(struct p2p_connection *connection, const char *text, size_t length) {
-  struct p2p_access_check_case check = landing_case(connection);
+static void on_services_output(struct p2p_connection *connection, const char *text, size_t length) {
+  struct p2p_access_check check = access_check(connection);
   p2p_services_parse(text, length, p2p_ssh_host(connection->ssh), &connection->services);
-  enter(connection, p2p_access_check_needs_host(&check) ? JOIN_HOSTED : JOIN_OPENING);
+  enter(connection, p2p_access_check_needs_host(&check) ? STATE_HOSTED : STATE_OPENING);
 }
 
-static void hear_hosted(struct p2p_connection *connection, const char *text, size_t length) {
-  struct p2p_access_check_case check = landing_case(connection);
+static void on_hosted_output(struct p2p_connection *connection, const char *text, size_t length) {
+  struct p2p_access_check check = access_check(connection);
   struct p2p_err err;
-  if (p2p_access_check_check_hosted(&check, text, length, &err) != P2P_OK)
+  if (p2p_access_check_hosted(&check, text, length, &err) != P2P_OK)
     end(connection, &err);
   else
-    enter(connection, JOIN_OPENING);
+    enter(connection, STATE_OPENING);
 }
 
 static void on_line(void *arg, const struct p2p_line *line);
 
-static void hear_landing(struct p2p_connection *connection, const char *text, size_t length) {
-  struct p2p_access_check_case check = landing_case(connection);
+static void on_access_output(struct p2p_connection *connection, const char *text, size_t length) {
+  struct p2p_access_check check = access_check(connection);
   struct p2p_err err;
-  if (p2p_access_check_check(&check, text, length, &err) != P2P_OK) {
+  if (p2p_access_check_joined(&check, text, length, &err) != P2P_OK) {
     end(connection, &err);
     return;
   }
-  connection->state = JOIN_JOINED;
+  connection->state = STATE_JOINED;
   p2p_timer_stop(connection->timer);
   connection->callbacks.on_joined(connection->arg);
   struct p2p_line_reader reader;
@@ -160,29 +159,31 @@ static void hear_landing(struct p2p_connection *connection, const char *text, si
   p2p_buf_clear(&connection->early);
 }
 
-static void hear(struct p2p_connection *connection, const char *text, size_t length) {
+static void handle_output(struct p2p_connection *connection, const char *text, size_t length) {
   struct p2p_err err;
   if (text == NULL) {
-    p2p_err_set(&err, P2P_ERR_TOO_LARGE, "'%s' says far too much. Is it a message board?",
-                connection->request.address->host);
+    p2p_err_because(&err, "not_a_board",
+                    p2p_err_set(&err, P2P_ERR_TOO_LARGE,
+                                "the output of a command on '%s' is longer than %d bytes",
+                                connection->request.address->host, P2P_COMMAND_OUTPUT_MAX));
     end(connection, &err);
     return;
   }
   switch (connection->state) {
-  case JOIN_USER: hear_user(connection, text, length); break;
-  case JOIN_SERVICES: hear_services(connection, text, length); break;
-  case JOIN_HOSTED: hear_hosted(connection, text, length); break;
-  default: hear_landing(connection, text, length);
+  case STATE_USER: on_user_output(connection, text, length); break;
+  case STATE_SERVICES: on_services_output(connection, text, length); break;
+  case STATE_HOSTED: on_hosted_output(connection, text, length); break;
+  default: on_access_output(connection, text, length);
   }
 }
 
-static void on_answer(void *arg, const char *text, size_t length) {
+static void on_output(void *arg, const char *text, size_t length) {
   struct p2p_connection *connection = arg;
   struct p2p_command_output *output =
-      connection->output; /* the text is in it, and the next question takes its place */
+      connection->output; /* has the text; the next request takes its place */
   begin(connection);
   connection->output = NULL;
-  hear(connection, text, length);
+  handle_output(connection, text, length);
   p2p_command_output_free(output);
   finish(connection);
 }
@@ -192,16 +193,16 @@ static void on_answer(void *arg, const char *text, size_t length) {
 static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_connection *connection = arg;
   char text[P2P_LINE_MAX + 1];
-  if (connection->freed || connection->state == JOIN_OVER) return;
-  if (connection->state == JOIN_JOINED) {
+  if (connection->freed || connection->state == STATE_ENDED) return;
+  if (connection->state == STATE_JOINED) {
     connection->callbacks.on_line(connection->arg, line);
     return;
   }
   long length = p2p_line_format(line, text, sizeof text);
   if (length < 0) return;
-  if (connection->state == JOIN_ECHO && strcmp(text, connection->hello) == 0)
-    enter(connection, JOIN_LANDING);
-  /* Beyond its cap what comes is lost, as it would be to one who comes a moment later. */
+  if (connection->state == STATE_ECHO && strcmp(text, connection->hello) == 0)
+    enter(connection, STATE_ACCESS);
+  /* Lines beyond the cap are lost, as they are for a member that joins a moment later. */
   else if (p2p_buf_put(&connection->early, text, (size_t)length) != P2P_OK)
     return;
 }
@@ -217,9 +218,9 @@ static void on_pipe_start(void *arg) {
       connection->freed ? -1 : p2p_line_format(&hello, connection->hello, sizeof connection->hello);
   if (length > 0 &&
       p2p_ssh_command_write(connection->pipe, connection->hello, (size_t)length) == P2P_OK) {
-    connection->state = JOIN_ECHO;
+    connection->state = STATE_ECHO;
   } else if (!connection->freed) {
-    p2p_err_set(&err, P2P_ERR_INVALID, "The hello to the cluster cannot be said.");
+    p2p_err_set(&err, P2P_ERR_INVALID, "the hello to the cluster cannot be sent");
     end(connection, &err);
   }
   finish(connection);
@@ -230,7 +231,8 @@ static void on_pipe_output(void *arg, const char *bytes, size_t length) {
   uint64_t dropped = connection->reader.dropped;
   begin(connection);
   p2p_line_reader_feed(&connection->reader, bytes, length, on_line, connection);
-  if (connection->reader.dropped > dropped && !connection->freed && connection->state != JOIN_OVER)
+  if (connection->reader.dropped > dropped && !connection->freed &&
+      connection->state != STATE_ENDED)
     connection->callbacks.on_dropped(connection->arg);
   finish(connection);
 }
@@ -239,7 +241,7 @@ static void on_pipe_end(void *arg, int exit_status) {
   struct p2p_connection *connection = arg;
   struct p2p_err err;
   begin(connection);
-  p2p_err_set(&err, P2P_ERR_CLOSED, "'%s' ended our stay on the cluster '%s/%s' (status %d).",
+  p2p_err_set(&err, P2P_ERR_CLOSED, "'%s' closed the topic of the cluster '%s/%s' (status %d)",
               connection->request.address->host, connection->cluster.owner,
               connection->cluster.name, exit_status);
   end(connection, &err);
@@ -250,24 +252,24 @@ static int open_topic(struct p2p_connection *connection, struct p2p_err *err) {
   static const struct p2p_ssh_command_callbacks callbacks = {on_pipe_start, on_pipe_output,
                                                              on_pipe_end};
   char topic[P2P_CLUSTER_MAX + 32], command[COMMAND_MAX];
-  int code = p2p_topic_typed(&connection->cluster, connection->user, topic, sizeof topic);
+  int code = p2p_topic_name(&connection->cluster, connection->user, topic, sizeof topic);
   bool is_host = connection->request.role == P2P_ROLE_HOST;
   int length = is_host ? snprintf(command, sizeof command, "pipe %s -r -a %s,%s", topic,
                                   connection->user, connection->request.access)
                        : snprintf(command, sizeof command, "pipe %s -r", topic);
   if (is_host && connection->request.access[0] == '\0' && length > 0) command[--length] = '\0';
   if (code != P2P_OK || length < 0 || (size_t)length >= sizeof command) {
-    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "The list of users is too long for the board.");
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the list of users is too long for the board");
   }
   return p2p_ssh_run(connection->ssh, command, &callbacks, connection, &connection->pipe, err);
 }
 
-/* ---- the way there ---- */
+/* ---- the steps ---- */
 
 static void on_ready(void *arg) {
   struct p2p_connection *connection = arg;
   begin(connection);
-  enter(connection, connection->user[0] == '\0' ? JOIN_USER : JOIN_SERVICES);
+  enter(connection, connection->user[0] == '\0' ? STATE_USER : STATE_SERVICES);
   finish(connection);
 }
 
@@ -280,52 +282,53 @@ static void on_close(void *arg, const struct p2p_err *err) {
 
 static void on_timeout(void *arg) {
   struct p2p_connection *connection = arg;
-  static const char *const awaited[] = {[JOIN_ACCOUNT] = "who you are",
-                                        [JOIN_CONNECTING] = "the SSH login",
-                                        [JOIN_USER] = "'user'",
-                                        [JOIN_SERVICES] = "'services'",
-                                        [JOIN_HOSTED] = "'ls'",
-                                        [JOIN_OPENING] = "'pipe'",
-                                        [JOIN_ECHO] = "the echo of the hello",
-                                        [JOIN_LANDING] = "'ls'"};
+  static const char *const expected[] = {[STATE_WHOAMI] = "your user name",
+                                         [STATE_CONNECTING] = "the SSH login",
+                                         [STATE_USER] = "'user'",
+                                         [STATE_SERVICES] = "'services'",
+                                         [STATE_HOSTED] = "'ls'",
+                                         [STATE_OPENING] = "'pipe'",
+                                         [STATE_ECHO] = "the echo of the hello",
+                                         [STATE_ACCESS] = "'ls'"};
   struct p2p_err err;
   begin(connection);
-  p2p_err_set(&err, P2P_ERR_TIMEOUT,
-              "'%s' did not answer within %.1f s (awaited: %s). Is it a message board, and is the "
-              "network up?",
-              connection->request.address->host, connection->request.timeout_ms / 1000.0,
-              awaited[connection->state]);
+  p2p_err_because(
+      &err, "board_silent",
+      p2p_err_set(&err, P2P_ERR_TIMEOUT, "'%s' did not answer within %.1f s (waiting for %s)",
+                  connection->request.address->host, connection->request.timeout_ms / 1000.0,
+                  expected[connection->state]));
   end(connection, &err);
   finish(connection);
 }
 
-static int ask(struct p2p_connection *connection, const char *command, struct p2p_err *err) {
-  return p2p_command_output_request(connection->ssh, command, on_answer, connection,
+static int request_output(struct p2p_connection *connection, const char *command,
+                          struct p2p_err *err) {
+  return p2p_command_output_request(connection->ssh, command, on_output, connection,
                                     &connection->output, err);
 }
 
-static int start(struct p2p_connection *connection, enum join_state state, struct p2p_err *err) {
-  static const struct p2p_ssh_callbacks ssh_events = {on_ready, on_close};
+static int start(struct p2p_connection *connection, enum state state, struct p2p_err *err) {
+  static const struct p2p_ssh_callbacks callbacks = {on_ready, on_close};
   const struct p2p_connection_request *request = &connection->request;
   switch (state) {
-  case JOIN_ACCOUNT:
+  case STATE_WHOAMI:
     return p2p_whoami_request(
-        &(struct p2p_whoami_query){request->loop, request->address, request->timeout_ms},
-        on_account, connection, &connection->whoami, err);
-  case JOIN_CONNECTING:
+        &(struct p2p_whoami_query){request->loop, request->address, request->timeout_ms}, on_whoami,
+        connection, &connection->whoami, err);
+  case STATE_CONNECTING:
     return p2p_ssh_connect(
-        &(struct p2p_ssh_request){request->loop, request->address, request->timeout_ms},
-        &ssh_events, connection, &connection->ssh, err);
-  case JOIN_USER: return ask(connection, "user", err);
-  case JOIN_SERVICES: return ask(connection, "services", err);
-  case JOIN_HOSTED:
-  case JOIN_LANDING: return ask(connection, "ls", err);
-  case JOIN_OPENING: return open_topic(connection, err);
+        &(struct p2p_ssh_request){request->loop, request->address, request->timeout_ms}, &callbacks,
+        connection, &connection->ssh, err);
+  case STATE_USER: return request_output(connection, "user", err);
+  case STATE_SERVICES: return request_output(connection, "services", err);
+  case STATE_HOSTED:
+  case STATE_ACCESS: return request_output(connection, "ls", err);
+  case STATE_OPENING: return open_topic(connection, err);
   default: return P2P_OK;
   }
 }
 
-static void enter(struct p2p_connection *connection, enum join_state state) {
+static void enter(struct p2p_connection *connection, enum state state) {
   struct p2p_err err;
   connection->state = state;
   if (start(connection, state, &err) != P2P_OK) end(connection, &err);
@@ -335,7 +338,7 @@ int p2p_connection_new(const struct p2p_connection_request *request,
                        const struct p2p_connection_callbacks *callbacks, void *arg,
                        struct p2p_connection **out, struct p2p_err *err) {
   struct p2p_connection *connection = calloc(1, sizeof *connection);
-  if (connection == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (connection == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   connection->request = *request;
   connection->callbacks = *callbacks;
   connection->arg = arg;
@@ -344,8 +347,8 @@ int p2p_connection_new(const struct p2p_connection_request *request,
   connection->timer = p2p_timer_new(request->loop, on_timeout, connection);
   char host[sizeof request->address->host];
   p2p_address_account_host(request->address, host, sizeof host);
-  connection->state = strcmp(host, request->address->host) == 0 ? JOIN_CONNECTING : JOIN_ACCOUNT;
-  int code = connection->timer == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.")
+  connection->state = strcmp(host, request->address->host) == 0 ? STATE_CONNECTING : STATE_WHOAMI;
+  int code = connection->timer == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory")
                                        : start(connection, connection->state, err);
   if (code != P2P_OK) {
     destroy(connection);
@@ -376,6 +379,6 @@ uint64_t p2p_connection_dropped(const struct p2p_connection *connection) {
 }
 
 int p2p_connection_write(struct p2p_connection *connection, const char *bytes, size_t length) {
-  return connection->state == JOIN_JOINED ? p2p_ssh_command_write(connection->pipe, bytes, length)
-                                          : P2P_ERR_CLOSED;
+  return connection->state == STATE_JOINED ? p2p_ssh_command_write(connection->pipe, bytes, length)
+                                           : P2P_ERR_CLOSED;
 }

@@ -1,5 +1,5 @@
-/* A member of a cluster's topic: one stay after the other (join.c), with growing pauses between
- * them; and the lines that every member says. */
+/* A member of a cluster's topic: one connection (connection.c) after the other, with growing delays
+ * between them. */
 #include "board/member.h"
 
 #include <stdio.h>
@@ -16,12 +16,11 @@
 
 #define TIMEOUT_MS 30000
 static const struct p2p_backoff BACKOFF = {.first_ms = 500, .max_ms = 30000};
-#define STEADY_MS 30000 /* a stay as long as this makes the pauses short again */
+#define STEADY_MS 30000 /* after a connection as long as this the delays are short again */
 #define ACCESS_MAX 8192
 #define HELLO_ID_BYTES 8
-#define TELL_AFTER_MS                                                        \
-  1000 /* so that a flood of noise does not become a flood of lines about it \
-        */
+/* A flood of malformed lines does not become a flood of log lines. */
+#define REPORT_AFTER_MS 1000
 
 struct p2p_member {
   struct p2p_loop *loop;
@@ -33,17 +32,17 @@ struct p2p_member {
   uint32_t timeout_ms;
   struct p2p_member_callbacks callbacks;
   void *arg;
-  struct p2p_connection *connection; /* NULL: away */
+  struct p2p_connection *connection; /* NULL: disconnected */
   struct p2p_timer *timer;
   uint64_t deadline_ms; /* for the first join */
   uint64_t joined_at_ms;
   bool joined, was_joined;
-  unsigned attempts; /* since the last steady stay */
-  uint64_t dropped;  /* in stays that are over */
+  unsigned attempts; /* since the last long connection */
+  uint64_t dropped;  /* by earlier connections */
   struct p2p_log_queue *log;
-  struct p2p_timer *tell;
-  bool is_telling; /* `tell` runs */
-  uint64_t told;   /* of the dropped */
+  struct p2p_timer *report_timer;
+  bool is_reporting; /* report_timer runs */
+  uint64_t reported; /* dropped lines */
   char user[P2P_USER_MAX];
   char from[P2P_USER_MAX + 96];
   char cluster_name[P2P_CLUSTER_MAX];
@@ -90,7 +89,7 @@ int p2p_member_send_hello(struct p2p_member *member) {
   return code == P2P_OK ? p2p_member_send(member, &hello) : code;
 }
 
-/* ---- one stay ---- */
+/* ---- one connection ---- */
 
 static void on_hello(void *arg, struct p2p_line *hello) {
   struct p2p_member *member = arg;
@@ -119,27 +118,26 @@ static void on_line(void *arg, const struct p2p_line *line) {
   member->callbacks.on_line(member->arg, line);
 }
 
-static void tell_dropped(void *arg) {
+static void report_dropped(void *arg) {
   struct p2p_member *member = arg;
-  uint64_t dropped = p2p_member_dropped(member), n = dropped - member->told;
-  member->is_telling = false;
-  p2p_timer_stop(member->tell);
+  uint64_t dropped = p2p_member_dropped(member), n = dropped - member->reported;
+  member->is_reporting = false;
+  p2p_timer_stop(member->report_timer);
   if (n == 0 || member->log == NULL) return;
-  member->told = dropped;
+  member->reported = dropped;
   p2p_log_write(member->log, P2P_LOG_DEBUG,
-                "%llu line%s from the board made no sense and %s skipped (%llu so far)",
-                (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "was" : "were",
-                (unsigned long long)dropped);
+                "dropped %llu malformed line%s from the board (%llu so far)", (unsigned long long)n,
+                n == 1 ? "" : "s", (unsigned long long)dropped);
 }
 
 static void on_dropped(void *arg) {
   struct p2p_member *member = arg;
-  if (!member->is_telling) p2p_timer_start(member->tell, TELL_AFTER_MS, 0);
-  member->is_telling = true;
+  if (!member->is_reporting) p2p_timer_start(member->report_timer, REPORT_AFTER_MS, 0);
+  member->is_reporting = true;
 }
 
-/* Before the first join only a connection that broke is worth another try. Later a board that
- * refuses is too: its host may be restarting. */
+/* Before the first join, only a connection that broke is tried again. Later an access error is,
+ * too: the host may be restarting. */
 static bool is_final(const struct p2p_member *member, int code) {
   if (member->was_joined) return code == P2P_ERR_HOST_KEY || code == P2P_ERR_AUTH;
   return code != P2P_ERR_CLOSED || p2p_clock_ms() >= member->deadline_ms;
@@ -152,7 +150,7 @@ static void on_end(void *arg, const struct p2p_err *err) {
   if (member->connection != NULL) member->dropped += p2p_connection_dropped(member->connection);
   p2p_connection_free(member->connection);
   member->connection = NULL;
-  tell_dropped(member);
+  report_dropped(member);
   if (is_final(member, err->code)) {
     member->callbacks.on_failed(member->arg, err);
     return;
@@ -160,7 +158,7 @@ static void on_end(void *arg, const struct p2p_err *err) {
   uint32_t pause_ms =
       p2p_backoff_pause_ms(&BACKOFF, member->attempts++, p2p_random_below(UINT32_MAX));
   p2p_timer_start(member->timer, pause_ms, 0);
-  if (member->was_joined) member->callbacks.on_away(member->arg, err, pause_ms);
+  if (member->was_joined) member->callbacks.on_disconnected(member->arg, err, pause_ms);
 }
 
 static int join(struct p2p_member *member, struct p2p_err *err) {
@@ -193,17 +191,15 @@ static int read_users(const struct p2p_member_config *config, struct p2p_member 
   for (size_t i = 0; i < config->n_users; i++) {
     const char *user = config->users[i];
     if (!p2p_user_is_valid(user)) {
-      return p2p_err_set(err, P2P_ERR_INVALID,
-                         "Not a user name: '%.80s'. Users are named as on the board, with letters, "
-                         "digits, '.', '_' and '-'.",
-                         user == NULL ? "" : user);
+      return p2p_err_because(err, "user_name",
+                             p2p_err_set(err, P2P_ERR_INVALID, "'%.80s' is not a user name",
+                                         user == NULL ? "" : user));
     }
     int length = snprintf(member->access + used, sizeof member->access - used, "%s%s",
                           used == 0 ? "" : ",", user);
     if (length < 0 || (size_t)length >= sizeof member->access - used) {
       return p2p_err_set(err, P2P_ERR_TOO_LARGE,
-                         "Too many users for one cluster: their names have %d characters at most.",
-                         ACCESS_MAX);
+                         "the names of the users have more than %d characters in all", ACCESS_MAX);
     }
     used += (size_t)length;
   }
@@ -224,7 +220,7 @@ static int read_config(const struct p2p_member_config *config, struct p2p_member
     code = p2p_cluster_parse(config->board.cluster, &member->cluster, err);
   if (code == P2P_OK) code = read_users(config, member, err);
   if (code == P2P_OK && p2p_crypto_init() != P2P_OK) {
-    code = p2p_err_set(err, P2P_ERR_CRYPTO, "The cryptographic library cannot be started.");
+    code = p2p_err_set(err, P2P_ERR_CRYPTO, "the cryptographic library cannot be started");
   }
   return code;
 }
@@ -233,15 +229,15 @@ int p2p_member_new(const struct p2p_member_config *config,
                    const struct p2p_member_callbacks *callbacks, void *arg, struct p2p_member **out,
                    struct p2p_err *err) {
   struct p2p_member *member = calloc(1, sizeof *member);
-  if (member == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.");
+  if (member == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   member->callbacks = *callbacks;
   member->arg = arg;
   int code = read_config(config, member, err);
   if (code == P2P_OK) {
     member->timer = p2p_timer_new(config->loop, on_timer, member);
-    member->tell = p2p_timer_new(config->loop, tell_dropped, member);
-    code = member->timer == NULL || member->tell == NULL
-               ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory.")
+    member->report_timer = p2p_timer_new(config->loop, report_dropped, member);
+    code = member->timer == NULL || member->report_timer == NULL
+               ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory")
                : join(member, err);
   }
   if (code != P2P_OK) {
@@ -254,10 +250,10 @@ int p2p_member_new(const struct p2p_member_config *config,
 
 void p2p_member_free(struct p2p_member *member) {
   if (member == NULL) return;
-  if (member->tell != NULL) tell_dropped(member);
+  if (member->report_timer != NULL) report_dropped(member);
   p2p_connection_free(member->connection);
   p2p_timer_free(member->timer);
-  p2p_timer_free(member->tell);
+  p2p_timer_free(member->report_timer);
   free(member);
 }
 

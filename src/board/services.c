@@ -1,4 +1,4 @@
-/* Where a board's mailbox and relay are, as it answers `services`. */
+/* The mailbox and the relay that a board names. */
 #include "board/services.h"
 
 #include <stdbool.h>
@@ -11,8 +11,8 @@
 
 #define VALUE_MAX 256
 
-/* The value of a line `key=value` whose value begins as it must and is one visible word; false:
- * none. */
+/* The value of the first line that begins with `start` ("key=prefix"). False: there is none, or it
+ * is not one visible word. */
 static bool find_value(const char *text, size_t length, const char *start,
                        char value[static VALUE_MAX]) {
   size_t key = (size_t)(strchr(start, '=') - start) + 1, prefix = strlen(start);

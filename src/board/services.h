@@ -1,5 +1,5 @@
-/* Where a board's mailbox and relay are: its answer to `services`, else the public Magic Wormhole
- * ones. Pure. */
+/* The mailbox and the relay that a board names in the output of `services`, else the public ones.
+ * Pure. */
 #ifndef P2P_BOARD_SERVICES_H
 #define P2P_BOARD_SERVICES_H
 
@@ -10,9 +10,9 @@ struct p2p_services {
   char relay[600];
 };
 
-/* Lines `mailbox=ws://HOST:4000/v1` and `relay=tcp:HOST:4001`, where a HOST written as `*` is the
- * host that we are connected to. A line that is missing or of another form (the help text of a
- * board that does not know the command) is the default. */
+/* Reads the lines `mailbox=ws://HOST:4000/v1` and `relay=tcp:HOST:4001`. A HOST of `*` is `host`,
+ * the one that we are connected to. The public service replaces a line that is missing or has
+ * another form, as in the help text of a board that does not know the command. */
 void p2p_services_parse(const char *text, size_t length, const char *host,
                         struct p2p_services *out);
 

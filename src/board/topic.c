@@ -1,6 +1,5 @@
-/* Names: users, clusters, topics, and where a member landed, read from what the board's `ls`
- * prints. Pure. The board never refuses a topic aloud, so that the landing is the only proof of
- * access: a channel counts only when its whole name is equal. */
+/* Names of users, clusters and topics. A topic in the output of `ls` counts only when its whole
+ * name is equal. */
 #include "board/topic.h"
 
 #include <stdio.h>
@@ -8,9 +7,9 @@
 
 #define CHANNEL_MAX (2 * P2P_USER_MAX + 96 + 32)
 
-static bool name_is_valid(const char *text, size_t length, size_t most) {
+static bool name_is_valid(const char *text, size_t length, size_t max) {
   static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-  if (length == 0 || length > most || text[0] == '-' || text[0] == '.') return false;
+  if (length == 0 || length > max || text[0] == '-' || text[0] == '.') return false;
   for (size_t i = 0; i < length; i++) {
     if (text[i] == '\0' || strchr(allowed, text[i]) == NULL) return false;
   }
@@ -27,10 +26,10 @@ int p2p_cluster_parse(const char *text, struct p2p_cluster *out, struct p2p_err 
   size_t name = slash == NULL ? 0 : strlen(slash + 1);
   if (slash == NULL || !name_is_valid(text, owner, P2P_USER_MAX - 1) ||
       !name_is_valid(slash + 1, name, sizeof out->name - 1)) {
-    return p2p_err_set(err, P2P_ERR_INVALID,
-                       "Not a cluster name: '%.80s'. A cluster is named 'owner/name', for example "
-                       "'alice/friends', with letters, digits, '.', '_' and '-' in both parts.",
-                       text == NULL ? "" : text);
+    return p2p_err_because(err, "cluster_name",
+                           p2p_err_set(err, P2P_ERR_INVALID,
+                                       "'%.80s' is not a cluster name of the form 'owner/name'",
+                                       text == NULL ? "" : text));
   }
   memcpy(out->owner, text, owner);
   out->owner[owner] = '\0';
@@ -38,15 +37,15 @@ int p2p_cluster_parse(const char *text, struct p2p_cluster *out, struct p2p_err 
   return P2P_OK;
 }
 
-int p2p_topic_typed(const struct p2p_cluster *cluster, const char *user, char *out, size_t size) {
+int p2p_topic_name(const struct p2p_cluster *cluster, const char *user, char *out, size_t size) {
   int length = strcmp(cluster->owner, user) == 0
                    ? snprintf(out, size, "%s" P2P_TOPIC_SUFFIX, cluster->name)
                    : snprintf(out, size, "%s/%s" P2P_TOPIC_SUFFIX, cluster->owner, cluster->name);
   return length < 0 || (size_t)length >= size ? P2P_ERR_TOO_LARGE : P2P_OK;
 }
 
-/* A channel's line of `ls`: what follows its name, or NULL when there is no such channel. The text
- * is not NUL-terminated; *rest_length is up to the line's end, without CR. */
+/* What follows the name of the channel in its line of `ls`, or NULL when there is no such channel.
+ * The text is not NUL-terminated; *rest_length ends with the line, without CR. */
 static const char *find_channel(const char *text, size_t length, const char *channel,
                                 size_t *rest_length) {
   size_t name = strlen(channel);
@@ -83,20 +82,20 @@ static const char *find_owned(const char *text, size_t length, const struct p2p_
   return find_channel(text, length, channel, rest_length);
 }
 
-enum p2p_access_check p2p_topic_landing(const char *text, size_t length,
-                                        const struct p2p_cluster *cluster, const char *user) {
+enum p2p_topic_access p2p_topic_find(const char *text, size_t length,
+                                     const struct p2p_cluster *cluster, const char *user) {
   size_t rest_length, access_length;
   if (strcmp(cluster->owner, user) == 0) {
     const char *rest = find_owned(text, length, cluster, &rest_length);
-    if (rest == NULL) return P2P_ACCESS_CHECK_ABSENT;
-    return find_access(rest, rest_length, &access_length) == NULL ? P2P_ACCESS_CHECK_OPEN
-                                                                  : P2P_ACCESS_CHECK_LISTED;
+    if (rest == NULL) return P2P_TOPIC_ABSENT;
+    return find_access(rest, rest_length, &access_length) == NULL ? P2P_TOPIC_OPEN
+                                                                  : P2P_TOPIC_LISTED;
   }
   char channel[CHANNEL_MAX];
   snprintf(channel, sizeof channel, "%.63s/%s/%s" P2P_TOPIC_SUFFIX, user, cluster->owner,
            cluster->name);
-  return find_channel(text, length, channel, &rest_length) == NULL ? P2P_ACCESS_CHECK_ABSENT
-                                                                   : P2P_ACCESS_CHECK_PRIVATE;
+  return find_channel(text, length, channel, &rest_length) == NULL ? P2P_TOPIC_ABSENT
+                                                                   : P2P_TOPIC_PRIVATE;
 }
 
 bool p2p_topic_lists_user(const char *text, size_t length, const struct p2p_cluster *cluster,

@@ -1,5 +1,5 @@
-/* Names: users, clusters, topics, and where a member landed (protocol/board.md, "Topics and
- * access"). Pure. */
+/* Names of users, clusters and topics, and what the board's `ls` shows of a topic. Pure. Grammar:
+ * docs/protocol.md. */
 #ifndef P2P_BOARD_TOPIC_H
 #define P2P_BOARD_TOPIC_H
 
@@ -12,8 +12,8 @@
 #define P2P_CLUSTER_MAX 160
 #define P2P_TOPIC_SUFFIX "/future.p2p"
 
-/* "owner/name": each of [A-Za-z0-9._-], not starting with '-' or '.', owner at most 63, name at
- * most 95 characters. */
+/* "owner/name": both of [A-Za-z0-9._-], not starting with '-' or '.'; owner has at most 63
+ * characters, name at most 95. */
 struct p2p_cluster {
   char owner[P2P_USER_MAX];
   char name[96];
@@ -21,22 +21,23 @@ struct p2p_cluster {
 bool p2p_user_is_valid(const char *user);
 int p2p_cluster_parse(const char *text, struct p2p_cluster *out, struct p2p_err *err) P2P_MUST_USE;
 
-/* The topic as `user` types it: "friends/future.p2p" for the owner, "alice/friends/future.p2p" for
- * others. */
-int p2p_topic_typed(const struct p2p_cluster *cluster, const char *user, char *out, size_t size);
+/* The topic's name as `user` gives it to the board: "friends/future.p2p" for the owner,
+ * "alice/friends/future.p2p" for others. P2P_ERR_TOO_LARGE. */
+int p2p_topic_name(const struct p2p_cluster *cluster, const char *user, char *out,
+                   size_t size) P2P_MUST_USE;
 
-/* What `ls` says about this cluster, for `user`. */
-enum p2p_access_check {
-  P2P_ACCESS_CHECK_ABSENT, /* no such channel in the user's namespace */
-  P2P_ACCESS_CHECK_OPEN,   /* owner's own channel without access list */
-  P2P_ACCESS_CHECK_LISTED, /* owner's own channel with an access list */
-  P2P_ACCESS_CHECK_PRIVATE /* the user's own bob/alice/friends/...: no access, or not hosted */
+/* What `ls` shows of a cluster's topic to `user`. */
+enum p2p_topic_access {
+  P2P_TOPIC_ABSENT, /* no such topic */
+  P2P_TOPIC_OPEN,   /* the owner sees it without an access list */
+  P2P_TOPIC_LISTED, /* the owner sees it with an access list */
+  P2P_TOPIC_PRIVATE /* another user has one of its own, bob/alice/friends/...: no access */
 };
-/* `text` is the whole output of ls (LF or CRLF), hostile until proven otherwise. */
-enum p2p_access_check p2p_topic_landing(const char *text, size_t length,
-                                        const struct p2p_cluster *cluster, const char *user);
-/* The access list of the owner's channel contains `user` (for messages). */
-bool p2p_topic_lists_user(const char *text, size_t length, const struct p2p_cluster *cluster,
+/* `ls` is the whole output (LF or CRLF). It may be malformed. */
+enum p2p_topic_access p2p_topic_find(const char *ls, size_t length,
+                                     const struct p2p_cluster *cluster, const char *user);
+/* Whether the access list of the owner's topic contains `user`. */
+bool p2p_topic_lists_user(const char *ls, size_t length, const struct p2p_cluster *cluster,
                           const char *user);
 
 #endif

@@ -1,4 +1,5 @@
-/* Who is this SSH key on the board? Asks `user` once and ends. io thread only. */
+/* The user name of our SSH key on the board: logs in, runs `user` and disconnects. io thread only.
+ */
 #ifndef P2P_BOARD_WHOAMI_H
 #define P2P_BOARD_WHOAMI_H
 
@@ -16,15 +17,15 @@ struct p2p_whoami_query {
   uint32_t timeout_ms;               /* 0: 30 s */
 };
 
-/* Asks the board. Calls fn once: with `user` (err is NULL), or with `err` (user is NULL). Free the
- * query after that, also from within fn, or earlier to cancel it. */
+/* Calls fn once: with `user` (err is NULL), or with `err` (user is NULL). Free the request after
+ * that, also within fn, or earlier to cancel it. P2P_ERR_MEMORY. */
 int p2p_whoami_request(const struct p2p_whoami_query *query,
                        void (*fn)(void *arg, const char *user, const struct p2p_err *err),
                        void *arg, struct p2p_whoami **out, struct p2p_err *err) P2P_MUST_USE;
 void p2p_whoami_free(struct p2p_whoami *whoami); /* takes NULL */
 
-/* The user in what the host `host` answers to `user`. P2P_ERR_AUTH with a sentence when the key has
- * no account. Pure. */
+/* The user name in the output of `user` on `host`. P2P_ERR_AUTH when the key has no account. Pure.
+ */
 int p2p_whoami_parse(const char *text, size_t length, const char *host,
                      char user[static P2P_USER_MAX], struct p2p_err *err) P2P_MUST_USE;
 

@@ -68,8 +68,10 @@ static void on_failed(void *arg, const struct p2p_err *err) {
 }
 
 static void observer_join(void *arg) {
-  static const struct p2p_member_callbacks callbacks = {
-      .on_joined = on_joined, .on_line = on_line, .on_away = on_away, .on_failed = on_failed};
+  static const struct p2p_member_callbacks callbacks = {.on_joined = on_joined,
+                                                        .on_line = on_line,
+                                                        .on_disconnected = on_away,
+                                                        .on_failed = on_failed};
   struct p2p_member_config config = {.loop = loop,
                                      .board.host = host,
                                      .board.ssh_args = ssh_args[EVE],

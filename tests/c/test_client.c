@@ -285,7 +285,7 @@ static void go_away(void *arg) {
   p2p_err_set(&err, P2P_ERR_NETWORK, "The board has restarted");
   for (struct p2p_member *m = fake_board.members; m != NULL; m = m->next) {
     m->joined = false;
-    m->callbacks.on_away(m->arg, &err, 100);
+    m->callbacks.on_disconnected(m->arg, &err, 100);
   }
 }
 

@@ -1,4 +1,4 @@
-/* Members of a cluster on our own board: who may come, who is told what, and coming back. */
+/* Members of a cluster on our own board: access, errors and reconnecting. */
 #include "board/member.h"
 
 #include "board/cluster_host.h"
@@ -213,7 +213,7 @@ static const char *const bob_alone[] = {"bob"};
 
 static void host_friends(struct hosting *hosting) {
   char sentence[128];
-  snprintf(sentence, sizeof sentence, "Hosting alice/friends for bob on %s", board);
+  snprintf(sentence, sizeof sentence, "hosting cluster 'alice/friends' for bob on '%s'", board);
   host_start(hosting, "alice", "alice/friends", bob_alone, 1);
   host_said(hosting, P2P_LOG_INFO, 0, sentence);
 }
@@ -250,41 +250,41 @@ TEST(a_guest_and_the_owner_meet_at_the_host) {
   host_stop(&hosting);
 }
 
-TEST(who_is_not_on_the_list_is_told) {
+TEST(a_user_without_access_gets_an_error) {
   struct hosting hosting;
   struct actor carol;
   host_friends(&hosting);
   start(&carol, "carol", "alice/friends", P2P_ROLE_WORKER);
-  expect_failed(
-      &carol, P2P_ERR_ACCESS,
-      "No access to cluster 'alice/friends': is it being hosted, and is 'carol' among its users?");
+  expect_failed(&carol, P2P_ERR_ACCESS,
+                "no access to cluster 'alice/friends' on '127.0.0.1': it is not hosted, or 'carol' "
+                "is not among its users");
   host_stop(&hosting);
 }
 
-TEST(a_cluster_without_a_host_is_told_to_guest_and_owner) {
+TEST(a_cluster_without_a_host_is_an_error_for_owner_and_others) {
   struct actor bob, alice;
   struct hosting hosting;
   start(&bob, "bob", "alice/friends", P2P_ROLE_CLIENT);
-  expect_failed(&bob, P2P_ERR_ACCESS, "is it being hosted");
+  expect_failed(&bob, P2P_ERR_ACCESS, "it is not hosted, or");
   start(&alice, "alice", "alice/friends", P2P_ROLE_WORKER);
   expect_failed(&alice, P2P_ERR_ACCESS, "is not hosted");
-  host_friends(&hosting); /* the owner's attempt has not spoiled it */
+  host_friends(&hosting); /* the owner's attempt did not open the topic */
   host_stop(&hosting);
 }
 
 TEST(only_the_owner_hosts) {
   struct hosting hosting;
   host_start(&hosting, "bob", "alice/friends", bob_alone, 1);
-  host_said(&hosting, P2P_LOG_FATAL, P2P_ERR_ACCESS, "Only 'alice' can host");
+  host_said(&hosting, P2P_LOG_FATAL, P2P_ERR_ACCESS, "only 'alice' can host");
   host_stop(&hosting);
 }
 
-TEST(a_second_host_for_others_is_told) {
+TEST(a_second_host_with_other_users_is_an_error) {
   static const char *const others[] = {"bob", "carol"};
   struct hosting first, second;
   host_friends(&first);
   host_start(&second, "alice", "alice/friends", others, 2);
-  host_said(&second, P2P_LOG_FATAL, P2P_ERR_ACCESS, "not for 'carol'");
+  host_said(&second, P2P_LOG_FATAL, P2P_ERR_ACCESS, "without access for 'carol'");
   host_stop(&second);
   host_stop(&first);
 }
@@ -335,7 +335,7 @@ TEST(a_host_that_comes_second_is_told) {
   CHECK(p2p_loop_call(loop, visit_go, &session) == P2P_OK);
   CHECK(site_wait(&gate, &session.started, 1));
   host_start(&hosting, "alice", "alice/friends", bob_alone, 1);
-  host_said(&hosting, P2P_LOG_FATAL, P2P_ERR_ACCESS, "the first one decides");
+  host_said(&hosting, P2P_LOG_FATAL, P2P_ERR_ACCESS, "uses it without an access list");
   host_stop(&hosting);
   CHECK(p2p_loop_call(loop, visit_leave, &session) == P2P_OK);
 }
@@ -442,7 +442,7 @@ TEST(the_host_leaves_and_those_who_are_there_go_on) {
   expect_joined(&alice);
   host_stop(&hosting);
   start(&late, "bob", "alice/friends", P2P_ROLE_CLIENT);
-  expect_failed(&late, P2P_ERR_ACCESS, "is it being hosted");
+  expect_failed(&late, P2P_ERR_ACCESS, "it is not hosted, or");
   say(&alice, "ping");
   CHECK(site_wait(&gate, &bob.heard, 1));
   CHECK(bob.away == 0 && alice.away == 0);
@@ -560,10 +560,10 @@ TEST(the_board_closes) {
 }
 
 UNIT_MAIN("member", UNIT(a_board_opens), UNIT(a_guest_and_the_owner_meet_at_the_host),
-          UNIT(who_is_not_on_the_list_is_told),
-          UNIT(a_cluster_without_a_host_is_told_to_guest_and_owner), UNIT(only_the_owner_hosts),
-          UNIT(a_second_host_for_others_is_told), UNIT(a_host_that_comes_second_is_told),
-          UNIT(a_personal_cluster_needs_no_host),
+          UNIT(a_user_without_access_gets_an_error),
+          UNIT(a_cluster_without_a_host_is_an_error_for_owner_and_others),
+          UNIT(only_the_owner_hosts), UNIT(a_second_host_with_other_users_is_an_error),
+          UNIT(a_host_that_comes_second_is_told), UNIT(a_personal_cluster_needs_no_host),
           UNIT(strangers_unknown_hosts_and_closed_ports_are_told),
           UNIT(bad_names_and_arguments_are_errors_at_once),
           UNIT(a_member_can_be_freed_from_its_events), UNIT(all_come_back_when_the_board_restarts),

@@ -75,7 +75,7 @@ TEST(public_is_no_account) {
   struct p2p_err err;
   CHECK(user_of("public\nid\n2024\n", user, &err) == P2P_ERR_AUTH);
   CHECK(strstr(err.message, "no account on 'pico.sh'") != NULL);
-  CHECK(strstr(err.message, "ssh pico.sh") != NULL);
+  CHECK_STR(err.reason, "no_pico_account");
   CHECK_STR(user, "untouched");
 }
 

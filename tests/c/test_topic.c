@@ -8,11 +8,11 @@
 static const struct p2p_cluster friends = {.owner = "alice", .name = "friends"};
 
 /* A copy of the exact size, so that a read beyond the end is seen. */
-static enum p2p_access_check landing(const char *text, const char *user) {
+static enum p2p_topic_access find(const char *text, const char *user) {
   size_t length = strlen(text);
   char *exact = malloc(length + 1);
   memcpy(exact, text, length);
-  enum p2p_access_check result = p2p_topic_landing(exact, length, &friends, user);
+  enum p2p_topic_access result = p2p_topic_find(exact, length, &friends, user);
   free(exact);
   return result;
 }
@@ -62,11 +62,11 @@ TEST(names_have_a_longest_length) {
 
 TEST(the_owner_types_a_shorter_topic) {
   char topic[64];
-  CHECK(p2p_topic_typed(&friends, "alice", topic, sizeof topic) == P2P_OK);
+  CHECK(p2p_topic_name(&friends, "alice", topic, sizeof topic) == P2P_OK);
   CHECK_STR(topic, "friends/future.p2p");
-  CHECK(p2p_topic_typed(&friends, "bob", topic, sizeof topic) == P2P_OK);
+  CHECK(p2p_topic_name(&friends, "bob", topic, sizeof topic) == P2P_OK);
   CHECK_STR(topic, "alice/friends/future.p2p");
-  CHECK(p2p_topic_typed(&friends, "bob", topic, 10) == P2P_ERR_TOO_LARGE);
+  CHECK(p2p_topic_name(&friends, "bob", topic, 10) == P2P_ERR_TOO_LARGE);
 }
 
 static const char *const LISTED = "Channel Information\r\n"
@@ -78,45 +78,39 @@ static const char *const LISTED = "Channel Information\r\n"
                                   "  - 2f1c-uuid (alice-laptop@203.0.113.5:40334)\r\n";
 
 TEST(the_owner_sees_the_channel_with_and_without_an_access_list) {
-  CHECK(landing(LISTED, "alice") == P2P_ACCESS_CHECK_LISTED);
-  CHECK(landing("- alice/friends/future.p2p: (Access List: bob)", "alice") ==
-        P2P_ACCESS_CHECK_LISTED);
-  CHECK(landing("- alice/friends/future.p2p:\n- alice/x/future.p2p: (Access List: bob)\n",
-                "alice") == P2P_ACCESS_CHECK_OPEN);
-  CHECK(landing("- alice/friends/future.p2p:\r\n", "alice") == P2P_ACCESS_CHECK_OPEN);
-  CHECK(landing("- alice/friends/future.p2p\r\n", "alice") == P2P_ACCESS_CHECK_OPEN);
-  CHECK(landing("no pubsub channels found\r\n", "alice") == P2P_ACCESS_CHECK_ABSENT);
-  CHECK(landing("", "alice") == P2P_ACCESS_CHECK_ABSENT);
+  CHECK(find(LISTED, "alice") == P2P_TOPIC_LISTED);
+  CHECK(find("- alice/friends/future.p2p: (Access List: bob)", "alice") == P2P_TOPIC_LISTED);
+  CHECK(find("- alice/friends/future.p2p:\n- alice/x/future.p2p: (Access List: bob)\n", "alice") ==
+        P2P_TOPIC_OPEN);
+  CHECK(find("- alice/friends/future.p2p:\r\n", "alice") == P2P_TOPIC_OPEN);
+  CHECK(find("- alice/friends/future.p2p\r\n", "alice") == P2P_TOPIC_OPEN);
+  CHECK(find("no pubsub channels found\r\n", "alice") == P2P_TOPIC_ABSENT);
+  CHECK(find("", "alice") == P2P_TOPIC_ABSENT);
 }
 
 TEST(another_user_sees_a_channel_of_his_own_when_there_is_no_access) {
-  CHECK(landing("- bob/alice/friends/future.p2p:\r\n  Pipes:\r\n", "bob") ==
-        P2P_ACCESS_CHECK_PRIVATE);
-  CHECK(landing("- bob/x:\r\n- bob/alice/friends/future.p2p:", "bob") == P2P_ACCESS_CHECK_PRIVATE);
-  CHECK(landing("- bob/alice/friends/future.p2p: (Access List: mallory)\n", "bob") ==
-        P2P_ACCESS_CHECK_PRIVATE);
-  CHECK(landing("no pubsub channels found\r\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
+  CHECK(find("- bob/alice/friends/future.p2p:\r\n  Pipes:\r\n", "bob") == P2P_TOPIC_PRIVATE);
+  CHECK(find("- bob/x:\r\n- bob/alice/friends/future.p2p:", "bob") == P2P_TOPIC_PRIVATE);
+  CHECK(find("- bob/alice/friends/future.p2p: (Access List: mallory)\n", "bob") ==
+        P2P_TOPIC_PRIVATE);
+  CHECK(find("no pubsub channels found\r\n", "bob") == P2P_TOPIC_ABSENT);
   /* Longer, shorter, indented, another owner's, another cluster's: not the channel. */
-  CHECK(landing("- bob/alice/friends/future.p2p2:\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
-  CHECK(landing("- bob/alice/friends/future.p2\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
-  CHECK(landing("- bob/alice/friends\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
-  CHECK(landing("  - bob/alice/friends/future.p2p:\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
-  CHECK(landing("x- bob/alice/friends/future.p2p:\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
-  CHECK(landing("- xbob/alice/friends/future.p2p:\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
-  CHECK(landing("- bob/alice/friends2/future.p2p:\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
-  CHECK(landing("- carol/alice/friends/future.p2p:\n", "bob") == P2P_ACCESS_CHECK_ABSENT);
+  CHECK(find("- bob/alice/friends/future.p2p2:\n", "bob") == P2P_TOPIC_ABSENT);
+  CHECK(find("- bob/alice/friends/future.p2\n", "bob") == P2P_TOPIC_ABSENT);
+  CHECK(find("- bob/alice/friends\n", "bob") == P2P_TOPIC_ABSENT);
+  CHECK(find("  - bob/alice/friends/future.p2p:\n", "bob") == P2P_TOPIC_ABSENT);
+  CHECK(find("x- bob/alice/friends/future.p2p:\n", "bob") == P2P_TOPIC_ABSENT);
+  CHECK(find("- xbob/alice/friends/future.p2p:\n", "bob") == P2P_TOPIC_ABSENT);
+  CHECK(find("- bob/alice/friends2/future.p2p:\n", "bob") == P2P_TOPIC_ABSENT);
+  CHECK(find("- carol/alice/friends/future.p2p:\n", "bob") == P2P_TOPIC_ABSENT);
 }
 
 TEST(a_strange_ls_is_no_access_list) {
-  CHECK(landing("- alice/friends/future.p2p: (Access List: bob\r\n", "alice") ==
-        P2P_ACCESS_CHECK_OPEN);
-  CHECK(landing("- alice/friends/future.p2p: (Access\r\n List: bob)", "alice") ==
-        P2P_ACCESS_CHECK_OPEN);
-  CHECK(landing("- alice/friends/future.p2p: x (Access List: bob)\n", "alice") ==
-        P2P_ACCESS_CHECK_OPEN);
-  CHECK(landing("- alice/friends/future.p2p:\r\r\n", "alice") == P2P_ACCESS_CHECK_OPEN);
-  CHECK(landing("- alice/friends/future.p2p: (Access List: )\n", "alice") ==
-        P2P_ACCESS_CHECK_LISTED);
+  CHECK(find("- alice/friends/future.p2p: (Access List: bob\r\n", "alice") == P2P_TOPIC_OPEN);
+  CHECK(find("- alice/friends/future.p2p: (Access\r\n List: bob)", "alice") == P2P_TOPIC_OPEN);
+  CHECK(find("- alice/friends/future.p2p: x (Access List: bob)\n", "alice") == P2P_TOPIC_OPEN);
+  CHECK(find("- alice/friends/future.p2p:\r\r\n", "alice") == P2P_TOPIC_OPEN);
+  CHECK(find("- alice/friends/future.p2p: (Access List: )\n", "alice") == P2P_TOPIC_LISTED);
 }
 
 TEST(users_are_found_by_their_whole_name) {
@@ -137,7 +131,7 @@ TEST(every_prefix_of_an_output_is_read_without_harm) {
   for (size_t length = 0; length <= strlen(LISTED); length++) {
     char *exact = malloc(length + 1);
     memcpy(exact, LISTED, length);
-    (void)p2p_topic_landing(exact, length, &friends, "alice");
+    (void)p2p_topic_find(exact, length, &friends, "alice");
     (void)p2p_topic_lists_user(exact, length, &friends, "bob");
     free(exact);
   }

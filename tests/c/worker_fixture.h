@@ -199,7 +199,7 @@ TEST(prepare) {
                                       .users = sessions,
                                       .n_users = 4};
   CHECK(p2p_cluster_host_new(&hosting, host_events, &cluster_host, &err) == P2P_OK);
-  CHECK(says_on(host_events, "Hosting"));
+  CHECK(says_on(host_events, "hosting cluster"));
 }
 
 static struct p2p_limits limits; /* of workers that are started from now on */

@@ -152,7 +152,7 @@ start_board <- function(lab, ...) {
 start_host <- function(lab, cluster, users, owner = sub("/.*", "", cluster), wait = TRUE, ...) {
   flags <- c(list(cluster = cluster, users = paste(users, collapse = ",")), board_args(lab, owner), ...)
   process <- start_process(lab, "host_cluster", flags, paste("host", cluster))
-  if (wait) wait_for_line(process, paste0("Hosting ", cluster))
+  if (wait) wait_for_line(process, sprintf("hosting cluster '%s'", cluster))
   process
 }
 

@@ -56,7 +56,7 @@ programs <- list(
     until_ready(sprintf("future.p2p::worker(%s)", arguments("alice", "alice/personal")), "joined cluster", end)
   },
   host_cluster = function(i, end, wait) {
-    until_ready(sprintf("future.p2p::host_cluster(%s, users = 'bob')", arguments("alice", paste0("alice/ends-", i))), "Hosting", end)
+    until_ready(sprintf("future.p2p::host_cluster(%s, users = 'bob')", arguments("alice", paste0("alice/ends-", i))), "hosting cluster", end)
   },
   serve = function(i, end, wait) {
     until_ready(sprintf("future.p2p::serve(0, users = '%s', address = '127.0.0.1', host_key = '%s')",

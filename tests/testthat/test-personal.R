@@ -69,7 +69,7 @@ test_that("ssh_args are one string on the command line, with quotes where a path
 test_that("a key without an account is told so before it has written a line, in R and on the command line", {
   make_key(lab, "stranger")
   args <- board_args(lab, "stranger")
-  said <- "has no account on '127.0.0.1'.*create one"
+  said <- "has no account on '127.0.0.1'.*Ask the operator"
   expect_error(pico_username(host = args$host, ssh_args = args$ssh_args), said, class = "p2p_error_auth")
   expect_error(plan(future.p2p::cluster, host = args$host, ssh_args = args$ssh_args), said, class = "p2p_error_auth")
   worker <- start_process(lab, "worker", args)
