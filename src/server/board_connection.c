@@ -70,9 +70,12 @@ static int authenticate(struct p2p_board_connection *connection, ssh_key key, co
 /* Any key is accepted: it only decides who the user is. */
 static int on_key(ssh_session ssh, const char *login, struct ssh_key_struct *key, char state,
                   void *arg) {
+  struct p2p_board_connection *connection = arg;
   (void)ssh;
+  if (connection->is_authenticated) return SSH_AUTH_DENIED;
   if (state == SSH_PUBLICKEY_STATE_NONE) return SSH_AUTH_SUCCESS; /* the signature comes next */
-  return state == SSH_PUBLICKEY_STATE_VALID ? authenticate(arg, key, login) : SSH_AUTH_DENIED;
+  return state == SSH_PUBLICKEY_STATE_VALID ? authenticate(connection, key, login)
+                                            : SSH_AUTH_DENIED;
 }
 
 /* --- reading and writing --- */

@@ -1,5 +1,14 @@
-/* The topics of a board and their subscriptions: who gets which bytes, and who may join what
- * (docs/protocol.md). Pure: bytes go in by p2p_subscription_write and come out by a callback. */
+/* The topics of a board and their subscriptions: who may join which topic, and who gets which
+ * bytes. Pure: bytes go in by p2p_subscription_write and come out by a callback.
+ *
+ * A topic belongs to a namespace: that of a user, as in alice/friends, or `public`. A user who asks
+ * for a topic TOPIC gets
+ *   - public/TOPIC, if the request says so;
+ *   - TOPIC itself, if it is in the user's own namespace, or if it is open and its access list
+ * names the user or the user's key;
+ *   - USER/TOPIC otherwise: to ask for another user's topic without access does not fail, it leads
+ *     to a private topic such as bob/alice/friends.
+ * The access list is that of the member that opened the topic. */
 #ifndef P2P_SERVER_TOPICS_H
 #define P2P_SERVER_TOPICS_H
 

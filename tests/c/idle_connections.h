@@ -20,7 +20,7 @@ static void idle_connections_open(int *fds, size_t count, uint16_t port) {
   limit.rlim_cur = limit.rlim_max;
   CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
   for (size_t i = 0; i < count; i++) {
-    fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+    fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHECK(connect(fds[i], (struct sockaddr *)&address, sizeof address) == 0);
   }
 }

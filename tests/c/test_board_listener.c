@@ -6,6 +6,13 @@
 
 static struct ssh alice, bob, eve, other;
 
+/* On the standard error of ssh, so far. */
+static bool ssh_showed(const char *text) {
+  static char shown[65536];
+  read_file("ssh.log", shown, sizeof shown);
+  return strstr(shown, text) != NULL;
+}
+
 TEST(a_key_decides_who_the_user_is) {
   CHECK(start_board() == P2P_OK);
   CHECK(run_ssh(&alice, "alice", "user") == 0);
@@ -13,6 +20,8 @@ TEST(a_key_decides_who_the_user_is) {
   CHECK(strstr(alice.output, "\n1970-01-01T00:00:00Z\n") != NULL);
   CHECK(run_ssh(&eve, "eve", "user") == 1);
   CHECK(eve.n_output == 0);
+  CHECK(ssh_showed("has no account on this board. Ask its administrator to add your public key"));
+  CHECK(wait_for_log("refused 'user' to SHA256:"));
   stop_board();
 }
 
@@ -28,6 +37,8 @@ TEST(commands_print_and_end) {
   CHECK(strstr(alice.output, "pipe TOPIC") != NULL);
   CHECK(run_ssh(&alice, "alice", "pipe x -z") == 1);
   CHECK(alice.n_output == 0);
+  CHECK(
+      ssh_showed("Error: flag '-z' is unknown or has an invalid value. The command 'help' shows"));
   stop_board();
 }
 
@@ -198,6 +209,7 @@ TEST(pub_waits_for_a_reader_for_the_given_time) {
   start_ssh(&alice, "alice", NULL, "pub t -t 50ms");
   CHECK(read_output(&alice, p2p_clock_ms() + WAIT_MS) == false);
   CHECK(end_ssh(&alice) == 1);
+  CHECK(ssh_showed("No reader joined in time. Give a longer time with -t"));
   CHECK(run_ssh(&alice, "alice", "pub t -b=false") == 0);
   stop_board();
 }
