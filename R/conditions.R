@@ -26,6 +26,17 @@ as_sentence <- function(text) {
 ## An argument, in R or on the command line.
 argument <- function(name, cli) if (cli) paste0("--", gsub("_", "-", name)) else paste0("`", name, " =`")
 
+ssh_argument <- function(args, cli) {
+  if (cli) sprintf('--ssh-args="%s"', paste(args, collapse = " ")) else sprintf("`ssh_args = c(%s)`", paste0('"', args, '"', collapse = ", "))
+}
+
+only_key <- function(cli) ssh_argument(c("-i", "FILE", "-o", "IdentitiesOnly=yes"), cli)
+
+host_call <- function(cli) {
+  if (cli) return("'Rscript -e future.p2p::host_cluster --cluster=OWNER/NAME --users=...'")
+  "`future.p2p::host_cluster(\"owner/name\", users = ...)`"
+}
+
 ## The next step for each reason that the core gives: a sentence, or a function of `cli` that returns one. `cli` is TRUE if the reader called
 ## the function from a shell.
 advice <- c(list(
@@ -38,40 +49,42 @@ advice <- c(list(
                            "the entry between the single quotes to that file, as a line of its own."),
   unknown_host_key_unseen = paste("Connect once with 'ssh' and the same arguments, compare the fingerprint with the one that the",
                                   "operator of the board gives you, and accept the key only if it is the same."),
-  changed_host_key = paste("Refused: either the board was installed again, or somebody intercepts the connection. Ask the operator of",
-                           "the board for the fingerprint. Only if the new one is right, remove the old key with 'ssh-keygen -R'",
-                           "and add the new one."),
-  agent_timeout = paste("Confirm the request of the agent, touch the security key, or restart the agent. To log in without the",
-                        "agent, use ssh_args = c(\"-i\", \"FILE\", \"-o\", \"IdentitiesOnly=yes\")."),
-  ssh_files = "Check that your home directory, where ~/.ssh is, can be read.",
-  no_ssh_key = paste("Create a key with 'ssh-keygen -t ed25519', and ask the operator of the board to add it; or name the key with",
-                     "ssh_args = c(\"-i\", \"FILE\")."),
-  keys_rejected = paste("Choose the key that the board knows with ssh_args = c(\"-i\", \"FILE\"), or load it with 'ssh-add FILE', as is",
-                        "needed for a key with a passphrase. A new key has to be added by the operator of the board."),
-  too_many_keys = "Choose one key with ssh_args = c(\"-i\", \"FILE\", \"-o\", \"IdentitiesOnly=yes\").",
-  board_unreachable = "Check that the board is running, and that its host name and port are right.",
+  changed_host_key = paste("Refused: either the board was installed again, or someone intercepts the connection. Ask the operator of the board for",
+                           "the fingerprint. Only if the new one is right, remove the old key with 'ssh-keygen -R' and add the new one."),
+  agent_timeout = function(cli) {
+    sprintf("Confirm the request of the agent, touch the security key, or restart the agent. To log in without the agent, use %s.",
+            only_key(cli))
+  },
+  ssh_files = "Check that ~/.ssh in your home directory can be read.",
+  no_ssh_key = function(cli) {
+    sprintf("Create a key with 'ssh-keygen -t ed25519' and ask the operator of the board to add it, or select a key with %s.",
+            ssh_argument(c("-i", "FILE"), cli))
+  },
+  keys_rejected = function(cli) {
+    sprintf(paste("Select the key that the board knows with %s, or load it with 'ssh-add FILE', which is necessary if it has a passphrase.",
+                  "The operator of the board can add a new key."), ssh_argument(c("-i", "FILE"), cli))
+  },
+  too_many_keys = function(cli) sprintf("Select one key with %s.", only_key(cli)),
+  board_unreachable = "Check that the board is running, and that its host name and port are correct.",
   not_a_board = "Check that this is the port of a message board, and that the board is not full.",
   no_answer = "Check the host name, the port and the network.",
   no_ssh_program = "Install OpenSSH, and make sure that 'ssh' is in PATH.",
   board_silent = "Check that this is the host of a message board, and that the network is up.",
-  no_account = paste("Ask the operator of the board to add your public key to its users. To use another key, set",
-                     "ssh_args = c(\"-i\", \"FILE\", \"-o\", \"IdentitiesOnly=yes\")."),
-  no_pico_account = paste("Create an account with 'ssh pico.sh'. To use another key, set",
-                          "ssh_args = c(\"-i\", \"FILE\", \"-o\", \"IdentitiesOnly=yes\")."),
-  not_owner = paste("Host a cluster of your own, or use the owner's key:",
-                    "ssh_args = c(\"-i\", \"FILE\", \"-o\", \"IdentitiesOnly=yes\")."),
-  not_hosted = paste("As its owner, start it with future.p2p::host_cluster(\"owner/name\", users = ...) and try again. Your own",
-                     "cluster \"owner/personal\" needs no host."),
-  no_access = paste("Ask its owner to run future.p2p::host_cluster(\"owner/name\", users = ...) with your user name among the",
-                    "users."),
+  no_account = function(cli) {
+    sprintf("Ask the operator of the board to add your public key to its users. To use another key, set %s.", only_key(cli))
+  },
+  no_pico_account = function(cli) sprintf("Create an account with 'ssh pico.sh'. To use another key, set %s.", only_key(cli)),
+  not_owner = function(cli) sprintf("Host a cluster of your own, or use the key of the owner with %s.", only_key(cli)),
+  not_hosted = function(cli) {
+    sprintf("You are its owner: host it with %s, and try again. Your personal cluster needs no host.", host_call(cli))
+  },
+  no_access = function(cli) sprintf("Ask its owner to host it with %s, and to include your user name.", host_call(cli)),
   topic_in_use = "Stop that worker or client, host the cluster, and start it again.",
-  already_hosted = "The access list of the first host applies: stop that host first.",
-  cluster_name = "Both parts have letters, digits, '.', '_' and '-', for example \"alice/friends\".",
-  host_form = paste("Write \"name\", \"name:port\" or \"user@name:port\" with a port between 1 and 65535, and an IPv6 address in",
-                    "brackets."),
+  already_hosted = "The access list of the other host applies. Stop that host first.",
+  cluster_name = "Both parts consist of letters, digits, '.', '_' and '-', as in \"alice/friends\".",
+  host_form = "Use \"name\", \"name:port\" or \"user@name:port\", with a port from 1 to 65535. IPv6 addresses are in brackets.",
   strict_host_key = "Host keys are always compared with known_hosts.",
-  ssh_argument = paste("Supported are -i, -p, -l, -J, -F, -B, -b, -c, -m, -4, -6, -C and -o. Put other settings into",
-                       "~/.ssh/config.")
+  ssh_argument = "The arguments -i, -p, -l, -J, -F, -B, -b, -c, -m, -4, -6, -C and -o are supported. Other settings belong in ~/.ssh/config."
 ), list(
   ## wormhole, transfer
   crowded = "Start again with a new code.",
@@ -83,7 +96,7 @@ advice <- c(list(
   mailbox_permission = function(cli) sprintf("Use another mailbox server with %s.", argument("mailbox", cli)),
   text_not_utf8 = "Send it as a file instead.",
   text_too_long = "Send it as a file instead.",
-  wrong_code = "Check the code. If it was right, somebody may have tried to guess it: start again with a new code."
+  wrong_code = "Check the code. If it was correct, someone else may have tried to guess it. Start again with a new code."
 ), list(
   ## server
   host_key_format = "Use a key without a passphrase, or remove the file so that a new key is created.",

@@ -1,5 +1,5 @@
-## A lab: throwaway SSH keys in a temporary folder, and board, hosts and workers as processes beside this one, started by their
-## command lines. Waits are for lines in their output, with a timeout. Used by tests, conformance, benchmark and demo.
+## A lab: temporary SSH keys, and board, hosts and workers as child processes that are started by their command lines. Tests wait for lines
+## in their output, with a timeout. Also used by the conformance tests, the benchmarks and the demo.
 ##
 ##   lab <- local_lab(c("alice", "bob", "carol"))          # within a test; elsewhere new_lab() and close_lab()
 ##   start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c(alice = 1L, carol = 1L))
@@ -28,7 +28,7 @@ local_lab <- function(users = c("alice", "bob", "carol"), env = parent.frame()) 
   lab
 }
 
-## Stops what runs, the last started first, and removes the folder.
+## Stops the processes, the newest first, and removes the folder.
 close_lab <- function(lab) {
   for (process in rev(lab$processes)) stop_process(process)
   unlink(lab$dir, recursive = TRUE)
@@ -44,19 +44,19 @@ make_key <- function(lab, user) {
   sub("^([^ ]+ [^ ]+).*", "\\1", readLines(paste0(file, ".pub")))
 }
 
-## What board members need, as arguments of worker(), host_cluster() and cluster().
+## The arguments of worker(), host_cluster() and cluster() by which `user` logs in to the board.
 board_args <- function(lab, user) {
   list(host = sprintf("127.0.0.1:%d", lab$port),
        ssh_args = sprintf("-i %s -o IdentitiesOnly=yes -o UserKnownHostsFile=%s", key_file(lab, user), known_hosts_file(lab)))
 }
 
-## A process of ours: an environment with the processx object, a name, and the lines it has said so far.
-## `what` is a command line's function, `flags` a named list.
+## Runs a function with `flags`, a named list, on the command line. Returns an environment with the processx object, a name, and the lines
+## that it has written so far.
 start_process <- function(lab, what, flags, name = what, env = character()) {
   tmp <- file.path(lab$dir, paste0("tmp-", length(lab$processes) + 1L))
   dir.create(tmp)
   args <- c("-e", paste0("future.p2p::", what), sprintf("--%s=%s", names(flags), unlist(flags)))
-  process <- list2env(list(name = name, command = c("Rscript", args), lines = character(), told = 0L, tmp = tmp), parent = emptyenv())
+  process <- list2env(list(name = name, command = c("Rscript", args), lines = character(), tmp = tmp), parent = emptyenv())
   process$px <- processx::process$new(
     file.path(R.home("bin"), "Rscript"), args,
     stdout = "|", stderr = "2>&1", env = lab_environment(lab, tmp, env), cleanup_tree = TRUE
@@ -65,13 +65,13 @@ start_process <- function(lab, what, flags, name = what, env = character()) {
   process
 }
 
-## Rscript with `code`, a character vector; or, with `stdin`, an R that reads the code from standard input.
+## Runs `code`, a character vector, with Rscript, or, with `stdin`, in an R that reads it from standard input.
 start_r <- function(lab, name, code, stdin = FALSE, env = character()) {
   tmp <- file.path(lab$dir, paste0("tmp-", length(lab$processes) + 1L))
   dir.create(tmp)
   file <- tempfile("code", lab$dir, ".R")
   writeLines(code, file)
-  process <- list2env(list(name = name, lines = character(), told = 0L, tmp = tmp), parent = emptyenv())
+  process <- list2env(list(name = name, lines = character(), tmp = tmp), parent = emptyenv())
   process$px <- if (stdin) {
     processx::process$new(file.path(R.home("bin"), "R"), c("--no-save", "--no-echo"), stdin = file, stdout = "|", stderr = "2>&1",
                           env = lab_environment(lab, tmp, env), cleanup_tree = TRUE)
@@ -83,7 +83,7 @@ start_r <- function(lab, name, code, stdin = FALSE, env = character()) {
   process
 }
 
-## This session's environment, without the user's own SSH agent and settings; everything of the lab can be told by P2P_LAB.
+## The environment of this session, without the user's SSH agent and settings. P2P_LAB marks all processes of the lab.
 lab_environment <- function(lab, tmp, more = character()) {
   env <- Sys.getenv()
   env <- env[!grepl("^(SSH_|R_FUTURE_|R_TESTS$)", names(env))]
@@ -92,13 +92,13 @@ lab_environment <- function(lab, tmp, more = character()) {
   env[!duplicated(names(env), fromLast = TRUE)]
 }
 
-## Takes in what the process has said in the meantime; returns all of it.
+## Reads new lines of the process. Returns all its lines.
 process_lines <- function(process) {
   process$lines <- c(process$lines, process$px$read_output_lines())
   process$lines
 }
 
-## The first line (or the nth) that matches, as soon as it is there; an error that shows the output if it does not come.
+## Waits for the nth line that matches and returns it. After `timeout` seconds it fails and shows the output.
 wait_for_line <- function(process, pattern, nth = 1L, timeout = 30) {
   deadline <- proc.time()[["elapsed"]] + timeout
   repeat {
@@ -114,8 +114,8 @@ wait_for_line <- function(process, pattern, nth = 1L, timeout = 30) {
   }
 }
 
-## Waits for the end of the process, at most `timeout` seconds; returns its exit status (NA: it still ran, and was killed, which
-## process$killed tells; or, on a busy machine, processx lost it).
+## Waits at most `timeout` seconds for the process to end. Returns its exit status. NA if it was killed after the timeout (process$killed is
+## TRUE), or if processx lost the status, which happens on a busy machine.
 wait_for_exit <- function(process, timeout = 10) {
   deadline <- proc.time()[["elapsed"]] + timeout
   while (process$px$is_incomplete_output() && (left <- deadline - proc.time()[["elapsed"]]) > 0) {
@@ -131,10 +131,10 @@ wait_for_exit <- function(process, timeout = 10) {
   process$px$get_exit_status()
 }
 
-## Not by processx's own functions: they ask for the exit status as well, and may lose that of a process that ends just then.
+## The functions of processx also query the exit status, and may lose that of a process that ends at the same time.
 signal_process <- function(process, signal) tools::pskill(process$px$get_pid(), signal)
 
-## As Ctrl-C does.
+## Does what Ctrl-C does.
 stop_process <- function(process, timeout = 10) {
   if (process$px$is_alive()) signal_process(process, tools::SIGINT)
   wait_for_exit(process, timeout)
@@ -163,7 +163,7 @@ start_worker <- function(lab, user, cluster, workers = 1L, wait = TRUE, ..., env
   process
 }
 
-## Board, host and workers at once. `workers`: slots of one worker per user, as c(alice = 1L, carol = 2L). Returns
+## Starts board, host and workers. `workers`: the number of slots of each user's worker, as c(alice = 1L, carol = 2L). Returns
 ## list(board, host, workers).
 start_cluster <- function(lab, cluster = "alice/friends", users = setdiff(lab$users, sub("/.*", "", cluster)),
                           workers = c(alice = 1L, carol = 1L)) {
@@ -179,7 +179,7 @@ plan_as <- function(lab, user, cluster = "alice/friends", ...) {
   future::plan(future.p2p::cluster, cluster = cluster, host = args$host, ssh_args = args$ssh_args, ...)
 }
 
-## Processes of the lab that run, children of children too (their environment tells). Linux only; elsewhere those we started.
+## Running processes of the lab, including grandchildren, which their environment reveals on Linux. Elsewhere only those that we started.
 lab_processes <- function(lab) {
   if (!dir.exists("/proc/self")) {
     return(unlist(lapply(lab$processes, function(process) if (process$px$is_alive()) process$px$get_pid())))
@@ -192,7 +192,7 @@ lab_processes <- function(lab) {
   }, pids))
 }
 
-## Stops the lab's processes and expects that each ends by itself, leaving no process and no temporary file.
+## Stops the processes of the lab. Expects that each ends without being killed and that no process and no temporary file is left.
 expect_nothing_left <- function(lab) {
   for (process in rev(lab$processes)) {
     stop_process(process)

@@ -1,4 +1,4 @@
-## Bad input gets a sentence that says what to do, never a hang.
+## Bad input raises an error that says what to do. It never hangs.
 lab <- local_lab()
 start_board(lab)
 start_host(lab, "alice/friends", "bob")
@@ -6,13 +6,13 @@ withr::defer(future::plan(future::sequential))
 
 library(future)
 
-## From sequential, since plan() skips a plan that is equal to the current one, also one that failed.
+## Starts from sequential, since plan() does nothing if the plan equals the current one, even if that one failed.
 plan_error <- function(user = "bob", cluster = "alice/friends", ...) {
   plan(sequential)
   tryCatch({ plan_as(lab, user, cluster, ...); NULL }, error = identity)
 }
 
-## The exit status and the output of a command.
+## Expects that a command fails with this exit status. Returns its output.
 fails <- function(what, flags, status = 1L) {
   process <- start_process(lab, what, flags)
   code <- wait_for_exit(process, 60)
@@ -36,7 +36,7 @@ test_that("hosting under another user's name", {
   expect_match(said, "bob")
 })
 
-test_that("a cluster that is not hosted, or that is not for us", {
+test_that("a cluster that is not hosted, or that the user has no access to", {
   for (case in list(c("bob", "alice/nothing"), c("carol", "alice/friends"), c("alice", "alice/nothing"))) {
     ex <- plan_error(case[1L], case[2L])
     expect_s3_class(ex, "p2p_error_access")
@@ -97,7 +97,7 @@ test_that("a board that cannot be reached", {
   expect_match(conditionMessage(ex), "127.0.0.1:1", fixed = TRUE)
 })
 
-test_that("no worker: the future waits, says so once, and wait.timeout ends it", {
+test_that("without a worker, the future waits, reports it once, and fails after wait.timeout", {
   expect_no_warning(plan_as(lab, "bob", wait.timeout = 1))
   said <- character()
   withCallingHandlers({
@@ -118,7 +118,7 @@ test_that("no worker: the future waits, says so once, and wait.timeout ends it",
   plan(sequential)
 })
 
-test_that("mailbox and relay that cannot be reached are named, and nothing hangs", {
+test_that("unreachable mailbox servers and relays are named, and nothing hangs", {
   start_worker(lab, "bob", "alice/friends")
   withr::local_options(future.p2p.mailbox = "ws://127.0.0.1:1/v1", future.wait.timeout = 3)
   plan_as(lab, "bob")
@@ -132,11 +132,11 @@ test_that("mailbox and relay that cannot be reached are named, and nothing hangs
   plan(sequential)
   options(future.p2p.mailbox = NULL, future.p2p.relay = "tcp:127.0.0.1:1")
   plan_as(lab, "bob")
-  expect_equal(value(future(1 + 2)), 3) # the relay is not needed where a direct connection is possible
+  expect_equal(value(future(1 + 2)), 3) # a direct connection needs no relay
   plan(sequential)
 })
 
-test_that("a worker whose future is too old cannot run the task: a sentence with versions", {
+test_that("a worker whose version of future is too old gets no tasks, and the error names the versions", {
   stop_process(lab$processes[[length(lab$processes)]])
   args <- board_args(lab, "bob")
   code <- sprintf("config <- future.p2p:::board_config('alice/friends', '%s', '%s'); config$workers <- 1L; config$future_version <- '1.33.0'; config$evaluator_argv <- future.p2p:::evaluator_argv(); config$evaluator_env <- future.p2p:::evaluator_env(); future.p2p:::run_worker(config, Inf, Inf)",

@@ -4,38 +4,38 @@ run <- function(f, ...) {
   list(status = status, said = paste(messages, collapse = "\n"), printed = output)
 }
 
-test_that("flags become arguments, with '-' for '_', and users are split", {
+test_that("flags become arguments, '-' stands for '_', and users are split at commas", {
   flags <- parse_flags(host_cluster, c("--cluster=alice/friends", "--users=bob,carol", "--ssh-args=-p 22"))
   expect_equal(flags, list(cluster = "alice/friends", users = c("bob", "carol"), ssh_args = "-p 22"))
 })
 
-test_that("an argument that is TRUE or FALSE is a switch, and others are not", {
+test_that("only arguments with default TRUE or FALSE are switches", {
   expect_equal(parse_flags(serve, c("--quiet", "--verbose=FALSE")), list(quiet = "TRUE", verbose = "FALSE"))
   expect_error(parse_flags(serve, "--port"), "--name=value", class = "p2p_error_usage")
   expect_match(run(serve, "--users=x", "--quiet", "--verbose")$said, "[Aa]t most one")
   expect_equal(run(serve, "--users=x", "--quiet=perhaps")$status, 2L)
 })
 
-test_that("--help lists every flag and ends with 0, without doing anything", {
-  answer <- run(worker, "--help")
-  expect_equal(answer$status, 0L)
-  for (flag in names(formals(worker))) expect_match(paste(answer$printed, collapse = "\n"), paste0("--", flag, "="), fixed = TRUE)
+test_that("--help lists all flags and exits with status 0", {
+  result <- run(worker, "--help")
+  expect_equal(result$status, 0L)
+  for (flag in names(formals(worker))) expect_match(paste(result$printed, collapse = "\n"), paste0("--", flag, "="), fixed = TRUE)
 })
 
 test_that("--version prints the version", {
   expect_equal(run(serve, "--version")$printed, format(utils::packageVersion("future.p2p")))
 })
 
-test_that("an unknown flag, a bare word and a flag given twice end with 2 and a sentence", {
+test_that("unknown flags, words that are not flags and repeated flags exit with status 2 and a message", {
   for (args in list("--nonsense=1", "bob", "--cluster", c("--cluster=a/b", "--cluster=a/b"))) {
-    answer <- do.call(run, c(list(worker), as.list(args)))
-    expect_equal(answer$status, 2L)
-    expect_match(answer$said, "--help", fixed = TRUE)
-    expect_match(answer$said, "flag|Flag")
+    result <- do.call(run, c(list(worker), as.list(args)))
+    expect_equal(result$status, 2L)
+    expect_match(result$said, "--help", fixed = TRUE)
+    expect_match(result$said, "flag|Flag")
   }
 })
 
-test_that("wrong values of flags end with 2 and name the argument", {
+test_that("invalid values exit with status 2 and name the argument", {
   expect_equal(run(worker, "--workers=none")$status, 2L)
   expect_match(run(worker, "--workers=0")$said, "'workers'")
   expect_match(run(worker, "--duration=-1")$said, "'duration'")
@@ -44,14 +44,14 @@ test_that("wrong values of flags end with 2 and name the argument", {
   expect_match(run(serve)$said, "'users'")
 })
 
-test_that("a failure ends with 1 and the sentence of the error", {
+test_that("a failure exits with status 1 and the error message", {
   failing <- cli_function(function() p2p_stop("The board is on fire.", "network"), "failing", "Fails.")
-  answer <- run(failing)
-  expect_equal(answer$status, 1L)
-  expect_match(answer$said, "The board is on fire.", fixed = TRUE)
+  result <- run(failing)
+  expect_equal(result$status, 1L)
+  expect_match(result$said, "The board is on fire.", fixed = TRUE)
 })
 
-test_that("as a command, the function runs; in other code it is only printed", {
+test_that("Rscript -e NAME runs the function; other code prints it", {
   rscript <- function(expression, ...) {
     suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), c("-e", shQuote(expression), ...), stdout = TRUE, stderr = TRUE))
   }

@@ -1,4 +1,4 @@
-## The main job: bob's futures on the workers of alice and carol. One lab for the file.
+## The main use: futures of bob on workers of alice and carol.
 lab <- local_lab()
 members <- start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c(alice = 1L, carol = 1L))
 plan_as(lab, "bob")
@@ -16,7 +16,7 @@ test_that("a future runs on a friend's machine, in another process", {
   expect_false(pid %in% supervisors)
 })
 
-test_that("both workers are there, and two futures run at the same time", {
+test_that("with two workers, two futures run at the same time", {
   expect_equal(nbrOfWorkers(), 2L)
   expect_equal(nbrOfFreeWorkers(), 2L)
   dir.create(file.path(lab$dir, "both"))
@@ -31,7 +31,7 @@ test_that("both workers are there, and two futures run at the same time", {
   expect_setequal(sub("@.*", "", vapply(fs, function(f) f[["worker"]], "")), c("alice", "carol"))
 })
 
-test_that("globals, packages, value, visibility, output, warnings, messages and errors are as with any future", {
+test_that("globals, packages, value, visibility, output, warnings, messages and errors work as with any future", {
   a <- 41
   expect_equal(value(future(a + 1)), 42)
   expect_true(value(future("package:splines" %in% search(), packages = "splines")))
@@ -42,7 +42,7 @@ test_that("globals, packages, value, visibility, output, warnings, messages and 
   expect_false(withVisible(value(future(invisible(1))))$visible)
 })
 
-test_that("large globals and values come through whole", {
+test_that("large globals and values arrive complete", {
   x <- as.numeric(seq_len(3e6))
   x[1L] <- 0.5
   expect_identical(value(future(rev(x))), rev(x))
@@ -56,17 +56,17 @@ test_that("conditions of class immediateCondition arrive while the future runs",
     while (!file.exists(gate) && Sys.time() < deadline) Sys.sleep(0.05)
     file.exists(gate)
   })
-  came <- NULL
+  arrived <- NULL
   ## The future ends only after its condition has arrived: the handler opens the gate.
   done <- withCallingHandlers(value(f), immediateCondition = function(cond) {
-    came <<- conditionMessage(cond)
+    arrived <<- conditionMessage(cond)
     file.create(gate)
   })
   expect_true(done)
-  expect_equal(came, "half way")
+  expect_equal(arrived, "half way")
 })
 
-test_that("nothing touches the random number generator, from plan() to cancel(); none is seeded either", {
+test_that("the random number generator is not used, and not seeded", {
   orchestrate <- function() {
     plan_as(lab, "bob")
     f <- future(1, seed = NULL)
@@ -91,7 +91,7 @@ test_that("nothing touches the random number generator, from plan() to cancel();
   })
 })
 
-test_that("random numbers without a seed are an error where they are to be; with one they are those of every plan", {
+test_that("random numbers without a seed are an error if requested; with a seed they are those of other plans", {
   withr::local_options(future.rng.onMisuse = "error")
   expect_error(value(future(stats::rnorm(1))), class = "RngFutureError")
   draw <- function() value(future(stats::rnorm(3), seed = 42L))
@@ -101,7 +101,7 @@ test_that("random numbers without a seed are an error where they are to be; with
   expect_identical(here, draw())
 })
 
-test_that("an evaluator that dies is an interrupt error that names worker and signal, and is replaced", {
+test_that("a dead evaluator raises an interrupt error that names worker and signal, and is replaced", {
   f <- future(tools::pskill(Sys.getpid(), 9L))
   ex <- tryCatch(value(f), error = identity)
   expect_s3_class(ex, "FutureInterruptError")
@@ -112,12 +112,12 @@ test_that("an evaluator that dies is an interrupt error that names worker and si
   expect_equal(f[["state"]], "created")
 })
 
-test_that("quit() in user code is an answer, too", {
+test_that("quit() in user code raises an error with the exit status", {
   expect_error(value(future(quit(save = "no", status = 7L))), "exit status 7", class = "FutureInterruptError")
   expect_equal(value(future(1 + 2)), 3)
 })
 
-test_that("cancel() interrupts the evaluation and frees the slot; the evaluator lives on", {
+test_that("cancel() interrupts the evaluation and frees the slot; the evaluator survives", {
   fs <- lapply(1:2, function(i) future({ Sys.sleep(60); i }))
   expect_equal(nbrOfFreeWorkers(), 0L)
   cancel(fs[[1L]])
@@ -130,7 +130,7 @@ test_that("cancel() interrupts the evaluation and frees the slot; the evaluator 
   expect_lt(proc.time()[["elapsed"]] - began, 30)
 })
 
-test_that("cancel(interrupt = FALSE) lets the future go on, and its value comes", {
+test_that("cancel(interrupt = FALSE) does not stop the future, and its value arrives", {
   f <- future(7)
   cancel(f, interrupt = FALSE)
   expect_equal(value(f), 7)
@@ -143,7 +143,7 @@ test_that("nested futures run sequentially on the worker, with one core", {
   expect_equal(inner[[3L]], 1L)
 })
 
-test_that("an evaluator sees no SSH agent and no settings of ours, and forgets what the future before left", {
+test_that("an evaluator has no variables of SSH or this package, and no objects of earlier futures", {
   expect_length(value(future(grep("^(SSH_|R_FUTURE_P2P_)", names(Sys.getenv()), value = TRUE))), 0L)
   for (i in 1:2) value(future(assign("left_over", 1, envir = globalenv())))
   expect_false(any(unlist(value(lapply(1:2, function(i) future(exists("left_over", envir = globalenv())))))))
@@ -160,7 +160,7 @@ test_that("print(plan()) shows the cluster and its workers", {
   expect_match(out, "linked +direct 127[.]0[.]0[.]1:")
 })
 
-test_that("print(plan()) tells both sizes of maxSizeOfObjects, and future goes on with its one", {
+test_that("print(plan()) shows both sizes of maxSizeOfObjects", {
   old <- plan_as(lab, "bob", maxSizeOfObjects = c(2^20, 2^21))
   on.exit(plan(old))
   for (i in 1:2) {
@@ -170,14 +170,14 @@ test_that("print(plan()) tells both sizes of maxSizeOfObjects, and future goes o
   expect_equal(value(future(1)), 1)
 })
 
-test_that("workers = n caps what one client uses at once", {
+test_that("workers = n limits the futures of a client", {
   old <- plan_as(lab, "bob", workers = 1L)
   on.exit(plan_as(lab, "bob"))
   expect_equal(nbrOfWorkers(), 1L)
   expect_equal(value(future(1)), 1)
 })
 
-test_that("a plan that was left can be made the current one again", {
+test_that("an old plan can be made the current one again", {
   old <- plan(sequential)
   expect_output(print(old[[1L]]), "not joined to its cluster")
   plan(old)
@@ -185,13 +185,13 @@ test_that("a plan that was left can be made the current one again", {
   expect_equal(value(future(1 + 2)), 3)
 })
 
-test_that("two clients share a worker fairly, with one slot and with two: as many futures each, in turns", {
+test_that("two clients share a worker fairly, with one slot and with two", {
   args <- board_args(lab, "carol")
   start_host(lab, "alice/shared", c("bob", "carol"))
   for (slots in 1:2) {
     shared <- start_worker(lab, "alice", "alice/shared", workers = slots)
     plan_as(lab, "bob", "alice/shared")
-    value(future(1)) # bob has the worker's slots when carol comes
+    value(future(1)) # bob has the slots of the worker when carol joins
     code <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/shared', host = '%s', ssh_args = '%s'); cat(sum(unlist(value(lapply(1:12, function(i) future({ Sys.sleep(0.15); i }, label = 'hers'))))))",
                     args$host, args$ssh_args)
     other <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdout = "|", stderr = "2>&1",
@@ -217,31 +217,31 @@ test_that("two clients share a worker fairly, with one slot and with two: as man
   plan_as(lab, "bob")
 })
 
-## A library that forbids a process to listen, as some networks and firewalls do.
-deaf_library <- function() {
-  source <- file.path(lab$dir, "deaf.c")
+## A library whose listen() fails, as with some firewalls.
+no_listen_library <- function() {
+  source <- file.path(lab$dir, "no-listen.c")
   writeLines(c("#include <errno.h>", "int listen(int fd, int backlog) { (void) fd; (void) backlog; errno = EACCES; return -1; }"), source)
   shared <- sub("[.]c$", ".so", source)
   status <- system2(Sys.which("cc"), c("-shared", "-fPIC", "-o", shared, source), stdout = FALSE, stderr = FALSE)
   if (status == 0L) shared
 }
 
-test_that("where nobody can listen, links go by the relay; print(plan()) says so", {
+test_that("links use the relay if neither side can listen, and print(plan()) shows it", {
   skip_on_os(c("mac", "solaris"))
   skip_if(!nzchar(Sys.which("cc")), "there is no C compiler")
-  deaf <- c(LD_PRELOAD = deaf_library())
+  no_listen <- c(LD_PRELOAD = no_listen_library())
   args <- board_args(lab, "carol")
-  start_host(lab, "alice/deaf", c("bob", "carol"))
-  start_worker(lab, "alice", "alice/deaf", env = deaf)
-  code <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/deaf', host = '%s', ssh_args = '%s'); x <- runif(1e5); cat('identical:', identical(value(future(rev(x))), rev(x)), '\n'); print(plan()); plan(sequential)",
+  start_host(lab, "alice/no-listen", c("bob", "carol"))
+  start_worker(lab, "alice", "alice/no-listen", env = no_listen)
+  code <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/no-listen', host = '%s', ssh_args = '%s'); x <- runif(1e5); cat('identical:', identical(value(future(rev(x))), rev(x)), '\n'); print(plan()); plan(sequential)",
                   args$host, args$ssh_args)
   said <- processx::run(file.path(R.home("bin"), "Rscript"), c("-e", code), stderr_to_stdout = TRUE, timeout = 60,
-                        env = lab_environment(lab, tempdir(), deaf))$stdout
+                        env = lab_environment(lab, tempdir(), no_listen))$stdout
   expect_match(said, "identical: TRUE")
   expect_match(said, "alice@[^ ]+ +[0-9.]+ +1 +0 +linked +relay [^ ]+:[0-9]+")
 })
 
-test_that("a worker tells what it does, without saying a code", {
+test_that("the log of a worker shows links and futures, and no code", {
   for (worker in members$workers) {
     wait_for_line(worker, "Linked with bob@")
     wait_for_line(worker, "resolved in")
@@ -250,7 +250,7 @@ test_that("a worker tells what it does, without saying a code", {
   }
 })
 
-test_that("plan(sequential) ends what runs on the workers", {
+test_that("plan(sequential) cancels running futures", {
   pidfile <- file.path(lab$dir, "running")
   f <- future({ writeLines(as.character(Sys.getpid()), pidfile); Sys.sleep(60) })
   while (.Call(ffi_task_state, f[["task"]]) == "waiting") Sys.sleep(0.01)
@@ -260,7 +260,7 @@ test_that("plan(sequential) ends what runs on the workers", {
   expect_equal(unlist(value(lapply(1:2, function(i) future(i)))), 1:2)
 })
 
-test_that("nothing is left when all have ended, each by itself", {
+test_that("nothing is left, and each process ends with status 0", {
   plan(sequential)
   expect_nothing_left(lab)
   for (process in c(members$workers, members["host"], members["board"])) expect_equal(process$px$get_exit_status(), 0L)

@@ -1,6 +1,6 @@
-## Every death has a name, fast: a table of phases and faults. Each cell is run, or is named as one that there is not; the last test
-## tells which is missing. In the receiving phase the evaluator is stopped (SIGSTOP) before it gets a large future; in the sending
-## phase the supervisor is, so that a large result cannot leave; so it is in the set-up of a link.
+## Each death of a process is reported quickly, with its cause. The table has a cell for each phase of a future and each fault. A cell is
+## tested, or says why it cannot occur; the last test shows missing cells. In phase "receiving", the evaluator is stopped (SIGSTOP) before it
+## reads a large future. In the phases "sending" and "link set-up", the supervisor is stopped.
 lab <- local_lab()
 start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c())
 withr::defer(future::plan(future::sequential))
@@ -9,11 +9,11 @@ library(future)
 
 faults <- c("evaluator killed", "segfault", "out of memory", "quit()", "supervisor killed", "worker silent", "client killed")
 table <- matrix("", 5L, length(faults), dimnames = list(c("waiting", "link set-up", "receiving", "evaluating", "sending"), faults))
-table[c("waiting", "link set-up"), c("segfault", "out of memory", "quit()")] <- "no evaluator has anything of the future yet"
-table[c("receiving", "sending"), "quit()"] <- "it is code of the future, and that does not run"
-ran <- function(phase, fault) table[phase, fault] <<- "run"
+table[c("waiting", "link set-up"), c("segfault", "out of memory", "quit()")] <- "the future has not reached an evaluator yet"
+table[c("receiving", "sending"), "quit()"] <- "only the code of a future calls quit()"
+tested <- function(phase, fault) table[phase, fault] <<- "tested"
 
-## Also for sessions of their own: see start_session().
+## Also used by other sessions, see start_session().
 phase_code <- quote({
   seconds <- function() proc.time()[["elapsed"]]
   wait_until <- function(condition, timeout = 20) {
@@ -25,7 +25,7 @@ phase_code <- quote({
   signal <- function(pid, number) tools::pskill(pid, number)
   state_of <- function(future) .Call(future.p2p:::ffi_task_state, future[["task"]])
   links <- function() future.p2p:::client_workers(future.p2p:::clients$of(future::plan("backend")))$state
-  ## The process waits: it has used no time for a while.
+  ## Whether the process waits, that is, has used no CPU time for a while.
   is_blocked <- function(pid) {
     ticks <- function() strsplit(readLines(file.path("/proc", pid, "stat")), " ")[[1L]][14:15]
     before <- ticks()
@@ -33,8 +33,8 @@ phase_code <- quote({
     identical(before, ticks())
   }
 
-  ## Each starts a future that is in its phase when `fault(pid)` is called with the evaluator's pid; returns the future. `worker` is
-  ## the pid of the supervisor.
+  ## Each function starts a future, calls `fault(pid)` with the pid of its evaluator in that phase, and returns the future. `worker` is the
+  ## pid of the supervisor.
   phases <- list(
     "link set-up" = function(worker, fault) {
       signal(worker, tools::SIGSTOP)
@@ -85,7 +85,7 @@ board_code <- function(user) {
   sprintf("cluster = 'alice/friends', host = '%s', ssh_args = '%s'", args$host, args$ssh_args)
 }
 
-## A session of `user` with a future in `phase`, which says "in phase" and the evaluator's pid.
+## A session of `user` with a future in `phase`. It writes "in phase" and the pid of the evaluator.
 start_session <- function(user, phase, worker) {
   session <- start_r(lab, paste("session of", user), c(
     "library(future)", sprintf("plan(future.p2p::cluster, %s)", board_code(user)), sprintf("dir <- '%s'", lab$dir), deparse(phase_code),
@@ -94,14 +94,14 @@ start_session <- function(user, phase, worker) {
   session
 }
 
-## Nobody tidies up after it.
+## Kills a process, and removes the files that it could not remove.
 kill <- function(process) {
   signal_process(process, tools::SIGKILL)
   wait_for_exit(process)
   unlink(list.files(process$tmp, full.names = TRUE, all.files = TRUE, no.. = TRUE), recursive = TRUE)
 }
 
-## Gone, or waits for its parent to hear of it.
+## Whether a process has ended, possibly as a zombie.
 has_died <- function(pid) {
   stat <- tryCatch(readLines(file.path("/proc", pid, "stat"), warn = FALSE), error = function(e) "", warning = function(w) "")
   !grepl("^[0-9]+ [(].*[)] [^ZX]", stat)
@@ -133,17 +133,17 @@ inside <- list(
   "time" = list(code = quote(Sys.sleep(60)), says = "was stopped at the time limit of 3 s per future while evaluating.*--time")
 )
 
-## The value or the error. What is never told is a failure, too.
+## The value or the error of a future. Fails after 40 seconds.
 outcome_of <- function(f) {
   setTimeLimit(elapsed = 40)
   on.exit(setTimeLimit())
   tryCatch(value(f), error = identity)
 }
 
-## In seconds, and far below any time-out (15 s of silence): it takes a fraction of one where nobody else uses the machine.
-at_once <- 5
+## Seconds within which a death is reported. On an idle machine it takes a fraction of a second; the heartbeat timeout is 15 s.
+soon <- 5
 
-expect_named_death <- function(f, says, began = seconds(), within = at_once) {
+expect_death_reported <- function(f, says, began = seconds(), within = soon) {
   ex <- outcome_of(f)
   expect_s3_class(ex, "FutureInterruptError")
   expect_match(conditionMessage(ex), says)
@@ -154,10 +154,10 @@ expect_named_death <- function(f, says, began = seconds(), within = at_once) {
 expect_slot_soon <- function() {
   began <- seconds()
   expect_equal(outcome_of(future(1 + 1)), 2)
-  expect_lt(seconds() - began, at_once)
+  expect_lt(seconds() - began, soon)
 }
 
-test_that("an evaluator that dies by its own code is named, and its slot goes on", {
+test_that("an evaluator that its own code kills is reported, and its slot remains usable", {
   worker <- start_worker(lab, "carol", "alice/friends", memory = "1GiB", time = 3, nice = 5)
   expect_match(wait_for_line(worker, "Lending"), "Lending 1 slot \\(memory 1 GiB, time 3 s\\) to alice/friends; anyone on it can run R code as .+ here[.] Stop with Ctrl-C[.]")
   plan_as(lab, "bob")
@@ -165,15 +165,15 @@ test_that("an evaluator that dies by its own code is named, and its slot goes on
   for (name in names(inside)) {
     cell <- inside[[name]]
     f <- future(eval(code), globals = list(code = cell$code), label = name)
-    expect_named_death(f, cell$says)
+    expect_death_reported(f, cell$says)
     expect_slot_soon()
   }
   expect_equal(value(future(tools::psnice())), 5L)
   leave_and_stop(worker)
-  for (fault in c("segfault", "quit()")) ran("evaluating", fault)
+  for (fault in c("segfault", "quit()")) tested("evaluating", fault)
 })
 
-test_that("what is over the memory limit fails as R's own error, which names the limit", {
+test_that("an allocation beyond the memory limit is an R error that names the limit", {
   worker <- start_worker(lab, "carol", "alice/friends", memory = "500 MiB")
   plan_as(lab, "bob")
   f <- future(length(numeric(1e8)))
@@ -184,38 +184,38 @@ test_that("what is over the memory limit fails as R's own error, which names the
   expect_error(value(future(stop("broken"))), "^broken$")
   expect_equal(value(future(length(numeric(2e7)))), 2e7)
   leave_and_stop(worker)
-  ran("evaluating", "out of memory")
+  tested("evaluating", "out of memory")
 })
 
-test_that("a future and a value that are themselves over the memory limit get a sentence, and the evaluator lives on", {
+test_that("a future or a value that exceeds the memory limit is an error, and the evaluator survives", {
   worker <- start_worker(lab, "carol", "alice/friends", memory = "24 MiB")
   plan_as(lab, "bob")
   pid <- value(future(Sys.getpid()))
   expect_error(value(future(numeric(2e6))), "value that cannot be serialized.*needed more than the memory limit of 24 MiB on worker", class = "FutureError")
-  ran("sending", "out of memory")
+  tested("sending", "out of memory")
   x <- large()
-  expect_named_death(future(length(x), label = "large"), "has not the memory that the future itself needs.* limit is 24 MiB.*--memory")
-  ran("receiving", "out of memory")
+  expect_death_reported(future(length(x), label = "large"), "has not the memory that the future itself needs.* limit is 24 MiB.*--memory")
+  tested("receiving", "out of memory")
   expect_equal(value(future(Sys.getpid())), pid)
   leave_and_stop(worker)
 })
 
 for (phase in busy_phases) for (name in names(outside)) {
-  test_that(sprintf("an evaluator's death from outside is named: %s while %s", name, phase), {
+  test_that(sprintf("an evaluator that is killed from outside is reported: %s while %s", name, phase), {
     testthat::skip_if_not(dir.exists("/proc/self"))
     worker <- start_worker(lab, "carol", "alice/friends")
     plan_as(lab, "bob")
     f <- phases[[phase]](pid_of(worker), outside[[name]]$fault)
     signal(pid_of(worker), tools::SIGCONT)
-    expect_named_death(f, outside[[name]]$says)
+    expect_death_reported(f, outside[[name]]$says)
     expect_slot_soon()
     leave_and_stop(worker)
-    ran(phase, name)
+    tested(phase, name)
   })
 }
 
 for (phase in busy_phases) {
-  test_that(sprintf("a supervisor that is killed while %s is named, and takes its evaluators along", phase), {
+  test_that(sprintf("a supervisor that is killed while %s is reported, and its evaluators end", phase), {
     testthat::skip_if_not(dir.exists("/proc/self"))
     others <- lab_processes(lab)
     worker <- start_worker(lab, "carol", "alice/friends")
@@ -225,14 +225,14 @@ for (phase in busy_phases) {
       signal(pid_of(worker), tools::SIGKILL)
       signal(pid, tools::SIGCONT)
     })
-    expect_named_death(f, "The link to worker 'carol@[^ ]+' was lost.*reset\\(\\)")
-    wait_until(function() all(lab_processes(lab) %in% others)) # it is gone, and both its evaluators
+    expect_death_reported(f, "The link to worker 'carol@[^ ]+' was lost.*reset\\(\\)")
+    wait_until(function() all(lab_processes(lab) %in% others)) # the supervisor and its two evaluators have ended
     kill(worker)
     plan(sequential)
-    ran(phase, "supervisor killed")
+    tested(phase, "supervisor killed")
   })
 
-  test_that(sprintf("a client that is killed while %s leaves its slot to others", phase), {
+  test_that(sprintf("the slot of a client that is killed while %s becomes free", phase), {
     testthat::skip_if_not(dir.exists("/proc/self"))
     worker <- start_worker(lab, "carol", "alice/friends")
     session <- start_session("bob", phase, worker)
@@ -242,15 +242,15 @@ for (phase in busy_phases) {
     plan_as(lab, "bob")
     expect_slot_soon()
     leave_and_stop(worker)
-    ran(phase, "client killed")
+    tested(phase, "client killed")
   })
 }
 
-test_that("worker machines that fall silent are named within 15 s, and serve again when they are back", {
+test_that("workers that stop responding are reported within 15 s, and are used again when they respond", {
   testthat::skip_if_not(dir.exists("/proc/self"))
   plan_as(lab, "bob")
   workers <- fs <- pids <- list()
-  for (phase in busy_phases) { # each has its own worker: those before are busy
+  for (phase in busy_phases) { # each uses a new worker, since the others are busy
     workers[[phase]] <- start_worker(lab, "carol", "alice/friends")
     wait_until(function() nbrOfWorkers() == length(workers))
     fs[[phase]] <- phases[[phase]](pid_of(workers[[phase]]), function(pid) pids[[phase]] <<- pid)
@@ -258,8 +258,8 @@ test_that("worker machines that fall silent are named within 15 s, and serve aga
   began <- seconds()
   for (pid in c(pids, lapply(workers, pid_of))) signal(pid, tools::SIGSTOP)
   for (phase in busy_phases) {
-    expect_named_death(fs[[phase]], sprintf("was lost \\(nothing was heard of the worker for 15 s.* future '%s .*reset\\(\\)", phase), began, 25)
-    ran(phase, "worker silent")
+    expect_death_reported(fs[[phase]], sprintf("was lost \\(nothing was heard of the worker for 15 s.* future '%s .*reset\\(\\)", phase), began, 25)
+    tested(phase, "worker silent")
   }
   for (pid in c(pids, lapply(workers, pid_of))) signal(pid, tools::SIGCONT)
   plan_as(lab, "bob")
@@ -268,7 +268,7 @@ test_that("worker machines that fall silent are named within 15 s, and serve aga
   do.call(leave_and_stop, workers)
 })
 
-test_that("a future that waits for a slot is resolved, whatever becomes of whom it waits for", {
+test_that("a future that waits for a slot is resolved, whatever happens to the other processes", {
   testthat::skip_if_not(dir.exists("/proc/self"))
   worker <- start_worker(lab, "carol", "alice/friends")
   plan_as(lab, "bob")
@@ -282,12 +282,12 @@ test_that("a future that waits for a slot is resolved, whatever becomes of whom 
     expect_equal(value(f), "done")
     expect_lt(seconds() - began, within)
   }
-  ## Alice has the only slot.
+  ## Alice uses the only slot.
   holder <- start_session("alice", "evaluating", worker)
   f <- wait()
   signal(holder$evaluator, tools::SIGKILL)
   expect_result(f, 5)
-  ran("waiting", "evaluator killed")
+  tested("waiting", "evaluator killed")
   kill(holder)
 
   holder <- start_session("alice", "evaluating", worker)
@@ -302,14 +302,14 @@ test_that("a future that waits for a slot is resolved, whatever becomes of whom 
   kill(waits)
   kill(holder)
   expect_slot_soon()
-  ran("waiting", "client killed")
+  tested("waiting", "client killed")
 
   holder <- start_session("alice", "evaluating", worker)
   f <- wait()
   signal(pid_of(worker), tools::SIGSTOP)
   other <- start_worker(lab, "carol", "alice/friends")
   expect_result(f, 5)
-  ran("waiting", "worker silent")
+  tested("waiting", "worker silent")
   expect_ended_well(other, stop_process(other))
   signal(pid_of(worker), tools::SIGCONT)
 
@@ -317,28 +317,28 @@ test_that("a future that waits for a slot is resolved, whatever becomes of whom 
   kill(worker)
   other <- start_worker(lab, "carol", "alice/friends")
   expect_result(f, 5)
-  ran("waiting", "supervisor killed")
+  tested("waiting", "supervisor killed")
   kill(holder)
   leave_and_stop(other)
 })
 
-test_that("a future whose link is being set up is resolved, whatever becomes of who is at its other end", {
+test_that("a future whose link is being set up is resolved, whatever happens to the other end", {
   testthat::skip_if_not(dir.exists("/proc/self"))
   others <- lab_processes(lab)
   worker <- start_worker(lab, "carol", "alice/friends")
   evaluators <- integer()
-  wait_until(function() { # R's start is a script that runs programs of its own
+  wait_until(function() { # the start script of R runs other programs
     evaluators <<- setdiff(lab_processes(lab), c(others, pid_of(worker)))
     length(evaluators) == 2L
   })
   plan_as(lab, "bob")
   f <- phases[["link set-up"]](pid_of(worker), function(pid) for (evaluator in evaluators) signal(evaluator, tools::SIGKILL))
-  wait_until(function() all(vapply(evaluators, has_died, NA))) # dying takes a while, in which one still counts as alive
+  wait_until(function() all(vapply(evaluators, has_died, NA))) # a killed process is listed for a moment
   signal(pid_of(worker), tools::SIGCONT)
   began <- seconds()
   expect_equal(value(f), "done")
   expect_lt(seconds() - began, 10)
-  ran("link set-up", "evaluator killed")
+  tested("link set-up", "evaluator killed")
   plan(sequential)
 
   session <- start_session("bob", "link set-up", worker)
@@ -346,7 +346,7 @@ test_that("a future whose link is being set up is resolved, whatever becomes of 
   signal(pid_of(worker), tools::SIGCONT)
   plan_as(lab, "bob")
   expect_slot_soon()
-  ran("link set-up", "client killed")
+  tested("link set-up", "client killed")
   plan(sequential)
 
   for (fault in c("worker silent", "supervisor killed")) {
@@ -356,13 +356,13 @@ test_that("a future whose link is being set up is resolved, whatever becomes of 
     began <- seconds()
     expect_equal(value(f), "done")
     expect_lt(seconds() - began, 10)
-    ran("link set-up", fault)
+    tested("link set-up", fault)
     leave_and_stop(other)
     if (fault == "worker silent") signal(pid_of(worker), tools::SIGCONT)
   }
 })
 
-test_that("a death is named also where another package has taken SIGCHLD in the supervisor's session", {
+test_that("a death is reported although another package handles SIGCHLD in the session of the supervisor", {
   worker <- start_r(lab, "worker of carol", c(
     "withCallingHandlers(message = function(m) if (grepl('joined cluster', conditionMessage(m))) {",
     "  cat(parallel::mccollect(parallel::mcparallel('SIGCHLD is taken'))[[1L]], '\\n')",
@@ -372,24 +372,24 @@ test_that("a death is named also where another package has taken SIGCHLD in the 
   value(future(1))
   for (code in list(inside$killed$code, quote({ parallel::mcparallel(Sys.sleep(60)); tools::pskill(Sys.getpid(), 9L) }))) {
     f <- future(eval(code), globals = list(code = code), label = "killed")
-    expect_named_death(f, inside$killed$says)
+    expect_death_reported(f, inside$killed$says)
     expect_slot_soon()
   }
   plan(sequential)
   stop_process(worker)
 })
 
-test_that("cancelled code that heeds no interrupt is killed after 5 seconds, with what it has started", {
+test_that("canceled code that ignores interrupts is killed after 5 seconds, with its child processes", {
   worker <- start_worker(lab, "carol", "alice/friends", workers = 2L)
   plan_as(lab, "bob")
-  fs <- list(future(suspendInterrupts(repeat Sys.sleep(0.01)), label = "deaf"), future(repeat system("sleep 100"), label = "system"))
+  fs <- list(future(suspendInterrupts(repeat Sys.sleep(0.01)), label = "uninterruptible"), future(repeat system("sleep 100"), label = "system"))
   for (f in fs) wait_until(function() state_of(f) != "waiting")
-  for (name in c("deaf", "system")) wait_for_line(worker, paste0("'", name, ".*started"))
+  for (name in c("uninterruptible", "system")) wait_for_line(worker, paste0("'", name, ".*started"))
   began <- seconds()
   for (f in fs) cancel(f)
   for (f in fs) expect_error(value(f), class = "FutureInterruptError")
   expect_lt(seconds() - began, 4) # before anything is killed
-  for (name in c("deaf", "system")) wait_for_line(worker, paste0("'", name, ".*cancelled after"), timeout = 11)
+  for (name in c("uninterruptible", "system")) wait_for_line(worker, paste0("'", name, ".*cancelled after"), timeout = 11)
   expect_lt(seconds() - began, 12)
   expect_equal(unlist(value(lapply(1:2, function(i) future(i)))), 1:2)
   sleeps <- function() Filter(function(pid) identical(readLines(file.path("/proc", pid, "comm")), "sleep"), lab_processes(lab))
@@ -397,7 +397,7 @@ test_that("cancelled code that heeds no interrupt is killed after 5 seconds, wit
   leave_and_stop(worker)
 })
 
-test_that("an idle worker leaves, with status 0; nobody else's evaluator is used", {
+test_that("an idle worker leaves with status 0, and each user has separate evaluators", {
   worker <- start_worker(lab, "carol", "alice/friends", idle = 2)
   plan_as(lab, "bob")
   bobs <- value(future(Sys.getpid()))
@@ -410,7 +410,7 @@ test_that("an idle worker leaves, with status 0; nobody else's evaluator is used
   expect_ended_well(worker, wait_for_exit(worker))
 })
 
-test_that("each cell of the table was run, or there is no such thing", {
+test_that("each cell of the table was tested, or cannot occur", {
   testthat::skip_if_not(dir.exists("/proc/self"))
   missing <- which(table == "", arr.ind = TRUE)
   expect_equal(paste(rownames(table)[missing[, 1L]], colnames(table)[missing[, 2L]], sep = " x "), character())

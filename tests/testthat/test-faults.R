@@ -1,4 +1,4 @@
-## What goes wrong on the board while futures are resolved: it restarts, the host goes, members freeze, shout or stammer.
+## Faults of the board while futures are resolved: it restarts, its host ends, members freeze, flood it or write garbage.
 
 lab <- local_lab()
 members <- start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c(alice = 1L, carol = 1L))
@@ -9,7 +9,7 @@ library(future)
 
 board_says <- function(pattern) wait_for_line(members$board, pattern)
 
-## `ssh` as this user on the topic. `paced`: 500 kB of stdin each tenth of a second, at most.
+## The program `ssh` as this user on the topic. `paced`: at most 500 kB of stdin per tenth of a second.
 ssh_pipe <- function(user, topic, stdin, stdout, paced = FALSE) {
   command <- c("ssh", "-F", "none", "-T", "-p", lab$port, "-i", key_file(lab, user), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o",
                paste0("UserKnownHostsFile=", known_hosts_file(lab)), "127.0.0.1", paste("pipe", topic))
@@ -19,7 +19,7 @@ ssh_pipe <- function(user, topic, stdin, stdout, paced = FALSE) {
                         env = lab_environment(lab, lab$dir))
 }
 
-## A session of bob whose main thread sleeps for 30 s, with a future under way; it tells when it wakes, and goes on.
+## A session of bob with a running future, whose main thread sleeps for 30 s, writes a line, and continues.
 start_sleeper <- function() {
   args <- board_args(lab, "bob")
   code <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/friends', host = '%s', ssh_args = '%s')
@@ -38,7 +38,7 @@ start_sleeper <- function() {
   process
 }
 
-test_that("the main thread of R sleeps for 30 s while another member writes 20 MB: nobody is held up", {
+test_that("a main thread that sleeps for 30 s while another member writes 20 MB delays nobody", {
   skip_if(!nzchar(Sys.which("ssh")), "ssh is not installed")
   file <- file.path(lab$dir, "20MB")
   line <- paste0("when=2026-11-20T22:04:24,type=note,from=carol@x:1,text=", strrep("x", 3900))
@@ -50,15 +50,15 @@ test_that("the main thread of R sleeps for 30 s while another member writes 20 M
   reader <- ssh_pipe("alice", "friends/future.p2p", stdin = "|", stdout = heard)
   withr::defer(reader$kill())
   wait_for_line(members$board, "'alice' joined 'alice/friends/future.p2p'", nth = 3L) # host, worker, reader
-  f <- future("elsewhere") # of this session, whose main thread does nothing either until the writer is through
+  f <- future("elsewhere") # of this session, whose main thread does nothing until the writer has finished
   writer <- ssh_pipe("carol", "alice/friends/future.p2p", stdin = file, stdout = NULL, paced = TRUE)
   writer$wait(25000)
-  expect_identical(writer$get_exit_status(), 0L) # all of it was taken
-  expect_identical(grep("^woken", process_lines(sleeper), value = TRUE), character()) # while the sleeper slept
+  expect_identical(writer$get_exit_status(), 0L) # everything was read
+  expect_identical(grep("^woken", process_lines(sleeper), value = TRUE), character()) # the session still sleeps
   expect_no_match(paste(process_lines(members$board), collapse = "\n"), "sent away")
   deadline <- proc.time()[["elapsed"]] + 20
   while (file.size(heard) < n * (nchar(line) + 1) && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.05)
-  expect_gt(sum(readLines(heard) == line), 0.99 * n) # somebody's hello may have come between the parts of one
+  expect_gt(sum(readLines(heard) == line), 0.99 * n) # a hello may have been inserted into one
 
   expect_equal(value(f), "elsewhere")
   signal_process(sleeper, tools::SIGINT)
@@ -80,7 +80,7 @@ forged_lines <- function(n) {
           pick(keys, i, 3), pick(value, i, 13), pick(keys, i, 17), pick(value, i, 19))
 }
 
-## Each kind of noise, of the same lines.
+## Each kind of garbage, made from the same lines.
 noise <- list(
   forged = function(lines) paste0(lines, "\n"),
   flipped = function(lines) {
@@ -99,7 +99,7 @@ noise <- list(
     "when=2026-11-20T22:04:26,type=withdraw,from=carol@box:13,to=carol@box:12,future=a94e86a39d33520bb4003868fee40603-1\n")
 )
 
-test_that("10,000 forged lines and noise of each kind on the board change nothing; debug output tells how many lines were skipped", {
+test_that("10,000 forged lines and garbage on the board change nothing, and debug messages count the skipped lines", {
   skip_if(!nzchar(Sys.which("ssh")), "ssh is not installed")
   withr::local_options(future.p2p.debug = TRUE)
   listener <- start_worker(lab, "carol", "alice/friends", env = c(R_FUTURE_P2P_DEBUG = "true"))
@@ -119,7 +119,7 @@ test_that("10,000 forged lines and noise of each kind on the board change nothin
     }
     expect_equal(unlist(value(lapply(1:4, function(i) future(i)))), 1:4)
     deadline <- proc.time()[["elapsed"]] + 10
-    while (!any(grepl(skipped, said)) && proc.time()[["elapsed"]] < deadline) value(future(Sys.sleep(0.1))) # it is told once a second
+    while (!any(grepl(skipped, said)) && proc.time()[["elapsed"]] < deadline) value(future(Sys.sleep(0.1))) # it is reported once a second
   }, message = function(m) {
     said <<- c(said, conditionMessage(m))
     invokeRestart("muffleMessage")
@@ -131,7 +131,7 @@ test_that("10,000 forged lines and noise of each kind on the board change nothin
   expect_identical(stop_process(listener), 0L)
 })
 
-test_that("a member that is frozen stalls nobody", {
+test_that("a frozen member delays nobody", {
   skip_on_os("mac")
   frozen <- start_worker(lab, "carol", "alice/friends")
   tools::pskill(frozen$px$get_pid(), tools::SIGSTOP)
@@ -146,7 +146,7 @@ test_that("a member that is frozen stalls nobody", {
   stop_process(frozen)
 })
 
-test_that("the host is killed: members go on, newcomers are told", {
+test_that("if the host is killed, members continue, and new members get an error", {
   signal_process(members$host, tools::SIGKILL)
   board_says("'alice' left 'alice/friends/future.p2p'")
   expect_equal(unlist(value(lapply(1:4, function(i) future(i)))), 1:4)
@@ -155,7 +155,7 @@ test_that("the host is killed: members go on, newcomers are told", {
   expect_match(paste(process_lines(late), collapse = "\n"), "No access to cluster 'alice/friends' .*: it is not hosted, or")
 })
 
-test_that("the board is killed and comes back in the middle of a batch: all futures are resolved, members return", {
+test_that("if the board is killed and restarted, all futures are resolved and members reconnect", {
   port <- lab$port
   dir <- file.path(lab$dir, "batch")
   dir.create(dir)
@@ -177,6 +177,6 @@ test_that("the board is killed and comes back in the middle of a batch: all futu
 
 test_that("nothing is left", {
   plan(sequential)
-  for (killed in members[c("board", "host")]) unlink(list.files(killed$tmp, full.names = TRUE), recursive = TRUE) # it could not
+  for (killed in members[c("board", "host")]) unlink(list.files(killed$tmp, full.names = TRUE), recursive = TRUE) # they could not remove them
   expect_nothing_left(lab)
 })

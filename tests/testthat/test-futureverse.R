@@ -1,4 +1,4 @@
-## What people use on top of futures works unchanged.
+## Packages that build on futures work unchanged.
 lab <- local_lab()
 start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c(alice = 1L, carol = 1L))
 plan_as(lab, "bob")
@@ -43,7 +43,7 @@ test_that("doFuture: %dofuture% gives the same values and the same random number
   expect_identical(foreach(i = 1:3, .combine = c) %dofuture% { i * 2 }, c(2, 4, 6))
 })
 
-test_that("progressr: the first progress arrives before the last of ten steps begins", {
+test_that("progressr: the first progress arrives before the last of ten steps starts", {
   skip_if_not_installed("progressr")
   gate <- file.path(lab$dir, "progress-gate")
   seen <- 0L
@@ -57,7 +57,7 @@ test_that("progressr: the first progress arrives before the last of ten steps be
       for (step in 1:9) p()
       deadline <- Sys.time() + 20
       while (!file.exists(gate) && Sys.time() < deadline) Sys.sleep(0.02)
-      arrived <- file.exists(gate) # the tenth step has not begun
+      arrived <- file.exists(gate) # the tenth step has not started
       p()
       arrived
     })

@@ -5,7 +5,7 @@ test_that("environment variables become options when the package is loaded, unle
   expect_equal(out[length(out)], "board.example.org:22 tcp:mine:1 TRUE")
 })
 
-test_that("an argument goes before its option", {
+test_that("an argument takes precedence over its option", {
   old <- options(future.p2p.host = "a")
   on.exit(options(old))
   expect_equal(string_or_option(NULL, "host"), "a")
@@ -14,7 +14,7 @@ test_that("an argument goes before its option", {
   expect_error(string_or_option(NA_character_, "host"), class = "p2p_error_usage")
 })
 
-test_that("ssh_args in one string are split into words; quotes keep blanks, and nothing is expanded", {
+test_that("ssh_args in one string are split at blanks outside of quotes, and nothing is expanded", {
   expect_equal(ssh_args_or_option("-i '/my keys/id' -p 22"), c("-i", "/my keys/id", "-p", "22"))
   expect_equal(ssh_args_or_option("-o \"User=$HOME `id`\""), c("-o", "User=$HOME `id`"))
   expect_equal(ssh_args_or_option(c("-i", "/my keys/id")), c("-i", "/my keys/id"))

@@ -1,4 +1,4 @@
-## Futures that need packages run where these are installed. Bob's worker has one that carol's has not, and this session neither.
+## Futures run on workers that have their packages. The worker of bob has a package that carol's worker and this session do not have.
 lab <- local_lab()
 start_board(lab)
 start_host(lab, "alice/friends", c("bob", "carol"))
@@ -6,7 +6,7 @@ withr::defer(future::plan(future::sequential))
 
 library(future)
 
-## A package with one function, in a library of its own.
+## Installs a package with one function in a separate library.
 install_tiny <- function(library, name = "p2ptiny") {
   source <- file.path(lab$dir, name)
   dir.create(file.path(source, "R"), recursive = TRUE)
@@ -24,7 +24,7 @@ r_libs <- paste(c(library_of_bob, .libPaths()), collapse = .Platform$path.sep)
 bob <- start_worker(lab, "bob", "alice/friends", workers = 2L, env = c(R_LIBS = r_libs))
 carol <- start_worker(lab, "carol", "alice/friends", workers = 2L)
 
-## The process of the worker that a future tells.
+## The process of the worker that a future reports.
 ran_by <- function(values) sub(".*:", "", unlist(values))
 pid_of <- function(worker) as.character(worker$px$get_pid())
 futures_started <- function(worker) sum(grepl("Future .* started", process_lines(worker)))
@@ -32,7 +32,7 @@ futures_started <- function(worker) sum(grepl("Future .* started", process_lines
 test_that("futures that need a package run on the worker that has it, others on both", {
   plan_as(lab, "alice")
   expect_equal(nbrOfWorkers(), 4L)
-  ## Each of these ends when all four run: they are on both workers.
+  ## Each ends when all four run, so they are on both workers.
   gate <- file.path(lab$dir, "gate")
   dir.create(gate)
   plain <- lapply(1:4, function(i) {
@@ -52,7 +52,7 @@ test_that("futures that need a package run on the worker that has it, others on 
   expect_equal(nbrOfFreeWorkers(), 4L)
 })
 
-test_that("a package that no worker has is a sentence that names it and the workers, and nothing is sent", {
+test_that("if no worker has a package, the error names the package and the workers, and nothing is sent", {
   started <- futures_started(bob) + futures_started(carol)
   began <- proc.time()[["elapsed"]]
   f <- future(42, packages = c("p2ptiny", "p2pnobody"), label = "needy")
@@ -69,7 +69,7 @@ test_that("a package that no worker has is a sentence that names it and the work
   expect_equal(futures_started(bob) + futures_started(carol), started + 1L)
 })
 
-test_that("a package that was installed after a future had failed for lack of it is seen by the next one", {
+test_that("a package that is installed after a future failed is found by the next future", {
   f <- future(tiny(), packages = "p2plate", globals = FALSE)
   expect_error(value(f), sprintf("%s' lacks 'p2plate'", pid_of(bob)), class = "FutureError")
   install_tiny(library_of_bob, "p2plate")
@@ -77,14 +77,14 @@ test_that("a package that was installed after a future had failed for lack of it
   expect_identical(ran_by(value(f)), pid_of(bob))
 })
 
-test_that("what is no name of a package is an error at once", {
+test_that("an invalid package name is an error at once", {
   expect_error(value(future(42, packages = "no;name!")), "invalid names")
   expect_equal(nbrOfFreeWorkers(), 4L)
 })
 
-test_that("who waits in vain for a worker with its packages is told what it waited for", {
+test_that("a future that times out waiting for its packages says which ones", {
   withr::local_options(future.wait.timeout = 1)
-  plan(sequential) # a plan that is equal to the current one is none
+  plan(sequential) # plan() does nothing if the plan equals the current one
   plan_as(lab, "alice")
   gate <- file.path(lab$dir, "gate-of-bob")
   busy <- lapply(1:2, function(i) future(while (!file.exists(gate)) Sys.sleep(0.02), packages = "p2ptiny"))
@@ -94,27 +94,27 @@ test_that("who waits in vain for a worker with its packages is told what it wait
   expect_match(conditionMessage(ex), "no slot of cluster 'alice/friends' became free on a worker that has what it needs ('p2ptiny')", fixed = TRUE)
 })
 
-test_that("futures that wait for the worker with their packages hold up no future that another one can run", {
+test_that("futures that wait for their packages do not block futures that another worker can run", {
   withr::local_options(future.wait.timeout = 30)
   plan(sequential)
   plan_as(lab, "alice")
   gate <- file.path(lab$dir, "second-gate-of-bob")
   needy <- lapply(1:4, function(i) future(while (!file.exists(gate)) Sys.sleep(0.02), packages = "p2ptiny")) # two run, two wait
-  plain <- lapply(1:3, function(i) future(Sys.getenv("FUTURE_P2P_WORKER"))) # more than carol has slots
+  plain <- lapply(1:3, function(i) future(Sys.getenv("FUTURE_P2P_WORKER"))) # more than the slots of carol
   expect_identical(unique(ran_by(value(plain))), pid_of(carol))
   expect_false(any(vapply(needy, resolved, NA)))
   file.create(gate)
   value(needy)
 })
 
-test_that("the packages that are asked for are those that do not come with R", {
+test_that("only packages that do not come with R are requested", {
   expect_identical(needed_packages(list(packages = NULL)), character())
   expect_identical(needed_packages(list(packages = c("stats", "zoo", "utils", "mgcv", "zoo"))), c("mgcv", "zoo"))
   base <- rownames(utils::installed.packages(.Library, priority = "base"))
   expect_identical(setdiff(base, packages_of_r), character())
 })
 
-test_that("conditions that nobody takes are dropped beyond a bound, and that is told", {
+test_that("conditions that nobody handles are dropped beyond a limit, with a warning", {
   plan(sequential)
   plan_as(lab, "alice")
   f <- future({

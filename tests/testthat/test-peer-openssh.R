@@ -1,4 +1,4 @@
-## OpenSSH's client, the board's most common one, against the board of serve().
+## OpenSSH's client, the most common client of a board, with the board of serve().
 
 lab <- NULL
 
@@ -21,7 +21,7 @@ ssh <- function(user, command) {
   list(status = answer$status, lines = strsplit(answer$stdout, "\r?\n")[[1L]], error = answer$stderr)
 }
 
-## A member on a topic, as a process of the lab.
+## A member of a topic, as a process of the lab.
 pipe_to <- function(user, command) {
   process <- list2env(list(name = paste("ssh of", user), lines = character(), tmp = lab$dir), parent = emptyenv())
   process$px <- processx::process$new("ssh", ssh_args(user, command), stdin = "|", stdout = "|", stderr = "2>&1",
@@ -31,7 +31,7 @@ pipe_to <- function(user, command) {
 }
 write_line <- function(process, line) process$px$write_input(paste0(line, "\n"))
 
-test_that("the key says who you are, and a key without an account is told so", {
+test_that("the key identifies the user, and a key without an account gets an error", {
   setup_board()
   expect_identical(ssh("alice", "user")$lines[1L], "alice")
   expect_identical(ssh("bob", "user")$lines[1L], "bob")
@@ -41,7 +41,7 @@ test_that("the key says who you are, and a key without an account is told so", {
   expect_match(stranger$error, "has no account on this board")
 })
 
-test_that("help, unknown commands and bad flags are answered as the public board does", {
+test_that("help, unknown commands and bad flags behave as on the public board", {
   setup_board()
   expect_match(paste(ssh("alice", "help")$lines, collapse = "\n"), "pipe")
   expect_identical(ssh("alice", "nonsense")$status, 0L)
@@ -49,14 +49,14 @@ test_that("help, unknown commands and bad flags are answered as the public board
   expect_identical(ssh("alice", "ls")$lines, "no pubsub channels found")
 })
 
-test_that("services names the mailbox and the relay", {
+test_that("services names mailbox server and relay", {
   setup_board()
   answer <- paste(ssh("alice", "services")$lines, collapse = "\n")
   expect_match(answer, "ws://[^ ]+:[0-9]+/v1")
   expect_match(answer, "tcp:[^ ]+:[0-9]+")
 })
 
-test_that("a line goes to whoever has access, and silently to nobody else", {
+test_that("a line is sent to members with access, and to nobody else", {
   setup_board()
   alice <- pipe_to("alice", "pipe friends/test -r -a bob")
   write_line(alice, "alice is here")
@@ -77,7 +77,7 @@ test_that("a line goes to whoever has access, and silently to nobody else", {
   expect_identical(process_lines(carol), "carol is here")
 })
 
-test_that("access lists name users or fingerprints; who is on neither lands elsewhere", {
+test_that("access lists contain users or fingerprints; others are put on a separate topic", {
   setup_board()
   fingerprint <- sub("^[0-9]+ ([^ ]+) .*", "\\1", processx::run("ssh-keygen", c("-lf", paste0(key_file(lab, "carol"), ".pub")))$stdout)
   alice <- pipe_to("alice", paste0("pipe prints -r -a ", sub("\n", "", fingerprint)))
@@ -94,7 +94,7 @@ test_that("access lists name users or fingerprints; who is on neither lands else
   expect_identical(process_lines(alice), c("open", "carol by her key", "end"))
 })
 
-test_that("pub goes to sub and to pipe, and ls has CRLF", {
+test_that("pub sends to sub and to pipe, and ls uses CRLF", {
   setup_board()
   listener <- pipe_to("alice", "sub news")
   member <- pipe_to("alice", "pipe news")
@@ -108,7 +108,7 @@ test_that("pub goes to sub and to pipe, and ls has CRLF", {
   for (reader in list(listener, member)) wait_for_line(reader, "^extra$")
 })
 
-## Waits until so many sit on topics of alice.
+## Waits until topics of alice have this many members.
 wait_for_seats <- function(count) {
   deadline <- Sys.time() + 20
   while (sum(grepl("^  - ", ssh("alice", "ls")$lines)) != count && Sys.time() < deadline) Sys.sleep(0.02)
@@ -123,9 +123,9 @@ input_file <- function(bytes) {
   file
 }
 
-test_that("whoever writes, by pub or pipe, reaches whoever reads, by sub or pipe, and itself only with -r", {
+test_that("writers (pub, pipe) reach readers (sub, pipe), and themselves only with -r", {
   setup_board()
-  for (process in lab$processes[-1L]) stop_process(process) # of the tests before
+  for (process in lab$processes[-1L]) stop_process(process) # of earlier tests
   wait_for_seats(0L)
   alice <- pipe_to("alice", "pipe all -a bob")
   wait_for_seats(1L)
@@ -145,7 +145,7 @@ test_that("whoever writes, by pub or pipe, reaches whoever reads, by sub or pipe
   for (reader in readers) stop_process(reader)
 })
 
-test_that("pub waits for a reader or not, for a while or not at all; sub ends with the last writer or stays", {
+test_that("pub can wait for a reader, with a timeout; sub can end with the last writer", {
   setup_board()
   wait_for_seats(0L)
   line <- input_file(charToRaw("line\n"))
@@ -166,7 +166,7 @@ test_that("pub waits for a reader or not, for a while or not at all; sub ends wi
   stop_process(staying)
 })
 
-test_that("3 MB of any bytes come through as they are, by pub and by pipe", {
+test_that("3 MB of arbitrary bytes arrive unchanged, with pub and pipe", {
   setup_board()
   wait_for_seats(0L)
   bytes <- as.raw((seq_len(3e6) * 31) %% 256)
@@ -181,7 +181,7 @@ test_that("3 MB of any bytes come through as they are, by pub and by pipe", {
   }
 })
 
-test_that("members that come by the program ssh, and by a name of ssh_config, resolve futures and leave nothing", {
+test_that("members that use the program ssh and a name from ssh_config resolve futures and leave nothing", {
   skip_unless_lab()
   if (!nzchar(Sys.which("ssh"))) skip("ssh is not installed")
   ours <- local_lab("alice")

@@ -1,4 +1,4 @@
-## The Magic Wormhole clients of Debian, against the mailbox and the relay of serve(): what they send each other arrives.
+## The Magic Wormhole clients of Debian transfer files through mailbox server and relay of serve().
 
 lab <- NULL
 
@@ -13,7 +13,7 @@ setup_board <- function() {
   }
 }
 
-## Sends a file of 300 kB with one command, receives it with the other, and expects the same bytes.
+## Sends a file of 300 kB with one command, receives it with the other, and compares them.
 expect_transfer <- function(sender, receiver, input = NULL) {
   dir <- tempfile("transfer-", lab$dir)
   dir.create(file.path(dir, "in"), recursive = TRUE)
@@ -46,8 +46,8 @@ python_wormhole <- function(...) {
   c("/usr/bin/python3", "/usr/bin/wormhole", paste0("--relay-url=", lab$mailbox), paste0("--transit-helper=", lab$relay), ...)
 }
 
-## It goes to port 4001 of the public relay's name, whatever it is told. Nothing may leave this machine: it gets an /etc/hosts of
-## its own, in which that name is a loopback address where our relay listens.
+## This client always uses port 4001 of the public relay's host name. Nothing may leave this machine, so it gets its own /etc/hosts, in which
+## that name is a loopback address where our relay listens.
 go_address <- function() sprintf("127.%d.%d.%d", 100L + Sys.getpid() %% 100L, Sys.getpid() %/% 100L %% 250L, 7L)
 
 go_wormhole <- function(...) {
@@ -56,7 +56,7 @@ go_wormhole <- function(...) {
   c("unshare", "--map-root-user", "--mount", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\"", hosts, ...)
 }
 
-## The URL of a mailbox on that address.
+## The URL of the mailbox server at that address.
 start_go_board <- function() {
   if (!nzchar(Sys.which("wormhole-william"))) skip("wormhole-william is not installed")
   trial <- go_wormhole("true")
@@ -68,19 +68,19 @@ start_go_board <- function() {
   sub(".*mailbox on port ([0-9]+).*", sprintf("ws://%s:\\1/v1", go_address()), ports)
 }
 
-test_that("the Python client reaches itself over our mailbox, directly", {
+test_that("two Python clients connect directly through our mailbox server", {
   setup_board()
   expect_transfer(python_wormhole("send", "--hide-progress", "--code", "7-direct-way"),
                   python_wormhole("receive", "--hide-progress", "--accept-file", "7-direct-way"))
 })
 
-test_that("the Python client reaches itself over our relay, when it does not listen", {
+test_that("two Python clients that do not listen connect through our relay", {
   setup_board()
   expect_transfer(python_wormhole("send", "--hide-progress", "--no-listen", "--code", "8-relayed-way"),
                   python_wormhole("receive", "--hide-progress", "--no-listen", "--accept-file", "8-relayed-way"))
 })
 
-test_that("the Go client reaches itself over our mailbox and relay", {
+test_that("two Go clients connect through our mailbox server and relay", {
   setup_board()
   mailbox <- start_go_board()
   expect_transfer(go_wormhole("wormhole-william", "send", "--hide-progress", "--relay-url", mailbox, "--code", "9-go-way"),

@@ -23,7 +23,7 @@ test_that("a personal cluster needs no host: worker first", {
   expect_equal(stop_process(worker), 0L)
 })
 
-test_that("a personal cluster needs no host: client first, which says once that it waits", {
+test_that("a personal cluster needs no host: client first, which reports once that it waits", {
   plan_personal()
   expect_equal(nbrOfWorkers(), 1L)
   f <- future(Sys.getpid())
@@ -44,7 +44,7 @@ test_that("a personal cluster needs no host: client first, which says once that 
   expect_equal(stop_process(worker), 0L)
 })
 
-test_that("who I am and which cluster is mine", {
+test_that("pico_username() and p2p_cluster_name() report user and cluster", {
   args <- board_args(lab, "alice")
   expect_equal(pico_username(host = args$host, ssh_args = args$ssh_args), "alice")
   expect_equal(p2p_cluster_name(host = args$host, ssh_args = args$ssh_args), "alice/personal")
@@ -52,7 +52,7 @@ test_that("who I am and which cluster is mine", {
   expect_equal(p2p_cluster_name(), "alice/friends")
 })
 
-test_that("ssh_args are one string on the command line, with quotes where a path has blanks, and a vector in R", {
+test_that("ssh_args are one string with quotes on the command line, and a vector in R", {
   blanks <- file.path(lab$dir, "a folder")
   dir.create(blanks)
   file.copy(c(key_file(lab, "alice"), known_hosts_file(lab)), file.path(blanks, c("my key", "known hosts")))
@@ -66,7 +66,7 @@ test_that("ssh_args are one string on the command line, with quotes where a path
   expect_equal(wait_for_exit(process), 0L)
 })
 
-test_that("a key without an account is told so before it has written a line, in R and on the command line", {
+test_that("a key without an account is an error before anything is written, in R and on the command line", {
   make_key(lab, "stranger")
   args <- board_args(lab, "stranger")
   said <- "has no account on '127.0.0.1'.*Ask the operator"
@@ -76,10 +76,10 @@ test_that("a key without an account is told so before it has written a line, in 
   expect_equal(wait_for_exit(worker, 30), 1L)
   expect_match(paste(process_lines(worker), collapse = "\n"), said)
   board <- lab$processes[[1L]]
-  expect_no_match(paste(process_lines(board), collapse = "\n"), "without account.* joined") # nobody has opened a topic with this key
+  expect_no_match(paste(process_lines(board), collapse = "\n"), "without account.* joined") # no topic was opened with this key
 })
 
-test_that("duration ends a worker with status 0, after the future that runs", {
+test_that("after duration, a worker finishes its future and exits with status 0", {
   worker <- start_personal_worker(duration = 5)
   plan_personal()
   running <- future({

@@ -1,11 +1,11 @@
-## Workers that are lost while they resolve futures, link and all.
+## Workers that are lost while they resolve futures.
 lab <- local_lab()
 members <- start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c(alice = 1L, carol = 1L))
 withr::defer(future::plan(future::sequential))
 
 library(future)
 
-## A future that tells where it runs and ends when the gate is open; the worker's process, once it runs.
+## A future that reports where it runs and ends when the gate exists; and the process of its worker.
 gated_future <- function(mark) {
   gate <- file.path(lab$dir, paste0(mark, "-gate"))
   runs <- file.path(lab$dir, paste0(mark, "-runs"))
@@ -30,7 +30,7 @@ wait_until <- function(is_so, timeout = 30) {
   stopifnot(is_so())
 }
 
-## Whoever stops a worker while futures run takes it from them as whoever kills it does.
+## A worker that is stopped loses its futures, as one that is killed.
 ends <- list("was killed" = tools::SIGKILL, "was told to end" = tools::SIGTERM, "was stopped with Ctrl-C" = tools::SIGINT)
 
 for (end in names(ends)) test_that(sprintf("with retries = 1 the future of a worker that %s runs on another one, with one warning", end), {
@@ -41,7 +41,7 @@ for (end in names(ends)) test_that(sprintf("with retries = 1 the future of a wor
   lost <- process_of(x$future)
   tools::pskill(lost$px$get_pid(), ends[[end]])
   wait_until(function() count_runs(x) == 2L)
-  wait_until(function() nbrOfWorkers() == 1L) # the link has ended, so it is no worker any more
+  wait_until(function() nbrOfWorkers() == 1L) # its link has ended
   file.create(x$gate)
   warnings <- list()
   value <- withCallingHandlers(value(x$future), warning = function(w) {
@@ -80,14 +80,14 @@ for (end in names(ends)) test_that(sprintf("with retries = 0 it is an error at o
   expect_equal(count_runs(x), 2L)
 })
 
-test_that("a worker that is stopped is no longer counted, at once", {
+test_that("a stopped worker is not counted any more", {
   for (worker in members$workers) stop_process(worker)
   wait_until(function() client_status(clients$of(plan("backend")))$slots == 0L, timeout = 3)
-  expect_equal(nbrOfWorkers(), 1L) # so that a future can be made, which waits
+  expect_equal(nbrOfWorkers(), 1L) # a future can be created, and waits
 })
 
-## P2P_KILLED=1000 for more. An execution is killed with its whole worker, and with what runs beside it.
-test_that("futures with one in ten executions killed are all resolved, and each is delivered once", {
+## P2P_KILLED=1000 runs more. Each kill ends a whole worker with all futures that it runs.
+test_that("if one in ten executions is killed, all futures are resolved, each once", {
   count <- as.integer(Sys.getenv("P2P_KILLED", "60"))
   runs <- file.path(lab$dir, "many-runs")
   once <- function(i) future({
@@ -123,7 +123,7 @@ test_that("futures with one in ten executions killed are all resolved, and each 
   }
   expect_equal(sort(values), seq_len(count))
   expect_equal(sort(as.integer(gsub("[<>]", "", regmatches(said, regexpr("<[0-9]+>", said))))), seq_len(count))
-  expect_gte(again, count %/% 20L) # two that begin at once may both miss the count
+  expect_gte(again, count %/% 20L) # two that start at the same time may both miss the count
   expect_gt(length(readLines(runs)), count)
   if (count > 60L) {
     message(sprintf("%d futures: %d executions, %d run again, %d workers started, %.0f s", count, length(readLines(runs)), again,

@@ -20,7 +20,7 @@ test_that("a key that is added is accepted at once, and a removed one is disconn
   expect_identical(who_am_i("carol"), NA_character_)
   wait_for_line(board, "refused 'user' to SHA256:.* from 127.0.0.1:[0-9]+: no account")
   writeLines(c("# bob has left", lines[1L], paste("carol", carol)), paste0(users, "~"))
-  file.rename(paste0(users, "~"), users) # as editors do it
+  file.rename(paste0(users, "~"), users) # as editors do
   wait_for_line(board, "reloaded the users file: 2 users")
   wait_for_line(board, "closed the connection of 'bob' from 127.0.0.1:[0-9]+: the account of this key has changed")
   expect_identical(who_am_i("carol"), "carol")
@@ -28,23 +28,23 @@ test_that("a key that is added is accepted at once, and a removed one is disconn
   expect_match(paste(process_lines(worker), collapse = "\n"), "closed the connection: the account of this key has changed.*has no account on")
 })
 
-test_that("a users file with a mistake is reported, and the users stay as they were", {
+test_that("a users file with a mistake is reported, and the previous users are kept", {
   writeLines("alice is not a key", users)
   wait_for_line(board, "Warning: kept the users as they were: line 1")
   expect_identical(who_am_i("carol"), "carol")
 })
 
-test_that("SIGTERM ends it as Ctrl-C does: with status 0, and nothing left behind", {
+test_that("SIGTERM ends it as Ctrl-C does, with status 0, and leaves nothing", {
   signal_process(board, tools::SIGTERM)
   expect_identical(wait_for_exit(board), 0L)
   quiet <- start_process(lab, "serve", list(port = 0, address = "127.0.0.1", users = users, host_key = file.path(lab$dir, "host_key"),
                                             quiet = TRUE))
-  expect_identical(wait_for_exit(quiet), 1L) # the file still has the mistake
+  expect_identical(wait_for_exit(quiet), 1L) # the file still has a mistake
   expect_match(process_lines(quiet)[1L], "Line 1 of the users has no valid public key for 'alice'. Give the whole line of the public key file")
   expect_nothing_left(lab)
 })
 
-test_that("the limits are arguments; without members the board sleeps, and Ctrl-C wakes it at once", {
+test_that("the limits are arguments; an unused board sleeps, and Ctrl-C ends it at once", {
   lab <- local_lab("alice")
   expect_error(serve(users = file.path(lab$dir, "users.txt"), connections = 0), "'connections' must be a number from 1")
   board <- start_board(lab, connections = 1, `topics-per-user` = 5)

@@ -1,11 +1,11 @@
-## The session of a client as a process of its own: what Ctrl-C, quit() and kill -9 do to futures that run.
+## Sessions of clients as separate processes: the effect of Ctrl-C, quit() and kill -9 on running futures.
 lab <- local_lab()
 members <- start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c(alice = 1L))
 withr::defer(future::plan(future::sequential))
 
 library(future)
 
-## Rscript as bob, with a plan made and `code` after it.
+## Rscript as bob: sets the plan and runs `code`.
 start_session <- function(code) {
   args <- board_args(lab, "bob")
   begin <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/friends', host = '%s', ssh_args = '%s')",
@@ -19,7 +19,7 @@ start_session <- function(code) {
   process
 }
 
-## A future that tells by a file that it runs, and runs for a minute.
+## A future that creates a file when it starts, and runs for a minute.
 running_future <- function(mark) {
   sprintf("mark <- '%s'; f <- future({ file.create(mark); Sys.sleep(60) });", file.path(lab$dir, mark))
 }
@@ -30,7 +30,7 @@ wait_for_file <- function(mark, timeout = 30) {
   expect_true(file.exists(file.path(lab$dir, mark)))
 }
 
-## The worker has a free slot: a future of ours gets it, well before the minute is over.
+## Expects that the worker has a free slot long before the minute is over.
 expect_slot_is_free <- function(within = 5) {
   plan_as(lab, "bob")
   began <- proc.time()[["elapsed"]]
@@ -39,10 +39,10 @@ expect_slot_is_free <- function(within = 5) {
   plan(sequential)
 }
 
-## As a terminal does: to the session and all that is in its process group.
+## Signals the process group of the session, as a terminal does.
 ctrl_c <- function(session) system2("sh", c("-c", shQuote(sprintf("kill -s INT -- -%d", session$px$get_pid()))))
 
-## What the session says at once after Ctrl-C.
+## The output of the session right after Ctrl-C.
 expect_interrupted <- function(session, pattern, answer) {
   began <- proc.time()[["elapsed"]]
   ctrl_c(session)
@@ -50,7 +50,7 @@ expect_interrupted <- function(session, pattern, answer) {
   expect_lt(proc.time()[["elapsed"]] - began, 5)
 }
 
-test_that("Ctrl-C during value() or future() returns at once; a value comes later, or the future is cancelled, reset and run again", {
+test_that("Ctrl-C during value() or future() returns at once; afterwards the value arrives, or the future is canceled, reset and run again", {
   session <- start_session(sprintf("
     in_lab <- function(name) file.path('%s', name)
     collected <- in_lab('collected'); gate <- in_lab('gate'); canceled <- in_lab('canceled')
@@ -72,7 +72,7 @@ test_that("Ctrl-C during value() or future() returns at once; a value comes late
   wait_for_file("canceled")
   expect_interrupted(session, "^second value\\(\\):", "interrupted")
   wait_for_file("busy")
-  Sys.sleep(0.1) # it waits for a slot, of which nobody can tell
+  Sys.sleep(0.1) # it waits for a slot, which is not reported
   expect_interrupted(session, "^future\\(\\):", "interrupted")
   expect_match(wait_for_line(session, "^canceled:"), "Future(Interrupt|Canceled)Error Future(Interrupt|Canceled)Error")
   expect_match(wait_for_line(session, "^reset:"), "again 42")
@@ -91,7 +91,7 @@ test_that("reset() after an interrupt runs the future again", {
   cancel(f <- future(if (file.exists(mark)) "again" else { file.create(mark); Sys.sleep(60) }))
   expect_true(resolved(f))
   file.create(mark)
-  expect_equal(value(reset(f)), "again") # nobody asked for its value before
+  expect_equal(value(reset(f)), "again") # its value was not requested before
   f <- future(if (file.exists("/nowhere")) 1 else tools::pskill(Sys.getpid(), 9L))
   while (!resolved(f)) Sys.sleep(0.01)
   expect_equal(f[["state"]], "interrupted")
@@ -99,7 +99,7 @@ test_that("reset() after an interrupt runs the future again", {
   plan(sequential)
 })
 
-test_that("with interrupts = FALSE a cancelled future goes on; it can be reset, and others are resolved beside it", {
+test_that("with interrupts = FALSE, a canceled future continues and can be reset, and others are resolved", {
   plan_as(lab, "bob", interrupts = FALSE)
   gate <- file.path(lab$dir, "uninterrupted")
   f <- future({ while (!file.exists(gate)) Sys.sleep(0.02); "ended" })
@@ -110,7 +110,7 @@ test_that("with interrupts = FALSE a cancelled future goes on; it can be reset, 
   plan(sequential)
 })
 
-test_that("a plan that is left takes no part any more: what has ended keeps its value, the rest is cancelled", {
+test_that("after a change of plan, ended futures keep their values and the others are canceled", {
   plan_as(lab, "bob")
   done <- future(3)
   while (!resolved(done)) Sys.sleep(0.01)
@@ -120,7 +120,7 @@ test_that("a plan that is left takes no part any more: what has ended keeps its 
   expect_equal(value(done), 3)
   expect_true(resolved(runs))
   expect_error(value(runs), class = "FutureInterruptError")
-  expect_false(clients$has(backend[["reg"]])) # to ask them is not to join again
+  expect_false(clients$has(backend[["reg"]])) # value() does not join again
 })
 
 test_that("quitting R ends its futures on the workers", {
@@ -130,16 +130,16 @@ test_that("quitting R ends its futures on the workers", {
   expect_slot_is_free()
 })
 
-test_that("a session that is killed leaves its slot to others", {
+test_that("the slot of a killed session becomes free", {
   session <- start_session(paste(running_future("killed"), "value(f)"))
   wait_for_file("killed")
   tools::pskill(session$px$get_pid(), 9L)
   expect_slot_is_free()
   expect_equal(wait_for_exit(session), -9L)
-  unlink(list.files(session$tmp, full.names = TRUE), recursive = TRUE) # nobody could tidy up
+  unlink(list.files(session$tmp, full.names = TRUE), recursive = TRUE) # the killed session could not
 })
 
-test_that("globals and values beyond maxSizeOfObjects are errors with names and sizes, and the session goes on", {
+test_that("globals and values beyond maxSizeOfObjects are errors with names and sizes, and the session continues", {
   plan_as(lab, "bob", maxSizeOfObjects = c(1e5, 2e5))
   much <- numeric(1e5)
   expect_error(future(sum(much)), "much")

@@ -1,5 +1,5 @@
-## Many futures in one session, of every kind: client, supervisor and evaluator keep their level of memory, files, sockets, threads
-## and handles. 500 futures; P2P_SOAK=5000 for more (`make soak`), and a table of the levels.
+## Many futures of each kind in one session: memory, files, sockets, threads and handles of client, supervisor and evaluator do not grow.
+## 500 futures; with P2P_SOAK=5000 (`make soak`) more, and a table.
 lab <- local_lab(c("alice", "bob"))
 members <- start_cluster(lab, "alice/friends", "bob", workers = c(alice = 1L))
 plan_as(lab, "bob")
@@ -17,7 +17,7 @@ level_of <- function(pid) {
   c(mib = number("VmRSS") / 1024, files = length(fds), sockets = sum(grepl("^socket:", fds)), threads = number("Threads"))
 }
 
-## Handles that no finalizer has run for: of this session, or in a future of the evaluator.
+## Handles whose finalizer has not run, in this session or, in a future, in the evaluator.
 live_handles <- function() {
   gc()
   .Call(asNamespace("future.p2p")$ffi_handles_live)
@@ -25,7 +25,7 @@ live_handles <- function() {
 
 immediate <- function(i) structure(class = c("immediateCondition", "condition"), list(message = paste(i), call = NULL))
 
-## What is done with the ith future; TRUE if all is well. (Expectations would fill this session's memory with themselves.)
+## Uses the ith future. Returns TRUE on success. (Expectations would themselves use up memory.)
 kinds <- list(
   value = function(i) identical(value(future(i)), i),
   error = function(i) identical(tryCatch(value(future(stop("number ", i))), error = conditionMessage), paste("number", i)),
@@ -64,7 +64,7 @@ run <- function(n) {
   }
 }
 
-test_that("memory, files, sockets, threads and handles keep their level", {
+test_that("memory, files, sockets, threads and handles do not grow", {
   skip_if_not(dir.exists("/proc/self/fd"))
   run(100L)
   evaluator <- value(future(Sys.getpid()))

@@ -25,7 +25,7 @@ test_that("the path of a users file is absolute and keeps its symbolic links", {
   expect_identical(users_file(file.path(dir, "users.txt")), file.path(dir, "users.txt"))
 })
 
-test_that("what is neither gets a sentence", {
+test_that("anything else is an error", {
   expect_error(users_file("/no/such/file"), "/no/such/file", class = "p2p_error_usage")
   expect_error(users_text(list(alice = "/no/such/file")), "/no/such/file", class = "p2p_error_usage")
   expect_error(users_text(list(key)), "names", class = "p2p_error_usage")

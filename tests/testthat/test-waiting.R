@@ -1,4 +1,4 @@
-## How R waits: asleep, until there is something to do, and until a signal comes, whichever thread of R takes it.
+## R sleeps while it waits, until there is something to do or a signal arrives in any thread.
 library(future)
 
 lab <- local_lab(c("alice", "bob"))
@@ -19,7 +19,7 @@ test_that("a session that waits for a value sleeps", {
   expect_lt(count_wakes() - before, 20)
 })
 
-test_that("a time limit of R's ends the wait for a value", {
+test_that("a time limit of R ends the wait for a value", {
   plan_as(lab, "bob")
   f <- future(Sys.sleep(60))
   began <- proc.time()[["elapsed"]]
@@ -32,7 +32,7 @@ test_that("a time limit of R's ends the wait for a value", {
   cancel(f)
 })
 
-## Rscript, in which a thread that blocks no signal gets `number`, while R's own thread is asleep in run_service() for 20 s.
+## Sends signal `number` to another thread of an Rscript whose main thread waits in run_service() for 20 s.
 signal_another_thread <- function(number) {
   dir <- withr::local_tempdir()
   writeLines(c(
@@ -52,7 +52,7 @@ signal_another_thread <- function(number) {
   expect_lt(proc.time()[["elapsed"]] - began, 15)
 }
 
-test_that("Ctrl-C and SIGTERM end a wait, though another thread of R takes them", {
+test_that("Ctrl-C and SIGTERM end a wait although another thread of R receives them", {
   skip_unless_lab()
   signal_another_thread(tools::SIGINT)
   signal_another_thread(tools::SIGTERM)

@@ -1,4 +1,4 @@
-## A mailbox and a relay of the lab's board; the other end is a process of its own, from the command line.
+## Mailbox server and relay of the lab. The other side is a process that is started by its command line.
 local_transfer_lab <- function(env = parent.frame()) {
   lab <- local_lab("alice", env = env)
   set_servers(lab, start_board(lab))
@@ -23,7 +23,7 @@ start_wormhole <- function(lab, ...) {
   start_command(lab, find_wormhole(), c(..., paste0("--mailbox=", lab$mailbox), paste0("--relay=", lab$relay)))
 }
 
-## An R session that does a transfer (a call without its mailbox and relay), tells how it ended, and then what is left of it.
+## An R session that runs a transfer (a call without mailbox and relay), and reports how it ended and what is left.
 start_session <- function(lab, call) {
   call$mailbox <- lab$mailbox
   call$relay <- lab$relay
@@ -40,7 +40,7 @@ start_session <- function(lab, call) {
   start_command(lab, file.path(R.home("bin"), "Rscript"), script)
 }
 
-## Ctrl-C; returns how it ended, and expects that nothing is left.
+## Sends Ctrl-C. Returns how it ended, and expects that nothing is left.
 interrupt_session <- function(session) {
   signal_process(session, tools::SIGINT)
   ended <- wait_for_line(session, "^Ended: ", timeout = 10)
@@ -70,7 +70,7 @@ test_that("a text and a file are received; the peer's file name is only reported
   expect_identical(wait_for_exit(sender), 0L)
 })
 
-test_that("raw vectors are sent, to the script, under a given code", {
+test_that("raw vectors are sent to the program, with a given code", {
   lab <- local_transfer_lab()
   bytes <- as.raw(sample(0:255, 1e5, replace = TRUE))
   receiver <- start_wormhole(lab, "receive", "7-raw-bytes", "--path=got.bin")
@@ -80,7 +80,7 @@ test_that("raw vectors are sent, to the script, under a given code", {
   expect_identical(readBin(file.path(lab$dir, "got.bin"), "raw", 1e6), bytes)
 })
 
-test_that("a wrong code says so, and the verifier is asked for", {
+test_that("a wrong code is reported, and the verifier is confirmed", {
   lab <- local_transfer_lab()
   start_wormhole(lab, "send", "--text=secret", "--code=8-right")
   expect_error(receive_here(lab, "8-wrong"), "a different code", class = "p2p_error_crypto")
@@ -90,7 +90,7 @@ test_that("a wrong code says so, and the verifier is asked for", {
   expect_match(seen, "^[0-9a-f]{64}$")
 })
 
-test_that("who does not come, and a mailbox that is not there, are named in time", {
+test_that("a missing peer and an unreachable mailbox server are reported in time", {
   lab <- local_transfer_lab()
   began <- proc.time()[["elapsed"]]
   expect_error(suppressMessages(wormhole_send("hello", mailbox = lab$mailbox, relay = "", timeout = 0.5)), "did not join", class = "p2p_error_timeout")
@@ -98,7 +98,7 @@ test_that("who does not come, and a mailbox that is not there, are named in time
   expect_lt(proc.time()[["elapsed"]] - began, 5)
 })
 
-test_that("a time limit of R's ends a transfer that waits for the other side", {
+test_that("a time limit of R ends a transfer that waits for the other side", {
   lab <- local_transfer_lab()
   withr::defer(setTimeLimit())
   setTimeLimit(elapsed = 0.5, transient = TRUE)
@@ -120,7 +120,7 @@ test_that("Ctrl-C ends a transfer that waits for the other side", {
   }
 })
 
-test_that("Ctrl-C while the verifier is looked at ends it on both sides", {
+test_that("Ctrl-C while the verifier is compared ends it on both sides", {
   lab <- local_transfer_lab()
   receiver <- start_session(lab, quote(wormhole_receive("7-verify-it", timeout = 60)))
   sender <- start_session(lab, quote(wormhole_send("hello", "7-verify-it", timeout = 60, verify = function(verifier) {
@@ -133,8 +133,8 @@ test_that("Ctrl-C while the verifier is looked at ends it on both sides", {
   wait_for_line(receiver, "^Left: 0 sockets, 0 files")
 })
 
-## The sender is stopped as soon as bytes have come, so that the transfer is in its middle.
-test_that("Ctrl-C in the middle of the bytes ends it on both sides, and leaves no file", {
+## The sender is stopped as soon as the first bytes have arrived.
+test_that("Ctrl-C in the middle of a transfer ends it on both sides and leaves no file", {
   lab <- local_transfer_lab()
   file <- file(file.path(lab$dir, "large"), "wb")
   seek(file, 2e9, rw = "write")
@@ -155,7 +155,7 @@ test_that("Ctrl-C in the middle of the bytes ends it on both sides, and leaves n
   expect_match(sender$lines, "gave up: transfer canceled|closed the connection|onnection reset|broken pipe", all = FALSE)
 })
 
-test_that("a transfer goes on when its mailbox server was started anew", {
+test_that("a transfer continues after a restart of its mailbox server", {
   lab <- local_transfer_lab()
   sender <- start_wormhole(lab, "send", "--text=still here")
   code <- shown_code(sender)
@@ -166,7 +166,7 @@ test_that("a transfer goes on when its mailbox server was started anew", {
   expect_identical(wait_for_exit(sender), 0L)
 })
 
-test_that("a plan is not disturbed by transfers in the same session", {
+test_that("transfers do not affect the plan of the same session", {
   lab <- local_lab(c("alice", "bob"))
   cluster <- start_cluster(lab, users = "bob", workers = c(alice = 1L))
   set_servers(lab, cluster$board)
@@ -180,7 +180,7 @@ test_that("a plan is not disturbed by transfers in the same session", {
   expect_identical(future::value(future::future(2 + 2)), 4)
 })
 
-test_that("a proxy that is not there is named", {
+test_that("an unreachable proxy is named", {
   withr::local_envvar(https_proxy = "http://127.0.0.1:1", no_proxy = "")
   expect_error(wormhole_receive("7-a-b", mailbox = "ws://mailbox.invalid/v1", timeout = 2), "by way of the proxy 127.0.0.1:1",
                class = "p2p_error_network")
@@ -190,7 +190,7 @@ test_that("a proxy that is not there is named", {
   use_proxy()
 })
 
-test_that("wrong arguments are told before anything is sent", {
+test_that("wrong arguments are reported before anything is sent", {
   expect_error(wormhole_send(1:3), "'x'", class = "p2p_error_usage")
   expect_error(wormhole_send("a", type = "b"), "'type'", class = "p2p_error_usage")
   expect_error(wormhole_send("/no/such/file", type = "file"), "/no/such/file", class = "p2p_error_system")
@@ -199,13 +199,13 @@ test_that("wrong arguments are told before anything is sent", {
   expect_error(wormhole_receive("no code"), "not a wormhole code", class = "p2p_error_invalid")
 })
 
-## How Rscript -e ends, and what it says.
+## The exit status and the output of Rscript -e.
 run_rscript <- function(..., expression = "future.p2p::wormhole") {
   processx::run(file.path(R.home("bin"), "Rscript"), c("-e", expression, ...), error_on_status = FALSE, stderr_to_stdout = TRUE,
                 env = c("current", R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep)))
 }
 
-test_that("Rscript -e future.p2p::wormhole is the program, and leaves no folder of R's behind", {
+test_that("Rscript -e future.p2p::wormhole becomes the program, and leaves no temporary folder", {
   skip_unless_lab()
   withr::local_envvar(TMPDIR = withr::local_tempdir())
   expect_identical(run_rscript("--version")[c("status", "stdout")], list(status = 0L, stdout = paste0(utils::packageVersion("future.p2p"), "\n")))
@@ -217,7 +217,7 @@ test_that("Rscript -e future.p2p::wormhole is the program, and leaves no folder 
   expect_identical(list.files(Sys.getenv("TMPDIR")), character(0L))
 })
 
-test_that("the program goes by what R's options say", {
+test_that("the program uses the options of R", {
   lab <- local_transfer_lab()
   profile <- file.path(lab$dir, "profile.R")
   writeLines(sprintf("options(future.p2p.mailbox = '%s', future.p2p.relay = '')", lab$mailbox), profile)
@@ -229,14 +229,14 @@ test_that("the program goes by what R's options say", {
   expect_match(wait_for_line(sender, "wormhole receive .*--mailbox="), "--relay=$")
 })
 
-test_that("as a function, it runs the program beside the session", {
+test_that("as a function, it runs the program as a child process", {
   skip_unless_lab()
   said <- run_rscript(expression = "status <- future.p2p::wormhole('send', '/no/such file'); future.p2p::wormhole('--version'); quit(status = 40 + status)")
   expect_identical(said$status, 41L)
   expect_match(said$stdout, paste0("'/no/such file' cannot be read.*\n", utils::packageVersion("future.p2p"), "\n$"))
 })
 
-test_that("the verifier is asked for in the shell, and no answer does not hold the end up", {
+test_that("the shell confirms the verifier, and a missing reply does not delay the end", {
   lab <- local_transfer_lab()
   flags <- c(paste0("--mailbox=", lab$mailbox), "--relay=")
   for (answer in c("yes", "Y", "no", "")) {
@@ -254,7 +254,7 @@ test_that("the verifier is asked for in the shell, and no answer does not hold t
   expect_identical(wait_for_exit(receiver), 1L)
 })
 
-test_that("a transfer goes on when nobody reads what is said about it", {
+test_that("a transfer continues if nobody reads its messages", {
   lab <- local_transfer_lab()
   receiver <- start_command(lab, "sh", c("-c", paste("echo yes |", shQuote(find_wormhole()), "receive 7-unread --path=got --verify --mailbox=$0 2>&1 | true"),
                                         lab$mailbox))
@@ -263,7 +263,7 @@ test_that("a transfer goes on when nobody reads what is said about it", {
   expect_identical(readLines(file.path(lab$dir, "got"), warn = FALSE), "hello")
 })
 
-test_that("the script tells its version and how to use it", {
+test_that("the program reports its version and usage", {
   skip_on_os("windows")
   expect_identical(system2(find_wormhole(), "--version", stdout = TRUE), format(utils::packageVersion("future.p2p")))
   expect_match(system2(find_wormhole(), "--help", stdout = TRUE)[1L], "wormhole send FILE")
