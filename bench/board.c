@@ -208,7 +208,7 @@ static void run_round(bool in_turn) {
   n_awaited = most;
   is_in_turn = in_turn;
   uint64_t began_us = now_us();
-  p2p_loop_call(loop, begin_round, NULL);
+  CHECK(p2p_loop_call(loop, begin_round, NULL) == P2P_OK);
   wait_for(&n_arrived, NULL, most);
   uint64_t took_us = now_us() - began_us;
   pthread_mutex_lock(&lock);
@@ -259,12 +259,12 @@ int main(int argc, char **argv) {
   if (!prepare(argc, argv)) return 2;
   setvbuf(stdout, NULL, _IOLBF, 0);
   uint64_t began_us = now_us();
-  p2p_loop_call(loop, begin_all, NULL);
+  CHECK(p2p_loop_call(loop, begin_all, NULL) == P2P_OK);
   if (!wait_for(NULL, &n_there, n_members)) return 1;
   printf("joined %u, seconds %.3f\n", (unsigned)n_members, (double)(now_us() - began_us) / 1e6);
   while (!has_failed && fgets(command, sizeof command, stdin) != NULL)
     run_round(strncmp(command, "in-turn", 7) == 0);
-  p2p_loop_call(loop, leave_all, NULL);
+  CHECK(p2p_loop_call(loop, leave_all, NULL) == P2P_OK);
   p2p_loop_stop(loop);
   return has_failed;
 }

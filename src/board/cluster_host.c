@@ -8,11 +8,13 @@
 #include <time.h>
 
 #include "board/address.h"
+#include "net/service.h"
 #include "protocol/access_line.h"
 
 #define ACCESS_EVERY_MS 120000
 
 struct p2p_cluster_host {
+  struct p2p_service *service;
   struct p2p_loop *loop;
   struct p2p_log_queue *log;
   struct p2p_member *member;
@@ -78,32 +80,29 @@ static void on_failed(void *arg, const struct p2p_err *err) {
   p2p_log_error(host->log, P2P_LOG_FATAL, err);
 }
 
-struct start {
-  const struct p2p_member_config *config;
-  struct p2p_cluster_host *host;
-  struct p2p_err *err;
-  int code;
-};
-
-/* on the io thread */
-static void start_on_loop(void *arg) {
+static int start(void *state, const void *config, struct p2p_err *err) {
   static const struct p2p_member_callbacks callbacks = {.on_joined = on_joined,
                                                         .on_line = on_line,
                                                         .on_disconnected = on_disconnected,
                                                         .on_failed = on_failed};
-  struct start *start = arg;
-  struct p2p_cluster_host *host = start->host;
+  struct p2p_cluster_host *host = state;
   host->timer = p2p_timer_new(host->loop, send_access, host);
-  start->code = host->timer == NULL
-                    ? p2p_err_set(start->err, P2P_ERR_MEMORY, "out of memory")
-                    : p2p_member_new(start->config, &callbacks, host, &host->member, start->err);
+  if (host->timer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  return p2p_member_new(config, &callbacks, host, &host->member, err);
 }
 
-/* on the io thread */
-static void stop_on_loop(void *arg) {
-  struct p2p_cluster_host *host = arg;
+static void stop(void *state) {
+  struct p2p_cluster_host *host = state;
   p2p_member_free(host->member);
   p2p_timer_free(host->timer);
+}
+
+/* --- on any other thread --- */
+
+static void destroy(void *state) {
+  struct p2p_cluster_host *host = state;
+  free(host->users);
+  free(host);
 }
 
 static char *join_users(const struct p2p_member_config *config) {
@@ -119,6 +118,8 @@ static char *join_users(const struct p2p_member_config *config) {
 
 int p2p_cluster_host_new(const struct p2p_member_config *config, struct p2p_log_queue *log,
                          struct p2p_cluster_host **out, struct p2p_err *err) {
+  static const struct p2p_service_type type = {start, stop, destroy};
+  struct p2p_service *service;
   struct p2p_cluster_host *host = calloc(1, sizeof *host);
   if (host == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   struct p2p_member_config ours = *config;
@@ -130,24 +131,17 @@ int p2p_cluster_host_new(const struct p2p_member_config *config, struct p2p_log_
   host->users = join_users(config);
   snprintf(host->board, sizeof host->board, "%s",
            config->board.host == NULL ? P2P_BOARD_HOST_DEFAULT : config->board.host);
-  struct start start = {.config = &ours, .host = host, .err = err};
-  if (host->users == NULL)
-    start.code = p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
-  else if (p2p_loop_call(host->loop, start_on_loop, &start) != P2P_OK) {
-    start.code = p2p_err_set(err, P2P_ERR_CLOSED, "the io thread has ended");
+  if (host->users == NULL) {
+    destroy(host);
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
-  if (start.code != P2P_OK) {
-    p2p_cluster_host_free(host);
-    return start.code;
-  }
+  int code = p2p_service_start(host->loop, &type, host, &ours, &service, err);
+  if (code != P2P_OK) return code;
+  host->service = service;
   *out = host;
   return P2P_OK;
 }
 
 void p2p_cluster_host_free(struct p2p_cluster_host *host) {
-  if (host == NULL) return;
-  if (p2p_loop_call(host->loop, stop_on_loop, host) != P2P_OK)
-    return; /* after fork: the parent's */
-  free(host->users);
-  free(host);
+  if (host != NULL) p2p_service_stop(host->service);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/hostport.h"
 #include "net/tcp_private.h"
@@ -177,13 +178,11 @@ int p2p_tcp_connect(struct p2p_loop *loop, const char *host, uint16_t port, uint
   return begin(loop, host, port, name, NULL, timeout_ms, callbacks, arg, out, err);
 }
 
-int p2p_tcp_connect_out(struct p2p_loop *loop, const char *host, uint16_t port, uint32_t timeout_ms,
-                        const struct p2p_tcp_callbacks *callbacks, void *arg, struct p2p_tcp **out,
-                        struct p2p_err *err) {
-  const struct p2p_proxy *proxy = p2p_loop_proxy(loop);
+static int connect_through(struct p2p_loop *loop, const struct p2p_proxy *proxy, const char *host,
+                           uint16_t port, uint32_t timeout_ms,
+                           const struct p2p_tcp_callbacks *callbacks, void *arg,
+                           struct p2p_tcp **out, struct p2p_err *err) {
   char name[P2P_TCP_NAME_MAX];
-  if (!p2p_proxy_is_for(proxy, host))
-    return p2p_tcp_connect(loop, host, port, timeout_ms, callbacks, arg, out, err);
   int code = check_place(host, port, err);
   if (code != P2P_OK) return code;
   struct p2p_tunnel *tunnel = p2p_tunnel_new(proxy, host, port);
@@ -192,4 +191,15 @@ int p2p_tcp_connect_out(struct p2p_loop *loop, const char *host, uint16_t port, 
   length += snprintf(name + length, sizeof name - (size_t)length, " by way of the proxy ");
   p2p_hostport_format(proxy->host, proxy->port, name + length, sizeof name - (size_t)length);
   return begin(loop, proxy->host, proxy->port, name, tunnel, timeout_ms, callbacks, arg, out, err);
+}
+
+int p2p_tcp_connect_out(struct p2p_loop *loop, const char *host, uint16_t port, uint32_t timeout_ms,
+                        const struct p2p_tcp_callbacks *callbacks, void *arg, struct p2p_tcp **out,
+                        struct p2p_err *err) {
+  struct p2p_proxy proxy;
+  if (!p2p_loop_proxy_for(loop, host, &proxy))
+    return p2p_tcp_connect(loop, host, port, timeout_ms, callbacks, arg, out, err);
+  int code = connect_through(loop, &proxy, host, port, timeout_ms, callbacks, arg, out, err);
+  p2p_wipe(&proxy, sizeof proxy); /* the password */
+  return code;
 }

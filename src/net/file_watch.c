@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "net/loop_private.h"
+#include <uv.h>
 
 #define SETTLE_MS 100 /* without a change, so that a file is not read while it is written */
 #define RETRY_MS 1000 /* after the operating system has refused to watch a directory */

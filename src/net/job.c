@@ -1,38 +1,119 @@
-/* Jobs: libuv's work requests, one allocation each. */
+/* Jobs on libuv's pool, or on threads of their own. */
 #include "net/job.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <uv.h>
 
-struct job {
-  uv_work_t uv;
+struct p2p_job {
+  struct p2p_job_config config;
+  struct p2p_loop *loop;
+  bool is_canceled;
+  uv_work_t pooled;     /* unless may_block */
+  struct p2p_post post; /* if may_block */
+};
+
+/* --- on the io thread --- */
+
+static void end(void *arg) {
+  struct p2p_job *job = arg;
+  struct p2p_job_config config = job->config;
+  bool is_canceled = job->is_canceled;
+  free(job);
+  if (is_canceled)
+    config.release(config.data);
+  else
+    config.done(config.arg, config.data);
+}
+
+static void on_pool_end(uv_work_t *request, int status) {
+  (void)status; /* UV_ECANCELED only after p2p_job_cancel */
+  end(request->data);
+}
+
+/* --- on another thread --- */
+
+static void work_on_pool(uv_work_t *request) {
+  struct p2p_job *job = request->data;
+  job->config.work(job->config.data);
+}
+
+static void *work_on_thread(void *arg) {
+  struct p2p_job *job = arg;
+  job->config.work(job->config.data);
+  if (!p2p_loop_post_held(job->loop, &job->post)) free(job); /* abandoned */
+  return NULL;
+}
+
+/* --- on the io thread --- */
+
+struct run {
   void (*work)(void *arg);
   void (*done)(void *arg);
   void *arg;
 };
 
-/* on a thread of the pool */
-static void on_work(uv_work_t *request) {
-  struct job *job = request->data;
-  job->work(job->arg);
+static void run_work(void *data) {
+  struct run *run = data;
+  run->work(run->arg);
 }
 
-static void on_done(uv_work_t *request, int status) {
-  struct job copy = *(struct job *)request->data;
-  (void)status; /* nobody cancels */
-  free(request->data);
-  copy.done(copy.arg);
+static void run_done(void *arg, void *data) {
+  struct run run = *(struct run *)data;
+  (void)arg;
+  free(data);
+  run.done(run.arg);
 }
 
 int p2p_job_run(struct p2p_loop *loop, void (*work)(void *arg), void (*done)(void *arg),
                 void *arg) {
-  struct job *job = malloc(sizeof *job);
+  struct run *run = malloc(sizeof *run);
+  struct p2p_job *job;
+  if (run == NULL) return P2P_ERR_MEMORY;
+  *run = (struct run){work, done, arg};
+  const struct p2p_job_config config = {
+      .may_block = true, .work = run_work, .done = run_done, .data = run};
+  int code = p2p_job_start(loop, &config, &job);
+  if (code != P2P_OK) free(run);
+  return code;
+}
+
+/* The thread inherits the signal mask of the io thread: all are blocked. */
+static int start_thread(struct p2p_job *job) {
+  pthread_t thread;
+  job->post = (struct p2p_post){.fn = end, .arg = job};
+  int code = p2p_loop_hold(job->loop);
+  if (code != P2P_OK) return code;
+  if (pthread_create(&thread, NULL, work_on_thread, job) == 0) {
+    pthread_detach(thread);
+    return P2P_OK;
+  }
+  p2p_loop_unhold(job->loop);
+  return P2P_ERR_SYSTEM;
+}
+
+int p2p_job_start(struct p2p_loop *loop, const struct p2p_job_config *config,
+                  struct p2p_job **out) {
+  struct p2p_job *job = calloc(1, sizeof *job);
   if (job == NULL) return P2P_ERR_MEMORY;
-  job->work = work;
-  job->done = done;
-  job->arg = arg;
-  job->uv.data = job;
-  if (uv_queue_work(p2p_loop_uv(loop), &job->uv, on_work, on_done) == 0) return P2P_OK;
-  free(job);
-  return P2P_ERR_MEMORY;
+  job->config = *config;
+  job->loop = loop;
+  job->pooled.data = job;
+  int code = P2P_OK;
+  if (config->may_block)
+    code = start_thread(job);
+  else if (uv_queue_work(p2p_loop_uv(loop), &job->pooled, work_on_pool, on_pool_end) != 0)
+    code = P2P_ERR_SYSTEM;
+  if (code == P2P_OK)
+    *out = job;
+  else
+    free(job);
+  return code;
+}
+
+void p2p_job_cancel(struct p2p_job *job) {
+  if (job == NULL) return;
+  job->is_canceled = true;
+  /* Work that has not begun is dropped; on_pool_end is called in either case. */
+  if (!job->config.may_block) (void)uv_cancel((uv_req_t *)&job->pooled);
 }

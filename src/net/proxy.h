@@ -1,5 +1,5 @@
 /* HTTP proxies: a connection to elsewhere by the method CONNECT (RFC 9110, section 9.3.6). What is
- * asked and answered is pure; the proxy that a process uses is kept by its loop. */
+ * asked and answered. Pure; the proxy of a process is kept by its loop. */
 #ifndef P2P_NET_PROXY_H
 #define P2P_NET_PROXY_H
 
@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
 #include "base/hostport.h"
-#include "net/loop.h"
 
 #define P2P_PROXY_REQUEST_MAX 1536
 #define P2P_PROXY_EXCEPT_MAX 2048
@@ -35,8 +35,5 @@ void p2p_proxy_request(const struct p2p_proxy *proxy, const char *host, uint16_t
 /* Is this head, of `length` bytes up to its empty line, the consent? P2P_ERR_NETWORK with what the
  * proxy says, without a capital; P2P_ERR_PROTOCOL. */
 int p2p_proxy_check_answer(const uint8_t *head, size_t length, struct p2p_err *err) P2P_MUST_USE;
-
-/* From now on; copied. Any thread but the io thread. */
-void p2p_loop_set_proxy(struct p2p_loop *loop, const struct p2p_proxy *proxy);
 
 #endif

@@ -79,7 +79,8 @@ struct p2p_tcp *p2p_tcp_new(struct p2p_loop *loop, const char *name) {
 static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
   (void)suggested;
   struct p2p_socket *socket = handle->data;
-  *buffer = socket->tcp == NULL ? uv_buf_init(NULL, 0) : p2p_loop_read_buffer(socket->tcp->loop);
+  *buffer = uv_buf_init(NULL, 0);
+  if (socket->tcp != NULL) buffer->base = p2p_loop_read_buffer(socket->tcp->loop, &buffer->len);
 }
 
 static void finish_if_both_ended(struct p2p_tcp *tcp) {

@@ -4,9 +4,9 @@
 #define P2P_NET_TCP_PRIVATE_H
 
 #include <netdb.h>
+#include <uv.h>
 
 #include "base/hostport.h"
-#include "net/loop_private.h"
 #include "net/proxy.h"
 #include "net/tcp.h"
 

@@ -1,8 +1,9 @@
 /* Timers of the loop. libuv gives a handle back only later, in its close callback; the memory lives
  * until then, so that a timer can be freed within its own callback. */
 #include <stdlib.h>
+#include <uv.h>
 
-#include "net/loop_private.h"
+#include "net/loop.h"
 
 struct p2p_timer {
   uv_timer_t uv;

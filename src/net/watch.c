@@ -1,7 +1,8 @@
 /* Readiness of a descriptor that another library reads and writes. */
 #include <stdlib.h>
+#include <uv.h>
 
-#include "net/loop_private.h"
+#include "net/loop.h"
 
 struct p2p_watch {
   uv_poll_t uv;

@@ -44,7 +44,8 @@ static void stop(void *arg) {
 /* on R's main thread */
 static void request_free(void *value) {
   struct request *request = value;
-  if (request->whoami != NULL) p2p_loop_call(request->loop, stop, request);
+  /* What the io thread may still use is not freed. */
+  if (request->whoami != NULL && p2p_loop_call(request->loop, stop, request) != P2P_OK) return;
   free(request);
 }
 

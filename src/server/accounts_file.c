@@ -8,10 +8,9 @@
 #include "net/file_watch.h"
 #include "net/job.h"
 
-/* One reading of the file: a job's, so it may live longer than the accounts file. */
+/* One reading of the file. Belongs to its job, which may outlive the accounts file. */
 struct reading {
-  struct p2p_accounts_file *file; /* NULL once that was freed; io thread only */
-  char *path;                     /* owned */
+  char *path; /* owned */
   struct p2p_accounts *accounts;
   struct p2p_err err;
   int code;
@@ -20,56 +19,56 @@ struct reading {
 struct p2p_accounts_file {
   struct p2p_loop *loop;
   struct p2p_file_watch *watch;
-  struct reading *reading; /* under way; NULL: none */
-  bool is_outdated;        /* the file has changed since the reading began */
-  char *path;              /* owned */
+  struct p2p_job *job; /* of the reading that is under way; NULL: none */
+  bool is_outdated;    /* the file has changed since the reading began */
+  char *path;          /* owned */
   struct p2p_accounts_file_callbacks callbacks;
   void *arg;
 };
 
-static void free_reading(struct reading *reading) {
+static void free_reading(void *data) {
+  struct reading *reading = data;
   if (reading == NULL) return;
   p2p_accounts_free(reading->accounts);
   free(reading->path);
   free(reading);
 }
 
-/* on a thread of the pool */
-static void read_file(void *arg) {
-  struct reading *reading = arg;
+/* on another thread */
+static void read_file(void *data) {
+  struct reading *reading = data;
   reading->code = p2p_accounts_read(reading->path, &reading->accounts, &reading->err);
 }
 
 static void start_reading(struct p2p_accounts_file *file);
 
-static void on_read_file(void *arg) {
-  struct reading *reading = arg;
-  struct p2p_accounts_file *file = reading->file;
-  if (file != NULL) {
-    file->reading = NULL;
-    if (reading->code == P2P_OK)
-      file->callbacks.on_read(file->arg, reading->accounts);
-    else
-      file->callbacks.on_error(file->arg, &reading->err);
-    reading->accounts = NULL; /* of on_read now */
-    if (file->is_outdated) start_reading(file);
-  }
+static void on_read_file(void *arg, void *data) {
+  struct p2p_accounts_file *file = arg;
+  struct reading *reading = data;
+  file->job = NULL;
+  if (reading->code == P2P_OK)
+    file->callbacks.on_read(file->arg, reading->accounts);
+  else
+    file->callbacks.on_error(file->arg, &reading->err);
+  reading->accounts = NULL; /* of on_read now */
   free_reading(reading);
+  if (file->is_outdated) start_reading(file);
 }
 
 static void start_reading(struct p2p_accounts_file *file) {
   struct p2p_err err;
   struct reading *reading = calloc(1, sizeof *reading);
   file->is_outdated = false;
-  if (reading != NULL) {
-    reading->file = file;
-    reading->path = strdup(file->path);
-  }
+  if (reading != NULL) reading->path = strdup(file->path);
+  const struct p2p_job_config config = {.may_block = true, /* the file may be on a network */
+                                        .work = read_file,
+                                        .done = on_read_file,
+                                        .release = free_reading,
+                                        .data = reading,
+                                        .arg = file};
   if (reading != NULL && reading->path != NULL &&
-      p2p_job_run(file->loop, read_file, on_read_file, reading) == P2P_OK) {
-    file->reading = reading;
+      p2p_job_start(file->loop, &config, &file->job) == P2P_OK)
     return;
-  }
   free_reading(reading);
   p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory");
   file->callbacks.on_error(file->arg, &err);
@@ -77,7 +76,7 @@ static void start_reading(struct p2p_accounts_file *file) {
 
 static void on_change(void *arg) {
   struct p2p_accounts_file *file = arg;
-  if (file->reading != NULL)
+  if (file->job != NULL)
     file->is_outdated = true;
   else
     start_reading(file);
@@ -104,7 +103,7 @@ int p2p_accounts_file_new(struct p2p_loop *loop, const char *path,
 
 void p2p_accounts_file_free(struct p2p_accounts_file *file) {
   if (file == NULL) return;
-  if (file->reading != NULL) file->reading->file = NULL;
+  p2p_job_cancel(file->job);
   p2p_file_watch_free(file->watch);
   free(file->path);
   free(file);

@@ -1,5 +1,5 @@
 /* The server behind serve(): composes board, mailbox and relay. They are created and freed on the
- * io thread by p2p_loop_call, so that all three listen when p2p_server_new returns, and nothing is
+ * io thread as a service, so that all three listen when p2p_server_new returns, and nothing is
  * open when p2p_server_free returns. */
 #include "server/server.h"
 
@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "crypto/random.h"
+#include "net/service.h"
 #include "server/accounts_file.h"
 #include "server/board_listener.h"
 #include "server/mailbox_server.h"
@@ -18,18 +19,12 @@
 #define OTHER_FILES_MAX 1000 /* that R and its packages may have open */
 
 struct p2p_server {
+  struct p2p_service *service;
   struct p2p_board_server board;
   struct p2p_accounts_file *accounts_file; /* NULL: the users do not change */
   struct p2p_board_listener *board_listener;
   struct p2p_mailbox_server *mailbox_server;
   struct p2p_relay *relay;
-};
-
-struct start {
-  const struct p2p_server_config *config;
-  struct p2p_server *server;
-  struct p2p_err *err;
-  int code;
 };
 
 /* --- on the io thread --- */
@@ -79,13 +74,12 @@ static int start_services(struct p2p_server *server, const struct p2p_server_con
                                &server->accounts_file, err);
 }
 
-static void start_on_loop(void *arg) {
-  struct start *start = arg;
-  start->code = start_services(start->server, start->config, start->err);
+static int start(void *server, const void *config, struct p2p_err *err) {
+  return start_services(server, config, err);
 }
 
-static void stop_on_loop(void *arg) {
-  struct p2p_server *server = arg;
+static void stop(void *state) {
+  struct p2p_server *server = state;
   p2p_accounts_file_free(server->accounts_file);
   p2p_board_listener_free(server->board_listener);
   p2p_relay_free(server->relay);
@@ -121,9 +115,15 @@ static int read_accounts(const struct p2p_server_config *config, struct p2p_serv
              : p2p_accounts_read(config->users_file, accounts, err);
 }
 
-static int start_server(struct p2p_server *server, const struct p2p_server_config *config,
-                        struct p2p_err *err) {
-  struct start start = {.config = config, .server = server, .err = err};
+static void destroy(void *state) {
+  struct p2p_server *server = state;
+  p2p_board_server_clear(&server->board);
+  p2p_accounts_free(server->board.accounts);
+  free(server);
+}
+
+static int prepare(struct p2p_server *server, const struct p2p_server_config *config,
+                   struct p2p_err *err) {
   int code = read_accounts(config, server, err);
   if (code != P2P_OK) return code;
   if (p2p_crypto_init() != P2P_OK)
@@ -131,33 +131,31 @@ static int start_server(struct p2p_server *server, const struct p2p_server_confi
   if (p2p_board_server_init(&server->board) != P2P_OK)
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   raise_file_limit(&server->board);
-  if (p2p_loop_call(config->loop, start_on_loop, &start) != P2P_OK)
-    return p2p_err_set(err, P2P_ERR_CLOSED, "the io thread has ended");
-  return start.code;
+  return P2P_OK;
 }
 
 int p2p_server_new(const struct p2p_server_config *config, struct p2p_log_queue *log,
                    struct p2p_server **out, struct p2p_err *err) {
+  static const struct p2p_service_type type = {start, stop, destroy};
+  struct p2p_service *service;
   struct p2p_server *server = calloc(1, sizeof *server);
   if (server == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   server->board = (struct p2p_board_server){
       .loop = config->loop, .log = log, .opened_at = time(NULL), .limits = config->limits};
-  int code = start_server(server, config, err);
+  int code = prepare(server, config, err);
   if (code != P2P_OK) {
-    p2p_server_free(server);
+    destroy(server);
     return code;
   }
+  code = p2p_service_start(config->loop, &type, server, config, &service, err);
+  if (code != P2P_OK) return code;
+  server->service = service;
   *out = server;
   return P2P_OK;
 }
 
 void p2p_server_free(struct p2p_server *server) {
-  if (server == NULL) return;
-  /* When the call fails, the io thread has ended, and nothing runs that could use the server. */
-  (void)p2p_loop_call(server->board.loop, stop_on_loop, server);
-  p2p_board_server_clear(&server->board);
-  p2p_accounts_free(server->board.accounts);
-  free(server);
+  if (server != NULL) p2p_service_stop(server->service);
 }
 
 uint16_t p2p_server_board_port(const struct p2p_server *server) {

@@ -32,15 +32,16 @@ struct p2p_receiver {
   struct p2p_record_opener opener;
   struct p2p_record_sealer sealer; /* for the receipt */
   unsigned filling;                /* the batch of the io thread; the other belongs to the job */
-  bool is_running;                 /* the job */
-  bool is_paused, has_ended, is_freed, has_file;
+  struct p2p_job *job;             /* NULL if none runs */
+  bool is_paused, has_ended, has_file;
   struct p2p_digest *digest;
   uint8_t hash[P2P_SHA256_LEN];
   struct p2p_err job_err; /* code P2P_OK if it succeeded */
   struct batch batches[2];
 };
 
-static void destroy(struct p2p_receiver *receiver) {
+static void destroy(void *arg_of_job) {
+  struct p2p_receiver *receiver = arg_of_job;
   struct p2p_receiver_callbacks callbacks = receiver->callbacks;
   void *arg = receiver->arg;
 
@@ -54,7 +55,7 @@ static void destroy(struct p2p_receiver *receiver) {
 
 /* Callers return at once: the owner may free the receiver. */
 static void end(struct p2p_receiver *receiver, const struct p2p_err *err) {
-  if (receiver->has_ended || receiver->is_freed) return;
+  if (receiver->has_ended) return;
   receiver->has_ended = true;
   receiver->callbacks.on_end(receiver->arg, err);
 }
@@ -98,7 +99,7 @@ static void send_receipt(struct p2p_receiver *receiver) {
   (void)p2p_tcp_write(receiver->tcp, record, P2P_RECORD_OVERHEAD + length);
 }
 
-static void on_written(void *arg);
+static void on_written(void *arg, void *data);
 
 /* Starts to write the batch if it is full or the last one, and no job runs. */
 static void write_if_due(struct p2p_receiver *receiver) {
@@ -107,7 +108,7 @@ static void write_if_due(struct p2p_receiver *receiver) {
   bool is_due = is_full || (!receiver->has_file && receiver->opened_bytes == receiver->size_bytes);
   struct p2p_err err;
 
-  if (receiver->is_running) {
+  if (receiver->job != NULL) {
     if (is_full && !receiver->is_paused) p2p_tcp_pause(receiver->tcp);
     receiver->is_paused = receiver->is_paused || is_full;
     return;
@@ -115,22 +116,18 @@ static void write_if_due(struct p2p_receiver *receiver) {
   if (!is_due) return;
   receiver->filling ^= 1;
   receiver->batches[receiver->filling].length = 0;
-  if (p2p_job_run(receiver->loop, on_work, on_written, receiver) == P2P_OK) {
-    receiver->is_running = true;
-    return;
-  }
+  const struct p2p_job_config config = {
+      .work = on_work, .done = on_written, .release = destroy, .data = receiver, .arg = receiver};
+  if (p2p_job_start(receiver->loop, &config, &receiver->job) == P2P_OK) return;
   p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory");
   end(receiver, &err);
 }
 
-static void on_written(void *arg) {
+static void on_written(void *arg, void *data) {
   struct p2p_receiver *receiver = arg;
 
-  receiver->is_running = false;
-  if (receiver->is_freed) {
-    destroy(receiver);
-    return;
-  }
+  (void)data;
+  receiver->job = NULL;
   if (receiver->has_ended) return;
   if (receiver->job_err.code != P2P_OK) {
     end(receiver, &receiver->job_err);
@@ -237,8 +234,10 @@ uint64_t p2p_receiver_arrived(const struct p2p_receiver *receiver) {
 
 void p2p_receiver_free(struct p2p_receiver *receiver) {
   if (receiver == NULL) return;
-  receiver->is_freed = true;
   p2p_tcp_finish(receiver->tcp, LINGER_MS);
   receiver->tcp = NULL;
-  if (!receiver->is_running) destroy(receiver);
+  if (receiver->job != NULL)
+    p2p_job_cancel(receiver->job);
+  else
+    destroy(receiver);
 }

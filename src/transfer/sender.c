@@ -34,8 +34,8 @@ struct p2p_sender {
   uint64_t written_bytes;          /* of the file, written to the connection */
   uint64_t record_bytes;           /* of records, written to the connection */
   unsigned next_write, next_fill;  /* batches */
-  bool has_ended, is_freed;
-  bool is_running; /* a job; while it runs, it owns the batch `next_fill` and the following: */
+  bool has_ended;
+  struct p2p_job *job; /* NULL if none runs; it owns the batch `next_fill` and the following: */
   struct p2p_record_sealer sealer;
   struct p2p_digest *digest;
   uint8_t hash[P2P_SHA256_LEN];
@@ -43,7 +43,8 @@ struct p2p_sender {
   struct batch batches[2];
 };
 
-static void destroy(struct p2p_sender *sender) {
+static void destroy(void *arg_of_job) {
+  struct p2p_sender *sender = arg_of_job;
   struct p2p_sender_callbacks callbacks = sender->callbacks;
   void *arg = sender->arg;
 
@@ -56,7 +57,7 @@ static void destroy(struct p2p_sender *sender) {
 }
 
 static void end(struct p2p_sender *sender, const struct p2p_err *err) {
-  if (sender->has_ended || sender->is_freed) return;
+  if (sender->has_ended) return;
   sender->has_ended = true;
   sender->callbacks.on_end(sender->arg, err);
 }
@@ -94,14 +95,11 @@ static void on_work(void *arg) {
 
 static void pump(struct p2p_sender *sender);
 
-static void on_filled(void *arg) {
+static void on_filled(void *arg, void *data) {
   struct p2p_sender *sender = arg;
 
-  sender->is_running = false;
-  if (sender->is_freed) {
-    destroy(sender);
-    return;
-  }
+  (void)data;
+  sender->job = NULL;
   if (sender->job_err.code != P2P_OK) {
     end(sender, &sender->job_err);
     return;
@@ -116,13 +114,12 @@ static int start_job(struct p2p_sender *sender) {
   struct batch *batch = &sender->batches[sender->next_fill];
   uint64_t left = sender->input->size_bytes - sender->started_bytes;
 
-  if (sender->is_running || batch->is_full || left == 0) return P2P_OK;
+  if (sender->job != NULL || batch->is_full || left == 0) return P2P_OK;
   batch->payload_bytes = left < BATCH_PAYLOAD_BYTES ? (size_t)left : BATCH_PAYLOAD_BYTES;
   sender->started_bytes += batch->payload_bytes;
-  sender->is_running = true;
-  int code = p2p_job_run(sender->loop, on_work, on_filled, sender);
-  if (code != P2P_OK) sender->is_running = false;
-  return code;
+  const struct p2p_job_config config = {
+      .work = on_work, .done = on_filled, .release = destroy, .data = sender, .arg = sender};
+  return p2p_job_start(sender->loop, &config, &sender->job);
 }
 
 /* Starts the job before it writes, so that both run at the same time. A failure to write is
@@ -238,8 +235,10 @@ uint64_t p2p_sender_written(const struct p2p_sender *sender, bool *is_all) {
 
 void p2p_sender_free(struct p2p_sender *sender) {
   if (sender == NULL) return;
-  sender->is_freed = true;
   p2p_tcp_finish(sender->tcp, LINGER_MS);
   sender->tcp = NULL;
-  if (!sender->is_running) destroy(sender);
+  if (sender->job != NULL)
+    p2p_job_cancel(sender->job);
+  else
+    destroy(sender);
 }

@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "base/notifier.h"
+#include "net/service.h"
 #include "transfer/input_file.h"
 #include "transfer/session.h"
 
 struct p2p_transfer {
-  struct p2p_loop *loop;
+  struct p2p_service *service;
   struct p2p_transfer_session *session; /* io thread only */
   pthread_mutex_t lock;
   struct p2p_notifier notifier;
@@ -45,44 +46,40 @@ static void on_over(void *arg, char *text, size_t text_length) {
 }
 
 struct start {
-  struct p2p_transfer *transfer;
   const struct p2p_transfer_config *config;
   const struct p2p_input_file *input;
-  struct p2p_err *err;
-  int code;
 };
 
-static void start_here(void *arg) {
+static int start(void *state, const void *arg, struct p2p_err *err) {
   static const struct p2p_transfer_session_callbacks EVENTS = {on_status, on_over};
-  struct start *start = arg;
+  struct p2p_transfer *transfer = state;
 
-  start->code = p2p_transfer_session_new(start->config, start->input, &EVENTS, start->transfer,
-                                         &start->transfer->session, start->err);
+  const struct start *start = arg;
+
+  return p2p_transfer_session_new(start->config, start->input, &EVENTS, transfer,
+                                  &transfer->session, err);
 }
 
-static void cancel_here(void *arg) {
-  struct p2p_transfer *transfer = arg;
-  p2p_transfer_session_cancel(transfer->session);
-}
-
-static void free_here(void *arg) {
-  struct p2p_transfer *transfer = arg;
+static void stop(void *state) {
+  struct p2p_transfer *transfer = state;
   p2p_transfer_session_free(transfer->session);
 }
 
-struct confirm {
-  struct p2p_transfer *transfer;
-  bool is_same;
-};
+static void cancel(void *state, void *unused) {
+  struct p2p_transfer *transfer = state;
+  (void)unused;
+  p2p_transfer_session_cancel(transfer->session);
+}
 
-static void confirm_here(void *arg) {
-  struct confirm *confirm = arg;
-  p2p_transfer_session_confirm(confirm->transfer->session, confirm->is_same);
+static void confirm(void *state, void *is_same) {
+  struct p2p_transfer *transfer = state;
+  p2p_transfer_session_confirm(transfer->session, *(const bool *)is_same);
 }
 
 /* ---- on any other thread ---- */
 
-static void destroy(struct p2p_transfer *transfer) {
+static void destroy(void *state) {
+  struct p2p_transfer *transfer = state;
   p2p_notifier_destroy(&transfer->notifier);
   pthread_mutex_destroy(&transfer->lock);
   free(transfer->text);
@@ -117,36 +114,32 @@ static int open_input(const struct p2p_transfer_config *config, struct p2p_input
   return P2P_OK;
 }
 
-static int start_transfer(struct p2p_transfer *transfer, const struct p2p_transfer_config *config,
-                          const struct p2p_input_file *input, struct p2p_err *err) {
-  struct start start = {transfer, config, input, err, P2P_OK};
-
-  transfer->loop = config->loop;
-  int code = p2p_loop_call(config->loop, start_here, &start);
-  return code == P2P_OK ? start.code : p2p_err_set(err, code, "the io thread has ended");
-}
-
 int p2p_transfer_new(const struct p2p_transfer_config *config, struct p2p_transfer **out,
                      struct p2p_err *err) {
+  static const struct p2p_service_type type = {start, stop, destroy};
   struct p2p_transfer *transfer = NULL;
+  struct p2p_service *service;
   struct p2p_input_file input;
+  const struct start start_config = {config, &input};
   int code = p2p_transfer_config_check(config, err);
 
   if (code == P2P_OK) code = open_input(config, &input, err);
   if (code != P2P_OK) return code;
   code = create(&transfer, err);
-  if (code == P2P_OK) code = start_transfer(transfer, config, &input, err);
-  if (code == P2P_OK) {
-    *out = transfer;
-    return P2P_OK;
+  if (code == P2P_OK)
+    code = p2p_service_start(config->loop, &type, transfer, &start_config, &service, err);
+  if (code != P2P_OK) {
+    p2p_input_file_close(&input);
+    return code;
   }
-  p2p_input_file_close(&input);
-  if (transfer != NULL) destroy(transfer);
-  return code;
+  transfer->service = service;
+  *out = transfer;
+  return P2P_OK;
 }
 
 void p2p_transfer_cancel(struct p2p_transfer *transfer) {
-  p2p_loop_call(transfer->loop, cancel_here, transfer);
+  int code = p2p_service_call(transfer->service, cancel, NULL, NULL);
+  (void)code; /* when the io thread has ended, nothing moves any more */
 }
 
 static bool is_over(struct p2p_transfer *transfer) {
@@ -158,13 +151,12 @@ static bool is_over(struct p2p_transfer *transfer) {
 
 void p2p_transfer_free(struct p2p_transfer *transfer) {
   if (transfer == NULL) return;
-  if (p2p_loop_call(transfer->loop, cancel_here, transfer) == P2P_OK) {
-    /* A job may still use the borrowed bytes, or the disk. */
-    for (uint64_t seen = 0; !is_over(transfer);)
-      seen = p2p_notifier_wait(&transfer->notifier, seen, 1000);
-    p2p_loop_call(transfer->loop, free_here, transfer);
-  }
-  destroy(transfer);
+  /* What the io thread may still use is not freed. */
+  if (p2p_service_call(transfer->service, cancel, NULL, NULL) != P2P_OK) return;
+  /* A job may still use the borrowed bytes, or the disk. */
+  for (uint64_t seen = 0; !is_over(transfer);)
+    seen = p2p_notifier_wait(&transfer->notifier, seen, 1000);
+  p2p_service_stop(transfer->service);
 }
 
 void p2p_transfer_status(struct p2p_transfer *transfer, struct p2p_transfer_status *out) {
@@ -184,8 +176,8 @@ int p2p_transfer_fd(const struct p2p_transfer *transfer) {
 }
 
 void p2p_transfer_confirm(struct p2p_transfer *transfer, bool is_same) {
-  struct confirm confirm = {transfer, is_same};
-  p2p_loop_call(transfer->loop, confirm_here, &confirm);
+  int code = p2p_service_call(transfer->service, confirm, &is_same, NULL);
+  (void)code; /* when the io thread has ended, there is nothing to confirm */
 }
 
 const char *p2p_transfer_text(struct p2p_transfer *transfer, size_t *length) {

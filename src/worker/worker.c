@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "crypto/random.h"
+#include "net/service.h"
 #include "worker/announcer.h"
 #include "worker/client_link.h"
 #include "worker/evaluator_pool.h"
@@ -20,6 +21,7 @@
 #define OPENING_MOST 16 /* links under way at once */
 
 struct p2p_worker {
+  struct p2p_service *service;
   struct p2p_loop *loop;
   struct p2p_log_queue *log;
   char *mailbox, *relay; /* NULL: as the board says */
@@ -196,22 +198,13 @@ static int join(struct p2p_worker *worker, const struct p2p_worker_config *confi
   return p2p_announcer_new(&announcer, &callbacks, worker, &worker->announcer, err);
 }
 
-struct start {
-  struct p2p_worker *worker;
-  const struct p2p_worker_config *config;
-  struct p2p_err *err;
-  int code;
-};
-
-static void start(void *arg) {
-  struct start *call = arg;
-  struct p2p_worker *worker = call->worker;
-  const struct p2p_worker_config *config = call->config;
+static int start(void *state, const void *arg, struct p2p_err *err) {
+  struct p2p_worker *worker = state;
+  const struct p2p_worker_config *config = arg;
   worker->poll = p2p_wakeup_new(config->loop, poll_slots, worker);
-  call->code = worker->poll == NULL
-                   ? p2p_err_set(call->err, P2P_ERR_MEMORY, "Out of memory for a worker")
-                   : join(worker, config, call->err);
-  if (call->code == P2P_OK) call->code = start_evaluators(worker, config, call->err);
+  int code = worker->poll == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a worker")
+                                  : join(worker, config, err);
+  if (code == P2P_OK) code = start_evaluators(worker, config, err);
   worker->host = (struct p2p_client_link_host){.loop = worker->loop,
                                                .log = worker->log,
                                                .slots = &worker->slots,
@@ -227,8 +220,10 @@ static void start(void *arg) {
                                                .on_slots = poll_soon,
                                                .on_end = on_session_end,
                                                .arg = worker};
-  if (call->code != P2P_OK) stop(worker, "the worker has failed");
+  return code;
 }
+
+static void end(void *worker) { stop(worker, "the worker was stopped"); }
 
 /* ---- on any other thread ---- */
 
@@ -266,7 +261,8 @@ static bool describe_limits(const struct p2p_worker_config *config, char **lends
   return *lends != NULL;
 }
 
-static void release(struct p2p_worker *worker) {
+static void destroy(void *state) {
+  struct p2p_worker *worker = state;
   free(worker->mailbox);
   free(worker->relay);
   free(worker->r_version);
@@ -279,6 +275,8 @@ static void release(struct p2p_worker *worker) {
 
 int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue *log,
                    struct p2p_worker **out, struct p2p_err *err) {
+  static const struct p2p_service_type type = {start, end, destroy};
+  struct p2p_service *service;
   int code = check(config, err);
   if (code != P2P_OK) return code;
   struct p2p_worker *worker = calloc(1, sizeof *worker);
@@ -287,27 +285,24 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
   worker->log = log;
   p2p_slots_init(&worker->slots);
   describe_machine(config, &worker->machine);
-  struct start call = {worker, config, err, P2P_ERR_MEMORY};
   if (!copy(config->board.mailbox, &worker->mailbox) ||
       !copy(config->board.relay, &worker->relay) || !copy(config->r_version, &worker->r_version) ||
       !copy(config->future_version, &worker->future_version) ||
       !copy(config->packages, &worker->packages) || !copy(config->account, &worker->account) ||
       !describe_limits(config, &worker->lends)) {
-    p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a worker");
-  } else {
-    code = p2p_loop_call(config->loop, start, &call);
-    if (code != P2P_OK) call.code = p2p_err_set(err, code, "The io thread has ended");
+    destroy(worker);
+    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a worker");
   }
-  if (call.code != P2P_OK) {
-    release(worker);
-    return call.code;
-  }
+  code = p2p_service_start(config->loop, &type, worker, config, &service, err);
+  if (code != P2P_OK) return code;
+  worker->service = service;
   *out = worker;
   return P2P_OK;
 }
 
-static void drain(void *arg) {
-  struct p2p_worker *worker = arg;
+static void drain(void *state, void *unused) {
+  struct p2p_worker *worker = state;
+  (void)unused;
   if (worker->ended || worker->drained) return;
   worker->drained = true;
   p2p_announcer_leave(worker->announcer);
@@ -316,45 +311,31 @@ static void drain(void *arg) {
 }
 
 void p2p_worker_drain(struct p2p_worker *worker) {
-  (void)p2p_loop_call(worker->loop, drain, worker);
+  struct p2p_err err;
+  if (p2p_service_call(worker->service, drain, NULL, &err) != P2P_OK)
+    p2p_log_error(worker->log, P2P_LOG_WARN, &err);
 }
 
-struct question {
-  struct p2p_worker *worker;
-  bool done;
-};
-
-static void ask_done(void *arg) {
-  struct question *question = arg;
-  question->done = question->worker->ended || question->worker->done;
+static void get_done(void *state, void *done) {
+  const struct p2p_worker *worker = state;
+  *(bool *)done = worker->ended || worker->done;
 }
 
 bool p2p_worker_is_done(struct p2p_worker *worker) {
-  struct question question = {worker, true};
-  (void)p2p_loop_call(worker->loop, ask_done, &question);
-  return question.done;
+  bool done = true; /* when the io thread has ended */
+  return p2p_service_call(worker->service, get_done, &done, NULL) == P2P_ERR_TIMEOUT ? false : done;
 }
 
-struct idleness {
-  struct p2p_worker *worker;
-  uint64_t ms;
-};
-
-static void ask_idle_ms(void *arg) {
-  struct idleness *idleness = arg;
-  if (!idleness->worker->ended) idleness->ms = p2p_evaluator_pool_idle_ms(idleness->worker->pool);
+static void get_idle_ms(void *state, void *idle_ms) {
+  const struct p2p_worker *worker = state;
+  if (!worker->ended) *(uint64_t *)idle_ms = p2p_evaluator_pool_idle_ms(worker->pool);
 }
 
 uint64_t p2p_worker_idle_ms(struct p2p_worker *worker) {
-  struct idleness idleness = {worker, 0};
-  (void)p2p_loop_call(worker->loop, ask_idle_ms, &idleness);
-  return idleness.ms;
+  uint64_t idle_ms = 0;
+  return p2p_service_call(worker->service, get_idle_ms, &idle_ms, NULL) == P2P_OK ? idle_ms : 0;
 }
 
-static void end(void *arg) { stop(arg, "the worker was stopped"); }
-
 void p2p_worker_free(struct p2p_worker *worker) {
-  if (worker == NULL) return;
-  /* After a fork, all of it is the parent's. */
-  if (p2p_loop_call(worker->loop, end, worker) == P2P_OK) release(worker);
+  if (worker != NULL) p2p_service_stop(worker->service);
 }

@@ -108,7 +108,7 @@ static int start_board(void) {
 static int n_before; /* descriptors after the first board: the loop keeps some for its listeners */
 
 static void stop_board(void) {
-  if (server != NULL) p2p_loop_call(loop, stop_on_loop, NULL);
+  if (server != NULL) CHECK(p2p_loop_call(loop, stop_on_loop, NULL) == P2P_OK);
   if (n_before == 0) n_before = count_descriptors();
   CHECK(count_descriptors() == n_before);
   p2p_board_server_clear(&board);

@@ -285,11 +285,11 @@ static void fake_start(struct fake_worker *worker, struct lab *lab,
   if (worker->r_version == NULL) worker->r_version = "4.2.2";
   if (worker->future_version == NULL) worker->future_version = "1.70.0";
   fake_config = config;
-  p2p_loop_call(lab->loop, fake_start_here, worker);
+  CHECK(p2p_loop_call(lab->loop, fake_start_here, worker) == P2P_OK);
 }
 
 static inline void fake_cut(struct fake_worker *worker) {
-  p2p_loop_call(worker->lab->loop, fake_cut_here, worker);
+  CHECK(p2p_loop_call(worker->lab->loop, fake_cut_here, worker) == P2P_OK);
 }
 
 /* Answers all that is held; what is held is whole. */
@@ -300,7 +300,7 @@ static void fake_release_here(void *arg) {
   }
 }
 static inline void fake_release(struct fake_worker *worker) {
-  p2p_loop_call(worker->lab->loop, fake_release_here, worker);
+  CHECK(p2p_loop_call(worker->lab->loop, fake_release_here, worker) == P2P_OK);
 }
 
 static void fake_recall_here(void *arg) {
@@ -309,7 +309,7 @@ static void fake_recall_here(void *arg) {
   fake_slot(worker, P2P_SLOT_RECALL, 1);
 }
 static inline void fake_recall(struct fake_worker *worker) {
-  p2p_loop_call(worker->lab->loop, fake_recall_here, worker);
+  CHECK(p2p_loop_call(worker->lab->loop, fake_recall_here, worker) == P2P_OK);
 }
 
 static void fake_stop_here(void *arg) {
@@ -318,7 +318,7 @@ static void fake_stop_here(void *arg) {
   p2p_member_free(worker->member);
 }
 static void fake_stop(struct fake_worker *worker) {
-  p2p_loop_call(worker->lab->loop, fake_stop_here, worker);
+  CHECK(p2p_loop_call(worker->lab->loop, fake_stop_here, worker) == P2P_OK);
 }
 
 #endif

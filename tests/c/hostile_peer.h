@@ -295,14 +295,14 @@ static void play(const struct script *script, const char *name) {
     config.length = sizeof hostile_bytes;
     config.name = "x";
   }
-  p2p_loop_call(lab.loop, peer_open, &peer);
+  CHECK(p2p_loop_call(lab.loop, peer_open, &peer) == P2P_OK);
   CHECK(p2p_transfer_new(&config, &ours, NULL) == P2P_OK);
   wait_for_end(ours, &status);
   check_end(script, &status);
   if (name != NULL) CHECK_STR(status.name, name);
   CHECK(count_files(folder) == (script->words == NULL && !script->receives));
   p2p_transfer_free(ours);
-  p2p_loop_call(lab.loop, peer_free, &peer);
+  CHECK(p2p_loop_call(lab.loop, peer_free, &peer) == P2P_OK);
   unlink(path);
   CHECK(rmdir(folder) == 0);
   lab_close(&lab);

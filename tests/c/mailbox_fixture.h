@@ -54,12 +54,12 @@ static void lab_open(struct lab *lab) {
     snprintf(lab->mailbox, sizeof lab->mailbox, "%s", mailbox);
     snprintf(lab->relay, sizeof lab->relay, "%s", relay);
   } else {
-    p2p_loop_call(lab->loop, lab_open_servers, lab);
+    CHECK(p2p_loop_call(lab->loop, lab_open_servers, lab) == P2P_OK);
   }
 }
 
 static void lab_close(struct lab *lab) {
-  p2p_loop_call(lab->loop, lab_free_servers, lab);
+  CHECK(p2p_loop_call(lab->loop, lab_free_servers, lab) == P2P_OK);
   p2p_loop_stop(lab->loop);
   p2p_log_queue_unref(lab->log);
   pthread_cond_destroy(&lab->changed);

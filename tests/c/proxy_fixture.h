@@ -113,7 +113,7 @@ static inline void office_close(void *arg) {
  * on the io thread. */
 static inline void office_use(struct office *office, const char *except) {
   struct p2p_proxy proxy;
-  p2p_loop_call(office->lab->loop, office_open, office);
+  CHECK(p2p_loop_call(office->lab->loop, office_open, office) == P2P_OK);
   snprintf(office->url, sizeof office->url, "http://127.0.0.1:%u",
            p2p_listener_port(office->listener));
   CHECK(p2p_proxy_parse(office->url, except, &proxy, NULL) == P2P_OK);

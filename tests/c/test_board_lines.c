@@ -97,7 +97,7 @@ static bool reads(const char *text) {
 }
 
 TEST(the_lines_of_a_worker_and_a_client_have_their_exact_text) {
-  p2p_loop_call(loop, observer_join, NULL);
+  CHECK(p2p_loop_call(loop, observer_join, NULL) == P2P_OK);
   CHECK(site_wait(&gate, &observer.joined, 1));
   begin(1);
   CHECK(reads("when=T,expires=+60,type=worker,from=carol@HOST:PID,protocols=link,id=HEX16,"
@@ -130,7 +130,7 @@ TEST(the_lines_of_a_host_have_their_exact_text) {
   CHECK(reads("when=T,expires=+60,type=cluster,from=alice@HOST:PID,protocols=link,id=HEX16"));
   CHECK(reads("when=T,owner=alice,nusers=4,users=bob;carol;dave;eve,expires=+240"));
   p2p_cluster_host_free(second);
-  p2p_loop_call(loop, observer_leave, NULL);
+  CHECK(p2p_loop_call(loop, observer_leave, NULL) == P2P_OK);
 }
 
 UNIT_MAIN("board_lines", UNIT(prepare),

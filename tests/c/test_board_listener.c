@@ -225,7 +225,7 @@ TEST(connections_leave_nothing_behind_however_they_end) {
   }
   join_topic(&bob, "bob", "pipe t -r"); /* by now the earlier ones are closed */
   CHECK(count_descriptors() <= before + 2 + 1 + 1);
-  p2p_loop_call(loop, stop_on_loop, NULL); /* with a member still there */
+  CHECK(p2p_loop_call(loop, stop_on_loop, NULL) == P2P_OK); /* with a member still there */
   CHECK(end_ssh(&bob) == 255);
   stop_board();
 }

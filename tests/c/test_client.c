@@ -303,7 +303,7 @@ TEST(links_go_on_without_the_board) {
   struct p2p_task *task = submit("echo", 10);
   CHECK(wait_for(has_ended, task));
   p2p_task_free(task);
-  p2p_loop_call(lab.loop, go_away, NULL);
+  CHECK(p2p_loop_call(lab.loop, go_away, NULL) == P2P_OK);
   task = submit("echo", 10);
   CHECK(wait_for(has_ended, task) && is_echo(task, 10));
   p2p_task_free(task);
@@ -318,7 +318,7 @@ TEST(who_has_no_access_is_told_with_every_future) {
   fake_start(&carol, &lab, &member);
   struct p2p_task *running = submit("hold", 10), *waiting = submit("hold", 10);
   CHECK(wait_for(is_running, running));
-  p2p_loop_call(lab.loop, fail_clients, NULL);
+  CHECK(p2p_loop_call(lab.loop, fail_clients, NULL) == P2P_OK);
   CHECK(wait_for(has_failed, NULL));
   CHECK(p2p_task_state(waiting) == P2P_TASK_FAILED && error_of(waiting, &err) == P2P_ERR_ACCESS);
   CHECK_STR(err.message, "No access to cluster 'alice/friends'");

@@ -150,7 +150,7 @@ TEST(who_cannot_run_all_takes_first) {
   fake_release(&dave);
   CHECK(ends(warm[0]) && ends(warm[1]) &&
         wait_for(is_idle_with_two_slots, NULL)); /* each holds an idle slot now */
-  p2p_loop_call(lab.loop, submit_two, NULL);
+  CHECK(p2p_loop_call(lab.loop, submit_two, NULL) == P2P_OK);
   CHECK(lab_wait(&lab, &carol.n_hold, 2, PATIENCE_MS) &&
         lab_wait(&lab, &dave.n_hold, 2, PATIENCE_MS));
   fake_release(&carol);

@@ -102,7 +102,7 @@ static void look_here(void *arg) {
 static void wait_for_usable(uint32_t count) {
   reached = 0;
   expected = count;
-  p2p_loop_call(loop, look_here, NULL);
+  CHECK(p2p_loop_call(loop, look_here, NULL) == P2P_OK);
   CHECK(site_wait(&gate, &reached, 1));
 }
 
@@ -110,12 +110,12 @@ static void begin(void) {
   CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
   log_ = p2p_log_queue_new(100);
   ended = lost = 0;
-  p2p_loop_call(loop, start_here, NULL);
+  CHECK(p2p_loop_call(loop, start_here, NULL) == P2P_OK);
   wait_for_usable(1);
 }
 
 static void end(void) {
-  p2p_loop_call(loop, end_here, NULL);
+  CHECK(p2p_loop_call(loop, end_here, NULL) == P2P_OK);
   p2p_loop_stop(loop);
   p2p_log_queue_unref(log_);
   CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
@@ -125,11 +125,11 @@ TEST(a_task_goes_to_none_whose_pipe_is_closed) {
   begin();
   for (int round = 1; round <= 3; round++) {
     ended = 0;
-    p2p_loop_call(loop, give_here, "c"); /* to each of the two */
-    p2p_loop_call(loop, give_here, "c");
+    CHECK(p2p_loop_call(loop, give_here, "c") == P2P_OK); /* to each of the two */
+    CHECK(p2p_loop_call(loop, give_here, "c") == P2P_OK);
     CHECK(site_wait(&gate, &ended, 2));
     wait_for_usable(0); /* their ends are told only later */
-    p2p_loop_call(loop, give_here, "n");
+    CHECK(p2p_loop_call(loop, give_here, "n") == P2P_OK);
     CHECK(site_wait(&gate, &ended, 3) && lost == 0);
   }
   end();
@@ -149,7 +149,7 @@ static void kill_and_give_here(void *arg) {
 
 TEST(a_task_goes_to_none_that_has_just_died) {
   begin();
-  p2p_loop_call(loop, kill_and_give_here, "n");
+  CHECK(p2p_loop_call(loop, kill_and_give_here, "n") == P2P_OK);
   CHECK(site_wait(&gate, &ended, 1) && lost == 0);
   end();
 }

@@ -232,16 +232,16 @@ static void play_as(const struct script *script, bool sends) {
   struct office office = {.lab = &lab};
   struct peer peer = {.office = &office, .script = script, .side = "bb"};
   lab_open(&lab);
-  p2p_loop_call(lab.loop, office_open, &office);
-  p2p_loop_call(lab.loop, peer_open, &peer);
+  CHECK(p2p_loop_call(lab.loop, office_open, &office) == P2P_OK);
+  CHECK(p2p_loop_call(lab.loop, peer_open, &peer) == P2P_OK);
   struct p2p_transfer *ours =
       start_ours(&office, sends, script->code == P2P_ERR_TIMEOUT ? 1000 : PATIENCE_MS);
   check_failure(ours, script->code, script->words);
   int *moods[] = {&office.n_happy, &office.n_lonely, &office.n_scary, &office.n_errory};
   CHECK(lab_wait(&lab, moods[script->mood], 1, PATIENCE_MS));
   p2p_transfer_free(ours);
-  p2p_loop_call(lab.loop, peer_free, &peer);
-  p2p_loop_call(lab.loop, office_close, &office);
+  CHECK(p2p_loop_call(lab.loop, peer_free, &peer) == P2P_OK);
+  CHECK(p2p_loop_call(lab.loop, office_close, &office) == P2P_OK);
   lab_close(&lab);
 }
 
@@ -289,14 +289,14 @@ TEST(we_may_leave_in_the_middle_of_the_key_exchange) {
   struct script script = {.pake = VALID};
   struct peer peer = {.office = &office, .script = &script, .side = "bb"};
   lab_open(&lab);
-  p2p_loop_call(lab.loop, office_open, &office);
-  p2p_loop_call(lab.loop, peer_open, &peer);
+  CHECK(p2p_loop_call(lab.loop, office_open, &office) == P2P_OK);
+  CHECK(p2p_loop_call(lab.loop, peer_open, &peer) == P2P_OK);
   struct p2p_transfer *ours = start_ours(&office, true, PATIENCE_MS);
   CHECK(lab_wait(&lab, &peer.n_heard, 2, PATIENCE_MS)); /* our pake and our version */
   p2p_transfer_free(ours);
   CHECK(lab_wait(&lab, &office.n_errory, 1, PATIENCE_MS));
-  p2p_loop_call(lab.loop, peer_free, &peer);
-  p2p_loop_call(lab.loop, office_close, &office);
+  CHECK(p2p_loop_call(lab.loop, peer_free, &peer) == P2P_OK);
+  CHECK(p2p_loop_call(lab.loop, office_close, &office) == P2P_OK);
   lab_close(&lab);
 }
 
@@ -306,13 +306,13 @@ TEST(a_server_that_does_not_serve_us_is_quoted) {
       .lab = &lab,
       .welcome = "{\"type\":\"welcome\",\"welcome\":{\"error\":\"closed for\\u001b repairs\"}}"};
   lab_open(&lab);
-  p2p_loop_call(lab.loop, office_open, &office);
+  CHECK(p2p_loop_call(lab.loop, office_open, &office) == P2P_OK);
   for (int sends = 0; sends < 2; sends++) {
     struct p2p_transfer *ours = start_ours(&office, sends, PATIENCE_MS);
     check_failure(ours, P2P_ERR_NETWORK, "closed for? repairs");
     p2p_transfer_free(ours);
   }
-  p2p_loop_call(lab.loop, office_close, &office);
+  CHECK(p2p_loop_call(lab.loop, office_close, &office) == P2P_OK);
   lab_close(&lab);
 }
 
@@ -324,18 +324,18 @@ TEST(who_comes_third_is_told_that_it_is_crowded) {
   struct peer one = {.office = &office, .script = &says_nothing, .side = "aa"},
               two = {.office = &office, .script = &says_nothing, .side = "bb"};
   lab_open(&lab);
-  p2p_loop_call(lab.loop, office_open, &office);
-  p2p_loop_call(lab.loop, peer_open, &one);
-  p2p_loop_call(lab.loop, peer_open, &two);
+  CHECK(p2p_loop_call(lab.loop, office_open, &office) == P2P_OK);
+  CHECK(p2p_loop_call(lab.loop, peer_open, &one) == P2P_OK);
+  CHECK(p2p_loop_call(lab.loop, peer_open, &two) == P2P_OK);
   CHECK(lab_wait(&lab, &one.n_opened, 1, PATIENCE_MS) &&
         lab_wait(&lab, &two.n_opened, 1, PATIENCE_MS));
   struct p2p_transfer *ours = start_ours(&office, false, PATIENCE_MS);
   check_failure(ours, P2P_ERR_ACCESS, "more than two programs use nameplate 7");
   CHECK(one.n_refused == 0 && two.n_refused == 0);
   p2p_transfer_free(ours);
-  p2p_loop_call(lab.loop, peer_free, &one);
-  p2p_loop_call(lab.loop, peer_free, &two);
-  p2p_loop_call(lab.loop, office_close, &office);
+  CHECK(p2p_loop_call(lab.loop, peer_free, &one) == P2P_OK);
+  CHECK(p2p_loop_call(lab.loop, peer_free, &two) == P2P_OK);
+  CHECK(p2p_loop_call(lab.loop, office_close, &office) == P2P_OK);
   lab_close(&lab);
 }
 
@@ -349,7 +349,7 @@ TEST(a_second_receiver_does_not_disturb_the_first) {
   struct script says_nothing = {.pake = NULL};
   struct peer second = {.office = &office, .script = &says_nothing, .side = "cc"};
   lab_open(&lab);
-  p2p_loop_call(lab.loop, office_open, &office);
+  CHECK(p2p_loop_call(lab.loop, office_open, &office) == P2P_OK);
   config.loop = lab.loop;
   config.mailbox = office.url;
   CHECK(p2p_transfer_new(&config, &sender, NULL) == P2P_OK);
@@ -358,7 +358,8 @@ TEST(a_second_receiver_does_not_disturb_the_first) {
   config.must_confirm = true;
   CHECK(p2p_transfer_new(&config, &first, NULL) == P2P_OK);
   wait_for(first, P2P_TRANSFER_CONFIRMING, &status);
-  p2p_loop_call(lab.loop, peer_open, &second); /* to whom the nameplate, free again, is a new one */
+  CHECK(p2p_loop_call(lab.loop, peer_open, &second) ==
+        P2P_OK); /* to whom the nameplate, free again, is a new one */
   CHECK(lab_wait(&lab, &second.n_opened, 1, PATIENCE_MS));
   p2p_transfer_confirm(first, true);
   wait_for(first, P2P_TRANSFER_DONE, &status);
@@ -367,8 +368,8 @@ TEST(a_second_receiver_does_not_disturb_the_first) {
   CHECK(status.state == P2P_TRANSFER_DONE);
   p2p_transfer_free(sender);
   p2p_transfer_free(first);
-  p2p_loop_call(lab.loop, peer_free, &second);
-  p2p_loop_call(lab.loop, office_close, &office);
+  CHECK(p2p_loop_call(lab.loop, peer_free, &second) == P2P_OK);
+  CHECK(p2p_loop_call(lab.loop, office_close, &office) == P2P_OK);
   lab_close(&lab);
 }
 
@@ -410,13 +411,13 @@ static void lose_mailbox(bool for_good) {
   struct p2p_transfer_status status;
   size_t length = 0;
   lab_open(&lab);
-  p2p_loop_call(lab.loop, office_open, &office);
+  CHECK(p2p_loop_call(lab.loop, office_open, &office) == P2P_OK);
   struct p2p_transfer *sender = start_text(&office, "hello", for_good ? 2000 : PATIENCE_MS);
   struct p2p_transfer *receiver = start_text(&office, NULL, for_good ? 2000 : PATIENCE_MS);
   wait_for(receiver, P2P_TRANSFER_CONFIRMING, &status);
   CHECK(lab_wait(&lab, &office.n_offers, 1, PATIENCE_MS));
-  if (for_good) p2p_loop_call(lab.loop, close_door, &office);
-  p2p_loop_call(lab.loop, cut_all, &office);
+  if (for_good) CHECK(p2p_loop_call(lab.loop, close_door, &office) == P2P_OK);
+  CHECK(p2p_loop_call(lab.loop, cut_all, &office) == P2P_OK);
   p2p_transfer_confirm(receiver, true);
   wait_for(receiver, P2P_TRANSFER_DONE, &status);
   const char *text = p2p_transfer_text(receiver, &length);
@@ -425,7 +426,7 @@ static void lose_mailbox(bool for_good) {
   wait_for(sender, P2P_TRANSFER_DONE, &status);
   CHECK(status.state == (for_good ? P2P_TRANSFER_FAILED : P2P_TRANSFER_DONE));
   p2p_transfer_free(sender);
-  p2p_loop_call(lab.loop, office_close, &office);
+  CHECK(p2p_loop_call(lab.loop, office_close, &office) == P2P_OK);
   lab_close(&lab);
 }
 

@@ -157,7 +157,7 @@ static void pair_init(struct pair *pair) {
 }
 
 static void pair_start(struct pair *pair) {
-  p2p_loop_call(pair->lab.loop, end_open, &pair->opener);
+  CHECK(p2p_loop_call(pair->lab.loop, end_open, &pair->opener) == P2P_OK);
 }
 
 static void pair_open(struct pair *pair) {
@@ -167,14 +167,14 @@ static void pair_open(struct pair *pair) {
 }
 
 static void pair_close(struct pair *pair) {
-  p2p_loop_call(pair->lab.loop, end_free, &pair->opener);
-  p2p_loop_call(pair->lab.loop, end_free, &pair->joiner);
+  CHECK(p2p_loop_call(pair->lab.loop, end_free, &pair->opener) == P2P_OK);
+  CHECK(p2p_loop_call(pair->lab.loop, end_free, &pair->joiner) == P2P_OK);
   lab_close(&pair->lab);
 }
 
 static void check_talk(struct pair *pair) {
-  p2p_loop_call(pair->lab.loop, end_hello, &pair->opener);
-  p2p_loop_call(pair->lab.loop, end_hello, &pair->joiner);
+  CHECK(p2p_loop_call(pair->lab.loop, end_hello, &pair->opener) == P2P_OK);
+  CHECK(p2p_loop_call(pair->lab.loop, end_hello, &pair->joiner) == P2P_OK);
   CHECK(lab_wait(&pair->lab, &pair->joiner.n_frame, 1, PATIENCE_MS));
   CHECK(lab_wait(&pair->lab, &pair->opener.n_frame, 1, PATIENCE_MS));
 }
@@ -281,11 +281,11 @@ TEST(a_third_side_is_sent_away) {
   third.lab = &pair.lab;
   third.config = pair.joiner.config;
   third.config.timeout_ms = 500;
-  p2p_loop_call(pair.lab.loop, end_open, &third);
+  CHECK(p2p_loop_call(pair.lab.loop, end_open, &third) == P2P_OK);
   CHECK(lab_wait(&pair.lab, &third.n_close, 1, PATIENCE_MS));
   CHECK(third.n_open == 0);
   check_talk(&pair);
-  p2p_loop_call(pair.lab.loop, end_free, &third);
+  CHECK(p2p_loop_call(pair.lab.loop, end_free, &third) == P2P_OK);
   pair_close(&pair);
 }
 
@@ -304,7 +304,7 @@ TEST(a_mailbox_that_is_not_there_is_named) {
   static struct pair pair;
 
   pair_init(&pair);
-  p2p_loop_call(pair.lab.loop, find_free_port, &pair);
+  CHECK(p2p_loop_call(pair.lab.loop, find_free_port, &pair) == P2P_OK);
   pair.opener.config.mailbox = pair.url;
   pair_start(&pair);
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
@@ -336,7 +336,7 @@ TEST(bad_arguments_are_refused_at_once) {
   static struct pair pair;
 
   pair_init(&pair);
-  p2p_loop_call(pair.lab.loop, open_badly, &pair.opener);
+  CHECK(p2p_loop_call(pair.lab.loop, open_badly, &pair.opener) == P2P_OK);
   CHECK(pair.opener.link == NULL);
   pair_close(&pair);
 }
@@ -346,8 +346,8 @@ TEST(a_peer_that_closes_is_an_orderly_end) {
 
   pair_init(&pair);
   pair_open(&pair);
-  p2p_loop_call(pair.lab.loop, end_hello, &pair.joiner);
-  p2p_loop_call(pair.lab.loop, end_free, &pair.joiner);
+  CHECK(p2p_loop_call(pair.lab.loop, end_hello, &pair.joiner) == P2P_OK);
+  CHECK(p2p_loop_call(pair.lab.loop, end_free, &pair.joiner) == P2P_OK);
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
   CHECK(pair.opener.n_frame == 1);
   CHECK(pair.opener.err.code == P2P_ERR_CLOSED);
@@ -385,7 +385,7 @@ TEST(a_frame_that_is_none_ends_the_link) {
 
   pair_init(&pair);
   pair_open(&pair);
-  p2p_loop_call(pair.lab.loop, end_garbage, &pair.opener);
+  CHECK(p2p_loop_call(pair.lab.loop, end_garbage, &pair.opener) == P2P_OK);
   CHECK(lab_wait(&pair.lab, &pair.joiner.n_close, 1, PATIENCE_MS));
   CHECK(pair.joiner.err.code == P2P_ERR_PROTOCOL);
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
@@ -401,8 +401,8 @@ TEST(streams_both_ways_with_back_pressure) {
     pair.opener.streams = pair.joiner.streams = true;
     pair.opener.to_send = pair.joiner.to_send = STREAM_BYTES;
     pair_open(&pair);
-    p2p_loop_call(pair.lab.loop, pump, &pair.opener);
-    p2p_loop_call(pair.lab.loop, pump, &pair.joiner);
+    CHECK(p2p_loop_call(pair.lab.loop, pump, &pair.opener) == P2P_OK);
+    CHECK(p2p_loop_call(pair.lab.loop, pump, &pair.joiner) == P2P_OK);
     CHECK(lab_wait(&pair.lab, &pair.opener.n_streamed, 1, 6 * PATIENCE_MS));
     CHECK(lab_wait(&pair.lab, &pair.joiner.n_streamed, 1, 6 * PATIENCE_MS));
     CHECK(!pair.opener.is_disordered && !pair.joiner.is_disordered);
@@ -427,15 +427,15 @@ TEST(the_owner_may_free_in_every_event) {
       CHECK(lab_wait(&pair.lab, &pair.joiner.n_open, 1, PATIENCE_MS));
     }
     if (moment == AT_FRAME) {
-      p2p_loop_call(pair.lab.loop, end_hello, &pair.joiner);
+      CHECK(p2p_loop_call(pair.lab.loop, end_hello, &pair.joiner) == P2P_OK);
       CHECK(lab_wait(&pair.lab, &pair.opener.n_frame, 1, PATIENCE_MS));
     } else if (moment == AT_DRAIN) {
       pair.joiner.streams = true;
       pair.opener.to_send = STREAM_BYTES;
-      p2p_loop_call(pair.lab.loop, pump, &pair.opener);
+      CHECK(p2p_loop_call(pair.lab.loop, pump, &pair.opener) == P2P_OK);
       CHECK(lab_wait(&pair.lab, &pair.opener.n_streamed, 1, PATIENCE_MS));
     } else if (moment == AT_CLOSE) {
-      p2p_loop_call(pair.lab.loop, end_free, &pair.joiner);
+      CHECK(p2p_loop_call(pair.lab.loop, end_free, &pair.joiner) == P2P_OK);
       CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
     }
     if (moment != AT_CLOSE) CHECK(lab_wait(&pair.lab, &pair.joiner.n_close, 1, PATIENCE_MS));

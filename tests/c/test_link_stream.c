@@ -117,9 +117,9 @@ static void link_open(void *arg) {
 static void run(struct bench *bench, void (*script)(void *arg), int frames, bool ends) {
   memset(bench, 0, sizeof *bench);
   lab_open(&bench->lab);
-  p2p_loop_call(bench->lab.loop, link_open, bench);
+  CHECK(p2p_loop_call(bench->lab.loop, link_open, bench) == P2P_OK);
   CHECK(lab_wait(&bench->lab, &bench->n_connected, 1, PATIENCE_MS));
-  p2p_loop_call(bench->lab.loop, script, bench);
+  CHECK(p2p_loop_call(bench->lab.loop, script, bench) == P2P_OK);
   CHECK(lab_wait(&bench->lab, &bench->n_frame, frames, PATIENCE_MS));
   CHECK(!ends || lab_wait(&bench->lab, &bench->n_close, 1, PATIENCE_MS));
 }
@@ -133,7 +133,7 @@ static void drop(void *arg) {
 }
 
 static void finish(struct bench *bench) {
-  p2p_loop_call(bench->lab.loop, drop, bench);
+  CHECK(p2p_loop_call(bench->lab.loop, drop, bench) == P2P_OK);
   lab_close(&bench->lab);
 }
 

@@ -112,7 +112,7 @@ static void place_open(struct place *place, const char *except) {
 }
 
 static void place_close(struct place *place) {
-  p2p_loop_call(place->lab.loop, office_close, &place->office);
+  CHECK(p2p_loop_call(place->lab.loop, office_close, &place->office) == P2P_OK);
   lab_close(&place->lab);
 }
 
@@ -190,7 +190,7 @@ TEST(an_unreachable_proxy_is_named_and_exceptions_go_directly) {
   char url[64], words[128];
   place_open(&place, "");
   snprintf(url, sizeof url, "%s", place.office.url);
-  p2p_loop_call(place.lab.loop, office_close, &place.office);
+  CHECK(p2p_loop_call(place.lab.loop, office_close, &place.office) == P2P_OK);
   memset(&place.office, 0, sizeof place.office);
   snprintf(words, sizeof words, "by way of the proxy %s: connection refused", url + 7);
   fails_with(&place, words);

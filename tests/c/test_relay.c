@@ -133,22 +133,24 @@ static void begin(void) {
   CHECK(p2p_crypto_init() == 0);
   CHECK(p2p_loop_start(&loop, &err) == P2P_OK);
   log = p2p_log_queue_new(100);
-  p2p_loop_call(loop, start_on_loop, NULL);
+  CHECK(p2p_loop_call(loop, start_on_loop, NULL) == P2P_OK);
 }
 static void end(void) {
-  p2p_loop_call(loop, stop_on_loop, NULL);
+  CHECK(p2p_loop_call(loop, stop_on_loop, NULL) == P2P_OK);
   p2p_loop_stop(loop);
   p2p_log_queue_unref(log);
 }
 
 static void start(struct client *client, const char *text) {
   *client = (struct client){.to_write = text};
-  p2p_loop_call(loop, connect_on_loop, client);
+  CHECK(p2p_loop_call(loop, connect_on_loop, client) == P2P_OK);
 }
-static void stop(struct client *client) { p2p_loop_call(loop, free_on_loop, client); }
+static void stop(struct client *client) {
+  CHECK(p2p_loop_call(loop, free_on_loop, client) == P2P_OK);
+}
 static void write_text(struct client *client, const char *text) {
   client->to_write = text;
-  p2p_loop_call(loop, write_on_loop, client);
+  CHECK(p2p_loop_call(loop, write_on_loop, client) == P2P_OK);
 }
 
 static bool has(const struct client *client, const char *text) {
@@ -212,11 +214,11 @@ TEST(a_slow_end_pauses_the_fast_one_and_no_byte_is_lost) {
   begin();
   a = (struct client){.to_write = "please relay " TOKEN_A SIDE_1, .to_send = n_bytes};
   b = (struct client){.to_write = "please relay " TOKEN_A SIDE_2, .is_paused = true};
-  p2p_loop_call(loop, connect_on_loop, &a);
-  p2p_loop_call(loop, connect_on_loop, &b);
+  CHECK(p2p_loop_call(loop, connect_on_loop, &a) == P2P_OK);
+  CHECK(p2p_loop_call(loop, connect_on_loop, &b) == P2P_OK);
   WAIT_FOR(has(&a, "ok\n") && has(&b, "ok\n"));
   CHECK(b.n_got < n_bytes);
-  p2p_loop_call(loop, resume_on_loop, &b);
+  CHECK(p2p_loop_call(loop, resume_on_loop, &b) == P2P_OK);
   WAIT_FOR(b.n_got == n_bytes + 3);
   CHECK(a.to_send == 0 && a.sum_sent == b.sum);
   stop(&a);
@@ -256,7 +258,7 @@ TEST(a_relay_that_is_stopped_closes_everything) {
   start(&b, "please relay " TOKEN_A SIDE_2);
   start(&c, "please relay " TOKEN_B);
   WAIT_FOR(has(&a, "ok\n") && has(&b, "ok\n"));
-  p2p_loop_call(loop, stop_on_loop, NULL);
+  CHECK(p2p_loop_call(loop, stop_on_loop, NULL) == P2P_OK);
   relay = NULL;
   WAIT_FOR(a.is_closed && b.is_closed && c.is_closed);
   end();

@@ -24,8 +24,8 @@ static void start_mailbox(void *arg) {
 }
 
 static void restart(struct lab *lab) {
-  p2p_loop_call(lab->loop, stop_mailbox, lab);
-  p2p_loop_call(lab->loop, start_mailbox, lab);
+  CHECK(p2p_loop_call(lab->loop, stop_mailbox, lab) == P2P_OK);
+  CHECK(p2p_loop_call(lab->loop, start_mailbox, lab) == P2P_OK);
 }
 
 /* ---- transfers ---- */
@@ -85,10 +85,10 @@ TEST(what_is_said_while_the_mailbox_is_away_arrives) {
                       *receiver = start(&lab, "7-away", NULL, NULL, true);
   CHECK(reaches(sender, P2P_TRANSFER_CONFIRMING, &sent) &&
         reaches(receiver, P2P_TRANSFER_CONFIRMING, &received));
-  p2p_loop_call(lab.loop, stop_mailbox, &lab);
+  CHECK(p2p_loop_call(lab.loop, stop_mailbox, &lab) == P2P_OK);
   p2p_transfer_confirm(sender, true);
   p2p_transfer_confirm(receiver, true);
-  p2p_loop_call(lab.loop, start_mailbox, &lab);
+  CHECK(p2p_loop_call(lab.loop, start_mailbox, &lab) == P2P_OK);
   CHECK(reaches(receiver, P2P_TRANSFER_DONE, &received) &&
         reaches(sender, P2P_TRANSFER_DONE, &sent));
   CHECK(received.moved_bytes == 10 && unlink("/tmp/p2p-restart-none") == 0);
@@ -107,7 +107,7 @@ TEST(a_mailbox_that_stays_away_is_named) {
   config.mailbox = lab.mailbox;
   CHECK(p2p_transfer_new(&config, &sender, NULL) == P2P_OK);
   CHECK(reaches(sender, P2P_TRANSFER_WAITING, &sent));
-  p2p_loop_call(lab.loop, stop_mailbox, &lab);
+  CHECK(p2p_loop_call(lab.loop, stop_mailbox, &lab) == P2P_OK);
   CHECK(reaches(sender, P2P_TRANSFER_FAILED, &sent) && sent.err.code == P2P_ERR_TIMEOUT);
   CHECK(strstr(sent.err.message, "was lost and not restored within 2 s") != NULL &&
         strstr(sent.err.message, lab.mailbox) != NULL);
@@ -167,15 +167,15 @@ TEST(a_link_survives_its_mailbox) {
   static struct lab lab;
   lab_open(&lab);
   struct end opener = {.lab = &lab}, joiner = {.lab = &lab, .config = {.code = joiner.code}};
-  p2p_loop_call(lab.loop, open_end, &opener);
+  CHECK(p2p_loop_call(lab.loop, open_end, &opener) == P2P_OK);
   CHECK(lab_wait(&lab, &opener.n_code, 1, PATIENCE_MS));
   restart(&lab);
   memcpy(joiner.code, opener.code, sizeof joiner.code);
-  p2p_loop_call(lab.loop, open_end, &joiner);
+  CHECK(p2p_loop_call(lab.loop, open_end, &joiner) == P2P_OK);
   CHECK(lab_wait(&lab, &opener.n_open, 1, PATIENCE_MS) &&
         lab_wait(&lab, &joiner.n_open, 1, PATIENCE_MS));
-  p2p_loop_call(lab.loop, free_end, &opener);
-  p2p_loop_call(lab.loop, free_end, &joiner);
+  CHECK(p2p_loop_call(lab.loop, free_end, &opener) == P2P_OK);
+  CHECK(p2p_loop_call(lab.loop, free_end, &joiner) == P2P_OK);
   lab_close(&lab);
 }
 
@@ -183,12 +183,12 @@ TEST(a_link_whose_mailbox_stays_away_says_so) {
   static struct lab lab;
   lab_open(&lab);
   struct end opener = {.lab = &lab, .config = {.timeout_ms = 2000}};
-  p2p_loop_call(lab.loop, open_end, &opener);
+  CHECK(p2p_loop_call(lab.loop, open_end, &opener) == P2P_OK);
   CHECK(lab_wait(&lab, &opener.n_code, 1, PATIENCE_MS));
-  p2p_loop_call(lab.loop, stop_mailbox, &lab);
+  CHECK(p2p_loop_call(lab.loop, stop_mailbox, &lab) == P2P_OK);
   CHECK(lab_wait(&lab, &opener.n_close, 1, PATIENCE_MS) && opener.err.code == P2P_ERR_TIMEOUT);
   CHECK(strstr(opener.err.message, "was lost and not restored within 2 s") != NULL);
-  p2p_loop_call(lab.loop, free_end, &opener);
+  CHECK(p2p_loop_call(lab.loop, free_end, &opener) == P2P_OK);
   lab_close(&lab);
 }
 

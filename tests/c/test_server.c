@@ -91,7 +91,7 @@ static void free_on_loop(void *arg) {
 
 static void send_json(struct client *client, const char *json) {
   client->to_send = json;
-  p2p_loop_call(loop, send_on_loop, client);
+  CHECK(p2p_loop_call(loop, send_on_loop, client) == P2P_OK);
 }
 
 static int start_server(const char *users) {
@@ -288,8 +288,8 @@ TEST(a_server_can_be_freed_while_the_users_file_is_read) {
 TEST(two_clients_meet_in_a_mailbox) {
   static struct client a, b;
   CHECK(start_server("") == P2P_OK);
-  p2p_loop_call(loop, connect_on_loop, &a);
-  p2p_loop_call(loop, connect_on_loop, &b);
+  CHECK(p2p_loop_call(loop, connect_on_loop, &a) == P2P_OK);
+  CHECK(p2p_loop_call(loop, connect_on_loop, &b) == P2P_OK);
   WAIT_FOR(strstr(a.received, "welcome") != NULL && strstr(b.received, "welcome") != NULL);
   send_json(&a, "{\"type\":\"bind\",\"appid\":\"app\",\"side\":\"aa\"}");
   send_json(&b, "{\"type\":\"bind\",\"appid\":\"app\",\"side\":\"bb\"}");
@@ -299,7 +299,7 @@ TEST(two_clients_meet_in_a_mailbox) {
   WAIT_FOR(strstr(b.received, "\"side\":\"aa\",\"phase\":\"pake\",\"body\":\"0123\"") != NULL);
   send_json(&b, "{\"type\":\"close\"}");
   WAIT_FOR(strstr(b.received, "\"closed\"") != NULL);
-  p2p_loop_call(loop, free_on_loop, &b);
+  CHECK(p2p_loop_call(loop, free_on_loop, &b) == P2P_OK);
   p2p_server_free(server); /* with a client still connected */
   WAIT_FOR(a.is_closed);
 }
@@ -313,7 +313,7 @@ TEST(connections_of_one_address_to_the_mailbox_are_bounded) {
   CHECK(start_server("") == P2P_OK);
   idle_connections_open(fds, P2P_MAILBOX_CONNECTIONS_PER_ADDRESS_MAX,
                         p2p_server_mailbox_port(server));
-  p2p_loop_call(loop, connect_on_loop, &a);
+  CHECK(p2p_loop_call(loop, connect_on_loop, &a) == P2P_OK);
   WAIT_FOR(a.is_closed);
   CHECK(p2p_log_queue_next(log, WAIT_S * 1000, &event) &&
         strstr(event.text, "too many connections from this address") != NULL);

@@ -60,7 +60,7 @@ static void joins(const char *host) {
   come_to(&actor, host, OFFICE_PATIENCE_MS);
   CHECK(lab_wait(&lab, &actor.joined, 1, OFFICE_PATIENCE_MS));
   if (actor.failed) fprintf(stderr, "(%s)\n", actor.err.message);
-  p2p_loop_call(lab.loop, leave, &actor);
+  CHECK(p2p_loop_call(lab.loop, leave, &actor) == P2P_OK);
 }
 
 static void fails_with(uint32_t timeout_ms, const char *words) {
@@ -69,7 +69,7 @@ static void fails_with(uint32_t timeout_ms, const char *words) {
   CHECK(lab_wait(&lab, &actor.failed, 1, OFFICE_PATIENCE_MS));
   CHECK(actor.joined == 0 && strstr(actor.err.message, words) != NULL);
   if (strstr(actor.err.message, words) == NULL) fprintf(stderr, "(%s)\n", actor.err.message);
-  p2p_loop_call(lab.loop, leave, &actor);
+  CHECK(p2p_loop_call(lab.loop, leave, &actor) == P2P_OK);
 }
 
 TEST(a_board_and_a_proxy_open) {
@@ -111,7 +111,7 @@ TEST(a_proxy_that_refuses_or_does_not_answer_is_named_in_time) {
   office.answer = "HTTP/1.1 200";
   snprintf(words, sizeof words, "by way of the proxy %s", office.url + 7);
   fails_with(500, words);
-  p2p_loop_call(lab.loop, office_close, &office);
+  CHECK(p2p_loop_call(lab.loop, office_close, &office) == P2P_OK);
   fails_with(OFFICE_PATIENCE_MS, words);
 }
 

@@ -306,7 +306,7 @@ TEST(a_connection_may_be_freed_in_each_event) {
     on_io(&scene, do_connect);
     CHECK(wait_for(&scene, "server accepted"));
     if (event == CLOSE) {
-      p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_free, scene.server.tcp);
+      CHECK(p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_free, scene.server.tcp) == P2P_OK);
       scene.server.tcp = NULL;
     }
     CHECK(wait_for(&scene, "client freed"));
@@ -319,7 +319,7 @@ TEST(the_end_of_the_peer_is_told) {
   begin(&scene);
   on_io(&scene, do_connect);
   CHECK(wait_for(&scene, "server accepted"));
-  p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_free, scene.server.tcp);
+  CHECK(p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_free, scene.server.tcp) == P2P_OK);
   scene.server.tcp = NULL;
   CHECK(wait_for(&scene, "client closed: The connection to 127.0.0.1:"));
   CHECK(p2p_tcp_write(scene.client.tcp, "x", 1) == P2P_ERR_CLOSED);
@@ -417,9 +417,9 @@ TEST(writing_to_one_who_is_gone_kills_nobody) {
   begin(&scene);
   on_io(&scene, do_connect);
   wait_for_both(&scene);
-  p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_pause,
-                scene.client.tcp); /* so that only writing tells */
-  p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_free, scene.server.tcp);
+  CHECK(p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_pause, scene.client.tcp) ==
+        P2P_OK); /* so that only writing tells */
+  CHECK(p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_free, scene.server.tcp) == P2P_OK);
   scene.server.tcp = NULL;
   on_io(&scene, do_write_into_the_void);
   on_io(&scene, do_write_into_the_void);
@@ -493,7 +493,7 @@ TEST(a_round_trip_takes_far_less_than_a_millisecond) {
   wait_for_both(&scene);
   struct ping ping = {&scene, 2000};
   uint64_t before_ms = p2p_clock_ms();
-  p2p_loop_call(scene.loop, begin_pings, &ping);
+  CHECK(p2p_loop_call(scene.loop, begin_pings, &ping) == P2P_OK);
   CHECK(wait_for(&scene, "pinged"));
   uint64_t took_ms = p2p_clock_ms() - before_ms;
   CHECK(took_ms < 4000);

@@ -64,7 +64,7 @@ static void note_thread(void *arg) {
 static void disk_open(struct disk *disk) {
   memset(disk, 0, sizeof *disk);
   lab_open(&disk->lab);
-  p2p_loop_call(disk->lab.loop, note_thread, NULL);
+  CHECK(p2p_loop_call(disk->lab.loop, note_thread, NULL) == P2P_OK);
   snprintf(disk->folder, sizeof disk->folder, "/tmp/" MARK "-XXXXXX");
   CHECK(mkdtemp(disk->folder) != NULL);
   snprintf(disk->from, sizeof disk->from, "%s/from", disk->folder);

@@ -94,15 +94,15 @@ static void race_init(struct race *race) {
 }
 
 static void race_listen(struct race *race) {
-  p2p_loop_call(race->lab.loop, racer_new, &race->sender);
-  p2p_loop_call(race->lab.loop, racer_new, &race->receiver);
+  CHECK(p2p_loop_call(race->lab.loop, racer_new, &race->sender) == P2P_OK);
+  CHECK(p2p_loop_call(race->lab.loop, racer_new, &race->receiver) == P2P_OK);
   p2p_transit_hints(race->sender.transit, &race->receiver.theirs);
   p2p_transit_hints(race->receiver.transit, &race->sender.theirs);
 }
 
 static void race_go(struct race *race) {
-  p2p_loop_call(race->lab.loop, racer_race, &race->sender);
-  p2p_loop_call(race->lab.loop, racer_race, &race->receiver);
+  CHECK(p2p_loop_call(race->lab.loop, racer_race, &race->sender) == P2P_OK);
+  CHECK(p2p_loop_call(race->lab.loop, racer_race, &race->receiver) == P2P_OK);
 }
 
 static void check_met(struct race *race, const char *way) {
@@ -112,8 +112,8 @@ static void check_met(struct race *race, const char *way) {
 }
 
 static void race_close(struct race *race) {
-  p2p_loop_call(race->lab.loop, racer_free, &race->sender);
-  p2p_loop_call(race->lab.loop, racer_free, &race->receiver);
+  CHECK(p2p_loop_call(race->lab.loop, racer_free, &race->sender) == P2P_OK);
+  CHECK(p2p_loop_call(race->lab.loop, racer_free, &race->receiver) == P2P_OK);
   lab_close(&race->lab);
 }
 
@@ -126,7 +126,7 @@ TEST(both_end_on_the_same_direct_connection) {
   check_met(&race, "direct ");
   /* It is the same one: when one end goes, the other hears it. */
   CHECK(race.receiver.n_closed == 0);
-  p2p_loop_call(race.lab.loop, racer_free, &race.sender);
+  CHECK(p2p_loop_call(race.lab.loop, racer_free, &race.sender) == P2P_OK);
   race.sender.tcp = NULL;
   CHECK(lab_wait(&race.lab, &race.receiver.n_closed, 1, PATIENCE_MS));
   race_close(&race);
@@ -196,12 +196,12 @@ TEST(strangers_that_knock_and_stay_do_not_keep_the_peer_out) {
   race_init(&race);
   race.receiver.config.no_listen = true;
   race_listen(&race);
-  p2p_loop_call(race.lab.loop, strangers_knock, &stranger);
+  CHECK(p2p_loop_call(race.lab.loop, strangers_knock, &stranger) == P2P_OK);
   CHECK(lab_wait(&race.lab, &stranger.n_connected, 24, PATIENCE_MS));
   CHECK(lab_wait(&race.lab, &stranger.n_gone, 24 - 8, PATIENCE_MS));
   race_go(&race);
   check_met(&race, "direct ");
-  p2p_loop_call(race.lab.loop, strangers_free, &stranger);
+  CHECK(p2p_loop_call(race.lab.loop, strangers_free, &stranger) == P2P_OK);
   race_close(&race);
 }
 
@@ -257,7 +257,7 @@ TEST(direct_connections_that_hang_do_not_hold_the_relay_up) {
   struct silence silence = {.race = &race};
 
   race_init(&race);
-  p2p_loop_call(race.lab.loop, silence_open, &silence);
+  CHECK(p2p_loop_call(race.lab.loop, silence_open, &silence) == P2P_OK);
   race.sender.config.relay = race.receiver.config.relay = &race.relay;
   race_listen(&race);
   race.sender.theirs.n_direct = race.receiver.theirs.n_direct = 1;
@@ -268,7 +268,7 @@ TEST(direct_connections_that_hang_do_not_hold_the_relay_up) {
   check_met(&race, "relay 127.0.0.1:");
   CHECK(silence.n_knocked == 2);
   CHECK(p2p_clock_ms() - began_ms >= P2P_TRANSIT_HEAD_START_MS);
-  p2p_loop_call(race.lab.loop, silence_close, &silence);
+  CHECK(p2p_loop_call(race.lab.loop, silence_close, &silence) == P2P_OK);
   race_close(&race);
 }
 
@@ -277,7 +277,7 @@ TEST(a_relay_is_left_alone_where_a_direct_connection_is_quick) {
   struct silence relay = {.race = &race};
 
   race_init(&race);
-  p2p_loop_call(race.lab.loop, silence_open, &relay);
+  CHECK(p2p_loop_call(race.lab.loop, silence_open, &relay) == P2P_OK);
   set_hint(&race.relay, "127.0.0.1", p2p_listener_port(relay.listener));
   race.sender.config.relay = race.receiver.config.relay = &race.relay;
   race_listen(&race);
@@ -285,7 +285,7 @@ TEST(a_relay_is_left_alone_where_a_direct_connection_is_quick) {
   race_go(&race);
   check_met(&race, "direct ");
   CHECK(relay.n_knocked == 0 || p2p_clock_ms() - began_ms >= P2P_TRANSIT_HEAD_START_MS);
-  p2p_loop_call(race.lab.loop, silence_close, &relay);
+  CHECK(p2p_loop_call(race.lab.loop, silence_close, &relay) == P2P_OK);
   race_close(&race);
 }
 
@@ -296,7 +296,7 @@ TEST(an_address_of_ipv6_is_tried_beside_one_of_ipv4) {
   uint16_t port = 0;
 
   race_init(&race);
-  p2p_loop_call(race.lab.loop, silence_open, &silence);
+  CHECK(p2p_loop_call(race.lab.loop, silence_open, &silence) == P2P_OK);
   race.receiver.config.no_listen = true;
   race_listen(&race);
   for (size_t i = 0; i < race.receiver.theirs.n_direct; i++)
@@ -310,7 +310,7 @@ TEST(an_address_of_ipv6_is_tried_beside_one_of_ipv4) {
     check_met(&race, "direct [::1]:");
     CHECK(silence.n_knocked == 1);
   }
-  p2p_loop_call(race.lab.loop, silence_close, &silence);
+  CHECK(p2p_loop_call(race.lab.loop, silence_close, &silence) == P2P_OK);
   race_close(&race);
 }
 

@@ -121,10 +121,10 @@ static void rogue_end(void *arg) {
 
 static void rogue_begin(bool with_link) {
   memset(&rogue, 0, sizeof rogue);
-  p2p_loop_call(loop, rogue_join, NULL);
+  CHECK(p2p_loop_call(loop, rogue_join, NULL) == P2P_OK);
   CHECK(site_wait(&gate, &rogue.joined, 1) && site_wait(&gate, &rogue.seen, 1));
   if (!with_link) return;
-  p2p_loop_call(loop, rogue_link, NULL);
+  CHECK(p2p_loop_call(loop, rogue_link, NULL) == P2P_OK);
   CHECK(site_wait(&gate, &rogue.opened, 1));
 }
 
@@ -141,7 +141,8 @@ static void rogue_send_here(void *arg) {
                          message->length);
 }
 static void rogue_send(uint8_t type, uint32_t task, const void *payload, size_t length) {
-  p2p_loop_call(loop, rogue_send_here, &(struct rogue_message){type, task, payload, length});
+  CHECK(p2p_loop_call(loop, rogue_send_here,
+                      &(struct rogue_message){type, task, payload, length}) == P2P_OK);
 }
 static void rogue_hello(void) {
   char text[256];
@@ -163,7 +164,7 @@ static void rogue_task(uint32_t task, uint64_t size) {
 /* The link is closed on whoever breaks the protocol, and the worker goes on. */
 static void check_breach(const char *what) {
   CHECK(says(what) && site_wait(&gate, &rogue.closed, 1));
-  p2p_loop_call(loop, rogue_end, NULL);
+  CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
 }
 
 TEST(a_worker_tells_what_it_has) {
@@ -244,7 +245,7 @@ TEST(data_after_the_task_does_not_extend_the_time_limit) {
   }
   CHECK(sent < 500 && site_wait(&gate, &rogue.losts, 1));
   CHECK(strstr(rogue.lost, "was stopped at the time limit of 0.3 s per future") != NULL);
-  p2p_loop_call(loop, rogue_end, NULL);
+  CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
   limits = (struct p2p_limits){0};
   end(NULL);
 }
@@ -270,13 +271,13 @@ TEST(false_accepts_do_no_harm) {
   rogue_begin(false);
   rogue.via = "link://AAAA";
   rogue.accepts = 3;
-  p2p_loop_call(loop, say_many, NULL);
+  CHECK(p2p_loop_call(loop, say_many, NULL) == P2P_OK);
   CHECK(says("ignoring an accept that is not encrypted for this worker (3 so far)"));
   rogue.via = NULL;
   rogue.accepts = 17;
-  p2p_loop_call(loop, say_many, NULL);
+  CHECK(p2p_loop_call(loop, say_many, NULL) == P2P_OK);
   CHECK(says("Too many links: the call of eve@"));
-  p2p_loop_call(loop, rogue_end, NULL);
+  CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
   end(NULL);
 }
 
@@ -285,13 +286,13 @@ TEST(others_are_told_that_it_leaves) {
   rogue_begin(false);
   p2p_worker_drain(worker);
   CHECK(site_wait(&gate, &rogue.leaves, 1));
-  p2p_loop_call(loop, rogue_end, NULL);
+  CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
   end(NULL);
   begin(1);
   rogue_begin(false);
   end(NULL);
   CHECK(site_wait(&gate, &rogue.leaves, 1));
-  p2p_loop_call(loop, rogue_end, NULL);
+  CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
 }
 
 UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(a_worker_tells_what_it_has),

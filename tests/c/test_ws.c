@@ -149,7 +149,7 @@ static void do_send(void *arg) {
 
 static int send_text(struct end *end, const char *text, size_t length) {
   struct sending s = {end, text, length, 1};
-  p2p_loop_call(end->scene->loop, do_send, &s);
+  CHECK(p2p_loop_call(end->scene->loop, do_send, &s) == P2P_OK);
   return s.code;
 }
 
