@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define DIGITS "0123456789"
+#include "protocol/package_list.h"
 
 #define LINKS_MAX 8 /* opened at once in search of a package */
 
@@ -28,24 +27,6 @@ void p2p_packages_clear(struct p2p_packages *packages) {
   for (size_t i = 0; i < packages->length; i++) free(packages->entries[i].name);
   free(packages->entries);
   *packages = (struct p2p_packages){0};
-}
-
-bool p2p_packages_next_name(const char **list, char name[P2P_PACKAGES_NAME_MAX]) {
-  if (**list == '\0') return false;
-  size_t length = strcspn(*list, ";");
-  snprintf(name, P2P_PACKAGES_NAME_MAX, "%.*s", (int)length, *list);
-  *list += length + ((*list)[length] == ';');
-  return true;
-}
-
-bool p2p_packages_is_list(const char *names) {
-  for (;;) {
-    size_t length = strspn(names, LETTERS DIGITS ".");
-    if (strspn(names, LETTERS) == 0 || length >= P2P_PACKAGES_NAME_MAX) return false;
-    if (names[length] == '\0') return true;
-    if (names[length] != ';') return false;
-    names += length + 1;
-  }
 }
 
 /* What the worker has told. */
@@ -102,8 +83,8 @@ static bool is_timed_out(const struct p2p_packages *packages, uint64_t now_ms) {
 enum p2p_packages_match p2p_packages_match(struct p2p_packages *packages, const char *names,
                                            uint64_t now_ms) {
   enum p2p_packages_match match = P2P_PACKAGES_INSTALLED;
-  char name[P2P_PACKAGES_NAME_MAX];
-  while (p2p_packages_next_name(&names, name)) {
+  char name[P2P_PACKAGE_NAME_MAX];
+  while (p2p_package_list_next(&names, name)) {
     const struct p2p_packages_entry *entry = find(packages, name);
     if (entry == NULL) enqueue(packages, name);
     if (entry != NULL && entry->state == MISSING)
@@ -118,10 +99,10 @@ enum p2p_packages_match p2p_packages_match(struct p2p_packages *packages, const 
 void p2p_packages_describe_missing(const struct p2p_packages *packages, const char *names,
                                    char *out, size_t size) {
   enum { LISTED = 3 };
-  char name[P2P_PACKAGES_NAME_MAX];
+  char name[P2P_PACKAGE_NAME_MAX];
   size_t count = 0, at = 0;
   out[0] = '\0';
-  while (p2p_packages_next_name(&names, name)) {
+  while (p2p_package_list_next(&names, name)) {
     const struct p2p_packages_entry *entry = find(packages, name);
     if (entry == NULL || entry->state != MISSING || count++ >= LISTED || at >= size) continue;
     at += (size_t)snprintf(out + at, size - at, "%s'%s'", count > 1 ? ", " : "", name);
@@ -132,11 +113,6 @@ void p2p_packages_describe_missing(const struct p2p_packages *packages, const ch
 
 /* Requests and replies. */
 
-static int put_name(struct p2p_buf *out, const char *name, bool first) {
-  int code = first ? P2P_OK : p2p_buf_put(out, ";", 1);
-  return code == P2P_OK ? p2p_buf_put(out, name, strlen(name)) : code;
-}
-
 int p2p_packages_request(struct p2p_packages *packages, uint64_t now_ms, struct p2p_buf *out) {
   size_t count = 0;
   if (packages->is_pending) return P2P_OK;
@@ -144,7 +120,7 @@ int p2p_packages_request(struct p2p_packages *packages, uint64_t now_ms, struct 
     struct p2p_packages_entry *entry = &packages->entries[i];
     if (entry->state != QUEUED) continue;
     if (p2p_buf_len(out) + 1 + strlen(entry->name) > P2P_PACKAGES_REQUEST_BYTES) break;
-    int code = put_name(out, entry->name, count == 0);
+    int code = p2p_package_request_put(out, entry->name);
     if (code != P2P_OK) return code;
     entry->state = REQUESTED;
     count++;
@@ -154,42 +130,21 @@ int p2p_packages_request(struct p2p_packages *packages, uint64_t now_ms, struct 
   return P2P_OK;
 }
 
-/* Reads "name=version" at the start of `text`, followed by ';' or the end. Returns its length with
- * the ';', or 0 if it is malformed. */
-static size_t read_item(const char *text, size_t length, const char *name, bool *is_installed) {
-  size_t name_length = strlen(name), version = 0;
-  if (length <= name_length || memcmp(text, name, name_length) != 0 || text[name_length] != '=')
-    return 0;
-  text += name_length + 1;
-  length -= name_length + 1;
-  while (version < length && text[version] != ';') {
-    if (version == P2P_PACKAGES_VERSION_MAX || text[version] == '\0' ||
-        strchr(LETTERS DIGITS "._-", text[version]) == NULL)
-      return 0;
-    version++;
-  }
-  *is_installed = version > 0;
-  return name_length + 1 + version + (version < length);
-}
-
 /* Reads a whole reply, and stores what it says if `store` is set: only after a first pass without.
  */
-static bool read_reply(struct p2p_packages *packages, const char *text, size_t length, bool store) {
-  bool is_first = true, ends_in_separator = false;
+static bool read_reply(struct p2p_packages *packages, const void *payload, size_t length,
+                       bool store) {
+  struct p2p_package_reader reader;
+  struct p2p_package reply;
+  p2p_package_reader_init(&reader, payload, length);
   for (size_t i = 0; i < packages->length; i++) {
     struct p2p_packages_entry *entry = &packages->entries[i];
-    bool is_installed;
     if (entry->state != REQUESTED) continue;
-    if (!is_first && !ends_in_separator) return false;
-    size_t item = read_item(text, length, entry->name, &is_installed);
-    if (item == 0) return false;
-    ends_in_separator = text[item - 1] == ';';
-    is_first = false;
-    text += item;
-    length -= item;
-    if (store) entry->state = is_installed ? INSTALLED : MISSING;
+    if (p2p_package_reply_next(&reader, &reply) != 1 || strcmp(reply.name, entry->name) != 0)
+      return false;
+    if (store) entry->state = reply.version[0] != '\0' ? INSTALLED : MISSING;
   }
-  return length == 0 && !ends_in_separator;
+  return p2p_package_reply_next(&reader, &reply) == 0;
 }
 
 int p2p_packages_on_reply(struct p2p_packages *packages, const void *payload, size_t length,

@@ -18,11 +18,7 @@
 #define P2P_PACKAGES_MAX 4096        /* known names; beyond it the oldest answers are forgotten */
 #define P2P_PACKAGES_REQUEST_MAX 500 /* names in one request */
 #define P2P_PACKAGES_REQUEST_BYTES 16384 /* of one request; its reply fits into a frame as well */
-#define P2P_PACKAGES_TIMEOUT_MS                                                               \
-  20000                           /* a request without a reply counts as "not installed" then \
-                                   */
-#define P2P_PACKAGES_NAME_MAX 129 /* with the NUL */
-#define P2P_PACKAGES_VERSION_MAX 64
+#define P2P_PACKAGES_TIMEOUT_MS 20000    /* then a request without a reply counts as "missing" */
 
 struct p2p_packages_entry;
 
@@ -64,13 +60,6 @@ int p2p_packages_on_reply(struct p2p_packages *packages, const void *payload, si
                           const char **violation) P2P_MUST_USE;
 /* When the pending request times out; UINT64_MAX: none is pending, or it has timed out. */
 uint64_t p2p_packages_timeout_ms(const struct p2p_packages *packages, uint64_t now_ms);
-
-/* Copies the next name of "a;b;c" to `name`, truncated at its size, and moves *list behind it.
- * False at the end. */
-bool p2p_packages_next_name(const char **list, char name[P2P_PACKAGES_NAME_MAX]);
-/* Whether this is a list "a;b;c" of package names: at most 128 ASCII letters, digits and dots each,
- * the first one a letter. */
-bool p2p_packages_is_list(const char *names);
 
 /* ---- What the waiting tasks need ---- */
 

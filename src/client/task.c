@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/sanitize.h"
-#include "client/packages.h"
+#include "protocol/package_list.h"
 
 struct condition {
   struct p2p_blob *object;
@@ -92,7 +92,7 @@ const struct p2p_blob *p2p_task_object(const struct p2p_task *task) { return tas
 int p2p_task_set_packages(struct p2p_task *task, const char *packages, struct p2p_err *err) {
   size_t count = 1;
   for (const char *at = packages; *at != '\0'; at++) count += *at == ';';
-  if (!p2p_packages_is_list(packages)) {
+  if (!p2p_package_list_is_valid(packages)) {
     return p2p_err_set(err, P2P_ERR_INVALID,
                        "future '%s' needs packages with invalid names: '%.200s'", task->label,
                        packages);

@@ -11,6 +11,7 @@
 
 #include "base/blob.h"
 #include "base/err.h"
+#include "protocol/object_header.h"
 
 struct p2p_task;
 
@@ -56,7 +57,6 @@ uint64_t p2p_task_dropped_conditions(struct p2p_task *task);
 
 /* ---- For the client ---- */
 
-#define P2P_TASK_LABEL_MAX 256                         /* with the NUL; longer ones are truncated */
 #define P2P_TASK_CONDITIONS_MAX 4096                   /* conditions that wait for R, */
 #define P2P_TASK_CONDITIONS_BYTES (UINT64_C(64) << 20) /* in all; a single one may be larger */
 

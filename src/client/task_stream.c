@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/sanitize.h"
+#include "protocol/lost.h"
 #include "protocol/member_name.h"
+#include "protocol/object_header.h"
+#include "protocol/slot.h"
 
 enum receiving { NOTHING, CONDITION, RESULT };
 
@@ -98,8 +100,8 @@ static int send(struct p2p_task_stream *stream, uint8_t type, uint32_t id, const
 }
 
 static int send_slot(struct p2p_task_stream *stream, enum p2p_slot_op op, uint32_t count) {
-  uint8_t payload[5] = {(uint8_t)op};
-  p2p_set_u32(payload + 1, count);
+  uint8_t payload[P2P_SLOT_LEN];
+  p2p_slot_write(op, count, payload);
   return send(stream, P2P_FRAME_SLOT, 0, payload, sizeof payload);
 }
 
@@ -185,12 +187,10 @@ int p2p_task_stream_start(struct p2p_task_stream *stream, struct p2p_task *task)
   append(stream, run);
   stream->busy++;
   stream->idle--;
-  uint8_t payload[8 + P2P_TASK_LABEL_MAX];
-  const char *label = p2p_task_label(task);
-  size_t label_length = strlen(label);
-  p2p_set_u64(payload, p2p_blob_size(p2p_task_object(task)));
-  memcpy(payload + 8, label, label_length);
-  int code = send(stream, P2P_FRAME_TASK, run->id, payload, 8 + label_length);
+  uint8_t payload[P2P_TASK_HEADER_MAX];
+  size_t length =
+      p2p_task_header_write(p2p_blob_size(p2p_task_object(task)), p2p_task_label(task), payload);
+  int code = send(stream, P2P_FRAME_TASK, run->id, payload, length);
   return code != P2P_OK ? code : p2p_task_stream_on_drain(stream);
 }
 
@@ -224,21 +224,19 @@ static void end_run(struct p2p_task_stream *stream, struct run *run, uint64_t no
 
 static int take_slots(struct p2p_task_stream *stream, const struct p2p_frame *frame,
                       uint64_t now_ms, struct p2p_err *err) {
-  if (frame->length != 5) return broken(err, stream, "a SLOT frame of another length");
-  uint32_t count = p2p_get_u32(frame->payload + 1);
+  struct p2p_slot slot;
+  if (p2p_slot_read(frame->payload, frame->length, P2P_ROLE_WORKER, &slot) != P2P_OK)
+    return broken(err, stream, "sent a malformed SLOT frame");
   uint32_t held = stream->busy + stream->idle;
-  switch (frame->payload[0]) {
-  case P2P_SLOT_GRANT:
-    if (count > stream->config.slots - held)
-      return broken(err, stream, "it granted more slots than it has");
-    while (count-- > 0) stream->idle_since_ms[stream->idle++] = now_ms;
-    stream->requested_ms = now_ms;
+  if (slot.op == P2P_SLOT_RECALL) {
+    stream->recalled = slot.count < held - stream->recalled ? stream->recalled + slot.count : held;
     return P2P_OK;
-  case P2P_SLOT_RECALL:
-    stream->recalled = count < held - stream->recalled ? stream->recalled + count : held;
-    return P2P_OK;
-  default: return broken(err, stream, "a SLOT frame that is not for a client");
   }
+  if (slot.count > stream->config.slots - held)
+    return broken(err, stream, "it granted more slots than it has");
+  while (slot.count-- > 0) stream->idle_since_ms[stream->idle++] = now_ms;
+  stream->requested_ms = now_ms;
+  return P2P_OK;
 }
 
 /* Nobody waits for this task any more: the worker is told. */
@@ -282,10 +280,11 @@ static void complete(struct p2p_task_stream *stream, struct run *run, uint64_t n
 static int take_announcement(struct p2p_task_stream *stream, const struct p2p_frame *frame,
                              uint64_t now_ms, bool *changed, struct p2p_err *err) {
   struct run *run = find(stream, frame->task);
-  if (frame->length != 8) return broken(err, stream, "an announcement of another length");
+  uint64_t size;
+  if (p2p_object_header_read(frame->payload, frame->length, &size) != P2P_OK)
+    return broken(err, stream, "sent a malformed RESULT or CONDITION frame");
   if (run == NULL) return P2P_OK;
   if (run->receiving != NOTHING) return broken(err, stream, "an object within another one");
-  uint64_t size = p2p_get_u64(frame->payload);
   run->receiving = frame->type == P2P_FRAME_RESULT ? RESULT : CONDITION;
   run->missing = size;
   int code = P2P_OK;
@@ -321,7 +320,7 @@ static void take_lost(struct p2p_task_stream *stream, const struct p2p_frame *fr
   if (run == NULL) return;
   if (run->task != NULL) {
     struct p2p_err err = {.code = P2P_ERR_LOST};
-    p2p_sanitize(frame->payload, frame->length, err.message, sizeof err.message);
+    p2p_lost_read(frame->payload, frame->length, err.message, sizeof err.message);
     p2p_task_fail(run->task, &err);
   }
   *changed = true;
@@ -331,7 +330,7 @@ static void take_lost(struct p2p_task_stream *stream, const struct p2p_frame *fr
 /* The worker ends the link. */
 static int take_goodbye(const struct p2p_frame *frame, struct p2p_err *err) {
   char why[P2P_ERR_MESSAGE_MAX / 2];
-  p2p_sanitize(frame->payload, frame->length, why, sizeof why);
+  p2p_lost_read(frame->payload, frame->length, why, sizeof why);
   return p2p_err_set(err, P2P_ERR_CLOSED, "%s",
                      why[0] != '\0' ? why : "the worker closed the link");
 }

@@ -3,24 +3,13 @@
 
 #include <string.h>
 
-uint32_t p2p_get_u32(const uint8_t *bytes) {
-  return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
+#include "base/endian.h"
 
-uint64_t p2p_get_u64(const uint8_t *bytes) {
-  return (uint64_t)p2p_get_u32(bytes) << 32 | p2p_get_u32(bytes + 4);
-}
-
-void p2p_set_u32(uint8_t *bytes, uint32_t value) {
-  bytes[0] = (uint8_t)(value >> 24);
-  bytes[1] = (uint8_t)(value >> 16);
-  bytes[2] = (uint8_t)(value >> 8);
-  bytes[3] = (uint8_t)value;
-}
-
-void p2p_set_u64(uint8_t *bytes, uint64_t value) {
-  p2p_set_u32(bytes, (uint32_t)(value >> 32));
-  p2p_set_u32(bytes + 4, (uint32_t)value);
+void p2p_frame_write_header(uint8_t type, uint32_t task, uint32_t length,
+                            uint8_t out[static P2P_FRAME_HEADER_LEN]) {
+  out[0] = type;
+  p2p_set_u32(out + 1, task);
+  p2p_set_u32(out + 5, length);
 }
 
 int p2p_frame_put(struct p2p_buf *buf, uint8_t type, uint32_t task, const void *payload,
@@ -29,9 +18,7 @@ int p2p_frame_put(struct p2p_buf *buf, uint8_t type, uint32_t task, const void *
   uint8_t *space;
   int code = p2p_buf_reserve(buf, P2P_FRAME_HEADER_LEN + length, &space);
   if (code != P2P_OK) return code;
-  space[0] = type;
-  p2p_set_u32(space + 1, task);
-  p2p_set_u32(space + 5, (uint32_t)length);
+  p2p_frame_write_header(type, task, (uint32_t)length, space);
   if (length > 0) memcpy(space + P2P_FRAME_HEADER_LEN, payload, length);
   return P2P_OK;
 }

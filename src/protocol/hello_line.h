@@ -11,12 +11,11 @@
 #include "protocol/line.h"
 #include "protocol/machine.h"
 #include "protocol/member_name.h"
+#include "protocol/role.h"
 #include "protocol/versions.h"
 
 #define P2P_HELLO_LINE_VALID_S 60
 #define P2P_HELLO_LINE_ID_MAX 17 /* sixteen hex digits and a NUL */
-
-enum p2p_role { P2P_ROLE_CLIENT, P2P_ROLE_WORKER, P2P_ROLE_HOST };
 
 struct p2p_hello_line {
   enum p2p_role role;

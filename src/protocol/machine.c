@@ -2,6 +2,7 @@
 #include "protocol/machine.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "protocol/member_name.h"
@@ -18,7 +19,7 @@ bool p2p_machine_read(const char *platform, const char *cores, const char *memor
   struct p2p_machine machine = {0};
   if (platform != NULL) {
     if (!p2p_platform_is_valid(platform)) return false;
-    strcpy(machine.platform, platform);
+    snprintf(machine.platform, sizeof machine.platform, "%s", platform);
   }
   if (cores != NULL && !p2p_count_parse(cores, P2P_MACHINE_CORES_MAX, &machine.cores)) return false;
   if (memory != NULL && !p2p_count_parse(memory, P2P_MACHINE_MEMORY_MAX, &machine.memory_mib))

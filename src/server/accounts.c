@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/encode.h"
-#include "protocol/frame.h"
+#include "base/endian.h"
 #include "server/limits.h"
 
 struct account_key {

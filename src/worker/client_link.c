@@ -13,12 +13,13 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/sanitize.h"
 #include "protocol/hello.h"
+#include "protocol/lost.h"
+#include "protocol/object_header.h"
+#include "protocol/slot.h"
 #include "worker/package_library.h"
 #include "wormhole/link.h"
 
-#define LABEL_MAX 128
 #define SENTENCE_MAX 768
 
 struct task {
@@ -30,7 +31,7 @@ struct task {
   uint64_t started_ms;
   bool cancelled;
   bool refused; /* the evaluator answered with LOST */
-  char label[LABEL_MAX];
+  char label[P2P_TASK_LABEL_MAX];
 };
 
 struct p2p_client_link {
@@ -84,13 +85,13 @@ static void send(struct p2p_client_link *session, uint8_t type, uint32_t task, c
 }
 
 static void send_lost(struct p2p_client_link *session, uint32_t id, const char *why) {
-  send(session, P2P_FRAME_LOST, id, why, strlen(why));
+  send(session, P2P_FRAME_LOST, id, why, p2p_lost_length(why));
 }
 
 void p2p_client_link_free(struct p2p_client_link *session, const char *why) {
   if (session == NULL) return;
   (void)p2p_link_send(session->link, P2P_FRAME_LOST, 0, why,
-                      strlen(why)); /* a courtesy: the link's end says as much */
+                      p2p_lost_length(why)); /* a courtesy: the link's end says as much */
   destroy(session);
 }
 
@@ -116,7 +117,7 @@ static void on_answer(void *arg, const struct p2p_frame *frame) {
   if (frame->type == P2P_FRAME_LOST) {
     char how[P2P_EXIT_REASON_TEXT_MAX];
     struct p2p_exit_reason reason;
-    p2p_sanitize(frame->payload, frame->length, how, sizeof how);
+    p2p_lost_read(frame->payload, frame->length, how, sizeof how);
     p2p_exit_reason_of_refusal(&reason, how, &task->session->host->limits);
     task->refused = true;
     send_end(task, reason.how, reason.hint);
@@ -162,31 +163,29 @@ static struct task *find(const struct p2p_client_link *session, uint32_t id) {
 }
 
 static const char *take_slot(struct p2p_client_link *session, const struct p2p_frame *frame) {
-  if (frame->length != 5) return "a SLOT frame of another length";
-  uint32_t count = p2p_get_u32(frame->payload + 1);
-  switch (frame->payload[0]) {
-  case P2P_SLOT_WANT: p2p_slots_want(session->host->slots, session->number, count); break;
-  case P2P_SLOT_RETURN:
-    if (!p2p_slots_return(session->host->slots, session->number, count))
-      return "it returned slots that it does not hold";
-    break;
-  default: return "a SLOT frame that is not for a worker";
-  }
+  struct p2p_slot slot;
+  if (p2p_slot_read(frame->payload, frame->length, P2P_ROLE_CLIENT, &slot) != P2P_OK)
+    return "sent a malformed SLOT frame";
+  if (slot.op == P2P_SLOT_WANT)
+    p2p_slots_want(session->host->slots, session->number, slot.count);
+  else if (!p2p_slots_return(session->host->slots, session->number, slot.count))
+    return "it returned slots that it does not hold";
   session->host->on_slots(session->host->arg);
   return NULL;
 }
 
 /* The task is taken: it holds an idle slot, and gets an evaluator. False: out of memory, or no
  * evaluator is free. */
-static bool begin_task(struct p2p_client_link *session, const struct p2p_frame *frame) {
+static bool begin_task(struct p2p_client_link *session, const struct p2p_frame *frame,
+                       const struct p2p_task_header *header) {
   static const struct p2p_evaluator_callbacks callbacks = {on_answer, on_over};
   struct task *task = calloc(1, sizeof *task);
   if (task == NULL) return false;
   task->session = session;
   task->id = frame->task;
-  task->missing = p2p_get_u64(frame->payload);
+  task->missing = header->size;
   task->started_ms = p2p_clock_ms();
-  p2p_sanitize(frame->payload + 8, frame->length - 8, task->label, sizeof task->label);
+  memcpy(task->label, header->label, sizeof task->label);
   task->evaluator =
       p2p_evaluator_pool_submit(session->host->pool, session->user, frame, &callbacks, task);
   if (task->evaluator == NULL) {
@@ -201,19 +200,20 @@ static bool begin_task(struct p2p_client_link *session, const struct p2p_frame *
 
 static const char *take_task(struct p2p_client_link *session, const struct p2p_frame *frame) {
   char why[SENTENCE_MAX];
-  if (frame->length < 8) return "a TASK without its size";
+  struct p2p_task_header header;
+  if (p2p_task_header_read(frame->payload, frame->length, &header) != P2P_OK)
+    return "sent a malformed TASK frame";
   if (find(session, frame->task) != NULL) return "two tasks of one number";
-  uint64_t size = p2p_get_u64(frame->payload);
-  if (size > session->host->object_cap_bytes) {
+  if (header.size > session->host->object_cap_bytes) {
     snprintf(why, sizeof why,
              "The future is too large: %llu bytes, and %s takes at most %llu bytes",
-             (unsigned long long)size, session->host->name,
+             (unsigned long long)header.size, session->host->name,
              (unsigned long long)session->host->object_cap_bytes);
     send_lost(session, frame->task, why);
   } else if (!p2p_slots_start_task(session->host->slots, session->number, p2p_clock_ms())) {
     snprintf(why, sizeof why, "There is no slot for it at %s", session->host->name);
     send_lost(session, frame->task, why);
-  } else if (!begin_task(session, frame)) {
+  } else if (!begin_task(session, frame, &header)) {
     snprintf(why, sizeof why, "%s has no memory for it", session->host->name);
     send_lost(session, frame->task, why);
     p2p_slots_end_task(session->host->slots, session->number, p2p_clock_ms());
@@ -351,7 +351,7 @@ const char *p2p_client_link_client(const struct p2p_client_link *session) {
 
 void p2p_client_link_say_slots(struct p2p_client_link *session, enum p2p_slot_op op,
                                uint32_t count) {
-  uint8_t payload[5] = {(uint8_t)op};
-  p2p_set_u32(payload + 1, count);
+  uint8_t payload[P2P_SLOT_LEN];
+  p2p_slot_write(op, count, payload);
   send(session, P2P_FRAME_SLOT, 0, payload, sizeof payload);
 }

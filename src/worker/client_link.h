@@ -10,6 +10,7 @@
 #include "base/log_queue.h"
 #include "net/loop.h"
 #include "protocol/machine.h"
+#include "protocol/slot.h"
 #include "worker/evaluator_pool.h"
 #include "worker/slots.h"
 

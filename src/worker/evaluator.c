@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "protocol/evaluator_hello.h"
 #include "protocol/member_name.h"
+#include "protocol/object_header.h"
 #include "worker/evaluator_process.h"
-#include "worker/stranger.h"
 
 #define RETRY_MS 1000 /* after the operating system refused a process */
 #define REASON_MAX 256
@@ -134,9 +135,10 @@ static bool count_frame(struct task *task, const struct p2p_frame *frame, bool *
     if (task->to_receive > 0) return false;
     /* fall through */
   case P2P_FRAME_CONDITION:
-    if (task->sending != 0 || frame->length != 8) return false;
+    if (task->sending != 0 ||
+        p2p_object_header_read(frame->payload, frame->length, &task->to_send) != P2P_OK)
+      return false;
     task->sending = frame->type;
-    task->to_send = p2p_get_u64(frame->payload);
     break;
   case P2P_FRAME_DATA:
     if (task->sending == 0 || frame->length > task->to_send) return false;
@@ -153,7 +155,7 @@ static bool count_frame(struct task *task, const struct p2p_frame *frame, bool *
 
 static void on_hello(struct p2p_evaluator *evaluator, const struct p2p_frame *frame) {
   char text[REASON_MAX - 32], reason[REASON_MAX];
-  if (p2p_stranger_value(frame->payload, frame->length, "error", text, sizeof text)) {
+  if (p2p_evaluator_hello_read(frame->payload, frame->length, text, sizeof text)) {
     snprintf(reason, sizeof reason, "failed to start: %s", text);
     kill_process(evaluator, reason);
     return;
@@ -310,14 +312,17 @@ uint64_t p2p_evaluator_used_ms(const struct p2p_evaluator *evaluator) { return e
 int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const char *user,
                          const struct p2p_frame *task,
                          const struct p2p_evaluator_callbacks *callbacks, void *arg) {
-  int code = p2p_evaluator_process_send(evaluator->process, P2P_FRAME_TASK, task->task,
-                                        task->payload, task->length);
+  struct p2p_task_header header;
+  int code = p2p_task_header_read(task->payload, task->length, &header);
+  if (code == P2P_OK)
+    code = p2p_evaluator_process_send(evaluator->process, P2P_FRAME_TASK, task->task, task->payload,
+                                      task->length);
   if (code != P2P_OK) return code;
   if (evaluator->ready) set_deadline(evaluator, NO_DEADLINE, 0);
   snprintf(evaluator->user, sizeof evaluator->user, "%s", user);
   evaluator->task = (struct task){.active = true,
                                   .id = task->task,
-                                  .to_receive = p2p_get_u64(task->payload),
+                                  .to_receive = header.size,
                                   .has_caller = true,
                                   .callbacks = *callbacks,
                                   .arg = arg};

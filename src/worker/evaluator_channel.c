@@ -17,9 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "protocol/object_header.h"
 #include "worker/evaluator_process.h"
 
-#define TASK_SIZE_LEN 8
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* macOS: SO_NOSIGPIPE instead */
 #endif
@@ -178,9 +178,12 @@ static int refuse_size(struct p2p_evaluator_channel *pipe) {
 }
 
 static int begin_task(struct p2p_evaluator_channel *pipe, const struct p2p_frame *frame) {
-  if (pipe->object != NULL || frame->length < TASK_SIZE_LEN) return P2P_ERR_PROTOCOL;
+  struct p2p_task_header header;
+  if (pipe->object != NULL ||
+      p2p_task_header_read(frame->payload, frame->length, &header) != P2P_OK)
+    return P2P_ERR_PROTOCOL;
   discard_interrupts();
-  pipe->size = p2p_get_u64(frame->payload);
+  pipe->size = header.size;
   pipe->task = frame->task;
   pipe->object = p2p_blob_new(pipe->size); /* the supervisor has checked the size against its cap */
   return pipe->object == NULL ? refuse_size(pipe) : P2P_OK;
@@ -275,12 +278,12 @@ int p2p_evaluator_channel_send(struct p2p_evaluator_channel *pipe, uint8_t type,
 
 int p2p_evaluator_channel_send_object(struct p2p_evaluator_channel *pipe, uint8_t type,
                                       uint32_t task, const struct p2p_blob *object) {
-  uint8_t size[TASK_SIZE_LEN];
+  uint8_t header[P2P_OBJECT_HEADER_LEN];
   const uint8_t *bytes;
   size_t length;
   if (type == P2P_FRAME_RESULT) hold_interrupts(SIG_BLOCK, NULL);
-  p2p_set_u64(size, p2p_blob_size(object));
-  int code = p2p_evaluator_channel_send(pipe, type, task, size, sizeof size);
+  p2p_object_header_write(p2p_blob_size(object), header);
+  int code = p2p_evaluator_channel_send(pipe, type, task, header, sizeof header);
   for (uint64_t offset = 0; code == P2P_OK && (length = p2p_blob_span(object, offset, &bytes)) > 0;
        offset += length) {
     if (length > P2P_FRAME_PAYLOAD_MAX) length = P2P_FRAME_PAYLOAD_MAX;

@@ -266,9 +266,7 @@ int p2p_link_send(struct p2p_link *link, uint8_t type, uint32_t task, const void
 
   if (link->state != OPEN) return P2P_ERR_CLOSED;
   if (length > P2P_FRAME_PAYLOAD_MAX) return P2P_ERR_TOO_LARGE;
-  frame[0] = type;
-  p2p_set_u32(frame + 1, task);
-  p2p_set_u32(frame + 5, (uint32_t)length);
+  p2p_frame_write_header(type, task, (uint32_t)length, frame);
   if (length > 0) memcpy(frame + P2P_FRAME_HEADER_LEN, payload, length);
   p2p_record_seal(&link->sealer, link->record, P2P_FRAME_HEADER_LEN + length);
   return p2p_tcp_write(link->tcp, link->record,

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "protocol/frame.h"
+#include "base/endian.h"
 
 #define PREFIX_LEN 4
 

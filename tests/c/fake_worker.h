@@ -6,10 +6,12 @@
 
 #include "base/blob.h"
 #include "base/encode.h"
+#include "base/endian.h"
 #include "board/member.h"
 #include "crypto/random.h"
 #include "crypto/seal.h"
 #include "mailbox_fixture.h"
+#include "protocol/slot.h"
 #include "wormhole/link.h"
 
 #define FAKE_TASKS 64

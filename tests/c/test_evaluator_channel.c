@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/endian.h"
 #include "worker/evaluator_channel.h"
 #include "worker/evaluator_process.h"
 

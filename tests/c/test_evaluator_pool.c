@@ -1,6 +1,7 @@
 /* Evaluators that die while nobody has given them a task: the next task goes to one that lives. */
 #include "worker/evaluator_pool.h"
 
+#include "base/endian.h"
 #include "sshd_fixture.h"
 #include "worker/evaluator_channel.h"
 

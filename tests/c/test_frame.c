@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/endian.h"
 #include "unit.h"
 
 static struct p2p_buf two_frames(void) {

@@ -77,12 +77,13 @@ TEST(what_is_no_question_is_refused) {
 }
 
 TEST(too_many_and_too_long_ones_are_refused) {
-  char many[2 * P2P_PACKAGES_MAX + 2], name[130], far[5000];
+  char many[2 * P2P_PACKAGE_REQUEST_MAX + 2], name[130], far[5000];
   struct p2p_buf out;
-  for (size_t i = 0; i <= P2P_PACKAGES_MAX; i++) memcpy(many + 2 * i, "a;", 2);
+  for (size_t i = 0; i <= P2P_PACKAGE_REQUEST_MAX; i++) memcpy(many + 2 * i, "a;", 2);
   p2p_buf_init(&out, 65536);
-  CHECK(p2p_package_library_answer(libraries, many, 2 * P2P_PACKAGES_MAX - 1, &out) == P2P_OK);
-  CHECK(p2p_package_library_answer(libraries, many, 2 * P2P_PACKAGES_MAX + 1, &out) ==
+  CHECK(p2p_package_library_answer(libraries, many, 2 * P2P_PACKAGE_REQUEST_MAX - 1, &out) ==
+        P2P_OK);
+  CHECK(p2p_package_library_answer(libraries, many, 2 * P2P_PACKAGE_REQUEST_MAX + 1, &out) ==
         P2P_ERR_TOO_LARGE);
   p2p_buf_clear(&out);
   memset(name, 'x', sizeof name);

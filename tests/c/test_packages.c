@@ -1,6 +1,7 @@
 /* What a linked worker has: asked once, and answers that are whole, cut, oversized, of something
  * else, late, or never there. */
 #include "client/packages.h"
+#include "protocol/package_list.h"
 
 #include "unit.h"
 
@@ -153,7 +154,7 @@ TEST(without_a_reply_in_time_packages_are_missing_until_it_arrives) {
 }
 
 TEST(requests_and_known_packages_are_bounded) {
-  char name[P2P_PACKAGES_NAME_MAX];
+  char name[P2P_PACKAGE_NAME_MAX];
   static char text[P2P_PACKAGES_REQUEST_MAX * 16];
   begin();
   for (int i = 0; i < P2P_PACKAGES_MAX + 10; i++) {
@@ -165,7 +166,7 @@ TEST(requests_and_known_packages_are_bounded) {
     const char *list = next_request(0);
     int count = 0;
     text[0] = '\0';
-    for (size_t at = 0; p2p_packages_next_name(&list, name); count++) {
+    for (size_t at = 0; p2p_package_list_next(&list, name); count++) {
       at += (size_t)snprintf(text + at, sizeof text - at, "%s%s=%s", count > 0 ? ";" : "", name,
                              count % 2 == 0 ? "1" : "");
     }
@@ -183,7 +184,7 @@ TEST(requests_and_known_packages_are_bounded) {
 }
 
 TEST(a_request_is_bounded_in_bytes) {
-  char name[P2P_PACKAGES_NAME_MAX];
+  char name[P2P_PACKAGE_NAME_MAX];
   begin();
   for (int i = 0; i < 200; i++) {
     snprintf(name, sizeof name, "p%0127d", i);

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "protocol/frame.h"
+#include "base/endian.h"
 #include "unit.h"
 
 static const struct p2p_record_key KEY = {{1, 2, 3}};

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/endian.h"
+#include "protocol/slot.h"
 #include "unit.h"
 
 #define WORKER "carol@desk:4711"

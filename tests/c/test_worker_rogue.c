@@ -1,8 +1,10 @@
 /* The worker program and a client that does what it likes: by hand, over a member of the board and
  * a link. */
 #include "base/encode.h"
+#include "base/endian.h"
 #include "board/member.h"
 #include "crypto/seal.h"
+#include "protocol/slot.h"
 #include "worker_fixture.h"
 #include "wormhole/link.h"
 
@@ -197,6 +199,14 @@ TEST(rogue_clients_are_shown_the_door) {
   rogue_begin(true);
   rogue_send(P2P_FRAME_HELLO, 0, OTHER_HELLO, strlen(OTHER_HELLO));
   check_breach("sent a HELLO under another name");
+  rogue_begin(true);
+  rogue_hello();
+  rogue_slot(P2P_SLOT_GRANT, 1); /* the worker's to send */
+  check_breach("sent a malformed SLOT frame");
+  rogue_begin(true);
+  rogue_hello();
+  rogue_send(P2P_FRAME_TASK, 1, "1234567", 7);
+  check_breach("sent a malformed TASK frame");
   rogue_begin(true);
   rogue_hello();
   rogue_task(1, 100);

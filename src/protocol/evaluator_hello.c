@@ -1,0 +1,14 @@
+/* The HELLO of an evaluator process; R/evaluator.R writes it. */
+#include "protocol/evaluator_hello.h"
+
+#include "base/sanitize.h"
+#include "protocol/pairs.h"
+
+bool p2p_evaluator_hello_read(const void *payload, size_t length, char *error, size_t size) {
+  const char *value;
+  size_t value_length;
+  error[0] = '\0';
+  if (!p2p_pairs_find(payload, length, "error", &value, &value_length)) return false;
+  p2p_sanitize(value, value_length, error, size);
+  return true;
+}

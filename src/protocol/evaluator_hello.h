@@ -1,0 +1,13 @@
+/* The HELLO by which an evaluator process reports to its supervisor that it is ready, or why it
+ * cannot work: lines "key=value". Pure. */
+#ifndef P2P_PROTOCOL_EVALUATOR_HELLO_H
+#define P2P_PROTOCOL_EVALUATOR_HELLO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Returns whether the evaluator reports an error: error=TEXT. `error` then is the text, made safe
+ * to show and cut to `size` > 0 bytes; else it is "". Other keys (r, future, pid) are ignored. */
+bool p2p_evaluator_hello_read(const void *payload, size_t length, char *error, size_t size);
+
+#endif
