@@ -9,6 +9,7 @@
 #include <poll.h>
 
 #include "base/clock.h"
+#include "base/endian.h"
 #include "board/cluster_host.h"
 #include "client/client.h"
 #include "crypto/random.h"
