@@ -112,6 +112,7 @@ advice <- c(list(
   file_limit = "Raise it with `ulimit -n`, or with LimitNOFILE in a systemd unit. Connections beyond it are refused."
 ), list(
   ## client
+  object_too_large = "The second number of `plan(..., maxSizeOfObjects = )` sets this limit.",
   missing_packages = "Ask the owner of a worker to install the missing packages.",
   worker_lost = "With `plan(..., retries = 1)`, such a future is run again on another worker."
 ), list(
@@ -149,7 +150,6 @@ future_failure <- function(future, what, why) {
                          future = future)
   } else {
     future[["state"]] <- "failed"
-    if (what == "too_large") why <- paste(why, "The second number of `plan(..., maxSizeOfObjects = )` sets that limit.")
     FutureError(sprintf("Future (%s) failed. %s", label, why), future = future)
   }
 }

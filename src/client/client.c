@@ -62,8 +62,7 @@ static void take_submitted(void *arg) {
   client->status.waiting_for_packages += tasks.with_packages;
   client->has_cancelled = client->is_posted = false;
   pthread_mutex_unlock(&client->lock);
-  p2p_client_loop_submit(client->client_loop, &tasks);
-  if (has_cancelled) p2p_client_loop_cancel_ended(client->client_loop);
+  p2p_client_loop_update(client->client_loop, &tasks, has_cancelled);
 }
 
 struct start {
@@ -83,8 +82,7 @@ static void start_here(void *arg) {
 
 static void stop_here(void *arg) {
   struct p2p_client *client = arg;
-  take_submitted(client);
-  p2p_client_loop_free(client->client_loop);
+  p2p_client_loop_free(client->client_loop); /* what was submitted has been taken before */
 }
 
 struct listing {

@@ -75,14 +75,11 @@ static void on_failed(void *arg, const struct p2p_err *err) {
   p2p_dispatcher_on_failed(client->dispatcher, err);
 }
 
-/* Tasks. */
+/* Tasks and workers. */
 
-void p2p_client_loop_submit(struct p2p_client_loop *client, struct p2p_task_queue *tasks) {
-  p2p_dispatcher_submit(client->dispatcher, tasks);
-}
-
-void p2p_client_loop_cancel_ended(struct p2p_client_loop *client) {
-  p2p_dispatcher_cancel_ended(client->dispatcher);
+void p2p_client_loop_update(struct p2p_client_loop *client, struct p2p_task_queue *submitted,
+                            bool has_cancelled) {
+  p2p_dispatcher_update(client->dispatcher, submitted, has_cancelled);
 }
 
 size_t p2p_client_loop_workers(const struct p2p_client_loop *client, struct p2p_worker_info *out,

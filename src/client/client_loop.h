@@ -23,10 +23,10 @@ int p2p_client_loop_new(const struct p2p_client_config *config, struct p2p_log_q
 /* Cancels all tasks, leaves the board and frees. No callbacks after. Takes NULL. */
 void p2p_client_loop_free(struct p2p_client_loop *client);
 
-/* Takes over all of `tasks`. */
-void p2p_client_loop_submit(struct p2p_client_loop *client, struct p2p_task_queue *tasks);
-/* Handles tasks that were cancelled on another thread. */
-void p2p_client_loop_cancel_ended(struct p2p_client_loop *client);
+/* Takes over all of `submitted`. If has_cancelled is set, tasks were cancelled on another thread.
+ */
+void p2p_client_loop_update(struct p2p_client_loop *client, struct p2p_task_queue *submitted,
+                            bool has_cancelled);
 /* Fills up to `capacity` workers; returns how many there are. */
 size_t p2p_client_loop_workers(const struct p2p_client_loop *client, struct p2p_worker_info *out,
                                size_t capacity);

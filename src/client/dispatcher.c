@@ -55,7 +55,7 @@ static int reserve(struct p2p_dispatcher *dispatcher) {
 
 static void describe(struct p2p_dispatcher *dispatcher, const struct p2p_roster_worker *worker,
                      uint64_t now_ms, struct p2p_schedule_worker *out) {
-  struct p2p_packages *packages = NULL;
+  struct p2p_worker_packages *packages = NULL;
   if (stream_of(worker) != NULL) {
     p2p_task_stream_describe(stream_of(worker), now_ms, out);
     packages = p2p_worker_link_packages(worker->link);
@@ -89,15 +89,15 @@ static uint64_t request_packages(struct p2p_dispatcher *dispatcher, uint64_t now
     struct p2p_worker_link *link = dispatcher->candidates[i]->link;
     p2p_worker_link_request_packages(link, now_ms);
     timeout_ms =
-        earlier(timeout_ms, p2p_packages_timeout_ms(p2p_worker_link_packages(link), now_ms));
+        earlier(timeout_ms, p2p_worker_packages_timeout_ms(p2p_worker_link_packages(link), now_ms));
   }
   return timeout_ms;
 }
 
 static void fail_need(struct p2p_dispatcher *dispatcher, const struct p2p_package_need *need) {
-  struct p2p_packages_report report = {.cluster = p2p_workers_cluster(dispatcher->workers),
-                                       .n_workers = dispatcher->length};
-  for (size_t i = 0; i < dispatcher->length && i < P2P_PACKAGES_REPORTED; i++) {
+  struct p2p_package_report report = {.cluster = p2p_workers_cluster(dispatcher->workers),
+                                      .n_workers = dispatcher->length};
+  for (size_t i = 0; i < dispatcher->length && i < P2P_PACKAGE_REPORT_MAX; i++) {
     const struct p2p_roster_worker *worker = dispatcher->candidates[i];
     report.workers[i].name = worker->from;
     report.workers[i].packages = p2p_worker_link_packages(worker->link);
@@ -125,7 +125,7 @@ static bool fail_hopeless_tasks(struct p2p_dispatcher *dispatcher, uint64_t now_
   }
   for (size_t i = 0; any_failed && i < dispatcher->length; i++) {
     if (dispatcher->numbers[i].link == P2P_SCHEDULE_OPEN)
-      p2p_packages_forget_missing(p2p_worker_link_packages(dispatcher->candidates[i]->link));
+      p2p_worker_packages_forget_missing(p2p_worker_link_packages(dispatcher->candidates[i]->link));
   }
   return any_failed;
 }
@@ -231,18 +231,17 @@ static void on_lost(void *arg, struct p2p_task_queue *tasks) {
 
 /* Tasks. */
 
-void p2p_dispatcher_submit(struct p2p_dispatcher *dispatcher, struct p2p_task_queue *tasks) {
+void p2p_dispatcher_update(struct p2p_dispatcher *dispatcher, struct p2p_task_queue *submitted,
+                           bool has_cancelled) {
   if (dispatcher->failed.code != P2P_OK) {
-    p2p_task_queue_fail(tasks, &dispatcher->failed);
+    p2p_task_queue_fail(submitted, &dispatcher->failed);
     dispatcher->callbacks.on_task(dispatcher->arg);
   }
-  p2p_task_queue_append(&dispatcher->waiting, tasks);
-  decide(dispatcher);
-}
-
-void p2p_dispatcher_cancel_ended(struct p2p_dispatcher *dispatcher) {
-  p2p_task_queue_remove_ended(&dispatcher->waiting);
-  p2p_workers_cancel_ended(dispatcher->workers);
+  p2p_task_queue_append(&dispatcher->waiting, submitted);
+  if (has_cancelled) {
+    p2p_task_queue_remove_ended(&dispatcher->waiting);
+    p2p_workers_cancel_ended(dispatcher->workers);
+  }
   decide(dispatcher);
 }
 

@@ -1,6 +1,6 @@
 /* The dispatcher: decides which worker runs which task. Owns the waiting tasks, the roster of
- * workers and the links to them; decides again after every change and on a timer. It is told what
- * happens on the board, and reports through callbacks. io thread only. */
+ * workers and the links to them; decides again after every change and on a timer. Its owner passes
+ * on what happens on the board; it reports through callbacks. io thread only. */
 #ifndef P2P_CLIENT_DISPATCHER_H
 #define P2P_CLIENT_DISPATCHER_H
 
@@ -24,10 +24,10 @@ int p2p_dispatcher_new(const struct p2p_client_config *config, struct p2p_log_qu
 /* Cancels all tasks, closes the links and frees. No callbacks after. Takes NULL. */
 void p2p_dispatcher_free(struct p2p_dispatcher *dispatcher);
 
-/* Moves all of `tasks` behind those that wait. */
-void p2p_dispatcher_submit(struct p2p_dispatcher *dispatcher, struct p2p_task_queue *tasks);
-/* Handles tasks that were cancelled on another thread. */
-void p2p_dispatcher_cancel_ended(struct p2p_dispatcher *dispatcher);
+/* Takes over all of `submitted`. If has_cancelled is set, tasks were cancelled on another thread:
+ * drops those that wait, and interrupts those that run. */
+void p2p_dispatcher_update(struct p2p_dispatcher *dispatcher, struct p2p_task_queue *submitted,
+                           bool has_cancelled);
 
 /* The client has joined the board, for the first time or again. `member` is borrowed until the
  * dispatcher is freed. */

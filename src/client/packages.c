@@ -18,28 +18,28 @@ enum state {
   MISSING    /* the worker does not have it */
 };
 
-struct p2p_packages_entry {
+struct p2p_worker_packages_entry {
   char *name;
   enum state state;
 };
 
-void p2p_packages_clear(struct p2p_packages *packages) {
+void p2p_worker_packages_clear(struct p2p_worker_packages *packages) {
   for (size_t i = 0; i < packages->length; i++) free(packages->entries[i].name);
   free(packages->entries);
-  *packages = (struct p2p_packages){0};
+  *packages = (struct p2p_worker_packages){0};
 }
 
 /* What the worker has told. */
 
-static const struct p2p_packages_entry *find(const struct p2p_packages *packages,
-                                             const char *name) {
+static const struct p2p_worker_packages_entry *find(const struct p2p_worker_packages *packages,
+                                                    const char *name) {
   for (size_t i = 0; i < packages->length; i++) {
     if (strcmp(packages->entries[i].name, name) == 0) return &packages->entries[i];
   }
   return NULL;
 }
 
-static void forget_oldest_answer(struct p2p_packages *packages) {
+static void forget_oldest_answer(struct p2p_worker_packages *packages) {
   size_t i = 0;
   while (i < packages->length && packages->entries[i].state < INSTALLED) i++;
   if (i == packages->length) return;
@@ -50,22 +50,23 @@ static void forget_oldest_answer(struct p2p_packages *packages) {
 }
 
 /* Without room or memory, the next lookup tries again. */
-static void enqueue(struct p2p_packages *packages, const char *name) {
-  if (packages->length == P2P_PACKAGES_MAX) forget_oldest_answer(packages);
-  if (packages->length == P2P_PACKAGES_MAX) return;
+static void enqueue(struct p2p_worker_packages *packages, const char *name) {
+  if (packages->length == P2P_WORKER_PACKAGES_MAX) forget_oldest_answer(packages);
+  if (packages->length == P2P_WORKER_PACKAGES_MAX) return;
   if (packages->length == packages->capacity) {
     size_t capacity = packages->capacity == 0 ? 8 : 2 * packages->capacity;
-    struct p2p_packages_entry *entries = realloc(packages->entries, capacity * sizeof *entries);
+    struct p2p_worker_packages_entry *entries =
+        realloc(packages->entries, capacity * sizeof *entries);
     if (entries == NULL) return;
     packages->entries = entries;
     packages->capacity = capacity;
   }
   char *copy = strdup(name);
   if (copy != NULL)
-    packages->entries[packages->length++] = (struct p2p_packages_entry){copy, QUEUED};
+    packages->entries[packages->length++] = (struct p2p_worker_packages_entry){copy, QUEUED};
 }
 
-void p2p_packages_forget_missing(struct p2p_packages *packages) {
+void p2p_worker_packages_forget_missing(struct p2p_worker_packages *packages) {
   size_t kept = 0;
   for (size_t i = 0; i < packages->length; i++) {
     if (packages->entries[i].state == MISSING)
@@ -76,16 +77,16 @@ void p2p_packages_forget_missing(struct p2p_packages *packages) {
   packages->length = kept;
 }
 
-static bool is_timed_out(const struct p2p_packages *packages, uint64_t now_ms) {
-  return packages->is_pending && packages->requested_ms + P2P_PACKAGES_TIMEOUT_MS <= now_ms;
+static bool is_timed_out(const struct p2p_worker_packages *packages, uint64_t now_ms) {
+  return packages->is_pending && packages->requested_ms + P2P_WORKER_PACKAGES_TIMEOUT_MS <= now_ms;
 }
 
-enum p2p_packages_match p2p_packages_match(struct p2p_packages *packages, const char *names,
-                                           uint64_t now_ms) {
+enum p2p_packages_match p2p_worker_packages_match(struct p2p_worker_packages *packages,
+                                                  const char *names, uint64_t now_ms) {
   enum p2p_packages_match match = P2P_PACKAGES_INSTALLED;
   char name[P2P_PACKAGE_NAME_MAX];
   while (p2p_package_list_next(&names, name)) {
-    const struct p2p_packages_entry *entry = find(packages, name);
+    const struct p2p_worker_packages_entry *entry = find(packages, name);
     if (entry == NULL) enqueue(packages, name);
     if (entry != NULL && entry->state == MISSING)
       match = P2P_PACKAGES_MISSING;
@@ -96,14 +97,14 @@ enum p2p_packages_match p2p_packages_match(struct p2p_packages *packages, const 
                                                                          : match;
 }
 
-void p2p_packages_describe_missing(const struct p2p_packages *packages, const char *names,
-                                   char *out, size_t size) {
+void p2p_worker_packages_describe_missing(const struct p2p_worker_packages *packages,
+                                          const char *names, char *out, size_t size) {
   enum { LISTED = 3 };
   char name[P2P_PACKAGE_NAME_MAX];
   size_t count = 0, at = 0;
   out[0] = '\0';
   while (p2p_package_list_next(&names, name)) {
-    const struct p2p_packages_entry *entry = find(packages, name);
+    const struct p2p_worker_packages_entry *entry = find(packages, name);
     if (entry == NULL || entry->state != MISSING || count++ >= LISTED || at >= size) continue;
     at += (size_t)snprintf(out + at, size - at, "%s'%s'", count > 1 ? ", " : "", name);
   }
@@ -113,14 +114,15 @@ void p2p_packages_describe_missing(const struct p2p_packages *packages, const ch
 
 /* Requests and replies. */
 
-int p2p_packages_request(struct p2p_packages *packages, uint64_t now_ms, struct p2p_buf *out) {
+int p2p_worker_packages_request(struct p2p_worker_packages *packages, uint64_t now_ms,
+                                struct p2p_buf *out) {
   size_t count = 0;
   if (packages->is_pending) return P2P_OK;
-  for (size_t i = 0; i < packages->length && count < P2P_PACKAGES_REQUEST_MAX; i++) {
-    struct p2p_packages_entry *entry = &packages->entries[i];
+  for (size_t i = 0; i < packages->length && count < P2P_WORKER_PACKAGES_REQUEST_MAX; i++) {
+    struct p2p_worker_packages_entry *entry = &packages->entries[i];
     if (entry->state != QUEUED) continue;
-    if (p2p_buf_len(out) + 1 + strlen(entry->name) > P2P_PACKAGES_REQUEST_BYTES) break;
     int code = p2p_package_request_put(out, entry->name);
+    if (code == P2P_ERR_TOO_LARGE && count > 0) break; /* the rest is for the next request */
     if (code != P2P_OK) return code;
     entry->state = REQUESTED;
     count++;
@@ -132,23 +134,23 @@ int p2p_packages_request(struct p2p_packages *packages, uint64_t now_ms, struct 
 
 /* Reads a whole reply, and stores what it says if `store` is set: only after a first pass without.
  */
-static bool read_reply(struct p2p_packages *packages, const void *payload, size_t length,
+static bool read_reply(struct p2p_worker_packages *packages, const void *payload, size_t length,
                        bool store) {
   struct p2p_package_reader reader;
-  struct p2p_package reply;
+  struct p2p_package package;
   p2p_package_reader_init(&reader, payload, length);
   for (size_t i = 0; i < packages->length; i++) {
-    struct p2p_packages_entry *entry = &packages->entries[i];
+    struct p2p_worker_packages_entry *entry = &packages->entries[i];
     if (entry->state != REQUESTED) continue;
-    if (p2p_package_reply_next(&reader, &reply) != 1 || strcmp(reply.name, entry->name) != 0)
+    if (p2p_package_reply_next(&reader, &package) != 1 || strcmp(package.name, entry->name) != 0)
       return false;
-    if (store) entry->state = reply.version[0] != '\0' ? INSTALLED : MISSING;
+    if (store) entry->state = package.version[0] != '\0' ? INSTALLED : MISSING;
   }
-  return p2p_package_reply_next(&reader, &reply) == 0;
+  return p2p_package_reply_next(&reader, &package) == 0;
 }
 
-int p2p_packages_on_reply(struct p2p_packages *packages, const void *payload, size_t length,
-                          const char **violation) {
+int p2p_worker_packages_on_reply(struct p2p_worker_packages *packages, const void *payload,
+                                 size_t length, const char **violation) {
   if (!packages->is_pending)
     *violation = "PACKAGES without a request";
   else if (!read_reply(packages, payload, length, false))
@@ -161,9 +163,10 @@ int p2p_packages_on_reply(struct p2p_packages *packages, const void *payload, si
   return P2P_OK;
 }
 
-uint64_t p2p_packages_timeout_ms(const struct p2p_packages *packages, uint64_t now_ms) {
+uint64_t p2p_worker_packages_timeout_ms(const struct p2p_worker_packages *packages,
+                                        uint64_t now_ms) {
   return packages->is_pending && !is_timed_out(packages, now_ms)
-             ? packages->requested_ms + P2P_PACKAGES_TIMEOUT_MS
+             ? packages->requested_ms + P2P_WORKER_PACKAGES_TIMEOUT_MS
              : UINT64_MAX;
 }
 
@@ -198,14 +201,15 @@ uint32_t p2p_package_needs_waiting(const struct p2p_package_needs *needs) {
   return waiting;
 }
 
-void p2p_package_needs_add_worker(struct p2p_package_needs *needs, struct p2p_packages *packages,
-                                  uint64_t now_ms, struct p2p_schedule_worker *worker) {
+void p2p_package_needs_add_worker(struct p2p_package_needs *needs,
+                                  struct p2p_worker_packages *packages, uint64_t now_ms,
+                                  struct p2p_schedule_worker *worker) {
   worker->eligible = worker->confirmed = needs->without;
   for (size_t i = 0; i < needs->length; i++) {
     struct p2p_package_need *need = &needs->list[i];
-    enum p2p_packages_match match = packages != NULL
-                                        ? p2p_packages_match(packages, need->packages, now_ms)
-                                        : P2P_PACKAGES_UNKNOWN;
+    enum p2p_packages_match match =
+        packages != NULL ? p2p_worker_packages_match(packages, need->packages, now_ms)
+                         : P2P_PACKAGES_UNKNOWN;
     if (match != P2P_PACKAGES_MISSING) worker->eligible += need->waiting;
     if (match == P2P_PACKAGES_INSTALLED) worker->confirmed += need->waiting;
     need->installed += match == P2P_PACKAGES_INSTALLED;
@@ -232,19 +236,20 @@ bool p2p_package_need_is_hopeless(const struct p2p_package_need *need) {
 
 /* "worker 'carol@desk:4711' lacks 'mgcv'; worker 'dave@box:12' did not report its packages; and 3
  * more", truncated at the size. */
-static void describe_workers(const struct p2p_packages_report *report, const char *names, char *out,
+static void describe_workers(const struct p2p_package_report *report, const char *names, char *out,
                              size_t size) {
   size_t at = 0, n = report->n_workers;
   out[0] = '\0';
-  for (size_t i = 0; i < n && i < P2P_PACKAGES_REPORTED && at < size; i++) {
+  for (size_t i = 0; i < n && i < P2P_PACKAGE_REPORT_MAX && at < size; i++) {
     char missing[P2P_ERR_MESSAGE_MAX / 4];
-    p2p_packages_describe_missing(report->workers[i].packages, names, missing, sizeof missing);
+    p2p_worker_packages_describe_missing(report->workers[i].packages, names, missing,
+                                         sizeof missing);
     at += (size_t)snprintf(out + at, size - at, "%s'%s' %s%s", i > 0 ? "; " : "",
                            report->workers[i].name,
                            missing[0] != '\0' ? "lacks " : "did not report its packages", missing);
   }
-  if (n > P2P_PACKAGES_REPORTED && at < size)
-    snprintf(out + at, size - at, "; and %u more", (unsigned)(n - P2P_PACKAGES_REPORTED));
+  if (n > P2P_PACKAGE_REPORT_MAX && at < size)
+    snprintf(out + at, size - at, "; and %u more", (unsigned)(n - P2P_PACKAGE_REPORT_MAX));
 }
 
 static bool has_packages(void *names, const struct p2p_task *task) {
@@ -252,7 +257,7 @@ static bool has_packages(void *names, const struct p2p_task *task) {
 }
 
 void p2p_package_need_fail(const struct p2p_package_need *need,
-                           const struct p2p_packages_report *report,
+                           const struct p2p_package_report *report,
                            struct p2p_task_queue *waiting) {
   char workers[P2P_ERR_MESSAGE_MAX / 2];
   void *names = (void *)(uintptr_t)need->packages;

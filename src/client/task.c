@@ -91,6 +91,9 @@ const struct p2p_blob *p2p_task_object(const struct p2p_task *task) { return tas
 
 int p2p_task_set_packages(struct p2p_task *task, const char *packages, struct p2p_err *err) {
   size_t count = 1;
+  if (p2p_task_state(task) != P2P_TASK_NEW) {
+    return p2p_err_set(err, P2P_ERR_INVALID, "future '%s' was already submitted", task->label);
+  }
   for (const char *at = packages; *at != '\0'; at++) count += *at == ';';
   if (!p2p_package_list_is_valid(packages)) {
     return p2p_err_set(err, P2P_ERR_INVALID,

@@ -27,7 +27,8 @@ enum p2p_task_state {
 
 #define P2P_TASK_PACKAGES_MAX 1000
 
-/* Takes over `object`, the serialized future. `label` is copied; it identifies the future in logs.
+/* Takes over `object`, the serialized future. `label` is copied, up to P2P_TASK_LABEL_MAX
+ * bytes; it identifies the future in logs.
  * NULL when out of memory; then `object` stays the caller's. */
 struct p2p_task *p2p_task_new(struct p2p_blob *object, const char *label);
 void p2p_task_free(struct p2p_task *task); /* drops the creator's reference; takes NULL */

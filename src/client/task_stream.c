@@ -1,11 +1,11 @@
 /* Owns the tasks that run over one link. A task keeps its slot until the worker has answered with
- * RESULT or LOST, also when nobody waits for it any more: its frames are then read over. */
+ * RESULT or LOST, even if it has ended for us before: what arrives for it is then discarded. */
 #include "client/task_stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "client/slot_pool.h"
 #include "protocol/lost.h"
 #include "protocol/member_name.h"
 #include "protocol/object_header.h"
@@ -13,44 +13,51 @@
 
 enum receiving { NOTHING, CONDITION, RESULT };
 
+/* A task at the worker. */
 struct run {
   struct run *next;
   uint32_t id;
-  struct p2p_task *task; /* NULL: ended for us */
-  uint64_t sent;         /* bytes of its object */
-  enum receiving receiving;
-  uint64_t missing;          /* bytes of what is received */
-  struct p2p_blob *incoming; /* NULL: read over */
+  struct p2p_task *task;     /* NULL: ended for us */
+  uint64_t sent;             /* bytes of the task's object */
+  enum receiving receiving;  /* what was announced and has not arrived */
+  uint64_t missing;          /* bytes of it */
+  struct p2p_blob *incoming; /* NULL: discarded */
 };
 
 struct p2p_task_stream {
   struct p2p_task_stream_config config;
   char worker[P2P_MEMBER_NAME_MAX];
-  struct run *first; /* who sends next is first */
-  uint32_t busy, last_id;
-  uint32_t idle, recalled, requested;
-  uint64_t requested_ms, used_ms;
-  uint64_t idle_since_ms[]; /* of the idle slots, coldest first; a task takes the warmest */
+  struct p2p_slot_pool *slots;
+  struct run *first; /* the next to send a piece of its object */
+  uint32_t last_id;
+  uint32_t running; /* runs with a task */
 };
 
 struct p2p_task_stream *p2p_task_stream_new(const struct p2p_task_stream_config *config,
                                             uint64_t now_ms) {
-  struct p2p_task_stream *stream =
-      calloc(1, sizeof *stream + config->slots * sizeof stream->idle_since_ms[0]);
+  struct p2p_task_stream *stream = calloc(1, sizeof *stream);
   if (stream == NULL) return NULL;
   stream->config = *config;
   snprintf(stream->worker, sizeof stream->worker, "%s", config->worker);
-  stream->used_ms = stream->requested_ms = now_ms;
-  return stream;
+  stream->slots = p2p_slot_pool_new(config->slots, now_ms);
+  if (stream->slots != NULL) return stream;
+  free(stream);
+  return NULL;
 }
 
-/* The end of a task for this lane; the run may go on, read over. */
-static void release_task(struct run *run) {
+/* Takes the task out of a run, which goes on until the worker answers. */
+static struct p2p_task *detach_task(struct p2p_task_stream *stream, struct run *run) {
+  struct p2p_task *task = run->task;
   p2p_blob_free(run->incoming);
   run->incoming = NULL;
-  if (run->task == NULL) return;
-  p2p_task_release(run->task);
   run->task = NULL;
+  stream->running -= task != NULL;
+  return task;
+}
+
+static void release_task(struct p2p_task_stream *stream, struct run *run) {
+  struct p2p_task *task = detach_task(stream, run);
+  if (task != NULL) p2p_task_release(task);
 }
 
 void p2p_task_stream_free(struct p2p_task_stream *stream) {
@@ -58,67 +65,41 @@ void p2p_task_stream_free(struct p2p_task_stream *stream) {
   while (stream->first != NULL) {
     struct run *run = stream->first;
     stream->first = run->next;
-    release_task(run);
+    release_task(stream, run);
     free(run);
   }
+  p2p_slot_pool_free(stream->slots);
   free(stream);
 }
 
 void p2p_task_stream_describe(const struct p2p_task_stream *stream, uint64_t now_ms,
                               struct p2p_schedule_worker *out) {
-  *out = (struct p2p_schedule_worker){
-      .link = P2P_SCHEDULE_OPEN,
-      .slots = stream->config.slots,
-      .held = stream->busy + stream->idle,
-      .busy = stream->busy,
-      .recalled = stream->recalled,
-      .requested = stream->requested,
-      .requested_ms = stream->requested_ms,
-      .used_ms = stream->used_ms,
-      .next_cool_ms = P2P_SCHEDULE_NEVER,
-  };
-  for (uint32_t i = 0; i < stream->idle; i++) {
-    uint64_t cool_ms = stream->idle_since_ms[i] + P2P_SCHEDULE_COOL_MS,
-             cold_ms = stream->idle_since_ms[i] + P2P_SCHEDULE_WARM_MS;
-    out->cool += cool_ms <= now_ms;
-    out->cold += cold_ms <= now_ms;
-    uint64_t next_ms = cool_ms > now_ms ? cool_ms : cold_ms;
-    if (next_ms > now_ms && next_ms < out->next_cool_ms) out->next_cool_ms = next_ms;
-  }
+  p2p_slot_pool_describe(stream->slots, now_ms, out);
 }
 
-uint32_t p2p_task_stream_running(const struct p2p_task_stream *stream) {
-  uint32_t running = 0;
-  for (const struct run *run = stream->first; run != NULL; run = run->next)
-    running += run->task != NULL;
-  return running;
-}
+uint32_t p2p_task_stream_running(const struct p2p_task_stream *stream) { return stream->running; }
 
-static int send(struct p2p_task_stream *stream, uint8_t type, uint32_t id, const void *payload,
-                size_t length) {
+/* Sending. */
+
+static int send_frame(struct p2p_task_stream *stream, uint8_t type, uint32_t id,
+                      const void *payload, size_t length) {
   return stream->config.send(stream->config.arg, type, id, payload, length);
 }
 
 static int send_slot(struct p2p_task_stream *stream, enum p2p_slot_op op, uint32_t count) {
   uint8_t payload[P2P_SLOT_LEN];
   p2p_slot_write(op, count, payload);
-  return send(stream, P2P_FRAME_SLOT, 0, payload, sizeof payload);
+  return send_frame(stream, P2P_FRAME_SLOT, 0, payload, sizeof payload);
 }
 
 int p2p_task_stream_request_slots(struct p2p_task_stream *stream, uint32_t count, uint64_t now_ms) {
-  stream->requested = count;
-  stream->requested_ms = now_ms;
+  p2p_slot_pool_request(stream->slots, count, now_ms);
   return send_slot(stream, P2P_SLOT_WANT, count);
 }
 
 int p2p_task_stream_return_slots(struct p2p_task_stream *stream, uint32_t count) {
-  if (count > stream->idle) count = stream->idle;
-  if (count == 0) return P2P_OK;
-  stream->idle -= count;
-  memmove(stream->idle_since_ms, stream->idle_since_ms + count,
-          stream->idle * sizeof stream->idle_since_ms[0]);
-  stream->recalled -= count < stream->recalled ? count : stream->recalled;
-  return send_slot(stream, P2P_SLOT_RETURN, count);
+  count = p2p_slot_pool_return(stream->slots, count);
+  return count > 0 ? send_slot(stream, P2P_SLOT_RETURN, count) : P2P_OK;
 }
 
 static struct run *find(const struct p2p_task_stream *stream, uint32_t id) {
@@ -140,7 +121,7 @@ static void unlink_run(struct p2p_task_stream *stream, const struct run *run) {
   *at = run->next;
 }
 
-/* Tasks are numbered by us, from 1; on a link of many days the numbers come round. */
+/* Numbers start from 1. They wrap around on a link that is open for very long. */
 static uint32_t next_id(struct p2p_task_stream *stream) {
   do stream->last_id++;
   while (stream->last_id == 0 || find(stream, stream->last_id) != NULL);
@@ -156,7 +137,7 @@ static int send_piece(struct p2p_task_stream *stream, struct run *run) {
   size_t length = p2p_blob_span(p2p_task_object(run->task), run->sent, &bytes);
   if (length > P2P_FRAME_PAYLOAD_MAX) length = P2P_FRAME_PAYLOAD_MAX;
   run->sent += length;
-  return send(stream, P2P_FRAME_DATA, run->id, bytes, length);
+  return send_frame(stream, P2P_FRAME_DATA, run->id, bytes, length);
 }
 
 int p2p_task_stream_on_drain(struct p2p_task_stream *stream) {
@@ -173,10 +154,11 @@ int p2p_task_stream_on_drain(struct p2p_task_stream *stream) {
 }
 
 int p2p_task_stream_start(struct p2p_task_stream *stream, struct p2p_task *task) {
+  uint8_t header[P2P_TASK_HEADER_MAX];
   struct run *run = calloc(1, sizeof *run);
   if (run == NULL) {
     struct p2p_err err;
-    p2p_err_set(&err, P2P_ERR_MEMORY, "Out of memory.");
+    p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory");
     p2p_task_fail(task, &err);
     p2p_task_release(task);
     stream->config.on_task(stream->config.arg);
@@ -185,12 +167,11 @@ int p2p_task_stream_start(struct p2p_task_stream *stream, struct p2p_task *task)
   run->id = next_id(stream);
   run->task = task;
   append(stream, run);
-  stream->busy++;
-  stream->idle--;
-  uint8_t payload[P2P_TASK_HEADER_MAX];
+  stream->running++;
+  p2p_slot_pool_take(stream->slots);
   size_t length =
-      p2p_task_header_write(p2p_blob_size(p2p_task_object(task)), p2p_task_label(task), payload);
-  int code = send(stream, P2P_FRAME_TASK, run->id, payload, length);
+      p2p_task_header_write(p2p_blob_size(p2p_task_object(task)), p2p_task_label(task), header);
+  int code = send_frame(stream, P2P_FRAME_TASK, run->id, header, length);
   return code != P2P_OK ? code : p2p_task_stream_on_drain(stream);
 }
 
@@ -198,69 +179,68 @@ int p2p_task_stream_cancel_ended(struct p2p_task_stream *stream) {
   int code = P2P_OK;
   for (struct run *run = stream->first; run != NULL && code == P2P_OK; run = run->next) {
     if (run->task == NULL || !p2p_task_has_ended(run->task)) continue;
-    release_task(run);
-    code = send(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
+    release_task(stream, run);
+    code = send_frame(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
   }
   return code;
 }
 
-/* The worker's frames. */
+/* Frames of the worker. */
 
-static int broken(struct p2p_err *err, const struct p2p_task_stream *stream, const char *what) {
-  return p2p_err_set(err, P2P_ERR_PROTOCOL, "%s broke the link's protocol: %s", stream->worker,
-                     what);
+static int violation(struct p2p_err *err, const char *what) {
+  return p2p_err_set(err, P2P_ERR_PROTOCOL, "it violated the link protocol: %s", what);
 }
 
-/* The slot is idle again. */
+/* The worker has answered: the slot is idle again. */
 static void end_run(struct p2p_task_stream *stream, struct run *run, uint64_t now_ms) {
   unlink_run(stream, run);
-  release_task(run);
+  release_task(stream, run);
   free(run);
-  stream->busy--;
-  stream->idle_since_ms[stream->idle++] = now_ms;
-  stream->used_ms = now_ms;
+  p2p_slot_pool_release(stream->slots, now_ms);
   stream->config.on_task(stream->config.arg);
 }
 
-static int take_slots(struct p2p_task_stream *stream, const struct p2p_frame *frame,
-                      uint64_t now_ms, struct p2p_err *err) {
+static int on_slot(struct p2p_task_stream *stream, const struct p2p_frame *frame, uint64_t now_ms,
+                   struct p2p_err *err) {
   struct p2p_slot slot;
   if (p2p_slot_read(frame->payload, frame->length, P2P_ROLE_WORKER, &slot) != P2P_OK)
-    return broken(err, stream, "sent a malformed SLOT frame");
-  uint32_t held = stream->busy + stream->idle;
-  if (slot.op == P2P_SLOT_RECALL) {
-    stream->recalled = slot.count < held - stream->recalled ? stream->recalled + slot.count : held;
-    return P2P_OK;
-  }
-  if (slot.count > stream->config.slots - held)
-    return broken(err, stream, "it granted more slots than it has");
-  while (slot.count-- > 0) stream->idle_since_ms[stream->idle++] = now_ms;
-  stream->requested_ms = now_ms;
+    return violation(err, "malformed SLOT");
+  if (slot.op == P2P_SLOT_RECALL)
+    p2p_slot_pool_recall(stream->slots, slot.count);
+  else if (!p2p_slot_pool_grant(stream->slots, slot.count, now_ms))
+    return violation(err, "it granted more slots than it has");
   return P2P_OK;
 }
 
-/* Nobody waits for this task any more: the worker is told. */
-static int give_up(struct p2p_task_stream *stream, struct run *run, int code, const char *message) {
-  struct p2p_err err;
-  p2p_err_set(&err, code, "%s", message);
-  p2p_task_fail(run->task, &err);
-  release_task(run);
+/* Fails a task because of what the worker sends for it, and tells the worker. */
+static int reject(struct p2p_task_stream *stream, struct run *run, const struct p2p_err *why) {
+  p2p_task_fail(run->task, why);
+  release_task(stream, run);
   stream->config.on_task(stream->config.arg);
-  return send(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
+  return send_frame(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
 }
 
-static int refuse_size(struct p2p_task_stream *stream, struct run *run, uint64_t size) {
-  char message[P2P_ERR_MESSAGE_MAX];
-  snprintf(message, sizeof message,
-           "The %s of future '%s' from %s is too large: %llu bytes, and this session takes at most "
-           "%llu bytes",
-           run->receiving == RESULT ? "result" : "condition", p2p_task_label(run->task),
-           stream->worker, (unsigned long long)size,
-           (unsigned long long)stream->config.object_cap_bytes);
-  return give_up(stream, run, P2P_ERR_TOO_LARGE, message);
+static int reject_memory(struct p2p_task_stream *stream, struct run *run) {
+  struct p2p_err err;
+  p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory for its %s",
+              run->receiving == RESULT ? "result" : "condition");
+  return reject(stream, run, &err);
 }
 
-/* What is announced has arrived. */
+static int reject_size(struct p2p_task_stream *stream, struct run *run, uint64_t size) {
+  struct p2p_err err;
+  p2p_err_because(
+      &err, "object_too_large",
+      p2p_err_set(&err, P2P_ERR_TOO_LARGE,
+                  "the %s of future '%s' from worker '%s' is too large: %llu bytes, but this "
+                  "session accepts at most %llu bytes",
+                  run->receiving == RESULT ? "result" : "condition", p2p_task_label(run->task),
+                  stream->worker, (unsigned long long)size,
+                  (unsigned long long)stream->config.object_cap_bytes));
+  return reject(stream, run, &err);
+}
+
+/* All bytes of a condition or result have arrived. */
 static void complete(struct p2p_task_stream *stream, struct run *run, uint64_t now_ms,
                      bool *changed) {
   enum receiving received = run->receiving;
@@ -277,45 +257,45 @@ static void complete(struct p2p_task_stream *stream, struct run *run, uint64_t n
   end_run(stream, run, now_ms);
 }
 
-static int take_announcement(struct p2p_task_stream *stream, const struct p2p_frame *frame,
-                             uint64_t now_ms, bool *changed, struct p2p_err *err) {
+/* CONDITION or RESULT. */
+static int on_header(struct p2p_task_stream *stream, const struct p2p_frame *frame, uint64_t now_ms,
+                     bool *changed, struct p2p_err *err) {
   struct run *run = find(stream, frame->task);
   uint64_t size;
   if (p2p_object_header_read(frame->payload, frame->length, &size) != P2P_OK)
-    return broken(err, stream, "sent a malformed RESULT or CONDITION frame");
+    return violation(err, "malformed CONDITION or RESULT");
   if (run == NULL) return P2P_OK;
-  if (run->receiving != NOTHING) return broken(err, stream, "an object within another one");
+  if (run->receiving != NOTHING) return violation(err, "an object within another one");
   run->receiving = frame->type == P2P_FRAME_RESULT ? RESULT : CONDITION;
   run->missing = size;
   int code = P2P_OK;
   if (run->task != NULL && size > stream->config.object_cap_bytes) {
-    code = refuse_size(stream, run, size);
+    code = reject_size(stream, run, size);
   } else if (run->task != NULL) {
     run->incoming = p2p_blob_new(size);
-    if (run->incoming == NULL) code = give_up(stream, run, P2P_ERR_MEMORY, "Out of memory.");
+    if (run->incoming == NULL) code = reject_memory(stream, run);
   }
   if (code == P2P_OK && size == 0) complete(stream, run, now_ms, changed);
   return code;
 }
 
-static int take_data(struct p2p_task_stream *stream, const struct p2p_frame *frame, uint64_t now_ms,
-                     bool *changed, struct p2p_err *err) {
+static int on_data(struct p2p_task_stream *stream, const struct p2p_frame *frame, uint64_t now_ms,
+                   bool *changed, struct p2p_err *err) {
   struct run *run = find(stream, frame->task);
   if (run == NULL) return P2P_OK;
-  if (run->receiving == NOTHING) return broken(err, stream, "data of nothing that was announced");
-  if (frame->length > run->missing) return broken(err, stream, "more data than it announced");
+  if (run->receiving == NOTHING) return violation(err, "DATA without CONDITION or RESULT");
+  if (frame->length > run->missing) return violation(err, "more DATA than announced");
   int code = P2P_OK;
   if (run->incoming != NULL &&
-      p2p_blob_append(run->incoming, frame->payload, frame->length) != P2P_OK) {
-    code = give_up(stream, run, P2P_ERR_MEMORY, "Out of memory.");
-  }
+      p2p_blob_append(run->incoming, frame->payload, frame->length) != P2P_OK)
+    code = reject_memory(stream, run);
   run->missing -= frame->length;
   if (code == P2P_OK && run->missing == 0) complete(stream, run, now_ms, changed);
   return code;
 }
 
-static void take_lost(struct p2p_task_stream *stream, const struct p2p_frame *frame,
-                      uint64_t now_ms, bool *changed) {
+static void on_lost(struct p2p_task_stream *stream, const struct p2p_frame *frame, uint64_t now_ms,
+                    bool *changed) {
   struct run *run = find(stream, frame->task);
   if (run == NULL) return;
   if (run->task != NULL) {
@@ -327,8 +307,8 @@ static void take_lost(struct p2p_task_stream *stream, const struct p2p_frame *fr
   end_run(stream, run, now_ms);
 }
 
-/* The worker ends the link. */
-static int take_goodbye(const struct p2p_frame *frame, struct p2p_err *err) {
+/* LOST of task 0: the worker ends the link. */
+static int on_link_lost(const struct p2p_frame *frame, struct p2p_err *err) {
   char why[P2P_ERR_MESSAGE_MAX / 2];
   p2p_lost_read(frame->payload, frame->length, why, sizeof why);
   return p2p_err_set(err, P2P_ERR_CLOSED, "%s",
@@ -339,20 +319,22 @@ int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_fr
                              uint64_t now_ms, bool *changed, struct p2p_err *err) {
   int code = P2P_OK;
   switch (frame->type) {
-  case P2P_FRAME_SLOT: *changed = true; return take_slots(stream, frame, now_ms, err);
+  case P2P_FRAME_SLOT: *changed = true; return on_slot(stream, frame, now_ms, err);
   case P2P_FRAME_CONDITION:
-  case P2P_FRAME_RESULT: code = take_announcement(stream, frame, now_ms, changed, err); break;
-  case P2P_FRAME_DATA: code = take_data(stream, frame, now_ms, changed, err); break;
+  case P2P_FRAME_RESULT: code = on_header(stream, frame, now_ms, changed, err); break;
+  case P2P_FRAME_DATA: code = on_data(stream, frame, now_ms, changed, err); break;
   case P2P_FRAME_LOST:
-    if (frame->task == 0) return take_goodbye(frame, err);
-    take_lost(stream, frame, now_ms, changed);
+    if (frame->task == 0) return on_link_lost(frame, err);
+    on_lost(stream, frame, now_ms, changed);
     break;
-  default: return broken(err, stream, "a frame that is not for a client");
+  default: return violation(err, "a frame that only a client sends");
   }
   if (code != P2P_OK && code != P2P_ERR_PROTOCOL)
-    p2p_err_set(err, code, "cannot write to the link to %s", stream->worker);
+    p2p_err_set(err, code, "cannot write to the link");
   return code;
 }
+
+/* The end of the link. */
 
 /* Retries would have helped a task that has none. */
 static void fail_lost(struct p2p_task *task, struct p2p_err *err) {
@@ -370,12 +352,11 @@ void p2p_task_stream_fail(struct p2p_task_stream *stream, const struct p2p_err *
                 "the link to worker '%s' was lost (%s) while it was evaluating future '%s'",
                 stream->worker, why->message, p2p_task_label(run->task));
     if (p2p_task_retry(run->task, &err)) {
-      p2p_task_queue_push(again, run->task);
-      run->task = NULL;
+      p2p_task_queue_push(again, detach_task(stream, run));
     } else {
       fail_lost(run->task, &err);
+      release_task(stream, run);
     }
-    release_task(run);
   }
   stream->config.on_task(stream->config.arg);
 }
@@ -385,8 +366,8 @@ void p2p_task_stream_cancel_all(struct p2p_task_stream *stream, const struct p2p
   for (struct run *run = stream->first; run != NULL; run = run->next) {
     if (run->task == NULL) continue;
     p2p_task_fail(run->task, why);
-    release_task(run);
-    if (code == P2P_OK) code = send(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
+    release_task(stream, run);
+    if (code == P2P_OK) code = send_frame(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
   }
   stream->config.on_task(stream->config.arg);
 }

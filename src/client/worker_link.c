@@ -17,7 +17,7 @@ struct p2p_worker_link {
   void *arg;
   struct p2p_link *link;
   struct p2p_task_stream *stream; /* NULL before the worker's HELLO */
-  struct p2p_packages packages;
+  struct p2p_worker_packages packages;
   uint64_t since_ms;
   char path[128];
   struct p2p_err error; /* of a write; code 0: none */
@@ -26,7 +26,7 @@ struct p2p_worker_link {
 struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *link) {
   return link->stream;
 }
-struct p2p_packages *p2p_worker_link_packages(struct p2p_worker_link *link) {
+struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *link) {
   return &link->packages;
 }
 const char *p2p_worker_link_path(const struct p2p_worker_link *link) { return link->path; }
@@ -48,8 +48,8 @@ static void check(struct p2p_worker_link *link, int code) {
 
 void p2p_worker_link_request_packages(struct p2p_worker_link *link, uint64_t now_ms) {
   struct p2p_buf request;
-  p2p_buf_init(&request, P2P_PACKAGES_REQUEST_BYTES);
-  int code = p2p_packages_request(&link->packages, now_ms, &request);
+  p2p_buf_init(&request, P2P_WORKER_PACKAGES_REQUEST_MAX_BYTES);
+  int code = p2p_worker_packages_request(&link->packages, now_ms, &request);
   if (code == P2P_OK && p2p_buf_len(&request) > 0) {
     code = p2p_link_send(link->link, P2P_FRAME_PACKAGES, 0, p2p_buf_data(&request),
                          p2p_buf_len(&request));
@@ -59,13 +59,13 @@ void p2p_worker_link_request_packages(struct p2p_worker_link *link, uint64_t now
 }
 
 struct choice {
-  struct p2p_packages *packages;
+  struct p2p_worker_packages *packages;
   uint64_t now_ms;
 };
 
 static bool can_run(void *arg, const struct p2p_task *task) {
   struct choice *choice = arg;
-  return p2p_packages_match(choice->packages, p2p_task_packages(task), choice->now_ms) ==
+  return p2p_worker_packages_match(choice->packages, p2p_task_packages(task), choice->now_ms) ==
          P2P_PACKAGES_INSTALLED;
 }
 
@@ -191,8 +191,9 @@ static int on_hello(struct p2p_worker_link *link, const struct p2p_frame *frame,
 static int on_packages(struct p2p_worker_link *link, const struct p2p_frame *frame,
                        struct p2p_err *err) {
   const char *violation;
-  int code = p2p_packages_on_reply(&link->packages, frame->payload, frame->length, &violation);
-  if (code != P2P_OK) p2p_err_set(err, code, "it broke the link's protocol: %s", violation);
+  int code =
+      p2p_worker_packages_on_reply(&link->packages, frame->payload, frame->length, &violation);
+  if (code != P2P_OK) p2p_err_set(err, code, "it violated the link protocol: %s", violation);
   return code;
 }
 
@@ -253,7 +254,7 @@ int p2p_worker_link_open(const struct p2p_worker_link_config *config,
 void p2p_worker_link_free(struct p2p_worker_link *link) {
   if (link == NULL) return;
   p2p_task_stream_free(link->stream);
-  p2p_packages_clear(&link->packages);
+  p2p_worker_packages_clear(&link->packages);
   p2p_link_free(link->link);
   free(link);
 }

@@ -49,7 +49,7 @@ void p2p_worker_link_free(struct p2p_worker_link *link);
 
 /* The tasks; NULL until the worker has identified itself. */
 struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *link);
-struct p2p_packages *p2p_worker_link_packages(struct p2p_worker_link *link);
+struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *link);
 const char *p2p_worker_link_path(const struct p2p_worker_link *link);  /* "" before it is open */
 uint64_t p2p_worker_link_since_ms(const struct p2p_worker_link *link); /* when it was started */
 

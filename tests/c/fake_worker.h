@@ -1,6 +1,7 @@
-/* A worker for tests, without evaluators: it answers as the label of a task says. "echo...": the
- * same bytes; "hold...": nothing, until it is cancelled or fake_release is called; "lost", "large",
- * "condition". Over board/member.h and wormhole/link.h. Functions are for the test's thread. */
+/* A worker for tests, without evaluators. The label of a task says what it answers: "echo...", the
+ * same bytes; "hold...", nothing until the task is cancelled or fake_release is called; "lost";
+ * "large", a result beyond every limit; "condition", a condition and the same bytes. Uses
+ * board/member.h and wormhole/link.h. Call its functions on the test's thread. */
 #ifndef P2P_TESTS_FAKE_WORKER_H
 #define P2P_TESTS_FAKE_WORKER_H
 
@@ -27,25 +28,25 @@ struct fake_worker {
   struct lab *lab;
   uint32_t slots;
   const char *r_version, *future_version;
-  bool is_deaf;         /* does not answer an accept */
-  const char *packages; /* that it has, as ";a;b;"; NULL: it does not answer when it is asked */
-  bool is_liar;         /* answers about other packages */
-  int *falls; /* NULL, or counts down executions: at 0 the worker is lost in the middle of one
-                 (n_fall) */
-  void (*rise)(struct p2p_member *member); /* after that; NULL: it is not heard of any more */
+  bool ignores_accept;  /* never joins a link */
+  const char *packages; /* installed ones, as ";a;b;"; NULL: it does not reply to PACKAGES */
+  bool sends_bad_reply; /* replies about other packages */
+  int *crash_countdown; /* NULL, or counts down executions: at 0 the link is cut during one
+                           (n_crash) */
+  void (*restart)(struct p2p_member *member); /* called after a crash; NULL: it stays silent */
 
   struct p2p_member *member;
   struct p2p_seal_public public_key;
   struct p2p_seal_secret secret_key;
   struct p2p_link *link; /* to the one client of a test */
-  uint32_t held, want, busy, busiest;
+  uint32_t held, want, busy, max_busy;
   struct fake_task tasks[FAKE_TASKS];
-  bool has_fallen;
-  int n_open, n_task, n_hold, n_cancel, n_result, n_close, n_return, n_leave, n_fall,
-      n_ask; /* what happened; see lab_wait */
+  bool has_crashed;
+  int n_open, n_task, n_hold, n_cancel, n_result, n_close, n_return, n_leave, n_crash,
+      n_request; /* counters of events; see lab_wait */
 };
 
-static void fake_hello(void *arg, struct p2p_hello_line *hello) {
+static void fake_on_hello(void *arg, struct p2p_hello_line *hello) {
   const struct fake_worker *worker = arg;
   hello->key = worker->public_key;
   hello->slots = worker->slots;
@@ -76,46 +77,46 @@ static void fake_send_object(struct fake_worker *worker, uint8_t type, uint32_t 
   }
 }
 
-static void fake_forget(struct fake_worker *worker, struct fake_task *task) {
+static void fake_end_task(struct fake_worker *worker, struct fake_task *task) {
   p2p_blob_free(task->object);
   *task = (struct fake_task){0};
   worker->busy--;
 }
 
-static void fake_lose(struct fake_worker *worker, struct fake_task *task, const char *why) {
+static void fake_send_lost(struct fake_worker *worker, struct fake_task *task, const char *why) {
   (void)p2p_link_send(worker->link, P2P_FRAME_LOST, task->id, why, strlen(why));
-  fake_forget(worker, task);
+  fake_end_task(worker, task);
 }
 
 static void fake_answer(struct fake_worker *worker, struct fake_task *task) {
   fake_send_object(worker, P2P_FRAME_RESULT, task->id, task->object);
-  fake_forget(worker, task);
+  fake_end_task(worker, task);
   lab_tell(worker->lab, &worker->n_result);
 }
 
-static void fake_forget_all(struct fake_worker *worker) {
+static void fake_end_all_tasks(struct fake_worker *worker) {
   for (size_t i = 0; i < FAKE_TASKS; i++) {
-    if (worker->tasks[i].id != 0) fake_forget(worker, &worker->tasks[i]);
+    if (worker->tasks[i].id != 0) fake_end_task(worker, &worker->tasks[i]);
   }
   worker->held = worker->want = 0;
 }
 
-/* The link alone. */
+/* Cuts the link; the worker stays on the board. */
 static void fake_cut_here(void *arg) {
   struct fake_worker *worker = arg;
   p2p_link_free(worker->link);
   worker->link = NULL;
-  fake_forget_all(worker);
+  fake_end_all_tasks(worker);
 }
 
-/* A whole task is here. */
+/* A task has arrived in full. */
 static void fake_evaluate(struct fake_worker *worker, struct fake_task *task) {
-  if (worker->falls != NULL && --*worker->falls == 0) {
+  if (worker->crash_countdown != NULL && --*worker->crash_countdown == 0) {
     fake_cut_here(worker);
-    *worker->falls = 10;
-    worker->has_fallen = worker->rise == NULL;
-    if (worker->rise != NULL) worker->rise(worker->member);
-    lab_tell(worker->lab, &worker->n_fall);
+    *worker->crash_countdown = 10;
+    worker->has_crashed = worker->restart == NULL;
+    if (worker->restart != NULL) worker->restart(worker->member);
+    lab_tell(worker->lab, &worker->n_crash);
     return;
   }
   if (strncmp(task->label, "hold", 4) == 0) {
@@ -123,7 +124,7 @@ static void fake_evaluate(struct fake_worker *worker, struct fake_task *task) {
     return;
   }
   if (strcmp(task->label, "lost") == 0) {
-    fake_lose(worker, task, "the evaluator ended with signal 9 (SIGKILL)");
+    fake_send_lost(worker, task, "the evaluator ended with signal 9 (SIGKILL)");
     return;
   }
   if (strcmp(task->label, "large") == 0) {
@@ -144,8 +145,8 @@ static struct fake_task *fake_find(struct fake_worker *worker, uint32_t id) {
   return NULL;
 }
 
-static void fake_take_task(struct fake_worker *worker, const struct p2p_frame *frame) {
-  CHECK(worker->busy < worker->held); /* or the client uses slots that it does not have */
+static void fake_on_task(struct fake_worker *worker, const struct p2p_frame *frame) {
+  CHECK(worker->busy < worker->held); /* otherwise the client uses slots that it does not hold */
   struct fake_task *task = fake_find(worker, 0);
   CHECK(task != NULL && frame->length >= 8 && frame->task != 0);
   if (task == NULL) return;
@@ -155,17 +156,18 @@ static void fake_take_task(struct fake_worker *worker, const struct p2p_frame *f
            (const char *)frame->payload + 8);
   task->object = p2p_blob_new(task->size);
   worker->busy++;
-  if (worker->busy > worker->busiest) worker->busiest = worker->busy;
+  if (worker->busy > worker->max_busy) worker->max_busy = worker->busy;
   lab_tell(worker->lab, &worker->n_task);
   if (task->size == 0) fake_evaluate(worker, task);
 }
 
-static void fake_take_question(struct fake_worker *worker, const struct p2p_frame *frame) {
+static void fake_on_packages(struct fake_worker *worker, const struct p2p_frame *frame) {
   char question[256], answer[512] = "", key[64];
   CHECK(frame->task == 0 && frame->length > 0 && frame->length < sizeof question);
   snprintf(question, sizeof question, "%.*s", (int)frame->length, (const char *)frame->payload);
-  lab_tell(worker->lab, &worker->n_ask);
-  if (worker->is_liar) (void)p2p_link_send(worker->link, P2P_FRAME_PACKAGES, 0, "other=1.0", 9);
+  lab_tell(worker->lab, &worker->n_request);
+  if (worker->sends_bad_reply)
+    (void)p2p_link_send(worker->link, P2P_FRAME_PACKAGES, 0, "other=1.0", 9);
   if (worker->packages == NULL) return;
   char *rest = question;
   for (char *name; (name = strsep(&rest, ";")) != NULL;) {
@@ -177,7 +179,7 @@ static void fake_take_question(struct fake_worker *worker, const struct p2p_fram
   (void)p2p_link_send(worker->link, P2P_FRAME_PACKAGES, 0, answer, strlen(answer));
 }
 
-static void fake_frame(void *arg, const struct p2p_frame *frame) {
+static void fake_on_frame(void *arg, const struct p2p_frame *frame) {
   struct fake_worker *worker = arg;
   struct fake_task *task = frame->task != 0 ? fake_find(worker, frame->task) : NULL;
   switch (frame->type) {
@@ -191,31 +193,31 @@ static void fake_frame(void *arg, const struct p2p_frame *frame) {
     }
     fake_grant(worker);
     break;
-  case P2P_FRAME_TASK: fake_take_task(worker, frame); break;
+  case P2P_FRAME_TASK: fake_on_task(worker, frame); break;
   case P2P_FRAME_DATA:
     if (task == NULL) break;
     CHECK(p2p_blob_append(task->object, frame->payload, frame->length) == P2P_OK);
     if (p2p_blob_size(task->object) == task->size) fake_evaluate(worker, task);
     break;
   case P2P_FRAME_CANCEL:
-    if (task != NULL) fake_lose(worker, task, "interrupted");
+    if (task != NULL) fake_send_lost(worker, task, "interrupted");
     lab_tell(worker->lab, &worker->n_cancel);
     break;
-  case P2P_FRAME_PACKAGES: fake_take_question(worker, frame); break;
+  case P2P_FRAME_PACKAGES: fake_on_packages(worker, frame); break;
   default: break;
   }
 }
 
-static void fake_close(void *arg, const struct p2p_err *err) {
+static void fake_on_close(void *arg, const struct p2p_err *err) {
   struct fake_worker *worker = arg;
   (void)err;
   p2p_link_free(worker->link);
   worker->link = NULL;
-  fake_forget_all(worker);
+  fake_end_all_tasks(worker);
   lab_tell(worker->lab, &worker->n_close);
 }
 
-static void fake_open(void *arg, const char *path) {
+static void fake_on_open(void *arg, const char *path) {
   struct fake_worker *worker = arg;
   char text[256];
   (void)path;
@@ -227,10 +229,10 @@ static void fake_open(void *arg, const char *path) {
 }
 
 static void fake_accept(struct fake_worker *worker, const struct p2p_line *line) {
-  static const struct p2p_link_callbacks callbacks = {NULL, fake_open, fake_frame, NULL,
-                                                      fake_close};
+  static const struct p2p_link_callbacks callbacks = {NULL, fake_on_open, fake_on_frame, NULL,
+                                                      fake_on_close};
   const char *to = p2p_line_get(line, "to"), *via = p2p_line_get(line, "via");
-  if (to == NULL || strcmp(to, p2p_member_name(worker->member)) != 0 || worker->is_deaf ||
+  if (to == NULL || strcmp(to, p2p_member_name(worker->member)) != 0 || worker->ignores_accept ||
       worker->link != NULL)
     return;
   uint8_t sealed[512];
@@ -248,21 +250,21 @@ static void fake_accept(struct fake_worker *worker, const struct p2p_line *line)
   CHECK(p2p_link_open(&config, &callbacks, worker, &worker->link, NULL) == P2P_OK);
 }
 
-static void fake_line(void *arg, const struct p2p_line *line) {
+static void fake_on_line(void *arg, const struct p2p_line *line) {
   struct fake_worker *worker = arg;
   const char *type = p2p_line_get(line, "type");
   if (type == NULL) return;
-  if (strcmp(type, "client") == 0 && !worker->has_fallen)
+  if (strcmp(type, "client") == 0 && !worker->has_crashed)
     (void)p2p_member_send_hello(worker->member);
   if (strcmp(type, "accept") == 0) fake_accept(worker, line);
   if (strcmp(type, "leave") == 0) lab_tell(worker->lab, &worker->n_leave);
 }
 
-static void fake_joined(void *arg) { (void)arg; }
-static void fake_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
+static void fake_on_joined(void *arg) { (void)arg; }
+static void fake_on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
   (void)arg, (void)err, (void)retry_ms;
 }
-static void fake_failed(void *arg, const struct p2p_err *err) {
+static void fake_on_failed(void *arg, const struct p2p_err *err) {
   (void)arg;
   fprintf(stderr, "the fake worker cannot join: %s\n", err->message);
   CHECK(false);
@@ -271,15 +273,15 @@ static void fake_failed(void *arg, const struct p2p_err *err) {
 static const struct p2p_member_config *fake_config;
 
 static void fake_start_here(void *arg) {
-  static const struct p2p_member_callbacks callbacks = {fake_hello, fake_joined, fake_line,
-                                                        fake_away, fake_failed};
+  static const struct p2p_member_callbacks callbacks = {fake_on_hello, fake_on_joined, fake_on_line,
+                                                        fake_on_away, fake_on_failed};
   struct fake_worker *worker = arg;
   CHECK(p2p_crypto_init() == P2P_OK);
   p2p_seal_keypair(&worker->public_key, &worker->secret_key);
   CHECK(p2p_member_new(fake_config, &callbacks, worker, &worker->member, NULL) == P2P_OK);
 }
 
-/* With the fields of the first part of the struct set, or zero for the usual. */
+/* The fields above `member` may be set before; zero means the default. */
 static void fake_start(struct fake_worker *worker, struct lab *lab,
                        const struct p2p_member_config *config) {
   worker->lab = lab;
@@ -294,7 +296,7 @@ static inline void fake_cut(struct fake_worker *worker) {
   CHECK(p2p_loop_call(worker->lab->loop, fake_cut_here, worker) == P2P_OK);
 }
 
-/* Answers all that is held; what is held is whole. */
+/* Answers all tasks that are held. */
 static void fake_release_here(void *arg) {
   struct fake_worker *worker = arg;
   for (size_t i = 0; i < FAKE_TASKS; i++) {
@@ -307,7 +309,7 @@ static inline void fake_release(struct fake_worker *worker) {
 
 static void fake_recall_here(void *arg) {
   struct fake_worker *worker = arg;
-  worker->slots--; /* lent to somebody else */
+  worker->slots--; /* another client gets it */
   fake_slot(worker, P2P_SLOT_RECALL, 1);
 }
 static inline void fake_recall(struct fake_worker *worker) {

@@ -1,5 +1,5 @@
-/* The client over real links, mailbox and relay, on a board in a box: every task ends, and none
- * twice. */
+/* The client over real links, mailbox and relay, on a fake board: every task ends, and none twice.
+ */
 #include "client/client.h"
 
 #include "base/clock.h"
@@ -97,7 +97,7 @@ static int error_of(struct p2p_task *task, struct p2p_err *err) {
   return err->code;
 }
 
-TEST(futures_are_resolved_over_one_link) {
+TEST(futures_are_evaluated_over_one_link) {
   struct fake_worker carol = {.slots = 2};
   open_all(0);
   fake_start(&carol, &lab, &member);
@@ -121,12 +121,12 @@ TEST(futures_are_resolved_over_one_link) {
   CHECK_STR(info.from, "carol@box:2");
   CHECK_STR(info.state, "linked");
   CHECK(info.path[0] != '\0' && info.slots == 2 && info.busy == 0);
-  CHECK(carol.n_open == 1 && carol.busiest <= 2);
+  CHECK(carol.n_open == 1 && carol.max_busy <= 2);
   fake_stop(&carol);
   close_all();
 }
 
-TEST(a_hundred_futures_end_once_though_some_are_cancelled_and_a_link_breaks) {
+TEST(a_hundred_futures_end_once_while_some_are_cancelled_and_a_link_breaks) {
   static const size_t sizes[] = {0, 1, 3400, 65536, 65537, 300000, 5000000};
   struct fake_worker carol = {.slots = 3}, dave = {.slots = 2};
   open_all(0);
@@ -156,14 +156,14 @@ TEST(a_hundred_futures_end_once_though_some_are_cancelled_and_a_link_breaks) {
   }
   CHECK(done + lost + canceled == 100 && canceled <= 10 && lost <= 2);
   CHECK(wait_for(is_quiet, NULL));
-  CHECK(carol.busiest <= 3 && dave.busiest <= 2);
+  CHECK(carol.max_busy <= 3 && dave.max_busy <= 2);
   for (int i = 0; i < 100; i++) p2p_task_free(tasks[i]);
   fake_stop(&carol);
   fake_stop(&dave);
   close_all();
 }
 
-TEST(a_cancelled_future_fails_at_once_and_its_slot_serves_the_next) {
+TEST(a_cancelled_future_fails_at_once_and_its_slot_is_reused) {
   struct fake_worker carol = {.slots = 1};
   struct p2p_err err;
   open_all(0);
@@ -185,7 +185,7 @@ TEST(a_cancelled_future_fails_at_once_and_its_slot_serves_the_next) {
   close_all();
 }
 
-TEST(conditions_lost_futures_and_results_that_are_too_large) {
+TEST(conditions_lost_futures_and_oversized_results_arrive) {
   struct fake_worker carol = {.slots = 3};
   struct p2p_err err;
   open_all(0);
@@ -220,12 +220,12 @@ TEST(no_more_slots_are_used_than_allowed) {
     CHECK(wait_for(has_ended, tasks[i]) && is_echo(tasks[i], 100000));
     p2p_task_free(tasks[i]);
   }
-  CHECK(carol.busiest == 2);
+  CHECK(carol.max_busy == 2);
   fake_stop(&carol);
   close_all();
 }
 
-TEST(an_incompatible_worker_is_named_and_not_used) {
+TEST(an_incompatible_worker_is_reported_and_not_used) {
   struct fake_worker old = {.slots = 1, .future_version = "1.33.0"}, carol = {.slots = 1};
   open_all(0);
   fake_start(&old, &lab, &member);
@@ -244,10 +244,10 @@ TEST(an_incompatible_worker_is_named_and_not_used) {
   close_all();
 }
 
-TEST(a_worker_that_does_not_come_holds_up_nobody) {
-  struct fake_worker deaf = {.slots = 8, .is_deaf = true}, carol = {.slots = 1};
+TEST(an_unresponsive_worker_does_not_block_others) {
+  struct fake_worker mute = {.slots = 8, .ignores_accept = true}, carol = {.slots = 1};
   open_all(0);
-  fake_start(&deaf, &lab, &member);
+  fake_start(&mute, &lab, &member);
   fake_start(&carol, &lab, &member);
   CHECK(wait_for(has_two_workers, NULL));
   uint64_t began_ms = p2p_clock_ms();
@@ -255,12 +255,12 @@ TEST(a_worker_that_does_not_come_holds_up_nobody) {
   CHECK(wait_for(has_ended, task) && is_echo(task, 10));
   CHECK(p2p_clock_ms() - began_ms < 5000);
   p2p_task_free(task);
-  fake_stop(&deaf);
+  fake_stop(&mute);
   fake_stop(&carol);
   close_all();
 }
 
-TEST(a_recalled_slot_goes_back_when_its_future_has_ended) {
+TEST(a_recalled_slot_is_returned_when_its_future_has_ended) {
   struct fake_worker carol = {.slots = 2};
   open_all(0);
   fake_start(&carol, &lab, &member);
@@ -279,10 +279,10 @@ TEST(a_recalled_slot_goes_back_when_its_future_has_ended) {
   close_all();
 }
 
-static void go_away(void *arg) {
+static void disconnect(void *arg) {
   (void)arg;
   struct p2p_err err;
-  p2p_err_set(&err, P2P_ERR_NETWORK, "The board has restarted");
+  p2p_err_set(&err, P2P_ERR_NETWORK, "the board has restarted");
   for (struct p2p_member *m = fake_board.members; m != NULL; m = m->next) {
     m->joined = false;
     m->callbacks.on_disconnected(m->arg, &err, 100);
@@ -291,19 +291,19 @@ static void go_away(void *arg) {
 
 static void fail_clients(void *arg) {
   (void)arg;
-  fake_board.refusal = "No access to cluster 'alice/friends'";
+  fake_board.refusal = "no access to cluster 'alice/friends'";
   for (struct p2p_member *m = fake_board.members; m != NULL; m = m->next) m->joined = false;
   fake_join(NULL);
 }
 
-TEST(links_go_on_without_the_board) {
+TEST(links_survive_without_the_board) {
   struct fake_worker carol = {.slots = 1};
   open_all(0);
   fake_start(&carol, &lab, &member);
   struct p2p_task *task = submit("echo", 10);
   CHECK(wait_for(has_ended, task));
   p2p_task_free(task);
-  CHECK(p2p_loop_call(lab.loop, go_away, NULL) == P2P_OK);
+  CHECK(p2p_loop_call(lab.loop, disconnect, NULL) == P2P_OK);
   task = submit("echo", 10);
   CHECK(wait_for(has_ended, task) && is_echo(task, 10));
   p2p_task_free(task);
@@ -311,7 +311,7 @@ TEST(links_go_on_without_the_board) {
   close_all();
 }
 
-TEST(who_has_no_access_is_told_with_every_future) {
+TEST(without_access_every_future_fails_with_the_reason) {
   struct fake_worker carol = {.slots = 1};
   struct p2p_err err;
   open_all(0);
@@ -321,7 +321,7 @@ TEST(who_has_no_access_is_told_with_every_future) {
   CHECK(p2p_loop_call(lab.loop, fail_clients, NULL) == P2P_OK);
   CHECK(wait_for(has_failed, NULL));
   CHECK(p2p_task_state(waiting) == P2P_TASK_FAILED && error_of(waiting, &err) == P2P_ERR_ACCESS);
-  CHECK_STR(err.message, "No access to cluster 'alice/friends'");
+  CHECK_STR(err.message, "no access to cluster 'alice/friends'");
   struct p2p_task *late = p2p_task_new(p2p_blob_new(1), "late");
   CHECK(p2p_client_submit(client, late, &err) == P2P_ERR_ACCESS &&
         p2p_task_state(late) == P2P_TASK_NEW);
@@ -333,7 +333,7 @@ TEST(who_has_no_access_is_told_with_every_future) {
   close_all();
 }
 
-TEST(what_is_open_when_the_client_goes_is_cancelled) {
+TEST(unfinished_futures_are_cancelled_when_the_client_is_freed) {
   struct fake_worker carol = {.slots = 1};
   struct p2p_err err;
   open_all(0);
@@ -351,7 +351,7 @@ TEST(what_is_open_when_the_client_goes_is_cancelled) {
   lab_close(&lab);
 }
 
-TEST(bad_arguments_are_refused) {
+TEST(invalid_arguments_are_rejected) {
   lab_open(&lab);
   fake_board_init(&lab);
   struct p2p_err err = {0};
@@ -372,14 +372,16 @@ static int descriptors_before;
 TEST(descriptors_are_counted) { descriptors_before = count_descriptors(); }
 TEST(no_descriptor_is_left) { CHECK(count_descriptors() == descriptors_before); }
 
-UNIT_MAIN("client", UNIT(bad_arguments_are_refused), UNIT(descriptors_are_counted),
-          UNIT(futures_are_resolved_over_one_link),
-          UNIT(a_hundred_futures_end_once_though_some_are_cancelled_and_a_link_breaks),
-          UNIT(a_cancelled_future_fails_at_once_and_its_slot_serves_the_next),
-          UNIT(conditions_lost_futures_and_results_that_are_too_large),
+UNIT_MAIN("client", UNIT(invalid_arguments_are_rejected), UNIT(descriptors_are_counted),
+          UNIT(futures_are_evaluated_over_one_link),
+          UNIT(a_hundred_futures_end_once_while_some_are_cancelled_and_a_link_breaks),
+          UNIT(a_cancelled_future_fails_at_once_and_its_slot_is_reused),
+          UNIT(conditions_lost_futures_and_oversized_results_arrive),
           UNIT(no_more_slots_are_used_than_allowed),
-          UNIT(an_incompatible_worker_is_named_and_not_used),
-          UNIT(a_worker_that_does_not_come_holds_up_nobody),
-          UNIT(a_recalled_slot_goes_back_when_its_future_has_ended),
-          UNIT(links_go_on_without_the_board), UNIT(who_has_no_access_is_told_with_every_future),
-          UNIT(what_is_open_when_the_client_goes_is_cancelled), UNIT(no_descriptor_is_left))
+          UNIT(an_incompatible_worker_is_reported_and_not_used),
+          UNIT(an_unresponsive_worker_does_not_block_others),
+          UNIT(a_recalled_slot_is_returned_when_its_future_has_ended),
+          UNIT(links_survive_without_the_board),
+          UNIT(without_access_every_future_fails_with_the_reason),
+          UNIT(unfinished_futures_are_cancelled_when_the_client_is_freed),
+          UNIT(no_descriptor_is_left))

@@ -1,5 +1,5 @@
-/* Futures that need packages, over real links: they go to who has them, wait for nobody else, and
- * fail where nobody has. */
+/* Futures that need packages, over real links: they go to workers that have them, do not block
+ * others, and fail if no worker has them. */
 #include "client/client.h"
 
 #include "base/clock.h"
@@ -79,7 +79,7 @@ static bool fails_with(struct p2p_task *task, struct p2p_err *err) {
   return failed;
 }
 
-TEST(futures_go_to_who_has_their_packages_and_who_needs_none_asks_nothing) {
+TEST(futures_go_to_workers_with_their_packages_which_are_requested_only_if_needed) {
   struct fake_worker carol = {.slots = 2, .packages = ";zoo;"},
                      dave = {.slots = 2, .packages = ";mgcv;zoo;"};
   struct p2p_task *tasks[20];
@@ -95,17 +95,18 @@ TEST(futures_go_to_who_has_their_packages_and_who_needs_none_asks_nothing) {
     CHECK(ends(tasks[i]));
     p2p_task_free(tasks[i]);
   }
-  CHECK(carol.n_ask == 0 && dave.n_ask == 0);
+  CHECK(carol.n_request == 0 && dave.n_request == 0);
   for (int i = 0; i < 20; i++) tasks[i] = submit("echo", "mgcv;zoo");
   for (int i = 0; i < 20; i++) CHECK(ends_at(tasks[i], "carol@box:3"));
-  CHECK(carol.n_task == 2 && carol.n_ask == 1 && dave.n_ask == 1); /* once, for twenty futures */
-  CHECK(ends_at(submit("echo", "mgcv"), "carol@box:3") && dave.n_ask == 1);
+  CHECK(carol.n_task == 2 && carol.n_request == 1 &&
+        dave.n_request == 1); /* once for twenty futures */
+  CHECK(ends_at(submit("echo", "mgcv"), "carol@box:3") && dave.n_request == 1);
   fake_stop(&carol);
   fake_stop(&dave);
   close_all();
 }
 
-TEST(a_future_that_waits_for_its_worker_holds_up_nobody) {
+TEST(a_future_that_waits_for_its_worker_does_not_block_others) {
   struct fake_worker carol = {.packages = ";mgcv;"}, dave = {.packages = ";;"};
   open_all();
   fake_start(&carol, &lab, &member);
@@ -126,14 +127,14 @@ TEST(a_future_that_waits_for_its_worker_holds_up_nobody) {
 
 static struct p2p_task *two[2];
 
-/* on the io thread: they are decided on together */
+/* On the io thread, so that one decision covers both. */
 static void submit_two(void *arg) {
   (void)arg;
   two[0] = submit("hold", NULL);
   two[1] = submit("hold", "mgcv");
 }
 
-TEST(who_cannot_run_all_takes_first) {
+TEST(a_worker_that_cannot_run_every_future_is_assigned_first) {
   struct fake_worker carol = {.packages = ";mgcv;"}, dave = {.packages = ";;"};
   struct p2p_task *warm[2];
   open_all();
@@ -142,11 +143,11 @@ TEST(who_cannot_run_all_takes_first) {
   for (int i = 0; i < 2; i++) warm[i] = submit("hold", NULL);
   CHECK(lab_wait(&lab, &carol.n_hold, 1, PATIENCE_MS) &&
         lab_wait(&lab, &dave.n_hold, 1, PATIENCE_MS));
-  struct p2p_task *told = submit("echo", "mgcv"); /* so that it is known who has it */
-  CHECK(lab_wait(&lab, &carol.n_ask, 1, PATIENCE_MS) &&
-        lab_wait(&lab, &dave.n_ask, 1, PATIENCE_MS));
+  struct p2p_task *known = submit("echo", "mgcv"); /* so that it is known which worker has it */
+  CHECK(lab_wait(&lab, &carol.n_request, 1, PATIENCE_MS) &&
+        lab_wait(&lab, &dave.n_request, 1, PATIENCE_MS));
   fake_release(&carol);
-  CHECK(ends(told));
+  CHECK(ends(known));
   fake_release(&dave);
   CHECK(ends(warm[0]) && ends(warm[1]) &&
         wait_for(is_idle_with_two_slots, NULL)); /* each holds an idle slot now */
@@ -156,13 +157,13 @@ TEST(who_cannot_run_all_takes_first) {
   fake_release(&carol);
   fake_release(&dave);
   CHECK(ends_at(two[0], "carol@box:3") && ends_at(two[1], "carol@box:2"));
-  p2p_task_free(told), p2p_task_free(warm[0]), p2p_task_free(warm[1]);
+  p2p_task_free(known), p2p_task_free(warm[0]), p2p_task_free(warm[1]);
   fake_stop(&carol);
   fake_stop(&dave);
   close_all();
 }
 
-TEST(a_package_that_nobody_has_is_a_sentence_and_nothing_is_sent) {
+TEST(a_package_that_no_worker_has_is_an_error_and_nothing_is_sent) {
   struct fake_worker carol = {.packages = ";zoo;"}, dave = {.packages = ";mgcv;"};
   struct p2p_err err;
   open_all();
@@ -184,39 +185,39 @@ TEST(a_package_that_nobody_has_is_a_sentence_and_nothing_is_sent) {
   close_all();
 }
 
-TEST(a_worker_that_comes_later_is_waited_for) {
+TEST(a_future_waits_for_the_first_worker) {
   struct fake_worker carol = {.packages = ";mgcv;"};
   open_all();
-  struct p2p_task *task = submit("echo", "mgcv"); /* nobody is there: as ever */
+  struct p2p_task *task = submit("echo", "mgcv"); /* there is no worker */
   fake_start(&carol, &lab, &member);
   CHECK(ends_at(task, "carol@box:2"));
   fake_stop(&carol);
   close_all();
 }
 
-TEST(a_worker_that_cannot_be_reached_may_have_it) {
-  struct fake_worker deaf = {.is_deaf = true}, dave = {.packages = ";;"};
+TEST(an_unreachable_worker_may_have_the_package) {
+  struct fake_worker mute = {.ignores_accept = true}, dave = {.packages = ";;"};
   struct p2p_err err;
   open_all();
-  fake_start(&deaf, &lab, &member);
+  fake_start(&mute, &lab, &member);
   fake_start(&dave, &lab, &member);
   struct p2p_task *task = submit("echo", "mgcv");
-  CHECK(lab_wait(&lab, &dave.n_ask, 1, PATIENCE_MS));
+  CHECK(lab_wait(&lab, &dave.n_request, 1, PATIENCE_MS));
   CHECK(ends_at(submit("echo", NULL), "carol@box:3"));
   CHECK(p2p_task_state(task) == P2P_TASK_WAITING);
   p2p_client_cancel(client, task);
   CHECK(fails_with(task, &err) && err.code == P2P_ERR_CANCELED);
-  fake_stop(&deaf);
+  fake_stop(&mute);
   fake_stop(&dave);
   close_all();
 }
 
-TEST(a_worker_that_does_not_answer_goes_on_with_other_futures) {
+TEST(a_worker_that_does_not_reply_still_runs_other_futures) {
   struct fake_worker old = {.slots = 1}, dave = {.packages = ";mgcv;"};
   open_all();
   fake_start(&old, &lab, &member);
   struct p2p_task *task = submit("echo", "mgcv");
-  CHECK(lab_wait(&lab, &old.n_ask, 1, PATIENCE_MS));
+  CHECK(lab_wait(&lab, &old.n_request, 1, PATIENCE_MS));
   CHECK(ends_at(submit("echo", NULL), "carol@box:2"));
   fake_start(&dave, &lab, &member);
   CHECK(ends_at(task, "carol@box:3"));
@@ -225,8 +226,8 @@ TEST(a_worker_that_does_not_answer_goes_on_with_other_futures) {
   close_all();
 }
 
-TEST(a_worker_that_answers_something_else_is_left) {
-  struct fake_worker mallory = {.is_liar = true}, dave = {.packages = ";mgcv;"};
+TEST(a_worker_with_an_invalid_reply_is_disconnected) {
+  struct fake_worker mallory = {.sends_bad_reply = true}, dave = {.packages = ";mgcv;"};
   open_all();
   fake_start(&mallory, &lab, &member);
   struct p2p_task *task = submit("echo", "mgcv");
@@ -240,11 +241,11 @@ TEST(a_worker_that_answers_something_else_is_left) {
 }
 
 UNIT_MAIN("client_packages",
-          UNIT(futures_go_to_who_has_their_packages_and_who_needs_none_asks_nothing),
-          UNIT(a_future_that_waits_for_its_worker_holds_up_nobody),
-          UNIT(who_cannot_run_all_takes_first),
-          UNIT(a_package_that_nobody_has_is_a_sentence_and_nothing_is_sent),
-          UNIT(a_worker_that_comes_later_is_waited_for),
-          UNIT(a_worker_that_cannot_be_reached_may_have_it),
-          UNIT(a_worker_that_does_not_answer_goes_on_with_other_futures),
-          UNIT(a_worker_that_answers_something_else_is_left))
+          UNIT(futures_go_to_workers_with_their_packages_which_are_requested_only_if_needed),
+          UNIT(a_future_that_waits_for_its_worker_does_not_block_others),
+          UNIT(a_worker_that_cannot_run_every_future_is_assigned_first),
+          UNIT(a_package_that_no_worker_has_is_an_error_and_nothing_is_sent),
+          UNIT(a_future_waits_for_the_first_worker),
+          UNIT(an_unreachable_worker_may_have_the_package),
+          UNIT(a_worker_that_does_not_reply_still_runs_other_futures),
+          UNIT(a_worker_with_an_invalid_reply_is_disconnected))

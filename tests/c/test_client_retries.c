@@ -1,5 +1,4 @@
-/* Workers that are lost with their links, over real links: what may run again does, once, and
- * nothing ends twice. */
+/* Workers that are lost, over real links: tasks with retries run again, and no task ends twice. */
 #include "client/client.h"
 
 #include "base/clock.h"
@@ -60,16 +59,16 @@ static bool wait_for_end(struct p2p_task *task) {
   }
 }
 
-TEST(a_thousand_futures_with_one_in_ten_executions_killed_all_resolve) {
+TEST(a_thousand_futures_with_one_in_ten_executions_killed_all_succeed) {
   enum { WORKERS = 4 };
   static struct p2p_task *tasks[FUTURES];
   static struct fake_worker workers[WORKERS];
-  int falls[WORKERS];
+  int crash_countdown[WORKERS];
   open_all(3);
   for (int i = 0; i < WORKERS; i++) {
-    falls[i] = 10;
-    workers[i].falls = &falls[i];
-    workers[i].rise = fake_restart;
+    crash_countdown[i] = 10;
+    workers[i].crash_countdown = &crash_countdown[i];
+    workers[i].restart = fake_restart;
     fake_start(&workers[i], &lab, &member);
   }
   for (uint32_t i = 0; i < FUTURES; i++) tasks[i] = submit(i);
@@ -83,7 +82,7 @@ TEST(a_thousand_futures_with_one_in_ten_executions_killed_all_resolve) {
   }
   for (int i = 0; i < WORKERS; i++) {
     fake_stop(&workers[i]);
-    killed += (uint32_t)workers[i].n_fall;
+    killed += (uint32_t)workers[i].n_crash;
     executed += (uint32_t)workers[i].n_result;
   }
   CHECK(killed >= FUTURES / 10 && lost == killed);
@@ -92,12 +91,12 @@ TEST(a_thousand_futures_with_one_in_ten_executions_killed_all_resolve) {
 }
 
 TEST(without_retries_a_lost_future_fails_and_never_runs_twice) {
-  int falls = 1;
-  struct fake_worker carol = {.falls = &falls}, dave = {0};
+  int crash_countdown = 1;
+  struct fake_worker carol = {.crash_countdown = &crash_countdown}, dave = {0};
   open_all(0);
   fake_start(&carol, &lab, &member);
   struct p2p_task *task = submit(1);
-  CHECK(lab_wait(&lab, &carol.n_fall, 1, PATIENCE_MS));
+  CHECK(lab_wait(&lab, &carol.n_crash, 1, PATIENCE_MS));
   fake_start(&dave, &lab, &member);
   struct p2p_err err;
   CHECK(wait_for_end(task) && p2p_task_state(task) == P2P_TASK_FAILED &&
@@ -112,14 +111,14 @@ TEST(without_retries_a_lost_future_fails_and_never_runs_twice) {
   close_all();
 }
 
-TEST(a_cancel_between_two_runs_ends_it) {
-  int falls = 1;
-  struct fake_worker carol = {.falls = &falls};
+TEST(a_cancel_between_two_runs_ends_the_future) {
+  int crash_countdown = 1;
+  struct fake_worker carol = {.crash_countdown = &crash_countdown};
   struct p2p_err err;
   open_all(1);
   fake_start(&carol, &lab, &member);
   struct p2p_task *task = submit(1);
-  CHECK(lab_wait(&lab, &carol.n_fall, 1, PATIENCE_MS));
+  CHECK(lab_wait(&lab, &carol.n_crash, 1, PATIENCE_MS));
   while (p2p_task_losses(task, &err) == 0)
     p2p_client_wait(client, p2p_client_wait(client, 0, 0), 10);
   CHECK(p2p_task_state(task) == P2P_TASK_WAITING);
@@ -135,6 +134,6 @@ TEST(a_cancel_between_two_runs_ends_it) {
   close_all();
 }
 
-UNIT_MAIN("client_retries", UNIT(a_thousand_futures_with_one_in_ten_executions_killed_all_resolve),
+UNIT_MAIN("client_retries", UNIT(a_thousand_futures_with_one_in_ten_executions_killed_all_succeed),
           UNIT(without_retries_a_lost_future_fails_and_never_runs_twice),
-          UNIT(a_cancel_between_two_runs_ends_it))
+          UNIT(a_cancel_between_two_runs_ends_the_future))

@@ -1,5 +1,5 @@
-/* The main job without R: a server, a host, two workers with evaluators in processes of their own,
- * and clients, in the real protocols. The evaluator is this program again; the first byte of a
+/* A whole cluster without R: a server, a host, two workers with evaluator processes, and clients,
+ * over the real protocols. The evaluator is this program again; the first byte of a
  * future says what it does. */
 
 #include "base/clock.h"
@@ -204,7 +204,7 @@ static bool has_failed(void *client) {
   return status.failed.code != P2P_OK;
 }
 
-TEST(a_cluster_is_set_up) {
+TEST(a_cluster_starts) {
   struct p2p_err err = {0};
   CHECK(p2p_loop_start(&loop, &err) == P2P_OK); /* libuv keeps a pipe from its first loop on */
   p2p_loop_stop(loop);
@@ -220,7 +220,7 @@ TEST(a_cluster_is_set_up) {
   CHECK(wait_for(bob, has_two_workers, NULL));
 }
 
-TEST(a_hundred_futures_of_all_sizes_are_resolved_by_two_workers) {
+TEST(a_hundred_futures_of_all_sizes_are_evaluated_by_two_workers) {
   static const size_t sizes[] = {1, 3400, 65536, 65537, 300000, 5000000};
   struct p2p_task *tasks[100];
   char worker[192];
@@ -236,7 +236,7 @@ TEST(a_hundred_futures_of_all_sizes_are_resolved_by_two_workers) {
   CHECK(by_carol && by_dave);
 }
 
-TEST(a_condition_comes_before_the_result) {
+TEST(a_condition_arrives_before_the_result) {
   struct p2p_task *task = submit(bob, 'c', 100);
   CHECK(wait_for(bob, has_ended, task) && is_echo(task, 'c', 100));
   struct p2p_blob *condition = p2p_task_next_condition(task);
@@ -245,7 +245,7 @@ TEST(a_condition_comes_before_the_result) {
   p2p_task_free(task);
 }
 
-TEST(an_evaluator_that_dies_costs_one_future) {
+TEST(a_killed_evaluator_loses_one_future) {
   struct p2p_err err;
   struct p2p_task *task = submit(bob, 'd', 10);
   CHECK(wait_for(bob, has_ended, task));
@@ -260,7 +260,7 @@ TEST(an_evaluator_that_dies_costs_one_future) {
   }
 }
 
-TEST(cancelled_futures_give_their_slots_back) {
+TEST(cancelled_futures_free_their_slots) {
   struct p2p_task *tasks[6], *next;
   struct p2p_err err;
   for (int i = 0; i < 6; i++) tasks[i] = submit(bob, 's', 10);
@@ -289,7 +289,7 @@ TEST(two_clients_share_the_workers) {
   p2p_client_free(second);
 }
 
-TEST(a_worker_that_goes_costs_what_runs_there) {
+TEST(a_worker_that_leaves_loses_its_running_futures) {
   struct p2p_task *tasks[3];
   struct p2p_err err;
   for (int i = 0; i < 3; i++) tasks[i] = submit(bob, 's', 10);
@@ -313,7 +313,7 @@ TEST(a_worker_that_goes_costs_what_runs_there) {
   CHECK(wait_for(bob, has_one_worker, NULL));
 }
 
-TEST(who_is_not_on_the_list_is_refused) {
+TEST(an_unlisted_user_is_rejected) {
   struct p2p_client *mallory = start_client("mallory");
   struct p2p_client_status status;
   CHECK(wait_for(mallory, has_failed, mallory));
@@ -322,7 +322,7 @@ TEST(who_is_not_on_the_list_is_refused) {
   p2p_client_free(mallory);
 }
 
-TEST(nothing_is_left) {
+TEST(nothing_is_left_behind) {
   struct p2p_task *open = submit(bob, 's', 10);
   struct p2p_err err;
   p2p_client_free(bob);
@@ -340,12 +340,12 @@ TEST(nothing_is_left) {
 }
 
 #define main run_tests
-UNIT_MAIN("cluster", UNIT(a_cluster_is_set_up),
-          UNIT(a_hundred_futures_of_all_sizes_are_resolved_by_two_workers),
-          UNIT(a_condition_comes_before_the_result), UNIT(an_evaluator_that_dies_costs_one_future),
-          UNIT(cancelled_futures_give_their_slots_back), UNIT(two_clients_share_the_workers),
-          UNIT(a_worker_that_goes_costs_what_runs_there), UNIT(who_is_not_on_the_list_is_refused),
-          UNIT(nothing_is_left))
+UNIT_MAIN("cluster", UNIT(a_cluster_starts),
+          UNIT(a_hundred_futures_of_all_sizes_are_evaluated_by_two_workers),
+          UNIT(a_condition_arrives_before_the_result), UNIT(a_killed_evaluator_loses_one_future),
+          UNIT(cancelled_futures_free_their_slots), UNIT(two_clients_share_the_workers),
+          UNIT(a_worker_that_leaves_loses_its_running_futures), UNIT(an_unlisted_user_is_rejected),
+          UNIT(nothing_is_left_behind))
 #undef main
 
 int main(void) {

@@ -1,29 +1,29 @@
-/* What a linked worker has: asked once, and answers that are whole, cut, oversized, of something
- * else, late, or never there. */
+/* The packages of workers: requests, and replies that are whole, truncated, oversized, about other
+ * packages, late or missing; and waiting tasks grouped by the packages they need. */
 #include "client/packages.h"
-#include "protocol/package_list.h"
 
+#include "protocol/package_list.h"
 #include "unit.h"
 
-static struct p2p_packages packages;
+static struct p2p_worker_packages packages;
 static struct p2p_buf request;
 static const char *violation;
 
 static void begin(void) {
-  packages = (struct p2p_packages){0};
-  p2p_buf_init(&request, P2P_PACKAGES_REQUEST_BYTES);
+  packages = (struct p2p_worker_packages){0};
+  p2p_buf_init(&request, P2P_WORKER_PACKAGES_REQUEST_MAX_BYTES);
 }
 
 static void end(void) {
-  p2p_packages_clear(&packages);
+  p2p_worker_packages_clear(&packages);
   p2p_buf_clear(&request);
 }
 
 /* The next request as text. */
 static const char *next_request(uint64_t now_ms) {
-  static char text[P2P_PACKAGES_REQUEST_BYTES + 1];
+  static char text[P2P_WORKER_PACKAGES_REQUEST_MAX_BYTES + 1];
   p2p_buf_clear(&request);
-  CHECK(p2p_packages_request(&packages, now_ms, &request) == P2P_OK);
+  CHECK(p2p_worker_packages_request(&packages, now_ms, &request) == P2P_OK);
   size_t length = p2p_buf_len(&request);
   if (length > 0) memcpy(text, p2p_buf_data(&request), length);
   text[length] = '\0';
@@ -31,11 +31,11 @@ static const char *next_request(uint64_t now_ms) {
 }
 
 static int reply(const char *text) {
-  return p2p_packages_on_reply(&packages, text, strlen(text), &violation);
+  return p2p_worker_packages_on_reply(&packages, text, strlen(text), &violation);
 }
 
 static enum p2p_packages_match match(const char *names) {
-  return p2p_packages_match(&packages, names, 0);
+  return p2p_worker_packages_match(&packages, names, 0);
 }
 
 TEST(a_package_is_requested_once) {
@@ -56,7 +56,7 @@ TEST(a_package_is_requested_once) {
   CHECK(reply("zoo=1") == P2P_OK && match("R6;zoo") == P2P_PACKAGES_INSTALLED);
   CHECK_STR(next_request(0), "");
   char missing[64];
-  p2p_packages_describe_missing(&packages, "R6;data.table", missing, sizeof missing);
+  p2p_worker_packages_describe_missing(&packages, "R6;data.table", missing, sizeof missing);
   CHECK_STR(missing, "'data.table'");
   end();
 }
@@ -65,11 +65,11 @@ TEST(missing_packages_are_requested_again_once_they_are_forgotten) {
   begin();
   CHECK(match("a;b;c;d") == P2P_PACKAGES_UNKNOWN);
   CHECK_STR(next_request(0), "a;b;c;d");
-  p2p_packages_forget_missing(&packages); /* none is known: the request stays pending */
+  p2p_worker_packages_forget_missing(&packages); /* none is known: the request stays pending */
   CHECK(reply("a=;b=1;c=;d=2") == P2P_OK);
   CHECK(match("e") == P2P_PACKAGES_UNKNOWN);
   CHECK_STR(next_request(0), "e");
-  p2p_packages_forget_missing(&packages);
+  p2p_worker_packages_forget_missing(&packages);
   CHECK(match("b;d") == P2P_PACKAGES_INSTALLED && match("a;b") == P2P_PACKAGES_UNKNOWN);
   CHECK(reply("e=3") == P2P_OK);
   CHECK_STR(next_request(0), "a");
@@ -110,11 +110,11 @@ TEST(a_malformed_reply_changes_nothing) {
     CHECK(reply(replies[i]) == P2P_ERR_PROTOCOL && violation != NULL && packages.is_pending);
     CHECK(match("a") == P2P_PACKAGES_UNKNOWN && match("b") == P2P_PACKAGES_UNKNOWN);
   }
-  CHECK(p2p_packages_on_reply(&packages, "a=1\0;b=", 7, &violation) == P2P_ERR_PROTOCOL);
+  CHECK(p2p_worker_packages_on_reply(&packages, "a=1\0;b=", 7, &violation) == P2P_ERR_PROTOCOL);
   static const char whole[] = "a=1.0-2;b=0_x";
   for (size_t length = 0; length < sizeof whole - 3; length++) { /* "a=1.0-2;b=" is whole as well */
     if (length == 10) continue;
-    CHECK(p2p_packages_on_reply(&packages, whole, length, &violation) == P2P_ERR_PROTOCOL);
+    CHECK(p2p_worker_packages_on_reply(&packages, whole, length, &violation) == P2P_ERR_PROTOCOL);
   }
   CHECK(reply(whole) == P2P_OK && match("a;b") == P2P_PACKAGES_INSTALLED);
   end();
@@ -133,36 +133,36 @@ TEST(a_reply_without_a_request_violates_the_protocol) {
 
 TEST(without_a_reply_in_time_packages_are_missing_until_it_arrives) {
   begin();
-  CHECK(p2p_packages_timeout_ms(&packages, 0) == UINT64_MAX);
+  CHECK(p2p_worker_packages_timeout_ms(&packages, 0) == UINT64_MAX);
   CHECK(match("a") == P2P_PACKAGES_UNKNOWN);
   CHECK_STR(next_request(1000), "a");
-  uint64_t due_ms = 1000 + P2P_PACKAGES_TIMEOUT_MS;
-  CHECK(p2p_packages_timeout_ms(&packages, 1000) == due_ms);
-  CHECK(p2p_packages_match(&packages, "a", due_ms - 1) == P2P_PACKAGES_UNKNOWN);
-  CHECK(p2p_packages_match(&packages, "a", due_ms) == P2P_PACKAGES_MISSING);
-  CHECK(p2p_packages_match(&packages, "b", due_ms) ==
+  uint64_t due_ms = 1000 + P2P_WORKER_PACKAGES_TIMEOUT_MS;
+  CHECK(p2p_worker_packages_timeout_ms(&packages, 1000) == due_ms);
+  CHECK(p2p_worker_packages_match(&packages, "a", due_ms - 1) == P2P_PACKAGES_UNKNOWN);
+  CHECK(p2p_worker_packages_match(&packages, "a", due_ms) == P2P_PACKAGES_MISSING);
+  CHECK(p2p_worker_packages_match(&packages, "b", due_ms) ==
         P2P_PACKAGES_MISSING); /* it would not answer that either */
-  CHECK(p2p_packages_timeout_ms(&packages, due_ms) == UINT64_MAX);
+  CHECK(p2p_worker_packages_timeout_ms(&packages, due_ms) == UINT64_MAX);
   CHECK_STR(next_request(due_ms), "");
   char missing[64];
-  p2p_packages_describe_missing(&packages, "a", missing, sizeof missing);
+  p2p_worker_packages_describe_missing(&packages, "a", missing, sizeof missing);
   CHECK_STR(missing, "");
   CHECK(reply("a=1") == P2P_OK &&
-        p2p_packages_match(&packages, "a", due_ms) == P2P_PACKAGES_INSTALLED);
+        p2p_worker_packages_match(&packages, "a", due_ms) == P2P_PACKAGES_INSTALLED);
   CHECK_STR(next_request(due_ms), "b");
   end();
 }
 
 TEST(requests_and_known_packages_are_bounded) {
   char name[P2P_PACKAGE_NAME_MAX];
-  static char text[P2P_PACKAGES_REQUEST_MAX * 16];
+  static char text[P2P_WORKER_PACKAGES_REQUEST_MAX * 16];
   begin();
-  for (int i = 0; i < P2P_PACKAGES_MAX + 10; i++) {
+  for (int i = 0; i < P2P_WORKER_PACKAGES_MAX + 10; i++) {
     snprintf(name, sizeof name, "p%d", i);
     CHECK(match(name) == P2P_PACKAGES_UNKNOWN);
   }
-  CHECK(packages.length == P2P_PACKAGES_MAX);
-  for (int from = 0; from < P2P_PACKAGES_MAX;) {
+  CHECK(packages.length == P2P_WORKER_PACKAGES_MAX);
+  for (int from = 0; from < P2P_WORKER_PACKAGES_MAX;) {
     const char *list = next_request(0);
     int count = 0;
     text[0] = '\0';
@@ -170,13 +170,13 @@ TEST(requests_and_known_packages_are_bounded) {
       at += (size_t)snprintf(text + at, sizeof text - at, "%s%s=%s", count > 0 ? ";" : "", name,
                              count % 2 == 0 ? "1" : "");
     }
-    CHECK(count > 0 && count <= P2P_PACKAGES_REQUEST_MAX);
+    CHECK(count > 0 && count <= P2P_WORKER_PACKAGES_REQUEST_MAX);
     CHECK(reply(text) == P2P_OK);
     from += count;
     if (count <= 0) break;
   }
   CHECK(match("p0") == P2P_PACKAGES_INSTALLED && match("p1") == P2P_PACKAGES_MISSING);
-  CHECK(match("q") == P2P_PACKAGES_UNKNOWN && packages.length == P2P_PACKAGES_MAX);
+  CHECK(match("q") == P2P_PACKAGES_UNKNOWN && packages.length == P2P_WORKER_PACKAGES_MAX);
   CHECK_STR(next_request(0), "q");
   CHECK(match("p1") == P2P_PACKAGES_MISSING &&
         match("p0") == P2P_PACKAGES_UNKNOWN); /* the oldest was forgotten */
@@ -191,7 +191,8 @@ TEST(a_request_is_bounded_in_bytes) {
     CHECK(match(name) == P2P_PACKAGES_UNKNOWN);
   }
   size_t length = strlen(next_request(0));
-  CHECK(length <= P2P_PACKAGES_REQUEST_BYTES && length > P2P_PACKAGES_REQUEST_BYTES - 130);
+  CHECK(length <= P2P_WORKER_PACKAGES_REQUEST_MAX_BYTES &&
+        length > P2P_WORKER_PACKAGES_REQUEST_MAX_BYTES - 130);
   end();
 }
 
@@ -201,11 +202,11 @@ TEST(the_list_of_missing_packages_is_short) {
   CHECK(match("a;b;c;d;e;f") == P2P_PACKAGES_UNKNOWN);
   CHECK_STR(next_request(0), "a;b;c;d;e;f");
   CHECK(reply("a=;b=1;c=;d=;e=;f=") == P2P_OK);
-  p2p_packages_describe_missing(&packages, "b", missing, sizeof missing);
+  p2p_worker_packages_describe_missing(&packages, "b", missing, sizeof missing);
   CHECK_STR(missing, "");
-  p2p_packages_describe_missing(&packages, "a;b;c;d;e;f", missing, sizeof missing);
+  p2p_worker_packages_describe_missing(&packages, "a;b;c;d;e;f", missing, sizeof missing);
   CHECK_STR(missing, "'a', 'c', 'd' and 2 more");
-  p2p_packages_describe_missing(&packages, "a;b;c;d;e;f", little, sizeof little);
+  p2p_worker_packages_describe_missing(&packages, "a;b;c;d;e;f", little, sizeof little);
   CHECK_STR(little, "'a', 'c");
   end();
 }
@@ -227,17 +228,17 @@ static void empty_queue(void) {
 }
 
 /* The packages of a worker after its reply to "a;b". */
-static struct p2p_packages packages_of(const char *text) {
-  struct p2p_packages known = {0};
+static struct p2p_worker_packages packages_of(const char *text) {
+  struct p2p_worker_packages known = {0};
   begin();
-  CHECK(p2p_packages_match(&known, "a;b", 0) == P2P_PACKAGES_UNKNOWN);
-  CHECK(p2p_packages_request(&known, 0, &request) == P2P_OK);
-  CHECK(p2p_packages_on_reply(&known, text, strlen(text), &violation) == P2P_OK);
+  CHECK(p2p_worker_packages_match(&known, "a;b", 0) == P2P_PACKAGES_UNKNOWN);
+  CHECK(p2p_worker_packages_request(&known, 0, &request) == P2P_OK);
+  CHECK(p2p_worker_packages_on_reply(&known, text, strlen(text), &violation) == P2P_OK);
   end();
   return known;
 }
 
-static struct p2p_schedule_worker add_worker(struct p2p_packages *known) {
+static struct p2p_schedule_worker add_worker(struct p2p_worker_packages *known) {
   struct p2p_schedule_worker worker = {0};
   p2p_package_needs_add_worker(&needs, known, 0, &worker);
   return worker;
@@ -249,8 +250,8 @@ TEST(tasks_with_the_same_packages_are_one_need) {
   CHECK(needs.without == 2 && needs.length == 2 && p2p_package_needs_waiting(&needs) == 5);
   CHECK_STR(needs.list[0].packages, "a");
   CHECK(needs.list[0].waiting == 2 && needs.list[1].waiting == 1);
-  struct p2p_packages has_a = packages_of("a=1;b="), has_both = packages_of("a=1;b=1"),
-                      has_none = packages_of("a=;b="), is_new = {0};
+  struct p2p_worker_packages has_a = packages_of("a=1;b="), has_both = packages_of("a=1;b=1"),
+                             has_none = packages_of("a=;b="), is_new = {0};
   struct p2p_schedule_worker worker = add_worker(&has_a);
   CHECK(worker.eligible == 4 && worker.confirmed == 4);
   worker = add_worker(&has_both);
@@ -263,13 +264,13 @@ TEST(tasks_with_the_same_packages_are_one_need) {
   CHECK(worker.eligible == 5 && worker.confirmed == 2);
   CHECK(needs.list[0].installed == 2 && needs.list[0].missing == 1 && needs.list[0].unknown == 2);
   CHECK(needs.list[1].installed == 1 && needs.list[1].missing == 2 && needs.list[1].unknown == 2);
-  p2p_packages_clear(&has_a), p2p_packages_clear(&has_both), p2p_packages_clear(&has_none),
-      p2p_packages_clear(&is_new);
+  p2p_worker_packages_clear(&has_a), p2p_worker_packages_clear(&has_both),
+      p2p_worker_packages_clear(&has_none), p2p_worker_packages_clear(&is_new);
   empty_queue();
 }
 
 TEST(a_need_is_hopeless_when_all_workers_have_replied_and_none_has_it) {
-  struct p2p_packages has_a = packages_of("a=1;b="), has_none = packages_of("a=;b=");
+  struct p2p_worker_packages has_a = packages_of("a=1;b="), has_none = packages_of("a=;b=");
   submit("b");
   p2p_package_needs_collect(&needs, &queue);
   CHECK(!p2p_package_need_is_hopeless(&needs.list[0])); /* there are no workers */
@@ -280,12 +281,12 @@ TEST(a_need_is_hopeless_when_all_workers_have_replied_and_none_has_it) {
   CHECK(!p2p_package_need_is_hopeless(&needs.list[0]) && p2p_package_needs_links(&needs) == 2);
   for (int i = 0; i < 20; i++) add_worker(&has_none);
   CHECK(p2p_package_needs_links(&needs) == 8); /* not the whole cluster at once */
-  p2p_packages_clear(&has_a), p2p_packages_clear(&has_none);
+  p2p_worker_packages_clear(&has_a), p2p_worker_packages_clear(&has_none);
   empty_queue();
 }
 
 TEST(without_needs_every_worker_can_run_all_and_nothing_is_requested) {
-  struct p2p_packages known = {0};
+  struct p2p_worker_packages known = {0};
   submit(""), submit("");
   p2p_package_needs_collect(&needs, &queue);
   struct p2p_schedule_worker worker = add_worker(&known);
@@ -306,6 +307,34 @@ TEST(the_number_of_needs_is_bounded) {
   empty_queue();
 }
 
+TEST(the_tasks_of_a_hopeless_need_fail_and_others_wait_on) {
+  struct p2p_worker_packages has_none = packages_of("a=;b="), is_silent = {0};
+  struct p2p_package_report report = {.cluster = "alice/friends", .n_workers = 6};
+  submit("b"), submit("a"), submit("b"), submit("");
+  struct p2p_task *task = queue.first;
+  struct p2p_err err;
+  p2p_task_ref(task);
+  p2p_package_needs_collect(&needs, &queue);
+  for (size_t i = 0; i < P2P_PACKAGE_REPORT_MAX; i++) {
+    report.workers[i].name = i == 0 ? "carol@desk:4711" : "dave@box:12";
+    report.workers[i].packages = i == 0 ? &has_none : &is_silent;
+  }
+  p2p_package_need_fail(&needs.list[0], &report, &queue);
+  CHECK(queue.length == 2 && queue.with_packages == 1);
+  CHECK(p2p_task_state(task) == P2P_TASK_FAILED && p2p_task_object(task) == NULL);
+  p2p_task_error(task, &err);
+  CHECK(err.code == P2P_ERR_VERSION);
+  CHECK_STR(err.reason, "missing_packages");
+  CHECK_STR(err.message,
+            "no worker of cluster 'alice/friends' has all packages that the future needs: "
+            "'carol@desk:4711' lacks 'b'; 'dave@box:12' did not report its packages; "
+            "'dave@box:12' did not report its packages; 'dave@box:12' did not report its packages; "
+            "and 2 more");
+  p2p_task_free(task);
+  p2p_worker_packages_clear(&has_none);
+  empty_queue();
+}
+
 UNIT_MAIN("packages", UNIT(a_package_is_requested_once),
           UNIT(missing_packages_are_requested_again_once_they_are_forgotten),
           UNIT(a_malformed_reply_changes_nothing),
@@ -316,4 +345,5 @@ UNIT_MAIN("packages", UNIT(a_package_is_requested_once),
           UNIT(tasks_with_the_same_packages_are_one_need),
           UNIT(a_need_is_hopeless_when_all_workers_have_replied_and_none_has_it),
           UNIT(without_needs_every_worker_can_run_all_and_nothing_is_requested),
-          UNIT(the_number_of_needs_is_bounded))
+          UNIT(the_number_of_needs_is_bounded),
+          UNIT(the_tasks_of_a_hopeless_need_fail_and_others_wait_on))

@@ -1,4 +1,4 @@
-/* The roster: who is there, by hostile lines; versions that fit. */
+/* The roster: workers from hostile lines, and compatible versions. */
 #include "client/roster.h"
 
 #include "unit.h"
@@ -17,7 +17,7 @@ static enum p2p_roster_change receive(const char *text, uint64_t now_ms) {
   return p2p_roster_update(&roster, &line, now_ms, &worker);
 }
 
-TEST(a_worker_comes_repeats_itself_and_leaves) {
+TEST(a_worker_arrives_repeats_its_hello_and_leaves) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(receive(HELLO ",slots=2,r=4.3.1,future=1.70.0", 1000) == P2P_ROSTER_ADDED);
   CHECK_STR(worker->from, "carol@desk:4711");
@@ -31,7 +31,7 @@ TEST(a_worker_comes_repeats_itself_and_leaves) {
   p2p_roster_clear(&roster);
 }
 
-TEST(a_worker_may_tell_of_its_machine) {
+TEST(a_worker_may_describe_its_machine) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(receive(HELLO ",slots=2,r=4.3.1,future=1.70.0", 0) == P2P_ROSTER_ADDED);
   CHECK(worker->machine.platform[0] == '\0' && worker->machine.cores == 0 &&
@@ -44,7 +44,7 @@ TEST(a_worker_may_tell_of_its_machine) {
   p2p_roster_clear(&roster);
 }
 
-TEST(a_line_in_the_name_of_a_linked_worker_changes_its_key_alone) {
+TEST(a_line_in_the_name_of_a_linked_worker_changes_only_its_key) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(receive(HELLO ",slots=2,r=4.3.1,future=1.70.0", 1000) == P2P_ROSTER_ADDED);
   struct p2p_worker_link *some = (struct p2p_worker_link *)&roster;
@@ -60,7 +60,7 @@ TEST(a_line_in_the_name_of_a_linked_worker_changes_its_key_alone) {
   p2p_roster_clear(&roster);
 }
 
-TEST(what_is_not_exactly_a_hello_is_no_worker) {
+TEST(anything_but_a_valid_hello_is_ignored) {
   static const char *const lines[] = {
       "when=x,type=worker,from=carol@desk:4711,protocols=wormhole",
       "when=x,type=client,from=carol@desk:4711,protocols=link,slots=1,r=4.2.2,future=1.70.0,"
@@ -106,7 +106,7 @@ TEST(what_is_not_exactly_a_hello_is_no_worker) {
   p2p_roster_clear(&roster);
 }
 
-TEST(versions_that_do_not_fit_are_told_in_a_sentence) {
+TEST(incompatible_versions_are_explained) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(receive(HELLO ",slots=1,r=4.2.2,future=1.33.0", 0) == P2P_ROSTER_ADDED);
   CHECK(!worker->compatible);
@@ -129,7 +129,7 @@ TEST(versions_that_do_not_fit_are_told_in_a_sentence) {
   p2p_roster_clear(&roster);
 }
 
-TEST(a_silent_worker_without_a_link_is_forgotten) {
+TEST(a_silent_worker_without_a_link_is_removed) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(p2p_roster_expire(&roster, 0) == UINT64_MAX);
   CHECK(receive(HELLO ",slots=1,r=4.2.2,future=1.70.0", 5000) == P2P_ROSTER_ADDED);
@@ -143,7 +143,7 @@ TEST(a_silent_worker_without_a_link_is_forgotten) {
   p2p_roster_clear(&roster);
 }
 
-TEST(a_flood_of_workers_is_capped) {
+TEST(the_number_of_workers_is_limited) {
   struct p2p_line line;
   p2p_roster_init(&roster, "4.2.2");
   for (int i = 0; i < P2P_ROSTER_MAX + 10; i++) {
@@ -162,9 +162,8 @@ TEST(a_flood_of_workers_is_capped) {
   p2p_roster_clear(&roster);
 }
 
-UNIT_MAIN("roster", UNIT(a_worker_comes_repeats_itself_and_leaves),
-          UNIT(a_worker_may_tell_of_its_machine),
-          UNIT(a_line_in_the_name_of_a_linked_worker_changes_its_key_alone),
-          UNIT(what_is_not_exactly_a_hello_is_no_worker),
-          UNIT(versions_that_do_not_fit_are_told_in_a_sentence),
-          UNIT(a_silent_worker_without_a_link_is_forgotten), UNIT(a_flood_of_workers_is_capped))
+UNIT_MAIN("roster", UNIT(a_worker_arrives_repeats_its_hello_and_leaves),
+          UNIT(a_worker_may_describe_its_machine),
+          UNIT(a_line_in_the_name_of_a_linked_worker_changes_only_its_key),
+          UNIT(anything_but_a_valid_hello_is_ignored), UNIT(incompatible_versions_are_explained),
+          UNIT(a_silent_worker_without_a_link_is_removed), UNIT(the_number_of_workers_is_limited))

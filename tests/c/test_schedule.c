@@ -1,4 +1,4 @@
-/* The scheduler's decision, as numbers in and numbers out. */
+/* The scheduler's decisions: counts in, steps out. */
 #include "client/schedule.h"
 
 #include "unit.h"
@@ -9,14 +9,14 @@ static struct p2p_schedule_worker workers[4];
 static struct p2p_schedule_step steps[4];
 static uint64_t wake_ms;
 
-#define ALL 1000 /* of the tasks that wait */
+#define ALL 1000 /* waiting tasks */
 
-static void seen(size_t i, uint32_t slots) {
+static void add_unlinked(size_t i, uint32_t slots) {
   workers[i] = (struct p2p_schedule_worker){
       .link = P2P_SCHEDULE_NONE, .slots = slots, .eligible = ALL, .confirmed = ALL};
 }
 
-static void linked(size_t i, uint32_t slots, uint32_t held, uint32_t busy) {
+static void add_linked(size_t i, uint32_t slots, uint32_t held, uint32_t busy) {
   workers[i] = (struct p2p_schedule_worker){.link = P2P_SCHEDULE_OPEN,
                                             .slots = slots,
                                             .eligible = ALL,
@@ -39,24 +39,24 @@ static void decide(uint32_t waiting, uint32_t slots_max, size_t length) {
   wake_ms = p2p_schedule_decide(&schedule, steps);
 }
 
-TEST(without_work_nothing_is_done) {
+TEST(without_tasks_nothing_is_done) {
   decide(0, 0, 0);
   CHECK(wake_ms == P2P_SCHEDULE_NEVER);
-  seen(0, 4);
+  add_unlinked(0, 4);
   decide(0, 0, 1);
   CHECK(!steps[0].open && !steps[0].close && steps[0].start == 0 && !steps[0].send_request);
   CHECK(wake_ms == P2P_SCHEDULE_NEVER);
 }
 
-TEST(links_are_opened_until_the_slots_suffice) {
-  seen(0, 2), seen(1, 2), seen(2, 2);
+TEST(links_are_opened_until_there_are_enough_slots) {
+  add_unlinked(0, 2), add_unlinked(1, 2), add_unlinked(2, 2);
   decide(3, 0, 3);
   CHECK(steps[0].open && steps[1].open && !steps[2].open);
   CHECK(wake_ms == NOW + P2P_SCHEDULE_PATIENCE_MS);
 }
 
-TEST(no_link_is_opened_while_away_or_in_a_back_off) {
-  seen(0, 1), seen(1, 1);
+TEST(no_link_is_opened_while_disconnected_or_backing_off) {
+  add_unlinked(0, 1), add_unlinked(1, 1);
   workers[0].retry_at_ms = NOW + 500;
   decide(1, 0, 2);
   CHECK(!steps[0].open && steps[1].open);
@@ -67,8 +67,8 @@ TEST(no_link_is_opened_while_away_or_in_a_back_off) {
   CHECK(!steps[1].open && wake_ms == P2P_SCHEDULE_NEVER);
 }
 
-TEST(a_link_that_opens_is_counted_on_for_a_while) {
-  seen(0, 1), seen(1, 1);
+TEST(an_opening_link_counts_as_available_soon_for_a_while) {
+  add_unlinked(0, 1), add_unlinked(1, 1);
   workers[0].link = P2P_SCHEDULE_OPENING;
   workers[0].since_ms = NOW;
   decide(1, 0, 2);
@@ -82,24 +82,24 @@ TEST(a_link_that_opens_is_counted_on_for_a_while) {
 }
 
 TEST(a_task_starts_at_once_on_an_idle_slot_without_further_frames) {
-  linked(0, 4, 1, 0);
+  add_linked(0, 4, 1, 0);
   decide(1, 0, 1);
   CHECK(steps[0].start == 1 && !steps[0].send_request && steps[0].return_slots == 0);
-  linked(0, 4, 1, 1); /* it runs, nothing waits */
+  add_linked(0, 4, 1, 1); /* it runs, nothing waits */
   decide(0, 0, 1);
   CHECK(!steps[0].send_request && steps[0].return_slots == 0);
 }
 
-TEST(tasks_are_spread_over_the_least_loaded) {
-  linked(0, 4, 4, 2), linked(1, 4, 4, 0), linked(2, 8, 8, 0);
+TEST(tasks_go_to_the_least_loaded_workers) {
+  add_linked(0, 4, 4, 2), add_linked(1, 4, 4, 0), add_linked(2, 8, 8, 0);
   decide(6, 0, 3);
   CHECK(steps[0].start == 0 && steps[1].start == 2 && steps[2].start == 4);
   decide(100, 0, 3);
   CHECK(steps[0].start == 2 && steps[1].start == 4 && steps[2].start == 8);
 }
 
-TEST(slots_are_asked_for_and_the_want_is_lowered_when_met_elsewhere) {
-  linked(0, 4, 1, 1), linked(1, 4, 0, 0);
+TEST(slots_are_requested_until_the_tasks_run_elsewhere) {
+  add_linked(0, 4, 1, 1), add_linked(1, 4, 0, 0);
   decide(2, 0, 2);
   CHECK(steps[0].send_request && steps[0].request == 3 && steps[1].send_request &&
         steps[1].request == 2);
@@ -114,8 +114,8 @@ TEST(slots_are_asked_for_and_the_want_is_lowered_when_met_elsewhere) {
   CHECK(steps[1].send_request && steps[1].request == 0);
 }
 
-TEST(an_unmet_want_does_not_hold_up_other_workers) {
-  linked(0, 1, 0, 0), seen(1, 1);
+TEST(an_unanswered_request_does_not_block_other_workers) {
+  add_linked(0, 1, 0, 0), add_unlinked(1, 1);
   workers[0].requested = 1;
   decide(1, 0, 2);
   CHECK(!steps[1].open && wake_ms == NOW + P2P_SCHEDULE_PATIENCE_MS);
@@ -124,35 +124,35 @@ TEST(an_unmet_want_does_not_hold_up_other_workers) {
   CHECK(steps[1].open && !steps[0].send_request);
 }
 
-TEST(the_cap_counts_what_runs_everywhere) {
-  linked(0, 4, 4, 1), linked(1, 4, 4, 1);
+TEST(the_limit_counts_busy_slots_of_all_workers) {
+  add_linked(0, 4, 4, 1), add_linked(1, 4, 4, 1);
   decide(10, 3, 2);
   CHECK(steps[0].start + steps[1].start == 1);
   CHECK(steps[0].return_slots + steps[1].return_slots == 5); /* beyond the cap */
   CHECK(steps[1].send_request &&
         steps[1].request == 4 - steps[1].return_slots); /* or they would be granted again */
-  linked(0, 4, 3, 3), seen(1, 4);
+  add_linked(0, 4, 3, 3), add_unlinked(1, 4);
   decide(10, 3, 2);
   CHECK(steps[0].start == 0 && !steps[0].send_request && !steps[1].open);
-  linked(0, 4, 0, 0), linked(1, 4, 0, 0);
+  add_linked(0, 4, 0, 0), add_linked(1, 4, 0, 0);
   decide(10, 3, 2);
   CHECK(steps[0].request == 3 && steps[1].request == 3);
 }
 
-TEST(recalled_slots_go_back_as_they_become_idle) {
-  linked(0, 4, 4, 3);
+TEST(recalled_slots_are_returned_when_they_become_idle) {
+  add_linked(0, 4, 4, 3);
   workers[0].recalled = 2;
   decide(5, 0, 1);
   CHECK(steps[0].return_slots == 1 && steps[0].start == 0);
   CHECK(steps[0].send_request == false || steps[0].request == 4);
-  linked(0, 4, 3, 2);
+  add_linked(0, 4, 3, 2);
   workers[0].recalled = 1;
   decide(0, 0, 1);
   CHECK(steps[0].return_slots == 1);
 }
 
-TEST(a_slot_that_cools_is_no_longer_work_that_we_have) {
-  linked(0, 4, 3, 1);
+TEST(a_cool_slot_is_no_longer_requested) {
+  add_linked(0, 4, 3, 1);
   workers[0].cool = 1; /* and one warm */
   decide(0, 0, 1);
   CHECK(steps[0].send_request && steps[0].request == 2 && steps[0].return_slots == 0);
@@ -165,8 +165,8 @@ TEST(a_slot_that_cools_is_no_longer_work_that_we_have) {
   CHECK(steps[0].start == 2 && steps[0].send_request && steps[0].request == 3);
 }
 
-TEST(cold_slots_go_back_and_the_want_with_them) {
-  linked(0, 4, 3, 1);
+TEST(cold_slots_are_returned_and_no_longer_requested) {
+  add_linked(0, 4, 3, 1);
   workers[0].cool = workers[0].cold = 1;
   decide(0, 0, 1);
   CHECK(steps[0].return_slots == 1 && steps[0].send_request && steps[0].request == 2);
@@ -175,8 +175,8 @@ TEST(cold_slots_go_back_and_the_want_with_them) {
   CHECK(steps[0].return_slots == 0 && steps[0].start == 2);
 }
 
-TEST(a_link_without_slots_is_closed_after_a_long_while) {
-  linked(0, 4, 0, 0);
+TEST(a_link_without_slots_is_closed_after_ten_minutes) {
+  add_linked(0, 4, 0, 0);
   decide(0, 0, 1);
   CHECK(!steps[0].close && wake_ms == NOW + P2P_SCHEDULE_LINK_IDLE_MS);
   workers[0].used_ms = NOW - P2P_SCHEDULE_LINK_IDLE_MS + 1;
@@ -194,56 +194,56 @@ static void can_run(size_t i, uint32_t suits, uint32_t sure) {
   workers[i].confirmed = sure;
 }
 
-TEST(a_task_goes_only_to_who_can_run_it) {
-  linked(0, 4, 4, 0), linked(1, 4, 4, 0);
+TEST(a_task_goes_only_to_workers_that_can_run_it) {
+  add_linked(0, 4, 4, 0), add_linked(1, 4, 4, 0);
   can_run(0, 0, 0), can_run(1, 3, 3);
   decide(3, 0, 2);
   CHECK(steps[0].start == 0 && steps[1].start == 3);
-  linked(0, 4, 4, 0), linked(1, 4, 1, 1);
+  add_linked(0, 4, 4, 0), add_linked(1, 4, 1, 1);
   can_run(0, 0, 0), can_run(1, 3, 3);
   decide(3, 0, 2);
   CHECK(steps[0].start == 0 && !steps[0].send_request && steps[1].send_request &&
         steps[1].request == 4);
 }
 
-TEST(who_can_run_less_gets_no_more_than_that) {
-  linked(0, 4, 2, 0), linked(1, 4, 4, 3); /* two tasks for all, one for the first alone */
+TEST(a_worker_gets_no_more_tasks_than_it_can_run) {
+  add_linked(0, 4, 2, 0), add_linked(1, 4, 4, 3); /* two tasks for all, one for the first alone */
   can_run(0, 3, 3), can_run(1, 2, 2);
   decide(3, 0, 2);
   CHECK(steps[0].start == 2 && steps[1].start == 1);
-  linked(0, 4, 4, 0), linked(1, 4, 4, 3);
+  add_linked(0, 4, 4, 0), add_linked(1, 4, 4, 3);
   can_run(0, 1, 1), can_run(1, 0, 0);
   decide(1, 0, 2);
   CHECK(steps[0].start == 1 && steps[1].start == 0);
 }
 
-TEST(who_was_not_answered_yet_may_grant_but_starts_nothing) {
-  linked(0, 4, 1, 0);
+TEST(a_worker_with_unknown_packages_may_grant_slots_but_starts_nothing) {
+  add_linked(0, 4, 1, 0);
   can_run(0, 3, 0);
   decide(3, 0, 1);
   CHECK(steps[0].start == 0 && steps[0].send_request && steps[0].request == 4);
   can_run(0, 3, 2); /* two of the three need nothing */
-  linked(0, 4, 4, 0);
+  add_linked(0, 4, 4, 0);
   can_run(0, 3, 2);
   decide(3, 0, 1);
   CHECK(steps[0].start == 2);
 }
 
-TEST(slots_of_who_can_run_nothing_of_it_are_not_counted_on_and_go_back) {
-  linked(0, 8, 3, 0), seen(1, 1);
+TEST(slots_of_a_worker_that_can_run_no_waiting_task_are_returned) {
+  add_linked(0, 8, 3, 0), add_unlinked(1, 1);
   can_run(0, 0, 0);
   workers[0].cool = workers[0].cold = 2;
   decide(1, 0, 2);
   CHECK(steps[1].open && steps[0].return_slots == 2 && steps[0].start == 0);
-  linked(0, 8, 0, 0), seen(1, 1);
+  add_linked(0, 8, 0, 0), add_unlinked(1, 1);
   workers[0].requested = 8;
   can_run(0, 0, 0);
   decide(1, 0, 2);
   CHECK(steps[1].open && steps[0].send_request && steps[0].request == 0);
 }
 
-TEST(a_search_opens_more_links_at_once) {
-  seen(0, 8), seen(1, 8), seen(2, 8), linked(3, 8, 0, 0);
+TEST(a_search_for_packages_opens_more_links_at_once) {
+  add_unlinked(0, 8), add_unlinked(1, 8), add_unlinked(2, 8), add_linked(3, 8, 0, 0);
   can_run(3, 0, 0);
   struct p2p_schedule schedule = {.now_ms = NOW,
                                   .waiting = 1,
@@ -265,20 +265,21 @@ TEST(a_search_opens_more_links_at_once) {
   CHECK(!steps[2].open);
 }
 
-UNIT_MAIN("schedule", UNIT(without_work_nothing_is_done),
-          UNIT(links_are_opened_until_the_slots_suffice),
-          UNIT(no_link_is_opened_while_away_or_in_a_back_off),
-          UNIT(a_link_that_opens_is_counted_on_for_a_while),
+UNIT_MAIN("schedule", UNIT(without_tasks_nothing_is_done),
+          UNIT(links_are_opened_until_there_are_enough_slots),
+          UNIT(no_link_is_opened_while_disconnected_or_backing_off),
+          UNIT(an_opening_link_counts_as_available_soon_for_a_while),
           UNIT(a_task_starts_at_once_on_an_idle_slot_without_further_frames),
-          UNIT(tasks_are_spread_over_the_least_loaded),
-          UNIT(slots_are_asked_for_and_the_want_is_lowered_when_met_elsewhere),
-          UNIT(an_unmet_want_does_not_hold_up_other_workers),
-          UNIT(the_cap_counts_what_runs_everywhere),
-          UNIT(recalled_slots_go_back_as_they_become_idle),
-          UNIT(a_slot_that_cools_is_no_longer_work_that_we_have),
-          UNIT(cold_slots_go_back_and_the_want_with_them),
-          UNIT(a_link_without_slots_is_closed_after_a_long_while),
-          UNIT(a_task_goes_only_to_who_can_run_it), UNIT(who_can_run_less_gets_no_more_than_that),
-          UNIT(who_was_not_answered_yet_may_grant_but_starts_nothing),
-          UNIT(slots_of_who_can_run_nothing_of_it_are_not_counted_on_and_go_back),
-          UNIT(a_search_opens_more_links_at_once))
+          UNIT(tasks_go_to_the_least_loaded_workers),
+          UNIT(slots_are_requested_until_the_tasks_run_elsewhere),
+          UNIT(an_unanswered_request_does_not_block_other_workers),
+          UNIT(the_limit_counts_busy_slots_of_all_workers),
+          UNIT(recalled_slots_are_returned_when_they_become_idle),
+          UNIT(a_cool_slot_is_no_longer_requested),
+          UNIT(cold_slots_are_returned_and_no_longer_requested),
+          UNIT(a_link_without_slots_is_closed_after_ten_minutes),
+          UNIT(a_task_goes_only_to_workers_that_can_run_it),
+          UNIT(a_worker_gets_no_more_tasks_than_it_can_run),
+          UNIT(a_worker_with_unknown_packages_may_grant_slots_but_starts_nothing),
+          UNIT(slots_of_a_worker_that_can_run_no_waiting_task_are_returned),
+          UNIT(a_search_for_packages_opens_more_links_at_once))

@@ -1,4 +1,4 @@
-/* Tasks: each ends once, whoever races for it; references, conditions, queues. */
+/* Tasks: each ends once, even in a race; references, conditions, queues. */
 #include "client/task.h"
 
 #include <pthread.h>
@@ -56,11 +56,11 @@ TEST(a_failed_task_keeps_its_first_error) {
   p2p_task_free(task);
 }
 
-TEST(labels_are_cut_and_harmless) {
+TEST(labels_are_truncated_and_sanitized) {
   char longest[2 * P2P_TASK_LABEL_MAX];
   memset(longest, 'x', sizeof longest);
   longest[sizeof longest - 1] = '\0';
-  memcpy(longest + P2P_TASK_LABEL_MAX - 2, "\xc3\xa4", 2); /* the cut would be within it */
+  memcpy(longest + P2P_TASK_LABEL_MAX - 2, "\xc3\xa4", 2); /* at the place of the cut */
   struct p2p_task *task = task_of(longest);
   CHECK(strlen(p2p_task_label(task)) == P2P_TASK_LABEL_MAX - 2);
   p2p_task_free(task);
@@ -73,7 +73,7 @@ TEST(labels_are_cut_and_harmless) {
   p2p_task_free(NULL);
 }
 
-TEST(conditions_come_in_order_below_a_cap) {
+TEST(conditions_arrive_in_order_up_to_a_limit) {
   struct p2p_task *task = task_of("a");
   CHECK(!p2p_task_add_condition(task, object_of("not running")));
   CHECK(p2p_task_submit(task, 0) && p2p_task_start(task, "w"));
@@ -104,11 +104,11 @@ static struct p2p_blob *object_of_size(uint64_t size) {
   return object;
 }
 
-TEST(conditions_that_wait_are_bounded_in_bytes_and_what_is_dropped_is_counted) {
+TEST(waiting_conditions_are_limited_in_bytes_and_dropped_ones_are_counted) {
   const uint64_t most = P2P_TASK_CONDITIONS_BYTES;
   struct p2p_task *task = task_of("a");
   CHECK(!p2p_task_add_condition(task, p2p_blob_new(1)) &&
-        p2p_task_dropped_conditions(task) == 0); /* it does not run: nobody misses it */
+        p2p_task_dropped_conditions(task) == 0); /* it is not running, so this does not count */
   CHECK(p2p_task_submit(task, 0) && p2p_task_start(task, "w"));
   CHECK(p2p_task_add_condition(task, object_of_size(most + 1))); /* a single one of any size */
   CHECK(!p2p_task_add_condition(task, object_of("small")) &&
@@ -126,7 +126,7 @@ TEST(conditions_that_wait_are_bounded_in_bytes_and_what_is_dropped_is_counted) {
   p2p_task_free(task);
 }
 
-TEST(needs_are_lists_of_names) {
+TEST(packages_are_a_list_of_names) {
   static const char *const bad[] = {"",     ";",        "a;",   ";a",    "a;;b", "a b", "a=1",
                                     "a\nb", "\xc3\xa4", "../a", "a;b,c", ".a",   "a;1"};
   struct p2p_task *task = task_of("a");
@@ -148,6 +148,7 @@ TEST(needs_are_lists_of_names) {
   CHECK(p2p_task_set_packages(task, many, &err) == P2P_ERR_TOO_LARGE);
   many[2 * P2P_TASK_PACKAGES_MAX - 1] = '\0';
   CHECK(p2p_task_set_packages(task, many, &err) == P2P_OK);
+  CHECK(p2p_task_submit(task, 0) && p2p_task_set_packages(task, "R6", &err) == P2P_ERR_INVALID);
   p2p_task_free(task);
 }
 
@@ -155,7 +156,7 @@ static bool has_label(void *label, const struct p2p_task *task) {
   return strcmp(p2p_task_label(task), label) == 0;
 }
 
-TEST(the_first_task_that_fits_is_taken_out_of_a_queue) {
+TEST(the_first_task_that_matches_is_removed_from_a_queue) {
   struct p2p_task_queue queue = {0}, more = {0};
   static const char *const labels[] = {"a", "b", "a", "c"};
   struct p2p_err err;
@@ -167,15 +168,15 @@ TEST(the_first_task_that_fits_is_taken_out_of_a_queue) {
   p2p_task_queue_append(&queue, &more);
   CHECK(queue.length == 4 && queue.with_packages == 3 && more.with_packages == 0);
   CHECK(p2p_task_queue_pop_if(&queue, has_label, "d") == NULL && queue.length == 4);
-  static const char *const order[] = {"c", "b", "a",
-                                      "a"}; /* the last, from the middle, the first, the only one */
+  static const char *const order[] = {
+      "c", "b", "a", "a"}; /* the last, one in the middle, the first, the only one */
   static const uint32_t with_packages[] = {2, 1, 1, 0};
   for (int i = 0; i < 4; i++) {
     struct p2p_task *task = p2p_task_queue_pop_if(&queue, has_label, (void *)(uintptr_t)order[i]);
     CHECK(task != NULL && p2p_task_next(task) == NULL && queue.with_packages == with_packages[i]);
     p2p_task_free(task);
     if (i == 0) p2p_task_queue_push(&more, task_of("e"));
-    if (i == 0) p2p_task_queue_append(&queue, &more); /* behind what is the last one now */
+    if (i == 0) p2p_task_queue_append(&queue, &more); /* behind the last one */
     if (i == 0) CHECK(queue.length == 4);
   }
   struct p2p_task *task = p2p_task_queue_pop(&queue);
@@ -249,7 +250,8 @@ TEST(a_result_and_a_cancel_that_race_end_it_once) {
 }
 
 UNIT_MAIN("task", UNIT(a_task_goes_from_new_to_done), UNIT(a_failed_task_keeps_its_first_error),
-          UNIT(labels_are_cut_and_harmless), UNIT(conditions_come_in_order_below_a_cap),
-          UNIT(conditions_that_wait_are_bounded_in_bytes_and_what_is_dropped_is_counted),
-          UNIT(needs_are_lists_of_names), UNIT(the_first_task_that_fits_is_taken_out_of_a_queue),
+          UNIT(labels_are_truncated_and_sanitized), UNIT(conditions_arrive_in_order_up_to_a_limit),
+          UNIT(waiting_conditions_are_limited_in_bytes_and_dropped_ones_are_counted),
+          UNIT(packages_are_a_list_of_names),
+          UNIT(the_first_task_that_matches_is_removed_from_a_queue),
           UNIT(a_queue_is_first_in_first_out), UNIT(a_result_and_a_cancel_that_race_end_it_once))

@@ -1,5 +1,5 @@
-/* A lane, with scripted frames for the worker: slots, uploads that take turns, results, and what a
- * broken worker does. */
+/* A task stream, with scripted frames of the worker: slots, interleaved uploads, results, and a
+ * worker that violates the protocol. */
 #include "client/task_stream.h"
 
 #include <stdlib.h>
@@ -11,14 +11,14 @@
 #define WORKER "carol@desk:4711"
 #define CAP 1000000
 
-/* What the lane has sent. */
+/* The frames that were sent. */
 static struct sent {
   uint8_t type;
   uint32_t task;
   size_t length;
   uint8_t payload[16];
 } sent[256];
-static size_t n_sent, queued_bytes, news;
+static size_t n_sent, queued_bytes, task_news;
 static int send_code;
 
 static int record(void *arg, uint8_t type, uint32_t task, const void *payload, size_t length) {
@@ -38,24 +38,24 @@ static size_t queued(void *arg) {
   return queued_bytes;
 }
 
-static void count_news(void *arg) {
+static void count_task(void *arg) {
   (void)arg;
-  news++;
+  task_news++;
 }
 
 static struct p2p_err err;
 static struct p2p_task_queue again;
-static bool decide;
+static bool changed;
 
-static struct p2p_task_stream *lane_new(uint32_t slots) {
+static struct p2p_task_stream *stream_new(uint32_t slots) {
   struct p2p_task_stream_config config = {.worker = WORKER,
                                           .slots = slots,
                                           .object_cap_bytes = CAP,
                                           .queue_high_bytes = 200000,
                                           .send = record,
                                           .queued = queued,
-                                          .on_task = count_news};
-  n_sent = queued_bytes = news = 0;
+                                          .on_task = count_task};
+  n_sent = queued_bytes = task_news = 0;
   send_code = P2P_OK;
   return p2p_task_stream_new(&config, 0);
 }
@@ -64,8 +64,8 @@ static int take(struct p2p_task_stream *stream, uint8_t type, uint32_t task, con
                 size_t length, uint64_t now_ms) {
   struct p2p_frame frame = {
       .type = type, .task = task, .length = (uint32_t)length, .payload = payload};
-  decide = false;
-  return p2p_task_stream_on_frame(stream, &frame, now_ms, &decide, &err);
+  changed = false;
+  return p2p_task_stream_on_frame(stream, &frame, now_ms, &changed, &err);
 }
 
 static int slot(struct p2p_task_stream *stream, uint8_t op, uint32_t count, uint64_t now_ms) {
@@ -99,12 +99,12 @@ static struct p2p_schedule_worker numbers(struct p2p_task_stream *stream, uint64
   return out;
 }
 
-TEST(a_task_goes_out_and_its_result_comes_in) {
-  struct p2p_task_stream *stream = lane_new(2);
+TEST(a_task_is_sent_and_its_result_arrives) {
+  struct p2p_task_stream *stream = stream_new(2);
   CHECK(p2p_task_stream_request_slots(stream, 1, 5) == P2P_OK);
   CHECK(sent[0].type == P2P_FRAME_SLOT && sent[0].payload[0] == P2P_SLOT_WANT &&
         sent[0].payload[4] == 1);
-  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 7) == P2P_OK && decide);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 7) == P2P_OK && changed);
   CHECK(numbers(stream, 7).held == 1 && numbers(stream, 7).requested == 1 &&
         numbers(stream, 7).requested_ms == 7);
   struct p2p_task *task = start(stream, 100000);
@@ -115,11 +115,11 @@ TEST(a_task_goes_out_and_its_result_comes_in) {
         sent[3].length == 100000 - 65536);
   uint32_t id = sent[1].task;
   CHECK(id != 0 && numbers(stream, 0).busy == 1 && p2p_task_stream_running(stream) == 1);
-  CHECK(announce(stream, P2P_FRAME_CONDITION, id, 3) == P2P_OK && !decide);
-  CHECK(take(stream, P2P_FRAME_DATA, id, "abc", 3, 0) == P2P_OK && news == 1);
+  CHECK(announce(stream, P2P_FRAME_CONDITION, id, 3) == P2P_OK && !changed);
+  CHECK(take(stream, P2P_FRAME_DATA, id, "abc", 3, 0) == P2P_OK && task_news == 1);
   CHECK(announce(stream, P2P_FRAME_RESULT, id, 4) == P2P_OK);
-  CHECK(take(stream, P2P_FRAME_DATA, id, "12", 2, 0) == P2P_OK && !decide);
-  CHECK(take(stream, P2P_FRAME_DATA, id, "34", 2, 9) == P2P_OK && decide);
+  CHECK(take(stream, P2P_FRAME_DATA, id, "12", 2, 0) == P2P_OK && !changed);
+  CHECK(take(stream, P2P_FRAME_DATA, id, "34", 2, 9) == P2P_OK && changed);
   CHECK(p2p_task_state(task) == P2P_TASK_DONE && p2p_blob_size(p2p_task_result(task)) == 4);
   CHECK(p2p_task_object(task) == NULL && numbers(stream, 0).busy == 0 &&
         numbers(stream, 9).held == 1);
@@ -130,8 +130,8 @@ TEST(a_task_goes_out_and_its_result_comes_in) {
   p2p_task_stream_free(stream);
 }
 
-TEST(uploads_take_turns_and_stop_when_the_queue_is_full) {
-  struct p2p_task_stream *stream = lane_new(2);
+TEST(uploads_are_interleaved_and_pause_when_the_queue_is_full) {
+  struct p2p_task_stream *stream = stream_new(2);
   CHECK(slot(stream, P2P_SLOT_GRANT, 2, 0) == P2P_OK);
   struct p2p_task *large = start(stream, 1000000);
   size_t before = n_sent;
@@ -164,7 +164,7 @@ TEST(uploads_take_turns_and_stop_when_the_queue_is_full) {
   p2p_task_free(small);
 }
 
-TEST(a_task_that_may_run_again_does_so_once_with_all_its_bytes) {
+TEST(a_task_with_one_retry_is_sent_again_once_in_full) {
   struct p2p_blob *object = p2p_blob_new(3);
   CHECK(p2p_blob_append(object, "abc", 3) == P2P_OK);
   struct p2p_task *task = p2p_task_new(object, "x");
@@ -173,13 +173,13 @@ TEST(a_task_that_may_run_again_does_so_once_with_all_its_bytes) {
   CHECK(p2p_task_submit(task, 1) && p2p_task_losses(task, &last) == 0);
   p2p_task_ref(task);
   for (int run = 0; run < 2; run++) {
-    struct p2p_task_stream *stream = lane_new(1);
+    struct p2p_task_stream *stream = stream_new(1);
     CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK && p2p_task_start(task, WORKER));
     CHECK(p2p_task_stream_start(stream, task) == P2P_OK);
     CHECK(sent[1].type == P2P_FRAME_DATA && sent[1].length == 3);
     CHECK(announce(stream, P2P_FRAME_RESULT, sent[0].task, 2) == P2P_OK);
     CHECK(take(stream, P2P_FRAME_DATA, sent[0].task, "1", 1, 0) ==
-          P2P_OK); /* half a result is none */
+          P2P_OK); /* half a result does not count */
     p2p_task_stream_fail(stream, &lost, &again);
     if (run == 0)
       CHECK(p2p_task_state(task) == P2P_TASK_WAITING && p2p_task_queue_pop(&again) == task);
@@ -197,7 +197,7 @@ TEST(a_task_that_may_run_again_does_so_once_with_all_its_bytes) {
 }
 
 TEST(a_future_that_crashed_its_evaluator_does_not_run_again) {
-  struct p2p_task_stream *stream = lane_new(1);
+  struct p2p_task_stream *stream = stream_new(1);
   CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
   struct p2p_task *task = p2p_task_new(p2p_blob_new(0), "x");
   CHECK(p2p_task_submit(task, 5) && p2p_task_start(task, WORKER));
@@ -210,7 +210,7 @@ TEST(a_future_that_crashed_its_evaluator_does_not_run_again) {
 }
 
 TEST(a_cancelled_task_keeps_its_slot_until_the_answer) {
-  struct p2p_task_stream *stream = lane_new(1);
+  struct p2p_task_stream *stream = stream_new(1);
   struct p2p_err canceled = {.code = P2P_ERR_CANCELED};
   CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
   struct p2p_task *task = start(stream, 1000000);
@@ -222,22 +222,22 @@ TEST(a_cancelled_task_keeps_its_slot_until_the_answer) {
   size_t before = n_sent;
   queued_bytes = 0;
   CHECK(p2p_task_stream_cancel_ended(stream) == P2P_OK &&
-        p2p_task_stream_on_drain(stream) == P2P_OK && n_sent == before); /* no more of it */
+        p2p_task_stream_on_drain(stream) == P2P_OK && n_sent == before); /* nothing more is sent */
   CHECK(numbers(stream, 0).busy == 1 && p2p_task_stream_running(stream) == 0);
   CHECK(take(stream, P2P_FRAME_DATA, id, "0123456789", 10, 0) == P2P_OK);
-  CHECK(announce(stream, P2P_FRAME_RESULT, id, UINT64_MAX) == P2P_OK && !decide);
+  CHECK(announce(stream, P2P_FRAME_RESULT, id, UINT64_MAX) == P2P_OK && !changed);
   CHECK(take(stream, P2P_FRAME_DATA, id, "0", 1, 0) == P2P_OK && numbers(stream, 0).busy == 1);
-  CHECK(take(stream, P2P_FRAME_LOST, id, "interrupted", 11, 0) == P2P_OK && decide &&
+  CHECK(take(stream, P2P_FRAME_LOST, id, "interrupted", 11, 0) == P2P_OK && changed &&
         numbers(stream, 0).busy == 0);
-  CHECK(take(stream, P2P_FRAME_LOST, id, "again", 5, 0) == P2P_OK && !decide);
+  CHECK(take(stream, P2P_FRAME_LOST, id, "again", 5, 0) == P2P_OK && !changed);
   CHECK(announce(stream, P2P_FRAME_RESULT, id, 1) == P2P_OK &&
         take(stream, P2P_FRAME_DATA, id, "x", 1, 0) == P2P_OK);
   p2p_task_free(task);
   p2p_task_stream_free(stream);
 }
 
-TEST(a_worker_that_ends_the_link_says_why) {
-  struct p2p_task_stream *stream = lane_new(1);
+TEST(a_worker_that_ends_the_link_states_the_reason) {
+  struct p2p_task_stream *stream = stream_new(1);
   CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
   struct p2p_task *task = start(stream, 0);
   CHECK(take(stream, P2P_FRAME_LOST, 0, "the worker\nwas stopped", 22, 0) == P2P_ERR_CLOSED);
@@ -248,13 +248,13 @@ TEST(a_worker_that_ends_the_link_says_why) {
   p2p_task_stream_free(stream);
 }
 
-TEST(a_lost_task_fails_with_the_workers_sentence) {
-  struct p2p_task_stream *stream = lane_new(1);
+TEST(a_lost_task_fails_with_the_message_of_the_worker) {
+  struct p2p_task_stream *stream = stream_new(1);
   CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
   struct p2p_task *task = start(stream, 0);
   CHECK(n_sent == 1);
   CHECK(take(stream, P2P_FRAME_LOST, sent[0].task, "the evaluator\ndied", 18, 0) == P2P_OK &&
-        decide);
+        changed);
   p2p_task_error(task, &err);
   CHECK(err.code == P2P_ERR_LOST);
   CHECK_STR(err.message, "the evaluator?died");
@@ -262,8 +262,8 @@ TEST(a_lost_task_fails_with_the_workers_sentence) {
   p2p_task_stream_free(stream);
 }
 
-TEST(a_result_beyond_the_cap_fails_at_its_announcement) {
-  struct p2p_task_stream *stream = lane_new(1);
+TEST(a_result_beyond_the_limit_fails_when_it_is_announced) {
+  struct p2p_task_stream *stream = stream_new(1);
   CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
   struct p2p_task *task = start(stream, 1);
   uint32_t id = sent[0].task;
@@ -279,29 +279,29 @@ TEST(a_result_beyond_the_cap_fails_at_its_announcement) {
     CHECK(take(stream, P2P_FRAME_DATA, id, bytes, part, 0) == P2P_OK);
     left -= part;
   }
-  CHECK(decide && numbers(stream, 0).busy == 0);
+  CHECK(changed && numbers(stream, 0).busy == 0);
   p2p_task_free(task);
   p2p_task_stream_free(stream);
 }
 
-TEST(an_empty_result_and_one_at_the_cap_are_results) {
-  struct p2p_task_stream *stream = lane_new(1);
+TEST(an_empty_result_is_a_result) {
+  struct p2p_task_stream *stream = stream_new(1);
   CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
   struct p2p_task *task = start(stream, 1);
-  CHECK(announce(stream, P2P_FRAME_RESULT, sent[0].task, 0) == P2P_OK && decide);
+  CHECK(announce(stream, P2P_FRAME_RESULT, sent[0].task, 0) == P2P_OK && changed);
   CHECK(p2p_task_state(task) == P2P_TASK_DONE && p2p_blob_size(p2p_task_result(task)) == 0);
   p2p_task_free(task);
   p2p_task_stream_free(stream);
 }
 
-TEST(slots_go_back_coldest_first) {
-  struct p2p_task_stream *stream = lane_new(4);
+TEST(slots_that_are_idle_for_longest_are_returned_first) {
+  struct p2p_task_stream *stream = stream_new(4);
   CHECK(slot(stream, P2P_SLOT_GRANT, 2, 1000) == P2P_OK &&
         slot(stream, P2P_SLOT_GRANT, 2, 3000) == P2P_OK);
   CHECK(numbers(stream, 3000).cold == 0 && numbers(stream, 3000).cool == 2 &&
         numbers(stream, 3000).next_cool_ms == 3000 + P2P_SCHEDULE_COOL_MS);
   CHECK(numbers(stream, 1000 + P2P_SCHEDULE_WARM_MS).cold == 2);
-  CHECK(slot(stream, P2P_SLOT_RECALL, 9, 4000) == P2P_OK && decide);
+  CHECK(slot(stream, P2P_SLOT_RECALL, 9, 4000) == P2P_OK && changed);
   CHECK(numbers(stream, 4000).recalled == 4);
   CHECK(p2p_task_stream_return_slots(stream, 3) == P2P_OK);
   CHECK(sent[0].payload[0] == P2P_SLOT_RETURN && sent[0].payload[4] == 3);
@@ -310,8 +310,8 @@ TEST(slots_go_back_coldest_first) {
   p2p_task_stream_free(stream);
 }
 
-TEST(what_breaks_the_protocol_ends_the_link) {
-  struct p2p_task_stream *stream = lane_new(2);
+TEST(a_protocol_violation_is_an_error) {
+  struct p2p_task_stream *stream = stream_new(2);
   CHECK(slot(stream, P2P_SLOT_GRANT, 3, 0) == P2P_ERR_PROTOCOL);
   CHECK(slot(stream, P2P_SLOT_GRANT, UINT32_MAX, 0) == P2P_ERR_PROTOCOL);
   CHECK(slot(stream, P2P_SLOT_WANT, 1, 0) == P2P_ERR_PROTOCOL);
@@ -328,15 +328,15 @@ TEST(what_breaks_the_protocol_ends_the_link) {
   CHECK(announce(stream, P2P_FRAME_RESULT, id, 2) == P2P_OK);
   CHECK(announce(stream, P2P_FRAME_CONDITION, id, 2) == P2P_ERR_PROTOCOL);
   CHECK(take(stream, P2P_FRAME_DATA, id, "xyz", 3, 0) == P2P_ERR_PROTOCOL);
-  CHECK_STR(err.message, "carol@desk:4711 broke the link's protocol: more data than it announced");
+  CHECK_STR(err.message, "it violated the link protocol: more DATA than announced");
   p2p_task_stream_fail(stream, &err, &again);
   CHECK(p2p_task_state(task) == P2P_TASK_FAILED);
   p2p_task_free(task);
   p2p_task_stream_free(stream);
 }
 
-TEST(an_error_of_writing_is_told) {
-  struct p2p_task_stream *stream = lane_new(1);
+TEST(a_failed_write_is_an_error) {
+  struct p2p_task_stream *stream = stream_new(1);
   CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
   struct p2p_task *task = start(stream, 300000);
   send_code = P2P_ERR_CLOSED;
@@ -347,18 +347,19 @@ TEST(an_error_of_writing_is_told) {
   p2p_err_set(&why, P2P_ERR_CANCELED, "The session has left the cluster");
   p2p_task_stream_cancel_all(stream, &why);
   p2p_task_error(task, &err);
-  CHECK(err.code == P2P_ERR_CANCELED && news == 1);
+  CHECK(err.code == P2P_ERR_CANCELED && task_news == 1);
   p2p_task_free(task);
   p2p_task_stream_free(stream);
 }
 
-UNIT_MAIN("task_stream", UNIT(a_task_goes_out_and_its_result_comes_in),
-          UNIT(uploads_take_turns_and_stop_when_the_queue_is_full),
-          UNIT(a_task_that_may_run_again_does_so_once_with_all_its_bytes),
+UNIT_MAIN("task_stream", UNIT(a_task_is_sent_and_its_result_arrives),
+          UNIT(uploads_are_interleaved_and_pause_when_the_queue_is_full),
+          UNIT(a_task_with_one_retry_is_sent_again_once_in_full),
           UNIT(a_future_that_crashed_its_evaluator_does_not_run_again),
           UNIT(a_cancelled_task_keeps_its_slot_until_the_answer),
-          UNIT(a_worker_that_ends_the_link_says_why),
-          UNIT(a_lost_task_fails_with_the_workers_sentence),
-          UNIT(a_result_beyond_the_cap_fails_at_its_announcement),
-          UNIT(an_empty_result_and_one_at_the_cap_are_results), UNIT(slots_go_back_coldest_first),
-          UNIT(what_breaks_the_protocol_ends_the_link), UNIT(an_error_of_writing_is_told))
+          UNIT(a_worker_that_ends_the_link_states_the_reason),
+          UNIT(a_lost_task_fails_with_the_message_of_the_worker),
+          UNIT(a_result_beyond_the_limit_fails_when_it_is_announced),
+          UNIT(an_empty_result_is_a_result),
+          UNIT(slots_that_are_idle_for_longest_are_returned_first),
+          UNIT(a_protocol_violation_is_an_error), UNIT(a_failed_write_is_an_error))

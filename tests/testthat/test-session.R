@@ -145,7 +145,7 @@ test_that("globals and values beyond maxSizeOfObjects are errors with names and 
   expect_error(future(sum(much)), "much")
   ex <- tryCatch(value(future(raw(3e5))), error = identity)
   expect_s3_class(ex, "FutureError")
-  expect_match(conditionMessage(ex), "from alice@.* is too large: 30[0-9]{4} bytes, .* at most 200000 bytes")
+  expect_match(conditionMessage(ex), "from worker 'alice@.* is too large: 30[0-9]{4} bytes, .* at most 200000 bytes")
   expect_match(conditionMessage(ex), "maxSizeOfObjects")
   expect_identical(value(future(raw(1.5e5))), raw(1.5e5))
   expect_error(plan_as(lab, "bob", maxSizeOfObjects = -1), "maxSizeOfObjects")
