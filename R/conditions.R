@@ -89,6 +89,7 @@ advice <- c(list(
   ## wormhole, transfer
   crowded = "Start again with a new code.",
   directory_offered = "Ask the sender for an archive (zip or tar) instead.",
+  file_exists = function(cli) sprintf("Give a folder or a new name with %s.", argument("path", cli)),
   is_directory = "Send an archive (zip or tar) of it instead.",
   mailbox_lost = function(cli) {
     sprintf("Check that the mailbox server is running, or use another one with %s.", argument("mailbox", cli))

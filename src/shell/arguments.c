@@ -1,91 +1,98 @@
-/* The command line: words, and flags as --name=value, --name value or --name. */
+/* The command line: a command, its operand, and options as --name=value, --name value or --name. */
 #include "shell/arguments.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#define TIMEOUT_DEFAULT_MS 600000
 #define TIMEOUT_MAX_S 4e6
 
-struct words {
+/* The arguments that are left. */
+struct arguments {
   int count;
-  char *const *at;
+  char *const *argv;
 };
 
-/* What was said; a NULL was not. */
-struct said {
-  const char *action, *what;
-  const char *text, *code, *path, *mailbox, *relay, *timeout; /* flags with a value */
-  const char *verify, *listen, *progress;                     /* flags that may have one */
+/* The values that were given; NULL if not. */
+struct values {
+  const char *command, *operand;
+  const char *text, *code, *path, *mailbox, *relay, *timeout; /* options that need a value */
+  const char *verify, *listen, *progress;                     /* options that may have a value */
 };
 
-static int usage(struct p2p_err *err, const char *sentence) {
-  return p2p_err_set(err, P2P_ERR_INVALID, "%s", sentence);
-}
-
-static bool is_flag(const char *word, const char *name, size_t length) {
-  return strlen(name) == length && strncmp(word, name, length) == 0;
-}
-
-/* The place of a flag's value, and what it is where none is said: NULL for a flag that wants one.
- */
-static const char **place_of(struct said *said, const char *name, size_t length,
-                             const char **unsaid) {
+/* Finds where to store the value of an option. *implied: its value if none is given; NULL if it
+ * needs one. NULL for an unknown option. */
+static const char **find_option(struct values *values, const char *name, size_t length,
+                                const char **implied) {
   const struct {
-    const char *name, *unsaid;
-    const char **place;
-  } flags[] = {{"--text", NULL, &said->text},           {"--code", NULL, &said->code},
-               {"--path", NULL, &said->path},           {"--mailbox", NULL, &said->mailbox},
-               {"--relay", NULL, &said->relay},         {"--timeout", NULL, &said->timeout},
-               {"--verify", "TRUE", &said->verify},     {"--listen", "TRUE", &said->listen},
-               {"--no-listen", "FALSE", &said->listen}, {"--progress", "TRUE", &said->progress}};
+    const char *name, *implied;
+    const char **value;
+  } options[] = {
+      {"--text", NULL, &values->text},           {"--code", NULL, &values->code},
+      {"--path", NULL, &values->path},           {"--mailbox", NULL, &values->mailbox},
+      {"--relay", NULL, &values->relay},         {"--timeout", NULL, &values->timeout},
+      {"--verify", "TRUE", &values->verify},     {"--listen", "TRUE", &values->listen},
+      {"--no-listen", "FALSE", &values->listen}, {"--progress", "TRUE", &values->progress}};
 
-  for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-    if (is_flag(name, flags[i].name, length)) {
-      *unsaid = flags[i].unsaid;
-      return flags[i].place;
-    }
+  for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+    if (strlen(options[i].name) != length || strncmp(name, options[i].name, length) != 0) continue;
+    *implied = options[i].implied;
+    return options[i].value;
   }
   return NULL;
 }
 
-static int take_flag(struct said *said, struct words *words, const char *word,
-                     struct p2p_err *err) {
-  const char *equals = strchr(word, '='), *value = NULL;
-  size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
-  const char **place = place_of(said, word, length, &value);
+static int parse_option(struct values *values, struct arguments *rest, const char *argument,
+                        struct p2p_err *err) {
+  const char *equals = strchr(argument, '='), *value = NULL;
+  size_t length = equals != NULL ? (size_t)(equals - argument) : strlen(argument);
+  const char **place = find_option(values, argument, length, &value);
 
   if (place == NULL)
-    return p2p_err_set(err, P2P_ERR_INVALID, "Unknown flag %.*s.", (int)length, word);
+    return p2p_err_set(err, P2P_ERR_INVALID, "unknown option %.*s", (int)length, argument);
   if (*place != NULL)
-    return p2p_err_set(err, P2P_ERR_INVALID, "Flag %.*s is given twice.", (int)length, word);
+    return p2p_err_set(err, P2P_ERR_INVALID, "option %.*s was given twice", (int)length, argument);
   if (equals != NULL) {
     value = equals + 1;
-  } else if (value == NULL && words->count > 0) {
-    value = *words->at++;
-    words->count--;
+  } else if (value == NULL && rest->count > 0) {
+    value = *rest->argv++;
+    rest->count--;
   }
   if (value == NULL)
-    return p2p_err_set(err, P2P_ERR_INVALID, "Flag %s wants a value: %s=VALUE.", word, word);
+    return p2p_err_set(err, P2P_ERR_INVALID, "option %s requires a value", argument);
   *place = value;
   return P2P_OK;
 }
 
-static int take_word(struct said *said, const char *word, struct p2p_err *err) {
-  if (said->action == NULL)
-    said->action = word;
-  else if (said->what == NULL)
-    said->what = word;
+static int parse_operand(struct values *values, const char *argument, struct p2p_err *err) {
+  if (values->command == NULL)
+    values->command = argument;
+  else if (values->operand == NULL)
+    values->operand = argument;
   else
-    return p2p_err_set(err, P2P_ERR_INVALID, "'%s' is one word too many.", word);
+    return p2p_err_set(err, P2P_ERR_INVALID, "unexpected argument '%s'", argument);
   return P2P_OK;
 }
 
-/* As R reads them. */
-static int to_bool(const char *text, bool unsaid, bool *out, struct p2p_err *err) {
+static int parse_all(struct values *values, struct arguments rest, struct p2p_err *err) {
+  int code = P2P_OK;
+
+  while (rest.count > 0 && code == P2P_OK) {
+    const char *argument = *rest.argv++;
+    rest.count--;
+    code = strncmp(argument, "--", 2) == 0 ? parse_option(values, &rest, argument, err)
+                                           : parse_operand(values, argument, err);
+  }
+  return code;
+}
+
+/* ---- values ---- */
+
+/* As R spells them. */
+static int parse_bool(const char *option, const char *text, bool *out, struct p2p_err *err) {
   static const char *const YES[] = {"TRUE", "true", "T", "True"}, *const NO[] = {"FALSE", "false",
                                                                                  "F", "False"};
 
-  *out = unsaid;
   if (text == NULL) return P2P_OK;
   for (size_t i = 0; i < sizeof YES / sizeof YES[0]; i++) {
     if (strcmp(text, YES[i]) == 0 || strcmp(text, NO[i]) == 0) {
@@ -93,77 +100,72 @@ static int to_bool(const char *text, bool unsaid, bool *out, struct p2p_err *err
       return P2P_OK;
     }
   }
-  return p2p_err_set(err, P2P_ERR_INVALID, "'%s' is neither TRUE nor FALSE.", text);
+  return p2p_err_set(err, P2P_ERR_INVALID, "invalid value '%s' for %s: expected TRUE or FALSE",
+                     text, option);
 }
 
-static int to_timeout(const char *text, uint32_t *out, struct p2p_err *err) {
+static int parse_timeout(const char *text, uint32_t *out, struct p2p_err *err) {
   char *end;
 
-  *out = 600000;
   if (text == NULL) return P2P_OK;
   double seconds = strtod(text, &end);
   if (end == text || *end != '\0' || !(seconds >= 0.001))
-    return p2p_err_set(err, P2P_ERR_INVALID, "'%s' is no number of seconds.", text);
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "invalid value '%s' for --timeout: expected a number of seconds", text);
   *out = (uint32_t)(1000 * (seconds < TIMEOUT_MAX_S ? seconds : TIMEOUT_MAX_S));
   return P2P_OK;
 }
 
-static int to_action(const struct said *said, struct p2p_arguments *out, struct p2p_err *err) {
-  if (said->action != NULL && strcmp(said->action, "receive") == 0) {
-    out->action = P2P_SHELL_RECEIVE;
-    out->code = said->what != NULL ? said->what : said->code;
-    return out->code != NULL ? P2P_OK
-                             : usage(err, "Say the code that the sender was shown: receive CODE.");
+static int parse_command(const struct values *values, struct p2p_arguments *out,
+                         struct p2p_err *err) {
+  const char *command = values->command;
+
+  if (command == NULL)
+    return p2p_err_set(err, P2P_ERR_INVALID, "missing command: expected send or receive");
+  if (strcmp(command, "receive") == 0) {
+    out->command = P2P_COMMAND_RECEIVE;
+    out->code = values->operand != NULL ? values->operand : values->code;
+    return out->code != NULL ? P2P_OK : p2p_err_set(err, P2P_ERR_INVALID, "missing code");
   }
-  if (said->action == NULL || strcmp(said->action, "send") != 0)
-    return usage(err, "Say 'send' or 'receive'.");
-  if ((said->what == NULL) == (said->text == NULL))
-    return usage(err, "Say either a file or a text: send FILE, or send --text=TEXT.");
-  out->action = P2P_SHELL_SEND;
+  if (strcmp(command, "send") != 0)
+    return p2p_err_set(err, P2P_ERR_INVALID, "unknown command '%s': expected send or receive",
+                       command);
+  if ((values->operand == NULL) == (values->text == NULL))
+    return p2p_err_set(err, P2P_ERR_INVALID, "expected either a file or --text");
+  out->command = P2P_COMMAND_SEND;
   return P2P_OK;
 }
 
-static int take_all(struct said *said, struct words words, struct p2p_err *err) {
-  int code = P2P_OK;
+/* ---- the command line ---- */
 
-  while (words.count > 0 && code == P2P_OK) {
-    const char *word = *words.at++;
-    words.count--;
-    code = strncmp(word, "--", 2) == 0 ? take_flag(said, &words, word, err)
-                                       : take_word(said, word, err);
-  }
-  return code;
-}
-
-static bool is_there(const struct words *words, const char *word) {
-  for (int i = 0; i < words->count; i++) {
-    if (strcmp(words->at[i], word) == 0) return true;
-  }
+static bool contains(const struct arguments *arguments, const char *text) {
+  for (int i = 0; i < arguments->count; i++)
+    if (strcmp(arguments->argv[i], text) == 0) return true;
   return false;
 }
 
-int p2p_arguments_parse(int count, char *const words[], struct p2p_arguments *out,
+int p2p_arguments_parse(int count, char *const argv[], struct p2p_arguments *out,
                         struct p2p_err *err) {
-  struct words all = {count, words};
-  struct said said = {0};
+  struct arguments all = {count, argv};
+  struct values values = {0};
 
-  memset(out, 0, sizeof *out);
-  if (is_there(&all, "--help") || (count > 0 && strcmp(words[0], "help") == 0)) return P2P_OK;
-  if (is_there(&all, "--version")) {
-    out->action = P2P_SHELL_VERSION;
-    return P2P_OK;
-  }
-  int code = take_all(&said, all, err);
-  *out = (struct p2p_arguments){.file = said.what,
-                                .text = said.text,
-                                .code = said.code,
-                                .path = said.path,
-                                .mailbox = said.mailbox,
-                                .relay = said.relay,
-                                .has_progress = said.progress != NULL};
-  if (code == P2P_OK) code = to_action(&said, out, err);
-  if (code == P2P_OK) code = to_bool(said.listen, true, &out->listen, err);
-  if (code == P2P_OK) code = to_bool(said.verify, false, &out->verify, err);
-  if (code == P2P_OK) code = to_bool(said.progress, false, &out->progress, err);
-  return code == P2P_OK ? to_timeout(said.timeout, &out->timeout_ms, err) : code;
+  *out = (struct p2p_arguments){.command = P2P_COMMAND_HELP};
+  if (contains(&all, "--help") || (count > 0 && strcmp(argv[0], "help") == 0)) return P2P_OK;
+  out->command = P2P_COMMAND_VERSION;
+  if (contains(&all, "--version")) return P2P_OK;
+  int code = parse_all(&values, all, err);
+  *out = (struct p2p_arguments){.file = values.operand,
+                                .text = values.text,
+                                .code = values.code,
+                                .path = values.path,
+                                .mailbox = values.mailbox,
+                                .relay = values.relay,
+                                .listen = true,
+                                .has_progress = values.progress != NULL,
+                                .timeout_ms = TIMEOUT_DEFAULT_MS};
+  if (code == P2P_OK) code = parse_command(&values, out, err);
+  if (code == P2P_OK) code = parse_bool("--listen", values.listen, &out->listen, err);
+  if (code == P2P_OK) code = parse_bool("--verify", values.verify, &out->verify, err);
+  if (code == P2P_OK) code = parse_bool("--progress", values.progress, &out->progress, err);
+  return code == P2P_OK ? parse_timeout(values.timeout, &out->timeout_ms, err) : code;
 }

@@ -1,4 +1,4 @@
-/* What people see; the words are those of the functions in R. */
+/* Messages to the user. They are the same as those of the functions in R. */
 #include "shell/console.h"
 
 #include <stdio.h>
@@ -8,20 +8,25 @@
 #include "protocol/public_services.h"
 
 static const char USAGE[] =
-    "Usage: wormhole send FILE | send --text=TEXT | receive CODE   (or: Rscript -e "
-    "future.p2p::wormhole ...)\n\n"
-    "Sends and receives files and texts by Magic Wormhole, end to end encrypted.\n\n"
-    "  --code=CODE      send under this code instead of one that is made up\n"
-    "  --path=PATH      receive into this folder, or as this new file; default: the current "
-    "folder\n"
-    "  --mailbox=URL    the mailbox server, as ws://name:4000/v1\n"
-    "  --relay=ADDRESS  the transit relay, as tcp:name:4001; empty for none\n"
-    "  --no-listen      outbound connections only\n"
-    "  --verify         show the verifier, and ask whether the other side shows the same\n"
-    "  --timeout=SEC    how long to wait for the other side; default: 600\n"
-    "  --progress=BOOL  whether to show how far it is\n"
-    "  --help, --version\n\n"
-    "In R: help(\"wormhole_send\", package = \"future.p2p\")\n";
+    "Usage: wormhole send [OPTION]... FILE\n"
+    "       wormhole send [OPTION]... --text=TEXT\n"
+    "       wormhole receive [OPTION]... CODE\n"
+    "Send or receive a file or a text with Magic Wormhole, end-to-end encrypted.\n"
+    "\n"
+    "  --code=CODE      send with this code instead of a generated one\n"
+    "  --path=PATH      receive into this directory, or as this new file (default: the current\n"
+    "                   directory)\n"
+    "  --mailbox=URL    mailbox server, such as ws://example.org:4000/v1\n"
+    "  --relay=ADDRESS  transit relay, such as tcp:example.org:4001; empty for none\n"
+    "  --no-listen      make outbound connections only\n"
+    "  --verify         show a verifier, and ask whether the other side shows the same\n"
+    "  --timeout=SEC    how long to wait for the other side (default: 600)\n"
+    "  --progress=BOOL  whether to show progress (default: TRUE on a terminal)\n"
+    "  --help           show this help\n"
+    "  --version        show the version\n"
+    "\n"
+    "'Rscript -e future.p2p::wormhole' is the same program. In R, see\n"
+    "help(\"wormhole_send\", package = \"future.p2p\").\n";
 
 void p2p_console_size(uint64_t bytes, char out[static P2P_CONSOLE_SIZE_MAX]) {
   static const char *const UNITS[] = {"bytes", "kB", "MB", "GB", "TB", "PB"};
@@ -36,21 +41,56 @@ void p2p_console_size(uint64_t bytes, char out[static P2P_CONSOLE_SIZE_MAX]) {
            UNITS[unit]);
 }
 
+const char *p2p_console_advice(const char *reason) {
+  static const struct {
+    const char *reason, *advice;
+  } ADVICE[] = {
+      {"crowded", "Start again with a new code."},
+      {"directory_offered", "Ask the sender for an archive (zip or tar) instead."},
+      {"file_exists", "Use --path to give a directory or a new name."},
+      {"is_directory", "Send an archive (zip or tar) of it instead."},
+      {"mailbox_lost",
+       "Check that the mailbox server is running, or use another one with --mailbox."},
+      {"mailbox_permission", "Use another mailbox server with --mailbox."},
+      {"no_directory", "Use --path to give an existing directory, or a new name in one."},
+      {"text_not_utf8", "Send it as a file instead."},
+      {"text_too_long", "Send it as a file instead."},
+      {"wrong_code", "Check the code. If it was right, somebody may have tried to guess it: start "
+                     "again with a new code."},
+  };
+
+  for (size_t i = 0; reason != NULL && i < sizeof ADVICE / sizeof ADVICE[0]; i++)
+    if (strcmp(reason, ADVICE[i].reason) == 0) return ADVICE[i].advice;
+  return NULL;
+}
+
 void p2p_console_usage(int fd) { dprintf(fd, "%s", USAGE); }
+
+void p2p_console_error(const struct p2p_err *err) {
+  const char *advice = p2p_console_advice(err->reason);
+
+  dprintf(STDERR_FILENO, "wormhole: %s\n", err->message);
+  if (advice != NULL) dprintf(STDERR_FILENO, "%s\n", advice);
+}
 
 void p2p_console_code(const struct p2p_transfer_config *config, const char *code) {
   bool own_mailbox = strcmp(config->mailbox, P2P_PUBLIC_MAILBOX) != 0;
   bool own_relay = config->relay == NULL || strcmp(config->relay, P2P_PUBLIC_RELAY) != 0;
-  char flags[1024] = "";
+  char options[1024] = "";
 
-  dprintf(STDERR_FILENO, "Wormhole code is: %s\nOn the other machine%s:\n", code,
-          own_mailbox || own_relay ? "" : ", one of");
+  dprintf(STDERR_FILENO, "Wormhole code is: %s\nOn the other machine, run%s:\n", code,
+          own_mailbox || own_relay ? "" : " one of");
   if (!own_mailbox && !own_relay) dprintf(STDERR_FILENO, "  wormhole receive %s\n", code);
-  if (own_mailbox) snprintf(flags, sizeof flags, " --mailbox=%s", config->mailbox);
+  if (own_mailbox) snprintf(options, sizeof options, " --mailbox=%s", config->mailbox);
   if (own_relay)
-    snprintf(flags + strlen(flags), sizeof flags - strlen(flags), " --relay=%s",
+    snprintf(options + strlen(options), sizeof options - strlen(options), " --relay=%s",
              config->relay ? config->relay : "");
-  dprintf(STDERR_FILENO, "  Rscript -e future.p2p::wormhole receive %s%s\n", code, flags);
+  dprintf(STDERR_FILENO, "  Rscript -e future.p2p::wormhole receive %s%s\n", code, options);
+}
+
+void p2p_console_verifier(const char *verifier) {
+  dprintf(STDERR_FILENO, "Verifier: %s\nDoes the other side show the same verifier? (yes/no) ",
+          verifier);
 }
 
 void p2p_console_progress(const struct p2p_transfer_status *status) {
@@ -67,11 +107,10 @@ void p2p_console_end(const struct p2p_transfer_status *status, bool is_sender) {
   char size[P2P_CONSOLE_SIZE_MAX];
 
   p2p_console_size(status->size_bytes, size);
-  if (!status->is_text && is_sender)
+  if (status->is_text && is_sender)
+    dprintf(STDERR_FILENO, "The text was received.\n");
+  else if (!status->is_text && is_sender)
     dprintf(STDERR_FILENO, "'%s' (%s) was received, %s.\n", status->name, size, status->route);
   else if (!status->is_text)
-    dprintf(STDERR_FILENO, "Received what the sender calls '%s' (%s), %s.\n", status->name, size,
-            status->route);
-  else if (is_sender)
-    dprintf(STDERR_FILENO, "The text was received.\n");
+    dprintf(STDERR_FILENO, "Received '%s' (%s), %s.\n", status->name, size, status->route);
 }

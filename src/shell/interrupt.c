@@ -1,5 +1,4 @@
-/* Owns the handlers of the signals that end the program, and the pipe by which they wake up who
- * polls. */
+/* Signal handlers, and the pipe by which they wake up the main thread. */
 #include "shell/interrupt.h"
 
 #include <errno.h>
@@ -8,43 +7,46 @@
 #include <string.h>
 #include <unistd.h>
 
-static int ends[2] = {-1, -1}; /* of the pipe: to poll, to write */
-static volatile sig_atomic_t came;
+static int pipe_fds[2] = {-1, -1};
+static volatile sig_atomic_t is_pending;
 
-static void note(int number) {
+static void on_signal(int number) {
   int before = errno;
 
   (void)number;
-  came = 1;
-  (void)!write(ends[1], "", 1); /* a pipe that is full has been told */
+  is_pending = 1;
+  (void)!write(pipe_fds[1], "", 1); /* if the pipe is full, it is readable already */
   errno = before;
 }
 
+/* 0, or -1 with errno. */
 static int catch_one(int number) {
   struct sigaction action, before;
 
   memset(&action, 0, sizeof action);
-  action.sa_handler = note;
+  action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  if (sigaction(number, NULL, &before) != 0) return P2P_ERR_SYSTEM;
-  return before.sa_handler == SIG_IGN || sigaction(number, &action, NULL) == 0 ? P2P_OK
-                                                                               : P2P_ERR_SYSTEM;
+  if (sigaction(number, NULL, &before) != 0) return -1;
+  return before.sa_handler == SIG_IGN ? 0 : sigaction(number, &action, NULL);
 }
 
-int p2p_interrupt_catch(void) {
-  const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-
-  if (pipe(ends) != 0) return P2P_ERR_SYSTEM;
-  for (int i = 0; i < 2; i++) {
-    (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-    (void)fcntl(ends[i], F_SETFL, O_NONBLOCK);
-  }
-  for (int i = 0; i < 3; i++)
-    if (catch_one(numbers[i]) != P2P_OK) return P2P_ERR_SYSTEM;
-  return signal(SIGPIPE, SIG_IGN) != SIG_ERR ? P2P_OK : P2P_ERR_SYSTEM;
+static int open_pipe(void) {
+  if (pipe(pipe_fds) != 0) return -1;
+  for (int i = 0; i < 2; i++)
+    if (fcntl(pipe_fds[i], F_SETFD, FD_CLOEXEC) != 0 ||
+        fcntl(pipe_fds[i], F_SETFL, O_NONBLOCK) != 0)
+      return -1;
+  return 0;
 }
 
-bool p2p_interrupt_came(void) { return came != 0; }
+int p2p_interrupt_catch(struct p2p_err *err) {
+  if (open_pipe() == 0 && catch_one(SIGINT) == 0 && catch_one(SIGTERM) == 0 &&
+      catch_one(SIGHUP) == 0 && signal(SIGPIPE, SIG_IGN) != SIG_ERR)
+    return P2P_OK;
+  return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot catch signals: %s", strerror(errno));
+}
 
-int p2p_interrupt_fd(void) { return ends[0]; }
+bool p2p_interrupt_is_pending(void) { return is_pending != 0; }
+
+int p2p_interrupt_fd(void) { return pipe_fds[0]; }

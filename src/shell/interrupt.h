@@ -1,5 +1,5 @@
-/* Ctrl-C and the like end a transfer at every moment and in good order: they are noted, and whoever
- * waits learns it by a descriptor. */
+/* Signals that end the program. They are recorded, so that a transfer can be canceled properly at
+ * any time. Once per process. */
 #ifndef P2P_SHELL_INTERRUPT_H
 #define P2P_SHELL_INTERRUPT_H
 
@@ -7,12 +7,13 @@
 
 #include "base/err.h"
 
-/* From now on SIGINT, SIGTERM and SIGHUP are noted, but for those that whoever started us wants
- * ignored, as `nohup` and a shell's `&` do. And nobody's ceasing to read what we print ends the
- * program in the middle (SIGPIPE). Once per process. P2P_ERR_SYSTEM. */
-int p2p_interrupt_catch(void) P2P_MUST_USE;
-bool p2p_interrupt_came(void);
-/* Readable for good once one came; to be polled only. */
+/* From now on, SIGINT, SIGTERM and SIGHUP are recorded, except for those that are ignored, as under
+ * `nohup`. SIGPIPE is ignored: writing to a closed pipe is an error, not the end. P2P_ERR_SYSTEM.
+ */
+int p2p_interrupt_catch(struct p2p_err *err) P2P_MUST_USE;
+/* Whether a signal has arrived. */
+bool p2p_interrupt_is_pending(void);
+/* A descriptor that is readable once a signal has arrived. Poll it only. */
 int p2p_interrupt_fd(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* The program `wormhole`: what future.p2p::wormhole is in R, without an R to start. Exit status: 0,
- * 1 (failed), 2 (usage), 130 (interrupted). */
+/* The program `wormhole`, which does not need R. Exit status: 0, 1 (failed), 2 (usage), 130
+ * (interrupted). */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #include "shell/interrupt.h"
 
 #define PATH_SIZE 4096
-#define BAR_AFTER_MS 1000
+#define PROGRESS_AFTER_MS 1000
 
 enum status { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_INTERRUPTED = 130 };
 
@@ -27,57 +27,61 @@ struct run {
   struct p2p_arguments arguments;
   struct p2p_transfer_config config;
   struct p2p_transfer *transfer;
-  char path[PATH_SIZE]; /* of what is received */
-  bool has_code, has_bar;
+  char path[PATH_SIZE]; /* where to write what is received */
+  bool has_shown_code, has_shown_progress;
   bool has_asked, is_answered; /* about the verifier */
-  char answer[8];              /* what of it was typed so far */
+  char answer[8];              /* the part that was typed */
   size_t answer_length;
-  uint64_t moving_ms; /* since when; 0: not yet */
+  uint64_t moving_ms; /* when the state became MOVING; 0: it has not */
 };
 
-/* The first that is set and not empty, else `unset`. HTTP_PROXY is not asked for: a web server sets
- * it to what a client says. */
-static const char *first_of_env(const char *a, const char *b, const char *c, const char *unset) {
+/* The first variable that is set and not empty, else `otherwise`. HTTP_PROXY is not among them,
+ * since a web server sets it from a header of its client. */
+static const char *first_of_env(const char *a, const char *b, const char *c,
+                                const char *otherwise) {
   const char *names[] = {a, b, c};
 
   for (size_t i = 0; i < 3; i++) {
     const char *value = names[i] ? getenv(names[i]) : NULL;
     if (value != NULL && value[0] != '\0') return value;
   }
-  return unset;
+  return otherwise;
 }
 
-static bool is_folder(const char *path) {
+static bool is_directory(const char *path) {
   struct stat info;
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static int name_in(const char *folder, char out[static PATH_SIZE]) {
+/* A new name in a directory. */
+static int make_path(const char *directory, char out[static PATH_SIZE]) {
   uint8_t random[6];
-  char hex[P2P_HEX_LEN(sizeof random) + 1], *whole = realpath(folder, NULL);
+  char hex[P2P_HEX_LEN(sizeof random) + 1], *whole = realpath(directory, NULL);
 
   p2p_random_bytes(random, sizeof random);
   p2p_hex_encode(random, sizeof random, hex);
-  int length = snprintf(out, PATH_SIZE, "%s/wormhole-%s", whole != NULL ? whole : folder, hex);
+  int length = snprintf(out, PATH_SIZE, "%s/wormhole-%s", whole != NULL ? whole : directory, hex);
   free(whole);
   return length < PATH_SIZE ? P2P_OK : P2P_ERR_TOO_LARGE;
 }
 
-/* A folder: a new name in it; else it is the name, which must be new. What is wrong is told before
- * the code is used. */
+/* Where to write a received file: a new name in the directory `path`, or `path` itself. Errors are
+ * reported before the code is used up. */
 static int choose_path(const char *path, char out[static PATH_SIZE], struct p2p_err *err) {
   const char *slash = strrchr(path, '/');
 
-  if (strlen(path) >= PATH_SIZE || (is_folder(path) && name_in(path, out) != P2P_OK))
-    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "The path '%s' is too long", path);
-  if (is_folder(path)) return P2P_OK;
+  if (strlen(path) >= PATH_SIZE || (is_directory(path) && make_path(path, out) != P2P_OK))
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the path '%s' is too long", path);
+  if (is_directory(path)) return P2P_OK;
   if (access(path, F_OK) == 0)
-    return p2p_err_set(err, P2P_ERR_SYSTEM,
-                       "There is a file '%s' already. Give a folder, or a new name", path);
+    return p2p_err_because(err, "file_exists",
+                           p2p_err_set(err, P2P_ERR_SYSTEM, "file '%s' exists", path));
   memcpy(out, path, strlen(path) + 1);
   if (slash == NULL || slash == path) return P2P_OK;
   out[slash - path] = '\0';
-  if (!is_folder(out)) return p2p_err_set(err, P2P_ERR_SYSTEM, "There is no folder '%s'", out);
+  if (!is_directory(out))
+    return p2p_err_because(err, "no_directory",
+                           p2p_err_set(err, P2P_ERR_SYSTEM, "directory '%s' does not exist", out));
   out[slash - path] = '/';
   return P2P_OK;
 }
@@ -103,7 +107,7 @@ static int configure(struct run *run, struct p2p_err *err) {
   config->no_listen = !arguments->listen;
   config->must_confirm = arguments->verify;
   config->timeout_ms = arguments->timeout_ms;
-  if (arguments->action == P2P_SHELL_SEND) {
+  if (arguments->command == P2P_COMMAND_SEND) {
     config->file = arguments->file;
     config->text = arguments->text;
     return P2P_OK;
@@ -112,14 +116,7 @@ static int configure(struct run *run, struct p2p_err *err) {
   return choose_path(arguments->path ? arguments->path : ".", run->path, err);
 }
 
-static void ask_verifier(struct run *run, const char *verifier) {
-  dprintf(STDERR_FILENO, "Verifier: %s\nDoes the other side show the same verifier? (yes/no) ",
-          verifier);
-  run->has_asked = true;
-}
-
-/* One character of the answer, whose line may end with the input; all that does not fit is no yes.
- */
+/* Reads one character of the answer about the verifier. An answer that is too long is a no. */
 static void read_answer(struct run *run) {
   char c = '\n';
 
@@ -132,55 +129,58 @@ static void read_answer(struct run *run) {
                        strcasecmp(run->answer, "y") == 0 || strcasecmp(run->answer, "yes") == 0);
 }
 
-static void show_moving(struct run *run, const struct p2p_transfer_status *status) {
+static void show_progress(struct run *run, const struct p2p_transfer_status *status) {
   bool is_wanted =
       run->arguments.has_progress ? run->arguments.progress : isatty(STDERR_FILENO) != 0;
   uint64_t now_ms = p2p_clock_ms();
 
   if (run->moving_ms == 0) run->moving_ms = now_ms;
-  if (!is_wanted || now_ms < run->moving_ms + BAR_AFTER_MS) return;
+  if (!is_wanted || now_ms < run->moving_ms + PROGRESS_AFTER_MS) return;
   p2p_console_progress(status);
-  run->has_bar = true;
+  run->has_shown_progress = true;
 }
 
 static void show(struct run *run, const struct p2p_transfer_status *status) {
-  if (run->config.code == NULL && !run->has_code && status->code[0] != '\0') {
+  if (run->config.code == NULL && !run->has_shown_code && status->code[0] != '\0') {
     p2p_console_code(&run->config, status->code);
-    run->has_code = true;
+    run->has_shown_code = true;
   }
-  if (status->state == P2P_TRANSFER_CONFIRMING && !run->has_asked)
-    ask_verifier(run, status->verifier);
-  if (status->state == P2P_TRANSFER_MOVING) show_moving(run, status);
+  if (status->state == P2P_TRANSFER_CONFIRMING && !run->has_asked) {
+    p2p_console_verifier(status->verifier);
+    run->has_asked = true;
+  }
+  if (status->state == P2P_TRANSFER_MOVING) show_progress(run, status);
 }
 
-/* For a change of the transfer, for what is typed, or a signal, which cancels it. */
+/* Waits for a change of the transfer, for input, or for a signal, which cancels the transfer. */
 static void wait_for_change(struct run *run) {
   bool is_asking = run->has_asked && !run->is_answered;
-  struct pollfd ready[] = {{.fd = p2p_transfer_fd(run->transfer), .events = POLLIN},
-                           {.fd = p2p_interrupt_came() ? -1 : p2p_interrupt_fd(), .events = POLLIN},
-                           {.fd = is_asking ? STDIN_FILENO : -1, .events = POLLIN}};
+  struct pollfd ready[] = {
+      {.fd = p2p_transfer_fd(run->transfer), .events = POLLIN},
+      {.fd = p2p_interrupt_is_pending() ? -1 : p2p_interrupt_fd(), .events = POLLIN},
+      {.fd = is_asking ? STDIN_FILENO : -1, .events = POLLIN}};
   bool is_ready = poll(ready, sizeof ready / sizeof ready[0], -1) > 0;
 
-  if (p2p_interrupt_came())
+  if (p2p_interrupt_is_pending())
     p2p_transfer_cancel(run->transfer);
   else if (is_ready && ready[2].revents != 0)
     read_answer(run);
 }
 
-/* Until the transfer is over. */
+/* Returns when the transfer is over. */
 static void follow(struct run *run, struct p2p_transfer_status *status) {
   for (;;) {
-    (void)p2p_transfer_wait(run->transfer, 0, 0); /* what changes from here on is told once more */
+    (void)p2p_transfer_wait(run->transfer, 0, 0); /* later changes make p2p_transfer_fd readable */
     p2p_transfer_status(run->transfer, status);
     show(run, status);
     if (status->state >= P2P_TRANSFER_DONE) break;
     wait_for_change(run);
   }
-  if (run->has_bar || run->has_asked != run->is_answered) dprintf(STDERR_FILENO, "\n");
+  if (run->has_shown_progress || run->has_asked != run->is_answered) dprintf(STDERR_FILENO, "\n");
 }
 
-/* What was received, for other programs. False: it cannot be written. */
-static bool give_out(struct run *run, const struct p2p_transfer_status *status) {
+/* Prints what was received, for other programs. False if that fails. */
+static bool print_result(struct run *run, const struct p2p_transfer_status *status) {
   size_t length;
   const char *text = p2p_transfer_text(run->transfer, &length);
 
@@ -188,12 +188,12 @@ static bool give_out(struct run *run, const struct p2p_transfer_status *status) 
 }
 
 static enum status failed(const struct p2p_err *err) {
-  dprintf(STDERR_FILENO, "Error: %s\n", err->message);
+  p2p_console_error(err);
   return STATUS_FAILED;
 }
 
 static enum status transfer(struct run *run) {
-  bool is_sender = run->arguments.action == P2P_SHELL_SEND, is_lost = false;
+  bool is_sender = run->arguments.command == P2P_COMMAND_SEND, is_lost = false;
   struct p2p_transfer_status status = {.state = P2P_TRANSFER_FAILED};
   struct p2p_err err = {0};
 
@@ -203,35 +203,34 @@ static enum status transfer(struct run *run) {
   follow(run, &status);
   if (status.state == P2P_TRANSFER_DONE) {
     p2p_console_end(&status, is_sender);
-    is_lost = !is_sender && !give_out(run, &status);
+    is_lost = !is_sender && !print_result(run, &status);
   }
   p2p_transfer_free(run->transfer);
   if (is_lost)
-    return failed(
-        &(struct p2p_err){P2P_ERR_SYSTEM, NULL, "Standard output does not take what was received"});
+    return failed(&(struct p2p_err){P2P_ERR_SYSTEM, NULL, "cannot write to standard output"});
   if (status.state == P2P_TRANSFER_DONE) return STATUS_DONE;
-  if (!p2p_interrupt_came()) return failed(&status.err);
-  dprintf(STDERR_FILENO, "Interrupted: left.\n");
+  if (!p2p_interrupt_is_pending()) return failed(&status.err);
+  dprintf(STDERR_FILENO, "Interrupted.\n");
   return STATUS_INTERRUPTED;
 }
 
 static enum status run_transfer(const struct p2p_arguments *arguments) {
   static struct run run;
-  struct p2p_err err = {P2P_ERR_CRYPTO, NULL,
-                        "libsodium cannot be initialized: no source of random bytes"};
+  struct p2p_err err;
 
   run.arguments = *arguments;
-  if (p2p_interrupt_catch() != P2P_OK)
-    return failed(
-        &(struct p2p_err){P2P_ERR_SYSTEM, NULL, "No signals can be caught: too many open files?"});
-  if (p2p_crypto_init() != P2P_OK || p2p_loop_start(&run.config.loop, &err) != P2P_OK)
-    return failed(&err);
+  int code = p2p_interrupt_catch(&err);
+  if (code == P2P_OK && (code = p2p_crypto_init()) != P2P_OK)
+    p2p_err_set(&err, code, "libsodium cannot be initialized");
+  if (code == P2P_OK) code = p2p_loop_start(&run.config.loop, &err);
+  if (code != P2P_OK) return failed(&err);
   enum status status = transfer(&run);
   p2p_loop_stop(run.config.loop);
   return status;
 }
 
-/* Where one of them is closed, a socket would get its number, and be written what is for people. */
+/* If a standard file is closed, a socket must not get its number: messages would be written to it.
+ */
 static void open_standard_files(void) {
   int fd = open("/dev/null", O_RDWR);
 
@@ -239,22 +238,22 @@ static void open_standard_files(void) {
   if (fd > STDERR_FILENO) close(fd);
 }
 
-int main(int count, char *words[]) {
+int main(int argc, char *argv[]) {
   struct p2p_arguments arguments;
   struct p2p_err err;
 
   open_standard_files();
-  if (count < 2) {
+  if (argc < 2) {
     p2p_console_usage(STDERR_FILENO);
     return STATUS_USAGE;
   }
-  if (p2p_arguments_parse(count - 1, words + 1, &arguments, &err) != P2P_OK) {
-    dprintf(STDERR_FILENO, "%s\nTry --help.\n", err.message);
+  if (p2p_arguments_parse(argc - 1, argv + 1, &arguments, &err) != P2P_OK) {
+    dprintf(STDERR_FILENO, "wormhole: %s\nTry 'wormhole --help'.\n", err.message);
     return STATUS_USAGE;
   }
-  if (arguments.action == P2P_SHELL_HELP)
+  if (arguments.command == P2P_COMMAND_HELP)
     p2p_console_usage(STDOUT_FILENO);
-  else if (arguments.action == P2P_SHELL_VERSION)
+  else if (arguments.command == P2P_COMMAND_VERSION)
     dprintf(STDOUT_FILENO, "%s\n", P2P_VERSION);
   else
     return (int)run_transfer(&arguments);

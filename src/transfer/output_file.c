@@ -27,7 +27,8 @@ int p2p_output_file_open(struct p2p_output_file *output, const char *path, struc
   if (length < 0 || (size_t)length >= sizeof output->part)
     return fail(err, path, "the path is too long");
   snprintf(output->final, sizeof output->final, "%s", path);
-  if (lstat(path, &info) == 0) return fail(err, path, strerror(EEXIST));
+  if (lstat(path, &info) == 0)
+    return p2p_err_because(err, "file_exists", fail(err, path, strerror(EEXIST)));
   output->fd = open(output->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
   return output->fd >= 0 ? P2P_OK : fail(err, path, strerror(errno));
 }

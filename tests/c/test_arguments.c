@@ -17,7 +17,7 @@ static struct p2p_err err;
 
 TEST(a_file_or_a_text_is_sent) {
   CHECK(PARSE("send", "my file") == P2P_OK);
-  CHECK(got.action == P2P_SHELL_SEND && got.text == NULL && got.code == NULL && got.listen &&
+  CHECK(got.command == P2P_COMMAND_SEND && got.text == NULL && got.code == NULL && got.listen &&
         !got.verify && !got.has_progress);
   CHECK(got.timeout_ms == 600000);
   CHECK_STR(got.file, "my file");
@@ -32,7 +32,7 @@ TEST(a_file_or_a_text_is_sent) {
 
 TEST(a_code_is_received) {
   CHECK(PARSE("receive", "7-a-b", "--path=x", "--mailbox=ws://m/v1", "--relay=") == P2P_OK);
-  CHECK(got.action == P2P_SHELL_RECEIVE);
+  CHECK(got.command == P2P_COMMAND_RECEIVE);
   CHECK_STR(got.code, "7-a-b");
   CHECK_STR(got.path, "x");
   CHECK_STR(got.mailbox, "ws://m/v1");
@@ -41,7 +41,7 @@ TEST(a_code_is_received) {
   CHECK_STR(got.code, "7-a-b");
 }
 
-TEST(flags_are_with_and_without_values) {
+TEST(options_are_with_and_without_values) {
   CHECK(PARSE("receive", "7-a", "--verify", "--no-listen", "--progress=FALSE", "--timeout",
               "2.5") == P2P_OK);
   CHECK(got.verify && !got.listen && got.has_progress && !got.progress && got.timeout_ms == 2500);
@@ -50,28 +50,52 @@ TEST(flags_are_with_and_without_values) {
 }
 
 TEST(help_and_version_need_nothing_else) {
-  CHECK(PARSE("--help") == P2P_OK && got.action == P2P_SHELL_HELP);
-  CHECK(PARSE("help") == P2P_OK && got.action == P2P_SHELL_HELP);
-  CHECK(PARSE("send", "--help") == P2P_OK && got.action == P2P_SHELL_HELP);
-  CHECK(PARSE("--version") == P2P_OK && got.action == P2P_SHELL_VERSION);
+  CHECK(PARSE("--help") == P2P_OK && got.command == P2P_COMMAND_HELP);
+  CHECK(PARSE("help") == P2P_OK && got.command == P2P_COMMAND_HELP);
+  CHECK(PARSE("send", "--help") == P2P_OK && got.command == P2P_COMMAND_HELP);
+  CHECK(PARSE("--version") == P2P_OK && got.command == P2P_COMMAND_VERSION);
 }
 
-TEST(what_makes_no_sense_is_told) {
-  REFUSES("'send' or 'receive'", "give", "x");
-  REFUSES("'send' or 'receive'", "--text=x");
-  REFUSES("either a file or a text", "send");
-  REFUSES("either a file or a text", "send", "x", "--text=y");
-  REFUSES("the code", "receive");
-  REFUSES("one word too many", "receive", "7-a", "b");
-  REFUSES("Unknown flag --colour", "send", "x", "--colour=red");
-  REFUSES("--code is given twice", "send", "x", "--code=a", "--code", "b");
-  REFUSES("--text=VALUE", "send", "--text");
-  REFUSES("neither TRUE nor FALSE", "send", "x", "--verify=maybe");
-  REFUSES("no number of seconds", "send", "x", "--timeout=soon");
-  REFUSES("no number of seconds", "send", "x", "--timeout=-1");
-  REFUSES("no number of seconds", "send", "x", "--timeout=nan");
+TEST(errors_name_the_argument) {
+  REFUSES("missing command", "--text=x");
+  REFUSES("unknown command 'give'", "give", "x");
+  REFUSES("unknown command ''", "");
+  REFUSES("either a file or --text", "send");
+  REFUSES("either a file or --text", "send", "x", "--text=y");
+  REFUSES("missing code", "receive");
+  REFUSES("unexpected argument 'b'", "receive", "7-a", "b");
+  REFUSES("unknown option --colour", "send", "x", "--colour=red");
+  REFUSES("unknown option --", "send", "x", "--");
+  REFUSES("unknown option --", "send", "x", "--=");
+  REFUSES("--code was given twice", "send", "x", "--code=a", "--code", "b");
+  REFUSES("--text requires a value", "send", "--text");
+  REFUSES("invalid value 'maybe' for --verify", "send", "x", "--verify=maybe");
+  REFUSES("invalid value '' for --progress", "send", "x", "--progress=");
+  REFUSES("expected a number of seconds", "send", "x", "--timeout=soon");
+  REFUSES("expected a number of seconds", "send", "x", "--timeout=-1");
+  REFUSES("expected a number of seconds", "send", "x", "--timeout=nan");
+  REFUSES("expected a number of seconds", "send", "x", "--timeout=1e-9");
+  REFUSES("expected a number of seconds", "send", "x", "--timeout=1 s");
+}
+
+/* Every beginning of an option but the whole is unknown. */
+TEST(options_are_not_abbreviated) {
+  char option[16];
+  for (size_t length = 2; length < strlen("--mailbox"); length++) {
+    snprintf(option, sizeof option, "%.*s=x", (int)length, "--mailbox");
+    REFUSES("unknown option", "send", "x", option);
+  }
+  CHECK(PARSE("send", "x", "--mailbox=x") == P2P_OK);
+}
+
+TEST(a_long_argument_is_cut_in_the_error) {
+  static char argument[4 * P2P_ERR_MESSAGE_MAX];
+  memset(argument, 'a', sizeof argument - 1);
+  REFUSES("unexpected argument 'aaa", "send", "x", argument);
+  CHECK(strlen(err.message) < P2P_ERR_MESSAGE_MAX);
 }
 
 UNIT_MAIN("arguments", UNIT(a_file_or_a_text_is_sent), UNIT(a_code_is_received),
-          UNIT(flags_are_with_and_without_values), UNIT(help_and_version_need_nothing_else),
-          UNIT(what_makes_no_sense_is_told))
+          UNIT(options_are_with_and_without_values), UNIT(help_and_version_need_nothing_else),
+          UNIT(errors_name_the_argument), UNIT(options_are_not_abbreviated),
+          UNIT(a_long_argument_is_cut_in_the_error))

@@ -211,7 +211,7 @@ test_that("Rscript -e future.p2p::wormhole becomes the program, and leaves no te
   expect_identical(run_rscript("--version")[c("status", "stdout")], list(status = 0L, stdout = paste0(utils::packageVersion("future.p2p"), "\n")))
   expect_identical(run_rscript("--help")$stdout, paste0(paste(system2(find_wormhole(), "--help", stdout = TRUE), collapse = "\n"), "\n"))
   expect_identical(run_rscript("send", "--text", "a", "--colour=red")[c("status", "stdout")],
-                   list(status = 2L, stdout = "Unknown flag --colour.\nTry --help.\n"))
+                   list(status = 2L, stdout = "wormhole: unknown option --colour\nTry 'wormhole --help'.\n"))
   expect_identical(run_rscript()$status, 2L)
   expect_identical(run_rscript("send", "/no/such/file")$status, 1L)
   expect_identical(list.files(Sys.getenv("TMPDIR")), character(0L))
@@ -233,7 +233,7 @@ test_that("as a function, it runs the program as a child process", {
   skip_unless_lab()
   said <- run_rscript(expression = "status <- future.p2p::wormhole('send', '/no/such file'); future.p2p::wormhole('--version'); quit(status = 40 + status)")
   expect_identical(said$status, 41L)
-  expect_match(said$stdout, paste0("'/no/such file' cannot be read.*\n", utils::packageVersion("future.p2p"), "\n$"))
+  expect_match(said$stdout, paste0("cannot read '/no/such file': .*\n", utils::packageVersion("future.p2p"), "\n$"))
 })
 
 test_that("the shell confirms the verifier, and a missing reply does not delay the end", {
