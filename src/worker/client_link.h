@@ -1,5 +1,5 @@
-/* One client of a worker: the link to it, the slots that it holds, its tasks on evaluators. The
- * worker's part of the link protocol (protocol/frame.h). io thread only. */
+/* The link to one client: the slots that the client holds and its tasks on the evaluators. This is
+ * the worker's side of the link protocol (docs/protocol.md). io thread only. */
 #ifndef P2P_WORKER_CLIENT_LINK_H
 #define P2P_WORKER_CLIENT_LINK_H
 
@@ -16,45 +16,46 @@
 
 struct p2p_client_link;
 
-/* What all sessions of a worker share; borrowed. */
-struct p2p_client_link_host {
+/* What all links of a worker share; borrowed. */
+struct p2p_client_link_shared {
   struct p2p_loop *loop;
   struct p2p_log_queue *log;
   struct p2p_slots *slots;
   struct p2p_evaluator_pool *pool;
-  const char *name; /* ours: "carol@desk:4711" */
+  const char *name; /* of the worker: "carol@desk:4711" */
   const char *r_version, *future_version;
   struct p2p_machine machine;
-  const char *packages; /* the libraries of p2p_package_library_answer */
+  const char *libraries; /* see p2p_package_library_reply */
   uint32_t n_slots;
   struct p2p_limits limits;
-  uint64_t object_cap_bytes;
-  void (*on_slots)(
-      void *arg); /* look at the slots, soon but not within: what it holds or wants has changed */
-  void (*on_end)(void *arg,
-                 size_t number); /* the link has ended, or never opened; the session frees itself */
+  uint64_t object_cap_bytes; /* the largest future that is accepted */
+  /* Slots or tasks of the client have changed, or its link is broken: poll the slots, but not from
+   * within. */
+  void (*on_change)(void *arg);
+  /* The link has ended, or could not be opened, and was freed. */
+  void (*on_end)(void *arg, size_t number);
   void *arg;
 };
 
 struct p2p_client_link_config {
-  size_t number;      /* in `slots`: given back with the session */
+  size_t number;      /* of the client in `slots`; removed from there with the link */
   const char *client; /* "bob@laptop:99" */
   const char *code, *mailbox, *relay;
 };
 
-/* Begins to open the link. */
-int p2p_client_link_new(const struct p2p_client_link_host *host,
+/* Starts to open the link. */
+int p2p_client_link_new(const struct p2p_client_link_shared *shared,
                         const struct p2p_client_link_config *config, struct p2p_client_link **out,
                         struct p2p_err *err) P2P_MUST_USE;
-/* The link closes, without a LOST for its tasks: to the client it is the worker that is lost, so
- * that they may run again elsewhere (`retries`). It is told `why`. No events after. Takes NULL. */
-void p2p_client_link_free(struct p2p_client_link *session, const char *why);
+/* Closes the link with a reason. The client's tasks get no LOST: to the client they are lost with
+ * the worker, so that it can run them again elsewhere. No callbacks after. Takes NULL. */
+void p2p_client_link_free(struct p2p_client_link *link, const char *why);
 
-bool p2p_client_link_is_open(const struct p2p_client_link *session);
-bool p2p_client_link_is_broken(const struct p2p_client_link *session); /* to be freed */
-const char *p2p_client_link_client(const struct p2p_client_link *session);
-/* SLOT frames: GRANT, RECALL. */
-void p2p_client_link_say_slots(struct p2p_client_link *session, enum p2p_slot_op op,
-                               uint32_t count);
+bool p2p_client_link_is_open(const struct p2p_client_link *link);
+/* A frame could not be sent: the link must be freed. */
+bool p2p_client_link_is_broken(const struct p2p_client_link *link);
+const char *p2p_client_link_client(const struct p2p_client_link *link);
+/* Sends a SLOT frame: GRANT or RECALL. */
+void p2p_client_link_send_slot(struct p2p_client_link *link, enum p2p_slot_op op, uint32_t count);
 
 #endif

@@ -1,6 +1,5 @@
-/* The evaluator's end of the pipe. Speaks TASK, DATA and CANCEL inwards, everything that the caller
- * sends outwards, and watches the lifeline on a thread of its own, since R may be busy for hours
- * when the supervisor dies. */
+/* The evaluator's end of the frames and of the lifeline. A thread watches the lifeline, since R may
+ * be busy for hours when the supervisor dies. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* pipe2 */
 #endif
@@ -26,21 +25,21 @@
 
 struct p2p_evaluator_channel {
   pthread_t watcher;
-  pid_t owner;     /* the watcher exists in this process only, not in forks of it */
-  int stop[2];     /* a byte in this pipe ends the watcher */
-  sigset_t before; /* the caller's signal mask */
+  pid_t owner;       /* the watcher exists in this process only, not in forks of it */
+  int stop[2];       /* a byte in this channel ends the watcher */
+  sigset_t old_mask; /* of the thread that opened the channel */
   struct p2p_buf in;
-  /* The task that arrives, while object != NULL. */
+  /* The task that is being received, while object is not NULL. */
   struct p2p_blob *object;
   uint32_t task;
   uint64_t size;
 };
 
-/* On the watcher's thread. */
+/* on the watcher's thread */
 static void *watch(void *arg) {
-  struct p2p_evaluator_channel *pipe = arg;
+  struct p2p_evaluator_channel *channel = arg;
   struct pollfd fds[2] = {{.fd = P2P_EVALUATOR_PROCESS_FD_LIFELINE, .events = POLLIN},
-                          {.fd = pipe->stop[0], .events = POLLIN}};
+                          {.fd = channel->stop[0], .events = POLLIN}};
   for (;;) {
     char byte;
     if (poll(fds, 2, -1) < 0) continue;
@@ -49,18 +48,18 @@ static void *watch(void *arg) {
   }
 }
 
-static void hold_interrupts(int how, sigset_t *before) {
+static void mask_interrupts(int how, sigset_t *before) {
   sigset_t interrupt;
   sigemptyset(&interrupt);
   sigaddset(&interrupt, SIGINT);
   pthread_sigmask(how, &interrupt, before);
 }
 
-static int start_watcher(struct p2p_evaluator_channel *pipe) {
+static int start_watcher(struct p2p_evaluator_channel *channel) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited by the thread */
-  int code = pthread_create(&pipe->watcher, NULL, watch, pipe);
+  int code = pthread_create(&channel->watcher, NULL, watch, channel);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return code;
 }
@@ -86,19 +85,19 @@ static int open_pipe(int fds[2]) {
 }
 
 /* Returns 0 or an errno. */
-static int set_up(struct p2p_evaluator_channel *pipe) {
+static int set_up(struct p2p_evaluator_channel *channel) {
   if (set_cloexec(P2P_EVALUATOR_PROCESS_FD_FRAMES) != 0 ||
-      set_cloexec(P2P_EVALUATOR_PROCESS_FD_LIFELINE) != 0 || open_pipe(pipe->stop) != 0)
+      set_cloexec(P2P_EVALUATOR_PROCESS_FD_LIFELINE) != 0 || open_pipe(channel->stop) != 0)
     return errno;
 #ifdef SO_NOSIGPIPE
   setsockopt(P2P_EVALUATOR_PROCESS_FD_FRAMES, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
 #endif
-  pipe->owner = getpid();
-  p2p_buf_init(&pipe->in, 2 * (P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX));
-  int code = start_watcher(pipe);
+  channel->owner = getpid();
+  p2p_buf_init(&channel->in, 2 * (P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX));
+  int code = start_watcher(channel);
   if (code != 0) {
-    close(pipe->stop[0]);
-    close(pipe->stop[1]);
+    close(channel->stop[0]);
+    close(channel->stop[1]);
   }
   return code;
 }
@@ -109,151 +108,153 @@ int p2p_evaluator_channel_open(struct p2p_evaluator_channel **out, struct p2p_er
     return p2p_err_because(
         err, "not_an_evaluator",
         p2p_err_set(err, P2P_ERR_SYSTEM, "this process was not started by a worker"));
-  struct p2p_evaluator_channel *pipe = calloc(1, sizeof *pipe);
-  if (pipe == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
-  int code = set_up(pipe);
+  struct p2p_evaluator_channel *channel = calloc(1, sizeof *channel);
+  if (channel == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  int code = set_up(channel);
   if (code != 0) {
-    free(pipe);
+    free(channel);
     return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot set up the channel to the supervisor: %s",
                        strerror(code));
   }
-  hold_interrupts(SIG_BLOCK, &pipe->before);
-  *out = pipe;
+  mask_interrupts(SIG_BLOCK, &channel->old_mask);
+  *out = channel;
   return P2P_OK;
 }
 
-/* A byte, not the end of the pipe: forks of the evaluator (parallel::mcparallel) hold it open. */
-static void stop_watcher(struct p2p_evaluator_channel *pipe) {
+/* A byte, not the end of the channel: forks of the evaluator (parallel::mcparallel) hold it open.
+ */
+static void stop_watcher(struct p2p_evaluator_channel *channel) {
   ssize_t sent;
-  do sent = write(pipe->stop[1], "", 1);
+  do sent = write(channel->stop[1], "", 1);
   while (sent < 0 && errno == EINTR);
-  if (sent == 1) pthread_join(pipe->watcher, NULL);
+  if (sent == 1) pthread_join(channel->watcher, NULL);
 }
 
-void p2p_evaluator_channel_free(struct p2p_evaluator_channel *pipe) {
-  if (pipe == NULL) return;
-  if (pipe->owner == getpid()) stop_watcher(pipe);
-  close(pipe->stop[0]);
-  close(pipe->stop[1]);
+void p2p_evaluator_channel_free(struct p2p_evaluator_channel *channel) {
+  if (channel == NULL) return;
+  if (channel->owner == getpid()) stop_watcher(channel);
+  close(channel->stop[0]);
+  close(channel->stop[1]);
   close(P2P_EVALUATOR_PROCESS_FD_FRAMES);
   close(P2P_EVALUATOR_PROCESS_FD_LIFELINE);
-  pthread_sigmask(SIG_SETMASK, &pipe->before, NULL);
-  p2p_blob_free(pipe->object);
-  p2p_buf_clear(&pipe->in);
-  free(pipe);
+  pthread_sigmask(SIG_SETMASK, &channel->old_mask, NULL);
+  p2p_blob_free(channel->object);
+  p2p_buf_clear(&channel->in);
+  free(channel);
 }
 
-/* One read; with MSG_DONTWAIT only what is there. P2P_ERR_CLOSED at the end and for a connection
- * that was reset. */
-static int fill(struct p2p_evaluator_channel *pipe, int flags) {
+/* Reads once; with MSG_DONTWAIT only what has arrived. P2P_ERR_CLOSED at the end of the stream or
+ * after a reset. */
+static int fill(struct p2p_evaluator_channel *channel, int flags) {
   char chunk[P2P_FRAME_PAYLOAD_MAX];
   ssize_t length;
   do length = recv(P2P_EVALUATOR_PROCESS_FD_FRAMES, chunk, sizeof chunk, flags);
   while (length < 0 && errno == EINTR);
   if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return P2P_OK;
   if (length <= 0) return P2P_ERR_CLOSED;
-  return p2p_buf_put(&pipe->in, chunk, (size_t)length);
+  return p2p_buf_put(&channel->in, chunk, (size_t)length);
 }
 
-static void drop_task(struct p2p_evaluator_channel *pipe) {
-  p2p_blob_free(pipe->object);
-  pipe->object = NULL;
+static void drop_task(struct p2p_evaluator_channel *channel) {
+  p2p_blob_free(channel->object);
+  channel->object = NULL;
 }
 
-/* A SIGINT that is pending when a task begins was meant for one before it: the supervisor had sent
- * it earlier. What is pending is discarded when a signal becomes ignored (POSIX, sigaction). */
+/* A SIGINT that is pending when a task arrives was sent for an earlier task. POSIX discards pending
+ * signals when they become ignored (sigaction). */
 static void discard_interrupts(void) {
   struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
   if (sigaction(SIGINT, &ignore, &before) == 0) sigaction(SIGINT, &before, NULL);
 }
 
-/* The task will not be evaluated; what still comes of it is read over. */
-static int refuse_task(struct p2p_evaluator_channel *pipe, const char *why) {
-  drop_task(pipe);
-  return p2p_evaluator_channel_send(pipe, P2P_FRAME_LOST, pipe->task, why, strlen(why));
+/* Drops the task; the rest of its frames will be ignored. */
+static int refuse_task(struct p2p_evaluator_channel *channel, const char *why) {
+  drop_task(channel);
+  return p2p_evaluator_channel_send(channel, P2P_FRAME_LOST, channel->task, why, strlen(why));
 }
 
-static int refuse_size(struct p2p_evaluator_channel *pipe) {
-  return refuse_task(pipe, "has not the memory that the future itself needs, and gave it up");
+static int refuse_for_memory(struct p2p_evaluator_channel *channel) {
+  return refuse_task(channel, "does not have enough memory for this future");
 }
 
-static int begin_task(struct p2p_evaluator_channel *pipe, const struct p2p_frame *frame) {
+static int on_task(struct p2p_evaluator_channel *channel, const struct p2p_frame *frame) {
   struct p2p_task_header header;
-  if (pipe->object != NULL ||
+  if (channel->object != NULL ||
       p2p_task_header_read(frame->payload, frame->length, &header) != P2P_OK)
     return P2P_ERR_PROTOCOL;
   discard_interrupts();
-  pipe->size = header.size;
-  pipe->task = frame->task;
-  pipe->object = p2p_blob_new(pipe->size); /* the supervisor has checked the size against its cap */
-  return pipe->object == NULL ? refuse_size(pipe) : P2P_OK;
+  channel->size = header.size;
+  channel->task = frame->task;
+  channel->object = p2p_blob_new(channel->size); /* the supervisor has checked the size */
+  return channel->object == NULL ? refuse_for_memory(channel) : P2P_OK;
 }
 
-static int take_data(struct p2p_evaluator_channel *pipe, const struct p2p_frame *frame) {
-  int code = p2p_blob_append(pipe->object, frame->payload, frame->length);
-  return code == P2P_ERR_MEMORY ? refuse_size(pipe) : code;
+static int on_data(struct p2p_evaluator_channel *channel, const struct p2p_frame *frame) {
+  int code = p2p_blob_append(channel->object, frame->payload, frame->length);
+  return code == P2P_ERR_MEMORY ? refuse_for_memory(channel) : code;
 }
 
-static int take_frame(struct p2p_evaluator_channel *pipe, const struct p2p_frame *frame) {
-  if (frame->type == P2P_FRAME_TASK) return begin_task(pipe, frame);
-  if (pipe->object == NULL || frame->task != pipe->task)
-    return P2P_OK; /* too late: that task is over */
+static int on_frame(struct p2p_evaluator_channel *channel, const struct p2p_frame *frame) {
+  if (frame->type == P2P_FRAME_TASK) return on_task(channel, frame);
+  if (channel->object == NULL || frame->task != channel->task)
+    return P2P_OK; /* of a task that has ended or was refused */
   if (frame->type == P2P_FRAME_CANCEL)
-    return refuse_task(pipe, "was interrupted before it had begun");
-  if (frame->type == P2P_FRAME_DATA) return take_data(pipe, frame);
+    return refuse_task(channel, "was interrupted before the evaluation started");
+  if (frame->type == P2P_FRAME_DATA) return on_data(channel, frame);
   return P2P_OK;
 }
 
-static bool is_whole(const struct p2p_evaluator_channel *pipe) {
-  return pipe->object != NULL && p2p_blob_size(pipe->object) == pipe->size;
+static bool is_complete(const struct p2p_evaluator_channel *channel) {
+  return channel->object != NULL && p2p_blob_size(channel->object) == channel->size;
 }
 
-/* Takes the frames that are there. */
-static int take_frames(struct p2p_evaluator_channel *pipe) {
+/* Handles the frames that have arrived. */
+static int parse_frames(struct p2p_evaluator_channel *channel) {
   struct p2p_frame frame;
   long used;
-  while ((used = p2p_frame_get(p2p_buf_data(&pipe->in), p2p_buf_len(&pipe->in), &frame)) > 0) {
-    int code = take_frame(pipe, &frame);
-    p2p_buf_consume(&pipe->in, (size_t)used);
+  while ((used = p2p_frame_get(p2p_buf_data(&channel->in), p2p_buf_len(&channel->in), &frame)) >
+         0) {
+    int code = on_frame(channel, &frame);
+    p2p_buf_consume(&channel->in, (size_t)used);
     if (code != P2P_OK) return code;
   }
   return (int)used;
 }
 
-static int read_task(struct p2p_evaluator_channel *pipe) {
-  int code = take_frames(pipe);
-  while (code == P2P_OK && !is_whole(pipe)) {
-    code = fill(pipe, 0);
-    if (code == P2P_OK) code = take_frames(pipe);
-    if (code != P2P_OK || !is_whole(pipe)) continue;
-    /* Whole; but perhaps cancelled meanwhile. */
-    code = fill(pipe, MSG_DONTWAIT);
-    if (code == P2P_OK) code = take_frames(pipe);
+static int read_task(struct p2p_evaluator_channel *channel) {
+  int code = parse_frames(channel);
+  while (code == P2P_OK && !is_complete(channel)) {
+    code = fill(channel, 0);
+    if (code == P2P_OK) code = parse_frames(channel);
+    if (code != P2P_OK || !is_complete(channel)) continue;
+    /* Complete; a CANCEL may have arrived meanwhile. */
+    code = fill(channel, MSG_DONTWAIT);
+    if (code == P2P_OK) code = parse_frames(channel);
   }
   return code;
 }
 
 static int next_error(int code, struct p2p_err *err) {
   switch (code) {
-  case P2P_ERR_CLOSED: return p2p_err_set(err, code, "The supervisor has closed the pipe");
-  case P2P_ERR_MEMORY: return p2p_err_set(err, code, "Out of memory for the next future");
-  default: return p2p_err_set(err, P2P_ERR_PROTOCOL, "The supervisor's frames cannot be read");
+  case P2P_ERR_CLOSED: return p2p_err_set(err, code, "the supervisor has closed the channel");
+  case P2P_ERR_MEMORY: return p2p_err_set(err, code, "out of memory for the next future");
+  default: return p2p_err_set(err, P2P_ERR_PROTOCOL, "the supervisor sent a malformed frame");
   }
 }
 
-int p2p_evaluator_channel_next(struct p2p_evaluator_channel *pipe, uint32_t *task,
+int p2p_evaluator_channel_next(struct p2p_evaluator_channel *channel, uint32_t *task,
                                struct p2p_blob **object, struct p2p_err *err) {
-  hold_interrupts(SIG_BLOCK, NULL); /* the task before may have failed without a RESULT */
-  int code = read_task(pipe);
+  mask_interrupts(SIG_BLOCK, NULL); /* the last task may have failed without a RESULT */
+  int code = read_task(channel);
   if (code != P2P_OK) return next_error(code, err);
-  *task = pipe->task;
-  *object = pipe->object;
-  pipe->object = NULL;
-  hold_interrupts(SIG_UNBLOCK, NULL);
+  *task = channel->task;
+  *object = channel->object;
+  channel->object = NULL;
+  mask_interrupts(SIG_UNBLOCK, NULL);
   return P2P_OK;
 }
 
-/* send() rather than write(): no SIGPIPE when the supervisor is gone. */
+/* send() raises no SIGPIPE when the supervisor has closed its end. */
 static int send_all(const uint8_t *bytes, size_t length) {
   while (length > 0) {
     ssize_t sent = send(P2P_EVALUATOR_PROCESS_FD_FRAMES, bytes, length, MSG_NOSIGNAL);
@@ -265,9 +266,9 @@ static int send_all(const uint8_t *bytes, size_t length) {
   return P2P_OK;
 }
 
-int p2p_evaluator_channel_send(struct p2p_evaluator_channel *pipe, uint8_t type, uint32_t task,
+int p2p_evaluator_channel_send(struct p2p_evaluator_channel *channel, uint8_t type, uint32_t task,
                                const void *payload, size_t length) {
-  (void)pipe;
+  (void)channel;
   struct p2p_buf out;
   p2p_buf_init(&out, P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX);
   int code = p2p_frame_put(&out, type, task, payload, length);
@@ -276,18 +277,18 @@ int p2p_evaluator_channel_send(struct p2p_evaluator_channel *pipe, uint8_t type,
   return code;
 }
 
-int p2p_evaluator_channel_send_object(struct p2p_evaluator_channel *pipe, uint8_t type,
+int p2p_evaluator_channel_send_object(struct p2p_evaluator_channel *channel, uint8_t type,
                                       uint32_t task, const struct p2p_blob *object) {
   uint8_t header[P2P_OBJECT_HEADER_LEN];
   const uint8_t *bytes;
   size_t length;
-  if (type == P2P_FRAME_RESULT) hold_interrupts(SIG_BLOCK, NULL);
+  if (type == P2P_FRAME_RESULT) mask_interrupts(SIG_BLOCK, NULL);
   p2p_object_header_write(p2p_blob_size(object), header);
-  int code = p2p_evaluator_channel_send(pipe, type, task, header, sizeof header);
+  int code = p2p_evaluator_channel_send(channel, type, task, header, sizeof header);
   for (uint64_t offset = 0; code == P2P_OK && (length = p2p_blob_span(object, offset, &bytes)) > 0;
        offset += length) {
     if (length > P2P_FRAME_PAYLOAD_MAX) length = P2P_FRAME_PAYLOAD_MAX;
-    code = p2p_evaluator_channel_send(pipe, P2P_FRAME_DATA, task, bytes, length);
+    code = p2p_evaluator_channel_send(channel, P2P_FRAME_DATA, task, bytes, length);
   }
   return code;
 }

@@ -1,5 +1,5 @@
-/* The evaluator's end of the pipe: blocking reads and writes of frames on fd 3, and the lifeline's
- * watcher. Runs in the child, on R's main thread, without a loop. */
+/* The evaluator's end of the channel to its supervisor: frames on fd 3, with blocking reads and
+ * writes, and the lifeline on fd 4. Runs in the evaluator, on R's main thread, without a loop. */
 #ifndef P2P_WORKER_EVALUATOR_CHANNEL_H
 #define P2P_WORKER_EVALUATOR_CHANNEL_H
 
@@ -8,30 +8,32 @@
 
 struct p2p_evaluator_channel;
 
-/* Takes fd 3 and fd 4 (sets close-on-exec) and starts the watcher thread (all signals blocked): at
- * the end of the lifeline it kills the process group. P2P_ERR_SYSTEM where they are not open, or
- * where we do not lead a process group: not started by a supervisor. */
+/* Takes over fd 3 and fd 4, sets close-on-exec, and starts the watcher thread, which blocks all
+ * signals and kills the process group when the lifeline closes. P2P_ERR_SYSTEM, with the reason
+ * "not_an_evaluator", when the descriptors are not open or this process does not lead a process
+ * group. */
 int p2p_evaluator_channel_open(struct p2p_evaluator_channel **out,
                                struct p2p_err *err) P2P_MUST_USE;
-/* Ends the watcher, closes both descriptors, restores the signal mask. Takes NULL. */
-void p2p_evaluator_channel_free(struct p2p_evaluator_channel *pipe);
+/* Ends the watcher, closes both descriptors and restores the signal mask. In a fork of the
+ * evaluator it leaves the watcher, which exists in the parent only. Takes NULL. */
+void p2p_evaluator_channel_free(struct p2p_evaluator_channel *channel);
 
-/* Waits for the next whole TASK. P2P_OK: *task and *object (caller frees). P2P_ERR_CLOSED: the
- * supervisor is done with us. EINTR is retried. One for which there is no memory is answered with
- * LOST.
+/* Waits for the next complete TASK. P2P_OK: *task and *object, which the caller frees.
+ * P2P_ERR_CLOSED: the supervisor has closed the channel. EINTR is retried. A task that does not fit
+ * into memory is refused with LOST.
  *
- * The supervisor interrupts a task with a CANCEL frame and a SIGINT. One that is cancelled before
- * it was returned from here is dropped and answered with LOST. The calling thread has SIGINT
- * blocked from _open on, except from here until its RESULT is sent: one that was meant for an
- * earlier task is discarded, one that comes while this task arrives is delivered on return, so that
- * it interrupts the evaluation. */
-int p2p_evaluator_channel_next(struct p2p_evaluator_channel *pipe, uint32_t *task,
+ * The supervisor interrupts a task with a CANCEL frame and a SIGINT. A task that is canceled before
+ * this function has returned it is dropped and refused with LOST. The calling thread blocks SIGINT
+ * from _open on, except between the return of this function and the RESULT of the task. A SIGINT
+ * for an earlier task is discarded; one that arrives with this task is delivered on return and so
+ * interrupts the evaluation. */
+int p2p_evaluator_channel_next(struct p2p_evaluator_channel *channel, uint32_t *task,
                                struct p2p_blob **object, struct p2p_err *err) P2P_MUST_USE;
-int p2p_evaluator_channel_send(struct p2p_evaluator_channel *pipe, uint8_t type, uint32_t task,
-                               const void *payload, size_t length);
-/* Sends `type` (RESULT, CONDITION) with the object's size, then its DATA. After a RESULT no
- * interrupt is for its task. */
-int p2p_evaluator_channel_send_object(struct p2p_evaluator_channel *pipe, uint8_t type,
-                                      uint32_t task, const struct p2p_blob *object);
+int p2p_evaluator_channel_send(struct p2p_evaluator_channel *channel, uint8_t type, uint32_t task,
+                               const void *payload, size_t length) P2P_MUST_USE;
+/* Sends a RESULT or CONDITION frame with the size of the object, and the object as DATA frames.
+ * Blocks SIGINT from a RESULT on. */
+int p2p_evaluator_channel_send_object(struct p2p_evaluator_channel *channel, uint8_t type,
+                                      uint32_t task, const struct p2p_blob *object) P2P_MUST_USE;
 
 #endif

@@ -1,6 +1,5 @@
-/* The worker program: composes its presence on the board, a session for each client, the slots
- * between them and the evaluators under them; and brings calls from other threads to the io thread.
- */
+/* The worker service: connects the announcer on the board, the links to the clients, the slots
+ * between the clients and the evaluators. */
 #include "worker/worker.h"
 
 #include <stdio.h>
@@ -17,27 +16,26 @@
 #include "worker/slots.h"
 #include "worker/wakeup.h"
 
-#define SLOTS_MOST 1024
-#define OPENING_MOST 16 /* links under way at once */
+#define OPENING_MAX 16 /* links that are being opened at once */
 
 struct p2p_worker {
   struct p2p_service *service;
   struct p2p_loop *loop;
   struct p2p_log_queue *log;
-  char *mailbox, *relay; /* NULL: as the board says */
+  char *mailbox, *relay; /* NULL: those of the board */
   char *r_version, *future_version;
   struct p2p_machine machine;
-  char *packages, *account, *lends;
+  char *libraries, *account, *offer; /* offer: the slots and their limits, for the log */
   struct p2p_announcer *announcer;
   struct p2p_evaluator_pool *pool;
   struct p2p_slots slots;
-  struct p2p_client_link *sessions[P2P_SLOTS_CLIENTS_MAX]; /* by their number in slots */
-  struct p2p_client_link_host host;
-  struct p2p_wakeup *poll; /* shares the slots out: after a change, or at their deadline */
-  bool announced;          /* has logged what it lends */
+  struct p2p_client_link *links[P2P_SLOTS_CLIENTS_MAX]; /* by the client's number in `slots` */
+  struct p2p_client_link_shared shared;
+  struct p2p_wakeup *poll; /* runs poll_slots: after a change, and at the slots' deadline */
+  bool announced;          /* the offer has been logged */
   bool drained;
-  bool done;  /* drained, and nothing is left to do: its people know */
-  bool ended; /* by itself */
+  bool done;   /* drained, and no slot is held */
+  bool failed; /* all but this struct has been freed */
 };
 
 /* ---- on the io thread ---- */
@@ -47,52 +45,53 @@ static void poll_soon(void *arg) {
   p2p_wakeup_soon(worker->poll);
 }
 
-static void drop_session(struct p2p_worker *worker, size_t number, const char *why) {
-  struct p2p_client_link *session = worker->sessions[number];
-  worker->sessions[number] = NULL;
-  p2p_client_link_free(session, why);
+static void free_link(struct p2p_worker *worker, size_t number, const char *why) {
+  struct p2p_client_link *link = worker->links[number];
+  worker->links[number] = NULL;
+  p2p_client_link_free(link, why);
 }
 
 static void evict(struct p2p_worker *worker, size_t number) {
   struct p2p_err err;
   p2p_err_set(&err, P2P_ERR_PROTOCOL,
-              "%s kept a slot idle that others wait for; its link is closed",
-              p2p_client_link_client(worker->sessions[number]));
+              "closing the link to client '%s', which kept a slot idle that other clients wait for",
+              p2p_client_link_client(worker->links[number]));
   p2p_log_error(worker->log, P2P_LOG_WARN, &err);
-  drop_session(worker, number, "a slot was kept idle that others wait for");
+  free_link(worker, number, "this client kept a slot idle that other clients wait for");
 }
 
-static void take_step(struct p2p_worker *worker, const struct p2p_slots_step *step) {
-  struct p2p_client_link *session = worker->sessions[step->client];
+static void run_step(struct p2p_worker *worker, const struct p2p_slots_step *step) {
+  struct p2p_client_link *link = worker->links[step->client];
   switch (step->op) {
-  case P2P_SLOTS_GRANT: p2p_client_link_say_slots(session, P2P_SLOT_GRANT, step->count); break;
-  case P2P_SLOTS_RECALL: p2p_client_link_say_slots(session, P2P_SLOT_RECALL, step->count); break;
+  case P2P_SLOTS_GRANT: p2p_client_link_send_slot(link, P2P_SLOT_GRANT, step->count); break;
+  case P2P_SLOTS_RECALL: p2p_client_link_send_slot(link, P2P_SLOT_RECALL, step->count); break;
   case P2P_SLOTS_EVICT: evict(worker, step->client); break;
   }
 }
 
-/* Always from the loop itself, never within an event of a session or an evaluator: it may free
- * either. */
+/* Called by the wakeup only, never within a callback of a link or an evaluator: it may free links.
+ */
 static void poll_slots(void *arg) {
   struct p2p_worker *worker = arg;
   struct p2p_slots_step step;
   uint64_t now_ms = p2p_clock_ms();
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
-    if (worker->sessions[i] != NULL && p2p_client_link_is_broken(worker->sessions[i]))
-      drop_session(worker, i, "the worker is out of memory");
+    if (worker->links[i] != NULL && p2p_client_link_is_broken(worker->links[i]))
+      free_link(worker, i, "the worker is out of memory");
   p2p_slots_set_available(&worker->slots, p2p_evaluator_pool_usable(worker->pool));
-  while (p2p_slots_next(&worker->slots, now_ms, &step)) take_step(worker, &step);
+  while (p2p_slots_next(&worker->slots, now_ms, &step)) run_step(worker, &step);
   uint64_t deadline_ms = p2p_slots_deadline(&worker->slots, now_ms);
   if (deadline_ms != P2P_SLOTS_NEVER)
     p2p_wakeup_after(worker->poll, deadline_ms > now_ms ? deadline_ms - now_ms : 1);
+  /* While a slot is held, a task for it may be on its way. */
   if (!worker->drained || worker->done || p2p_slots_held(&worker->slots) > 0) return;
-  worker->done = true; /* a slot that is held may still get a task that is under way */
-  p2p_log_write(worker->log, P2P_LOG_INFO, "No future is left here: leaving.");
+  worker->done = true;
+  p2p_log_write(worker->log, P2P_LOG_INFO, "no future is left; leaving the cluster");
 }
 
-/* Everything ends: running tasks are lost, the others on the board are told. */
-static void stop(struct p2p_worker *worker, const char *why) {
-  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) drop_session(worker, i, why);
+/* Frees all that lives on the io thread. Running tasks are lost. */
+static void stop_with(struct p2p_worker *worker, const char *why) {
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) free_link(worker, i, why);
   if (worker->announcer != NULL) p2p_announcer_leave(worker->announcer);
   p2p_announcer_free(worker->announcer);
   p2p_evaluator_pool_free(worker->pool);
@@ -104,43 +103,43 @@ static void stop(struct p2p_worker *worker, const char *why) {
 
 static void on_failed(void *arg, const struct p2p_err *err) {
   struct p2p_worker *worker = arg;
-  struct p2p_err told = *err; /* it may live in what is freed now */
-  worker->ended = true;
-  stop(worker, "the worker has failed");
-  p2p_log_error(worker->log, P2P_LOG_FATAL, &told);
+  struct p2p_err copy = *err; /* `err` may be part of what is freed now */
+  worker->failed = true;
+  stop_with(worker, "the worker has failed");
+  p2p_log_error(worker->log, P2P_LOG_FATAL, &copy);
 }
 
-static void announce(struct p2p_worker *worker) {
+static void log_offer(struct p2p_worker *worker) {
+  const char *account = worker->account;
   if (worker->announced) return;
   worker->announced = true;
   p2p_log_write(worker->log, P2P_LOG_INFO,
-                "Lending %s to %s; anyone on it can run R code%s%s here. Stop with Ctrl-C.",
-                worker->lends, p2p_member_cluster(p2p_announcer_member(worker->announcer)),
-                worker->account != NULL ? " as " : "",
-                worker->account != NULL ? worker->account : "");
+                "lending %s to cluster '%s'; its members can run any R code here%s%s%s",
+                worker->offer, p2p_member_cluster(p2p_announcer_member(worker->announcer)),
+                account != NULL ? " as '" : "", account != NULL ? account : "",
+                account != NULL ? "'" : "");
 }
 
 static void on_joined(void *arg) {
   struct p2p_worker *worker = arg;
-  announce(worker);
-  worker->host.name = p2p_member_name(p2p_announcer_member(worker->announcer));
+  log_offer(worker);
+  worker->shared.name = p2p_member_name(p2p_announcer_member(worker->announcer));
 }
 
-static void on_session_end(void *arg, size_t number) {
+static void on_link_end(void *arg, size_t number) {
   struct p2p_worker *worker = arg;
-  worker->sessions[number] = NULL;
+  worker->links[number] = NULL;
   poll_soon(worker);
 }
 
 static size_t count_opening(const struct p2p_worker *worker) {
   size_t count = 0;
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
-    if (worker->sessions[i] != NULL && !p2p_client_link_is_open(worker->sessions[i])) count++;
+    if (worker->links[i] != NULL && !p2p_client_link_is_open(worker->links[i])) count++;
   return count;
 }
 
-static void open_session(struct p2p_worker *worker, const struct p2p_accept *accept,
-                         size_t number) {
+static void open_link(struct p2p_worker *worker, const struct p2p_accept *accept, size_t number) {
   const struct p2p_member *member = p2p_announcer_member(worker->announcer);
   struct p2p_client_link_config config = {
       .number = number,
@@ -149,24 +148,24 @@ static void open_session(struct p2p_worker *worker, const struct p2p_accept *acc
       .mailbox = worker->mailbox != NULL ? worker->mailbox : p2p_member_mailbox(member),
       .relay = worker->relay != NULL ? worker->relay : p2p_member_relay(member)};
   struct p2p_err err;
-  if (p2p_client_link_new(&worker->host, &config, &worker->sessions[number], &err) == P2P_OK) {
-    p2p_log_write(worker->log, P2P_LOG_DEBUG, "Opening a link with %s", accept->client);
+  if (p2p_client_link_new(&worker->shared, &config, &worker->links[number], &err) == P2P_OK) {
+    p2p_log_write(worker->log, P2P_LOG_DEBUG, "opening a link to client '%s'", accept->client);
     return;
   }
   p2p_slots_remove(&worker->slots, number);
-  p2p_err_prefix(&err, "No link with %s", accept->client);
+  p2p_err_prefix(&err, "cannot open a link to client '%s'", accept->client);
   p2p_log_error(worker->log, P2P_LOG_WARN, &err);
 }
 
 static void on_accept(void *arg, const struct p2p_accept *accept) {
   struct p2p_worker *worker = arg;
   if (worker->drained) return;
-  int number = count_opening(worker) < OPENING_MOST ? p2p_slots_add(&worker->slots) : -1;
+  int number = count_opening(worker) < OPENING_MAX ? p2p_slots_add(&worker->slots) : -1;
   if (number >= 0)
-    open_session(worker, accept, (size_t)number);
+    open_link(worker, accept, (size_t)number);
   else
-    p2p_log_write(worker->log, P2P_LOG_DEBUG, "Too many links: the call of %s is not answered",
-                  accept->client);
+    p2p_log_write(worker->log, P2P_LOG_DEBUG,
+                  "ignoring client '%s': too many links are open or being opened", accept->client);
 }
 
 /* ---- start ---- */
@@ -174,17 +173,17 @@ static void on_accept(void *arg, const struct p2p_accept *accept) {
 static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_config *config,
                             struct p2p_err *err) {
   static const struct p2p_evaluator_pool_callbacks callbacks = {poll_soon, on_failed};
-  const struct p2p_evaluator_pool_config pool = {.loop = config->loop,
-                                                 .log = worker->log,
-                                                 .argv = config->evaluator_argv,
-                                                 .env = config->evaluator_env,
-                                                 .slots = config->slots,
-                                                 .limits = config->limits};
-  return p2p_evaluator_pool_new(&pool, &callbacks, worker, &worker->pool, err);
+  const struct p2p_evaluator_pool_config pool_config = {.loop = config->loop,
+                                                        .log = worker->log,
+                                                        .argv = config->evaluator_argv,
+                                                        .env = config->evaluator_env,
+                                                        .slots = config->slots,
+                                                        .limits = config->limits};
+  return p2p_evaluator_pool_new(&pool_config, &callbacks, worker, &worker->pool, err);
 }
 
-static int join(struct p2p_worker *worker, const struct p2p_worker_config *config,
-                struct p2p_err *err) {
+static int start_announcer(struct p2p_worker *worker, const struct p2p_worker_config *config,
+                           struct p2p_err *err) {
   static const struct p2p_announcer_callbacks callbacks = {on_joined, on_accept, on_failed};
   const struct p2p_announcer_config announcer = {.member = {.loop = config->loop,
                                                             .board = config->board,
@@ -202,39 +201,39 @@ static int start(void *state, const void *arg, struct p2p_err *err) {
   struct p2p_worker *worker = state;
   const struct p2p_worker_config *config = arg;
   worker->poll = p2p_wakeup_new(config->loop, poll_slots, worker);
-  int code = worker->poll == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a worker")
-                                  : join(worker, config, err);
+  int code = worker->poll == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory")
+                                  : start_announcer(worker, config, err);
   if (code == P2P_OK) code = start_evaluators(worker, config, err);
-  worker->host = (struct p2p_client_link_host){.loop = worker->loop,
-                                               .log = worker->log,
-                                               .slots = &worker->slots,
-                                               .pool = worker->pool,
-                                               .name = "",
-                                               .r_version = worker->r_version,
-                                               .future_version = worker->future_version,
-                                               .machine = worker->machine,
-                                               .packages = worker->packages,
-                                               .n_slots = config->slots,
-                                               .limits = config->limits,
-                                               .object_cap_bytes = config->object_cap_bytes,
-                                               .on_slots = poll_soon,
-                                               .on_end = on_session_end,
-                                               .arg = worker};
+  worker->shared = (struct p2p_client_link_shared){.loop = worker->loop,
+                                                   .log = worker->log,
+                                                   .slots = &worker->slots,
+                                                   .pool = worker->pool,
+                                                   .name = "",
+                                                   .r_version = worker->r_version,
+                                                   .future_version = worker->future_version,
+                                                   .machine = worker->machine,
+                                                   .libraries = worker->libraries,
+                                                   .n_slots = config->slots,
+                                                   .limits = config->limits,
+                                                   .object_cap_bytes = config->object_cap_bytes,
+                                                   .on_change = poll_soon,
+                                                   .on_end = on_link_end,
+                                                   .arg = worker};
   return code;
 }
 
-static void end(void *worker) { stop(worker, "the worker was stopped"); }
+static void stop(void *worker) { stop_with(worker, "the worker was stopped"); }
 
 /* ---- on any other thread ---- */
 
 static int check(const struct p2p_worker_config *config, struct p2p_err *err) {
-  if (config->slots < 1 || config->slots > SLOTS_MOST)
-    return p2p_err_set(err, P2P_ERR_INVALID, "A worker has from 1 to %d evaluators, not %u",
-                       SLOTS_MOST, (unsigned)config->slots);
+  if (config->slots < 1 || config->slots > P2P_WORKER_SLOTS_MAX)
+    return p2p_err_set(err, P2P_ERR_INVALID, "a worker has from 1 to %d slots, not %u",
+                       P2P_WORKER_SLOTS_MAX, (unsigned)config->slots);
   if (config->evaluator_argv == NULL || config->evaluator_argv[0] == NULL)
-    return p2p_err_set(err, P2P_ERR_INVALID, "A worker needs the command of its evaluators");
+    return p2p_err_set(err, P2P_ERR_INVALID, "the command of the evaluators is missing");
   if (p2p_crypto_init() != P2P_OK)
-    return p2p_err_set(err, P2P_ERR_CRYPTO, "libsodium cannot be initialized");
+    return p2p_err_set(err, P2P_ERR_CRYPTO, "cannot initialize libsodium");
   return P2P_OK;
 }
 
@@ -254,11 +253,11 @@ static void describe_machine(const struct p2p_worker_config *config, struct p2p_
     snprintf(out->platform, sizeof out->platform, "%s", config->platform);
 }
 
-static bool describe_limits(const struct p2p_worker_config *config, char **lends) {
+static bool describe_offer(const struct p2p_worker_config *config, char **offer) {
   char text[256];
   p2p_limits_describe(&config->limits, config->slots, text, sizeof text);
-  *lends = strdup(text);
-  return *lends != NULL;
+  *offer = strdup(text);
+  return *offer != NULL;
 }
 
 static void destroy(void *state) {
@@ -267,20 +266,20 @@ static void destroy(void *state) {
   free(worker->relay);
   free(worker->r_version);
   free(worker->future_version);
-  free(worker->packages);
+  free(worker->libraries);
   free(worker->account);
-  free(worker->lends);
+  free(worker->offer);
   free(worker);
 }
 
 int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue *log,
                    struct p2p_worker **out, struct p2p_err *err) {
-  static const struct p2p_service_type type = {start, end, destroy};
+  static const struct p2p_service_type type = {start, stop, destroy};
   struct p2p_service *service;
   int code = check(config, err);
   if (code != P2P_OK) return code;
   struct p2p_worker *worker = calloc(1, sizeof *worker);
-  if (worker == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a worker");
+  if (worker == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   worker->loop = config->loop;
   worker->log = log;
   p2p_slots_init(&worker->slots);
@@ -288,10 +287,10 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
   if (!copy(config->board.mailbox, &worker->mailbox) ||
       !copy(config->board.relay, &worker->relay) || !copy(config->r_version, &worker->r_version) ||
       !copy(config->future_version, &worker->future_version) ||
-      !copy(config->packages, &worker->packages) || !copy(config->account, &worker->account) ||
-      !describe_limits(config, &worker->lends)) {
+      !copy(config->libraries, &worker->libraries) || !copy(config->account, &worker->account) ||
+      !describe_offer(config, &worker->offer)) {
     destroy(worker);
-    return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a worker");
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
   code = p2p_service_start(config->loop, &type, worker, config, &service, err);
   if (code != P2P_OK) return code;
@@ -303,7 +302,7 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
 static void drain(void *state, void *unused) {
   struct p2p_worker *worker = state;
   (void)unused;
-  if (worker->ended || worker->drained) return;
+  if (worker->failed || worker->drained) return;
   worker->drained = true;
   p2p_announcer_leave(worker->announcer);
   p2p_slots_close(&worker->slots, p2p_clock_ms());
@@ -318,7 +317,7 @@ void p2p_worker_drain(struct p2p_worker *worker) {
 
 static void get_done(void *state, void *done) {
   const struct p2p_worker *worker = state;
-  *(bool *)done = worker->ended || worker->done;
+  *(bool *)done = worker->failed || worker->done;
 }
 
 bool p2p_worker_is_done(struct p2p_worker *worker) {
@@ -328,7 +327,7 @@ bool p2p_worker_is_done(struct p2p_worker *worker) {
 
 static void get_idle_ms(void *state, void *idle_ms) {
   const struct p2p_worker *worker = state;
-  if (!worker->ended) *(uint64_t *)idle_ms = p2p_evaluator_pool_idle_ms(worker->pool);
+  if (!worker->failed) *(uint64_t *)idle_ms = p2p_evaluator_pool_idle_ms(worker->pool);
 }
 
 uint64_t p2p_worker_idle_ms(struct p2p_worker *worker) {

@@ -1,6 +1,5 @@
-/* The worker program: a member of the board that lends slots, links to clients, and the evaluators
- * that it supervises. Lives on the io thread; everything here may be called from any other thread.
- */
+/* The worker service: a member of the board that lends slots to clients and supervises the
+ * evaluators under them. Lives on the io thread; any other thread may call these functions. */
 #ifndef P2P_WORKER_WORKER_H
 #define P2P_WORKER_WORKER_H
 
@@ -19,30 +18,31 @@ struct p2p_worker_config {
   struct p2p_loop *loop;
   struct p2p_board_config board;
   const char *r_version, *future_version;
-  const char *platform;       /* R's, of letters, digits, '.', '_' and '-'; NULL: not told */
-  uint32_t cores, memory_mib; /* of the machine; 0: not told */
-  const char *packages;       /* the folders that packages are in, one a line; NULL: none */
-  const char *account;        /* as whom futures run here, for people; NULL: not told */
-  uint32_t slots;             /* evaluators */
-  const char *const
-      *evaluator_argv;              /* NULL-terminated: the program and arguments of an evaluator */
-  const char *const *evaluator_env; /* NULL-terminated "NAME=value", the whole environment */
-  struct p2p_limits
-      limits; /* of each; the memory limit is the evaluators' own business, here it is told */
-  uint64_t object_cap_bytes; /* largest task taken */
+  const char *platform;       /* of R: letters, digits, '.', '_' and '-'; NULL: not reported */
+  uint32_t cores, memory_mib; /* of the machine; 0: not reported */
+  const char *libraries;      /* folders that contain R packages, one per line; NULL: none */
+  const char *account; /* the account that futures run under, for the log; NULL: not logged */
+  uint32_t slots;      /* from 1 to P2P_WORKER_SLOTS_MAX */
+  /* The program and arguments of an evaluator, and its environment, "NAME=value"; both
+   * NULL-terminated. */
+  const char *const *evaluator_argv, *const *evaluator_env;
+  /* Of each evaluator. The evaluator itself sets its memory limit; it is reported here. */
+  struct p2p_limits limits;
+  uint64_t object_cap_bytes; /* the largest future that is accepted */
 };
 
-/* Tells on `events` (borrowed) what it does; P2P_LOG_FATAL when it has ended by itself. */
+/* Writes what it does to `log` (borrowed), with P2P_LOG_FATAL when it fails later. */
 int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue *log,
                    struct p2p_worker **out, struct p2p_err *err) P2P_MUST_USE;
-/* Takes no new task, says leave; running tasks go on. When none is left it says so to its people,
- * and p2p_worker_is_done is true. */
+/* Accepts no new clients and recalls all slots; running tasks continue. When no client holds a slot
+ * any more, the worker logs it and p2p_worker_is_done becomes true. */
 void p2p_worker_drain(struct p2p_worker *worker);
+/* Drained, or failed. */
 bool p2p_worker_is_done(struct p2p_worker *worker);
-/* For how long no future has run; 0: one runs. */
+/* Milliseconds since the last future ended, or since the start; 0 while one runs. */
 uint64_t p2p_worker_idle_ms(struct p2p_worker *worker);
-/* Closes the links, so that running tasks are lost with the worker, says leave, kills evaluators,
- * frees. Bounded. */
+/* Closes the links, so that running tasks are lost to their clients, leaves the board, kills the
+ * evaluators and frees. Bounded. Takes NULL. */
 void p2p_worker_free(struct p2p_worker *worker);
 
 #endif

@@ -1,4 +1,4 @@
-/* The evaluator's end of the pipe, against the supervisor's end (proc/child). */
+/* The evaluator's end of the channel, against the supervisor's end (worker/evaluator_process). */
 #include "unit.h"
 
 #include <errno.h>
@@ -15,16 +15,16 @@
 #include "worker/evaluator_channel.h"
 #include "worker/evaluator_process.h"
 
-#define MODE "P2P_TEST_CHILD"
+#define MODE "P2P_TEST_EVALUATOR"
 #define BIG (10 * 1024 * 1024)
 
-/* This program by its name: under valgrind, /proc/self/exe is valgrind. */
+/* The path of this program: under valgrind, /proc/self/exe is valgrind. */
 static char program[1024];
 static void find_program(void) {
   if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) program[0] = '\0';
 }
 
-/* ---- in the child: this program again, with MODE in its environment ---- */
+/* ---- in the evaluator: this program, with MODE in its environment ---- */
 
 static volatile sig_atomic_t interrupts;
 static void on_interrupt(int number) {
@@ -32,43 +32,42 @@ static void on_interrupt(int number) {
   interrupts++;
 }
 
-/* Sends each task back as it came, after a CONDITION that tells how many interrupts have been seen.
- */
+/* Echoes each task, after a CONDITION with the number of interrupts so far. */
 static int evaluate(bool slowly) {
-  struct p2p_evaluator_channel *pipe;
+  struct p2p_evaluator_channel *channel;
   struct p2p_blob *object;
   struct p2p_err err;
   uint32_t task;
   int code;
   sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
-  if (p2p_evaluator_channel_open(&pipe, &err) != P2P_OK) return 90;
+  if (p2p_evaluator_channel_open(&channel, &err) != P2P_OK) return 90;
   if ((fcntl(3, F_GETFD) & fcntl(4, F_GETFD) & FD_CLOEXEC) == 0) return 91;
-  if (p2p_evaluator_channel_send(pipe, P2P_FRAME_HELLO, 0, "r=4.2.2\n", 8) != P2P_OK) return 92;
-  while ((code = p2p_evaluator_channel_next(pipe, &task, &object, &err)) == P2P_OK) {
+  if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, "r=4.2.2\n", 8) != P2P_OK) return 92;
+  while ((code = p2p_evaluator_channel_next(channel, &task, &object, &err)) == P2P_OK) {
     if (slowly) {
-      p2p_evaluator_channel_send(pipe, P2P_FRAME_HELLO, task, "begun", 5);
+      if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, task, "begun", 5) != P2P_OK)
+        return 96;
       while (interrupts == 0) pause();
     }
     struct p2p_blob *condition = p2p_blob_new(1);
     uint8_t count = (uint8_t)interrupts;
     if (p2p_blob_append(condition, &count, 1) != P2P_OK) return 93;
-    if (p2p_evaluator_channel_send_object(pipe, P2P_FRAME_CONDITION, task, condition) != P2P_OK)
+    if (p2p_evaluator_channel_send_object(channel, P2P_FRAME_CONDITION, task, condition) != P2P_OK)
       return 94;
-    if (p2p_evaluator_channel_send_object(pipe, P2P_FRAME_RESULT, task, object) != P2P_OK)
+    if (p2p_evaluator_channel_send_object(channel, P2P_FRAME_RESULT, task, object) != P2P_OK)
       return 95;
     p2p_blob_free(condition);
     p2p_blob_free(object);
   }
-  p2p_evaluator_channel_free(pipe);
+  p2p_evaluator_channel_free(channel);
   return code == P2P_ERR_CLOSED ? 0 : 1;
 }
 
-/* A supervisor in the middle that is about to be killed: its evaluator must not outlive it, though
- * it never reads. */
+/* A supervisor that will be killed: its evaluator must not outlive it, although it never reads. */
 static void ignore_frame(void *arg, const struct p2p_frame *frame) {
   (void)arg;
   (void)frame;
-  if (write(1, "u", 1) != 1) _exit(97); /* the evaluator is up */
+  if (write(1, "u", 1) != 1) _exit(97); /* the evaluator has started */
 }
 static void ignore_exit(void *arg, int exit_status, int term_signal) {
   (void)arg;
@@ -87,24 +86,24 @@ static int supervise(void) {
 }
 
 static int busy(void) {
-  struct p2p_evaluator_channel *pipe;
+  struct p2p_evaluator_channel *channel;
   struct p2p_err err;
-  if (p2p_evaluator_channel_open(&pipe, &err) != P2P_OK) return 90;
+  if (p2p_evaluator_channel_open(&channel, &err) != P2P_OK) return 90;
   if (fork() == 0)
     for (;;) pause();
-  p2p_evaluator_channel_send(pipe, P2P_FRAME_HELLO, 0, NULL, 0);
+  if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, NULL, 0) != P2P_OK) return 91;
   for (;;) pause();
 }
 
 /* Closes its channel while a fork of it lives on, as parallel::mcparallel() leaves one. */
 static int quit_with_fork(void) {
-  struct p2p_evaluator_channel *pipe;
+  struct p2p_evaluator_channel *channel;
   struct p2p_err err;
-  if (p2p_evaluator_channel_open(&pipe, &err) != P2P_OK) return 90;
+  if (p2p_evaluator_channel_open(&channel, &err) != P2P_OK) return 90;
   if (fork() == 0)
     for (;;) pause();
-  if (p2p_evaluator_channel_send(pipe, P2P_FRAME_HELLO, 0, NULL, 0) != P2P_OK) return 91;
-  p2p_evaluator_channel_free(pipe);
+  if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, NULL, 0) != P2P_OK) return 91;
+  p2p_evaluator_channel_free(channel);
   return 7;
 }
 
@@ -117,7 +116,7 @@ __attribute__((constructor)) static void become_child(void) {
                : strcmp(mode, "busy") == 0   ? busy()
                : strcmp(mode, "quit") == 0   ? quit_with_fork()
                                              : supervise();
-  exit(status); /* not _exit: what leaks in the child is told as well */
+  exit(status); /* not _exit: checks for leaks */
 }
 
 /* ---- the supervisor's side ---- */
@@ -168,7 +167,7 @@ static void on_timeout(uv_timer_t *timer) {
   uv_stop(timer->loop);
 }
 
-/* Until a counter reaches `enough`, 20 s at most. */
+/* Runs until a counter reaches `enough`, 20 s at most. */
 static void run_until(struct seen *seen, const int *counter, int enough) {
   uv_timer_t timer;
   uv_timer_init(&seen->loop, &timer);
@@ -215,15 +214,15 @@ static void send_data(struct seen *seen, uint32_t task, uint64_t size) {
   }
 }
 
-TEST(not_started_by_a_supervisor) {
-  struct p2p_evaluator_channel *pipe = NULL;
+TEST(channel_needs_a_supervisor) {
+  struct p2p_evaluator_channel *channel = NULL;
   struct p2p_err err;
-  CHECK(p2p_evaluator_channel_open(&pipe, &err) == P2P_ERR_SYSTEM);
+  CHECK(p2p_evaluator_channel_open(&channel, &err) == P2P_ERR_SYSTEM);
   CHECK_STR(err.message, "this process was not started by a worker");
   p2p_evaluator_channel_free(NULL);
 }
 
-TEST(task_comes_back) {
+TEST(task_is_returned) {
   struct seen seen;
   begin(&seen, MODE "=evaluate");
   send_task(&seen, 5, 3);
@@ -236,7 +235,7 @@ TEST(task_comes_back) {
   end(&seen);
 }
 
-TEST(ten_megabytes_come_back) {
+TEST(ten_megabytes_are_returned) {
   struct seen seen;
   begin(&seen, MODE "=evaluate");
   send_task(&seen, 1, BIG);
@@ -266,7 +265,7 @@ TEST(more_data_than_announced_is_refused) {
   end(&seen);
 }
 
-TEST(cancel_while_it_arrives_drops_the_task) {
+TEST(cancel_drops_a_task_that_is_arriving) {
   struct seen seen;
   begin(&seen, MODE "=evaluate");
   send_task(&seen, 1, 1000);
@@ -274,13 +273,13 @@ TEST(cancel_while_it_arrives_drops_the_task) {
   CHECK(p2p_evaluator_process_send(seen.child, P2P_FRAME_CANCEL, 1, NULL, 0) == P2P_OK);
   p2p_evaluator_process_interrupt(seen.child);
   run_until(&seen, &seen.losts, 1);
-  CHECK_STR(seen.text, "was interrupted before it had begun");
-  send_data(&seen, 1, 500); /* was under way */
+  CHECK_STR(seen.text, "was interrupted before the evaluation started");
+  send_data(&seen, 1, 500); /* was on its way */
   send_task(&seen, 2, 4);
   send_data(&seen, 2, 4);
   run_until(&seen, &seen.results, 1);
   CHECK(seen.task == 2 && seen.size == 4);
-  CHECK(seen.interrupts == 0); /* the first one's interrupt does not hit the second */
+  CHECK(seen.interrupts == 0); /* the interrupt was for the first task */
   end(&seen);
 }
 
@@ -296,12 +295,12 @@ TEST(interrupt_reaches_the_evaluation) {
   end(&seen);
 }
 
-TEST(interrupt_while_it_arrives_waits_for_the_evaluation) {
+TEST(early_interrupt_waits_for_the_evaluation) {
   struct seen seen;
   begin(&seen, MODE "=slowly");
   send_task(&seen, 1, BIG);
   send_data(&seen, 1, BIG / 2);
-  /* Once most of it is taken, the evaluator has seen the TASK. */
+  /* Once half of it has been written, the evaluator has read the TASK. */
   while (p2p_evaluator_process_queued(seen.child) > BIG / 4 && !seen.timed_out)
     uv_run(&seen.loop, UV_RUN_ONCE);
   p2p_evaluator_process_interrupt(seen.child);
@@ -324,7 +323,7 @@ TEST(evaluator_does_not_outlive_a_killed_supervisor) {
     execl(program, "supervisor", (char *)NULL);
     _exit(1);
   }
-  close(ends[1]); /* now only the tree holds it, as stdout */
+  close(ends[1]); /* now only the supervisor and its descendants hold it, as stdout */
   struct pollfd tree = {.fd = ends[0], .events = POLLIN};
   CHECK(poll(&tree, 1, 10000) == 1 && read(ends[0], &byte, 1) == 1 && byte == 'u');
   CHECK(poll(&tree, 1, 0) == 0);
@@ -342,10 +341,10 @@ TEST(channel_closes_while_a_fork_of_the_evaluator_runs) {
   end(&seen);
 }
 
-UNIT_MAIN("evaluator_pipe", UNIT(not_started_by_a_supervisor), UNIT(task_comes_back),
-          UNIT(ten_megabytes_come_back), UNIT(second_task_before_the_first_is_answered_is_refused),
-          UNIT(more_data_than_announced_is_refused), UNIT(cancel_while_it_arrives_drops_the_task),
-          UNIT(interrupt_reaches_the_evaluation),
-          UNIT(interrupt_while_it_arrives_waits_for_the_evaluation),
+UNIT_MAIN("evaluator_channel", UNIT(channel_needs_a_supervisor), UNIT(task_is_returned),
+          UNIT(ten_megabytes_are_returned),
+          UNIT(second_task_before_the_first_is_answered_is_refused),
+          UNIT(more_data_than_announced_is_refused), UNIT(cancel_drops_a_task_that_is_arriving),
+          UNIT(interrupt_reaches_the_evaluation), UNIT(early_interrupt_waits_for_the_evaluation),
           UNIT(evaluator_does_not_outlive_a_killed_supervisor),
           UNIT(channel_closes_while_a_fork_of_the_evaluator_runs))

@@ -1,4 +1,4 @@
-/* Evaluators that die while nobody has given them a task: the next task goes to one that lives. */
+/* Evaluators that die without a task: the next task goes to one that is alive. */
 #include "worker/evaluator_pool.h"
 
 #include "base/endian.h"
@@ -7,31 +7,31 @@
 
 #define MODE "P2P_TEST_EVALUATOR"
 
-/* ---- in an evaluator: this program again ---- */
+/* ---- in an evaluator: this program ---- */
 
-/* A future of one byte: 'c' closes the pipe after its answer. */
+/* Returns futures of one byte; after 'c' it closes its frames and hangs. */
 static int run_evaluator(void) {
-  struct p2p_evaluator_channel *pipe;
+  struct p2p_evaluator_channel *channel;
   struct p2p_blob *object;
   struct p2p_err err;
   uint32_t task;
-  if (p2p_evaluator_channel_open(&pipe, &err) != P2P_OK) return 90;
-  if (p2p_evaluator_channel_send(pipe, P2P_FRAME_HELLO, 0, "r=4.2.2\n", 8) != P2P_OK) return 91;
-  while (p2p_evaluator_channel_next(pipe, &task, &object, &err) == P2P_OK) {
+  if (p2p_evaluator_channel_open(&channel, &err) != P2P_OK) return 90;
+  if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, "r=4.2.2\n", 8) != P2P_OK) return 91;
+  while (p2p_evaluator_channel_next(channel, &task, &object, &err) == P2P_OK) {
     const uint8_t *byte;
     bool closes = p2p_blob_span(object, 0, &byte) == 1 && *byte == 'c';
-    if (p2p_evaluator_channel_send_object(pipe, P2P_FRAME_RESULT, task, object) != P2P_OK)
+    if (p2p_evaluator_channel_send_object(channel, P2P_FRAME_RESULT, task, object) != P2P_OK)
       return 92;
     p2p_blob_free(object);
     if (!closes) continue;
     close(3);
     for (;;) pause();
   }
-  p2p_evaluator_channel_free(pipe);
+  p2p_evaluator_channel_free(channel);
   return 0;
 }
 
-static char program[1024]; /* by its name: under valgrind, /proc/self/exe is valgrind */
+static char program[1024]; /* its path: under valgrind, /proc/self/exe is valgrind */
 __attribute__((constructor)) static void become_evaluator(void) {
   if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) program[0] = '\0';
   if (getenv(MODE) != NULL) exit(run_evaluator());
@@ -43,14 +43,14 @@ static struct site_gate gate = SITE_GATE;
 static struct p2p_loop *loop;
 static struct p2p_log_queue *log_;
 static struct p2p_evaluator_pool *pool;
-static struct p2p_timer *look;
+static struct p2p_timer *poll_timer;
 static uint32_t expected;
 static int reached, ended, lost;
 
-static void on_look(void *arg) {
+static void on_poll(void *arg) {
   (void)arg;
   if (p2p_evaluator_pool_usable(pool) != expected) return;
-  p2p_timer_stop(look);
+  p2p_timer_stop(poll_timer);
   site_count(&gate, &reached);
 }
 
@@ -65,13 +65,13 @@ static void start_here(void *arg) {
   const struct p2p_evaluator_pool_config config = {
       .loop = loop, .log = log_, .argv = argv, .env = env, .slots = 1};
   (void)arg;
-  look = p2p_timer_new(loop, on_look, NULL);
+  poll_timer = p2p_timer_new(loop, on_poll, NULL);
   CHECK(p2p_evaluator_pool_new(&config, &callbacks, NULL, &pool, NULL) == P2P_OK);
 }
 
 static void end_here(void *arg) {
   (void)arg;
-  p2p_timer_free(look);
+  p2p_timer_free(poll_timer);
   p2p_evaluator_pool_free(pool);
 }
 
@@ -82,7 +82,7 @@ static void on_end(void *arg, const struct p2p_exit_reason *reason) {
   site_count(&gate, &ended);
 }
 
-static void give_here(void *arg) {
+static void submit_here(void *arg) {
   static const struct p2p_evaluator_callbacks callbacks = {on_frame, on_end};
   static uint32_t task;
   uint8_t size[8];
@@ -95,15 +95,15 @@ static void give_here(void *arg) {
   if (evaluator != NULL) p2p_evaluator_data(evaluator, &data);
 }
 
-static void look_here(void *arg) {
+static void poll_here(void *arg) {
   (void)arg;
-  p2p_timer_start(look, 0, 2);
+  p2p_timer_start(poll_timer, 0, 2);
 }
 
 static void wait_for_usable(uint32_t count) {
   reached = 0;
   expected = count;
-  CHECK(p2p_loop_call(loop, look_here, NULL) == P2P_OK);
+  CHECK(p2p_loop_call(loop, poll_here, NULL) == P2P_OK);
   CHECK(site_wait(&gate, &reached, 1));
 }
 
@@ -122,22 +122,22 @@ static void end(void) {
   CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
 }
 
-TEST(a_task_goes_to_none_whose_pipe_is_closed) {
+TEST(task_avoids_evaluators_with_closed_frames) {
   begin();
   for (int round = 1; round <= 3; round++) {
     ended = 0;
-    CHECK(p2p_loop_call(loop, give_here, "c") == P2P_OK); /* to each of the two */
-    CHECK(p2p_loop_call(loop, give_here, "c") == P2P_OK);
+    CHECK(p2p_loop_call(loop, submit_here, "c") == P2P_OK); /* to each of the two */
+    CHECK(p2p_loop_call(loop, submit_here, "c") == P2P_OK);
     CHECK(site_wait(&gate, &ended, 2));
-    wait_for_usable(0); /* their ends are told only later */
-    CHECK(p2p_loop_call(loop, give_here, "n") == P2P_OK);
+    wait_for_usable(0); /* their exits are reported later */
+    CHECK(p2p_loop_call(loop, submit_here, "n") == P2P_OK);
     CHECK(site_wait(&gate, &ended, 3) && lost == 0);
   }
   end();
 }
 
-/* Within one turn of the loop, which so hears of the deaths only after the task was given. */
-static void kill_and_give_here(void *arg) {
+/* Within one callback of the loop, so that the exits are reported after the task was submitted. */
+static void kill_and_submit_here(void *arg) {
   FILE *children = fopen("/proc/thread-self/children", "r");
   int pid, killed = 0;
   siginfo_t dead;
@@ -145,15 +145,15 @@ static void kill_and_give_here(void *arg) {
     CHECK(kill(pid, SIGKILL) == 0 && waitid(P_PID, (id_t)pid, &dead, WEXITED | WNOWAIT) == 0);
   CHECK(killed == 2);
   if (children != NULL) fclose(children);
-  give_here(arg);
+  submit_here(arg);
 }
 
-TEST(a_task_goes_to_none_that_has_just_died) {
+TEST(task_avoids_evaluators_that_have_just_died) {
   begin();
-  CHECK(p2p_loop_call(loop, kill_and_give_here, "n") == P2P_OK);
+  CHECK(p2p_loop_call(loop, kill_and_submit_here, "n") == P2P_OK);
   CHECK(site_wait(&gate, &ended, 1) && lost == 0);
   end();
 }
 
-UNIT_MAIN("evaluators", UNIT(a_task_goes_to_none_whose_pipe_is_closed),
-          UNIT(a_task_goes_to_none_that_has_just_died))
+UNIT_MAIN("evaluator_pool", UNIT(task_avoids_evaluators_with_closed_frames),
+          UNIT(task_avoids_evaluators_that_have_just_died))

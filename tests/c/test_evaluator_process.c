@@ -1,4 +1,4 @@
-/* Children: what they write is seen before their end, and nothing of them stays. */
+/* Evaluator processes: all frames arrive before the exit is reported, and no descendant is left. */
 #include "unit.h"
 
 #include <dirent.h>
@@ -15,16 +15,16 @@
 
 #include "worker/evaluator_process.h"
 
-#define MODE "P2P_TEST_CHILD"
+#define MODE "P2P_TEST_EVALUATOR"
 #define BIG (10 * 1024 * 1024)
 
-/* This program by its name: under valgrind, /proc/self/exe is valgrind. */
+/* The path of this program: under valgrind, /proc/self/exe is valgrind. */
 static char program[1024];
 static void find_program(void) {
   if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) program[0] = '\0';
 }
 
-/* ---- in the child: this program again, with MODE in its environment ---- */
+/* ---- in the evaluator process: this program, with MODE in its environment ---- */
 
 static void put(uint8_t type, uint32_t task, const void *payload, size_t length) {
   struct p2p_buf buf;
@@ -53,7 +53,8 @@ static void on_interrupt(int number) {
   _exit(0);
 }
 
-/* Its stdin, how many descriptors besides 0 to 4, SIGINT not ignored, its own group and session. */
+/* Reports the number of descriptors besides 0 to 4, whether it leads a group and a session, a read
+ * from stdin, whether SIGINT is blocked, and the environment. */
 static int report(void) {
   char text[128];
   int extra = 0;
@@ -75,7 +76,7 @@ static int run_child(const char *mode) {
   static uint8_t block[P2P_FRAME_PAYLOAD_MAX];
   if (strcmp(mode, "echo") == 0) return echo();
   if (strcmp(mode, "report") == 0) return report();
-  if (strcmp(mode, "rubbish") == 0) return write(3, "\xff\xff", 2) == 2 ? (pause(), 0) : 96;
+  if (strcmp(mode, "malformed") == 0) return write(3, "\xff\xff", 2) == 2 ? (pause(), 0) : 96;
   if (strcmp(mode, "big") == 0) {
     for (size_t sent = 0; sent < BIG; sent += sizeof block)
       put(P2P_FRAME_DATA, 1, block, sizeof block);
@@ -148,7 +149,7 @@ static int open_fds(void) {
   return count;
 }
 
-/* What whoever started the test lets every program inherit. */
+/* Descriptors that the starter of this test lets every program inherit. */
 static int inheritable_fds(void) {
   int count = 0;
   for (int fd = 5; fd < 1024; fd++) {
@@ -163,7 +164,7 @@ static void on_timeout(uv_timer_t *timer) {
   uv_stop(timer->loop);
 }
 
-/* Runs until stopped or nothing is left, 20 s at most. */
+/* Runs until stopped or until no handle is left, 20 s at most. */
 static void run(uv_loop_t *loop, struct seen *seen) {
   uv_timer_t timer;
   uv_timer_init(loop, &timer);
@@ -206,7 +207,7 @@ static void close_loop(uv_loop_t *loop) {
   CHECK(more == 0 || more == 2);
 }
 
-TEST(exit_status_is_told) {
+TEST(exit_status_is_reported) {
   uv_loop_t loop;
   struct seen seen = {0};
   open_loop(&loop);
@@ -216,7 +217,7 @@ TEST(exit_status_is_told) {
   close_loop(&loop);
 }
 
-TEST(signal_is_told) {
+TEST(signal_is_reported) {
   uv_loop_t loop;
   struct seen seen = {0};
   open_loop(&loop);
@@ -234,13 +235,13 @@ TEST(failed_exec_is_an_error_at_once) {
   open_loop(&loop);
   CHECK(p2p_evaluator_process_spawn(&loop, argv, NULL, &callbacks, &seen, &seen.child, &err) ==
         P2P_ERR_SYSTEM);
-  CHECK_STR(err.message, "Cannot start '/no/such/program': no such file or directory");
+  CHECK_STR(err.message, "cannot start '/no/such/program': no such file or directory");
   run(&loop, &seen);
   CHECK(seen.exits == 0);
   close_loop(&loop);
 }
 
-TEST(child_has_its_own_session_and_only_its_descriptors) {
+TEST(process_has_its_own_session_and_few_descriptors) {
   uv_loop_t loop;
   struct seen seen = {0};
   sigset_t interrupt;
@@ -275,7 +276,7 @@ TEST(ten_megabytes_arrive_before_the_end) {
   close_loop(&loop);
 }
 
-TEST(ten_megabytes_go_and_come_back) {
+TEST(ten_megabytes_are_echoed) {
   static uint8_t block[P2P_FRAME_PAYLOAD_MAX];
   uv_loop_t loop;
   struct seen seen = {0};
@@ -298,7 +299,7 @@ TEST(ten_megabytes_go_and_come_back) {
   close_loop(&loop);
 }
 
-TEST(paused_child_is_read_on_when_it_ends) {
+TEST(paused_process_is_read_when_it_ends) {
   uv_loop_t loop;
   struct seen seen = {0};
   open_loop(&loop);
@@ -309,7 +310,7 @@ TEST(paused_child_is_read_on_when_it_ends) {
   close_loop(&loop);
 }
 
-TEST(interrupt_reaches_the_child) {
+TEST(interrupt_reaches_the_process) {
   uv_loop_t loop;
   struct seen seen = {0};
   open_loop(&loop);
@@ -324,7 +325,8 @@ TEST(interrupt_reaches_the_child) {
   close_loop(&loop);
 }
 
-/* A pipe that only the child's tree holds open after the spawn: its end is the tree's end. */
+/* Returns a pipe that only the process and its descendants hold open: it ends when all have ended.
+ */
 static int spawn_watched(uv_loop_t *loop, const char *mode, struct seen *seen) {
   int ends[2];
   CHECK(pipe(ends) == 0);
@@ -333,13 +335,13 @@ static int spawn_watched(uv_loop_t *loop, const char *mode, struct seen *seen) {
   close(ends[1]);
   return ends[0];
 }
-static void check_tree_is_gone(int watched) {
+static void check_tree_has_ended(int watched) {
   struct pollfd end = {.fd = watched, .events = POLLIN};
   CHECK(poll(&end, 1, 10000) == 1);
   close(watched);
 }
 
-TEST(kill_takes_the_whole_tree) {
+TEST(kill_ends_the_whole_tree) {
   uv_loop_t loop;
   struct seen seen = {0};
   open_loop(&loop);
@@ -349,22 +351,22 @@ TEST(kill_takes_the_whole_tree) {
   p2p_evaluator_process_kill(seen.child);
   run(&loop, &seen);
   CHECK(seen.exits == 1 && seen.term_signal == SIGKILL);
-  check_tree_is_gone(watched);
+  check_tree_has_ended(watched);
   close_loop(&loop);
 }
 
-TEST(grandchild_does_not_outlive_a_normal_end) {
+TEST(descendant_does_not_outlive_a_normal_exit) {
   uv_loop_t loop;
   struct seen seen = {0};
   open_loop(&loop);
   int watched = spawn_watched(&loop, "orphan", &seen);
   run(&loop, &seen);
   CHECK(seen.hellos == 1 && seen.exits == 1 && seen.exit_status == 5);
-  check_tree_is_gone(watched);
+  check_tree_has_ended(watched);
   close_loop(&loop);
 }
 
-TEST(grandchild_in_another_group_cannot_hold_up_the_end) {
+TEST(descendant_in_another_group_does_not_delay_the_exit) {
   uv_loop_t loop;
   struct seen seen = {0};
   open_loop(&loop);
@@ -376,17 +378,17 @@ TEST(grandchild_in_another_group_cannot_hold_up_the_end) {
   close_loop(&loop);
 }
 
-TEST(rubbish_ends_the_child) {
+TEST(malformed_frame_ends_the_process) {
   uv_loop_t loop;
   struct seen seen = {0};
   open_loop(&loop);
-  CHECK(spawn_mode(&loop, "rubbish", &seen) == P2P_OK);
+  CHECK(spawn_mode(&loop, "malformed", &seen) == P2P_OK);
   run(&loop, &seen);
   CHECK(seen.frames == 0 && seen.exits == 1 && seen.term_signal == SIGKILL);
   close_loop(&loop);
 }
 
-TEST(closed_frames_end_the_child) {
+TEST(closed_frames_end_the_process) {
   uv_loop_t loop;
   struct seen seen = {0};
   open_loop(&loop);
@@ -396,7 +398,7 @@ TEST(closed_frames_end_the_child) {
   close_loop(&loop);
 }
 
-TEST(free_within_an_event_is_the_end) {
+TEST(free_within_a_callback_ends_callbacks) {
   uv_loop_t loop;
   struct seen seen = {.free_on_frame = true};
   open_loop(&loop);
@@ -413,17 +415,17 @@ TEST(describe_end_names_the_signal) {
   p2p_evaluator_process_describe_end(3, 0, text, sizeof text);
   CHECK_STR(text, "exit status 3");
   p2p_evaluator_process_describe_end(-1, 0, text, sizeof text);
-  CHECK_STR(text, "an exit status that the system did not tell");
+  CHECK_STR(text, "an unknown exit status");
   p2p_evaluator_process_describe_end(0, 60, text, sizeof text);
   CHECK_STR(text, "signal 60");
 }
 
-UNIT_MAIN("child", UNIT(exit_status_is_told), UNIT(signal_is_told),
+UNIT_MAIN("evaluator_process", UNIT(exit_status_is_reported), UNIT(signal_is_reported),
           UNIT(failed_exec_is_an_error_at_once),
-          UNIT(child_has_its_own_session_and_only_its_descriptors),
-          UNIT(ten_megabytes_arrive_before_the_end), UNIT(ten_megabytes_go_and_come_back),
-          UNIT(paused_child_is_read_on_when_it_ends), UNIT(interrupt_reaches_the_child),
-          UNIT(kill_takes_the_whole_tree), UNIT(grandchild_does_not_outlive_a_normal_end),
-          UNIT(grandchild_in_another_group_cannot_hold_up_the_end), UNIT(rubbish_ends_the_child),
-          UNIT(closed_frames_end_the_child), UNIT(free_within_an_event_is_the_end),
-          UNIT(describe_end_names_the_signal))
+          UNIT(process_has_its_own_session_and_few_descriptors),
+          UNIT(ten_megabytes_arrive_before_the_end), UNIT(ten_megabytes_are_echoed),
+          UNIT(paused_process_is_read_when_it_ends), UNIT(interrupt_reaches_the_process),
+          UNIT(kill_ends_the_whole_tree), UNIT(descendant_does_not_outlive_a_normal_exit),
+          UNIT(descendant_in_another_group_does_not_delay_the_exit),
+          UNIT(malformed_frame_ends_the_process), UNIT(closed_frames_end_the_process),
+          UNIT(free_within_a_callback_ends_callbacks), UNIT(describe_end_names_the_signal))

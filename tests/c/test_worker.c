@@ -1,13 +1,13 @@
-/* The worker program: what its clients get, and what its people read. */
+/* The worker service: what its clients get, and what it logs. */
 #include "worker_fixture.h"
 
 TEST(futures_are_resolved) {
   begin(2);
-  CHECK(says("Lending 2 slots to alice/friends; anyone on it can run R code as somebody here. Stop "
-             "with Ctrl-C."));
+  CHECK(says("lending 2 slots to cluster 'alice/friends'; its members can run any R code here as "
+             "'somebody'"));
   struct p2p_client *client = start_client(BOB);
   CHECK_STR(resolve(client, "one"), "one");
-  CHECK(says("Linked with bob@") && says("Future 'one' of bob@") && says(" resolved in "));
+  CHECK(says("linked to client 'bob@") && says("future 'one' of 'bob@") && says(" finished in "));
   struct p2p_task *tasks[100];
   for (int i = 0; i < 100; i++) tasks[i] = submit(client, i % 2 ? "even" : "odd", (size_t)i * 1000);
   for (int i = 0; i < 100; i++) {
@@ -17,7 +17,7 @@ TEST(futures_are_resolved) {
   end(client);
 }
 
-TEST(large_ones_too) {
+TEST(large_futures_are_resolved) {
   begin(1);
   struct p2p_client *client = start_client(BOB);
   struct p2p_task *up = submit(client, "long", BIG), *down = submit(client, "big", 0);
@@ -27,12 +27,12 @@ TEST(large_ones_too) {
   p2p_task_free(up);
   p2p_task_free(down);
   check_error(client, submit(client, "huge", CAP),
-              "The future is too large: 33554436 bytes, and carol@");
+              "the future has 33554436 bytes, and worker 'carol@");
   CHECK_STR(resolve(client, "next"), "next");
   end(client);
 }
 
-TEST(conditions_come_at_once) {
+TEST(conditions_arrive_at_once) {
   begin(1);
   struct p2p_client *client = start_client(BOB);
   struct p2p_task *task = submit(client, "condition", 0);
@@ -51,20 +51,20 @@ TEST(evaluator_that_dies_is_reported_and_replaced) {
       client, submit(client, "crash", 0),
       "ended with signal 9 (SIGKILL) while evaluating future 'crash'. It was killed by a user");
   CHECK(says("an evaluator ended with signal 9 (SIGKILL); starting another") &&
-        says("Future 'crash' of bob@"));
+        says("future 'crash' of 'bob@"));
   check_error(client, submit(client, "exit", 0),
               "ended with exit status 3 while evaluating future 'exit'. The code of the future "
               "ended the R");
-  check_error(client, submit(client, "rubbish", 0),
+  check_error(client, submit(client, "malformed", 0),
               "was killed because it sent an unexpected frame");
-  check_error(client, submit(client, "lost", 0), "The evaluator of carol@");
+  check_error(client, submit(client, "lost", 0), "the evaluator of worker 'carol@");
   check_error(client, submit(client, "lost", 0),
               "needed more than it has while evaluating future 'lost'");
   CHECK_STR(resolve(client, "next"), "next");
   end(client);
 }
 
-/* By a client of another user; the same one is resolved by the same process. */
+/* Futures of one user are evaluated by the same process, those of another user are not. */
 TEST(each_user_has_evaluators_of_its_own) {
   char bobs[64], daves[64], eves[64];
   begin(1);
@@ -75,7 +75,7 @@ TEST(each_user_has_evaluators_of_its_own) {
   CHECK_STR(resolve(bob, "pid"), bobs);
   CHECK_STR(resolve(dave, "pid"), daves);
   snprintf(eves, sizeof eves, "%s",
-           resolve(eve, "pid")); /* bob's is the one that was used longest ago */
+           resolve(eve, "pid")); /* replaces bob's, which was used longest ago */
   CHECK(strcmp(eves, bobs) != 0 && strcmp(eves, daves) != 0 && strcmp(eves, "") != 0);
   CHECK(says("replacing the evaluator of user 'bob'"));
   CHECK_STR(resolve(dave, "pid"), daves);
@@ -84,7 +84,7 @@ TEST(each_user_has_evaluators_of_its_own) {
   end(eve);
 }
 
-TEST(evaluation_has_its_time) {
+TEST(evaluation_is_stopped_at_the_time_limit) {
   char pid[64];
   limits = (struct p2p_limits){.time_ms = 200, .memory_bytes = UINT64_C(2) << 30};
   begin(1);
@@ -97,7 +97,7 @@ TEST(evaluation_has_its_time) {
   CHECK_STR(resolve(client, "condition"), "condition");
   check_error(client, submit(client, "exit", 0), "perhaps at the memory limit of 2 GiB");
   check_error(client, submit(client, "hang", 0),
-              "was stopped at the time limit of 0.2 s per future"); /* by force */
+              "was stopped at the time limit of 0.2 s per future"); /* killed */
   CHECK_STR(resolve(client, "next"), "next");
   limits = (struct p2p_limits){0};
   end(client);
@@ -124,7 +124,7 @@ TEST(idle_is_counted_from_the_last_future) {
   struct p2p_task *task = submit(client, "sleep", 0);
   CHECK(begins(client, task) && p2p_worker_idle_ms(worker) == 0);
   p2p_client_cancel(client, task);
-  CHECK(says("cancelled after"));
+  CHECK(says("canceled after"));
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
   struct p2p_log_line event;
   while (p2p_worker_idle_ms(worker) < 20 && p2p_clock_ms() < until_ms)
@@ -142,7 +142,7 @@ TEST(cancelled_future_leaves_its_evaluator_warm) {
   struct p2p_task *task = submit(client, "sleep", 0);
   CHECK(begins(client, task));
   p2p_client_cancel(client, task);
-  CHECK(says("cancelled after") && ends(client, task));
+  CHECK(says("canceled after") && ends(client, task));
   p2p_task_free(task);
   CHECK_STR(resolve(client, "pid"), pid);
   end(client);
@@ -160,13 +160,13 @@ TEST(evaluator_that_does_not_stop_is_killed) {
   end(client);
 }
 
-/* How many futures 'one' the worker has resolved from the first 'two' to the 20th, as it tells in
- * its log. */
+/* The number of futures 'one' that finished between the first 'two' and the 20th, by the worker's
+ * log. */
 static int count_between(void) {
   struct p2p_log_line event;
   int ones = 0, twos = 0;
   while (twos < 20 && p2p_log_queue_next(callbacks, SITE_WAIT_MS, &event)) {
-    if (strstr(event.text, " resolved in ") == NULL) continue;
+    if (strstr(event.text, " finished in ") == NULL) continue;
     if (strstr(event.text, "'two'") != NULL)
       twos++;
     else if (twos > 0)
@@ -196,7 +196,7 @@ TEST(two_clients_share_one_slot) {
   end(two);
 }
 
-TEST(client_that_goes_frees_its_slot) {
+TEST(client_that_leaves_frees_its_slot) {
   begin(1);
   struct p2p_client *one = start_client(BOB), *two = start_client(DAVE);
   struct p2p_task *task = submit(one, "sleep", 0);
@@ -218,8 +218,8 @@ TEST(drained_worker_finishes_what_runs) {
   p2p_worker_drain(worker);
   CHECK(!p2p_worker_is_done(worker));
   p2p_client_cancel(client, running);
-  CHECK(says("cancelled after"));
-  /* Idle as soon as the client has returned the slot that was asked back. */
+  CHECK(says("canceled after"));
+  /* Done as soon as the client has returned the recalled slot. */
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
   while (!p2p_worker_is_done(worker) && p2p_clock_ms() < until_ms)
     p2p_log_queue_next(callbacks, 10, &event);
@@ -228,8 +228,8 @@ TEST(drained_worker_finishes_what_runs) {
   end(client);
 }
 
-/* So that a client with `retries` runs it again elsewhere. */
-TEST(freed_worker_is_a_lost_one) {
+/* Lost, not failed: a client with `retries` runs them again on another worker. */
+TEST(tasks_of_a_freed_worker_are_lost) {
   begin(1);
   struct p2p_client *client = start_client(BOB);
   struct p2p_task *task = submit(client, "sleep", 0);
@@ -243,7 +243,7 @@ TEST(freed_worker_is_a_lost_one) {
 TEST(evaluators_that_cannot_start_end_the_worker) {
   struct p2p_err err = {0};
   CHECK(start_worker(1, "/no/such/R", &err) == P2P_ERR_SYSTEM);
-  CHECK_STR(err.message, "Cannot start '/no/such/R': no such file or directory");
+  CHECK_STR(err.message, "cannot start '/no/such/R': no such file or directory");
   CHECK(start_worker(2, "die", &err) == P2P_OK);
   CHECK(says("cannot start an evaluator") && p2p_worker_is_done(worker));
   end(NULL);
@@ -258,13 +258,13 @@ TEST(bad_configurations_are_refused) {
   CHECK(start_worker(1025, "work", &err) == P2P_ERR_INVALID);
 }
 
-UNIT_MAIN("worker", UNIT(prepare), UNIT(futures_are_resolved), UNIT(large_ones_too),
-          UNIT(conditions_come_at_once), UNIT(evaluator_that_dies_is_reported_and_replaced),
-          UNIT(each_user_has_evaluators_of_its_own), UNIT(evaluation_has_its_time),
+UNIT_MAIN("worker", UNIT(prepare), UNIT(futures_are_resolved), UNIT(large_futures_are_resolved),
+          UNIT(conditions_arrive_at_once), UNIT(evaluator_that_dies_is_reported_and_replaced),
+          UNIT(each_user_has_evaluators_of_its_own), UNIT(evaluation_is_stopped_at_the_time_limit),
           UNIT(time_limit_holds_whatever_the_evaluator_sends),
           UNIT(idle_is_counted_from_the_last_future),
           UNIT(cancelled_future_leaves_its_evaluator_warm),
           UNIT(evaluator_that_does_not_stop_is_killed), UNIT(two_clients_share_one_slot),
-          UNIT(client_that_goes_frees_its_slot), UNIT(drained_worker_finishes_what_runs),
-          UNIT(freed_worker_is_a_lost_one), UNIT(evaluators_that_cannot_start_end_the_worker),
+          UNIT(client_that_leaves_frees_its_slot), UNIT(drained_worker_finishes_what_runs),
+          UNIT(tasks_of_a_freed_worker_are_lost), UNIT(evaluators_that_cannot_start_end_the_worker),
           UNIT(bad_configurations_are_refused), UNIT(nothing_is_left))

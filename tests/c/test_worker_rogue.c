@@ -1,5 +1,5 @@
-/* The worker program and a client that does what it likes: by hand, over a member of the board and
- * a link. */
+/* The worker service and a client that breaks the protocol. The client is a member of the board and
+ * a link that the test uses directly. */
 #include "base/encode.h"
 #include "base/endian.h"
 #include "board/member.h"
@@ -163,13 +163,21 @@ static void rogue_task(uint32_t task, uint64_t size) {
   rogue_send(P2P_FRAME_TASK, task, payload, sizeof payload);
 }
 
-/* The link is closed on whoever breaks the protocol, and the worker goes on. */
+/* The worker closes the link to a client that breaks the protocol, and continues. */
 static void check_breach(const char *what) {
   CHECK(says(what) && site_wait(&gate, &rogue.closed, 1));
   CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
 }
 
-TEST(a_worker_tells_what_it_has) {
+static void request_packages_twice(void *arg) {
+  char names[2000];
+  struct rogue_message message = {P2P_FRAME_PACKAGES, 0, names, sizeof names - 1};
+  for (size_t i = 0; i < sizeof names; i += 2) memcpy(names + i, "a;", 2);
+  for (int i = 0; i < 2; i++) rogue_send_here(&message);
+  (void)arg;
+}
+
+TEST(worker_reports_its_machine_and_packages) {
   begin(1);
   rogue_begin(true);
   CHECK(mkdir(site_path(&site, "future"), 0700) == 0);
@@ -182,23 +190,27 @@ TEST(a_worker_tells_what_it_has) {
         NULL);
   CHECK_STR(rogue.machine, "x86_64-pc-linux-gnu 4 8000");
   rogue_send(P2P_FRAME_PACKAGES, 0, "../../etc", 9);
-  check_breach("its question about packages is none, or too long");
+  check_breach("sent a malformed or oversized PACKAGES request");
+  rogue_begin(true);
+  rogue_hello();
+  CHECK(p2p_loop_call(loop, request_packages_twice, NULL) == P2P_OK);
+  check_breach("sent a PACKAGES request while another one was pending");
   end(NULL);
 }
 
 #define OTHER_HELLO "from=bob@laptop:1\nr=4.2.2\nfuture=1.70.0\n"
 
-TEST(rogue_clients_are_shown_the_door) {
+TEST(clients_that_break_the_protocol_are_disconnected) {
   begin(1);
   rogue_begin(true);
   rogue_send(P2P_FRAME_TASK, 1, NULL, 0);
-  check_breach("it did not say hello first");
+  check_breach("did not send HELLO first");
   rogue_begin(true);
   rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
   check_breach("sent a malformed HELLO");
   rogue_begin(true);
   rogue_send(P2P_FRAME_HELLO, 0, OTHER_HELLO, strlen(OTHER_HELLO));
-  check_breach("sent a HELLO under another name");
+  check_breach("sent a HELLO with another name");
   rogue_begin(true);
   rogue_hello();
   rogue_slot(P2P_SLOT_GRANT, 1); /* the worker's to send */
@@ -211,28 +223,28 @@ TEST(rogue_clients_are_shown_the_door) {
   rogue_hello();
   rogue_task(1, 100);
   CHECK(site_wait(&gate, &rogue.losts, 1) &&
-        strstr(rogue.lost, "There is no slot for it at carol@") != NULL);
+        strstr(rogue.lost, "has granted no slot for this future") != NULL);
   rogue_send(P2P_FRAME_DATA, 1, "abc", 3); /* was under way */
   rogue_send(P2P_FRAME_CANCEL, 77, NULL, 0);
   rogue_slot(P2P_SLOT_RETURN, 1);
-  check_breach("it returned slots that it does not hold");
+  check_breach("returned slots that it does not hold");
   rogue_begin(true);
   rogue_hello();
   rogue_slot(P2P_SLOT_WANT, UINT32_MAX);
   CHECK(site_wait(&gate, &rogue.granted, 1));
   rogue_task(1, UINT64_MAX);
-  CHECK(site_wait(&gate, &rogue.losts, 1) && strstr(rogue.lost, "The future is too large") != NULL);
+  CHECK(site_wait(&gate, &rogue.losts, 1) && strstr(rogue.lost, "accepts at most") != NULL);
   rogue_task(1, 3);
-  CHECK(says("Future '?[2J"));
+  CHECK(says("future '?[2J"));
   rogue_send(P2P_FRAME_DATA, 1, "abcd", 4);
-  check_breach("more data than it announced");
+  check_breach("sent more data than announced");
   rogue_begin(true);
   rogue_hello();
   rogue_slot(P2P_SLOT_WANT, 1);
   CHECK(site_wait(&gate, &rogue.granted,
                   1)); /* the evaluator that was left in the middle is warm again */
   rogue_send(P2P_FRAME_RESULT, 1, NULL, 0);
-  check_breach("a frame that is not for a worker");
+  check_breach("sent a frame that is not for a worker");
   struct p2p_client *client = start_client(BOB);
   CHECK_STR(resolve(client, "next"), "next");
   end(client);
@@ -260,7 +272,7 @@ TEST(data_after_the_task_does_not_extend_the_time_limit) {
   end(NULL);
 }
 
-static void say_many(void *arg) {
+static void send_accepts(void *arg) {
   (void)arg;
   for (int i = 0; i < rogue.accepts; i++) {
     if (rogue.via != NULL) {
@@ -276,22 +288,22 @@ static void say_many(void *arg) {
   }
 }
 
-TEST(false_accepts_do_no_harm) {
+TEST(invalid_accepts_are_ignored) {
   begin(1);
   rogue_begin(false);
   rogue.via = "link://AAAA";
   rogue.accepts = 3;
-  CHECK(p2p_loop_call(loop, say_many, NULL) == P2P_OK);
+  CHECK(p2p_loop_call(loop, send_accepts, NULL) == P2P_OK);
   CHECK(says("ignoring an accept that is not encrypted for this worker (3 so far)"));
   rogue.via = NULL;
   rogue.accepts = 17;
-  CHECK(p2p_loop_call(loop, say_many, NULL) == P2P_OK);
-  CHECK(says("Too many links: the call of eve@"));
+  CHECK(p2p_loop_call(loop, send_accepts, NULL) == P2P_OK);
+  CHECK(says("too many links are open or being opened"));
   CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
   end(NULL);
 }
 
-TEST(others_are_told_that_it_leaves) {
+TEST(worker_that_leaves_says_so_on_the_board) {
   begin(1);
   rogue_begin(false);
   p2p_worker_drain(worker);
@@ -305,7 +317,8 @@ TEST(others_are_told_that_it_leaves) {
   CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
 }
 
-UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(a_worker_tells_what_it_has),
-          UNIT(rogue_clients_are_shown_the_door),
-          UNIT(data_after_the_task_does_not_extend_the_time_limit), UNIT(false_accepts_do_no_harm),
-          UNIT(others_are_told_that_it_leaves), UNIT(nothing_is_left))
+UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(worker_reports_its_machine_and_packages),
+          UNIT(clients_that_break_the_protocol_are_disconnected),
+          UNIT(data_after_the_task_does_not_extend_the_time_limit),
+          UNIT(invalid_accepts_are_ignored), UNIT(worker_that_leaves_says_so_on_the_board),
+          UNIT(nothing_is_left))

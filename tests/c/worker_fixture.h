@@ -1,5 +1,5 @@
-/* For tests of the worker program with all that is under it: a real board, mailbox and relay, real
- * links, real clients, and the test's own program again as its evaluators. */
+/* A fixture for tests of the worker service: a real board, mailbox and relay, real links and
+ * clients, and the test program itself as evaluators. */
 #ifndef P2P_TESTS_WORKER_FIXTURE_H
 #define P2P_TESTS_WORKER_FIXTURE_H
 
@@ -13,6 +13,7 @@
 #include "board/cluster_host.h"
 #include "client/client.h"
 #include "crypto/random.h"
+#include "protocol/object_header.h"
 #include "server/server.h"
 #include "sshd_fixture.h"
 #include "worker/evaluator_channel.h"
@@ -22,7 +23,7 @@
 #define CAP (32 * 1024 * 1024)
 #define BIG (20 * 1024 * 1024)
 
-/* ---- in an evaluator: what the future's bytes say ---- */
+/* ---- in an evaluator: the future is the name of what to do ---- */
 
 static volatile sig_atomic_t interrupts;
 static void on_interrupt(int number) {
@@ -30,7 +31,7 @@ static void on_interrupt(int number) {
   interrupts++;
 }
 
-static void answer(struct p2p_evaluator_channel *pipe, uint8_t type, uint32_t task,
+static void answer(struct p2p_evaluator_channel *channel, uint8_t type, uint32_t task,
                    const char *text, size_t size) {
   static const char zeros[65536];
   struct p2p_blob *object = p2p_blob_new(size + strlen(text));
@@ -39,79 +40,83 @@ static void answer(struct p2p_evaluator_channel *pipe, uint8_t type, uint32_t ta
     if (p2p_blob_append(object, zeros, size - done < sizeof zeros ? size - done : sizeof zeros) !=
         P2P_OK)
       _exit(81);
-  if (p2p_evaluator_channel_send_object(pipe, type, task, object) != P2P_OK) _exit(82);
+  if (p2p_evaluator_channel_send_object(channel, type, task, object) != P2P_OK) _exit(82);
   p2p_blob_free(object);
 }
 
-static void send_size(struct p2p_evaluator_channel *pipe, uint8_t type, uint32_t task,
+static void send_size(struct p2p_evaluator_channel *channel, uint8_t type, uint32_t task,
                       uint64_t size) {
-  uint8_t payload[8];
-  p2p_set_u64(payload, size);
-  if (p2p_evaluator_channel_send(pipe, type, task, payload, sizeof payload) != P2P_OK) _exit(83);
+  uint8_t payload[P2P_OBJECT_HEADER_LEN];
+  p2p_object_header_write(size, payload);
+  if (p2p_evaluator_channel_send(channel, type, task, payload, sizeof payload) != P2P_OK) _exit(83);
 }
 
 /* Frames that would go on for a minute. "trickle": a result, byte by byte; "stall": only its
  * header; "chatter": conditions. */
-static void send_slowly(struct p2p_evaluator_channel *pipe, uint32_t task, const char *text) {
+static void send_slowly(struct p2p_evaluator_channel *channel, uint32_t task, const char *text) {
   bool chatters = strcmp(text, "chatter") == 0;
-  if (!chatters) send_size(pipe, P2P_FRAME_RESULT, task, 6000);
+  if (!chatters) send_size(channel, P2P_FRAME_RESULT, task, 6000);
   for (int i = 0; i < 6000 && interrupts == 0; i++) {
-    if (chatters) send_size(pipe, P2P_FRAME_CONDITION, task, 1);
+    if (chatters) send_size(channel, P2P_FRAME_CONDITION, task, 1);
     if (strcmp(text, "stall") != 0)
-      (void)!p2p_evaluator_channel_send(pipe, P2P_FRAME_DATA, task, "x", 1);
+      (void)!p2p_evaluator_channel_send(channel, P2P_FRAME_DATA, task, "x", 1);
     poll(NULL, 0, 10);
   }
   _exit(84);
 }
 
-static void evaluate(struct p2p_evaluator_channel *pipe, uint32_t task, const char *text) {
+static void evaluate(struct p2p_evaluator_channel *channel, uint32_t task, const char *text) {
   char pid[32] = "";
   interrupts = 0;
   if (strcmp(text, "crash") == 0) raise(SIGKILL);
   if (strcmp(text, "exit") == 0) _exit(3); /* at once: no check for leaks */
   if (strcmp(text, "lost") == 0) {
-    p2p_evaluator_channel_send(pipe, P2P_FRAME_LOST, task, "needed more than it has", 23);
+    if (p2p_evaluator_channel_send(channel, P2P_FRAME_LOST, task, "needed more than it has", 23) !=
+        P2P_OK)
+      _exit(85);
     return;
   }
-  if (strcmp(text, "rubbish") == 0) p2p_evaluator_channel_send(pipe, P2P_FRAME_PING, 0, NULL, 0);
+  if (strcmp(text, "malformed") == 0)
+    (void)!p2p_evaluator_channel_send(channel, P2P_FRAME_PING, 0, NULL, 0);
   if (strcmp(text, "hang") == 0 || strcmp(text, "sleep") == 0)
-    answer(pipe, P2P_FRAME_CONDITION, task, "begun", 0);
+    answer(channel, P2P_FRAME_CONDITION, task, "begun", 0);
   if (strcmp(text, "trickle") == 0 || strcmp(text, "stall") == 0 || strcmp(text, "chatter") == 0)
-    send_slowly(pipe, task, text);
+    send_slowly(channel, task, text);
   if (strcmp(text, "hang") == 0)
     for (;;) pause();
   while (strcmp(text, "sleep") == 0 && interrupts == 0) pause();
-  if (strcmp(text, "condition") == 0) answer(pipe, P2P_FRAME_CONDITION, task, "halfway", 0);
+  if (strcmp(text, "condition") == 0) answer(channel, P2P_FRAME_CONDITION, task, "halfway", 0);
   if (strcmp(text, "pid") == 0) snprintf(pid, sizeof pid, "%d", (int)getpid());
-  answer(pipe, P2P_FRAME_RESULT, task, pid[0] != '\0' ? pid : text,
+  answer(channel, P2P_FRAME_RESULT, task, pid[0] != '\0' ? pid : text,
          strcmp(text, "big") == 0 ? BIG : 0);
 }
 
 static int run_evaluator(const char *mode) {
-  struct p2p_evaluator_channel *pipe;
+  struct p2p_evaluator_channel *channel;
   struct p2p_blob *object;
   struct p2p_err err;
   uint32_t task;
   sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
   if (strcmp(mode, "die") == 0) return 7;
-  if (p2p_evaluator_channel_open(&pipe, &err) != P2P_OK) return 90;
+  if (p2p_evaluator_channel_open(&channel, &err) != P2P_OK) return 90;
   const char *hello =
       strcmp(mode, "error") == 0 ? "error=there is no package called 'future'\n" : "r=4.2.2\n";
-  p2p_evaluator_channel_send(pipe, P2P_FRAME_HELLO, 0, hello, strlen(hello));
-  while (p2p_evaluator_channel_next(pipe, &task, &object, &err) == P2P_OK) {
+  if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, hello, strlen(hello)) != P2P_OK)
+    return 91;
+  while (p2p_evaluator_channel_next(channel, &task, &object, &err) == P2P_OK) {
     const uint8_t *bytes;
     char text[32];
     size_t length = p2p_blob_span(object, 0, &bytes);
     snprintf(text, sizeof text, "%.*s", length < sizeof text ? (int)length : (int)sizeof text - 1,
              (const char *)bytes);
-    evaluate(pipe, task, text);
+    evaluate(channel, task, text);
     p2p_blob_free(object);
   }
-  p2p_evaluator_channel_free(pipe);
+  p2p_evaluator_channel_free(channel);
   return 0;
 }
 
-static char program[1024]; /* by its name: under valgrind, /proc/self/exe is valgrind */
+static char program[1024]; /* its path: under valgrind, /proc/self/exe is valgrind */
 __attribute__((constructor)) static void become_evaluator(void) {
   const char *mode = getenv(MODE);
   if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) program[0] = '\0';
@@ -129,7 +134,7 @@ static struct p2p_cluster_host *cluster_host;
 static char host[64];
 #define CLUSTER "alice/friends"
 #define ARGS 6
-/* One process, so that only the user tells members apart. */
+/* All members are in one process, so only their users differ. */
 enum user { ALICE, BOB, CAROL, DAVE, EVE, USERS };
 static const char *const names[USERS] = {"alice", "bob", "carol", "dave", "eve"};
 static char identities[USERS][160], known_hosts[160];
@@ -144,14 +149,14 @@ static int open_fds(void) {
   return count;
 }
 
-/* The next line on `queue` that contains `text`. */
+/* Reads lines of `queue` until one contains `text`; false when none does in time. */
 static bool says_on(struct p2p_log_queue *queue, const char *text) {
   struct p2p_log_line event;
   while (p2p_log_queue_next(queue, SITE_WAIT_MS, &event)) {
     if (getenv("P2P_TEST_SHOW") != NULL) fprintf(stderr, "[%d] %s\n", event.level, event.text);
     if (strstr(event.text, text) != NULL) return true;
   }
-  fprintf(stderr, "nobody said: %s\n", text);
+  fprintf(stderr, "not logged: %s\n", text);
   return false;
 }
 static bool says(const char *text) { return says_on(callbacks, text); }
@@ -203,7 +208,7 @@ TEST(prepare) {
   CHECK(says_on(host_events, "hosting cluster"));
 }
 
-static struct p2p_limits limits; /* of workers that are started from now on */
+static struct p2p_limits limits; /* of workers that start from now on */
 
 static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
   char entry[64];
@@ -219,7 +224,7 @@ static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
                                      .platform = "x86_64-pc-linux-gnu",
                                      .cores = 4,
                                      .memory_mib = 8000,
-                                     .packages = site.dir,
+                                     .libraries = site.dir,
                                      .account = "somebody",
                                      .slots = slots,
                                      .evaluator_argv = argv,
@@ -272,7 +277,7 @@ static inline bool ends(struct p2p_client *client, const struct p2p_task *task) 
   return true;
 }
 
-/* The beginning of the result; "" when there is none. */
+/* Returns the start of the result, or "". */
 static inline const char *result(struct p2p_client *client, struct p2p_task *task) {
   static char text[64];
   const uint8_t *bytes;
@@ -291,7 +296,7 @@ static inline const char *resolve(struct p2p_client *client, const char *text) {
   return got;
 }
 
-/* A future that sleeps or hangs has said that it is being evaluated. */
+/* Waits for the condition by which a future that sleeps or hangs reports its evaluation. */
 static inline bool begins(struct p2p_client *client, struct p2p_task *task) {
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS, seen = 0, now_ms;
   struct p2p_blob *condition;
@@ -333,7 +338,7 @@ TEST(nothing_is_left) {
   p2p_log_queue_unref(client_events);
   CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
   site_close(&site);
-  /* libuv keeps a pipe for signals, once and for all; libraries may keep /dev/urandom. */
+  /* libuv keeps a pipe for signals, and libraries may keep /dev/urandom. */
   CHECK(open_fds() - fds_before <= 3);
 }
 

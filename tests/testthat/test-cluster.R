@@ -243,8 +243,8 @@ test_that("links use the relay if neither side can listen, and print(plan()) sho
 
 test_that("the log of a worker shows links and futures, and no code", {
   for (worker in members$workers) {
-    wait_for_line(worker, "Linked with bob@")
-    wait_for_line(worker, "resolved in")
+    wait_for_line(worker, "linked to client 'bob@")
+    wait_for_line(worker, "finished in")
     said <- paste(process_lines(worker), collapse = "\n")
     expect_no_match(said, "[0-9]+-[0-9a-f]{32}")
   }

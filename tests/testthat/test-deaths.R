@@ -159,7 +159,7 @@ expect_slot_soon <- function() {
 
 test_that("an evaluator that its own code kills is reported, and its slot remains usable", {
   worker <- start_worker(lab, "carol", "alice/friends", memory = "1GiB", time = 3, nice = 5)
-  expect_match(wait_for_line(worker, "Lending"), "Lending 1 slot \\(memory 1 GiB, time 3 s\\) to alice/friends; anyone on it can run R code as .+ here[.] Stop with Ctrl-C[.]")
+  expect_match(wait_for_line(worker, "lending"), "lending 1 slot \\(memory 1 GiB, time 3 s\\) to cluster 'alice/friends'; its members can run any R code here as '.+'$")
   plan_as(lab, "bob")
   value(future(1))
   for (name in names(inside)) {
@@ -194,7 +194,7 @@ test_that("a future or a value that exceeds the memory limit is an error, and th
   expect_error(value(future(numeric(2e6))), "value that cannot be serialized.*needed more than the memory limit of 24 MiB on worker", class = "FutureError")
   tested("sending", "out of memory")
   x <- large()
-  expect_death_reported(future(length(x), label = "large"), "has not the memory that the future itself needs.* limit is 24 MiB.*--memory")
+  expect_death_reported(future(length(x), label = "large"), "does not have enough memory for this future.* limit is 24 MiB.*--memory")
   tested("receiving", "out of memory")
   expect_equal(value(future(Sys.getpid())), pid)
   leave_and_stop(worker)
@@ -389,7 +389,7 @@ test_that("canceled code that ignores interrupts is killed after 5 seconds, with
   for (f in fs) cancel(f)
   for (f in fs) expect_error(value(f), class = "FutureInterruptError")
   expect_lt(seconds() - began, 4) # before anything is killed
-  for (name in c("uninterruptible", "system")) wait_for_line(worker, paste0("'", name, ".*cancelled after"), timeout = 11)
+  for (name in c("uninterruptible", "system")) wait_for_line(worker, paste0("'", name, ".*canceled after"), timeout = 11)
   expect_lt(seconds() - began, 12)
   expect_equal(unlist(value(lapply(1:2, function(i) future(i)))), 1:2)
   sleeps <- function() Filter(function(pid) identical(readLines(file.path("/proc", pid, "comm")), "sleep"), lab_processes(lab))

@@ -27,7 +27,7 @@ carol <- start_worker(lab, "carol", "alice/friends", workers = 2L)
 ## The process of the worker that a future reports.
 ran_by <- function(values) sub(".*:", "", unlist(values))
 pid_of <- function(worker) as.character(worker$px$get_pid())
-futures_started <- function(worker) sum(grepl("Future .* started", process_lines(worker)))
+futures_started <- function(worker) sum(grepl("future .* started", process_lines(worker)))
 
 test_that("futures that need a package run on the worker that has it, others on both", {
   plan_as(lab, "alice")
