@@ -9,17 +9,20 @@
 #include "base/notifier.h"
 #include "client/client_loop.h"
 #include "crypto/random.h"
+#include "net/service.h"
 #include "protocol/versions.h"
 
 struct p2p_client {
   struct p2p_loop *loop;
+  struct p2p_service *service;
+  struct p2p_post post; /* of take_submitted */
   uint32_t retries;
   struct p2p_notifier notifier;
 
   pthread_mutex_t lock;            /* guards what follows */
   struct p2p_task_queue submitted; /* not yet taken by the io thread */
   bool has_cancelled;              /* tasks were cancelled since the io thread took the queue */
-  bool is_posted;                  /* the io thread will take both */
+  bool is_posted;                  /* the io thread will take both, by `post` */
   struct p2p_client_status status; /* written by the io thread only */
 
   struct p2p_client_loop *client_loop; /* io thread only */
@@ -66,35 +69,33 @@ static void take_submitted(void *arg) {
 }
 
 struct start {
-  struct p2p_client *client;
   const struct p2p_client_config *config;
   struct p2p_log_queue *log;
-  struct p2p_err *err;
-  int code;
 };
 
-static void start_here(void *arg) {
+static int start_here(void *state, const void *arg, struct p2p_err *err) {
   static const struct p2p_client_loop_callbacks callbacks = {on_status, on_task};
-  struct start *start = arg;
-  start->code = p2p_client_loop_new(start->config, start->log, &callbacks, start->client,
-                                    &start->client->client_loop, start->err);
+  struct p2p_client *client = state;
+  const struct start *start = arg;
+  return p2p_client_loop_new(start->config, start->log, &callbacks, client, &client->client_loop,
+                             err);
 }
 
-static void stop_here(void *arg) {
-  struct p2p_client *client = arg;
-  p2p_client_loop_free(client->client_loop); /* what was submitted has been taken before */
+/* All that was submitted has been taken before. */
+static void stop_here(void *state) {
+  struct p2p_client *client = state;
+  p2p_client_loop_free(client->client_loop);
 }
 
 struct listing {
-  const struct p2p_client *client;
   struct p2p_worker_info *out;
   size_t capacity, length;
 };
 
-static void list_here(void *arg) {
+static void list_here(void *state, void *arg) {
+  const struct p2p_client *client = state;
   struct listing *listing = arg;
-  listing->length =
-      p2p_client_loop_workers(listing->client->client_loop, listing->out, listing->capacity);
+  listing->length = p2p_client_loop_workers(client->client_loop, listing->out, listing->capacity);
 }
 
 /* On any other thread. */
@@ -114,6 +115,7 @@ static int create(const struct p2p_client_config *config, struct p2p_client **ou
   if (client == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   client->loop = config->loop;
   client->retries = config->retries;
+  client->post = (struct p2p_post){.fn = take_submitted, .arg = client};
   int code = p2p_notifier_init(&client->notifier);
   if (code != P2P_OK) {
     free(client);
@@ -128,7 +130,9 @@ static int create(const struct p2p_client_config *config, struct p2p_client **ou
   return P2P_OK;
 }
 
-static void destroy(struct p2p_client *client) {
+/* Any thread. */
+static void destroy(void *state) {
+  struct p2p_client *client = state;
   p2p_notifier_destroy(&client->notifier);
   pthread_mutex_destroy(&client->lock);
   free(client);
@@ -136,30 +140,24 @@ static void destroy(struct p2p_client *client) {
 
 int p2p_client_new(const struct p2p_client_config *config, struct p2p_log_queue *log,
                    struct p2p_client **out, struct p2p_err *err) {
+  static const struct p2p_service_type type = {start_here, stop_here, destroy};
+  struct start start = {config, log};
+  struct p2p_service *service = NULL;
   struct p2p_client *client = NULL;
   int code = check_config(config, err);
   if (code != P2P_OK) return code;
   if (p2p_crypto_init() != P2P_OK)
     return p2p_err_set(err, P2P_ERR_CRYPTO, "libsodium cannot be initialized");
   code = create(config, &client, err);
+  if (code == P2P_OK) code = p2p_service_start(config->loop, &type, client, &start, &service, err);
   if (code != P2P_OK) return code;
-  struct start start = {client, config, log, err, P2P_OK};
-  code = p2p_loop_call(client->loop, start_here, &start);
-  if (code == P2P_OK)
-    code = start.code;
-  else
-    p2p_err_set(err, code, "the io thread has ended");
-  if (code == P2P_OK)
-    *out = client;
-  else
-    destroy(client);
-  return code;
+  client->service = service;
+  *out = client;
+  return P2P_OK;
 }
 
 void p2p_client_free(struct p2p_client *client) {
-  if (client == NULL) return;
-  /* When the call fails, the io thread may still use the client. */
-  if (p2p_loop_call(client->loop, stop_here, client) == P2P_OK) destroy(client);
+  if (client != NULL) p2p_service_stop(client->service);
 }
 
 void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out) {
@@ -171,9 +169,8 @@ void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out)
 }
 
 size_t p2p_client_workers(struct p2p_client *client, struct p2p_worker_info *out, size_t capacity) {
-  struct listing listing = {client, out, capacity, 0};
-  /* Microseconds, since the io thread never blocks. None once it has ended. */
-  if (p2p_loop_call(client->loop, list_here, &listing) != P2P_OK) return 0;
+  struct listing listing = {out, capacity, 0};
+  if (p2p_service_call(client->service, list_here, &listing, NULL) != P2P_OK) return 0;
   return listing.length;
 }
 
@@ -186,7 +183,7 @@ int p2p_client_fd(const struct p2p_client *client) { return p2p_notifier_fd(&cli
 /* Once for all that is submitted and cancelled before the io thread takes it. */
 static int post_locked(struct p2p_client *client) {
   if (client->is_posted) return P2P_OK;
-  int code = p2p_loop_post(client->loop, take_submitted, client);
+  int code = p2p_loop_post_own(client->loop, &client->post);
   client->is_posted = code == P2P_OK;
   return code;
 }
@@ -198,8 +195,7 @@ int p2p_client_submit(struct p2p_client *client, struct p2p_task *task, struct p
     *err = client->status.failed;
     code = err->code;
   } else if ((code = post_locked(client)) != P2P_OK) {
-    p2p_err_set(err, code, "cannot submit the future: %s",
-                code == P2P_ERR_MEMORY ? "out of memory" : "the io thread has ended");
+    p2p_loop_explain(code, err);
   } else if (!p2p_task_submit(task, client->retries)) {
     code = p2p_err_set(err, P2P_ERR_INVALID, "future '%s' was already submitted",
                        p2p_task_label(task));
@@ -219,6 +215,6 @@ void p2p_client_cancel(struct p2p_client *client, struct p2p_task *task) {
   p2p_notifier_notify(&client->notifier);
   pthread_mutex_lock(&client->lock);
   client->has_cancelled = true;
-  (void)post_locked(client); /* if it fails, the next post handles this task, too */
+  (void)post_locked(client); /* it fails only if the io thread has ended, and the link with it */
   pthread_mutex_unlock(&client->lock);
 }

@@ -17,12 +17,13 @@ struct p2p_client;
  * p2p_client_free. P2P_ERR_INVALID for arguments that can be checked at once. */
 int p2p_client_new(const struct p2p_client_config *config, struct p2p_log_queue *log,
                    struct p2p_client **out, struct p2p_err *err) P2P_MUST_USE;
-/* Cancels all tasks, closes the links, leaves the board and frees. Waits for the io thread. Takes
- * NULL. */
+/* Cancels all tasks, closes the links, leaves the board and frees. Waits for the io thread, with
+ * the bound of p2p_service_stop. Takes NULL. */
 void p2p_client_free(struct p2p_client *client);
 
 void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out);
-/* Fills up to `capacity` workers; returns how many there are. */
+/* Fills up to `capacity` workers; returns how many there are. None if the io thread has ended or
+ * does not respond. */
 size_t p2p_client_workers(struct p2p_client *client, struct p2p_worker_info *out, size_t capacity);
 
 /* Every change of the status or of a task increments a generation, which is never 0. Waits until it

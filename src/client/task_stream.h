@@ -65,7 +65,7 @@ int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_fr
  * fail with P2P_ERR_LOST and the reason "worker_lost". */
 void p2p_task_stream_fail(struct p2p_task_stream *stream, const struct p2p_err *why,
                           struct p2p_task_queue *again);
-/* We close the link: all tasks fail with `why`, and the worker is told, as far as possible. */
+/* We close the link: all tasks fail with `why`, and CANCEL is sent for each, if possible. */
 void p2p_task_stream_cancel_all(struct p2p_task_stream *stream, const struct p2p_err *why);
 
 #endif
