@@ -30,7 +30,7 @@ test_that("a key that is added is accepted at once, and a removed one is disconn
 
 test_that("a users file with a mistake is reported, and the previous users are kept", {
   writeLines("alice is not a key", users)
-  wait_for_line(board, "Warning: kept the users as they were: line 1")
+  wait_for_line(board, "Warning: Kept the users as they were: line 1")
   expect_identical(who_am_i("carol"), "carol")
 })
 
@@ -40,7 +40,7 @@ test_that("SIGTERM ends it as Ctrl-C does, with status 0, and leaves nothing", {
   quiet <- start_process(lab, "serve", list(port = 0, address = "127.0.0.1", users = users, host_key = file.path(lab$dir, "host_key"),
                                             quiet = TRUE))
   expect_identical(wait_for_exit(quiet), 1L) # the file still has a mistake
-  expect_match(process_lines(quiet)[1L], "Line 1 of the users has no valid public key for 'alice'. Give the whole line of the public key file")
+  expect_match(process_lines(quiet)[1L], "Line 1 of the users has no valid public key for 'alice'. Add the whole line of the public key file")
   expect_nothing_left(lab)
 })
 
