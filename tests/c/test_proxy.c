@@ -89,7 +89,7 @@ TEST(the_request_and_its_answers) {
 
 struct place {
   struct lab lab;
-  struct office office;
+  struct fake_proxy proxy;
   char mailbox[64], relay[64];
   struct p2p_transfer_config config;
 };
@@ -97,8 +97,8 @@ struct place {
 static void place_open(struct place *place, const char *except) {
   memset(place, 0, sizeof *place);
   lab_open(&place->lab);
-  place->office.lab = &place->lab;
-  office_use(&place->office, except);
+  place->proxy.lab = &place->lab;
+  fake_proxy_use(&place->proxy, except);
   snprintf(place->mailbox, sizeof place->mailbox, "ws://inside.invalid:%s",
            strrchr(place->lab.mailbox, ':') + 1);
   snprintf(place->relay, sizeof place->relay, "tcp:inside.invalid:%s",
@@ -108,11 +108,11 @@ static void place_open(struct place *place, const char *except) {
                                                .relay = place->relay,
                                                .code = "7-by-proxy",
                                                .no_direct = true,
-                                               .timeout_ms = OFFICE_PATIENCE_MS};
+                                               .timeout_ms = FAKE_PROXY_WAIT_MS};
 }
 
 static void place_close(struct place *place) {
-  CHECK(p2p_loop_call(place->lab.loop, office_close, &place->office) == P2P_OK);
+  CHECK(p2p_loop_call(place->lab.loop, fake_proxy_close, &place->proxy) == P2P_OK);
   lab_close(&place->lab);
 }
 
@@ -123,7 +123,7 @@ static enum p2p_transfer_state await_end(struct p2p_transfer *transfer,
     seen = now;
     p2p_transfer_status(transfer, status);
     if (status->state >= P2P_TRANSFER_DONE) break;
-    now = p2p_transfer_wait(transfer, seen, OFFICE_PATIENCE_MS);
+    now = p2p_transfer_wait(transfer, seen, FAKE_PROXY_WAIT_MS);
   } while (now != seen);
   return status->state;
 }
@@ -145,7 +145,7 @@ TEST(a_file_goes_by_way_of_the_proxy) {
   CHECK(await_end(receiver, &status) == P2P_TRANSFER_DONE);
   CHECK(strncmp(status.route, "relay inside.invalid:", 21) == 0);
   CHECK(await_end(sender, &status) == P2P_TRANSFER_DONE);
-  CHECK(place.office.n_asked >= 4); /* mailbox and relay, twice */
+  CHECK(place.proxy.n_requests >= 4); /* mailbox and relay, twice */
   p2p_transfer_free(sender);
   p2p_transfer_free(receiver);
   CHECK(unlink(path) == 0);
@@ -173,12 +173,12 @@ TEST(what_a_proxy_may_answer_instead) {
       {"220 mail ESMTP\r\n\r\n", "does not speak HTTP"}};
   place_open(&place, "");
   for (size_t i = 0; i < 3; i++) {
-    place.office.answer = answers[i][0];
+    place.proxy.reply = answers[i][0];
     fails_with(&place, answers[i][1]);
   }
-  place.office.answer = endless;
+  place.proxy.reply = endless;
   fails_with(&place, "too long a header");
-  place.office.answer = "HTTP/1.1 200";
+  place.proxy.reply = "HTTP/1.1 200";
   place.config.timeout_ms = 300;
   fails_with(&place, "");
   place_close(&place);
@@ -189,9 +189,9 @@ TEST(an_unreachable_proxy_is_named_and_exceptions_go_directly) {
   struct p2p_proxy proxy;
   char url[64], words[128];
   place_open(&place, "");
-  snprintf(url, sizeof url, "%s", place.office.url);
-  CHECK(p2p_loop_call(place.lab.loop, office_close, &place.office) == P2P_OK);
-  memset(&place.office, 0, sizeof place.office);
+  snprintf(url, sizeof url, "%s", place.proxy.url);
+  CHECK(p2p_loop_call(place.lab.loop, fake_proxy_close, &place.proxy) == P2P_OK);
+  memset(&place.proxy, 0, sizeof place.proxy);
   snprintf(words, sizeof words, "by way of the proxy %s: connection refused", url + 7);
   fails_with(&place, words);
   CHECK(p2p_proxy_parse(url, ".invalid", &proxy, NULL) == P2P_OK);

@@ -6,7 +6,7 @@
 
 static struct site site;
 static struct lab lab;
-static struct office office;
+static struct fake_proxy proxy;
 static struct p2p_server *server;
 static char board[64], direct[64];
 
@@ -57,8 +57,8 @@ static void come_to(struct actor *actor, const char *host, uint32_t timeout_ms) 
 
 static void joins(const char *host) {
   struct actor actor;
-  come_to(&actor, host, OFFICE_PATIENCE_MS);
-  CHECK(lab_wait(&lab, &actor.joined, 1, OFFICE_PATIENCE_MS));
+  come_to(&actor, host, FAKE_PROXY_WAIT_MS);
+  CHECK(lab_wait(&lab, &actor.joined, 1, FAKE_PROXY_WAIT_MS));
   if (actor.failed) fprintf(stderr, "(%s)\n", actor.err.message);
   CHECK(p2p_loop_call(lab.loop, leave, &actor) == P2P_OK);
 }
@@ -66,7 +66,7 @@ static void joins(const char *host) {
 static void fails_with(uint32_t timeout_ms, const char *words) {
   struct actor actor;
   come_to(&actor, board, timeout_ms);
-  CHECK(lab_wait(&lab, &actor.failed, 1, OFFICE_PATIENCE_MS));
+  CHECK(lab_wait(&lab, &actor.failed, 1, FAKE_PROXY_WAIT_MS));
   CHECK(actor.joined == 0 && strstr(actor.err.message, words) != NULL);
   if (strstr(actor.err.message, words) == NULL) fprintf(stderr, "(%s)\n", actor.err.message);
   CHECK(p2p_loop_call(lab.loop, leave, &actor) == P2P_OK);
@@ -92,27 +92,27 @@ TEST(a_board_and_a_proxy_open) {
 }
 
 TEST(a_member_joins_by_way_of_the_proxy) {
-  office.lab = &lab;
-  office_use(&office, "127.0.0.1");
+  proxy.lab = &lab;
+  fake_proxy_use(&proxy, "127.0.0.1");
   joins(board);
-  CHECK(office.n_asked > 0);
+  CHECK(proxy.n_requests > 0);
 }
 
 TEST(who_is_excepted_is_joined_directly) {
-  int asked = office.n_asked;
+  int asked = proxy.n_requests;
   joins(direct);
-  CHECK(office.n_asked == asked);
+  CHECK(proxy.n_requests == asked);
 }
 
 TEST(a_proxy_that_refuses_or_does_not_answer_is_named_in_time) {
   char words[128];
-  office.answer = "HTTP/1.1 403 Forbidden\r\n\r\n";
-  fails_with(OFFICE_PATIENCE_MS, "the proxy refuses: 403 Forbidden");
-  office.answer = "HTTP/1.1 200";
-  snprintf(words, sizeof words, "by way of the proxy %s", office.url + 7);
+  proxy.reply = "HTTP/1.1 403 Forbidden\r\n\r\n";
+  fails_with(FAKE_PROXY_WAIT_MS, "the proxy refuses: 403 Forbidden");
+  proxy.reply = "HTTP/1.1 200";
+  snprintf(words, sizeof words, "by way of the proxy %s", proxy.url + 7);
   fails_with(500, words);
-  CHECK(p2p_loop_call(lab.loop, office_close, &office) == P2P_OK);
-  fails_with(OFFICE_PATIENCE_MS, words);
+  CHECK(p2p_loop_call(lab.loop, fake_proxy_close, &proxy) == P2P_OK);
+  fails_with(FAKE_PROXY_WAIT_MS, words);
 }
 
 TEST(the_board_closes) {
