@@ -86,7 +86,7 @@ fail:
 
 int p2p_service_start(struct p2p_loop *loop, const struct p2p_service_type *type, void *state,
                       const void *config, struct p2p_service **out, struct p2p_err *err) {
-  struct p2p_service *service;
+  struct p2p_service *service = NULL;
   int code = create(loop, type, state, &service, err);
   if (code != P2P_OK) return code;
   struct start start = {service, config, err, P2P_OK};
