@@ -1,6 +1,6 @@
-## Round trips of value(future(1 + 2)), and 100 futures on two workers, for four backends side by side. All of them are set up and warm
-## before anything is measured, and stay up; each round measures each of them once, in turn, so that whatever else the
-## machine does hits them alike. Run by `make bench`; ROUNDS=500 measures longer.
+## Measures round trips of value(future(1 + 2)), and 100 futures on two workers, with four backends. All backends are set up and warm before
+## the first measurement. Each round measures each backend once, so that other load of the machine affects them equally. Run by `make bench`;
+## ROUNDS=500 runs more rounds.
 
 library(future)
 source("tests/testthat/helper-cluster.R")
@@ -14,7 +14,7 @@ hundred_futures <- function() {
   stopifnot(identical(unlist(value(futures)), 1:100))
 }
 
-## Sets a plan up and returns it, to be switched to: to tear the previous one down would be to measure that.
+## Sets up a plan and returns it. Later, switch_to() makes it the current one without tearing down the previous one.
 set_up <- function(set_plan) {
   set_plan()
   stack <- plan("list")
@@ -24,16 +24,16 @@ set_up <- function(set_plan) {
 }
 switch_to <- function(stack) plan(stack, .cleanup = FALSE, .init = FALSE)
 
-## Milliseconds, a column per backend and a row per round.
+## Milliseconds, with one column per backend and one row per round.
 measure <- function(stacks, task, rounds, between = function() NULL) {
   times <- matrix(NA_real_, rounds, length(stacks), dimnames = list(NULL, names(stacks)))
   for (round in seq_len(rounds)) {
     for (name in names(stacks)) {
       switch_to(stacks[[name]])
       gc(full = FALSE)
-      began <- Sys.time()
+      started <- Sys.time()
       task()
-      times[round, name] <- 1000 * as.numeric(difftime(Sys.time(), began, units = "secs"))
+      times[round, name] <- 1000 * as.numeric(difftime(Sys.time(), started, units = "secs"))
     }
     between()
   }
@@ -65,7 +65,7 @@ main <- function() {
     switch_to(stack)
     plan(sequential)
   }, add = TRUE, after = FALSE)
-  drain <- function() lapply(lab$processes, process_lines) # a full pipe would hold a worker up
+  drain <- function() lapply(lab$processes, process_lines) # a full pipe would block a worker
 
   cat(sprintf("R %s, future %s, future.mirai %s, future.p2p %s, on one machine with %d cores; two workers each\n", getRversion(),
               packageVersion("future"), packageVersion("future.mirai"), packageVersion("future.p2p"), parallel::detectCores()))

@@ -1,10 +1,10 @@
-## File transfers on loopback: ours to ours beside wormhole-william to itself, in turn, so that whatever else the machine does hits all
-## alike. Ours is measured twice: as calls in two R sessions that run ("ours, R"), and as the program at find_wormhole(), which has to be
-## started at both ends as wormhole-william has ("ours, shell"). From the start of both ends to the end of both. Our mailbox and relay serve all.
-## Then the peak memory of both ends of a file of 1 GB: of R sessions above R's own, and of the program in all. Run by `make bench`; ROUNDS=20
-## measures longer.
+## Measures file transfers on loopback, between two of our ends and between two wormhole-williams. They alternate, so that other load of the
+## machine affects them equally. Ours is measured twice: as calls in two running R sessions ("ours, R"), and as the program
+## find_wormhole(), which is started at both ends like wormhole-william ("ours, shell"). Times are from the start of both ends to the end of
+## both. All use our mailbox server and relay. Then it measures the peak memory of both ends for a file of 1 GB: for R sessions, beyond R's own
+## memory, and for the program in total. Run by `make bench`; ROUNDS=20 runs more rounds.
 ##
-## wormhole-william insists on the name transit.magic-wormhole.io, so all of this runs in a network namespace with loopback only.
+## wormhole-william always uses the host name transit.magic-wormhole.io, so everything runs in a network namespace with loopback only.
 
 inside <- Sys.getenv("P2P_BENCH_INSIDE")
 if (!nzchar(inside)) {
@@ -25,31 +25,31 @@ new_code <- function() {
   sprintf("%d-tulip-quartz", 1000L + number)
 }
 
-## Seconds from the start of both ends to the end of both. One shell starts them, and nothing watches: what R needs
-## to start two processes and to watch them is as much as a transfer of 100 kB.
+## Seconds from the start of both ends to the end of both. One shell starts both and waits, since R would need as long for this as a transfer
+## of 100 kB takes.
 transfer <- function(sender, receiver, dir, file) {
   into <- tempfile("into-", dir)
   dir.create(into)
   on.exit(unlink(into, recursive = TRUE))
-  words <- function(args) paste(shQuote(args), collapse = " ")
+  quote_args <- function(args) paste(shQuote(args), collapse = " ")
   command <- sprintf("cd %s; %s > ../sender.log 2>&1 & cd %s; %s < ../yes > ../receiver.log 2>&1 && wait $!",
-                     shQuote(into), words(sender), shQuote(into), words(receiver))
+                     shQuote(into), quote_args(sender), shQuote(into), quote_args(receiver))
   gc(full = FALSE)
-  began <- Sys.time()
+  started <- Sys.time()
   status <- system(command)
-  seconds <- as.numeric(difftime(Sys.time(), began, units = "secs"))
-  got <- list.files(into, full.names = TRUE)
-  if (status != 0L || length(got) != 1L || file.size(got) != file.size(file)) {
+  seconds <- as.numeric(difftime(Sys.time(), started, units = "secs"))
+  received <- list.files(into, full.names = TRUE)
+  if (status != 0L || length(received) != 1L || file.size(received) != file.size(file)) {
     stop(paste(c("a transfer failed:", readLines(file.path(dir, "sender.log")), readLines(file.path(dir, "receiver.log"))), collapse = "\n"))
   }
   seconds
 }
 
-## An R session that sends what it is told to on its standard input, and says when it was received.
+## An R session that reads codes and files from its standard input, sends them, and reports when each was received.
 start_sender <- function(mailbox, relay) {
   code <- sprintf('input <- file("stdin", "r"); cat("ready\\n"); while (length(line <- readLines(input, 1L))) { x <- strsplit(line, " ")[[1L]];
     suppressMessages(future.p2p::wormhole_send(x[2L], x[1L], mailbox = "%s", relay = "%s", progress = FALSE)); cat("done\\n") }', mailbox, relay)
-  sender <- list2env(list(name = "sender", lines = character(), said = 0L), parent = emptyenv())
+  sender <- list2env(list(name = "sender", lines = character(), sent = 0L), parent = emptyenv())
   sender$px <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdin = "|", stdout = "|", stderr = "2>&1")
   wait_for_line(sender, "^ready$")
   sender
@@ -58,15 +58,15 @@ start_sender <- function(mailbox, relay) {
 calls <- function(sender, mailbox, relay, file) {
   function(dir) {
     code <- new_code()
-    into <- file.path(dir, paste0("got-", code))
+    into <- file.path(dir, paste0("received-", code))
     on.exit(unlink(into))
-    sender$said <- sender$said + 1L
+    sender$sent <- sender$sent + 1L
     gc(full = FALSE)
-    began <- Sys.time()
+    started <- Sys.time()
     sender$px$write_input(paste0(code, " ", file, "\n"))
     suppressMessages(future.p2p::wormhole_receive(code, into, mailbox = mailbox, relay = relay, progress = FALSE))
-    wait_for_line(sender, "^done$", sender$said)
-    seconds <- as.numeric(difftime(Sys.time(), began, units = "secs"))
+    wait_for_line(sender, "^done$", sender$sent)
+    seconds <- as.numeric(difftime(Sys.time(), started, units = "secs"))
     stopifnot(file.size(into) == file.size(file))
     seconds
   }
@@ -87,8 +87,8 @@ programs <- function(sender, mailbox, relay, file) {
     })
 }
 
-## wormhole-william fails now and then, to itself, when both of its connections are up at the same time: then it has another try.
-again <- function(run, dir, tries = 5L) {
+## A transfer between two wormhole-williams sometimes fails if both of its connections are established at the same time. It is then repeated.
+retry <- function(run, dir, tries = 5L) {
   for (i in seq_len(tries)) {
     seconds <- tryCatch(run(dir), error = identity)
     if (!inherits(seconds, "error")) return(seconds)
@@ -100,7 +100,7 @@ measure <- function(title, runs, dir, rounds) {
   times <- matrix(NA_real_, rounds, length(runs), dimnames = list(NULL, names(runs)))
   runs$william <- local({
     once <- runs$william
-    function(dir) again(once, dir)
+    function(dir) retry(once, dir)
   })
   for (run in runs) run(dir) # warm
   for (round in seq_len(rounds)) for (name in names(runs)) times[round, name] <- runs[[name]](dir)
@@ -111,14 +111,14 @@ measure <- function(title, runs, dir, rounds) {
   }
 }
 
-## Peak resident memory, as Linux keeps it for each process: VmHWM of an R session when its call is over, in MB. NULL: of R and the package.
+## Peak resident memory of an R session after a call, which Linux reports as VmHWM. With NULL, of R with the package.
 peak_memory <- function(call) {
   code <- sprintf("loadNamespace('future.p2p'); invisible(%s); cat(grep('VmHWM', readLines('/proc/self/status'), value = TRUE), '\\n', file = stderr())",
                   paste(deparse(call), collapse = "\n"))
   processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdout = "|", stderr = "2>&1")
 }
 
-## The same of the program: GNU time's %M.
+## The same for the program, from GNU time (%M).
 peak_memory_program <- function(args) {
   processx::process$new("/usr/bin/time", c("-f", "VmHWM: %M kB", ours, args), stdout = "|", stderr = "2>&1")
 }
@@ -132,28 +132,28 @@ read_peak <- function(process) {
   as.numeric(gsub("[^0-9]", "", grep("VmHWM", lines, value = TRUE))) / 1024
 }
 
-## `ends`: two processes, that of the sender first.
-measure_memory <- function(title, ends, base, got, file) {
+## `ends`: the processes of sender and receiver.
+measure_memory <- function(title, ends, base, received, file) {
   peaks <- vapply(ends, read_peak, 0) - base
-  stopifnot(file.size(got) == file.size(file))
-  unlink(got)
+  stopifnot(file.size(received) == file.size(file))
+  unlink(received)
   cat(sprintf("1 GB     %-12s peak memory%s: sender %.1f MB, receiver %.1f MB\n", title,
               if (base > 0) sprintf(" above R's own (%.0f MB)", base) else "", peaks[[1L]], peaks[[2L]]))
 }
 
-measure_memory_r <- function(mailbox, relay, got, file) {
+measure_memory_r <- function(mailbox, relay, received, file) {
   code <- new_code()
   ends <- list(peak_memory(bquote(future.p2p::wormhole_send(.(file), .(code), mailbox = .(mailbox), relay = .(relay), progress = FALSE))),
-               peak_memory(bquote(future.p2p::wormhole_receive(.(code), .(got), mailbox = .(mailbox), relay = .(relay), progress = FALSE))))
-  measure_memory("ours, R", ends, read_peak(peak_memory(NULL)), got, file)
+               peak_memory(bquote(future.p2p::wormhole_receive(.(code), .(received), mailbox = .(mailbox), relay = .(relay), progress = FALSE))))
+  measure_memory("ours, R", ends, read_peak(peak_memory(NULL)), received, file)
 }
 
-measure_memory_program <- function(mailbox, relay, got, file) {
+measure_memory_program <- function(mailbox, relay, received, file) {
   code <- new_code()
   flags <- c(paste0("--mailbox=", mailbox), paste0("--relay=", relay), "--progress=FALSE")
   ends <- list(peak_memory_program(c("send", paste0("--code=", code), flags, file)),
-               peak_memory_program(c("receive", code, flags, paste0("--path=", got))))
-  measure_memory("ours, shell", ends, 0, got, file)
+               peak_memory_program(c("receive", code, flags, paste0("--path=", received))))
+  measure_memory("ours, shell", ends, 0, received, file)
 }
 
 main <- function() {
@@ -174,9 +174,9 @@ main <- function() {
     measure(if (size > 1e6) "100 MB" else "100 kB", programs(sender, mailbox, relay, file), lab$dir, rounds)
   }
   system2("truncate", c("-s", "1000000000", file))
-  got <- file.path(lab$dir, "got")
-  measure_memory_r(mailbox, relay, got, file)
-  if (file.exists("/usr/bin/time")) measure_memory_program(mailbox, relay, got, file)
+  received <- file.path(lab$dir, "received")
+  measure_memory_r(mailbox, relay, received, file)
+  if (file.exists("/usr/bin/time")) measure_memory_program(mailbox, relay, received, file)
 }
 
 main()

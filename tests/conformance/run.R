@@ -1,7 +1,7 @@
-## Runs the conformance tests of the future framework (future.tests) in bob's session on the workers of alice and carol. Each test
-## step counts once. A step that is skipped here but not with multisession is a failure.
+## Runs the conformance tests of the future framework (future.tests) in a session of bob on the workers of alice and carol. Each test step
+## counts once. A step that is skipped here but not with multisession is a failure.
 source("tests/testthat/helper-cluster.R")
-options(device = function(...) grDevices::pdf(NULL)) # some tests plot; leave no file
+options(device = function(...) grDevices::pdf(NULL)) # some tests plot; they leave no file
 
 check_steps <- function(plan) {
   results <- future.tests::check(plan = plan, timeout = 120, exit_value = FALSE, session_info = FALSE)
@@ -25,7 +25,7 @@ is_skipped <- function(steps) {
 lab <- new_lab()
 invisible(start_cluster(lab, "alice/demo", c("bob", "carol"), workers = c(alice = 1L, carol = 1L)))
 args <- board_args(lab, "bob")
-options(future.p2p.host = args$host, future.p2p.ssh_args = args$ssh_args) # future.tests needs a plan of one short line
+options(future.p2p.host = args$host, future.p2p.ssh_args = args$ssh_args) # future.tests needs a plan of one line
 steps <- check_steps("future.p2p::cluster, cluster = 'alice/demo'")
 close_lab(lab)
 
