@@ -13,7 +13,7 @@ log_levels <- c("debug", "info", "warn", "fatal")
 show_log_line <- function(line, level = default_log_level()) {
   if (match(line$level, log_levels) < match(level, log_levels)) return(invisible())
   label <- switch(line$level, warn = "Warning: ", debug = "debug: ", "")
-  text <- if (is.null(line$error)) line$text else core_sentence(line$error)
+  text <- paste(c(line$text, advice_for(line$error)), collapse = ". ")
   message(format(Sys.time(), "%Y-%m-%d %H:%M:%S"), " ", label, text)
 }
 

@@ -91,7 +91,7 @@ test_that("a future that times out waiting for its packages says which ones", {
   ex <- tryCatch(value(future(1, packages = "p2ptiny")), error = identity)
   file.create(gate)
   expect_s3_class(ex, "FutureError")
-  expect_match(conditionMessage(ex), "no slot of cluster 'alice/friends' became free on a worker that has what it needs ('p2ptiny')", fixed = TRUE)
+  expect_match(conditionMessage(ex), "no worker of cluster 'alice/friends' that has its packages ('p2ptiny') had a free slot", fixed = TRUE)
 })
 
 test_that("futures that wait for their packages do not block futures that another worker can run", {
