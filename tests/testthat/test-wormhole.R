@@ -196,7 +196,7 @@ test_that("wrong arguments are reported before anything is sent", {
   expect_error(wormhole_send("/no/such/file", type = "file"), "/no/such/file", class = "p2p_error_system")
   expect_error(wormhole_receive(), "'code'", class = "p2p_error_usage")
   expect_error(wormhole_receive("7-a-b", path = "/no/such/folder/x"), "no folder", class = "p2p_error_usage")
-  expect_error(wormhole_receive("no code"), "not a wormhole code", class = "p2p_error_invalid")
+  expect_error(wormhole_receive("no code"), "[Nn]ot a wormhole code", class = "p2p_error_invalid")
 })
 
 ## The exit status and the output of Rscript -e.
@@ -250,7 +250,7 @@ test_that("the shell confirms the verifier, and a missing reply does not delay t
   }
   start_wormhole(lab, "send", "--text=secret", "--code=7-ask")
   receiver <- start_command(lab, find_wormhole(), c("receive", "7-ask", "--verify", "--timeout=1", flags), stdin = "|")
-  wait_for_line(receiver, "Nobody confirmed within 1 s")
+  wait_for_line(receiver, "was not confirmed within 1 s")
   expect_identical(wait_for_exit(receiver), 1L)
 })
 
