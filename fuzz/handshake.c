@@ -1,6 +1,6 @@
-/* The transit handshake of both roles, with and without a relay, in pieces whose lengths the input
- * says. To get further than the first line, the input may stand for what is awaited: a byte of 0xff
- * is the right line. */
+/* The transit handshake of both roles, with and without a relay. Each byte of the input is the
+ * length of the next piece; 0xff stands for the expected line, so that inputs get beyond the first
+ * one. */
 #include <string.h>
 
 #include "fuzz.h"

@@ -1,4 +1,4 @@
-/* Hints: in JSON, there and back, and as the address of a relay. */
+/* Hints: JSON, parsed and formatted again, and relay addresses. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* What a mailbox server says: texts with newlines between them. An empty one: the connection is
- * lost, and the next text is of a new one. */
+/* Texts of a mailbox server, with newlines between them. After an empty one, the connection is lost
+ * and the next text comes from a new one. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* What a peer says in JSON, and what of it is shown to people; the receipt of a file. */
+/* Messages of a file transfer, the names in them, and receipts. */
 #include <stdlib.h>
 #include <string.h>
 

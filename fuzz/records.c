@@ -1,5 +1,4 @@
-/* Records as they are, and records that are sealed by the right key and then spoiled at a place
- * that the input says, in pieces. */
+/* Records in pieces: the input itself, and sealed records with one corrupted byte. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* A peer of a file transfer that does what a script says: it lies, breaks off, stops or spoils what
- * it sends. It is made of the parts that ours is made of. Whatever it does, ours ends with a
- * sentence, in bounded time, and leaves nothing behind. */
+/* A hostile peer for file transfers: it follows a script that lies, disconnects, stalls or corrupts
+ * data. It is built from the same parts as a real transfer. Whatever it does, the transfer under
+ * test ends with an error message in bounded time and leaves nothing behind. */
 #ifndef P2P_TESTS_HOSTILE_PEER_H
 #define P2P_TESTS_HOSTILE_PEER_H
 
@@ -20,22 +20,23 @@
 #define DRIP_MAX 65536
 
 struct script {
-  bool receives;    /* the peer is the receiver, ours the sender */
-  const char *says; /* after transit: an offer, an answer; NULL: nothing */
-  void (*stream)(struct p2p_tcp *tcp,
-                 struct p2p_record_sealer *sealer); /* what follows the handshake; NULL: nothing */
-  bool no_transit; /* it does not say where it can be reached, but comes */
-  bool no_race;    /* it can be reached, but does not shake hands */
-  bool no_read;    /* it takes no bytes */
-  bool hangs_up;
-  size_t record, drop; /* it sends a record of so many bytes, and so many of it every DRIP_MS */
-  const char *receipt; /* of a receiver that has everything; NULL: none */
-  const char *words;   /* of our error; NULL: the transfer is to end well */
+  bool receives;       /* the peer is the receiver, the transfer under test the sender */
+  const char *message; /* after transit: an offer or an answer; NULL: none */
+  void (*stream)(
+      struct p2p_tcp *tcp,
+      struct p2p_record_sealer *sealer); /* sends what follows the handshake; NULL: nothing */
+  bool no_transit;                       /* it sends no hints, but connects */
+  bool no_handshake;                     /* it accepts connections, but sends nothing on them */
+  bool no_read;                          /* it does not read from the connection */
+  bool disconnects;                      /* at once */
+  size_t record, drop;  /* it sends a record of `record` bytes, `drop` of them every DRIP_MS */
+  const char *receipt;  /* of a receiver that has everything; NULL: none */
+  const char *expected; /* part of the error message; NULL: the transfer succeeds */
   int code;
   uint32_t timeout_ms, stall_ms;
 };
 
-/* What ours sends: more than the kernel keeps for who does not read. */
+/* What the transfer under test sends: more than the kernel buffers. */
 static char hostile_bytes[32 * 1024 * 1024];
 
 struct peer {
@@ -49,8 +50,8 @@ struct peer {
   struct p2p_record_opener opener;
   size_t received;
   struct p2p_listener *silent;
-  struct p2p_tcp *knocked[8];
-  size_t n_knocked;
+  struct p2p_tcp *accepted[8];
+  size_t n_accepted;
   struct p2p_timer *drip;
   size_t dripped;
   uint8_t record[P2P_RECORD_OVERHEAD + DRIP_MAX];
@@ -72,7 +73,7 @@ static inline void send_text(struct p2p_tcp *tcp, struct p2p_record_sealer *seal
   CHECK(p2p_tcp_write(tcp, record, P2P_RECORD_OVERHEAD + strlen(text)) == P2P_OK);
 }
 
-/* ---- what a stream can be ---- */
+/* ---- streams ---- */
 
 static void huge(struct p2p_tcp *tcp, struct p2p_record_sealer *sealer) {
   (void)sealer;
@@ -106,7 +107,7 @@ static void on_data(void *arg, const uint8_t *bytes, size_t length) {
     send_text(peer->tcp, &peer->sealer, peer->script->receipt);
 }
 
-/* A little more of the record. */
+/* Sends the next part of the record. */
 static void on_drip(void *arg) {
   struct peer *peer = arg;
   size_t left = P2P_RECORD_OVERHEAD + peer->script->record - peer->dripped;
@@ -142,7 +143,7 @@ static void on_connected(void *arg, struct p2p_tcp *tcp, const char *path, const
     p2p_record_seal(&peer->sealer, peer->record, peer->script->record);
     p2p_timer_start(peer->drip, 0, DRIP_MS);
   }
-  if (!peer->script->hangs_up) return;
+  if (!peer->script->disconnects) return;
   p2p_tcp_finish(tcp, 1000);
   peer->tcp = NULL;
 }
@@ -152,28 +153,28 @@ static void on_transit_fail(void *arg, const struct p2p_err *err) {
   (void)err;
 }
 
-static void say(struct peer *peer, const char *text) {
+static void send_message(struct peer *peer, const char *text) {
   CHECK(p2p_wormhole_send(peer->wormhole, text, strlen(text)) == P2P_OK);
 }
 
-static void on_knock(void *arg, struct p2p_tcp *tcp) {
+static void on_accept(void *arg, struct p2p_tcp *tcp) {
   struct peer *peer = arg;
-  if (peer->n_knocked < sizeof peer->knocked / sizeof peer->knocked[0])
-    peer->knocked[peer->n_knocked++] = tcp;
+  if (peer->n_accepted < sizeof peer->accepted / sizeof peer->accepted[0])
+    peer->accepted[peer->n_accepted++] = tcp;
   else
     p2p_tcp_free(tcp);
 }
 
-/* Says that it can be reached where nobody shakes hands. */
-static void say_silent(struct peer *peer) {
+/* Sends the address of a listener that never completes a handshake. */
+static void send_silent_hint(struct peer *peer) {
   char text[200];
-  CHECK(p2p_listener_new(peer->lab->loop, "127.0.0.1", 0, on_knock, peer, &peer->silent, NULL) ==
+  CHECK(p2p_listener_new(peer->lab->loop, "127.0.0.1", 0, on_accept, peer, &peer->silent, NULL) ==
         P2P_OK);
   snprintf(text, sizeof text,
            "{\"transit\":{\"abilities-v1\":[{\"type\":\"direct-tcp-v1\"}],\"hints-v1\":[{\"type\":"
            "\"direct-tcp-v1\",\"hostname\":\"127.0.0.1\",\"port\":%u,\"priority\":0.0}]}}",
            p2p_listener_port(peer->silent));
-  say(peer, text);
+  send_message(peer, text);
 }
 
 static void on_peer(void *arg) {
@@ -189,12 +190,12 @@ static void on_peer(void *arg) {
   CHECK(p2p_transit_new(&config, &EVENTS, peer, &peer->transit, NULL) == P2P_OK);
   p2p_transit_hints(peer->transit, &hints);
   CHECK(p2p_hints_format(&hints, &text) == P2P_OK);
-  if (peer->script->no_race)
-    say_silent(peer);
+  if (peer->script->no_handshake)
+    send_silent_hint(peer);
   else if (!peer->script->no_transit)
-    say(peer, text);
+    send_message(peer, text);
   free(text);
-  if (peer->script->says != NULL) say(peer, peer->script->says);
+  if (peer->script->message != NULL) send_message(peer, peer->script->message);
 }
 
 static void on_code(void *arg, const char *code) {
@@ -206,7 +207,7 @@ static void on_message(void *arg, const uint8_t *text, size_t length) {
   struct peer *peer = arg;
   struct p2p_hints hints;
   struct p2p_err err;
-  if (peer->tcp != NULL || peer->script->no_race ||
+  if (peer->tcp != NULL || peer->script->no_handshake ||
       p2p_hints_parse((const char *)text, length, &hints, &err) != P2P_OK)
     return;
   if (p2p_transit_race(peer->transit, &hints, &err) != P2P_OK) return;
@@ -237,13 +238,13 @@ static void peer_free(void *arg) {
   p2p_record_opener_clear(&peer->opener);
   p2p_listener_free(peer->silent);
   p2p_timer_free(peer->drip);
-  for (size_t i = 0; i < peer->n_knocked; i++) p2p_tcp_free(peer->knocked[i]);
+  for (size_t i = 0; i < peer->n_accepted; i++) p2p_tcp_free(peer->accepted[i]);
 }
 
-/* Sockets, files and threads of this process; where there is no such list, 0. */
+/* The number of files, sockets and threads of this process; 0 if it is unknown. */
 static int count_held(void) { return count_descriptors() + count_files("/proc/self/task"); }
 
-/* Ours waits until it is over. */
+/* Waits until the transfer is over. */
 static void wait_for_end(struct p2p_transfer *transfer, struct p2p_transfer_status *status) {
   uint64_t seen = 0, now = 0;
   do {
@@ -255,27 +256,27 @@ static void wait_for_end(struct p2p_transfer *transfer, struct p2p_transfer_stat
 }
 
 static void check_end(const struct script *script, const struct p2p_transfer_status *status) {
-  CHECK(status->state == (script->words != NULL ? P2P_TRANSFER_FAILED : P2P_TRANSFER_DONE));
-  if (script->words == NULL) return;
-  bool is_told =
-      status->err.code == script->code && strstr(status->err.message, script->words) != NULL;
-  CHECK(is_told);
-  if (!is_told) fprintf(stderr, "(%d: %s)\n", status->err.code, status->err.message);
+  CHECK(status->state == (script->expected != NULL ? P2P_TRANSFER_FAILED : P2P_TRANSFER_DONE));
+  if (script->expected == NULL) return;
+  bool is_expected =
+      status->err.code == script->code && strstr(status->err.message, script->expected) != NULL;
+  CHECK(is_expected);
+  if (!is_expected) fprintf(stderr, "(%d: %s)\n", status->err.code, status->err.message);
 }
 
-/* Ours meets the script. `name`: what a receiver is to call the file; NULL: whatever. */
+/* Runs a transfer against the script. `name`: the expected name of the file; NULL: any. */
 static void play(const struct script *script, const char *name) {
   static struct lab lab;
-  static int held; /* with the threads that are never given back */
+  static int held; /* includes threads of the pool, which are kept */
   static bool is_warm;
   struct peer peer = {.lab = &lab, .script = script};
   char folder[] = "/tmp/p2p-hostile-XXXXXX", path[64];
-  struct p2p_transfer *ours;
+  struct p2p_transfer *transfer;
   struct p2p_transfer_status status;
 
   if (!is_warm) {
     is_warm = true;
-    play(&(struct script){.says = "{\"offer\":{\"file\":{\"filename\":\"x\",\"filesize\":100}}}",
+    play(&(struct script){.message = "{\"offer\":{\"file\":{\"filename\":\"x\",\"filesize\":100}}}",
                           .stream = one},
          "x");
     held = count_held();
@@ -296,12 +297,12 @@ static void play(const struct script *script, const char *name) {
     config.name = "x";
   }
   CHECK(p2p_loop_call(lab.loop, peer_open, &peer) == P2P_OK);
-  CHECK(p2p_transfer_new(&config, &ours, NULL) == P2P_OK);
-  wait_for_end(ours, &status);
+  CHECK(p2p_transfer_new(&config, &transfer, NULL) == P2P_OK);
+  wait_for_end(transfer, &status);
   check_end(script, &status);
   if (name != NULL) CHECK_STR(status.name, name);
-  CHECK(count_files(folder) == (script->words == NULL && !script->receives));
-  p2p_transfer_free(ours);
+  CHECK(count_files(folder) == (script->expected == NULL && !script->receives));
+  p2p_transfer_free(transfer);
   CHECK(p2p_loop_call(lab.loop, peer_free, &peer) == P2P_OK);
   unlink(path);
   CHECK(rmdir(folder) == 0);

@@ -1,4 +1,4 @@
-/* The transit handshake of both roles, direct and by a relay, in any pieces. */
+/* The transit handshake of both roles, direct and through a relay, in pieces of any size. */
 #include "wormhole/handshake.h"
 
 #include <stdlib.h>
@@ -7,7 +7,9 @@
 
 static const struct p2p_transit_key KEY = {{9}};
 
-/* Feeds in steps; returns the last state, *left is what is not taken. */
+/* Feeds a text in steps. Returns the last state; *left is the number of bytes that were not
+ * consumed.
+ */
 static enum p2p_handshake_state feed(struct p2p_handshake *handshake, const char *text, size_t step,
                                      size_t *left) {
   size_t total = strlen(text), at = 0;
@@ -26,7 +28,7 @@ static enum p2p_handshake_state feed(struct p2p_handshake *handshake, const char
   return state;
 }
 
-TEST(sender_and_receiver_agree_in_any_pieces) {
+TEST(both_roles_complete_in_pieces_of_any_size) {
   for (size_t step = 1; step < 200; step++) {
     struct p2p_handshake sender, receiver;
     char text[2 * P2P_HANDSHAKE_LINE_MAX];
@@ -45,7 +47,7 @@ TEST(sender_and_receiver_agree_in_any_pieces) {
   }
 }
 
-TEST(by_way_of_a_relay) {
+TEST(a_relay_is_asked_first) {
   for (size_t step = 1; step < 120; step++) {
     struct p2p_handshake sender, receiver;
     char text[2 * P2P_HANDSHAKE_LINE_MAX];
@@ -62,7 +64,7 @@ TEST(by_way_of_a_relay) {
   }
 }
 
-TEST(the_receiver_hears_nevermind) {
+TEST(nevermind_ends_the_handshake) {
   struct p2p_handshake sender, receiver;
   size_t left;
 
@@ -73,7 +75,7 @@ TEST(the_receiver_hears_nevermind) {
   CHECK(sender.state == P2P_HANDSHAKE_FAILED);
 }
 
-TEST(strangers_are_refused) {
+TEST(another_key_is_refused) {
   struct p2p_transit_key other = {{8}};
   struct p2p_handshake handshake, stranger;
   size_t left;
@@ -81,14 +83,15 @@ TEST(strangers_are_refused) {
   p2p_handshake_init(&handshake, &KEY, true, NULL);
   p2p_handshake_init(&stranger, &other, false, NULL);
   CHECK(feed(&handshake, p2p_handshake_line(&stranger), 200, &left) == P2P_HANDSHAKE_FAILED);
-  /* Our own line sent back. */
+  /* Our own line, reflected. */
   p2p_handshake_init(&handshake, &KEY, true, NULL);
   CHECK(feed(&handshake, p2p_handshake_line(&handshake), 200, &left) != P2P_HANDSHAKE_DECIDE);
   p2p_handshake_init(&handshake, &KEY, true, "0123456789abcdef");
   CHECK(feed(&handshake, "bad handshake\n", 200, &left) == P2P_HANDSHAKE_FAILED);
-  /* After the end nothing is taken any more. */
+  /* After the end, nothing is consumed. */
   CHECK(feed(&handshake, "ok\n", 200, &left) == P2P_HANDSHAKE_FAILED && left == 3);
 }
 
-UNIT_MAIN("handshake", UNIT(sender_and_receiver_agree_in_any_pieces), UNIT(by_way_of_a_relay),
-          UNIT(the_receiver_hears_nevermind), UNIT(strangers_are_refused))
+UNIT_MAIN("handshake", UNIT(both_roles_complete_in_pieces_of_any_size),
+          UNIT(a_relay_is_asked_first), UNIT(nevermind_ends_the_handshake),
+          UNIT(another_key_is_refused))

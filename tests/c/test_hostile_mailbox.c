@@ -1,6 +1,5 @@
-/* Peers that stop or lie before there is a key, mailbox servers that refuse, and strangers in a
- * mailbox: what our transfers make of them, as senders and as receivers, and with which mood they
- * leave. */
+/* Transfers whose peer stalls or lies during the key exchange, whose mailbox server refuses them,
+ * or whose mailbox others join: the error, and the mood with which they leave. */
 #include <unistd.h>
 
 #include "crypto/random.h"
@@ -18,44 +17,44 @@
 #define ECHO "echo"
 #define POINT_OF_ORDER_ONE "530100000000000000000000000000000000000000000000000000000000000000"
 
-/* ---- a mailbox server that can be looked into ---- */
+/* ---- a mailbox server that counts moods ---- */
 
 struct session {
   struct session *next;
-  struct office *office;
+  struct mailbox_office *office;
   struct p2p_ws *ws;
   struct p2p_mailbox_session *session;
 };
 
-struct office {
+struct mailbox_office {
   struct lab *lab;
-  const char *welcome; /* instead of what a server does */
+  const char *welcome; /* sent instead of serving; NULL: serve */
   struct p2p_listener *listener;
   struct p2p_mailbox_store *store;
   struct session *sessions;
   char url[64];
-  int n_scary, n_lonely, n_errory, n_happy; /* moods in which somebody left */
+  int n_scary, n_lonely, n_errory, n_happy; /* moods of close requests */
   int n_offers; /* messages in phase 0, which a text's receiver has none of before it accepts */
 };
 
-static void on_guest_says(void *arg, const char *json, size_t length) {
+static void on_server_text(void *arg, const char *json, size_t length) {
   struct session *session = arg;
   if (session->ws != NULL) (void)p2p_ws_send(session->ws, json, length);
 }
 
-static void on_visit_open(void *arg) {
+static void on_session_open(void *arg) {
   struct session *session = arg;
   const char *welcome = session->office->welcome;
   if (welcome != NULL)
     CHECK(p2p_ws_send(session->ws, welcome, strlen(welcome)) == P2P_OK);
   else
     session->session =
-        p2p_mailbox_session_new(session->office->store, "127.0.0.1", on_guest_says, session);
+        p2p_mailbox_session_new(session->office->store, "127.0.0.1", on_server_text, session);
 }
 
-static void on_visit_text(void *arg, const char *text, size_t length) {
+static void on_session_text(void *arg, const char *text, size_t length) {
   struct session *session = arg;
-  struct office *office = session->office;
+  struct mailbox_office *office = session->office;
   char copy[1024];
   snprintf(copy, sizeof copy, "%.*s", (int)length, text);
   if (strstr(copy, "\"scary\"") != NULL) lab_tell(office->lab, &office->n_scary);
@@ -66,15 +65,16 @@ static void on_visit_text(void *arg, const char *text, size_t length) {
   if (session->session != NULL) p2p_mailbox_session_receive(session->session, text, length, 0);
 }
 
-static void on_visit_close(void *arg, const struct p2p_err *err) {
+static void on_session_close(void *arg, const struct p2p_err *err) {
   struct session *session = arg;
   (void)err;
   p2p_ws_free(session->ws);
   session->ws = NULL;
 }
 
-static void on_visit(void *arg, struct p2p_tcp *tcp) {
-  static const struct p2p_ws_callbacks EVENTS = {on_visit_open, on_visit_text, on_visit_close};
+static void on_accept(void *arg, struct p2p_tcp *tcp) {
+  static const struct p2p_ws_callbacks EVENTS = {on_session_open, on_session_text,
+                                                 on_session_close};
   struct session *session = calloc(1, sizeof *session);
   session->office = arg;
   session->next = session->office->sessions;
@@ -84,16 +84,16 @@ static void on_visit(void *arg, struct p2p_tcp *tcp) {
 }
 
 static void office_open(void *arg) {
-  struct office *office = arg;
+  struct mailbox_office *office = arg;
   office->store = p2p_mailbox_store_new();
-  CHECK(p2p_listener_new(office->lab->loop, "127.0.0.1", 0, on_visit, office, &office->listener,
+  CHECK(p2p_listener_new(office->lab->loop, "127.0.0.1", 0, on_accept, office, &office->listener,
                          NULL) == P2P_OK);
   snprintf(office->url, sizeof office->url, "ws://127.0.0.1:%u/v1",
            p2p_listener_port(office->listener));
 }
 
 static void office_close(void *arg) {
-  struct office *office = arg;
+  struct mailbox_office *office = arg;
   p2p_listener_free(office->listener);
   while (office->sessions != NULL) {
     struct session *session = office->sessions;
@@ -105,24 +105,25 @@ static void office_close(void *arg) {
   p2p_mailbox_store_free(office->store);
 }
 
-/* ---- a peer that gets no further than the mailbox ---- */
+/* ---- a peer that does not get beyond the mailbox ---- */
 
 struct script {
-  const char *pake;    /* NULL: nothing; VALID, ECHO of ours, a text in JSON, or a point in hex */
-  const char *version; /* NULL: nothing; else its bytes, which are not sealed */
+  const char
+      *pake; /* NULL: none; VALID, ECHO (transfer, reflected), JSON, or a point in hexadecimal */
+  const char *version; /* NULL: none; else its bytes, which are not sealed */
   int code;
-  const char *words;
+  const char *expected; /* part of the error message */
   enum p2p_mailbox_mood mood;
 };
 
 struct peer {
-  struct office *office;
+  struct mailbox_office *office;
   const struct script *script;
   const char *side;
   struct p2p_mailbox_connection *connection;
   struct p2p_mailbox *mailbox;
   struct p2p_spake2 *pake;
-  int n_opened, n_refused, n_heard;
+  int n_opened, n_refused, n_received;
 };
 
 static void add(struct peer *peer, const void *body, size_t length) {
@@ -158,7 +159,7 @@ static void on_text(void *arg, const char *text, size_t length) {
       add_pake(peer);
     }
     if (event.kind != P2P_MAILBOX_HAS_MESSAGE) continue;
-    lab_tell(peer->office->lab, &peer->n_heard);
+    lab_tell(peer->office->lab, &peer->n_received);
     if (event.ordinal == 0 && peer->script->pake != NULL && strcmp(peer->script->pake, ECHO) == 0)
       add(peer, event.body, event.body_length);
     if (event.ordinal == 0 && peer->script->version != NULL)
@@ -191,9 +192,9 @@ static void peer_free(void *arg) {
   p2p_spake2_free(peer->pake);
 }
 
-/* ---- ours ---- */
+/* ---- the transfer under test ---- */
 
-/* Until it is in this state or a later one. */
+/* Waits until the transfer is in this state or a later one. */
 static void wait_for(struct p2p_transfer *transfer, enum p2p_transfer_state state,
                      struct p2p_transfer_status *status) {
   uint64_t seen = 0, now = 0;
@@ -205,41 +206,42 @@ static void wait_for(struct p2p_transfer *transfer, enum p2p_transfer_state stat
   } while (now != seen);
 }
 
-static struct p2p_transfer *start_ours(struct office *office, bool sends, uint32_t timeout_ms) {
+static struct p2p_transfer *start_transfer(struct mailbox_office *office, bool sends,
+                                           uint32_t timeout_ms) {
   struct p2p_transfer_config config = {.loop = office->lab->loop,
                                        .mailbox = office->url,
                                        .code = CODE,
                                        .text = sends ? "secret" : NULL,
                                        .path = "/tmp/p2p-hostile-mailbox-none",
                                        .timeout_ms = timeout_ms};
-  struct p2p_transfer *ours = NULL;
-  CHECK(p2p_transfer_new(&config, &ours, NULL) == P2P_OK);
-  return ours;
+  struct p2p_transfer *transfer = NULL;
+  CHECK(p2p_transfer_new(&config, &transfer, NULL) == P2P_OK);
+  return transfer;
 }
 
-static void check_failure(struct p2p_transfer *ours, int code, const char *words) {
+static void check_failure(struct p2p_transfer *transfer, int code, const char *expected) {
   struct p2p_transfer_status status;
-  wait_for(ours, P2P_TRANSFER_DONE, &status);
-  bool is_told = status.state == P2P_TRANSFER_FAILED && status.err.code == code &&
-                 strstr(status.err.message, words) != NULL;
-  CHECK(is_told);
-  if (!is_told) fprintf(stderr, "(%d: %s)\n", status.err.code, status.err.message);
+  wait_for(transfer, P2P_TRANSFER_DONE, &status);
+  bool is_expected = status.state == P2P_TRANSFER_FAILED && status.err.code == code &&
+                     strstr(status.err.message, expected) != NULL;
+  CHECK(is_expected);
+  if (!is_expected) fprintf(stderr, "(%d: %s)\n", status.err.code, status.err.message);
   CHECK(access("/tmp/p2p-hostile-mailbox-none", F_OK) != 0);
 }
 
 static void play_as(const struct script *script, bool sends) {
   static struct lab lab;
-  struct office office = {.lab = &lab};
+  struct mailbox_office office = {.lab = &lab};
   struct peer peer = {.office = &office, .script = script, .side = "bb"};
   lab_open(&lab);
   CHECK(p2p_loop_call(lab.loop, office_open, &office) == P2P_OK);
   CHECK(p2p_loop_call(lab.loop, peer_open, &peer) == P2P_OK);
-  struct p2p_transfer *ours =
-      start_ours(&office, sends, script->code == P2P_ERR_TIMEOUT ? 1000 : PATIENCE_MS);
-  check_failure(ours, script->code, script->words);
+  struct p2p_transfer *transfer =
+      start_transfer(&office, sends, script->code == P2P_ERR_TIMEOUT ? 1000 : PATIENCE_MS);
+  check_failure(transfer, script->code, script->expected);
   int *moods[] = {&office.n_happy, &office.n_lonely, &office.n_scary, &office.n_errory};
   CHECK(lab_wait(&lab, moods[script->mood], 1, PATIENCE_MS));
-  p2p_transfer_free(ours);
+  p2p_transfer_free(transfer);
   CHECK(p2p_loop_call(lab.loop, peer_free, &peer) == P2P_OK);
   CHECK(p2p_loop_call(lab.loop, office_close, &office) == P2P_OK);
   lab_close(&lab);
@@ -250,104 +252,104 @@ static void play(const struct script *script) {
   play_as(script, false);
 }
 
-TEST(peers_that_stop) {
+TEST(peers_that_stall) {
   play(&(struct script){
-      .words = "did not join mailbox", .code = P2P_ERR_TIMEOUT, .mood = P2P_MOOD_LONELY});
+      .expected = "did not join mailbox", .code = P2P_ERR_TIMEOUT, .mood = P2P_MOOD_LONELY});
   play(&(struct script){.pake = VALID,
-                        .words = "did not complete the key exchange",
+                        .expected = "did not complete the key exchange",
                         .code = P2P_ERR_TIMEOUT,
                         .mood = P2P_MOOD_ERRORY});
 }
 
-TEST(keys_that_are_wrong) {
+TEST(wrong_keys) {
   play(&(struct script){.pake = VALID,
                         .version =
                             "This is long enough to be a sealed message, but it is none at all.",
-                        .words = "a different code",
+                        .expected = "a different code",
                         .code = P2P_ERR_CRYPTO,
                         .mood = P2P_MOOD_SCARY});
   play(&(struct script){.pake = VALID,
                         .version = "short",
-                        .words = "a different code",
+                        .expected = "a different code",
                         .code = P2P_ERR_CRYPTO,
                         .mood = P2P_MOOD_SCARY});
   play(&(struct script){
-      .pake = ECHO, .words = "came back", .code = P2P_ERR_CRYPTO, .mood = P2P_MOOD_SCARY});
+      .pake = ECHO, .expected = "came back", .code = P2P_ERR_CRYPTO, .mood = P2P_MOOD_SCARY});
   play(&(struct script){.pake = POINT_OF_ORDER_ONE,
-                        .words = "not a valid point",
+                        .expected = "not a valid point",
                         .code = P2P_ERR_CRYPTO,
                         .mood = P2P_MOOD_SCARY});
   play(&(struct script){
-      .pake = "53", .words = "malformed", .code = P2P_ERR_PROTOCOL, .mood = P2P_MOOD_ERRORY});
+      .pake = "53", .expected = "malformed", .code = P2P_ERR_PROTOCOL, .mood = P2P_MOOD_ERRORY});
   play(&(struct script){
-      .pake = "{}", .words = "malformed", .code = P2P_ERR_PROTOCOL, .mood = P2P_MOOD_ERRORY});
+      .pake = "{}", .expected = "malformed", .code = P2P_ERR_PROTOCOL, .mood = P2P_MOOD_ERRORY});
 }
 
-TEST(we_may_leave_in_the_middle_of_the_key_exchange) {
+TEST(a_transfer_can_be_freed_during_the_key_exchange) {
   static struct lab lab;
-  struct office office = {.lab = &lab};
+  struct mailbox_office office = {.lab = &lab};
   struct script script = {.pake = VALID};
   struct peer peer = {.office = &office, .script = &script, .side = "bb"};
   lab_open(&lab);
   CHECK(p2p_loop_call(lab.loop, office_open, &office) == P2P_OK);
   CHECK(p2p_loop_call(lab.loop, peer_open, &peer) == P2P_OK);
-  struct p2p_transfer *ours = start_ours(&office, true, PATIENCE_MS);
-  CHECK(lab_wait(&lab, &peer.n_heard, 2, PATIENCE_MS)); /* our pake and our version */
-  p2p_transfer_free(ours);
+  struct p2p_transfer *transfer = start_transfer(&office, true, PATIENCE_MS);
+  CHECK(lab_wait(&lab, &peer.n_received, 2, PATIENCE_MS)); /* our pake and our version */
+  p2p_transfer_free(transfer);
   CHECK(lab_wait(&lab, &office.n_errory, 1, PATIENCE_MS));
   CHECK(p2p_loop_call(lab.loop, peer_free, &peer) == P2P_OK);
   CHECK(p2p_loop_call(lab.loop, office_close, &office) == P2P_OK);
   lab_close(&lab);
 }
 
-TEST(a_server_that_does_not_serve_us_is_quoted) {
+TEST(a_server_that_refuses_is_quoted) {
   static struct lab lab;
-  struct office office = {
+  struct mailbox_office office = {
       .lab = &lab,
       .welcome = "{\"type\":\"welcome\",\"welcome\":{\"error\":\"closed for\\u001b repairs\"}}"};
   lab_open(&lab);
   CHECK(p2p_loop_call(lab.loop, office_open, &office) == P2P_OK);
   for (int sends = 0; sends < 2; sends++) {
-    struct p2p_transfer *ours = start_ours(&office, sends, PATIENCE_MS);
-    check_failure(ours, P2P_ERR_NETWORK, "closed for? repairs");
-    p2p_transfer_free(ours);
+    struct p2p_transfer *transfer = start_transfer(&office, sends, PATIENCE_MS);
+    check_failure(transfer, P2P_ERR_NETWORK, "closed for? repairs");
+    p2p_transfer_free(transfer);
   }
   CHECK(p2p_loop_call(lab.loop, office_close, &office) == P2P_OK);
   lab_close(&lab);
 }
 
-/* Two are there: the third is told, and the two go on. */
-TEST(who_comes_third_is_told_that_it_is_crowded) {
+/* The other two are not disturbed. */
+TEST(a_third_side_is_rejected) {
   static struct lab lab;
-  struct office office = {.lab = &lab};
-  struct script says_nothing = {.pake = NULL};
-  struct peer one = {.office = &office, .script = &says_nothing, .side = "aa"},
-              two = {.office = &office, .script = &says_nothing, .side = "bb"};
+  struct mailbox_office office = {.lab = &lab};
+  struct script silent = {.pake = NULL};
+  struct peer one = {.office = &office, .script = &silent, .side = "aa"},
+              two = {.office = &office, .script = &silent, .side = "bb"};
   lab_open(&lab);
   CHECK(p2p_loop_call(lab.loop, office_open, &office) == P2P_OK);
   CHECK(p2p_loop_call(lab.loop, peer_open, &one) == P2P_OK);
   CHECK(p2p_loop_call(lab.loop, peer_open, &two) == P2P_OK);
   CHECK(lab_wait(&lab, &one.n_opened, 1, PATIENCE_MS) &&
         lab_wait(&lab, &two.n_opened, 1, PATIENCE_MS));
-  struct p2p_transfer *ours = start_ours(&office, false, PATIENCE_MS);
-  check_failure(ours, P2P_ERR_ACCESS, "more than two programs use nameplate 7");
+  struct p2p_transfer *transfer = start_transfer(&office, false, PATIENCE_MS);
+  check_failure(transfer, P2P_ERR_ACCESS, "more than two programs use nameplate 7");
   CHECK(one.n_refused == 0 && two.n_refused == 0);
-  p2p_transfer_free(ours);
+  p2p_transfer_free(transfer);
   CHECK(p2p_loop_call(lab.loop, peer_free, &one) == P2P_OK);
   CHECK(p2p_loop_call(lab.loop, peer_free, &two) == P2P_OK);
   CHECK(p2p_loop_call(lab.loop, office_close, &office) == P2P_OK);
   lab_close(&lab);
 }
 
-/* A second receiver, while the first one looks at the verifier. */
+/* A second receiver joins while the first one waits for its user. */
 TEST(a_second_receiver_does_not_disturb_the_first) {
   static struct lab lab;
-  struct office office = {.lab = &lab};
+  struct mailbox_office office = {.lab = &lab};
   struct p2p_transfer_config config = {.text = "for one", .code = CODE, .timeout_ms = PATIENCE_MS};
   struct p2p_transfer *sender = NULL, *first = NULL;
   struct p2p_transfer_status status;
-  struct script says_nothing = {.pake = NULL};
-  struct peer second = {.office = &office, .script = &says_nothing, .side = "cc"};
+  struct script silent = {.pake = NULL};
+  struct peer second = {.office = &office, .script = &silent, .side = "cc"};
   lab_open(&lab);
   CHECK(p2p_loop_call(lab.loop, office_open, &office) == P2P_OK);
   config.loop = lab.loop;
@@ -358,8 +360,8 @@ TEST(a_second_receiver_does_not_disturb_the_first) {
   config.must_confirm = true;
   CHECK(p2p_transfer_new(&config, &first, NULL) == P2P_OK);
   wait_for(first, P2P_TRANSFER_CONFIRMING, &status);
-  CHECK(p2p_loop_call(lab.loop, peer_open, &second) ==
-        P2P_OK); /* to whom the nameplate, free again, is a new one */
+  /* The nameplate was released, so it gets a new mailbox. */
+  CHECK(p2p_loop_call(lab.loop, peer_open, &second) == P2P_OK);
   CHECK(lab_wait(&lab, &second.n_opened, 1, PATIENCE_MS));
   p2p_transfer_confirm(first, true);
   wait_for(first, P2P_TRANSFER_DONE, &status);
@@ -373,9 +375,9 @@ TEST(a_second_receiver_does_not_disturb_the_first) {
   lab_close(&lab);
 }
 
-/* What a server that falls over does; it comes back with all that it knew. */
+/* As when a server crashes and restarts with its state. */
 static void cut_all(void *arg) {
-  struct office *office = arg;
+  struct mailbox_office *office = arg;
   for (struct session *session = office->sessions; session != NULL; session = session->next) {
     p2p_mailbox_session_free(session->session, 0);
     session->session = NULL;
@@ -384,13 +386,13 @@ static void cut_all(void *arg) {
   }
 }
 
-static void close_door(void *arg) {
-  struct office *office = arg;
+static void stop_listening(void *arg) {
+  struct mailbox_office *office = arg;
   p2p_listener_free(office->listener);
   office->listener = NULL;
 }
 
-static struct p2p_transfer *start_text(struct office *office, const char *text,
+static struct p2p_transfer *start_text(struct mailbox_office *office, const char *text,
                                        uint32_t timeout_ms) {
   struct p2p_transfer_config config = {.loop = office->lab->loop,
                                        .mailbox = office->url,
@@ -404,10 +406,10 @@ static struct p2p_transfer *start_text(struct office *office, const char *text,
   return transfer;
 }
 
-/* The receiver has the offer of a text, and accepts it while there is no mailbox to say so. */
+/* The receiver has the offer of a text, and accepts it while the mailbox server is down. */
 static void lose_mailbox(bool for_good) {
   static struct lab lab;
-  struct office office = {.lab = &lab};
+  struct mailbox_office office = {.lab = &lab};
   struct p2p_transfer_status status;
   size_t length = 0;
   lab_open(&lab);
@@ -416,7 +418,7 @@ static void lose_mailbox(bool for_good) {
   struct p2p_transfer *receiver = start_text(&office, NULL, for_good ? 2000 : PATIENCE_MS);
   wait_for(receiver, P2P_TRANSFER_CONFIRMING, &status);
   CHECK(lab_wait(&lab, &office.n_offers, 1, PATIENCE_MS));
-  if (for_good) CHECK(p2p_loop_call(lab.loop, close_door, &office) == P2P_OK);
+  if (for_good) CHECK(p2p_loop_call(lab.loop, stop_listening, &office) == P2P_OK);
   CHECK(p2p_loop_call(lab.loop, cut_all, &office) == P2P_OK);
   p2p_transfer_confirm(receiver, true);
   wait_for(receiver, P2P_TRANSFER_DONE, &status);
@@ -430,13 +432,12 @@ static void lose_mailbox(bool for_good) {
   lab_close(&lab);
 }
 
-TEST(a_text_is_answered_when_the_mailbox_is_back) { lose_mailbox(false); }
+TEST(a_text_is_confirmed_when_the_mailbox_is_back) { lose_mailbox(false); }
 TEST(a_text_is_not_lost_with_the_mailbox) { lose_mailbox(true); }
 
-UNIT_MAIN("hostile_mailbox", UNIT(peers_that_stop), UNIT(keys_that_are_wrong),
-          UNIT(we_may_leave_in_the_middle_of_the_key_exchange),
-          UNIT(a_server_that_does_not_serve_us_is_quoted),
-          UNIT(who_comes_third_is_told_that_it_is_crowded),
+UNIT_MAIN("hostile_mailbox", UNIT(peers_that_stall), UNIT(wrong_keys),
+          UNIT(a_transfer_can_be_freed_during_the_key_exchange),
+          UNIT(a_server_that_refuses_is_quoted), UNIT(a_third_side_is_rejected),
           UNIT(a_second_receiver_does_not_disturb_the_first),
-          UNIT(a_text_is_answered_when_the_mailbox_is_back),
+          UNIT(a_text_is_confirmed_when_the_mailbox_is_back),
           UNIT(a_text_is_not_lost_with_the_mailbox))

@@ -1,4 +1,4 @@
-/* The key schedule against the derived keys of the vectors. */
+/* The key schedule, against test vectors. */
 #include "wormhole/key.h"
 
 #include "vectors.h"
@@ -10,7 +10,7 @@ static void check_hex(const uint8_t bytes[P2P_KEY_LEN], const char *expected) {
   CHECK_STR(hex, expected);
 }
 
-TEST(phases_verifier_and_transit_key_are_those_of_the_vectors) {
+TEST(derived_keys_match_the_vectors) {
   json_t *root = vectors_load(), *object, *phase_key;
   const char *appid = vectors_text(root, "derived_appid"), *phase;
   size_t index, count = 0;
@@ -50,5 +50,5 @@ TEST(every_purpose_and_direction_has_its_own_key) {
     for (int j = 0; j < i; j++) CHECK(strcmp(hex[i], hex[j]) != 0);
 }
 
-UNIT_MAIN("key", UNIT(phases_verifier_and_transit_key_are_those_of_the_vectors),
+UNIT_MAIN("key", UNIT(derived_keys_match_the_vectors),
           UNIT(every_purpose_and_direction_has_its_own_key))

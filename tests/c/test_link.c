@@ -14,11 +14,11 @@ struct end {
   struct p2p_link *link;
   struct p2p_link_config config;
   enum moment free_at;
-  struct end *partner; /* who is told the code, if anybody */
+  struct end *partner; /* joins with the code; may be NULL */
   char code[P2P_LINK_CODE_MAX], path[300];
   bool spoils_code;
   struct p2p_err err;
-  int n_code, n_open, n_frame, n_close; /* what happened; see lab_wait */
+  int n_code, n_open, n_frame, n_close; /* events; see lab_wait */
   /* A stream of DATA: */
   size_t to_send, sent, received, most_queued;
   uint32_t expected; /* the task of the next DATA */
@@ -127,17 +127,17 @@ static void end_open(void *arg) {
   }
 }
 
-static void end_hello(void *arg) {
+static void end_send_hello(void *arg) {
   struct end *end = arg;
   CHECK(p2p_link_send(end->link, P2P_FRAME_CONDITION, 77, "hello", 5) == P2P_OK);
 }
 
-static void end_garbage(void *arg) {
+static void end_send_garbage(void *arg) {
   struct end *end = arg;
   CHECK(p2p_link_send(end->link, 99, 0, "?", 1) == P2P_OK);
 }
 
-/* Two ends that will open a link to each other. */
+/* Two ends of a link. */
 struct pair {
   struct lab lab;
   char url[64];
@@ -172,26 +172,26 @@ static void pair_close(struct pair *pair) {
   lab_close(&pair->lab);
 }
 
-static void check_talk(struct pair *pair) {
-  CHECK(p2p_loop_call(pair->lab.loop, end_hello, &pair->opener) == P2P_OK);
-  CHECK(p2p_loop_call(pair->lab.loop, end_hello, &pair->joiner) == P2P_OK);
+static void check_frames(struct pair *pair) {
+  CHECK(p2p_loop_call(pair->lab.loop, end_send_hello, &pair->opener) == P2P_OK);
+  CHECK(p2p_loop_call(pair->lab.loop, end_send_hello, &pair->joiner) == P2P_OK);
   CHECK(lab_wait(&pair->lab, &pair->joiner.n_frame, 1, PATIENCE_MS));
   CHECK(lab_wait(&pair->lab, &pair->opener.n_frame, 1, PATIENCE_MS));
 }
 
-static bool begins(const char *text, const char *with) {
+static bool starts_with(const char *text, const char *with) {
   return strncmp(text, with, strlen(with)) == 0;
 }
 
-TEST(a_link_is_direct_where_it_can_be) {
+TEST(a_link_is_direct_if_possible) {
   static struct pair pair;
 
   pair_init(&pair);
   pair_open(&pair);
-  CHECK(begins(pair.opener.path, "direct "));
-  CHECK(begins(pair.joiner.path, "direct "));
+  CHECK(starts_with(pair.opener.path, "direct "));
+  CHECK(starts_with(pair.joiner.path, "direct "));
   CHECK(strlen(strchr(pair.opener.code, '-')) == 1 + 32);
-  check_talk(&pair);
+  check_frames(&pair);
   pair_close(&pair);
 }
 
@@ -203,29 +203,29 @@ TEST(a_side_that_does_not_listen_still_gets_a_direct_link) {
     (i ? &pair.opener : &pair.joiner)->config.no_listen = true;
     pair.opener.config.relay = pair.joiner.config.relay = NULL;
     pair_open(&pair);
-    CHECK(begins(pair.opener.path, "direct "));
-    check_talk(&pair);
+    CHECK(starts_with(pair.opener.path, "direct "));
+    check_frames(&pair);
     pair_close(&pair);
   }
 }
 
-TEST(a_link_goes_through_the_relay_where_it_must) {
+TEST(a_link_uses_the_relay_if_necessary) {
   static struct pair pair;
 
   for (int i = 0; i < 3; i++) {
     pair_init(&pair);
     pair.opener.config.no_direct = i != 1;
     pair.joiner.config.no_direct = i != 0;
-    if (i == 2) pair.joiner.config.relay = NULL; /* the other side's relay will do */
+    if (i == 2) pair.joiner.config.relay = NULL; /* the relay of one side suffices */
     pair_open(&pair);
-    CHECK(begins(pair.opener.path, "relay 127.0.0.1:"));
-    CHECK(begins(pair.joiner.path, "relay 127.0.0.1:"));
-    check_talk(&pair);
+    CHECK(starts_with(pair.opener.path, "relay 127.0.0.1:"));
+    CHECK(starts_with(pair.joiner.path, "relay 127.0.0.1:"));
+    check_frames(&pair);
     pair_close(&pair);
   }
 }
 
-TEST(sides_that_cannot_reach_each_other_are_told_at_once) {
+TEST(unreachable_sides_fail_at_once) {
   static struct pair pair;
 
   pair_init(&pair);
@@ -239,7 +239,7 @@ TEST(sides_that_cannot_reach_each_other_are_told_at_once) {
   pair_close(&pair);
 }
 
-TEST(a_wrong_code_is_told_to_both) {
+TEST(a_wrong_code_fails_on_both_sides) {
   static struct pair pair;
 
   pair_init(&pair);
@@ -254,7 +254,7 @@ TEST(a_wrong_code_is_told_to_both) {
   pair_close(&pair);
 }
 
-TEST(a_peer_that_never_comes_is_named) {
+TEST(a_missing_peer_is_named) {
   static struct pair pair;
   char expected[256];
 
@@ -270,7 +270,7 @@ TEST(a_peer_that_never_comes_is_named) {
   pair_close(&pair);
 }
 
-TEST(a_third_side_is_sent_away) {
+TEST(a_third_side_cannot_join) {
   static struct pair pair;
   static struct end third;
 
@@ -284,12 +284,12 @@ TEST(a_third_side_is_sent_away) {
   CHECK(p2p_loop_call(pair.lab.loop, end_open, &third) == P2P_OK);
   CHECK(lab_wait(&pair.lab, &third.n_close, 1, PATIENCE_MS));
   CHECK(third.n_open == 0);
-  check_talk(&pair);
+  check_frames(&pair);
   CHECK(p2p_loop_call(pair.lab.loop, end_free, &third) == P2P_OK);
   pair_close(&pair);
 }
 
-/* A port that was free a moment ago. */
+/* Finds a port where nothing listens. */
 static void find_free_port(void *arg) {
   struct pair *pair = arg;
   struct p2p_listener *listener = NULL;
@@ -300,7 +300,7 @@ static void find_free_port(void *arg) {
   p2p_listener_free(listener);
 }
 
-TEST(a_mailbox_that_is_not_there_is_named) {
+TEST(an_unreachable_mailbox_is_named) {
   static struct pair pair;
 
   pair_init(&pair);
@@ -346,7 +346,7 @@ TEST(a_peer_that_closes_is_an_orderly_end) {
 
   pair_init(&pair);
   pair_open(&pair);
-  CHECK(p2p_loop_call(pair.lab.loop, end_hello, &pair.joiner) == P2P_OK);
+  CHECK(p2p_loop_call(pair.lab.loop, end_send_hello, &pair.joiner) == P2P_OK);
   CHECK(p2p_loop_call(pair.lab.loop, end_free, &pair.joiner) == P2P_OK);
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
   CHECK(pair.opener.n_frame == 1);
@@ -364,11 +364,11 @@ TEST(a_silent_peer_is_lost) {
   pair_open(&pair);
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, 2000));
   CHECK(pair.opener.err.code == P2P_ERR_LOST);
-  CHECK(begins(pair.opener.err.message, "nothing received from the worker for 0.2 s"));
+  CHECK(starts_with(pair.opener.err.message, "nothing received from the worker for 0.2 s"));
   pair_close(&pair);
 }
 
-TEST(a_heartbeat_keeps_an_idle_link) {
+TEST(a_heartbeat_keeps_an_idle_link_open) {
   static struct pair pair;
 
   pair_init(&pair);
@@ -376,16 +376,16 @@ TEST(a_heartbeat_keeps_an_idle_link) {
   pair.opener.config.silence_ms = pair.joiner.config.silence_ms = 200;
   pair_open(&pair);
   CHECK(!lab_wait(&pair.lab, &pair.opener.n_close, 1, 600));
-  check_talk(&pair);
+  check_frames(&pair);
   pair_close(&pair);
 }
 
-TEST(a_frame_that_is_none_ends_the_link) {
+TEST(a_malformed_frame_ends_the_link) {
   static struct pair pair;
 
   pair_init(&pair);
   pair_open(&pair);
-  CHECK(p2p_loop_call(pair.lab.loop, end_garbage, &pair.opener) == P2P_OK);
+  CHECK(p2p_loop_call(pair.lab.loop, end_send_garbage, &pair.opener) == P2P_OK);
   CHECK(lab_wait(&pair.lab, &pair.joiner.n_close, 1, PATIENCE_MS));
   CHECK(pair.joiner.err.code == P2P_ERR_PROTOCOL);
   CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
@@ -411,7 +411,7 @@ TEST(streams_both_ways_with_back_pressure) {
   }
 }
 
-TEST(the_owner_may_free_in_every_event) {
+TEST(a_link_can_be_freed_in_every_event) {
   static const enum moment MOMENTS[] = {AT_CODE, AT_OPEN, AT_FRAME, AT_DRAIN, AT_CLOSE};
   static struct pair pair;
 
@@ -427,7 +427,7 @@ TEST(the_owner_may_free_in_every_event) {
       CHECK(lab_wait(&pair.lab, &pair.joiner.n_open, 1, PATIENCE_MS));
     }
     if (moment == AT_FRAME) {
-      CHECK(p2p_loop_call(pair.lab.loop, end_hello, &pair.joiner) == P2P_OK);
+      CHECK(p2p_loop_call(pair.lab.loop, end_send_hello, &pair.joiner) == P2P_OK);
       CHECK(lab_wait(&pair.lab, &pair.opener.n_frame, 1, PATIENCE_MS));
     } else if (moment == AT_DRAIN) {
       pair.joiner.streams = true;
@@ -444,13 +444,12 @@ TEST(the_owner_may_free_in_every_event) {
   }
 }
 
-UNIT_MAIN("link", UNIT(a_link_is_direct_where_it_can_be),
+UNIT_MAIN("link", UNIT(a_link_is_direct_if_possible),
           UNIT(a_side_that_does_not_listen_still_gets_a_direct_link),
-          UNIT(a_link_goes_through_the_relay_where_it_must),
-          UNIT(sides_that_cannot_reach_each_other_are_told_at_once),
-          UNIT(a_wrong_code_is_told_to_both), UNIT(a_peer_that_never_comes_is_named),
-          UNIT(a_third_side_is_sent_away), UNIT(a_mailbox_that_is_not_there_is_named),
+          UNIT(a_link_uses_the_relay_if_necessary), UNIT(unreachable_sides_fail_at_once),
+          UNIT(a_wrong_code_fails_on_both_sides), UNIT(a_missing_peer_is_named),
+          UNIT(a_third_side_cannot_join), UNIT(an_unreachable_mailbox_is_named),
           UNIT(bad_arguments_are_refused_at_once), UNIT(a_peer_that_closes_is_an_orderly_end),
-          UNIT(a_silent_peer_is_lost), UNIT(a_heartbeat_keeps_an_idle_link),
-          UNIT(a_frame_that_is_none_ends_the_link), UNIT(streams_both_ways_with_back_pressure),
-          UNIT(the_owner_may_free_in_every_event))
+          UNIT(a_silent_peer_is_lost), UNIT(a_heartbeat_keeps_an_idle_link_open),
+          UNIT(a_malformed_frame_ends_the_link), UNIT(streams_both_ways_with_back_pressure),
+          UNIT(a_link_can_be_freed_in_every_event))

@@ -1,5 +1,5 @@
-/* What a link makes of a peer that cuts its frames in other ways than we do, or breaks off: the
- * peer here is a bare rendezvous that writes records by hand. */
+/* A link whose peer splits frames differently, or disconnects. The peer writes its records by hand.
+ */
 #include "mailbox_fixture.h"
 #include "protocol/frame.h"
 #include "wormhole/link.h"
@@ -15,7 +15,7 @@ struct bench {
   int n_frame, n_close;
   char texts[256]; /* payloads, one after the other */
   struct p2p_err err;
-  /* The bare peer. */
+  /* The peer. */
   char code[P2P_LINK_CODE_MAX];
   struct p2p_link_setup *setup;
   struct p2p_tcp *tcp;
@@ -23,7 +23,7 @@ struct bench {
   int n_connected;
 };
 
-/* ---- the bare peer ---- */
+/* ---- the peer ---- */
 
 static void on_peer_data(void *arg, const uint8_t *bytes, size_t length) {
   (void)arg;
@@ -55,7 +55,7 @@ static void on_connected(void *arg, struct p2p_tcp *tcp, const struct p2p_transi
 static void on_peer_fail(void *arg, const struct p2p_err *err) {
   (void)arg;
   fprintf(stderr, "%s\n", err->message);
-  CHECK(!"met");
+  CHECK(!"connected");
 }
 
 static void send_record(struct bench *bench, const uint8_t *payload, size_t length) {
@@ -113,7 +113,7 @@ static void link_open(void *arg) {
   CHECK(p2p_link_open(&config, &EVENTS, bench, &bench->link, NULL) == P2P_OK);
 }
 
-/* Runs one script of the peer and waits for the count of frames and, if asked, for the end. */
+/* Runs a script of the peer; waits for that many frames and, if `ends`, for the end of the link. */
 static void run(struct bench *bench, void (*script)(void *arg), int frames, bool ends) {
   memset(bench, 0, sizeof *bench);
   lab_open(&bench->lab);
@@ -172,11 +172,11 @@ static void write_across(void *arg) {
   size_t length = some_frames(frames, sizeof frames / 2);
 
   memcpy(frames + length, frames, length);
-  send_record(arg, frames, length + 4); /* one set, and a bit of the next */
+  send_record(arg, frames, length + 4); /* one set, and the start of the next */
   send_record(arg, frames + length + 4, length - 4);
 }
 
-static void break_off_within_a_frame(void *arg) {
+static void disconnect_within_a_frame(void *arg) {
   struct bench *bench = arg;
   uint8_t frames[128];
 
@@ -185,7 +185,7 @@ static void break_off_within_a_frame(void *arg) {
   bench->tcp = NULL;
 }
 
-static void break_off_within_a_record(void *arg) {
+static void disconnect_within_a_record(void *arg) {
   struct bench *bench = arg;
 
   CHECK(p2p_tcp_write(bench->tcp, "\0\0\0", 3) == P2P_OK);
@@ -203,7 +203,7 @@ static void announce_a_frame_too_large(void *arg) {
   send_record(arg, HEADER, sizeof HEADER);
 }
 
-TEST(frames_are_cut_from_the_stream_of_payloads) {
+TEST(frames_may_span_records) {
   static const struct {
     void (*script)(void *arg);
     int frames;
@@ -221,19 +221,19 @@ TEST(frames_are_cut_from_the_stream_of_payloads) {
   }
 }
 
-TEST(a_peer_that_breaks_off_is_lost_not_closed) {
+TEST(a_peer_that_disconnects_is_lost_not_closed) {
   static struct bench bench;
 
-  run(&bench, break_off_within_a_frame, 2, true);
+  run(&bench, disconnect_within_a_frame, 2, true);
   CHECK(bench.err.code == P2P_ERR_LOST);
   CHECK_STR(bench.err.message, "the connection to the worker broke in the middle of a message");
   finish(&bench);
-  run(&bench, break_off_within_a_record, 0, true);
+  run(&bench, disconnect_within_a_record, 0, true);
   CHECK(bench.err.code == P2P_ERR_LOST);
   finish(&bench);
 }
 
-TEST(what_is_too_large_ends_the_link_from_its_header) {
+TEST(a_length_beyond_the_limits_ends_the_link_at_once) {
   static struct bench bench;
 
   run(&bench, announce_too_much, 0, true);
@@ -244,6 +244,6 @@ TEST(what_is_too_large_ends_the_link_from_its_header) {
   finish(&bench);
 }
 
-UNIT_MAIN("link_stream", UNIT(frames_are_cut_from_the_stream_of_payloads),
-          UNIT(a_peer_that_breaks_off_is_lost_not_closed),
-          UNIT(what_is_too_large_ends_the_link_from_its_header))
+UNIT_MAIN("link_stream", UNIT(frames_may_span_records),
+          UNIT(a_peer_that_disconnects_is_lost_not_closed),
+          UNIT(a_length_beyond_the_limits_ends_the_link_at_once))

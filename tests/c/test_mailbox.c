@@ -1,4 +1,4 @@
-/* The mailbox client, talked to in scripted JSON. */
+/* The mailbox client, with scripted JSON. */
 #include "wormhole/mailbox.h"
 #include "wormhole/phase.h"
 #include "wormhole/reorder_buffer.h"
@@ -12,9 +12,9 @@ static int feed(struct p2p_mailbox *mailbox, const char *text) {
   return p2p_mailbox_receive(mailbox, text, strlen(text), NULL);
 }
 
-/* Takes the next text and compares its type and one more of its values. */
-static void check_says(struct p2p_mailbox *mailbox, const char *type, const char *key,
-                       const char *value) {
+/* Removes the next request; compares its type and one more of its values. */
+static void check_request(struct p2p_mailbox *mailbox, const char *type, const char *key,
+                          const char *value) {
   char *text = p2p_mailbox_pop_text(mailbox);
   json_t *message = text ? json_loads(text, 0, NULL) : NULL;
 
@@ -25,7 +25,7 @@ static void check_says(struct p2p_mailbox *mailbox, const char *type, const char
   free(text);
 }
 
-static void check_silent(struct p2p_mailbox *mailbox) {
+static void check_no_request(struct p2p_mailbox *mailbox) {
   char *text = p2p_mailbox_pop_text(mailbox);
   CHECK(text == NULL);
   free(text);
@@ -53,17 +53,17 @@ static void check_no_event(struct p2p_mailbox *mailbox) {
   CHECK(!p2p_mailbox_pop_event(mailbox, &event));
 }
 
-/* A mailbox that is open on nameplate 4, with nothing left to say. */
+/* An open mailbox with nameplate 4, and no requests. */
 static struct p2p_mailbox *joined(void) {
   struct p2p_mailbox *mailbox = NULL;
 
   CHECK(p2p_mailbox_new("app", "aa", "4", &mailbox) == P2P_OK);
   CHECK(feed(mailbox, "{\"type\":\"welcome\",\"welcome\":{\"motd\":\"hi\"},\"server_tx\":1.5}") ==
         P2P_OK);
-  check_says(mailbox, "bind", "side", "aa");
-  check_says(mailbox, "claim", "nameplate", "4");
+  check_request(mailbox, "bind", "side", "aa");
+  check_request(mailbox, "claim", "nameplate", "4");
   CHECK(feed(mailbox, "{\"type\":\"claimed\",\"mailbox\":\"m\"}") == P2P_OK);
-  check_says(mailbox, "open", "mailbox", "m");
+  check_request(mailbox, "open", "mailbox", "m");
   check_event(mailbox, P2P_MAILBOX_HAS_OPENED);
   return mailbox;
 }
@@ -74,40 +74,40 @@ TEST(the_opener_gets_a_nameplate_and_then_its_mailbox) {
   CHECK(p2p_mailbox_new("app", "aa", NULL, &mailbox) == P2P_OK);
   CHECK(p2p_mailbox_add(mailbox, "x", 1) == P2P_ERR_INVALID);
   CHECK(feed(mailbox, "{\"type\":\"welcome\",\"welcome\":{}}") == P2P_OK);
-  check_says(mailbox, "bind", "appid", "app");
-  check_says(mailbox, "allocate", NULL, NULL);
+  check_request(mailbox, "bind", "appid", "app");
+  check_request(mailbox, "allocate", NULL, NULL);
   CHECK(feed(mailbox, "{\"type\":\"ack\",\"id\":\"1\"}") == P2P_OK);
   CHECK(feed(mailbox, "{\"type\":\"allocated\",\"nameplate\":\"17\"}") == P2P_OK);
   check_event(mailbox, P2P_MAILBOX_HAS_NAMEPLATE);
   CHECK_STR(p2p_mailbox_nameplate(mailbox), "17");
-  check_says(mailbox, "claim", "nameplate", "17");
+  check_request(mailbox, "claim", "nameplate", "17");
   CHECK(feed(mailbox, "{\"type\":\"claimed\",\"mailbox\":\"m\"}") == P2P_OK);
   check_event(mailbox, P2P_MAILBOX_HAS_OPENED);
-  check_says(mailbox, "open", "mailbox", "m");
+  check_request(mailbox, "open", "mailbox", "m");
   CHECK(p2p_mailbox_add(mailbox, "\xab\x01", 2) == P2P_OK);
-  check_says(mailbox, "add", "body", "ab01");
+  check_request(mailbox, "add", "body", "ab01");
   CHECK(p2p_mailbox_add(mailbox, "", 0) == P2P_OK);
-  check_says(mailbox, "add", "phase", "version");
+  check_request(mailbox, "add", "phase", "version");
   CHECK(p2p_mailbox_add(mailbox, "", 0) == P2P_OK);
-  check_says(mailbox, "add", "phase", "0");
-  check_silent(mailbox);
+  check_request(mailbox, "add", "phase", "0");
+  check_no_request(mailbox);
   p2p_mailbox_free(mailbox);
 }
 
-TEST(phases_come_out_in_order_once_each) {
+TEST(phases_arrive_in_order_and_once) {
   struct p2p_mailbox *mailbox = joined();
 
   CHECK(
       feed(mailbox, "{\"type\":\"message\",\"side\":\"aa\",\"phase\":\"pake\",\"body\":\"00\"}") ==
       P2P_OK);
   CHECK(p2p_mailbox_state(mailbox) == P2P_MAILBOX_ALONE);
-  check_silent(mailbox);
+  check_no_request(mailbox);
   CHECK(
       feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"0\",\"body\":\"6f6e65\"}") ==
       P2P_OK);
   CHECK(p2p_mailbox_state(mailbox) == P2P_MAILBOX_PAIRED);
   CHECK_STR(p2p_mailbox_peer(mailbox), "bb");
-  check_says(mailbox, "release", "nameplate", "4");
+  check_request(mailbox, "release", "nameplate", "4");
   check_no_event(mailbox);
   CHECK(feed(mailbox,
              "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"version\",\"body\":\"76\"}") ==
@@ -134,7 +134,7 @@ TEST(phases_come_out_in_order_once_each) {
   p2p_mailbox_free(mailbox);
 }
 
-TEST(a_third_side_ends_it) {
+TEST(a_third_side_is_an_error) {
   struct p2p_mailbox *mailbox = joined();
   struct p2p_err err;
   static const char CROWDED[] = "{\"type\":\"error\",\"error\":\"crowded\",\"orig\":{}}";
@@ -161,25 +161,25 @@ TEST(a_server_that_refuses_is_quoted) {
   CHECK(feed(mailbox,
              "{\"type\":\"welcome\",\"welcome\":{\"permission-required\":{\"hashcash\":{}}}}") ==
         P2P_ERR_NETWORK);
-  check_silent(mailbox);
+  check_no_request(mailbox);
   CHECK(feed(mailbox, "{\"type\":\"error\",\"error\":\"must bind\"}") == P2P_ERR_PROTOCOL);
   p2p_mailbox_free(mailbox);
 }
 
-TEST(it_closes_with_a_mood_and_gives_the_nameplate_back) {
+TEST(closing_sends_a_mood_and_releases_the_nameplate) {
   struct p2p_mailbox *mailbox = joined();
 
   p2p_mailbox_close(mailbox, P2P_MOOD_LONELY);
-  check_says(mailbox, "release", "nameplate", "4");
-  check_says(mailbox, "close", "mood", "lonely");
+  check_request(mailbox, "release", "nameplate", "4");
+  check_request(mailbox, "close", "mood", "lonely");
   p2p_mailbox_close(mailbox, P2P_MOOD_HAPPY);
-  check_silent(mailbox);
+  check_no_request(mailbox);
   CHECK(feed(mailbox, "{\"type\":\"closed\"}") == P2P_OK);
   CHECK(p2p_mailbox_state(mailbox) == P2P_MAILBOX_CLOSED);
   p2p_mailbox_free(mailbox);
 }
 
-TEST(what_is_malformed_is_refused) {
+TEST(malformed_messages_are_errors) {
   static const char *const BAD[] = {
       "",
       "{",
@@ -207,7 +207,7 @@ TEST(what_is_malformed_is_refused) {
   p2p_mailbox_free(mailbox);
 }
 
-TEST(a_mailbox_that_is_filled_up_is_left) {
+TEST(a_mailbox_with_too_many_messages_is_an_error) {
   struct p2p_mailbox *mailbox = joined();
   char text[128];
   static char large[2 * P2P_REORDER_BUFFER_BODY_MAX + 256];
@@ -228,7 +228,7 @@ TEST(a_mailbox_that_is_filled_up_is_left) {
 }
 
 UNIT_MAIN("mailbox", UNIT(the_opener_gets_a_nameplate_and_then_its_mailbox),
-          UNIT(phases_come_out_in_order_once_each), UNIT(a_third_side_ends_it),
+          UNIT(phases_arrive_in_order_and_once), UNIT(a_third_side_is_an_error),
           UNIT(a_server_that_refuses_is_quoted),
-          UNIT(it_closes_with_a_mood_and_gives_the_nameplate_back),
-          UNIT(what_is_malformed_is_refused), UNIT(a_mailbox_that_is_filled_up_is_left))
+          UNIT(closing_sends_a_mood_and_releases_the_nameplate),
+          UNIT(malformed_messages_are_errors), UNIT(a_mailbox_with_too_many_messages_is_an_error))

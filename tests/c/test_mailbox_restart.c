@@ -1,6 +1,6 @@
-/* Two mailbox clients and our mailbox server, without a network between: connections break after
- * every single text, alone, both, or with a server that comes back with its memory or without it.
- * Both sides get all that the other said, in order and once. */
+/* Two mailbox clients and our mailbox server, without a network. Connections break after each text:
+ * one of them, both, or because the server restarts and loses its state. Each side receives all
+ * messages of the other, in order and once. */
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -17,7 +17,7 @@ enum broken {
   SECOND,
   BOTH,
   SERVER_FORGETS
-}; /* BOTH is also: a server that comes back with its memory */
+}; /* BOTH is the same as a server that restarts and keeps its state */
 
 struct queue {
   char *texts[QUEUE_MAX];
@@ -26,10 +26,10 @@ struct queue {
 
 struct client {
   struct p2p_mailbox *mailbox;
-  struct p2p_mailbox_session *session; /* our end at the server */
+  struct p2p_mailbox_session *session; /* at the server */
   struct queue from_server, to_server;
-  unsigned heard;      /* messages of the other */
-  int added[MESSAGES]; /* how often the server was told it */
+  unsigned received;   /* messages of the peer */
+  int added[MESSAGES]; /* how often the server received it */
   bool is_wrong;
 };
 
@@ -43,7 +43,7 @@ static void put(struct queue *queue, const char *text, size_t length) {
   queue->texts[queue->count++] = strndup(text, length);
 }
 
-static char *take(struct queue *queue) {
+static char *pop(struct queue *queue) {
   if (queue->count == 0) return NULL;
   char *text = queue->texts[0];
   memmove(queue->texts, queue->texts + 1, (size_t)--queue->count * sizeof queue->texts[0]);
@@ -54,16 +54,16 @@ static void clear(struct queue *queue) {
   while (queue->count > 0) free(queue->texts[--queue->count]);
 }
 
-static void on_server_says(void *arg, const char *json, size_t length) {
+static void on_server_text(void *arg, const char *json, size_t length) {
   struct client *client = arg;
   put(&client->from_server, json, length);
 }
 
 static void connect_client(struct play *play, struct client *client) {
-  client->session = p2p_mailbox_session_new(play->store, "127.0.0.1", on_server_says, client);
+  client->session = p2p_mailbox_session_new(play->store, "127.0.0.1", on_server_text, client);
 }
 
-/* What was on its way is lost. */
+/* Texts in transit are lost. */
 static void break_client(struct client *client) {
   p2p_mailbox_session_free(client->session, 0);
   client->session = NULL;
@@ -90,14 +90,15 @@ static void add_next(struct client *client) {
   if (body < MESSAGES) CHECK(p2p_mailbox_add(client->mailbox, &body, 1) == P2P_OK);
 }
 
-static void take_events(struct client *client) {
+static void handle_events(struct client *client) {
   struct p2p_mailbox_event event;
   while (p2p_mailbox_pop_event(client->mailbox, &event)) {
     if (event.kind == P2P_MAILBOX_HAS_OPENED) add_next(client);
     if (event.kind != P2P_MAILBOX_HAS_MESSAGE) continue;
-    if (event.ordinal != client->heard || event.body_length != 1 || event.body[0] != client->heard)
+    if (event.ordinal != client->received || event.body_length != 1 ||
+        event.body[0] != client->received)
       client->is_wrong = true;
-    client->heard++;
+    client->received++;
     free(event.body);
     add_next(client);
   }
@@ -106,7 +107,7 @@ static void take_events(struct client *client) {
 /* Delivers one text, if there is one. */
 static bool deliver(struct play *play, int which) {
   struct client *client = &play->clients[which / 2];
-  char *text = take(which % 2 ? &client->to_server : &client->from_server);
+  char *text = pop(which % 2 ? &client->to_server : &client->from_server);
   if (text == NULL) return false;
   if (which % 2) {
     json_t *message = json_loads(text, 0, NULL);
@@ -123,7 +124,7 @@ static bool deliver(struct play *play, int which) {
       fprintf(stderr, "(%s)\n", err.message);
       client->is_wrong = true;
     }
-    take_events(client);
+    handle_events(client);
   }
   free(text);
   for (char *more; (more = p2p_mailbox_pop_text(client->mailbox)) != NULL; free(more))
@@ -131,7 +132,7 @@ static bool deliver(struct play *play, int which) {
   return true;
 }
 
-/* The second side comes as soon as the first one knows the nameplate, that is, has told it. */
+/* The second side joins as soon as the first one has a nameplate. */
 static void start_second(struct play *play) {
   const char *nameplate = p2p_mailbox_nameplate(play->clients[0].mailbox);
   if (play->clients[1].mailbox != NULL || nameplate[0] == '\0') return;
@@ -139,7 +140,7 @@ static void start_second(struct play *play) {
   connect_client(play, &play->clients[1]);
 }
 
-/* Returns how many texts were delivered. The order in which that is done is one of a few. */
+/* Returns the number of texts that were delivered, in one of a few orders. */
 static int run(struct play *play, int order, int break_at, enum broken broken) {
   static const int ORDERS[][4] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {2, 0, 3, 1}};
   int steps = 0;
@@ -162,7 +163,7 @@ static int run(struct play *play, int order, int break_at, enum broken broken) {
 
 static bool is_good(const struct play *play) {
   for (int i = 0; i < 2; i++)
-    if (play->clients[i].heard != MESSAGES || play->clients[i].is_wrong) return false;
+    if (play->clients[i].received != MESSAGES || play->clients[i].is_wrong) return false;
   return true;
 }
 
@@ -174,22 +175,22 @@ static void end(struct play *play) {
   p2p_mailbox_store_free(play->store);
 }
 
-static void check_added(const struct play *play, int most) {
+static void check_added(const struct play *play, int max) {
   for (int i = 0; i < 2; i++)
     for (int j = 0; j < MESSAGES; j++)
-      CHECK(play->clients[i].added[j] >= 1 && play->clients[i].added[j] <= most);
+      CHECK(play->clients[i].added[j] >= 1 && play->clients[i].added[j] <= max);
 }
 
-/* The one gap: a side came, and the server forgot the word of that before the other had it, who so
- * goes by the nameplate again, to another mailbox than the one that the first side knows to have
- * been shared. Who waits there is told so when its patience ends. */
+/* A known limitation: one side joined, and the server lost that message before the other side had
+ * it. The other side then claims the nameplate again and gets a different mailbox, where it waits
+ * until it times out. */
 static bool is_gap(const struct play *play, enum broken broken) {
   enum p2p_mailbox_state first = p2p_mailbox_state(play->clients[0].mailbox),
                          second = p2p_mailbox_state(play->clients[1].mailbox);
   return broken == SERVER_FORGETS && ((first == P2P_MAILBOX_ALONE && second == P2P_MAILBOX_PAIRED &&
-                                       play->clients[1].heard == 1) ||
+                                       play->clients[1].received == 1) ||
                                       (second == P2P_MAILBOX_ALONE && first == P2P_MAILBOX_PAIRED &&
-                                       play->clients[0].heard == 1));
+                                       play->clients[0].received == 1));
 }
 
 static void break_everywhere(enum broken broken) {
@@ -205,7 +206,7 @@ static void break_everywhere(enum broken broken) {
       if (is_gap(&play, broken))
         gaps++;
       else if (!is_good(&play))
-        CHECK(!"both got everything");
+        CHECK(!"both received everything");
       else
         check_added(&play, broken == SERVER_FORGETS ? 2 : 1);
       end(&play);
@@ -218,8 +219,9 @@ TEST(one_side_loses_its_connection) {
   break_everywhere(FIRST);
   break_everywhere(SECOND);
 }
-TEST(the_server_comes_back_with_its_memory) { break_everywhere(BOTH); }
-TEST(the_server_comes_back_without) { break_everywhere(SERVER_FORGETS); }
+TEST(the_server_restarts_and_keeps_its_state) { break_everywhere(BOTH); }
+TEST(the_server_restarts_and_loses_its_state) { break_everywhere(SERVER_FORGETS); }
 
 UNIT_MAIN("mailbox_restart", UNIT(one_side_loses_its_connection),
-          UNIT(the_server_comes_back_with_its_memory), UNIT(the_server_comes_back_without))
+          UNIT(the_server_restarts_and_keeps_its_state),
+          UNIT(the_server_restarts_and_loses_its_state))

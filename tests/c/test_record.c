@@ -21,7 +21,7 @@ static int open_one(struct p2p_record_opener *opener, const uint8_t *bytes, size
   return p2p_record_open(opener, &bytes, &length, &payload, &payload_length, NULL);
 }
 
-TEST(records_arrive_in_any_pieces) {
+TEST(records_arrive_in_pieces_of_any_size) {
   static const char *const TEXTS[] = {"first", "", "the third"};
   uint8_t stream[512];
   size_t total = 0;
@@ -61,7 +61,7 @@ TEST(the_counter_is_big_endian) {
   CHECK(record[3] == P2P_BOX_OVERHEAD && record[4] == 0 && record[4 + 23] == 1);
 }
 
-TEST(a_replayed_or_altered_record_ends_it) {
+TEST(a_replayed_or_altered_record_is_an_error) {
   uint8_t one[64], bad[64];
   struct p2p_record_sealer sealer;
   struct p2p_record_opener opener;
@@ -82,7 +82,7 @@ TEST(a_replayed_or_altered_record_ends_it) {
   }
 }
 
-TEST(a_truncated_record_is_waited_for) {
+TEST(a_truncated_record_needs_more_bytes) {
   uint8_t record[64];
   struct p2p_record_sealer sealer;
 
@@ -97,7 +97,7 @@ TEST(a_truncated_record_is_waited_for) {
   }
 }
 
-TEST(lengths_beyond_the_caps_are_refused_from_four_bytes) {
+TEST(a_length_beyond_the_limits_is_refused_at_once) {
   static const struct {
     uint32_t length;
     int code;
@@ -134,7 +134,6 @@ TEST(the_largest_record_passes) {
   free(record);
 }
 
-UNIT_MAIN("record", UNIT(records_arrive_in_any_pieces), UNIT(the_counter_is_big_endian),
-          UNIT(a_replayed_or_altered_record_ends_it), UNIT(a_truncated_record_is_waited_for),
-          UNIT(lengths_beyond_the_caps_are_refused_from_four_bytes),
-          UNIT(the_largest_record_passes))
+UNIT_MAIN("record", UNIT(records_arrive_in_pieces_of_any_size), UNIT(the_counter_is_big_endian),
+          UNIT(a_replayed_or_altered_record_is_an_error), UNIT(a_truncated_record_needs_more_bytes),
+          UNIT(a_length_beyond_the_limits_is_refused_at_once), UNIT(the_largest_record_passes))

@@ -1,5 +1,5 @@
-/* File transfers and links whose mailbox server ends in the middle: they go on when it is there
- * again, and say so when it is not. */
+/* File transfers and links whose mailbox server restarts: they continue when it is back, and fail
+ * with a clear message when it is not. */
 #include <unistd.h>
 
 #include "mailbox_fixture.h"
@@ -14,7 +14,7 @@ static void stop_mailbox(void *arg) {
   lab->mailbox_server = NULL;
 }
 
-/* On the port it had. */
+/* On the same port. */
 static void start_mailbox(void *arg) {
   struct lab *lab = arg;
   unsigned port = 0;
@@ -60,7 +60,7 @@ static struct p2p_transfer *start(struct lab *lab, const char *code, const char 
   return transfer;
 }
 
-TEST(a_sender_who_waits_is_still_found) {
+TEST(a_waiting_sender_is_found_after_a_restart) {
   static struct lab lab;
   struct p2p_transfer_status sent, received;
   lab_open(&lab);
@@ -75,9 +75,8 @@ TEST(a_sender_who_waits_is_still_found) {
   lab_close(&lab);
 }
 
-/* Both have agreed on a key and wait for their users; then all that is said is said on other
- * connections. */
-TEST(what_is_said_while_the_mailbox_is_away_arrives) {
+/* Both sides have the key and wait for their users; all later messages use new connections. */
+TEST(messages_sent_during_an_outage_are_delivered) {
   static struct lab lab;
   struct p2p_transfer_status sent, received;
   lab_open(&lab);
@@ -97,7 +96,7 @@ TEST(what_is_said_while_the_mailbox_is_away_arrives) {
   lab_close(&lab);
 }
 
-TEST(a_mailbox_that_stays_away_is_named) {
+TEST(a_mailbox_that_does_not_return_is_named) {
   static struct lab lab;
   struct p2p_transfer_config config = {.loop = NULL, .text = "hello", .timeout_ms = 2000};
   struct p2p_transfer *sender = NULL;
@@ -163,7 +162,7 @@ static void free_end(void *arg) {
   p2p_link_free(end->link);
 }
 
-TEST(a_link_survives_its_mailbox) {
+TEST(a_link_survives_a_restart) {
   static struct lab lab;
   lab_open(&lab);
   struct end opener = {.lab = &lab}, joiner = {.lab = &lab, .config = {.code = joiner.code}};
@@ -179,7 +178,7 @@ TEST(a_link_survives_its_mailbox) {
   lab_close(&lab);
 }
 
-TEST(a_link_whose_mailbox_stays_away_says_so) {
+TEST(a_link_whose_mailbox_does_not_return_fails) {
   static struct lab lab;
   lab_open(&lab);
   struct end opener = {.lab = &lab, .config = {.timeout_ms = 2000}};
@@ -192,7 +191,7 @@ TEST(a_link_whose_mailbox_stays_away_says_so) {
   lab_close(&lab);
 }
 
-UNIT_MAIN("restart", UNIT(a_sender_who_waits_is_still_found),
-          UNIT(what_is_said_while_the_mailbox_is_away_arrives),
-          UNIT(a_mailbox_that_stays_away_is_named), UNIT(a_link_survives_its_mailbox),
-          UNIT(a_link_whose_mailbox_stays_away_says_so))
+UNIT_MAIN("restart", UNIT(a_waiting_sender_is_found_after_a_restart),
+          UNIT(messages_sent_during_an_outage_are_delivered),
+          UNIT(a_mailbox_that_does_not_return_is_named), UNIT(a_link_survives_a_restart),
+          UNIT(a_link_whose_mailbox_does_not_return_fails))

@@ -1,5 +1,4 @@
-/* File transfers between two ends in one process, over our mailbox and relay: files, bytes and
- * texts, ways that fail, and what is left behind. */
+/* File transfers between two ends in one process, over our mailbox and relay. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* RTLD_NEXT */
 #endif
@@ -105,7 +104,7 @@ static void pair_close(struct pair *pair) {
   lab_close(&pair->lab);
 }
 
-static void pass_file(size_t length, bool by_relay) {
+static void transfer_file(size_t length, bool by_relay) {
   static struct pair pair;
   pair_init(&pair, by_relay ? "7-by-relay" : NULL);
   write_random(pair.from, length);
@@ -124,10 +123,10 @@ static void pass_file(size_t length, bool by_relay) {
   pair_close(&pair);
 }
 
-TEST(an_empty_file_passes) { pass_file(0, false); }
-TEST(one_byte_passes) { pass_file(1, false); }
-TEST(a_file_of_many_batches_passes) { pass_file(20 * 1024 * 1024 + 17, false); }
-TEST(a_file_passes_through_the_relay) { pass_file(3 * 1024 * 1024, true); }
+TEST(an_empty_file_passes) { transfer_file(0, false); }
+TEST(one_byte_passes) { transfer_file(1, false); }
+TEST(a_file_of_many_batches_passes) { transfer_file(20 * 1024 * 1024 + 17, false); }
+TEST(a_file_passes_through_the_relay) { transfer_file(3 * 1024 * 1024, true); }
 
 TEST(bytes_pass) {
   static struct pair pair;
@@ -178,7 +177,7 @@ TEST(a_wrong_code_fails_on_both_sides_and_leaves_nothing) {
   pair_close(&pair);
 }
 
-TEST(verifiers_are_confirmed_before_anything_is_said) {
+TEST(nothing_is_sent_before_the_verifiers_are_confirmed) {
   static struct pair pair;
   pair_init(&pair, "10-verify");
   write_random(pair.from, 1000);
@@ -196,7 +195,7 @@ TEST(verifiers_are_confirmed_before_anything_is_said) {
   pair_close(&pair);
 }
 
-TEST(a_verifier_that_is_not_the_same_ends_it) {
+TEST(a_different_verifier_ends_the_transfer) {
   static struct pair pair;
   pair_init(&pair, "11-verify");
   pair.send.text = "secret";
@@ -212,7 +211,7 @@ TEST(a_verifier_that_is_not_the_same_ends_it) {
   pair_close(&pair);
 }
 
-TEST(canceling_in_the_middle_leaves_no_file_and_tells_the_other) {
+TEST(canceling_leaves_no_file_and_ends_the_other_side) {
   static struct pair pair;
   uint64_t seen = 0;
   pair_init(&pair, "12-cancel");
@@ -230,7 +229,7 @@ TEST(canceling_in_the_middle_leaves_no_file_and_tells_the_other) {
   pair_close(&pair);
 }
 
-TEST(a_receiver_that_does_not_come_is_named) {
+TEST(a_missing_receiver_is_named) {
   static struct pair pair;
   pair_init(&pair, NULL);
   pair.send.text = "hello";
@@ -242,7 +241,7 @@ TEST(a_receiver_that_does_not_come_is_named) {
   pair_close(&pair);
 }
 
-TEST(two_senders_and_a_file_that_exists_fail_with_sentences) {
+TEST(two_senders_and_an_existing_file_are_errors) {
   static struct pair pair;
   pair_init(&pair, "13-both");
   pair.send.text = pair.receive.text = "hello";
@@ -319,9 +318,8 @@ UNIT_MAIN("transfer", UNIT(an_empty_file_passes), UNIT(one_byte_passes),
           UNIT(a_file_of_many_batches_passes), UNIT(a_file_passes_through_the_relay),
           UNIT(bytes_pass), UNIT(a_text_passes),
           UNIT(a_wrong_code_fails_on_both_sides_and_leaves_nothing),
-          UNIT(verifiers_are_confirmed_before_anything_is_said),
-          UNIT(a_verifier_that_is_not_the_same_ends_it),
-          UNIT(canceling_in_the_middle_leaves_no_file_and_tells_the_other),
-          UNIT(a_receiver_that_does_not_come_is_named),
-          UNIT(two_senders_and_a_file_that_exists_fail_with_sentences),
+          UNIT(nothing_is_sent_before_the_verifiers_are_confirmed),
+          UNIT(a_different_verifier_ends_the_transfer),
+          UNIT(canceling_leaves_no_file_and_ends_the_other_side), UNIT(a_missing_receiver_is_named),
+          UNIT(two_senders_and_an_existing_file_are_errors),
           UNIT(bad_arguments_are_refused_at_once), UNIT(a_mutex_that_cannot_be_created_is_an_error))

@@ -1,5 +1,4 @@
-/* The race for a transit connection, without a mailbox: strangers that knock, hints that lead
- * nowhere, the relay. */
+/* The race for a transit connection, without a mailbox. */
 #include "wormhole/transit.h"
 
 #include "base/clock.h"
@@ -13,7 +12,7 @@ struct racer {
   struct p2p_transit *transit;
   struct p2p_transit_config config;
   struct p2p_transit_key key;
-  struct p2p_hints theirs;
+  struct p2p_hints peer_hints;
   struct p2p_tcp *tcp;
   char path[P2P_CANDIDATE_PATH_MAX];
   struct p2p_err err;
@@ -66,8 +65,8 @@ static void racer_new(void *arg) {
 static void racer_race(void *arg) {
   struct racer *racer = arg;
 
-  if (racer->transit != NULL) /* the other one may have come already */
-    CHECK(p2p_transit_race(racer->transit, &racer->theirs, &racer->err) == P2P_OK);
+  if (racer->transit != NULL) /* the other side may have connected already */
+    CHECK(p2p_transit_race(racer->transit, &racer->peer_hints, &racer->err) == P2P_OK);
 }
 
 static void racer_free(void *arg) {
@@ -96,19 +95,19 @@ static void race_init(struct race *race) {
 static void race_listen(struct race *race) {
   CHECK(p2p_loop_call(race->lab.loop, racer_new, &race->sender) == P2P_OK);
   CHECK(p2p_loop_call(race->lab.loop, racer_new, &race->receiver) == P2P_OK);
-  p2p_transit_hints(race->sender.transit, &race->receiver.theirs);
-  p2p_transit_hints(race->receiver.transit, &race->sender.theirs);
+  p2p_transit_hints(race->sender.transit, &race->receiver.peer_hints);
+  p2p_transit_hints(race->receiver.transit, &race->sender.peer_hints);
 }
 
-static void race_go(struct race *race) {
+static void race_start(struct race *race) {
   CHECK(p2p_loop_call(race->lab.loop, racer_race, &race->sender) == P2P_OK);
   CHECK(p2p_loop_call(race->lab.loop, racer_race, &race->receiver) == P2P_OK);
 }
 
-static void check_met(struct race *race, const char *way) {
+static void check_connected(struct race *race, const char *path) {
   CHECK(lab_wait(&race->lab, &race->sender.n_connected, 1, PATIENCE_MS));
   CHECK(lab_wait(&race->lab, &race->receiver.n_connected, 1, PATIENCE_MS));
-  CHECK(strncmp(race->sender.path, way, strlen(way)) == 0);
+  CHECK(strncmp(race->sender.path, path, strlen(path)) == 0);
 }
 
 static void race_close(struct race *race) {
@@ -122,9 +121,9 @@ TEST(both_end_on_the_same_direct_connection) {
 
   race_init(&race);
   race_listen(&race);
-  race_go(&race);
-  check_met(&race, "direct ");
-  /* It is the same one: when one end goes, the other hears it. */
+  race_start(&race);
+  check_connected(&race, "direct ");
+  /* It is the same one: when one end closes it, so does the other. */
   CHECK(race.receiver.n_closed == 0);
   CHECK(p2p_loop_call(race.lab.loop, racer_free, &race.sender) == P2P_OK);
   race.sender.tcp = NULL;
@@ -132,28 +131,28 @@ TEST(both_end_on_the_same_direct_connection) {
   race_close(&race);
 }
 
-TEST(hints_that_lead_nowhere_leave_the_relay) {
+TEST(the_relay_is_used_if_hints_fail) {
   static struct race race;
 
   race_init(&race);
   race.sender.config.no_listen = race.receiver.config.no_listen = true;
   race.sender.config.relay = &race.relay;
   race_listen(&race);
-  CHECK(race.receiver.theirs.n_direct == 0 && race.receiver.theirs.n_relay == 1);
-  /* The mailbox's port answers, but it is not the peer. */
-  race.receiver.theirs.n_direct = 1;
-  snprintf(race.receiver.theirs.direct[0].host, sizeof race.receiver.theirs.direct[0].host,
+  CHECK(race.receiver.peer_hints.n_direct == 0 && race.receiver.peer_hints.n_relay == 1);
+  /* Something listens on the hinted port, but it is not the peer. */
+  race.receiver.peer_hints.n_direct = 1;
+  snprintf(race.receiver.peer_hints.direct[0].host, sizeof race.receiver.peer_hints.direct[0].host,
            "127.0.0.1");
-  race.receiver.theirs.direct[0].port = race.relay.port;
-  race_go(&race);
-  check_met(&race, "relay 127.0.0.1:");
+  race.receiver.peer_hints.direct[0].port = race.relay.port;
+  race_start(&race);
+  check_connected(&race, "relay 127.0.0.1:");
   race_close(&race);
 }
 
 struct stranger {
   struct race *race;
   struct p2p_tcp *tcp[24];
-  int n_connected, n_gone;
+  int n_connected, n_closed;
 };
 
 static void on_stranger_up(void *arg) {
@@ -167,17 +166,17 @@ static void on_stranger_data(void *arg, const uint8_t *bytes, size_t length) {
   (void)length;
 }
 
-static void on_stranger_gone(void *arg, const struct p2p_err *err) {
+static void on_stranger_close(void *arg, const struct p2p_err *err) {
   struct stranger *stranger = arg;
   (void)err;
-  lab_tell(&stranger->race->lab, &stranger->n_gone);
+  lab_tell(&stranger->race->lab, &stranger->n_closed);
 }
 
-static void strangers_knock(void *arg) {
+static void strangers_connect(void *arg) {
   static const struct p2p_tcp_callbacks EVENTS = {on_stranger_up, on_stranger_data, NULL,
-                                                  on_stranger_gone};
+                                                  on_stranger_close};
   struct stranger *stranger = arg;
-  uint16_t port = stranger->race->receiver.theirs.direct[0].port;
+  uint16_t port = stranger->race->receiver.peer_hints.direct[0].port;
 
   for (size_t i = 0; i < 24; i++)
     CHECK(p2p_tcp_connect(stranger->race->lab.loop, "127.0.0.1", port, PATIENCE_MS, &EVENTS,
@@ -189,62 +188,62 @@ static void strangers_free(void *arg) {
   for (size_t i = 0; i < 24; i++) p2p_tcp_free(stranger->tcp[i]);
 }
 
-TEST(strangers_that_knock_and_stay_do_not_keep_the_peer_out) {
+TEST(idle_strangers_do_not_keep_the_peer_out) {
   static struct race race;
   struct stranger stranger = {.race = &race};
 
   race_init(&race);
   race.receiver.config.no_listen = true;
   race_listen(&race);
-  CHECK(p2p_loop_call(race.lab.loop, strangers_knock, &stranger) == P2P_OK);
+  CHECK(p2p_loop_call(race.lab.loop, strangers_connect, &stranger) == P2P_OK);
   CHECK(lab_wait(&race.lab, &stranger.n_connected, 24, PATIENCE_MS));
-  CHECK(lab_wait(&race.lab, &stranger.n_gone, 24 - 8, PATIENCE_MS));
-  race_go(&race);
-  check_met(&race, "direct ");
+  CHECK(lab_wait(&race.lab, &stranger.n_closed, 24 - 8, PATIENCE_MS));
+  race_start(&race);
+  check_connected(&race, "direct ");
   CHECK(p2p_loop_call(race.lab.loop, strangers_free, &stranger) == P2P_OK);
   race_close(&race);
 }
 
-TEST(another_key_is_not_taken) {
+TEST(another_key_is_refused) {
   static struct race race;
 
   race_init(&race);
   race.receiver.key.bytes[0] ^= 1;
   race.receiver.config.no_listen = true;
   race_listen(&race);
-  race.receiver.theirs.n_direct = 1;
-  race_go(&race);
+  race.receiver.peer_hints.n_direct = 1;
+  race_start(&race);
   CHECK(lab_wait(&race.lab, &race.receiver.n_failed, 1, PATIENCE_MS));
   CHECK(race.receiver.err.code == P2P_ERR_NETWORK);
   CHECK(race.sender.n_connected == 0);
   race_close(&race);
 }
 
-/* ---- who is tried when ---- */
+/* ---- stages ---- */
 
 struct silence {
   struct race *race;
   struct p2p_listener *listener;
   struct p2p_tcp *tcp[8];
-  int n_knocked;
+  int n_accepted;
 };
 
-static void on_knock(void *arg, struct p2p_tcp *tcp) {
+static void on_accept(void *arg, struct p2p_tcp *tcp) {
   struct silence *silence = arg;
-  CHECK(silence->n_knocked < 8);
-  silence->tcp[silence->n_knocked++ % 8] = tcp;
+  CHECK(silence->n_accepted < 8);
+  silence->tcp[silence->n_accepted++ % 8] = tcp;
 }
 
 static void silence_open(void *arg) {
   struct silence *silence = arg;
-  CHECK(p2p_listener_new(silence->race->lab.loop, "127.0.0.1", 0, on_knock, silence,
+  CHECK(p2p_listener_new(silence->race->lab.loop, "127.0.0.1", 0, on_accept, silence,
                          &silence->listener, NULL) == P2P_OK);
 }
 
 static void silence_close(void *arg) {
   struct silence *silence = arg;
   p2p_listener_free(silence->listener);
-  for (int i = 0; i < silence->n_knocked; i++) p2p_tcp_free(silence->tcp[i]);
+  for (int i = 0; i < silence->n_accepted; i++) p2p_tcp_free(silence->tcp[i]);
 }
 
 static void set_hint(struct p2p_hint *hint, const char *host, uint16_t port) {
@@ -252,7 +251,7 @@ static void set_hint(struct p2p_hint *hint, const char *host, uint16_t port) {
   hint->port = port;
 }
 
-TEST(direct_connections_that_hang_do_not_hold_the_relay_up) {
+TEST(hanging_direct_connections_do_not_delay_the_relay) {
   static struct race race;
   struct silence silence = {.race = &race};
 
@@ -260,19 +259,19 @@ TEST(direct_connections_that_hang_do_not_hold_the_relay_up) {
   CHECK(p2p_loop_call(race.lab.loop, silence_open, &silence) == P2P_OK);
   race.sender.config.relay = race.receiver.config.relay = &race.relay;
   race_listen(&race);
-  race.sender.theirs.n_direct = race.receiver.theirs.n_direct = 1;
-  set_hint(&race.sender.theirs.direct[0], "127.0.0.1", p2p_listener_port(silence.listener));
-  race.receiver.theirs.direct[0] = race.sender.theirs.direct[0];
+  race.sender.peer_hints.n_direct = race.receiver.peer_hints.n_direct = 1;
+  set_hint(&race.sender.peer_hints.direct[0], "127.0.0.1", p2p_listener_port(silence.listener));
+  race.receiver.peer_hints.direct[0] = race.sender.peer_hints.direct[0];
   uint64_t began_ms = p2p_clock_ms();
-  race_go(&race);
-  check_met(&race, "relay 127.0.0.1:");
-  CHECK(silence.n_knocked == 2);
+  race_start(&race);
+  check_connected(&race, "relay 127.0.0.1:");
+  CHECK(silence.n_accepted == 2);
   CHECK(p2p_clock_ms() - began_ms >= P2P_TRANSIT_HEAD_START_MS);
   CHECK(p2p_loop_call(race.lab.loop, silence_close, &silence) == P2P_OK);
   race_close(&race);
 }
 
-TEST(a_relay_is_left_alone_where_a_direct_connection_is_quick) {
+TEST(a_relay_is_not_used_if_a_direct_connection_is_fast) {
   static struct race race;
   struct silence relay = {.race = &race};
 
@@ -282,15 +281,15 @@ TEST(a_relay_is_left_alone_where_a_direct_connection_is_quick) {
   race.sender.config.relay = race.receiver.config.relay = &race.relay;
   race_listen(&race);
   uint64_t began_ms = p2p_clock_ms();
-  race_go(&race);
-  check_met(&race, "direct ");
-  CHECK(relay.n_knocked == 0 || p2p_clock_ms() - began_ms >= P2P_TRANSIT_HEAD_START_MS);
+  race_start(&race);
+  check_connected(&race, "direct ");
+  CHECK(relay.n_accepted == 0 || p2p_clock_ms() - began_ms >= P2P_TRANSIT_HEAD_START_MS);
   CHECK(p2p_loop_call(race.lab.loop, silence_close, &relay) == P2P_OK);
   race_close(&race);
 }
 
-/* Of all hints, only that of IPv6 leads anywhere. */
-TEST(an_address_of_ipv6_is_tried_beside_one_of_ipv4) {
+/* Only the IPv6 hint works. */
+TEST(ipv6_and_ipv4_are_tried_together) {
   static struct race race;
   struct silence silence = {.race = &race};
   uint16_t port = 0;
@@ -299,25 +298,23 @@ TEST(an_address_of_ipv6_is_tried_beside_one_of_ipv4) {
   CHECK(p2p_loop_call(race.lab.loop, silence_open, &silence) == P2P_OK);
   race.receiver.config.no_listen = true;
   race_listen(&race);
-  for (size_t i = 0; i < race.receiver.theirs.n_direct; i++)
-    if (strcmp(race.receiver.theirs.direct[i].host, "::1") == 0)
-      port = race.receiver.theirs.direct[i].port;
+  for (size_t i = 0; i < race.receiver.peer_hints.n_direct; i++)
+    if (strcmp(race.receiver.peer_hints.direct[i].host, "::1") == 0)
+      port = race.receiver.peer_hints.direct[i].port;
   if (port != 0) { /* this machine has IPv6 */
-    race.receiver.theirs.n_direct = 2;
-    set_hint(&race.receiver.theirs.direct[0], "127.0.0.1", p2p_listener_port(silence.listener));
-    set_hint(&race.receiver.theirs.direct[1], "::1", port);
-    race_go(&race);
-    check_met(&race, "direct [::1]:");
-    CHECK(silence.n_knocked == 1);
+    race.receiver.peer_hints.n_direct = 2;
+    set_hint(&race.receiver.peer_hints.direct[0], "127.0.0.1", p2p_listener_port(silence.listener));
+    set_hint(&race.receiver.peer_hints.direct[1], "::1", port);
+    race_start(&race);
+    check_connected(&race, "direct [::1]:");
+    CHECK(silence.n_accepted == 1);
   }
   CHECK(p2p_loop_call(race.lab.loop, silence_close, &silence) == P2P_OK);
   race_close(&race);
 }
 
 UNIT_MAIN("transit", UNIT(both_end_on_the_same_direct_connection),
-          UNIT(hints_that_lead_nowhere_leave_the_relay),
-          UNIT(strangers_that_knock_and_stay_do_not_keep_the_peer_out),
-          UNIT(another_key_is_not_taken),
-          UNIT(direct_connections_that_hang_do_not_hold_the_relay_up),
-          UNIT(a_relay_is_left_alone_where_a_direct_connection_is_quick),
-          UNIT(an_address_of_ipv6_is_tried_beside_one_of_ipv4))
+          UNIT(the_relay_is_used_if_hints_fail), UNIT(idle_strangers_do_not_keep_the_peer_out),
+          UNIT(another_key_is_refused), UNIT(hanging_direct_connections_do_not_delay_the_relay),
+          UNIT(a_relay_is_not_used_if_a_direct_connection_is_fast),
+          UNIT(ipv6_and_ipv4_are_tried_together))
