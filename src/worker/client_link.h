@@ -49,13 +49,13 @@ int p2p_client_link_new(const struct p2p_client_link_shared *shared,
                         struct p2p_err *err) P2P_MUST_USE;
 /* Closes the link with a reason. The client's tasks get no LOST: to the client they are lost with
  * the worker, so that it can run them again elsewhere. No callbacks after. Takes NULL. */
-void p2p_client_link_free(struct p2p_client_link *link, const char *why);
+void p2p_client_link_free(struct p2p_client_link *client, const char *why);
 
-bool p2p_client_link_is_open(const struct p2p_client_link *link);
+bool p2p_client_link_is_open(const struct p2p_client_link *client);
 /* A frame could not be sent: the link must be freed. */
-bool p2p_client_link_is_broken(const struct p2p_client_link *link);
-const char *p2p_client_link_client(const struct p2p_client_link *link);
+bool p2p_client_link_is_broken(const struct p2p_client_link *client);
+const char *p2p_client_link_client(const struct p2p_client_link *client);
 /* Sends a SLOT frame: GRANT or RECALL. */
-void p2p_client_link_send_slot(struct p2p_client_link *link, enum p2p_slot_op op, uint32_t count);
+void p2p_client_link_send_slot(struct p2p_client_link *client, enum p2p_slot_op op, uint32_t count);
 
 #endif

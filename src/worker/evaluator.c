@@ -273,8 +273,9 @@ int p2p_evaluator_start(struct p2p_evaluator *evaluator, struct p2p_err *err) {
   static const struct p2p_evaluator_process_callbacks callbacks = {on_frame, NULL, on_process_exit};
   const struct p2p_evaluator_owner *owner = evaluator->owner;
   drop_process(evaluator);
-  int code = p2p_evaluator_process_spawn(p2p_loop_uv(owner->loop), owner->argv, owner->env,
-                                         &callbacks, evaluator, &evaluator->process, err);
+  const struct p2p_evaluator_process_config config = {
+      .loop = p2p_loop_uv(owner->loop), .argv = owner->argv, .env = owner->env};
+  int code = p2p_evaluator_process_spawn(&config, &callbacks, evaluator, &evaluator->process, err);
   if (code == P2P_OK)
     set_deadline(evaluator, DEADLINE_START, P2P_EVALUATOR_START_MS);
   else

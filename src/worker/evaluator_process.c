@@ -125,8 +125,9 @@ static void init_handles(struct p2p_evaluator_process *process, uv_loop_t *loop)
   process->open_handles = HANDLES;
 }
 
-static int spawn(struct p2p_evaluator_process *process, uv_loop_t *loop, const char *const *argv,
-                 const char *const *env) {
+/* Returns 0 or an error of libuv. */
+static int spawn(struct p2p_evaluator_process *process,
+                 const struct p2p_evaluator_process_config *config) {
   uv_stdio_container_t stdio[P2P_EVALUATOR_PROCESS_FD_LIFELINE + 1] = {{.flags = UV_IGNORE}};
   stdio[1].flags = stdio[2].flags = UV_INHERIT_FD;
   stdio[1].data.fd = 1;
@@ -136,16 +137,16 @@ static int spawn(struct p2p_evaluator_process *process, uv_loop_t *loop, const c
   stdio[P2P_EVALUATOR_PROCESS_FD_FRAMES].data.stream = (uv_stream_t *)&process->frames;
   stdio[P2P_EVALUATOR_PROCESS_FD_LIFELINE].flags = UV_CREATE_PIPE | UV_READABLE_PIPE;
   stdio[P2P_EVALUATOR_PROCESS_FD_LIFELINE].data.stream = (uv_stream_t *)&process->lifeline;
-  uv_process_options_t options = {.file = argv[0],
-                                  .args = (char **)argv,
-                                  .env = (char **)env,
+  uv_process_options_t options = {.file = config->argv[0],
+                                  .args = (char **)config->argv,
+                                  .env = (char **)config->env,
                                   .stdio = stdio,
                                   .stdio_count = P2P_EVALUATOR_PROCESS_FD_LIFELINE + 1};
-  return p2p_process_spawn(loop, &options, on_process_end, process, &process->child);
+  int status = p2p_process_spawn(config->loop, &options, on_process_end, process, &process->child);
+  return status == 0 ? uv_read_start((uv_stream_t *)&process->frames, on_alloc, on_read) : status;
 }
 
-int p2p_evaluator_process_spawn(struct uv_loop_s *loop, const char *const *argv,
-                                const char *const *env,
+int p2p_evaluator_process_spawn(const struct p2p_evaluator_process_config *config,
                                 const struct p2p_evaluator_process_callbacks *callbacks, void *arg,
                                 struct p2p_evaluator_process **out, struct p2p_err *err) {
   struct p2p_evaluator_process *process = calloc(1, sizeof *process);
@@ -153,13 +154,13 @@ int p2p_evaluator_process_spawn(struct uv_loop_s *loop, const char *const *argv,
   process->callbacks = *callbacks;
   process->arg = arg;
   p2p_buf_init(&process->in, sizeof process->chunk + P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX);
-  init_handles(process, loop);
-  int status = spawn(process, loop, argv, env);
+  init_handles(process, config->loop);
+  int status = spawn(process, config);
   if (status != 0) {
     close_all(process);
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start '%s': %s", argv[0], uv_strerror(status));
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start '%s': %s", config->argv[0],
+                       uv_strerror(status));
   }
-  uv_read_start((uv_stream_t *)&process->frames, on_alloc, on_read);
   *out = process;
   return P2P_OK;
 }

@@ -25,10 +25,14 @@ struct p2p_evaluator_process_callbacks {
   void (*on_exit)(void *arg, int exit_status, int term_signal);
 };
 
-/* Starts argv[0] with the environment `env`, "NAME=value" and NULL-terminated; NULL: ours. A failed
- * exec is an error here. */
-int p2p_evaluator_process_spawn(struct uv_loop_s *loop, const char *const *argv,
-                                const char *const *env,
+struct p2p_evaluator_process_config {
+  struct uv_loop_s *loop;
+  const char *const *argv; /* argv[0] is the program; NULL-terminated */
+  const char *const *env;  /* "NAME=value", NULL-terminated; NULL: our environment */
+};
+
+/* Starts the process. A failed exec is an error here. */
+int p2p_evaluator_process_spawn(const struct p2p_evaluator_process_config *config,
                                 const struct p2p_evaluator_process_callbacks *callbacks, void *arg,
                                 struct p2p_evaluator_process **out,
                                 struct p2p_err *err) P2P_MUST_USE;

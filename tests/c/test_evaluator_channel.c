@@ -77,11 +77,10 @@ static void ignore_exit(void *arg, int exit_status, int term_signal) {
 static int supervise(void) {
   const char *const argv[] = {program, NULL}, *const env[] = {MODE "=busy", NULL};
   const struct p2p_evaluator_process_callbacks callbacks = {ignore_frame, NULL, ignore_exit};
+  const struct p2p_evaluator_process_config config = {uv_default_loop(), argv, env};
   struct p2p_evaluator_process *child;
   struct p2p_err err;
-  if (p2p_evaluator_process_spawn(uv_default_loop(), argv, env, &callbacks, NULL, &child, &err) !=
-      P2P_OK)
-    return 96;
+  if (p2p_evaluator_process_spawn(&config, &callbacks, NULL, &child, &err) != P2P_OK) return 96;
   return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 }
 
@@ -182,12 +181,12 @@ static void run_until(struct seen *seen, const int *counter, int enough) {
 static void begin(struct seen *seen, const char *entry) {
   const char *const argv[] = {program, NULL}, *const env[] = {entry, NULL};
   const struct p2p_evaluator_process_callbacks callbacks = {on_frame, NULL, on_exit_};
+  const struct p2p_evaluator_process_config config = {&seen->loop, argv, env};
   struct p2p_err err;
   signal(SIGPIPE, SIG_IGN);
   *seen = (struct seen){0};
   CHECK(uv_loop_init(&seen->loop) == 0);
-  CHECK(p2p_evaluator_process_spawn(&seen->loop, argv, env, &callbacks, seen, &seen->child, &err) ==
-        P2P_OK);
+  CHECK(p2p_evaluator_process_spawn(&config, &callbacks, seen, &seen->child, &err) == P2P_OK);
   run_until(seen, &seen->hellos, 1);
 }
 

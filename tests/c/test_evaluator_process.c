@@ -183,14 +183,16 @@ static int spawn_mode(uv_loop_t *loop, const char *mode, struct seen *seen) {
   const char *const argv[] = {program, NULL}, *const env[] = {entry, NULL};
   struct p2p_err err = {0};
   seen->loop = loop;
-  return p2p_evaluator_process_spawn(loop, argv, env, &callbacks, seen, &seen->child, &err);
+  return p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){loop, argv, env},
+                                     &callbacks, seen, &seen->child, &err);
 }
 
 static int spawn_shell(uv_loop_t *loop, const char *script, struct seen *seen) {
   const char *const argv[] = {"/bin/sh", "-c", script, NULL};
   struct p2p_err err = {0};
   seen->loop = loop;
-  return p2p_evaluator_process_spawn(loop, argv, NULL, &callbacks, seen, &seen->child, &err);
+  return p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){loop, argv, NULL},
+                                     &callbacks, seen, &seen->child, &err);
 }
 
 static int fds_before;
@@ -233,8 +235,8 @@ TEST(failed_exec_is_an_error_at_once) {
   struct p2p_err err = {0};
   const char *const argv[] = {"/no/such/program", NULL};
   open_loop(&loop);
-  CHECK(p2p_evaluator_process_spawn(&loop, argv, NULL, &callbacks, &seen, &seen.child, &err) ==
-        P2P_ERR_SYSTEM);
+  CHECK(p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){&loop, argv, NULL},
+                                    &callbacks, &seen, &seen.child, &err) == P2P_ERR_SYSTEM);
   CHECK_STR(err.message, "cannot start '/no/such/program': no such file or directory");
   run(&loop, &seen);
   CHECK(seen.exits == 0);

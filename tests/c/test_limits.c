@@ -1,5 +1,5 @@
-/* The memory limit: in a child, since it cannot be raised again. Sanitizers reserve memory as they
- * like, so that only a limit that is far away can be tried under them. */
+/* The memory limit, in a child process, since it cannot be raised again. The limit is large,
+ * because sanitizers reserve memory of their own. */
 #include "proc/memory_limit.h"
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 
 #define MIB ((size_t)1 << 20)
 
-static bool can_have(size_t bytes) {
+static bool can_map(size_t bytes) {
   void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return false;
   munmap(memory, bytes);
@@ -21,16 +21,16 @@ static bool can_have(size_t bytes) {
 
 static int in_child(void) {
   struct p2p_err err;
-  if (!can_have(512 * MIB)) return 1;
+  if (!can_map(512 * MIB)) return 1;
   if (p2p_memory_limit_set(256 * MIB, &err) != P2P_OK) return 2;
-  if (!can_have(128 * MIB)) return 3;
-  if (can_have(512 * MIB)) return 4;
-  if (p2p_memory_limit_set(1024 * MIB, &err) != P2P_OK) return 5; /* not raised, and no error */
-  if (can_have(512 * MIB)) return 6;
+  if (!can_map(128 * MIB)) return 3;
+  if (can_map(512 * MIB)) return 4;
+  if (p2p_memory_limit_set(1024 * MIB, &err) != P2P_OK) return 5; /* not raised, without an error */
+  if (can_map(512 * MIB)) return 6;
   return 0;
 }
 
-TEST(beyond_the_limit_there_is_none) {
+TEST(memory_beyond_the_limit_is_refused) {
 #ifdef __linux__
   int status = -1;
   pid_t pid = fork();
@@ -40,4 +40,4 @@ TEST(beyond_the_limit_there_is_none) {
 #endif
 }
 
-UNIT_MAIN("limits", UNIT(beyond_the_limit_there_is_none))
+UNIT_MAIN("limits", UNIT(memory_beyond_the_limit_is_refused))

@@ -1,4 +1,4 @@
-/* Slots: fair between clients, kept by the one that is alone, never lent twice. */
+/* Slots: shared fairly between clients, kept by a client that is alone, never granted twice. */
 #include "unit.h"
 
 #include "worker/slots.h"
@@ -17,8 +17,8 @@ static void begin(uint32_t available) {
   p2p_slots_set_available(&slots, available);
 }
 
-/* All steps that are due, as text: "+0" a grant to client 0, "-1" a recall from client 1, "-1:2" of
- * two, "!0" an eviction. */
+/* Runs all steps that are due and returns them as text: "+0" grants to client 0, "-1" recalls from
+ * client 1, "-1:2" recalls two, "!0" evicts client 0. */
 static const char *steps(void) {
   static char text[1024];
   struct p2p_slots_step step;
@@ -33,7 +33,7 @@ static const char *steps(void) {
   return text;
 }
 
-TEST(alone_it_gets_what_it_wants) {
+TEST(client_that_is_alone_gets_what_it_wants) {
   begin(3);
   CHECK_STR(steps(), "");
   size_t a = client(2);
@@ -43,7 +43,7 @@ TEST(alone_it_gets_what_it_wants) {
   CHECK(p2p_slots_deadline(&slots, now) == P2P_SLOTS_NEVER);
 }
 
-TEST(no_task_without_a_slot) {
+TEST(task_needs_a_slot) {
   begin(1);
   size_t a = client(1), b = client(1);
   CHECK(!p2p_slots_start_task(&slots, a, now));
@@ -53,7 +53,7 @@ TEST(no_task_without_a_slot) {
   CHECK(!p2p_slots_start_task(&slots, b, now));
 }
 
-TEST(nothing_is_returned_that_is_not_idle) {
+TEST(only_idle_slots_are_returned) {
   begin(2);
   size_t a = client(2);
   CHECK(!p2p_slots_return(&slots, a, 1));
@@ -67,7 +67,7 @@ TEST(nothing_is_returned_that_is_not_idle) {
   CHECK(slots.clients[a].held == 0 && slots.clients[a].fresh == 0);
 }
 
-TEST(granted_in_turns) {
+TEST(slots_are_granted_in_turns) {
   begin(5);
   client(9);
   client(9);
@@ -101,7 +101,7 @@ TEST(busy_clients_share_one_slot_in_turns) {
   CHECK_STR(steps(), "-0");
   p2p_slots_end_task(&slots, a, now);
   CHECK(p2p_slots_return(&slots, a, 1));
-  CHECK_STR(steps(), "+1"); /* and not asked back before it could be used */
+  CHECK_STR(steps(), "+1"); /* and not recalled before it could be used */
   CHECK(p2p_slots_deadline(&slots, now) == now + P2P_SLOTS_FRESH_MS);
   CHECK(p2p_slots_start_task(&slots, b, now));
   CHECK_STR(steps(), "-1");
@@ -110,18 +110,18 @@ TEST(busy_clients_share_one_slot_in_turns) {
   CHECK_STR(steps(), "+0");
 }
 
-TEST(fresh_slot_is_recalled_after_a_moment) {
+TEST(unused_slot_is_recalled_after_a_while) {
   begin(1);
   client(1);
   CHECK_STR(steps(), "+0");
-  p2p_slots_want(&slots, 0, 0); /* it needs it no longer */
+  p2p_slots_want(&slots, 0, 0); /* it has no more work */
   client(1);
   CHECK_STR(steps(), "");
   now = p2p_slots_deadline(&slots, now);
   CHECK_STR(steps(), "-0");
 }
 
-TEST(shares_are_even_then_stable) {
+TEST(even_shares_are_stable) {
   begin(4);
   size_t a = client(100);
   steps();
@@ -137,7 +137,7 @@ TEST(shares_are_even_then_stable) {
   CHECK_STR(steps(), "");
 }
 
-TEST(who_keeps_an_idle_slot_from_others_is_evicted) {
+TEST(client_that_keeps_a_slot_idle_is_evicted) {
   begin(1);
   size_t a = client(5);
   steps();
@@ -187,7 +187,7 @@ TEST(recalled_slot_takes_no_new_task) {
   CHECK_STR(steps(), "+1");
 }
 
-TEST(who_is_at_work_is_not_evicted) {
+TEST(client_with_a_running_task_is_not_evicted) {
   begin(1);
   size_t a = client(5);
   steps();
@@ -207,13 +207,13 @@ TEST(lost_client_frees_its_slots) {
   client(2);
   CHECK_STR(steps(), "-0");
   p2p_slots_remove(&slots, a);
-  p2p_slots_set_available(&slots, 1); /* the other evaluator is still being interrupted */
+  p2p_slots_set_available(&slots, 1); /* the other evaluator is being interrupted */
   CHECK_STR(steps(), "+1");
   p2p_slots_set_available(&slots, 2);
   CHECK_STR(steps(), "+1");
 }
 
-TEST(nothing_is_granted_that_is_not_there) {
+TEST(only_available_slots_are_granted) {
   begin(2);
   client(2);
   steps();
@@ -229,7 +229,7 @@ TEST(nothing_is_granted_that_is_not_there) {
   CHECK_STR(steps(), "+1 +0");
 }
 
-TEST(closed_recalls_everything) {
+TEST(close_recalls_all_slots) {
   begin(3);
   client(3);
   CHECK_STR(steps(), "+0 +0 +0");
@@ -240,7 +240,7 @@ TEST(closed_recalls_everything) {
   CHECK(p2p_slots_deadline(&slots, now) == P2P_SLOTS_NEVER);
 }
 
-TEST(who_keeps_slots_after_the_close_is_evicted) {
+TEST(client_that_keeps_slots_after_close_is_evicted) {
   begin(1);
   client(1);
   CHECK_STR(steps(), "+0");
@@ -252,7 +252,7 @@ TEST(who_keeps_slots_after_the_close_is_evicted) {
   CHECK(p2p_slots_held(&slots) == 0);
 }
 
-TEST(clients_are_capped) {
+TEST(number_of_clients_is_bounded) {
   begin(1);
   for (int i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) CHECK(p2p_slots_add(&slots) == i);
   CHECK(p2p_slots_add(&slots) == -1);
@@ -260,8 +260,9 @@ TEST(clients_are_capped) {
   CHECK(p2p_slots_add(&slots) == 7);
 }
 
-/* Three busy clients with tasks of different length on every number of slots: over time each gets
- * its share. */
+/* Three busy clients with tasks of different lengths, on 1 to 7 slots: each gets its share over
+ * time.
+ */
 TEST(shares_are_fair_over_time) {
   for (uint32_t available = 1; available <= 7; available++) {
     uint64_t used[3] = {0};
@@ -293,13 +294,13 @@ TEST(shares_are_fair_over_time) {
   }
 }
 
-UNIT_MAIN("slots", UNIT(alone_it_gets_what_it_wants), UNIT(no_task_without_a_slot),
-          UNIT(nothing_is_returned_that_is_not_idle), UNIT(granted_in_turns),
+UNIT_MAIN("slots", UNIT(client_that_is_alone_gets_what_it_wants), UNIT(task_needs_a_slot),
+          UNIT(only_idle_slots_are_returned), UNIT(slots_are_granted_in_turns),
           UNIT(idle_slots_are_kept_until_another_wants_one),
-          UNIT(busy_clients_share_one_slot_in_turns), UNIT(fresh_slot_is_recalled_after_a_moment),
-          UNIT(shares_are_even_then_stable), UNIT(who_keeps_an_idle_slot_from_others_is_evicted),
+          UNIT(busy_clients_share_one_slot_in_turns), UNIT(unused_slot_is_recalled_after_a_while),
+          UNIT(even_shares_are_stable), UNIT(client_that_keeps_a_slot_idle_is_evicted),
           UNIT(client_that_keeps_a_recalled_slot_idle_is_evicted),
-          UNIT(recalled_slot_takes_no_new_task), UNIT(who_is_at_work_is_not_evicted),
-          UNIT(lost_client_frees_its_slots), UNIT(nothing_is_granted_that_is_not_there),
-          UNIT(closed_recalls_everything), UNIT(who_keeps_slots_after_the_close_is_evicted),
-          UNIT(clients_are_capped), UNIT(shares_are_fair_over_time))
+          UNIT(recalled_slot_takes_no_new_task), UNIT(client_with_a_running_task_is_not_evicted),
+          UNIT(lost_client_frees_its_slots), UNIT(only_available_slots_are_granted),
+          UNIT(close_recalls_all_slots), UNIT(client_that_keeps_slots_after_close_is_evicted),
+          UNIT(number_of_clients_is_bounded), UNIT(shares_are_fair_over_time))
