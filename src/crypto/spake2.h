@@ -1,5 +1,5 @@
-/* SPAKE2, symmetric mode, on the Ed25519 group, as Magic Wormhole uses it (protocol/spake2.md;
- * Abdalla and Pointcheval 2005). */
+/* SPAKE2, symmetric mode, on the Ed25519 group, as Magic Wormhole uses it (docs/protocol.md,
+ * "SPAKE2"; Abdalla and Pointcheval 2005). */
 #ifndef P2P_CRYPTO_SPAKE2_H
 #define P2P_CRYPTO_SPAKE2_H
 

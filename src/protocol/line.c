@@ -1,6 +1,4 @@
-/* The lines of the message board: key=value pairs joined by ','. This file owns the codec and the
- * reader that cuts the board's chunks into lines; both take bytes and do no I/O. Whatever a
- * stranger writes on the topic ends here as a line or is dropped and counted. */
+/* The lines of the board. Bytes that are not a line are dropped and counted. */
 #include "protocol/line.h"
 
 #include <stdarg.h>
@@ -26,13 +24,13 @@ void p2p_line_init(struct p2p_line *line) {
   line->memory[0] = '\0';
 }
 
-/* Both texts were checked. Every separator of the formatted line is one NUL in memory, so that
- * length + 1 bytes of it are in use. */
+/* Key and value have been checked. Each separator of the formatted line is one NUL in `memory`, of
+ * which length + 1 bytes are in use. */
 static int append(struct p2p_line *line, const char *key, size_t key_length, const char *value,
                   size_t value_length) {
   size_t start = line->used == 0 ? 0 : line->length + 1;
   if (line->used == P2P_LINE_PAIRS_MAX || key_length > P2P_LINE_KEY_MAX) return P2P_ERR_TOO_LARGE;
-  /* One byte is kept for the newline; neither length can wrap the sum around. */
+  /* One byte is left for the newline. The first condition keeps the sum from overflowing. */
   if (value_length > P2P_LINE_MAX || start + key_length + 1 + value_length + 1 > P2P_LINE_MAX) {
     return P2P_ERR_TOO_LARGE;
   }
@@ -123,8 +121,8 @@ static int parse_pair(struct p2p_line *line, const char *text, size_t length) {
   return append(line, text, key_length, equals + 1, length - key_length - 1);
 }
 
-/* Where a line was cut within a key, the next one runs on in it ("slowhen=..."), and what follows
- * is not of this line. */
+/* A line that was cut within a key continues with the next line ("slowhen=..."), whose pairs do not
+ * belong to it. */
 static bool is_run_on(const struct p2p_line_pair *pair) {
   size_t length = strlen(pair->key);
   return length >= 4 && strcmp(pair->key + length - 4, "when") == 0;

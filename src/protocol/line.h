@@ -1,5 +1,5 @@
-/* The lines of the message board (protocol/board.md): key=value pairs joined by ','. A strict codec
- * with caps on everything; what is not a line is skipped and counted by the reader. */
+/* The lines of the board: key=value pairs joined by ','. The codec is strict and everything has a
+ * cap; the reader skips and counts what is not a line. Pure. Grammar: docs/protocol.md, "Lines". */
 #ifndef P2P_PROTOCOL_LINE_H
 #define P2P_PROTOCOL_LINE_H
 
@@ -14,17 +14,17 @@
 #define P2P_LINE_KEY_MAX 32
 
 struct p2p_line_pair {
-  const char *key, *value; /* NUL-terminated, in the line's own memory */
+  const char *key, *value; /* NUL-terminated, in the memory of the line */
 };
 
 struct p2p_line {
   size_t length; /* formatted, without the newline */
   struct p2p_line_pair pairs[P2P_LINE_PAIRS_MAX];
   size_t used;
-  char memory[P2P_LINE_MAX]; /* the pairs point into it: do not copy a line by assignment */
+  char memory[P2P_LINE_MAX]; /* the pairs point into it, so a line must not be assigned */
 };
 
-/* An empty line to put pairs into. */
+/* Empties the line. */
 void p2p_line_init(struct p2p_line *line);
 /* Appends a pair. P2P_ERR_INVALID for a key or value with ',', '=' or control characters, or an
  * empty key; P2P_ERR_TOO_LARGE. A failed call changes nothing. */
@@ -38,24 +38,27 @@ int p2p_line_put_expires(struct p2p_line *line, time_t now, unsigned valid_s) P2
 /* Replaces *line by when, expires (valid_s 0: none), type and from. */
 int p2p_line_begin(struct p2p_line *line, const char *type, const char *from, time_t now,
                    unsigned valid_s) P2P_MUST_USE;
-/* The value of a key, or NULL. The first one counts. */
+/* Returns the value of the first pair with this key, or NULL. */
 const char *p2p_line_get(const struct p2p_line *line, const char *key);
-/* Text with its newline into out; returns its length or P2P_ERR_TOO_LARGE. */
+/* Writes the text of the line with its newline and a NUL. Returns its length without the NUL, or
+ * P2P_ERR_TOO_LARGE. */
 long p2p_line_format(const struct p2p_line *line, char *out, size_t size) P2P_MUST_USE;
-/* One line, without its newline (a trailing CR is dropped). P2P_ERR_PARSE for what does not begin
- * with "when=", has it again (two lines that ran together) or is malformed (control characters, no
- * '=', two '='), P2P_ERR_TOO_LARGE. */
+/* Parses one line without its newline; a CR at the end is dropped. P2P_ERR_PARSE for a line that
+ * does not begin with "when=", contains a later key that ends in "when" (two lines that ran
+ * together), or has a pair without exactly one '=' or with control characters; P2P_ERR_TOO_LARGE.
+ * *out is empty after an error. */
 int p2p_line_parse(const char *text, size_t length, struct p2p_line *out) P2P_MUST_USE;
 
-/* Cuts a byte stream into lines and resynchronizes: a line that is too long or does not parse is
- * dropped and counted. */
+/* Cuts a stream of bytes into lines. A line that is too long or malformed is dropped and counted,
+ * and reading continues with the next one. */
 struct p2p_line_reader {
   char pending[P2P_LINE_MAX];
   size_t used;
-  int skipping; /* within a line that is too long */
+  int skipping; /* the current line is too long */
   uint64_t lines, dropped;
 };
 void p2p_line_reader_init(struct p2p_line_reader *reader);
+/* Calls `fn` for each line that is complete. The line is valid until `fn` returns. */
 void p2p_line_reader_feed(struct p2p_line_reader *reader, const char *bytes, size_t length,
                           void (*fn)(void *arg, const struct p2p_line *line), void *arg);
 

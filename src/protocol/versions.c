@@ -1,5 +1,5 @@
-/* Owns the versions that a worker must have: R of the same major version and at least 4.0, since
- * serialization and the language promise no more; and a future that has the evaluation functions
+/* Versions, and the oldest ones that a worker may have: R of the same major version and at
+ * least 4.0, since serialization and the language promise no more, and a future with the functions
  * that tasks call. */
 #include "protocol/versions.h"
 
@@ -8,10 +8,10 @@
 
 #define R_AT_LEAST "4.0"
 #define FUTURE_AT_LEAST "1.69.0"
-#define NUMBERS_MOST 8
+#define NUMBERS_MAX 8
 
 struct version {
-  uint32_t numbers[NUMBERS_MOST];
+  uint32_t numbers[NUMBERS_MAX];
   int length;
 };
 
@@ -25,7 +25,7 @@ static bool parse(const char *text, struct version *out) {
       if (++digits > 9) return false;
       number = number * 10 + (uint32_t)(*text - '0');
     }
-    if (digits == 0 || out->length == NUMBERS_MOST) return false;
+    if (digits == 0 || out->length == NUMBERS_MAX) return false;
     out->numbers[out->length++] = number;
     if (*text == '\0') return out->length >= 2;
     if (*text != '.' && *text != '-') return false;
@@ -33,7 +33,7 @@ static bool parse(const char *text, struct version *out) {
   }
 }
 
-/* As R compares: number by number, and 1.69 comes before 1.69.0. */
+/* Compares as R does: number by number, 1.69 before 1.69.0. */
 static int compare(const struct version *a, const struct version *b) {
   for (int i = 0; i < a->length && i < b->length; i++) {
     if (a->numbers[i] != b->numbers[i]) return a->numbers[i] < b->numbers[i] ? -1 : 1;
@@ -55,18 +55,18 @@ int p2p_versions_check(const char *worker, const char *r_version, const char *fu
                        const char *own_r_version, struct p2p_err *err) {
   struct version theirs, own;
   if (!is_at_least(r_version, R_AT_LEAST)) {
-    return p2p_err_set(err, P2P_ERR_VERSION, "%s has R %s, tasks of this session need R >= %s",
-                       worker, r_version, R_AT_LEAST);
+    return p2p_err_set(err, P2P_ERR_VERSION, "worker '%s' has R %s, but R >= %s is needed", worker,
+                       r_version, R_AT_LEAST);
   }
   if (!parse(r_version, &theirs) || !parse(own_r_version, &own) ||
       theirs.numbers[0] != own.numbers[0]) {
     return p2p_err_set(err, P2P_ERR_VERSION,
-                       "%s has R %s, tasks of this session need the major version of its R %s",
-                       worker, r_version, own_r_version);
+                       "worker '%s' has R %s, but the major version of R %s is needed", worker,
+                       r_version, own_r_version);
   }
   if (!is_at_least(future_version, FUTURE_AT_LEAST)) {
     return p2p_err_set(err, P2P_ERR_VERSION,
-                       "%s has future %s, tasks of this session need future >= %s", worker,
+                       "worker '%s' has future %s, but future >= %s is needed", worker,
                        future_version, FUTURE_AT_LEAST);
   }
   return P2P_OK;

@@ -236,7 +236,7 @@ TEST(an_incompatible_worker_is_reported_and_not_used) {
   p2p_client_status(client, &status);
   CHECK(status.workers == 1 && status.incompatible == 1);
   CHECK_STR(status.incompatible_why,
-            "carol@box:2 has future 1.33.0, tasks of this session need future >= 1.69.0");
+            "worker 'carol@box:2' has future 1.33.0, but future >= 1.69.0 is needed");
   CHECK(old.n_open == 0);
   p2p_task_free(task);
   fake_stop(&old);

@@ -1,4 +1,4 @@
-/* base/frame: whole, byte by byte, truncated, oversized. */
+/* Frames: exact bytes, whole, byte by byte, truncated, oversized. */
 #include "protocol/frame.h"
 
 #include <stdlib.h>
@@ -23,7 +23,7 @@ TEST(the_format_on_the_wire) {
   p2p_buf_clear(&buf);
 }
 
-TEST(frames_come_out_whole) {
+TEST(a_frame_is_read_whole) {
   struct p2p_buf buf = two_frames();
   struct p2p_frame frame;
   CHECK(p2p_frame_get(p2p_buf_data(&buf), p2p_buf_len(&buf), &frame) == 14);
@@ -38,7 +38,7 @@ TEST(frames_come_out_whole) {
 TEST(a_truncated_frame_asks_for_more) {
   struct p2p_buf buf = two_frames();
   for (size_t n = 0; n < 14; n++) {
-    /* In memory of its own length, so that a byte read too many is seen. */
+    /* In memory of its own length, so that a byte read too many is detected. */
     uint8_t *part = malloc(n + (n == 0));
     if (n > 0) memcpy(part, p2p_buf_data(&buf), n);
     struct p2p_frame frame;
@@ -95,7 +95,7 @@ TEST(integers_round_trip) {
   CHECK(p2p_get_u32(bytes) == 0x80000001);
 }
 
-UNIT_MAIN("frame", UNIT(the_format_on_the_wire), UNIT(frames_come_out_whole),
+UNIT_MAIN("frame", UNIT(the_format_on_the_wire), UNIT(a_frame_is_read_whole),
           UNIT(a_truncated_frame_asks_for_more),
           UNIT(unknown_types_and_long_lengths_are_refused_by_the_header), UNIT(every_type_is_read),
           UNIT(the_largest_payload_fits_and_no_larger), UNIT(integers_round_trip))

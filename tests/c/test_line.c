@@ -1,5 +1,4 @@
-/* The board's lines: what is written can be read, what a stranger writes is a line or is dropped.
- */
+/* The lines of the board: round trip, caps, malformed lines, and a stream cut anywhere. */
 #include "protocol/line.h"
 
 #include <stdlib.h>
@@ -86,7 +85,7 @@ static int parse(const char *text) {
   return code;
 }
 
-TEST(what_is_not_a_line_is_not_parsed) {
+TEST(malformed_lines_are_refused) {
   CHECK(parse("") == P2P_ERR_PARSE);
   CHECK(parse("\r") == P2P_ERR_PARSE);
   CHECK(parse("whe") == P2P_ERR_PARSE);
@@ -118,44 +117,44 @@ TEST(the_first_of_two_equal_keys_counts) {
   CHECK(p2p_line_get(&line, "fro") == NULL);
 }
 
-struct heard {
+struct found {
   int lines;
   char text[512]; /* the value of n= of each */
 };
 
 static void on_line(void *arg, const struct p2p_line *line) {
-  struct heard *heard = arg;
+  struct found *found = arg;
   const char *n = p2p_line_get(line, "n");
-  heard->lines++;
-  strcat(heard->text, n == NULL ? "?" : n);
+  found->lines++;
+  strcat(found->text, n == NULL ? "?" : n);
 }
 
-static void feed_in_steps(const char *text, size_t length, size_t step, struct heard *heard,
+static void feed_in_steps(const char *text, size_t length, size_t step, struct found *found,
                           struct p2p_line_reader *reader) {
-  memset(heard, 0, sizeof *heard);
+  memset(found, 0, sizeof *found);
   p2p_line_reader_init(reader);
   for (size_t at = 0; at < length; at += step) {
     p2p_line_reader_feed(reader, text + at, length - at < step ? length - at : step, on_line,
-                         heard);
+                         found);
   }
 }
 
-TEST(a_reader_hears_the_same_however_the_bytes_are_cut) {
+TEST(a_reader_finds_the_same_lines_however_the_bytes_are_cut) {
   const char *text =
       "when=1,n=a\nwhen=1,n=b\r\ngarbage\n\nwhen=1,n=c,xwhen=1,n=d=e\nwhen=1,n=f\nwhen=1,n=g";
-  struct heard heard;
+  struct found found;
   struct p2p_line_reader reader;
   for (size_t step = 1; step <= strlen(text); step++) {
-    feed_in_steps(text, strlen(text), step, &heard, &reader);
-    CHECK_STR(heard.text, "abf");
+    feed_in_steps(text, strlen(text), step, &found, &reader);
+    CHECK_STR(found.text, "abf");
     CHECK(reader.lines == 3 && reader.dropped == 3);
   }
-  p2p_line_reader_feed(&reader, "h\n", 2, on_line, &heard);
-  CHECK_STR(heard.text, "abfgh");
+  p2p_line_reader_feed(&reader, "h\n", 2, on_line, &found);
+  CHECK_STR(found.text, "abfgh");
 }
 
-TEST(a_reader_gets_over_a_line_that_is_too_long) {
-  struct heard heard;
+TEST(a_reader_skips_a_line_that_is_too_long) {
+  struct found found;
   struct p2p_line_reader reader;
   static char text[4 * P2P_LINE_MAX + 64];
   size_t length = (size_t)snprintf(text, sizeof text, "when=1,n=a\nwhen=1,n=");
@@ -164,14 +163,14 @@ TEST(a_reader_gets_over_a_line_that_is_too_long) {
   length += (size_t)snprintf(text + length, sizeof text - length, "\nwhen=1,n=b\n");
   size_t steps[] = {1, 7, 4096, P2P_LINE_MAX, sizeof text};
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-    feed_in_steps(text, length, steps[i], &heard, &reader);
-    CHECK_STR(heard.text, "ab");
+    feed_in_steps(text, length, steps[i], &found, &reader);
+    CHECK_STR(found.text, "ab");
     CHECK(reader.dropped == 1);
   }
 }
 
-TEST(a_line_of_just_P2P_LINE_MAX_bytes_is_heard_and_one_more_is_not) {
-  struct heard heard;
+TEST(a_line_of_just_P2P_LINE_MAX_bytes_is_read_and_one_more_is_not) {
+  struct found found;
   struct p2p_line_reader reader;
   char text[P2P_LINE_MAX + 2];
   for (int extra = 0; extra < 2; extra++) {
@@ -179,14 +178,14 @@ TEST(a_line_of_just_P2P_LINE_MAX_bytes_is_heard_and_one_more_is_not) {
     memset(text, 'x', length);
     memcpy(text, "when=1,n=a,z=", 13);
     text[length] = '\n';
-    feed_in_steps(text, length + 1, 1000, &heard, &reader);
-    CHECK(heard.lines == 1 - extra);
+    feed_in_steps(text, length + 1, 1000, &found, &reader);
+    CHECK(found.lines == 1 - extra);
     CHECK(reader.dropped == (uint64_t)extra);
   }
 }
 
-TEST(random_bytes_never_hurt_the_reader) {
-  struct heard heard = {0};
+TEST(random_bytes_are_dropped) {
+  struct found found = {0};
   struct p2p_line_reader reader;
   static const char letters[] = "when=,\n\rab\x01\x80";
   unsigned seed = 1;
@@ -197,8 +196,8 @@ TEST(random_bytes_never_hurt_the_reader) {
       seed = seed * 1103515245u + 12345u;
       chunk[i] = letters[(seed >> 16) % (sizeof letters - 1)];
     }
-    heard.text[0] = '\0';
-    p2p_line_reader_feed(&reader, chunk, sizeof chunk, on_line, &heard);
+    found.text[0] = '\0';
+    p2p_line_reader_feed(&reader, chunk, sizeof chunk, on_line, &found);
   }
   CHECK(reader.dropped > 1000);
 }
@@ -206,9 +205,9 @@ TEST(random_bytes_never_hurt_the_reader) {
 UNIT_MAIN("line", UNIT(a_line_is_formatted_in_the_order_of_its_pairs),
           UNIT(a_failed_put_changes_nothing),
           UNIT(the_longest_line_is_P2P_LINE_MAX_with_its_newline),
-          UNIT(a_line_has_at_most_so_many_pairs), UNIT(what_is_not_a_line_is_not_parsed),
+          UNIT(a_line_has_at_most_so_many_pairs), UNIT(malformed_lines_are_refused),
           UNIT(the_first_of_two_equal_keys_counts),
-          UNIT(a_reader_hears_the_same_however_the_bytes_are_cut),
-          UNIT(a_reader_gets_over_a_line_that_is_too_long),
-          UNIT(a_line_of_just_P2P_LINE_MAX_bytes_is_heard_and_one_more_is_not),
-          UNIT(random_bytes_never_hurt_the_reader))
+          UNIT(a_reader_finds_the_same_lines_however_the_bytes_are_cut),
+          UNIT(a_reader_skips_a_line_that_is_too_long),
+          UNIT(a_line_of_just_P2P_LINE_MAX_bytes_is_read_and_one_more_is_not),
+          UNIT(random_bytes_are_dropped))

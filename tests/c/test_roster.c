@@ -111,14 +111,13 @@ TEST(incompatible_versions_are_explained) {
   CHECK(receive(HELLO ",slots=1,r=4.2.2,future=1.33.0", 0) == P2P_ROSTER_ADDED);
   CHECK(!worker->compatible);
   CHECK_STR(roster.incompatible_why,
-            "carol@desk:4711 has future 1.33.0, tasks of this session need future >= 1.69.0");
+            "worker 'carol@desk:4711' has future 1.33.0, but future >= 1.69.0 is needed");
   CHECK(receive(HELLO ",slots=1,r=3.6.3,future=1.70.0", 0) == P2P_ROSTER_UPDATED);
   CHECK_STR(roster.incompatible_why,
-            "carol@desk:4711 has R 3.6.3, tasks of this session need R >= 4.0");
+            "worker 'carol@desk:4711' has R 3.6.3, but R >= 4.0 is needed");
   CHECK(receive(HELLO ",slots=1,r=5.0.0,future=1.70.0", 0) == P2P_ROSTER_UPDATED);
-  CHECK_STR(
-      roster.incompatible_why,
-      "carol@desk:4711 has R 5.0.0, tasks of this session need the major version of its R 4.2.2");
+  CHECK_STR(roster.incompatible_why,
+            "worker 'carol@desk:4711' has R 5.0.0, but the major version of R 4.2.2 is needed");
   CHECK(receive(HELLO ",slots=1,r=4.0.0,future=1.69.0-9001", 0) == P2P_ROSTER_UPDATED);
   CHECK(worker->compatible);
   struct p2p_err err;
