@@ -9,6 +9,7 @@
 
 #include "base/sanitize.h"
 #include "board/ssh_config.h"
+#include "protocol/public_services.h"
 
 /* One argument of a command line, and not an option. */
 static bool is_word(const char *text, size_t length) {
@@ -152,11 +153,13 @@ static int set_argument(struct p2p_address *out, char letter, const char *value,
 static int keep_args(const char *const *args, size_t n_args, struct p2p_address *out,
                      struct p2p_err *err) {
   size_t used = 0;
+  if (n_args > P2P_SSH_ARGS_MAX)
+    return p2p_err_set(err, P2P_ERR_INVALID, "more than %d ssh_args", P2P_SSH_ARGS_MAX);
   for (size_t i = 0; i < n_args; i++) {
     size_t length = strlen(args[i]) + 1;
     if (length > sizeof out->args - used)
       return p2p_err_set(err, P2P_ERR_INVALID, "ssh_args are longer than %d bytes",
-                         P2P_SSH_ARGS_MAX);
+                         P2P_SSH_ARGS_BYTES_MAX);
     memcpy(out->args + used, args[i], length);
     used += length;
   }
@@ -195,13 +198,13 @@ static int parse_args(const char *const *args, size_t n_args, struct p2p_address
 int p2p_address_parse(const char *host, const char *const *ssh_args, size_t n_ssh_args,
                       struct p2p_address *out, struct p2p_err *err) {
   struct p2p_address address = {0};
-  int code = parse_host(host == NULL ? P2P_BOARD_HOST_DEFAULT : host, &address, err);
+  int code = parse_host(host == NULL ? P2P_PUBLIC_BOARD : host, &address, err);
   if (code == P2P_OK) code = parse_args(ssh_args, n_ssh_args, &address, err);
   if (code == P2P_OK) *out = address;
   return code;
 }
 
 void p2p_address_account_host(const struct p2p_address *address, char *out, size_t size) {
-  bool is_pipe = strcasecmp(address->host, P2P_BOARD_HOST_DEFAULT) == 0;
-  snprintf(out, size, "%s", address->host + (is_pipe ? strlen("pipe.") : 0));
+  bool is_public = strcasecmp(address->host, P2P_PUBLIC_BOARD) == 0;
+  snprintf(out, size, "%s", is_public ? P2P_PUBLIC_BOARD_ACCOUNTS : address->host);
 }

@@ -10,9 +10,9 @@
 #include "base/err.h"
 #include "base/hostport.h"
 
-#define P2P_BOARD_HOST_DEFAULT "pipe.pico.sh"
 #define P2P_IDENTITIES_MAX 8
-#define P2P_SSH_ARGS_MAX 4096 /* bytes of ssh_args, a NUL after each */
+#define P2P_SSH_ARGS_MAX 128
+#define P2P_SSH_ARGS_BYTES_MAX 4096 /* of all ssh_args, a NUL after each */
 
 struct p2p_address {
   char host[P2P_HOST_MAX + 1];
@@ -21,10 +21,10 @@ struct p2p_address {
   char identities[P2P_IDENTITIES_MAX][1024];
   size_t n_identities;
   bool identities_only;
-  char known_hosts[1024];      /* "": the default files */
-  char config[1024];           /* -F; "": the usual files, "none": none */
-  bool by_program;             /* only the program `ssh` understands all of ssh_args */
-  char args[P2P_SSH_ARGS_MAX]; /* ssh_args as they were given, for that program */
+  char known_hosts[1024];            /* "": the default files */
+  char config[1024];                 /* -F; "": the usual files, "none": none */
+  bool by_program;                   /* only the program `ssh` understands all of ssh_args */
+  char args[P2P_SSH_ARGS_BYTES_MAX]; /* ssh_args as they were given, for that program */
   size_t n_args;
 };
 
@@ -36,7 +36,8 @@ struct p2p_address {
  * then *out is unchanged. */
 int p2p_address_parse(const char *host, const char *const *ssh_args, size_t n_ssh_args,
                       struct p2p_address *out, struct p2p_err *err) P2P_MUST_USE;
-/* The host that knows the accounts of the board: "pico.sh" for "pipe.pico.sh", else the board. */
+/* The host that knows the accounts of the board: that of the public board, else the board itself.
+ */
 void p2p_address_account_host(const struct p2p_address *address, char *out, size_t size);
 
 #endif

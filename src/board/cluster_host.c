@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "board/address.h"
 #include "net/service.h"
 #include "protocol/access_line.h"
+#include "protocol/public_services.h"
 
 #define ACCESS_EVERY_MS 120000
 
@@ -130,7 +130,7 @@ int p2p_cluster_host_new(const struct p2p_member_config *config, struct p2p_log_
   host->n_users = config->n_users;
   host->users = join_users(config);
   snprintf(host->board, sizeof host->board, "%s",
-           config->board.host == NULL ? P2P_BOARD_HOST_DEFAULT : config->board.host);
+           config->board.host == NULL ? P2P_PUBLIC_BOARD : config->board.host);
   if (host->users == NULL) {
     destroy(host);
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");

@@ -12,6 +12,13 @@
 
 #include "board/ssh_config.h"
 
+/* macOS cannot set it in the same call: a process that is started meanwhile inherits the socket. */
+#ifdef SOCK_CLOEXEC
+#define CLOSE_ON_EXEC SOCK_CLOEXEC
+#else
+#define CLOSE_ON_EXEC 0
+#endif
+
 void p2p_ssh_agent_init(struct p2p_ssh_agent *agent, const char *identity_agent) {
   char expanded[1600] = "";
   const char *path = identity_agent;
@@ -28,7 +35,7 @@ void p2p_ssh_agent_init(struct p2p_ssh_agent *agent, const char *identity_agent)
 static int connect_to(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  int fd = socket(AF_UNIX, SOCK_STREAM | CLOSE_ON_EXEC, 0);
   if (fd < 0) return -1;
   if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
       connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&

@@ -14,7 +14,7 @@
 #include "proc/pipe_process.h"
 
 #define SILENCE_MS 20000
-#define ARGS_MAX 200
+#define OWN_ARGS_MAX 40 /* the arguments that are not of ssh_args */
 #define SSH_FAILED 255
 
 struct command;
@@ -198,8 +198,7 @@ static void put_args(const struct program *program, const char *text, const char
     argv[n++] = address->login;
   }
   const char *arg = address->args;
-  for (size_t i = 0; i < address->n_args && n < ARGS_MAX - 4; i++, arg += strlen(arg) + 1)
-    argv[n++] = arg;
+  for (size_t i = 0; i < address->n_args; i++, arg += strlen(arg) + 1) argv[n++] = arg;
   argv[n++] = "--";
   argv[n++] = address->host;
   argv[n++] = text;
@@ -211,7 +210,7 @@ static int program_run(struct p2p_ssh_transport *base, const char *text,
                        struct p2p_ssh_command **out, struct p2p_err *err) {
   static const struct p2p_pipe_process_callbacks callbacks_of_process = {on_output, on_end};
   struct program *program = (struct program *)base;
-  const char *argv[ARGS_MAX];
+  const char *argv[P2P_SSH_ARGS_MAX + OWN_ARGS_MAX];
   char numbers[4][48];
   if (program->is_closed)
     return p2p_err_set(err, P2P_ERR_CLOSED, "there is no connection to the board");

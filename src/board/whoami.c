@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "board/command_output.h"
+#include "protocol/public_services.h"
 
 #define TIMEOUT_MS 30000
 
@@ -30,7 +31,7 @@ int p2p_whoami_parse(const char *text, size_t length, const char *host,
   if (line < sizeof name && line > 0) memcpy(name, text, line);
   /* Boards report a missing account each in their own words, or not at all. */
   if (!p2p_user_is_valid(name) || strcmp(name, "public") == 0) {
-    bool is_pico = strcmp(host, "pico.sh") == 0;
+    bool is_pico = strcmp(host, P2P_PUBLIC_BOARD_ACCOUNTS) == 0;
     return p2p_err_because(
         err, is_pico ? "no_pico_account" : "no_account",
         p2p_err_set(err, P2P_ERR_AUTH, "your SSH key has no account on '%s'", host));

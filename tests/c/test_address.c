@@ -14,7 +14,7 @@ static int parse_host(const char *host) { return p2p_address_parse(host, NULL, 0
                      &address, &err))
 static const char *const *args_;
 
-TEST(a_host_has_a_name_and_perhaps_a_port_and_a_login) {
+TEST(a_host_has_a_name_and_optionally_a_port_and_a_user) {
   CHECK(parse_host(NULL) == P2P_OK);
   CHECK_STR(address.host, "pipe.pico.sh");
   CHECK(address.port == 0 && address.login[0] == '\0');
@@ -52,7 +52,7 @@ TEST(an_invalid_host_is_an_error) {
   CHECK(parse_host(text) == P2P_ERR_INVALID);
 }
 
-TEST(arguments_of_ssh_are_understood_joined_or_apart) {
+TEST(ssh_args_are_understood_attached_or_separate) {
   CHECK(PARSE_ARGS("-i", "/k1", "-i/k2", "-p", "22", "-l", "bob", "-o", "IdentitiesOnly=yes",
                    "-oUserKnownHostsFile=/kh", "-o", "IdentityFile=/k3", "-o",
                    "identityfile /k 4") == P2P_OK);
@@ -72,7 +72,7 @@ TEST(arguments_of_ssh_are_understood_joined_or_apart) {
   CHECK_STR(address.login, "carol");
 }
 
-TEST(known_hosts_is_the_first_one_and_tokens_are_for_the_program) {
+TEST(the_first_known_hosts_counts_and_tokens_need_the_program) {
   CHECK(PARSE_ARGS("-oUserKnownHostsFile=/a", "-oUserKnownHostsFile=/b") == P2P_OK);
   CHECK_STR(address.known_hosts, "/a");
   CHECK(!address.by_program);
@@ -85,14 +85,14 @@ TEST(known_hosts_is_the_first_one_and_tokens_are_for_the_program) {
   }
 }
 
-TEST(host_comes_before_the_arguments) {
+TEST(host_wins_over_ssh_args) {
   const char *const args[] = {"-p", "23", "-l", "carol"};
   CHECK(p2p_address_parse("bob@board:22", args, 4, &address, &err) == P2P_OK);
   CHECK(address.port == 22);
   CHECK_STR(address.login, "bob");
 }
 
-TEST(other_arguments_are_refused_and_named) {
+TEST(other_arguments_are_errors_that_name_them) {
   CHECK(PARSE_ARGS("-W", "there:22") == P2P_ERR_INVALID);
   CHECK(strstr(err.message, "'-W'") != NULL);
   CHECK(PARSE_ARGS("-A") == P2P_ERR_INVALID);
@@ -122,9 +122,13 @@ TEST(lengths_and_counts_are_capped) {
   CHECK(PARSE_ARGS("-i1", "-i2", "-i3", "-i4", "-i5", "-i6", "-i7", "-i8") == P2P_OK);
   CHECK(PARSE_ARGS("-i1", "-i2", "-i3", "-i4", "-i5", "-i6", "-i7", "-i8", "-i9") ==
         P2P_ERR_INVALID);
+  const char *many[P2P_SSH_ARGS_MAX + 1];
+  for (size_t i = 0; i <= P2P_SSH_ARGS_MAX; i++) many[i] = "-C";
+  CHECK(p2p_address_parse("board", many, P2P_SSH_ARGS_MAX, &address, &err) == P2P_OK);
+  CHECK(p2p_address_parse("board", many, P2P_SSH_ARGS_MAX + 1, &address, &err) == P2P_ERR_INVALID);
 }
 
-TEST(the_account_is_asked_of_pico_itself) {
+TEST(pico_sh_knows_the_accounts_of_the_public_board) {
   char host[256];
   CHECK(parse_host("pipe.pico.sh") == P2P_OK);
   p2p_address_account_host(&address, host, sizeof host);
@@ -134,8 +138,8 @@ TEST(the_account_is_asked_of_pico_itself) {
   CHECK_STR(host, "pipe.example.org");
 }
 
-UNIT_MAIN("address", UNIT(a_host_has_a_name_and_perhaps_a_port_and_a_login),
-          UNIT(an_invalid_host_is_an_error), UNIT(arguments_of_ssh_are_understood_joined_or_apart),
-          UNIT(known_hosts_is_the_first_one_and_tokens_are_for_the_program),
-          UNIT(host_comes_before_the_arguments), UNIT(other_arguments_are_refused_and_named),
-          UNIT(lengths_and_counts_are_capped), UNIT(the_account_is_asked_of_pico_itself))
+UNIT_MAIN("address", UNIT(a_host_has_a_name_and_optionally_a_port_and_a_user),
+          UNIT(an_invalid_host_is_an_error), UNIT(ssh_args_are_understood_attached_or_separate),
+          UNIT(the_first_known_hosts_counts_and_tokens_need_the_program),
+          UNIT(host_wins_over_ssh_args), UNIT(other_arguments_are_errors_that_name_them),
+          UNIT(lengths_and_counts_are_capped), UNIT(pico_sh_knows_the_accounts_of_the_public_board))

@@ -1,5 +1,5 @@
 /* A member on a board that is not ours: OpenSSH's sshd with a script in the board's place, which
- * knows no `services`, breaks off, stays silent, or says nonsense. */
+ * has no `services`, breaks the connection, does not answer, or sends nonsense. */
 #include "board/member.h"
 #include "protocol/public_services.h"
 #include "sshd_fixture.h"
@@ -17,7 +17,7 @@ struct actor {
   char notes[256];
 };
 
-static struct p2p_log_queue *said; /* by members */
+static struct p2p_log_queue *log_queue; /* of members */
 
 static void on_joined(void *arg) { site_count(&gate, &((struct actor *)arg)->joined); }
 static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
@@ -40,17 +40,17 @@ static void on_failed(void *arg, const struct p2p_err *err) {
   site_count(&gate, &actor->failed);
 }
 
-static void come(void *arg) {
+static void join_on_loop(void *arg) {
   static const struct p2p_member_callbacks callbacks = {NULL, on_joined, on_line, on_away,
                                                         on_failed};
   struct actor *actor = arg;
   actor->code = p2p_member_new(&actor->config, &callbacks, actor, &actor->member, &actor->err);
 }
 
-static void leave(void *arg) { p2p_member_free(((struct actor *)arg)->member); }
+static void free_on_loop(void *arg) { p2p_member_free(((struct actor *)arg)->member); }
 
-/* Bob comes to alice/friends on a board whose commands are these lines of a shell's `case`. */
-static void come_to(struct actor *actor, const char *commands, uint32_t timeout_ms) {
+/* bob joins alice/friends on a board whose commands are these lines of a shell's `case`. */
+static void start_member(struct actor *actor, const char *commands, uint32_t timeout_ms) {
   static char host[32], key[160], known_hosts[256];
   static const char *args[] = {"-i", key, "-o", "IdentitiesOnly=yes", "-o", known_hosts};
   site_write(&site, "board.sh",
@@ -69,20 +69,20 @@ static void come_to(struct actor *actor, const char *commands, uint32_t timeout_
                                              .board.cluster = "alice/friends",
                                              .role = P2P_ROLE_CLIENT,
                                              .timeout_ms = timeout_ms,
-                                             .log = said};
-  CHECK(p2p_loop_call(loop, come, actor) == P2P_OK && actor->code == P2P_OK);
+                                             .log = log_queue};
+  CHECK(p2p_loop_call(loop, join_on_loop, actor) == P2P_OK && actor->code == P2P_OK);
 }
 
 static void expect_failed(const char *commands, uint32_t timeout_ms, int code,
-                          const char *sentence) {
+                          const char *message) {
   struct actor actor;
-  come_to(&actor, commands, timeout_ms);
+  start_member(&actor, commands, timeout_ms);
   CHECK(site_wait(&gate, &actor.failed, 1));
   CHECK(actor.joined == 0 && actor.err.code == code);
-  CHECK(strstr(actor.err.message, sentence) != NULL);
-  if (strstr(actor.err.message, sentence) == NULL)
+  CHECK(strstr(actor.err.message, message) != NULL);
+  if (strstr(actor.err.message, message) == NULL)
     fprintf(stderr, "%d %s\n", actor.err.code, actor.err.message);
-  CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
+  CHECK(p2p_loop_call(loop, free_on_loop, &actor) == P2P_OK);
 }
 
 #define USER "user) printf 'bob\\nid\\n2026\\n';;\n"
@@ -101,17 +101,18 @@ TEST(a_board_opens) {
   site_public_key(&site, "host", text, sizeof text);
   site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", site.port, text);
   CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
-  said = p2p_log_queue_new(20);
+  log_queue = p2p_log_queue_new(20);
 }
 
-TEST(without_services_the_public_ones_apply_and_no_line_is_lost) {
+TEST(without_services_the_public_ones_are_used_and_no_line_is_lost) {
   struct actor actor;
-  /* A line before the echo, nonsense, the echo, and a line right after it, before `ls` was
+  /* A line before the echo, a malformed one, the echo, and a line right after it, before `ls` was
    * answered. */
-  come_to(&actor,
-          USER LS TOPIC
-          " printf 'when=1,note=a\\ngarbage\\n'; head -n 1; printf 'when=1,note=b\\n'; cat;;\n",
-          10000);
+  start_member(
+      &actor,
+      USER LS TOPIC
+      " printf 'when=1,note=a\\ngarbage\\n'; head -n 1; printf 'when=1,note=b\\n'; cat;;\n",
+      10000);
   CHECK(site_wait(&gate, &actor.heard, 2));
   CHECK(actor.joined == 1 && actor.failed == 0);
   CHECK_STR(actor.notes, "ab");
@@ -119,12 +120,12 @@ TEST(without_services_the_public_ones_apply_and_no_line_is_lost) {
   CHECK_STR(p2p_member_mailbox(actor.member), P2P_PUBLIC_MAILBOX);
   CHECK_STR(p2p_member_relay(actor.member), P2P_PUBLIC_RELAY);
   struct p2p_log_line event = {0};
-  CHECK(p2p_log_queue_next(said, SITE_WAIT_MS, &event) && event.level == P2P_LOG_DEBUG);
-  CHECK_STR(event.text, "1 line from the board made no sense and was skipped (1 so far)");
-  CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
+  CHECK(p2p_log_queue_next(log_queue, SITE_WAIT_MS, &event) && event.level == P2P_LOG_DEBUG);
+  CHECK_STR(event.text, "dropped 1 malformed line from the board (1 so far)");
+  CHECK(p2p_loop_call(loop, free_on_loop, &actor) == P2P_OK);
 }
 
-TEST(a_private_landing_is_no_access) {
+TEST(a_private_topic_is_no_access) {
   expect_failed(USER TOPIC " cat;;\nls) printf -- '- bob/alice/friends/future.p2p:\\r\\n';;\n",
                 10000, P2P_ERR_ACCESS, "No access to cluster");
 }
@@ -140,18 +141,17 @@ TEST(a_key_without_account_writes_nothing) {
   CHECK(access(site_path(&site, "opened"), F_OK) != 0 &&
         access(site_path(&site, "asked"), F_OK) != 0);
   struct actor actor;
-  site_write(&site, "who",
-             "bob"); /* the same board, for one whom it knows: so much for the proof */
-  come_to(&actor, commands, 10000);
+  site_write(&site, "who", "bob"); /* the same board accepts a key with an account */
+  start_member(&actor, commands, 10000);
   CHECK(site_wait(&gate, &actor.joined, 1));
   CHECK(access(site_path(&site, "opened"), F_OK) == 0 &&
         access(site_path(&site, "asked"), F_OK) == 0);
-  CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
+  CHECK(p2p_loop_call(loop, free_on_loop, &actor) == P2P_OK);
 }
 
-/* As the public board does to the last member when the second-last leaves. What it reads is kept in
- * the file `heard`. */
-TEST(who_is_disconnected_comes_back_and_proves_all_of_it_again) {
+/* The public board disconnects the last member when the second-last leaves. The file `heard` has
+ * what the board reads. */
+TEST(a_disconnected_member_reconnects_and_checks_everything_again) {
   struct actor actor;
   char commands[800], heard[4096];
   snprintf(commands, sizeof commands,
@@ -161,7 +161,7 @@ TEST(who_is_disconnected_comes_back_and_proves_all_of_it_again) {
            site_path(&site, "heard"), site_path(&site, "heard"), site_path(&site, "end"),
            site_path(&site, "end"), site_path(&site, "end"));
   CHECK(mkfifo(site_path(&site, "end"), 0600) == 0);
-  come_to(&actor, commands, 10000);
+  start_member(&actor, commands, 10000);
   CHECK(site_wait(&gate, &actor.joined, 1));
   site_write(&site, "end", "now\n");
   CHECK(site_wait(&gate, &actor.away, 1));
@@ -173,7 +173,7 @@ TEST(who_is_disconnected_comes_back_and_proves_all_of_it_again) {
              *second = first == NULL ? NULL : strstr(first + 1, "type=client");
   CHECK(second != NULL && strstr(second + 1, "type=client") == NULL);
   CHECK(second != NULL && strstr(second, "\nls\n") != NULL);
-  CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
+  CHECK(p2p_loop_call(loop, free_on_loop, &actor) == P2P_OK);
 }
 
 TEST(an_echo_that_never_comes_is_a_timeout) {
@@ -181,38 +181,38 @@ TEST(an_echo_that_never_comes_is_a_timeout) {
                 "the echo of the hello");
 }
 
-TEST(an_answer_that_never_ends_is_a_timeout_and_one_that_is_too_long_is_told) {
+TEST(output_that_never_ends_is_a_timeout_and_too_much_output_is_an_error) {
   expect_failed("user) cat > /dev/null;;\n", 3000, P2P_ERR_TIMEOUT, "'user'");
   expect_failed("user) head -c 300000 /dev/zero;;\n", 10000, P2P_ERR_TOO_LARGE, "is longer than");
 }
 
-TEST(a_stay_that_breaks_off_while_joining_is_tried_again_until_the_time_is_over) {
+TEST(a_connection_that_breaks_while_joining_is_tried_again_until_the_timeout) {
   struct actor actor;
   char marker[400];
   snprintf(marker, sizeof marker, USER LS TOPIC " if [ -e %s ]; then cat; else touch %s; fi;;\n",
            site_path(&site, "tried"), site_path(&site, "tried"));
-  come_to(&actor, marker, 10000);
+  start_member(&actor, marker, 10000);
   CHECK(site_wait(&gate, &actor.joined, 1));
   CHECK(actor.failed == 0);
-  CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
-  come_to(&actor, USER LS TOPIC " exit 0;;\n", 500);
+  CHECK(p2p_loop_call(loop, free_on_loop, &actor) == P2P_OK);
+  start_member(&actor, USER LS TOPIC " exit 0;;\n", 500);
   CHECK(site_wait(&gate, &actor.failed, 1));
   CHECK(actor.joined == 0);
   CHECK(actor.err.code == P2P_ERR_CLOSED || actor.err.code == P2P_ERR_TIMEOUT);
-  CHECK(p2p_loop_call(loop, leave, &actor) == P2P_OK);
+  CHECK(p2p_loop_call(loop, free_on_loop, &actor) == P2P_OK);
 }
 
 TEST(the_board_closes) {
   p2p_loop_stop(loop);
-  p2p_log_queue_unref(said);
+  p2p_log_queue_unref(log_queue);
   site_close(&site);
 }
 
 UNIT_MAIN("foreign_board", UNIT(a_board_opens),
-          UNIT(without_services_the_public_ones_apply_and_no_line_is_lost),
-          UNIT(a_private_landing_is_no_access), UNIT(a_key_without_account_writes_nothing),
-          UNIT(who_is_disconnected_comes_back_and_proves_all_of_it_again),
+          UNIT(without_services_the_public_ones_are_used_and_no_line_is_lost),
+          UNIT(a_private_topic_is_no_access), UNIT(a_key_without_account_writes_nothing),
+          UNIT(a_disconnected_member_reconnects_and_checks_everything_again),
           UNIT(an_echo_that_never_comes_is_a_timeout),
-          UNIT(an_answer_that_never_ends_is_a_timeout_and_one_that_is_too_long_is_told),
-          UNIT(a_stay_that_breaks_off_while_joining_is_tried_again_until_the_time_is_over),
+          UNIT(output_that_never_ends_is_a_timeout_and_too_much_output_is_an_error),
+          UNIT(a_connection_that_breaks_while_joining_is_tried_again_until_the_timeout),
           UNIT(the_board_closes))

@@ -11,7 +11,7 @@ static struct site site;
 static struct site_gate gate = SITE_GATE;
 static struct p2p_loop *loop;
 static struct p2p_server *server;
-static struct p2p_log_queue *said; /* by the server */
+static struct p2p_log_queue *log_queue; /* of the server */
 static char board[32];
 static char users[4096];
 
@@ -22,7 +22,7 @@ static void start_server(uint16_t port) {
                                      .board_port = port,
                                      .host_key = site_path(&site, "host_key"),
                                      .users = users};
-  CHECK(p2p_server_new(&config, said, &server, &err) == P2P_OK);
+  CHECK(p2p_server_new(&config, log_queue, &server, &err) == P2P_OK);
   if (err.code != P2P_OK) fprintf(stderr, "%s\n", err.message);
   site.port = p2p_server_board_port(server);
   snprintf(board, sizeof board, "127.0.0.1:%u", site.port);
@@ -43,29 +43,29 @@ TEST(a_board_opens) {
   add_user("carol");
   site_key(&site, "stranger", "");
   CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
-  said = p2p_log_queue_new(100);
+  log_queue = p2p_log_queue_new(100);
   start_server(0);
   site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", site.port, p2p_server_host_key(server));
 }
 
 /* ---- one member ---- */
 
-struct actor {
+struct participant {
   struct p2p_member_config config;
   struct p2p_member *member;
   const char *args[8];
   struct p2p_err err, first_away;
   int code, joined, away, failed, heard;
   bool free_on_joined, free_on_line;
-  const char *say; /* the value of a line's note=, said by speak() */
+  const char *note; /* of the line that send_note() sends */
   char notes[512];
-  char hellos[256]; /* the types of the hellos that were heard */
+  char hellos[256]; /* the types of the hellos that arrived */
 };
 
 static void leave(void *arg) {
-  struct actor *actor = arg;
-  p2p_member_free(actor->member);
-  actor->member = NULL;
+  struct participant *participant = arg;
+  p2p_member_free(participant->member);
+  participant->member = NULL;
 }
 
 static void on_hello(void *arg, struct p2p_hello_line *hello) {
@@ -76,58 +76,62 @@ static void on_hello(void *arg, struct p2p_hello_line *hello) {
 }
 
 static void on_joined(void *arg) {
-  struct actor *actor = arg;
-  if (actor->free_on_joined) leave(actor);
-  site_count(&gate, &actor->joined);
+  struct participant *participant = arg;
+  if (participant->free_on_joined) leave(participant);
+  site_count(&gate, &participant->joined);
 }
 
 static void on_line(void *arg, const struct p2p_line *line) {
-  struct actor *actor = arg;
+  struct participant *participant = arg;
   const char *note = p2p_line_get(line, "note"), *type = p2p_line_get(line, "type");
-  if (note != NULL) strncat(actor->notes, note, sizeof actor->notes - strlen(actor->notes) - 1);
+  if (note != NULL)
+    strncat(participant->notes, note, sizeof participant->notes - strlen(participant->notes) - 1);
   if (p2p_line_get(line, "r") != NULL)
-    strncat(actor->hellos, type, sizeof actor->hellos - strlen(actor->hellos) - 1);
-  if (actor->free_on_line) leave(actor);
-  if (note != NULL) site_count(&gate, &actor->heard);
+    strncat(participant->hellos, type,
+            sizeof participant->hellos - strlen(participant->hellos) - 1);
+  if (participant->free_on_line) leave(participant);
+  if (note != NULL) site_count(&gate, &participant->heard);
 }
 
 static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
-  struct actor *actor = arg;
+  struct participant *participant = arg;
   CHECK(err->message[0] != '\0' && retry_ms <= 30000);
-  if (actor->away == 0) actor->first_away = *err;
-  actor->err = *err;
-  site_count(&gate, &actor->away);
+  if (participant->away == 0) participant->first_away = *err;
+  participant->err = *err;
+  site_count(&gate, &participant->away);
 }
 
 static void on_failed(void *arg, const struct p2p_err *err) {
-  struct actor *actor = arg;
-  actor->err = *err;
-  site_count(&gate, &actor->failed);
+  struct participant *participant = arg;
+  participant->err = *err;
+  site_count(&gate, &participant->failed);
 }
 
 static void come(void *arg) {
   static const struct p2p_member_callbacks callbacks = {on_hello, on_joined, on_line, on_away,
                                                         on_failed};
-  struct actor *actor = arg;
-  actor->code = p2p_member_new(&actor->config, &callbacks, actor, &actor->member, &actor->err);
+  struct participant *participant = arg;
+  participant->code = p2p_member_new(&participant->config, &callbacks, participant,
+                                     &participant->member, &participant->err);
 }
 
-static void speak(void *arg) {
-  struct actor *actor = arg;
+static void send_note(void *arg) {
+  struct participant *participant = arg;
   struct p2p_line line;
-  CHECK(p2p_line_begin(&line, "note", p2p_member_name(actor->member), time(NULL), 10) == P2P_OK);
-  CHECK(p2p_line_put(&line, "note", actor->say) == P2P_OK);
-  CHECK(p2p_member_send(actor->member, &line) == P2P_OK);
+  CHECK(p2p_line_begin(&line, "note", p2p_member_name(participant->member), time(NULL), 10) ==
+        P2P_OK);
+  CHECK(p2p_line_put(&line, "note", participant->note) == P2P_OK);
+  CHECK(p2p_member_send(participant->member, &line) == P2P_OK);
 }
 
-static void say(struct actor *actor, const char *note) {
-  actor->say = note;
-  CHECK(p2p_loop_call(loop, speak, actor) == P2P_OK);
+static void say(struct participant *participant, const char *note) {
+  participant->note = note;
+  CHECK(p2p_loop_call(loop, send_note, participant) == P2P_OK);
 }
 
 static char keys[8][160], known_hosts[256];
 
-/* The config of one who comes with the key `key`, a name of a file in the site's directory. */
+/* A configuration with the key in the file `key` of the site. */
 static void configure(struct p2p_member_config *config, const char **args, const char *key,
                       const char *cluster, enum p2p_role role) {
   static unsigned next;
@@ -145,34 +149,37 @@ static void configure(struct p2p_member_config *config, const char **args, const
                                        .role = role};
 }
 
-static void start(struct actor *actor, const char *key, const char *cluster, enum p2p_role role) {
-  memset(actor, 0, sizeof *actor);
-  configure(&actor->config, actor->args, key, cluster, role);
+static void start(struct participant *participant, const char *key, const char *cluster,
+                  enum p2p_role role) {
+  memset(participant, 0, sizeof *participant);
+  configure(&participant->config, participant->args, key, cluster, role);
 }
 
-static void go(struct actor *actor) {
-  CHECK(p2p_loop_call(loop, come, actor) == P2P_OK);
-  CHECK(actor->code == P2P_OK);
-  if (actor->code != P2P_OK) fprintf(stderr, "%s\n", actor->err.message);
+static void go(struct participant *participant) {
+  CHECK(p2p_loop_call(loop, come, participant) == P2P_OK);
+  CHECK(participant->code == P2P_OK);
+  if (participant->code != P2P_OK) fprintf(stderr, "%s\n", participant->err.message);
 }
 
-static void expect_joined(struct actor *actor) {
-  go(actor);
-  CHECK(site_wait(&gate, &actor->joined, 1));
-  if (actor->failed) fprintf(stderr, "%s\n", actor->err.message);
+static void expect_joined(struct participant *participant) {
+  go(participant);
+  CHECK(site_wait(&gate, &participant->joined, 1));
+  if (participant->failed) fprintf(stderr, "%s\n", participant->err.message);
 }
 
-static void expect_failed(struct actor *actor, int code, const char *sentence) {
-  go(actor);
-  CHECK(site_wait(&gate, &actor->failed, 1));
-  CHECK(actor->joined == 0 && actor->err.code == code);
-  CHECK(strstr(actor->err.message, sentence) != NULL);
-  if (strstr(actor->err.message, sentence) == NULL)
-    fprintf(stderr, "%d %s\n", actor->err.code, actor->err.message);
-  CHECK(p2p_loop_call(loop, leave, actor) == P2P_OK);
+static void expect_failed(struct participant *participant, int code, const char *message) {
+  go(participant);
+  CHECK(site_wait(&gate, &participant->failed, 1));
+  CHECK(participant->joined == 0 && participant->err.code == code);
+  CHECK(strstr(participant->err.message, message) != NULL);
+  if (strstr(participant->err.message, message) == NULL)
+    fprintf(stderr, "%d %s\n", participant->err.code, participant->err.message);
+  CHECK(p2p_loop_call(loop, leave, participant) == P2P_OK);
 }
 
-static void stop(struct actor *actor) { CHECK(p2p_loop_call(loop, leave, actor) == P2P_OK); }
+static void stop(struct participant *participant) {
+  CHECK(p2p_loop_call(loop, leave, participant) == P2P_OK);
+}
 
 /* ---- a host ---- */
 
@@ -192,15 +199,15 @@ static void host_start(struct hosting *hosting, const char *key, const char *clu
   CHECK(p2p_cluster_host_new(&hosting->config, hosting->log, &hosting->host, NULL) == P2P_OK);
 }
 
-/* The next event that is more than DEBUG. */
-static void host_said(struct hosting *hosting, enum p2p_log_level level, int code,
-                      const char *sentence) {
+/* Checks the next log line above DEBUG. */
+static void expect_log(struct hosting *hosting, enum p2p_log_level level, int code,
+                       const char *message) {
   struct p2p_log_line event = {0};
   while (p2p_log_queue_next(hosting->log, SITE_WAIT_MS, &event) && event.level == P2P_LOG_DEBUG)
     continue;
   CHECK(event.level == level && event.code == code);
-  CHECK(strstr(event.text, sentence) != NULL);
-  if (strstr(event.text, sentence) == NULL)
+  CHECK(strstr(event.text, message) != NULL);
+  if (strstr(event.text, message) == NULL)
     fprintf(stderr, "%d %d %s\n", event.level, event.code, event.text);
 }
 
@@ -212,17 +219,17 @@ static void host_stop(struct hosting *hosting) {
 static const char *const bob_alone[] = {"bob"};
 
 static void host_friends(struct hosting *hosting) {
-  char sentence[128];
-  snprintf(sentence, sizeof sentence, "hosting cluster 'alice/friends' for bob on '%s'", board);
+  char message[128];
+  snprintf(message, sizeof message, "hosting cluster 'alice/friends' for bob on '%s'", board);
   host_start(hosting, "alice", "alice/friends", bob_alone, 1);
-  host_said(hosting, P2P_LOG_INFO, 0, sentence);
+  expect_log(hosting, P2P_LOG_INFO, 0, message);
 }
 
 /* ---- the tests ---- */
 
-TEST(a_guest_and_the_owner_meet_at_the_host) {
+TEST(owner_and_another_user_join_a_hosted_cluster) {
   struct hosting hosting;
-  struct actor bob, alice;
+  struct participant bob, alice;
   char place[128];
   host_friends(&hosting);
   start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
@@ -252,7 +259,7 @@ TEST(a_guest_and_the_owner_meet_at_the_host) {
 
 TEST(a_user_without_access_gets_an_error) {
   struct hosting hosting;
-  struct actor carol;
+  struct participant carol;
   host_friends(&hosting);
   start(&carol, "carol", "alice/friends", P2P_ROLE_WORKER);
   expect_failed(&carol, P2P_ERR_ACCESS,
@@ -262,7 +269,7 @@ TEST(a_user_without_access_gets_an_error) {
 }
 
 TEST(a_cluster_without_a_host_is_an_error_for_owner_and_others) {
-  struct actor bob, alice;
+  struct participant bob, alice;
   struct hosting hosting;
   start(&bob, "bob", "alice/friends", P2P_ROLE_CLIENT);
   expect_failed(&bob, P2P_ERR_ACCESS, "it is not hosted, or");
@@ -275,7 +282,7 @@ TEST(a_cluster_without_a_host_is_an_error_for_owner_and_others) {
 TEST(only_the_owner_hosts) {
   struct hosting hosting;
   host_start(&hosting, "bob", "alice/friends", bob_alone, 1);
-  host_said(&hosting, P2P_LOG_FATAL, P2P_ERR_ACCESS, "only 'alice' can host");
+  expect_log(&hosting, P2P_LOG_FATAL, P2P_ERR_ACCESS, "only 'alice' can host");
   host_stop(&hosting);
 }
 
@@ -284,7 +291,7 @@ TEST(a_second_host_with_other_users_is_an_error) {
   struct hosting first, second;
   host_friends(&first);
   host_start(&second, "alice", "alice/friends", others, 2);
-  host_said(&second, P2P_LOG_FATAL, P2P_ERR_ACCESS, "without access for 'carol'");
+  expect_log(&second, P2P_LOG_FATAL, P2P_ERR_ACCESS, "without access for 'carol'");
   host_stop(&second);
   host_stop(&first);
 }
@@ -324,7 +331,7 @@ static void visit_go(void *arg) {
 }
 static void visit_leave(void *arg) { p2p_ssh_free(((struct session *)arg)->ssh); }
 
-TEST(a_host_that_comes_second_is_told) {
+TEST(a_host_of_a_topic_in_use_is_an_error) {
   struct p2p_member_config config;
   const char *args[8];
   struct session session = {0};
@@ -335,13 +342,13 @@ TEST(a_host_that_comes_second_is_told) {
   CHECK(p2p_loop_call(loop, visit_go, &session) == P2P_OK);
   CHECK(site_wait(&gate, &session.started, 1));
   host_start(&hosting, "alice", "alice/friends", bob_alone, 1);
-  host_said(&hosting, P2P_LOG_FATAL, P2P_ERR_ACCESS, "uses it without an access list");
+  expect_log(&hosting, P2P_LOG_FATAL, P2P_ERR_ACCESS, "uses it without an access list");
   host_stop(&hosting);
   CHECK(p2p_loop_call(loop, visit_leave, &session) == P2P_OK);
 }
 
 TEST(a_personal_cluster_needs_no_host) {
-  struct actor worker, client;
+  struct participant worker, client;
   start(&worker, "alice", NULL, P2P_ROLE_WORKER);
   start(&client, "alice", "alice/personal", P2P_ROLE_CLIENT);
   expect_joined(&worker);
@@ -351,49 +358,50 @@ TEST(a_personal_cluster_needs_no_host) {
   stop(&worker);
 }
 
-TEST(strangers_unknown_hosts_and_closed_ports_are_told) {
-  struct actor actor;
+TEST(unknown_keys_unknown_hosts_and_closed_ports_are_errors) {
+  struct participant participant;
   char known[1024];
-  start(&actor, "stranger", NULL, P2P_ROLE_CLIENT);
-  expect_failed(&actor, P2P_ERR_AUTH, "no account on '127.0.0.1'");
+  start(&participant, "stranger", NULL, P2P_ROLE_CLIENT);
+  expect_failed(&participant, P2P_ERR_AUTH, "no account on '127.0.0.1'");
 
   site_read(&site, "known_hosts", known, sizeof known);
   site_write(&site, "known_hosts", "%s", "");
-  start(&actor, "alice", NULL, P2P_ROLE_CLIENT);
-  expect_failed(&actor, P2P_ERR_HOST_KEY, p2p_server_fingerprint(server));
+  start(&participant, "alice", NULL, P2P_ROLE_CLIENT);
+  expect_failed(&participant, P2P_ERR_HOST_KEY, p2p_server_fingerprint(server));
   char other[1024];
   site_public_key(&site, "stranger", other, sizeof other);
   site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", site.port, other);
-  start(&actor, "alice", NULL, P2P_ROLE_CLIENT);
-  expect_failed(&actor, P2P_ERR_HOST_KEY, "is not the one in");
+  start(&participant, "alice", NULL, P2P_ROLE_CLIENT);
+  expect_failed(&participant, P2P_ERR_HOST_KEY, "is not the one in");
   site_write(&site, "known_hosts", "%s", known);
 
-  start(&actor, "alice", NULL, P2P_ROLE_CLIENT);
+  start(&participant, "alice", NULL, P2P_ROLE_CLIENT);
   char nowhere[32];
   snprintf(nowhere, sizeof nowhere, "127.0.0.1:%u", site_free_port());
-  actor.config.board.host = nowhere;
-  expect_failed(&actor, P2P_ERR_NETWORK, nowhere);
+  participant.config.board.host = nowhere;
+  expect_failed(&participant, P2P_ERR_NETWORK, nowhere);
 }
 
 TEST(bad_names_and_arguments_are_errors_at_once) {
-  struct actor actor;
+  struct participant participant;
   static const char *const bad[] = {"bob;rm"};
-  start(&actor, "alice", "friends", P2P_ROLE_CLIENT);
-  CHECK(p2p_loop_call(loop, come, &actor) == P2P_OK);
-  CHECK(actor.code == P2P_ERR_INVALID && strstr(actor.err.message, "owner/name") != NULL);
-  start(&actor, "alice", "alice/friends", P2P_ROLE_HOST);
-  actor.config.users = bad;
-  actor.config.n_users = 1;
-  CHECK(p2p_loop_call(loop, come, &actor) == P2P_OK);
-  CHECK(actor.code == P2P_ERR_INVALID && strstr(actor.err.message, "bob;rm") != NULL);
-  start(&actor, "alice", "alice/friends", P2P_ROLE_CLIENT);
-  actor.config.board.host = "a b";
-  CHECK(p2p_loop_call(loop, come, &actor) == P2P_OK);
-  CHECK(actor.code == P2P_ERR_INVALID);
+  start(&participant, "alice", "friends", P2P_ROLE_CLIENT);
+  CHECK(p2p_loop_call(loop, come, &participant) == P2P_OK);
+  CHECK(participant.code == P2P_ERR_INVALID &&
+        strstr(participant.err.message, "owner/name") != NULL);
+  start(&participant, "alice", "alice/friends", P2P_ROLE_HOST);
+  participant.config.users = bad;
+  participant.config.n_users = 1;
+  CHECK(p2p_loop_call(loop, come, &participant) == P2P_OK);
+  CHECK(participant.code == P2P_ERR_INVALID && strstr(participant.err.message, "bob;rm") != NULL);
+  start(&participant, "alice", "alice/friends", P2P_ROLE_CLIENT);
+  participant.config.board.host = "a b";
+  CHECK(p2p_loop_call(loop, come, &participant) == P2P_OK);
+  CHECK(participant.code == P2P_ERR_INVALID);
 }
 
-TEST(a_member_can_be_freed_from_its_events) {
-  struct actor joined, listener, speaker;
+TEST(a_member_can_be_freed_from_its_callbacks) {
+  struct participant joined, listener, speaker;
   start(&joined, "alice", NULL, P2P_ROLE_CLIENT);
   joined.free_on_joined = true;
   expect_joined(&joined);
@@ -407,9 +415,9 @@ TEST(a_member_can_be_freed_from_its_events) {
   CHECK(p2p_loop_call(loop, leave, &listener) == P2P_OK);
 }
 
-TEST(all_come_back_when_the_board_restarts) {
+TEST(all_members_reconnect_when_the_board_restarts) {
   struct hosting hosting;
-  struct actor bob, alice;
+  struct participant bob, alice;
   host_friends(&hosting);
   start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
   start(&alice, "alice", "alice/friends", P2P_ROLE_CLIENT);
@@ -432,9 +440,9 @@ TEST(all_come_back_when_the_board_restarts) {
   host_stop(&hosting);
 }
 
-TEST(the_host_leaves_and_those_who_are_there_go_on) {
+TEST(members_go_on_when_the_host_leaves) {
   struct hosting hosting;
-  struct actor bob, alice, late;
+  struct participant bob, alice, late;
   host_friends(&hosting);
   start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
   start(&alice, "alice", "alice/friends", P2P_ROLE_CLIENT);
@@ -450,9 +458,9 @@ TEST(the_host_leaves_and_those_who_are_there_go_on) {
   stop(&bob);
 }
 
-TEST(who_comes_back_before_the_host_does_comes_over_when_it_is_there) {
+TEST(a_member_that_reconnects_before_the_host_joins_when_it_is_back) {
   struct hosting hosting;
-  struct actor bob;
+  struct participant bob;
   host_friends(&hosting);
   start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
   expect_joined(&bob);
@@ -461,7 +469,7 @@ TEST(who_comes_back_before_the_host_does_comes_over_when_it_is_there) {
   p2p_server_free(server);
   start_server(port);
   while (bob.err.code != P2P_ERR_ACCESS && site_wait(&gate, &bob.away, bob.away + 1))
-    continue; /* the board is there, the host is not */
+    continue; /* the board is back, the host is not */
   CHECK(bob.err.code == P2P_ERR_ACCESS && bob.failed == 0);
   host_friends(&hosting);
   CHECK(site_wait(&gate, &bob.joined, 2));
@@ -470,9 +478,9 @@ TEST(who_comes_back_before_the_host_does_comes_over_when_it_is_there) {
 }
 
 /* sshd on loopback as a jump host, and a configuration file that both hops read. */
-TEST(the_program_ssh_goes_by_a_jump_host) {
+TEST(the_program_ssh_uses_a_jump_host) {
   struct hosting hosting;
-  struct actor bob, alice;
+  struct participant bob, alice;
   char key[1024], known[1024], config[200], jump[80];
   struct site way = {.sshd = 0};
   snprintf(way.dir, sizeof way.dir, "%s", site.dir);
@@ -504,7 +512,7 @@ TEST(the_program_ssh_goes_by_a_jump_host) {
   stop(&bob);
   stop(&alice);
 
-  site_write(&site, "known_hosts_2", "%s", known); /* the jump host is not known any more */
+  site_write(&site, "known_hosts_2", "%s", known); /* without the jump host */
   start(&bob, "bob", "alice/friends", P2P_ROLE_WORKER);
   memcpy(bob.args, args, sizeof args);
   bob.config.board.n_ssh_args = 4;
@@ -513,61 +521,62 @@ TEST(the_program_ssh_goes_by_a_jump_host) {
   site_stop_sshd(&way);
 }
 
-struct question {
+struct whoami {
   struct p2p_whoami *account;
   struct p2p_member_config config;
   const char *args[8];
   char user[64];
-  int answered, code;
+  int on_user, code;
 };
 
-static void answered(void *arg, const char *user, const struct p2p_err *err) {
-  struct question *question = arg;
-  snprintf(question->user, sizeof question->user, "%s", user != NULL ? user : "");
-  question->code = err != NULL ? err->code : P2P_OK;
-  p2p_whoami_free(question->account);
-  site_count(&gate, &question->answered);
+static void on_user(void *arg, const char *user, const struct p2p_err *err) {
+  struct whoami *whoami = arg;
+  snprintf(whoami->user, sizeof whoami->user, "%s", user != NULL ? user : "");
+  whoami->code = err != NULL ? err->code : P2P_OK;
+  p2p_whoami_free(whoami->account);
+  site_count(&gate, &whoami->on_user);
 }
 
-static void ask(void *arg) {
-  struct question *question = arg;
-  const struct p2p_board_config *config = &question->config.board;
+static void start_whoami(void *arg) {
+  struct whoami *whoami = arg;
+  const struct p2p_board_config *config = &whoami->config.board;
   struct p2p_address address;
   CHECK(p2p_address_parse(config->host, config->ssh_args, config->n_ssh_args, &address, NULL) ==
         P2P_OK);
   const struct p2p_whoami_query query = {.loop = loop, .address = &address};
-  CHECK(p2p_whoami_request(&query, answered, question, &question->account, NULL) == P2P_OK);
+  CHECK(p2p_whoami_request(&query, on_user, whoami, &whoami->account, NULL) == P2P_OK);
 }
 
-TEST(the_board_says_who_we_are) {
-  struct question question = {0};
-  configure(&question.config, question.args, "carol", NULL, P2P_ROLE_CLIENT);
-  CHECK(p2p_loop_call(loop, ask, &question) == P2P_OK);
-  CHECK(site_wait(&gate, &question.answered, 1));
-  CHECK_STR(question.user, "carol");
-  question.answered = 0;
-  configure(&question.config, question.args, "stranger", NULL, P2P_ROLE_CLIENT);
-  CHECK(p2p_loop_call(loop, ask, &question) == P2P_OK);
-  CHECK(site_wait(&gate, &question.answered, 1));
-  CHECK(question.code == P2P_ERR_AUTH);
+TEST(whoami_reports_the_user) {
+  struct whoami whoami = {0};
+  configure(&whoami.config, whoami.args, "carol", NULL, P2P_ROLE_CLIENT);
+  CHECK(p2p_loop_call(loop, start_whoami, &whoami) == P2P_OK);
+  CHECK(site_wait(&gate, &whoami.on_user, 1));
+  CHECK_STR(whoami.user, "carol");
+  whoami.on_user = 0;
+  configure(&whoami.config, whoami.args, "stranger", NULL, P2P_ROLE_CLIENT);
+  CHECK(p2p_loop_call(loop, start_whoami, &whoami) == P2P_OK);
+  CHECK(site_wait(&gate, &whoami.on_user, 1));
+  CHECK(whoami.code == P2P_ERR_AUTH);
 }
 
 TEST(the_board_closes) {
   p2p_server_free(server);
   p2p_loop_stop(loop);
-  p2p_log_queue_unref(said);
+  p2p_log_queue_unref(log_queue);
   site_close(&site);
 }
 
-UNIT_MAIN("member", UNIT(a_board_opens), UNIT(a_guest_and_the_owner_meet_at_the_host),
+UNIT_MAIN("member", UNIT(a_board_opens), UNIT(owner_and_another_user_join_a_hosted_cluster),
           UNIT(a_user_without_access_gets_an_error),
           UNIT(a_cluster_without_a_host_is_an_error_for_owner_and_others),
           UNIT(only_the_owner_hosts), UNIT(a_second_host_with_other_users_is_an_error),
-          UNIT(a_host_that_comes_second_is_told), UNIT(a_personal_cluster_needs_no_host),
-          UNIT(strangers_unknown_hosts_and_closed_ports_are_told),
+          UNIT(a_host_of_a_topic_in_use_is_an_error), UNIT(a_personal_cluster_needs_no_host),
+          UNIT(unknown_keys_unknown_hosts_and_closed_ports_are_errors),
           UNIT(bad_names_and_arguments_are_errors_at_once),
-          UNIT(a_member_can_be_freed_from_its_events), UNIT(all_come_back_when_the_board_restarts),
-          UNIT(the_host_leaves_and_those_who_are_there_go_on),
-          UNIT(who_comes_back_before_the_host_does_comes_over_when_it_is_there),
-          UNIT(the_program_ssh_goes_by_a_jump_host), UNIT(the_board_says_who_we_are),
+          UNIT(a_member_can_be_freed_from_its_callbacks),
+          UNIT(all_members_reconnect_when_the_board_restarts),
+          UNIT(members_go_on_when_the_host_leaves),
+          UNIT(a_member_that_reconnects_before_the_host_joins_when_it_is_back),
+          UNIT(the_program_ssh_uses_a_jump_host), UNIT(whoami_reports_the_user),
           UNIT(the_board_closes))

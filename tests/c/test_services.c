@@ -1,4 +1,4 @@
-/* What a board answers to `services` and `user`. */
+/* The output of `services` and `user`. */
 #include "board/services.h"
 
 #include "board/whoami.h"
@@ -11,7 +11,7 @@ static void parse(const char *text, const char *host) {
   p2p_services_parse(text, strlen(text), host, &services);
 }
 
-TEST(a_board_tells_its_mailbox_and_relay) {
+TEST(a_board_names_its_mailbox_and_relay) {
   parse("mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\n", "lab.example.org");
   CHECK_STR(services.mailbox, "ws://lab.example.org:4000/v1");
   CHECK_STR(services.relay, "tcp:lab.example.org:4001");
@@ -23,7 +23,7 @@ TEST(a_board_tells_its_mailbox_and_relay) {
   CHECK_STR(services.relay, P2P_PUBLIC_RELAY);
 }
 
-TEST(anything_else_means_the_public_ones) {
+TEST(any_other_output_means_the_public_services) {
   const char *bad[] = {"",
                        "\n",
                        "help\r\n  pipe TOPIC\r\n",
@@ -70,7 +70,7 @@ TEST(the_user_is_the_first_line) {
   }
 }
 
-TEST(public_is_no_account) {
+TEST(the_user_public_has_no_account) {
   char user[P2P_USER_MAX] = "untouched";
   struct p2p_err err;
   CHECK(user_of("public\nid\n2024\n", user, &err) == P2P_ERR_AUTH);
@@ -79,6 +79,6 @@ TEST(public_is_no_account) {
   CHECK_STR(user, "untouched");
 }
 
-UNIT_MAIN("services", UNIT(a_board_tells_its_mailbox_and_relay),
-          UNIT(anything_else_means_the_public_ones), UNIT(the_user_is_the_first_line),
-          UNIT(public_is_no_account))
+UNIT_MAIN("services", UNIT(a_board_names_its_mailbox_and_relay),
+          UNIT(any_other_output_means_the_public_services), UNIT(the_user_is_the_first_line),
+          UNIT(the_user_public_has_no_account))

@@ -1,4 +1,4 @@
-/* What is found in the text of an ssh_config file, for which host. */
+/* The values of an ssh_config file for a host. */
 #include "board/ssh_config.h"
 
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static const char CONFIG[] = "# IdentityFile /comment\n"
                              "Host *\n"
                              "  IdentityFile /last";
 
-TEST(values_are_those_of_the_hosts_that_match_in_their_order) {
+TEST(values_of_matching_hosts_are_found_in_order) {
   CHECK_STR(find(CONFIG, "lab", "IdentityFile", 0), "/first");
   CHECK_STR(find(CONFIG, "lab", "IdentityFile", 1), "/with blanks");
   CHECK_STR(find(CONFIG, "a.example.org", "IDENTITYFILE", 2), "/third");
@@ -38,7 +38,7 @@ TEST(values_are_those_of_the_hosts_that_match_in_their_order) {
   CHECK_STR(find(CONFIG, "other", "IdentitiesOnly", 0), "(none)");
 }
 
-TEST(what_libssh_does_not_know_needs_the_program) {
+TEST(keywords_that_libssh_does_not_know_need_the_program) {
   CHECK(p2p_ssh_config_needs_program(CONFIG, "github.com"));
   CHECK(!p2p_ssh_config_needs_program(CONFIG, "lab"));
   CHECK_STR(find(CONFIG, "other", "HostKeyAlias", 0), "(none)");
@@ -47,7 +47,7 @@ TEST(what_libssh_does_not_know_needs_the_program) {
   CHECK(!p2p_ssh_config_needs_program("", "lab"));
 }
 
-TEST(what_is_not_understood_here_needs_the_program) {
+TEST(values_that_are_not_understood_need_the_program) {
   static const char *const odd[] = {
       "Host other\nMatch user bob\n", "Include ~/.orbstack/config\n",
       "UserKnownHostsFile /a /b\n",   "UserKnownHostsFile ~/known_%h\n",
@@ -62,7 +62,7 @@ TEST(what_is_not_understood_here_needs_the_program) {
     CHECK(!p2p_ssh_config_needs_program(plain[i], "lab"));
 }
 
-TEST(what_is_malformed_is_passed_over) {
+TEST(malformed_lines_are_ignored) {
   CHECK_STR(find("", "lab", "Port", 0), "(none)");
   CHECK_STR(find("Port\nPort=\nPort \"\n\n\n= =\n\"\nPort 22", "lab", "Port", 0), "");
   CHECK_STR(find("Port\nPort=\nPort \"\n\n\n= =\n\"\nPort 22", "lab", "Port", 1), "22");
@@ -77,7 +77,7 @@ TEST(what_is_malformed_is_passed_over) {
   free(text);
 }
 
-TEST(paths_and_files) {
+TEST(paths_are_expanded_and_files_are_read) {
   char path[600], *text;
   p2p_ssh_config_expand("/x", path, sizeof path);
   CHECK_STR(path, "/x");
@@ -100,7 +100,7 @@ TEST(paths_and_files) {
   unlink(path);
 }
 
-UNIT_MAIN("ssh_config", UNIT(values_are_those_of_the_hosts_that_match_in_their_order),
-          UNIT(what_libssh_does_not_know_needs_the_program),
-          UNIT(what_is_not_understood_here_needs_the_program),
-          UNIT(what_is_malformed_is_passed_over), UNIT(paths_and_files))
+UNIT_MAIN("ssh_config", UNIT(values_of_matching_hosts_are_found_in_order),
+          UNIT(keywords_that_libssh_does_not_know_need_the_program),
+          UNIT(values_that_are_not_understood_need_the_program), UNIT(malformed_lines_are_ignored),
+          UNIT(paths_are_expanded_and_files_are_read))

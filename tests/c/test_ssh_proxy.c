@@ -1,4 +1,4 @@
-/* SSH by way of an HTTP proxy: the board is a host that only the proxy knows. */
+/* SSH through an HTTP proxy: only the proxy knows the host name of the board. */
 #include "board/member.h"
 #include "proxy_fixture.h"
 #include "server/server.h"
@@ -91,14 +91,14 @@ TEST(a_board_and_a_proxy_open) {
              p2p_server_host_key(server));
 }
 
-TEST(a_member_joins_by_way_of_the_proxy) {
+TEST(a_member_joins_through_the_proxy) {
   proxy.lab = &lab;
   fake_proxy_use(&proxy, "127.0.0.1");
   joins(board);
   CHECK(proxy.n_requests > 0);
 }
 
-TEST(who_is_excepted_is_joined_directly) {
+TEST(an_excepted_host_is_connected_directly) {
   int asked = proxy.n_requests;
   joins(direct);
   CHECK(proxy.n_requests == asked);
@@ -121,6 +121,6 @@ TEST(the_board_closes) {
   site_close(&site);
 }
 
-UNIT_MAIN("ssh_proxy", UNIT(a_board_and_a_proxy_open), UNIT(a_member_joins_by_way_of_the_proxy),
-          UNIT(who_is_excepted_is_joined_directly),
+UNIT_MAIN("ssh_proxy", UNIT(a_board_and_a_proxy_open), UNIT(a_member_joins_through_the_proxy),
+          UNIT(an_excepted_host_is_connected_directly),
           UNIT(a_proxy_that_refuses_or_does_not_answer_is_named_in_time), UNIT(the_board_closes))

@@ -1,5 +1,5 @@
-/* SSH as people have it: keys, agent, known_hosts, ssh_config and jump hosts, by both ways of a
- * connection (libssh in this process, and the program `ssh`), to OpenSSH's sshd with a script in
+/* SSH as people have it configured: keys, agent, known_hosts, ssh_config and jump hosts, by both
+ * transports (libssh in this process, and the program `ssh`), to OpenSSH's sshd with a script in
  * the board's place and to our own server. */
 #include "board/ssh.h"
 
@@ -11,14 +11,14 @@ static struct site site, gateway;
 static struct site_gate gate = SITE_GATE;
 static struct p2p_loop *loop;
 static struct p2p_server *server;
-static struct p2p_log_queue *said;
+static struct p2p_log_queue *log_queue;
 static uint16_t ports[2];            /* sshd, our own */
-static const char *command = "user"; /* what every visit runs */
+static const char *command = "user"; /* what every login runs */
 static uint32_t silent_ms = 20000;
 
-/* ---- one question to a board: `user` ---- */
+/* ---- one command on a board: `user` ---- */
 
-struct session {
+struct login {
   struct p2p_address address;
   struct p2p_ssh *ssh;
   struct p2p_ssh_command *command;
@@ -30,74 +30,73 @@ struct session {
 
 static void on_start(void *arg) { (void)arg; }
 static void on_output(void *arg, const char *bytes, size_t length) {
-  struct session *session = arg;
-  size_t used = strlen(session->text), room = sizeof session->text - 1 - used;
-  strncat(session->text, bytes, length < room ? length : room);
+  struct login *login = arg;
+  size_t used = strlen(login->text), room = sizeof login->text - 1 - used;
+  strncat(login->text, bytes, length < room ? length : room);
 }
 static void on_end(void *arg, int exit_status) {
-  struct session *session = arg;
+  struct login *login = arg;
   CHECK(exit_status == 0);
-  site_count(&gate, &session->over);
+  site_count(&gate, &login->over);
 }
 
 static void on_ready(void *arg) {
   static const struct p2p_ssh_command_callbacks callbacks = {on_start, on_output, on_end};
-  struct session *session = arg;
-  session->uses_program = p2p_ssh_uses_program(session->ssh);
-  p2p_ssh_set_silence(session->ssh, silent_ms);
-  CHECK(p2p_ssh_run(session->ssh, command, &callbacks, session, &session->command, NULL) == P2P_OK);
+  struct login *login = arg;
+  login->uses_program = p2p_ssh_uses_program(login->ssh);
+  p2p_ssh_set_silence(login->ssh, silent_ms);
+  CHECK(p2p_ssh_run(login->ssh, command, &callbacks, login, &login->command, NULL) == P2P_OK);
 }
 
 static void on_close(void *arg, const struct p2p_err *err) {
-  struct session *session = arg;
-  session->err = *err;
-  session->code = err->code;
-  site_count(&gate, &session->over);
+  struct login *login = arg;
+  login->err = *err;
+  login->code = err->code;
+  site_count(&gate, &login->over);
 }
 
-static void come(void *arg) {
+static void connect_on_loop(void *arg) {
   static const struct p2p_ssh_callbacks callbacks = {on_ready, on_close};
-  struct session *session = arg;
-  const struct p2p_ssh_request request = {loop, &session->address, 10000};
-  session->code = p2p_ssh_connect(&request, &callbacks, session, &session->ssh, &session->err);
+  struct login *login = arg;
+  const struct p2p_ssh_request request = {loop, &login->address, 10000};
+  login->code = p2p_ssh_connect(&request, &callbacks, login, &login->ssh, &login->err);
 }
 
-static void leave(void *arg) { p2p_ssh_free(((struct session *)arg)->ssh); }
+static void free_on_loop(void *arg) { p2p_ssh_free(((struct login *)arg)->ssh); }
 
 #define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-static void ask(struct session *session, const char *host, const char *const *args) {
+static void log_in(struct login *login, const char *host, const char *const *args) {
   size_t n = 0;
   while (args[n] != NULL) n++;
-  memset(session, 0, sizeof *session);
-  session->code = p2p_address_parse(host, args, n, &session->address, &session->err);
-  if (session->code != P2P_OK) return;
-  CHECK(p2p_loop_call(loop, come, session) == P2P_OK);
-  if (session->code != P2P_OK) return;
-  CHECK(site_wait(&gate, &session->over, 1));
-  CHECK(p2p_loop_call(loop, leave, session) == P2P_OK);
+  memset(login, 0, sizeof *login);
+  login->code = p2p_address_parse(host, args, n, &login->address, &login->err);
+  if (login->code != P2P_OK) return;
+  CHECK(p2p_loop_call(loop, connect_on_loop, login) == P2P_OK);
+  if (login->code != P2P_OK) return;
+  CHECK(site_wait(&gate, &login->over, 1));
+  CHECK(p2p_loop_call(loop, free_on_loop, login) == P2P_OK);
 }
 
-static void is_alice(const char *host, const char *const *args, bool is_in_process) {
-  struct session session;
-  ask(&session, host, args);
-  session.text[strcspn(session.text, "\r\n")] = '\0';
-  CHECK(session.code == P2P_OK && session.uses_program != is_in_process);
-  CHECK_STR(session.text, "alice");
-  if (session.code != P2P_OK)
-    fprintf(stderr, "(%s, %s ...: %s)\n", host, args[0], session.err.message);
+static void expect_alice(const char *host, const char *const *args, bool is_in_process) {
+  struct login login;
+  log_in(&login, host, args);
+  login.text[strcspn(login.text, "\r\n")] = '\0';
+  CHECK(login.code == P2P_OK && login.uses_program != is_in_process);
+  CHECK_STR(login.text, "alice");
+  if (login.code != P2P_OK) fprintf(stderr, "(%s, %s ...: %s)\n", host, args[0], login.err.message);
 }
 
-static void is_told(const char *host, const char *const *args, int code, const char *words) {
-  struct session session;
-  ask(&session, host, args);
-  bool is_so = session.code == code && strstr(session.err.message, words) != NULL;
-  CHECK(is_so);
-  if (!is_so)
-    fprintf(stderr, "(%s, %s ...: %d %s)\n", host, args[0], session.code, session.err.message);
+static void expect_error(const char *host, const char *const *args, int code, const char *words) {
+  struct login login;
+  log_in(&login, host, args);
+  bool matches = login.code == code && strstr(login.err.message, words) != NULL;
+  CHECK(matches);
+  if (!matches)
+    fprintf(stderr, "(%s, %s ...: %d %s)\n", host, args[0], login.code, login.err.message);
 }
 
-/* ---- the place ---- */
+/* ---- the boards ---- */
 
 static const char *place(int i) {
   static char places[2][32];
@@ -113,8 +112,9 @@ static const char *in(const char *option, const char *name) {
   return text;
 }
 
-/* known_hosts of both boards, sshd having the key `sshd_key`, and of the gateway or not. */
-static void know(const char *file, const char *sshd_key, bool with_gateway) {
+/* Writes the known_hosts entries of both boards (`sshd_key` is the key of sshd) and of the gateway.
+ */
+static void trust(const char *file, const char *sshd_key, bool with_gateway) {
   char key[1024], jump[1024];
   site_public_key(&site, sshd_key, key, sizeof key);
   site_public_key(&gateway, "host", jump, sizeof jump);
@@ -144,34 +144,35 @@ TEST(two_boards_and_a_gateway_open) {
   site_start_sshd(&site, "host");
   site_start_sshd(&gateway, "host");
   CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
-  said = p2p_log_queue_new(100);
+  log_queue = p2p_log_queue_new(100);
   snprintf(users, sizeof users, "alice %s\nalice %s\n", alice, locked);
   struct p2p_server_config config = {.loop = loop,
                                      .address = "127.0.0.1",
                                      .host_key = site_path(&site, "server_key"),
                                      .users = users};
-  CHECK(p2p_server_new(&config, said, &server, NULL) == P2P_OK);
+  CHECK(p2p_server_new(&config, log_queue, &server, NULL) == P2P_OK);
   ports[0] = site.port;
   ports[1] = p2p_server_board_port(server);
-  know("known_hosts", "host", false);
+  trust("known_hosts", "host", false);
 }
 
-/* ---- the tests: each for both boards, by both ways ---- */
+/* ---- the tests: each for both boards, by both transports ---- */
 
 #define KNOWN in("UserKnownHostsFile=", "known_hosts")
 #define KEY(name) \
   "-F", "none", "-i", site_path(&site, name), "-o", "IdentitiesOnly=yes", "-o", KNOWN
 
-TEST(a_key_gets_in) {
+TEST(a_known_key_logs_in) {
   for (int i = 0; i < 2; i++) {
-    is_alice(place(i), ARGS(KEY("alice")), true);
-    is_alice(place(i), ARGS(KEY("alice"), "-4"), false);
+    expect_alice(place(i), ARGS(KEY("alice")), true);
+    expect_alice(place(i), ARGS(KEY("alice"), "-4"), false);
   }
-  is_told(place(0), ARGS(KEY("stranger")), P2P_ERR_AUTH, "stranger (not accepted)");
-  is_told(place(0), ARGS(KEY("stranger"), "-4"), P2P_ERR_AUTH, "rejected all of your SSH keys");
+  expect_error(place(0), ARGS(KEY("stranger")), P2P_ERR_AUTH, "stranger (not accepted)");
+  expect_error(place(0), ARGS(KEY("stranger"), "-4"), P2P_ERR_AUTH,
+               "rejected all of your SSH keys");
 }
 
-TEST(host_keys_are_known_in_clear_or_hashed_and_else_refused) {
+TEST(host_keys_are_found_plain_or_hashed_and_refused_otherwise) {
   char text[8192], file[160];
   snprintf(file, sizeof file, "%s", site_path(&site, "known_hosts"));
   const char *hash[] = {"sh", "-c", "ssh-keygen -q -H -f \"$0\" 2> /dev/null", file, NULL};
@@ -179,23 +180,24 @@ TEST(host_keys_are_known_in_clear_or_hashed_and_else_refused) {
   site_read(&site, "known_hosts", text, sizeof text);
   CHECK(strstr(text, "|1|") != NULL && strstr(text, "127.0.0.1") == NULL);
   for (int i = 0; i < 2; i++) {
-    is_alice(place(i), ARGS(KEY("alice")), true);
-    is_alice(place(i), ARGS(KEY("alice"), "-4"), false);
+    expect_alice(place(i), ARGS(KEY("alice")), true);
+    expect_alice(place(i), ARGS(KEY("alice"), "-4"), false);
   }
-  know("known_hosts", "stranger", false);
+  trust("known_hosts", "stranger", false);
   CHECK(site_run(hash) == 0);
-  is_told(place(0), ARGS(KEY("alice")), P2P_ERR_HOST_KEY, "is not the one in");
-  is_told(place(0), ARGS(KEY("alice"), "-4"), P2P_ERR_HOST_KEY, "is not the one in");
+  expect_error(place(0), ARGS(KEY("alice")), P2P_ERR_HOST_KEY, "is not the one in");
+  expect_error(place(0), ARGS(KEY("alice"), "-4"), P2P_ERR_HOST_KEY, "is not the one in");
   site_write(&site, "known_hosts", "%s", "# nobody\n");
   for (int i = 0; i < 2; i++) {
-    is_told(place(i), ARGS(KEY("alice")), P2P_ERR_HOST_KEY, "its entry would be");
-    is_told(place(i), ARGS(KEY("alice"), "-4"), P2P_ERR_HOST_KEY, "'ssh' did not report the key");
+    expect_error(place(i), ARGS(KEY("alice")), P2P_ERR_HOST_KEY, "its entry would be");
+    expect_error(place(i), ARGS(KEY("alice"), "-4"), P2P_ERR_HOST_KEY,
+                 "'ssh' did not report the key");
   }
-  know("known_hosts", "host", false);
+  trust("known_hosts", "host", false);
 }
 
-/* ssh-agent of the site, with the keys of these files; its pid. The passphrase comes from a script,
- * as a desktop would do it. */
+/* Starts ssh-agent with these keys; returns its pid. A script gives the passphrase, as a desktop
+ * would do. */
 static pid_t start_agent(const char *const *names) {
   int words[2];
   CHECK(pipe(words) == 0);
@@ -228,29 +230,30 @@ static void stop_agent(pid_t pid) {
   unsetenv("SSH_AUTH_SOCK");
 }
 
-TEST(a_key_with_a_passphrase_goes_by_the_agent) {
+TEST(a_key_with_a_passphrase_is_used_through_the_agent) {
   for (int i = 0; i < 2; i++) {
-    is_told(place(i), ARGS(KEY("locked")), P2P_ERR_AUTH,
-            "locked (has a passphrase and is not in ssh-agent)");
-    is_told(place(i), ARGS(KEY("locked"), "-4"), P2P_ERR_AUTH, "rejected all of your SSH keys");
+    expect_error(place(i), ARGS(KEY("locked")), P2P_ERR_AUTH,
+                 "locked (has a passphrase and is not in ssh-agent)");
+    expect_error(place(i), ARGS(KEY("locked"), "-4"), P2P_ERR_AUTH,
+                 "rejected all of your SSH keys");
   }
-  /* The agent's first key is one that boards let in as nobody: the key that was asked for must be
-   * the one. */
+  /* The agent's first key is one that boards accept without an account: the key that was asked for
+   * must be used. */
   pid_t agent = start_agent(ARGS("stranger", "locked"));
   for (int i = 0; i < 2; i++) {
-    is_alice(place(i), ARGS(KEY("locked")), false);
-    is_alice(place(i), ARGS(KEY("locked.pub")), false); /* as with keys that are in hardware */
+    expect_alice(place(i), ARGS(KEY("locked")), false);
+    expect_alice(place(i), ARGS(KEY("locked.pub")), false); /* as for keys in hardware */
   }
-  is_told(place(0), ARGS(KEY("locked"), "-o", "IdentityAgent=none"), P2P_ERR_AUTH,
-          "rejected all of your SSH keys");
+  expect_error(place(0), ARGS(KEY("locked"), "-o", "IdentityAgent=none"), P2P_ERR_AUTH,
+               "rejected all of your SSH keys");
   stop_agent(agent);
 }
 
-TEST(without_a_key_the_agent_is_asked) {
+TEST(without_a_key_the_agent_is_used) {
   pid_t agent = start_agent(ARGS("alice"));
   for (int i = 0; i < 2; i++) {
-    is_alice(place(i), ARGS("-F", "none", "-o", KNOWN), true);
-    is_alice(place(i), ARGS("-F", "none", "-o", KNOWN, "-4"), false);
+    expect_alice(place(i), ARGS("-F", "none", "-o", KNOWN), true);
+    expect_alice(place(i), ARGS("-F", "none", "-o", KNOWN, "-4"), false);
   }
   stop_agent(agent);
 }
@@ -265,24 +268,23 @@ TEST(ssh_config_names_host_port_user_key_and_known_hosts) {
              site_path(&site, "known_hosts"), ports[0], ports[1]);
   for (int i = 0; i < 2; i++) {
     name[3] = (char)('0' + i);
-    is_alice(name, ARGS("-F", site_path(&site, "config")), true);
-    is_alice(name, ARGS("-F", site_path(&site, "config"), "-4"), false);
+    expect_alice(name, ARGS("-F", site_path(&site, "config")), true);
+    expect_alice(name, ARGS("-F", site_path(&site, "config"), "-4"), false);
   }
-  is_told("lab0", ARGS("-F", site_path(&site, "no_config")), P2P_ERR_INVALID, "no_config");
+  expect_error("lab0", ARGS("-F", site_path(&site, "no_config")), P2P_ERR_INVALID, "no_config");
   pid_t agent = start_agent(ARGS("alice"));
   site_write(&site, "config",
              "Host *\nIdentityFile %s\nIdentitiesOnly yes\nUserKnownHostsFile %s\n",
              site_path(&site, "stranger"), site_path(&site, "known_hosts"));
-  is_told(place(0), ARGS("-F", site_path(&site, "config")), P2P_ERR_AUTH, "tried: ");
+  expect_error(place(0), ARGS("-F", site_path(&site, "config")), P2P_ERR_AUTH, "tried: ");
   site_write(&site, "config", "Host *\nIdentityFile %s\nUserKnownHostsFile %s\n",
              site_path(&site, "stranger"), site_path(&site, "known_hosts"));
-  is_alice(place(0), ARGS("-F", site_path(&site, "config")), true);
+  expect_alice(place(0), ARGS("-F", site_path(&site, "config")), true);
   stop_agent(agent);
 }
 
-/* What is not read as OpenSSH reads it goes to OpenSSH whole, and gives nobody another key, host or
- * way. */
-TEST(what_ssh_config_says_in_its_own_ways_is_left_to_ssh) {
+/* A file that only OpenSSH understands is left to it, and leads to the same key, host and route. */
+TEST(include_and_match_in_ssh_config_need_the_program) {
   char name[8] = "lab0", more[160], config[160];
   snprintf(more, sizeof more, "%s", site_path(&site, "more"));
   snprintf(config, sizeof config, "%s", site_path(&site, "config"));
@@ -296,12 +298,12 @@ TEST(what_ssh_config_says_in_its_own_ways_is_left_to_ssh) {
              site_path(&site, "stranger"), site_path(&site, "alice"), more);
   for (int i = 0; i < 2; i++) {
     name[3] = (char)('0' + i);
-    is_alice(name, ARGS("-F", config), false);
+    expect_alice(name, ARGS("-F", config), false);
   }
 }
 
-/* `line`: how to get to lab0 and lab1, after Host. */
-static void configure_way(const char *line) {
+/* `line` is the route to lab0 and lab1, after Host. */
+static void configure_route(const char *line) {
   site_write(&site, "config",
              "Host lab0\nPort %u\n%s\nHost lab1\nPort %u\n%s\nHost gate\nPort %u\nHost *\nHostName "
              "127.0.0.1\nIdentityFile %s\n"
@@ -310,38 +312,38 @@ static void configure_way(const char *line) {
              site_path(&site, "known_hosts"));
 }
 
-TEST(ssh_config_and_arguments_lead_over_other_hosts) {
+TEST(jump_hosts_of_ssh_config_and_ssh_args_are_used) {
   char command[300], config[160];
   snprintf(config, sizeof config, "%s", site_path(&site, "config"));
   snprintf(command, sizeof command, "ProxyCommand ssh -F %s -W %%h:%%p gate", config);
-  know("known_hosts", "host", true);
+  trust("known_hosts", "host", true);
   const char *const lines[] = {"ProxyJump gate", command};
-  for (int way = 0; way < 2; way++) {
-    configure_way(lines[way]);
-    is_alice("lab0", ARGS("-F", config), false);
-    is_alice("lab1", ARGS("-F", config), false);
+  for (int i = 0; i < 2; i++) {
+    configure_route(lines[i]);
+    expect_alice("lab0", ARGS("-F", config), false);
+    expect_alice("lab1", ARGS("-F", config), false);
   }
-  configure_way("ProxyCommand none");
-  is_alice("lab0", ARGS("-F", config), true);
-  is_alice("lab0", ARGS("-F", config, "-J", "gate"), false);
-  is_alice("lab1", ARGS("-F", config, "-oProxyJump=gate"), false);
-  know("known_hosts", "host", false);
-  is_told("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_HOST_KEY,
-          "or of a jump host, is not in known_hosts");
+  configure_route("ProxyCommand none");
+  expect_alice("lab0", ARGS("-F", config), true);
+  expect_alice("lab0", ARGS("-F", config, "-J", "gate"), false);
+  expect_alice("lab1", ARGS("-F", config, "-oProxyJump=gate"), false);
+  trust("known_hosts", "host", false);
+  expect_error("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_HOST_KEY,
+               "or of a jump host, is not in known_hosts");
   site_stop_sshd(&gateway);
-  is_told("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_NETWORK, "'ssh' reports");
+  expect_error("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_NETWORK, "'ssh' reports");
 }
 
 /* sshd's end of the connection is frozen: the kernel still acknowledges what we send. */
-TEST(a_board_that_falls_silent_is_given_up) {
-  struct session session;
+TEST(a_board_that_stops_responding_is_given_up) {
+  struct login login;
   char frozen[16];
   command = "freeze";
   silent_ms = 1000;
-  for (int way = 0; way < 2; way++) {
-    ask(&session, place(0), way == 0 ? ARGS(KEY("alice")) : ARGS(KEY("alice"), "-4"));
-    CHECK(session.code == (way == 0 ? P2P_ERR_TIMEOUT : P2P_ERR_NETWORK));
-    CHECK(strstr(session.err.message, "stopped responding") != NULL);
+  for (int i = 0; i < 2; i++) {
+    log_in(&login, place(0), i == 0 ? ARGS(KEY("alice")) : ARGS(KEY("alice"), "-4"));
+    CHECK(login.code == (i == 0 ? P2P_ERR_TIMEOUT : P2P_ERR_NETWORK));
+    CHECK(strstr(login.err.message, "stopped responding") != NULL);
     site_read(&site, "frozen", frozen, sizeof frozen);
     CHECK(atoi(frozen) > 1 && kill(atoi(frozen), SIGKILL) == 0);
   }
@@ -367,17 +369,18 @@ TEST(the_output_of_ssh_becomes_an_error_with_a_reason) {
 TEST(the_boards_and_the_gateway_close) {
   p2p_server_free(server);
   p2p_loop_stop(loop);
-  p2p_log_queue_unref(said);
+  p2p_log_queue_unref(log_queue);
   site_close(&gateway);
   site_close(&site);
 }
 
-UNIT_MAIN("ssh_transports", UNIT(two_boards_and_a_gateway_open), UNIT(a_key_gets_in),
-          UNIT(host_keys_are_known_in_clear_or_hashed_and_else_refused),
-          UNIT(a_key_with_a_passphrase_goes_by_the_agent), UNIT(without_a_key_the_agent_is_asked),
+UNIT_MAIN("ssh_transports", UNIT(two_boards_and_a_gateway_open), UNIT(a_known_key_logs_in),
+          UNIT(host_keys_are_found_plain_or_hashed_and_refused_otherwise),
+          UNIT(a_key_with_a_passphrase_is_used_through_the_agent),
+          UNIT(without_a_key_the_agent_is_used),
           UNIT(ssh_config_names_host_port_user_key_and_known_hosts),
-          UNIT(what_ssh_config_says_in_its_own_ways_is_left_to_ssh),
-          UNIT(ssh_config_and_arguments_lead_over_other_hosts),
-          UNIT(a_board_that_falls_silent_is_given_up),
+          UNIT(include_and_match_in_ssh_config_need_the_program),
+          UNIT(jump_hosts_of_ssh_config_and_ssh_args_are_used),
+          UNIT(a_board_that_stops_responding_is_given_up),
           UNIT(the_output_of_ssh_becomes_an_error_with_a_reason),
           UNIT(the_boards_and_the_gateway_close))

@@ -1,4 +1,4 @@
-/* Names of clusters, and where `ls` says that a member landed. */
+/* Names of clusters, and what `ls` shows of a topic. */
 #include "board/topic.h"
 
 #include <stdlib.h>
@@ -40,7 +40,7 @@ TEST(a_cluster_is_owner_slash_name) {
   CHECK_STR(cluster.owner, "a.b_c-1");
 }
 
-TEST(names_have_a_longest_length) {
+TEST(the_length_of_names_is_capped) {
   struct p2p_cluster cluster;
   char text[256];
   memset(text, 'a', sizeof text);
@@ -60,7 +60,7 @@ TEST(names_have_a_longest_length) {
   CHECK(!p2p_user_is_valid("") && !p2p_user_is_valid(NULL) && !p2p_user_is_valid("a/b"));
 }
 
-TEST(the_owner_types_a_shorter_topic) {
+TEST(the_owner_has_a_shorter_topic_name) {
   char topic[64];
   CHECK(p2p_topic_name(&friends, "alice", topic, sizeof topic) == P2P_OK);
   CHECK_STR(topic, "friends/future.p2p");
@@ -88,7 +88,7 @@ TEST(the_owner_sees_the_channel_with_and_without_an_access_list) {
   CHECK(find("", "alice") == P2P_TOPIC_ABSENT);
 }
 
-TEST(another_user_sees_a_channel_of_his_own_when_there_is_no_access) {
+TEST(another_user_without_access_sees_a_private_channel) {
   CHECK(find("- bob/alice/friends/future.p2p:\r\n  Pipes:\r\n", "bob") == P2P_TOPIC_PRIVATE);
   CHECK(find("- bob/x:\r\n- bob/alice/friends/future.p2p:", "bob") == P2P_TOPIC_PRIVATE);
   CHECK(find("- bob/alice/friends/future.p2p: (Access List: mallory)\n", "bob") ==
@@ -105,7 +105,7 @@ TEST(another_user_sees_a_channel_of_his_own_when_there_is_no_access) {
   CHECK(find("- carol/alice/friends/future.p2p:\n", "bob") == P2P_TOPIC_ABSENT);
 }
 
-TEST(a_strange_ls_is_no_access_list) {
+TEST(a_malformed_ls_has_no_access_list) {
   CHECK(find("- alice/friends/future.p2p: (Access List: bob\r\n", "alice") == P2P_TOPIC_OPEN);
   CHECK(find("- alice/friends/future.p2p: (Access\r\n List: bob)", "alice") == P2P_TOPIC_OPEN);
   CHECK(find("- alice/friends/future.p2p: x (Access List: bob)\n", "alice") == P2P_TOPIC_OPEN);
@@ -127,7 +127,7 @@ TEST(users_are_found_by_their_whole_name) {
   CHECK(!lists("", "carol"));
 }
 
-TEST(every_prefix_of_an_output_is_read_without_harm) {
+TEST(every_prefix_of_an_output_can_be_read) {
   for (size_t length = 0; length <= strlen(LISTED); length++) {
     char *exact = malloc(length + 1);
     memcpy(exact, LISTED, length);
@@ -137,9 +137,9 @@ TEST(every_prefix_of_an_output_is_read_without_harm) {
   }
 }
 
-UNIT_MAIN("topic", UNIT(a_cluster_is_owner_slash_name), UNIT(names_have_a_longest_length),
-          UNIT(the_owner_types_a_shorter_topic),
+UNIT_MAIN("topic", UNIT(a_cluster_is_owner_slash_name), UNIT(the_length_of_names_is_capped),
+          UNIT(the_owner_has_a_shorter_topic_name),
           UNIT(the_owner_sees_the_channel_with_and_without_an_access_list),
-          UNIT(another_user_sees_a_channel_of_his_own_when_there_is_no_access),
-          UNIT(a_strange_ls_is_no_access_list), UNIT(users_are_found_by_their_whole_name),
-          UNIT(every_prefix_of_an_output_is_read_without_harm))
+          UNIT(another_user_without_access_sees_a_private_channel),
+          UNIT(a_malformed_ls_has_no_access_list), UNIT(users_are_found_by_their_whole_name),
+          UNIT(every_prefix_of_an_output_can_be_read))
