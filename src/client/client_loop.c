@@ -58,7 +58,7 @@ static void on_line(void *arg, const struct p2p_line *line) {
   p2p_dispatcher_on_line(client->dispatcher, line);
 }
 
-static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
+static void on_disconnected(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
   struct p2p_client_loop *client = arg;
   client->status.joined = false;
   p2p_log_write(client->log, P2P_LOG_INFO,
@@ -93,7 +93,7 @@ static int join(struct p2p_client_loop *client, const struct p2p_client_config *
                 struct p2p_err *err) {
   static const struct p2p_dispatcher_callbacks dispatcher_callbacks = {on_change, on_task};
   static const struct p2p_member_callbacks member_callbacks = {on_hello, on_joined, on_line,
-                                                               on_away, on_failed};
+                                                               on_disconnected, on_failed};
   struct p2p_member_config member = {
       .loop = config->loop,
       .board = config->board,

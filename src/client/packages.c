@@ -1,6 +1,7 @@
 /* Owns what is known of the packages of each linked worker, and the groups of waiting tasks by the
  * packages they need. One request is pending at a time, so a reply always belongs to it. A worker
- * that does not reply (an older version) is not asked again; a late reply counts from then on. */
+ * that does not reply (an older version) gets no further request; a late reply counts from then on.
+ */
 #include "client/packages.h"
 
 #include <stdio.h>
@@ -29,7 +30,7 @@ void p2p_worker_packages_clear(struct p2p_worker_packages *packages) {
   *packages = (struct p2p_worker_packages){0};
 }
 
-/* What the worker has told. */
+/* What the worker has reported. */
 
 static const struct p2p_worker_packages_entry *find(const struct p2p_worker_packages *packages,
                                                     const char *name) {
@@ -234,8 +235,8 @@ bool p2p_package_need_is_hopeless(const struct p2p_package_need *need) {
   return need->installed == 0 && need->unknown == 0 && need->missing > 0;
 }
 
-/* "worker 'carol@desk:4711' lacks 'mgcv'; worker 'dave@box:12' did not report its packages; and 3
- * more", truncated at the size. */
+/* "'carol@desk:4711' lacks 'mgcv'; 'dave@box:12' did not report its packages; and 3 more",
+ * truncated at the size. */
 static void describe_workers(const struct p2p_package_report *report, const char *names, char *out,
                              size_t size) {
   size_t at = 0, n = report->n_workers;

@@ -1,7 +1,7 @@
-/* Which worker has the packages that a future needs: what the linked workers have told about their
- * packages (the client's side of the PACKAGES frame), the waiting tasks grouped by the packages
- * they need, and the end of tasks that no worker can run. No I/O: requests and replies are bytes,
- * and time is an argument. Replies are hostile. io thread only. */
+/* Which worker has the packages that a future needs: what the linked workers have reported about
+ * their packages (the client's side of the PACKAGES frame), the waiting tasks grouped by the
+ * packages they need, and the end of tasks that no worker can run. No I/O: requests and replies are
+ * bytes, and time is an argument. Replies are hostile. io thread only. */
 #ifndef P2P_CLIENT_PACKAGES_H
 #define P2P_CLIENT_PACKAGES_H
 
@@ -93,7 +93,7 @@ void p2p_package_needs_add_worker(struct p2p_package_needs *needs,
 /* How many links to open at once to find a worker with packages that no linked worker has. Grows
  * with the number of workers that lack them. */
 uint32_t p2p_package_needs_links(const struct p2p_package_needs *needs);
-/* All workers were asked, there is at least one, and none has the packages. */
+/* There are workers, all of them have reported, and none has the packages. */
 bool p2p_package_need_is_hopeless(const struct p2p_package_need *need);
 
 #define P2P_PACKAGE_REPORT_MAX 4 /* workers that an error names */

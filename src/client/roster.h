@@ -1,4 +1,4 @@
-/* The roster: the workers of a cluster, as their lines on the board tell. Pure: lines and time are
+/* The roster: the workers of a cluster, by their lines on the board. Pure: lines and time are
  * arguments. Lines are hostile: anything but a valid hello or leave is ignored, and the number of
  * workers is limited. */
 #ifndef P2P_CLIENT_ROSTER_H

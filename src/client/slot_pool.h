@@ -14,7 +14,7 @@ struct p2p_slot_pool;
 struct p2p_slot_pool *p2p_slot_pool_new(uint32_t slots, uint64_t now_ms);
 void p2p_slot_pool_free(struct p2p_slot_pool *pool); /* takes NULL */
 
-/* We have told the worker that we can use `count` slots in all. */
+/* A request for `count` slots in all was sent. */
 void p2p_slot_pool_request(struct p2p_slot_pool *pool, uint32_t count, uint64_t now_ms);
 /* The worker has granted `count` more slots. False, and nothing is changed, if it has fewer. */
 bool p2p_slot_pool_grant(struct p2p_slot_pool *pool, uint32_t count, uint64_t now_ms);

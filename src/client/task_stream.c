@@ -212,7 +212,7 @@ static int on_slot(struct p2p_task_stream *stream, const struct p2p_frame *frame
   return P2P_OK;
 }
 
-/* Fails a task because of what the worker sends for it, and tells the worker. */
+/* Fails a task because of what the worker sends for it, and cancels it there. */
 static int reject(struct p2p_task_stream *stream, struct run *run, const struct p2p_err *why) {
   p2p_task_fail(run->task, why);
   release_task(stream, run);

@@ -41,7 +41,7 @@ uint32_t p2p_task_stream_running(const struct p2p_task_stream *stream);
 
 /* ---- These return P2P_OK, or an error after which the link must be closed ---- */
 
-/* Tells the worker how many slots we can use in all. */
+/* Requests `count` slots in all. */
 int p2p_task_stream_request_slots(struct p2p_task_stream *stream, uint32_t count,
                                   uint64_t now_ms) P2P_MUST_USE;
 /* Returns up to `count` idle slots, those that are idle for longest first. */

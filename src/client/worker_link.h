@@ -1,6 +1,6 @@
 /* The link to one worker, from its set-up over the board and the mailbox to its end: the tasks that
- * run over it (task_stream.h) and what the worker has told about its packages (packages.h). Reports
- * to its owner through callbacks. io thread only. */
+ * run over it (task_stream.h) and what the worker has reported about its packages (packages.h).
+ * Reports to its owner through callbacks. io thread only. */
 #ifndef P2P_CLIENT_WORKER_LINK_H
 #define P2P_CLIENT_WORKER_LINK_H
 
@@ -59,7 +59,7 @@ void p2p_worker_link_request_packages(struct p2p_worker_link *link, uint64_t now
  * false if `waiting` has fewer suitable tasks than the step says: then decide again. */
 bool p2p_worker_link_take_step(struct p2p_worker_link *link, const struct p2p_schedule_step *step,
                                struct p2p_task_queue *waiting) P2P_MUST_USE;
-/* Tells the worker about tasks that were cancelled on another thread. */
+/* Sends CANCEL for tasks that were cancelled on another thread. */
 void p2p_worker_link_cancel_ended(struct p2p_worker_link *link);
 /* The error of a write that failed in one of these functions; NULL: none. The owner then frees the
  * link. */

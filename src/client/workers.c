@@ -22,7 +22,7 @@ struct p2p_workers {
   struct p2p_roster roster;
   bool is_joined;
   uint64_t joined_ms;
-  bool hello_due; /* ask who is there, as soon as that is allowed */
+  bool hello_due; /* send a hello, which every worker answers, as soon as allowed */
   uint64_t hello_ms;
 };
 

@@ -1,5 +1,5 @@
 /* The workers of the cluster: the roster of those that are on the board, and the links to them.
- * Told what happens on the board, and reports through callbacks. io thread only. */
+ * Its owner passes on what happens on the board; it reports through callbacks. io thread only. */
 #ifndef P2P_CLIENT_WORKERS_H
 #define P2P_CLIENT_WORKERS_H
 
@@ -51,7 +51,7 @@ void p2p_workers_open_link(struct p2p_workers *workers, struct p2p_roster_worker
 void p2p_workers_close_link(struct p2p_workers *workers, struct p2p_roster_worker *worker);
 /* Ends the links on which a write has failed. Returns whether there were any. */
 bool p2p_workers_close_broken_links(struct p2p_workers *workers);
-/* Tells the workers about tasks that were cancelled on another thread. */
+/* Sends CANCEL for tasks that were cancelled on another thread. */
 void p2p_workers_cancel_ended(struct p2p_workers *workers);
 
 /* Fills the counts of workers and slots, and that of running tasks. */

@@ -1,6 +1,6 @@
-/* A board in a box: board/member.h for members of one process, without SSH, so that tests decide
- * who is away and when. A program that includes it does not link board/member.c. io thread only,
- * but for fake_board_init. */
+/* A fake board: board/member.h for members of one process, without SSH, so that tests decide which
+ * member is disconnected and when. A program that includes it does not link board/member.c. io
+ * thread only, except for fake_board_init. */
 #ifndef P2P_TESTS_FAKE_BOARD_H
 #define P2P_TESTS_FAKE_BOARD_H
 
@@ -72,7 +72,7 @@ static inline void fake_restart(struct p2p_member *member) {
   CHECK(p2p_member_send_hello(member) == P2P_OK);
 }
 
-/* Everybody who is not there joins. */
+/* All members that are not joined join. */
 static void fake_join(void *arg) {
   (void)arg;
   for (struct p2p_member *member = fake_board.members, *next; member != NULL; member = next) {

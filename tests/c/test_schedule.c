@@ -85,7 +85,7 @@ TEST(a_task_starts_at_once_on_an_idle_slot_without_further_frames) {
   add_linked(0, 4, 1, 0);
   decide(1, 0, 1);
   CHECK(steps[0].start == 1 && !steps[0].send_request && steps[0].return_slots == 0);
-  add_linked(0, 4, 1, 1); /* it runs, nothing waits */
+  add_linked(0, 4, 1, 1); /* its task runs, none waits */
   decide(0, 0, 1);
   CHECK(!steps[0].send_request && steps[0].return_slots == 0);
 }
@@ -128,9 +128,9 @@ TEST(the_limit_counts_busy_slots_of_all_workers) {
   add_linked(0, 4, 4, 1), add_linked(1, 4, 4, 1);
   decide(10, 3, 2);
   CHECK(steps[0].start + steps[1].start == 1);
-  CHECK(steps[0].return_slots + steps[1].return_slots == 5); /* beyond the cap */
+  CHECK(steps[0].return_slots + steps[1].return_slots == 5); /* beyond the limit */
   CHECK(steps[1].send_request &&
-        steps[1].request == 4 - steps[1].return_slots); /* or they would be granted again */
+        steps[1].request == 4 - steps[1].return_slots); /* otherwise they would be granted again */
   add_linked(0, 4, 3, 3), add_unlinked(1, 4);
   decide(10, 3, 2);
   CHECK(steps[0].start == 0 && !steps[0].send_request && !steps[1].open);
@@ -171,7 +171,7 @@ TEST(cold_slots_are_returned_and_no_longer_requested) {
   decide(0, 0, 1);
   CHECK(steps[0].return_slots == 1 && steps[0].send_request && steps[0].request == 2);
   CHECK(wake_ms == NOW + P2P_SCHEDULE_WARM_MS);
-  decide(2, 0, 1); /* work for both idle ones */
+  decide(2, 0, 1); /* tasks for both idle slots */
   CHECK(steps[0].return_slots == 0 && steps[0].start == 2);
 }
 
@@ -207,7 +207,7 @@ TEST(a_task_goes_only_to_workers_that_can_run_it) {
 }
 
 TEST(a_worker_gets_no_more_tasks_than_it_can_run) {
-  add_linked(0, 4, 2, 0), add_linked(1, 4, 4, 3); /* two tasks for all, one for the first alone */
+  add_linked(0, 4, 2, 0), add_linked(1, 4, 4, 3); /* two tasks for all, one for the first only */
   can_run(0, 3, 3), can_run(1, 2, 2);
   decide(3, 0, 2);
   CHECK(steps[0].start == 2 && steps[1].start == 1);
@@ -222,7 +222,7 @@ TEST(a_worker_with_unknown_packages_may_grant_slots_but_starts_nothing) {
   can_run(0, 3, 0);
   decide(3, 0, 1);
   CHECK(steps[0].start == 0 && steps[0].send_request && steps[0].request == 4);
-  can_run(0, 3, 2); /* two of the three need nothing */
+  can_run(0, 3, 2); /* two of the three tasks need no packages */
   add_linked(0, 4, 4, 0);
   can_run(0, 3, 2);
   decide(3, 0, 1);
