@@ -187,6 +187,16 @@ const char *p2p_accounts_find(const struct p2p_accounts *accounts, const char *t
   return NULL;
 }
 
+bool p2p_accounts_are_equal(const struct p2p_accounts *a, const struct p2p_accounts *b) {
+  if (a->n_keys != b->n_keys) return false;
+  for (size_t i = 0; i < a->n_keys; i++)
+    if (strcmp(a->keys[i].user, b->keys[i].user) != 0 ||
+        strcmp(a->keys[i].type, b->keys[i].type) != 0 ||
+        strcmp(a->keys[i].base64, b->keys[i].base64) != 0)
+      return false;
+  return true;
+}
+
 size_t p2p_accounts_count(const struct p2p_accounts *accounts) {
   size_t count = 0;
   for (size_t i = 0; i < accounts->n_keys; i++) {

@@ -66,11 +66,13 @@ static void start_reading(struct p2p_accounts_file *file) {
                                         .release = free_reading,
                                         .data = reading,
                                         .arg = file};
-  if (reading != NULL && reading->path != NULL &&
-      p2p_job_start(file->loop, &config, &file->job) == P2P_OK)
-    return;
+  int code = reading == NULL || reading->path == NULL
+                 ? P2P_ERR_MEMORY
+                 : p2p_job_start(file->loop, &config, &file->job);
+  if (code == P2P_OK) return;
   free_reading(reading);
-  p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory");
+  p2p_err_set(&err, code, "cannot read the users file '%s': %s", file->path,
+              code == P2P_ERR_MEMORY ? "out of memory" : "cannot start a thread");
   file->callbacks.on_error(file->arg, &err);
 }
 
@@ -97,6 +99,7 @@ int p2p_accounts_file_new(struct p2p_loop *loop, const char *path,
     p2p_accounts_file_free(file);
     return code;
   }
+  start_reading(file);
   *out = file;
   return P2P_OK;
 }

@@ -13,8 +13,9 @@ struct p2p_accounts_file_callbacks {
   void (*on_error)(void *arg, const struct p2p_err *err);    /* cannot be read, or does not parse */
 };
 
-/* Watches the file (net/file_watch.h). After a change it is read on another thread, since its file
- * system may be slow. Errors of p2p_file_watch_new. */
+/* Watches the file (net/file_watch.h), and reads it at first, since it may have changed before it
+ * was watched, and after each change. It is read on another thread, since its file system may be
+ * slow. Errors of p2p_file_watch_new. */
 int p2p_accounts_file_new(struct p2p_loop *loop, const char *path,
                           const struct p2p_accounts_file_callbacks *callbacks, void *arg,
                           struct p2p_accounts_file **out, struct p2p_err *err) P2P_MUST_USE;

@@ -33,6 +33,11 @@ static void on_accounts(void *arg, struct p2p_accounts *accounts) {
   struct p2p_server *server = arg;
   struct p2p_board_server *board = &server->board;
   size_t count = p2p_accounts_count(accounts);
+  if (p2p_accounts_are_equal(accounts, board->accounts)) {
+    p2p_accounts_free(accounts);
+    p2p_log_write(board->log, P2P_LOG_DEBUG, "read the users file: no change");
+    return;
+  }
   p2p_accounts_free(board->accounts);
   board->accounts = accounts;
   p2p_log_write(board->log, P2P_LOG_INFO, "reloaded the users file: %zu user%s", count,

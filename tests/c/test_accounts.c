@@ -80,6 +80,26 @@ TEST(truncated_text_never_parses) {
   }
 }
 
+static bool are_equal(const char *one, const char *two) {
+  struct p2p_accounts *first;
+  CHECK(parse(one) == P2P_OK);
+  first = accounts;
+  CHECK(parse(two) == P2P_OK);
+  bool result = p2p_accounts_are_equal(first, accounts);
+  p2p_accounts_free(first);
+  p2p_accounts_free(accounts);
+  return result;
+}
+
+TEST(accounts_are_equal_when_users_and_keys_are) {
+  const char *alice = "alice ssh-ed25519 " KEY_A "\n";
+  CHECK(are_equal("", "# nobody\n"));
+  CHECK(are_equal(alice, "# alice\nalice  ssh-ed25519 " KEY_A " alice@laptop\n"));
+  CHECK(!are_equal(alice, ""));
+  CHECK(!are_equal(alice, "bob ssh-ed25519 " KEY_A "\n"));
+  CHECK(!are_equal(alice, "alice ssh-ed25519 " KEY_B "\n"));
+}
+
 TEST(an_oversized_line_is_refused) {
   static char text[40000];
   memset(text, 'a', sizeof text);
@@ -91,4 +111,4 @@ TEST(an_oversized_line_is_refused) {
 UNIT_MAIN("accounts", UNIT(keys_are_found_with_their_users), UNIT(a_user_may_have_several_keys),
           UNIT(no_users_are_valid), UNIT(a_key_of_two_users_is_refused),
           UNIT(wrong_lines_are_reported_by_number), UNIT(truncated_text_never_parses),
-          UNIT(an_oversized_line_is_refused))
+          UNIT(accounts_are_equal_when_users_and_keys_are), UNIT(an_oversized_line_is_refused))

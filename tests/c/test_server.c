@@ -263,6 +263,7 @@ static int open_fifo(const char *name) {
 TEST(reading_the_users_file_does_not_block_the_io_thread) {
   create_users("users", ALICE);
   CHECK(start_with_users_file("users") == P2P_OK);
+  CHECK(wait_for_log("read the users file: no change"));
   CHECK(mkfifo(path_of("fifo"), 0600) == 0);
   CHECK(rename(path_of("fifo"), path_of("users")) == 0);
   int fd = open_fifo("users");
@@ -277,6 +278,7 @@ TEST(reading_the_users_file_does_not_block_the_io_thread) {
 TEST(a_server_can_be_freed_while_the_users_file_is_read) {
   create_users("users", ALICE);
   CHECK(start_with_users_file("users") == P2P_OK);
+  CHECK(wait_for_log("read the users file: no change"));
   CHECK(mkfifo(path_of("fifo"), 0600) == 0);
   CHECK(rename(path_of("fifo"), path_of("users")) == 0);
   int fd = open_fifo("users");
