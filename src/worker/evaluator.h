@@ -60,7 +60,7 @@ void p2p_evaluator_free(struct p2p_evaluator *evaluator);
  * follows. */
 int p2p_evaluator_start(struct p2p_evaluator *evaluator, struct p2p_err *err) P2P_MUST_USE;
 
-/* The process runs and accepts frames, as far as the loop has been told. */
+/* The process runs and accepts frames, as far as the loop knows. */
 bool p2p_evaluator_is_alive(const struct p2p_evaluator *evaluator);
 bool p2p_evaluator_has_task(const struct p2p_evaluator *evaluator);
 /* It is alive, and ready for a task or at work for a caller. */

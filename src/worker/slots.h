@@ -12,8 +12,8 @@
 /* A slot is not recalled sooner after its grant, so that its new holder can use it. */
 #define P2P_SLOTS_FRESH_MS 250
 /* A client breaks the protocol when it keeps a recalled slot idle for this long, or any slot idle
- * while others wait and none of its tasks ends. It gets no task onto a slot that was recalled this
- * long ago. */
+ * while others wait and none of its tasks ends. No task starts on a slot that was
+ * recalled this long ago. */
 #define P2P_SLOTS_OVERDUE_MS 15000
 #define P2P_SLOTS_NEVER UINT64_MAX
 

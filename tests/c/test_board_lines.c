@@ -126,7 +126,7 @@ TEST(the_lines_of_a_host_have_their_exact_text) {
                                      .n_users = 4};
   struct p2p_cluster_host *second;
   struct p2p_err err;
-  CHECK(p2p_cluster_host_new(&config, host_events, &second, &err) == P2P_OK);
+  CHECK(p2p_cluster_host_new(&config, host_log, &second, &err) == P2P_OK);
   CHECK(reads("when=T,expires=+60,type=cluster,from=alice@HOST:PID,protocols=link,id=HEX16"));
   CHECK(reads("when=T,owner=alice,nusers=4,users=bob;carol;dave;eve,expires=+240"));
   p2p_cluster_host_free(second);

@@ -78,9 +78,9 @@ static int supervise(void) {
   const char *const argv[] = {program, NULL}, *const env[] = {MODE "=busy", NULL};
   const struct p2p_evaluator_process_callbacks callbacks = {ignore_frame, NULL, ignore_exit};
   const struct p2p_evaluator_process_config config = {uv_default_loop(), argv, env};
-  struct p2p_evaluator_process *child;
+  struct p2p_evaluator_process *process;
   struct p2p_err err;
-  if (p2p_evaluator_process_spawn(&config, &callbacks, NULL, &child, &err) != P2P_OK) return 96;
+  if (p2p_evaluator_process_spawn(&config, &callbacks, NULL, &process, &err) != P2P_OK) return 96;
   return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 }
 
@@ -106,7 +106,7 @@ static int quit_with_fork(void) {
   return 7;
 }
 
-__attribute__((constructor)) static void become_child(void) {
+__attribute__((constructor)) static void run_as_evaluator(void) {
   find_program();
   const char *mode = getenv(MODE);
   if (mode == NULL) return;
@@ -121,7 +121,7 @@ __attribute__((constructor)) static void become_child(void) {
 /* ---- the supervisor's side ---- */
 
 struct seen {
-  struct p2p_evaluator_process *child;
+  struct p2p_evaluator_process *process;
   uv_loop_t loop;
   int exits, exit_status, hellos, losts, results;
   uint32_t task;
@@ -158,8 +158,8 @@ static void on_exit_(void *arg, int exit_status, int term_signal) {
   struct seen *seen = arg;
   seen->exits++;
   seen->exit_status = term_signal > 0 ? -term_signal : exit_status;
-  p2p_evaluator_process_free(seen->child);
-  seen->child = NULL;
+  p2p_evaluator_process_free(seen->process);
+  seen->process = NULL;
 }
 static void on_timeout(uv_timer_t *timer) {
   ((struct seen *)timer->data)->timed_out = true;
@@ -186,12 +186,12 @@ static void begin(struct seen *seen, const char *entry) {
   signal(SIGPIPE, SIG_IGN);
   *seen = (struct seen){0};
   CHECK(uv_loop_init(&seen->loop) == 0);
-  CHECK(p2p_evaluator_process_spawn(&config, &callbacks, seen, &seen->child, &err) == P2P_OK);
+  CHECK(p2p_evaluator_process_spawn(&config, &callbacks, seen, &seen->process, &err) == P2P_OK);
   run_until(seen, &seen->hellos, 1);
 }
 
 static void end(struct seen *seen) {
-  p2p_evaluator_process_free(seen->child);
+  p2p_evaluator_process_free(seen->process);
   while (uv_run(&seen->loop, UV_RUN_DEFAULT) != 0) continue;
   CHECK(uv_loop_close(&seen->loop) == 0);
   CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
@@ -201,7 +201,8 @@ static void send_task(struct seen *seen, uint32_t task, uint64_t size) {
   uint8_t head[13];
   p2p_set_u64(head, size);
   memcpy(head + 8, "label", 5);
-  CHECK(p2p_evaluator_process_send(seen->child, P2P_FRAME_TASK, task, head, sizeof head) == P2P_OK);
+  CHECK(p2p_evaluator_process_send(seen->process, P2P_FRAME_TASK, task, head, sizeof head) ==
+        P2P_OK);
 }
 
 static void send_data(struct seen *seen, uint32_t task, uint64_t size) {
@@ -209,7 +210,7 @@ static void send_data(struct seen *seen, uint32_t task, uint64_t size) {
   block[(size - 1) % sizeof block] = 77;
   for (uint64_t sent = 0; sent < size; sent += sizeof block) {
     size_t length = size - sent < sizeof block ? (size_t)(size - sent) : sizeof block;
-    CHECK(p2p_evaluator_process_send(seen->child, P2P_FRAME_DATA, task, block, length) == P2P_OK);
+    CHECK(p2p_evaluator_process_send(seen->process, P2P_FRAME_DATA, task, block, length) == P2P_OK);
   }
 }
 
@@ -269,8 +270,8 @@ TEST(cancel_drops_a_task_that_is_arriving) {
   begin(&seen, MODE "=evaluate");
   send_task(&seen, 1, 1000);
   send_data(&seen, 1, 500);
-  CHECK(p2p_evaluator_process_send(seen.child, P2P_FRAME_CANCEL, 1, NULL, 0) == P2P_OK);
-  p2p_evaluator_process_interrupt(seen.child);
+  CHECK(p2p_evaluator_process_send(seen.process, P2P_FRAME_CANCEL, 1, NULL, 0) == P2P_OK);
+  p2p_evaluator_process_interrupt(seen.process);
   run_until(&seen, &seen.losts, 1);
   CHECK_STR(seen.text, "was interrupted before the evaluation started");
   send_data(&seen, 1, 500); /* was on its way */
@@ -288,7 +289,7 @@ TEST(interrupt_reaches_the_evaluation) {
   send_task(&seen, 1, 1);
   send_data(&seen, 1, 1);
   run_until(&seen, &seen.hellos, 2);
-  p2p_evaluator_process_interrupt(seen.child);
+  p2p_evaluator_process_interrupt(seen.process);
   run_until(&seen, &seen.results, 1);
   CHECK(seen.interrupts == 1);
   end(&seen);
@@ -300,9 +301,9 @@ TEST(early_interrupt_waits_for_the_evaluation) {
   send_task(&seen, 1, BIG);
   send_data(&seen, 1, BIG / 2);
   /* Once half of it has been written, the evaluator has read the TASK. */
-  while (p2p_evaluator_process_queued(seen.child) > BIG / 4 && !seen.timed_out)
+  while (p2p_evaluator_process_queued(seen.process) > BIG / 4 && !seen.timed_out)
     uv_run(&seen.loop, UV_RUN_ONCE);
-  p2p_evaluator_process_interrupt(seen.child);
+  p2p_evaluator_process_interrupt(seen.process);
   send_data(&seen, 1, BIG - BIG / 2);
   run_until(&seen, &seen.results, 1);
   CHECK(seen.interrupts == 1 && seen.data == BIG);

@@ -32,7 +32,7 @@ static int run_evaluator(void) {
 }
 
 static char program[1024]; /* its path: under valgrind, /proc/self/exe is valgrind */
-__attribute__((constructor)) static void become_evaluator(void) {
+__attribute__((constructor)) static void run_as_evaluator(void) {
   if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) program[0] = '\0';
   if (getenv(MODE) != NULL) exit(run_evaluator());
 }

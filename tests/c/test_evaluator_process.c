@@ -72,7 +72,7 @@ static int report(void) {
   return 0;
 }
 
-static int run_child(const char *mode) {
+static int run_mode(const char *mode) {
   static uint8_t block[P2P_FRAME_PAYLOAD_MAX];
   if (strcmp(mode, "echo") == 0) return echo();
   if (strcmp(mode, "report") == 0) return report();
@@ -97,16 +97,16 @@ static int run_child(const char *mode) {
   return 95;
 }
 
-__attribute__((constructor)) static void become_child(void) {
+__attribute__((constructor)) static void run_as_evaluator(void) {
   find_program();
   const char *mode = getenv(MODE);
-  if (mode != NULL) _exit(run_child(mode));
+  if (mode != NULL) _exit(run_mode(mode));
 }
 
 /* ---- the test's side ---- */
 
 struct seen {
-  struct p2p_evaluator_process *child;
+  struct p2p_evaluator_process *process;
   int frames, hellos, drains, exits, exit_status, term_signal;
   size_t data;
   char text[256];
@@ -124,8 +124,8 @@ static void on_frame(void *arg, const struct p2p_frame *frame) {
     seen->text[frame->length] = '\0';
   }
   if (seen->free_on_frame) {
-    p2p_evaluator_process_free(seen->child);
-    seen->child = NULL;
+    p2p_evaluator_process_free(seen->process);
+    seen->process = NULL;
     seen->free_on_frame = false;
   }
   if (seen->stop_on_frame) uv_stop(seen->loop);
@@ -136,8 +136,8 @@ static void on_exit_(void *arg, int exit_status, int term_signal) {
   seen->exits++;
   seen->exit_status = exit_status;
   seen->term_signal = term_signal;
-  p2p_evaluator_process_free(seen->child);
-  seen->child = NULL;
+  p2p_evaluator_process_free(seen->process);
+  seen->process = NULL;
 }
 static const struct p2p_evaluator_process_callbacks callbacks = {on_frame, on_drain, on_exit_};
 
@@ -184,7 +184,7 @@ static int spawn_mode(uv_loop_t *loop, const char *mode, struct seen *seen) {
   struct p2p_err err = {0};
   seen->loop = loop;
   return p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){loop, argv, env},
-                                     &callbacks, seen, &seen->child, &err);
+                                     &callbacks, seen, &seen->process, &err);
 }
 
 static int spawn_shell(uv_loop_t *loop, const char *script, struct seen *seen) {
@@ -192,7 +192,7 @@ static int spawn_shell(uv_loop_t *loop, const char *script, struct seen *seen) {
   struct p2p_err err = {0};
   seen->loop = loop;
   return p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){loop, argv, NULL},
-                                     &callbacks, seen, &seen->child, &err);
+                                     &callbacks, seen, &seen->process, &err);
 }
 
 static int fds_before;
@@ -236,7 +236,7 @@ TEST(failed_exec_is_an_error_at_once) {
   const char *const argv[] = {"/no/such/program", NULL};
   open_loop(&loop);
   CHECK(p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){&loop, argv, NULL},
-                                    &callbacks, &seen, &seen.child, &err) == P2P_ERR_SYSTEM);
+                                    &callbacks, &seen, &seen.process, &err) == P2P_ERR_SYSTEM);
   CHECK_STR(err.message, "cannot start '/no/such/program': no such file or directory");
   run(&loop, &seen);
   CHECK(seen.exits == 0);
@@ -257,7 +257,7 @@ TEST(process_has_its_own_session_and_few_descriptors) {
   CHECK(spawn_mode(&loop, "report", &seen) == P2P_OK);
   seen.stop_on_frame = true;
   run(&loop, &seen);
-  p2p_evaluator_process_free(sibling.child);
+  p2p_evaluator_process_free(sibling.process);
   run(&loop, &seen);
   sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
   char expected[128];
@@ -285,17 +285,18 @@ TEST(ten_megabytes_are_echoed) {
   open_loop(&loop);
   CHECK(spawn_mode(&loop, "echo", &seen) == P2P_OK);
   for (size_t sent = 0; sent < BIG; sent += sizeof block)
-    CHECK(p2p_evaluator_process_send(seen.child, P2P_FRAME_DATA, 1, block, sizeof block) == P2P_OK);
-  CHECK(p2p_evaluator_process_queued(seen.child) > BIG / 2);
-  CHECK(p2p_evaluator_process_send(seen.child, P2P_FRAME_DATA, 1, block, sizeof block + 1) ==
+    CHECK(p2p_evaluator_process_send(seen.process, P2P_FRAME_DATA, 1, block, sizeof block) ==
+          P2P_OK);
+  CHECK(p2p_evaluator_process_queued(seen.process) > BIG / 2);
+  CHECK(p2p_evaluator_process_send(seen.process, P2P_FRAME_DATA, 1, block, sizeof block + 1) ==
         P2P_ERR_TOO_LARGE);
-  CHECK(p2p_evaluator_process_send(seen.child, P2P_FRAME_HELLO, 1, "last", 4) == P2P_OK);
+  CHECK(p2p_evaluator_process_send(seen.process, P2P_FRAME_HELLO, 1, "last", 4) == P2P_OK);
   seen.stop_on_frame = true;
   while (seen.hellos == 0 && !seen.timed_out) run(&loop, &seen);
   CHECK(seen.data == BIG && seen.drains > 0);
   CHECK_STR(seen.text, "last");
-  CHECK(p2p_evaluator_process_queued(seen.child) == 0);
-  p2p_evaluator_process_free(seen.child);
+  CHECK(p2p_evaluator_process_queued(seen.process) == 0);
+  p2p_evaluator_process_free(seen.process);
   run(&loop, &seen);
   CHECK(seen.exits == 0);
   close_loop(&loop);
@@ -306,7 +307,7 @@ TEST(paused_process_is_read_when_it_ends) {
   struct seen seen = {0};
   open_loop(&loop);
   CHECK(spawn_mode(&loop, "report", &seen) == P2P_OK);
-  p2p_evaluator_process_pause(seen.child);
+  p2p_evaluator_process_pause(seen.process);
   run(&loop, &seen);
   CHECK(seen.hellos == 1 && seen.exits == 1);
   close_loop(&loop);
@@ -319,7 +320,7 @@ TEST(interrupt_reaches_the_process) {
   CHECK(spawn_mode(&loop, "interrupt", &seen) == P2P_OK);
   seen.stop_on_frame = true;
   run(&loop, &seen);
-  p2p_evaluator_process_interrupt(seen.child);
+  p2p_evaluator_process_interrupt(seen.process);
   seen.stop_on_frame = false;
   run(&loop, &seen);
   CHECK_STR(seen.text, "interrupted");
@@ -350,7 +351,7 @@ TEST(kill_ends_the_whole_tree) {
   int watched = spawn_watched(&loop, "family", &seen);
   seen.stop_on_frame = true;
   run(&loop, &seen);
-  p2p_evaluator_process_kill(seen.child);
+  p2p_evaluator_process_kill(seen.process);
   run(&loop, &seen);
   CHECK(seen.exits == 1 && seen.term_signal == SIGKILL);
   check_tree_has_ended(watched);

@@ -49,7 +49,7 @@ TEST(exit_reason_has_a_hint) {
   CHECK(strstr(reason.hint, "crashed R, perhaps at the memory limit of 2 GiB") != NULL);
   reason = of_exit(3, 0, "exit status 3", 0);
   CHECK(strstr(reason.hint, "ended the R session") != NULL);
-  reason = of_exit(-1, 0, "an exit status that the system did not tell", 0);
+  reason = of_exit(-1, 0, "an unknown exit status", 0);
   CHECK(strstr(reason.hint, "It crashed, was killed or ended itself") != NULL);
   reason = of_exit(0, SIGTERM, "signal 15 (SIGTERM)", 0);
   CHECK(strstr(reason.hint, "ended by a user or by another process") != NULL);

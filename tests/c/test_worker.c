@@ -3,11 +3,11 @@
 
 TEST(futures_are_resolved) {
   begin(2);
-  CHECK(says("lending 2 slots to cluster 'alice/friends'; its members can run any R code here as "
+  CHECK(logs("lending 2 slots to cluster 'alice/friends'; its members can run any R code here as "
              "'somebody'"));
   struct p2p_client *client = start_client(BOB);
   CHECK_STR(resolve(client, "one"), "one");
-  CHECK(says("linked to client 'bob@") && says("future 'one' of 'bob@") && says(" finished in "));
+  CHECK(logs("linked to client 'bob@") && logs("future 'one' of 'bob@") && logs(" finished in "));
   struct p2p_task *tasks[100];
   for (int i = 0; i < 100; i++) tasks[i] = submit(client, i % 2 ? "even" : "odd", (size_t)i * 1000);
   for (int i = 0; i < 100; i++) {
@@ -21,8 +21,8 @@ TEST(large_futures_are_resolved) {
   begin(1);
   struct p2p_client *client = start_client(BOB);
   struct p2p_task *up = submit(client, "long", BIG), *down = submit(client, "big", 0);
-  CHECK(ends(client, up) && p2p_task_state(up) == P2P_TASK_DONE);
-  CHECK(ends(client, down) && p2p_task_result(down) != NULL &&
+  CHECK(has_ended(client, up) && p2p_task_state(up) == P2P_TASK_DONE);
+  CHECK(has_ended(client, down) && p2p_task_result(down) != NULL &&
         p2p_blob_size(p2p_task_result(down)) == BIG + 3);
   p2p_task_free(up);
   p2p_task_free(down);
@@ -50,8 +50,8 @@ TEST(evaluator_that_dies_is_reported_and_replaced) {
   check_error(
       client, submit(client, "crash", 0),
       "ended with signal 9 (SIGKILL) while evaluating future 'crash'. It was killed by a user");
-  CHECK(says("an evaluator ended with signal 9 (SIGKILL); starting another") &&
-        says("future 'crash' of 'bob@"));
+  CHECK(logs("an evaluator ended with signal 9 (SIGKILL); starting another") &&
+        logs("future 'crash' of 'bob@"));
   check_error(client, submit(client, "exit", 0),
               "ended with exit status 3 while evaluating future 'exit'. The code of the future "
               "ended the R");
@@ -77,7 +77,7 @@ TEST(each_user_has_evaluators_of_its_own) {
   snprintf(eves, sizeof eves, "%s",
            resolve(eve, "pid")); /* replaces bob's, which was used longest ago */
   CHECK(strcmp(eves, bobs) != 0 && strcmp(eves, daves) != 0 && strcmp(eves, "") != 0);
-  CHECK(says("replacing the evaluator of user 'bob'"));
+  CHECK(logs("replacing the evaluator of user 'bob'"));
   CHECK_STR(resolve(dave, "pid"), daves);
   p2p_client_free(bob);
   p2p_client_free(dave);
@@ -122,13 +122,13 @@ TEST(idle_is_counted_from_the_last_future) {
   begin(1);
   struct p2p_client *client = start_client(BOB);
   struct p2p_task *task = submit(client, "sleep", 0);
-  CHECK(begins(client, task) && p2p_worker_idle_ms(worker) == 0);
+  CHECK(starts(client, task) && p2p_worker_idle_ms(worker) == 0);
   p2p_client_cancel(client, task);
-  CHECK(says("canceled after"));
+  CHECK(logs("canceled after"));
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
   struct p2p_log_line event;
   while (p2p_worker_idle_ms(worker) < 20 && p2p_clock_ms() < until_ms)
-    p2p_log_queue_next(callbacks, 5, &event);
+    p2p_log_queue_next(worker_log, 5, &event);
   CHECK(p2p_worker_idle_ms(worker) >= 20);
   p2p_task_free(task);
   end(client);
@@ -140,9 +140,9 @@ TEST(cancelled_future_leaves_its_evaluator_warm) {
   struct p2p_client *client = start_client(BOB);
   snprintf(pid, sizeof pid, "%s", resolve(client, "pid"));
   struct p2p_task *task = submit(client, "sleep", 0);
-  CHECK(begins(client, task));
+  CHECK(starts(client, task));
   p2p_client_cancel(client, task);
-  CHECK(says("canceled after") && ends(client, task));
+  CHECK(logs("canceled after") && has_ended(client, task));
   p2p_task_free(task);
   CHECK_STR(resolve(client, "pid"), pid);
   end(client);
@@ -152,9 +152,9 @@ TEST(evaluator_that_does_not_stop_is_killed) {
   begin(1);
   struct p2p_client *client = start_client(BOB);
   struct p2p_task *task = submit(client, "hang", 0);
-  CHECK(begins(client, task));
+  CHECK(starts(client, task));
   p2p_client_cancel(client, task);
-  CHECK(says("was killed because it did not stop within 5 s of an interrupt"));
+  CHECK(logs("was killed because it did not stop within 5 s of an interrupt"));
   p2p_task_free(task);
   CHECK_STR(resolve(client, "next"), "next");
   end(client);
@@ -165,7 +165,7 @@ TEST(evaluator_that_does_not_stop_is_killed) {
 static int count_between(void) {
   struct p2p_log_line event;
   int ones = 0, twos = 0;
-  while (twos < 20 && p2p_log_queue_next(callbacks, SITE_WAIT_MS, &event)) {
+  while (twos < 20 && p2p_log_queue_next(worker_log, SITE_WAIT_MS, &event)) {
     if (strstr(event.text, " finished in ") == NULL) continue;
     if (strstr(event.text, "'two'") != NULL)
       twos++;
@@ -200,10 +200,10 @@ TEST(client_that_leaves_frees_its_slot) {
   begin(1);
   struct p2p_client *one = start_client(BOB), *two = start_client(DAVE);
   struct p2p_task *task = submit(one, "sleep", 0);
-  CHECK(begins(one, task));
+  CHECK(starts(one, task));
   p2p_client_free(one);
   p2p_task_free(task);
-  CHECK(says(" left"));
+  CHECK(logs(" left"));
   CHECK_STR(resolve(two, "next"), "next");
   end(two);
 }
@@ -214,15 +214,15 @@ TEST(drained_worker_finishes_what_runs) {
   struct p2p_client *client = start_client(BOB);
   CHECK_STR(resolve(client, "warm"), "warm");
   struct p2p_task *running = submit(client, "sleep", 0);
-  CHECK(begins(client, running));
+  CHECK(starts(client, running));
   p2p_worker_drain(worker);
   CHECK(!p2p_worker_is_done(worker));
   p2p_client_cancel(client, running);
-  CHECK(says("canceled after"));
+  CHECK(logs("canceled after"));
   /* Done as soon as the client has returned the recalled slot. */
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
   while (!p2p_worker_is_done(worker) && p2p_clock_ms() < until_ms)
-    p2p_log_queue_next(callbacks, 10, &event);
+    p2p_log_queue_next(worker_log, 10, &event);
   CHECK(p2p_worker_is_done(worker));
   p2p_task_free(running);
   end(client);
@@ -233,7 +233,7 @@ TEST(tasks_of_a_freed_worker_are_lost) {
   begin(1);
   struct p2p_client *client = start_client(BOB);
   struct p2p_task *task = submit(client, "sleep", 0);
-  CHECK(begins(client, task));
+  CHECK(starts(client, task));
   p2p_worker_free(worker);
   worker = NULL;
   check_error(client, task, "(the worker was stopped) while it was evaluating future 'sleep'");
@@ -245,10 +245,10 @@ TEST(evaluators_that_cannot_start_end_the_worker) {
   CHECK(start_worker(1, "/no/such/R", &err) == P2P_ERR_SYSTEM);
   CHECK_STR(err.message, "cannot start '/no/such/R': no such file or directory");
   CHECK(start_worker(2, "die", &err) == P2P_OK);
-  CHECK(says("cannot start an evaluator") && p2p_worker_is_done(worker));
+  CHECK(logs("cannot start an evaluator") && p2p_worker_is_done(worker));
   end(NULL);
   CHECK(start_worker(1, "error", &err) == P2P_OK);
-  CHECK(says("failed to start: there is no package called 'future', 3 times in a row"));
+  CHECK(logs("failed to start: there is no package called 'future', 3 times in a row"));
   end(NULL);
 }
 

@@ -15,7 +15,7 @@ static struct {
   char name[192]; /* its own */
   char worker[192], lost[256], hello[512], machine[128], packages[256];
   struct p2p_seal_public key;
-  int answers, joined, seen, opened, granted, recalled, losts, closed, leaves;
+  int replies, joined, seen, opened, granted, recalled, lost_frames, closed, leaves;
   const char *via; /* instead of the true code */
   int accepts;     /* so many of the same */
 } rogue;
@@ -74,7 +74,7 @@ static void rogue_frame(void *arg, const struct p2p_frame *frame) {
   if (frame->type == P2P_FRAME_LOST) {
     snprintf(rogue.lost, sizeof rogue.lost, "%.*s", (int)frame->length,
              (const char *)frame->payload);
-    site_count(&gate, &rogue.losts);
+    site_count(&gate, &rogue.lost_frames);
   }
   if (frame->type == P2P_FRAME_HELLO)
     snprintf(rogue.hello, sizeof rogue.hello, "%.*s", (int)frame->length,
@@ -82,7 +82,7 @@ static void rogue_frame(void *arg, const struct p2p_frame *frame) {
   if (frame->type == P2P_FRAME_PACKAGES) {
     snprintf(rogue.packages, sizeof rogue.packages, "%.*s", (int)frame->length,
              (const char *)frame->payload);
-    site_count(&gate, &rogue.answers);
+    site_count(&gate, &rogue.replies);
   }
   if (frame->type == P2P_FRAME_SLOT)
     site_count(&gate, frame->payload[0] == P2P_SLOT_GRANT ? &rogue.granted : &rogue.recalled);
@@ -165,7 +165,7 @@ static void rogue_task(uint32_t task, uint64_t size) {
 
 /* The worker closes the link to a client that breaks the protocol, and continues. */
 static void check_breach(const char *what) {
-  CHECK(says(what) && site_wait(&gate, &rogue.closed, 1));
+  CHECK(logs(what) && site_wait(&gate, &rogue.closed, 1));
   CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
 }
 
@@ -184,7 +184,7 @@ TEST(worker_reports_its_machine_and_packages) {
   site_write(&site, "future/DESCRIPTION", "Package: future\nVersion: 1.70.0\n");
   rogue_hello();
   rogue_send(P2P_FRAME_PACKAGES, 0, "future;absent", 13);
-  CHECK(site_wait(&gate, &rogue.answers, 1));
+  CHECK(site_wait(&gate, &rogue.replies, 1));
   CHECK_STR(rogue.packages, "future=1.70.0;absent=");
   CHECK(strstr(rogue.hello, "slots=1\nplatform=x86_64-pc-linux-gnu\ncores=4\nmemory=8000\n") !=
         NULL);
@@ -222,7 +222,7 @@ TEST(clients_that_break_the_protocol_are_disconnected) {
   rogue_begin(true);
   rogue_hello();
   rogue_task(1, 100);
-  CHECK(site_wait(&gate, &rogue.losts, 1) &&
+  CHECK(site_wait(&gate, &rogue.lost_frames, 1) &&
         strstr(rogue.lost, "has granted no slot for this future") != NULL);
   rogue_send(P2P_FRAME_DATA, 1, "abc", 3); /* was under way */
   rogue_send(P2P_FRAME_CANCEL, 77, NULL, 0);
@@ -233,9 +233,9 @@ TEST(clients_that_break_the_protocol_are_disconnected) {
   rogue_slot(P2P_SLOT_WANT, UINT32_MAX);
   CHECK(site_wait(&gate, &rogue.granted, 1));
   rogue_task(1, UINT64_MAX);
-  CHECK(site_wait(&gate, &rogue.losts, 1) && strstr(rogue.lost, "accepts at most") != NULL);
+  CHECK(site_wait(&gate, &rogue.lost_frames, 1) && strstr(rogue.lost, "accepts at most") != NULL);
   rogue_task(1, 3);
-  CHECK(says("future '?[2J"));
+  CHECK(logs("future '?[2J"));
   rogue_send(P2P_FRAME_DATA, 1, "abcd", 4);
   check_breach("sent more data than announced");
   rogue_begin(true);
@@ -261,11 +261,11 @@ TEST(data_after_the_task_does_not_extend_the_time_limit) {
   rogue_task(1, 5);
   rogue_send(P2P_FRAME_DATA, 1, "sleep", 5);
   int sent = 0;
-  for (; sent < 500 && rogue.losts == 0; sent++) {
+  for (; sent < 500 && rogue.lost_frames == 0; sent++) {
     rogue_send(P2P_FRAME_DATA, 1, NULL, 0);
     poll(NULL, 0, 20);
   }
-  CHECK(sent < 500 && site_wait(&gate, &rogue.losts, 1));
+  CHECK(sent < 500 && site_wait(&gate, &rogue.lost_frames, 1));
   CHECK(strstr(rogue.lost, "was stopped at the time limit of 0.3 s per future") != NULL);
   CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
   limits = (struct p2p_limits){0};
@@ -294,11 +294,11 @@ TEST(invalid_accepts_are_ignored) {
   rogue.via = "link://AAAA";
   rogue.accepts = 3;
   CHECK(p2p_loop_call(loop, send_accepts, NULL) == P2P_OK);
-  CHECK(says("ignoring an accept that is not encrypted for this worker (3 so far)"));
+  CHECK(logs("ignoring an accept that is not encrypted for this worker (3 so far)"));
   rogue.via = NULL;
   rogue.accepts = 17;
   CHECK(p2p_loop_call(loop, send_accepts, NULL) == P2P_OK);
-  CHECK(says("too many links are open or being opened"));
+  CHECK(logs("too many links are open or being opened"));
   CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
   end(NULL);
 }

@@ -31,8 +31,8 @@ static void on_interrupt(int number) {
   interrupts++;
 }
 
-static void answer(struct p2p_evaluator_channel *channel, uint8_t type, uint32_t task,
-                   const char *text, size_t size) {
+static void send_text(struct p2p_evaluator_channel *channel, uint8_t type, uint32_t task,
+                      const char *text, size_t size) {
   static const char zeros[65536];
   struct p2p_blob *object = p2p_blob_new(size + strlen(text));
   if (p2p_blob_append(object, text, strlen(text)) != P2P_OK) _exit(80);
@@ -79,16 +79,16 @@ static void evaluate(struct p2p_evaluator_channel *channel, uint32_t task, const
   if (strcmp(text, "malformed") == 0)
     (void)!p2p_evaluator_channel_send(channel, P2P_FRAME_PING, 0, NULL, 0);
   if (strcmp(text, "hang") == 0 || strcmp(text, "sleep") == 0)
-    answer(channel, P2P_FRAME_CONDITION, task, "begun", 0);
+    send_text(channel, P2P_FRAME_CONDITION, task, "begun", 0);
   if (strcmp(text, "trickle") == 0 || strcmp(text, "stall") == 0 || strcmp(text, "chatter") == 0)
     send_slowly(channel, task, text);
   if (strcmp(text, "hang") == 0)
     for (;;) pause();
   while (strcmp(text, "sleep") == 0 && interrupts == 0) pause();
-  if (strcmp(text, "condition") == 0) answer(channel, P2P_FRAME_CONDITION, task, "halfway", 0);
+  if (strcmp(text, "condition") == 0) send_text(channel, P2P_FRAME_CONDITION, task, "halfway", 0);
   if (strcmp(text, "pid") == 0) snprintf(pid, sizeof pid, "%d", (int)getpid());
-  answer(channel, P2P_FRAME_RESULT, task, pid[0] != '\0' ? pid : text,
-         strcmp(text, "big") == 0 ? BIG : 0);
+  send_text(channel, P2P_FRAME_RESULT, task, pid[0] != '\0' ? pid : text,
+            strcmp(text, "big") == 0 ? BIG : 0);
 }
 
 static int run_evaluator(const char *mode) {
@@ -117,7 +117,7 @@ static int run_evaluator(const char *mode) {
 }
 
 static char program[1024]; /* its path: under valgrind, /proc/self/exe is valgrind */
-__attribute__((constructor)) static void become_evaluator(void) {
+__attribute__((constructor)) static void run_as_evaluator(void) {
   const char *mode = getenv(MODE);
   if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) program[0] = '\0';
   if (mode != NULL) exit(run_evaluator(mode));
@@ -127,7 +127,7 @@ __attribute__((constructor)) static void become_evaluator(void) {
 
 static struct site site;
 static struct p2p_loop *server_loop, *loop;
-static struct p2p_log_queue *server_events, *host_events, *callbacks, *client_events;
+static struct p2p_log_queue *server_log, *host_log, *worker_log, *client_log;
 static struct p2p_server *server;
 static struct p2p_worker *worker;
 static struct p2p_cluster_host *cluster_host;
@@ -150,7 +150,7 @@ static int open_fds(void) {
 }
 
 /* Reads lines of `queue` until one contains `text`; false when none does in time. */
-static bool says_on(struct p2p_log_queue *queue, const char *text) {
+static bool logs_on(struct p2p_log_queue *queue, const char *text) {
   struct p2p_log_line event;
   while (p2p_log_queue_next(queue, SITE_WAIT_MS, &event)) {
     if (getenv("P2P_TEST_SHOW") != NULL) fprintf(stderr, "[%d] %s\n", event.level, event.text);
@@ -159,7 +159,7 @@ static bool says_on(struct p2p_log_queue *queue, const char *text) {
   fprintf(stderr, "not logged: %s\n", text);
   return false;
 }
-static bool says(const char *text) { return says_on(callbacks, text); }
+static bool logs(const char *text) { return logs_on(worker_log, text); }
 
 static void make_users(char *text, size_t size) {
   char key[256];
@@ -182,15 +182,15 @@ TEST(prepare) {
   make_users(users, sizeof users);
   CHECK(p2p_crypto_init() == P2P_OK);
   CHECK(p2p_loop_start(&server_loop, &err) == P2P_OK && p2p_loop_start(&loop, &err) == P2P_OK);
-  server_events = p2p_log_queue_new(100);
-  host_events = p2p_log_queue_new(100);
-  callbacks = p2p_log_queue_new(1000);
-  client_events = p2p_log_queue_new(1000);
+  server_log = p2p_log_queue_new(100);
+  host_log = p2p_log_queue_new(100);
+  worker_log = p2p_log_queue_new(1000);
+  client_log = p2p_log_queue_new(1000);
   struct p2p_server_config config = {.loop = server_loop,
                                      .address = "127.0.0.1",
                                      .host_key = site_path(&site, "host_key"),
                                      .users = users};
-  CHECK(p2p_server_new(&config, server_events, &server, &err) == P2P_OK);
+  CHECK(p2p_server_new(&config, server_log, &server, &err) == P2P_OK);
   snprintf(host, sizeof host, "127.0.0.1:%u", (unsigned)p2p_server_board_port(server));
   site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n", (unsigned)p2p_server_board_port(server),
              p2p_server_host_key(server));
@@ -204,8 +204,8 @@ TEST(prepare) {
                                       .role = P2P_ROLE_HOST,
                                       .users = sessions,
                                       .n_users = 4};
-  CHECK(p2p_cluster_host_new(&hosting, host_events, &cluster_host, &err) == P2P_OK);
-  CHECK(says_on(host_events, "hosting cluster"));
+  CHECK(p2p_cluster_host_new(&hosting, host_log, &cluster_host, &err) == P2P_OK);
+  CHECK(logs_on(host_log, "hosting cluster"));
 }
 
 static struct p2p_limits limits; /* of workers that start from now on */
@@ -231,13 +231,13 @@ static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
                                      .evaluator_env = env,
                                      .limits = limits,
                                      .object_cap_bytes = CAP};
-  return p2p_worker_new(&config, callbacks, &worker, err);
+  return p2p_worker_new(&config, worker_log, &worker, err);
 }
 
 static void begin(uint32_t slots) {
   struct p2p_err err = {0};
   CHECK(start_worker(slots, "work", &err) == P2P_OK);
-  CHECK(says("joined cluster 'alice/friends' as 'carol@"));
+  CHECK(logs("joined cluster 'alice/friends' as 'carol@"));
 }
 
 static inline struct p2p_client *start_client(enum user user) {
@@ -251,7 +251,7 @@ static inline struct p2p_client *start_client(enum user user) {
                                      .r_version = "4.2.2",
                                      .future_version = "1.70.0",
                                      .object_cap_bytes = CAP};
-  CHECK(p2p_client_new(&config, client_events, &client, &err) == P2P_OK);
+  CHECK(p2p_client_new(&config, client_log, &client, &err) == P2P_OK);
   return client;
 }
 
@@ -268,7 +268,7 @@ static inline struct p2p_task *submit(struct p2p_client *client, const char *tex
   return task;
 }
 
-static inline bool ends(struct p2p_client *client, const struct p2p_task *task) {
+static inline bool has_ended(struct p2p_client *client, const struct p2p_task *task) {
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
   for (uint64_t seen = 0, now_ms; p2p_task_state(task) < P2P_TASK_DONE;) {
     if ((now_ms = p2p_clock_ms()) >= until_ms) return false;
@@ -282,7 +282,7 @@ static inline const char *result(struct p2p_client *client, struct p2p_task *tas
   static char text[64];
   const uint8_t *bytes;
   text[0] = '\0';
-  if (!ends(client, task) || p2p_task_result(task) == NULL) return text;
+  if (!has_ended(client, task) || p2p_task_result(task) == NULL) return text;
   size_t length = p2p_blob_span(p2p_task_result(task), 0, &bytes);
   snprintf(text, sizeof text, "%.*s", length < sizeof text ? (int)length : (int)sizeof text - 1,
            (const char *)bytes);
@@ -297,7 +297,7 @@ static inline const char *resolve(struct p2p_client *client, const char *text) {
 }
 
 /* Waits for the condition by which a future that sleeps or hangs reports its evaluation. */
-static inline bool begins(struct p2p_client *client, struct p2p_task *task) {
+static inline bool starts(struct p2p_client *client, struct p2p_task *task) {
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS, seen = 0, now_ms;
   struct p2p_blob *condition;
   while ((condition = p2p_task_next_condition(task)) == NULL) {
@@ -311,7 +311,7 @@ static inline bool begins(struct p2p_client *client, struct p2p_task *task) {
 
 static inline void check_error(struct p2p_client *client, struct p2p_task *task, const char *text) {
   struct p2p_err err = {0};
-  CHECK(ends(client, task) && p2p_task_state(task) == P2P_TASK_FAILED);
+  CHECK(has_ended(client, task) && p2p_task_state(task) == P2P_TASK_FAILED);
   p2p_task_error(task, &err);
   CHECK(strstr(err.message, text) != NULL);
   if (strstr(err.message, text) == NULL)
@@ -324,7 +324,7 @@ static void end(struct p2p_client *client) {
   p2p_client_free(client);
   p2p_worker_free(worker);
   worker = NULL;
-  while (p2p_log_queue_next(callbacks, 0, &event)) continue;
+  while (p2p_log_queue_next(worker_log, 0, &event)) continue;
 }
 
 TEST(nothing_is_left) {
@@ -332,16 +332,16 @@ TEST(nothing_is_left) {
   p2p_cluster_host_free(cluster_host);
   p2p_server_free(server);
   p2p_loop_stop(server_loop);
-  p2p_log_queue_unref(server_events);
-  p2p_log_queue_unref(host_events);
-  p2p_log_queue_unref(callbacks);
-  p2p_log_queue_unref(client_events);
+  p2p_log_queue_unref(server_log);
+  p2p_log_queue_unref(host_log);
+  p2p_log_queue_unref(worker_log);
+  p2p_log_queue_unref(client_log);
   CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
   site_close(&site);
   /* libuv keeps a pipe for signals, and libraries may keep /dev/urandom. */
   CHECK(open_fds() - fds_before <= 3);
 }
 
-__attribute__((constructor)) static void count_before(void) { fds_before = open_fds(); }
+__attribute__((constructor)) static void count_fds_before(void) { fds_before = open_fds(); }
 
 #endif
