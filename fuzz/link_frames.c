@@ -6,8 +6,8 @@
 #include "fuzz.h"
 #include "protocol/frame.h"
 #include "protocol/lost.h"
-#include "protocol/object_header.h"
 #include "protocol/slot.h"
+#include "protocol/task_header.h"
 
 static void check_slot(const struct p2p_frame *frame, enum p2p_role sender) {
   struct p2p_slot slot;
@@ -19,9 +19,9 @@ static void check_slot(const struct p2p_frame *frame, enum p2p_role sender) {
 
 static void check_object(const struct p2p_frame *frame) {
   uint64_t size;
-  uint8_t out[P2P_OBJECT_HEADER_LEN];
-  if (p2p_object_header_read(frame->payload, frame->length, &size) != P2P_OK) return;
-  p2p_object_header_write(size, out);
+  uint8_t out[P2P_SIZE_HEADER_LEN];
+  if (p2p_size_header_read(frame->payload, frame->length, &size) != P2P_OK) return;
+  p2p_size_header_write(size, out);
   if (memcmp(out, frame->payload, sizeof out) != 0) __builtin_trap();
 }
 

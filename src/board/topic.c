@@ -7,25 +7,16 @@
 
 #define CHANNEL_MAX (2 * P2P_USER_MAX + 96 + 32)
 
-static bool name_is_valid(const char *text, size_t length, size_t max) {
-  static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-  if (length == 0 || length > max || text[0] == '-' || text[0] == '.') return false;
-  for (size_t i = 0; i < length; i++) {
-    if (text[i] == '\0' || strchr(allowed, text[i]) == NULL) return false;
-  }
-  return true;
-}
-
 bool p2p_user_is_valid(const char *user) {
-  return user != NULL && name_is_valid(user, strlen(user), P2P_USER_MAX - 1);
+  return user != NULL && p2p_user_name_is_valid(user, strlen(user));
 }
 
 int p2p_cluster_parse(const char *text, struct p2p_cluster *out, struct p2p_err *err) {
   const char *slash = text == NULL ? NULL : strchr(text, '/');
   size_t owner = slash == NULL ? 0 : (size_t)(slash - text);
   size_t name = slash == NULL ? 0 : strlen(slash + 1);
-  if (slash == NULL || !name_is_valid(text, owner, P2P_USER_MAX - 1) ||
-      !name_is_valid(slash + 1, name, sizeof out->name - 1)) {
+  if (slash == NULL || !p2p_user_name_is_valid(text, owner) ||
+      !p2p_cluster_name_is_valid(slash + 1, name)) {
     return p2p_err_because(err, "cluster_name",
                            p2p_err_set(err, P2P_ERR_INVALID,
                                        "'%.80s' is not a cluster name of the form 'owner/name'",

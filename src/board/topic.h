@@ -7,8 +7,9 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "protocol/member_name.h"
 
-#define P2P_USER_MAX 64
+#define P2P_USER_MAX P2P_USER_NAME_MAX
 #define P2P_CLUSTER_MAX 160
 #define P2P_TOPIC_SUFFIX "/future.p2p"
 
@@ -16,7 +17,7 @@
  * characters, name at most 95. */
 struct p2p_cluster {
   char owner[P2P_USER_MAX];
-  char name[96];
+  char name[P2P_CLUSTER_NAME_MAX];
 };
 bool p2p_user_is_valid(const char *user);
 int p2p_cluster_parse(const char *text, struct p2p_cluster *out, struct p2p_err *err) P2P_MUST_USE;

@@ -11,7 +11,7 @@
 
 #include "base/blob.h"
 #include "base/err.h"
-#include "protocol/object_header.h"
+#include "protocol/task_header.h"
 
 struct p2p_task;
 

@@ -8,8 +8,8 @@
 #include "client/slot_pool.h"
 #include "protocol/lost.h"
 #include "protocol/member_name.h"
-#include "protocol/object_header.h"
 #include "protocol/slot.h"
+#include "protocol/task_header.h"
 
 enum receiving { NOTHING, CONDITION, RESULT };
 
@@ -262,7 +262,7 @@ static int on_header(struct p2p_task_stream *stream, const struct p2p_frame *fra
                      bool *changed, struct p2p_err *err) {
   struct run *run = find(stream, frame->task);
   uint64_t size;
-  if (p2p_object_header_read(frame->payload, frame->length, &size) != P2P_OK)
+  if (p2p_size_header_read(frame->payload, frame->length, &size) != P2P_OK)
     return violation(err, "malformed CONDITION or RESULT");
   if (run == NULL) return P2P_OK;
   if (run->receiving != NOTHING) return violation(err, "an object within another one");

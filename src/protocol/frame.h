@@ -13,11 +13,11 @@
 enum p2p_frame_type {
   P2P_FRAME_HELLO = 1,     /* who the sender is: protocol/hello.h; task 0 */
   P2P_FRAME_SLOT = 2,      /* slots: protocol/slot.h; task 0 */
-  P2P_FRAME_TASK = 3,      /* announces a future to evaluate: protocol/object_header.h */
+  P2P_FRAME_TASK = 3,      /* announces a future to evaluate: protocol/task_header.h */
   P2P_FRAME_DATA = 4,      /* the next bytes of the object that was announced for this task */
   P2P_FRAME_CANCEL = 5,    /* empty: interrupt this task */
-  P2P_FRAME_CONDITION = 6, /* announces a condition to signal at once: protocol/object_header.h */
-  P2P_FRAME_RESULT = 7,    /* announces the FutureResult: protocol/object_header.h */
+  P2P_FRAME_CONDITION = 6, /* announces a condition to signal at once: protocol/task_header.h */
+  P2P_FRAME_RESULT = 7,    /* announces the FutureResult: protocol/task_header.h */
   P2P_FRAME_LOST = 8,      /* why this task has no result; task 0: why the link ends: lost.h */
   P2P_FRAME_PING = 9,      /* empty; task 0 */
   P2P_FRAME_PACKAGES = 10  /* which packages the worker has: protocol/package_list.h; task 0 */

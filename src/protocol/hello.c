@@ -88,9 +88,9 @@ int p2p_hello_read(const void *bytes, size_t length, enum p2p_role sender, struc
                    struct p2p_err *err) {
   struct p2p_hello hello = {0};
   if (length > P2P_HELLO_MAX)
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "sent a HELLO of more than %d bytes", P2P_HELLO_MAX);
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "HELLO of more than %d bytes", P2P_HELLO_MAX);
   const char *bad = read_fields(bytes, length, sender, &hello);
-  if (bad != NULL) return p2p_err_set(err, P2P_ERR_PROTOCOL, "sent a malformed HELLO (%s)", bad);
+  if (bad != NULL) return p2p_err_set(err, P2P_ERR_PROTOCOL, "malformed HELLO (%s)", bad);
   *out = hello;
   return P2P_OK;
 }

@@ -8,11 +8,19 @@
 #define PID_DIGITS_MAX 10
 #define COUNT_DIGITS_MAX 9
 
-bool p2p_user_name_is_valid(const char *text, size_t length) {
-  if (length == 0 || length >= P2P_USER_NAME_MAX || text[0] == '-' || text[0] == '.') return false;
+static bool name_is_valid(const char *text, size_t length, size_t max) {
+  if (length == 0 || length >= max || text[0] == '-' || text[0] == '.') return false;
   for (size_t i = 0; i < length; i++)
     if (text[i] == '\0' || strchr(NAME_CHARACTERS, text[i]) == NULL) return false;
   return true;
+}
+
+bool p2p_user_name_is_valid(const char *text, size_t length) {
+  return name_is_valid(text, length, P2P_USER_NAME_MAX);
+}
+
+bool p2p_cluster_name_is_valid(const char *text, size_t length) {
+  return name_is_valid(text, length, P2P_CLUSTER_NAME_MAX);
 }
 
 bool p2p_member_name_is_valid(const char *text) {

@@ -1,4 +1,4 @@
-/* Names of members and users, and the whole numbers that messages carry as text. Pure. */
+/* Names of members, users and clusters, and the whole numbers that messages carry as text. Pure. */
 #ifndef P2P_PROTOCOL_MEMBER_NAME_H
 #define P2P_PROTOCOL_MEMBER_NAME_H
 
@@ -8,10 +8,15 @@
 
 #define P2P_MEMBER_NAME_MAX 192 /* bytes, with the NUL */
 #define P2P_USER_NAME_MAX 64    /* bytes, with the NUL */
+#define P2P_CLUSTER_NAME_MAX 96 /* bytes, with the NUL */
 
 /* A user of the board: letters, digits, '.', '_' and '-', the first one not '.' or '-'; at most
  * P2P_USER_NAME_MAX - 1. `text` need not be NUL-terminated. */
 bool p2p_user_name_is_valid(const char *text, size_t length);
+
+/* The name of a cluster, without its owner: the same characters, at most P2P_CLUSTER_NAME_MAX - 1.
+ */
+bool p2p_cluster_name_is_valid(const char *text, size_t length);
 
 /* A member, `user@host:pid`: host of letters, digits, '.', '_' and '-'; pid of at most 10 digits;
  * fewer than P2P_MEMBER_NAME_MAX characters in all. */

@@ -12,6 +12,7 @@
 
 #include "base/encode.h"
 #include "base/endian.h"
+#include "protocol/member_name.h"
 #include "server/limits.h"
 
 struct account_key {
@@ -39,19 +40,10 @@ static struct word next_word(const char **at, const char *end) {
   return word;
 }
 
-static bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '_' || c == '.';
-}
-
+/* All keys without an account are the user `public`. */
 static bool name_is_valid(struct word name) {
-  if (name.length == 0 || name.length > P2P_ACCOUNTS_NAME_MAX || name.start[0] == '-' ||
-      name.start[0] == '.')
-    return false;
-  for (size_t i = 0; i < name.length; i++)
-    if (!is_name_char(name.start[i])) return false;
-  /* All keys without an account are the user `public`. */
-  return !(name.length == 6 && memcmp(name.start, "public", 6) == 0);
+  return p2p_user_name_is_valid(name.start, name.length) &&
+         !(name.length == 6 && memcmp(name.start, "public", 6) == 0);
 }
 
 /* The blob of a public key consists of SSH strings, the first of which is the type. In a blob that

@@ -52,7 +52,6 @@ struct p2p_board_limits { /* 0: the default below */
 
 #define P2P_ACCOUNTS_TEXT_MAX (4 * 1024 * 1024) /* bytes of a users file */
 #define P2P_ACCOUNTS_LINE_MAX 16384             /* bytes */
-#define P2P_ACCOUNTS_NAME_MAX 63                /* bytes */
 #define P2P_ACCOUNTS_KEYS_MAX 10000
 
 #define P2P_HOST_KEY_FILE_MAX 16384 /* bytes */

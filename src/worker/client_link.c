@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "protocol/hello.h"
 #include "protocol/lost.h"
-#include "protocol/object_header.h"
+#include "protocol/task_header.h"
 #include "worker/package_lookup.h"
 #include "wormhole/link.h"
 
@@ -155,7 +155,7 @@ static struct task *find(const struct p2p_client_link *client, uint32_t id) {
 static const char *on_slot(struct p2p_client_link *client, const struct p2p_frame *frame) {
   struct p2p_slot slot;
   if (p2p_slot_read(frame->payload, frame->length, P2P_ROLE_CLIENT, &slot) != P2P_OK)
-    return "sent a malformed SLOT frame";
+    return "malformed SLOT";
   if (slot.op == P2P_SLOT_WANT)
     p2p_slots_want(client->shared->slots, client->number, slot.count);
   else if (!p2p_slots_return(client->shared->slots, client->number, slot.count))
@@ -192,7 +192,7 @@ static const char *on_task(struct p2p_client_link *client, const struct p2p_fram
   char why[P2P_LOST_MAX];
   struct p2p_task_header header;
   if (p2p_task_header_read(frame->payload, frame->length, &header) != P2P_OK)
-    return "sent a malformed TASK frame";
+    return "malformed TASK";
   if (find(client, frame->task) != NULL) return "sent a TASK frame with a number in use";
   if (header.size > shared->object_cap_bytes) {
     snprintf(why, sizeof why,
@@ -259,7 +259,7 @@ static const char *on_hello(struct p2p_client_link *client, const struct p2p_fra
   client->has_hello = true;
   if (frame->type != P2P_FRAME_HELLO) return "did not send HELLO first";
   if (p2p_hello_read(frame->payload, frame->length, P2P_ROLE_CLIENT, &hello, NULL) != P2P_OK)
-    return "sent a malformed HELLO";
+    return "malformed HELLO";
   if (strcmp(hello.from, client->name) != 0) return "sent a HELLO with another name";
   LOG(client, P2P_LOG_DEBUG, "client '%s' has R %s and future %s", client->name, hello.r_version,
       hello.future_version);

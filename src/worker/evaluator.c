@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "protocol/evaluator_hello.h"
 #include "protocol/member_name.h"
-#include "protocol/object_header.h"
+#include "protocol/task_header.h"
 #include "worker/evaluator_process.h"
 
 #define RETRY_MS 1000 /* after the operating system refused a process */
@@ -136,7 +136,7 @@ static bool count_frame(struct task *task, const struct p2p_frame *frame, bool *
     /* fall through */
   case P2P_FRAME_CONDITION:
     if (task->sending != 0 ||
-        p2p_object_header_read(frame->payload, frame->length, &task->to_send) != P2P_OK)
+        p2p_size_header_read(frame->payload, frame->length, &task->to_send) != P2P_OK)
       return false;
     task->sending = frame->type;
     break;

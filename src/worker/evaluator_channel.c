@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "protocol/object_header.h"
+#include "protocol/task_header.h"
 #include "worker/evaluator_process.h"
 
 #ifndef MSG_NOSIGNAL
@@ -279,11 +279,11 @@ int p2p_evaluator_channel_send(struct p2p_evaluator_channel *channel, uint8_t ty
 
 int p2p_evaluator_channel_send_object(struct p2p_evaluator_channel *channel, uint8_t type,
                                       uint32_t task, const struct p2p_blob *object) {
-  uint8_t header[P2P_OBJECT_HEADER_LEN];
+  uint8_t header[P2P_SIZE_HEADER_LEN];
   const uint8_t *bytes;
   size_t length;
   if (type == P2P_FRAME_RESULT) mask_interrupts(SIG_BLOCK, NULL);
-  p2p_object_header_write(p2p_blob_size(object), header);
+  p2p_size_header_write(p2p_blob_size(object), header);
   int code = p2p_evaluator_channel_send(channel, type, task, header, sizeof header);
   for (uint64_t offset = 0; code == P2P_OK && (length = p2p_blob_span(object, offset, &bytes)) > 0;
        offset += length) {

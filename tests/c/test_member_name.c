@@ -30,6 +30,17 @@ TEST(a_user_name_has_few_characters) {
   CHECK(!p2p_user_name_is_valid(big, strlen(big)));
 }
 
+TEST(a_cluster_name_has_few_characters) {
+  CHECK(p2p_cluster_name_is_valid("friends", 7));
+  CHECK(!p2p_cluster_name_is_valid("", 0));
+  CHECK(!p2p_cluster_name_is_valid(".hidden", 7));
+  CHECK(!p2p_cluster_name_is_valid("a/b", 3));
+  fill(P2P_CLUSTER_NAME_MAX - 1);
+  CHECK(p2p_cluster_name_is_valid(big, strlen(big)));
+  fill(P2P_CLUSTER_NAME_MAX);
+  CHECK(!p2p_cluster_name_is_valid(big, strlen(big)));
+}
+
 TEST(a_member_name_is_user_host_and_pid) {
   static const char *const bad[] = {
       "",          "alice",   "alice@laptop",    "alice@laptop:", "alice@:1",
@@ -107,6 +118,6 @@ TEST(a_machine_is_reported_in_whole_or_in_part) {
 }
 
 UNIT_MAIN("member_name", UNIT(a_user_name_has_few_characters),
-          UNIT(a_member_name_is_user_host_and_pid), UNIT(a_member_name_has_a_longest_form),
-          UNIT(a_count_is_a_plain_number_within_its_cap), UNIT(a_version_is_two_to_eight_numbers),
-          UNIT(a_machine_is_reported_in_whole_or_in_part))
+          UNIT(a_cluster_name_has_few_characters), UNIT(a_member_name_is_user_host_and_pid),
+          UNIT(a_member_name_has_a_longest_form), UNIT(a_count_is_a_plain_number_within_its_cap),
+          UNIT(a_version_is_two_to_eight_numbers), UNIT(a_machine_is_reported_in_whole_or_in_part))

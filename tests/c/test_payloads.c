@@ -4,9 +4,9 @@
 #include "base/endian.h"
 #include "protocol/evaluator_hello.h"
 #include "protocol/lost.h"
-#include "protocol/object_header.h"
 #include "protocol/package_list.h"
 #include "protocol/slot.h"
+#include "protocol/task_header.h"
 #include "unit.h"
 
 /* A copy of exactly `length` bytes, so that a read beyond the end is detected. */
@@ -73,17 +73,17 @@ TEST(other_slots_are_refused) {
 
 /* ---- TASK, CONDITION, RESULT ---- */
 
-TEST(an_object_header_is_eight_bytes) {
-  uint8_t out[P2P_OBJECT_HEADER_LEN];
+TEST(a_size_header_is_eight_bytes) {
+  uint8_t out[P2P_SIZE_HEADER_LEN];
   uint64_t size = 77;
-  static const uint8_t zeros[P2P_OBJECT_HEADER_LEN + 1];
-  p2p_object_header_write(UINT64_C(0x0102030405060708), out);
+  static const uint8_t zeros[P2P_SIZE_HEADER_LEN + 1];
+  p2p_size_header_write(UINT64_C(0x0102030405060708), out);
   CHECK(memcmp(out, "\1\2\3\4\5\6\7\10", 8) == 0);
-  CHECK(p2p_object_header_read(out, sizeof out, &size) == P2P_OK);
+  CHECK(p2p_size_header_read(out, sizeof out, &size) == P2P_OK);
   CHECK(size == UINT64_C(0x0102030405060708));
   for (size_t length = 0; length <= sizeof zeros; length++) {
     void *copy = copy_of(zeros, length);
-    CHECK((p2p_object_header_read(copy, length, &size) == P2P_OK) == (length == sizeof out));
+    CHECK((p2p_size_header_read(copy, length, &size) == P2P_OK) == (length == sizeof out));
     free(copy);
   }
   CHECK(size == 0);
@@ -99,7 +99,7 @@ TEST(a_task_header_is_a_size_and_a_label) {
   CHECK(p2p_task_header_write(1, "", out) == 8);
   CHECK(p2p_task_header_read(out, 8, &header) == P2P_OK && header.label[0] == '\0');
   header.size = 77;
-  for (size_t length = 0; length < P2P_OBJECT_HEADER_LEN; length++)
+  for (size_t length = 0; length < P2P_SIZE_HEADER_LEN; length++)
     CHECK(p2p_task_header_read(out, length, &header) == P2P_ERR_PROTOCOL && header.size == 77);
 }
 
@@ -253,7 +253,7 @@ TEST(a_list_has_names_only) {
 }
 
 UNIT_MAIN("payloads", UNIT(integers_are_big_endian), UNIT(a_slot_is_five_bytes),
-          UNIT(other_slots_are_refused), UNIT(an_object_header_is_eight_bytes),
+          UNIT(other_slots_are_refused), UNIT(a_size_header_is_eight_bytes),
           UNIT(a_task_header_is_a_size_and_a_label), UNIT(a_label_is_cut_and_made_safe),
           UNIT(lost_is_text_cut_between_characters),
           UNIT(an_evaluator_reports_that_it_is_ready_or_its_error),

@@ -12,9 +12,9 @@
 #include "protocol/hello_line.h"
 #include "protocol/leave.h"
 #include "protocol/lost.h"
-#include "protocol/object_header.h"
 #include "protocol/package_list.h"
 #include "protocol/slot.h"
+#include "protocol/task_header.h"
 #include "unit.h"
 
 #define NOW 1795000000
@@ -121,7 +121,7 @@ static void check_payload(const struct p2p_frame *frame, enum p2p_role sender) {
   case P2P_FRAME_TASK: check_task(frame); break;
   case P2P_FRAME_CONDITION:
   case P2P_FRAME_RESULT:
-    CHECK(p2p_object_header_read(frame->payload, frame->length, &size) == P2P_OK);
+    CHECK(p2p_size_header_read(frame->payload, frame->length, &size) == P2P_OK);
     break;
   case P2P_FRAME_LOST:
     p2p_lost_read(frame->payload, frame->length, why, sizeof why);

@@ -207,18 +207,18 @@ TEST(clients_that_break_the_protocol_are_disconnected) {
   check_breach("did not send HELLO first");
   rogue_begin(true);
   rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
-  check_breach("sent a malformed HELLO");
+  check_breach("malformed HELLO");
   rogue_begin(true);
   rogue_send(P2P_FRAME_HELLO, 0, OTHER_HELLO, strlen(OTHER_HELLO));
   check_breach("sent a HELLO with another name");
   rogue_begin(true);
   rogue_hello();
   rogue_slot(P2P_SLOT_GRANT, 1); /* the worker's to send */
-  check_breach("sent a malformed SLOT frame");
+  check_breach("malformed SLOT");
   rogue_begin(true);
   rogue_hello();
   rogue_send(P2P_FRAME_TASK, 1, "1234567", 7);
-  check_breach("sent a malformed TASK frame");
+  check_breach("malformed TASK");
   rogue_begin(true);
   rogue_hello();
   rogue_task(1, 100);

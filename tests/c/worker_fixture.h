@@ -13,7 +13,7 @@
 #include "board/cluster_host.h"
 #include "client/client.h"
 #include "crypto/random.h"
-#include "protocol/object_header.h"
+#include "protocol/task_header.h"
 #include "server/server.h"
 #include "sshd_fixture.h"
 #include "worker/evaluator_channel.h"
@@ -46,8 +46,8 @@ static void send_text(struct p2p_evaluator_channel *channel, uint8_t type, uint3
 
 static void send_size(struct p2p_evaluator_channel *channel, uint8_t type, uint32_t task,
                       uint64_t size) {
-  uint8_t payload[P2P_OBJECT_HEADER_LEN];
-  p2p_object_header_write(size, payload);
+  uint8_t payload[P2P_SIZE_HEADER_LEN];
+  p2p_size_header_write(size, payload);
   if (p2p_evaluator_channel_send(channel, type, task, payload, sizeof payload) != P2P_OK) _exit(83);
 }
 

@@ -1,21 +1,21 @@
 /* The payloads of TASK, CONDITION and RESULT. Each announces an object of so many bytes, which
  * follow in DATA frames of the same task: size u64 and, in a TASK, the label of the future. Pure.
  */
-#ifndef P2P_PROTOCOL_OBJECT_HEADER_H
-#define P2P_PROTOCOL_OBJECT_HEADER_H
+#ifndef P2P_PROTOCOL_TASK_HEADER_H
+#define P2P_PROTOCOL_TASK_HEADER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
-#define P2P_OBJECT_HEADER_LEN 8 /* bytes of CONDITION and RESULT */
-#define P2P_TASK_LABEL_MAX 256  /* bytes, with the NUL; longer labels are cut */
-#define P2P_TASK_HEADER_MAX (P2P_OBJECT_HEADER_LEN + P2P_TASK_LABEL_MAX - 1)
+#define P2P_SIZE_HEADER_LEN 8  /* bytes of CONDITION and RESULT */
+#define P2P_TASK_LABEL_MAX 256 /* bytes, with the NUL; longer labels are cut */
+#define P2P_TASK_HEADER_MAX (P2P_SIZE_HEADER_LEN + P2P_TASK_LABEL_MAX - 1)
 
 /* CONDITION and RESULT. The reader returns P2P_ERR_PROTOCOL for another length. */
-void p2p_object_header_write(uint64_t size, uint8_t out[static P2P_OBJECT_HEADER_LEN]);
-int p2p_object_header_read(const void *payload, size_t length, uint64_t *size) P2P_MUST_USE;
+void p2p_size_header_write(uint64_t size, uint8_t out[static P2P_SIZE_HEADER_LEN]);
+int p2p_size_header_read(const void *payload, size_t length, uint64_t *size) P2P_MUST_USE;
 
 struct p2p_task_header {
   uint64_t size;
