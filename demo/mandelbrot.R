@@ -3,10 +3,10 @@
 
 library(future)
 
-size <- 800L          # width and height in pixels
-tiles_per_side <- 4L
+size <- 960L          # width and height in pixels
+tiles_per_side <- 6L
 side <- size %/% tiles_per_side
-max_iterations <- 500L
+max_iterations <- 600L
 
 ## The number of iterations after which each point of a tile has left the circle of radius 2, at most `max_iterations`.
 mandelbrot_tile <- function(row, column, side, size, max_iterations) {

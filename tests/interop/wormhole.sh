@@ -86,8 +86,8 @@ is_received() {
 number=10
 # pair SENDER RECEIVER WHAT: tests one transfer.
 pair() {
-  for who in "$1" "$2"; do
-    case $who in
+  for program in "$1" "$2"; do
+    case $program in
       python) [ -n "$python" ] || { skip "$@"; return; } ;;
       william) [ -n "$william" ] || { skip "$@"; return; } ;;
     esac
