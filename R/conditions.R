@@ -86,6 +86,12 @@ advice <- c(list(
   strict_host_key = "Host keys are always compared with known_hosts.",
   ssh_argument = "The arguments -i, -p, -l, -J, -F, -B, -b, -c, -m, -4, -6, -C and -o are supported. Other settings belong in ~/.ssh/config."
 ), list(
+  ## net
+  port_in_use = "Choose another port, or end the program that uses this one.",
+  port_not_allowed = "Choose a port above 1023.",
+  proxy_login = "Set the user name and password in the proxy's address: `http_proxy=http://user:password@host:port`.",
+  wss = "Use the ws:// address of the server. The contents are encrypted end to end in any case."
+), list(
   ## wormhole, transfer
   crowded = "Start again with a new code.",
   directory_offered = "Ask the sender for an archive (zip or tar) instead.",

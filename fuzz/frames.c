@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/random.h"
 #include "fuzz.h"
+#include "net/connect.h"
+#include "net/tcp.h"
+#include "net/timer.h"
 #include "net/upgrade.h"
 #include "net/ws.h"
 
@@ -21,10 +25,10 @@ struct p2p_tcp {
   uint8_t sum; /* of all that was written: so that it is read */
 } tcp;
 
-int p2p_tcp_connect_out(struct p2p_loop *loop, const char *host, uint16_t port, uint32_t timeout_ms,
-                        const struct p2p_tcp_callbacks *callbacks, void *arg, struct p2p_tcp **out,
-                        struct p2p_err *err) {
-  (void)loop, (void)host, (void)port, (void)timeout_ms, (void)err;
+int p2p_tcp_connect(const struct p2p_connect_request *request,
+                    const struct p2p_tcp_callbacks *callbacks, void *arg, struct p2p_tcp **out,
+                    struct p2p_err *err) {
+  (void)request, (void)err;
   *out = &tcp;
   return p2p_tcp_attach(&tcp, callbacks, arg);
 }
@@ -72,6 +76,16 @@ void p2p_timer_start(struct p2p_timer *timer, uint64_t delay_ms, uint64_t repeat
 void p2p_timer_stop(struct p2p_timer *timer) { (void)timer; }
 void p2p_timer_free(struct p2p_timer *timer) { free(timer); }
 
+/* ---- the loop ---- */
+
+static struct p2p_post *deferred;
+
+void p2p_loop_defer(struct p2p_loop *loop, struct p2p_post *post) {
+  (void)loop;
+  if (deferred != NULL) __builtin_trap(); /* there is one WebSocket at a time */
+  deferred = post;
+}
+
 /* ---- the WebSocket ---- */
 
 static struct p2p_ws *ws;
@@ -94,9 +108,9 @@ static void on_close(void *arg, const struct p2p_err *err) {
   is_closed = true;
 }
 
-static void no_random(void *bytes, size_t length) { memset(bytes, 0, length); }
+void p2p_random_bytes(void *bytes, size_t length) { memset(bytes, 0, length); }
 
-static const char KEY[] = "AAAAAAAAAAAAAAAAAAAAAA=="; /* of no_random */
+static const char KEY[] = "AAAAAAAAAAAAAAAAAAAAAA=="; /* of p2p_random_bytes */
 
 static void give(const void *bytes, size_t length) {
   if (!tcp.is_gone) tcp.callbacks.on_data(tcp.arg, bytes, length);
@@ -114,10 +128,11 @@ static void open_server(void) {
 static void open_client(void) {
   static const struct p2p_ws_callbacks EVENTS = {on_open, on_text, on_close};
   char response[P2P_UPGRADE_REQUEST_MAX];
-  if (p2p_ws_connect(NULL, "ws://x/", 1000, no_random, &EVENTS, NULL, &ws, NULL) != P2P_OK)
+  if (p2p_ws_connect(&(struct p2p_ws_request){NULL, "ws://x/", 1000}, &EVENTS, NULL, &ws, NULL) !=
+      P2P_OK)
     __builtin_trap();
   tcp.callbacks.on_connect(tcp.arg);
-  p2p_upgrade_response(KEY, response);
+  if (p2p_upgrade_response(KEY, response) != P2P_OK) __builtin_trap();
   give(response, strlen(response));
 }
 
@@ -139,5 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   }
   if (!is_closed || !tcp.is_gone) __builtin_trap();
   p2p_ws_free(ws);
+  deferred->fn(deferred->arg);
+  deferred = NULL;
   return 0;
 }

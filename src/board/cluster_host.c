@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "net/service.h"
+#include "net/timer.h"
 #include "protocol/access_line.h"
 #include "protocol/public_services.h"
 

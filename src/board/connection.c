@@ -11,6 +11,7 @@
 #include "board/access_check.h"
 #include "board/command_output.h"
 #include "board/whoami.h"
+#include "net/timer.h"
 
 #define EARLY_MAX (256 * 1024)
 #define COMMAND_MAX 12288

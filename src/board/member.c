@@ -13,6 +13,7 @@
 #include "base/encode.h"
 #include "board/connection.h"
 #include "crypto/random.h"
+#include "net/timer.h"
 
 #define TIMEOUT_MS 30000
 static const struct p2p_backoff BACKOFF = {.first_ms = 500, .max_ms = 30000};

@@ -10,6 +10,7 @@
 #include "board/ssh_session.h"
 #include "board/ssh_settings.h"
 #include "net/job.h"
+#include "net/timer.h"
 
 /* The job owns it, and frees it when it ends. */
 struct reading {

@@ -8,6 +8,8 @@
 
 #include "board/ssh_host_key.h"
 #include "net/job.h"
+#include "net/timer.h"
+#include "net/watch.h"
 
 enum phase {
   PHASE_KEYS,  /* key exchange; at its end the host key is checked */

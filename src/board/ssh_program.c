@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/sanitize.h"
+#include "net/timer.h"
 #include "proc/pipe_process.h"
 
 #define SILENCE_MS 20000

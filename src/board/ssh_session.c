@@ -10,7 +10,10 @@
 #include "board/ssh_channel.h"
 #include "board/ssh_handshake.h"
 #include "board/ssh_socket.h"
+#include "net/connect.h"
 #include "net/tcp.h"
+#include "net/timer.h"
+#include "net/watch.h"
 
 #define SILENCE_MS 20000
 #define ROUNDS_MAX 64 /* of one step, so that a flood from the board leaves time for the rest */
@@ -263,8 +266,9 @@ static int begin_connect(struct p2p_ssh_session *ssh, struct p2p_err *err) {
   if (ssh->timer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   /* Less than all of the time: the error of net/, which names a proxy, comes before ours. */
   uint32_t connect_ms = ssh->timeout_ms - ssh->timeout_ms / 8;
-  int code = p2p_tcp_connect_out(ssh->loop, ssh->settings.host, ssh->settings.port, connect_ms,
-                                 &callbacks, ssh, &ssh->tcp, err);
+  int code = p2p_tcp_connect(&(struct p2p_connect_request){ssh->loop, ssh->settings.host,
+                                                           ssh->settings.port, connect_ms, true},
+                             &callbacks, ssh, &ssh->tcp, err);
   if (code == P2P_OK) p2p_timer_start(ssh->timer, ssh->timeout_ms, 0);
   return code;
 }

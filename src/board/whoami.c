@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "board/command_output.h"
+#include "net/timer.h"
 #include "protocol/public_services.h"
 
 #define TIMEOUT_MS 30000

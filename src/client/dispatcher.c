@@ -8,6 +8,7 @@
 #include "client/schedule.h"
 #include "client/worker_link.h"
 #include "client/workers.h"
+#include "net/timer.h"
 
 #define MEMORY_RETRY_MS 1000
 

@@ -1,11 +1,16 @@
-/* SHA-256, and HKDF made from HMAC-SHA256, since libsodium 1.0.18 has none (RFC 5869). */
+/* Hashes. HKDF is built on HMAC-SHA256, since libsodium 1.0.18 does not have it (RFC 5869). */
 #include "crypto/hash.h"
 
+#include <openssl/evp.h>
 #include <sodium.h>
 #include <string.h>
 
 void p2p_sha256(const void *bytes, size_t length, uint8_t out[P2P_SHA256_LEN]) {
   crypto_hash_sha256(out, bytes, length);
+}
+
+int p2p_sha1(const void *bytes, size_t length, uint8_t out[P2P_SHA1_LEN]) {
+  return EVP_Digest(bytes, length, out, NULL, EVP_sha1(), NULL) == 1 ? P2P_OK : P2P_ERR_CRYPTO;
 }
 
 /* T(i) = HMAC(prk, T(i - 1) || info || i) */

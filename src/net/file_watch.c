@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "net/timer.h"
+
 #define SETTLE_MS 100 /* without a change, so that a file is not read while it is written */
 #define RETRY_MS 1000 /* after the operating system has refused to watch a directory */
 #define LINKS_MAX 40  /* on the way to one file, as on Linux */

@@ -116,9 +116,10 @@ static void *run(void *arg) {
 #endif
   uv_run(&loop->uv, UV_RUN_DEFAULT); /* until end_loop, and until all that was open is closed */
   close_if_open((uv_handle_t *)&loop->patience, NULL);
-  run_deferred(loop);
-  uv_run(&loop->uv, UV_RUN_NOWAIT);
-  run_deferred(loop);
+  do { /* what is deferred may close handles, and the other way round */
+    run_deferred(loop);
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+  } while (loop->deferred != NULL);
   uv_mutex_lock(&loop->lock);
   loop->has_finished = true;
   uv_cond_broadcast(&loop->changed);

@@ -84,21 +84,4 @@ void p2p_loop_set_proxy(struct p2p_loop *loop, const struct p2p_proxy *proxy);
  * may contain a password. */
 bool p2p_loop_proxy_for(struct p2p_loop *loop, const char *host, struct p2p_proxy *out);
 
-/* --- timers; io thread --- */
-
-/* A timer. The callback may free its own timer. */
-struct p2p_timer;
-struct p2p_timer *p2p_timer_new(struct p2p_loop *loop, void (*fn)(void *arg), void *arg);
-void p2p_timer_start(struct p2p_timer *timer, uint64_t delay_ms, uint64_t repeat_ms); /* restarts */
-void p2p_timer_stop(struct p2p_timer *timer);
-void p2p_timer_free(struct p2p_timer *timer); /* takes NULL */
-
-/* Readiness of a descriptor that another library reads and writes (libssh). The watch does not
- * own fd; free the watch before closing fd. The callback may free its own watch. */
-struct p2p_watch;
-struct p2p_watch *p2p_watch_new(struct p2p_loop *loop, int fd,
-                                void (*fn)(void *arg, bool readable, bool writable), void *arg);
-int p2p_watch_set(struct p2p_watch *watch, bool want_read, bool want_write);
-void p2p_watch_free(struct p2p_watch *watch); /* takes NULL */
-
 #endif

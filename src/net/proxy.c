@@ -1,4 +1,4 @@
-/* What is said to an HTTP proxy, and what it answers. */
+/* The url of an HTTP proxy, the CONNECT request and its response. */
 #include "net/proxy.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@ static int hex_value(char c) {
   return at == NULL ? -1 : (int)(at - digits);
 }
 
-/* user:password, in which a url has %40 for @ and the like. */
+/* Decodes user:password, in which characters such as '@' are written as %40. */
 static bool set_login(const char *text, size_t length, struct p2p_proxy *proxy) {
   uint8_t plain[LOGIN_MAX];
   size_t n = 0, i = 0;
@@ -70,8 +70,8 @@ int p2p_proxy_parse(const char *url, const char *except, struct p2p_proxy *out,
   }
   if (scheme_end != NULL && strncasecmp(url, "http://", 7) != 0)
     return p2p_err_set(err, P2P_ERR_INVALID,
-                       "The proxy in http_proxy or https_proxy is of the kind '%.*s', and only "
-                       "http:// is supported",
+                       "the proxy in http_proxy or https_proxy is a '%.*s' proxy, only http:// "
+                       "is supported",
                        (int)(scheme_end - url > 20 ? 20 : scheme_end - url), url);
   bool good = set_url(scheme_end == NULL ? url : scheme_end + 3, &proxy);
   if (good && except != NULL) good = strlen(except) < sizeof proxy.except;
@@ -82,13 +82,13 @@ int p2p_proxy_parse(const char *url, const char *except, struct p2p_proxy *out,
   p2p_wipe(&proxy, sizeof proxy); /* the password */
   if (good) return P2P_OK;
   return p2p_err_set(err, P2P_ERR_PARSE,
-                     "The proxy in http_proxy or https_proxy is not of the form "
+                     "the proxy in http_proxy or https_proxy is not of the form "
                      "http://[user:password@]host[:port], or no_proxy is too long");
 }
 
-/* ---- who is excepted ---- */
+/* ---- exceptions ---- */
 
-/* "example.org" and ".example.org" stand for example.org and all below it. */
+/* "example.org" and ".example.org" match example.org and all its subdomains. */
 static bool is_excepted(const char *host, const char *name, size_t length) {
   size_t host_length = strlen(host);
   if (length == 1 && name[0] == '*') return true;
@@ -114,7 +114,7 @@ bool p2p_proxy_is_for(const struct p2p_proxy *proxy, const char *host) {
   return true;
 }
 
-/* ---- the request and its answer ---- */
+/* ---- request and response ---- */
 
 void p2p_proxy_request(const struct p2p_proxy *proxy, const char *host, uint16_t port,
                        char out[static P2P_PROXY_REQUEST_MAX]) {
@@ -125,16 +125,14 @@ void p2p_proxy_request(const struct p2p_proxy *proxy, const char *host, uint16_t
            proxy->login[0] == '\0' ? "" : "\r\n");
 }
 
-int p2p_proxy_check_answer(const uint8_t *head, size_t length, struct p2p_err *err) {
+int p2p_proxy_check_response(const uint8_t *head, size_t length, struct p2p_err *err) {
   char words[64];
   size_t end = 9;
   if (length < 12 || memcmp(head, "HTTP/1.", 7) != 0 || head[8] != ' ')
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the proxy does not speak HTTP");
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "the response of the proxy is not HTTP");
   if (head[9] == '2') return P2P_OK;
   while (end < length && head[end] != '\r' && head[end] != '\n') end++;
   p2p_sanitize(head + 9, end - 9, words, sizeof words);
-  return p2p_err_set(err, P2P_ERR_NETWORK, "the proxy refuses: %s%s", words,
-                     strncmp(words, "407", 3) == 0
-                         ? " (it wants a user and password: http_proxy=http://user:password@...)"
-                         : "");
+  int code = p2p_err_set(err, P2P_ERR_NETWORK, "the proxy refused the connection: %s", words);
+  return strncmp(words, "407", 3) == 0 ? p2p_err_because(err, "proxy_login", code) : code;
 }

@@ -1,9 +1,9 @@
-/* Timers of the loop. libuv gives a handle back only later, in its close callback; the memory lives
- * until then, so that a timer can be freed within its own callback. */
+/* Timers. libuv uses a handle until its close callback, which frees the memory; so a timer can be
+ * freed within its own callback. */
+#include "net/timer.h"
+
 #include <stdlib.h>
 #include <uv.h>
-
-#include "net/loop.h"
 
 struct p2p_timer {
   uv_timer_t uv;
@@ -29,7 +29,7 @@ struct p2p_timer *p2p_timer_new(struct p2p_loop *loop, void (*fn)(void *arg), vo
 }
 
 void p2p_timer_start(struct p2p_timer *timer, uint64_t delay_ms, uint64_t repeat_ms) {
-  /* libuv's clock stands still within a round: a long callback would shorten the delay. */
+  /* libuv reads the clock once per round: after a long callback the delay would be too short. */
   uv_update_time(timer->uv.loop);
   uv_timer_start(&timer->uv, on_time, delay_ms, repeat_ms);
 }

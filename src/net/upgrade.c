@@ -1,4 +1,4 @@
-/* The HTTP upgrade of both ends. */
+/* The HTTP upgrade, for client and server. */
 #include "net/upgrade.h"
 
 #include <stdbool.h>
@@ -8,26 +8,27 @@
 
 #include "base/encode.h"
 #include "base/hostport.h"
-#include "net/sha1.h"
+#include "base/sanitize.h"
+#include "crypto/hash.h"
 
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455 section 1.3 */
 
 struct text {
-  const char *at; /* borrowed from the head; NULL: not there */
+  const char *at; /* borrowed from the head; NULL: absent */
   size_t length;
 };
 
-/* What an upgrade asks of a head. */
+/* The fields of a head that matter for an upgrade. */
 struct head {
   struct text first_line;
-  struct text host, key, version, accept; /* once at most */
-  bool upgrade, connection;               /* they name the token that they must */
-  bool extensions, protocol;              /* they are there */
+  struct text host, key, version, accept; /* not repeated */
+  bool upgrade, connection;               /* contain the required token */
+  bool extensions, protocol;              /* are present */
 };
 
 long p2p_upgrade_head_length(const uint8_t *bytes, size_t length) {
-  size_t most = length < P2P_UPGRADE_HEAD_MAX ? length : P2P_UPGRADE_HEAD_MAX;
-  for (size_t i = 0; i + 4 <= most; i++)
+  size_t end = length < P2P_UPGRADE_HEAD_MAX ? length : P2P_UPGRADE_HEAD_MAX;
+  for (size_t i = 0; i + 4 <= end; i++)
     if (memcmp(bytes + i, "\r\n\r\n", 4) == 0) return (long)(i + 4);
   return length < P2P_UPGRADE_HEAD_MAX ? 0 : P2P_ERR_TOO_LARGE;
 }
@@ -122,12 +123,13 @@ static int parse_head(const uint8_t *bytes, size_t length, struct head *head, st
   return refuse(err, "the HTTP header is malformed");
 }
 
-void p2p_upgrade_accept_of(const char *key, char out[static P2P_UPGRADE_ACCEPT_LEN + 1]) {
-  char text[P2P_SHA1_INPUT_MAX + 1];
+int p2p_upgrade_accept_of(const char *key, char out[static P2P_UPGRADE_ACCEPT_LEN + 1]) {
+  char text[P2P_UPGRADE_KEY_LEN + sizeof GUID];
   uint8_t digest[P2P_SHA1_LEN];
   snprintf(text, sizeof text, "%.*s" GUID, P2P_UPGRADE_KEY_LEN, key);
-  p2p_sha1(text, strlen(text), digest);
-  p2p_base64_encode(digest, sizeof digest, out);
+  int code = p2p_sha1(text, strlen(text), digest);
+  if (code == P2P_OK) p2p_base64_encode(digest, sizeof digest, out);
+  return code;
 }
 
 void p2p_upgrade_request(const struct p2p_url *url, const char *key,
@@ -145,19 +147,24 @@ static bool starts_with(struct text text, const char *start) {
   return text.length >= length && memcmp(text.at, start, length) == 0;
 }
 
+static int refuse_status(struct text line, struct p2p_err *err) {
+  char quote[80];
+  p2p_sanitize(line.at, line.length, quote, sizeof quote);
+  return p2p_err_set(err, P2P_ERR_PROTOCOL, "not a WebSocket server: it answered '%s'", quote);
+}
+
 int p2p_upgrade_check_response(const uint8_t *bytes, size_t length, const char *key,
                                struct p2p_err *err) {
   struct head head;
   int code = parse_head(bytes, length, &head, err);
   if (code != P2P_OK) return code;
   if (!starts_with(head.first_line, "HTTP/1.1 101 ") && !is_text(head.first_line, "HTTP/1.1 101"))
-    return p2p_err_set(
-        err, P2P_ERR_PROTOCOL, "the server answered '%.*s', so it is no WebSocket server",
-        (int)(head.first_line.length < 80 ? head.first_line.length : 80), head.first_line.at);
+    return refuse_status(head.first_line, err);
   if (!head.upgrade || !head.connection)
     return refuse(err, "the server did not confirm the WebSocket upgrade");
   char expected[P2P_UPGRADE_ACCEPT_LEN + 1];
-  p2p_upgrade_accept_of(key, expected);
+  if (p2p_upgrade_accept_of(key, expected) != P2P_OK)
+    return p2p_err_set(err, P2P_ERR_CRYPTO, "SHA-1 is not available");
   if (head.accept.at == NULL || head.accept.length != P2P_UPGRADE_ACCEPT_LEN ||
       memcmp(head.accept.at, expected, P2P_UPGRADE_ACCEPT_LEN) != 0)
     return refuse(err, "the server's Sec-WebSocket-Accept does not belong to our key");
@@ -188,22 +195,24 @@ int p2p_upgrade_check_request(const uint8_t *bytes, size_t length,
   int code = parse_head(bytes, length, &head, err);
   if (code != P2P_OK) return code;
   if (!is_get(head.first_line) || head.host.at == NULL)
-    return refuse(err, "not a request of HTTP/1.1 for a path");
-  if (!head.upgrade || !head.connection) return refuse(err, "not a request for a WebSocket");
-  if (!is_text(head.version, "13")) return refuse(err, "not version 13 of WebSocket");
-  if (!is_key(head.key)) return refuse(err, "no valid Sec-WebSocket-Key");
+    return refuse(err, "not an HTTP/1.1 GET request");
+  if (!head.upgrade || !head.connection) return refuse(err, "not a WebSocket request");
+  if (!is_text(head.version, "13")) return refuse(err, "not WebSocket version 13");
+  if (!is_key(head.key)) return refuse(err, "missing or invalid Sec-WebSocket-Key");
   memcpy(key, head.key.at, P2P_UPGRADE_KEY_LEN);
   key[P2P_UPGRADE_KEY_LEN] = '\0';
   return P2P_OK;
 }
 
-void p2p_upgrade_response(const char *key, char out[static P2P_UPGRADE_REQUEST_MAX]) {
+int p2p_upgrade_response(const char *key, char out[static P2P_UPGRADE_REQUEST_MAX]) {
   char accept[P2P_UPGRADE_ACCEPT_LEN + 1];
-  p2p_upgrade_accept_of(key, accept);
+  int code = p2p_upgrade_accept_of(key, accept);
+  if (code != P2P_OK) return code;
   snprintf(out, P2P_UPGRADE_REQUEST_MAX,
            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            "Sec-WebSocket-Accept: %s\r\n\r\n",
            accept);
+  return P2P_OK;
 }
 
 const char p2p_upgrade_refusal[] =

@@ -1,10 +1,9 @@
-/* The parts of a ws:// url: `ws://host[:port][/path]`, and nothing else that urls may have. */
+/* ws:// urls. User names and fragments are refused. */
+#include "net/url.h"
+
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
-
-#include "base/hostport.h"
-#include "net/ws.h"
 
 #define PORT_DEFAULT 80
 
@@ -33,11 +32,9 @@ static bool parse_authority(const char *text, size_t length, struct p2p_url *url
 
 int p2p_url_parse(const char *url, struct p2p_url *out, struct p2p_err *err) {
   if (strncasecmp(url, "wss://", 6) == 0)
-    return p2p_err_set(
-        err, P2P_ERR_INVALID,
-        "'%.200s' asks for TLS, which is not supported: use the ws:// address of the server "
-        "(what matters is encrypted end to end in either case)",
-        url);
+    return p2p_err_because(
+        err, "wss",
+        p2p_err_set(err, P2P_ERR_INVALID, "'%.200s' needs TLS, which is not supported", url));
   if (strncasecmp(url, "ws://", 5) != 0) return refuse(err, url);
   const char *authority = url + 5;
   size_t length = strcspn(authority, "/");

@@ -1,25 +1,25 @@
-/* Readiness of a descriptor that another library reads and writes. */
+/* Readiness of a descriptor, by libuv's poll handles. */
+#include "net/watch.h"
+
 #include <stdlib.h>
 #include <uv.h>
-
-#include "net/loop.h"
 
 struct p2p_watch {
   uv_poll_t uv;
   void (*fn)(void *arg, bool readable, bool writable);
   void *arg;
-  int callbacks; /* what is watched for */
+  int events; /* that are being polled for: UV_READABLE, UV_WRITABLE */
 };
 
-static void on_ready(uv_poll_t *uv, int status, int callbacks) {
+static void on_ready(uv_poll_t *uv, int status, int events) {
   struct p2p_watch *watch = uv->data;
-  /* A broken descriptor counts as ready: who reads it learns what is wrong with it. libuv has
-   * stopped to watch it. */
+  /* A broken descriptor counts as ready: reading it reports the error. libuv has stopped polling
+   * it. */
   if (status < 0) {
-    callbacks = UV_READABLE | UV_WRITABLE;
-    watch->callbacks = 0;
+    events = UV_READABLE | UV_WRITABLE;
+    watch->events = 0;
   }
-  watch->fn(watch->arg, (callbacks & UV_READABLE) != 0, (callbacks & UV_WRITABLE) != 0);
+  watch->fn(watch->arg, (events & UV_READABLE) != 0, (events & UV_WRITABLE) != 0);
 }
 
 static void on_closed(uv_handle_t *handle) { free(handle->data); }
@@ -39,12 +39,10 @@ struct p2p_watch *p2p_watch_new(struct p2p_loop *loop, int fd,
 }
 
 int p2p_watch_set(struct p2p_watch *watch, bool want_read, bool want_write) {
-  int callbacks = (want_read ? UV_READABLE : 0) | (want_write ? UV_WRITABLE : 0);
-  if (callbacks == watch->callbacks)
-    return P2P_OK; /* to say it again costs libuv two system calls */
-  int bad =
-      callbacks == 0 ? uv_poll_stop(&watch->uv) : uv_poll_start(&watch->uv, callbacks, on_ready);
-  if (bad == 0) watch->callbacks = callbacks;
+  int events = (want_read ? UV_READABLE : 0) | (want_write ? UV_WRITABLE : 0);
+  if (events == watch->events) return P2P_OK; /* saves two system calls */
+  int bad = events == 0 ? uv_poll_stop(&watch->uv) : uv_poll_start(&watch->uv, events, on_ready);
+  if (bad == 0) watch->events = events;
   return bad == 0 ? P2P_OK : P2P_ERR_SYSTEM;
 }
 

@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/listener.h"
 #include "net/tcp.h"
+#include "net/timer.h"
+#include "net/watch.h"
 #include "server/board_connection.h"
 #include "server/client_address.h"
 
@@ -345,7 +348,8 @@ static int open_listener(struct p2p_board_listener *listener, const char *addres
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   int code = p2p_host_key_load(host_key, &listener->host_key, err);
   if (code != P2P_OK) return code;
-  return p2p_listener_new(loop, address, port, on_accept, listener, &listener->listener, err);
+  return p2p_listener_new(&(struct p2p_listener_config){loop, address, port, on_accept, listener},
+                          &listener->listener, err);
 }
 
 int p2p_board_listener_new(struct p2p_board_server *board, const char *address, uint16_t port,

@@ -10,6 +10,7 @@
 
 #include "crypto/hash.h"
 #include "crypto/random.h"
+#include "net/timer.h"
 #include "server/board_command.h"
 
 #define UUID_MAX 37 /* with the NUL */

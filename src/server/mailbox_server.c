@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "net/listener.h"
+#include "net/tcp.h"
+#include "net/timer.h"
 #include "net/ws.h"
 #include "server/client_address.h"
 #include "server/limits.h"
@@ -161,7 +164,8 @@ int p2p_mailbox_server_new(struct p2p_loop *loop, const char *address, uint16_t 
   if (server->store == NULL || server->check_timer == NULL)
     code = p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   if (code == P2P_OK)
-    code = p2p_listener_new(loop, address, port, on_accept, server, &server->listener, err);
+    code = p2p_listener_new(&(struct p2p_listener_config){loop, address, port, on_accept, server},
+                            &server->listener, err);
   if (code != P2P_OK) {
     p2p_mailbox_server_free(server);
     return code;

@@ -8,7 +8,9 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "net/listener.h"
 #include "net/tcp.h"
+#include "net/timer.h"
 #include "server/client_address.h"
 #include "server/limits.h"
 #include "server/relay_request.h"
@@ -220,7 +222,8 @@ int p2p_relay_new(struct p2p_loop *loop, const char *address, uint16_t port,
   relay->check_timer = p2p_timer_new(loop, on_check_timer, relay);
   if (relay->check_timer == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   if (code == P2P_OK)
-    code = p2p_listener_new(loop, address, port, on_accept, relay, &relay->listener, err);
+    code = p2p_listener_new(&(struct p2p_listener_config){loop, address, port, on_accept, relay},
+                            &relay->listener, err);
   if (code != P2P_OK) {
     p2p_relay_free(relay);
     return code;

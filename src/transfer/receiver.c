@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "crypto/digest.h"
 #include "net/job.h"
+#include "net/tcp.h"
 #include "transfer/receipt.h"
 #include "wormhole/record.h"
 

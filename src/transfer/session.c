@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "net/timer.h"
 #include "transfer/local_file.h"
 #include "transfer/messages.h"
 #include "transfer/negotiation.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "net/tcp.h"
 #include "transfer/receipt.h"
 #include "transfer/receiver.h"
 #include "transfer/sender.h"

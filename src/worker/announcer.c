@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "crypto/random.h"
+#include "net/timer.h"
 #include "protocol/leave.h"
 #include "worker/other_workers.h"
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "net/timer.h"
 #include "protocol/evaluator_hello.h"
 #include "protocol/member_name.h"
 #include "protocol/task_header.h"

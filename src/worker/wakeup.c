@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "net/timer.h"
+
 struct p2p_wakeup {
   struct p2p_timer *timer;
   bool soon; /* the timer runs for p2p_wakeup_soon */

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "crypto/random.h"
+#include "net/connect.h"
+#include "net/tcp.h"
 #include "wormhole/handshake.h"
 
 #define RELAY_SIDE_BYTES 8
@@ -88,11 +90,12 @@ int p2p_candidate_connect(const struct p2p_candidate_config *config,
   p2p_hint_name(hint, name);
   snprintf(candidate->path, sizeof candidate->path, "%s %s", config->is_relay ? "relay" : "direct",
            name);
-  int code = config->is_relay
-                 ? p2p_tcp_connect_out(config->loop, hint->host, hint->port, config->timeout_ms,
-                                       &TCP_CALLBACKS, candidate, &candidate->tcp, err)
-                 : p2p_tcp_connect(config->loop, hint->host, hint->port, config->timeout_ms,
-                                   &TCP_CALLBACKS, candidate, &candidate->tcp, err);
+  const struct p2p_connect_request request = {.loop = config->loop,
+                                              .host = hint->host,
+                                              .port = hint->port,
+                                              .timeout_ms = config->timeout_ms,
+                                              .use_proxy = config->is_relay};
+  int code = p2p_tcp_connect(&request, &TCP_CALLBACKS, candidate, &candidate->tcp, err);
   if (code == P2P_OK)
     *out = candidate;
   else

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "net/tcp.h"
+#include "net/timer.h"
 #include "wormhole/link_setup.h"
 #include "wormhole/record.h"
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "net/timer.h"
 #include "wormhole/transit.h"
 #include "wormhole/wormhole.h"
 

@@ -9,6 +9,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "crypto/random.h"
+#include "net/timer.h"
 #include "net/ws.h"
 
 #define RETRY_TIMEOUT_MS 15000 /* of one attempt */
@@ -71,8 +72,8 @@ static int connect_now(struct p2p_mailbox_connection *connection, uint32_t timeo
                        struct p2p_err *err) {
   static const struct p2p_ws_callbacks EVENTS = {on_ws_open, on_ws_text, on_ws_close};
 
-  return p2p_ws_connect(connection->loop, connection->url, timeout_ms, p2p_random_bytes, &EVENTS,
-                        connection, &connection->ws, err);
+  return p2p_ws_connect(&(struct p2p_ws_request){connection->loop, connection->url, timeout_ms},
+                        &EVENTS, connection, &connection->ws, err);
 }
 
 static void connect_again(void *arg) {

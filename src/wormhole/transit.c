@@ -6,6 +6,10 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "net/address.h"
+#include "net/listener.h"
+#include "net/tcp.h"
+#include "net/timer.h"
 
 #define UNPROVEN_MAX 8 /* accepted connections that have not completed the handshake */
 #define CANDIDATES_MAX 64
@@ -262,8 +266,8 @@ int p2p_transit_new(const struct p2p_transit_config *config,
   if (config->relay != NULL) transit->relay = *config->relay;
   /* If we cannot listen, outbound connections remain. */
   if (!config->no_listen && !config->no_direct &&
-      p2p_listener_new(config->loop, NULL, 0, on_accept, transit, &transit->listener, &reason) !=
-          P2P_OK)
+      p2p_listener_new(&(struct p2p_listener_config){config->loop, NULL, 0, on_accept, transit},
+                       &transit->listener, &reason) != P2P_OK)
     set_failure(transit, reason.message);
   *out = transit;
   return P2P_OK;

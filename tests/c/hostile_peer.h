@@ -10,6 +10,9 @@
 
 #include "descriptors.h"
 #include "mailbox_fixture.h"
+#include "net/listener.h"
+#include "net/tcp.h"
+#include "net/timer.h"
 #include "transfer/transfer.h"
 #include "wormhole/record.h"
 #include "wormhole/transit.h"
@@ -168,8 +171,9 @@ static void on_accept(void *arg, struct p2p_tcp *tcp) {
 /* Sends the address of a listener that never completes a handshake. */
 static void send_silent_hint(struct peer *peer) {
   char text[200];
-  CHECK(p2p_listener_new(peer->lab->loop, "127.0.0.1", 0, on_accept, peer, &peer->silent, NULL) ==
-        P2P_OK);
+  CHECK(p2p_listener_new(
+            &(struct p2p_listener_config){peer->lab->loop, "127.0.0.1", 0, on_accept, peer},
+            &peer->silent, NULL) == P2P_OK);
   snprintf(text, sizeof text,
            "{\"transit\":{\"abilities-v1\":[{\"type\":\"direct-tcp-v1\"}],\"hints-v1\":[{\"type\":"
            "\"direct-tcp-v1\",\"hostname\":\"127.0.0.1\",\"port\":%u,\"priority\":0.0}]}}",

@@ -3,6 +3,8 @@
 #define P2P_TESTS_PROXY_FIXTURE_H
 
 #include "mailbox_fixture.h"
+#include "net/connect.h"
+#include "net/listener.h"
 #include "net/proxy.h"
 #include "net/tcp.h"
 
@@ -78,7 +80,8 @@ static inline void fake_proxy_on_client_data(void *arg, const uint8_t *bytes, si
   }
   /* A host that only this proxy knows. */
   CHECK(sscanf(tunnel->head, "CONNECT inside.invalid:%u HTTP/1.1\r\n", &port) == 1);
-  CHECK(p2p_tcp_connect(proxy->lab->loop, "127.0.0.1", (uint16_t)port, FAKE_PROXY_WAIT_MS,
+  CHECK(p2p_tcp_connect(&(struct p2p_connect_request){proxy->lab->loop, "127.0.0.1", (uint16_t)port,
+                                                      FAKE_PROXY_WAIT_MS, false},
                         &FAKE_PROXY_CALLBACKS, &tunnel->server, &tunnel->server.tcp,
                         NULL) == P2P_OK);
 }
@@ -96,7 +99,8 @@ static inline void fake_proxy_on_accept(void *arg, struct p2p_tcp *tcp) {
 
 static inline void fake_proxy_open(void *arg) {
   struct fake_proxy *proxy = arg;
-  CHECK(p2p_listener_new(proxy->lab->loop, "127.0.0.1", 0, fake_proxy_on_accept, proxy,
+  CHECK(p2p_listener_new(&(struct p2p_listener_config){proxy->lab->loop, "127.0.0.1", 0,
+                                                       fake_proxy_on_accept, proxy},
                          &proxy->listener, NULL) == P2P_OK);
 }
 

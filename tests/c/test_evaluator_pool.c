@@ -1,4 +1,5 @@
 /* Evaluators that die without a task: the next task goes to one that is alive. */
+#include "net/timer.h"
 #include "worker/evaluator_pool.h"
 
 #include "base/endian.h"

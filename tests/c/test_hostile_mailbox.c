@@ -5,6 +5,7 @@
 #include "crypto/random.h"
 #include "crypto/spake2.h"
 #include "mailbox_fixture.h"
+#include "net/listener.h"
 #include "net/ws.h"
 #include "server/mailbox_session.h"
 #include "transfer/transfer.h"
@@ -86,8 +87,9 @@ static void on_accept(void *arg, struct p2p_tcp *tcp) {
 static void office_open(void *arg) {
   struct mailbox_office *office = arg;
   office->store = p2p_mailbox_store_new();
-  CHECK(p2p_listener_new(office->lab->loop, "127.0.0.1", 0, on_accept, office, &office->listener,
-                         NULL) == P2P_OK);
+  CHECK(p2p_listener_new(
+            &(struct p2p_listener_config){office->lab->loop, "127.0.0.1", 0, on_accept, office},
+            &office->listener, NULL) == P2P_OK);
   snprintf(office->url, sizeof office->url, "ws://127.0.0.1:%u/v1",
            p2p_listener_port(office->listener));
 }

@@ -1,4 +1,5 @@
 /* Links between two ends in one process, over a real mailbox and a real relay. */
+#include "net/listener.h"
 #include "wormhole/link.h"
 
 #include "mailbox_fixture.h"
@@ -294,7 +295,8 @@ static void find_free_port(void *arg) {
   struct pair *pair = arg;
   struct p2p_listener *listener = NULL;
 
-  CHECK(p2p_listener_new(pair->lab.loop, "127.0.0.1", 0, NULL, NULL, &listener, NULL) == P2P_OK);
+  CHECK(p2p_listener_new(&(struct p2p_listener_config){pair->lab.loop, "127.0.0.1", 0, NULL, NULL},
+                         &listener, NULL) == P2P_OK);
   snprintf(pair->url, sizeof pair->url, "ws://127.0.0.1:%u/v1",
            (unsigned)p2p_listener_port(listener));
   p2p_listener_free(listener);

@@ -1,6 +1,7 @@
 /* A link whose peer splits frames differently, or disconnects. The peer writes its records by hand.
  */
 #include "mailbox_fixture.h"
+#include "net/tcp.h"
 #include "protocol/frame.h"
 #include "wormhole/link.h"
 #include "wormhole/link_setup.h"

@@ -10,6 +10,8 @@
 
 #include "base/clock.h"
 #include "base/log_queue.h"
+#include "net/timer.h"
+#include "net/watch.h"
 #include "unit.h"
 
 static struct p2p_loop *start(void) {

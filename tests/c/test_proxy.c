@@ -78,11 +78,17 @@ TEST(the_request_and_its_answers) {
                     no[] = "HTTP/1.1 403 For\x1b"
                            "bidden\r\n\r\n",
                     other[] = "SSH-2.0-OpenSSH\r\n\r\n";
-  CHECK(p2p_proxy_check_answer((const uint8_t *)yes, sizeof yes - 1, &err) == P2P_OK);
-  CHECK(p2p_proxy_check_answer((const uint8_t *)no, sizeof no - 1, &err) == P2P_ERR_NETWORK);
-  CHECK_STR(err.message, "the proxy refuses: 403 For?bidden");
-  CHECK(p2p_proxy_check_answer((const uint8_t *)other, sizeof other - 1, &err) == P2P_ERR_PROTOCOL);
-  CHECK(p2p_proxy_check_answer((const uint8_t *)yes, 4, &err) == P2P_ERR_PROTOCOL);
+  CHECK(p2p_proxy_check_response((const uint8_t *)yes, sizeof yes - 1, &err) == P2P_OK);
+  CHECK(p2p_proxy_check_response((const uint8_t *)no, sizeof no - 1, &err) == P2P_ERR_NETWORK);
+  CHECK_STR(err.message, "the proxy refused the connection: 403 For?bidden");
+  CHECK(err.reason == NULL);
+  static const char login[] = "HTTP/1.1 407 Authenticate\r\n\r\n";
+  CHECK(p2p_proxy_check_response((const uint8_t *)login, sizeof login - 1, &err) ==
+        P2P_ERR_NETWORK);
+  CHECK_STR(err.reason, "proxy_login");
+  CHECK(p2p_proxy_check_response((const uint8_t *)other, sizeof other - 1, &err) ==
+        P2P_ERR_PROTOCOL);
+  CHECK(p2p_proxy_check_response((const uint8_t *)yes, 4, &err) == P2P_ERR_PROTOCOL);
 }
 
 /* ---- a file by way of a proxy ---- */
@@ -168,9 +174,9 @@ TEST(what_a_proxy_may_answer_instead) {
   static char endless[20000];
   memset(endless, 'a', sizeof endless - 1);
   static const char *const answers[][2] = {
-      {"HTTP/1.1 403 Forbidden\r\n\r\n", "the proxy refuses: 403 Forbidden"},
-      {"HTTP/1.1 407 Authenticate\r\n\r\n", "wants a user and password"},
-      {"220 mail ESMTP\r\n\r\n", "does not speak HTTP"}};
+      {"HTTP/1.1 403 Forbidden\r\n\r\n", "the proxy refused the connection: 403 Forbidden"},
+      {"HTTP/1.1 407 Authenticate\r\n\r\n", "the proxy refused the connection: 407 Authenticate"},
+      {"220 mail ESMTP\r\n\r\n", "the response of the proxy is not HTTP"}};
   place_open(&place, "");
   for (size_t i = 0; i < 3; i++) {
     place.proxy.reply = answers[i][0];
@@ -192,11 +198,11 @@ TEST(an_unreachable_proxy_is_named_and_exceptions_go_directly) {
   snprintf(url, sizeof url, "%s", place.proxy.url);
   CHECK(p2p_loop_call(place.lab.loop, fake_proxy_close, &place.proxy) == P2P_OK);
   memset(&place.proxy, 0, sizeof place.proxy);
-  snprintf(words, sizeof words, "by way of the proxy %s: connection refused", url + 7);
+  snprintf(words, sizeof words, "through the proxy %s: connection refused", url + 7);
   fails_with(&place, words);
   CHECK(p2p_proxy_parse(url, ".invalid", &proxy, NULL) == P2P_OK);
   p2p_loop_set_proxy(place.lab.loop, &proxy);
-  fails_with(&place, "Cannot connect to inside.invalid:");
+  fails_with(&place, "cannot connect to inside.invalid:");
   place_close(&place);
 }
 

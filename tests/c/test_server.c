@@ -77,8 +77,8 @@ static void connect_on_loop(void *arg) {
   struct client *client = arg;
   char url[64];
   snprintf(url, sizeof url, "ws://127.0.0.1:%u/v1", (unsigned)p2p_server_mailbox_port(server));
-  CHECK(p2p_ws_connect(loop, url, WAIT_S * 1000, p2p_random_bytes, &callbacks, client, &client->ws,
-                       &err) == P2P_OK);
+  CHECK(p2p_ws_connect(&(struct p2p_ws_request){loop, url, WAIT_S * 1000}, &callbacks, client,
+                       &client->ws, &err) == P2P_OK);
 }
 static void send_on_loop(void *arg) {
   struct client *client = arg;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/timer.h"
 #include "unit.h"
 
 static atomic_int n_started, n_stopped, n_destroyed, n_called;

@@ -4,6 +4,7 @@
 
 #include "board/ssh_handshake.h"
 #include "descriptors.h"
+#include "net/timer.h"
 #include "ssh_attempt.h"
 
 static struct p2p_timer *ticker;

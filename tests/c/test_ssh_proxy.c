@@ -107,9 +107,9 @@ TEST(an_excepted_host_is_connected_directly) {
 TEST(a_proxy_that_refuses_or_does_not_answer_is_named_in_time) {
   char words[128];
   proxy.reply = "HTTP/1.1 403 Forbidden\r\n\r\n";
-  fails_with(FAKE_PROXY_WAIT_MS, "the proxy refuses: 403 Forbidden");
+  fails_with(FAKE_PROXY_WAIT_MS, "the proxy refused the connection: 403 Forbidden");
   proxy.reply = "HTTP/1.1 200";
-  snprintf(words, sizeof words, "by way of the proxy %s", proxy.url + 7);
+  snprintf(words, sizeof words, "through the proxy %s", proxy.url + 7);
   fails_with(500, words);
   CHECK(p2p_loop_call(lab.loop, fake_proxy_close, &proxy) == P2P_OK);
   fails_with(FAKE_PROXY_WAIT_MS, words);

@@ -1,11 +1,15 @@
 /* net/tcp: what is written arrives, whoever is gone is told of in words, and a connection may be
  * freed within any of its events. Loopback and ephemeral ports only. */
+#include "net/address.h"
+#include "net/connect.h"
+#include "net/listener.h"
 #include "net/tcp.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -113,8 +117,9 @@ static void on_accept(void *arg, struct p2p_tcp *tcp) {
 static void do_listen(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
-  CHECK(p2p_listener_new(scene->loop, "127.0.0.1", 0, on_accept, scene, &scene->listener, &err) ==
-        P2P_OK);
+  CHECK(
+      p2p_listener_new(&(struct p2p_listener_config){scene->loop, "127.0.0.1", 0, on_accept, scene},
+                       &scene->listener, &err) == P2P_OK);
   scene->port = p2p_listener_port(scene->listener);
   CHECK(scene->port != 0);
 }
@@ -122,8 +127,9 @@ static void do_listen(void *arg) {
 static void do_connect(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
-  CHECK(p2p_tcp_connect(scene->loop, scene->host, scene->port, scene->timeout_ms, &callbacks,
-                        &scene->client, &scene->client.tcp, &err) == P2P_OK);
+  CHECK(p2p_tcp_connect(&(struct p2p_connect_request){scene->loop, scene->host, scene->port,
+                                                      scene->timeout_ms, false},
+                        &callbacks, &scene->client, &scene->client.tcp, &err) == P2P_OK);
 }
 
 static void do_close(void *arg) {
@@ -209,7 +215,7 @@ TEST(a_refused_connection_is_told_in_a_sentence) {
   on_io(&scene, do_connect);
   char expected[128];
   snprintf(expected, sizeof expected,
-           "client network: Cannot connect to 127.0.0.1:%u: connection refused", scene.port);
+           "client network: cannot connect to 127.0.0.1:%u: connection refused", scene.port);
   CHECK(wait_for(&scene, expected));
   close(fd);
   finish(&scene);
@@ -221,9 +227,12 @@ TEST(what_is_no_host_and_port_is_refused_at_once) {
   char long_name[1000];
   memset(long_name, 'a', sizeof long_name - 1);
   long_name[sizeof long_name - 1] = '\0';
-  CHECK(p2p_tcp_connect(NULL, "", 1, 1, &callbacks, NULL, &tcp, &err) == P2P_ERR_INVALID);
-  CHECK(p2p_tcp_connect(NULL, "localhost", 0, 1, &callbacks, NULL, &tcp, &err) == P2P_ERR_INVALID);
-  CHECK(p2p_tcp_connect(NULL, long_name, 1, 1, &callbacks, NULL, &tcp, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_tcp_connect(&(struct p2p_connect_request){NULL, "", 1, 1, false}, &callbacks, NULL,
+                        &tcp, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_tcp_connect(&(struct p2p_connect_request){NULL, "localhost", 0, 1, false}, &callbacks,
+                        NULL, &tcp, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_tcp_connect(&(struct p2p_connect_request){NULL, long_name, 1, 1, false}, &callbacks,
+                        NULL, &tcp, &err) == P2P_ERR_INVALID);
   CHECK(tcp == NULL);
 }
 
@@ -243,7 +252,7 @@ TEST(an_unknown_name_is_told) {
   scene.host = "bad host name"; /* no resolver asks the network for this */
   scene.client.free_in = CLOSE;
   on_io(&scene, do_connect);
-  CHECK(wait_for(&scene, "client network: Cannot connect to bad host name:"));
+  CHECK(wait_for(&scene, "client network: cannot connect to bad host name:"));
   CHECK(wait_for(&scene, "client freed"));
   finish(&scene);
 }
@@ -272,7 +281,7 @@ TEST(a_connect_without_an_answer_ends_at_its_bound) {
   scene.client.free_in = CLOSE;
   uint64_t before_ms = p2p_clock_ms();
   on_io(&scene, do_connect);
-  CHECK(wait_for(&scene, "client timeout: Cannot connect to 127.0.0.1:"));
+  CHECK(wait_for(&scene, "client timeout: cannot connect to 127.0.0.1:"));
   CHECK(p2p_clock_ms() - before_ms < 5000);
   for (int i = 0; i < 4; i++) close(fillers[i]);
   close(fd);
@@ -321,7 +330,7 @@ TEST(the_end_of_the_peer_is_told) {
   CHECK(wait_for(&scene, "server accepted"));
   CHECK(p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_free, scene.server.tcp) == P2P_OK);
   scene.server.tcp = NULL;
-  CHECK(wait_for(&scene, "client closed: The connection to 127.0.0.1:"));
+  CHECK(wait_for(&scene, "client closed: the connection to 127.0.0.1:"));
   CHECK(p2p_tcp_write(scene.client.tcp, "x", 1) == P2P_ERR_CLOSED);
   finish(&scene);
 }
@@ -357,7 +366,7 @@ TEST(a_reset_is_told_as_a_lost_connection) {
   struct linger hard = {.l_onoff = 1, .l_linger = 0};
   CHECK(setsockopt(scene.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard) == 0);
   close(scene.fd);
-  CHECK(wait_for(&scene, "server network: The connection to 127.0.0.1:"));
+  CHECK(wait_for(&scene, "server network: the connection to 127.0.0.1:"));
   finish(&scene);
 }
 
@@ -423,7 +432,7 @@ TEST(writing_to_one_who_is_gone_kills_nobody) {
   scene.server.tcp = NULL;
   on_io(&scene, do_write_into_the_void);
   on_io(&scene, do_write_into_the_void);
-  CHECK(wait_for(&scene, "client network: The connection to 127.0.0.1:"));
+  CHECK(wait_for(&scene, "client network: the connection to 127.0.0.1:"));
   finish(&scene);
 }
 
@@ -431,14 +440,17 @@ static void do_listen_elsewhere(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
   struct p2p_listener *second = NULL;
-  CHECK(p2p_listener_new(scene->loop, "127.0.0.1", scene->port, on_accept, scene, &second, &err) ==
-        P2P_ERR_NETWORK);
-  CHECK(strncmp(err.message, "Cannot listen on 127.0.0.1 port ", 32) == 0);
-  CHECK(p2p_listener_new(scene->loop, "some.name", 0, on_accept, scene, &second, &err) ==
-        P2P_ERR_INVALID);
+  CHECK(p2p_listener_new(
+            &(struct p2p_listener_config){scene->loop, "127.0.0.1", scene->port, on_accept, scene},
+            &second, &err) == P2P_ERR_NETWORK);
+  CHECK(strncmp(err.message, "cannot listen on 127.0.0.1 port ", 32) == 0);
+  CHECK(
+      p2p_listener_new(&(struct p2p_listener_config){scene->loop, "some.name", 0, on_accept, scene},
+                       &second, &err) == P2P_ERR_INVALID);
   CHECK(second == NULL);
   p2p_listener_free(scene->listener);
-  CHECK(p2p_listener_new(scene->loop, NULL, 0, on_accept, scene, &scene->listener, &err) == P2P_OK);
+  CHECK(p2p_listener_new(&(struct p2p_listener_config){scene->loop, NULL, 0, on_accept, scene},
+                         &scene->listener, &err) == P2P_OK);
   scene->port = p2p_listener_port(scene->listener);
 }
 
@@ -501,6 +513,40 @@ TEST(a_round_trip_takes_far_less_than_a_millisecond) {
   finish(&scene);
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+/* Allocations of more than 64 MiB fail. */
+const char *__asan_default_options(void) {
+  return "allocator_may_return_null=1:max_allocation_size_mb=64";
+}
+
+#define LARGE_BYTES (256u * 1024 * 1024)
+
+/* The kernel takes the start of the large write. Its rest cannot be queued, so the later write must
+ * not follow it. */
+static void write_too_much(void *arg) {
+  struct scene *scene = arg;
+  struct p2p_tcp *tcp = scene->client.tcp;
+  void *bytes =
+      mmap(NULL, LARGE_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  CHECK(bytes != MAP_FAILED);
+  CHECK(p2p_tcp_write(tcp, bytes, LARGE_BYTES) == P2P_ERR_MEMORY);
+  CHECK(p2p_tcp_write(tcp, "later", 5) == P2P_ERR_CLOSED);
+  munmap(bytes, LARGE_BYTES);
+}
+
+TEST(a_write_without_memory_ends_the_connection) {
+  struct scene scene;
+  begin(&scene);
+  on_io(&scene, do_connect);
+  wait_for_both(&scene);
+  on_io(&scene, write_too_much);
+  CHECK(wait_for(&scene, "client memory: the connection to 127.0.0.1:"));
+  finish(&scene);
+}
+#else
+TEST(a_write_without_memory_ends_the_connection) {}
+#endif
+
 UNIT_MAIN("tcp", UNIT(twenty_megabytes_come_back_as_they_were),
           UNIT(a_refused_connection_is_told_in_a_sentence),
           UNIT(what_is_no_host_and_port_is_refused_at_once),
@@ -512,5 +558,6 @@ UNIT_MAIN("tcp", UNIT(twenty_megabytes_come_back_as_they_were),
           UNIT(finish_delivers_what_is_queued_though_the_peer_sends_meanwhile),
           UNIT(finish_does_not_wait_longer_than_its_linger),
           UNIT(writing_to_one_who_is_gone_kills_nobody),
+          UNIT(a_write_without_memory_ends_the_connection),
           UNIT(a_listener_on_all_addresses_is_reached_by_ipv4), UNIT(this_machine_has_addresses),
           UNIT(a_round_trip_takes_far_less_than_a_millisecond))

@@ -1,4 +1,7 @@
 /* The race for a transit connection, without a mailbox. */
+#include "net/connect.h"
+#include "net/listener.h"
+#include "net/tcp.h"
 #include "wormhole/transit.h"
 
 #include "base/clock.h"
@@ -179,8 +182,9 @@ static void strangers_connect(void *arg) {
   uint16_t port = stranger->race->receiver.peer_hints.direct[0].port;
 
   for (size_t i = 0; i < 24; i++)
-    CHECK(p2p_tcp_connect(stranger->race->lab.loop, "127.0.0.1", port, PATIENCE_MS, &EVENTS,
-                          stranger, &stranger->tcp[i], NULL) == P2P_OK);
+    CHECK(p2p_tcp_connect(&(struct p2p_connect_request){stranger->race->lab.loop, "127.0.0.1", port,
+                                                        PATIENCE_MS, false},
+                          &EVENTS, stranger, &stranger->tcp[i], NULL) == P2P_OK);
 }
 
 static void strangers_free(void *arg) {
@@ -236,7 +240,8 @@ static void on_accept(void *arg, struct p2p_tcp *tcp) {
 
 static void silence_open(void *arg) {
   struct silence *silence = arg;
-  CHECK(p2p_listener_new(silence->race->lab.loop, "127.0.0.1", 0, on_accept, silence,
+  CHECK(p2p_listener_new(&(struct p2p_listener_config){silence->race->lab.loop, "127.0.0.1", 0,
+                                                       on_accept, silence},
                          &silence->listener, NULL) == P2P_OK);
 }
 

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "base/encode.h"
-#include "net/sha1.h"
+#include "crypto/hash.h"
+#include "net/url.h"
 #include "unit.h"
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
@@ -42,7 +43,7 @@ static int request(const char *text) {
 static void check_sha1(const char *text, const char *expected) {
   uint8_t digest[P2P_SHA1_LEN];
   char hex[P2P_HEX_LEN(P2P_SHA1_LEN) + 1];
-  p2p_sha1(text, strlen(text), digest);
+  CHECK(p2p_sha1(text, strlen(text), digest) == P2P_OK);
   p2p_hex_encode(digest, sizeof digest, hex);
   CHECK_STR(hex, expected);
 }
@@ -58,7 +59,7 @@ TEST(sha1_has_its_known_values) {
 
 TEST(the_example_of_the_rfc) {
   char accept[P2P_UPGRADE_ACCEPT_LEN + 1];
-  p2p_upgrade_accept_of(KEY, accept);
+  CHECK(p2p_upgrade_accept_of(KEY, accept) == P2P_OK);
   CHECK_STR(accept, ACCEPT);
 }
 
@@ -70,7 +71,7 @@ TEST(the_two_ends_understand_each_other) {
   p2p_upgrade_request(&url, KEY, text);
   CHECK(strstr(text, "GET /v1 HTTP/1.1\r\nHost: [::1]:4000\r\n") == text);
   CHECK(request(text) == P2P_OK);
-  p2p_upgrade_response(KEY, text);
+  CHECK(p2p_upgrade_response(KEY, text) == P2P_OK);
   CHECK(response(text) == P2P_OK);
   url = (struct p2p_url){.port = 65535};
   memset(url.host, 'h', sizeof url.host - 1);

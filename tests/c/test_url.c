@@ -1,5 +1,5 @@
-/* net/url: ws:// urls and nothing else. */
-#include "net/ws.h"
+/* net/url: ws:// urls. */
+#include "net/url.h"
 #include "unit.h"
 
 static void check_good(const char *text, const char *host, uint16_t port, const char *path) {
@@ -56,11 +56,12 @@ TEST(bad_urls_are_refused_and_change_nothing) {
   }
 }
 
-TEST(tls_is_refused_with_a_next_step) {
+TEST(tls_is_refused_with_a_reason) {
   struct p2p_url url;
   struct p2p_err err;
   CHECK(p2p_url_parse("wss://relay/v1", &url, &err) == P2P_ERR_INVALID);
-  CHECK(strstr(err.message, "use the ws:// address") != NULL);
+  CHECK(strstr(err.message, "TLS, which is not supported") != NULL);
+  CHECK_STR(err.reason, "wss");
 }
 
 TEST(long_parts_are_refused) {
@@ -80,4 +81,4 @@ TEST(long_parts_are_refused) {
 }
 
 UNIT_MAIN("url", UNIT(good_urls_have_their_parts), UNIT(bad_urls_are_refused_and_change_nothing),
-          UNIT(tls_is_refused_with_a_next_step), UNIT(long_parts_are_refused))
+          UNIT(tls_is_refused_with_a_reason), UNIT(long_parts_are_refused))

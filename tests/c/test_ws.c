@@ -1,5 +1,7 @@
 /* net/ws: client and server end in one process, and each end against a peer of raw bytes that
  * breaks the rules. Loopback and ephemeral ports only. */
+#include "crypto/random.h"
+#include "net/listener.h"
 #include "net/ws.h"
 
 #include <netinet/in.h>
@@ -70,7 +72,8 @@ static void on_close(void *arg, const struct p2p_err *err) {
 static const struct p2p_ws_callbacks callbacks = {on_open, on_text, on_close};
 
 /* Any bytes do for a test. */
-static void fill(void *bytes, size_t length) { memset(bytes, 0x5A, length); }
+/* In place of the one in crypto/random, so that the client's key is known. */
+void p2p_random_bytes(void *bytes, size_t length) { memset(bytes, 0x5A, length); }
 
 static void on_accept(void *arg, struct p2p_tcp *tcp) {
   struct scene *scene = arg;
@@ -82,16 +85,17 @@ static void on_accept(void *arg, struct p2p_tcp *tcp) {
 static void do_listen(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
-  CHECK(p2p_listener_new(scene->loop, "127.0.0.1", 0, on_accept, scene, &scene->listener, &err) ==
-        P2P_OK);
+  CHECK(
+      p2p_listener_new(&(struct p2p_listener_config){scene->loop, "127.0.0.1", 0, on_accept, scene},
+                       &scene->listener, &err) == P2P_OK);
   scene->port = p2p_listener_port(scene->listener);
 }
 
 static void do_connect(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
-  CHECK(p2p_ws_connect(scene->loop, scene->url, scene->timeout_ms, fill, &callbacks, &scene->client,
-                       &scene->client.ws, &err) == P2P_OK);
+  CHECK(p2p_ws_connect(&(struct p2p_ws_request){scene->loop, scene->url, scene->timeout_ms},
+                       &callbacks, &scene->client, &scene->client.ws, &err) == P2P_OK);
 }
 
 static void do_close(void *arg) {
@@ -288,7 +292,7 @@ TEST(a_failure_to_connect_names_the_url) {
   on_io(&scene, do_connect);
   char expected[160];
   snprintf(expected, sizeof expected,
-           "client network: %s: Cannot connect to 127.0.0.1:%u: connection refused", scene.url,
+           "client network: %s: cannot connect to 127.0.0.1:%u: connection refused", scene.url,
            ntohs(address.sin_port));
   CHECK(wait_for(&scene, expected));
   close(bound);
@@ -299,10 +303,10 @@ static void connect_to_nonsense(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
   struct p2p_ws *ws = NULL;
-  CHECK(p2p_ws_connect(scene->loop, "wss://a/v1", 1, fill, &callbacks, scene, &ws, &err) ==
-        P2P_ERR_INVALID);
-  CHECK(p2p_ws_connect(scene->loop, "http://a/v1", 1, fill, &callbacks, scene, &ws, &err) ==
-        P2P_ERR_PARSE);
+  CHECK(p2p_ws_connect(&(struct p2p_ws_request){scene->loop, "wss://a/v1", 1}, &callbacks, scene,
+                       &ws, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_ws_connect(&(struct p2p_ws_request){scene->loop, "http://a/v1", 1}, &callbacks, scene,
+                       &ws, &err) == P2P_ERR_PARSE);
   CHECK(ws == NULL);
 }
 
@@ -548,14 +552,14 @@ static void check_answer(const char *answer, const char *complaint) {
 }
 
 TEST(answers_of_servers) {
-  char good[P2P_UPGRADE_REQUEST_MAX]; /* the key is the base64 of what `fill` gives */
-  p2p_upgrade_response("WlpaWlpaWlpaWlpaWlpaWg==", good);
+  char good[P2P_UPGRADE_REQUEST_MAX]; /* the key is the base64 of what p2p_random_bytes writes */
+  CHECK(p2p_upgrade_response("WlpaWlpaWlpaWlpaWlpaWg==", good) == P2P_OK);
   strcat(good, "\x81\x02hi"); /* with the first frame */
   check_answer(good, "client has hi");
-  p2p_upgrade_response("WlpaWlpaWlpaWlpaWlpaWg==", good);
+  CHECK(p2p_upgrade_response("WlpaWlpaWlpaWlpaWlpaWg==", good) == P2P_OK);
   strcat(good, "\x81\x82....hi"); /* a server must not mask */
   check_answer(good, "client protocol: ws://127.0.0.1:");
-  p2p_upgrade_response("dGhlIHNhbXBsZSBub25jZQ==", good); /* to another's key */
+  CHECK(p2p_upgrade_response("dGhlIHNhbXBsZSBub25jZQ==", good) == P2P_OK); /* to another's key */
   check_answer(good, "client protocol: ws://127.0.0.1:");
   check_answer("HTTP/1.1 404 Not Found\r\n\r\n", "client protocol: ws://127.0.0.1:");
   check_answer("", "client protocol: ws://127.0.0.1:");

@@ -182,7 +182,7 @@ test_that("transfers do not affect the plan of the same session", {
 
 test_that("an unreachable proxy is named", {
   withr::local_envvar(https_proxy = "http://127.0.0.1:1", no_proxy = "")
-  expect_error(wormhole_receive("7-a-b", mailbox = "ws://mailbox.invalid/v1", timeout = 2), "by way of the proxy 127.0.0.1:1",
+  expect_error(wormhole_receive("7-a-b", mailbox = "ws://mailbox.invalid/v1", timeout = 2), "through the proxy 127.0.0.1:1",
                class = "p2p_error_network")
   withr::local_envvar(https_proxy = "socks5://127.0.0.1:1")
   expect_error(wormhole_receive("7-a-b", mailbox = "ws://mailbox.invalid/v1"), "only http://")

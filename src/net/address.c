@@ -1,11 +1,13 @@
-/* Addresses as text, and the addresses of this machine. */
+/* Socket addresses as text, and the addresses of this machine. */
+#include "net/address.h"
+
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <uv.h>
 
 #include "base/hostport.h"
-#include "net/tcp_private.h"
 
 static int format_in4(const struct in_addr *address, uint16_t port, char *out, size_t size) {
   char host[INET_ADDRSTRLEN];
@@ -46,7 +48,7 @@ struct addrinfo *p2p_address_numeric(const char *host, uint16_t port) {
   return getaddrinfo(host, service, &hints, &addresses) == 0 ? addresses : NULL;
 }
 
-/* Link-local addresses (169.254/16, fe80::/10) mean nothing to another machine. */
+/* Link-local addresses (169.254/16, fe80::/10) are of no use to other machines. */
 static bool is_link_local(const uv_interface_address_t *interface) {
   if (interface->address.address4.sin_family == AF_INET)
     return (ntohl(interface->address.address4.sin_addr.s_addr) >> 16) == 0xA9FE;
@@ -54,9 +56,9 @@ static bool is_link_local(const uv_interface_address_t *interface) {
 }
 
 static size_t add_addresses(const uv_interface_address_t *interfaces, int n_interfaces,
-                            bool loopback, char (*out)[46], size_t most) {
+                            bool loopback, char (*out)[P2P_ADDRESS_TEXT_MAX], size_t count) {
   size_t n = 0;
-  for (int i = 0; i < n_interfaces && n < most; i++) {
+  for (int i = 0; i < n_interfaces && n < count; i++) {
     const uv_interface_address_t *interface = &interfaces[i];
     if ((interface->is_internal != 0) != loopback || is_link_local(interface)) continue;
     int bad = interface->address.address4.sin_family == AF_INET
@@ -67,13 +69,13 @@ static size_t add_addresses(const uv_interface_address_t *interfaces, int n_inte
   return n;
 }
 
-size_t p2p_local_addresses(char (*out)[46], size_t most, bool with_loopback) {
+size_t p2p_local_addresses(char (*out)[P2P_ADDRESS_TEXT_MAX], size_t count, bool with_loopback) {
   uv_interface_address_t *interfaces;
   int n_interfaces;
   if (uv_interface_addresses(&interfaces, &n_interfaces) != 0) return 0;
-  size_t n = add_addresses(interfaces, n_interfaces, false, out, most);
+  size_t n = add_addresses(interfaces, n_interfaces, false, out, count);
   if (n == 0 || with_loopback)
-    n += add_addresses(interfaces, n_interfaces, true, out + n, most - n);
+    n += add_addresses(interfaces, n_interfaces, true, out + n, count - n);
   uv_free_interface_addresses(interfaces, n_interfaces);
   return n;
 }

@@ -1,0 +1,28 @@
+/* Socket addresses as text, and the addresses of this machine. Any thread. */
+#ifndef P2P_NET_ADDRESS_H
+#define P2P_NET_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define P2P_ADDRESS_TEXT_MAX 46 /* an IPv4 or IPv6 address and a NUL */
+
+struct addrinfo;
+struct sockaddr;
+
+/* "1.2.3.4:5" or "[::1]:5". An IPv4-mapped address (::ffff:1.2.3.4) is formatted as IPv4.
+ * P2P_ERR_TOO_LARGE, P2P_ERR_INVALID for another family. */
+int p2p_address_format(const struct sockaddr *address, char *out, size_t size);
+
+/* The address of a numeric `host`, without a look-up; freeaddrinfo() it. NULL if `host` is a name.
+ */
+struct addrinfo *p2p_address_numeric(const char *host, uint16_t port);
+
+/* Writes the addresses of this machine that others may reach, at most `count`, and returns how many
+ * there are. Leaves out link-local ones; loopback only if there are no others, or with_loopback. */
+size_t p2p_local_addresses(char (*out)[P2P_ADDRESS_TEXT_MAX], size_t count, bool with_loopback);
+
+#endif
