@@ -69,6 +69,8 @@ advice <- c(list(
   not_a_board = "Check that this is the port of a message board, and that the board is not full.",
   no_answer = "Check the host name, the port and the network.",
   no_ssh_program = "Install OpenSSH, and make sure that 'ssh' is in PATH.",
+  ssh_silent = paste("Check that 'ssh' with the same arguments logs in without a prompt, that the SSH agent (SSH_AUTH_SOCK)",
+                     "answers, and that the network is up."),
   board_silent = "Check that this is the host of a message board, and that the network is up.",
   no_account = function(cli) {
     sprintf("Ask the operator of the board to add your public key to its users. To use another key, set %s.", only_key(cli))

@@ -1,5 +1,5 @@
 /* Whether a member is on the cluster that it wants, from what the board's `ls` shows. The board
- * never refuses a topic: who has no access lands on a private one of the same name. Pure. */
+ * never refuses a topic: a user without access gets a private one of the same name. Pure. */
 #ifndef P2P_BOARD_ACCESS_CHECK_H
 #define P2P_BOARD_ACCESS_CHECK_H
 

@@ -17,7 +17,7 @@
 #define COMMAND_MAX 12288
 
 enum state {
-  STATE_WHOAMI,     /* another host is asked for the user (pico.sh for pipe.pico.sh) */
+  STATE_WHOAMI,     /* `user` was requested from another host (that of the public board) */
   STATE_CONNECTING, /* to the board itself */
   STATE_USER,       /* `user` was requested */
   STATE_SERVICES,   /* `services` was requested: the mailbox and the relay */
@@ -294,7 +294,7 @@ static void on_timeout(void *arg) {
   struct p2p_err err;
   begin(connection);
   p2p_err_because(
-      &err, "board_silent",
+      &err, p2p_ssh_uses_program(connection->ssh) ? "ssh_silent" : "board_silent",
       p2p_err_set(&err, P2P_ERR_TIMEOUT, "'%s' did not answer within %.1f s (waiting for %s)",
                   connection->request.address->host, connection->request.timeout_ms / 1000.0,
                   expected[connection->state]));

@@ -124,7 +124,7 @@ void p2p_ssh_free(struct p2p_ssh *ssh) {
 
 const char *p2p_ssh_host(const struct p2p_ssh *ssh) { return ssh->host; }
 
-bool p2p_ssh_uses_program(const struct p2p_ssh *ssh) { return ssh->uses_program; }
+bool p2p_ssh_uses_program(const struct p2p_ssh *ssh) { return ssh != NULL && ssh->uses_program; }
 
 void p2p_ssh_set_silence(struct p2p_ssh *ssh, uint32_t silent_ms) {
   ssh->transport->operations->set_silence(ssh->transport, silent_ms);

@@ -21,11 +21,11 @@ void p2p_ssh_free(struct p2p_ssh *ssh);
 /* The next functions are for after on_ready. */
 
 /* Gives up a connection on which the board sends nothing for silent_ms (half-open connections);
- * 20 s by default. After half of it the board is asked for a sign of life. */
+ * 20 s by default. After half of it a keepalive request is sent. */
 void p2p_ssh_set_silence(struct p2p_ssh *ssh, uint32_t silent_ms);
 /* The host name that was connected to, after ssh_config. */
 const char *p2p_ssh_host(const struct p2p_ssh *ssh);
-/* Whether the connection is made by OpenSSH's program. */
+/* Whether the connection is made by OpenSSH's program. False for NULL. */
 bool p2p_ssh_uses_program(const struct p2p_ssh *ssh);
 
 /* Runs `command` on a channel of its own (no pty, no environment). */

@@ -25,8 +25,8 @@ char *p2p_ssh_config_read_system(void);
 bool p2p_ssh_config_find(const char *text, const char *host, const char *keyword, unsigned nth,
                          char *out, size_t size);
 
-/* Whether the user's file asks for something that decides who answers, or how to get there, and
- * that libssh cannot do, or that is not understood here: Include and Match always count. Pure. */
+/* Whether the user's file has a setting of the host, its key or the route to it that libssh does
+ * not support or that is not understood here. Include and Match always count. Pure. */
 bool p2p_ssh_config_needs_program(const char *text, const char *host);
 
 #endif

@@ -1,5 +1,5 @@
-/* The SSH handshake. The io thread waits for the socket and starts the jobs; while a job runs, the
- * session is the job's. */
+/* The SSH handshake. The io thread waits for the socket and starts the jobs. While a job runs, only
+ * the job uses the session. */
 #include "board/ssh_handshake.h"
 
 #include <stdio.h>
@@ -26,11 +26,12 @@ struct p2p_ssh_handshake {
   struct p2p_watch *watch;
   struct p2p_timer *agent_timer;
   bool has_job, has_ended, freed;
-  bool is_login, is_waiting_for_agent; /* what the last job came to, and what this one does */
+  bool is_login;             /* after the last job */
+  bool is_waiting_for_agent; /* in the present job */
   char host[256];
   uint16_t port;
   char place[300]; /* "'host' (port 22)" */
-  /* The job's, while one is under way: */
+  /* Used only by the job while one runs: */
   struct p2p_ssh_socket socket;
   struct p2p_ssh_login login;
   enum phase phase;
@@ -68,7 +69,7 @@ static bool needs_agent(const struct p2p_ssh_handshake *handshake) {
   return handshake->phase == PHASE_LOGIN && p2p_ssh_login_waits_for_agent(&handshake->login);
 }
 
-/* Ends before the agent is asked, so that the io thread can start the timer. */
+/* Returns before a step that waits for the agent, so that the io thread can start the timer. */
 static void run_steps(void *arg) {
   struct p2p_ssh_handshake *handshake = arg;
   do {

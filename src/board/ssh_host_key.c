@@ -1,7 +1,6 @@
-/* The board's host key. It is always checked, and never accepted without a person who compared its
- * fingerprint. For that person an unknown key is reported with its fingerprint and its known_hosts
- * entry, both of the key that this connection has seen: to fetch it again could fetch another one.
- */
+/* The board's host key. It is always checked, and never accepted until the user has compared its
+ * fingerprint. The error for an unknown key has the fingerprint and the known_hosts entry of the
+ * key that this connection has seen: fetching it again could return another one. */
 #include "board/ssh_host_key.h"
 
 #include <stdbool.h>

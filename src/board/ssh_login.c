@@ -175,8 +175,7 @@ bool p2p_ssh_login_waits_for_agent(const struct p2p_ssh_login *login) {
          login->agent.fd >= 0;
 }
 
-/* What a step for the present candidate is, before the server is asked: P2P_SSH_LOGIN_WAIT when
- * there is a key. */
+/* P2P_SSH_LOGIN_WAIT when the present candidate has a key to try, else P2P_SSH_LOGIN_NEXT. */
 static int prepare_candidate(struct p2p_ssh_login *login, ssh_session session) {
   bool is_agent = login->candidates[login->next] == NULL;
   if (is_agent && login->agent.fd < 0) {

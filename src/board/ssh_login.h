@@ -16,13 +16,13 @@
 struct p2p_ssh_login {
   char *candidates[P2P_SSH_CANDIDATES_MAX]; /* owned paths; NULL: the agent */
   size_t count, next;
-  size_t n_explicit; /* the first ones were asked for by name: a missing one is reported */
+  size_t n_explicit; /* the first ones were configured: a missing file is reported */
   ssh_key key;       /* of the candidate that is being tried */
   char tried[400];   /* what was tried so far, for the error */
   struct p2p_ssh_agent agent;
 };
 
-/* What one step came to, besides a negative P2P_ERR_*. */
+/* The result of a step, besides a negative P2P_ERR_*. */
 enum p2p_ssh_login_step {
   P2P_SSH_LOGIN_DONE, /* authenticated */
   P2P_SSH_LOGIN_NEXT, /* go on with the next step at once */
@@ -34,7 +34,7 @@ enum p2p_ssh_login_step {
 int p2p_ssh_login_prepare(struct p2p_ssh_login *login, const struct p2p_address *address,
                           const char *config, ssh_session session,
                           struct p2p_err *err) P2P_MUST_USE;
-/* Whether the agent has to be asked for one particular key (a key with a passphrase, or one of
+/* Whether the agent has to use one particular key (a key with a passphrase, or one of
  * which only the public half is here): libssh would offer every key that the agent has, and a board
  * accepts any of them, as another user. Reads the key files: not on the io thread. */
 bool p2p_ssh_login_needs_program(const struct p2p_ssh_login *login);

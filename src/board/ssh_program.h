@@ -4,7 +4,7 @@
 
 #include "board/ssh_transport.h"
 
-/* on_ready comes at once, from the loop: there is nothing to connect before the first command.
+/* Calls on_ready at once, from the loop: there is nothing to connect before the first command.
  * `host` is the host name for messages. P2P_ERR_MEMORY. */
 int p2p_ssh_program_connect(const struct p2p_ssh_request *request, const char *host,
                             const struct p2p_ssh_callbacks *callbacks, void *arg,

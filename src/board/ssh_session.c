@@ -121,8 +121,8 @@ static void on_socket(void *arg, bool readable, bool writable) {
   step(arg);
 }
 
-/* A socket is nearly always writable: the next step comes soon, and not from within this call. When
- * it cannot be watched, the silence ends the connection. */
+/* The socket is nearly always writable: the next step runs soon, and not within this call. If the
+ * socket cannot be watched, check_silence() ends the connection. */
 static void on_activity(void *arg) {
   struct p2p_ssh_session *ssh = arg;
   ssh->steps_again = true;
@@ -264,7 +264,7 @@ static int begin_connect(struct p2p_ssh_session *ssh, struct p2p_err *err) {
       .on_connect = on_connect, .on_data = on_connect_data, .on_close = on_connect_close};
   ssh->timer = p2p_timer_new(ssh->loop, on_timeout, ssh);
   if (ssh->timer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
-  /* Less than all of the time: the error of net/, which names a proxy, comes before ours. */
+  /* A little less, so that the error of net/, which names a proxy, is reported instead of ours. */
   uint32_t connect_ms = ssh->timeout_ms - ssh->timeout_ms / 8;
   int code = p2p_tcp_connect(&(struct p2p_connect_request){ssh->loop, ssh->settings.host,
                                                            ssh->settings.port, connect_ms, true},

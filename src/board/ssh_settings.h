@@ -19,7 +19,7 @@ struct p2p_ssh_settings {
 
 void p2p_ssh_settings_init(struct p2p_ssh_settings *settings);
 /* Fills `out`; _clear it also after an error. P2P_ERR_INVALID for a bad ssh_config, P2P_ERR_MEMORY.
- * Reads files, and runs what `Match exec` in the system's ssh_config asks for: not on the io
+ * Reads files, and runs the commands of `Match exec` in the system's ssh_config: not on the io
  * thread. */
 int p2p_ssh_settings_read(const struct p2p_address *address, struct p2p_ssh_settings *out,
                           struct p2p_err *err) P2P_MUST_USE;

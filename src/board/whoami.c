@@ -74,7 +74,7 @@ static void on_close(void *arg, const struct p2p_err *err) { finish(arg, NULL, e
 static void on_timeout(void *arg) {
   struct p2p_whoami *whoami = arg;
   struct p2p_err err;
-  p2p_err_because(&err, "board_silent",
+  p2p_err_because(&err, p2p_ssh_uses_program(whoami->ssh) ? "ssh_silent" : "board_silent",
                   p2p_err_set(&err, P2P_ERR_TIMEOUT,
                               "'%s' did not report within %.1f s which account your SSH key has",
                               whoami->address.host, whoami->timeout_ms / 1000.0));

@@ -1,5 +1,4 @@
-/* One SSH connection by libssh to OpenSSH's sshd on loopback, and what happens to it. For units
- * with a single file that includes it. */
+/* An SSH connection by libssh to OpenSSH's sshd on loopback, with its callbacks recorded. */
 #ifndef P2P_TESTS_SSH_ATTEMPT_H
 #define P2P_TESTS_SSH_ATTEMPT_H
 
