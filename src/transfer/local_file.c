@@ -47,8 +47,8 @@ static void start_close(struct p2p_local_file *file) {
     file->is_busy = true;
     return;
   }
-  close_files(
-      file); /* out of memory for a job: rather wait for the disk than leave a file behind */
+  /* Without a job, wait for the disk rather than leave a file behind. */
+  close_files(file);
   file->on_closed(file->arg);
 }
 

@@ -35,8 +35,7 @@ struct p2p_link {
   struct p2p_record_sealer sealer;
   struct p2p_record_opener opener;
   struct p2p_buf partial;      /* a frame that started in one record and ends in another */
-  bool is_busy;                /* a callback is running: the memory is freed after it returns */
-  bool is_freed;               /* p2p_link_free was called */
+  struct p2p_post free_post;   /* frees the memory after the callbacks that are running */
   uint8_t record[RECORD_ROOM]; /* for p2p_link_send */
 };
 
@@ -50,7 +49,9 @@ static void drop_connections(struct p2p_link *link) {
   link->tcp = NULL;
 }
 
-static void destroy(struct p2p_link *link) {
+static void destroy(void *arg) {
+  struct p2p_link *link = arg;
+
   p2p_record_sealer_clear(&link->sealer);
   p2p_record_opener_clear(&link->opener);
   p2p_buf_clear(&link->partial);
@@ -134,10 +135,7 @@ static void on_data(void *arg, const uint8_t *bytes, size_t length) {
 
   link->received_ms = p2p_clock_ms();
   link->is_overdue = false;
-  link->is_busy = true;
   receive_records(link, bytes, length);
-  link->is_busy = false;
-  if (link->is_freed) destroy(link);
 }
 
 static void on_drain(void *arg) {
@@ -223,11 +221,8 @@ static void on_connected(void *arg, struct p2p_tcp *tcp, const struct p2p_transi
     return;
   }
   link->state = OPEN;
-  link->is_busy = true;
   link->callbacks.on_open(link->arg, path);
   if (rest_length > 0) receive_records(link, rest, rest_length);
-  link->is_busy = false;
-  if (link->is_freed) destroy(link);
 }
 
 /* ---- calls of the owner ---- */
@@ -281,8 +276,8 @@ size_t p2p_link_queued(const struct p2p_link *link) {
 
 void p2p_link_free(struct p2p_link *link) {
   if (link == NULL) return;
-  link->is_freed = true;
   link->state = ENDED;
   drop_connections(link);
-  if (!link->is_busy) destroy(link);
+  link->free_post = (struct p2p_post){.fn = destroy, .arg = link};
+  p2p_loop_defer(link->loop, &link->free_post);
 }

@@ -20,6 +20,7 @@
 #define VERSION_TEXT "{\"app_versions\":{},\"abilities\":[]}"
 
 struct p2p_wormhole {
+  struct p2p_loop *loop;
   struct p2p_wormhole_callbacks callbacks;
   void *arg;
   char url[URL_MAX], appid[P2P_APPID_MAX + 1], side[P2P_HEX_LEN(SIDE_BYTES) + 1];
@@ -32,11 +33,13 @@ struct p2p_wormhole {
   bool is_confirmed; /* the peer's version message was decrypted with the key */
   bool is_scary;     /* the peer has a different key, or a message was altered */
   bool has_failed;
-  bool is_busy;  /* a callback is running: the memory is freed after it returns */
-  bool is_freed; /* p2p_wormhole_free was called */
+  bool is_freed;             /* p2p_wormhole_free was called */
+  struct p2p_post free_post; /* frees the memory after the callbacks that are running */
 };
 
-static void destroy(struct p2p_wormhole *wormhole) {
+static void destroy(void *arg) {
+  struct p2p_wormhole *wormhole = arg;
+
   p2p_mailbox_connection_free(wormhole->connection);
   p2p_mailbox_free(wormhole->mailbox);
   p2p_spake2_free(wormhole->pake);
@@ -204,13 +207,10 @@ static void on_text(void *arg, const char *text, size_t length) {
   struct p2p_err err;
 
   if (wormhole->has_failed) return;
-  wormhole->is_busy = true;
   if (on_server_text(wormhole, text, length, &err) != P2P_OK)
     fail(wormhole, &err);
   else if (!wormhole->is_freed)
     send_texts(wormhole);
-  wormhole->is_busy = false;
-  if (wormhole->is_freed) destroy(wormhole);
 }
 
 static void on_lost(void *arg) {
@@ -317,6 +317,7 @@ int p2p_wormhole_open(const struct p2p_wormhole_config *config,
   struct p2p_wormhole *wormhole = calloc(1, sizeof *wormhole);
 
   if (wormhole == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  wormhole->loop = config->loop;
   wormhole->callbacks = *callbacks;
   wormhole->arg = arg;
   wormhole->for_people = config->for_people;
@@ -334,5 +335,8 @@ void p2p_wormhole_free(struct p2p_wormhole *wormhole, bool happy) {
   if (wormhole == NULL) return;
   close_mailbox(wormhole, happy);
   wormhole->is_freed = true;
-  if (!wormhole->is_busy) destroy(wormhole);
+  p2p_mailbox_connection_free(wormhole->connection);
+  wormhole->connection = NULL;
+  wormhole->free_post = (struct p2p_post){.fn = destroy, .arg = wormhole};
+  p2p_loop_defer(wormhole->loop, &wormhole->free_post);
 }
