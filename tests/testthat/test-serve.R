@@ -30,7 +30,7 @@ test_that("a key that is added is accepted at once, and a removed one is disconn
 
 test_that("a users file with a mistake is reported, and the previous users are kept", {
   writeLines("alice is not a key", users)
-  wait_for_line(board, "Warning: Kept the users as they were: line 1")
+  wait_for_line(board, "Warning: kept the users as they were: line 1")
   expect_identical(who_am_i("carol"), "carol")
 })
 
