@@ -132,7 +132,7 @@ wait_for_slot <- function(client, future, until) {
   repeat {
     status <- client_status(client)
     if (!is.null(status$failed)) stop(FutureError(core_sentence(status$failed), future = future))
-    before <- status$waiting + status$running - if (needs_packages) 0L else status$needy
+    before <- status$waiting + status$running - if (needs_packages) 0L else status$waiting_for_packages
     if (before < capacity(client, status)) return()
     if (status$slots == 0L) report_no_worker(client, status)
     if (proc.time()[["elapsed"]] >= until) stop(FutureError(timeout_sentence(status, future), future = future))

@@ -13,7 +13,7 @@ struct p2p_client_config {
   struct p2p_board_config board;
   const char *r_version; /* of this session, as "4.2.2" */
   const char *future_version;
-  uint32_t workers_max;      /* slots used at once; 0: no limit */
+  uint32_t slots_max;        /* slots used at once; 0: no limit */
   uint64_t object_cap_bytes; /* largest result or condition that is accepted */
   uint32_t retries;          /* how often a task runs again after its worker was lost */
 };

@@ -292,7 +292,7 @@ int p2p_dispatcher_new(const struct p2p_client_config *config, struct p2p_log_qu
   if (dispatcher == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   dispatcher->callbacks = *callbacks;
   dispatcher->arg = arg;
-  dispatcher->slots_max = config->workers_max;
+  dispatcher->slots_max = config->slots_max;
   dispatcher->timer_ms = P2P_SCHEDULE_NEVER;
   dispatcher->timer = p2p_timer_new(config->loop, on_timer, dispatcher);
   int code = P2P_OK;

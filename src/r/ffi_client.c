@@ -19,7 +19,7 @@ SEXP ffi_client_new(SEXP config, SEXP log) {
       .board = p2p_ffi_board_config(config),
       .r_version = p2p_ffi_text(config, "r_version"),
       .future_version = p2p_ffi_text(config, "future_version"),
-      .workers_max = (uint32_t)p2p_ffi_count(config, "workers", 0, UINT32_MAX),
+      .slots_max = (uint32_t)p2p_ffi_count(config, "workers", 0, UINT32_MAX),
       .object_cap_bytes =
           p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),
       .retries = (uint32_t)p2p_ffi_count(config, "retries", 0, UINT32_MAX),
@@ -38,9 +38,18 @@ SEXP ffi_client_new(SEXP config, SEXP log) {
 SEXP ffi_client_status(SEXP handle) {
   struct p2p_client_status status;
   p2p_client_status(p2p_ffi_handle_get(handle, P2P_TAG_CLIENT), &status);
-  const char *names[] = {"joined",  "failed",  "user",         "cluster",
-                         "workers", "slots",   "incompatible", "incompatible_why",
-                         "waiting", "running", "needy",        ""};
+  const char *names[] = {"joined",
+                         "failed",
+                         "user",
+                         "cluster",
+                         "workers",
+                         "slots",
+                         "incompatible",
+                         "incompatible_why",
+                         "waiting",
+                         "running",
+                         "waiting_for_packages",
+                         ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_ScalarLogical(status.joined));
   SET_VECTOR_ELT(out, 1, p2p_ffi_error(&status.failed));

@@ -16,14 +16,14 @@ static struct p2p_client *client;
 static const struct p2p_member_config member = {.board.cluster = "alice/friends",
                                                 .role = P2P_ROLE_WORKER};
 
-static void open_all(uint32_t workers_max) {
+static void open_all(uint32_t slots_max) {
   lab_open(&lab);
   fake_board_init(&lab);
   struct p2p_client_config config = {.loop = lab.loop,
                                      .board.cluster = "alice/friends",
                                      .r_version = "4.2.2",
                                      .future_version = "1.70.0",
-                                     .workers_max = workers_max,
+                                     .slots_max = slots_max,
                                      .object_cap_bytes = CAP};
   struct p2p_err err = {0};
   CHECK(p2p_client_new(&config, lab.log, &client, &err) == P2P_OK);
