@@ -93,8 +93,10 @@ static void time_task(struct p2p_evaluator *evaluator) {
   if (!evaluator->ready || task->cancelled || task->timed || time_limit_ms(evaluator) == 0) return;
   if (task->to_receive > 0) {
     if (evaluator->deadline == DEADLINE_RECEIVE) return;
+    uint64_t receive_ms = evaluator->owner->receive_ms;
+    if (receive_ms == 0) receive_ms = P2P_EVALUATOR_RECEIVE_MS;
     set_deadline(evaluator, DEADLINE_RECEIVE,
-                 P2P_EVALUATOR_RECEIVE_MS + task->to_receive / P2P_EVALUATOR_RECEIVE_BYTES);
+                 receive_ms + task->to_receive / P2P_EVALUATOR_RECEIVE_BYTES);
     return;
   }
   task->timed = true;
@@ -108,7 +110,8 @@ static void pause_time_limit(struct p2p_evaluator *evaluator) {
   if (evaluator->deadline != DEADLINE_TIME || task->sending != P2P_FRAME_RESULT) return;
   uint64_t used_ms = p2p_clock_ms() - task->timed_since_ms;
   task->time_left_ms -= used_ms < task->time_left_ms ? used_ms : task->time_left_ms;
-  set_deadline(evaluator, DEADLINE_PAUSE, P2P_EVALUATOR_PAUSE_MS);
+  uint64_t pause_ms = evaluator->owner->pause_ms;
+  set_deadline(evaluator, DEADLINE_PAUSE, pause_ms > 0 ? pause_ms : P2P_EVALUATOR_PAUSE_MS);
 }
 
 /* ---- the frames of a task ---- */

@@ -32,7 +32,8 @@ struct p2p_evaluator_owner {
   struct p2p_log_queue *log;
   const char *const *argv, *const *env; /* NULL-terminated */
   struct p2p_limits limits;
-  void (*on_change)(void *arg); /* the evaluator is ready, or its task has ended */
+  uint64_t receive_ms, pause_ms; /* 0: P2P_EVALUATOR_RECEIVE_MS, P2P_EVALUATOR_PAUSE_MS */
+  void (*on_change)(void *arg);  /* the evaluator is ready, or its task has ended */
   /* The process has ended, `how` says how; start it again. */
   void (*on_exit)(void *arg, struct p2p_evaluator *evaluator, bool was_ready, const char *how);
   /* The process could not be started a second ago; start it again. */

@@ -19,6 +19,7 @@ struct p2p_evaluator_pool_config {
   const char *const *argv, *const *env; /* NULL-terminated; copied; env NULL: ours */
   uint32_t slots;
   struct p2p_limits limits;
+  uint64_t receive_ms, pause_ms; /* see p2p_evaluator_owner; 0 except in tests */
 };
 
 struct p2p_evaluator_pool_callbacks {

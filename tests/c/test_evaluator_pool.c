@@ -1,16 +1,20 @@
-/* Evaluators that die without a task: the next task goes to one that is alive. */
+/* Which evaluator gets a task, and how long a task may keep it. */
 #include "net/timer.h"
 #include "worker/evaluator_pool.h"
 
 #include "base/endian.h"
 #include "sshd_fixture.h"
 #include "worker/evaluator_channel.h"
+#include <poll.h>
 
+#define LARGE (4 * 1024 * 1024)
 #define MODE "P2P_TEST_EVALUATOR"
 
 /* ---- in an evaluator: this program ---- */
 
-/* Returns futures of one byte; after 'c' it closes its frames and hangs. */
+/* Returns futures of one byte. After 'c' it closes its frames and hangs; for 'l' the result is
+ * large.
+ */
 static int run_evaluator(void) {
   struct p2p_evaluator_channel *channel;
   struct p2p_blob *object;
@@ -21,6 +25,12 @@ static int run_evaluator(void) {
   while (p2p_evaluator_channel_next(channel, &task, &object, &err) == P2P_OK) {
     const uint8_t *byte;
     bool closes = p2p_blob_span(object, 0, &byte) == 1 && *byte == 'c';
+    if (*byte == 'l') {
+      static const char zeros[LARGE];
+      p2p_blob_free(object);
+      object = p2p_blob_new(sizeof zeros);
+      if (p2p_blob_append(object, zeros, sizeof zeros) != P2P_OK) return 93;
+    }
     if (p2p_evaluator_channel_send_object(channel, P2P_FRAME_RESULT, task, object) != P2P_OK)
       return 92;
     p2p_blob_free(object);
@@ -47,6 +57,10 @@ static struct p2p_evaluator_pool *pool;
 static struct p2p_timer *poll_timer;
 static uint32_t expected;
 static int reached, ended, lost;
+static struct p2p_evaluator_pool_config limits; /* the limits of the next pool */
+static struct p2p_evaluator *evaluator;
+static bool pauses; /* at each frame of a result */
+static char reason_text[P2P_EXIT_REASON_TEXT_MAX];
 
 static void on_poll(void *arg) {
   (void)arg;
@@ -63,8 +77,14 @@ static void on_failed(void *arg, const struct p2p_err *err) {
 static void start_here(void *arg) {
   static const struct p2p_evaluator_pool_callbacks callbacks = {on_change, on_failed};
   const char *const argv[] = {program, NULL}, *const env[] = {MODE "=1", NULL};
-  const struct p2p_evaluator_pool_config config = {
-      .loop = loop, .log = log_, .argv = argv, .env = env, .slots = 1};
+  const struct p2p_evaluator_pool_config config = {.loop = loop,
+                                                   .log = log_,
+                                                   .argv = argv,
+                                                   .env = env,
+                                                   .slots = 1,
+                                                   .limits = limits.limits,
+                                                   .receive_ms = limits.receive_ms,
+                                                   .pause_ms = limits.pause_ms};
   (void)arg;
   poll_timer = p2p_timer_new(loop, on_poll, NULL);
   CHECK(p2p_evaluator_pool_new(&config, &callbacks, NULL, &pool, NULL) == P2P_OK);
@@ -76,10 +96,16 @@ static void end_here(void *arg) {
   p2p_evaluator_pool_free(pool);
 }
 
-static void on_frame(void *arg, const struct p2p_frame *frame) { (void)arg, (void)frame; }
+static void on_frame(void *arg, const struct p2p_frame *frame) {
+  (void)arg, (void)frame;
+  if (pauses) p2p_evaluator_pause(evaluator);
+}
 static void on_end(void *arg, const struct p2p_exit_reason *reason) {
   (void)arg;
-  if (reason != NULL) lost++;
+  if (reason != NULL) {
+    lost++;
+    snprintf(reason_text, sizeof reason_text, "%s", reason->how);
+  }
   site_count(&gate, &ended);
 }
 
@@ -90,10 +116,9 @@ static void submit_here(void *arg) {
   p2p_set_u64(size, 1);
   struct p2p_frame frame = {P2P_FRAME_TASK, ++task, sizeof size, size},
                    data = {P2P_FRAME_DATA, task, 1, arg};
-  struct p2p_evaluator *evaluator =
-      p2p_evaluator_pool_submit(pool, "bob", &frame, &callbacks, NULL);
+  evaluator = p2p_evaluator_pool_submit(pool, "bob", &frame, &callbacks, NULL);
   CHECK(evaluator != NULL);
-  if (evaluator != NULL) p2p_evaluator_data(evaluator, &data);
+  if (evaluator != NULL && arg != NULL) p2p_evaluator_data(evaluator, &data);
 }
 
 static void poll_here(void *arg) {
@@ -156,5 +181,45 @@ TEST(task_avoids_evaluators_that_have_just_died) {
   end();
 }
 
+TEST(task_must_arrive_in_time) {
+  limits = (struct p2p_evaluator_pool_config){.limits = {.time_ms = 60000}, .receive_ms = 100};
+  begin();
+  CHECK(p2p_loop_call(loop, submit_here, NULL) == P2P_OK); /* without its data */
+  CHECK(site_wait(&gate, &ended, 1) && lost == 1);
+  CHECK_STR(reason_text, "was stopped because the future took too long to arrive");
+  end();
+}
+
+static void resume_here(void *arg) {
+  (void)arg;
+  pauses = false;
+  p2p_evaluator_resume(evaluator);
+}
+
+TEST(result_that_waits_for_the_client_costs_no_time) {
+  limits = (struct p2p_evaluator_pool_config){.limits = {.time_ms = 2000}};
+  begin();
+  pauses = true;
+  CHECK(p2p_loop_call(loop, submit_here, "l") == P2P_OK);
+  poll(NULL, 0, 3000);
+  CHECK(ended == 0);
+  CHECK(p2p_loop_call(loop, resume_here, NULL) == P2P_OK);
+  CHECK(site_wait(&gate, &ended, 1) && lost == 0);
+  end();
+}
+
+TEST(result_does_not_wait_for_the_client_for_ever) {
+  limits = (struct p2p_evaluator_pool_config){.limits = {.time_ms = 60000}, .pause_ms = 100};
+  begin();
+  pauses = true;
+  CHECK(p2p_loop_call(loop, submit_here, "l") == P2P_OK);
+  CHECK(site_wait(&gate, &ended, 1) && lost == 1);
+  CHECK_STR(reason_text, "was stopped at the time limit of 1 min per future");
+  pauses = false;
+  end();
+}
+
 UNIT_MAIN("evaluator_pool", UNIT(task_avoids_evaluators_with_closed_frames),
-          UNIT(task_avoids_evaluators_that_have_just_died))
+          UNIT(task_avoids_evaluators_that_have_just_died), UNIT(task_must_arrive_in_time),
+          UNIT(result_that_waits_for_the_client_costs_no_time),
+          UNIT(result_does_not_wait_for_the_client_for_ever))
