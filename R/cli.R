@@ -2,8 +2,8 @@
 ## function. The print method of its class calls the function with the flags of the command line, unless R is
 ## interactive. Flags have the names of the arguments.
 
-cli_function <- function(f, name, about) {
-  structure(f, class = c("p2p_cli", "function"), cli_name = name, cli_about = about)
+cli_function <- function(f, name, about, users = NULL) {
+  structure(f, class = c("p2p_cli", "function"), cli_name = name, cli_about = about, cli_users = users)
 }
 
 #' @export
@@ -84,16 +84,44 @@ is_switch <- function(f, arg) {
 }
 
 cli_help <- function(f) {
-  flags <- paste0("--", names(formals(f)), "=...")
+  arguments <- formals(f)
+  flags <- format(paste0("--", names(arguments), "=..."), width = 16L)
+  help <- flag_help
+  if (!is.null(attr(f, "cli_users"))) help[["users"]] <- attr(f, "cli_users")
+  about <- paste0(help[names(arguments)], vapply(arguments, describe_default, ""))
   c(sprintf("Usage: Rscript -e future.p2p::%s [--name=value ...]", attr(f, "cli_name")), "", attr(f, "cli_about"), "",
-    "Flags:", paste0("  ", format(flags, width = 16L), " ", vapply(formals(f), describe_default, "")),
-    "  --help, --version", "",
-    sprintf("The flags are explained in R: help(\"%s\", package = \"future.p2p\")", attr(f, "cli_name")))
+    "Flags:", paste0("  ", flags, "  ", about), "  --help, --version", "",
+    sprintf("For details, run in R: help(\"%s\", package = \"future.p2p\")", attr(f, "cli_name")))
 }
+
+flag_help <- c(
+  address = "address to listen on",
+  bytes_per_second = "maximum rate of one connection",
+  cluster = "cluster, as owner/name",
+  connections = "maximum number of connections",
+  connections_per_key = "maximum number of connections per key",
+  duration = "seconds after which it ends",
+  host = "message board, as name:port",
+  host_key = "file of the private host key",
+  idle = "seconds without futures after which it ends",
+  login_time = "seconds that a login may take",
+  mailbox_port = "port of the mailbox server, 0 for any",
+  memory = "memory limit per future, such as 2GiB",
+  nice = "niceness of futures, 0 to 19",
+  port = "port of the board, 0 for any",
+  quiet = "only show warnings",
+  relay_port = "port of the relay, 0 for any",
+  ssh_args = "arguments for SSH, in one string",
+  time = "time limit per future in seconds",
+  topics_per_user = "maximum number of topics per user",
+  users = "users with access, separated by commas",
+  verbose = "also show connections",
+  workers = "number of futures at the same time"
+)
 
 ## The default of an argument, as typed in a shell.
 describe_default <- function(x) {
-  if (identical(x, quote(expr = ))) return("required")
-  if (is.null(x)) return("optional")
-  paste("default:", if (is.language(x)) paste(deparse(x), collapse = "") else format(x, scientific = FALSE))
+  if (identical(x, quote(expr = ))) return(" (required)")
+  if (is.null(x)) return("")
+  sprintf(" (default: %s)", if (is.language(x)) paste(deparse(x), collapse = "") else format(x, scientific = FALSE))
 }

@@ -137,4 +137,5 @@ public_key_lines <- function(key) {
   lines <- readLines(key, warn = FALSE)
   lines[grepl("^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", lines)]
 }
-serve <- cli_function(serve, "serve", "Runs a message board, a mailbox server and a relay on this machine, until Ctrl-C or for --duration seconds.")
+serve <- cli_function(serve, "serve", "Runs a message board, a mailbox server and a relay on this machine, until Ctrl-C or for --duration seconds.",
+                      users = "file with one key per line")
