@@ -55,8 +55,9 @@ const char *p2p_console_advice(const char *reason) {
       {"no_directory", "Use --path to give an existing directory, or a new name in one."},
       {"text_not_utf8", "Send it as a file instead."},
       {"text_too_long", "Send it as a file instead."},
-      {"wrong_code", "Check the code. If it was correct, someone else may have tried to guess it. Start "
-                     "again with a new code."},
+      {"wrong_code",
+       "Check the code. If it was correct, someone else may have tried to guess it. Start "
+       "again with a new code."},
   };
 
   for (size_t i = 0; reason != NULL && i < sizeof ADVICE / sizeof ADVICE[0]; i++)
