@@ -258,7 +258,7 @@ test_that("workers that stop responding are reported within 15 s, and are used a
   began <- seconds()
   for (pid in c(pids, lapply(workers, pid_of))) signal(pid, tools::SIGSTOP)
   for (phase in busy_phases) {
-    expect_death_reported(fs[[phase]], sprintf("was lost \\(nothing was heard of the worker for 15 s.* future '%s .*reset\\(\\)", phase), began, 25)
+    expect_death_reported(fs[[phase]], sprintf("was lost \\(nothing received from the worker for 15 s.* future '%s .*reset\\(\\)", phase), began, 25)
     tested(phase, "worker silent")
   }
   for (pid in c(pids, lapply(workers, pid_of))) signal(pid, tools::SIGCONT)
