@@ -1,7 +1,7 @@
-/* The queue of lines for people: said on any thread, read on R's main thread, who is told by a
- * bell. */
+/* The log queue: written on any thread, read on R's main thread, which a notifier wakes. */
 #include "base/log_queue.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -25,23 +25,26 @@ struct p2p_log_queue {
   atomic_uint references;
   pthread_mutex_t lock;
   struct p2p_notifier notifier;
-  struct line *first, *last; /* locked, as all that follows */
-  size_t n_lines, most;
-  unsigned long n_dropped; /* since the last event was taken */
+  struct line *first, *last; /* under the lock, like all that follows */
+  size_t n_lines, max_lines;
+  unsigned long n_dropped; /* since the last line was read */
 };
 
-struct p2p_log_queue *p2p_log_queue_new(size_t most) {
+struct p2p_log_queue *p2p_log_queue_new(size_t max_lines) {
   struct p2p_log_queue *log = calloc(1, sizeof *log);
+  int failure;
   if (log == NULL) return NULL;
   atomic_init(&log->references, 1);
-  log->most = most;
-  if (p2p_notifier_init(&log->notifier) != P2P_OK) goto fail;
-  if (pthread_mutex_init(&log->lock, NULL) != 0) goto fail_bell;
-  return log;
-fail_bell:
+  log->max_lines = max_lines;
+  if (p2p_notifier_init(&log->notifier, NULL) != P2P_OK) goto fail;
+  failure = pthread_mutex_init(&log->lock, NULL);
+  if (failure == 0) return log;
   p2p_notifier_destroy(&log->notifier);
+  errno = failure;
 fail:
+  failure = errno;
   free(log);
+  errno = failure;
   return NULL;
 }
 
@@ -85,7 +88,7 @@ static void append(struct p2p_log_queue *log, enum p2p_log_level level, int code
     else
       log->last->next = line;
     log->last = line;
-    if (++log->n_lines > log->most) {
+    if (++log->n_lines > log->max_lines) {
       oldest = take_locked(log);
       log->n_dropped++;
     }
@@ -110,8 +113,8 @@ void p2p_log_error(struct p2p_log_queue *log, enum p2p_log_level level, const st
 
 int p2p_log_queue_fd(const struct p2p_log_queue *log) { return p2p_notifier_fd(&log->notifier); }
 
-/* The gap is told first, since it lies before the lines that are still there. */
-static bool take(struct p2p_log_queue *log, struct p2p_log_line *out) {
+/* Dropped lines come first: they were written before those that are left. */
+static bool read_line(struct p2p_log_queue *log, struct p2p_log_line *out) {
   pthread_mutex_lock(&log->lock);
   unsigned long dropped = log->n_dropped;
   log->n_dropped = 0;
@@ -121,8 +124,8 @@ static bool take(struct p2p_log_queue *log, struct p2p_log_line *out) {
     out->level = P2P_LOG_WARN;
     out->code = 0;
     out->reason = NULL;
-    snprintf(out->text, sizeof out->text, "%lu earlier lines were dropped, since nobody read them",
-             dropped);
+    snprintf(out->text, sizeof out->text,
+             "%lu earlier lines were dropped because they were not read in time", dropped);
   } else if (line != NULL) {
     out->level = line->level;
     out->code = line->code;
@@ -136,7 +139,7 @@ static bool take(struct p2p_log_queue *log, struct p2p_log_line *out) {
 bool p2p_log_queue_next(struct p2p_log_queue *log, int timeout_ms, struct p2p_log_line *out) {
   uint64_t until_ms = p2p_clock_ms() + (timeout_ms > 0 ? (uint64_t)timeout_ms : 0),
            seen = p2p_notifier_poll(&log->notifier);
-  while (!take(log, out)) {
+  while (!read_line(log, out)) {
     uint64_t now_ms = p2p_clock_ms();
     if (now_ms >= until_ms) return false;
     seen = p2p_notifier_wait(&log->notifier, seen, (int)(until_ms - now_ms));

@@ -1,6 +1,5 @@
-/* What a program on the io thread has to say to people: a locked queue of lines that R's
- * main thread waits for and prints. Bounded: when nobody reads, the oldest are dropped and
- * counted. No secret is ever put in a line. */
+/* Log lines for users: written on any thread, read and printed by R's main thread. The queue is
+ * bounded: the oldest lines are dropped and counted. Lines must not contain secrets. */
 #ifndef P2P_BASE_LOG_QUEUE_H
 #define P2P_BASE_LOG_QUEUE_H
 
@@ -11,9 +10,9 @@
 #include "base/err.h"
 
 enum p2p_log_level {
-  P2P_LOG_DEBUG = 0, /* for who develops */
-  P2P_LOG_INFO = 1,  /* what it does: joined, for whom, which future, how long */
-  P2P_LOG_WARN = 2,  /* something to look at; it goes on */
+  P2P_LOG_DEBUG = 0, /* for developers */
+  P2P_LOG_INFO = 1,  /* progress: joined, which future, how long */
+  P2P_LOG_WARN = 2,  /* a problem; the program continues */
   P2P_LOG_FATAL = 3  /* the program has ended with this error */
 };
 
@@ -28,22 +27,22 @@ struct p2p_log_line {
 
 struct p2p_log_queue; /* opaque */
 
-/* A queue of at most `most` lines, with one reference, the caller's. NULL: out of memory. */
-struct p2p_log_queue *p2p_log_queue_new(size_t most);
+/* A queue of at most max_lines lines, with one reference. NULL with errno set. */
+struct p2p_log_queue *p2p_log_queue_new(size_t max_lines);
 /* Any thread. Adds a reference; returns `log`. */
 struct p2p_log_queue *p2p_log_queue_ref(struct p2p_log_queue *log);
 /* Any thread. Drops a reference; the last one frees the queue and its lines. Takes NULL. */
 void p2p_log_queue_unref(struct p2p_log_queue *log);
 
-/* Any thread. Never blocks for longer than the lock. */
+/* Any thread. Blocks only for the lock. A line that is too long is cut. */
 void p2p_log_write(struct p2p_log_queue *log, enum p2p_log_level level, const char *format, ...)
     P2P_PRINTF(3, 4);
 void p2p_log_error(struct p2p_log_queue *log, enum p2p_log_level level, const struct p2p_err *err);
 
-/* A descriptor that is readable when something was said since p2p_log_queue_next found nothing; to
- * be polled only. */
+/* A descriptor that is readable if lines were written since p2p_log_queue_next found none; only for
+ * poll(). */
 int p2p_log_queue_fd(const struct p2p_log_queue *log);
-/* Takes the next event, waiting up to timeout_ms for one. False: none came. */
+/* Removes the next line, waiting up to timeout_ms for one. False: there is none. */
 bool p2p_log_queue_next(struct p2p_log_queue *log, int timeout_ms, struct p2p_log_line *out);
 
 #endif

@@ -1,24 +1,24 @@
-/* Owns the way by which R's thread learns at once that something has changed on the io thread.
- * However often it rings before somebody looks, there is one byte in the pipe. */
+/* A notifier. The pipe has at most one byte, however often it is notified before it is polled. */
 #include "base/notifier.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/pipe.h"
 
-int p2p_notifier_init(struct p2p_notifier *notifier) {
+int p2p_notifier_init(struct p2p_notifier *notifier, struct p2p_err *err) {
   *notifier = (struct p2p_notifier){.generation = 1};
-  if (pipe(notifier->pipe) != 0) return P2P_ERR_SYSTEM;
-  for (int i = 0; i < 2; i++) {
-    (void)fcntl(notifier->pipe[i], F_SETFD, FD_CLOEXEC);
-    (void)fcntl(notifier->pipe[i], F_SETFL, O_NONBLOCK);
-  }
-  if (pthread_mutex_init(&notifier->lock, NULL) == 0) return P2P_OK;
+  int code = p2p_pipe_open(notifier->pipe, true, err);
+  if (code != P2P_OK) return code;
+  int failure = pthread_mutex_init(&notifier->lock, NULL);
+  if (failure == 0) return P2P_OK;
   close(notifier->pipe[0]);
   close(notifier->pipe[1]);
-  return P2P_ERR_SYSTEM;
+  errno = failure;
+  return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot create a mutex: %s", strerror(failure));
 }
 
 void p2p_notifier_destroy(struct p2p_notifier *notifier) {
@@ -31,14 +31,14 @@ void p2p_notifier_notify(struct p2p_notifier *notifier) {
   char byte = 0;
   pthread_mutex_lock(&notifier->lock);
   notifier->generation++;
-  if (!notifier->is_told) notifier->is_told = write(notifier->pipe[1], &byte, 1) == 1;
+  if (!notifier->has_byte) notifier->has_byte = write(notifier->pipe[1], &byte, 1) == 1;
   pthread_mutex_unlock(&notifier->lock);
 }
 
 uint64_t p2p_notifier_poll(struct p2p_notifier *notifier) {
   char byte;
   pthread_mutex_lock(&notifier->lock);
-  if (notifier->is_told) notifier->is_told = read(notifier->pipe[0], &byte, 1) != 1;
+  if (notifier->has_byte) notifier->has_byte = read(notifier->pipe[0], &byte, 1) != 1;
   uint64_t generation = notifier->generation;
   pthread_mutex_unlock(&notifier->lock);
   return generation;

@@ -116,10 +116,10 @@ static int create(const struct p2p_client_config *config, struct p2p_client **ou
   client->loop = config->loop;
   client->retries = config->retries;
   client->post = (struct p2p_post){.fn = take_submitted, .arg = client};
-  int code = p2p_notifier_init(&client->notifier);
+  int code = p2p_notifier_init(&client->notifier, err);
   if (code != P2P_OK) {
     free(client);
-    return p2p_err_set(err, code, "cannot create a pipe");
+    return code;
   }
   if (pthread_mutex_init(&client->lock, NULL) != 0) {
     p2p_notifier_destroy(&client->notifier);

@@ -1,6 +1,7 @@
 /* Log queues for R: programs on the io thread write lines, R prints them. */
 #include "r/ffi_log.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "r/ffi_error.h"
@@ -14,7 +15,11 @@ static void unref(void *log) { p2p_log_queue_unref(log); }
 SEXP ffi_log_new(void) {
   SEXP handle = PROTECT(p2p_ffi_handle(P2P_TAG_LOG, unref));
   struct p2p_log_queue *log = p2p_log_queue_new(MAX_LINES);
-  if (log == NULL) p2p_ffi_raise_memory();
+  if (log == NULL) {
+    struct p2p_err err;
+    p2p_err_set(&err, P2P_ERR_SYSTEM, "cannot create a log queue: %s", strerror(errno));
+    p2p_ffi_raise(&err);
+  }
   p2p_ffi_handle_set(handle, log);
   UNPROTECT(1);
   return handle;

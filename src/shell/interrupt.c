@@ -2,10 +2,11 @@
 #include "shell/interrupt.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/pipe.h"
 
 static int pipe_fds[2] = {-1, -1};
 static volatile sig_atomic_t is_pending;
@@ -31,18 +32,9 @@ static int catch_one(int number) {
   return before.sa_handler == SIG_IGN ? 0 : sigaction(number, &action, NULL);
 }
 
-static int open_pipe(void) {
-  if (pipe(pipe_fds) != 0) return -1;
-  for (int i = 0; i < 2; i++)
-    if (fcntl(pipe_fds[i], F_SETFD, FD_CLOEXEC) != 0 ||
-        fcntl(pipe_fds[i], F_SETFL, O_NONBLOCK) != 0)
-      return -1;
-  return 0;
-}
-
 int p2p_interrupt_catch(struct p2p_err *err) {
-  if (open_pipe() == 0 && catch_one(SIGINT) == 0 && catch_one(SIGTERM) == 0 &&
-      catch_one(SIGHUP) == 0 && signal(SIGPIPE, SIG_IGN) != SIG_ERR)
+  if (p2p_pipe_open(pipe_fds, true, err) == P2P_OK && catch_one(SIGINT) == 0 &&
+      catch_one(SIGTERM) == 0 && catch_one(SIGHUP) == 0 && signal(SIGPIPE, SIG_IGN) != SIG_ERR)
     return P2P_OK;
   return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot catch signals: %s", strerror(errno));
 }

@@ -95,10 +95,11 @@ static int create(struct p2p_transfer **out, struct p2p_err *err) {
     free(transfer);
     return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot create a mutex: %s", strerror(failure));
   }
-  if (p2p_notifier_init(&transfer->notifier) != P2P_OK) {
+  int code = p2p_notifier_init(&transfer->notifier, err);
+  if (code != P2P_OK) {
     pthread_mutex_destroy(&transfer->lock);
     free(transfer);
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot create a pipe");
+    return code;
   }
   *out = transfer;
   return P2P_OK;

@@ -19,6 +19,8 @@
 #include "protocol/task_header.h"
 #include "worker/evaluator_process.h"
 
+#include "base/pipe.h"
+
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* macOS: SO_NOSIGPIPE instead */
 #endif
@@ -72,22 +74,11 @@ static bool is_socket(int fd) {
 
 static int set_cloexec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
 
-static int open_pipe(int fds[2]) {
-#ifdef __linux__
-  return pipe2(fds, O_CLOEXEC);
-#else
-  if (pipe(fds) != 0) return -1;
-  if (set_cloexec(fds[0]) == 0 && set_cloexec(fds[1]) == 0) return 0;
-  close(fds[0]);
-  close(fds[1]);
-  return -1;
-#endif
-}
-
 /* Returns 0 or an errno. */
 static int set_up(struct p2p_evaluator_channel *channel) {
   if (set_cloexec(P2P_EVALUATOR_PROCESS_FD_FRAMES) != 0 ||
-      set_cloexec(P2P_EVALUATOR_PROCESS_FD_LIFELINE) != 0 || open_pipe(channel->stop) != 0)
+      set_cloexec(P2P_EVALUATOR_PROCESS_FD_LIFELINE) != 0 ||
+      p2p_pipe_open(channel->stop, false, NULL) != P2P_OK)
     return errno;
 #ifdef SO_NOSIGPIPE
   setsockopt(P2P_EVALUATOR_PROCESS_FD_FRAMES, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));

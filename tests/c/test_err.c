@@ -37,6 +37,19 @@ TEST(long_sentences_are_cut_between_characters) {
   }
 }
 
+TEST(a_reason_is_added_kept_by_a_prefix_and_reset) {
+  struct p2p_err err;
+  CHECK(p2p_err_because(&err, "not_hosted", p2p_err_set(&err, P2P_ERR_ACCESS, "not hosted")) ==
+        P2P_ERR_ACCESS);
+  CHECK_STR(err.reason, "not_hosted");
+  CHECK(p2p_err_prefix(&err, "cluster") == P2P_ERR_ACCESS);
+  CHECK_STR(err.reason, "not_hosted");
+  CHECK_STR(err.message, "cluster: not hosted");
+  p2p_err_set(&err, P2P_ERR_NETWORK, "another error");
+  CHECK(err.reason == NULL);
+  CHECK(p2p_err_because(NULL, "ignored", P2P_ERR_PARSE) == P2P_ERR_PARSE);
+}
+
 TEST(every_code_has_a_name) {
   CHECK_STR(p2p_err_name(P2P_ERR_NETWORK), "network");
   CHECK_STR(p2p_err_name(P2P_ERR_HOST_KEY), "host_key");
@@ -47,4 +60,5 @@ TEST(every_code_has_a_name) {
 }
 
 UNIT_MAIN("err", UNIT(a_code_and_a_sentence), UNIT(its_own_message_may_be_an_argument),
-          UNIT(long_sentences_are_cut_between_characters), UNIT(every_code_has_a_name))
+          UNIT(long_sentences_are_cut_between_characters),
+          UNIT(a_reason_is_added_kept_by_a_prefix_and_reset), UNIT(every_code_has_a_name))
