@@ -1,6 +1,5 @@
-/* An object on its way: the serialized bytes of a future, a condition or a result, kept
- * in chunks so that nothing large is ever moved or zeroed twice. One writer at a time; not
- * locked. */
+/* The serialized bytes of a future, a condition or a result, kept in chunks, so that large objects
+ * are not moved as they grow. Not locked: one thread at a time. */
 #ifndef P2P_BASE_BLOB_H
 #define P2P_BASE_BLOB_H
 
@@ -13,7 +12,7 @@
 
 struct p2p_blob; /* opaque */
 
-/* An object of at most cap_bytes. NULL when out of memory. */
+/* An empty blob that never holds more than cap_bytes. NULL when out of memory. */
 struct p2p_blob *p2p_blob_new(uint64_t cap_bytes);
 void p2p_blob_free(struct p2p_blob *object); /* wipes; takes NULL */
 

@@ -1,6 +1,6 @@
 /* A byte buffer that grows up to a cap: appended at its end, consumed at its start.
  * The cap is checked before anything is allocated; a failed call changes nothing.
- * Memory that is given back is wiped first, since buffers carry keys and codes. */
+ * Memory is wiped before it is freed, since buffers contain keys and codes. */
 #ifndef P2P_BASE_BUF_H
 #define P2P_BASE_BUF_H
 
@@ -19,7 +19,7 @@ void p2p_buf_init(struct p2p_buf *buf, size_t cap_bytes);
 /* Wipes and frees; the buffer is as after p2p_buf_init. */
 void p2p_buf_clear(struct p2p_buf *buf);
 
-/* Where the unread bytes begin; NULL while nothing was ever put. */
+/* The start of the unread bytes; NULL before the first put. */
 static inline const uint8_t *p2p_buf_data(const struct p2p_buf *buf) {
   return buf->bytes == NULL ? NULL : buf->bytes + buf->start;
 }
@@ -32,7 +32,7 @@ int p2p_buf_put_u32(struct p2p_buf *buf, uint32_t value) P2P_MUST_USE; /* big-en
 /* Appends `length` bytes that the caller fills in; *space stays valid until the next call. */
 int p2p_buf_reserve(struct p2p_buf *buf, size_t length, uint8_t **space) P2P_MUST_USE;
 
-/* Drops the first `length` bytes (at most what is there). */
+/* Removes the first `length` bytes, or all if there are fewer. */
 void p2p_buf_consume(struct p2p_buf *buf, size_t length);
 
 /* Overwrites memory in a way that the compiler keeps. */

@@ -1,5 +1,5 @@
-/* Monotonic time, in milliseconds since an arbitrary start. No absolute time of a peer
- * is ever believed; durations run on this clock. */
+/* Monotonic time in milliseconds, since an arbitrary start. All durations are measured with it.
+ * Any thread. */
 #ifndef P2P_BASE_CLOCK_H
 #define P2P_BASE_CLOCK_H
 

@@ -1,4 +1,4 @@
-/* Hex, base64 and base64url (RFC 4648). Not constant-time: what is secret is not shown as text. */
+/* Hex, base64 and base64url (RFC 4648). Not constant-time: not for secrets. */
 #include "base/encode.h"
 
 #include <stdbool.h>
@@ -81,7 +81,7 @@ static int decode64(const char *letters, const char *text, size_t text_length, u
     *out++ = (uint8_t)(bits >> n_bits);
     bits &= (1u << n_bits) - 1;
   }
-  /* One text per value: a text whose spare bits are not zero is somebody's trick. */
+  /* Each value has one text only: spare bits must be zero. */
   if (bits != 0) return P2P_ERR_PARSE;
   *out_length = length;
   return P2P_OK;

@@ -70,14 +70,14 @@ int p2p_spake2_start(const void *password, size_t password_length, const void *i
                      struct p2p_err *err) {
   struct p2p_spake2 *state = calloc(1, sizeof *state);
 
-  if (state == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory");
+  if (state == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   scalar_from_number(entropy, P2P_SPAKE2_ENTROPY_LEN, state->secret);
   int code = scalar_from_password(password, password_length, state->password_scalar);
   if (code == P2P_OK) code = blinded_point(state, state->ours);
   if (code != P2P_OK) {
     p2p_spake2_free(state);
     return p2p_err_set(err, P2P_ERR_CRYPTO,
-                       "The key exchange cannot begin with these random numbers");
+                       "cannot start the key exchange: unusable random numbers");
   }
   p2p_sha256(password, password_length, state->password_hash);
   p2p_sha256(identity, identity_length, state->identity_hash);
@@ -137,14 +137,13 @@ static int finish(const struct p2p_spake2 *state, const uint8_t *peer, size_t pe
 
   if (peer_length != P2P_SPAKE2_MESSAGE_LEN || peer[0] != 'S')
     return p2p_err_set(err, P2P_ERR_PARSE,
-                       "The peer's first message of the key exchange is malformed");
+                       "the key exchange message of the other side is malformed");
   peer++;
   if (memcmp(peer, state->ours, POINT_LEN) == 0)
-    return p2p_err_set(err, P2P_ERR_CRYPTO,
-                       "Our own message of the key exchange came back as the peer's");
+    return p2p_err_set(err, P2P_ERR_CRYPTO, "our own key exchange message was sent back to us");
   if (!is_good_point(peer) || shared_point(state, peer, shared) != P2P_OK)
     return p2p_err_set(err, P2P_ERR_CRYPTO,
-                       "The peer's message of the key exchange is not a valid point");
+                       "the key exchange message of the other side is not a valid point");
   transcript_key(state, peer, shared, key);
   sodium_memzero(shared, sizeof shared);
   return P2P_OK;

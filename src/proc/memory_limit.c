@@ -29,13 +29,13 @@ static uint64_t used_bytes(void) { return 0; }
 int p2p_memory_limit_set(uint64_t bytes, struct p2p_err *err) {
   struct rlimit limit;
   if (getrlimit(RESOURCE, &limit) != 0)
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot ask for the memory limit: %s", strerror(errno));
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot read the memory limit: %s", strerror(errno));
   uint64_t used = used_bytes();
   uint64_t wanted = bytes < UINT64_MAX - used ? bytes + used : UINT64_MAX;
   if (limit.rlim_max != RLIM_INFINITY && wanted >= limit.rlim_max)
     return P2P_OK; /* there is a lower one already */
   limit.rlim_cur = limit.rlim_max = (rlim_t)wanted;
   if (setrlimit(RESOURCE, &limit) != 0)
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot set the memory limit: %s", strerror(errno));
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot set the memory limit: %s", strerror(errno));
   return P2P_OK;
 }

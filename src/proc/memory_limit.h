@@ -6,10 +6,10 @@
 
 #include "base/err.h"
 
-/* From now on this process, and each one that it starts, gets at most `bytes` more writable memory
- * of its own than it has now: on Linux RLIMIT_DATA (heap, anonymous maps, stacks of threads; not
- * files that are mapped or shared memory), elsewhere RLIMIT_AS, as far as the system heeds it.
- * Cannot be raised again. What is over the limit fails as an allocation. */
+/* Limits the writable memory of this process, and of each process that it starts, to `bytes` more
+ * than it has now: by RLIMIT_DATA on Linux (heap, anonymous maps, thread stacks; not mapped files
+ * or shared memory), by RLIMIT_AS elsewhere. Cannot be raised again. Allocations beyond the limit
+ * fail. */
 int p2p_memory_limit_set(uint64_t bytes, struct p2p_err *err) P2P_MUST_USE;
 
 #endif

@@ -1,4 +1,4 @@
-/* A child process with three pipes. Its end is told once all that it wrote has been shown. */
+/* A child process with three pipes. Its end is reported after its output. */
 #include "proc/pipe_process.h"
 
 #include <signal.h>
@@ -8,8 +8,8 @@
 
 #include "proc/process.h"
 
-/* How long the other sign of the end is waited for: a grandchild may keep the pipes open, or the
- * process live on without them. */
+/* After its exit, or the end of its output, how long to wait for the other: a grandchild may keep
+ * the pipes open, or the process may run on without them. */
 #define GRACE_MS 500
 #define HANDLES 4
 #define CHUNK 32768
@@ -22,7 +22,7 @@ struct p2p_pipe_process {
   struct p2p_pipe_process_callbacks callbacks;
   void *arg;
   int exit_status;
-  bool exited, told, freed;
+  bool exited, reported, freed;
   char errors[P2P_PIPE_PROCESS_ERRORS_MAX];
   size_t n_errors;
   char chunk[CHUNK];
@@ -46,9 +46,9 @@ static void close_all(struct p2p_pipe_process *piped) {
   uv_close((uv_handle_t *)&piped->grace, on_closed);
 }
 
-static void tell(struct p2p_pipe_process *piped) {
-  if (piped->told) return;
-  piped->told = true;
+static void report_end(struct p2p_pipe_process *piped) {
+  if (piped->reported) return;
+  piped->reported = true;
   uv_timer_stop(&piped->grace);
   piped->callbacks.on_end(piped->arg, piped->exit_status, piped->errors);
 }
@@ -56,12 +56,12 @@ static void tell(struct p2p_pipe_process *piped) {
 static void on_grace(uv_timer_t *timer) {
   struct p2p_pipe_process *piped = timer->data;
   if (!piped->exited) p2p_process_signal(piped->process, SIGKILL);
-  tell(piped);
+  report_end(piped);
 }
 
-static void look_for_end(struct p2p_pipe_process *piped) {
+static void check_end(struct p2p_pipe_process *piped) {
   if (piped->exited && piped->open_outputs == 0) {
-    tell(piped);
+    report_end(piped);
   } else if (piped->exited || piped->open_outputs == 0) {
     uv_timer_start(&piped->grace, on_grace, GRACE_MS, 0);
     p2p_process_expect_end(piped->process);
@@ -72,7 +72,7 @@ static void on_process_end(void *arg, int exit_status, int term_signal) {
   struct p2p_pipe_process *piped = arg;
   piped->exited = true;
   piped->exit_status = term_signal > 0 ? -1 : exit_status;
-  look_for_end(piped);
+  check_end(piped);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out) {
@@ -95,7 +95,7 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *chunk) 
   if (length < 0) {
     uv_read_stop(stream);
     piped->open_outputs--;
-    look_for_end(piped);
+    check_end(piped);
   } else if (stream == (uv_stream_t *)&piped->err) {
     keep_errors(piped, chunk->base, (size_t)length);
   } else {
@@ -117,7 +117,7 @@ int p2p_pipe_process_spawn(struct uv_loop_s *loop, const char *const *argv,
                            const struct p2p_pipe_process_callbacks *callbacks, void *arg,
                            struct p2p_pipe_process **out, struct p2p_err *err) {
   struct p2p_pipe_process *piped = calloc(1, sizeof *piped);
-  if (piped == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "Out of memory for a child process.");
+  if (piped == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   piped->callbacks = *callbacks;
   piped->arg = arg;
   piped->exit_status = -1;
@@ -131,7 +131,7 @@ int p2p_pipe_process_spawn(struct uv_loop_s *loop, const char *const *argv,
   int bad = spawn(piped, loop, argv);
   if (bad != 0) {
     close_all(piped);
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "Cannot start '%s': %s.", argv[0], uv_strerror(bad));
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start '%s': %s", argv[0], uv_strerror(bad));
   }
   uv_read_start((uv_stream_t *)&piped->out, on_alloc, on_read);
   uv_read_start((uv_stream_t *)&piped->err, on_alloc, on_read);
@@ -140,12 +140,12 @@ int p2p_pipe_process_spawn(struct uv_loop_s *loop, const char *const *argv,
 }
 
 static void on_written(uv_write_t *request, int status) {
-  (void)status; /* a pipe that broke shows by the end of the process */
+  (void)status; /* a broken pipe is reported as the end of the process */
   free(request);
 }
 
 int p2p_pipe_process_write(struct p2p_pipe_process *piped, const void *bytes, size_t length) {
-  if (piped->exited || piped->told || piped->freed) return P2P_ERR_CLOSED;
+  if (piped->exited || piped->reported || piped->freed) return P2P_ERR_CLOSED;
   if (uv_stream_get_write_queue_size((uv_stream_t *)&piped->in) + length >
       P2P_PIPE_PROCESS_QUEUE_MAX)
     return P2P_ERR_TOO_LARGE;

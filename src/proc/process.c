@@ -1,5 +1,5 @@
-/* A child process, spawned by libuv. Whoever sees its end first reaps it: libuv after SIGCHLD, or
- * we by its descriptor or by looking for it. */
+/* A child process, spawned by libuv. It is reaped by libuv after SIGCHLD, or here when its process
+ * descriptor is readable or polling finds that it has ended. */
 #include "proc/process.h"
 
 #include <errno.h>
@@ -12,14 +12,14 @@
 #include <sys/syscall.h>
 #endif
 
-#define LOOK_MS 50
+#define POLL_MS 50
 
 struct p2p_process {
   int references; /* the owner, and each open handle */
   uv_process_t child;
   uv_timer_t look;
   uv_poll_t end;
-  int end_fd; /* readable when it has ended; -1: there is none */
+  int end_fd; /* process descriptor, readable when it has ended; -1: none */
   int pid;
   p2p_process_end *on_end;
   void *arg;
@@ -42,7 +42,7 @@ static void close_handles(struct p2p_process *process) {
   close(process->end_fd);
 }
 
-/* From here on another child may get its number, so libuv must wait for it no more. */
+/* Its process id may be reused from here on, so libuv must not wait for it. */
 static void take_end(struct p2p_process *process, int exit_status, int term_signal) {
   process->ended = true;
   close_handles(process);
@@ -61,7 +61,7 @@ static void reap(struct p2p_process *process) {
              WIFSIGNALED(status) ? WTERMSIG(status) : 0);
   else if (pid < 0 && errno == ECHILD)
     take_end(process, P2P_PROCESS_UNKNOWN,
-             0); /* SIGCHLD is ignored, or somebody else waits for any child */
+             0); /* SIGCHLD is ignored, or another handler has reaped it */
 }
 
 static void on_look(uv_timer_t *timer) { reap(timer->data); }
@@ -80,7 +80,7 @@ static int open_end(int pid) {
 #endif
 }
 
-/* Without it there are SIGCHLD and p2p_process_expect_end. */
+/* Without a descriptor, SIGCHLD and p2p_process_expect_end remain. */
 static void watch_end(struct p2p_process *process, uv_loop_t *loop) {
   process->end_fd = open_end(process->pid);
   if (process->end_fd >= 0 && uv_poll_init(loop, &process->end, process->end_fd) != 0) {
@@ -125,7 +125,7 @@ void p2p_process_signal(const struct p2p_process *process, int number) {
 }
 
 void p2p_process_expect_end(struct p2p_process *process) {
-  if (!process->ended && process->end_fd < 0) uv_timer_start(&process->look, on_look, 0, LOOK_MS);
+  if (!process->ended && process->end_fd < 0) uv_timer_start(&process->look, on_look, 0, POLL_MS);
 }
 
 bool p2p_process_has_ended(const struct p2p_process *process) {

@@ -1,32 +1,30 @@
-/* A child process itself, without its pipes: started as the leader of a session, signalled, its end
- * told. Other packages in the same R session may take SIGCHLD for themselves (parallel does), so
- * the end is also told by a descriptor of the process where the system has such (Linux), else by
- * looking for it. io thread only. */
+/* A child process without its pipes: started as the leader of a session, signalled and reaped.
+ * Other packages in the same R session may handle SIGCHLD themselves (parallel does), so its end is
+ * also detected by a process descriptor (Linux) or by polling. io thread only. */
 #ifndef P2P_PROC_PROCESS_H
 #define P2P_PROC_PROCESS_H
 
 #include <stdbool.h>
 #include <uv.h>
 
-#define P2P_PROCESS_UNKNOWN (-1) /* the exit status, when the system did not tell how it ended */
+#define P2P_PROCESS_UNKNOWN (-1) /* the exit status, if another handler has reaped it */
 
 struct p2p_process;
 
-/* It has ended: with exit_status, or by term_signal > 0. Told once. */
+/* It has ended, with exit_status or by the signal term_signal > 0. Called once. */
 typedef void p2p_process_end(void *arg, int exit_status, int term_signal);
 
-/* UV_PROCESS_DETACHED and exit_cb are set here. 0 or libuv's error, that of a failed exec, too. */
+/* Sets UV_PROCESS_DETACHED and exit_cb. Returns 0 or libuv's error, also for a failed exec. */
 int p2p_process_spawn(uv_loop_t *loop, const uv_process_options_t *options, p2p_process_end *on_end,
                       void *arg, struct p2p_process **out);
-/* To all of its group; of one that has ended, to what it has left behind. */
+/* Signals its process group, which may outlive it. */
 void p2p_process_signal(const struct p2p_process *process, int number);
-/* Something tells that it has ended, or is about to. Where that may be all that ever tells, it is
- * looked for until it has. */
+/* A hint that it has ended or is about to. Without a process descriptor, polls until it has. */
 void p2p_process_expect_end(struct p2p_process *process);
-/* Asks the system: it may have ended, and on_end not been called yet. */
+/* Whether it has ended, even if on_end was not called yet. */
 bool p2p_process_has_ended(const struct p2p_process *process);
-/* Kills it if it still runs; reaps and frees as soon as it is dead, which the loop must still see.
- * on_end is not called after. */
+/* Kills it if it still runs, and frees it when it was reaped, while the loop runs. on_end is not
+ * called. Takes NULL. */
 void p2p_process_free(struct p2p_process *process);
 
 #endif
