@@ -1,4 +1,4 @@
-/* A child process and its end, which is told also where another package has taken SIGCHLD. */
+/* proc/process: signals, and the end of a child process, also if another handler takes SIGCHLD. */
 #include "proc/process.h"
 
 #include <errno.h>

@@ -67,7 +67,7 @@ static struct p2p_service *new_service(struct p2p_loop *loop) {
   return service;
 }
 
-/* Keeps the io thread busy until it is told to go on. */
+/* Keeps the io thread busy until may_go_on is set. */
 static atomic_bool is_blocked, may_go_on;
 
 static void block(void *arg) {

@@ -1,5 +1,5 @@
-/* net/tcp: what is written arrives, whoever is gone is told of in words, and a connection may be
- * freed within any of its events. Loopback and ephemeral ports only. */
+/* net/tcp: bytes arrive as they were written, failures have messages, and a connection may be
+ * freed within any of its callbacks. Loopback and ephemeral ports only. */
 #include "net/address.h"
 #include "net/connect.h"
 #include "net/listener.h"
@@ -205,7 +205,7 @@ TEST(twenty_megabytes_come_back_as_they_were) {
   finish(&scene);
 }
 
-TEST(a_refused_connection_is_told_in_a_sentence) {
+TEST(a_refused_connection_has_a_message) {
   struct scene scene;
   begin(&scene);
   /* The port of a socket that is bound but does not listen refuses, and nobody else gets it. */
@@ -221,7 +221,7 @@ TEST(a_refused_connection_is_told_in_a_sentence) {
   finish(&scene);
 }
 
-TEST(what_is_no_host_and_port_is_refused_at_once) {
+TEST(an_invalid_host_or_port_is_refused_at_once) {
   struct p2p_tcp *tcp = NULL;
   struct p2p_err err;
   char long_name[1000];
@@ -246,7 +246,7 @@ TEST(all_addresses_of_a_name_are_tried) {
   finish(&scene);
 }
 
-TEST(an_unknown_name_is_told) {
+TEST(an_unknown_name_is_reported) {
   struct scene scene;
   begin(&scene);
   scene.host = "bad host name"; /* no resolver asks the network for this */
@@ -272,7 +272,7 @@ static int full_listener(uint16_t *port, int *fillers, int n_fillers) {
   return fd;
 }
 
-TEST(a_connect_without_an_answer_ends_at_its_bound) {
+TEST(a_connect_without_an_answer_times_out) {
   struct scene scene;
   begin(&scene);
   int fillers[4];
@@ -304,7 +304,7 @@ TEST(a_connection_may_be_freed_while_it_is_made) {
   finish(&scene);
 }
 
-TEST(a_connection_may_be_freed_in_each_event) {
+TEST(a_connection_may_be_freed_in_each_callback) {
   for (int event = CONNECT; event <= CLOSE; event++) {
     struct scene scene;
     begin(&scene);
@@ -323,7 +323,7 @@ TEST(a_connection_may_be_freed_in_each_event) {
   }
 }
 
-TEST(the_end_of_the_peer_is_told) {
+TEST(the_end_of_the_peer_is_reported) {
   struct scene scene;
   begin(&scene);
   on_io(&scene, do_connect);
@@ -357,7 +357,7 @@ TEST(a_taken_descriptor_is_the_connection) {
   finish(&scene);
 }
 
-TEST(a_reset_is_told_as_a_lost_connection) {
+TEST(a_reset_is_reported_as_a_lost_connection) {
   struct scene scene;
   begin(&scene);
   on_io(&scene, do_connect);
@@ -414,14 +414,14 @@ TEST(finish_does_not_wait_longer_than_its_linger) {
   CHECK(p2p_clock_ms() - before_ms < 4000);
 }
 
-static void do_write_into_the_void(void *arg) {
+static void do_write_without_reader(void *arg) {
   struct scene *scene = arg;
   static const uint8_t bytes[100000];
   for (int i = 0; i < 100; i++)
     if (p2p_tcp_write(scene->client.tcp, bytes, sizeof bytes) == P2P_ERR_CLOSED) break;
 }
 
-TEST(writing_to_one_who_is_gone_kills_nobody) {
+TEST(writing_to_a_closed_connection_does_not_end_the_process) {
   struct scene scene;
   begin(&scene);
   on_io(&scene, do_connect);
@@ -430,8 +430,8 @@ TEST(writing_to_one_who_is_gone_kills_nobody) {
         P2P_OK); /* so that only writing tells */
   CHECK(p2p_loop_call(scene.loop, (void (*)(void *))p2p_tcp_free, scene.server.tcp) == P2P_OK);
   scene.server.tcp = NULL;
-  on_io(&scene, do_write_into_the_void);
-  on_io(&scene, do_write_into_the_void);
+  on_io(&scene, do_write_without_reader);
+  on_io(&scene, do_write_without_reader);
   CHECK(wait_for(&scene, "client network: the connection to 127.0.0.1:"));
   finish(&scene);
 }
@@ -548,16 +548,16 @@ TEST(a_write_without_memory_ends_the_connection) {}
 #endif
 
 UNIT_MAIN("tcp", UNIT(twenty_megabytes_come_back_as_they_were),
-          UNIT(a_refused_connection_is_told_in_a_sentence),
-          UNIT(what_is_no_host_and_port_is_refused_at_once),
-          UNIT(all_addresses_of_a_name_are_tried), UNIT(an_unknown_name_is_told),
-          UNIT(a_connect_without_an_answer_ends_at_its_bound),
+          UNIT(a_refused_connection_has_a_message),
+          UNIT(an_invalid_host_or_port_is_refused_at_once), UNIT(all_addresses_of_a_name_are_tried),
+          UNIT(an_unknown_name_is_reported), UNIT(a_connect_without_an_answer_times_out),
           UNIT(a_connection_may_be_freed_while_it_is_made),
-          UNIT(a_connection_may_be_freed_in_each_event), UNIT(the_end_of_the_peer_is_told),
-          UNIT(a_taken_descriptor_is_the_connection), UNIT(a_reset_is_told_as_a_lost_connection),
+          UNIT(a_connection_may_be_freed_in_each_callback), UNIT(the_end_of_the_peer_is_reported),
+          UNIT(a_taken_descriptor_is_the_connection),
+          UNIT(a_reset_is_reported_as_a_lost_connection),
           UNIT(finish_delivers_what_is_queued_though_the_peer_sends_meanwhile),
           UNIT(finish_does_not_wait_longer_than_its_linger),
-          UNIT(writing_to_one_who_is_gone_kills_nobody),
+          UNIT(writing_to_a_closed_connection_does_not_end_the_process),
           UNIT(a_write_without_memory_ends_the_connection),
           UNIT(a_listener_on_all_addresses_is_reached_by_ipv4), UNIT(this_machine_has_addresses),
           UNIT(a_round_trip_takes_far_less_than_a_millisecond))
