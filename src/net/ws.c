@@ -211,15 +211,14 @@ static int start_wslay(struct p2p_ws *ws) {
 
 /* wslay has stopped reading: after a close frame, or after an error. */
 static void end_as_wslay(struct p2p_ws *ws) {
-  if (ws->fault.code != 0) {
+  if (ws->fault.code != 0)
     end(ws, &ws->fault);
-  } else if (wslay_event_get_close_received(ws->wslay)) {
+  else if (wslay_event_get_close_received(ws->wslay))
     end_with(ws, P2P_ERR_CLOSED, "the other side closed the WebSocket");
-  } else if (wslay_event_get_status_code_sent(ws->wslay) == WSLAY_CODE_MESSAGE_TOO_BIG) {
+  else if (wslay_event_get_status_code_sent(ws->wslay) == WSLAY_CODE_MESSAGE_TOO_BIG)
     end_with(ws, P2P_ERR_TOO_LARGE, "the other side sent a message of more than 1 MiB");
-  } else {
+  else
     end_with(ws, P2P_ERR_PROTOCOL, "the other side violated the WebSocket protocol");
-  }
 }
 
 static void read_frames(struct p2p_ws *ws, const uint8_t *bytes, size_t length) {
@@ -227,17 +226,16 @@ static void read_frames(struct p2p_ws *ws, const uint8_t *bytes, size_t length) 
   ws->input_length = length;
   int bad = wslay_event_recv(ws->wslay);
   if (ws->is_freed || ws->state != WS_OPEN) return;
-  if (bad == WSLAY_ERR_NOMEM || flush(ws) == P2P_ERR_MEMORY) {
+  if (bad == WSLAY_ERR_NOMEM || flush(ws) == P2P_ERR_MEMORY)
     end_with(ws, P2P_ERR_MEMORY, "out of memory");
-    return;
-  }
-  if (!wslay_event_get_read_enabled(ws->wslay)) end_as_wslay(ws);
+  else if (!wslay_event_get_read_enabled(ws->wslay))
+    end_as_wslay(ws);
 }
 
 static int check_head(struct p2p_ws *ws, size_t length, struct p2p_err *err) {
   const uint8_t *head = p2p_buf_data(&ws->head);
-  if (ws->is_client) return p2p_upgrade_check_response(head, length, ws->key, err);
-  return p2p_upgrade_check_request(head, length, ws->key, err);
+  return ws->is_client ? p2p_upgrade_check_response(head, length, ws->key, err)
+                       : p2p_upgrade_check_request(head, length, ws->key, err);
 }
 
 static void refuse(struct p2p_ws *ws, const struct p2p_err *err) {
@@ -272,13 +270,11 @@ static void read_head(struct p2p_ws *ws, const uint8_t *bytes, size_t length) {
   }
   long head_length = p2p_upgrade_head_length(p2p_buf_data(&ws->head), p2p_buf_len(&ws->head));
   if (head_length == 0) return;
-  if (head_length < 0) {
-    p2p_err_set(&err, P2P_ERR_TOO_LARGE, "the HTTP header is longer than %d bytes",
-                P2P_UPGRADE_HEAD_MAX);
-    refuse(ws, &err);
-    return;
-  }
-  if (check_head(ws, (size_t)head_length, &err) != P2P_OK) {
+  int code = head_length > 0
+                 ? check_head(ws, (size_t)head_length, &err)
+                 : p2p_err_set(&err, P2P_ERR_TOO_LARGE, "the HTTP header is longer than %d bytes",
+                               P2P_UPGRADE_HEAD_MAX);
+  if (code != P2P_OK) {
     refuse(ws, &err);
     return;
   }
@@ -292,10 +288,7 @@ static void read_head(struct p2p_ws *ws, const uint8_t *bytes, size_t length) {
 
 static void on_tcp_data(void *arg, const uint8_t *bytes, size_t length) {
   struct p2p_ws *ws = arg;
-  if (ws->state == WS_UPGRADING)
-    read_head(ws, bytes, length);
-  else
-    read_frames(ws, bytes, length);
+  (ws->state == WS_UPGRADING ? read_head : read_frames)(ws, bytes, length);
 }
 
 static void on_tcp_close(void *arg, const struct p2p_err *err) {
@@ -303,8 +296,7 @@ static void on_tcp_close(void *arg, const struct p2p_err *err) {
   p2p_tcp_free(ws->tcp);
   ws->tcp = NULL;
   if (ws->state == WS_UPGRADING && err->code == P2P_ERR_CLOSED)
-    end_with(ws, P2P_ERR_PROTOCOL,
-             "the other side closed the connection without a WebSocket upgrade");
+    end_with(ws, P2P_ERR_PROTOCOL, "the other side closed without a WebSocket upgrade");
   else
     end(ws, err);
 }
@@ -361,12 +353,11 @@ int p2p_ws_connect(const struct p2p_ws_request *request, const struct p2p_ws_cal
                                               .timeout_ms = request->timeout_ms,
                                               .use_proxy = true};
   code = p2p_tcp_connect(&connect, &tcp_callbacks, ws, &ws->tcp, err);
-  if (code != P2P_OK) {
+  if (code == P2P_OK)
+    *out = ws;
+  else
     destroy(ws);
-    return code;
-  }
-  *out = ws;
-  return P2P_OK;
+  return code;
 }
 
 int p2p_ws_accept(struct p2p_loop *loop, struct p2p_tcp *tcp,
