@@ -2,10 +2,11 @@
 #include "net/timer.h"
 #include "worker/evaluator_pool.h"
 
+#include <poll.h>
+
 #include "base/endian.h"
 #include "sshd_fixture.h"
 #include "worker/evaluator_channel.h"
-#include <poll.h>
 
 #define LARGE (4 * 1024 * 1024)
 #define MODE "P2P_TEST_EVALUATOR"
