@@ -127,7 +127,7 @@ TEST(without_services_the_public_ones_are_used_and_no_line_is_lost) {
 
 TEST(a_private_topic_is_no_access) {
   expect_failed(USER TOPIC " cat;;\nls) printf -- '- bob/alice/friends/future.p2p:\\r\\n';;\n",
-                10000, P2P_ERR_ACCESS, "No access to cluster");
+                10000, P2P_ERR_ACCESS, "no access to cluster");
 }
 
 TEST(a_key_without_account_writes_nothing) {
