@@ -10,8 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   struct p2p_spake2 *state;
   struct p2p_err err;
 
-  if (p2p_crypto_init() != P2P_OK ||
-      p2p_spake2_start("7-a-b", 5, "appid", 5, entropy, message, &state, &err) != P2P_OK)
+  if (p2p_crypto_init() != P2P_OK || p2p_spake2_start(P2P_SPAN("7-a-b", 5), P2P_SPAN("appid", 5),
+                                                      entropy, message, &state, &err) != P2P_OK)
     return 0;
   if (p2p_spake2_finish(state, bytes, length, key, &err) != P2P_OK) return 0;
   return 0;

@@ -14,34 +14,35 @@ int p2p_sha1(const void *bytes, size_t length, uint8_t out[P2P_SHA1_LEN]) {
 }
 
 /* T(i) = HMAC(prk, T(i - 1) || info || i) */
-static void expand_block(const uint8_t *prk, const uint8_t *previous, size_t previous_length,
-                         const void *info, size_t info_length, uint8_t index, uint8_t *out) {
+static void expand_block(const uint8_t *prk, struct p2p_span previous, struct p2p_span info,
+                         uint8_t index, uint8_t *out) {
   crypto_auth_hmacsha256_state hmac;
 
   crypto_auth_hmacsha256_init(&hmac, prk, P2P_SHA256_LEN);
-  crypto_auth_hmacsha256_update(&hmac, previous, previous_length);
-  crypto_auth_hmacsha256_update(&hmac, info, info_length);
+  crypto_auth_hmacsha256_update(&hmac, previous.bytes, previous.length);
+  crypto_auth_hmacsha256_update(&hmac, info.bytes, info.length);
   crypto_auth_hmacsha256_update(&hmac, &index, 1);
   crypto_auth_hmacsha256_final(&hmac, out);
   sodium_memzero(&hmac, sizeof hmac);
 }
 
-int p2p_hkdf(const uint8_t *key, size_t key_length, const uint8_t *salt, size_t salt_length,
-             const void *info, size_t info_length, uint8_t *out, size_t out_length) {
+int p2p_hkdf(struct p2p_span key, struct p2p_span salt, struct p2p_span info, uint8_t *out,
+             size_t out_length) {
   if (out_length > 255 * P2P_SHA256_LEN) return P2P_ERR_INVALID;
 
   crypto_auth_hmacsha256_state hmac;
   uint8_t prk[P2P_SHA256_LEN], block[P2P_SHA256_LEN];
 
   /* HMAC pads its key with zeros: an empty one is the same as the RFC's salt of zeros. */
-  crypto_auth_hmacsha256_init(&hmac, salt ? salt : (const uint8_t *)"", salt ? salt_length : 0);
-  crypto_auth_hmacsha256_update(&hmac, key, key_length);
+  crypto_auth_hmacsha256_init(&hmac, salt.length > 0 ? salt.bytes : (const uint8_t *)"",
+                              salt.length);
+  crypto_auth_hmacsha256_update(&hmac, key.bytes, key.length);
   crypto_auth_hmacsha256_final(&hmac, prk);
 
   size_t done = 0;
   for (uint8_t index = 1; done < out_length; index++) {
     size_t part = out_length - done < sizeof block ? out_length - done : sizeof block;
-    expand_block(prk, block, index == 1 ? 0 : sizeof block, info, info_length, index, block);
+    expand_block(prk, P2P_SPAN(block, index == 1 ? 0 : sizeof block), info, index, block);
     memcpy(out + done, block, part);
     done += part;
   }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/span.h"
 
 #define P2P_SHA256_LEN 32
 #define P2P_SHA1_LEN 20
@@ -14,9 +15,9 @@ void p2p_sha256(const void *bytes, size_t length, uint8_t out[P2P_SHA256_LEN]);
 /* SHA-1, only for the Sec-WebSocket-Accept header (RFC 6455), which needs no security of it.
  * P2P_ERR_CRYPTO if libcrypto does not provide it. */
 int p2p_sha1(const void *bytes, size_t length, uint8_t out[P2P_SHA1_LEN]) P2P_MUST_USE;
-/* Derives out_length bytes from `key`. salt may be NULL (length 0). P2P_ERR_INVALID for more than
+/* Derives out_length bytes from `key`. The salt may be P2P_NO_SPAN. P2P_ERR_INVALID for more than
  * 255 * 32 bytes. */
-int p2p_hkdf(const uint8_t *key, size_t key_length, const uint8_t *salt, size_t salt_length,
-             const void *info, size_t info_length, uint8_t *out, size_t out_length);
+int p2p_hkdf(struct p2p_span key, struct p2p_span salt, struct p2p_span info, uint8_t *out,
+             size_t out_length);
 
 #endif

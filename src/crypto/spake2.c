@@ -41,9 +41,9 @@ static void scalar_from_number(const uint8_t *number, size_t length, uint8_t out
   sodium_memzero(reversed, sizeof reversed);
 }
 
-static int scalar_from_password(const void *password, size_t length, uint8_t out[SCALAR_LEN]) {
+static int scalar_from_password(struct p2p_span password, uint8_t out[SCALAR_LEN]) {
   uint8_t number[PASSWORD_NUMBER_LEN];
-  int code = p2p_hkdf(password, length, NULL, 0, "SPAKE2 pw", 9, number, sizeof number);
+  int code = p2p_hkdf(password, P2P_NO_SPAN, P2P_SPAN("SPAKE2 pw", 9), number, sizeof number);
 
   if (code == P2P_OK) scalar_from_number(number, sizeof number, out);
   sodium_memzero(number, sizeof number);
@@ -64,23 +64,23 @@ static int blinded_point(const struct p2p_spake2 *state, uint8_t out[POINT_LEN])
   return code;
 }
 
-int p2p_spake2_start(const void *password, size_t password_length, const void *identity,
-                     size_t identity_length, const uint8_t entropy[P2P_SPAKE2_ENTROPY_LEN],
+int p2p_spake2_start(struct p2p_span password, struct p2p_span identity,
+                     const uint8_t entropy[P2P_SPAKE2_ENTROPY_LEN],
                      uint8_t message[P2P_SPAKE2_MESSAGE_LEN], struct p2p_spake2 **out,
                      struct p2p_err *err) {
   struct p2p_spake2 *state = calloc(1, sizeof *state);
 
   if (state == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   scalar_from_number(entropy, P2P_SPAKE2_ENTROPY_LEN, state->secret);
-  int code = scalar_from_password(password, password_length, state->password_scalar);
+  int code = scalar_from_password(password, state->password_scalar);
   if (code == P2P_OK) code = blinded_point(state, state->ours);
   if (code != P2P_OK) {
     p2p_spake2_free(state);
     return p2p_err_set(err, P2P_ERR_CRYPTO,
                        "cannot start the key exchange: unusable random numbers");
   }
-  p2p_sha256(password, password_length, state->password_hash);
-  p2p_sha256(identity, identity_length, state->identity_hash);
+  p2p_sha256(password.bytes, password.length, state->password_hash);
+  p2p_sha256(identity.bytes, identity.length, state->identity_hash);
   message[0] = 'S';
   memcpy(message + 1, state->ours, POINT_LEN);
   *out = state;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/span.h"
 
 #define P2P_SPAKE2_MESSAGE_LEN 33
 #define P2P_SPAKE2_KEY_LEN 32
@@ -16,8 +17,8 @@ struct p2p_spake2;
 
 /* Begins with a password (the whole code) and an identity (the application id); writes our message.
  * `entropy` is consumed: 64 random bytes (given, so that vectors can be checked). */
-int p2p_spake2_start(const void *password, size_t password_length, const void *identity,
-                     size_t identity_length, const uint8_t entropy[P2P_SPAKE2_ENTROPY_LEN],
+int p2p_spake2_start(struct p2p_span password, struct p2p_span identity,
+                     const uint8_t entropy[P2P_SPAKE2_ENTROPY_LEN],
                      uint8_t message[P2P_SPAKE2_MESSAGE_LEN], struct p2p_spake2 **out,
                      struct p2p_err *err) P2P_MUST_USE;
 /* Ends with the peer's message. One use: the state is wiped and freed in every case. The key is not

@@ -10,7 +10,8 @@
 static void derive(const uint8_t key[P2P_KEY_LEN], const void *info, size_t info_length,
                    uint8_t out[P2P_KEY_LEN]) {
   /* Cannot fail for 32 bytes. */
-  (void)p2p_hkdf(key, P2P_KEY_LEN, NULL, 0, info, info_length, out, P2P_KEY_LEN);
+  (void)p2p_hkdf(P2P_SPAN(key, P2P_KEY_LEN), P2P_NO_SPAN, P2P_SPAN(info, info_length), out,
+                 P2P_KEY_LEN);
 }
 
 static void derive_hex(const struct p2p_transit_key *key, const char *info,

@@ -100,8 +100,9 @@ static int start_pake(struct p2p_wormhole *wormhole, struct p2p_err *err) {
   char text[P2P_PAKE_MESSAGE_MAX];
 
   p2p_random_bytes(entropy, sizeof entropy);
-  int code = p2p_spake2_start(wormhole->code, strlen(wormhole->code), wormhole->appid,
-                              strlen(wormhole->appid), entropy, element, &wormhole->pake, err);
+  int code = p2p_spake2_start(P2P_SPAN(wormhole->code, strlen(wormhole->code)),
+                              P2P_SPAN(wormhole->appid, strlen(wormhole->appid)), entropy, element,
+                              &wormhole->pake, err);
   p2p_wipe(entropy, sizeof entropy);
   if (code != P2P_OK) return code;
   p2p_pake_message_format(element, text);

@@ -44,8 +44,8 @@ TEST(hkdf_of_the_rfc) {
     size_t salt_length = bytes_of(CASES[i].salt, salt, sizeof salt);
     size_t info_length = bytes_of(CASES[i].info, info, sizeof info);
     size_t length = bytes_of(CASES[i].out, expected, sizeof expected);
-    CHECK(p2p_hkdf(key, key_length, salt_length ? salt : NULL, salt_length, info, info_length, out,
-                   length) == P2P_OK);
+    CHECK(p2p_hkdf(P2P_SPAN(key, key_length), P2P_SPAN(salt, salt_length),
+                   P2P_SPAN(info, info_length), out, length) == P2P_OK);
     CHECK(memcmp(out, expected, length) == 0);
   }
 }
@@ -53,10 +53,12 @@ TEST(hkdf_of_the_rfc) {
 TEST(hkdf_gives_at_most_255_blocks) {
   static uint8_t out[255 * P2P_SHA256_LEN + 1], part[P2P_SHA256_LEN];
 
-  CHECK(p2p_hkdf((const uint8_t *)"key", 3, NULL, 0, "info", 4, out, sizeof out) ==
+  CHECK(p2p_hkdf(P2P_SPAN("key", 3), P2P_NO_SPAN, P2P_SPAN("info", 4), out, sizeof out) ==
         P2P_ERR_INVALID);
-  CHECK(p2p_hkdf((const uint8_t *)"key", 3, NULL, 0, "info", 4, out, sizeof out - 1) == P2P_OK);
-  CHECK(p2p_hkdf((const uint8_t *)"key", 3, NULL, 0, "info", 4, part, sizeof part) == P2P_OK);
+  CHECK(p2p_hkdf(P2P_SPAN("key", 3), P2P_NO_SPAN, P2P_SPAN("info", 4), out, sizeof out - 1) ==
+        P2P_OK);
+  CHECK(p2p_hkdf(P2P_SPAN("key", 3), P2P_NO_SPAN, P2P_SPAN("info", 4), part, sizeof part) ==
+        P2P_OK);
   CHECK(memcmp(out, part, sizeof part) == 0);
 }
 

@@ -142,8 +142,9 @@ static void add_pake(struct peer *peer) {
     return;
   }
   p2p_random_bytes(entropy, sizeof entropy);
-  CHECK(p2p_spake2_start(CODE, strlen(CODE), P2P_OFFER_APPID, strlen(P2P_OFFER_APPID), entropy,
-                         message, &peer->pake, NULL) == P2P_OK);
+  CHECK(p2p_spake2_start(P2P_SPAN(CODE, strlen(CODE)),
+                         P2P_SPAN(P2P_OFFER_APPID, strlen(P2P_OFFER_APPID)), entropy, message,
+                         &peer->pake, NULL) == P2P_OK);
   p2p_hex_encode(message, sizeof message, hex);
   snprintf(body, sizeof body, "{\"pake_v1\":\"%s\"}", strcmp(pake, VALID) == 0 ? hex : pake);
   add(peer, body, strlen(body));
@@ -276,7 +277,7 @@ TEST(wrong_keys) {
                         .code = P2P_ERR_CRYPTO,
                         .mood = P2P_MOOD_SCARY});
   play(&(struct script){
-      .pake = ECHO, .expected = "came back", .code = P2P_ERR_CRYPTO, .mood = P2P_MOOD_SCARY});
+      .pake = ECHO, .expected = "sent back", .code = P2P_ERR_CRYPTO, .mood = P2P_MOOD_SCARY});
   play(&(struct script){.pake = POINT_OF_ORDER_ONE,
                         .expected = "not a valid point",
                         .code = P2P_ERR_CRYPTO,

@@ -28,8 +28,9 @@ static struct p2p_spake2 *start(const struct spake2_case *c, int side,
                                 uint8_t message[P2P_SPAKE2_MESSAGE_LEN]) {
   struct p2p_spake2 *state = NULL;
 
-  CHECK(p2p_spake2_start(c->password, c->password_length, c->identity, c->identity_length,
-                         c->entropy[side], message, &state, NULL) == P2P_OK);
+  CHECK(p2p_spake2_start(P2P_SPAN(c->password, c->password_length),
+                         P2P_SPAN(c->identity, c->identity_length), c->entropy[side], message,
+                         &state, NULL) == P2P_OK);
   return state;
 }
 
