@@ -202,6 +202,19 @@ uint32_t p2p_package_needs_waiting(const struct p2p_package_needs *needs) {
   return waiting;
 }
 
+/* Whether the worker has still to reply about one of them, so that an error could not name them all
+ * yet. */
+static bool has_open_request(struct p2p_worker_packages *packages, const char *names,
+                             uint64_t now_ms) {
+  char name[P2P_PACKAGE_NAME_MAX];
+  if (packages == NULL || is_timed_out(packages, now_ms)) return false;
+  while (p2p_package_list_next(&names, name)) {
+    const struct p2p_worker_packages_entry *entry = find(packages, name);
+    if (entry != NULL && entry->state < INSTALLED) return true;
+  }
+  return false;
+}
+
 void p2p_package_needs_add_worker(struct p2p_package_needs *needs,
                                   struct p2p_worker_packages *packages, uint64_t now_ms,
                                   struct p2p_schedule_worker *worker) {
@@ -215,7 +228,9 @@ void p2p_package_needs_add_worker(struct p2p_package_needs *needs,
     if (match == P2P_PACKAGES_INSTALLED) worker->confirmed += need->waiting;
     need->installed += match == P2P_PACKAGES_INSTALLED;
     need->missing += match == P2P_PACKAGES_MISSING;
-    need->unknown += match == P2P_PACKAGES_UNKNOWN;
+    need->unknown +=
+        match == P2P_PACKAGES_UNKNOWN ||
+        (match == P2P_PACKAGES_MISSING && has_open_request(packages, need->packages, now_ms));
   }
 }
 

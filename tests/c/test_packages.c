@@ -285,6 +285,23 @@ TEST(a_need_is_hopeless_when_all_workers_have_replied_and_none_has_it) {
   empty_queue();
 }
 
+TEST(a_need_is_not_hopeless_while_a_reply_is_missing_that_the_error_would_name) {
+  struct p2p_worker_packages has_none = packages_of("a=;b=");
+  submit("a;c");
+  p2p_package_needs_collect(&needs, &queue);
+  CHECK(add_worker(&has_none).eligible == 0); /* lacks a; c is still to be requested */
+  CHECK(!p2p_package_need_is_hopeless(&needs.list[0]));
+  begin();
+  CHECK(p2p_worker_packages_request(&has_none, 0, &request) == P2P_OK);
+  CHECK(p2p_worker_packages_on_reply(&has_none, "c=", 2, &violation) == P2P_OK);
+  end();
+  p2p_package_needs_collect(&needs, &queue);
+  add_worker(&has_none);
+  CHECK(p2p_package_need_is_hopeless(&needs.list[0]));
+  p2p_worker_packages_clear(&has_none);
+  empty_queue();
+}
+
 TEST(without_needs_every_worker_can_run_all_and_nothing_is_requested) {
   struct p2p_worker_packages known = {0};
   submit(""), submit("");
@@ -344,6 +361,7 @@ UNIT_MAIN("packages", UNIT(a_package_is_requested_once),
           UNIT(the_list_of_missing_packages_is_short),
           UNIT(tasks_with_the_same_packages_are_one_need),
           UNIT(a_need_is_hopeless_when_all_workers_have_replied_and_none_has_it),
+          UNIT(a_need_is_not_hopeless_while_a_reply_is_missing_that_the_error_would_name),
           UNIT(without_needs_every_worker_can_run_all_and_nothing_is_requested),
           UNIT(the_number_of_needs_is_bounded),
           UNIT(the_tasks_of_a_hopeless_need_fail_and_others_wait_on))
