@@ -152,7 +152,7 @@ test_that("pub can wait for a reader, with a timeout; sub can end with the last 
   expect_identical(ssh_with_input("alice", "pub flags -b=false -c", line)$status, 0L)
   late <- ssh_with_input("alice", "pub flags -t 100ms", line)
   expect_identical(late$status, 1L)
-  expect_match(late$stderr, "No reader came in time")
+  expect_match(late$stderr, "No reader joined in time")
   staying <- pipe_to("alice", "sub flags -k")
   wait_for_seats(1L)
   ending <- pipe_to("alice", "sub flags")
