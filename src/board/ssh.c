@@ -12,9 +12,8 @@
 #include "net/job.h"
 #include "net/timer.h"
 
-/* The job owns it, and frees it when it ends. */
+/* Belongs to the job until it has ended. */
 struct reading {
-  struct p2p_ssh *ssh; /* NULL: freed, or timed out */
   struct p2p_address address;
   struct p2p_ssh_settings settings;
   int code;
@@ -29,7 +28,7 @@ struct p2p_ssh {
   uint32_t timeout_ms;
   uint64_t deadline_ms; /* on p2p_clock_ms() */
   struct p2p_timer *timer;
-  struct reading *reading;             /* NULL once the settings are read */
+  struct p2p_job *job;                 /* NULL once the settings are read */
   struct p2p_ssh_transport *transport; /* NULL before that */
   bool uses_program;
   char host[256];
@@ -51,32 +50,36 @@ static int start_transport(struct p2p_ssh *ssh, struct p2p_ssh_settings *setting
 }
 
 /* on a thread of the pool */
-static void read_settings(void *arg) {
-  struct reading *reading = arg;
+static void read_settings(void *data) {
+  struct reading *reading = data;
   reading->code = p2p_ssh_settings_read(&reading->address, &reading->settings, &reading->err);
 }
 
 /* on the io thread */
-static void on_settings(void *arg) {
-  struct reading *reading = arg;
-  struct p2p_ssh *ssh = reading->ssh;
-  struct p2p_err err = reading->err;
-  int code = reading->code;
-  if (ssh != NULL) {
-    ssh->reading = NULL;
-    p2p_timer_stop(ssh->timer);
-    if (code == P2P_OK) code = start_transport(ssh, &reading->settings, &err);
-  }
+
+static void free_reading(void *data) {
+  struct reading *reading = data;
   p2p_ssh_settings_clear(&reading->settings);
   free(reading);
-  if (ssh != NULL && code != P2P_OK) ssh->callbacks.on_close(ssh->arg, &err);
+}
+
+static void on_settings(void *arg, void *data) {
+  struct p2p_ssh *ssh = arg;
+  struct reading *reading = data;
+  struct p2p_err err = reading->err;
+  int code = reading->code;
+  ssh->job = NULL;
+  p2p_timer_stop(ssh->timer);
+  if (code == P2P_OK) code = start_transport(ssh, &reading->settings, &err);
+  free_reading(reading);
+  if (code != P2P_OK) ssh->callbacks.on_close(ssh->arg, &err);
 }
 
 static void on_timeout(void *arg) {
   struct p2p_ssh *ssh = arg;
   struct p2p_err err;
-  ssh->reading->ssh = NULL;
-  ssh->reading = NULL;
+  p2p_job_cancel(ssh->job);
+  ssh->job = NULL;
   p2p_err_because(&err, "ssh_files",
                   p2p_err_set(&err, P2P_ERR_TIMEOUT,
                               "reading the SSH settings and keys for '%s' took longer than %.1f s",
@@ -99,10 +102,14 @@ int p2p_ssh_connect(const struct p2p_ssh_request *request,
   snprintf(ssh->host, sizeof ssh->host, "%s", request->address->host);
   ssh->timer = p2p_timer_new(request->loop, on_timeout, ssh);
   if (ssh->timer == NULL) goto fail;
-  reading->ssh = ssh;
   reading->address = *request->address;
-  if (p2p_job_run(request->loop, read_settings, on_settings, reading) != P2P_OK) goto fail;
-  ssh->reading = reading;
+  const struct p2p_job_config config = {.may_block = true,
+                                        .work = read_settings,
+                                        .done = on_settings,
+                                        .release = free_reading,
+                                        .data = reading,
+                                        .arg = ssh};
+  if (p2p_job_start(request->loop, &config, &ssh->job) != P2P_OK) goto fail;
   p2p_timer_start(ssh->timer, request->timeout_ms, 0);
   *out = ssh;
   return P2P_OK;
@@ -116,10 +123,14 @@ fail:
 
 void p2p_ssh_free(struct p2p_ssh *ssh) {
   if (ssh == NULL) return;
-  if (ssh->reading != NULL) ssh->reading->ssh = NULL;
+  p2p_job_cancel(ssh->job);
   if (ssh->transport != NULL) ssh->transport->operations->free(ssh->transport);
   p2p_timer_free(ssh->timer);
   free(ssh);
+}
+
+struct p2p_loop *p2p_ssh_loop(const struct p2p_ssh *ssh) {
+  return ssh->loop;
 }
 
 const char *p2p_ssh_host(const struct p2p_ssh *ssh) { return ssh->host; }

@@ -18,6 +18,8 @@ int p2p_ssh_connect(const struct p2p_ssh_request *request,
 /* No callbacks after; may be called from within one. Frees the commands, too. Takes NULL. */
 void p2p_ssh_free(struct p2p_ssh *ssh);
 
+struct p2p_loop *p2p_ssh_loop(const struct p2p_ssh *ssh);
+
 /* The next functions are for after on_ready. */
 
 /* Gives up a connection on which the board sends nothing for silent_ms (half-open connections);
@@ -35,6 +37,7 @@ int p2p_ssh_run(struct p2p_ssh *ssh, const char *command,
 /* Writes all of it in order, in one channel write where the window allows. P2P_ERR_TOO_LARGE when
  * more than 1 MiB waits already; P2P_ERR_CLOSED. */
 int p2p_ssh_command_write(struct p2p_ssh_command *command, const void *bytes, size_t length);
-void p2p_ssh_command_free(struct p2p_ssh_command *command); /* closes the channel; takes NULL */
+/* Closes the channel. No callbacks after; may be called from within one. Takes NULL. */
+void p2p_ssh_command_free(struct p2p_ssh_command *command);
 
 #endif

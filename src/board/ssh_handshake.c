@@ -25,7 +25,7 @@ struct p2p_ssh_handshake {
   void *arg;
   struct p2p_watch *watch;
   struct p2p_timer *agent_timer;
-  bool has_job, has_ended, freed;
+  struct p2p_job *job;       /* NULL: none runs */
   bool is_login;             /* after the last job */
   bool is_waiting_for_agent; /* in the present job */
   char host[256];
@@ -70,8 +70,8 @@ static bool needs_agent(const struct p2p_ssh_handshake *handshake) {
 }
 
 /* Returns before a step that waits for the agent, so that the io thread can start the timer. */
-static void run_steps(void *arg) {
-  struct p2p_ssh_handshake *handshake = arg;
+static void run_steps(void *data) {
+  struct p2p_ssh_handshake *handshake = data;
   do {
     handshake->code = handshake->phase == PHASE_KEYS ? step_keys(handshake) : step_login(handshake);
   } while (handshake->code == STEP_NEXT && handshake->phase != PHASE_DONE &&
@@ -80,7 +80,8 @@ static void run_steps(void *arg) {
 
 /* on the io thread */
 
-static void destroy(struct p2p_ssh_handshake *handshake) {
+static void destroy(void *data) {
+  struct p2p_ssh_handshake *handshake = data;
   p2p_watch_free(handshake->watch);
   p2p_timer_free(handshake->agent_timer);
   p2p_ssh_login_clear(&handshake->login);
@@ -88,9 +89,8 @@ static void destroy(struct p2p_ssh_handshake *handshake) {
   free(handshake);
 }
 
-/* The last callback: the handshake may have been freed in it. */
+/* The last callback: the handshake is freed in it. */
 static void end(struct p2p_ssh_handshake *handshake, const struct p2p_err *err) {
-  handshake->has_ended = true;
   p2p_watch_free(handshake->watch); /* the session may close the descriptor */
   handshake->watch = NULL;
   p2p_timer_stop(handshake->agent_timer);
@@ -99,14 +99,11 @@ static void end(struct p2p_ssh_handshake *handshake, const struct p2p_err *err) 
 
 static void start_job(struct p2p_ssh_handshake *handshake);
 
-static void on_steps(void *arg) {
-  struct p2p_ssh_handshake *handshake = arg;
-  handshake->has_job = handshake->is_waiting_for_agent = false;
-  if (handshake->freed) {
-    destroy(handshake);
-    return;
-  }
-  if (handshake->has_ended) return; /* timed out meanwhile */
+static void on_steps(void *arg, void *data) {
+  struct p2p_ssh_handshake *handshake = data;
+  (void)arg;
+  handshake->job = NULL;
+  handshake->is_waiting_for_agent = false;
   handshake->is_login = handshake->phase != PHASE_KEYS;
   p2p_timer_stop(handshake->agent_timer);
   if (handshake->code < 0) {
@@ -125,10 +122,14 @@ static void on_steps(void *arg) {
 }
 
 static void start_job(struct p2p_ssh_handshake *handshake) {
+  const struct p2p_job_config config = {.may_block = true,
+                                        .work = run_steps,
+                                        .done = on_steps,
+                                        .release = destroy,
+                                        .data = handshake};
   handshake->is_waiting_for_agent = needs_agent(handshake);
   if (p2p_watch_set(handshake->watch, false, false) == P2P_OK &&
-      p2p_job_run(handshake->loop, run_steps, on_steps, handshake) == P2P_OK) {
-    handshake->has_job = true;
+      p2p_job_start(handshake->loop, &config, &handshake->job) == P2P_OK) {
     if (handshake->is_waiting_for_agent)
       p2p_timer_start(handshake->agent_timer, P2P_SSH_AGENT_TIMEOUT_MS, 0);
     return;
@@ -221,10 +222,14 @@ void p2p_ssh_handshake_take(struct p2p_ssh_handshake *handshake, struct p2p_ssh_
 
 void p2p_ssh_handshake_free(struct p2p_ssh_handshake *handshake) {
   if (handshake == NULL) return;
-  if (!handshake->has_job) {
+  if (handshake->job == NULL) {
     destroy(handshake);
     return;
   }
-  handshake->freed = true;
+  p2p_watch_free(handshake->watch);
+  p2p_timer_free(handshake->agent_timer);
+  handshake->watch = NULL;
+  handshake->agent_timer = NULL;
+  p2p_job_cancel(handshake->job); /* destroys the handshake when it has ended */
   if (handshake->is_waiting_for_agent) p2p_ssh_agent_interrupt(&handshake->login.agent);
 }

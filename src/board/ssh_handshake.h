@@ -18,7 +18,7 @@ struct p2p_ssh_handshake_request {
   struct p2p_ssh_settings *settings; /* its session and keys are taken over, also after an error */
   /* Called once: with NULL when the session is authenticated, then _take it; else with
    * P2P_ERR_HOST_KEY, _AUTH, _NETWORK, _SYSTEM, _MEMORY, or _TIMEOUT when the SSH agent did not
-   * answer within P2P_SSH_AGENT_TIMEOUT_MS. */
+   * answer within P2P_SSH_AGENT_TIMEOUT_MS. It must free the handshake. */
   void (*on_end)(void *arg, const struct p2p_err *err);
   void *arg;
 };

@@ -47,37 +47,6 @@ static void *work_on_thread(void *arg) {
 
 /* --- on the io thread --- */
 
-struct run {
-  void (*work)(void *arg);
-  void (*done)(void *arg);
-  void *arg;
-};
-
-static void run_work(void *data) {
-  struct run *run = data;
-  run->work(run->arg);
-}
-
-static void run_done(void *arg, void *data) {
-  struct run run = *(struct run *)data;
-  (void)arg;
-  free(data);
-  run.done(run.arg);
-}
-
-int p2p_job_run(struct p2p_loop *loop, void (*work)(void *arg), void (*done)(void *arg),
-                void *arg) {
-  struct run *run = malloc(sizeof *run);
-  struct p2p_job *job;
-  if (run == NULL) return P2P_ERR_MEMORY;
-  *run = (struct run){work, done, arg};
-  const struct p2p_job_config config = {
-      .may_block = true, .work = run_work, .done = run_done, .data = run};
-  int code = p2p_job_start(loop, &config, &job);
-  if (code != P2P_OK) free(run);
-  return code;
-}
-
 /* The thread inherits the signal mask of the io thread: all are blocked. */
 static int start_thread(struct p2p_job *job) {
   pthread_t thread;

@@ -33,9 +33,4 @@ int p2p_job_start(struct p2p_loop *loop, const struct p2p_job_config *config,
  * the work, if it has begun, has returned. Takes NULL. Not from within `done` or later. */
 void p2p_job_cancel(struct p2p_job *job);
 
-/* A job of its own thread that is not canceled: work(arg), then done(arg). `arg` must stay until
- * then. */
-int p2p_job_run(struct p2p_loop *loop, void (*work)(void *arg), void (*done)(void *arg),
-                void *arg) P2P_MUST_USE;
-
 #endif

@@ -17,8 +17,8 @@ void p2p_local_file_init(struct p2p_local_file *file, struct p2p_loop *loop,
 
 /* ---- on a thread of the pool ---- */
 
-static void create(void *arg) {
-  struct p2p_local_file *file = arg;
+static void create(void *data) {
+  struct p2p_local_file *file = data;
 
   file->err.code = P2P_OK;
   (void)!p2p_output_file_open(&file->output, file->path, &file->err);
@@ -33,29 +33,36 @@ static void close_files(void *arg) {
 
 /* ---- on the io thread ---- */
 
-static void on_files_closed(void *arg) {
-  struct p2p_local_file *file = arg;
+/* Never canceled, so that `release` is not needed. */
+static int start_job(struct p2p_local_file *file, void (*work)(void *data),
+                     void (*done)(void *arg, void *data)) {
+  const struct p2p_job_config config = {
+      .may_block = true, .work = work, .done = done, .data = file};
+  return p2p_job_start(file->loop, &config, &file->job);
+}
 
-  file->is_busy = false;
+static void on_files_closed(void *arg, void *data) {
+  struct p2p_local_file *file = data;
+
+  (void)arg;
+  file->job = NULL;
   file->on_closed(file->arg);
 }
 
 static void start_close(struct p2p_local_file *file) {
   bool is_open = file->input.fd >= 0 || file->output.fd >= 0;
 
-  if (is_open && p2p_job_run(file->loop, close_files, on_files_closed, file) == P2P_OK) {
-    file->is_busy = true;
-    return;
-  }
+  if (is_open && start_job(file, close_files, on_files_closed) == P2P_OK) return;
   /* Without a job, wait for the disk rather than leave a file behind. */
   close_files(file);
   file->on_closed(file->arg);
 }
 
-static void on_output_created(void *arg) {
-  struct p2p_local_file *file = arg;
+static void on_output_created(void *arg, void *data) {
+  struct p2p_local_file *file = data;
 
-  file->is_busy = false;
+  (void)arg;
+  file->job = NULL;
   if (file->is_closing)
     start_close(file);
   else
@@ -67,9 +74,8 @@ int p2p_local_file_create(struct p2p_local_file *file,
                           struct p2p_err *err) {
   file->on_created = on_created;
   file->arg = arg;
-  if (p2p_job_run(file->loop, create, on_output_created, file) != P2P_OK)
+  if (start_job(file, create, on_output_created) != P2P_OK)
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
-  file->is_busy = true;
   return P2P_OK;
 }
 
@@ -77,5 +83,5 @@ void p2p_local_file_close(struct p2p_local_file *file, void (*on_closed)(void *a
   file->on_closed = on_closed;
   file->arg = arg;
   file->is_closing = true;
-  if (!file->is_busy) start_close(file);
+  if (file->job == NULL) start_close(file);
 }

@@ -15,7 +15,8 @@ struct p2p_local_file {
   struct p2p_input_file input;
   struct p2p_output_file output;
   char path[P2P_OUTPUT_FILE_PATH_MAX]; /* of the output file */
-  bool is_busy, is_closing;            /* a job runs; p2p_local_file_close was called */
+  struct p2p_job *job;                 /* creates or closes; NULL: none runs */
+  bool is_closing;                     /* p2p_local_file_close was called */
   void (*on_created)(void *arg, const struct p2p_err *err);
   void (*on_closed)(void *arg);
   void *arg;
