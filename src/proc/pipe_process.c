@@ -22,7 +22,8 @@ struct p2p_pipe_process {
   struct p2p_pipe_process_callbacks callbacks;
   void *arg;
   int exit_status;
-  bool exited, reported, freed;
+  bool exited, reported;
+  bool freed; /* no more callbacks; the memory stays until libuv has closed the handles */
   char errors[P2P_PIPE_PROCESS_ERRORS_MAX];
   size_t n_errors;
   char chunk[CHUNK];

@@ -23,7 +23,8 @@ struct p2p_process {
   int pid;
   p2p_process_end *on_end;
   void *arg;
-  bool ended, freed;
+  bool ended;
+  bool freed; /* no on_end; the memory stays until it is reaped and libuv has closed the handles */
 };
 
 static void release(struct p2p_process *process) {

@@ -27,7 +27,9 @@ struct p2p_evaluator_process {
   bool exited;        /* proc/process has reported the end */
   bool frames_ended;  /* no more will be read */
   bool exit_reported; /* on_exit was called */
-  bool freed;         /* no more callbacks */
+  /* No more callbacks. p2p_loop_defer is no substitute: the memory, which has the handles, must
+   * stay until libuv has closed them all. */
+  bool freed;
   char chunk[P2P_FRAME_PAYLOAD_MAX];
 };
 

@@ -110,7 +110,7 @@ struct seen {
   int frames, hellos, drains, exits, exit_status, term_signal;
   size_t data;
   char text[256];
-  bool free_on_frame, stop_on_frame, pause_first, timed_out;
+  bool free_on_frame, free_on_drain, stop_on_frame, pause_first, timed_out;
   uv_loop_t *loop;
 };
 
@@ -130,7 +130,13 @@ static void on_frame(void *arg, const struct p2p_frame *frame) {
   }
   if (seen->stop_on_frame) uv_stop(seen->loop);
 }
-static void on_drain(void *arg) { ((struct seen *)arg)->drains++; }
+static void on_drain(void *arg) {
+  struct seen *seen = arg;
+  seen->drains++;
+  if (!seen->free_on_drain) return;
+  p2p_evaluator_process_free(seen->process);
+  seen->process = NULL;
+}
 static void on_exit_(void *arg, int exit_status, int term_signal) {
   struct seen *seen = arg;
   seen->exits++;
@@ -401,6 +407,7 @@ TEST(closed_frames_end_the_process) {
   close_loop(&loop);
 }
 
+/* Within on_exit, every test frees. */
 TEST(free_within_a_callback_ends_callbacks) {
   uv_loop_t loop;
   struct seen seen = {.free_on_frame = true};
@@ -408,6 +415,14 @@ TEST(free_within_a_callback_ends_callbacks) {
   CHECK(spawn_mode(&loop, "big", &seen) == P2P_OK);
   run(&loop, &seen);
   CHECK(seen.frames == 1 && seen.exits == 0);
+  close_loop(&loop);
+  seen = (struct seen){.free_on_drain = true};
+  open_loop(&loop);
+  CHECK(spawn_shell(&loop, "exec sleep 60", &seen) == P2P_OK);
+  CHECK(p2p_evaluator_process_send(seen.process, P2P_FRAME_DATA, 1, "x", 1) == P2P_OK);
+  CHECK(p2p_evaluator_process_send(seen.process, P2P_FRAME_DATA, 1, "y", 1) == P2P_OK);
+  run(&loop, &seen);
+  CHECK(seen.drains == 1 && seen.exits == 0);
   close_loop(&loop);
 }
 

@@ -13,11 +13,13 @@ struct talk {
   struct p2p_err err;
   char text[64], errors[64];
   int code, heard, ended, status;
+  bool free_in_output, free_in_end;
 };
 
 static void on_output(void *arg, const char *bytes, size_t length) {
   struct talk *talk = arg;
   strncat(talk->text, bytes, length < 32 ? length : 32);
+  if (talk->free_in_output) p2p_pipe_process_free(talk->piped);
   site_count(&gate, &talk->heard);
 }
 
@@ -25,6 +27,7 @@ static void on_end(void *arg, int status, const char *errors) {
   struct talk *talk = arg;
   talk->status = status;
   snprintf(talk->errors, sizeof talk->errors, "%.60s", errors);
+  if (talk->free_in_end) p2p_pipe_process_free(talk->piped);
   site_count(&gate, &talk->ended);
 }
 
@@ -66,6 +69,19 @@ TEST(one_that_lives_on_without_its_pipes_is_killed) {
   CHECK(p2p_loop_call(loop, leave, &talk) == P2P_OK);
 }
 
+TEST(it_can_be_freed_in_each_callback) {
+  struct talk first = {.script = "echo x; echo y >&2; cat", .free_in_output = true};
+  struct talk second = {.script = "echo x", .free_in_end = true};
+  struct talk third = {.script = "exec >&- 2>&-; sleep 60", .free_in_end = true}; /* killed */
+  CHECK(p2p_loop_call(loop, spawn, &first) == P2P_OK);
+  CHECK(p2p_loop_call(loop, spawn, &second) == P2P_OK);
+  CHECK(p2p_loop_call(loop, spawn, &third) == P2P_OK);
+  CHECK(site_wait(&gate, &first.heard, 1));
+  CHECK(site_wait(&gate, &second.ended, 1));
+  CHECK(site_wait(&gate, &third.ended, 1));
+  CHECK(first.heard == 1 && first.ended == 0);
+}
+
 TEST(a_program_that_is_not_there_is_an_error) {
   struct talk talk = {.program = "no-such-program-here", .script = ""};
   CHECK(p2p_loop_call(loop, spawn, &talk) == P2P_OK);
@@ -77,4 +93,4 @@ TEST(a_program_that_is_not_there_is_an_error) {
 UNIT_MAIN("piped", UNIT(it_hears_answers_and_tells_how_it_ended),
           UNIT(one_that_runs_on_is_killed_when_it_is_given_back),
           UNIT(one_that_lives_on_without_its_pipes_is_killed),
-          UNIT(a_program_that_is_not_there_is_an_error))
+          UNIT(it_can_be_freed_in_each_callback), UNIT(a_program_that_is_not_there_is_an_error))
