@@ -7,11 +7,13 @@
 #include "base/buf.h"
 
 struct p2p_command_output {
+  struct p2p_loop *loop;
   struct p2p_ssh_command *command;
   struct p2p_buf text;
   bool is_too_long;
   void (*fn)(void *arg, const char *text, size_t length);
   void *arg;
+  struct p2p_post free_post;
 };
 
 static void on_start(void *arg) { (void)arg; }
@@ -39,6 +41,7 @@ int p2p_command_output_request(struct p2p_ssh *ssh, const char *command,
   struct p2p_command_output *output = calloc(1, sizeof *output);
   if (output == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   p2p_buf_init(&output->text, P2P_COMMAND_OUTPUT_MAX);
+  output->loop = p2p_ssh_loop(ssh);
   output->fn = fn;
   output->arg = arg;
   int code = p2p_ssh_run(ssh, command, &callbacks, output, &output->command, err);
@@ -50,9 +53,15 @@ int p2p_command_output_request(struct p2p_ssh *ssh, const char *command,
   return P2P_OK;
 }
 
+static void free_memory(void *arg) {
+  struct p2p_command_output *output = arg;
+  p2p_buf_clear(&output->text);
+  free(output);
+}
+
 void p2p_command_output_free(struct p2p_command_output *output) {
   if (output == NULL) return;
   p2p_ssh_command_free(output->command);
-  p2p_buf_clear(&output->text);
-  free(output);
+  output->free_post = (struct p2p_post){.fn = free_memory, .arg = output};
+  p2p_loop_defer(output->loop, &output->free_post);
 }

@@ -26,7 +26,7 @@ enum state {
   STATE_ECHO,       /* the hello was sent; waits for its echo */
   STATE_ACCESS,     /* `ls` was requested: is the topic the cluster's? */
   STATE_JOINED,
-  STATE_ENDED /* on_end was called */
+  STATE_ENDED /* on_end was called, or the connection was freed */
 };
 
 struct p2p_connection {
@@ -45,30 +45,19 @@ struct p2p_connection {
   char hello[P2P_LINE_MAX + 1];
   struct p2p_line_reader reader;
   struct p2p_buf early; /* lines that arrived before on_joined: delivered after it */
-  int depth;            /* of our callbacks on the stack */
-  bool freed;
+  struct p2p_post free_post;
 };
 
 static void enter(struct p2p_connection *connection, enum state state);
 
-static void destroy(struct p2p_connection *connection) {
-  p2p_whoami_free(connection->whoami);
-  p2p_command_output_free(connection->output);
-  p2p_ssh_command_free(connection->pipe);
-  p2p_ssh_free(connection->ssh);
-  p2p_timer_free(connection->timer);
+static void free_memory(void *arg) {
+  struct p2p_connection *connection = arg;
   p2p_buf_clear(&connection->early);
   free(connection);
 }
 
-/* Around every callback of ours: the user may free the connection within one of its own. */
-static void begin(struct p2p_connection *connection) { connection->depth++; }
-static void finish(struct p2p_connection *connection) {
-  if (--connection->depth == 0 && connection->freed) destroy(connection);
-}
-
 static void end(struct p2p_connection *connection, const struct p2p_err *err) {
-  if (connection->state == STATE_ENDED || connection->freed) return;
+  if (connection->state == STATE_ENDED) return;
   connection->state = STATE_ENDED;
   p2p_timer_stop(connection->timer);
   connection->callbacks.on_end(connection->arg, err);
@@ -103,14 +92,12 @@ static void set_user(struct p2p_connection *connection, const char *user) {
 
 static void on_whoami(void *arg, const char *user, const struct p2p_err *err) {
   struct p2p_connection *connection = arg;
-  begin(connection);
   p2p_whoami_free(connection->whoami);
   connection->whoami = NULL;
   if (err != NULL)
     end(connection, err);
   else
     set_user(connection, user);
-  finish(connection);
 }
 
 /* ---- the output of short commands ---- */
@@ -180,13 +167,9 @@ static void handle_output(struct p2p_connection *connection, const char *text, s
 
 static void on_output(void *arg, const char *text, size_t length) {
   struct p2p_connection *connection = arg;
-  struct p2p_command_output *output =
-      connection->output; /* has the text; the next request takes its place */
-  begin(connection);
+  p2p_command_output_free(connection->output); /* the next request takes its place */
   connection->output = NULL;
   handle_output(connection, text, length);
-  p2p_command_output_free(output);
-  finish(connection);
 }
 
 /* ---- the topic ---- */
@@ -194,7 +177,7 @@ static void on_output(void *arg, const char *text, size_t length) {
 static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_connection *connection = arg;
   char text[P2P_LINE_MAX + 1];
-  if (connection->freed || connection->state == STATE_ENDED) return;
+  if (connection->state == STATE_ENDED) return;
   if (connection->state == STATE_JOINED) {
     connection->callbacks.on_line(connection->arg, line);
     return;
@@ -212,41 +195,34 @@ static void on_pipe_start(void *arg) {
   struct p2p_connection *connection = arg;
   struct p2p_line hello;
   struct p2p_err err;
-  begin(connection);
   p2p_line_init(&hello);
   connection->callbacks.on_hello(connection->arg, &hello);
-  long length =
-      connection->freed ? -1 : p2p_line_format(&hello, connection->hello, sizeof connection->hello);
+  if (connection->state == STATE_ENDED) return; /* freed in on_hello */
+  long length = p2p_line_format(&hello, connection->hello, sizeof connection->hello);
   if (length > 0 &&
       p2p_ssh_command_write(connection->pipe, connection->hello, (size_t)length) == P2P_OK) {
     connection->state = STATE_ECHO;
-  } else if (!connection->freed) {
+  } else {
     p2p_err_set(&err, P2P_ERR_INVALID, "the hello to the cluster cannot be sent");
     end(connection, &err);
   }
-  finish(connection);
 }
 
 static void on_pipe_output(void *arg, const char *bytes, size_t length) {
   struct p2p_connection *connection = arg;
   uint64_t dropped = connection->reader.dropped;
-  begin(connection);
   p2p_line_reader_feed(&connection->reader, bytes, length, on_line, connection);
-  if (connection->reader.dropped > dropped && !connection->freed &&
-      connection->state != STATE_ENDED)
+  if (connection->reader.dropped > dropped && connection->state != STATE_ENDED)
     connection->callbacks.on_dropped(connection->arg);
-  finish(connection);
 }
 
 static void on_pipe_end(void *arg, int exit_status) {
   struct p2p_connection *connection = arg;
   struct p2p_err err;
-  begin(connection);
   p2p_err_set(&err, P2P_ERR_CLOSED, "'%s' closed the topic of the cluster '%s/%s' (status %d)",
               connection->request.address->host, connection->cluster.owner,
               connection->cluster.name, exit_status);
   end(connection, &err);
-  finish(connection);
 }
 
 static int open_topic(struct p2p_connection *connection, struct p2p_err *err) {
@@ -269,16 +245,12 @@ static int open_topic(struct p2p_connection *connection, struct p2p_err *err) {
 
 static void on_ready(void *arg) {
   struct p2p_connection *connection = arg;
-  begin(connection);
   enter(connection, connection->user[0] == '\0' ? STATE_USER : STATE_SERVICES);
-  finish(connection);
 }
 
 static void on_close(void *arg, const struct p2p_err *err) {
   struct p2p_connection *connection = arg;
-  begin(connection);
   end(connection, err);
-  finish(connection);
 }
 
 static void on_timeout(void *arg) {
@@ -292,14 +264,12 @@ static void on_timeout(void *arg) {
                                          [STATE_ECHO] = "the echo of the hello",
                                          [STATE_ACCESS] = "'ls'"};
   struct p2p_err err;
-  begin(connection);
   p2p_err_because(
       &err, p2p_ssh_uses_program(connection->ssh) ? "ssh_silent" : "board_silent",
       p2p_err_set(&err, P2P_ERR_TIMEOUT, "'%s' did not answer within %.1f s (waiting for %s)",
                   connection->request.address->host, connection->request.timeout_ms / 1000.0,
                   expected[connection->state]));
   end(connection, &err);
-  finish(connection);
 }
 
 static int request_output(struct p2p_connection *connection, const char *command,
@@ -352,7 +322,7 @@ int p2p_connection_new(const struct p2p_connection_request *request,
   int code = connection->timer == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory")
                                        : start(connection, connection->state, err);
   if (code != P2P_OK) {
-    destroy(connection);
+    p2p_connection_free(connection);
     return code;
   }
   p2p_timer_start(connection->timer, request->timeout_ms, 0);
@@ -362,8 +332,14 @@ int p2p_connection_new(const struct p2p_connection_request *request,
 
 void p2p_connection_free(struct p2p_connection *connection) {
   if (connection == NULL) return;
-  connection->freed = true;
-  if (connection->depth == 0) destroy(connection);
+  connection->state = STATE_ENDED;
+  p2p_whoami_free(connection->whoami);
+  p2p_command_output_free(connection->output);
+  p2p_ssh_command_free(connection->pipe);
+  p2p_ssh_free(connection->ssh);
+  p2p_timer_free(connection->timer);
+  connection->free_post = (struct p2p_post){.fn = free_memory, .arg = connection};
+  p2p_loop_defer(connection->request.loop, &connection->free_post);
 }
 
 const char *p2p_connection_user(const struct p2p_connection *connection) {

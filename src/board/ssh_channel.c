@@ -14,7 +14,7 @@ enum state {
   STATE_OPENING,    /* the channel was requested */
   STATE_REQUESTING, /* the command was requested */
   STATE_RUNNING,    /* reads and writes */
-  STATE_ENDED       /* on_end was called */
+  STATE_ENDED       /* on_end was called, or the command was freed */
 };
 
 struct p2p_ssh_channel {
@@ -27,23 +27,28 @@ struct p2p_ssh_channel {
   struct p2p_ssh_command_callbacks callbacks;
   void *arg;
   struct p2p_buf queue;
-  bool eof_sent, freed;
+  bool eof_sent;
+  struct p2p_post free_post;
 };
 
-static void destroy(struct p2p_ssh_channel *channel) {
-  if (channel->channel != NULL) ssh_channel_free(channel->channel);
+static void free_memory(void *arg) {
+  struct p2p_ssh_channel *channel = arg;
   p2p_buf_clear(&channel->queue);
   free(channel->command);
   free(channel);
 }
 
-static bool is_silent(const struct p2p_ssh_channel *channel) {
-  return channel->freed || channel->channels->is_silenced;
+/* Its memory stays until no callback runs: p2p_ssh_channels_step may be at this channel. */
+static void release(struct p2p_ssh_channel *channel) {
+  channel->state = STATE_ENDED;
+  ssh_channel_free(channel->channel);
+  channel->free_post = (struct p2p_post){.fn = free_memory, .arg = channel};
+  p2p_loop_defer(channel->channels->loop, &channel->free_post);
 }
 
 static void end(struct p2p_ssh_channel *channel, int exit_status) {
   channel->state = STATE_ENDED;
-  if (!is_silent(channel)) channel->callbacks.on_end(channel->arg, exit_status);
+  channel->callbacks.on_end(channel->arg, exit_status);
 }
 
 /* When the window is smaller than the queue, write whole lines if possible: the board forwards each
@@ -86,7 +91,7 @@ static bool step_requesting(struct p2p_ssh_channel *channel) {
     return true;
   }
   channel->state = STATE_RUNNING;
-  if (!is_silent(channel)) channel->callbacks.on_start(channel->arg);
+  channel->callbacks.on_start(channel->arg);
   return true;
 }
 
@@ -95,16 +100,13 @@ static bool read_all(struct p2p_ssh_channel *channel) {
   char bytes[READ_BYTES];
   int dropped = ssh_channel_read_nonblocking(channel->channel, bytes, sizeof bytes, 1);
   int length = ssh_channel_read_nonblocking(channel->channel, bytes, sizeof bytes, 0);
-  if (length > 0 && !is_silent(channel))
-    channel->callbacks.on_output(channel->arg, bytes, (size_t)length);
+  if (length > 0) channel->callbacks.on_output(channel->arg, bytes, (size_t)length);
   return length > 0 || dropped > 0;
 }
 
 static bool step_running(struct p2p_ssh_channel *channel) {
   flush(channel);
   if (read_all(channel)) return true;
-  if (is_silent(channel)) return false;
-
   if (ssh_channel_is_closed(channel->channel)) {
     int exit_status = ssh_channel_get_exit_status(channel->channel);
     /* When the connection breaks every channel is closed: on_close reports that. */
@@ -129,31 +131,19 @@ static bool step(struct p2p_ssh_channel *channel) {
   }
 }
 
-static void sweep(struct p2p_ssh_channels *channels, bool all) {
-  struct p2p_ssh_channel **link = &channels->first;
-  while (*link != NULL) {
-    struct p2p_ssh_channel *channel = *link;
-    if (all || channel->freed) {
-      *link = channel->next;
-      destroy(channel);
-    } else {
-      link = &channel->next;
-    }
-  }
-}
-
 bool p2p_ssh_channels_step(struct p2p_ssh_channels *channels) {
   bool progress = false;
-  channels->is_stepping = true;
-  /* New ones are put at the head, and none is removed before the sweep. */
+  /* New ones are put at the head. One that is freed meanwhile keeps its `next`. */
   for (struct p2p_ssh_channel *channel = channels->first; channel != NULL; channel = channel->next)
-    if (!is_silent(channel) && step(channel)) progress = true;
-  channels->is_stepping = false;
-  sweep(channels, false);
+    if (step(channel)) progress = true;
   return progress;
 }
 
-void p2p_ssh_channels_clear(struct p2p_ssh_channels *channels) { sweep(channels, true); }
+void p2p_ssh_channels_clear(struct p2p_ssh_channels *channels) {
+  struct p2p_ssh_channel *channel = channels->first;
+  channels->first = NULL;
+  for (; channel != NULL; channel = channel->next) release(channel);
+}
 
 int p2p_ssh_channel_run(struct p2p_ssh_channels *channels, const char *command,
                         const struct p2p_ssh_command_callbacks *callbacks, void *arg,
@@ -170,7 +160,8 @@ int p2p_ssh_channel_run(struct p2p_ssh_channels *channels, const char *command,
   channel->command = strdup(command);
   channel->channel = ssh_channel_new(channels->session);
   if (channel->command == NULL || channel->channel == NULL) {
-    destroy(channel);
+    if (channel->channel != NULL) ssh_channel_free(channel->channel);
+    free_memory(channel);
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
   channel->next = channels->first;
@@ -194,7 +185,9 @@ int p2p_ssh_channel_write(struct p2p_ssh_command *command, const void *bytes, si
 void p2p_ssh_channel_free(struct p2p_ssh_command *command) {
   struct p2p_ssh_channel *channel = (struct p2p_ssh_channel *)command;
   struct p2p_ssh_channels *channels = channel->channels;
-  channel->freed = true;
-  if (!channels->is_stepping) sweep(channels, false);
+  struct p2p_ssh_channel **link = &channels->first;
+  while (*link != channel) link = &(*link)->next;
+  *link = channel->next;
+  release(channel);
   if (channels->session != NULL) channels->on_activity(channels->arg);
 }

@@ -9,8 +9,9 @@
 
 #include "board/ssh_transport.h"
 
-/* The channels of one session. `session`, `operations` and the callback are the owner's to set. */
+/* The channels of one session. The owner sets `loop`, `session`, `operations` and the callback. */
 struct p2p_ssh_channels {
+  struct p2p_loop *loop;
   ssh_session session; /* borrowed; NULL: not authenticated, or closed */
   const struct p2p_ssh_operations *operations;
   struct p2p_ssh_channel *first;
@@ -18,14 +19,13 @@ struct p2p_ssh_channels {
    * after `session` was set to NULL. */
   void (*on_activity)(void *arg);
   void *arg;
-  bool is_stepping;
-  bool is_silenced; /* no callbacks any more */
 };
 
-/* One step of every command: their callbacks are called from here alone. True when one of them made
- * progress: then step again. */
+/* One step of every command: their callbacks are called from here alone, and may free commands or
+ * the session. True when one of them made progress or a callback was called: then step again. */
 bool p2p_ssh_channels_step(struct p2p_ssh_channels *channels);
-void p2p_ssh_channels_clear(struct p2p_ssh_channels *channels); /* frees all commands */
+/* Frees all commands. */
+void p2p_ssh_channels_clear(struct p2p_ssh_channels *channels);
 
 /* As the operations of the same names (ssh_transport.h). */
 int p2p_ssh_channel_run(struct p2p_ssh_channels *channels, const char *command,

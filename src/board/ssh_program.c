@@ -31,8 +31,8 @@ struct program {
   char host[256];
   struct p2p_timer *soon; /* for callbacks that must not come from within a call of ours */
   struct command *commands;
-  bool is_ready, is_closed, freed;
-  int depth; /* of our callbacks on the stack */
+  bool is_ready, is_closed; /* closed: on_close was called, or it was freed */
+  struct p2p_post free_post;
 };
 
 struct command {
@@ -42,41 +42,9 @@ struct command {
   struct p2p_pipe_process *process;
   struct p2p_ssh_command_callbacks callbacks;
   void *arg;
-  bool is_started, has_ended, freed;
+  bool is_started, has_ended; /* ended: on_end was called, or it was freed */
+  struct p2p_post free_post;
 };
-
-/* ---- memory: nothing is freed while one of our callbacks is on the stack ---- */
-
-static void destroy_command(struct command *command) {
-  p2p_pipe_process_free(command->process);
-  free(command);
-}
-
-static void sweep(struct program *program) {
-  if (program->depth > 0) return;
-  for (struct command **link = &program->commands; *link != NULL;) {
-    struct command *command = *link;
-    if (!command->freed && !program->freed) {
-      link = &command->next;
-      continue;
-    }
-    *link = command->next;
-    destroy_command(command);
-  }
-  if (!program->freed) return;
-  p2p_timer_free(program->soon);
-  free(program);
-}
-
-static void begin(struct program *program) { program->depth++; }
-static void finish(struct program *program) {
-  program->depth--;
-  sweep(program);
-}
-
-static bool is_silent(const struct command *command) {
-  return command->freed || command->program->freed || command->program->is_closed;
-}
 
 /* ---- errors ---- */
 
@@ -128,41 +96,36 @@ int p2p_ssh_program_explain(const char *output, const char *host, struct p2p_err
 
 static void on_output(void *arg, const char *bytes, size_t length) {
   struct command *command = arg;
-  struct program *program = command->program;
-  begin(program);
-  if (!is_silent(command)) command->callbacks.on_output(command->arg, bytes, length);
-  finish(program);
+  if (!command->program->is_closed) command->callbacks.on_output(command->arg, bytes, length);
 }
 
 static void on_end(void *arg, int exit_status, const char *errors) {
   struct command *command = arg;
   struct program *program = command->program;
   struct p2p_err err;
-  begin(program);
   command->has_ended = true;
-  if (!is_silent(command) && (exit_status == SSH_FAILED || exit_status < 0)) {
-    program->is_closed = true;
-    (void)p2p_ssh_program_explain(errors, program->host, &err);
-    program->callbacks.on_close(program->arg, &err);
-  } else if (!is_silent(command)) {
+  if (program->is_closed) return;
+  if (exit_status != SSH_FAILED && exit_status >= 0) {
     command->callbacks.on_end(command->arg, exit_status);
+    return;
   }
-  finish(program);
+  program->is_closed = true;
+  (void)p2p_ssh_program_explain(errors, program->host, &err);
+  program->callbacks.on_close(program->arg, &err);
 }
 
 static void on_soon(void *arg) {
   struct program *program = arg;
-  begin(program);
   if (!program->is_ready) {
     program->is_ready = true;
     program->callbacks.on_ready(program->arg);
   }
+  /* New ones are put at the head. One that is freed meanwhile keeps its `next`. */
   for (struct command *command = program->commands; command != NULL; command = command->next) {
-    if (command->is_started || command->has_ended || is_silent(command)) continue;
+    if (command->is_started || command->has_ended || program->is_closed) continue;
     command->is_started = true;
     command->callbacks.on_start(command->arg);
   }
-  finish(program);
 }
 
 /* ssh takes the first value of an option that is given twice: the fixed ones come first, then what
@@ -245,18 +208,33 @@ static int program_write(struct p2p_ssh_command *base, const void *bytes, size_t
              : p2p_pipe_process_write(command->process, bytes, length);
 }
 
+/* The memory stays until no callback runs: on_soon() may be at this command. */
+static void release(struct command *command) {
+  command->has_ended = true;
+  p2p_pipe_process_free(command->process);
+  command->free_post = (struct p2p_post){.fn = free, .arg = command};
+  p2p_loop_defer(command->program->loop, &command->free_post);
+}
+
 static void program_free_command(struct p2p_ssh_command *base) {
   struct command *command = (struct command *)base;
-  command->freed = true;
-  sweep(command->program);
+  struct command **link = &command->program->commands;
+  while (*link != command) link = &(*link)->next;
+  *link = command->next;
+  release(command);
 }
 
 /* ---- the connection ---- */
 
 static void program_free(struct p2p_ssh_transport *base) {
   struct program *program = (struct program *)base;
-  program->freed = true;
-  sweep(program);
+  struct command *command = program->commands;
+  program->is_closed = true;
+  program->commands = NULL;
+  for (; command != NULL; command = command->next) release(command);
+  p2p_timer_free(program->soon);
+  program->free_post = (struct p2p_post){.fn = free, .arg = program};
+  p2p_loop_defer(program->loop, &program->free_post);
 }
 
 static void program_set_silence(struct p2p_ssh_transport *base, uint32_t silent_ms) {

@@ -22,7 +22,7 @@ enum state {
   STATE_CONNECTING, /* net/ looks up the name and connects */
   STATE_HANDSHAKE,  /* key exchange, host key, login */
   STATE_READY,      /* commands can run */
-  STATE_CLOSED      /* on_close was called */
+  STATE_CLOSED      /* on_close was called, or the session was freed */
 };
 
 struct p2p_ssh_session {
@@ -47,29 +47,17 @@ struct p2p_ssh_session {
   uint64_t step_bytes;  /* of the traffic, when the channels were last stepped */
   bool was_prompted;    /* silent since the last keepalive request */
   bool is_stepping, steps_again;
-  bool freed; /* within a callback: destroyed when the step ends */
+  struct p2p_post free_post;
 };
 
-static void destroy(struct p2p_ssh_session *ssh) {
-  p2p_timer_free(ssh->timer);
-  p2p_tcp_free(ssh->tcp);
-  p2p_ssh_handshake_free(ssh->handshake);
-  p2p_watch_free(ssh->watch);
-  p2p_ssh_channels_clear(&ssh->channels);
-  if (ssh->polls != NULL) ssh_event_free(ssh->polls);
-  p2p_ssh_socket_close(&ssh->socket);
-  p2p_ssh_settings_clear(&ssh->settings);
-  free(ssh);
-}
-
-/* The last callback: `ssh` may have been freed in it. */
+/* The last callback. */
 static void fail(struct p2p_ssh_session *ssh, const struct p2p_err *err) {
   ssh->state = STATE_CLOSED;
   ssh->channels.session = NULL;
   p2p_timer_stop(ssh->timer);
   p2p_watch_free(ssh->watch);
   ssh->watch = NULL;
-  if (!ssh->freed) ssh->callbacks.on_close(ssh->arg, err);
+  ssh->callbacks.on_close(ssh->arg, err);
 }
 
 /* ---- ready: commands run ---- */
@@ -97,22 +85,19 @@ static void step(struct p2p_ssh_session *ssh) {
   struct p2p_err err;
   int rounds = 0, code = 0;
   ssh->is_stepping = true;
-  while (ssh->state == STATE_READY && !ssh->freed && rounds++ < ROUNDS_MAX) {
+  while (ssh->state == STATE_READY && rounds++ < ROUNDS_MAX) {
     ssh->steps_again = false;
     code = step_once(ssh, &err);
     if (code < 0) fail(ssh, &err);
     if (code <= 0 && !ssh->steps_again) break;
   }
   ssh->is_stepping = false;
-  if (ssh->freed)
-    destroy(ssh);
-  else if (ssh->watch != NULL) {
-    bool writes = (ssh_get_poll_flags(ssh->socket.session) & SSH_WRITE_PENDING) != 0;
-    bool again = rounds > ROUNDS_MAX || has_unseen_bytes(ssh);
-    if (p2p_watch_set(ssh->watch, true, writes || again) == P2P_OK) return;
-    p2p_err_set(&err, P2P_ERR_CLOSED, "the socket to %s cannot be watched", ssh->place);
-    fail(ssh, &err);
-  }
+  if (ssh->state != STATE_READY) return;
+  bool writes = (ssh_get_poll_flags(ssh->socket.session) & SSH_WRITE_PENDING) != 0;
+  bool again = rounds > ROUNDS_MAX || has_unseen_bytes(ssh);
+  if (p2p_watch_set(ssh->watch, true, writes || again) == P2P_OK) return;
+  p2p_err_set(&err, P2P_ERR_CLOSED, "the socket to %s cannot be watched", ssh->place);
+  fail(ssh, &err);
 }
 
 static void on_socket(void *arg, bool readable, bool writable) {
@@ -183,9 +168,7 @@ static void on_handshake_end(void *arg, const struct p2p_err *failure) {
     fail(ssh, &err);
     return;
   }
-  ssh->is_stepping = true; /* `ssh` may be freed in on_ready */
   ssh->callbacks.on_ready(ssh->arg);
-  ssh->is_stepping = false;
   step(ssh);
 }
 
@@ -248,8 +231,17 @@ static void on_timeout(void *arg) {
 
 static void session_free(struct p2p_ssh_transport *base) {
   struct p2p_ssh_session *ssh = (struct p2p_ssh_session *)base;
-  ssh->freed = ssh->channels.is_silenced = true;
-  if (!ssh->is_stepping) destroy(ssh);
+  ssh->state = STATE_CLOSED;
+  p2p_timer_free(ssh->timer);
+  p2p_tcp_free(ssh->tcp);
+  p2p_ssh_handshake_free(ssh->handshake);
+  p2p_watch_free(ssh->watch);
+  p2p_ssh_channels_clear(&ssh->channels);
+  if (ssh->polls != NULL) ssh_event_free(ssh->polls);
+  p2p_ssh_socket_close(&ssh->socket);
+  p2p_ssh_settings_clear(&ssh->settings);
+  ssh->free_post = (struct p2p_post){.fn = free, .arg = ssh};
+  p2p_loop_defer(ssh->loop, &ssh->free_post);
 }
 
 static int session_run(struct p2p_ssh_transport *base, const char *command,
@@ -289,6 +281,7 @@ int p2p_ssh_session_connect(const struct p2p_ssh_request *request,
   ssh->callbacks = *callbacks;
   ssh->arg = arg;
   ssh->timeout_ms = request->timeout_ms;
+  ssh->channels.loop = request->loop;
   ssh->channels.operations = &operations;
   ssh->channels.on_activity = on_activity;
   ssh->channels.arg = ssh;
@@ -301,6 +294,6 @@ int p2p_ssh_session_connect(const struct p2p_ssh_request *request,
   if (code == P2P_OK)
     *out = &ssh->base;
   else
-    destroy(ssh);
+    session_free(&ssh->base);
   return code;
 }

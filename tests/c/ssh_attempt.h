@@ -10,6 +10,8 @@ static struct site site;
 static struct site_gate gate = SITE_GATE;
 static struct p2p_loop *loop;
 
+enum event { NO_EVENT, EVENT_READY, EVENT_START, EVENT_OUTPUT, EVENT_END, EVENT_CLOSE };
+
 /* One connection with at most two commands, and what happened to it. */
 struct attempt {
   struct p2p_address address;
@@ -19,8 +21,9 @@ struct attempt {
   int code, ready, closed, started, ended[2], status[2];
   const char *run[2], *input;
   struct p2p_ssh_command *commands[2];
-  bool free_on_ready, free_on_output;
-  uint32_t silent_ms; /* 0: the default */
+  enum event free_in;              /* frees the commands and the connection in this callback */
+  bool keeps_connection, is_freed; /* frees only the commands; it has done so */
+  uint32_t silent_ms;              /* 0: the default */
   size_t received[2], expected;
   char text[2][256];
   int enough;
@@ -31,19 +34,33 @@ struct channel {
   int which;
 } channels[2];
 
+static inline void free_within(struct attempt *attempt, enum event event) {
+  if (attempt->free_in != event) return;
+  attempt->is_freed = true;
+  for (int i = 0; i < 2; i++) p2p_ssh_command_free(attempt->commands[i]);
+  if (!attempt->keeps_connection) {
+    p2p_ssh_free(attempt->ssh);
+    attempt->ssh = NULL;
+  }
+  site_count(&gate, &attempt->enough);
+}
+
 static inline void on_start(void *arg) {
   struct channel *channel = arg;
   struct attempt *attempt = channel->attempt;
+  CHECK(!attempt->is_freed);
   if (channel->which == 0 && attempt->input != NULL)
     CHECK(p2p_ssh_command_write(attempt->commands[0], attempt->input, strlen(attempt->input)) ==
           P2P_OK);
   site_count(&gate, &attempt->started);
+  free_within(attempt, EVENT_START);
 }
 
 static inline void on_output(void *arg, const char *bytes, size_t length) {
   struct channel *channel = arg;
   struct attempt *attempt = channel->attempt;
   char *text = attempt->text[channel->which];
+  CHECK(!attempt->is_freed);
   size_t used = strlen(text), room = sizeof attempt->text[0] - 1 - used;
   if (memchr(bytes, 0, length) == NULL) strncat(text, bytes, length < room ? length : room);
   attempt->received[channel->which] += length;
@@ -51,18 +68,15 @@ static inline void on_output(void *arg, const char *bytes, size_t length) {
     attempt->expected = 0;
     site_count(&gate, &attempt->enough);
   }
-  if (attempt->free_on_output) {
-    p2p_ssh_command_free(attempt->commands[channel->which]);
-    p2p_ssh_free(attempt->ssh);
-    attempt->ssh = NULL;
-    site_count(&gate, &attempt->enough);
-  }
+  free_within(attempt, EVENT_OUTPUT);
 }
 
 static inline void on_end(void *arg, int exit_status) {
   struct channel *channel = arg;
+  CHECK(!channel->attempt->is_freed);
   channel->attempt->status[channel->which] = exit_status;
   site_count(&gate, &channel->attempt->ended[channel->which]);
+  free_within(channel->attempt, EVENT_END);
 }
 
 static inline void on_ready(void *arg) {
@@ -75,17 +89,16 @@ static inline void on_ready(void *arg) {
     CHECK(p2p_ssh_run(attempt->ssh, attempt->run[i], &callbacks, &channels[i],
                       &attempt->commands[i], NULL) == P2P_OK);
   }
-  if (attempt->free_on_ready) {
-    p2p_ssh_free(attempt->ssh);
-    attempt->ssh = NULL;
-  }
   site_count(&gate, &attempt->ready);
+  free_within(attempt, EVENT_READY);
 }
 
 static inline void on_close(void *arg, const struct p2p_err *err) {
   struct attempt *attempt = arg;
+  CHECK(!attempt->is_freed || attempt->keeps_connection);
   attempt->err = *err;
   site_count(&gate, &attempt->closed);
+  free_within(attempt, EVENT_CLOSE);
 }
 
 static inline void connect_on_loop(void *arg) {
@@ -113,6 +126,26 @@ static inline void prepare(struct attempt *attempt, const char *key) {
   snprintf(attempt->address.identities[0], sizeof attempt->address.identities[0], "%s",
            site_path(&site, key));
   attempt->address.n_identities = 1;
+}
+
+static inline void add_argument(struct p2p_address *address, const char *text) {
+  char *at = address->args;
+  for (size_t i = 0; i < address->n_args; i++) at += strlen(at) + 1;
+  snprintf(at, (size_t)(address->args + sizeof address->args - at), "%s", text);
+  address->n_args++;
+}
+
+/* The same, by the program `ssh`. */
+static inline void prepare_program(struct attempt *attempt, const char *key) {
+  char known[400];
+  prepare(attempt, key);
+  snprintf(known, sizeof known, "-oUserKnownHostsFile=%s", site_path(&site, "known_hosts"));
+  attempt->address.by_program = true;
+  add_argument(&attempt->address, "-Fnone");
+  add_argument(&attempt->address, "-i");
+  add_argument(&attempt->address, site_path(&site, key));
+  add_argument(&attempt->address, "-oIdentitiesOnly=yes");
+  add_argument(&attempt->address, known);
 }
 
 static inline void start(struct attempt *attempt) {

@@ -55,8 +55,8 @@ struct participant {
   struct p2p_member *member;
   const char *args[8];
   struct p2p_err err, first_away;
-  int code, joined, away, failed, heard;
-  bool free_on_joined, free_on_line;
+  int code, joined, away, failed, heard, left;
+  enum { NO_EVENT, HELLO, JOINED, LINE, DISCONNECTED, FAILED } free_in; /* leaves in it */
   const char *note; /* of the line that send_note() sends */
   char notes[512];
   char hellos[256]; /* the types of the hellos that arrived */
@@ -68,8 +68,15 @@ static void leave(void *arg) {
   participant->member = NULL;
 }
 
+static void leave_within(struct participant *participant, int event) {
+  if ((int)participant->free_in != event) return;
+  CHECK(participant->left == 0);
+  leave(participant);
+  site_count(&gate, &participant->left);
+}
+
 static void on_hello(void *arg, struct p2p_hello_line *hello) {
-  (void)arg;
+  leave_within(arg, HELLO);
   hello->slots = 2;
   snprintf(hello->r_version, sizeof hello->r_version, "4.2.2");
   snprintf(hello->future_version, sizeof hello->future_version, "1.70.0");
@@ -77,7 +84,7 @@ static void on_hello(void *arg, struct p2p_hello_line *hello) {
 
 static void on_joined(void *arg) {
   struct participant *participant = arg;
-  if (participant->free_on_joined) leave(participant);
+  leave_within(participant, JOINED);
   site_count(&gate, &participant->joined);
 }
 
@@ -89,7 +96,7 @@ static void on_line(void *arg, const struct p2p_line *line) {
   if (p2p_line_get(line, "r") != NULL)
     strncat(participant->hellos, type,
             sizeof participant->hellos - strlen(participant->hellos) - 1);
-  if (participant->free_on_line) leave(participant);
+  leave_within(participant, LINE);
   if (note != NULL) site_count(&gate, &participant->heard);
 }
 
@@ -98,12 +105,14 @@ static void on_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
   CHECK(err->message[0] != '\0' && retry_ms <= 30000);
   if (participant->away == 0) participant->first_away = *err;
   participant->err = *err;
+  leave_within(participant, DISCONNECTED);
   site_count(&gate, &participant->away);
 }
 
 static void on_failed(void *arg, const struct p2p_err *err) {
   struct participant *participant = arg;
   participant->err = *err;
+  leave_within(participant, FAILED);
   site_count(&gate, &participant->failed);
 }
 
@@ -400,19 +409,28 @@ TEST(bad_names_and_arguments_are_errors_at_once) {
   CHECK(participant.code == P2P_ERR_INVALID);
 }
 
-TEST(a_member_can_be_freed_from_its_callbacks) {
-  struct participant joined, listener, speaker;
-  start(&joined, "alice", NULL, P2P_ROLE_CLIENT);
-  joined.free_on_joined = true;
-  expect_joined(&joined);
-  start(&listener, "bob", NULL, P2P_ROLE_WORKER);
-  listener.free_on_line = true;
-  start(&speaker, "bob", NULL, P2P_ROLE_CLIENT);
-  expect_joined(&listener);
-  expect_joined(&speaker);
-  say(&speaker, "x");
-  CHECK(p2p_loop_call(loop, leave, &speaker) == P2P_OK);
-  CHECK(p2p_loop_call(loop, leave, &listener) == P2P_OK);
+TEST(a_member_can_be_freed_in_each_callback) {
+  struct participant members[FAILED + 1], alice;
+  struct hosting hosting;
+  host_friends(&hosting);
+  for (int event = HELLO; event <= FAILED; event++) {
+    struct participant *member = &members[event];
+    start(member, event == FAILED ? "stranger" : "bob", "alice/friends", P2P_ROLE_WORKER);
+    member->free_in = event;
+    go(member);
+    bool is_to_join = event == LINE || event == DISCONNECTED;
+    CHECK(site_wait(&gate, is_to_join ? &member->joined : &member->left, 1));
+  }
+  start(&alice, "alice", "alice/friends", P2P_ROLE_CLIENT);
+  expect_joined(&alice);
+  say(&alice, "x");
+  CHECK(site_wait(&gate, &members[LINE].left, 1));
+  uint16_t port = site.port;
+  p2p_server_free(server);
+  CHECK(site_wait(&gate, &members[DISCONNECTED].left, 1));
+  start_server(port);
+  stop(&alice);
+  host_stop(&hosting);
 }
 
 TEST(all_members_reconnect_when_the_board_restarts) {
@@ -574,7 +592,7 @@ UNIT_MAIN("member", UNIT(a_board_opens), UNIT(owner_and_another_user_join_a_host
           UNIT(a_host_of_a_topic_in_use_is_an_error), UNIT(a_personal_cluster_needs_no_host),
           UNIT(unknown_keys_unknown_hosts_and_closed_ports_are_errors),
           UNIT(bad_names_and_arguments_are_errors_at_once),
-          UNIT(a_member_can_be_freed_from_its_callbacks),
+          UNIT(a_member_can_be_freed_in_each_callback),
           UNIT(all_members_reconnect_when_the_board_restarts),
           UNIT(members_go_on_when_the_host_leaves),
           UNIT(a_member_that_reconnects_before_the_host_joins_when_it_is_back),

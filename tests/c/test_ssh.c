@@ -71,20 +71,30 @@ TEST(a_flood_on_both_streams_is_read_to_its_end) {
   stop(&attempt);
 }
 
-TEST(the_connection_can_be_freed_from_its_callbacks) {
-  struct attempt attempt;
-  prepare(&attempt, "alice");
-  attempt.run[0] = "user";
-  attempt.free_on_ready = true;
-  start(&attempt);
-  CHECK(site_wait(&gate, &attempt.ready, 1));
-  prepare(&attempt, "alice");
-  attempt.run[0] = "user";
-  attempt.run[1] = "flood";
-  attempt.free_on_output = true;
-  start(&attempt);
-  CHECK(site_wait(&gate, &attempt.enough, 1));
-  CHECK(attempt.ended[0] + attempt.ended[1] == 0);
+static void free_in_each_callback(void (*prepare_attempt)(struct attempt *, const char *key),
+                                  bool keeps_connection) {
+  for (enum event event = EVENT_READY; event <= EVENT_CLOSE; event++) {
+    struct attempt attempt;
+    prepare_attempt(&attempt, "alice");
+    attempt.run[0] = event == EVENT_OUTPUT ? "flood" : event == EVENT_CLOSE ? "cat" : "user";
+    attempt.run[1] = event == EVENT_CLOSE ? "die" : "flood";
+    attempt.free_in = event;
+    attempt.keeps_connection = keeps_connection;
+    start(&attempt);
+    CHECK(site_wait(&gate, &attempt.enough, 1));
+    CHECK(attempt.enough == 1);
+    stop(&attempt);
+  }
+}
+
+TEST(the_connection_can_be_freed_in_each_callback) {
+  free_in_each_callback(prepare, false);
+  free_in_each_callback(prepare_program, false);
+}
+
+TEST(the_commands_can_be_freed_in_each_callback) {
+  free_in_each_callback(prepare, true);
+  free_in_each_callback(prepare_program, true);
 }
 
 TEST(a_broken_connection_is_reported_once_and_no_command_ends) {
@@ -310,7 +320,8 @@ UNIT_MAIN("ssh", UNIT(a_known_key_runs_a_command),
           UNIT(two_commands_run_at_once_and_report_their_exit_status),
           UNIT(writes_beyond_the_queue_are_refused_and_the_rest_arrives),
           UNIT(a_flood_on_both_streams_is_read_to_its_end),
-          UNIT(the_connection_can_be_freed_from_its_callbacks),
+          UNIT(the_connection_can_be_freed_in_each_callback),
+          UNIT(the_commands_can_be_freed_in_each_callback),
           UNIT(a_broken_connection_is_reported_once_and_no_command_ends),
           UNIT(an_idle_board_that_answers_keepalives_stays_connected),
           UNIT(a_board_that_stops_responding_is_given_up),
