@@ -40,7 +40,8 @@ struct p2p_member_callbacks {
 int p2p_member_new(const struct p2p_member_config *config,
                    const struct p2p_member_callbacks *callbacks, void *arg, struct p2p_member **out,
                    struct p2p_err *err) P2P_MUST_USE;
-void p2p_member_free(struct p2p_member *member); /* no callbacks after; takes NULL */
+/* No callbacks after; may be called from within one. Takes NULL. */
+void p2p_member_free(struct p2p_member *member);
 
 /* After on_joined. */
 const char *p2p_member_user(const struct p2p_member *member);    /* "alice" */

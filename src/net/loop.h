@@ -59,8 +59,9 @@ struct p2p_post {
 int p2p_loop_post_own(struct p2p_loop *loop, struct p2p_post *post) P2P_MUST_USE;
 
 /* io thread: runs post->fn after the callbacks that are running now have returned; also while the
- * loop ends. This is how an object can be freed within its own callbacks: its _free function ends
- * its events and closes what it has, and leaves the memory to a deferred post. */
+ * loop ends. This is how an object can be freed within its own callbacks: its _free function
+ * unlinks and silences it and closes what it has, and leaves the memory to a deferred post. If the
+ * memory has handles of libuv, their close callback frees it instead. */
 void p2p_loop_defer(struct p2p_loop *loop, struct p2p_post *post);
 
 /* io thread: the loop does not end before p2p_loop_post_held. P2P_ERR_CLOSED while it ends. */

@@ -1,4 +1,5 @@
-/* Readiness of a descriptor, by libuv's poll handles. */
+/* Readiness of a descriptor, by libuv's poll handles. The close callback of the handle frees the
+ * memory; so a watch can be freed within its own callback. */
 #include "net/watch.h"
 
 #include <stdlib.h>
