@@ -63,6 +63,7 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
                              gc = FALSE, earlySignal = FALSE,
                              wait.timeout = getOption("future.wait.timeout", 24 * 60 * 60), ...) {
   if (is.function(workers)) workers <- workers()
+  check_names(names_in_call(sys.call(), parent.frame()), plan_arguments(), "plan(future.p2p::cluster)")
   if (is.null(workers)) workers <- Inf
   if (!is.numeric(workers) || length(workers) != 1L || is.na(workers) || workers < 1) {
     usage_stop("Argument 'workers' must be a number of at least 1.")
@@ -80,6 +81,12 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   )
   backend[["futureClasses"]] <- c("P2PFuture", "MultiprocessFuture", backend[["futureClasses"]])
   structure(backend, class = c("P2PFutureBackend", "MultiprocessFutureBackend", class(backend)))
+}
+
+## The names of arguments of plan(), which passes some that only other backends use.
+plan_arguments <- function() {
+  arguments <- c(names(formals(P2PFutureBackend)), names(formals(FutureBackend)), names(formals(future::future)))
+  setdiff(c(arguments, attr(FutureBackend, "tweakable")), "...")
 }
 
 ## The maximum sizes of globals and of results, in bytes.

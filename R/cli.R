@@ -1,6 +1,6 @@
 ## `Rscript -e future.p2p::worker --cluster=alice/friends`: Rscript prints the value of the expression, which is a
 ## function. The print method of its class calls the function with the flags of the command line, unless R is
-## interactive. Flags have the names of the arguments.
+## interactive. Flags have the names of the arguments. check_arguments() raises an error if the function is called instead.
 
 cli_function <- function(f, name, about, users = NULL) {
   structure(f, class = c("p2p_cli", "function"), cli_name = name, cli_about = about, cli_users = users)
@@ -23,6 +23,7 @@ unclass_cli <- function(f) {
 ## Whether R was called as `Rscript -e NAME`, where NAME is the name of a function.
 called_from_rscript <- function() {
   args <- commandArgs()
+  args <- args[cumsum(args == "--args") == 0L]
   any(grepl("^(future[.]p2p::)?[a-z_]+$", args[which(args == "-e") + 1L]))
 }
 
@@ -59,44 +60,58 @@ run_cli <- function(f, args) {
   })
 }
 
+## The values of flags by the names of the arguments. `--name value` stands for `--name=value`, and a word `owner/name` for the cluster.
 parse_flags <- function(f, args) {
   known <- names(formals(f))
-  known_flags <- paste0("--", known, collapse = ", ")
   values <- list()
-  for (arg in args) {
-    if (is_switch(f, arg)) arg <- paste0(arg, "=TRUE")
-    if (!grepl("^--[a-z][a-z_-]*=", arg)) {
-      usage_stop("'", arg, "' is not a flag of the form --name=value. The flags are ", known_flags, ".")
-    }
-    name <- gsub("-", "_", sub("^--([^=]*)=.*", "\\1", arg))
-    if (!name %in% known) usage_stop("Unknown flag --", name, ". The flags are ", known_flags, ".")
-    if (name %in% names(values)) usage_stop("Flag --", name, " was given twice.")
-    values[[name]] <- sub("^[^=]*=", "", arg)
+  while (length(args) > 0L) {
+    flag <- read_flag(f, args)
+    if (!flag$name %in% known) usage_stop("Unknown flag ", as_flag(flag$name), ". ", did_you_mean(as_flag(flag$name), as_flag(known), ""))
+    if (flag$name %in% names(values)) usage_stop("Flag ", as_flag(flag$name), " was given twice.")
+    values[[flag$name]] <- flag$value
+    args <- args[-seq_len(flag$length)]
   }
   if (!is.null(values$users) && "cluster" %in% known) values$users <- strsplit(values$users, ",")[[1L]]
   values
 }
 
-## `--quiet` stands for `--quiet=TRUE` if the default of the argument is TRUE or FALSE.
-is_switch <- function(f, arg) {
-  name <- gsub("-", "_", sub("^--", "", arg))
-  grepl("^--[a-z][a-z_-]*$", arg) && name %in% names(formals(f)) && is.logical(formals(f)[[name]])
+## The first flag of `args`: its name and value, and the number of elements of `args` that it occupies.
+read_flag <- function(f, args) {
+  arg <- args[[1L]]
+  known <- names(formals(f))
+  name <- gsub("-", "_", sub("^--([^=]*).*", "\\1", arg))
+  if ("cluster" %in% known && grepl("^[^-/][^/]*/[^/]+$", arg)) return(list(name = "cluster", value = arg, length = 1L))
+  if (!grepl("^--[a-z][a-z_-]*(=|$)", arg)) {
+    usage_stop("'", arg, "' is not a flag of the form --name=value. The flags are ", paste(as_flag(known), collapse = ", "), ".")
+  }
+  if (grepl("=", arg)) return(list(name = name, value = sub("^[^=]*=", "", arg), length = 1L))
+  if (is_switch(f, name)) return(list(name = name, value = "TRUE", length = 1L))
+  if (name %in% known && (length(args) == 1L || startsWith(args[[2L]], "--"))) {
+    usage_stop("Flag ", arg, " has no value. Flags have the form --name=value or --name value.")
+  }
+  list(name = name, value = args[2L], length = min(2L, length(args)))
 }
+
+as_flag <- function(name) paste0("--", gsub("_", "-", name))
+
+## `--quiet` stands for `--quiet=TRUE` if the default of the argument is TRUE or FALSE.
+is_switch <- function(f, name) name %in% names(formals(f)) && is.logical(formals(f)[[name]])
 
 cli_help <- function(f) {
   arguments <- formals(f)
-  flags <- format(paste0("--", names(arguments), "=..."), width = 16L)
+  flags <- format(paste0(as_flag(names(arguments)), "=..."), width = 16L)
   help <- flag_help
   if (!is.null(attr(f, "cli_users"))) help[["users"]] <- attr(f, "cli_users")
-  about <- paste0(help[names(arguments)], vapply(arguments, describe_default, ""))
-  c(sprintf("Usage: Rscript -e future.p2p::%s [--name=value ...]", attr(f, "cli_name")), "", attr(f, "cli_about"), "",
+  about <- paste0(help[names(arguments)], vapply(names(arguments), function(name) describe_default(arguments[[name]], name), ""))
+  c(sprintf("Usage: Rscript -e future.p2p::%s %s[--name=value ...]", attr(f, "cli_name"),
+            if ("cluster" %in% names(arguments)) "[owner/name] " else ""), "", attr(f, "cli_about"), "",
     "Flags:", paste0("  ", flags, "  ", about), "  --help, --version", "",
     sprintf("For details, run in R: help(\"%s\", package = \"future.p2p\")", attr(f, "cli_name")))
 }
 
 flag_help <- c(
   address = "address to listen on",
-  bytes_per_second = "maximum rate of one connection",
+  bytes_per_second = "maximum rate of one connection, in bytes per second",
   cluster = "cluster, as owner/name",
   connections = "maximum number of connections",
   connections_per_key = "maximum number of connections per key",
@@ -106,7 +121,7 @@ flag_help <- c(
   idle = "seconds without futures after which it ends",
   login_time = "seconds that a login may take",
   mailbox_port = "port of the mailbox server, 0 for any",
-  memory = "memory limit per future, such as 2GiB",
+  memory = "memory limit per future, in bytes or as 2GiB",
   nice = "niceness of futures, 0 to 19",
   port = "port of the board, 0 for any",
   quiet = "only show warnings",
@@ -119,9 +134,13 @@ flag_help <- c(
   workers = "number of futures at the same time"
 )
 
+## What NULL stands for.
+null_defaults <- c(address = "all addresses", cluster = "your personal cluster", host = "pipe.pico.sh",
+                   host_key = "created in R's configuration folder", ssh_args = "none")
+
 ## The default of an argument, as typed in a shell.
-describe_default <- function(x) {
+describe_default <- function(x, name) {
   if (identical(x, quote(expr = ))) return(" (required)")
-  if (is.null(x)) return("")
-  sprintf(" (default: %s)", if (is.language(x)) paste(deparse(x), collapse = "") else format(x, scientific = FALSE))
+  text <- if (is.null(x)) null_defaults[[name]] else if (is.language(x)) paste(deparse(x), collapse = "") else format(x, scientific = FALSE)
+  sprintf(" (default: %s)", text)
 }

@@ -23,6 +23,7 @@
 #' @seealso [worker()], [cluster]
 #' @export
 host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration = Inf) {
+  check_arguments("host_cluster")
   if (missing(cluster)) cluster <- p2p_option("cluster")
   if (is.null(cluster)) usage_stop("Argument 'cluster' is missing. It names the cluster to host, as in \"alice/friends\".")
   if (missing(users) || !is.character(users) || length(users) == 0L || anyNA(users)) {

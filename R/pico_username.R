@@ -18,6 +18,7 @@
 #' }
 #' @export
 pico_username <- function(host = NULL, ssh_args = NULL) {
+  check_arguments("pico_username")
   log <- log_new()
   handle <- .Call(ffi_whoami_request, board_config(NULL, host, ssh_args), log)
   on.exit(.Call(ffi_handle_close, handle))
@@ -32,6 +33,7 @@ pico_username <- function(host = NULL, ssh_args = NULL) {
 #' @rdname pico_username
 #' @export
 p2p_cluster_name <- function(cluster = NULL, host = NULL, ssh_args = NULL) {
+  check_arguments("p2p_cluster_name")
   name <- string_or_option(cluster, "cluster")
   if (is.null(name)) name <- paste0(pico_username(host = host, ssh_args = ssh_args), "/personal")
   name

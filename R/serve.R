@@ -60,6 +60,7 @@
 serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_port = 0L, host_key = NULL,
                   duration = Inf, quiet = FALSE, verbose = FALSE, connections = 2000L, connections_per_key = 200L, topics_per_user = 100L,
                   login_time = 10, bytes_per_second = 8388608) {
+  check_arguments("serve")
   if (missing(users)) usage_stop("Argument 'users' is missing. It is a file with one key per line (`alice ssh-ed25519 AAAA...`), or a named list of public keys.")
   duration <- check_number(duration, "duration", 0, Inf)
   quiet <- check_flag(quiet, "quiet")

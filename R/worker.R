@@ -25,9 +25,11 @@
 #' @section Command line:
 #' ```sh
 #' Rscript -e future.p2p::worker --cluster=alice/friends --workers=2
+#' Rscript -e future.p2p::worker alice/friends --workers 2
 #' Rscript -e future.p2p::worker --help
 #' ```
-#' Flags have the names of the arguments. The exit status is 0 after `duration` or Ctrl-C, 1 after a failure, whose message is written to
+#' Flags have the names of the arguments, as `--name=value` or `--name value`; a word `owner/name` is the cluster. There are no parentheses
+#' after the name of the function: `Rscript -e 'future.p2p::worker()'` with flags is an error. The exit status is 0 after `duration` or Ctrl-C, 1 after a failure, whose message is written to
 #' standard error, and 2 for wrong flags.
 #'
 #' @return `NULL`, invisibly, after `duration` seconds. Errors have class `p2p_error`.
@@ -41,6 +43,7 @@
 #' @export
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
                    nice = 0L, idle = Inf) {
+  check_arguments("worker")
   workers <- check_number(workers, "workers", 1, 1024)
   duration <- check_number(duration, "duration", 0, Inf)
   memory <- check_memory(memory)

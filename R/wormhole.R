@@ -73,6 +73,7 @@
 #' @export
 wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name = NULL, mailbox = NULL, relay = NULL, listen = TRUE,
                           verify = FALSE, timeout = 600, progress = NULL) {
+  check_arguments("wormhole_send")
   config <- transfer_config(code, mailbox, relay, listen, verify, timeout)
   what <- what_to_send(x, match_type(type))
   if (!is.null(name)) what$name <- one_string(name, "name")
@@ -84,6 +85,7 @@ wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name
 #' @export
 wormhole_receive <- function(code, path = NULL, mailbox = NULL, relay = NULL, listen = TRUE, verify = FALSE, timeout = 600,
                              progress = NULL) {
+  check_arguments("wormhole_receive")
   if (missing(code)) usage_stop("Argument 'code' is missing. It is the code that the sender shows, such as 7-guitar-wizard.")
   config <- transfer_config(one_string(code, "code"), mailbox, relay, listen, verify, timeout)
   config$path <- new_name_in(path)

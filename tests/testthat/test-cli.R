@@ -19,7 +19,53 @@ test_that("only arguments with default TRUE or FALSE are switches", {
 test_that("--help lists all flags and exits with status 0", {
   result <- run(worker, "--help")
   expect_equal(result$status, 0L)
-  for (flag in names(formals(worker))) expect_match(paste(result$printed, collapse = "\n"), paste0("--", flag, "="), fixed = TRUE)
+  for (flag in names(formals(worker))) expect_match(paste(result$printed, collapse = "\n"), paste0("--", gsub("_", "-", flag), "="), fixed = TRUE)
+})
+
+test_that("each flag in --help has an explanation with its default", {
+  for (f in list(worker, host_cluster, serve, pico_username)) {
+    lines <- grep("^  --[a-z-]+=", run(f, "--help")$printed, value = TRUE)
+    expect_length(lines, length(formals(f)))
+    expect_match(lines, "=[.]{3} +[a-zA-Z].* [(](default: .+|required)[)]$")
+  }
+})
+
+test_that("--name value is --name=value, and a word owner/name is the cluster", {
+  expect_equal(parse_flags(worker, c("--cluster", "alice/friends", "--workers=2", "--ssh-args", "-p 22")),
+               list(cluster = "alice/friends", workers = "2", ssh_args = "-p 22"))
+  expect_equal(parse_flags(host_cluster, c("alice/friends", "--users", "bob,carol")), list(cluster = "alice/friends", users = c("bob", "carol")))
+  expect_equal(parse_flags(serve, c("--quiet", "--port", "0")), list(quiet = "TRUE", port = "0"))
+  expect_error(parse_flags(worker, c("--cluster", "--workers=2")), "--cluster has no value", class = "p2p_error_usage")
+  expect_error(parse_flags(worker, c("alice/friends", "--cluster=bob/lab")), "twice", class = "p2p_error_usage")
+  expect_error(parse_flags(serve, "alice/friends"), "not a flag", class = "p2p_error_usage")
+})
+
+test_that("an unknown flag is followed by the flag that was meant", {
+  expect_match(run(worker, "--worker=2")$said, "Unknown flag --worker. Did you mean --workers?", fixed = TRUE)
+  expect_match(run(worker, "--shh-args", "-p 22")$said, "Did you mean --ssh-args?", fixed = TRUE)
+  expect_match(run(serve, "--quite")$said, "Did you mean --quiet?", fixed = TRUE)
+  expect_match(run(serve, "--zzz=1")$said, "--users, --address", fixed = TRUE)
+})
+
+test_that("names of arguments are not matched partially", {
+  expect_unknown <- function(expr, name, meant) {
+    ex <- tryCatch(expr, error = identity)
+    expect_s3_class(ex, "p2p_error_usage")
+    expect_match(conditionMessage(ex), sprintf("no argument '%s'. Did you mean '%s'?", name, meant), fixed = TRUE)
+  }
+  expect_unknown(worker("alice/friends", n = 2, duration = -1), "n", "nice")
+  expect_unknown(worker("alice/friends", mem = "2 GiB", duration = -1), "mem", "memory")
+  expect_unknown(serve(use = "users.txt", port = -1), "use", "users")
+  expect_unknown(host_cluster("alice/friends", user = "bob", duration = -1), "user", "users")
+  expect_unknown(wormhole_send("text", time = 5, relay = 1), "time", "timeout")
+  expect_unknown(wormhole_receive("7-guitar-wizard", time = 5, relay = 1), "time", "timeout")
+  expect_unknown(pico_username(h = "127.0.0.1:1"), "h", "host")
+  expect_unknown(p2p_cluster_name("alice/friends", h = "127.0.0.1:1"), "h", "host")
+  wrapper <- function(...) worker("alice/friends", ..., duration = -1)
+  expect_unknown(wrapper(n = 2), "n", "nice")
+  expect_unknown(do.call(worker, list("alice/friends", n = 2, duration = -1)), "n", "nice")
+  expect_error(wrapper(nice = 2), "'duration'", class = "p2p_error_usage")
+  expect_unknown(suppressWarnings(future::plan(future.p2p::cluster, clust = "alice/friends", host = "127.0.0.1:1")), "clust", "cluster")
 })
 
 test_that("--version prints the version", {
@@ -58,4 +104,22 @@ test_that("Rscript -e NAME runs the function; other code prints it", {
   expect_equal(rscript("future.p2p::worker", "--version"), format(utils::packageVersion("future.p2p")))
   expect_equal(attr(rscript("future.p2p::worker", "--bogus=1"), "status"), 2L)
   expect_match(paste(rscript("print(future.p2p::worker)", "--version"), collapse = "\n"), "^function")
+  unread <- rscript("future.p2p::worker(host = '127.0.0.1:1')", "--cluster=alice/friends")
+  expect_equal(attr(unread, "status"), 1L)
+  expect_match(paste(unread, collapse = " "), "without the flags '--cluster=alice/friends'.*Rscript -e future[.]p2p::worker --cluster")
+  read <- rscript("future.p2p::worker(commandArgs(TRUE)[2], duration = -1)", "--nice=3", "alice/friends")
+  expect_match(paste(read, collapse = " "), "'duration'")
+})
+
+test_that("flags that a call does not read are an error, and those of a script are not", {
+  for (name in c("worker", "serve", "host_cluster", "wormhole_send")) {
+    command <- function(code) c("R", "--no-echo", "-e", code, "--args", "--cluster=alice/friends")
+    for (code in paste0(c("", "future.p2p::", "library(future.p2p);~+~"), name, "('a/b',~+~users~+~=~+~c('b',~+~'c'))")) {
+      expect_error(check_flags_are_read(name, command(code)), "'--cluster=alice/friends'", class = "p2p_error_usage")
+    }
+    expect_no_error(check_flags_are_read(name, command(paste0(name, "(commandArgs(TRUE)[1])"))))
+    expect_no_error(check_flags_are_read(name, command(paste0("x~+~<-~+~docopt::docopt(doc);~+~", name, "(x$cluster)"))))
+    expect_no_error(check_flags_are_read(name, c("R", "--file=script.R", "--args", "--cluster=alice/friends")))
+    expect_no_error(check_flags_are_read(name, c("R", "-e", paste0(name, "()"))))
+  }
 })
