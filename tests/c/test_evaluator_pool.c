@@ -57,7 +57,8 @@ static struct p2p_log_queue *log_;
 static struct p2p_evaluator_pool *pool;
 static struct p2p_timer *poll_timer;
 static uint32_t expected;
-static int reached, ended, lost;
+static int reached, ended, lost, failed;
+static bool is_broken; /* the evaluators of the next pool end before they are ready */
 static struct p2p_evaluator_pool_config limits; /* the limits of the next pool */
 static struct p2p_evaluator *evaluator;
 static bool pauses; /* at each frame of a result */
@@ -72,15 +73,20 @@ static void on_poll(void *arg) {
 
 static void on_change(void *arg) { (void)arg; }
 static void on_failed(void *arg, const struct p2p_err *err) {
-  (void)arg, fprintf(stderr, "%s\n", err->message);
+  (void)arg;
+  CHECK(err->code == P2P_ERR_SYSTEM && failed == 0);
+  p2p_evaluator_pool_free(pool);
+  pool = NULL;
+  site_count(&gate, &failed);
 }
 
 static void start_here(void *arg) {
   static const struct p2p_evaluator_pool_callbacks callbacks = {on_change, on_failed};
+  const char *const broken[] = {"/bin/sh", "-c", "exit 1", NULL};
   const char *const argv[] = {program, NULL}, *const env[] = {MODE "=1", NULL};
   const struct p2p_evaluator_pool_config config = {.loop = loop,
                                                    .log = log_,
-                                                   .argv = argv,
+                                                   .argv = is_broken ? broken : argv,
                                                    .env = env,
                                                    .slots = 1,
                                                    .limits = limits.limits,
@@ -139,7 +145,7 @@ static void begin(void) {
   log_ = p2p_log_queue_new(100);
   ended = lost = 0;
   CHECK(p2p_loop_call(loop, start_here, NULL) == P2P_OK);
-  wait_for_usable(1);
+  if (!is_broken) wait_for_usable(1);
 }
 
 static void end(void) {
@@ -220,7 +226,15 @@ TEST(result_does_not_wait_for_the_client_for_ever) {
   end();
 }
 
+TEST(pool_can_be_freed_when_it_fails) {
+  is_broken = true;
+  begin();
+  CHECK(site_wait(&gate, &failed, 1));
+  end();
+  is_broken = false;
+}
+
 UNIT_MAIN("evaluator_pool", UNIT(task_avoids_evaluators_with_closed_frames),
           UNIT(task_avoids_evaluators_that_have_just_died), UNIT(task_must_arrive_in_time),
           UNIT(result_that_waits_for_the_client_costs_no_time),
-          UNIT(result_does_not_wait_for_the_client_for_ever))
+          UNIT(result_does_not_wait_for_the_client_for_ever), UNIT(pool_can_be_freed_when_it_fails))
