@@ -13,6 +13,12 @@
 #' it is enough to install them on a worker. A future that waits for a busy worker because of its packages does not block later futures
 #' that need no packages.
 #'
+#' After `library(future.p2p)`, `cluster` is this function and masks [future::cluster]. With both packages attached, write
+#' `future.p2p::cluster` or `future::cluster`.
+#'
+#' Futures cannot request resources yet: `future(..., resources = )`, `memory =`, `time =` and `cores =` are an error. On a worker, this
+#' backend cannot be used: with `plan(list(future.p2p::cluster, future.p2p::cluster))`, a future inside a future is an error.
+#'
 #' @section Errors:
 #' Errors while joining the cluster have class `p2p_error` and say what to do next. For example, the cluster may not be hosted, you may not
 #' have access to it, the SSH host key may be unknown, the board may not accept any of your SSH keys, or it may be unreachable. Errors of a
@@ -32,8 +38,8 @@
 #'   instead. A future that crashes its R process is never run again automatically.
 #' @param maxSizeOfObjects (numeric) Maximum size in bytes of the globals of a future and, as a second number, of its result. One number
 #'   applies to both. Larger objects are a FutureError. The default is option `future.globals.maxSize` for globals, and 4 GiB for results.
-#' @param wait.timeout (numeric) Seconds that a future waits for a worker before it fails with a FutureError. Defaults to option
-#'   `future.wait.timeout`, or else one day.
+#' @param wait.timeout (numeric) Seconds that a future waits for a worker before it fails with a FutureError. If `NULL`, option
+#'   `future.wait.timeout` at the time when it starts to wait, or else one day.
 #' @param ... Further arguments of future backends, such as `earlySignal`, `gc` and `interrupts`.
 #'
 #' @return This function is passed to [future::plan()] and never called.
@@ -50,7 +56,7 @@
 #' @export
 cluster <- structure(
   function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0,
-           maxSizeOfObjects = NULL, wait.timeout = getOption("future.wait.timeout", 24 * 60 * 60), ...) {
+           maxSizeOfObjects = NULL, wait.timeout = NULL, ...) {
     stop("Internal error: the strategy function of a future backend was called.")
   },
   class = c("p2p_cluster", "multiprocess", "future", "function"),
@@ -61,13 +67,15 @@ cluster <- structure(
 P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0,
                              maxSizeOfObjects = NULL, interrupts = TRUE,
                              gc = FALSE, earlySignal = FALSE,
-                             wait.timeout = getOption("future.wait.timeout", 24 * 60 * 60), ...) {
+                             wait.timeout = NULL, ...) {
   if (is.function(workers)) workers <- workers()
+  check_not_hosts(workers)
   check_names(names_in_call(sys.call(), parent.frame()), plan_arguments(), "plan(future.p2p::cluster)")
   if (is.null(workers)) workers <- Inf
   if (!is.numeric(workers) || length(workers) != 1L || is.na(workers) || workers < 1) {
     usage_stop("Argument 'workers' must be a number of at least 1.")
   }
+  if (!is.null(wait.timeout)) wait.timeout <- check_number(wait.timeout, "wait.timeout", 0, Inf)
   config <- board_config(cluster, host, ssh_args)
   config$object_cap_bytes <- check_sizes(maxSizeOfObjects)[2L]
   if (is.null(maxSizeOfObjects)) maxSizeOfObjects <- getOption("future.globals.maxSize", Inf)
@@ -81,6 +89,15 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   )
   backend[["futureClasses"]] <- c("P2PFuture", "MultiprocessFuture", backend[["futureClasses"]])
   structure(backend, class = c("P2PFutureBackend", "MultiprocessFutureBackend", class(backend)))
+}
+
+## After library(future.p2p), `cluster` is ours: raises an error if plan() was called with the hosts of future::cluster.
+check_not_hosts <- function(workers) {
+  hosts <- is.character(workers) && length(workers) > 0L && !anyNA(workers) && !all(grepl("^[0-9.]*$", workers))
+  if (!hosts && !is.list(workers)) return(invisible())
+  shown <- if (hosts && length(workers) <= 3L) paste(deparse(unname(workers)), collapse = "") else "..."
+  usage_stop("Argument 'workers' names hosts, which are for future::cluster. This is future.p2p::cluster, which masks it and takes the maximum ",
+             "number of futures. Write plan(future::cluster, workers = ", shown, ").")
 }
 
 ## The names of arguments of plan(), which passes some that only other backends use.
@@ -101,6 +118,7 @@ check_sizes <- function(sizes, max_result = 4 * 1024^3) {
 #' @importFrom future launchFuture
 #' @export
 launchFuture.P2PFutureBackend <- function(backend, future, ...) {
+  check_requests(future)
   client <- clients$of(backend)
   wait_for_slot(client, future, until = wait_until(backend))
   unregister_ended(backend)
@@ -113,6 +131,15 @@ launchFuture.P2PFutureBackend <- function(backend, future, ...) {
   future[["state"]] <- "running"
   registry(backend, action = "add", future = future)
   invisible(future)
+}
+
+## The future package accepts any argument of future(). A request that would have no effect must not be ignored silently.
+check_requests <- function(future) {
+  requests <- Filter(function(name) !is.null(future[[name]]), c("resources", "memory", "time", "cores"))
+  if (length(requests) == 0L) return(invisible())
+  stop(FutureError(sprintf(paste("Future (%s) has %s, but futures of future.p2p::cluster cannot request resources yet.",
+                                 "Leave it out. Limits are set where a worker is started, as in worker(memory = \"2 GiB\", time = 60)."),
+                           future_label(future), paste0("'", requests, " ='", collapse = " and ")), future = future))
 }
 
 ## The packages that a worker must have to run the future, except those that come with R.
@@ -129,7 +156,13 @@ unregister_ended <- function(backend) {
   for (future in registry(backend, action = "list")) if (has_ended(future)) registry(backend, action = "remove", future = future)
 }
 
-wait_until <- function(backend) proc.time()[["elapsed"]] + backend[["wait.timeout"]]
+## When a wait for a worker that begins now ends.
+wait_until <- function(backend) {
+  timeout <- backend[["wait.timeout"]]
+  if (is.null(timeout)) timeout <- getOption("future.wait.timeout", 24 * 60 * 60)
+  if (!is.numeric(timeout) || length(timeout) != 1L || is.na(timeout)) usage_stop("Option 'future.wait.timeout' must be a number of seconds.")
+  proc.time()[["elapsed"]] + timeout
+}
 
 ## Returns when one more future may be submitted: when fewer futures are submitted than there are slots. Without any worker, one future may
 ## wait. Futures that wait for a worker with their packages do not block one that any worker can run.

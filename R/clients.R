@@ -6,6 +6,7 @@ clients <- local({
 
   ## Joins the cluster, or raises a p2p_error.
   join <- function(config) {
+    check_not_on_worker()
     client <- new.env(parent = emptyenv())
     client$log <- log_new()
     client$handle <- .Call(ffi_client_new, config, client$log)
@@ -44,6 +45,14 @@ clients <- local({
   list(open = open, of = of, close = close, has = function(name) !is.null(open_clients[[name]]),
        close_all = function() for (name in ls(open_clients)) close(name))
 })
+
+## A worker has no keys of the user, and lends its slots: futures that wait there for other workers could block each other.
+check_not_on_worker <- function() {
+  worker <- Sys.getenv("FUTURE_P2P_WORKER")
+  if (!nzchar(worker)) return(invisible())
+  usage_stop("A future on a worker (", worker, ") cannot use future.p2p::cluster itself. Choose another backend for futures inside futures, ",
+             "as in plan(list(future.p2p::cluster, future::sequential)).")
+}
 
 client_status <- function(client) .Call(ffi_client_status, client$handle)
 

@@ -1,0 +1,82 @@
+## What plan() and future() accept, and what the errors say.
+library(future)
+
+test_that("hosts in plan(workers = ) are an error that names future::cluster", {
+  expect_hosts <- function(advice, ...) {
+    ex <- tryCatch(suppressWarnings(plan(future.p2p::cluster, ..., host = "127.0.0.1:1")), error = identity)
+    expect_s3_class(ex, "p2p_error_usage")
+    expect_match(conditionMessage(ex), "masks")
+    expect_match(conditionMessage(ex), advice, fixed = TRUE)
+  }
+  expect_hosts("plan(future::cluster, workers = \"localhost\")", workers = "localhost")
+  expect_hosts("workers = c(\"a\", \"b\")", workers = c("a", "b"))
+  expect_hosts("future::cluster", workers = "localhost", rscript = "Rscript")
+  nodes <- structure(list(structure(list(), class = "SOCKnode")), class = c("SOCKcluster", "cluster"))
+  expect_hosts("workers = ...", workers = nodes)
+  expect_hosts("future::cluster", workers = function() "localhost")
+  for (workers in list("0", 0, NA, TRUE)) {
+    expect_error(plan(future.p2p::cluster, workers = workers, host = "127.0.0.1:1"), "must be a number", class = "p2p_error_usage")
+  }
+})
+
+lab <- local_lab(c("alice", "bob"))
+start_board(lab)
+start_host(lab, "alice/friends", "bob")
+withr::defer(plan(sequential), priority = "first")
+
+## The error of `expr`, which fails within 20 seconds.
+quick_error <- function(expr) {
+  setTimeLimit(elapsed = 20, transient = TRUE)
+  on.exit(setTimeLimit())
+  suppressMessages(tryCatch(expr, error = identity))
+}
+
+test_that("option future.wait.timeout applies when the wait begins, and the argument of plan() wins", {
+  plan_as(lab, "bob")
+  withr::local_options(future.wait.timeout = 1)
+  ex <- quick_error(value(future(1)))
+  expect_s3_class(ex, "FutureError")
+  expect_match(conditionMessage(ex), "timed out after 'wait.timeout'")
+  options(future.wait.timeout = "soon")
+  expect_match(conditionMessage(quick_error(value(future(1)))), "Option 'future.wait.timeout'")
+  plan(sequential)
+  options(future.wait.timeout = 1000)
+  plan_as(lab, "bob", wait.timeout = 1)
+  expect_match(conditionMessage(quick_error(value(future(1)))), "timed out after 'wait.timeout'")
+  plan(sequential)
+  expect_error(plan_as(lab, "bob", wait.timeout = "soon"), "'wait.timeout'", class = "p2p_error_usage")
+})
+
+test_that("on a worker, a nested plan of this package is an error at once, and others work", {
+  start_worker(lab, "alice", "alice/friends")
+  args <- board_args(lab, "bob")
+  outer <- tweak(future.p2p::cluster, cluster = "alice/friends", host = args$host, ssh_args = args$ssh_args)
+  plan(list(outer, future.p2p::cluster))
+  ex <- quick_error(value(future(value(future(1)))))
+  expect_match(conditionMessage(ex), "on a worker .* cannot use future.p2p::cluster itself.*future::sequential")
+  plan(sequential)
+  plan(list(outer, outer))
+  ex <- quick_error(value(future(value(future(1)))))
+  expect_match(conditionMessage(ex), "on a worker .* cannot use future.p2p::cluster itself")
+  plan(sequential)
+  plan(list(outer, sequential))
+  expect_equal(value(future(value(future(1)))), 1)
+  plan(sequential)
+})
+
+test_that("a future that requests resources is an error", {
+  plan_as(lab, "bob")
+  for (request in list(list(resources = list(gpu = 1L)), list(memory = "2 GiB"), list(time = 60), list(cores = 2L))) {
+    ex <- quick_error(value(do.call(future, c(list(quote(1 + 1), substitute = FALSE), request))))
+    expect_s3_class(ex, "FutureError")
+    expect_match(conditionMessage(ex), sprintf("'%s ='.*cannot request resources yet", names(request)))
+  }
+  lazy <- future(1 + 1, resources = list(gpu = 1L), lazy = TRUE)
+  expect_s3_class(quick_error(value(lazy)), "FutureError")
+  expect_equal(value(future(1 + 1, resources = NULL, label = "plain")), 2)
+  plan(sequential)
+})
+
+test_that("nothing is left", {
+  expect_nothing_left(lab)
+})
