@@ -188,8 +188,22 @@ static int prepare_candidate(struct p2p_ssh_login *login, ssh_session session) {
   return P2P_SSH_LOGIN_NEXT;
 }
 
+/* libssh chooses the algorithm of a signature before it requests the service for itself. It signs
+ * with SHA-2 and an RSA key only if the board has said that it verifies that. A board may say so
+ * (EXT_INFO, RFC 8308) as late as after our last message of the key exchange, but always before it
+ * accepts the service. Earlier, libssh would choose SHA-1, and reject the key itself. */
+static int request_service(struct p2p_ssh_login *login, ssh_session session, const char *place,
+                           struct p2p_err *err) {
+  int rc = ssh_service_request(session, "ssh-userauth");
+  if (rc == SSH_AGAIN) return P2P_SSH_LOGIN_WAIT;
+  if (rc != SSH_OK) return set_disconnected(login, session, place, err);
+  login->has_service = true;
+  return P2P_SSH_LOGIN_NEXT;
+}
+
 int p2p_ssh_login_step(struct p2p_ssh_login *login, ssh_session session, const char *place,
                        struct p2p_err *err) {
+  if (!login->has_service) return request_service(login, session, place, err);
   if (login->next == login->count) return set_rejected(login, place, err);
   if (prepare_candidate(login, session) == P2P_SSH_LOGIN_NEXT) return P2P_SSH_LOGIN_NEXT;
   bool is_agent = login->candidates[login->next] == NULL;

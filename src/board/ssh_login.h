@@ -16,6 +16,7 @@
 struct p2p_ssh_login {
   char *candidates[P2P_SSH_CANDIDATES_MAX]; /* owned paths; NULL: the agent */
   size_t count, next;
+  bool has_service;  /* the board has accepted the request to authenticate */
   size_t n_explicit; /* the first ones were configured: a missing file is reported */
   ssh_key key;       /* of the candidate that is being tried */
   char tried[400];   /* what was tried so far, for the error */

@@ -67,12 +67,19 @@ static int authenticate(struct p2p_board_connection *connection, ssh_key key, co
   return has_key ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
 }
 
-/* Any key is accepted: it only decides who the user is. */
+/* Accounts have plain keys only. A client that offers a certificate offers its plain key as well.
+ */
+static bool is_certificate(ssh_key key) {
+  const char *type = ssh_key_type_to_char(ssh_key_type(key));
+  return type == NULL || strstr(type, "-cert-") != NULL;
+}
+
+/* Any plain key is accepted: it only decides who the user is. */
 static int on_key(ssh_session ssh, const char *login, struct ssh_key_struct *key, char state,
                   void *arg) {
   struct p2p_board_connection *connection = arg;
   (void)ssh;
-  if (connection->is_authenticated) return SSH_AUTH_DENIED;
+  if (connection->is_authenticated || is_certificate(key)) return SSH_AUTH_DENIED;
   if (state == SSH_PUBLICKEY_STATE_NONE) return SSH_AUTH_SUCCESS; /* the signature comes next */
   return state == SSH_PUBLICKEY_STATE_VALID ? authenticate(connection, key, login)
                                             : SSH_AUTH_DENIED;

@@ -38,9 +38,9 @@ key_file <- function(lab, user) file.path(lab$dir, paste0("key-", user))
 known_hosts_file <- function(lab) file.path(lab$dir, "known_hosts")
 
 ## Returns the public key, `ssh-ed25519 AAAA...`.
-make_key <- function(lab, user) {
+make_key <- function(lab, user, type = "ed25519") {
   file <- key_file(lab, user)
-  processx::run("ssh-keygen", c("-q", "-t", "ed25519", "-N", "", "-C", user, "-f", file))
+  processx::run("ssh-keygen", c("-q", "-t", type, "-N", "", "-C", user, "-f", file))
   sub("^([^ ]+ [^ ]+).*", "\\1", readLines(paste0(file, ".pub")))
 }
 

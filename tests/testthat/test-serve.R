@@ -68,3 +68,24 @@ test_that("the limits are arguments; an unused board sleeps, and Ctrl-C ends it 
   expect_identical(stop_process(board), 0L)
   expect_nothing_left(lab)
 })
+
+test_that("a worker with an RSA key reconnects each time after the board has restarted", {
+  lab <- local_lab("alice")
+  unlink(key_file(lab, "alice"))
+  users <- file.path(lab$dir, "users.txt")
+  writeLines(paste("alice", make_key(lab, "alice", type = "rsa")), users)
+  board <- start_board(lab)
+  port <- lab$port
+  worker <- start_process(lab, "worker", board_args(lab, "alice"))
+  wait_for_line(worker, "joined cluster 'alice/personal'")
+  for (n in 1:3) {
+    signal_process(board, tools::SIGKILL)
+    board$px$wait(5000)
+    unlink(list.files(board$tmp, full.names = TRUE), recursive = TRUE) # it could not remove them
+    board <- start_process(lab, "serve", list(port = port, address = "127.0.0.1", users = users, host_key = file.path(lab$dir, "host_key")))
+    wait_for_line(board, "'alice' joined 'alice/personal/future.p2p'")
+  }
+  stop_process(worker)
+  expect_identical(stop_process(board), 0L)
+  expect_nothing_left(lab)
+})
