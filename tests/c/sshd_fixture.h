@@ -23,7 +23,7 @@
 #include "base/err.h"
 #include "unit.h"
 
-#define SITE_WAIT_MS 20000
+#define SITE_WAIT_MS 60000
 
 struct site {
   char dir[64];
