@@ -57,11 +57,6 @@ void p2p_sanitize(const void *bytes, size_t length, char *out, size_t size) {
   out[used] = '\0';
 }
 
-void p2p_sanitize_text(char *text) {
-  size_t length = strlen(text);
-  p2p_sanitize(text, length, text, length + 1);
-}
-
 static bool is_word_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '_' || c == '.';

@@ -14,8 +14,6 @@
  * that change the direction of writing, and each malformed byte become '?'. What does not fit is
  * dropped; no character is split. `out` and `bytes` may be the same memory. */
 void p2p_sanitize(const void *bytes, size_t length, char *out, size_t size);
-/* The same for a text with a NUL, in place. */
-void p2p_sanitize_text(char *text);
 /* Copies `text`; bytes other than ASCII letters, digits, '-', '_' and '.' become '_'. */
 void p2p_sanitize_word(const char *text, char *out, size_t size);
 

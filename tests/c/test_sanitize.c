@@ -55,7 +55,7 @@ TEST(text_is_cut_between_characters) {
 
 TEST(text_can_be_sanitized_in_place) {
   char text[] = "a\033b\u200bc\u00fc\xff";
-  p2p_sanitize_text(text);
+  p2p_sanitize(text, strlen(text), text, sizeof text);
   CHECK_STR(text, "a?b?c\u00fc?");
 }
 
