@@ -24,7 +24,8 @@ static void check_hello(const struct p2p_line *line) {
       memcmp(&copy.key, &hello.key, sizeof copy.key) != 0 ||
       strcmp(copy.machine.platform, hello.machine.platform) != 0 ||
       copy.machine.cores != hello.machine.cores ||
-      copy.machine.memory_mib != hello.machine.memory_mib)
+      copy.machine.memory_mib != hello.machine.memory_mib || copy.busy != hello.busy ||
+      copy.waiting != hello.waiting)
     __builtin_trap();
 }
 

@@ -5,6 +5,7 @@
 
 #include "fuzz.h"
 #include "protocol/frame.h"
+#include "protocol/load.h"
 #include "protocol/lost.h"
 #include "protocol/slot.h"
 #include "protocol/task_header.h"
@@ -43,12 +44,22 @@ static void check_lost(const struct p2p_frame *frame) {
   if (strcmp(why, again) != 0) __builtin_trap();
 }
 
+static void check_load(const struct p2p_frame *frame) {
+  struct p2p_load load, again;
+  char text[P2P_LOAD_MAX];
+  if (p2p_load_read(frame->payload, frame->length, &load) != P2P_OK) return;
+  size_t length = p2p_load_write(&load, text);
+  if (p2p_load_read(text, length, &again) != P2P_OK || !p2p_load_is_same(&load, &again))
+    __builtin_trap();
+}
+
 static void check_payload(const struct p2p_frame *frame) {
   check_slot(frame, P2P_ROLE_CLIENT);
   check_slot(frame, P2P_ROLE_WORKER);
   check_object(frame);
   check_task(frame);
   check_lost(frame);
+  check_load(frame);
 }
 
 static void check_frame(const struct p2p_frame *frame, const uint8_t *bytes, size_t length) {

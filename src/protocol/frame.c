@@ -25,7 +25,7 @@ int p2p_frame_put(struct p2p_buf *buf, uint8_t type, uint32_t task, const void *
 
 long p2p_frame_get(const uint8_t *bytes, size_t length, struct p2p_frame *frame) {
   if (length == 0) return 0;
-  if (bytes[0] < P2P_FRAME_HELLO || bytes[0] > P2P_FRAME_PACKAGES) return P2P_ERR_PARSE;
+  if (bytes[0] < P2P_FRAME_HELLO || bytes[0] > P2P_FRAME_LOAD) return P2P_ERR_PARSE;
   if (length < P2P_FRAME_HEADER_LEN) return 0;
   uint32_t payload_length = p2p_get_u32(bytes + 5);
   if (payload_length > P2P_FRAME_PAYLOAD_MAX) return P2P_ERR_TOO_LARGE;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/encode.h"
+#include "protocol/load.h"
 
 #define LINK "link"
 
@@ -34,6 +35,11 @@ static int put_machine(struct p2p_line *line, const struct p2p_machine *machine)
   return code == P2P_OK ? put_number(line, "memory", machine->memory_mib) : code;
 }
 
+static int put_load(struct p2p_line *line, const struct p2p_hello_line *hello) {
+  int code = put_number(line, "busy", hello->busy);
+  return code == P2P_OK ? put_number(line, "waiting", hello->waiting) : code;
+}
+
 static int write_pairs(struct p2p_line *line, const struct p2p_hello_line *hello, time_t now) {
   bool is_worker = hello->role == P2P_ROLE_WORKER;
   int code = p2p_line_begin(line, types[hello->role], hello->from, now, P2P_HELLO_LINE_VALID_S);
@@ -43,6 +49,7 @@ static int write_pairs(struct p2p_line *line, const struct p2p_hello_line *hello
   if (code == P2P_OK) code = put_text(line, "r", hello->r_version);
   if (code == P2P_OK) code = put_text(line, "future", hello->future_version);
   if (code == P2P_OK && is_worker) code = put_machine(line, &hello->machine);
+  if (code == P2P_OK && is_worker) code = put_load(line, hello);
   return code;
 }
 
@@ -93,6 +100,11 @@ static bool read_id(const char *text, char out[P2P_HELLO_LINE_ID_MAX]) {
   return true;
 }
 
+/* A missing count is 0. */
+static bool read_count(const char *text, uint32_t max, uint32_t *out) {
+  return text == NULL || p2p_count_parse(text, max, out);
+}
+
 static bool read_offer(const struct p2p_line *line, struct p2p_hello_line *out) {
   const char *key = p2p_line_get(line, "key"), *slots = p2p_line_get(line, "slots");
   size_t length;
@@ -103,7 +115,9 @@ static bool read_offer(const struct p2p_line *line, struct p2p_hello_line *out) 
              P2P_OK &&
          length == sizeof out->key.bytes &&
          p2p_machine_read(p2p_line_get(line, "platform"), p2p_line_get(line, "cores"),
-                          p2p_line_get(line, "memory"), &out->machine);
+                          p2p_line_get(line, "memory"), &out->machine) &&
+         read_count(p2p_line_get(line, "busy"), P2P_WORKER_SLOTS_MAX, &out->busy) &&
+         read_count(p2p_line_get(line, "waiting"), P2P_LOAD_WAITING_MAX, &out->waiting);
 }
 
 int p2p_hello_line_read(const struct p2p_line *line, struct p2p_hello_line *out) {

@@ -27,9 +27,11 @@ struct p2p_hello_line {
   struct p2p_seal_public key;
   uint32_t slots;
   struct p2p_machine machine;
+  uint32_t busy;    /* slots with a task, at most P2P_WORKER_SLOTS_MAX */
+  uint32_t waiting; /* slots that clients want and do not have, at most P2P_LOAD_WAITING_MAX */
 };
 
-/* Replaces *out by the hello as of `now`. Key, slots and machine are written for a worker only;
+/* Replaces *out by the hello as of `now`. What only a worker has is written for a worker only;
  * has_link is ignored: this program always speaks "link". P2P_ERR_INVALID for a field that is not
  * what the reader accepts. */
 int p2p_hello_line_write(struct p2p_line *out, const struct p2p_hello_line *hello,

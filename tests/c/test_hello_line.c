@@ -46,6 +46,7 @@ static void check_text(const struct p2p_hello_line *hello, const char *expected)
   CHECK_STR(read.future_version, hello->future_version);
   CHECK(memcmp(&read.key, &hello->key, sizeof read.key) == 0);
   CHECK(memcmp(&read.machine, &hello->machine, sizeof read.machine) == 0);
+  CHECK(read.busy == hello->busy && read.waiting == hello->waiting);
 }
 
 TEST(each_role_has_its_exact_text) {
@@ -61,6 +62,9 @@ TEST(each_role_has_its_exact_text) {
   worker.machine.cores = 4;
   worker.machine.memory_mib = 8000;
   check_text(&worker, WORKER ",platform=x86_64-pc-linux-gnu,cores=4,memory=8000");
+  worker.busy = 3;
+  worker.waiting = 2;
+  check_text(&worker, WORKER ",platform=x86_64-pc-linux-gnu,cores=4,memory=8000,busy=3,waiting=2");
 }
 
 TEST(what_the_reader_would_refuse_is_not_written) {
@@ -78,6 +82,9 @@ TEST(what_the_reader_would_refuse_is_not_written) {
   CHECK(p2p_hello_line_write(&line, &hello, NOW) == P2P_ERR_INVALID);
   hello = of_worker();
   snprintf(hello.machine.platform, sizeof hello.machine.platform, "a b");
+  CHECK(p2p_hello_line_write(&line, &hello, NOW) == P2P_ERR_INVALID);
+  hello = of_worker();
+  hello.busy = P2P_WORKER_SLOTS_MAX + 1;
   CHECK(p2p_hello_line_write(&line, &hello, NOW) == P2P_ERR_INVALID);
 }
 
@@ -124,6 +131,10 @@ TEST(malformed_hellos_are_refused) {
       WORKER ",cores=65537",
       WORKER ",memory=1000000000",
       WORKER ",memory=-1",
+      WORKER ",busy=0",
+      WORKER ",busy=1025",
+      WORKER ",waiting=1000000000",
+      WORKER ",waiting=",
   };
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     CHECK(read_code(texts[i]) == P2P_ERR_PARSE);

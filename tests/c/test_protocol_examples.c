@@ -11,6 +11,7 @@
 #include "protocol/hello.h"
 #include "protocol/hello_line.h"
 #include "protocol/leave.h"
+#include "protocol/load.h"
 #include "protocol/lost.h"
 #include "protocol/package_list.h"
 #include "protocol/slot.h"
@@ -112,6 +113,14 @@ static void check_packages(const struct p2p_frame *frame, enum p2p_role sender) 
   CHECK(code == 0 && count == 2);
 }
 
+static void check_load(const struct p2p_frame *frame) {
+  struct p2p_load load;
+  char text[P2P_LOAD_MAX];
+  CHECK(p2p_load_read(frame->payload, frame->length, &load) == P2P_OK);
+  CHECK(p2p_load_write(&load, text) == frame->length);
+  CHECK(memcmp(text, frame->payload, frame->length) == 0);
+}
+
 static void check_payload(const struct p2p_frame *frame, enum p2p_role sender) {
   uint64_t size;
   char why[P2P_LOST_MAX];
@@ -128,6 +137,7 @@ static void check_payload(const struct p2p_frame *frame, enum p2p_role sender) {
     CHECK_STR(why, "out of memory");
     break;
   case P2P_FRAME_PACKAGES: check_packages(frame, sender); break;
+  case P2P_FRAME_LOAD: check_load(frame); break;
   case P2P_FRAME_CANCEL:
   case P2P_FRAME_PING: CHECK(frame->length == 0); break;
   default: CHECK(frame->type == P2P_FRAME_DATA);
@@ -193,8 +203,8 @@ TEST(the_examples_are_read_and_written_as_they_are) {
     read_text(text);
   }
   fclose(file);
-  CHECK(example.lines >= 7 && example.frames >= 13);
-  CHECK(example.types == 0x7fe); /* every type has an example */
+  CHECK(example.lines >= 7 && example.frames >= 14);
+  CHECK(example.types == 0xffe); /* every type has an example */
 }
 
 TEST(prepare) {
