@@ -1,4 +1,4 @@
-# For contributors (GNU make); see CONTRIBUTING.md. Users run `R CMD INSTALL .`
+# For contributors (GNU make); see CONTRIBUTING.md. Users install as README says.
 #
 #   make demo     installs what is missing, builds, and runs a cluster on this machine
 #   make test     installs what is missing, builds, and runs every test
@@ -27,7 +27,7 @@ CORE_SOURCES = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
 CORE_OBJECTS = $(CORE_SOURCES:src/%.c=$(BUILD)/core/%.o)
 UNITS ?= $(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c))
 
-.PHONY: demo test ends soak bench units fuzz install check check-style docs clean tarball test-library
+.PHONY: demo test ends soak bench units fuzz install check check-style docs clean test-library
 
 demo:
 	tools/install-deps demo
@@ -87,17 +87,17 @@ $(BUILD)/fuzzers/libcore.a: $(FUZZ_SOURCES:src/%.c=$(BUILD)/fuzzers/core/%.o)
 $(BUILD)/fuzzers/%: fuzz/%.c fuzz/fuzz.h $(BUILD)/fuzzers/libcore.a
 	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer $(filter-out %.h,$^) $(UNIT_LIBS) -o $@
 
-# Build from the source package, so that nothing is compiled in the checkout.
-tarball:
+# Install from the source package, so that nothing is compiled in the checkout. It has the vignettes, for which R compiles the
+# package once more.
+install:
 	@mkdir -p $(BUILD)/package && rm -f $(BUILD)/package/*.tar.gz
-	cd $(BUILD)/package && R CMD build --no-build-vignettes $(CURDIR)
-
-install: tarball
+	cd $(BUILD)/package && MAKEFLAGS=-j2 R CMD build $(CURDIR)
 	MAKEFLAGS=-j2 R CMD INSTALL $(BUILD)/package/future.p2p_*.tar.gz
 
-# The package for the tests. Compiler warnings are errors.
-test-library: tarball
-	@mkdir -p $(BUILD)/library
+# The package for the tests, without vignettes. Compiler warnings are errors.
+test-library:
+	@mkdir -p $(BUILD)/package $(BUILD)/library && rm -f $(BUILD)/package/*.tar.gz
+	cd $(BUILD)/package && R CMD build --no-build-vignettes $(CURDIR)
 	P2P_DEVEL=1 MAKEFLAGS=-j2 R CMD INSTALL --library=$(BUILD)/library $(BUILD)/package/future.p2p_*.tar.gz
 	@echo "install with -Werror: 1 passed, 0 failed"
 

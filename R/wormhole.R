@@ -55,17 +55,25 @@
 #' # On this machine only, with its own mailbox server. The sender is the program `wormhole`
 #' users <- tempfile()
 #' file.create(users)
-#' server <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", "future.p2p::serve", "--address=127.0.0.1", "--port=0",
-#'   paste0("--users=", users), paste0("--host-key=", tempfile())), stdout = "|", stderr = "2>&1")
+#' server <- processx::process$new(
+#'   file.path(R.home("bin"), "Rscript"),
+#'   c("-e", "future.p2p::serve", "--address=127.0.0.1", "--port=0",
+#'     paste0("--users=", users), paste0("--host-key=", tempfile())),
+#'   stdout = "|", stderr = "2>&1"
+#' )
 #' lines <- character()
 #' while (!any(grepl("mailbox on port", lines)) && server$is_incomplete_output()) {
 #'   server$poll_io(10000)
 #'   lines <- c(lines, server$read_output_lines())
 #' }
-#' port <- sub("[^0-9].*", "", sub(".*mailbox on port ", "", grep("mailbox on port", lines, value = TRUE)))
+#' line <- grep("mailbox on port", lines, value = TRUE)
+#' port <- sub("[^0-9].*", "", sub(".*mailbox on port ", "", line))
 #' mailbox <- sprintf("ws://127.0.0.1:%s/v1", port)
-#' sender <- processx::process$new(find_wormhole(),
-#'   c("send", "--text=See you at noon", "--code=7-guitar-wizard", paste0("--mailbox=", mailbox), "--relay="))
+#' sender <- processx::process$new(
+#'   find_wormhole(),
+#'   c("send", "--text=See you at noon", "--code=7-guitar-wizard",
+#'     paste0("--mailbox=", mailbox), "--relay=")
+#' )
 #' wormhole_receive("7-guitar-wizard", mailbox = mailbox, relay = "", timeout = 30)
 #' sender$wait(10000)
 #' server$interrupt()
