@@ -54,8 +54,8 @@ int p2p_task_stream_on_drain(struct p2p_task_stream *stream) P2P_MUST_USE;
 /* Sends CANCEL for tasks that were cancelled on another thread. Their slots stay busy until the
  * worker answers. */
 int p2p_task_stream_cancel_ended(struct p2p_task_stream *stream) P2P_MUST_USE;
-/* Handles a frame of the worker, of any type but HELLO, PACKAGES and PING. Sets *changed when slots
- * or tasks have changed. */
+/* Handles a frame of the worker, of any type but HELLO, PACKAGES, LOAD and PING. Sets *changed when
+ * slots or tasks have changed. */
 int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_frame *frame,
                              uint64_t now_ms, bool *changed, struct p2p_err *err) P2P_MUST_USE;
 

@@ -18,6 +18,7 @@ struct p2p_worker_link {
   struct p2p_link *link;
   struct p2p_task_stream *stream; /* NULL before the worker's HELLO */
   struct p2p_worker_packages packages;
+  struct p2p_load load;
   uint64_t since_ms;
   char path[128];
   struct p2p_err error; /* of a write; code 0: none */
@@ -28,6 +29,9 @@ struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *lin
 }
 struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *link) {
   return &link->packages;
+}
+const struct p2p_load *p2p_worker_link_load(const struct p2p_worker_link *link) {
+  return &link->load;
 }
 const char *p2p_worker_link_path(const struct p2p_worker_link *link) { return link->path; }
 uint64_t p2p_worker_link_since_ms(const struct p2p_worker_link *link) { return link->since_ms; }
@@ -197,15 +201,25 @@ static int on_packages(struct p2p_worker_link *link, const struct p2p_frame *fra
   return code;
 }
 
+static int on_load(struct p2p_worker_link *link, const struct p2p_frame *frame,
+                   struct p2p_err *err) {
+  int code = p2p_load_read(frame->payload, frame->length, &link->load);
+  if (code != P2P_OK) p2p_err_set(err, code, "it violated the link protocol: malformed LOAD");
+  return code;
+}
+
 static void on_frame(void *arg, const struct p2p_frame *frame) {
   struct p2p_worker_link *link = arg;
   struct p2p_err err = {0};
-  bool is_change = link->stream == NULL || frame->type == P2P_FRAME_PACKAGES;
+  bool is_change =
+      link->stream == NULL || frame->type == P2P_FRAME_PACKAGES || frame->type == P2P_FRAME_LOAD;
   int code;
   if (link->stream == NULL)
     code = on_hello(link, frame, &err);
   else if (frame->type == P2P_FRAME_PACKAGES)
     code = on_packages(link, frame, &err);
+  else if (frame->type == P2P_FRAME_LOAD)
+    code = on_load(link, frame, &err);
   else
     code = p2p_task_stream_on_frame(link->stream, frame, p2p_clock_ms(), &is_change, &err);
   if (code != P2P_OK)

@@ -11,6 +11,7 @@
 #include "crypto/seal.h"
 #include "net/loop.h"
 #include "protocol/hello.h"
+#include "protocol/load.h"
 
 #define P2P_WORKER_LINK_TIMEOUT_MS 30000 /* for the set-up of a link */
 
@@ -31,7 +32,7 @@ struct p2p_worker_link_config {
 struct p2p_worker_link_callbacks {
   /* The worker has identified itself over the link as config.worker. An error ends the link. */
   int (*on_hello)(void *arg, const struct p2p_hello *hello, struct p2p_err *err);
-  /* Slots, tasks or packages have changed. May free the link. */
+  /* Slots, tasks, packages or the load have changed. May free the link. */
   void (*on_change)(void *arg);
   /* A task has ended, or a condition has arrived. Must not free the link. */
   void (*on_task)(void *arg);
@@ -50,6 +51,8 @@ void p2p_worker_link_free(struct p2p_worker_link *link);
 /* The tasks; NULL until the worker has identified itself. */
 struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *link);
 struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *link);
+/* The load by other clients. */
+const struct p2p_load *p2p_worker_link_load(const struct p2p_worker_link *link);
 const char *p2p_worker_link_path(const struct p2p_worker_link *link);  /* "" before it is open */
 uint64_t p2p_worker_link_since_ms(const struct p2p_worker_link *link); /* when it was started */
 

@@ -18,7 +18,7 @@ struct p2p_announcer {
   struct p2p_log_queue *log;
   const char *r_version, *future_version;
   struct p2p_machine machine;
-  uint32_t slots;
+  uint32_t slots, busy, waiting;
   struct p2p_announcer_callbacks callbacks;
   void *arg;
   struct p2p_seal_public public_key;
@@ -74,6 +74,8 @@ static void on_hello(void *arg, struct p2p_hello_line *hello) {
   hello->key = announcer->public_key;
   hello->slots = announcer->slots;
   hello->machine = announcer->machine;
+  hello->busy = announcer->busy;
+  hello->waiting = announcer->waiting;
 }
 
 static void on_joined(void *arg) {
@@ -144,6 +146,11 @@ int p2p_announcer_new(const struct p2p_announcer_config *config,
   }
   *out = announcer;
   return P2P_OK;
+}
+
+void p2p_announcer_set_load(struct p2p_announcer *announcer, const struct p2p_load *load) {
+  announcer->busy = load->busy;
+  announcer->waiting = load->waiting;
 }
 
 void p2p_announcer_leave(struct p2p_announcer *announcer) {

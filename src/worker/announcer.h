@@ -7,6 +7,7 @@
 #include "base/log_queue.h"
 #include "board/member.h"
 #include "protocol/accept.h"
+#include "protocol/load.h"
 
 #define P2P_ANNOUNCER_HELLO_MS 60000
 
@@ -32,6 +33,8 @@ struct p2p_announcer_callbacks {
 int p2p_announcer_new(const struct p2p_announcer_config *config,
                       const struct p2p_announcer_callbacks *callbacks, void *arg,
                       struct p2p_announcer **out, struct p2p_err *err) P2P_MUST_USE;
+/* From now on, hellos contain this load. It is not a reason to send one. */
+void p2p_announcer_set_load(struct p2p_announcer *announcer, const struct p2p_load *load);
 /* Sends `leave`, and ends all hellos and on_accept. */
 void p2p_announcer_leave(struct p2p_announcer *announcer);
 void p2p_announcer_free(struct p2p_announcer *announcer); /* no callbacks after; takes NULL */

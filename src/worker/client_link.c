@@ -184,6 +184,7 @@ static bool start_task(struct p2p_client_link *client, const struct p2p_frame *f
   task->next = client->tasks;
   client->tasks = task;
   LOG(client, P2P_LOG_INFO, "future '%s' of '%s' started", task->label, client->name);
+  notify(client);
   return true;
 }
 
@@ -358,9 +359,17 @@ bool p2p_client_link_is_broken(const struct p2p_client_link *client) { return cl
 
 const char *p2p_client_link_client(const struct p2p_client_link *client) { return client->name; }
 
+const char *p2p_client_link_user(const struct p2p_client_link *client) { return client->user; }
+
 void p2p_client_link_send_slot(struct p2p_client_link *client, enum p2p_slot_op op,
                                uint32_t count) {
   uint8_t payload[P2P_SLOT_LEN];
   p2p_slot_write(op, count, payload);
   send(client, P2P_FRAME_SLOT, 0, payload, sizeof payload);
+}
+
+void p2p_client_link_send_load(struct p2p_client_link *client, const struct p2p_load *load) {
+  char payload[P2P_LOAD_MAX];
+  size_t length = p2p_load_write(load, payload);
+  send(client, P2P_FRAME_LOAD, 0, payload, length);
 }

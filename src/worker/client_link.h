@@ -9,6 +9,7 @@
 
 #include "base/log_queue.h"
 #include "net/loop.h"
+#include "protocol/load.h"
 #include "protocol/machine.h"
 #include "protocol/slot.h"
 #include "worker/evaluator_pool.h"
@@ -55,7 +56,10 @@ bool p2p_client_link_is_open(const struct p2p_client_link *client);
 /* A frame could not be sent: the link must be freed. */
 bool p2p_client_link_is_broken(const struct p2p_client_link *client);
 const char *p2p_client_link_client(const struct p2p_client_link *client);
+const char *p2p_client_link_user(const struct p2p_client_link *client); /* "bob" */
 /* Sends a SLOT frame: GRANT or RECALL. */
 void p2p_client_link_send_slot(struct p2p_client_link *client, enum p2p_slot_op op, uint32_t count);
+/* Sends a LOAD frame. */
+void p2p_client_link_send_load(struct p2p_client_link *client, const struct p2p_load *load);
 
 #endif

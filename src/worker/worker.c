@@ -13,6 +13,7 @@
 #include "worker/announcer.h"
 #include "worker/client_link.h"
 #include "worker/evaluator_pool.h"
+#include "worker/load_report.h"
 #include "worker/slots.h"
 #include "worker/wakeup.h"
 
@@ -29,7 +30,8 @@ struct p2p_worker {
   struct p2p_announcer *announcer;
   struct p2p_evaluator_pool *pool;
   struct p2p_slots slots;
-  struct p2p_client_link *links[P2P_SLOTS_CLIENTS_MAX]; /* by the client's number in `slots` */
+  struct p2p_client_link *links[P2P_SLOTS_CLIENTS_MAX];  /* by the client's number in `slots` */
+  struct p2p_load_report reports[P2P_SLOTS_CLIENTS_MAX]; /* to the clients of these links */
   struct p2p_client_link_shared shared;
   struct p2p_wakeup *poll; /* runs poll_slots: after a change, and at the slots' deadline */
   bool announced;          /* the offer has been logged */
@@ -69,6 +71,34 @@ static void run_step(struct p2p_worker *worker, const struct p2p_slots_step *ste
   }
 }
 
+/* The load by all clients but one; P2P_SLOTS_CLIENTS_MAX: by all. */
+static void describe_load(const struct p2p_worker *worker, size_t except, struct p2p_load *out) {
+  *out = (struct p2p_load){0};
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
+    if (i != except && worker->links[i] != NULL)
+      p2p_load_report_add(out, &worker->slots.clients[i], p2p_client_link_user(worker->links[i]));
+}
+
+/* Returns when to call it again if nothing changes before. */
+static uint64_t report_load(struct p2p_worker *worker, uint64_t now_ms) {
+  uint64_t due_ms = P2P_SLOTS_NEVER;
+  struct p2p_load load;
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
+    struct p2p_client_link *link = worker->links[i];
+    if (link == NULL || !p2p_client_link_is_open(link)) {
+      worker->reports[i] = (struct p2p_load_report){0};
+      continue;
+    }
+    describe_load(worker, i, &load);
+    if (p2p_load_report_is_due(&worker->reports[i], &load, &worker->slots.clients[i], now_ms,
+                               &due_ms))
+      p2p_client_link_send_load(link, &load);
+  }
+  describe_load(worker, P2P_SLOTS_CLIENTS_MAX, &load);
+  p2p_announcer_set_load(worker->announcer, &load);
+  return due_ms;
+}
+
 /* Called by the wakeup only, never within a callback of a link or an evaluator: it may free links.
  */
 static void poll_slots(void *arg) {
@@ -81,6 +111,8 @@ static void poll_slots(void *arg) {
   p2p_slots_set_available(&worker->slots, p2p_evaluator_pool_usable(worker->pool));
   while (p2p_slots_next(&worker->slots, now_ms, &step)) run_step(worker, &step);
   uint64_t deadline_ms = p2p_slots_deadline(&worker->slots, now_ms);
+  uint64_t report_ms = report_load(worker, now_ms);
+  if (report_ms < deadline_ms) deadline_ms = report_ms;
   if (deadline_ms != P2P_SLOTS_NEVER)
     p2p_wakeup_after(worker->poll, deadline_ms > now_ms ? deadline_ms - now_ms : 1);
   /* While a slot is held, a task for it may be on its way. */

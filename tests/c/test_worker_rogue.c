@@ -13,9 +13,10 @@ static struct {
   struct p2p_member *member;
   struct p2p_link *link;
   char name[192]; /* its own */
-  char worker[192], lost[256], hello[512], machine[128], packages[256];
+  char worker[192], lost[256], hello[512], machine[128], packages[256], load[256], busy[16];
   struct p2p_seal_public key;
-  int replies, joined, seen, opened, granted, recalled, lost_frames, closed, leaves;
+  int replies, joined, seen, opened, granted, recalled, lost_frames, closed, leaves, loads,
+      busy_hellos;
   const char *via; /* instead of the true code */
   int accepts;     /* so many of the same */
 } rogue;
@@ -27,7 +28,12 @@ static void rogue_line(void *arg, const struct p2p_line *line) {
   (void)arg;
   if (type != NULL && strcmp(type, "leave") == 0 && strncmp(from, "carol@", 6) == 0)
     site_count(&gate, &rogue.leaves);
-  if (type == NULL || strcmp(type, "worker") != 0 || rogue.worker[0] != '\0') return;
+  if (type == NULL || strcmp(type, "worker") != 0) return;
+  if (p2p_line_get(line, "busy") != NULL) {
+    snprintf(rogue.busy, sizeof rogue.busy, "%s", p2p_line_get(line, "busy"));
+    site_count(&gate, &rogue.busy_hellos);
+  }
+  if (rogue.worker[0] != '\0') return;
   CHECK(p2p_base64url_decode(key, strlen(key), rogue.key.bytes, sizeof rogue.key.bytes, &length) ==
         P2P_OK);
   const char *platform = p2p_line_get(line, "platform"), *cores = p2p_line_get(line, "cores"),
@@ -83,6 +89,11 @@ static void rogue_frame(void *arg, const struct p2p_frame *frame) {
     snprintf(rogue.packages, sizeof rogue.packages, "%.*s", (int)frame->length,
              (const char *)frame->payload);
     site_count(&gate, &rogue.replies);
+  }
+  if (frame->type == P2P_FRAME_LOAD) {
+    snprintf(rogue.load, sizeof rogue.load, "%.*s", (int)frame->length,
+             (const char *)frame->payload);
+    site_count(&gate, &rogue.loads);
   }
   if (frame->type == P2P_FRAME_SLOT)
     site_count(&gate, frame->payload[0] == P2P_SLOT_GRANT ? &rogue.granted : &rogue.recalled);
@@ -195,6 +206,29 @@ TEST(worker_reports_its_machine_and_packages) {
   rogue_hello();
   CHECK(p2p_loop_call(loop, request_packages_twice, NULL) == P2P_OK);
   check_breach("sent a PACKAGES request while another one was pending");
+  end(NULL);
+}
+
+TEST(a_client_that_waits_learns_for_whom_the_worker_is_busy) {
+  begin(1);
+  struct p2p_client *bob = start_client(BOB);
+  struct p2p_task *task = submit(bob, "sleep", 0);
+  CHECK(logs("started"));
+  rogue_begin(true); /* its hello is answered with one that says `busy` */
+  CHECK(site_wait(&gate, &rogue.busy_hellos, 1));
+  CHECK_STR(rogue.busy, "1");
+  rogue_hello();
+  rogue_slot(P2P_SLOT_WANT, 1);
+  CHECK(site_wait(&gate, &rogue.loads, 1));
+  CHECK_STR(rogue.load, "busy=1\nusers=bob\n");
+  p2p_client_cancel(bob, task);
+  CHECK(site_wait(&gate, &rogue.loads, 2));
+  CHECK_STR(rogue.load, "");
+  CHECK(site_wait(&gate, &rogue.granted, 1));
+  p2p_task_free(task);
+  p2p_client_free(bob);
+  rogue_send(P2P_FRAME_LOAD, 0, NULL, 0);
+  check_breach("sent a frame that is not for a worker");
   end(NULL);
 }
 
@@ -318,6 +352,7 @@ TEST(worker_that_leaves_says_so_on_the_board) {
 }
 
 UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(worker_reports_its_machine_and_packages),
+          UNIT(a_client_that_waits_learns_for_whom_the_worker_is_busy),
           UNIT(clients_that_break_the_protocol_are_disconnected),
           UNIT(data_after_the_task_does_not_extend_the_time_limit),
           UNIT(invalid_accepts_are_ignored), UNIT(worker_that_leaves_says_so_on_the_board),
