@@ -13,12 +13,16 @@
 
 static struct p2p_line again;
 
+static bool is_same(const struct p2p_identity *a, const struct p2p_identity *b) {
+  return strcmp(a->id, b->id) == 0 && strcmp(a->name, b->name) == 0;
+}
+
 static void check_hello(const struct p2p_line *line) {
   struct p2p_hello_line hello, copy;
-  if (p2p_hello_line_read(line, &hello) != P2P_OK || !hello.has_link) return;
+  if (p2p_hello_line_read(line, &hello) != P2P_OK) return;
   if (p2p_hello_line_write(&again, &hello, NOW) != P2P_OK) __builtin_trap();
   if (p2p_hello_line_read(&again, &copy) != P2P_OK) __builtin_trap();
-  if (copy.role != hello.role || copy.slots != hello.slots || strcmp(copy.from, hello.from) != 0 ||
+  if (copy.role != hello.role || copy.slots != hello.slots || !is_same(&copy.from, &hello.from) ||
       strcmp(copy.id, hello.id) != 0 || strcmp(copy.r_version, hello.r_version) != 0 ||
       strcmp(copy.future_version, hello.future_version) != 0 ||
       memcmp(&copy.key, &hello.key, sizeof copy.key) != 0 ||
@@ -30,10 +34,10 @@ static void check_hello(const struct p2p_line *line) {
 }
 
 static void check_leave(const struct p2p_line *line) {
-  char from[P2P_MEMBER_NAME_MAX], copy[P2P_MEMBER_NAME_MAX];
-  if (p2p_leave_read(line, from) != P2P_OK) return;
-  if (p2p_leave_write(&again, from, NOW) != P2P_OK || p2p_leave_read(&again, copy) != P2P_OK ||
-      strcmp(from, copy) != 0)
+  struct p2p_identity from, copy;
+  if (p2p_leave_read(line, &from) != P2P_OK) return;
+  if (p2p_leave_write(&again, &from, NOW) != P2P_OK || p2p_leave_read(&again, &copy) != P2P_OK ||
+      !is_same(&from, &copy))
     __builtin_trap();
 }
 
@@ -58,11 +62,14 @@ static void check_accept(const struct p2p_line *line) {
   const char *to = p2p_line_get(line, "to");
   int code = p2p_accept_read(line, to != NULL ? to : "", &public_key, &secret_key, &accept);
   if (code == P2P_OK) __builtin_trap(); /* nothing here is sealed to a fresh key */
-  const char *from = p2p_line_get(line, "from");
-  struct p2p_accept_request request = {from, to, "7-0123456789abcdef0123456789abcdef", &public_key};
-  if (from == NULL || to == NULL || p2p_accept_write(&again, &request, NOW) != P2P_OK) return;
+  struct p2p_identity from;
+  struct p2p_accept_request request = {&from, to, "7-0123456789abcdef0123456789abcdef",
+                                       &public_key};
+  if (!p2p_line_sender(line, &from) || to == NULL ||
+      p2p_accept_write(&again, &request, NOW) != P2P_OK)
+    return;
   if (p2p_accept_read(&again, to, &public_key, &secret_key, &accept) != P2P_OK ||
-      strcmp(accept.client, from) != 0 || strcmp(accept.code, request.code) != 0)
+      !is_same(&accept.client, &from) || strcmp(accept.code, request.code) != 0)
     __builtin_trap();
 }
 

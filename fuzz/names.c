@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "protocol/identity.h"
 #include "protocol/machine.h"
 #include "protocol/member_name.h"
 #include "protocol/nameplate.h"
@@ -21,6 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
         strpbrk(text, ",=; \n") != NULL)
       __builtin_trap();
   }
+  if (p2p_member_id_is_valid(text) && (used != 32 || strspn(text, "0123456789abcdef") != 32))
+    __builtin_trap();
   if (p2p_version_is_valid(text)) {
     struct p2p_err err;
     if (used >= P2P_VERSION_MAX) __builtin_trap();

@@ -45,7 +45,7 @@ struct p2p_member {
   bool is_reporting; /* report_timer runs */
   uint64_t reported; /* dropped lines */
   char user[P2P_USER_MAX];
-  char from[P2P_USER_MAX + 96];
+  struct p2p_identity identity; /* the id from the start, the name once connected */
   char cluster_name[P2P_CLUSTER_MAX];
   struct p2p_services services;
 };
@@ -65,13 +65,18 @@ static void put_hostname(char *out, size_t size) {
   if (used == 0) snprintf(out, size, "unknown");
 }
 
+/* Writes random bytes in hex. */
+static void draw_hex(size_t n_bytes, char *out) {
+  uint8_t bytes[P2P_IDENTITY_ID_BYTES];
+  p2p_random_bytes(bytes, n_bytes);
+  p2p_hex_encode(bytes, n_bytes, out);
+}
+
 /* The id lets the sender recognize the echo of this hello. */
 static int write_hello(struct p2p_member *member, struct p2p_line *out) {
   struct p2p_hello_line hello = {.role = member->role};
-  uint8_t random[HELLO_ID_BYTES];
-  p2p_random_bytes(random, sizeof random);
-  p2p_hex_encode(random, sizeof random, hello.id);
-  snprintf(hello.from, sizeof hello.from, "%s", member->from);
+  draw_hex(HELLO_ID_BYTES, hello.id);
+  hello.from = member->identity;
   if (member->callbacks.on_hello != NULL) member->callbacks.on_hello(member->arg, &hello);
   return p2p_hello_line_write(out, &hello, time(NULL));
 }
@@ -98,7 +103,8 @@ static void on_hello(void *arg, struct p2p_line *hello) {
   char hostname[64];
   put_hostname(hostname, sizeof hostname);
   snprintf(member->user, sizeof member->user, "%s", p2p_connection_user(member->connection));
-  snprintf(member->from, sizeof member->from, "%s@%s:%ld", member->user, hostname, (long)getpid());
+  snprintf(member->identity.name, sizeof member->identity.name, "%s@%s:%ld", member->user, hostname,
+           (long)getpid());
   snprintf(member->cluster_name, sizeof member->cluster_name, "%s/%s", cluster->owner,
            cluster->name);
   member->services = *p2p_connection_services(member->connection);
@@ -114,8 +120,8 @@ static void on_joined(void *arg) {
 
 static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_member *member = arg;
-  const char *from = p2p_line_get(line, "from");
-  if (from != NULL && strcmp(from, member->from) == 0) return;
+  const char *sender = p2p_line_get(line, "member");
+  if (sender != NULL && strcmp(sender, member->identity.id) == 0) return; /* an echo */
   member->callbacks.on_line(member->arg, line);
 }
 
@@ -223,6 +229,7 @@ static int read_config(const struct p2p_member_config *config, struct p2p_member
   if (code == P2P_OK && p2p_crypto_init() != P2P_OK) {
     code = p2p_err_set(err, P2P_ERR_CRYPTO, "the cryptographic library cannot be started");
   }
+  if (code == P2P_OK) draw_hex(P2P_IDENTITY_ID_BYTES, member->identity.id);
   return code;
 }
 
@@ -259,7 +266,10 @@ void p2p_member_free(struct p2p_member *member) {
 }
 
 const char *p2p_member_user(const struct p2p_member *member) { return member->user; }
-const char *p2p_member_name(const struct p2p_member *member) { return member->from; }
+const char *p2p_member_name(const struct p2p_member *member) { return member->identity.name; }
+const struct p2p_identity *p2p_member_identity(const struct p2p_member *member) {
+  return &member->identity;
+}
 const char *p2p_member_cluster(const struct p2p_member *member) { return member->cluster_name; }
 const char *p2p_member_mailbox(const struct p2p_member *member) { return member->services.mailbox; }
 const char *p2p_member_relay(const struct p2p_member *member) { return member->services.relay; }

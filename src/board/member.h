@@ -44,8 +44,9 @@ int p2p_member_new(const struct p2p_member_config *config,
 void p2p_member_free(struct p2p_member *member);
 
 /* After on_joined. */
-const char *p2p_member_user(const struct p2p_member *member);    /* "alice" */
-const char *p2p_member_name(const struct p2p_member *member);    /* "alice@laptop:1234" */
+const char *p2p_member_user(const struct p2p_member *member); /* "alice" */
+const char *p2p_member_name(const struct p2p_member *member); /* "alice@laptop:1234" */
+const struct p2p_identity *p2p_member_identity(const struct p2p_member *member);
 const char *p2p_member_cluster(const struct p2p_member *member); /* "alice/friends" */
 /* The mailbox and the relay that the board names, else the public ones. */
 const char *p2p_member_mailbox(const struct p2p_member *member);

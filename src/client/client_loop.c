@@ -128,7 +128,7 @@ int p2p_client_loop_new(const struct p2p_client_config *config, struct p2p_log_q
 static void leave(struct p2p_client_loop *client) {
   struct p2p_line line;
   if (client->status.joined &&
-      p2p_leave_write(&line, p2p_member_name(client->member), time(NULL)) == P2P_OK)
+      p2p_leave_write(&line, p2p_member_identity(client->member), time(NULL)) == P2P_OK)
     (void)p2p_member_send(client->member, &line);
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "protocol/identity.h"
 
 struct p2p_client_status {
   bool joined;                   /* on the board at this moment */
@@ -20,7 +21,7 @@ struct p2p_client_status {
 };
 
 struct p2p_worker_info {
-  char from[192]; /* user@host:pid */
+  char name[P2P_IDENTITY_LABEL_MAX];
   char r_version[32], future_version[32];
   char platform[64];          /* "": unknown */
   uint32_t cores, memory_mib; /* of the machine; 0: unknown */

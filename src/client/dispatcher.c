@@ -100,7 +100,7 @@ static void fail_need(struct p2p_dispatcher *dispatcher, const struct p2p_packag
                                       .n_workers = dispatcher->length};
   for (size_t i = 0; i < dispatcher->length && i < P2P_PACKAGE_REPORT_MAX; i++) {
     const struct p2p_roster_worker *worker = dispatcher->candidates[i];
-    report.workers[i].name = worker->from;
+    report.workers[i].name = worker->name;
     report.workers[i].packages = p2p_worker_link_packages(worker->link);
   }
   p2p_package_need_fail(need, &report, &dispatcher->waiting);

@@ -18,11 +18,18 @@ void p2p_roster_clear(struct p2p_roster *roster) {
   *roster = (struct p2p_roster){0};
 }
 
-static struct p2p_roster_worker *find(const struct p2p_roster *roster, const char *from) {
+static struct p2p_roster_worker *find(const struct p2p_roster *roster, const char *id) {
   for (size_t i = 0; i < roster->length; i++) {
-    if (strcmp(roster->workers[i]->from, from) == 0) return roster->workers[i];
+    if (strcmp(roster->workers[i]->member.id, id) == 0) return roster->workers[i];
   }
   return NULL;
+}
+
+static bool has_name(const struct p2p_roster *roster, const char *name) {
+  for (size_t i = 0; i < roster->length; i++) {
+    if (strcmp(roster->workers[i]->member.name, name) == 0) return true;
+  }
+  return false;
 }
 
 static struct p2p_roster_worker *add(struct p2p_roster *roster) {
@@ -39,9 +46,17 @@ static struct p2p_roster_worker *add(struct p2p_roster *roster) {
   return worker;
 }
 
+/* A worker keeps the name that people have seen, also when another one of this name has left. */
+static void set_member(const struct p2p_roster *roster, struct p2p_roster_worker *worker,
+                       const struct p2p_identity *member) {
+  if (strcmp(worker->member.name, member->name) == 0) return;
+  p2p_identity_label(member, has_name(roster, member->name), worker->name);
+  worker->member = *member;
+}
+
 static void check_versions(struct p2p_roster *roster, struct p2p_roster_worker *worker) {
   struct p2p_err err;
-  worker->compatible = p2p_versions_check(worker->from, worker->r_version, worker->future_version,
+  worker->compatible = p2p_versions_check(worker->name, worker->r_version, worker->future_version,
                                           roster->r_version, &err) == P2P_OK;
   if (!worker->compatible) {
     snprintf(roster->incompatible_why, sizeof roster->incompatible_why, "%.*s",
@@ -52,10 +67,9 @@ static void check_versions(struct p2p_roster *roster, struct p2p_roster_worker *
 static enum p2p_roster_change on_hello(struct p2p_roster *roster, const struct p2p_line *line,
                                        uint64_t now_ms, struct p2p_roster_worker **out) {
   struct p2p_hello_line hello;
-  if (p2p_hello_line_read(line, &hello) != P2P_OK || hello.role != P2P_ROLE_WORKER ||
-      !hello.has_link)
+  if (p2p_hello_line_read(line, &hello) != P2P_OK || hello.role != P2P_ROLE_WORKER)
     return P2P_ROSTER_IGNORED;
-  struct p2p_roster_worker *worker = find(roster, hello.from);
+  struct p2p_roster_worker *worker = find(roster, hello.from.id);
   bool is_known = worker != NULL;
   if (!is_known && (worker = add(roster)) == NULL) return P2P_ROSTER_IGNORED;
   worker->key = hello.key;
@@ -63,7 +77,7 @@ static enum p2p_roster_change on_hello(struct p2p_roster *roster, const struct p
   worker->has_left = worker->is_lost = false;
   /* Anybody can write a line in the worker's name. With a link, only what it says there counts. */
   if (worker->link == NULL) {
-    memcpy(worker->from, hello.from, sizeof worker->from);
+    set_member(roster, worker, &hello.from);
     memcpy(worker->r_version, hello.r_version, sizeof worker->r_version);
     memcpy(worker->future_version, hello.future_version, sizeof worker->future_version);
     worker->slots = hello.slots;
@@ -76,10 +90,10 @@ static enum p2p_roster_change on_hello(struct p2p_roster *roster, const struct p
 
 enum p2p_roster_change p2p_roster_update(struct p2p_roster *roster, const struct p2p_line *line,
                                          uint64_t now_ms, struct p2p_roster_worker **worker) {
-  char from[P2P_MEMBER_NAME_MAX];
+  struct p2p_identity from;
   *worker = NULL;
-  if (p2p_leave_read(line, from) != P2P_OK) return on_hello(roster, line, now_ms, worker);
-  *worker = find(roster, from);
+  if (p2p_leave_read(line, &from) != P2P_OK) return on_hello(roster, line, now_ms, worker);
+  *worker = find(roster, from.id);
   return *worker != NULL ? P2P_ROSTER_LEFT : P2P_ROSTER_IGNORED;
 }
 

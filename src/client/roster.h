@@ -10,8 +10,8 @@
 
 #include "crypto/seal.h"
 #include "protocol/hello_line.h"
+#include "protocol/identity.h"
 #include "protocol/line.h"
-#include "protocol/member_name.h"
 #include "protocol/versions.h"
 
 #define P2P_ROSTER_MAX 4096          /* workers */
@@ -21,7 +21,8 @@ struct p2p_worker_link;
 struct p2p_workers;
 
 struct p2p_roster_worker {
-  char from[P2P_MEMBER_NAME_MAX]; /* user@host:pid */
+  struct p2p_identity member;
+  char name[P2P_IDENTITY_LABEL_MAX]; /* what people see; differs between workers */
   struct p2p_seal_public key;
   uint32_t slots;
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];

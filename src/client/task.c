@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/sanitize.h"
+#include "protocol/identity.h"
 #include "protocol/package_list.h"
 
 struct condition {
@@ -27,7 +28,7 @@ struct p2p_task {
   pthread_mutex_t lock; /* guards what follows */
   struct p2p_blob *result;
   struct p2p_err err;
-  char worker[192];
+  char worker[P2P_IDENTITY_LABEL_MAX];
   uint32_t retries; /* that are left */
   uint32_t losses;  /* of its workers, so far */
   struct p2p_err last_loss;

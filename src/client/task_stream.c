@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "client/slot_pool.h"
+#include "protocol/identity.h"
 #include "protocol/lost.h"
-#include "protocol/member_name.h"
 #include "protocol/slot.h"
 #include "protocol/task_header.h"
 
@@ -26,7 +26,7 @@ struct run {
 
 struct p2p_task_stream {
   struct p2p_task_stream_config config;
-  char worker[P2P_MEMBER_NAME_MAX];
+  char worker[P2P_IDENTITY_LABEL_MAX];
   struct p2p_slot_pool *slots;
   struct run *first; /* the next to send a piece of its object */
   uint32_t last_id;

@@ -129,8 +129,8 @@ static void on_task(void *arg) {
 static void on_code(void *arg, const char *code) {
   struct p2p_worker_link *link = arg;
   struct p2p_member *member = link->config.member;
-  struct p2p_accept_request accept = {.from = p2p_member_name(member),
-                                      .to = link->config.worker,
+  struct p2p_accept_request accept = {.from = p2p_member_identity(member),
+                                      .to = link->config.worker_id,
                                       .code = code,
                                       .key = link->config.key};
   struct p2p_line line;
@@ -149,7 +149,7 @@ static void on_open(void *arg, const char *path) {
   struct p2p_hello hello = {0};
   char text[P2P_HELLO_MAX + 1];
   snprintf(link->path, sizeof link->path, "%s", path);
-  snprintf(hello.from, sizeof hello.from, "%s", p2p_member_name(config->member));
+  snprintf(hello.member, sizeof hello.member, "%s", p2p_member_identity(config->member)->id);
   snprintf(hello.r_version, sizeof hello.r_version, "%s", config->r_version);
   snprintf(hello.future_version, sizeof hello.future_version, "%s", config->future_version);
   long length = p2p_hello_write(&hello, P2P_ROLE_CLIENT, text, sizeof text);
@@ -171,8 +171,8 @@ static int on_hello(struct p2p_worker_link *link, const struct p2p_frame *frame,
     return p2p_err_set(err, P2P_ERR_PROTOCOL, "its first frame is not HELLO");
   int code = p2p_hello_read(frame->payload, frame->length, P2P_ROLE_WORKER, &hello, err);
   if (code != P2P_OK) return code;
-  if (strcmp(hello.from, config->worker) != 0)
-    return p2p_err_set(err, P2P_ERR_PROTOCOL, "it identified itself as '%s'", hello.from);
+  if (strcmp(hello.member, config->worker_id) != 0)
+    return p2p_err_set(err, P2P_ERR_PROTOCOL, "it identified itself as another member");
   code = link->callbacks.on_hello(link->arg, &hello, err);
   if (code != P2P_OK) return code;
   struct p2p_task_stream_config stream = {

@@ -25,12 +25,13 @@ struct p2p_worker_link_config {
   const char *mailbox, *relay;            /* NULL: those that the board names */
   const char *r_version, *future_version; /* of this session */
   uint64_t object_cap_bytes;
-  const char *worker;                /* its name, "carol@desk:4711", */
+  const char *worker;                /* its name as people see it, "carol@desk:4711", */
+  const char *worker_id;             /* its id as a member, */
   const struct p2p_seal_public *key; /* and its public key */
 };
 
 struct p2p_worker_link_callbacks {
-  /* The worker has identified itself over the link as config.worker. An error ends the link. */
+  /* The worker has identified itself over the link as config.worker_id. An error ends the link. */
   int (*on_hello)(void *arg, const struct p2p_hello *hello, struct p2p_err *err);
   /* Slots, tasks, packages or the load have changed. May free the link. */
   void (*on_change)(void *arg);

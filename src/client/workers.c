@@ -48,7 +48,7 @@ static void back_off(struct p2p_workers *workers, struct p2p_roster_worker *work
       p2p_backoff_pause_ms(&backoff, worker->failures, p2p_random_below(UINT32_MAX));
   struct p2p_err err = *why;
   worker->retry_at_ms = p2p_clock_ms() + delay_ms;
-  p2p_err_prefix(&err, "cannot link to worker '%s', retrying in %.1f s", worker->from,
+  p2p_err_prefix(&err, "cannot link to worker '%s', retrying in %.1f s", worker->name,
                  delay_ms / 1000.0);
   p2p_log_error(workers->link.log, worker->failures == 0 ? P2P_LOG_WARN : P2P_LOG_DEBUG, &err);
   worker->failures++;
@@ -63,7 +63,7 @@ static void lose(struct p2p_workers *workers, struct p2p_roster_worker *worker,
     p2p_task_stream_fail(stream, why, &again);
     worker->is_lost = workers->hello_due = true;
     p2p_log_write(workers->link.log, P2P_LOG_INFO, "the link to worker '%s' has ended: %s",
-                  worker->from, why->message);
+                  worker->name, why->message);
     workers->callbacks.on_lost(workers->arg, &again);
   } else {
     back_off(workers, worker, why);
@@ -79,7 +79,7 @@ void p2p_workers_close_link(struct p2p_workers *workers, struct p2p_roster_worke
     return;
   }
   p2p_log_write(workers->link.log, P2P_LOG_DEBUG, "closing the idle link to worker '%s'",
-                worker->from);
+                worker->name);
   release(workers, worker);
 }
 
@@ -134,7 +134,8 @@ void p2p_workers_open_link(struct p2p_workers *workers, struct p2p_roster_worker
                                                              on_failed};
   struct p2p_worker_link_config config = workers->link;
   struct p2p_err err;
-  config.worker = worker->from;
+  config.worker = worker->name;
+  config.worker_id = worker->member.id;
   config.key = &worker->key;
   worker->owner = workers;
   if (p2p_worker_link_open(&config, &callbacks, worker, &worker->link, &err) != P2P_OK)
@@ -176,7 +177,7 @@ static void on_leave(struct p2p_workers *workers, struct p2p_roster_worker *work
 static void on_new_worker(struct p2p_workers *workers, const struct p2p_roster_worker *worker) {
   if (worker->compatible) {
     p2p_log_write(workers->link.log, P2P_LOG_DEBUG, "found worker '%s': %u slots, R %s, future %s",
-                  worker->from, (unsigned)worker->slots, worker->r_version, worker->future_version);
+                  worker->name, (unsigned)worker->slots, worker->r_version, worker->future_version);
   } else {
     p2p_log_write(workers->link.log, P2P_LOG_WARN, "%s", workers->roster.incompatible_why);
   }
@@ -255,7 +256,7 @@ static void describe(const struct p2p_roster_worker *worker, struct p2p_worker_i
                                   .busy = stream != NULL ? p2p_task_stream_running(stream) : 0,
                                   .cores = worker->machine.cores,
                                   .memory_mib = worker->machine.memory_mib};
-  snprintf(out->from, sizeof out->from, "%s", worker->from);
+  snprintf(out->name, sizeof out->name, "%s", worker->name);
   snprintf(out->r_version, sizeof out->r_version, "%s", worker->r_version);
   snprintf(out->future_version, sizeof out->future_version, "%s", worker->future_version);
   snprintf(out->platform, sizeof out->platform, "%s", worker->machine.platform);

@@ -37,9 +37,7 @@ static int seal(const struct p2p_seal_public *key, const char *code, char via[VI
 int p2p_accept_write(struct p2p_line *out, const struct p2p_accept_request *request, time_t now) {
   char via[VIA_MAX];
   p2p_line_init(out);
-  if (!p2p_member_name_is_valid(request->from) || !p2p_member_name_is_valid(request->to) ||
-      !is_code(request->code))
-    return P2P_ERR_INVALID;
+  if (!p2p_member_id_is_valid(request->to) || !is_code(request->code)) return P2P_ERR_INVALID;
   int status = seal(request->key, request->code, via);
   if (status == P2P_OK)
     status = p2p_line_begin(out, "accept", request->from, now, P2P_ACCEPT_VALID_S);
@@ -63,20 +61,18 @@ static int unseal(const char *base64, const struct p2p_seal_public *public_key,
   return strlen(code) == length - P2P_SEAL_OVERHEAD && is_code(code) ? P2P_OK : P2P_ERR_CRYPTO;
 }
 
-int p2p_accept_read(const struct p2p_line *line, const char *our_name,
+int p2p_accept_read(const struct p2p_line *line, const char *our_id,
                     const struct p2p_seal_public *public_key,
                     const struct p2p_seal_secret *secret_key, struct p2p_accept *out) {
   const char *type = p2p_line_get(line, "type"), *to = p2p_line_get(line, "to"),
-             *from = p2p_line_get(line, "from"), *via = p2p_line_get(line, "via");
-  if (type == NULL || strcmp(type, "accept") != 0 || to == NULL || strcmp(to, our_name) != 0)
+             *via = p2p_line_get(line, "via");
+  struct p2p_accept accept;
+  if (type == NULL || strcmp(type, "accept") != 0 || to == NULL || strcmp(to, our_id) != 0)
     return P2P_ERR_CANCELED;
-  if (from == NULL || !p2p_member_name_is_valid(from) || via == NULL ||
-      strncmp(via, VIA, strlen(VIA)) != 0)
+  if (!p2p_line_sender(line, &accept.client) || via == NULL || strncmp(via, VIA, strlen(VIA)) != 0)
     return P2P_ERR_PARSE;
-  int code = unseal(via + strlen(VIA), public_key, secret_key, out->code);
-  if (code == P2P_OK)
-    snprintf(out->client, sizeof out->client, "%s", from);
-  else
-    p2p_wipe(out->code, sizeof out->code);
+  int code = unseal(via + strlen(VIA), public_key, secret_key, accept.code);
+  if (code == P2P_OK) *out = accept;
+  p2p_wipe(accept.code, sizeof accept.code);
   return code;
 }

@@ -6,31 +6,32 @@
 #include <time.h>
 
 #include "crypto/seal.h"
+#include "protocol/identity.h"
 #include "protocol/line.h"
-#include "protocol/member_name.h"
 
 #define P2P_ACCEPT_VALID_S 30
 #define P2P_LINK_CODE_MAX 128 /* bytes of a code, with the NUL */
 
 struct p2p_accept_request {
-  const char *from, *to;             /* member names: the client's and the worker's */
+  const struct p2p_identity *from;   /* the client */
+  const char *to;                    /* the worker's id */
   const char *code;                  /* of the link: a nameplate, a dash and 32 hex digits */
   const struct p2p_seal_public *key; /* the worker's */
 };
 
-/* Replaces *out by the line as of `now`. P2P_ERR_INVALID: not a name or not a code;
+/* Replaces *out by the line as of `now`. P2P_ERR_INVALID: not a member or not a code;
  * P2P_ERR_CRYPTO: not a usable key. */
 int p2p_accept_write(struct p2p_line *out, const struct p2p_accept_request *request,
                      time_t now) P2P_MUST_USE;
 
 struct p2p_accept {
-  char client[P2P_MEMBER_NAME_MAX]; /* as the line states: unproven */
-  char code[P2P_LINK_CODE_MAX];     /* secret: wipe it */
+  struct p2p_identity client;   /* as the line states: unproven */
+  char code[P2P_LINK_CODE_MAX]; /* secret: wipe it */
 };
 
 /* P2P_OK; P2P_ERR_CANCELED: another type, or for another worker; P2P_ERR_PARSE: malformed;
  * P2P_ERR_CRYPTO: not sealed to this key, or what was sealed is not a code. */
-int p2p_accept_read(const struct p2p_line *line, const char *our_name,
+int p2p_accept_read(const struct p2p_line *line, const char *our_id,
                     const struct p2p_seal_public *public_key,
                     const struct p2p_seal_secret *secret_key, struct p2p_accept *out) P2P_MUST_USE;
 

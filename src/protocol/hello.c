@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/member_name.h"
 #include "protocol/pairs.h"
 
 /* ---- writing ---- */
@@ -33,7 +34,8 @@ static void put_machine(struct writer *writer, const struct p2p_machine *machine
 
 long p2p_hello_write(const struct p2p_hello *hello, enum p2p_role sender, char *out, size_t size) {
   struct writer writer = {out, size < P2P_HELLO_MAX + 1 ? size : P2P_HELLO_MAX + 1, 0};
-  put(&writer, "from=%s\nr=%s\nfuture=%s\n", hello->from, hello->r_version, hello->future_version);
+  put(&writer, "member=%s\nr=%s\nfuture=%s\n", hello->member, hello->r_version,
+      hello->future_version);
   if (sender == P2P_ROLE_WORKER) {
     put(&writer, "slots=%u\n", (unsigned)hello->slots);
     put_machine(&writer, &hello->machine);
@@ -72,9 +74,9 @@ static bool read_machine(const void *bytes, size_t length, struct p2p_machine *o
 static const char *read_fields(const void *bytes, size_t length, enum p2p_role sender,
                                struct p2p_hello *out) {
   char slots[16];
-  if (!p2p_pairs_get(bytes, length, "from", out->from, sizeof out->from) ||
-      !p2p_member_name_is_valid(out->from))
-    return "from";
+  if (!p2p_pairs_get(bytes, length, "member", out->member, sizeof out->member) ||
+      !p2p_member_id_is_valid(out->member))
+    return "member";
   if (!read_version(bytes, length, "r", out->r_version)) return "r";
   if (!read_version(bytes, length, "future", out->future_version)) return "future";
   if (sender != P2P_ROLE_WORKER) return NULL;

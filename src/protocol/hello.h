@@ -6,15 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "protocol/hello_line.h"
+#include "protocol/identity.h"
 #include "protocol/machine.h"
-#include "protocol/member_name.h"
+#include "protocol/role.h"
 #include "protocol/versions.h"
 
 #define P2P_HELLO_MAX 1024 /* bytes */
 
 struct p2p_hello {
-  char from[P2P_MEMBER_NAME_MAX];
+  char member[P2P_IDENTITY_ID_MAX];
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
   /* Of a worker. */
   uint32_t slots;

@@ -42,7 +42,7 @@ static int put_load(struct p2p_line *line, const struct p2p_hello_line *hello) {
 
 static int write_pairs(struct p2p_line *line, const struct p2p_hello_line *hello, time_t now) {
   bool is_worker = hello->role == P2P_ROLE_WORKER;
-  int code = p2p_line_begin(line, types[hello->role], hello->from, now, P2P_HELLO_LINE_VALID_S);
+  int code = p2p_line_begin(line, types[hello->role], &hello->from, now, P2P_HELLO_LINE_VALID_S);
   if (code == P2P_OK) code = p2p_line_put(line, "protocols", LINK);
   if (code == P2P_OK) code = put_text(line, "id", hello->id);
   if (code == P2P_OK && is_worker) code = put_offer(line, hello);
@@ -122,15 +122,14 @@ static bool read_offer(const struct p2p_line *line, struct p2p_hello_line *out) 
 
 int p2p_hello_line_read(const struct p2p_line *line, struct p2p_hello_line *out) {
   struct p2p_hello_line hello = {0};
-  const char *from = p2p_line_get(line, "from"), *protocols = p2p_line_get(line, "protocols");
-  if (!read_role(p2p_line_get(line, "type"), &hello.role)) return P2P_ERR_CANCELED;
-  if (from == NULL || !p2p_member_name_is_valid(from)) return P2P_ERR_PARSE;
-  snprintf(hello.from, sizeof hello.from, "%s", from);
-  hello.has_link = protocols != NULL && list_contains(protocols, LINK);
-  if (hello.has_link && (!read_id(p2p_line_get(line, "id"), hello.id) ||
-                         !read_version(p2p_line_get(line, "r"), hello.r_version) ||
-                         !read_version(p2p_line_get(line, "future"), hello.future_version) ||
-                         (hello.role == P2P_ROLE_WORKER && !read_offer(line, &hello))))
+  const char *protocols = p2p_line_get(line, "protocols");
+  if (!read_role(p2p_line_get(line, "type"), &hello.role) || protocols == NULL ||
+      !list_contains(protocols, LINK))
+    return P2P_ERR_CANCELED;
+  if (!p2p_line_sender(line, &hello.from) || !read_id(p2p_line_get(line, "id"), hello.id) ||
+      !read_version(p2p_line_get(line, "r"), hello.r_version) ||
+      !read_version(p2p_line_get(line, "future"), hello.future_version) ||
+      (hello.role == P2P_ROLE_WORKER && !read_offer(line, &hello)))
     return P2P_ERR_PARSE;
   *out = hello;
   return P2P_OK;

@@ -8,9 +8,9 @@
 #include <time.h>
 
 #include "crypto/seal.h"
+#include "protocol/identity.h"
 #include "protocol/line.h"
 #include "protocol/machine.h"
-#include "protocol/member_name.h"
 #include "protocol/role.h"
 #include "protocol/versions.h"
 
@@ -19,8 +19,7 @@
 
 struct p2p_hello_line {
   enum p2p_role role;
-  char from[P2P_MEMBER_NAME_MAX];
-  bool has_link; /* `protocols` lists "link"; if not, the fields below are not read */
+  struct p2p_identity from;
   char id[P2P_HELLO_LINE_ID_MAX];                                   /* "": none */
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX]; /* "": none */
   /* Of a worker. */
@@ -31,14 +30,14 @@ struct p2p_hello_line {
   uint32_t waiting; /* slots that clients want and do not have, at most P2P_LOAD_WAITING_MAX */
 };
 
-/* Replaces *out by the hello as of `now`. What only a worker has is written for a worker only;
- * has_link is ignored: this program always speaks "link". P2P_ERR_INVALID for a field that is not
- * what the reader accepts. */
+/* Replaces *out by the hello as of `now`. What only a worker has is written for a worker only.
+ * P2P_ERR_INVALID for a field that is not what the reader accepts. */
 int p2p_hello_line_write(struct p2p_line *out, const struct p2p_hello_line *hello,
                          time_t now) P2P_MUST_USE;
 
-/* P2P_OK; P2P_ERR_CANCELED: another type of line; P2P_ERR_PARSE: malformed. A worker that speaks
- * "link" must state key, slots and versions. *out is set only on P2P_OK. */
+/* P2P_OK; P2P_ERR_CANCELED: another type of line, or `protocols` does not list "link";
+ * P2P_ERR_PARSE: malformed. A worker must state key, slots and versions. *out is set only on
+ * P2P_OK. */
 int p2p_hello_line_read(const struct p2p_line *line, struct p2p_hello_line *out) P2P_MUST_USE;
 
 #endif

@@ -78,13 +78,16 @@ int p2p_line_put_when(struct p2p_line *line, time_t now) {
   return p2p_line_put(line, "when", when);
 }
 
-int p2p_line_begin(struct p2p_line *line, const char *type, const char *from, time_t now,
-                   unsigned valid_s) {
+int p2p_line_begin(struct p2p_line *line, const char *type, const struct p2p_identity *from,
+                   time_t now, unsigned valid_s) {
   p2p_line_init(line);
+  if (!p2p_member_id_is_valid(from->id) || !p2p_member_name_is_valid(from->name))
+    return P2P_ERR_INVALID;
   int code = p2p_line_put_when(line, now);
   if (code == P2P_OK && valid_s > 0) code = p2p_line_put_expires(line, now, valid_s);
   if (code == P2P_OK) code = p2p_line_put(line, "type", type);
-  if (code == P2P_OK) code = p2p_line_put(line, "from", from);
+  if (code == P2P_OK) code = p2p_line_put(line, "from", from->name);
+  if (code == P2P_OK) code = p2p_line_put(line, "member", from->id);
   if (code != P2P_OK) p2p_line_init(line);
   return code;
 }
@@ -94,6 +97,10 @@ const char *p2p_line_get(const struct p2p_line *line, const char *key) {
     if (strcmp(line->pairs[i].key, key) == 0) return line->pairs[i].value;
   }
   return NULL;
+}
+
+bool p2p_line_sender(const struct p2p_line *line, struct p2p_identity *out) {
+  return p2p_identity_set(out, p2p_line_get(line, "member"), p2p_line_get(line, "from"));
 }
 
 long p2p_line_format(const struct p2p_line *line, char *out, size_t size) {

@@ -3,11 +3,13 @@
 #ifndef P2P_PROTOCOL_LINE_H
 #define P2P_PROTOCOL_LINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
 #include "base/err.h"
+#include "protocol/identity.h"
 
 #define P2P_LINE_MAX 8192 /* bytes, newline included */
 #define P2P_LINE_PAIRS_MAX 32
@@ -35,9 +37,12 @@ int p2p_line_putf(struct p2p_line *line, const char *key, const char *format, ..
  * since the epoch). */
 int p2p_line_put_when(struct p2p_line *line, time_t now) P2P_MUST_USE;
 int p2p_line_put_expires(struct p2p_line *line, time_t now, unsigned valid_s) P2P_MUST_USE;
-/* Replaces *line by when, expires (valid_s 0: none), type and from. */
-int p2p_line_begin(struct p2p_line *line, const char *type, const char *from, time_t now,
-                   unsigned valid_s) P2P_MUST_USE;
+/* Replaces *line by when, expires (valid_s 0: none), type, from and member. P2P_ERR_INVALID for a
+ * malformed identity; *line is then empty. */
+int p2p_line_begin(struct p2p_line *line, const char *type, const struct p2p_identity *from,
+                   time_t now, unsigned valid_s) P2P_MUST_USE;
+/* Reads from and member. False when one of them is missing or malformed; *out is then unchanged. */
+bool p2p_line_sender(const struct p2p_line *line, struct p2p_identity *out);
 /* Returns the value of the first pair with this key, or NULL. */
 const char *p2p_line_get(const struct p2p_line *line, const char *key);
 /* Writes the text of the line with its newline and a NUL. Returns its length without the NUL, or

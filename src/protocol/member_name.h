@@ -18,8 +18,8 @@ bool p2p_user_name_is_valid(const char *text, size_t length);
  */
 bool p2p_cluster_name_is_valid(const char *text, size_t length);
 
-/* A member, `user@host:pid`: host of letters, digits, '.', '_' and '-'; pid of at most 10 digits;
- * fewer than P2P_MEMBER_NAME_MAX characters in all. */
+/* The name of a member, `user@host:pid`: host of letters, digits, '.', '_' and '-'; pid of at most
+ * 10 digits; fewer than P2P_MEMBER_NAME_MAX characters in all. */
 bool p2p_member_name_is_valid(const char *text);
 
 /* Parses a decimal number from 1 to `max`, without a sign or leading zeros. False for anything

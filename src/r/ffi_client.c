@@ -83,7 +83,7 @@ SEXP ffi_client_workers(SEXP handle) {
   }
   for (size_t i = 0; i < n; i++) {
     R_xlen_t row = (R_xlen_t)i;
-    SET_STRING_ELT(VECTOR_ELT(out, 0), row, Rf_mkCharCE(info[i].from, CE_UTF8));
+    SET_STRING_ELT(VECTOR_ELT(out, 0), row, Rf_mkCharCE(info[i].name, CE_UTF8));
     SET_STRING_ELT(VECTOR_ELT(out, 1), row, Rf_mkCharCE(info[i].r_version, CE_UTF8));
     SET_STRING_ELT(VECTOR_ELT(out, 2), row, Rf_mkCharCE(info[i].future_version, CE_UTF8));
     INTEGER(VECTOR_ELT(out, 3))[row] = (int)info[i].slots;

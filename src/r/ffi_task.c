@@ -79,7 +79,7 @@ SEXP ffi_task_error(SEXP handle) {
 }
 
 SEXP ffi_task_worker(SEXP handle) {
-  char worker[192];
+  char worker[P2P_IDENTITY_LABEL_MAX];
   p2p_task_worker(p2p_ffi_handle_get(handle, P2P_TAG_TASK), worker, sizeof worker);
   return Rf_ScalarString(Rf_mkCharCE(worker, CE_UTF8));
 }

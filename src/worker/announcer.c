@@ -53,8 +53,8 @@ static void reply_to_client(struct p2p_announcer *announcer) {
 
 static void read_accept(struct p2p_announcer *announcer, const struct p2p_line *line) {
   struct p2p_accept accept;
-  int code = p2p_accept_read(line, p2p_member_name(announcer->member), &announcer->public_key,
-                             &announcer->secret_key, &accept);
+  int code = p2p_accept_read(line, p2p_member_identity(announcer->member)->id,
+                             &announcer->public_key, &announcer->secret_key, &accept);
   if (code == P2P_OK) {
     announcer->callbacks.on_accept(announcer->arg, &accept);
     p2p_wipe(&accept, sizeof accept);
@@ -83,6 +83,8 @@ static void on_joined(void *arg) {
   p2p_log_write(announcer->log, P2P_LOG_INFO, "joined cluster '%s' as '%s' with %u slot%s",
                 p2p_member_cluster(announcer->member), p2p_member_name(announcer->member),
                 (unsigned)announcer->slots, announcer->slots == 1 ? "" : "s");
+  p2p_log_write(announcer->log, P2P_LOG_DEBUG, "the id of this worker is %s",
+                p2p_member_identity(announcer->member)->id);
   p2p_timer_start(announcer->hello_timer, P2P_ANNOUNCER_HELLO_MS, P2P_ANNOUNCER_HELLO_MS);
   announcer->callbacks.on_joined(announcer->arg);
 }
@@ -90,15 +92,15 @@ static void on_joined(void *arg) {
 static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_announcer *announcer = arg;
   struct p2p_hello_line hello;
-  char from[P2P_MEMBER_NAME_MAX];
+  struct p2p_identity from;
   if (announcer->left) return;
   if (p2p_hello_line_read(line, &hello) == P2P_OK) {
     if (hello.role == P2P_ROLE_CLIENT)
       reply_to_client(announcer);
     else if (hello.role == P2P_ROLE_WORKER)
-      p2p_other_workers_add(&announcer->others, hello.from, p2p_clock_ms());
-  } else if (p2p_leave_read(line, from) == P2P_OK) {
-    p2p_other_workers_remove(&announcer->others, from);
+      p2p_other_workers_add(&announcer->others, hello.from.id, p2p_clock_ms());
+  } else if (p2p_leave_read(line, &from) == P2P_OK) {
+    p2p_other_workers_remove(&announcer->others, from.id);
   } else {
     read_accept(announcer, line);
   }
@@ -157,7 +159,7 @@ void p2p_announcer_leave(struct p2p_announcer *announcer) {
   struct p2p_line line;
   if (announcer->left) return;
   announcer->left = true;
-  if (p2p_leave_write(&line, p2p_member_name(announcer->member), time(NULL)) == P2P_OK)
+  if (p2p_leave_write(&line, p2p_member_identity(announcer->member), time(NULL)) == P2P_OK)
     (void)p2p_member_send(announcer->member, &line);
 }
 

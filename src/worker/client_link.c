@@ -32,8 +32,9 @@ struct task {
 struct p2p_client_link {
   const struct p2p_client_link_shared *shared;
   size_t number;
-  char name[P2P_MEMBER_NAME_MAX];
-  char user[P2P_MEMBER_NAME_MAX]; /* the part of the name before the '@' */
+  struct p2p_identity identity;
+  char name[P2P_IDENTITY_LABEL_MAX]; /* what people see */
+  char user[P2P_USER_NAME_MAX];      /* the part of the name before the '@' */
   struct p2p_link *link;
   bool open;
   bool has_hello;                    /* the client's HELLO has arrived */
@@ -103,9 +104,9 @@ static void unlink_task(struct task *task) {
 /* Sends "the evaluator of worker 'carol@desk:4711' ended with signal 9 (SIGKILL) while evaluating
  * future 'one'. It was killed by ...". */
 static void send_exit_reason(const struct task *task, const struct p2p_exit_reason *reason) {
-  char why[1024]; /* p2p_lost_length cuts it */
+  char why[1152]; /* p2p_lost_length cuts it */
   snprintf(why, sizeof why, "the evaluator of worker '%s' %s while evaluating future '%s'%s%s",
-           task->client->shared->name, reason->how, task->label,
+           task->client->shared->worker->name, reason->how, task->label,
            reason->hint[0] != '\0' ? ". " : "", reason->hint);
   send_lost(task->client, task->id, why);
 }
@@ -176,7 +177,7 @@ static bool start_task(struct p2p_client_link *client, const struct p2p_frame *f
   task->started_ms = p2p_clock_ms();
   memcpy(task->label, header->label, sizeof task->label);
   task->evaluator =
-      p2p_evaluator_pool_submit(client->shared->pool, client->user, frame, &callbacks, task);
+      p2p_evaluator_pool_submit(client->shared->pool, client->identity.id, frame, &callbacks, task);
   if (task->evaluator == NULL) {
     free(task);
     return false;
@@ -198,14 +199,15 @@ static const char *on_task(struct p2p_client_link *client, const struct p2p_fram
   if (header.size > shared->object_cap_bytes) {
     snprintf(why, sizeof why,
              "the future has %llu bytes, and worker '%s' accepts at most %llu bytes",
-             (unsigned long long)header.size, shared->name,
+             (unsigned long long)header.size, shared->worker->name,
              (unsigned long long)shared->object_cap_bytes);
     send_lost(client, frame->task, why);
   } else if (!p2p_slots_start_task(shared->slots, client->number, p2p_clock_ms())) {
-    snprintf(why, sizeof why, "worker '%s' has granted no slot for this future", shared->name);
+    snprintf(why, sizeof why, "worker '%s' has granted no slot for this future",
+             shared->worker->name);
     send_lost(client, frame->task, why);
   } else if (!start_task(client, frame, &header)) {
-    snprintf(why, sizeof why, "worker '%s' is out of memory for this future", shared->name);
+    snprintf(why, sizeof why, "worker '%s' is out of memory for this future", shared->worker->name);
     send_lost(client, frame->task, why);
     p2p_slots_end_task(shared->slots, client->number, p2p_clock_ms());
     notify(client);
@@ -254,14 +256,14 @@ static const char *on_packages(struct p2p_client_link *client, const struct p2p_
   return NULL;
 }
 
-/* HELLO must repeat the name in the accept line; both are the client's own statements. */
+/* HELLO must repeat the id in the accept line; both are the client's own statements. */
 static const char *on_hello(struct p2p_client_link *client, const struct p2p_frame *frame) {
   struct p2p_hello hello;
   client->has_hello = true;
   if (frame->type != P2P_FRAME_HELLO) return "did not send HELLO first";
   if (p2p_hello_read(frame->payload, frame->length, P2P_ROLE_CLIENT, &hello, NULL) != P2P_OK)
     return "malformed HELLO";
-  if (strcmp(hello.from, client->name) != 0) return "sent a HELLO with another name";
+  if (strcmp(hello.member, client->identity.id) != 0) return "sent a HELLO with another id";
   LOG(client, P2P_LOG_DEBUG, "client '%s' has R %s and future %s", client->name, hello.r_version,
       hello.future_version);
   return NULL;
@@ -288,7 +290,7 @@ static void on_open(void *arg, const char *path) {
   char text[P2P_HELLO_MAX + 1];
   client->open = true;
   LOG(client, P2P_LOG_INFO, "linked to client '%s' (%s)", client->name, path);
-  snprintf(hello.from, sizeof hello.from, "%s", shared->name);
+  snprintf(hello.member, sizeof hello.member, "%s", shared->worker->id);
   snprintf(hello.r_version, sizeof hello.r_version, "%s", shared->r_version);
   snprintf(hello.future_version, sizeof hello.future_version, "%s", shared->future_version);
   long length = p2p_hello_write(&hello, P2P_ROLE_WORKER, text, sizeof text);
@@ -338,9 +340,10 @@ int p2p_client_link_new(const struct p2p_client_link_shared *shared,
   if (client == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   client->shared = shared;
   client->number = config->number;
-  snprintf(client->name, sizeof client->name, "%s", config->client);
-  snprintf(client->user, sizeof client->user, "%.*s", (int)strcspn(config->client, "@"),
-           config->client);
+  client->identity = *config->client;
+  p2p_identity_label(config->client, config->is_ambiguous, client->name);
+  snprintf(client->user, sizeof client->user, "%.*s", (int)strcspn(config->client->name, "@"),
+           config->client->name);
   const struct p2p_link_config link = {.loop = shared->loop,
                                        .mailbox = config->mailbox,
                                        .relay = config->relay,
@@ -357,7 +360,11 @@ bool p2p_client_link_is_open(const struct p2p_client_link *client) { return clie
 
 bool p2p_client_link_is_broken(const struct p2p_client_link *client) { return client->broken; }
 
-const char *p2p_client_link_client(const struct p2p_client_link *client) { return client->name; }
+const struct p2p_identity *p2p_client_link_identity(const struct p2p_client_link *client) {
+  return &client->identity;
+}
+
+const char *p2p_client_link_name(const struct p2p_client_link *client) { return client->name; }
 
 const char *p2p_client_link_user(const struct p2p_client_link *client) { return client->user; }
 

@@ -9,6 +9,7 @@
 
 #include "base/log_queue.h"
 #include "net/loop.h"
+#include "protocol/identity.h"
 #include "protocol/load.h"
 #include "protocol/machine.h"
 #include "protocol/slot.h"
@@ -23,7 +24,7 @@ struct p2p_client_link_shared {
   struct p2p_log_queue *log;
   struct p2p_slots *slots;
   struct p2p_evaluator_pool *pool;
-  const char *name; /* of the worker: "carol@desk:4711" */
+  const struct p2p_identity *worker;
   const char *r_version, *future_version;
   struct p2p_machine machine;
   const char *libraries; /* see p2p_package_library_reply */
@@ -39,8 +40,9 @@ struct p2p_client_link_shared {
 };
 
 struct p2p_client_link_config {
-  size_t number;      /* of the client in `slots`; removed from there with the link */
-  const char *client; /* "bob@laptop:99" */
+  size_t number; /* of the client in `slots`; removed from there with the link */
+  const struct p2p_identity *client;
+  bool is_ambiguous; /* another client has the same name */
   const char *code, *mailbox, *relay;
 };
 
@@ -55,7 +57,9 @@ void p2p_client_link_free(struct p2p_client_link *client, const char *why);
 bool p2p_client_link_is_open(const struct p2p_client_link *client);
 /* A frame could not be sent: the link must be freed. */
 bool p2p_client_link_is_broken(const struct p2p_client_link *client);
-const char *p2p_client_link_client(const struct p2p_client_link *client);
+const struct p2p_identity *p2p_client_link_identity(const struct p2p_client_link *client);
+/* The client's name as people see it: "bob@laptop:99". */
+const char *p2p_client_link_name(const struct p2p_client_link *client);
 const char *p2p_client_link_user(const struct p2p_client_link *client); /* "bob" */
 /* Sends a SLOT frame: GRANT or RECALL. */
 void p2p_client_link_send_slot(struct p2p_client_link *client, enum p2p_slot_op op, uint32_t count);

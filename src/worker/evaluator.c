@@ -308,8 +308,6 @@ bool p2p_evaluator_is_free_for(const struct p2p_evaluator *evaluator, const char
          p2p_evaluator_process_runs(evaluator->process);
 }
 
-const char *p2p_evaluator_user(const struct p2p_evaluator *evaluator) { return evaluator->user; }
-
 uint64_t p2p_evaluator_used_ms(const struct p2p_evaluator *evaluator) { return evaluator->used_ms; }
 
 /* ---- for the caller that submits a task ---- */

@@ -71,7 +71,6 @@ bool p2p_evaluator_is_usable(const struct p2p_evaluator *evaluator);
  * later.
  */
 bool p2p_evaluator_is_free_for(const struct p2p_evaluator *evaluator, const char *user, bool ready);
-const char *p2p_evaluator_user(const struct p2p_evaluator *evaluator); /* "": no task so far */
 uint64_t p2p_evaluator_used_ms(
     const struct p2p_evaluator *evaluator); /* the end of its last task */
 

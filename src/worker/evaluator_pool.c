@@ -55,8 +55,8 @@ static void on_evaluator_exit(void *arg, struct p2p_evaluator *evaluator, bool w
 
 /* Not counted as a failure, which could free the pool: the caller may be about to submit a task. */
 static bool replace(struct p2p_evaluator_pool *pool, struct p2p_evaluator *evaluator) {
-  p2p_log_write(pool->owner.log, P2P_LOG_DEBUG, "replacing the evaluator of user '%s'",
-                p2p_evaluator_user(evaluator));
+  p2p_log_write(pool->owner.log, P2P_LOG_DEBUG,
+                "replacing an evaluator that another client has used");
   return try_start(pool, evaluator);
 }
 

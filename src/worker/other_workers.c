@@ -1,4 +1,4 @@
-/* A table of name hashes: names chosen by an attacker use no memory. */
+/* A table of hashes of ids: ids chosen by an attacker use no memory. */
 #include "worker/other_workers.h"
 
 /* FNV-1a. */
@@ -8,31 +8,31 @@ static uint64_t hash(const char *text) {
   return value != 0 ? value : 1;
 }
 
-void p2p_other_workers_add(struct p2p_other_workers *others, const char *name, uint64_t now_ms) {
-  uint64_t name_hash = hash(name);
+void p2p_other_workers_add(struct p2p_other_workers *others, const char *id, uint64_t now_ms) {
+  uint64_t id_hash = hash(id);
   size_t place = 0; /* the worker's own entry, else the oldest one */
   for (size_t i = 0; i < P2P_OTHER_WORKERS_MAX; i++) {
-    if (others->workers[i].name_hash == name_hash) {
+    if (others->workers[i].id_hash == id_hash) {
       place = i;
       break;
     }
     if (others->workers[i].seen_ms < others->workers[place].seen_ms) place = i;
   }
-  others->workers[place].name_hash = name_hash;
+  others->workers[place].id_hash = id_hash;
   others->workers[place].seen_ms = now_ms;
 }
 
-void p2p_other_workers_remove(struct p2p_other_workers *others, const char *name) {
-  uint64_t name_hash = hash(name);
+void p2p_other_workers_remove(struct p2p_other_workers *others, const char *id) {
+  uint64_t id_hash = hash(id);
   for (size_t i = 0; i < P2P_OTHER_WORKERS_MAX; i++)
-    if (others->workers[i].name_hash == name_hash)
-      others->workers[i].name_hash = others->workers[i].seen_ms = 0;
+    if (others->workers[i].id_hash == id_hash)
+      others->workers[i].id_hash = others->workers[i].seen_ms = 0;
 }
 
 size_t p2p_other_workers_count(const struct p2p_other_workers *others, uint64_t now_ms) {
   size_t count = 0;
   for (size_t i = 0; i < P2P_OTHER_WORKERS_MAX; i++)
-    if (others->workers[i].name_hash != 0 &&
+    if (others->workers[i].id_hash != 0 &&
         now_ms - others->workers[i].seen_ms <= P2P_OTHER_WORKERS_SILENCE_MS)
       count++;
   return count;

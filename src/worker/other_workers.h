@@ -15,13 +15,13 @@
 /* All zeros: none. */
 struct p2p_other_workers {
   struct {
-    uint64_t name_hash; /* 0: unused */
+    uint64_t id_hash; /* 0: unused */
     uint64_t seen_ms;
   } workers[P2P_OTHER_WORKERS_MAX];
 };
 
-void p2p_other_workers_add(struct p2p_other_workers *others, const char *name, uint64_t now_ms);
-void p2p_other_workers_remove(struct p2p_other_workers *others, const char *name);
+void p2p_other_workers_add(struct p2p_other_workers *others, const char *id, uint64_t now_ms);
+void p2p_other_workers_remove(struct p2p_other_workers *others, const char *id);
 size_t p2p_other_workers_count(const struct p2p_other_workers *others, uint64_t now_ms);
 /* The longest delay of a reply. */
 uint32_t p2p_other_workers_jitter_ms(const struct p2p_other_workers *others, uint64_t now_ms);

@@ -57,7 +57,7 @@ static void evict(struct p2p_worker *worker, size_t number) {
   struct p2p_err err;
   p2p_err_set(&err, P2P_ERR_PROTOCOL,
               "closing the link to client '%s', which kept a slot idle that other clients wait for",
-              p2p_client_link_client(worker->links[number]));
+              p2p_client_link_name(worker->links[number]));
   p2p_log_error(worker->log, P2P_LOG_WARN, &err);
   free_link(worker, number, "this client kept a slot idle that other clients wait for");
 }
@@ -155,7 +155,7 @@ static void log_offer(struct p2p_worker *worker) {
 static void on_joined(void *arg) {
   struct p2p_worker *worker = arg;
   log_offer(worker);
-  worker->shared.name = p2p_member_name(p2p_announcer_member(worker->announcer));
+  worker->shared.worker = p2p_member_identity(p2p_announcer_member(worker->announcer));
 }
 
 static void on_link_end(void *arg, size_t number) {
@@ -171,21 +171,34 @@ static size_t count_opening(const struct p2p_worker *worker) {
   return count;
 }
 
+/* Whether another client has the same name: its process is in a container, or it has several
+ * clients. */
+static bool has_namesake(const struct p2p_worker *worker, const struct p2p_identity *client) {
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
+    if (worker->links[i] == NULL) continue;
+    const struct p2p_identity *other = p2p_client_link_identity(worker->links[i]);
+    if (strcmp(other->name, client->name) == 0 && strcmp(other->id, client->id) != 0) return true;
+  }
+  return false;
+}
+
 static void open_link(struct p2p_worker *worker, const struct p2p_accept *accept, size_t number) {
   const struct p2p_member *member = p2p_announcer_member(worker->announcer);
   struct p2p_client_link_config config = {
       .number = number,
-      .client = accept->client,
+      .client = &accept->client,
+      .is_ambiguous = has_namesake(worker, &accept->client),
       .code = accept->code,
       .mailbox = worker->mailbox != NULL ? worker->mailbox : p2p_member_mailbox(member),
       .relay = worker->relay != NULL ? worker->relay : p2p_member_relay(member)};
   struct p2p_err err;
   if (p2p_client_link_new(&worker->shared, &config, &worker->links[number], &err) == P2P_OK) {
-    p2p_log_write(worker->log, P2P_LOG_DEBUG, "opening a link to client '%s'", accept->client);
+    p2p_log_write(worker->log, P2P_LOG_DEBUG, "opening a link to client '%s'",
+                  p2p_client_link_name(worker->links[number]));
     return;
   }
   p2p_slots_remove(&worker->slots, number);
-  p2p_err_prefix(&err, "cannot open a link to client '%s'", accept->client);
+  p2p_err_prefix(&err, "cannot open a link to client '%s'", accept->client.name);
   p2p_log_error(worker->log, P2P_LOG_WARN, &err);
 }
 
@@ -197,7 +210,8 @@ static void on_accept(void *arg, const struct p2p_accept *accept) {
     open_link(worker, accept, (size_t)number);
   else
     p2p_log_write(worker->log, P2P_LOG_DEBUG,
-                  "ignoring client '%s': too many links are open or being opened", accept->client);
+                  "ignoring client '%s': too many links are open or being opened",
+                  accept->client.name);
 }
 
 /* ---- start ---- */
@@ -240,7 +254,6 @@ static int start(void *state, const void *arg, struct p2p_err *err) {
                                                    .log = worker->log,
                                                    .slots = &worker->slots,
                                                    .pool = worker->pool,
-                                                   .name = "",
                                                    .r_version = worker->r_version,
                                                    .future_version = worker->future_version,
                                                    .machine = worker->machine,

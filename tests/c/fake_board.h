@@ -14,14 +14,14 @@ struct p2p_member {
   struct p2p_member_callbacks callbacks;
   void *arg;
   enum p2p_role role;
-  char from[64];
+  struct p2p_identity identity;
   bool joined;
 };
 
 static struct {
   struct lab *lab;
   struct p2p_member *members;
-  int made;            /* so far: names differ */
+  int made;            /* so far: ids and names differ */
   const char *mailbox; /* NULL: the lab's */
   const char *refusal; /* a newcomer fails with this */
 } fake_board;
@@ -32,7 +32,7 @@ static void fake_board_init(struct lab *lab) {
 }
 
 struct fake_post {
-  char from[64];
+  char from[P2P_IDENTITY_ID_MAX];
   struct p2p_line line;
 };
 
@@ -40,7 +40,7 @@ static void fake_deliver(void *arg) {
   struct fake_post *post = arg;
   for (struct p2p_member *member = fake_board.members, *next; member != NULL; member = next) {
     next = member->next;
-    if (member->joined && strcmp(member->from, post->from) != 0)
+    if (member->joined && strcmp(member->identity.id, post->from) != 0)
       member->callbacks.on_line(member->arg, &post->line);
   }
   free(post);
@@ -52,23 +52,29 @@ int p2p_member_send(struct p2p_member *member, const struct p2p_line *line) {
   char text[P2P_LINE_MAX];
   long length = p2p_line_format(line, text, sizeof text);
   CHECK(length > 0 && p2p_line_parse(text, (size_t)length - 1, &post->line) == P2P_OK);
-  snprintf(post->from, sizeof post->from, "%s", member->from);
+  memcpy(post->from, member->identity.id, sizeof post->from);
   return p2p_loop_post(fake_board.lab->loop, fake_deliver, post);
 }
 
 int p2p_member_send_hello(struct p2p_member *member) {
   struct p2p_hello_line hello = {.role = member->role};
   struct p2p_line line;
-  snprintf(hello.from, sizeof hello.from, "%s", member->from);
+  hello.from = member->identity;
   if (member->callbacks.on_hello != NULL) member->callbacks.on_hello(member->arg, &hello);
   CHECK(p2p_hello_line_write(&line, &hello, time(NULL)) == P2P_OK);
   return p2p_member_send(member, &line);
 }
 
+static void fake_identify(struct p2p_member *member) {
+  struct p2p_identity *identity = &member->identity;
+  snprintf(identity->id, sizeof identity->id, "%032x", (unsigned)++fake_board.made);
+  snprintf(identity->name, sizeof identity->name, "%s@box:%d",
+           member->role == P2P_ROLE_CLIENT ? "bob" : "carol", fake_board.made);
+}
+
 /* As a program that was killed and started again. */
 static inline void fake_restart(struct p2p_member *member) {
-  snprintf(member->from, sizeof member->from, "%s@box:%d",
-           member->role == P2P_ROLE_CLIENT ? "bob" : "carol", ++fake_board.made);
+  fake_identify(member);
   CHECK(p2p_member_send_hello(member) == P2P_OK);
 }
 
@@ -99,8 +105,7 @@ int p2p_member_new(const struct p2p_member_config *config,
   struct p2p_member *member = calloc(1, sizeof *member);
   *member = (struct p2p_member){
       .next = fake_board.members, .callbacks = *callbacks, .arg = arg, .role = config->role};
-  snprintf(member->from, sizeof member->from, "%s@box:%d",
-           config->role == P2P_ROLE_CLIENT ? "bob" : "carol", ++fake_board.made);
+  fake_identify(member);
   fake_board.members = member;
   *out = member;
   return p2p_loop_post(fake_board.lab->loop, fake_join, NULL);
@@ -117,7 +122,10 @@ void p2p_member_free(struct p2p_member *member) {
 const char *p2p_member_user(const struct p2p_member *member) {
   return member->role == P2P_ROLE_CLIENT ? "bob" : "carol";
 }
-const char *p2p_member_name(const struct p2p_member *member) { return member->from; }
+const char *p2p_member_name(const struct p2p_member *member) { return member->identity.name; }
+const struct p2p_identity *p2p_member_identity(const struct p2p_member *member) {
+  return &member->identity;
+}
 const char *p2p_member_cluster(const struct p2p_member *member) {
   (void)member;
   return "alice/friends";

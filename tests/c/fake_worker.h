@@ -221,9 +221,9 @@ static void fake_on_open(void *arg, const char *path) {
   struct fake_worker *worker = arg;
   char text[256];
   (void)path;
-  int length = snprintf(text, sizeof text, "from=%s\nr=%s\nfuture=%s\nslots=%u\n",
-                        p2p_member_name(worker->member), worker->r_version, worker->future_version,
-                        worker->slots);
+  int length = snprintf(text, sizeof text, "member=%s\nr=%s\nfuture=%s\nslots=%u\n",
+                        p2p_member_identity(worker->member)->id, worker->r_version,
+                        worker->future_version, worker->slots);
   CHECK(p2p_link_send(worker->link, P2P_FRAME_HELLO, 0, text, (size_t)length) == P2P_OK);
   lab_tell(worker->lab, &worker->n_open);
 }
@@ -232,8 +232,8 @@ static void fake_accept(struct fake_worker *worker, const struct p2p_line *line)
   static const struct p2p_link_callbacks callbacks = {NULL, fake_on_open, fake_on_frame, NULL,
                                                       fake_on_close};
   const char *to = p2p_line_get(line, "to"), *via = p2p_line_get(line, "via");
-  if (to == NULL || strcmp(to, p2p_member_name(worker->member)) != 0 || worker->ignores_accept ||
-      worker->link != NULL)
+  if (to == NULL || strcmp(to, p2p_member_identity(worker->member)->id) != 0 ||
+      worker->ignores_accept || worker->link != NULL)
     return;
   uint8_t sealed[512];
   char code[P2P_LINK_CODE_MAX + 1] = "";

@@ -8,11 +8,14 @@
 #include "crypto/random.h"
 #include "protocol/accept.h"
 
-#define US "carol@desk:4711"
+#define US "fedcba98765432100123456789abcdef"
+#define BOB "0123456789abcdeffedcba9876543210"
 #define CODE "12-0123456789abcdef0123456789abcdef"
 
 static struct p2p_seal_public public_key;
 static struct p2p_seal_secret secret_key;
+
+static const char *member = BOB; /* of the next lines; NULL: none */
 
 static int read_line(const char *type, const char *from, const char *to, const char *via,
                      struct p2p_accept *out) {
@@ -21,6 +24,7 @@ static int read_line(const char *type, const char *from, const char *to, const c
   CHECK(p2p_line_put(&line, "when", "2026-11-20T22:04:24") == P2P_OK);
   if (type != NULL) CHECK(p2p_line_put(&line, "type", type) == P2P_OK);
   if (from != NULL) CHECK(p2p_line_put(&line, "from", from) == P2P_OK);
+  if (member != NULL) CHECK(p2p_line_put(&line, "member", member) == P2P_OK);
   if (to != NULL) CHECK(p2p_line_put(&line, "to", to) == P2P_OK);
   if (via != NULL) CHECK(p2p_line_put(&line, "via", via) == P2P_OK);
   return p2p_accept_read(&line, US, &public_key, &secret_key, out);
@@ -44,11 +48,14 @@ TEST(our_accept_is_opened) {
   struct p2p_accept accept;
   CHECK(read_line("accept", "bob@laptop:99", US, seal(CODE), &accept) == P2P_OK);
   CHECK_STR(accept.code, CODE);
-  CHECK_STR(accept.client, "bob@laptop:99");
+  CHECK_STR(accept.client.name, "bob@laptop:99");
+  CHECK_STR(accept.client.id, BOB);
 }
 
 static int write_accept(const char *from, const char *to, const char *code, struct p2p_line *line) {
-  struct p2p_accept_request request = {from, to, code, &public_key};
+  struct p2p_identity client = {.id = BOB};
+  snprintf(client.name, sizeof client.name, "%s", from);
+  struct p2p_accept_request request = {&client, to, code, &public_key};
   return p2p_accept_write(line, &request, 1795000000);
 }
 
@@ -57,7 +64,7 @@ TEST(a_written_accept_has_its_exact_text_and_is_read_back) {
   struct p2p_line line, again;
   char text[P2P_LINE_MAX + 1];
   const char *begin = "when=2026-11-18T11:06:40,expires=1795000030,type=accept,from=bob@laptop:99,"
-                      "to=carol@desk:4711,via=link://";
+                      "member=" BOB ",to=" US ",via=link://";
   setenv("TZ", "UTC", 1);
   tzset();
   CHECK(write_accept("bob@laptop:99", US, CODE, &line) == P2P_OK);
@@ -67,7 +74,8 @@ TEST(a_written_accept_has_its_exact_text_and_is_read_back) {
   CHECK(p2p_line_parse(text, (size_t)length - 1, &again) == P2P_OK);
   CHECK(p2p_accept_read(&again, US, &public_key, &secret_key, &accept) == P2P_OK);
   CHECK_STR(accept.code, CODE);
-  CHECK_STR(accept.client, "bob@laptop:99");
+  CHECK_STR(accept.client.name, "bob@laptop:99");
+  CHECK_STR(accept.client.id, BOB);
 }
 
 TEST(what_the_reader_would_refuse_is_not_written) {
@@ -86,8 +94,8 @@ TEST(lines_that_are_not_for_us_are_left) {
   struct p2p_accept accept;
   CHECK(read_line("offer", "bob@laptop:99", US, seal(CODE), &accept) == P2P_ERR_CANCELED);
   CHECK(read_line(NULL, "bob@laptop:99", US, seal(CODE), &accept) == P2P_ERR_CANCELED);
-  CHECK(read_line("accept", "bob@laptop:99", "carol@desk:471", seal(CODE), &accept) ==
-        P2P_ERR_CANCELED);
+  CHECK(read_line("accept", "bob@laptop:99", "fedcba98765432100123456789abcdee", seal(CODE),
+                  &accept) == P2P_ERR_CANCELED);
   CHECK(read_line("accept", "bob@laptop:99", NULL, seal(CODE), &accept) == P2P_ERR_CANCELED);
 }
 
@@ -96,6 +104,12 @@ TEST(malformed_accepts_are_refused) {
   char via[600];
   CHECK(read_line("accept", NULL, US, seal(CODE), &accept) == P2P_ERR_PARSE);
   CHECK(read_line("accept", "bob", US, seal(CODE), &accept) == P2P_ERR_PARSE);
+  static const char *const members[] = {NULL, "", "bob@laptop:99", BOB "0"};
+  for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+    member = members[i];
+    CHECK(read_line("accept", "bob@laptop:99", US, seal(CODE), &accept) == P2P_ERR_PARSE);
+  }
+  member = BOB;
   CHECK(read_line("accept", "bob@laptop:99", US, NULL, &accept) == P2P_ERR_PARSE);
   CHECK(read_line("accept", "bob@laptop:99", US, "wormhole://1-2", &accept) == P2P_ERR_PARSE);
   CHECK(read_line("accept", "bob@laptop:99", US, "link://", &accept) == P2P_ERR_PARSE);

@@ -35,12 +35,15 @@ static void mask(const char *key, const char *value, char *out, size_t size) {
     mask_expires(value, out, size);
   } else if (strcmp(key, "id") == 0 && is_made_of(value, "0123456789abcdef", 16)) {
     snprintf(out, size, "HEX16");
+  } else if ((strcmp(key, "member") == 0 || strcmp(key, "to") == 0) &&
+             is_made_of(value, "0123456789abcdef", 32)) {
+    snprintf(out, size, "HEX32");
   } else if (strcmp(key, "key") == 0 && is_made_of(value, BASE64URL, 43)) {
     snprintf(out, size, "BASE64URL43");
   } else if (strcmp(key, "via") == 0 && strncmp(value, "link://", 7) == 0 &&
              strspn(value + 7, BASE64URL) == strlen(value + 7)) {
     snprintf(out, size, "link://BASE64URL");
-  } else if (strcmp(key, "from") == 0 || strcmp(key, "to") == 0) {
+  } else if (strcmp(key, "from") == 0) {
     snprintf(out, size, "%.*s@HOST:PID", (int)strcspn(value, "@"), value);
   }
 }
@@ -100,18 +103,20 @@ TEST(the_lines_of_a_worker_and_a_client_have_their_exact_text) {
   CHECK(p2p_loop_call(loop, observer_join, NULL) == P2P_OK);
   CHECK(site_wait(&gate, &observer.joined, 1));
   begin(1);
-  CHECK(reads("when=T,expires=+60,type=worker,from=carol@HOST:PID,protocols=link,id=HEX16,"
-              "key=BASE64URL43,slots=1,r=4.2.2,future=1.70.0,platform=x86_64-pc-linux-gnu,cores=4,"
-              "memory=8000"));
+  CHECK(reads(
+      "when=T,expires=+60,type=worker,from=carol@HOST:PID,member=HEX32,protocols=link,id=HEX16,"
+      "key=BASE64URL43,slots=1,r=4.2.2,future=1.70.0,platform=x86_64-pc-linux-gnu,cores=4,"
+      "memory=8000"));
   struct p2p_client *client = start_client(BOB);
   CHECK_STR(resolve(client, "text"), "text");
-  CHECK(reads("when=T,expires=+60,type=client,from=bob@HOST:PID,protocols=link,id=HEX16,r=4.2.2,"
+  CHECK(reads("when=T,expires=+60,type=client,from=bob@HOST:PID,member=HEX32,protocols=link,id="
+              "HEX16,r=4.2.2,"
               "future=1.70.0"));
-  CHECK(reads("when=T,expires=+30,type=accept,from=bob@HOST:PID,to=carol@HOST:PID,"
+  CHECK(reads("when=T,expires=+30,type=accept,from=bob@HOST:PID,member=HEX32,to=HEX32,"
               "via=link://BASE64URL"));
   end(client);
-  CHECK(reads("when=T,type=leave,from=bob@HOST:PID"));
-  CHECK(reads("when=T,type=leave,from=carol@HOST:PID"));
+  CHECK(reads("when=T,type=leave,from=bob@HOST:PID,member=HEX32"));
+  CHECK(reads("when=T,type=leave,from=carol@HOST:PID,member=HEX32"));
 }
 
 TEST(the_lines_of_a_host_have_their_exact_text) {
@@ -127,7 +132,8 @@ TEST(the_lines_of_a_host_have_their_exact_text) {
   struct p2p_cluster_host *second;
   struct p2p_err err;
   CHECK(p2p_cluster_host_new(&config, host_log, &second, &err) == P2P_OK);
-  CHECK(reads("when=T,expires=+60,type=cluster,from=alice@HOST:PID,protocols=link,id=HEX16"));
+  CHECK(reads(
+      "when=T,expires=+60,type=cluster,from=alice@HOST:PID,member=HEX32,protocols=link,id=HEX16"));
   CHECK(reads("when=T,owner=alice,nusers=4,users=bob;carol;dave;eve,expires=+240"));
   p2p_cluster_host_free(second);
   CHECK(p2p_loop_call(loop, observer_leave, NULL) == P2P_OK);

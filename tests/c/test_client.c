@@ -105,7 +105,7 @@ TEST(futures_are_evaluated_over_one_link) {
   for (int i = 0; i < 20; i++) tasks[i] = submit("echo", 3400);
   for (int i = 0; i < 20; i++) {
     CHECK(wait_for(has_ended, tasks[i]) && is_echo(tasks[i], 3400));
-    char worker[192];
+    char worker[P2P_IDENTITY_LABEL_MAX];
     p2p_task_worker(tasks[i], worker, sizeof worker);
     CHECK_STR(worker, "carol@box:2");
     p2p_task_free(tasks[i]);
@@ -118,7 +118,7 @@ TEST(futures_are_evaluated_over_one_link) {
   CHECK_STR(status.cluster, "alice/friends");
   struct p2p_worker_info info;
   CHECK(p2p_client_workers(client, &info, 1) == 1);
-  CHECK_STR(info.from, "carol@box:2");
+  CHECK_STR(info.name, "carol@box:2");
   CHECK_STR(info.state, "linked");
   CHECK(info.path[0] != '\0' && info.slots == 2 && info.busy == 0);
   CHECK(carol.n_open == 1 && carol.max_busy <= 2);

@@ -223,7 +223,7 @@ TEST(a_cluster_starts) {
 TEST(a_hundred_futures_of_all_sizes_are_evaluated_by_two_workers) {
   static const size_t sizes[] = {1, 3400, 65536, 65537, 300000, 5000000};
   struct p2p_task *tasks[100];
-  char worker[192];
+  char worker[P2P_IDENTITY_LABEL_MAX];
   bool by_carol = false, by_dave = false;
   for (int i = 0; i < 100; i++) tasks[i] = submit(bob, 'e', sizes[i % 6]);
   for (int i = 0; i < 100; i++) {
@@ -297,7 +297,7 @@ TEST(a_worker_that_leaves_loses_its_running_futures) {
   p2p_worker_free(dave);
   int lost = 0;
   for (int i = 0; i < 3; i++) {
-    char worker[192];
+    char worker[P2P_IDENTITY_LABEL_MAX];
     p2p_task_worker(tasks[i], worker, sizeof worker);
     if (strncmp(worker, "dave@", 5) == 0) {
       CHECK(wait_for(bob, has_ended, tasks[i]));

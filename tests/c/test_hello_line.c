@@ -8,14 +8,16 @@
 
 #define NOW 1795000000
 #define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+#define ID "fedcba98765432100123456789abcdef"
 #define BEGIN "when=2026-11-18T11:06:40,"
-#define WORKER                                                                                    \
-  BEGIN "expires=1795000060,type=worker,from=carol@desk:4711,protocols=link,id=0123456789abcdef," \
+#define WORKER                                                           \
+  BEGIN "expires=1795000060,type=worker,from=carol@desk:4711,member=" ID \
+        ",protocols=link,id=0123456789abcdef,"                           \
         "key=" KEY ",slots=3,r=4.2.2,future=1.70.0"
 
 static struct p2p_hello_line of_role(enum p2p_role role, const char *from) {
   struct p2p_hello_line hello = {.role = role, .id = "0123456789abcdef"};
-  snprintf(hello.from, sizeof hello.from, "%s", from);
+  CHECK(p2p_identity_set(&hello.from, ID, from));
   snprintf(hello.r_version, sizeof hello.r_version, "4.2.2");
   snprintf(hello.future_version, sizeof hello.future_version, "1.70.0");
   return hello;
@@ -39,8 +41,9 @@ static void check_text(const struct p2p_hello_line *hello, const char *expected)
   CHECK_STR(text, expected);
   CHECK(p2p_line_parse(text, strlen(text), &again) == P2P_OK);
   CHECK(p2p_hello_line_read(&again, &read) == P2P_OK);
-  CHECK(read.role == hello->role && read.has_link && read.slots == hello->slots);
-  CHECK_STR(read.from, hello->from);
+  CHECK(read.role == hello->role && read.slots == hello->slots);
+  CHECK_STR(read.from.name, hello->from.name);
+  CHECK_STR(read.from.id, hello->from.id);
   CHECK_STR(read.id, hello->id);
   CHECK_STR(read.r_version, hello->r_version);
   CHECK_STR(read.future_version, hello->future_version);
@@ -52,11 +55,13 @@ static void check_text(const struct p2p_hello_line *hello, const char *expected)
 TEST(each_role_has_its_exact_text) {
   struct p2p_hello_line client = of_role(P2P_ROLE_CLIENT, "bob@laptop:99"),
                         host = of_role(P2P_ROLE_HOST, "alice@home:1"), worker = of_worker();
-  check_text(&client, BEGIN "expires=1795000060,type=client,from=bob@laptop:99,protocols=link,"
-                            "id=0123456789abcdef,r=4.2.2,future=1.70.0");
+  check_text(&client,
+             BEGIN "expires=1795000060,type=client,from=bob@laptop:99,member=" ID ",protocols=link,"
+                   "id=0123456789abcdef,r=4.2.2,future=1.70.0");
   host.r_version[0] = host.future_version[0] = '\0';
-  check_text(&host, BEGIN "expires=1795000060,type=cluster,from=alice@home:1,protocols=link,"
-                          "id=0123456789abcdef");
+  check_text(&host,
+             BEGIN "expires=1795000060,type=cluster,from=alice@home:1,member=" ID ",protocols=link,"
+                   "id=0123456789abcdef");
   check_text(&worker, WORKER);
   snprintf(worker.machine.platform, sizeof worker.machine.platform, "x86_64-pc-linux-gnu");
   worker.machine.cores = 4;
@@ -75,7 +80,10 @@ TEST(what_the_reader_would_refuse_is_not_written) {
   hello.slots = P2P_WORKER_SLOTS_MAX + 1;
   CHECK(p2p_hello_line_write(&line, &hello, NOW) == P2P_ERR_INVALID);
   hello = of_worker();
-  snprintf(hello.from, sizeof hello.from, "carol");
+  snprintf(hello.from.name, sizeof hello.from.name, "carol");
+  CHECK(p2p_hello_line_write(&line, &hello, NOW) == P2P_ERR_INVALID);
+  hello = of_worker();
+  hello.from.id[0] = 'F';
   CHECK(p2p_hello_line_write(&line, &hello, NOW) == P2P_ERR_INVALID);
   hello = of_worker();
   snprintf(hello.r_version, sizeof hello.r_version, "four");
@@ -88,27 +96,23 @@ TEST(what_the_reader_would_refuse_is_not_written) {
   CHECK(p2p_hello_line_write(&line, &hello, NOW) == P2P_ERR_INVALID);
 }
 
-static int read_text(const char *text, struct p2p_hello_line *out) {
-  struct p2p_line line;
-  CHECK(p2p_line_parse(text, strlen(text), &line) == P2P_OK);
-  return p2p_hello_line_read(&line, out);
-}
-
 static int read_code(const char *text) {
+  struct p2p_line line;
   struct p2p_hello_line hello;
-  return read_text(text, &hello);
+  CHECK(p2p_line_parse(text, strlen(text), &line) == P2P_OK);
+  return p2p_hello_line_read(&line, &hello);
 }
 
-TEST(hellos_of_programs_without_links_are_read_in_part) {
-  struct p2p_hello_line hello;
-  CHECK(read_text("when=x,expires=1,type=worker,from=carol@desk:1,protocols=wormhole,r=?",
-                  &hello) == P2P_OK);
-  CHECK(hello.role == P2P_ROLE_WORKER && !hello.has_link && hello.slots == 0);
-  CHECK(read_text("when=x,type=client,from=bob@desk:1", &hello) == P2P_OK && !hello.has_link);
-  CHECK(read_text("when=x,type=client,from=bob@desk:1,protocols=linked;unlink", &hello) == P2P_OK &&
-        !hello.has_link);
-  CHECK(read_text("when=x,type=client,from=bob@desk:1,protocols=wormhole;link", &hello) == P2P_OK &&
-        hello.has_link);
+TEST(hellos_of_programs_without_links_are_other_lines) {
+  static const char *const texts[] = {
+      "when=x,expires=1,type=worker,from=carol@desk:1,protocols=wormhole,r=?",
+      "when=x,type=client,from=bob@desk:1",
+      "when=x,type=client,from=bob@desk:1,member=" ID ",protocols=linked;unlink",
+  };
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    CHECK(read_code(texts[i]) == P2P_ERR_CANCELED);
+  CHECK(read_code("when=x,type=client,from=bob@desk:1,member=" ID ",protocols=wormhole;link") ==
+        P2P_OK);
 }
 
 TEST(other_lines_are_not_hellos) {
@@ -119,12 +123,16 @@ TEST(other_lines_are_not_hellos) {
 
 TEST(malformed_hellos_are_refused) {
   static const char *const texts[] = {
-      "when=x,type=client",
-      "when=x,type=client,from=bob",
-      "when=x,type=client,from=bob@desk:1,protocols=link,r=x",
-      "when=x,type=client,from=bob@desk:1,protocols=link,r=4.2.2,future=",
-      "when=x,type=client,from=bob@desk:1,protocols=link,id=0123",
-      "when=x,type=client,from=bob@desk:1,protocols=link,id=0123456789ABCDEF",
+      "when=x,type=client,protocols=link",
+      "when=x,type=client,from=bob,member=" ID ",protocols=link",
+      "when=x,type=client,from=bob@desk:1,protocols=link",
+      "when=x,type=client,member=" ID ",protocols=link",
+      "when=x,type=client,from=bob@desk:1,member=" ID "0,protocols=link",
+      "when=x,type=client,from=bob@desk:1,member=FEDCBA98765432100123456789ABCDEF,protocols=link",
+      "when=x,type=client,from=bob@desk:1,member=" ID ",protocols=link,r=x",
+      "when=x,type=client,from=bob@desk:1,member=" ID ",protocols=link,r=4.2.2,future=",
+      "when=x,type=client,from=bob@desk:1,member=" ID ",protocols=link,id=0123",
+      "when=x,type=client,from=bob@desk:1,member=" ID ",protocols=link,id=0123456789ABCDEF",
       WORKER ",platform=",
       WORKER ",platform=x86 64",
       WORKER ",cores=0",
@@ -162,5 +170,5 @@ TEST(prepare) {
 
 UNIT_MAIN("hello_line", UNIT(prepare), UNIT(each_role_has_its_exact_text),
           UNIT(what_the_reader_would_refuse_is_not_written),
-          UNIT(hellos_of_programs_without_links_are_read_in_part), UNIT(other_lines_are_not_hellos),
+          UNIT(hellos_of_programs_without_links_are_other_lines), UNIT(other_lines_are_not_hellos),
           UNIT(malformed_hellos_are_refused), UNIT(a_truncated_worker_hello_is_refused))

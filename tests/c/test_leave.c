@@ -8,6 +8,7 @@
 #include "unit.h"
 
 #define NOW 1795000000
+#define ID "fedcba98765432100123456789abcdef"
 
 static void check_text(const struct p2p_line *line, const char *expected) {
   char text[P2P_LINE_MAX + 1] = "";
@@ -21,25 +22,33 @@ static void parse(const char *text, struct p2p_line *line) {
 
 TEST(leave_has_its_exact_text_and_is_read_back) {
   struct p2p_line line;
-  char from[P2P_MEMBER_NAME_MAX];
-  CHECK(p2p_leave_write(&line, "carol@desk:4711", NOW) == P2P_OK);
-  check_text(&line, "when=2026-11-18T11:06:40,type=leave,from=carol@desk:4711\n");
-  CHECK(p2p_leave_read(&line, from) == P2P_OK);
-  CHECK_STR(from, "carol@desk:4711");
-  CHECK(p2p_leave_write(&line, "carol", NOW) == P2P_ERR_INVALID && line.used == 0);
+  struct p2p_identity carol = {ID, "carol@desk:4711"}, from;
+  CHECK(p2p_leave_write(&line, &carol, NOW) == P2P_OK);
+  check_text(&line, "when=2026-11-18T11:06:40,type=leave,from=carol@desk:4711,member=" ID "\n");
+  CHECK(p2p_leave_read(&line, &from) == P2P_OK);
+  CHECK_STR(from.name, carol.name);
+  CHECK_STR(from.id, carol.id);
+  carol.name[5] = '\0';
+  CHECK(p2p_leave_write(&line, &carol, NOW) == P2P_ERR_INVALID && line.used == 0);
 }
 
 TEST(malformed_leave_lines_are_refused) {
+  static const char *const texts[] = {"when=x,type=leave,from=carol,member=" ID,
+                                      "when=x,type=leave,from=carol@desk:1,member=carol@desk:1",
+                                      "when=x,type=leave,from=carol@desk:1,member=" ID "0",
+                                      "when=x,type=leave,from=carol@desk:1",
+                                      "when=x,type=leave,member=" ID};
   struct p2p_line line;
-  char from[P2P_MEMBER_NAME_MAX];
-  parse("when=x,type=leave,from=carol", &line);
-  CHECK(p2p_leave_read(&line, from) == P2P_ERR_PARSE);
-  parse("when=x,type=leave", &line);
-  CHECK(p2p_leave_read(&line, from) == P2P_ERR_PARSE);
-  parse("when=x,type=worker,from=carol@desk:1", &line);
-  CHECK(p2p_leave_read(&line, from) == P2P_ERR_CANCELED);
-  parse("when=x,from=carol@desk:1", &line);
-  CHECK(p2p_leave_read(&line, from) == P2P_ERR_CANCELED);
+  struct p2p_identity from = {ID, "unchanged"};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    parse(texts[i], &line);
+    CHECK(p2p_leave_read(&line, &from) == P2P_ERR_PARSE);
+  }
+  parse("when=x,type=worker,from=carol@desk:1,member=" ID, &line);
+  CHECK(p2p_leave_read(&line, &from) == P2P_ERR_CANCELED);
+  parse("when=x,from=carol@desk:1,member=" ID, &line);
+  CHECK(p2p_leave_read(&line, &from) == P2P_ERR_CANCELED);
+  CHECK_STR(from.name, "unchanged");
 }
 
 TEST(access_has_its_exact_text_and_is_read_back) {

@@ -127,7 +127,7 @@ static void come(void *arg) {
 static void send_note(void *arg) {
   struct participant *participant = arg;
   struct p2p_line line;
-  CHECK(p2p_line_begin(&line, "note", p2p_member_name(participant->member), time(NULL), 10) ==
+  CHECK(p2p_line_begin(&line, "note", p2p_member_identity(participant->member), time(NULL), 10) ==
         P2P_OK);
   CHECK(p2p_line_put(&line, "note", participant->note) == P2P_OK);
   CHECK(p2p_member_send(participant->member, &line) == P2P_OK);

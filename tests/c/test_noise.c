@@ -11,7 +11,7 @@
 
 #define WORKERS 40
 #define ROUNDS 50
-#define ME "carol@desk:4711"
+#define ME "fedcba98765432100123456789abcdef"
 
 static struct {
   struct p2p_line_reader reader;
@@ -37,7 +37,7 @@ static unsigned draw(unsigned below) {
 static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_roster_worker *who;
   struct p2p_accept accept;
-  const char *type = p2p_line_get(line, "type"), *from = p2p_line_get(line, "from");
+  const char *type = p2p_line_get(line, "type"), *member = p2p_line_get(line, "member");
   (void)arg;
   ear.now_ms++;
   switch (p2p_roster_update(&ear.roster, line, ear.now_ms, &who)) {
@@ -46,10 +46,10 @@ static void on_line(void *arg, const struct p2p_line *line) {
   case P2P_ROSTER_UPDATED: ear.again++; break;
   case P2P_ROSTER_LEFT: ear.left++; p2p_roster_remove(&ear.roster, who);
   }
-  if (type != NULL && from != NULL && strcmp(type, "worker") == 0)
-    p2p_other_workers_add(&ear.others, from, ear.now_ms);
-  if (type != NULL && from != NULL && strcmp(type, "leave") == 0)
-    p2p_other_workers_remove(&ear.others, from);
+  if (type != NULL && member != NULL && strcmp(type, "worker") == 0)
+    p2p_other_workers_add(&ear.others, member, ear.now_ms);
+  if (type != NULL && member != NULL && strcmp(type, "leave") == 0)
+    p2p_other_workers_remove(&ear.others, member);
   if (p2p_accept_read(line, ME, &ear.public_key, &ear.secret_key, &accept) == P2P_OK) ear.opened++;
 }
 
@@ -90,10 +90,10 @@ static const char *hello(unsigned i) {
   static char text[512];
   snprintf(text, sizeof text,
            "when=2026-11-20T22:04:24,expires=1795212264,type=worker,from=user%02u@host%02u:%u,"
-           "protocols=link,id=0123456789abcdef,"
+           "member=%032x,protocols=link,id=0123456789abcdef,"
            "key=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd%c%c8,slots=%u,r=4.2.2,future=1.70.0,"
            "platform=x86_64-pc-linux-gnu,cores=%u,memory=16000\n",
-           i, i, 1000 + i, 'A' + (int)(i % 26), 'a' + (int)(i / 26), 100 + i, 200 + i);
+           i, i, 1000 + i, i, 'A' + (int)(i % 26), 'a' + (int)(i / 26), 100 + i, 200 + i);
   return text;
 }
 
@@ -102,7 +102,7 @@ static bool is_genuine(const struct p2p_roster_worker *worker) {
   for (unsigned i = 0; i < WORKERS; i++) {
     char from[64];
     snprintf(from, sizeof from, "user%02u@host%02u:%u", i, i, 1000 + i);
-    if (strcmp(worker->from, from) != 0) continue;
+    if (strcmp(worker->name, from) != 0) continue;
     return worker->slots == 100 + i && worker->compatible &&
            (worker->machine.cores == 200 + i || worker->machine.cores == 0) &&
            worker->key.bytes[0] == 0;
@@ -131,7 +131,7 @@ TEST(one_byte_in_a_hundred_is_flipped) {
         ear.roster.length <= P2P_ROSTER_MAX);
   for (size_t i = 0; i < ear.roster.length; i++) {
     const struct p2p_roster_worker *worker = ear.roster.workers[i];
-    CHECK(p2p_member_name_is_valid(worker->from) && worker->slots >= 1 &&
+    CHECK(p2p_member_name_is_valid(worker->member.name) && worker->slots >= 1 &&
           worker->slots <= P2P_WORKER_SLOTS_MAX);
   }
   /* And after the noise all of it is as if there had been none. */
@@ -193,11 +193,13 @@ static const char *any(const char *const *values, size_t n) { return values[draw
 #define ANY(values) any(values, sizeof(values) / sizeof((values)[0]))
 
 static void say_forged(const char *type) {
+  static const char *const members[] = {ME, "00000000000000000000000000000001",
+                                        "fedcba9876543210fedcba9876543210", "", "x"};
   static const char *const froms[] = {
-      ME,  "user01@host01:1001",       "mallory@x:1", "../../etc/passwd", "",
-      "x", "a@b:99999999999999999999", "\x80\xff@x:1"};
+      "carol@desk:4711",          "user01@host01:1001", "mallory@x:1", "../../etc/passwd", "", "x",
+      "a@b:99999999999999999999", "\x80\xff@x:1"};
   static const char *const keys[] = {"to",    "future", "size",     "protocols", "via",    "id",
-                                     "key",   "slots",  "r",        "expires",   "type",   "from",
+                                     "key",   "slots",  "r",        "expires",   "type",   "member",
                                      "cores", "memory", "platform", "users",     "nusers", "owner"};
   static const char *const values[] = {"",
                                        "0",
@@ -217,8 +219,9 @@ static void say_forged(const char *type) {
                                        "$(reboot)",
                                        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"};
   char text[1024];
-  size_t length = (size_t)snprintf(text, sizeof text, "when=2026-11-20T22:04:24,type=%s,from=%s",
-                                   type, ANY(froms));
+  size_t length =
+      (size_t)snprintf(text, sizeof text, "when=2026-11-20T22:04:24,type=%s,from=%s,member=%s",
+                       type, ANY(froms), ANY(members));
   for (unsigned n = draw(8); n > 0; n--)
     length +=
         (size_t)snprintf(text + length, sizeof text - length, ",%s=%s", ANY(keys), ANY(values));
@@ -256,7 +259,7 @@ TEST(forged_lines_of_workers_are_checked_and_capped) {
   for (unsigned n = 0; n < 10000; n++) {
     char text[400];
     snprintf(text, sizeof text,
-             "when=x,type=worker,from=mallory@x:%u,protocols=link,key="
+             "when=x,type=worker,from=mallory@x:1,member=%032x,protocols=link,key="
              "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8,slots=1,"
              "r=4.2.2,future=1.70.0\n",
              n);

@@ -4,8 +4,11 @@
 #include "unit.h"
 
 #define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-#define HELLO                                                                                    \
-  "when=2026-11-20T22:04:24,expires=1,type=worker,from=carol@desk:4711,protocols=link;wormhole," \
+#define CAROL "fedcba98765432100123456789abcdef"
+#define OTHER "0123456789abcdeffedcba9876543210"
+#define HELLO                                                                         \
+  "when=2026-11-20T22:04:24,expires=1,type=worker,from=carol@desk:4711,member=" CAROL \
+  ",protocols=link;wormhole,"                                                         \
   "key=" KEY
 
 static struct p2p_roster roster;
@@ -20,12 +23,13 @@ static enum p2p_roster_change receive(const char *text, uint64_t now_ms) {
 TEST(a_worker_arrives_repeats_its_hello_and_leaves) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(receive(HELLO ",slots=2,r=4.3.1,future=1.70.0", 1000) == P2P_ROSTER_ADDED);
-  CHECK_STR(worker->from, "carol@desk:4711");
+  CHECK_STR(worker->name, "carol@desk:4711");
+  CHECK_STR(worker->member.id, CAROL);
   CHECK(worker->slots == 2 && worker->compatible && worker->key.bytes[31] == 31);
   CHECK(receive(HELLO ",slots=4,r=4.3.1,future=1.70.0", 2000) == P2P_ROSTER_UPDATED);
   CHECK(worker->slots == 4 && worker->last_seen_ms == 2000 && roster.length == 1);
-  CHECK(receive("when=x,type=leave,from=dave@desk:4711", 0) == P2P_ROSTER_IGNORED);
-  CHECK(receive("when=x,type=leave,from=carol@desk:4711", 0) == P2P_ROSTER_LEFT);
+  CHECK(receive("when=x,type=leave,from=carol@desk:4711,member=" OTHER, 0) == P2P_ROSTER_IGNORED);
+  CHECK(receive("when=x,type=leave,from=carol@desk:1,member=" CAROL, 0) == P2P_ROSTER_LEFT);
   p2p_roster_remove(&roster, worker);
   CHECK(roster.length == 0);
   p2p_roster_clear(&roster);
@@ -50,28 +54,68 @@ TEST(a_line_in_the_name_of_a_linked_worker_changes_only_its_key) {
   struct p2p_worker_link *some = (struct p2p_worker_link *)&roster;
   worker->link = some;
   worker->has_left = true;
-  CHECK(
-      receive(
-          "when=x,type=worker,from=carol@desk:4711,protocols=link,slots=9,r=3.0.0,future=1.0.0,key="
-          "BBECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
-          2000) == P2P_ROSTER_UPDATED);
+  CHECK(receive("when=x,type=worker,from=carol@desk:4711,member=" CAROL
+                ",protocols=link,slots=9,r=3.0.0,future=1.0.0,key="
+                "BBECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+                2000) == P2P_ROSTER_UPDATED);
   CHECK(worker->link == some && worker->compatible && worker->slots == 2 &&
         worker->key.bytes[0] == 4 && !worker->has_left);
   p2p_roster_clear(&roster);
 }
 
+#define NAMESAKE(member)                                                              \
+  "when=x,type=worker,from=carol@desk:4711,member=" member ",protocols=link,key=" KEY \
+  ",slots=3,r=4.3.1,future=1.70.0"
+
+TEST(workers_of_one_name_are_told_apart) {
+  p2p_roster_init(&roster, "4.2.2");
+  CHECK(receive(HELLO ",slots=2,r=4.3.1,future=1.70.0", 1000) == P2P_ROSTER_ADDED);
+  struct p2p_roster_worker *first = worker;
+  CHECK(receive(NAMESAKE(OTHER), 2000) == P2P_ROSTER_ADDED && roster.length == 2);
+  CHECK(first->slots == 2 && first->last_seen_ms == 1000 && worker->slots == 3);
+  CHECK_STR(first->name, "carol@desk:4711");
+  CHECK_STR(worker->name, "carol@desk:4711#0123");
+  CHECK(receive("when=x,type=leave,from=carol@desk:4711,member=" CAROL, 0) == P2P_ROSTER_LEFT &&
+        worker == first);
+  p2p_roster_remove(&roster, first);
+  CHECK(receive(NAMESAKE(OTHER), 3000) == P2P_ROSTER_UPDATED);
+  CHECK_STR(worker->name, "carol@desk:4711#0123"); /* as before: it is the same one */
+  p2p_roster_clear(&roster);
+}
+
+TEST(a_worker_that_changes_its_name_is_the_same_worker) {
+  p2p_roster_init(&roster, "4.2.2");
+  CHECK(receive(HELLO ",slots=2,r=4.3.1,future=1.70.0", 1000) == P2P_ROSTER_ADDED);
+  CHECK(receive("when=x,type=worker,from=carol@home:4711,member=" CAROL ",protocols=link,key=" KEY
+                ",slots=2,r=4.3.1,future=1.70.0",
+                2000) == P2P_ROSTER_UPDATED);
+  CHECK_STR(worker->name, "carol@home:4711");
+  CHECK(roster.length == 1);
+  p2p_roster_clear(&roster);
+}
+
 TEST(anything_but_a_valid_hello_is_ignored) {
   static const char *const lines[] = {
-      "when=x,type=worker,from=carol@desk:4711,protocols=wormhole",
-      "when=x,type=client,from=carol@desk:4711,protocols=link,slots=1,r=4.2.2,future=1.70.0,"
+      "when=x,type=worker,from=carol@desk:4711,member=" CAROL ",protocols=wormhole",
+      "when=x,type=client,from=carol@desk:4711,member=" CAROL
+      ",protocols=link,slots=1,r=4.2.2,future=1.70.0,"
       "key=" KEY,
-      "when=x,from=carol@desk:4711,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-      "when=x,type=worker,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-      "when=x,type=worker,from=carol@desk,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-      "when=x,type=worker,from=carol@desk:,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-      "when=x,type=worker,from=carol@de sk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-      "when=x,type=worker,from=@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
-      "when=x,type=worker,from=carol@desk:1,protocols=links;link2,slots=1,r=4.2.2,future=1.70.0,"
+      "when=x,from=carol@desk:4711,member=" CAROL
+      ",protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,from=carol@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,from=carol@desk:1,member=carol,protocols=link,slots=1,r=4.2.2,"
+      "future=1.70.0,key=" KEY,
+      "when=x,type=worker,member=" CAROL ",protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,from=carol@desk,member=" CAROL
+      ",protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,from=carol@desk:,member=" CAROL
+      ",protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,from=carol@de sk:1,member=" CAROL
+      ",protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,from=@desk:1,member=" CAROL
+      ",protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY,
+      "when=x,type=worker,from=carol@desk:1,member=" CAROL
+      ",protocols=links;link2,slots=1,r=4.2.2,future=1.70.0,"
       "key=" KEY,
       HELLO ",slots=0,r=4.2.2,future=1.70.0",
       HELLO ",slots=1,r=4.2.2,future=1.70.0,platform=x86 64",
@@ -91,11 +135,12 @@ TEST(anything_but_a_valid_hello_is_ignored) {
       HELLO ",slots=1,r=4.2.2,future=",
       HELLO ",slots=1,r=4.2.2,future=1.2.3.4.5.6.7.8.9",
       HELLO ",slots=1,r=4.1234567890,future=1.70.0",
-      "when=x,type=worker,from=carol@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=AAEC",
-      "when=x,type=worker,from=carol@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY
-      "AA",
-      "when=x,type=worker,from=carol@desk:1,protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY
-      "!",
+      "when=x,type=worker,from=carol@desk:1,member=" CAROL
+      ",protocols=link,slots=1,r=4.2.2,future=1.70.0,key=AAEC",
+      "when=x,type=worker,from=carol@desk:1,member=" CAROL
+      ",protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY "AA",
+      "when=x,type=worker,from=carol@desk:1,member=" CAROL
+      ",protocols=link,slots=1,r=4.2.2,future=1.70.0,key=" KEY "!",
   };
   p2p_roster_init(&roster, "4.2.2");
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -149,7 +194,8 @@ TEST(the_number_of_workers_is_limited) {
     p2p_line_init(&line);
     CHECK(p2p_line_put(&line, "when", "x") == P2P_OK &&
           p2p_line_put(&line, "type", "worker") == P2P_OK);
-    CHECK(p2p_line_putf(&line, "from", "mallory@desk:%d", i) == P2P_OK &&
+    CHECK(p2p_line_put(&line, "from", "mallory@desk:1") == P2P_OK &&
+          p2p_line_putf(&line, "member", "%032x", (unsigned)i) == P2P_OK &&
           p2p_line_put(&line, "protocols", "link") == P2P_OK);
     CHECK(p2p_line_put(&line, "key", KEY) == P2P_OK && p2p_line_put(&line, "slots", "1") == P2P_OK);
     CHECK(p2p_line_put(&line, "r", "4.2.2") == P2P_OK &&
@@ -164,5 +210,7 @@ TEST(the_number_of_workers_is_limited) {
 UNIT_MAIN("roster", UNIT(a_worker_arrives_repeats_its_hello_and_leaves),
           UNIT(a_worker_may_describe_its_machine),
           UNIT(a_line_in_the_name_of_a_linked_worker_changes_only_its_key),
+          UNIT(workers_of_one_name_are_told_apart),
+          UNIT(a_worker_that_changes_its_name_is_the_same_worker),
           UNIT(anything_but_a_valid_hello_is_ignored), UNIT(incompatible_versions_are_explained),
           UNIT(a_silent_worker_without_a_link_is_removed), UNIT(the_number_of_workers_is_limited))

@@ -12,8 +12,9 @@ static struct site_gate gate = SITE_GATE;
 static struct {
   struct p2p_member *member;
   struct p2p_link *link;
-  char name[192]; /* its own */
-  char worker[192], lost[256], hello[512], machine[128], packages[256], load[256], busy[16];
+  char id[P2P_IDENTITY_ID_MAX]; /* its own */
+  char worker[P2P_IDENTITY_ID_MAX], lost[256], hello[512], machine[128], packages[256], load[256],
+      busy[16];
   struct p2p_seal_public key;
   int replies, joined, seen, opened, granted, recalled, lost_frames, closed, leaves, loads,
       busy_hellos;
@@ -23,7 +24,7 @@ static struct {
 
 static void rogue_line(void *arg, const struct p2p_line *line) {
   const char *type = p2p_line_get(line, "type"), *key = p2p_line_get(line, "key"),
-             *from = p2p_line_get(line, "from");
+             *from = p2p_line_get(line, "from"), *member = p2p_line_get(line, "member");
   size_t length;
   (void)arg;
   if (type != NULL && strcmp(type, "leave") == 0 && strncmp(from, "carol@", 6) == 0)
@@ -40,12 +41,12 @@ static void rogue_line(void *arg, const struct p2p_line *line) {
              *memory = p2p_line_get(line, "memory");
   if (platform != NULL && cores != NULL && memory != NULL)
     snprintf(rogue.machine, sizeof rogue.machine, "%s %s %s", platform, cores, memory);
-  snprintf(rogue.worker, sizeof rogue.worker, "%s", from);
+  snprintf(rogue.worker, sizeof rogue.worker, "%s", member);
   site_count(&gate, &rogue.seen);
 }
 static void rogue_joined(void *arg) {
   (void)arg;
-  snprintf(rogue.name, sizeof rogue.name, "%s", p2p_member_name(rogue.member));
+  snprintf(rogue.id, sizeof rogue.id, "%s", p2p_member_identity(rogue.member)->id);
   site_count(&gate, &rogue.joined);
 }
 static void rogue_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
@@ -58,7 +59,8 @@ static void rogue_failed(void *arg, const struct p2p_err *err) {
 
 static void rogue_accept(const char *via) {
   struct p2p_line line;
-  CHECK(p2p_line_begin(&line, "accept", p2p_member_name(rogue.member), time(NULL), 15) == P2P_OK);
+  CHECK(p2p_line_begin(&line, "accept", p2p_member_identity(rogue.member), time(NULL), 15) ==
+        P2P_OK);
   CHECK(p2p_line_put(&line, "to", rogue.worker) == P2P_OK &&
         p2p_line_put(&line, "via", via) == P2P_OK);
   CHECK(p2p_member_send(rogue.member, &line) == P2P_OK);
@@ -159,7 +161,7 @@ static void rogue_send(uint8_t type, uint32_t task, const void *payload, size_t 
 }
 static void rogue_hello(void) {
   char text[256];
-  int length = snprintf(text, sizeof text, "from=%s\nr=4.2.2\nfuture=1.70.0\n", rogue.name);
+  int length = snprintf(text, sizeof text, "member=%s\nr=4.2.2\nfuture=1.70.0\n", rogue.id);
   rogue_send(P2P_FRAME_HELLO, 0, text, (size_t)length);
 }
 static void rogue_slot(uint8_t op, uint32_t count) {
@@ -232,7 +234,7 @@ TEST(a_client_that_waits_learns_for_whom_the_worker_is_busy) {
   end(NULL);
 }
 
-#define OTHER_HELLO "from=bob@laptop:1\nr=4.2.2\nfuture=1.70.0\n"
+#define OTHER_HELLO "member=00000000000000000000000000000001\nr=4.2.2\nfuture=1.70.0\n"
 
 TEST(clients_that_break_the_protocol_are_disconnected) {
   begin(1);
@@ -240,11 +242,11 @@ TEST(clients_that_break_the_protocol_are_disconnected) {
   rogue_send(P2P_FRAME_TASK, 1, NULL, 0);
   check_breach("did not send HELLO first");
   rogue_begin(true);
-  rogue_send(P2P_FRAME_HELLO, 0, "from=x", 6);
+  rogue_send(P2P_FRAME_HELLO, 0, "member=x", 8);
   check_breach("malformed HELLO");
   rogue_begin(true);
   rogue_send(P2P_FRAME_HELLO, 0, OTHER_HELLO, strlen(OTHER_HELLO));
-  check_breach("sent a HELLO with another name");
+  check_breach("sent a HELLO with another id");
   rogue_begin(true);
   rogue_hello();
   rogue_slot(P2P_SLOT_GRANT, 1); /* the worker's to send */
