@@ -51,6 +51,10 @@ advice <- c(list(
                                   "operator of the board gives you, and accept the key only if it is the same."),
   changed_host_key = paste("Refused: either the board was installed again, or someone intercepts the connection. Ask the operator of the board for",
                            "the fingerprint. Only if the new one is right, remove the old key with 'ssh-keygen -R' and add the new one."),
+  revoked_host_key = paste("Refused: someone may have stolen this key and answer in the board's place. Ask the operator of the board for its new",
+                           "host key."),
+  key_exposed = "Make the file private with 'chmod 600 FILE'. If others may have read the key, create a new one.",
+  config_exposed = "Run 'chmod 600 ~/.ssh/config', and make sure that the file belongs to you.",
   agent_timeout = function(cli) {
     sprintf("Confirm the request of the agent, touch the security key, or restart the agent. To log in without the agent, use %s.",
             only_key(cli))
@@ -85,7 +89,7 @@ advice <- c(list(
   already_hosted = "The access list of the other host applies. Stop that host first.",
   cluster_name = "Both parts consist of letters, digits, '.', '_' and '-', as in \"alice/friends\".",
   host_form = "Use \"name\", \"name:port\" or \"user@name:port\", with a port from 1 to 65535. IPv6 addresses are in brackets.",
-  strict_host_key = "Host keys are always compared with known_hosts.",
+  strict_host_key = "Host keys are always compared with known_hosts; the error for an unknown one shows the entry to add.",
   ssh_argument = "The arguments -i, -p, -l, -J, -F, -B, -b, -c, -m, -4, -6, -C and -o are supported. Other settings belong in ~/.ssh/config."
 ), list(
   ## net

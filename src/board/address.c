@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "base/sanitize.h"
-#include "board/ssh_config.h"
+#include "board/ssh_file.h"
 #include "protocol/public_services.h"
 
 /* One argument of a command line, and not an option. */
@@ -96,8 +96,18 @@ static int set_known_hosts(struct p2p_address *out, const char *value, struct p2
                        "'%.80s' in ssh_args is not the name of a known_hosts file", value);
   }
   if (out->known_hosts[0] != '\0') return P2P_OK;
-  if (!p2p_ssh_config_is_plain(value)) out->by_program = true;
+  if (!p2p_ssh_file_is_plain(value)) out->by_program = true;
   return copy(out->known_hosts, sizeof out->known_hosts, value, strlen(value));
+}
+
+/* Nobody is asked, so that "ask" is the same as "yes". */
+static int set_strict(struct p2p_address *out, const char *value, struct p2p_err *err) {
+  (void)out;
+  if (strcasecmp(value, "yes") == 0 || strcasecmp(value, "ask") == 0) return P2P_OK;
+  return p2p_err_because(
+      err, "strict_host_key",
+      p2p_err_set(err, P2P_ERR_INVALID,
+                  "StrictHostKeyChecking in ssh_args must be 'yes' or 'ask', not '%.80s'", value));
 }
 
 /* "Key=value" or "Key value", as in OpenSSH. */
@@ -110,6 +120,7 @@ static int set_option(struct p2p_address *out, const char *option, struct p2p_er
       {"User", set_login},
       {"IdentityFile", add_identity},
       {"IdentitiesOnly", set_identities_only},
+      {"StrictHostKeyChecking", set_strict},
       {"UserKnownHostsFile", set_known_hosts},
   };
   size_t length = strcspn(option, "= ");
@@ -121,12 +132,6 @@ static int set_option(struct p2p_address *out, const char *option, struct p2p_er
     if (*value == '=') value++;
     value += strspn(value, " ");
     return options[i].set(out, value, err);
-  }
-  if (length == strlen("StrictHostKeyChecking") &&
-      strncasecmp("StrictHostKeyChecking", option, length) == 0) {
-    return p2p_err_because(
-        err, "strict_host_key",
-        p2p_err_set(err, P2P_ERR_INVALID, "'-o %.120s' is not supported in ssh_args", option));
   }
   out->by_program = true;
   return P2P_OK;

@@ -29,11 +29,10 @@ struct p2p_address {
 };
 
 /* `host` NULL: the public board. Understands -i FILE, -p PORT, -l USER, -F FILE, -o Port=, -o
- * User=, -o IdentityFile=, -o IdentitiesOnly=yes|no and -o UserKnownHostsFile=, with the value
- * attached
- * ("-p22", "-oPort=22") or separate. -J, -B, -b, -c, -m, -4, -6, -C and other -o set by_program.
- * P2P_ERR_INVALID for anything else, such as arguments that change what `ssh` does (-N, -W, -L);
- * then *out is unchanged. */
+ * User=, -o IdentityFile=, -o IdentitiesOnly=yes|no, -o UserKnownHostsFile= and -o
+ * StrictHostKeyChecking=yes|ask, with the value attached ("-p22", "-oPort=22") or separate. -J, -B,
+ * -b, -c, -m, -4, -6, -C and other -o set by_program. P2P_ERR_INVALID for anything else, such as
+ * arguments that change what `ssh` does (-N, -W, -L); then *out is unchanged. */
 int p2p_address_parse(const char *host, const char *const *ssh_args, size_t n_ssh_args,
                       struct p2p_address *out, struct p2p_err *err) P2P_MUST_USE;
 /* The host that knows the accounts of the board: that of the public board, else the board itself.

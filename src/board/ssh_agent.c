@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "board/ssh_config.h"
+#include "board/ssh_file.h"
 
 /* macOS cannot set it in the same call: a process that is started meanwhile inherits the socket. */
 #ifdef SOCK_CLOEXEC
@@ -26,7 +26,7 @@ void p2p_ssh_agent_init(struct p2p_ssh_agent *agent, const char *identity_agent)
   agent->fd = -1;
   if (path == NULL || strcmp(path, "SSH_AUTH_SOCK") == 0) path = getenv("SSH_AUTH_SOCK");
   if (path == NULL || strcasecmp(path, "none") == 0) return;
-  p2p_ssh_config_expand(path, expanded, sizeof expanded);
+  p2p_ssh_file_expand(path, expanded, sizeof expanded);
   size_t length = strlen(expanded);
   if (length < sizeof agent->path) memcpy(agent->path, expanded, length + 1);
 }

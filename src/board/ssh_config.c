@@ -4,56 +4,17 @@
 
 #include <fnmatch.h>
 #include <glob.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
-#include "base/buf.h"
+#include "board/ssh_file.h"
 
 #define TEXT_MAX (1024 * 1024)
 #define WORD_MAX 1024
 
 /* ---- files ---- */
-
-/* As OpenSSH and libssh do: the home of the account; HOME only when there is none. */
-static const char *home_directory(char *out, size_t size) {
-  struct passwd entry, *found = NULL;
-  char strings[4096];
-  if (getpwuid_r(getuid(), &entry, strings, sizeof strings, &found) != 0) found = NULL;
-  const char *home = found != NULL ? found->pw_dir : getenv("HOME");
-  snprintf(out, size, "%s", home == NULL ? "" : home);
-  return out;
-}
-
-void p2p_ssh_config_expand(const char *path, char *out, size_t size) {
-  char home[512];
-  if (strncmp(path, "~/", 2) == 0)
-    snprintf(out, size, "%s/%s", home_directory(home, sizeof home), path + 2);
-  else
-    snprintf(out, size, "%s", path);
-}
-
-bool p2p_ssh_config_is_plain(const char *path) {
-  return strpbrk(path, "%$'\\") == NULL && (path[0] != '~' || path[1] == '/') &&
-         strcmp(path, "SSH_AUTH_SOCK") != 0;
-}
-
-/* Appends the file to `text`. */
-static int read_file(const char *path, struct p2p_buf *text) {
-  char bytes[8192];
-  size_t length;
-  FILE *file = fopen(path, "re");
-  if (file == NULL) return P2P_ERR_SYSTEM;
-  int code = P2P_OK;
-  while (code == P2P_OK && (length = fread(bytes, 1, sizeof bytes, file)) > 0)
-    code = p2p_buf_put(text, bytes, length);
-  if (ferror(file) != 0) code = P2P_ERR_SYSTEM;
-  (void)fclose(file); /* opened for reading */
-  return code;
-}
 
 /* The text, NUL-terminated and the caller's, if `code` is P2P_OK; else NULL. Clears `text`. */
 static char *finish(struct p2p_buf *text, int code) {
@@ -66,13 +27,23 @@ static char *finish(struct p2p_buf *text, int code) {
   return out;
 }
 
-char *p2p_ssh_config_read(const char *given) {
+static int set_exposed(const char *path, struct p2p_err *err) {
+  return p2p_err_because(
+      err, "config_exposed",
+      p2p_err_set(err, P2P_ERR_INVALID,
+                  "'%.300s' is refused: users other than you can change it, or own it", path));
+}
+
+int p2p_ssh_config_read(const char *given, char **out, struct p2p_err *err) {
   char path[1600];
   struct p2p_buf text;
-  if (strcmp(given, "none") == 0) return NULL;
-  p2p_ssh_config_expand(given[0] == '\0' ? "~/.ssh/config" : given, path, sizeof path);
+  *out = NULL;
+  if (strcmp(given, "none") == 0) return P2P_OK;
+  p2p_ssh_file_expand(given[0] == '\0' ? "~/.ssh/config" : given, path, sizeof path);
+  if (given[0] == '\0' && !p2p_ssh_file_is_trusted(path)) return set_exposed(path, err);
   p2p_buf_init(&text, TEXT_MAX);
-  return finish(&text, read_file(path, &text));
+  *out = finish(&text, p2p_ssh_file_read(path, &text));
+  return P2P_OK;
 }
 
 /* ---- lines ---- */
@@ -112,7 +83,7 @@ static bool host_matches(const char *at, const char *host) {
   return matches;
 }
 
-/* Fills `out` as p2p_ssh_config_find does, and returns the rest of the line; NULL: none found. */
+/* Fills `out` as p2p_ssh_config_find does, and returns where that word begins; NULL: none found. */
 static const char *find_line(const char *text, const char *host, const char *keyword, unsigned nth,
                              char *out, size_t size) {
   char word[WORD_MAX], value[WORD_MAX];
@@ -122,10 +93,11 @@ static const char *find_line(const char *text, const char *host, const char *key
     if (!next_word(&at, true, word, sizeof word)) continue;
     if (strcasecmp(word, "Host") == 0) is_for_host = host_matches(at, host);
     if (strcasecmp(word, "Match") == 0) is_for_host = true; /* it ends the part under Host */
+    const char *list = at;
     if (is_for_host && strcasecmp(word, keyword) == 0 &&
         next_word(&at, false, value, sizeof value) && nth-- == 0) {
       snprintf(out, size, "%s", value);
-      return at;
+      return list;
     }
   }
   return NULL;
@@ -136,11 +108,16 @@ bool p2p_ssh_config_find(const char *text, const char *host, const char *keyword
   return find_line(text, host, keyword, nth, out, size) != NULL;
 }
 
-/* libssh uses only the first of several files, and its tokens differ. */
-static bool has_odd_known_hosts(const char *text, const char *host) {
+const char *p2p_ssh_config_find_list(const char *text, const char *host, const char *keyword) {
   char word[WORD_MAX];
-  const char *at = find_line(text, host, "UserKnownHostsFile", 0, word, sizeof word);
-  return at != NULL && (!p2p_ssh_config_is_plain(word) || next_word(&at, false, word, sizeof word));
+  return find_line(text, host, keyword, 0, word, sizeof word);
+}
+
+bool p2p_ssh_config_word(const char *list, unsigned nth, char *out, size_t size) {
+  do
+    if (!next_word(&list, false, out, size)) return false;
+  while (nth-- > 0);
+  return true;
 }
 
 bool p2p_ssh_config_needs_program(const char *text, const char *host) {
@@ -156,10 +133,8 @@ bool p2p_ssh_config_needs_program(const char *text, const char *host) {
     if (p2p_ssh_config_find(text, host, proxies[i], 0, value, sizeof value) &&
         strcasecmp(value, "none") != 0)
       return true;
-  if (p2p_ssh_config_find(text, host, "IdentityAgent", 0, value, sizeof value) &&
-      !p2p_ssh_config_is_plain(value))
-    return true;
-  return has_odd_known_hosts(text, host);
+  return p2p_ssh_config_find(text, host, "IdentityAgent", 0, value, sizeof value) &&
+         !p2p_ssh_file_is_plain(value);
 }
 
 /* ---- the system's files ---- */
@@ -174,7 +149,7 @@ static int read_included(const char *pattern, struct p2p_buf *text) {
   snprintf(path, sizeof path, "%s%s", pattern[0] == '/' ? "" : SYSTEM_DIRECTORY, pattern);
   if (glob(path, 0, NULL, &files) != 0) return P2P_OK;
   for (size_t i = 0; i < files.gl_pathc && code == P2P_OK; i++) {
-    code = read_file(files.gl_pathv[i], text);
+    code = p2p_ssh_file_read(files.gl_pathv[i], text);
     if (code == P2P_ERR_SYSTEM) code = P2P_OK;
     if (code == P2P_OK) code = p2p_buf_put(text, "\n", 1);
   }
@@ -187,7 +162,7 @@ char *p2p_ssh_config_read_system(void) {
   char pattern[WORD_MAX];
   p2p_buf_init(&own, TEXT_MAX);
   p2p_buf_init(&all, TEXT_MAX);
-  char *text = finish(&own, read_file(SYSTEM_DIRECTORY "ssh_config", &own));
+  char *text = finish(&own, p2p_ssh_file_read(SYSTEM_DIRECTORY "ssh_config", &own));
   int code = text == NULL ? P2P_ERR_SYSTEM : P2P_OK;
   for (unsigned n = 0; code == P2P_OK; n++) {
     if (!p2p_ssh_config_find(text, "", "Include", n, pattern, sizeof pattern)) break;

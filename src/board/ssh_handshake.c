@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "board/ssh_host_key.h"
@@ -34,6 +35,8 @@ struct p2p_ssh_handshake {
   /* Used only by the job while one runs: */
   struct p2p_ssh_socket socket;
   struct p2p_ssh_login login;
+  struct p2p_known_hosts *known;
+  char known_hosts[P2P_KNOWN_HOSTS_FILE_MAX];
   enum phase phase;
   int code;
   struct p2p_err err;
@@ -53,7 +56,9 @@ static int step_keys(struct p2p_ssh_handshake *handshake) {
                                        "the SSH handshake with %s failed: %s", handshake->place,
                                        text));
   }
-  int code = p2p_ssh_host_key_check(session, handshake->host, handshake->port, &handshake->err);
+  const struct p2p_ssh_host host = {handshake->host, handshake->port, handshake->known,
+                                    handshake->known_hosts};
+  int code = p2p_ssh_host_key_check(session, &host, &handshake->err);
   if (code == P2P_OK) handshake->phase = PHASE_LOGIN;
   return code == P2P_OK ? STEP_NEXT : code;
 }
@@ -85,6 +90,7 @@ static void destroy(void *data) {
   p2p_watch_free(handshake->watch);
   p2p_timer_free(handshake->agent_timer);
   p2p_ssh_login_clear(&handshake->login);
+  p2p_known_hosts_free(handshake->known);
   p2p_ssh_socket_close(&handshake->socket);
   free(handshake);
 }
@@ -179,6 +185,7 @@ static struct p2p_ssh_handshake *create(const struct p2p_ssh_handshake_request *
   handshake->arg = request->arg;
   handshake->port = settings->port;
   snprintf(handshake->host, sizeof handshake->host, "%s", settings->host);
+  memcpy(handshake->known_hosts, settings->known_hosts, sizeof handshake->known_hosts);
   snprintf(handshake->place, sizeof handshake->place, "'%s' (port %u)", settings->host,
            (unsigned)settings->port);
   return handshake;
@@ -189,6 +196,8 @@ static void move_settings(struct p2p_ssh_settings *settings, struct p2p_ssh_hand
   settings->session = NULL;
   handshake->login = settings->login;
   settings->login = (struct p2p_ssh_login){.agent.fd = -1};
+  handshake->known = settings->known;
+  settings->known = NULL;
 }
 
 int p2p_ssh_handshake_start(const struct p2p_ssh_handshake_request *request,

@@ -7,7 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/encode.h"
+
+#define BLOB_MAX 4096 /* of an RSA key with 16384 bits: 2 KiB */
+
 struct seen_key {
+  uint8_t blob[BLOB_MAX];
+  size_t length; /* 0: it cannot be read */
   char type[64];
   char fingerprint[128];                 /* "SHA256:..." */
   char entry[P2P_KNOWN_HOSTS_ENTRY_MAX]; /* "": too long */
@@ -45,7 +51,7 @@ static const char *type_name(ssh_key key) {
   return is_ecdsa ? ssh_pki_key_ecdsa_name(key) : ssh_key_type_to_char(type);
 }
 
-static void describe_key(ssh_session session, const char *host, uint16_t port,
+static void describe_key(ssh_session session, const struct p2p_ssh_host *host,
                          struct seen_key *out) {
   ssh_key key = NULL;
   char *base64 = NULL;
@@ -53,56 +59,53 @@ static void describe_key(ssh_session session, const char *host, uint16_t port,
   if (ssh_get_server_publickey(session, &key) != SSH_OK) return;
   snprintf(out->type, sizeof out->type, "%s", type_name(key));
   describe_fingerprint(key, out->fingerprint, sizeof out->fingerprint);
-  if (ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK ||
-      p2p_known_hosts_entry(host, port, out->type, base64, out->entry) != P2P_OK)
-    out->entry[0] = '\0';
+  if (ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK) {
+    if (p2p_base64_decode(base64, strlen(base64), out->blob, sizeof out->blob, &out->length) !=
+        P2P_OK)
+      out->length = 0;
+    if (p2p_known_hosts_entry(host->name, host->port, out->type, base64, out->entry) != P2P_OK)
+      out->entry[0] = '\0';
+  }
   ssh_string_free_char(base64);
   ssh_key_free(key);
 }
 
-static void known_hosts_file(ssh_session session, char *out, size_t size) {
-  char *file = NULL;
-  bool is_set = ssh_options_get(session, SSH_OPTIONS_KNOWNHOSTS, &file) == SSH_OK && file != NULL;
-  snprintf(out, size, "%s", is_set ? file : "~/.ssh/known_hosts");
-  ssh_string_free_char(file);
-}
-
-static int set_unknown(const char *host, uint16_t port, const struct seen_key *key,
-                       const char *file, struct p2p_err *err) {
-  if (key->entry[0] == '\0')
+/* The entry must not be cut at the end of the message. */
+static int set_unknown(const struct p2p_ssh_host *host, const struct seen_key *key,
+                       struct p2p_err *err) {
+  char problem[220] = "", text[P2P_ERR_MESSAGE_MAX];
+  const char *what = p2p_known_hosts_problem(host->known);
+  if (what[0] != '\0') snprintf(problem, sizeof problem, " (%s)", what);
+  int length =
+      snprintf(text, sizeof text, "the host key of '%s' (port %u) is not in '%s'%s: it is %s %s",
+               host->name, (unsigned)host->port, host->file, problem, key->type, key->fingerprint);
+  size_t entry = strlen(key->entry);
+  if (entry == 0 || (size_t)length + entry + 40 > sizeof text)
     return p2p_err_because(err, "unknown_host_key_unseen",
-                           p2p_err_set(err, P2P_ERR_HOST_KEY,
-                                       "the host key of '%s' (port %u) is not in '%s': it is %s %s",
-                                       host, port, file, key->type, key->fingerprint));
+                           p2p_err_set(err, P2P_ERR_HOST_KEY, "%s", text));
   return p2p_err_because(
       err, "unknown_host_key",
-      p2p_err_set(err, P2P_ERR_HOST_KEY,
-                  "the host key of '%s' (port %u) is not in '%s': it is %s %s, and its entry would "
-                  "be '%s'",
-                  host, port, file, key->type, key->fingerprint, key->entry));
+      p2p_err_set(err, P2P_ERR_HOST_KEY, "%s, and its entry would be '%s'", text, key->entry));
 }
 
-int p2p_ssh_host_key_check(ssh_session session, const char *host, uint16_t port,
+int p2p_ssh_host_key_check(ssh_session session, const struct p2p_ssh_host *host,
                            struct p2p_err *err) {
   struct seen_key key;
-  char file[200];
-  enum ssh_known_hosts_e known = ssh_session_is_known_server(session);
-  if (known == SSH_KNOWN_HOSTS_OK) return P2P_OK;
-  describe_key(session, host, port, &key);
-  known_hosts_file(session, file, sizeof file);
-  switch (known) {
-  case SSH_KNOWN_HOSTS_CHANGED:
-  case SSH_KNOWN_HOSTS_OTHER:
+  char place[220];
+  describe_key(session, host, &key);
+  switch (p2p_known_hosts_check(host->known, key.blob, key.length, place, sizeof place)) {
+  case P2P_HOST_KEY_KNOWN: return P2P_OK;
+  case P2P_HOST_KEY_CHANGED:
     return p2p_err_because(
         err, "changed_host_key",
         p2p_err_set(err, P2P_ERR_HOST_KEY,
-                    "the host key of '%s' (port %u) is not the one in '%s': it is now %s %s", host,
-                    port, file, key.type, key.fingerprint));
-  case SSH_KNOWN_HOSTS_UNKNOWN:
-  case SSH_KNOWN_HOSTS_NOT_FOUND: return set_unknown(host, port, &key, file, err);
-  default:
-    return p2p_err_set(err, P2P_ERR_HOST_KEY,
-                       "the host key of '%s' (port %u) cannot be checked against '%s': %s", host,
-                       port, file, ssh_get_error(session));
+                    "the host key of '%s' (port %u) is not the one in %s: it is now %s %s",
+                    host->name, (unsigned)host->port, place, key.type, key.fingerprint));
+  case P2P_HOST_KEY_REVOKED:
+    return p2p_err_because(
+        err, "revoked_host_key",
+        p2p_err_set(err, P2P_ERR_HOST_KEY, "the host key of '%s' (port %u) is revoked by %s: %s %s",
+                    host->name, (unsigned)host->port, place, key.type, key.fingerprint));
+  default: return set_unknown(host, &key, err);
   }
 }

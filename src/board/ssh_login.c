@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "board/ssh_config.h"
+#include "board/ssh_file.h"
 #include "board/ssh_socket.h"
 
 /* ---- the keys to try ---- */
@@ -20,7 +21,7 @@ static int add_candidate(struct p2p_ssh_login *login, const char *path) {
     login->candidates[login->count++] = NULL;
     return P2P_OK;
   }
-  p2p_ssh_config_expand(path, expanded, sizeof expanded);
+  p2p_ssh_file_expand(path, expanded, sizeof expanded);
   char *copy = strdup(expanded);
   if (copy == NULL) return P2P_ERR_MEMORY;
   login->candidates[login->count++] = copy;
@@ -107,9 +108,10 @@ bool p2p_ssh_login_needs_program(const struct p2p_ssh_login *login) {
     const char *file = login->candidates[i];
     bool is_encrypted;
     ssh_key key = NULL;
-    if (!p2p_ssh_config_is_plain(file)) return true;
+    if (!p2p_ssh_file_is_plain(file)) return true;
     snprintf(public_key, sizeof public_key, "%s.pub", file);
-    if (ssh_pki_import_privkey_file(file, NULL, no_passphrase, &is_encrypted, &key) == SSH_OK)
+    if (p2p_ssh_file_exposed_mode(file) == 0 &&
+        ssh_pki_import_privkey_file(file, NULL, no_passphrase, &is_encrypted, &key) == SSH_OK)
       ssh_key_free(key);
     else
       has_half = has_half || access(file, F_OK) == 0 || access(public_key, F_OK) == 0;
@@ -137,6 +139,14 @@ static bool import_key(struct p2p_ssh_login *login) {
     if (login->next < login->n_explicit) note(login, "no such file");
     return false;
   }
+  unsigned mode = p2p_ssh_file_exposed_mode(file);
+  if (mode != 0) {
+    char text[64];
+    snprintf(text, sizeof text, "not used: its mode 0%03o lets others access it", mode);
+    note(login, text);
+    login->has_exposed_key = true;
+    return false;
+  }
   if (ssh_pki_import_privkey_file(file, NULL, no_passphrase, &is_encrypted, &login->key) == SSH_OK)
     return true;
   login->key = NULL;
@@ -151,6 +161,11 @@ static int set_rejected(const struct p2p_ssh_login *login, const char *place, st
   if (login->tried[0] == '\0')
     return p2p_err_because(err, "no_ssh_key",
                            p2p_err_set(err, P2P_ERR_AUTH, "no SSH key was found for %s", place));
+  if (login->has_exposed_key)
+    return p2p_err_because(err, "key_exposed",
+                           p2p_err_set(err, P2P_ERR_AUTH,
+                                       "no SSH key could be used for %s; tried: %s", place,
+                                       login->tried));
   return p2p_err_because(err, "keys_rejected",
                          p2p_err_set(err, P2P_ERR_AUTH,
                                      "%s rejected all of your SSH keys; tried: %s", place,

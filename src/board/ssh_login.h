@@ -16,10 +16,11 @@
 struct p2p_ssh_login {
   char *candidates[P2P_SSH_CANDIDATES_MAX]; /* owned paths; NULL: the agent */
   size_t count, next;
-  bool has_service;  /* the board has accepted the request to authenticate */
-  size_t n_explicit; /* the first ones were configured: a missing file is reported */
-  ssh_key key;       /* of the candidate that is being tried */
-  char tried[400];   /* what was tried so far, for the error */
+  bool has_service;     /* the board has accepted the request to authenticate */
+  size_t n_explicit;    /* the first ones were configured: a missing file is reported */
+  bool has_exposed_key; /* others can access the file of a candidate */
+  ssh_key key;          /* of the candidate that is being tried */
+  char tried[400];      /* what was tried so far, for the error */
   struct p2p_ssh_agent agent;
 };
 
@@ -35,9 +36,10 @@ enum p2p_ssh_login_step {
 int p2p_ssh_login_prepare(struct p2p_ssh_login *login, const struct p2p_address *address,
                           const char *config, ssh_session session,
                           struct p2p_err *err) P2P_MUST_USE;
-/* Whether the agent has to use one particular key (a key with a passphrase, or one of
- * which only the public half is here): libssh would offer every key that the agent has, and a board
- * accepts any of them, as another user. Reads the key files: not on the io thread. */
+/* Whether the agent has to use one particular key (a key with a passphrase, one that others
+ * can access, or one of which only the public half is here): libssh would offer every key that the
+ * agent has, and a board accepts any of them, as another user. Reads the key files: not on the io
+ * thread. */
 bool p2p_ssh_login_needs_program(const struct p2p_ssh_login *login);
 
 /* Whether the next step waits for the agent, without a bound. */

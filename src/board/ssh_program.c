@@ -50,16 +50,47 @@ struct command {
 
 static bool has(const char *output, const char *words) { return strstr(output, words) != NULL; }
 
-/* The last line of the output, made safe to show. */
-static void last_line(const char *output, char *out, size_t size) {
-  size_t end = strlen(output), start;
-  while (end > 0 && (output[end - 1] == '\n' || output[end - 1] == '\r')) end--;
-  for (start = end; start > 0 && output[start - 1] != '\n' && output[start - 1] != '\r';) start--;
-  p2p_sanitize(output + start, end - start, out, size);
+/* What `ssh` writes after the cause, often about a jump host that has failed. */
+static bool is_consequence(const char *line) {
+  static const char *const starts[] = {"kex_exchange_identification:",
+                                       "ssh_exchange_identification:",
+                                       "banner exchange:",
+                                       "Connection closed by",
+                                       "Connection reset by",
+                                       "stdio forwarding failed",
+                                       "client_loop:",
+                                       "Disconnected from",
+                                       "Killed by signal"};
+  for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
+    if (strncmp(line, starts[i], strlen(starts[i])) == 0) return true;
+  return false;
 }
 
-int p2p_ssh_program_explain(const char *output, const char *host, struct p2p_err *err) {
-  char text[300];
+/* The last line of the output that is not a consequence of another one, else its first line, made
+ * safe to show. A banner of the server comes before it. */
+static void find_cause(const char *output, char *out, size_t size) {
+  const char *line = output, *cause = NULL;
+  while (*line != '\0') {
+    size_t length = strcspn(line, "\r\n");
+    if (length > 0 && (cause == NULL || !is_consequence(line))) cause = line;
+    line += length + (line[length] != '\0');
+  }
+  p2p_sanitize(cause == NULL ? "" : cause, cause == NULL ? 0 : strcspn(cause, "\r\n"), out, size);
+}
+
+/* The line with these words; "" if there is none. */
+static void find_line(const char *output, const char *words, char *out, size_t size) {
+  const char *at = strstr(output, words);
+  while (at != NULL && at > output && at[-1] != '\n' && at[-1] != '\r') at--;
+  p2p_sanitize(at == NULL ? "" : at, at == NULL ? 0 : strcspn(at, "\r\n"), out, size);
+}
+
+static int explain_host_key(const char *output, const char *host, struct p2p_err *err) {
+  if (has(output, "REVOKED HOST KEY"))
+    return p2p_err_because(
+        err, "revoked_host_key",
+        p2p_err_set(err, P2P_ERR_HOST_KEY,
+                    "the host key of '%s', or of a jump host, is revoked in known_hosts", host));
   if (has(output, "IDENTIFICATION HAS CHANGED"))
     return p2p_err_because(
         err, "changed_host_key",
@@ -73,12 +104,33 @@ int p2p_ssh_program_explain(const char *output, const char *host, struct p2p_err
                     "the host key of '%s', or of a jump host, is not in known_hosts, and 'ssh' did "
                     "not report the key",
                     host));
-  if (has(output, "Permission denied") || has(output, "Too many authentication failures"))
-    return p2p_err_because(err, "keys_rejected",
+  return P2P_OK;
+}
+
+/* "Permission denied" alone is also what the system says of a file or of a network. */
+static int explain_login(const char *output, const char *host, struct p2p_err *err) {
+  char text[300];
+  if (!has(output, "Permission denied (") && !has(output, "Too many authentication failures"))
+    return P2P_OK;
+  if (has(output, "UNPROTECTED PRIVATE KEY FILE")) {
+    find_line(output, "too open", text, sizeof text);
+    return p2p_err_because(err, "key_exposed",
                            p2p_err_set(err, P2P_ERR_AUTH,
-                                       "'%s', or a jump host, rejected all of your SSH keys",
-                                       host));
-  last_line(output, text, sizeof text);
+                                       "no SSH key could be used for '%s', or for a jump host: "
+                                       "'ssh' reports '%s'",
+                                       host, text));
+  }
+  return p2p_err_because(
+      err, "keys_rejected",
+      p2p_err_set(err, P2P_ERR_AUTH, "'%s', or a jump host, rejected all of your SSH keys", host));
+}
+
+int p2p_ssh_program_explain(const char *output, const char *host, struct p2p_err *err) {
+  char text[300];
+  int code = explain_host_key(output, host, err);
+  if (code == P2P_OK) code = explain_login(output, host, err);
+  if (code != P2P_OK) return code;
+  find_cause(output, text, sizeof text);
   return p2p_err_because(
       err, "board_unreachable",
       text[0] == '\0'

@@ -2,11 +2,14 @@
  * OpenSSH, is found by ssh_config.c. */
 #include "board/ssh_settings.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "board/ssh_config.h"
+#include "board/ssh_file.h"
 
 void p2p_ssh_settings_init(struct p2p_ssh_settings *settings) {
   *settings = (struct p2p_ssh_settings){.login.agent.fd = -1};
@@ -22,9 +25,7 @@ static int apply_config(ssh_session session, const char *config, const char *hos
   static const struct {
     const char *keyword;
     enum ssh_options_e option;
-  } known[] = {{"Port", SSH_OPTIONS_PORT_STR},
-               {"User", SSH_OPTIONS_USER},
-               {"UserKnownHostsFile", SSH_OPTIONS_KNOWNHOSTS}};
+  } known[] = {{"Port", SSH_OPTIONS_PORT_STR}, {"User", SSH_OPTIONS_USER}};
   char value[1024];
   int bad = 0;
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -35,15 +36,11 @@ static int apply_config(ssh_session session, const char *config, const char *hos
 
 /* ssh_args win over ssh_config. */
 static int apply_address(ssh_session session, const struct p2p_address *address) {
-  int strict = 1, quiet = SSH_LOG_NOLOG, bad = 0;
+  int quiet = SSH_LOG_NOLOG, bad = 0;
   bool again = false;
   unsigned int port = address->port;
   if (port != 0) bad |= ssh_options_set(session, SSH_OPTIONS_PORT, &port);
   if (address->login[0] != '\0') bad |= ssh_options_set(session, SSH_OPTIONS_USER, address->login);
-  if (address->known_hosts[0] != '\0')
-    bad |= ssh_options_set(session, SSH_OPTIONS_KNOWNHOSTS, address->known_hosts);
-  /* An unknown host key is never accepted silently, whatever ssh_config says. */
-  bad |= ssh_options_set(session, SSH_OPTIONS_STRICTHOSTKEYCHECK, &strict);
   bad |= ssh_options_set(session, SSH_OPTIONS_LOG_VERBOSITY, &quiet);
   bad |= ssh_options_set(session, SSH_OPTIONS_PROCESS_CONFIG, &again);
   return bad == 0 ? P2P_OK : P2P_ERR_INVALID;
@@ -70,17 +67,32 @@ static bool get_host(ssh_session session, char *out, size_t size) {
   return true;
 }
 
-static int configure_session(const struct p2p_address *address, const char *config,
-                             struct p2p_ssh_settings *out, struct p2p_err *err) {
+/* What libssh needs of the account of this process. A user id without an entry in passwd, as in a
+ * container, has no name: boards identify a user by the key alone, so that any name will do. */
+static int apply_account(ssh_session session) {
+  char folder[600];
+  struct passwd entry, *found = NULL;
+  char strings[16384];
+  p2p_ssh_file_expand("~/.ssh", folder, sizeof folder);
+  int bad = ssh_options_set(session, SSH_OPTIONS_SSH_DIR, folder);
+  if (getpwuid_r(getuid(), &entry, strings, sizeof strings, &found) != 0 || found == NULL)
+    bad |= ssh_options_set(session, SSH_OPTIONS_USER, "user");
+  return bad == 0 ? P2P_OK : P2P_ERR_INVALID;
+}
+
+static int configure_session(const struct p2p_ssh_texts *texts, struct p2p_ssh_settings *out,
+                             struct p2p_err *err) {
+  const struct p2p_address *address = texts->address;
   const char *name = address->host, *given = address->config;
   unsigned int port = 0;
   if (ssh_options_set(out->session, SSH_OPTIONS_HOST, name) != SSH_OK)
     return p2p_err_set(err, P2P_ERR_INVALID, "'%.200s' is not a host name", name);
-  if (!parse_config(out->session, given))
+  int code = apply_account(out->session);
+  if (code == P2P_OK && !parse_config(out->session, given))
     return p2p_err_set(err, P2P_ERR_INVALID, "'%.200s' cannot be read for the host '%.200s': %s",
                        given[0] == '\0' ? "~/.ssh/config" : given, name,
                        ssh_get_error(out->session));
-  if (apply_config(out->session, config, name) != P2P_OK ||
+  if (code != P2P_OK || apply_config(out->session, texts->config, name) != P2P_OK ||
       apply_address(out->session, address) != P2P_OK)
     return p2p_err_set(err, P2P_ERR_INVALID, "the SSH settings for '%.200s' cannot be used", name);
   if (!get_host(out->session, out->host, sizeof out->host)) return set_memory(err);
@@ -89,62 +101,86 @@ static int configure_session(const struct p2p_address *address, const char *conf
   return P2P_OK;
 }
 
+/* libssh does not read known_hosts: it passes over @revoked, and over lines that it cannot read. A
+ * host with several keys shows one that is known, unless HostKeyAlgorithms decides that. */
+static int configure_host_keys(const struct p2p_ssh_texts *texts, struct p2p_ssh_settings *out,
+                               struct p2p_err *err) {
+  char word[64], algorithms[P2P_HOST_KEY_ALGORITHMS_MAX];
+  const char *host = texts->address->host;
+  int code = p2p_ssh_known_hosts_read(texts, out->host, out->port, &out->known, err);
+  if (code != P2P_OK) return code;
+  p2p_ssh_known_hosts_file(texts, out->known_hosts);
+  int bad = ssh_options_set(out->session, SSH_OPTIONS_KNOWNHOSTS, "/dev/null") |
+            ssh_options_set(out->session, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null");
+  p2p_known_hosts_algorithms(out->known, algorithms);
+  if (!p2p_ssh_config_find(texts->config, host, "HostKeyAlgorithms", 0, word, sizeof word) &&
+      !p2p_ssh_config_find(texts->system, host, "HostKeyAlgorithms", 0, word, sizeof word))
+    bad |= ssh_options_set(out->session, SSH_OPTIONS_HOSTKEYS, algorithms);
+  return bad == 0 ? P2P_OK : set_memory(err);
+}
+
 /* The host name for messages and services, where the program `ssh` connects. */
 static void look_up_host(const struct p2p_address *address, char *out, size_t size) {
   ssh_session session = ssh_new();
   bool is_known = session != NULL &&
                   ssh_options_set(session, SSH_OPTIONS_HOST, address->host) == SSH_OK &&
-                  parse_config(session, address->config) && get_host(session, out, size);
+                  apply_account(session) == P2P_OK && parse_config(session, address->config) &&
+                  get_host(session, out, size);
   if (!is_known) snprintf(out, size, "%s", address->host);
   ssh_free(session);
 }
 
-/* The system's file counts unless -F was given. */
-static void find_agent(const struct p2p_address *address, const char *config,
-                       struct p2p_ssh_agent *out) {
+static void find_agent(const struct p2p_ssh_texts *texts, struct p2p_ssh_agent *out) {
   char path[1024];
-  bool is_set = p2p_ssh_config_find(config, address->host, "IdentityAgent", 0, path, sizeof path);
-  char *system = is_set || address->config[0] != '\0' ? NULL : p2p_ssh_config_read_system();
-  if (system != NULL)
-    is_set = p2p_ssh_config_find(system, address->host, "IdentityAgent", 0, path, sizeof path);
-  free(system);
+  const char *host = texts->address->host;
+  bool is_set = p2p_ssh_config_find(texts->config, host, "IdentityAgent", 0, path, sizeof path) ||
+                p2p_ssh_config_find(texts->system, host, "IdentityAgent", 0, path, sizeof path);
   p2p_ssh_agent_init(out, is_set ? path : NULL);
 }
 
-static int read_files(const struct p2p_address *address, const char *config,
-                      struct p2p_ssh_settings *out, struct p2p_err *err) {
-  out->needs_program = p2p_ssh_config_needs_program(config, address->host);
+static int use_texts(const struct p2p_ssh_texts *texts, struct p2p_ssh_settings *out,
+                     struct p2p_err *err) {
+  const struct p2p_address *address = texts->address;
+  out->needs_program = address->by_program ||
+                       p2p_ssh_config_needs_program(texts->config, address->host) ||
+                       p2p_ssh_known_hosts_are_odd(texts);
   if (out->needs_program) return P2P_OK;
   out->session = ssh_new();
   if (out->session == NULL) return set_memory(err);
-  find_agent(address, config, &out->login.agent);
-  int code = configure_session(address, config, out, err);
-  if (code == P2P_OK) code = p2p_ssh_login_prepare(&out->login, address, config, out->session, err);
+  find_agent(texts, &out->login.agent);
+  int code = configure_session(texts, out, err);
+  if (code == P2P_OK) code = configure_host_keys(texts, out, err);
+  if (code == P2P_OK)
+    code = p2p_ssh_login_prepare(&out->login, address, texts->config, out->session, err);
   out->needs_program =
-      code == P2P_OK && (has_proxy(out->session) || p2p_ssh_login_needs_program(&out->login));
+      code == P2P_OK && (has_proxy(out->session) || p2p_known_hosts_needs_certificate(out->known) ||
+                         p2p_ssh_login_needs_program(&out->login));
   return code;
 }
 
 int p2p_ssh_settings_read(const struct p2p_address *address, struct p2p_ssh_settings *out,
                           struct p2p_err *err) {
   const char *given = address->config;
-  int code = P2P_OK;
+  char *config, *system = NULL;
   p2p_ssh_settings_init(out);
-  out->needs_program = true;
-  if (!address->by_program) {
-    char *text = p2p_ssh_config_read(given);
-    if (text == NULL && given[0] != '\0' && strcmp(given, "none") != 0)
-      return p2p_err_set(err, P2P_ERR_INVALID,
-                         "the file after -F in ssh_args cannot be read: '%.200s'", given);
-    code = read_files(address, text == NULL ? "" : text, out, err);
-    free(text);
-  }
+  int code = p2p_ssh_config_read(given, &config, err);
+  if (code != P2P_OK) return code;
+  if (config == NULL && given[0] != '\0' && strcmp(given, "none") != 0)
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "the file after -F in ssh_args cannot be read: '%.200s'", given);
+  if (given[0] == '\0') system = p2p_ssh_config_read_system(); /* -F replaces it */
+  const struct p2p_ssh_texts texts = {address, config == NULL ? "" : config,
+                                      system == NULL ? "" : system};
+  code = use_texts(&texts, out, err);
+  free(config);
+  free(system);
   if (code == P2P_OK && out->needs_program) look_up_host(address, out->host, sizeof out->host);
   return code;
 }
 
 void p2p_ssh_settings_clear(struct p2p_ssh_settings *settings) {
   p2p_ssh_login_clear(&settings->login);
+  p2p_known_hosts_free(settings->known);
   ssh_free(settings->session);
   p2p_ssh_settings_init(settings);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "board/address.h"
+#include "board/ssh_known_hosts.h"
 #include "board/ssh_login.h"
 
 struct p2p_ssh_settings {
@@ -15,6 +16,8 @@ struct p2p_ssh_settings {
   uint16_t port;
   ssh_session session; /* configured; owned, NULL when it was taken */
   struct p2p_ssh_login login;
+  struct p2p_known_hosts *known;              /* the host's keys; owned, NULL when it was taken */
+  char known_hosts[P2P_KNOWN_HOSTS_FILE_MAX]; /* the file where an entry would be added */
 };
 
 void p2p_ssh_settings_init(struct p2p_ssh_settings *settings);

@@ -2,6 +2,7 @@
 #include "crypto/hash.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -11,6 +12,12 @@ void p2p_sha256(const void *bytes, size_t length, uint8_t out[P2P_SHA256_LEN]) {
 
 int p2p_sha1(const void *bytes, size_t length, uint8_t out[P2P_SHA1_LEN]) {
   return EVP_Digest(bytes, length, out, NULL, EVP_sha1(), NULL) == 1 ? P2P_OK : P2P_ERR_CRYPTO;
+}
+
+int p2p_hmac_sha1(struct p2p_span key, struct p2p_span text, uint8_t out[P2P_SHA1_LEN]) {
+  return HMAC(EVP_sha1(), key.bytes, (int)key.length, text.bytes, text.length, out, NULL) != NULL
+             ? P2P_OK
+             : P2P_ERR_CRYPTO;
 }
 
 /* T(i) = HMAC(prk, T(i - 1) || info || i) */

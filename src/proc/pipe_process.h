@@ -11,7 +11,7 @@ struct uv_loop_s;
 struct p2p_pipe_process;
 
 #define P2P_PIPE_PROCESS_QUEUE_MAX (1024 * 1024) /* bytes that it has not read yet */
-#define P2P_PIPE_PROCESS_ERRORS_MAX 2048         /* bytes of stderr that are kept, the first ones */
+#define P2P_PIPE_PROCESS_ERRORS_MAX 8192         /* bytes of stderr that are kept, the first ones */
 
 struct p2p_pipe_process_callbacks {
   void (*on_output)(void *arg, const char *bytes, size_t length);

@@ -97,6 +97,10 @@ TEST(other_arguments_are_errors_that_name_them) {
   CHECK(strstr(err.message, "'-W'") != NULL);
   CHECK(PARSE_ARGS("-A") == P2P_ERR_INVALID);
   CHECK(PARSE_ARGS("-o", "StrictHostKeyChecking=no") == P2P_ERR_INVALID);
+  CHECK(PARSE_ARGS("-oStrictHostKeyChecking accept-new") == P2P_ERR_INVALID);
+  CHECK_STR(err.reason, "strict_host_key");
+  CHECK(PARSE_ARGS("-o", "stricthostkeychecking=yes") == P2P_OK && !address.by_program);
+  CHECK(PARSE_ARGS("-o", "StrictHostKeyChecking=ask") == P2P_OK && !address.by_program);
   CHECK(PARSE_ARGS("-oIdentitiesOnly=maybe") == P2P_ERR_INVALID);
   CHECK(PARSE_ARGS("-oIdentitiesOnly") == P2P_ERR_INVALID);
   CHECK(PARSE_ARGS("-i") == P2P_ERR_INVALID);

@@ -197,6 +197,102 @@ TEST(a_changed_host_key_is_refused) {
   trust_host("host");
 }
 
+static void public_keys(char host[static 1024], char other[static 1024]) {
+  site_public_key(&site, "host", host, 1024);
+  site_public_key(&site, "other_host", other, 1024);
+}
+
+TEST(a_revoked_host_key_is_refused) {
+  struct attempt attempt;
+  char host[1024], other[1024];
+  public_keys(host, other);
+  for (int by_program = 0; by_program < 2; by_program++) {
+    site_write(&site, "known_hosts", "[127.0.0.1]:%u %s\n@revoked * %s\n", site.port, host, host);
+    (by_program ? prepare_program : prepare)(&attempt, "alice");
+    if (by_program) {
+      attempt.run[0] = "user";
+      start(&attempt);
+      CHECK(site_wait(&gate, &attempt.closed, 1));
+      CHECK(attempt.err.code == P2P_ERR_HOST_KEY);
+      stop(&attempt);
+    } else {
+      expect_closed(&attempt, P2P_ERR_HOST_KEY);
+      CHECK(strstr(attempt.err.message, "is revoked by line 2 of '") != NULL);
+    }
+    CHECK_STR(attempt.err.reason, "revoked_host_key");
+  }
+  trust_host("host");
+}
+
+static void expect_ready(struct attempt *attempt) {
+  start(attempt);
+  CHECK(site_wait(&gate, &attempt->ready, 1));
+  if (attempt->closed > 0) fprintf(stderr, "%s\n", attempt->err.message);
+  stop(attempt);
+}
+
+TEST(what_openssh_reads_in_known_hosts_is_read) {
+  struct attempt attempt;
+  char host[1024], other[1024], *names = malloc(20001);
+  public_keys(host, other);
+  memset(names, 'x', 20000);
+  names[20000] = '\0';
+  for (int i = 0; i < 3; i++) {
+    if (i == 0) site_write(&site, "known_hosts", "# c\r\n[127.0.0.1]:%u %s\r\n", site.port, host);
+    if (i == 1) site_write(&site, "known_hosts", "%s,[127.0.0.1]:%u %s", names, site.port, host);
+    if (i == 2) site_write(&site, "known_hosts", "x %s\n127.0.0.? %s\n", other, host);
+    prepare(&attempt, "alice");
+    expect_ready(&attempt);
+  }
+  free(names);
+  trust_host("host");
+}
+
+TEST(the_line_of_known_hosts_that_is_wrong_is_named) {
+  struct attempt attempt;
+  char host[1024], other[1024];
+  public_keys(host, other);
+  site_write(&site, "known_hosts", "x %s\n[127.0.0.1]:%u %.40s", other, site.port, host);
+  prepare(&attempt, "alice");
+  expect_closed(&attempt, P2P_ERR_HOST_KEY);
+  CHECK_STR(attempt.err.reason, "unknown_host_key");
+  CHECK(strstr(attempt.err.message, "(line 2 of '") != NULL);
+  CHECK(strstr(attempt.err.message, "has no valid key)") != NULL);
+  trust_host("host");
+}
+
+TEST(several_known_hosts_files_count) {
+  struct attempt attempt;
+  prepare(&attempt, "alice");
+  snprintf(attempt.address.known_hosts, sizeof attempt.address.known_hosts, "/no/such/file \"%s\"",
+           site_path(&site, "known_hosts"));
+  expect_ready(&attempt);
+  prepare(&attempt, "alice");
+  site_write(&site, "config", "UserKnownHostsFile none\nGlobalKnownHostsFile /no/file %s\n",
+             site_path(&site, "known_hosts"));
+  attempt.address.known_hosts[0] = '\0';
+  snprintf(attempt.address.config, sizeof attempt.address.config, "%s", site_path(&site, "config"));
+  expect_ready(&attempt);
+}
+
+TEST(a_key_that_others_can_read_is_not_used) {
+  struct attempt attempt;
+  CHECK(chmod(site_path(&site, "alice"), 0644) == 0);
+  prepare(&attempt, "alice");
+  expect_closed(&attempt, P2P_ERR_AUTH);
+  CHECK_STR(attempt.err.reason, "key_exposed");
+  CHECK(strstr(attempt.err.message, "/alice (not used: its mode 0644 lets others access it)") !=
+        NULL);
+  prepare_program(&attempt, "alice");
+  attempt.run[0] = "user";
+  start(&attempt);
+  CHECK(site_wait(&gate, &attempt.closed, 1));
+  CHECK_STR(attempt.err.reason, "key_exposed");
+  CHECK(strstr(attempt.err.message, "Permissions 0644 for '") != NULL);
+  stop(&attempt);
+  CHECK(chmod(site_path(&site, "alice"), 0600) == 0);
+}
+
 TEST(rejected_keys_are_listed_with_the_reason) {
   struct attempt attempt;
   prepare(&attempt, "stranger");
@@ -206,6 +302,7 @@ TEST(rejected_keys_are_listed_with_the_reason) {
            site_path(&site, "missing"));
   snprintf(attempt.address.identities[3], sizeof attempt.address.identities[3], "%s",
            site_path(&site, "board.sh"));
+  CHECK(chmod(site_path(&site, "board.sh"), 0600) == 0);
   attempt.address.n_identities = 4;
   expect_closed(&attempt, P2P_ERR_AUTH);
   CHECK(strstr(attempt.err.message, "stranger (not accepted)") != NULL);
@@ -327,6 +424,9 @@ UNIT_MAIN("ssh", UNIT(a_known_key_runs_a_command),
           UNIT(a_board_that_stops_responding_is_given_up),
           UNIT(the_known_hosts_entry_of_an_unknown_host_key_makes_the_connection_work),
           UNIT(a_known_hosts_entry_has_the_form_of_openssh), UNIT(a_changed_host_key_is_refused),
+          UNIT(a_revoked_host_key_is_refused), UNIT(what_openssh_reads_in_known_hosts_is_read),
+          UNIT(the_line_of_known_hosts_that_is_wrong_is_named),
+          UNIT(several_known_hosts_files_count), UNIT(a_key_that_others_can_read_is_not_used),
           UNIT(rejected_keys_are_listed_with_the_reason),
           UNIT(the_second_key_is_tried_after_the_first_is_rejected),
           UNIT(the_agent_is_used_unless_identities_only), UNIT(an_unreachable_port_is_named),

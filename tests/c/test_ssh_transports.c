@@ -131,6 +131,11 @@ TEST(two_boards_and_a_gateway_open) {
   site_key(&site, "alice", "");
   site_key(&site, "stranger", "");
   site_key(&site, "locked", "secret");
+  site_key(&site, "ca", "");
+  const char *certify[] = {"ssh-keygen", "-q",   "-h", "-s",        site_path(&site, "ca"),
+                           "-I",         "host", "-n", "127.0.0.1", site_path(&site, "host.pub"),
+                           NULL};
+  CHECK(site_run(certify) == 0);
   site_public_key(&site, "alice", alice, sizeof alice);
   site_public_key(&site, "locked", locked, sizeof locked);
   site_write(&site, "board.sh",
@@ -194,6 +199,18 @@ TEST(host_keys_are_found_plain_or_hashed_and_refused_otherwise) {
                  "'ssh' did not report the key");
   }
   trust("known_hosts", "host", false);
+}
+
+TEST(a_host_certificate_is_checked_by_the_program) {
+  char ca[1024];
+  site_public_key(&site, "ca", ca, sizeof ca);
+  site_write(&site, "known_ca", "@cert-authority [127.0.0.*]:%u %s\n", ports[0], ca);
+  const char *known = in("UserKnownHostsFile=", "known_ca");
+  expect_alice(place(0), ARGS("-F", "none", "-i", site_path(&site, "alice"), "-o", known), false);
+  site_public_key(&site, "stranger", ca, sizeof ca);
+  site_write(&site, "known_ca", "@cert-authority * %s\n", ca);
+  expect_error(place(0), ARGS("-F", "none", "-i", site_path(&site, "alice"), "-o", known),
+               P2P_ERR_HOST_KEY, "is not in known_hosts");
 }
 
 /* Starts ssh-agent with these keys; returns its pid. A script gives the passphrase, as a desktop
@@ -331,7 +348,10 @@ TEST(jump_hosts_of_ssh_config_and_ssh_args_are_used) {
   expect_error("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_HOST_KEY,
                "or of a jump host, is not in known_hosts");
   site_stop_sshd(&gateway);
-  expect_error("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_NETWORK, "'ssh' reports");
+  expect_error("lab0", ARGS("-F", config, "-Jgate"), P2P_ERR_NETWORK,
+               "'ssh' reports 'ssh: connect to host 127.0.0.1");
+  expect_error(place(0), ARGS(KEY("alice"), "-J", "no-such-host.invalid"), P2P_ERR_NETWORK,
+               "Could not resolve hostname no-such-host.invalid");
 }
 
 /* sshd's end of the connection is frozen: the kernel still acknowledges what we send. */
@@ -364,6 +384,37 @@ TEST(the_output_of_ssh_becomes_an_error_with_a_reason) {
   CHECK(p2p_ssh_program_explain("x\nconnect: no route\x1b[2J\r\n", "b", &err) == P2P_ERR_NETWORK);
   CHECK(strstr(err.message, "reports 'connect: no route?[2J'") != NULL);
   CHECK(p2p_ssh_program_explain("", "b", &err) == P2P_ERR_NETWORK);
+  CHECK(p2p_ssh_program_explain("WARNING: REVOKED HOST KEY DETECTED!\r\nHost key verification "
+                                "failed.\r\n",
+                                "b", &err) == P2P_ERR_HOST_KEY);
+  CHECK_STR(err.reason, "revoked_host_key");
+}
+
+/* What `ssh` writes when a jump host fails, with the lines that follow from it. */
+TEST(the_cause_is_chosen_among_the_lines_of_ssh) {
+  static const char end[] = "kex_exchange_identification: Connection closed by remote host\r\n"
+                            "Connection closed by UNKNOWN port 65535\r\n";
+  static const char *const causes[] = {
+      "ssh: Could not resolve hostname gate: Name or service not known",
+      "ssh: connect to host gate port 22: Connection refused",
+      "ssh: connect to host gate port 22: Permission denied", "No user exists for uid 12345",
+      "sh: 1: nc: not found"};
+  char output[600];
+  struct p2p_err err;
+  for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
+    snprintf(output, sizeof output, "*** Authorized use only ***\r\n\r\n%s\r\n%s", causes[i], end);
+    CHECK(p2p_ssh_program_explain(output, "b", &err) == P2P_ERR_NETWORK);
+    CHECK(strstr(err.message, causes[i]) != NULL && strstr(err.message, "kex") == NULL);
+  }
+  snprintf(output, sizeof output,
+           "channel 0: open failed: connect failed: no route\r\nstdio forwarding failed\r\n%s",
+           end);
+  CHECK(p2p_ssh_program_explain(output, "b", &err) == P2P_ERR_NETWORK);
+  CHECK(strstr(err.message, "reports 'channel 0: open failed: connect failed: no route'") != NULL);
+  CHECK(p2p_ssh_program_explain(end, "b", &err) == P2P_ERR_NETWORK);
+  CHECK(strstr(err.message, "reports 'kex_exchange_identification: Connection closed by") != NULL);
+  snprintf(output, sizeof output, "x@gate: Permission denied (publickey).\r\n%s", end);
+  CHECK(p2p_ssh_program_explain(output, "b", &err) == P2P_ERR_AUTH);
 }
 
 TEST(the_boards_and_the_gateway_close) {
@@ -376,6 +427,7 @@ TEST(the_boards_and_the_gateway_close) {
 
 UNIT_MAIN("ssh_transports", UNIT(two_boards_and_a_gateway_open), UNIT(a_known_key_logs_in),
           UNIT(host_keys_are_found_plain_or_hashed_and_refused_otherwise),
+          UNIT(a_host_certificate_is_checked_by_the_program),
           UNIT(a_key_with_a_passphrase_is_used_through_the_agent),
           UNIT(without_a_key_the_agent_is_used),
           UNIT(ssh_config_names_host_port_user_key_and_known_hosts),
@@ -383,4 +435,4 @@ UNIT_MAIN("ssh_transports", UNIT(two_boards_and_a_gateway_open), UNIT(a_known_ke
           UNIT(jump_hosts_of_ssh_config_and_ssh_args_are_used),
           UNIT(a_board_that_stops_responding_is_given_up),
           UNIT(the_output_of_ssh_becomes_an_error_with_a_reason),
-          UNIT(the_boards_and_the_gateway_close))
+          UNIT(the_cause_is_chosen_among_the_lines_of_ssh), UNIT(the_boards_and_the_gateway_close))
