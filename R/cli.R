@@ -49,7 +49,7 @@ run_cli <- function(f, args) {
     if (is.character(value)) cat(value, sep = "\n")
     0L
   }, interrupt = function(ex) {
-    message("Stopped.")
+    if (!isTRUE(ex$is_reported)) message("Stopped.")
     0L
   }, p2p_error_usage = function(ex) {
     message("Error: ", conditionMessage(ex), "\nTry --help.")
@@ -99,7 +99,7 @@ is_switch <- function(f, name) name %in% names(formals(f)) && is.logical(formals
 
 cli_help <- function(f) {
   arguments <- formals(f)
-  flags <- format(paste0(as_flag(names(arguments)), "=..."), width = 16L)
+  flags <- format(paste0(as_flag(names(arguments)), ifelse(vapply(names(arguments), is_switch, NA, f = f), "", "=...")), width = 16L)
   help <- flag_help
   if (!is.null(attr(f, "cli_users"))) help[["users"]] <- attr(f, "cli_users")
   about <- paste0(help[names(arguments)], vapply(names(arguments), function(name) describe_default(arguments[[name]], name), ""))
@@ -115,6 +115,7 @@ flag_help <- c(
   cluster = "cluster, as owner/name",
   connections = "maximum number of connections",
   connections_per_key = "maximum number of connections per key",
+  drain = "finish running futures before it stops",
   duration = "seconds after which it ends",
   host = "message board, as name:port",
   host_key = "file of the private host key",

@@ -19,7 +19,8 @@ show_log_line <- function(line, level = default_log_level()) {
 
 default_log_level <- function() if (is_debug()) "debug" else "info"
 
-## Runs expressions that start a service and wait for it. Meanwhile SIGTERM acts as Ctrl-C does.
+## Runs expressions that start a service and wait for it. Meanwhile SIGTERM and SIGHUP act as Ctrl-C does, unless SIGHUP is ignored
+## (nohup), and a reader of our output that ends does not end us.
 with_terminate <- function(expr) {
   .Call(ffi_terminate_catch)
   on.exit(.Call(ffi_terminate_release))
@@ -30,7 +31,7 @@ with_terminate <- function(expr) {
 ## line. A fatal line raises its error. `on_warning()` is called after each warning.
 run_service <- function(log, until = Inf, is_done = function() FALSE, on_warning = function() NULL, level = default_log_level()) {
   repeat {
-    if (.Call(ffi_terminate_is_pending)) interrupt_r()
+    if (.Call(ffi_terminate_take)) interrupt_r(is_terminated = TRUE)
     left <- until - proc.time()[["elapsed"]]
     if (left <= 0 || is_done()) return(invisible())
     line <- log_next(log, min(left, 3600))
@@ -41,8 +42,17 @@ run_service <- function(log, until = Inf, is_done = function() FALSE, on_warning
   }
 }
 
-## Does what Ctrl-C does.
-interrupt_r <- function() {
-  signalCondition(structure(class = c("interrupt", "condition"), list(message = "terminated", call = NULL)))
+## The signal that ended `expr`: "SIGINT", "SIGTERM" (also for SIGHUP), or "" if it ended by itself.
+signal_during <- function(expr) {
+  tryCatch({
+    expr
+    ""
+  }, interrupt = function(ex) if (isTRUE(ex$is_terminated)) "SIGTERM" else "SIGINT")
+}
+
+## Does what Ctrl-C does. `is_reported`: a message has said that the program stops.
+interrupt_r <- function(is_terminated = FALSE, is_reported = FALSE) {
+  signalCondition(structure(class = c("interrupt", "condition"), list(message = "stopped", call = NULL, is_terminated = is_terminated,
+                                                                      is_reported = is_reported)))
   invokeRestart("abort")
 }

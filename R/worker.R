@@ -1,10 +1,7 @@
 #' Add this machine to a cluster
 #'
 #' Joins the cluster and resolves futures of its members, up to `workers` at a time. Each runs in a child process. It runs until you
-#' interrupt it (Ctrl-C or SIGTERM), or until `duration` has passed.
-#'
-#' After `duration`, the worker finishes its running futures and then leaves. If you interrupt it, its running futures are lost: clients
-#' with `plan(..., retries = 1)` run them again on another worker, other clients get a FutureInterruptError.
+#' interrupt it (Ctrl-C or SIGTERM), or until `duration` or `idle` has passed.
 #'
 #' Anyone with access to the cluster can run any R code on this machine with your permissions. See the section on trust in
 #' [future.p2p-package].
@@ -21,6 +18,19 @@
 #'   is a FutureInterruptError. `Inf` means no limit.
 #' @param nice (integer) Niceness of the evaluators, from 0 to 19. Higher values leave more CPU time to other programs.
 #' @param idle (numeric) Seconds without a future after which the worker leaves. `Inf` means that it stays.
+#' @param drain (logical) If `TRUE`, an interrupted worker first finishes its running futures. `--drain` on the command line.
+#'
+#' @section How a worker ends:
+#' After `duration`, the worker takes no new futures, finishes those that are running, and leaves.
+#'
+#' Ctrl-C stops it at once if nothing is running. If futures are running, it says whose, and only a second Ctrl-C within 10 seconds stops
+#' it. Running futures are then lost: clients with `plan(..., retries = 1)` run them again on another worker, other clients get a
+#' FutureInterruptError. SIGTERM, SIGHUP (the terminal was closed), and a SIGINT that does not come from a terminal stop it without asking.
+#'
+#' With `drain = TRUE`, the first Ctrl-C or signal lets the running futures finish, as after `duration`. The second one stops it at once.
+#'
+#' At its end, the worker says which futures were lost, how many it has done, and the total time that futures ran. A reader of its output
+#' that ends, or a closed standard file, does not end it.
 #'
 #' @section Command line:
 #' ```sh
@@ -29,10 +39,10 @@
 #' Rscript -e future.p2p::worker --help
 #' ```
 #' Flags have the names of the arguments, as `--name=value` or `--name value`; a word `owner/name` is the cluster. There are no parentheses
-#' after the name of the function: `Rscript -e 'future.p2p::worker()'` with flags is an error. The exit status is 0 after `duration` or Ctrl-C, 1 after a failure, whose message is written to
-#' standard error, and 2 for wrong flags.
+#' after the name of the function: `Rscript -e 'future.p2p::worker()'` with flags is an error. The exit status is 0 after `duration`, `idle`, Ctrl-C, SIGTERM or SIGHUP, also if
+#' futures were lost; 1 after a failure, whose message is written to standard error; and 2 for wrong flags.
 #'
-#' @return `NULL`, invisibly, after `duration` seconds. Errors have class `p2p_error`.
+#' @return `NULL`, invisibly, after `duration` or `idle` seconds. Errors have class `p2p_error`.
 #'
 #' @examples
 #' \dontrun{
@@ -42,7 +52,7 @@
 #' @seealso [cluster], [host_cluster()]
 #' @export
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
-                   nice = 0L, idle = Inf) {
+                   nice = 0L, idle = Inf, drain = FALSE) {
   check_arguments("worker")
   workers <- check_number(workers, "workers", 1, 1024)
   duration <- check_number(duration, "duration", 0, Inf)
@@ -50,6 +60,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   time <- check_number(time, "time", 0.001, Inf)
   nice <- check_number(nice, "nice", 0, 19)
   idle <- check_number(idle, "idle", 1, Inf)
+  drain <- check_flag(drain, "drain")
   config <- board_config(cluster, host, ssh_args)
   config$workers <- as.integer(workers)
   config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = Sys.info()[["user"]])
@@ -57,29 +68,99 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config$time <- if (is.finite(time)) time
   config$evaluator_argv <- evaluator_argv(memory, nice)
   config$evaluator_env <- evaluator_env()
-  with_terminate(run_worker(config, duration, idle))
+  with_terminate(run_worker(config, duration, idle, drain))
   invisible()
 }
 
-run_worker <- function(config, duration, idle) {
+run_worker <- function(config, duration, idle, drain) {
   folder <- evaluators_folder()
   dir.create(folder, showWarnings = FALSE)
   log <- log_new()
   handle <- .Call(ffi_worker_new, config, log)
-  on.exit({
+  is_over <- FALSE
+  on.exit(suspendInterrupts({
+    report <- .Call(ffi_worker_report, handle)
     .Call(ffi_handle_close, handle)
     while (!is.null(line <- log_next(log))) show_log_line(line)
     unlink(folder, recursive = TRUE)
-  })
-  end <- proc.time()[["elapsed"]] + duration
+    if (is_over || has_lent(report)) message(describe_end(report))
+  }))
+  signal <- lend_until_signal(handle, log, proc.time()[["elapsed"]] + duration, idle, drain)
+  is_over <- TRUE
+  if (signal == "" || drain) {
+    say_finishing(.Call(ffi_worker_report, handle), again = signal != "")
+    .Call(ffi_worker_drain, handle)
+    signal <- signal_during(run_service(log, is_done = function() .Call(ffi_worker_is_done, handle)))
+  }
+  if (signal != "") interrupt_r(is_reported = TRUE)
+}
+
+ask_seconds <- 10
+
+## Returns the signal that ends the worker, as signal_during() does. At a terminal, a Ctrl-C that would lose futures must come twice.
+lend_until_signal <- function(handle, log, end, idle, drain) {
+  asked <- -Inf
+  repeat {
+    signal <- signal_during(lend(handle, log, end, idle))
+    if (signal != "SIGINT" || drain || !is_at_terminal()) return(signal)
+    report <- .Call(ffi_worker_report, handle)
+    now <- proc.time()[["elapsed"]]
+    if (length(report$users) == 0L || now - asked <= ask_seconds) return(signal)
+    message(sprintf("%s would be lost. Press Ctrl-C again within %d s to stop. With %s, Ctrl-C finishes running futures first.",
+                    describe_running(report), ask_seconds, if (in_cli()) "--drain" else "`drain = TRUE`"))
+    asked <- now
+  }
+}
+
+## Evaluates futures until the worker has been idle for `idle` seconds, or until `end`.
+lend <- function(handle, log, end, idle) {
   repeat {
     idle_until <- proc.time()[["elapsed"]] + idle - .Call(ffi_worker_idle, handle)
     if (idle_until <= proc.time()[["elapsed"]]) message(sprintf("No future for %g s: leaving.", idle))
-    if (min(idle_until, end) <= proc.time()[["elapsed"]]) break
+    if (min(idle_until, end) <= proc.time()[["elapsed"]]) return(invisible())
     run_service(log, until = min(idle_until, end), on_warning = sweep_evaluators_folder)
   }
-  .Call(ffi_worker_drain, handle)
-  run_service(log, is_done = function() .Call(ffi_worker_is_done, handle))
+}
+
+is_at_terminal <- function() interactive() || isatty(stdin())
+
+say_finishing <- function(report, again) {
+  if (length(report$users) == 0L) return(invisible())
+  message(sprintf("Finishing %s; press Ctrl-C %sto stop now.", describe_running(report), if (again) "again " else ""))
+}
+
+has_lent <- function(report) report$done + report$lost + report$canceled + sum(report$running) > 0
+
+## "2 running futures of alice and bob"
+describe_running <- function(report) {
+  users <- sort(unique(report$users))
+  count <- sum(report$running)
+  last <- length(users)
+  sprintf("%d running future%s of %s", count, if (count == 1L) "" else "s",
+          paste(c(if (last > 1L) paste(users[-last], collapse = ", "), users[last]), collapse = " and "))
+}
+
+## "Stopped. 2 running futures of bob were lost; 31 done, 4 min 10 s lent."
+describe_end <- function(report) {
+  if (!has_lent(report)) return("Stopped. No future was evaluated.")
+  running <- sum(report$running)
+  counts <- c(sprintf("%.0f done", report$done),
+              if (report$lost > 0) sprintf("%.0f lost%s", report$lost, if (running > 0L) " earlier" else ""),
+              if (report$canceled > 0) sprintf("%.0f canceled", report$canceled),
+              paste(format_seconds(report$lent), "lent"))
+  if (running == 0L) counts[1L] <- sprintf("%.0f future%s done", report$done, if (report$done == 1) "" else "s")
+  lost <- if (running > 0L) sprintf("%s %s lost; ", describe_running(report), if (running == 1L) "was" else "were")
+  paste0("Stopped. ", lost, paste(counts, collapse = ", "), ".")
+}
+
+## "4 min 10 s": the two largest units
+format_seconds <- function(seconds) {
+  if (seconds < 9.95) return(sprintf("%.1f s", seconds))
+  seconds <- round(seconds)
+  units <- c(d = 86400, h = 3600, min = 60, s = 1)
+  at <- which(seconds >= units)[1L]
+  counts <- c(seconds %/% units[[at]], if (at < 4L) (seconds %% units[[at]]) %/% units[[at + 1L]])
+  paste(sprintf("%.0f %s", counts, names(units)[at + seq_along(counts) - 1L])[counts > 0], collapse = " ")
 }
 
 ## Properties by which clients may choose a worker. They are announced on the board.

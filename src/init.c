@@ -40,8 +40,8 @@
   X(ffi_task_submit, 4)          \
   X(ffi_task_worker, 1)          \
   X(ffi_terminate_catch, 0)      \
-  X(ffi_terminate_is_pending, 0) \
   X(ffi_terminate_release, 0)    \
+  X(ffi_terminate_take, 0)       \
   X(ffi_transfer_confirm, 2)     \
   X(ffi_transfer_new, 2)         \
   X(ffi_transfer_status, 1)      \
@@ -52,7 +52,8 @@
   X(ffi_worker_drain, 1)         \
   X(ffi_worker_idle, 1)          \
   X(ffi_worker_is_done, 1)       \
-  X(ffi_worker_new, 2)
+  X(ffi_worker_new, 2)           \
+  X(ffi_worker_report, 1)
 /* clang-format on */
 
 /* Declared here, defined in src/r/. R checks the number of arguments. */

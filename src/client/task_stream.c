@@ -31,6 +31,7 @@ struct p2p_task_stream {
   struct run *first; /* the next to send a piece of its object */
   uint32_t last_id;
   uint32_t running; /* runs with a task */
+  bool is_closed;   /* by LOST of task 0 */
 };
 
 struct p2p_task_stream *p2p_task_stream_new(const struct p2p_task_stream_config *config,
@@ -308,11 +309,12 @@ static void on_lost(struct p2p_task_stream *stream, const struct p2p_frame *fram
 }
 
 /* LOST of task 0: the worker ends the link. */
-static int on_link_lost(const struct p2p_frame *frame, struct p2p_err *err) {
+static int on_link_lost(struct p2p_task_stream *stream, const struct p2p_frame *frame,
+                        struct p2p_err *err) {
   char why[P2P_ERR_MESSAGE_MAX / 2];
   p2p_lost_read(frame->payload, frame->length, why, sizeof why);
-  return p2p_err_set(err, P2P_ERR_CLOSED, "%s",
-                     why[0] != '\0' ? why : "the worker closed the link");
+  stream->is_closed = true;
+  return p2p_err_set(err, P2P_ERR_CLOSED, "%s", why[0] != '\0' ? why : "it gave no reason");
 }
 
 int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_frame *frame,
@@ -324,7 +326,7 @@ int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_fr
   case P2P_FRAME_RESULT: code = on_header(stream, frame, now_ms, changed, err); break;
   case P2P_FRAME_DATA: code = on_data(stream, frame, now_ms, changed, err); break;
   case P2P_FRAME_LOST:
-    if (frame->task == 0) return on_link_lost(frame, err);
+    if (frame->task == 0) return on_link_lost(stream, frame, err);
     on_lost(stream, frame, now_ms, changed);
     break;
   default: return violation(err, "a frame that only a client sends");
@@ -335,6 +337,18 @@ int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_fr
 }
 
 /* The end of the link. */
+
+static void describe_loss(const struct p2p_task_stream *stream, const struct p2p_task *task,
+                          const char *why, struct p2p_err *err) {
+  if (stream->is_closed)
+    p2p_err_set(err, P2P_ERR_LOST,
+                "worker '%s' closed the link while it was evaluating future '%s': %s",
+                stream->worker, p2p_task_label(task), why);
+  else
+    p2p_err_set(err, P2P_ERR_LOST,
+                "the link to worker '%s' was lost (%s) while it was evaluating future '%s'",
+                stream->worker, why, p2p_task_label(task));
+}
 
 /* Retries would have helped a task that has none. */
 static void fail_lost(struct p2p_task *task, struct p2p_err *err) {
@@ -348,9 +362,7 @@ void p2p_task_stream_fail(struct p2p_task_stream *stream, const struct p2p_err *
   for (struct run *run = stream->first; run != NULL; run = run->next) {
     if (run->task == NULL) continue;
     struct p2p_err err;
-    p2p_err_set(&err, P2P_ERR_LOST,
-                "the link to worker '%s' was lost (%s) while it was evaluating future '%s'",
-                stream->worker, why->message, p2p_task_label(run->task));
+    describe_loss(stream, run->task, why->message, &err);
     if (p2p_task_retry(run->task, &err)) {
       p2p_task_queue_push(again, detach_task(stream, run));
     } else {

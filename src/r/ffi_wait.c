@@ -1,6 +1,7 @@
-/* Signals. By default SIGTERM kills R without running on.exit(). While worker(), host_cluster() or
- * serve() runs, it is caught instead, and R code leaves as it does after Ctrl-C. Waits on R's main
- * thread end as soon as SIGINT or SIGTERM arrives, without polling. */
+/* Signals. By default SIGTERM and SIGHUP kill R without running on.exit(), and SIGPIPE is an R
+ * error. While worker(), host_cluster() or serve() runs, the former are caught, and R code leaves
+ * as it does after Ctrl-C; the latter does nothing. Waits on R's main thread end as soon as SIGINT,
+ * SIGTERM or SIGHUP arrives, without polling. */
 #define _GNU_SOURCE /* ppoll */
 #include "r/ffi_wait.h"
 
@@ -14,9 +15,12 @@
 
 #include "r/ffi_config.h"
 
-static volatile sig_atomic_t is_terminated; /* SIGTERM has arrived since it is caught */
-static struct sigaction before;
-static int depth; /* of calls to _catch; the first sets the handler, the last _release resets it */
+static volatile sig_atomic_t is_terminated; /* SIGTERM or SIGHUP has arrived */
+static const int caught[] = {SIGTERM, SIGHUP, SIGPIPE};
+#define N_CAUGHT (sizeof caught / sizeof caught[0])
+static struct sigaction before[N_CAUGHT];
+static int
+    depth; /* of calls to _catch; the first sets the handlers, the last _release resets them */
 static pthread_t r_thread; /* set before a handler is installed */
 
 /* The system delivers a signal to any thread that does not block it, such as a thread of another
@@ -26,9 +30,11 @@ static bool forward(int number) {
 }
 
 static void on_terminate(int number) {
-  if (!forward(number)) is_terminated = 1;
+  if (number != SIGPIPE && !forward(number)) is_terminated = 1;
 }
 
+/* SIGHUP stays ignored under nohup. A handler, unlike SIG_IGN, is not inherited by programs that R
+ * starts. */
 SEXP ffi_terminate_catch(void) {
   if (depth++ > 0) return R_NilValue;
   struct sigaction action;
@@ -37,17 +43,26 @@ SEXP ffi_terminate_catch(void) {
   sigemptyset(&action.sa_mask);
   r_thread = pthread_self();
   is_terminated = 0;
-  sigaction(SIGTERM, &action, &before);
+  for (size_t i = 0; i < N_CAUGHT; i++) {
+    sigaction(caught[i], NULL, &before[i]);
+    if (caught[i] == SIGHUP && before[i].sa_handler == SIG_IGN) continue;
+    sigaction(caught[i], &action, NULL);
+  }
   return R_NilValue;
 }
 
 SEXP ffi_terminate_release(void) {
-  if (depth > 0 && --depth == 0) sigaction(SIGTERM, &before, NULL);
+  if (depth == 0 || --depth > 0) return R_NilValue;
+  for (size_t i = 0; i < N_CAUGHT; i++) sigaction(caught[i], &before[i], NULL);
   return R_NilValue;
 }
 
-/* Whether SIGTERM has arrived since it is caught. */
-SEXP ffi_terminate_is_pending(void) { return Rf_ScalarLogical(is_terminated != 0); }
+/* Whether SIGTERM or SIGHUP has arrived since the last call, or since they are caught. */
+SEXP ffi_terminate_take(void) {
+  bool is_pending = is_terminated != 0;
+  is_terminated = 0;
+  return Rf_ScalarLogical(is_pending);
+}
 
 /* --- waits that signals end --- */
 
@@ -128,6 +143,7 @@ static bool wait_once(const int fds[2], int timeout_ms) {
   sigemptyset(&ours);
   sigaddset(&ours, SIGINT);
   sigaddset(&ours, SIGTERM);
+  sigaddset(&ours, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &ours, &signals.mask);
   R_UnwindProtect(check_interrupt, NULL, restore_at_jump, &signals, jump);
   bool is_over = (depth > 0 && is_terminated) || wait_with_mask(fds, timeout_ms, &signals.mask);

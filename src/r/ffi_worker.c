@@ -58,6 +58,29 @@ SEXP ffi_worker_is_done(SEXP handle) {
   return Rf_ScalarLogical(p2p_worker_is_done(p2p_ffi_handle_get(handle, TAG_WORKER)));
 }
 
+/* The numbers of futures that are done, lost and canceled; the seconds that they and the running
+ * ones took; and, for each link with running futures, its user and their number. */
+SEXP ffi_worker_report(SEXP handle) {
+  const char *names[] = {"done", "lost", "canceled", "lent", "users", "running", ""};
+  struct p2p_worker_report report;
+  p2p_worker_report(p2p_ffi_handle_get(handle, TAG_WORKER), &report);
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(out, 0, Rf_ScalarReal((double)report.ended.done));
+  SET_VECTOR_ELT(out, 1, Rf_ScalarReal((double)report.ended.lost));
+  SET_VECTOR_ELT(out, 2, Rf_ScalarReal((double)report.ended.canceled));
+  SET_VECTOR_ELT(out, 3, Rf_ScalarReal((double)report.ended.lent_ms / 1000));
+  SEXP users = Rf_allocVector(STRSXP, (R_xlen_t)report.n_running);
+  SET_VECTOR_ELT(out, 4, users);
+  SEXP running = Rf_allocVector(INTSXP, (R_xlen_t)report.n_running);
+  SET_VECTOR_ELT(out, 5, running);
+  for (size_t i = 0; i < report.n_running; i++) {
+    SET_STRING_ELT(users, (R_xlen_t)i, Rf_mkChar(report.running[i].user));
+    INTEGER(running)[i] = (int)report.running[i].count;
+  }
+  UNPROTECT(1);
+  return out;
+}
+
 /* Seconds since the last future. */
 SEXP ffi_worker_idle(SEXP handle) {
   return Rf_ScalarReal((double)p2p_worker_idle_ms(p2p_ffi_handle_get(handle, TAG_WORKER)) / 1000);

@@ -51,10 +51,15 @@ static void notify(const struct p2p_client_link *client) {
 
 /* ---- the end ---- */
 
+static uint64_t age_ms(const struct task *task) { return p2p_clock_ms() - task->started_ms; }
+
 static void destroy(struct p2p_client_link *client) {
+  struct p2p_tally *tally = client->shared->tally;
   while (client->tasks != NULL) {
     struct task *task = client->tasks;
     client->tasks = task->next;
+    tally->lost++;
+    tally->lent_ms += age_ms(task);
     p2p_evaluator_abandon(task->evaluator);
     free(task);
   }
@@ -130,14 +135,18 @@ static void on_evaluator_frame(void *arg, const struct p2p_frame *frame) {
 static void on_task_end(void *arg, const struct p2p_exit_reason *reason) {
   struct task *task = arg;
   struct p2p_client_link *client = task->client;
+  struct p2p_tally *tally = client->shared->tally;
   const char *outcome = "finished in";
   if (reason != NULL) send_exit_reason(task, reason);
   if (task->canceled)
-    outcome = "canceled after";
+    outcome = "canceled after", tally->canceled++;
   else if (reason != NULL || task->refused)
-    outcome = "lost after";
+    outcome = "lost after", tally->lost++;
+  else
+    tally->done++;
+  tally->lent_ms += age_ms(task);
   LOG(client, P2P_LOG_INFO, "future '%s' of '%s' %s %.1f s", task->label, client->name, outcome,
-      (double)(p2p_clock_ms() - task->started_ms) / 1000);
+      (double)age_ms(task) / 1000);
   unlink_task(task);
   free(task);
   p2p_slots_end_task(client->shared->slots, client->number, p2p_clock_ms());
@@ -367,6 +376,13 @@ const struct p2p_identity *p2p_client_link_identity(const struct p2p_client_link
 const char *p2p_client_link_name(const struct p2p_client_link *client) { return client->name; }
 
 const char *p2p_client_link_user(const struct p2p_client_link *client) { return client->user; }
+
+uint32_t p2p_client_link_running(const struct p2p_client_link *client, uint64_t *lent_ms) {
+  uint32_t count = 0;
+  for (const struct task *task = client->tasks; task != NULL; task = task->next, count++)
+    *lent_ms += age_ms(task);
+  return count;
+}
 
 void p2p_client_link_send_slot(struct p2p_client_link *client, enum p2p_slot_op op,
                                uint32_t count) {

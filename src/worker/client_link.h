@@ -15,6 +15,7 @@
 #include "protocol/slot.h"
 #include "worker/evaluator_pool.h"
 #include "worker/slots.h"
+#include "worker/tally.h"
 
 struct p2p_client_link;
 
@@ -25,6 +26,7 @@ struct p2p_client_link_shared {
   struct p2p_slots *slots;
   struct p2p_evaluator_pool *pool;
   const struct p2p_identity *worker;
+  struct p2p_tally *tally; /* of the futures that have ended */
   const char *r_version, *future_version;
   struct p2p_machine machine;
   const char *libraries; /* see p2p_package_library_reply */
@@ -61,6 +63,8 @@ const struct p2p_identity *p2p_client_link_identity(const struct p2p_client_link
 /* The client's name as people see it: "bob@laptop:99". */
 const char *p2p_client_link_name(const struct p2p_client_link *client);
 const char *p2p_client_link_user(const struct p2p_client_link *client); /* "bob" */
+/* The number of running futures. Adds the time that they have taken so far to *lent_ms. */
+uint32_t p2p_client_link_running(const struct p2p_client_link *client, uint64_t *lent_ms);
 /* Sends a SLOT frame: GRANT or RECALL. */
 void p2p_client_link_send_slot(struct p2p_client_link *client, enum p2p_slot_op op, uint32_t count);
 /* Sends a LOAD frame. */

@@ -8,7 +8,6 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "crypto/random.h"
 #include "net/service.h"
 #include "worker/announcer.h"
 #include "worker/client_link.h"
@@ -16,6 +15,7 @@
 #include "worker/load_report.h"
 #include "worker/slots.h"
 #include "worker/wakeup.h"
+#include "worker/worker_config.h"
 
 #define OPENING_MAX 16 /* links that are being opened at once */
 
@@ -30,6 +30,7 @@ struct p2p_worker {
   struct p2p_announcer *announcer;
   struct p2p_evaluator_pool *pool;
   struct p2p_slots slots;
+  struct p2p_tally tally;
   struct p2p_client_link *links[P2P_SLOTS_CLIENTS_MAX];  /* by the client's number in `slots` */
   struct p2p_load_report reports[P2P_SLOTS_CLIENTS_MAX]; /* to the clients of these links */
   struct p2p_client_link_shared shared;
@@ -254,6 +255,7 @@ static int start(void *state, const void *arg, struct p2p_err *err) {
                                                    .log = worker->log,
                                                    .slots = &worker->slots,
                                                    .pool = worker->pool,
+                                                   .tally = &worker->tally,
                                                    .r_version = worker->r_version,
                                                    .future_version = worker->future_version,
                                                    .machine = worker->machine,
@@ -267,35 +269,14 @@ static int start(void *state, const void *arg, struct p2p_err *err) {
   return code;
 }
 
-static void stop(void *worker) { stop_with(worker, "the worker was stopped"); }
+static void stop(void *worker) { stop_with(worker, "the worker was stopped by its owner"); }
 
 /* ---- on any other thread ---- */
-
-static int check(const struct p2p_worker_config *config, struct p2p_err *err) {
-  if (config->slots < 1 || config->slots > P2P_WORKER_SLOTS_MAX)
-    return p2p_err_set(err, P2P_ERR_INVALID, "a worker has from 1 to %d slots, not %u",
-                       P2P_WORKER_SLOTS_MAX, (unsigned)config->slots);
-  if (config->evaluator_argv == NULL || config->evaluator_argv[0] == NULL)
-    return p2p_err_set(err, P2P_ERR_INVALID, "the command of the evaluators is missing");
-  if (p2p_crypto_init() != P2P_OK)
-    return p2p_err_set(err, P2P_ERR_CRYPTO, "cannot initialize libsodium");
-  return P2P_OK;
-}
 
 /* NULL stays NULL. False: out of memory. */
 static bool copy(const char *text, char **out) {
   *out = text == NULL ? NULL : strdup(text);
   return text == NULL || *out != NULL;
-}
-
-static uint32_t at_most(uint32_t number, uint32_t cap) { return number < cap ? number : cap; }
-
-/* What is unknown or not valid is not reported. */
-static void describe_machine(const struct p2p_worker_config *config, struct p2p_machine *out) {
-  *out = (struct p2p_machine){.cores = at_most(config->cores, P2P_MACHINE_CORES_MAX),
-                              .memory_mib = at_most(config->memory_mib, P2P_MACHINE_MEMORY_MAX)};
-  if (config->platform != NULL && p2p_platform_is_valid(config->platform))
-    snprintf(out->platform, sizeof out->platform, "%s", config->platform);
 }
 
 static bool describe_offer(const struct p2p_worker_config *config, char **offer) {
@@ -321,14 +302,14 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
                    struct p2p_worker **out, struct p2p_err *err) {
   static const struct p2p_service_type type = {start, stop, destroy};
   struct p2p_service *service;
-  int code = check(config, err);
+  int code = p2p_worker_config_check(config, err);
   if (code != P2P_OK) return code;
   struct p2p_worker *worker = calloc(1, sizeof *worker);
   if (worker == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   worker->loop = config->loop;
   worker->log = log;
   p2p_slots_init(&worker->slots);
-  describe_machine(config, &worker->machine);
+  p2p_worker_config_machine(config, &worker->machine);
   if (!copy(config->board.mailbox, &worker->mailbox) ||
       !copy(config->board.relay, &worker->relay) || !copy(config->r_version, &worker->r_version) ||
       !copy(config->future_version, &worker->future_version) ||
@@ -378,6 +359,27 @@ static void get_idle_ms(void *state, void *idle_ms) {
 uint64_t p2p_worker_idle_ms(struct p2p_worker *worker) {
   uint64_t idle_ms = 0;
   return p2p_service_call(worker->service, get_idle_ms, &idle_ms, NULL) == P2P_OK ? idle_ms : 0;
+}
+
+static void get_report(void *state, void *report) {
+  const struct p2p_worker *worker = state;
+  struct p2p_worker_report *out = report;
+  out->ended = worker->tally;
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
+    const struct p2p_client_link *link = worker->links[i];
+    uint32_t count = link != NULL ? p2p_client_link_running(link, &out->ended.lent_ms) : 0;
+    if (count == 0) continue;
+    out->running[out->n_running].count = count;
+    snprintf(out->running[out->n_running++].user, P2P_MEMBER_NAME_MAX, "%s",
+             p2p_client_link_user(link));
+  }
+}
+
+void p2p_worker_report(struct p2p_worker *worker, struct p2p_worker_report *out) {
+  struct p2p_err err;
+  *out = (struct p2p_worker_report){0};
+  if (p2p_service_call(worker->service, get_report, out, &err) != P2P_OK)
+    p2p_log_error(worker->log, P2P_LOG_WARN, &err);
 }
 
 void p2p_worker_free(struct p2p_worker *worker) {

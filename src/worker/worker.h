@@ -11,6 +11,7 @@
 #include "board/board_config.h"
 #include "net/loop.h"
 #include "worker/limits.h"
+#include "worker/tally.h"
 
 struct p2p_worker;
 
@@ -41,6 +42,8 @@ void p2p_worker_drain(struct p2p_worker *worker);
 bool p2p_worker_is_done(struct p2p_worker *worker);
 /* Milliseconds since the last future ended, or since the start; 0 while one runs. */
 uint64_t p2p_worker_idle_ms(struct p2p_worker *worker);
+/* All zero after the io thread has ended. */
+void p2p_worker_report(struct p2p_worker *worker, struct p2p_worker_report *out);
 /* Closes the links, so that running tasks are lost to their clients, leaves the board, kills the
  * evaluators and frees. Bounded. Takes NULL. */
 void p2p_worker_free(struct p2p_worker *worker);

@@ -244,6 +244,13 @@ TEST(a_worker_that_ends_the_link_states_the_reason) {
   CHECK_STR(err.message, "the worker?was stopped");
   CHECK(take(stream, P2P_FRAME_LOST, 0, "", 0, 0) == P2P_ERR_CLOSED && err.message[0] != '\0');
   CHECK(p2p_task_state(task) == P2P_TASK_RUNNING); /* until the link is gone */
+  struct p2p_task_queue again = {0};
+  p2p_err_set(&err, P2P_ERR_CLOSED, "it was stopped");
+  p2p_task_stream_fail(stream, &err, &again);
+  p2p_task_error(task, &err);
+  CHECK(strstr(err.message, "worker 'carol@desk:4711' closed the link while it was evaluating "
+                            "future '") != NULL);
+  CHECK(strstr(err.message, "': it was stopped") != NULL);
   p2p_task_free(task);
   p2p_task_stream_free(stream);
 }

@@ -208,6 +208,35 @@ TEST(client_that_leaves_frees_its_slot) {
   end(two);
 }
 
+TEST(report_counts_futures_by_their_end_and_names_the_users_of_running_ones) {
+  struct p2p_worker_report report;
+  begin(3);
+  struct p2p_client *bob = start_client(BOB), *dave = start_client(DAVE);
+  p2p_worker_report(worker, &report);
+  CHECK(report.n_running == 0 && report.ended.done == 0 && report.ended.lent_ms == 0);
+  CHECK_STR(resolve(bob, "one"), "one");
+  check_error(bob, submit(bob, "crash", 0), "ended with signal 9");
+  struct p2p_task *canceled = submit(bob, "sleep", 0), *running = submit(bob, "sleep", 0),
+                  *lost = submit(dave, "sleep", 0);
+  CHECK(starts(bob, canceled) && starts(bob, running) && starts(dave, lost));
+  p2p_client_cancel(bob, canceled);
+  CHECK(logs("canceled after"));
+  p2p_client_free(dave);
+  CHECK(logs(" left"));
+  uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
+  do {
+    p2p_worker_report(worker, &report);
+  } while (report.ended.lost < 2 && p2p_clock_ms() < until_ms);
+  CHECK(report.ended.done == 1 && report.ended.lost == 2 && report.ended.canceled == 1);
+  CHECK(report.n_running == 1 && report.running[0].count == 1);
+  CHECK_STR(report.running[0].user, "bob");
+  CHECK(report.ended.lent_ms > 0);
+  p2p_task_free(canceled);
+  p2p_task_free(running);
+  p2p_task_free(lost);
+  end(bob);
+}
+
 TEST(drained_worker_finishes_what_runs) {
   struct p2p_log_line event;
   begin(1);
@@ -236,7 +265,9 @@ TEST(tasks_of_a_freed_worker_are_lost) {
   CHECK(starts(client, task));
   p2p_worker_free(worker);
   worker = NULL;
-  check_error(client, task, "(the worker was stopped) while it was evaluating future 'sleep'");
+  check_error(client, task,
+              "closed the link while it was evaluating future 'sleep': the worker was stopped by "
+              "its owner");
   end(client);
 }
 
@@ -265,6 +296,8 @@ UNIT_MAIN("worker", UNIT(prepare), UNIT(futures_are_resolved), UNIT(large_future
           UNIT(idle_is_counted_from_the_last_future),
           UNIT(cancelled_future_leaves_its_evaluator_warm),
           UNIT(evaluator_that_does_not_stop_is_killed), UNIT(two_clients_share_one_slot),
-          UNIT(client_that_leaves_frees_its_slot), UNIT(drained_worker_finishes_what_runs),
-          UNIT(tasks_of_a_freed_worker_are_lost), UNIT(evaluators_that_cannot_start_end_the_worker),
-          UNIT(bad_configurations_are_refused), UNIT(nothing_is_left))
+          UNIT(client_that_leaves_frees_its_slot),
+          UNIT(report_counts_futures_by_their_end_and_names_the_users_of_running_ones),
+          UNIT(drained_worker_finishes_what_runs), UNIT(tasks_of_a_freed_worker_are_lost),
+          UNIT(evaluators_that_cannot_start_end_the_worker), UNIT(bad_configurations_are_refused),
+          UNIT(nothing_is_left))

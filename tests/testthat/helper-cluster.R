@@ -94,8 +94,22 @@ lab_environment <- function(lab, tmp, more = character()) {
 
 ## Reads new lines of the process. Returns all its lines.
 process_lines <- function(process) {
-  process$lines <- c(process$lines, process$px$read_output_lines())
+  process$lines <- c(process$lines, if (isTRUE(process$is_pty)) terminal_lines(process) else process$px$read_output_lines())
   process$lines
+}
+
+## Output may follow.
+is_open <- function(process) !isTRUE(process$has_hung_up) && process$px$is_incomplete_output()
+
+## processx reads no lines from a terminal, and takes its end for an error.
+terminal_lines <- function(process) {
+  output <- if (is_open(process)) tryCatch(process$px$read_output(), error = function(e) NULL)
+  process$has_hung_up <- is.null(output)
+  text <- paste0(process$rest, output)
+  lines <- strsplit(gsub("\r", "", text), "\n")[[1L]]
+  is_whole <- endsWith(text, "\n")
+  process$rest <- if (is_whole || length(lines) == 0L) "" else lines[length(lines)]
+  if (is_whole) lines else lines[-length(lines)]
 }
 
 ## Waits for the nth line that matches and returns it. After `timeout` seconds it fails and shows the output.
@@ -105,7 +119,7 @@ wait_for_line <- function(process, pattern, nth = 1L, timeout = 30) {
     found <- grep(pattern, process_lines(process), value = TRUE)
     if (length(found) >= nth) return(found[nth])
     left <- deadline - proc.time()[["elapsed"]]
-    ended <- !process$px$is_incomplete_output()
+    ended <- !is_open(process)
     if (ended || left <= 0) {
       stop(sprintf("%s %s without a line '%s'. It said:\n%s", process$name, if (ended) "ended" else "is still running",
                    pattern, paste(process$lines, collapse = "\n")), call. = FALSE)
@@ -118,7 +132,7 @@ wait_for_line <- function(process, pattern, nth = 1L, timeout = 30) {
 ## TRUE), or if processx lost the status, which happens on a busy machine.
 wait_for_exit <- function(process, timeout = 10) {
   deadline <- proc.time()[["elapsed"]] + timeout
-  while (process$px$is_incomplete_output() && (left <- deadline - proc.time()[["elapsed"]]) > 0) {
+  while (is_open(process) && (left <- deadline - proc.time()[["elapsed"]]) > 0) {
     process$px$poll_io(ceiling(1000 * left))
     process_lines(process)
   }

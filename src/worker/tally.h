@@ -1,0 +1,29 @@
+/* What a worker has lent: its futures and their time. */
+#ifndef P2P_WORKER_TALLY_H
+#define P2P_WORKER_TALLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol/member_name.h"
+#include "worker/slots.h"
+
+/* Futures that have ended. */
+struct p2p_tally {
+  uint64_t done;     /* with a result */
+  uint64_t lost;     /* without: the evaluator or the link ended */
+  uint64_t canceled; /* by the client */
+  uint64_t lent_ms;  /* the sum of their times, from TASK to the end */
+};
+
+/* The same, and the futures that run. `ended.lent_ms` includes the time of both. */
+struct p2p_worker_report {
+  struct p2p_tally ended;
+  size_t n_running; /* elements of `running`, each for a link with running futures */
+  struct {
+    char user[P2P_MEMBER_NAME_MAX];
+    uint32_t count;
+  } running[P2P_SLOTS_CLIENTS_MAX];
+};
+
+#endif

@@ -1,0 +1,26 @@
+/* The limits of a configuration, and the machine as a hello reports it. */
+#include "worker/worker_config.h"
+
+#include <stdio.h>
+
+#include "crypto/random.h"
+
+int p2p_worker_config_check(const struct p2p_worker_config *config, struct p2p_err *err) {
+  if (config->slots < 1 || config->slots > P2P_WORKER_SLOTS_MAX)
+    return p2p_err_set(err, P2P_ERR_INVALID, "a worker has from 1 to %d slots, not %u",
+                       P2P_WORKER_SLOTS_MAX, (unsigned)config->slots);
+  if (config->evaluator_argv == NULL || config->evaluator_argv[0] == NULL)
+    return p2p_err_set(err, P2P_ERR_INVALID, "the command of the evaluators is missing");
+  if (p2p_crypto_init() != P2P_OK)
+    return p2p_err_set(err, P2P_ERR_CRYPTO, "cannot initialize libsodium");
+  return P2P_OK;
+}
+
+static uint32_t at_most(uint32_t number, uint32_t cap) { return number < cap ? number : cap; }
+
+void p2p_worker_config_machine(const struct p2p_worker_config *config, struct p2p_machine *out) {
+  *out = (struct p2p_machine){.cores = at_most(config->cores, P2P_MACHINE_CORES_MAX),
+                              .memory_mib = at_most(config->memory_mib, P2P_MACHINE_MEMORY_MAX)};
+  if (config->platform != NULL && p2p_platform_is_valid(config->platform))
+    snprintf(out->platform, sizeof out->platform, "%s", config->platform);
+}
