@@ -49,7 +49,7 @@ run_cli <- function(f, args) {
     if (is.character(value)) cat(value, sep = "\n")
     0L
   }, interrupt = function(ex) {
-    if (!isTRUE(ex$is_reported)) message("Stopped.")
+    if (!isTRUE(ex$is_reported)) try(message("Stopped."), silent = TRUE) # its reader may have ended
     0L
   }, p2p_error_usage = function(ex) {
     message("Error: ", conditionMessage(ex), "\nTry --help.")

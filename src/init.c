@@ -2,6 +2,7 @@
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
 
+#include "base/standard_files.h"
 #include "r/ffi.h"
 #include "r/ffi_loop.h"
 
@@ -70,6 +71,7 @@ ENTRIES(DECLARE)
 static const R_CallMethodDef entries[] = {ENTRIES(REGISTER){NULL, NULL, 0}};
 
 attribute_visible void R_init_future_p2p(DllInfo *dll) {
+  p2p_standard_files_open(); /* before there is any pipe or socket of ours */
   R_registerRoutines(dll, NULL, entries, NULL, NULL);
   R_useDynamicSymbols(dll, FALSE);
   R_forceSymbols(dll, TRUE);

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/standard_files.h"
 
 #define READ_BYTES 65536
 /* How long the end of the loop waits for what is closing or running: a last flush, a name look-up,
@@ -175,6 +176,7 @@ static void close_handles(struct p2p_loop *loop) {
 int p2p_loop_start(struct p2p_loop **out, struct p2p_err *err) {
   struct p2p_loop *loop = calloc(1, sizeof *loop);
   if (loop == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  p2p_standard_files_open(); /* someone may have closed one since the last start */
   int bad = uv_mutex_init(&loop->lock);
   if (bad != 0) goto fail;
   bad = uv_cond_init(&loop->changed);

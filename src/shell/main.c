@@ -1,6 +1,5 @@
 /* The program `wormhole`, which does not need R. Exit status: 0, 1 (failed), 2 (usage), 130
  * (interrupted). */
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/standard_files.h"
 #include "crypto/random.h"
 #include "net/proxy.h"
 #include "protocol/public_services.h"
@@ -229,20 +229,11 @@ static enum status run_transfer(const struct p2p_arguments *arguments) {
   return status;
 }
 
-/* If a standard file is closed, a socket must not get its number: messages would be written to it.
- */
-static void open_standard_files(void) {
-  int fd = open("/dev/null", O_RDWR);
-
-  while (fd >= 0 && fd <= STDERR_FILENO) fd = open("/dev/null", O_RDWR);
-  if (fd > STDERR_FILENO) close(fd);
-}
-
 int main(int argc, char *argv[]) {
   struct p2p_arguments arguments;
   struct p2p_err err;
 
-  open_standard_files();
+  p2p_standard_files_open();
   if (argc < 2) {
     p2p_console_usage(STDERR_FILENO);
     return STATUS_USAGE;
