@@ -15,7 +15,6 @@
 #include "worker/load_report.h"
 #include "worker/slots.h"
 #include "worker/wakeup.h"
-#include "worker/worker_config.h"
 
 #define OPENING_MAX 16 /* links that are being opened at once */
 

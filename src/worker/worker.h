@@ -8,29 +8,10 @@
 #include <stdint.h>
 
 #include "base/log_queue.h"
-#include "board/board_config.h"
-#include "net/loop.h"
-#include "worker/limits.h"
 #include "worker/tally.h"
+#include "worker/worker_config.h"
 
 struct p2p_worker;
-
-struct p2p_worker_config {
-  struct p2p_loop *loop;
-  struct p2p_board_config board;
-  const char *r_version, *future_version;
-  const char *platform;       /* of R: letters, digits, '.', '_' and '-'; NULL: not reported */
-  uint32_t cores, memory_mib; /* of the machine; 0: not reported */
-  const char *libraries;      /* folders that contain R packages, one per line; NULL: none */
-  const char *account; /* the account that futures run under, for the log; NULL: not logged */
-  uint32_t slots;      /* from 1 to P2P_WORKER_SLOTS_MAX */
-  /* The program and arguments of an evaluator, and its environment, "NAME=value"; both
-   * NULL-terminated. */
-  const char *const *evaluator_argv, *const *evaluator_env;
-  /* Of each evaluator. The evaluator itself sets its memory limit; it is reported here. */
-  struct p2p_limits limits;
-  uint64_t object_cap_bytes; /* the largest future that is accepted */
-};
 
 /* Writes what it does to `log` (borrowed), with P2P_LOG_FATAL when it fails later. */
 int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue *log,

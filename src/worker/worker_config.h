@@ -1,9 +1,30 @@
-/* What a worker makes of its configuration before it starts. Pure, on any thread. */
+/* The configuration of a worker. Any thread. */
 #ifndef P2P_WORKER_WORKER_CONFIG_H
 #define P2P_WORKER_WORKER_CONFIG_H
 
+#include <stdint.h>
+
+#include "board/board_config.h"
+#include "net/loop.h"
 #include "protocol/machine.h"
-#include "worker/worker.h"
+#include "worker/limits.h"
+
+struct p2p_worker_config {
+  struct p2p_loop *loop;
+  struct p2p_board_config board;
+  const char *r_version, *future_version;
+  const char *platform;       /* of R: letters, digits, '.', '_' and '-'; NULL: not reported */
+  uint32_t cores, memory_mib; /* of the machine; 0: not reported */
+  const char *libraries;      /* folders that contain R packages, one per line; NULL: none */
+  const char *account; /* the account that futures run under, for the log; NULL: not logged */
+  uint32_t slots;      /* from 1 to P2P_WORKER_SLOTS_MAX */
+  /* The program and arguments of an evaluator, and its environment, "NAME=value"; both
+   * NULL-terminated. */
+  const char *const *evaluator_argv, *const *evaluator_env;
+  /* Of each evaluator. The evaluator itself sets its memory limit; it is reported here. */
+  struct p2p_limits limits;
+  uint64_t object_cap_bytes; /* the largest future that is accepted */
+};
 
 /* P2P_ERR_INVALID; P2P_ERR_CRYPTO: libsodium cannot be initialized. */
 int p2p_worker_config_check(const struct p2p_worker_config *config,
