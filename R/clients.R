@@ -18,11 +18,12 @@ clients <- local({
     client
   }
 
-  ## Joins, and returns the name of the new client.
+  ## Joins, and returns the name of the new client. A backend that was saved to a file keeps the name: that of another session must not be
+  ## the same, and in containers all sessions may have the same process id. The name of the temporary folder is random.
   open <- function(config) {
     client <- join(config)
     counter <<- counter + 1L
-    name <- sprintf("p2p-%d-%d", Sys.getpid(), counter)
+    name <- sprintf("p2p-%s-%d-%d", basename(tempdir()), Sys.getpid(), counter)
     assign(name, client, envir = open_clients)
     name
   }

@@ -67,11 +67,13 @@ static void check_versions(struct p2p_roster *roster, struct p2p_roster_worker *
 static enum p2p_roster_change on_hello(struct p2p_roster *roster, const struct p2p_line *line,
                                        uint64_t now_ms, struct p2p_roster_worker **out) {
   struct p2p_hello_line hello;
-  if (p2p_hello_line_read(line, &hello) != P2P_OK || hello.role != P2P_ROLE_WORKER)
-    return P2P_ROSTER_IGNORED;
+  int code = p2p_hello_line_read(line, &hello);
+  if (code == P2P_ERR_PARSE && strcmp(p2p_line_get(line, "type"), "worker") == 0)
+    return P2P_ROSTER_MALFORMED;
+  if (code != P2P_OK || hello.role != P2P_ROLE_WORKER) return P2P_ROSTER_IGNORED;
   struct p2p_roster_worker *worker = find(roster, hello.from.id);
   bool is_known = worker != NULL;
-  if (!is_known && (worker = add(roster)) == NULL) return P2P_ROSTER_IGNORED;
+  if (!is_known && (worker = add(roster)) == NULL) return P2P_ROSTER_FULL;
   worker->key = hello.key;
   worker->last_seen_ms = now_ms;
   worker->has_left = worker->is_lost = false;

@@ -49,10 +49,12 @@ void p2p_roster_init(struct p2p_roster *roster, const char *r_version);
 void p2p_roster_clear(struct p2p_roster *roster); /* the links are the caller's */
 
 enum p2p_roster_change {
-  P2P_ROSTER_IGNORED, /* another type of line, malformed, or too many workers */
-  P2P_ROSTER_ADDED,   /* a new worker */
-  P2P_ROSTER_UPDATED, /* a known worker: its key, and unless it has a link all the rest */
-  P2P_ROSTER_LEFT     /* a known worker has sent leave; the caller removes it */
+  P2P_ROSTER_IGNORED,   /* another type of line */
+  P2P_ROSTER_MALFORMED, /* a malformed hello of a worker */
+  P2P_ROSTER_FULL,      /* a new worker, but there are P2P_ROSTER_MAX, or no memory */
+  P2P_ROSTER_ADDED,     /* a new worker */
+  P2P_ROSTER_UPDATED,   /* a known worker: its key, and unless it has a link all the rest */
+  P2P_ROSTER_LEFT       /* a known worker has sent leave; the caller removes it */
 };
 /* Handles a line. *worker is the one that it is about, or NULL. */
 enum p2p_roster_change p2p_roster_update(struct p2p_roster *roster, const struct p2p_line *line,

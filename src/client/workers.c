@@ -7,6 +7,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/sanitize.h"
 #include "client/worker_link.h"
 #include "crypto/random.h"
 
@@ -24,6 +25,7 @@ struct p2p_workers {
   uint64_t joined_ms;
   bool hello_due; /* send a hello, which every worker answers, as soon as allowed */
   uint64_t hello_ms;
+  uint64_t rejected; /* hellos of workers */
 };
 
 static struct p2p_task_stream *stream_of(const struct p2p_roster_worker *worker) {
@@ -183,10 +185,23 @@ static void on_new_worker(struct p2p_workers *workers, const struct p2p_roster_w
   }
 }
 
+/* The 1st, 2nd, 4th, 8th, ... of them are logged: a flood of hellos is not one of log lines. */
+static void reject(struct p2p_workers *workers, const struct p2p_line *line, const char *why) {
+  const char *from = p2p_line_get(line, "from");
+  char name[P2P_MEMBER_NAME_MAX];
+  uint64_t n = ++workers->rejected;
+  if ((n & (n - 1)) != 0) return;
+  p2p_sanitize(from, from != NULL ? strlen(from) : 0, name, sizeof name);
+  p2p_log_write(workers->link.log, P2P_LOG_DEBUG, "ignoring worker '%s': %s (%llu so far)", name,
+                why, (unsigned long long)n);
+}
+
 void p2p_workers_on_line(struct p2p_workers *workers, const struct p2p_line *line) {
   struct p2p_roster_worker *worker;
   switch (p2p_roster_update(&workers->roster, line, p2p_clock_ms(), &worker)) {
   case P2P_ROSTER_IGNORED: return;
+  case P2P_ROSTER_MALFORMED: reject(workers, line, "its hello is malformed"); return;
+  case P2P_ROSTER_FULL: reject(workers, line, "there are too many workers"); return;
   case P2P_ROSTER_ADDED: on_new_worker(workers, worker); break;
   case P2P_ROSTER_UPDATED: break;
   case P2P_ROSTER_LEFT: on_leave(workers, worker); break;

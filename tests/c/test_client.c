@@ -244,6 +244,31 @@ TEST(an_incompatible_worker_is_reported_and_not_used) {
   close_all();
 }
 
+static void send_malformed_hello(void *arg) {
+  struct fake_worker *worker = arg;
+  struct p2p_line line;
+  CHECK(p2p_line_begin(&line, "worker", p2p_member_identity(worker->member), time(NULL), 60) ==
+            P2P_OK &&
+        p2p_line_put(&line, "protocols", "link") == P2P_OK);
+  CHECK(p2p_member_send(worker->member, &line) == P2P_OK);
+}
+
+TEST(a_worker_with_a_malformed_hello_is_logged) {
+  struct fake_worker carol = {.slots = 1};
+  struct p2p_log_line line = {.text = ""};
+  open_all(0);
+  fake_start(&carol, &lab, &member);
+  struct p2p_task *task = submit("echo", 1); /* all have joined when it has ended */
+  CHECK(wait_for(has_ended, task));
+  p2p_task_free(task);
+  CHECK(p2p_loop_call(lab.loop, send_malformed_hello, &carol) == P2P_OK);
+  do CHECK(p2p_log_queue_next(lab.log, PATIENCE_MS, &line));
+  while (line.text[0] != '\0' && strncmp(line.text, "ignoring", 8) != 0);
+  CHECK_STR(line.text, "ignoring worker 'carol@box:2': its hello is malformed (1 so far)");
+  fake_stop(&carol);
+  close_all();
+}
+
 TEST(an_unresponsive_worker_does_not_block_others) {
   struct fake_worker mute = {.slots = 8, .ignores_accept = true}, carol = {.slots = 1};
   open_all(0);
@@ -379,6 +404,7 @@ UNIT_MAIN("client", UNIT(invalid_arguments_are_rejected), UNIT(descriptors_are_c
           UNIT(conditions_lost_futures_and_oversized_results_arrive),
           UNIT(no_more_slots_are_used_than_allowed),
           UNIT(an_incompatible_worker_is_reported_and_not_used),
+          UNIT(a_worker_with_a_malformed_hello_is_logged),
           UNIT(an_unresponsive_worker_does_not_block_others),
           UNIT(a_recalled_slot_is_returned_when_its_future_has_ended),
           UNIT(links_survive_without_the_board),

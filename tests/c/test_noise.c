@@ -41,7 +41,9 @@ static void on_line(void *arg, const struct p2p_line *line) {
   (void)arg;
   ear.now_ms++;
   switch (p2p_roster_update(&ear.roster, line, ear.now_ms, &who)) {
-  case P2P_ROSTER_IGNORED: break;
+  case P2P_ROSTER_IGNORED:
+  case P2P_ROSTER_MALFORMED:
+  case P2P_ROSTER_FULL: break;
   case P2P_ROSTER_ADDED: ear.came++; break;
   case P2P_ROSTER_UPDATED: ear.again++; break;
   case P2P_ROSTER_LEFT: ear.left++; p2p_roster_remove(&ear.roster, who);

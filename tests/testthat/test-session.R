@@ -116,6 +116,7 @@ test_that("after a change of plan, ended futures keep their values and the other
   while (!resolved(done)) Sys.sleep(0.01)
   runs <- future(Sys.sleep(60))
   backend <- plan("backend")
+  expect_match(backend[["reg"]], basename(tempdir()), fixed = TRUE) # differs from that of a session with the same process id
   plan(sequential)
   expect_equal(value(done), 3)
   expect_true(resolved(runs))
