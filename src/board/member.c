@@ -52,13 +52,14 @@ struct p2p_member {
 
 /* ---- lines ---- */
 
+/* A longer name is cut, and characters that a member's name cannot have are left out. */
 static void put_hostname(char *out, size_t size) {
-  char name[64] = "";
+  char name[256] = ""; /* POSIX: at most 255 bytes */
   size_t used = 0;
   if (gethostname(name, sizeof name - 1) != 0) name[0] = '\0';
   for (const char *at = name; *at != '\0' && used + 1 < size; at++) {
     bool is_plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
-                    (*at >= '0' && *at <= '9') || *at == '.' || *at == '-';
+                    (*at >= '0' && *at <= '9') || *at == '.' || *at == '-' || *at == '_';
     if (is_plain) out[used++] = *at;
   }
   out[used] = '\0';
@@ -100,7 +101,7 @@ int p2p_member_send_hello(struct p2p_member *member) {
 static void on_hello(void *arg, struct p2p_line *hello) {
   struct p2p_member *member = arg;
   const struct p2p_cluster *cluster = p2p_connection_cluster(member->connection);
-  char hostname[64];
+  char hostname[65];
   put_hostname(hostname, sizeof hostname);
   snprintf(member->user, sizeof member->user, "%s", p2p_connection_user(member->connection));
   snprintf(member->identity.name, sizeof member->identity.name, "%s@%s:%ld", member->user, hostname,

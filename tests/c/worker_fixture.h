@@ -134,7 +134,7 @@ static struct p2p_cluster_host *cluster_host;
 static char host[64];
 #define CLUSTER "alice/friends"
 #define ARGS 6
-/* All members are in one process, so only their users differ. */
+/* All members are in one process, so that those of one user have the same name. */
 enum user { ALICE, BOB, CAROL, DAVE, EVE, USERS };
 static const char *const names[USERS] = {"alice", "bob", "carol", "dave", "eve"};
 static char identities[USERS][160], known_hosts[160];
