@@ -132,12 +132,14 @@ flag_help <- c(
   topics_per_user = "maximum number of topics per user",
   users = "users with access, separated by commas",
   verbose = "also show connections",
+  workdir = "folder in which futures run",
   workers = "number of futures at the same time"
 )
 
 ## What NULL stands for.
 null_defaults <- c(address = "all addresses", cluster = "your personal cluster", host = "pipe.pico.sh",
-                   host_key = "created in R's configuration folder", ssh_args = "none")
+                   host_key = "created in R's configuration folder", ssh_args = "none",
+                   workdir = "a private one, emptied after each future")
 
 ## The default of an argument, as typed in a shell.
 describe_default <- function(x, name) {

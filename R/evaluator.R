@@ -3,15 +3,16 @@
 
 evaluator_state <- new.env(parent = emptyenv())
 
-## `memory`: bytes that it may allocate from here on. `nice`: increment of its niceness.
-evaluator <- function(memory = Inf, nice = 0L) {
+## `memory`: bytes that it may allocate from here on. `nice`: increment of its niceness. `is_scratch`: whether its working directory is its
+## own, to be emptied after each future.
+evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE) {
   channel <- .Call(ffi_evaluator_open)
   if (nice > 0L) tools::psnice(value = nice)
   if (is.finite(memory)) .Call(ffi_evaluator_limit, memory)
   evaluator_state$memory <- memory
   evaluator_state$channel <- channel
   evaluator_state$pid <- Sys.getpid()
-  writeLines(as.character(Sys.getpid()), file.path(tempdir(), evaluator_mark))
+  evaluator_state$folders <- list(work = getwd(), tmp = Sys.getenv("TMPDIR"), is_scratch = is_scratch)
   .Call(ffi_evaluator_hello, channel, evaluator_hello())
   ## A SIGINT is meant for the task that is being evaluated. Between tasks it is ignored.
   suspendInterrupts({
@@ -22,6 +23,7 @@ evaluator <- function(memory = Inf, nice = 0L) {
       discard_interrupt()
       rm(result)
       clean_workspace()
+      if (is_scratch) .Call(ffi_evaluator_renew_folder, evaluator_state$folders$work)
     }
   })
   quit(save = "no", status = 0L, runLast = FALSE)
@@ -34,6 +36,7 @@ evaluator_hello <- function() {
 ## Returns a FutureError, which the client raises, if the task cannot be evaluated.
 evaluate_task <- function(object) {
   tryCatch({
+    enter_folders(evaluator_state$folders)
     data <- .Call(ffi_unserialize, object)
     name_memory_limit(allowInterrupts(eval_future(data)))
   }, interrupt = function(ex) {
@@ -90,4 +93,12 @@ relay_from_evaluator <- function(condition) {
 clean_workspace <- function() {
   names <- setdiff(ls(globalenv(), all.names = TRUE), ".Random.seed")
   if (length(names) > 0L) rm(list = names, envir = globalenv())
+}
+
+## Enters the working directory. Its folders are made again if they were removed, by a future or by a program that cleans /tmp.
+enter_folders <- function(folders) {
+  .Call(ffi_evaluator_make_folder, folders$tmp)
+  if (folders$is_scratch) .Call(ffi_evaluator_make_folder, folders$work)
+  tempdir(check = TRUE)
+  tryCatch(setwd(folders$work), error = function(ex) stop("cannot enter folder '", folders$work, "'", call. = FALSE))
 }

@@ -28,8 +28,8 @@ with_terminate <- function(expr) {
 }
 
 ## Shows the log of a service until `until` (in seconds, as in `proc.time()`), or until `is_done()`, which is called first and after each
-## line. A fatal line raises its error. `on_warning()` is called after each warning.
-run_service <- function(log, until = Inf, is_done = function() FALSE, on_warning = function() NULL, level = default_log_level()) {
+## line. A fatal line raises its error.
+run_service <- function(log, until = Inf, is_done = function() FALSE, level = default_log_level()) {
   repeat {
     if (.Call(ffi_terminate_take)) interrupt_r(is_terminated = TRUE)
     left <- until - proc.time()[["elapsed"]]
@@ -38,7 +38,6 @@ run_service <- function(log, until = Inf, is_done = function() FALSE, on_warning
     if (is.null(line)) next
     if (line$level == "fatal") core_stop(line$error)
     show_log_line(line, level)
-    if (line$level == "warn") on_warning()
   }
 }
 

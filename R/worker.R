@@ -3,6 +3,11 @@
 #' Joins the cluster and resolves futures of its members, up to `workers` at a time. Each runs in a child process. It runs until you
 #' interrupt it (Ctrl-C or SIGTERM), or until `duration` or `idle` has passed.
 #'
+#' Each child process has a private folder below the temporary folder of the worker. Futures start in it, it is emptied after each future,
+#' and the temporary files of the futures, which are kept between the futures of one session, are in a folder beside it. Both are removed
+#' when the process ends, or, after the worker was killed, when the next one starts. With `workdir`, futures start in that folder instead,
+#' which is not emptied.
+#'
 #' Anyone with access to the cluster can run any R code on this machine with your permissions. See the section on trust in
 #' [future.p2p-package].
 #'
@@ -19,6 +24,8 @@
 #' @param nice (integer) Niceness of the evaluators, from 0 to 19. Higher values leave more CPU time to other programs.
 #' @param idle (numeric) Seconds without a future after which the worker leaves. `Inf` means that it stays.
 #' @param drain (logical) If `TRUE`, an interrupted worker first finishes its running futures. `--drain` on the command line.
+#' @param workdir (character) The folder in which futures run. `NULL` means a private folder of each child process, which is emptied
+#'   after each future and removed at the end.
 #'
 #' @section How a worker ends:
 #' After `duration`, the worker takes no new futures, finishes those that are running, and leaves.
@@ -52,7 +59,7 @@
 #' @seealso [cluster], [host_cluster()]
 #' @export
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
-                   nice = 0L, idle = Inf, drain = FALSE) {
+                   nice = 0L, idle = Inf, drain = FALSE, workdir = NULL) {
   check_arguments("worker")
   workers <- check_number(workers, "workers", 1, 1024)
   duration <- check_number(duration, "duration", 0, Inf)
@@ -61,20 +68,21 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   nice <- check_number(nice, "nice", 0, 19)
   idle <- check_number(idle, "idle", 1, Inf)
   drain <- check_flag(drain, "drain")
+  workdir <- check_workdir(workdir)
   config <- board_config(cluster, host, ssh_args)
   config$workers <- as.integer(workers)
   config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = Sys.info()[["user"]])
   config$memory <- if (is.finite(memory)) memory
   config$time <- if (is.finite(time)) time
-  config$evaluator_argv <- evaluator_argv(memory, nice)
+  config$workdir <- workdir
+  config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
+  config$evaluator_argv <- evaluator_argv(memory, nice, is_scratch = is.null(workdir))
   config$evaluator_env <- evaluator_env()
   with_terminate(run_worker(config, duration, idle, drain))
   invisible()
 }
 
 run_worker <- function(config, duration, idle, drain) {
-  folder <- evaluators_folder()
-  dir.create(folder, showWarnings = FALSE)
   log <- log_new()
   handle <- .Call(ffi_worker_new, config, log)
   is_over <- FALSE
@@ -82,7 +90,6 @@ run_worker <- function(config, duration, idle, drain) {
     report <- .Call(ffi_worker_report, handle)
     .Call(ffi_handle_close, handle)
     while (!is.null(line <- log_next(log))) show_log_line(line)
-    unlink(folder, recursive = TRUE)
     if (is_over || has_lent(report)) message(describe_end(report))
   }))
   signal <- lend_until_signal(handle, log, proc.time()[["elapsed"]] + duration, idle, drain)
@@ -118,7 +125,7 @@ lend <- function(handle, log, end, idle) {
     idle_until <- proc.time()[["elapsed"]] + idle - .Call(ffi_worker_idle, handle)
     if (idle_until <= proc.time()[["elapsed"]]) message(sprintf("No future for %g s: leaving.", idle))
     if (min(idle_until, end) <= proc.time()[["elapsed"]]) return(invisible())
-    run_service(log, until = min(idle_until, end), on_warning = sweep_evaluators_folder)
+    run_service(log, until = min(idle_until, end))
   }
 }
 
@@ -201,23 +208,16 @@ parse_bytes <- function(text) {
   suppressWarnings(as.numeric(parts[2L])) * (if (grepl("i", parts[3L]) || !nzchar(parts[4L])) 1024 else 1000)^power
 }
 
-evaluator_argv <- function(memory = Inf, nice = 0) {
+check_workdir <- function(workdir) {
+  if (is.null(workdir)) return(NULL)
+  if (!is.character(workdir) || length(workdir) != 1L || !dir.exists(workdir)) usage_stop("Argument 'workdir' must be a folder that exists.")
+  normalizePath(workdir)
+}
+
+evaluator_argv <- function(memory = Inf, nice = 0, is_scratch = TRUE) {
   c(file.path(R.home("bin"), "R"), "--no-echo", "--no-save", "--no-restore", "--no-site-file", "--no-init-file", "-e",
-    sprintf("future.p2p:::evaluator(memory=%s,nice=%d)", format(memory, digits = 15), as.integer(nice)))
+    sprintf("future.p2p:::evaluator(memory=%s,nice=%d,is_scratch=%s)", format(memory, digits = 15), as.integer(nice), is_scratch))
 }
-
-## Evaluators keep their temporary files below ours, which R removes when it ends: an evaluator that is killed cannot clean up.
-evaluators_folder <- function() file.path(tempdir(), "evaluators")
-
-## Removes the temporary files of evaluators that have ended. Each writes its pid to a file in its folder.
-sweep_evaluators_folder <- function() {
-  for (mark in Sys.glob(file.path(evaluators_folder(), "*", evaluator_mark))) {
-    pid <- suppressWarnings(as.integer(readLines(mark, n = 1L)))
-    if (length(pid) == 1L && !is.na(pid) && !tools::pskill(pid, 0L)) unlink(dirname(mark), recursive = TRUE)
-  }
-}
-
-evaluator_mark <- ".future.p2p-evaluator"
 
 ## The environment of evaluators: ours, without variables about SSH and this package, with our library paths, and with one core for nested
 ## parallelization.
@@ -225,7 +225,6 @@ evaluator_env <- function() {
   env <- Sys.getenv()
   env <- env[!grepl("^(SSH_|R_FUTURE_P2P_|R_FUTURE_PLAN$|R_LIBS|R_TESTS$)", names(env))]
   env[["R_LIBS"]] <- paste(.libPaths(), collapse = .Platform$path.sep)
-  env[["TMPDIR"]] <- evaluators_folder()
   env[["FUTURE_P2P_WORKER"]] <- sprintf("%s:%d", Sys.info()[["nodename"]], Sys.getpid())
   env[["R_PARALLELLY_AVAILABLECORES_FALLBACK"]] <- "1"
   paste0(names(env), "=", env)

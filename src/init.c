@@ -16,8 +16,10 @@
   X(ffi_evaluator_condition, 3)  \
   X(ffi_evaluator_hello, 2)      \
   X(ffi_evaluator_limit, 1)      \
+  X(ffi_evaluator_make_folder, 1) \
   X(ffi_evaluator_next, 1)       \
   X(ffi_evaluator_open, 0)       \
+  X(ffi_evaluator_renew_folder, 1) \
   X(ffi_evaluator_result, 3)     \
   X(ffi_handle_close, 1)         \
   X(ffi_handles_live, 0)         \

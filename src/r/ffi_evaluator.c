@@ -7,6 +7,7 @@
 #include "r/ffi_handle.h"
 #include "r/ffi_serialize.h"
 #include "worker/evaluator_channel.h"
+#include "worker/file_tree.h"
 
 #define TAG_CHANNEL "evaluator channel"
 
@@ -79,4 +80,16 @@ SEXP ffi_evaluator_result(SEXP handle, SEXP task, SEXP object) {
 
 SEXP ffi_evaluator_condition(SEXP handle, SEXP task, SEXP object) {
   return send_object(handle, task, object, P2P_FRAME_CONDITION);
+}
+
+/* Whether the folder exists now. */
+SEXP ffi_evaluator_make_folder(SEXP path) {
+  const char *name = Rf_translateChar(STRING_ELT(path, 0));
+  return Rf_ScalarLogical(p2p_file_tree_make(name) == P2P_OK);
+}
+
+/* Empties the folder. */
+SEXP ffi_evaluator_renew_folder(SEXP path) {
+  (void)!p2p_file_tree_renew(Rf_translateChar(STRING_ELT(path, 0)));
+  return R_NilValue;
 }

@@ -48,6 +48,7 @@ struct task {
 struct p2p_evaluator {
   const struct p2p_evaluator_owner *owner;
   struct p2p_evaluator_process *process; /* NULL: could not be started */
+  struct p2p_scratch_folder *folder;     /* of the process */
   struct p2p_timer *timer;
   enum deadline deadline;
   bool ready;                     /* its HELLO has arrived */
@@ -209,7 +210,9 @@ static void describe_exit(const struct p2p_evaluator *evaluator, int exit_status
 static void drop_process(struct p2p_evaluator *evaluator) {
   set_deadline(evaluator, NO_DEADLINE, 0);
   p2p_evaluator_process_free(evaluator->process);
+  p2p_scratch_folder_free(evaluator->folder);
   evaluator->process = NULL;
+  evaluator->folder = NULL;
   evaluator->ready = false;
   evaluator->kill_reason[0] = evaluator->user[0] = '\0';
 }
@@ -269,17 +272,28 @@ struct p2p_evaluator *p2p_evaluator_new(const struct p2p_evaluator_owner *owner)
 void p2p_evaluator_free(struct p2p_evaluator *evaluator) {
   if (evaluator == NULL) return;
   p2p_evaluator_process_free(evaluator->process);
+  p2p_scratch_folder_free(evaluator->folder);
   p2p_timer_free(evaluator->timer);
   free(evaluator);
 }
 
-int p2p_evaluator_start(struct p2p_evaluator *evaluator, struct p2p_err *err) {
+static int spawn(struct p2p_evaluator *evaluator, struct p2p_err *err) {
   static const struct p2p_evaluator_process_callbacks callbacks = {on_frame, NULL, on_process_exit};
   const struct p2p_evaluator_owner *owner = evaluator->owner;
-  drop_process(evaluator);
+  int code = p2p_scratch_folder_new(owner->scratch, owner->env, &evaluator->folder, err);
+  if (code != P2P_OK) return code;
   const struct p2p_evaluator_process_config config = {
-      .loop = p2p_loop_uv(owner->loop), .argv = owner->argv, .env = owner->env};
-  int code = p2p_evaluator_process_spawn(&config, &callbacks, evaluator, &evaluator->process, err);
+      .loop = p2p_loop_uv(owner->loop),
+      .argv = owner->argv,
+      .env = p2p_scratch_folder_env(evaluator->folder),
+      .folder =
+          owner->workdir != NULL ? owner->workdir : p2p_scratch_folder_work(evaluator->folder)};
+  return p2p_evaluator_process_spawn(&config, &callbacks, evaluator, &evaluator->process, err);
+}
+
+int p2p_evaluator_start(struct p2p_evaluator *evaluator, struct p2p_err *err) {
+  drop_process(evaluator);
+  int code = spawn(evaluator, err);
   if (code == P2P_OK)
     set_deadline(evaluator, DEADLINE_START, P2P_EVALUATOR_START_MS);
   else

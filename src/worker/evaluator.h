@@ -11,6 +11,7 @@
 #include "protocol/frame.h"
 #include "worker/exit_reason.h"
 #include "worker/limits.h"
+#include "worker/scratch.h"
 
 #define P2P_EVALUATOR_START_MS 60000 /* from the start of the process to its HELLO */
 #define P2P_EVALUATOR_CANCEL_MS \
@@ -31,6 +32,8 @@ struct p2p_evaluator_owner {
   struct p2p_loop *loop;
   struct p2p_log_queue *log;
   const char *const *argv, *const *env; /* NULL-terminated */
+  struct p2p_scratch *scratch;
+  const char *workdir; /* of the processes; NULL: their scratch folders */
   struct p2p_limits limits;
   uint64_t receive_ms, pause_ms; /* 0: P2P_EVALUATOR_RECEIVE_MS, P2P_EVALUATOR_PAUSE_MS */
   void (*on_change)(void *arg);  /* the evaluator is ready, or its task has ended */

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/strings.h"
@@ -11,7 +12,7 @@ struct p2p_evaluator_pool {
   struct p2p_evaluator_pool_callbacks callbacks;
   void *arg;
   struct p2p_evaluator_owner owner;
-  char **argv, **env;
+  char **argv, **env, *workdir;
   uint32_t failures; /* evaluators in a row that have ended before they were ready */
   uint64_t started_ms;
   uint32_t slots, count;
@@ -127,16 +128,18 @@ static int start_all(struct p2p_evaluator_pool *pool, struct p2p_err *err) {
   return P2P_OK;
 }
 
-static int copy_config(struct p2p_evaluator_pool *pool,
-                       const struct p2p_evaluator_pool_config *config, struct p2p_err *err) {
+static int init_owner(struct p2p_evaluator_pool *pool,
+                      const struct p2p_evaluator_pool_config *config, struct p2p_err *err) {
   pool->argv = p2p_strings_copy(config->argv);
-  pool->env = config->env == NULL ? NULL : p2p_strings_copy(config->env);
-  if (pool->argv == NULL || (pool->env == NULL && config->env != NULL))
+  pool->env = p2p_strings_copy(config->env);
+  pool->workdir = config->workdir == NULL ? NULL : strdup(config->workdir);
+  if (pool->argv == NULL || pool->env == NULL || (pool->workdir == NULL && config->workdir != NULL))
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   pool->owner = (struct p2p_evaluator_owner){.loop = config->loop,
                                              .log = config->log,
                                              .argv = (const char *const *)pool->argv,
                                              .env = (const char *const *)pool->env,
+                                             .workdir = pool->workdir,
                                              .limits = config->limits,
                                              .receive_ms = config->receive_ms,
                                              .pause_ms = config->pause_ms,
@@ -145,7 +148,7 @@ static int copy_config(struct p2p_evaluator_pool *pool,
                                              .on_retry = on_retry,
                                              .on_unused = on_unused,
                                              .arg = pool};
-  return P2P_OK;
+  return p2p_scratch_new(config->loop, config->scratch, &pool->owner.scratch, err);
 }
 
 int p2p_evaluator_pool_new(const struct p2p_evaluator_pool_config *config,
@@ -159,7 +162,7 @@ int p2p_evaluator_pool_new(const struct p2p_evaluator_pool_config *config,
   pool->started_ms = p2p_clock_ms();
   pool->slots = config->slots;
   pool->count = count;
-  int code = copy_config(pool, config, err);
+  int code = init_owner(pool, config, err);
   if (code == P2P_OK) code = start_all(pool, err);
   if (code != P2P_OK) {
     p2p_evaluator_pool_free(pool);
@@ -172,6 +175,8 @@ int p2p_evaluator_pool_new(const struct p2p_evaluator_pool_config *config,
 void p2p_evaluator_pool_free(struct p2p_evaluator_pool *pool) {
   if (pool == NULL) return;
   for (uint32_t i = 0; i < pool->count; i++) p2p_evaluator_free(pool->all[i]);
+  p2p_scratch_free(pool->owner.scratch);
+  free(pool->workdir);
   p2p_strings_free(pool->argv);
   p2p_strings_free(pool->env);
   free(pool);

@@ -16,7 +16,9 @@ struct p2p_evaluator_pool;
 struct p2p_evaluator_pool_config {
   struct p2p_loop *loop;
   struct p2p_log_queue *log;            /* borrowed */
-  const char *const *argv, *const *env; /* NULL-terminated; copied; env NULL: ours */
+  const char *const *argv, *const *env; /* NULL-terminated; copied */
+  const char *scratch;                  /* the folder of all scratch folders, see p2p_scratch_new */
+  const char *workdir; /* the working directory of the evaluators; NULL: their scratch folders */
   uint32_t slots;
   struct p2p_limits limits;
   uint64_t receive_ms, pause_ms; /* see p2p_evaluator_owner; 0 except in tests */
@@ -33,7 +35,8 @@ struct p2p_evaluator_pool_callbacks {
 int p2p_evaluator_pool_new(const struct p2p_evaluator_pool_config *config,
                            const struct p2p_evaluator_pool_callbacks *callbacks, void *arg,
                            struct p2p_evaluator_pool **out, struct p2p_err *err) P2P_MUST_USE;
-/* Kills the evaluators. No callbacks after. Takes NULL. */
+/* Kills the evaluators. No callbacks after. p2p_file_tree_remove(scratch) removes their files.
+ * Takes NULL. */
 void p2p_evaluator_pool_free(struct p2p_evaluator_pool *pool);
 /* The number of evaluators that are ready or at work for a client; at most the slots. */
 uint32_t p2p_evaluator_pool_usable(const struct p2p_evaluator_pool *pool);

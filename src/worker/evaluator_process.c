@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "proc/process.h"
 
@@ -142,6 +143,7 @@ static int spawn(struct p2p_evaluator_process *process,
   uv_process_options_t options = {.file = config->argv[0],
                                   .args = (char **)config->argv,
                                   .env = (char **)config->env,
+                                  .cwd = config->folder,
                                   .stdio = stdio,
                                   .stdio_count = P2P_EVALUATOR_PROCESS_FD_LIFELINE + 1};
   int status = p2p_process_spawn(config->loop, &options, on_process_end, process, &process->child);
@@ -160,6 +162,9 @@ int p2p_evaluator_process_spawn(const struct p2p_evaluator_process_config *confi
   int status = spawn(process, config);
   if (status != 0) {
     close_all(process);
+    if (config->folder != NULL && access(config->folder, X_OK) != 0)
+      return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start '%s' in folder '%s': %s",
+                         config->argv[0], config->folder, uv_strerror(status));
     return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start '%s': %s", config->argv[0],
                        uv_strerror(status));
   }

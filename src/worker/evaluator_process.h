@@ -29,6 +29,7 @@ struct p2p_evaluator_process_config {
   struct uv_loop_s *loop;
   const char *const *argv; /* argv[0] is the program; NULL-terminated */
   const char *const *env;  /* "NAME=value", NULL-terminated; NULL: our environment */
+  const char *folder;      /* its working directory; NULL: ours */
 };
 
 /* Starts the process. A failed exec is an error here. */

@@ -12,7 +12,9 @@
 #include "worker/announcer.h"
 #include "worker/client_link.h"
 #include "worker/evaluator_pool.h"
+#include "worker/file_tree.h"
 #include "worker/load_report.h"
+#include "worker/scratch.h"
 #include "worker/slots.h"
 #include "worker/wakeup.h"
 
@@ -26,6 +28,7 @@ struct p2p_worker {
   char *r_version, *future_version;
   struct p2p_machine machine;
   char *libraries, *account, *offer; /* offer: the slots and their limits, for the log */
+  char *scratch;                     /* the folder of the evaluators */
   struct p2p_announcer *announcer;
   struct p2p_evaluator_pool *pool;
   struct p2p_slots slots;
@@ -223,6 +226,8 @@ static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_c
                                                         .log = worker->log,
                                                         .argv = config->evaluator_argv,
                                                         .env = config->evaluator_env,
+                                                        .scratch = worker->scratch,
+                                                        .workdir = config->workdir,
                                                         .slots = config->slots,
                                                         .limits = config->limits};
   return p2p_evaluator_pool_new(&pool_config, &callbacks, worker, &worker->pool, err);
@@ -287,6 +292,8 @@ static bool describe_offer(const struct p2p_worker_config *config, char **offer)
 
 static void destroy(void *state) {
   struct p2p_worker *worker = state;
+  if (worker->scratch != NULL) (void)!p2p_file_tree_remove(worker->scratch);
+  free(worker->scratch);
   free(worker->mailbox);
   free(worker->relay);
   free(worker->r_version);
@@ -313,10 +320,11 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
       !copy(config->board.relay, &worker->relay) || !copy(config->r_version, &worker->r_version) ||
       !copy(config->future_version, &worker->future_version) ||
       !copy(config->libraries, &worker->libraries) || !copy(config->account, &worker->account) ||
-      !describe_offer(config, &worker->offer)) {
+      !copy(config->scratch, &worker->scratch) || !describe_offer(config, &worker->offer)) {
     destroy(worker);
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
+  p2p_scratch_sweep(worker->scratch);
   code = p2p_service_start(config->loop, &type, worker, config, &service, err);
   if (code != P2P_OK) return code;
   worker->service = service;

@@ -26,7 +26,7 @@ uint64_t p2p_worker_idle_ms(struct p2p_worker *worker);
 /* All zero after the io thread has ended. */
 void p2p_worker_report(struct p2p_worker *worker, struct p2p_worker_report *out);
 /* Closes the links, so that running tasks are lost to their clients, leaves the board, kills the
- * evaluators and frees. Bounded. Takes NULL. */
+ * evaluators, removes their files and frees. Bounded. Takes NULL. */
 void p2p_worker_free(struct p2p_worker *worker);
 
 #endif

@@ -11,6 +11,9 @@ int p2p_worker_config_check(const struct p2p_worker_config *config, struct p2p_e
                        P2P_WORKER_SLOTS_MAX, (unsigned)config->slots);
   if (config->evaluator_argv == NULL || config->evaluator_argv[0] == NULL)
     return p2p_err_set(err, P2P_ERR_INVALID, "the command of the evaluators is missing");
+  if (config->evaluator_env == NULL || config->scratch == NULL)
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "the environment or the folder of the evaluators is missing");
   if (p2p_crypto_init() != P2P_OK)
     return p2p_err_set(err, P2P_ERR_CRYPTO, "cannot initialize libsodium");
   return P2P_OK;

@@ -21,6 +21,10 @@ struct p2p_worker_config {
   /* The program and arguments of an evaluator, and its environment, "NAME=value"; both
    * NULL-terminated. */
   const char *const *evaluator_argv, *const *evaluator_env;
+  /* The folder of their scratch folders, PARENT/Rtmp123/NAME (see worker/scratch); removed at the
+   * end. */
+  const char *scratch;
+  const char *workdir; /* their working directory; NULL: their scratch folders */
   /* Of each evaluator. The evaluator itself sets its memory limit; it is reported here. */
   struct p2p_limits limits;
   uint64_t object_cap_bytes; /* the largest future that is accepted */

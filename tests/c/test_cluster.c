@@ -118,6 +118,9 @@ static void start_host(void) {
 
 static struct p2p_worker *start_worker(const char *user, uint32_t slots) {
   const char *const argv[] = {program, NULL}, *const env[] = {MODE "=1", NULL};
+  static int started;
+  char scratch[200];
+  snprintf(scratch, sizeof scratch, "%s/Rtmp%d/evaluators", site.dir, ++started);
   struct p2p_worker_config config = {.loop = loop,
                                      .board.host = board,
                                      .board.ssh_args = ssh_args_of(user),
@@ -128,6 +131,7 @@ static struct p2p_worker *start_worker(const char *user, uint32_t slots) {
                                      .slots = slots,
                                      .evaluator_argv = argv,
                                      .evaluator_env = env,
+                                     .scratch = scratch,
                                      .object_cap_bytes = CAP};
   struct p2p_worker *worker = NULL;
   struct p2p_err err = {0};

@@ -7,6 +7,7 @@
 #include "base/endian.h"
 #include "sshd_fixture.h"
 #include "worker/evaluator_channel.h"
+#include "worker/file_tree.h"
 
 #define LARGE (4 * 1024 * 1024)
 #define MODE "P2P_TEST_EVALUATOR"
@@ -51,6 +52,7 @@ __attribute__((constructor)) static void run_as_evaluator(void) {
 
 /* ---- the test's side ---- */
 
+static struct site site;
 static struct site_gate gate = SITE_GATE;
 static struct p2p_loop *loop;
 static struct p2p_log_queue *log_;
@@ -88,6 +90,7 @@ static void start_here(void *arg) {
                                                    .log = log_,
                                                    .argv = is_broken ? broken : argv,
                                                    .env = env,
+                                                   .scratch = site_path(&site, "evaluators"),
                                                    .slots = 1,
                                                    .limits = limits.limits,
                                                    .receive_ms = limits.receive_ms,
@@ -141,6 +144,7 @@ static void wait_for_usable(uint32_t count) {
 }
 
 static void begin(void) {
+  site_open(&site);
   CHECK(p2p_loop_start(&loop, NULL) == P2P_OK);
   log_ = p2p_log_queue_new(100);
   ended = lost = 0;
@@ -152,6 +156,8 @@ static void end(void) {
   CHECK(p2p_loop_call(loop, end_here, NULL) == P2P_OK);
   p2p_loop_stop(loop);
   p2p_log_queue_unref(log_);
+  CHECK(p2p_file_tree_remove(site_path(&site, "evaluators")) == P2P_OK);
+  site_close(&site);
   CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
 }
 

@@ -189,7 +189,7 @@ static int spawn_mode(uv_loop_t *loop, const char *mode, struct seen *seen) {
   const char *const argv[] = {program, NULL}, *const env[] = {entry, NULL};
   struct p2p_err err = {0};
   seen->loop = loop;
-  return p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){loop, argv, env},
+  return p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){loop, argv, env, NULL},
                                      &callbacks, seen, &seen->process, &err);
 }
 
@@ -197,7 +197,7 @@ static int spawn_shell(uv_loop_t *loop, const char *script, struct seen *seen) {
   const char *const argv[] = {"/bin/sh", "-c", script, NULL};
   struct p2p_err err = {0};
   seen->loop = loop;
-  return p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){loop, argv, NULL},
+  return p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){loop, argv, NULL, NULL},
                                      &callbacks, seen, &seen->process, &err);
 }
 
@@ -241,9 +241,15 @@ TEST(failed_exec_is_an_error_at_once) {
   struct p2p_err err = {0};
   const char *const argv[] = {"/no/such/program", NULL};
   open_loop(&loop);
-  CHECK(p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){&loop, argv, NULL},
+  CHECK(p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){&loop, argv, NULL, NULL},
                                     &callbacks, &seen, &seen.process, &err) == P2P_ERR_SYSTEM);
   CHECK_STR(err.message, "cannot start '/no/such/program': no such file or directory");
+  const char *const shell[] = {"/bin/sh", "-c", "exit 1", NULL};
+  CHECK(p2p_evaluator_process_spawn(
+            &(struct p2p_evaluator_process_config){&loop, shell, NULL, "/no/such/folder"},
+            &callbacks, &seen, &seen.process, &err) == P2P_ERR_SYSTEM);
+  CHECK_STR(err.message,
+            "cannot start '/bin/sh' in folder '/no/such/folder': no such file or directory");
   run(&loop, &seen);
   CHECK(seen.exits == 0);
   close_loop(&loop);

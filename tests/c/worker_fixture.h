@@ -211,7 +211,9 @@ TEST(prepare) {
 static struct p2p_limits limits; /* of workers that start from now on */
 
 static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
-  char entry[64];
+  static int started;
+  char entry[64], scratch[160];
+  snprintf(scratch, sizeof scratch, "%s/Rtmp%d/evaluators", site.dir, ++started);
   snprintf(entry, sizeof entry, MODE "=%s", mode);
   const char *const argv[] = {mode[0] == '/' ? mode : program, NULL}, *const env[] = {entry, NULL};
   struct p2p_worker_config config = {.loop = loop,
@@ -229,6 +231,7 @@ static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
                                      .slots = slots,
                                      .evaluator_argv = argv,
                                      .evaluator_env = env,
+                                     .scratch = scratch,
                                      .limits = limits,
                                      .object_cap_bytes = CAP};
   return p2p_worker_new(&config, worker_log, &worker, err);

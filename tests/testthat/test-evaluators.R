@@ -1,0 +1,96 @@
+## Where futures run, and what they find there: working directory, temporary files, libraries, and what earlier futures have left.
+lab <- local_lab()
+start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c())
+withr::defer(future::plan(future::sequential))
+
+library(future)
+
+## A worker of carol whose temporary folder is `tmp`, which is not removed with its process.
+start_in <- function(tmp, ..., env = character()) {
+  dir.create(tmp, showWarnings = FALSE)
+  start_worker(lab, "carol", "alice/friends", ..., env = c(TMPDIR = tmp, env))
+}
+
+wait_until <- function(condition, timeout = 30) {
+  deadline <- proc.time()[["elapsed"]] + timeout
+  while (!condition() && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.02)
+  expect_true(condition())
+}
+
+files_in <- function(dir) list.files(dir, all.files = TRUE, no.. = TRUE, recursive = TRUE, include.dirs = TRUE)
+
+test_that("each evaluator runs in a folder of its own, which is empty for each future and removed at the end", {
+  tmp <- file.path(lab$dir, "scratch")
+  worker <- start_in(tmp)
+  plan_as(lab, "bob")
+  first <- value(future({
+    x <- list(pid = Sys.getpid(), wd = getwd(), files = list.files(all.files = TRUE, no.. = TRUE), mode = format(file.mode(".")),
+              tmpdir = Sys.getenv("TMPDIR"), tempdir = tempdir(), file = tempfile())
+    writeLines("x", "x")
+    writeLines("x", x$file)
+    dir.create("_targets/a/b", recursive = TRUE)
+    writeLines("x", "_targets/a/b/c")
+    file.symlink(x$tempdir, "link")
+    Sys.chmod("_targets/a", "0500")
+    x
+  }))
+  expect_true(startsWith(first$wd, normalizePath(tmp)) && startsWith(first$tempdir, normalizePath(tmp)))
+  expect_identical(dirname(first$tempdir), first$tmpdir)
+  expect_identical(first$files, character())
+  expect_identical(first$mode, "700")
+  again <- function() {
+    value(future(list(pid = Sys.getpid(), wd = getwd(), files = list.files(all.files = TRUE, no.. = TRUE), kept = file.exists(first$file)),
+                 globals = list(first = first)))
+  }
+  same <- list(pid = first$pid, wd = first$wd, files = character(), kept = TRUE) # as with multisession, temporary files are kept
+  expect_equal(again(), same)
+  for (code in expression(setwd("/"), unlink(getwd(), recursive = TRUE), { unlink(getwd(), recursive = TRUE); file.symlink("/", getwd()) },
+                          { unlink(getwd(), recursive = TRUE); writeLines("x", getwd()) })) {
+    try(value(future(eval(code), globals = list(code = code))), silent = TRUE) # future itself fails to return to the folder
+    expect_equal(again(), same)
+  }
+  expect_equal(stop_process(worker), 0L)
+  expect_identical(files_in(tmp), character())
+  plan(sequential)
+})
+
+test_that("futures run in the folder of worker(workdir = ), whose files are kept", {
+  tmp <- file.path(lab$dir, "scratch")
+  workdir <- file.path(normalizePath(lab$dir), "work")
+  dir.create(workdir)
+  worker <- start_in(tmp, workdir = workdir)
+  plan_as(lab, "bob")
+  expect_identical(value(future({ writeLines("x", "x"); setwd("/"); Sys.getpid() })), value(future(Sys.getpid())))
+  expect_equal(value(future(list(getwd(), list.files(), startsWith(tempdir(), tmp)), globals = list(tmp = normalizePath(tmp)))),
+               list(workdir, "x", TRUE))
+  expect_equal(stop_process(worker), 0L)
+  expect_identical(files_in(workdir), "x")
+  expect_identical(files_in(tmp), character())
+  late <- start_worker(lab, "carol", "alice/friends", workdir = file.path(workdir, "x"), wait = FALSE)
+  expect_equal(wait_for_exit(late), 2L)
+  expect_match(paste(process_lines(late), collapse = "\n"), "'workdir' must be a folder that exists")
+  plan(sequential)
+})
+
+test_that("the next worker removes what one that was killed has left", {
+  tmp <- file.path(lab$dir, "scratch")
+  worker <- start_in(tmp)
+  plan_as(lab, "bob")
+  folder <- value(future({ writeLines("x", tempfile()); getwd() }))
+  others <- lab_processes(lab)
+  signal_process(worker, tools::SIGKILL)
+  wait_for_exit(worker)
+  wait_until(function() length(setdiff(lab_processes(lab), Sys.getpid())) < length(others)) # its evaluators have ended
+  plan(sequential)
+  expect_true(dir.exists(folder))
+  worker <- start_in(tmp)
+  expect_false(dir.exists(dirname(folder)))
+  expect_equal(stop_process(worker), 0L)
+  expect_false(any(grepl("evaluators", files_in(tmp))))
+})
+
+test_that("nothing is left", {
+  plan(sequential)
+  unlink(file.path(lab$dir, "scratch"), recursive = TRUE)
+  expect_nothing_left(lab)
+})
