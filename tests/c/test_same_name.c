@@ -50,6 +50,7 @@ TEST(each_client_of_one_name_gets_its_results) {
   for (int i = 0; i < 2; i++) clients[i] = start_client(BOB);
   for (int i = 0; i < 2; i++) tasks[i] = submit(clients[i], "sleep", 0);
   for (int i = 0; i < 2; i++) CHECK(starts(clients[i], tasks[i]));
+  CHECK(logs("#")); /* linked to client 'bob@laptop:99#1f3a' */
   for (int i = 0; i < 2; i++) {
     p2p_client_cancel(clients[i], tasks[i]);
     p2p_task_free(tasks[i]);
