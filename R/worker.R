@@ -71,7 +71,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   workdir <- check_workdir(workdir)
   config <- board_config(cluster, host, ssh_args)
   config$workers <- as.integer(workers)
-  config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = Sys.info()[["user"]])
+  config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = account_name())
   config$memory <- if (is.finite(memory)) memory
   config$time <- if (is.finite(time)) time
   config$workdir <- workdir
@@ -168,6 +168,12 @@ format_seconds <- function(seconds) {
   at <- which(seconds >= units)[1L]
   counts <- c(seconds %/% units[[at]], if (at < 4L) (seconds %% units[[at]]) %/% units[[at + 1L]])
   paste(sprintf("%.0f %s", counts, names(units)[at + seq_along(counts) - 1L])[counts > 0], collapse = " ")
+}
+
+## The account that futures run under, for the log. A user id without an entry in passwd, as in a container, has no name.
+account_name <- function() {
+  name <- Sys.info()[["user"]]
+  if (name == "unknown") sprintf("user id %d", file.info(tempdir())$uid) else name
 }
 
 ## Properties by which clients may choose a worker. They are announced on the board.

@@ -132,7 +132,7 @@ int p2p_ssh_program_explain(const char *output, const char *host, struct p2p_err
   if (code != P2P_OK) return code;
   find_cause(output, text, sizeof text);
   return p2p_err_because(
-      err, "board_unreachable",
+      err, has(output, "No user exists for uid") ? "no_user_entry" : "board_unreachable",
       text[0] == '\0'
           ? p2p_err_set(err, P2P_ERR_NETWORK,
                         "the connection to the message board '%s' was lost, or the board stopped "

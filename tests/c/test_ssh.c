@@ -1,8 +1,26 @@
 /* The SSH connection by libssh: login, host keys, errors and commands. */
+#define _GNU_SOURCE /* RTLD_NEXT */
 #include "board/ssh.h"
+
+#include <dlfcn.h>
+#include <pwd.h>
 
 #include "board/ssh_host_key.h"
 #include "ssh_attempt.h"
+
+/* In place of the C library's, also for libssh: without has_account, as in a container that runs
+ * under a user id of its own. */
+static bool has_account = true;
+
+int getpwuid_r(uid_t uid, struct passwd *entry, char *strings, size_t size, struct passwd **out) {
+  static int (*real)(uid_t, struct passwd *, char *, size_t, struct passwd **);
+  if (!has_account) {
+    *out = NULL;
+    return 0;
+  }
+  if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "getpwuid_r");
+  return real(uid, entry, strings, size, out);
+}
 
 TEST(a_known_key_runs_a_command) {
   struct attempt attempt;
@@ -293,6 +311,27 @@ TEST(a_key_that_others_can_read_is_not_used) {
   CHECK(chmod(site_path(&site, "alice"), 0600) == 0);
 }
 
+TEST(a_user_id_without_an_entry_in_passwd_logs_in) {
+  struct attempt attempt;
+  char *home = getenv("HOME") == NULL ? NULL : strdup(getenv("HOME"));
+  static const char *const homes[] = {"/", "/no/such/folder", NULL};
+  has_account = false;
+  for (int i = 0; i < 3; i++) {
+    if (homes[i] == NULL)
+      unsetenv("HOME");
+    else
+      setenv("HOME", homes[i], 1);
+    prepare(&attempt, "alice");
+    snprintf(attempt.address.login, sizeof attempt.address.login, "root"); /* sshd looks it up */
+    expect_ready(&attempt);
+  }
+  prepare(&attempt, "alice");
+  expect_closed(&attempt, P2P_ERR_AUTH); /* sshd does not know the user; a board would not ask */
+  has_account = true;
+  if (home != NULL) setenv("HOME", home, 1);
+  free(home);
+}
+
 TEST(rejected_keys_are_listed_with_the_reason) {
   struct attempt attempt;
   prepare(&attempt, "stranger");
@@ -427,6 +466,7 @@ UNIT_MAIN("ssh", UNIT(a_known_key_runs_a_command),
           UNIT(a_revoked_host_key_is_refused), UNIT(what_openssh_reads_in_known_hosts_is_read),
           UNIT(the_line_of_known_hosts_that_is_wrong_is_named),
           UNIT(several_known_hosts_files_count), UNIT(a_key_that_others_can_read_is_not_used),
+          UNIT(a_user_id_without_an_entry_in_passwd_logs_in),
           UNIT(rejected_keys_are_listed_with_the_reason),
           UNIT(the_second_key_is_tried_after_the_first_is_rejected),
           UNIT(the_agent_is_used_unless_identities_only), UNIT(an_unreachable_port_is_named),
