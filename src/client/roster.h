@@ -22,7 +22,8 @@ struct p2p_workers;
 
 struct p2p_roster_worker {
   struct p2p_identity member;
-  char name[P2P_IDENTITY_LABEL_MAX]; /* what people see; differs between workers */
+  char name[P2P_IDENTITY_LABEL_MAX]; /* what people see; with the start of the id if the name was
+                                        taken */
   struct p2p_seal_public key;
   uint32_t slots;
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];

@@ -31,6 +31,7 @@ struct fake_worker {
   bool ignores_accept;  /* never joins a link */
   const char *packages; /* installed ones, as ";a;b;"; NULL: it does not reply to PACKAGES */
   bool sends_bad_reply; /* replies about other packages */
+  const char *id;       /* in its HELLO; NULL: its own */
   int *crash_countdown; /* NULL, or counts down executions: at 0 the link is cut during one
                            (n_crash) */
   void (*restart)(struct p2p_member *member); /* called after a crash; NULL: it stays silent */
@@ -222,8 +223,8 @@ static void fake_on_open(void *arg, const char *path) {
   char text[256];
   (void)path;
   int length = snprintf(text, sizeof text, "member=%s\nr=%s\nfuture=%s\nslots=%u\n",
-                        p2p_member_identity(worker->member)->id, worker->r_version,
-                        worker->future_version, worker->slots);
+                        worker->id != NULL ? worker->id : p2p_member_identity(worker->member)->id,
+                        worker->r_version, worker->future_version, worker->slots);
   CHECK(p2p_link_send(worker->link, P2P_FRAME_HELLO, 0, text, (size_t)length) == P2P_OK);
   lab_tell(worker->lab, &worker->n_open);
 }

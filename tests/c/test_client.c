@@ -253,18 +253,40 @@ static void send_malformed_hello(void *arg) {
   CHECK(p2p_member_send(worker->member, &line) == P2P_OK);
 }
 
+/* Waits for a line that begins with `begin`, and returns it. */
+static const char *wait_for_log(const char *begin) {
+  static struct p2p_log_line line;
+  while (p2p_log_queue_next(lab.log, PATIENCE_MS, &line))
+    if (strncmp(line.text, begin, strlen(begin)) == 0) return line.text;
+  return "";
+}
+
+TEST(a_worker_that_identifies_itself_as_another_member_is_not_used) {
+  struct fake_worker mallory = {.id = "fedcba98765432100123456789abcdef"}, dave = {.slots = 1};
+  open_all(0);
+  fake_start(&mallory, &lab, &member);
+  struct p2p_task *task = submit("echo", 100);
+  const char *text = wait_for_log("cannot link to worker 'carol@box:2'");
+  CHECK(strstr(text, ": it identified itself as another member") != NULL);
+  CHECK(p2p_task_state(task) == P2P_TASK_WAITING && mallory.n_task == 0);
+  fake_start(&dave, &lab, &member);
+  CHECK(wait_for(has_ended, task) && is_echo(task, 100));
+  p2p_task_free(task);
+  fake_stop(&mallory);
+  fake_stop(&dave);
+  close_all();
+}
+
 TEST(a_worker_with_a_malformed_hello_is_logged) {
   struct fake_worker carol = {.slots = 1};
-  struct p2p_log_line line = {.text = ""};
   open_all(0);
   fake_start(&carol, &lab, &member);
   struct p2p_task *task = submit("echo", 1); /* all have joined when it has ended */
   CHECK(wait_for(has_ended, task));
   p2p_task_free(task);
   CHECK(p2p_loop_call(lab.loop, send_malformed_hello, &carol) == P2P_OK);
-  do CHECK(p2p_log_queue_next(lab.log, PATIENCE_MS, &line));
-  while (line.text[0] != '\0' && strncmp(line.text, "ignoring", 8) != 0);
-  CHECK_STR(line.text, "ignoring worker 'carol@box:2': its hello is malformed (1 so far)");
+  CHECK_STR(wait_for_log("ignoring"),
+            "ignoring worker 'carol@box:2': its hello is malformed (1 so far)");
   fake_stop(&carol);
   close_all();
 }
@@ -404,6 +426,7 @@ UNIT_MAIN("client", UNIT(invalid_arguments_are_rejected), UNIT(descriptors_are_c
           UNIT(conditions_lost_futures_and_oversized_results_arrive),
           UNIT(no_more_slots_are_used_than_allowed),
           UNIT(an_incompatible_worker_is_reported_and_not_used),
+          UNIT(a_worker_that_identifies_itself_as_another_member_is_not_used),
           UNIT(a_worker_with_a_malformed_hello_is_logged),
           UNIT(an_unresponsive_worker_does_not_block_others),
           UNIT(a_recalled_slot_is_returned_when_its_future_has_ended),
