@@ -76,29 +76,29 @@ result_or_stop <- function(future) {
 wait_for_task <- function(future) {
   seen <- 0
   while (!has_ended(future)) {
-    is_waiting <- .Call(ffi_task_state, future[["task"]]) == "waiting"
-    if (is_waiting && has_timed_out(future)) return()
-    seen <- wait_for_change(clients$of(future[["backend"]]), seen, if (is_waiting) future[["wait_until"]] else Inf)
+    if (is_waiting(future) && has_timed_out(future)) return()
+    seen <- wait_for_change(clients$of(future[["backend"]]), seen, if (is_waiting(future)) future[["wait"]]$until else Inf)
     relay_conditions(future)
   }
 }
 
-## Whether the future has waited for a worker for longer than future.wait.timeout. Then its result is a FutureError from now on. Reports once
-## if there is no worker.
+## Whether the future has waited for a worker for longer than future.wait.timeout. Then its result is a FutureError from now on. Reports why
+## it waits.
 has_timed_out <- function(future) {
   backend <- future[["backend"]]
   client <- clients$of(backend)
-  status <- client_status(client)
-  if (status$slots == 0L) report_no_worker(client, status)
   loss <- .Call(ffi_task_loss, future[["task"]])
   if (!identical(loss, future[["loss"]])) { # its worker was lost, and it waits again
     future[["loss"]] <- loss
-    future[["wait_until"]] <- wait_until(backend)
+    future[["wait"]] <- new_wait(backend)
   }
-  if (proc.time()[["elapsed"]] < future[["wait_until"]]) return(FALSE)
+  status <- client_status(client)
+  report_wait(client, status, future, future[["wait"]])
+  if (!is_over(future[["wait"]])) return(FALSE)
+  why <- timeout_sentence(client, status, future)
   .Call(ffi_task_cancel, client$handle, future[["task"]])
   future[["state"]] <- "failed"
-  future[["result"]] <- FutureError(timeout_sentence(status, future), future = future)
+  future[["result"]] <- FutureError(why, future = future)
   future[["task"]] <- NULL
   registry(backend, action = "remove", future = future)
   TRUE

@@ -4,8 +4,7 @@
 #' resolved by the workers of that cluster.
 #'
 #' `plan()` joins the cluster, which takes a few SSH round trips. Futures travel to workers over encrypted peer-to-peer links. The first
-#' future that goes to a worker sets up its link, which then stays open. If there is no worker, futures wait for one, and a message says
-#' so once. `wait.timeout = 60` limits the wait to a minute.
+#' future that goes to a worker sets up its link, which then stays open.
 #'
 #' A future only goes to a worker that has the packages that it attaches: those in `future(..., packages = )`, and those that `future()`
 #' finds in the expression. Workers are queried for the packages before anything else of the future is sent. If no worker has them all,
@@ -18,6 +17,25 @@
 #'
 #' Futures cannot request resources yet: `future(..., resources = )`, `memory =`, `time =` and `cores =` are an error. On a worker, this
 #' backend cannot be used: with `plan(list(future.p2p::cluster, future.p2p::cluster))`, a future inside a future is an error.
+#'
+#' @section Waiting for a worker:
+#' A future waits until a worker has a free slot for it. If there is no worker, a message says so at once. If something else is the reason,
+#' a message says so once, after 5 seconds: all slots are busy, and for whom, or no link to a worker could be opened yet. There is no
+#' message while a future only waits for other futures of the same session. The messages have class `p2p_waiting`;
+#' `suppressMessages(expr, classes = "p2p_waiting")` drops only these. `wait.timeout = 60` limits the wait to a minute. Then the error
+#' gives the reason.
+#'
+#' `print(plan())` shows the slots of the cluster, why futures wait, and the workers, with these columns:
+#'  * `slots`: in all,
+#'  * `ours`: busy with futures of this session,
+#'  * `others`: busy with futures of other sessions, up to 5 seconds ago, or up to a minute ago if there is no link yet,
+#'  * `queue`: slots that other sessions wait for,
+#'  * `link`: direct, or through a relay; empty if none is open,
+#'  * `state`: `ready`, `busy for` whom, `connecting`, `unreachable`, `leaving`, `lost` or `incompatible`.
+#'
+#' With many workers, it shows the most relevant ones. `as.data.frame(plan("backend"))` has all workers and more columns. [future::nbrOfWorkers()]
+#' is the number of slots, but at least 1, so that a future can wait for the first worker. [future::nbrOfFreeWorkers()] is the number of slots
+#' that are free.
 #'
 #' @section Errors:
 #' Errors while joining the cluster have class `p2p_error` and say what to do next. For example, the cluster may not be hosted, you may not
@@ -120,13 +138,13 @@ check_sizes <- function(sizes, max_result = 4 * 1024^3) {
 launchFuture.P2PFutureBackend <- function(backend, future, ...) {
   check_requests(future)
   client <- clients$of(backend)
-  wait_for_slot(client, future, until = wait_until(backend))
+  wait_for_slot(client, future, new_wait(backend))
   unregister_ended(backend)
   future[["backend"]] <- backend
   future[["state"]] <- "submitted"
   object <- .Call(ffi_serialize, future_data(future), Inf)
   name <- sprintf("%s (%s)", future_label(future), paste(future[["uuid"]], collapse = "-"))
-  future[["wait_until"]] <- wait_until(backend)
+  future[["wait"]] <- new_wait(backend)
   future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, needed_packages(future))
   future[["state"]] <- "running"
   registry(backend, action = "add", future = future)
@@ -156,17 +174,9 @@ unregister_ended <- function(backend) {
   for (future in registry(backend, action = "list")) if (has_ended(future)) registry(backend, action = "remove", future = future)
 }
 
-## When a wait for a worker that begins now ends.
-wait_until <- function(backend) {
-  timeout <- backend[["wait.timeout"]]
-  if (is.null(timeout)) timeout <- getOption("future.wait.timeout", 24 * 60 * 60)
-  if (!is.numeric(timeout) || length(timeout) != 1L || is.na(timeout)) usage_stop("Option 'future.wait.timeout' must be a number of seconds.")
-  proc.time()[["elapsed"]] + timeout
-}
-
 ## Returns when one more future may be submitted: when fewer futures are submitted than there are slots. Without any worker, one future may
 ## wait. Futures that wait for a worker with their packages do not block one that any worker can run.
-wait_for_slot <- function(client, future, until) {
+wait_for_slot <- function(client, future, wait) {
   seen <- 0
   needs_packages <- length(needed_packages(future)) > 0L
   repeat {
@@ -174,35 +184,10 @@ wait_for_slot <- function(client, future, until) {
     if (!is.null(status$failed)) stop(FutureError(core_sentence(status$failed), future = future))
     before <- status$waiting + status$running - if (needs_packages) 0L else status$waiting_for_packages
     if (before < capacity(client, status)) return()
-    if (status$slots == 0L) report_no_worker(client, status)
-    if (proc.time()[["elapsed"]] >= until) stop(FutureError(timeout_sentence(status, future), future = future))
-    seen <- wait_for_change(client, seen, until)
+    report_wait(client, status, future, wait)
+    if (is_over(wait)) stop(FutureError(timeout_sentence(client, status, future), future = future))
+    seen <- wait_for_change(client, seen, wait$until)
   }
-}
-
-timeout_sentence <- function(status, future) {
-  needed <- needed_packages(future)
-  what <- if (status$slots > 0L && length(needed) > 0L) {
-    sprintf("no worker of cluster '%s' that has its packages (%s) had a free slot", status$cluster, toString(sQuote(needed, FALSE)))
-  } else if (status$slots > 0L) {
-    sprintf("all %d slots of cluster '%s' were busy", status$slots, status$cluster)
-  } else if (status$incompatible > 0L) {
-    sprintf("no worker of cluster '%s' can run it (%s)", status$cluster, status$incompatible_why)
-  } else {
-    sprintf("there is no worker on cluster '%s'", status$cluster)
-  }
-  sprintf("Future (%s) timed out after 'wait.timeout': %s. %s", future_label(future), what, start_worker_hint(status$cluster))
-}
-
-start_worker_hint <- function(cluster) {
-  sprintf("Start a worker with: Rscript -e future.p2p::worker --cluster=%s", cluster)
-}
-
-report_no_worker <- function(client, status) {
-  if (isTRUE(client$reported_no_worker)) return()
-  client$reported_no_worker <- TRUE
-  why <- if (status$incompatible > 0L) sprintf(" that can run futures of this session (%s)", status$incompatible_why) else ""
-  message(sprintf("No worker on cluster '%s' yet%s. Futures wait for one. %s", status$cluster, why, start_worker_hint(status$cluster)))
 }
 
 #' @importFrom future nbrOfWorkers
@@ -217,7 +202,8 @@ nbrOfWorkers.P2PFutureBackend <- function(evaluator) {
 nbrOfFreeWorkers.P2PFutureBackend <- function(evaluator, background = FALSE, ...) {
   client <- clients$of(evaluator)
   status <- client_status(client)
-  max(0L, capacity(client, status) - status$waiting - status$running)
+  free <- min(free_slots(status), capacity(client, status) - status$running)
+  max(0L, free - status$waiting)
 }
 
 #' @importFrom future interruptFuture
@@ -238,31 +224,4 @@ stopWorkers.P2PFutureBackend <- function(backend, interrupt = TRUE, ...) {
   registry(backend, action = "reset")
   clients$close(backend[["reg"]])
   TRUE
-}
-
-## Drops columns that no worker reports, and puts the most important ones first.
-format_workers <- function(workers) {
-  is_unknown <- is.na(workers$memory)
-  workers$memory <- ifelse(is_unknown, NA, sprintf("%.1f GiB", workers$memory / 1024^3))
-  workers <- workers[union(c("worker", "r", "slots", "busy", "state", "link"), names(workers))]
-  workers[!vapply(workers, function(column) all(is.na(column)), NA)]
-}
-
-#' @export
-print.P2PFutureBackend <- function(x, ...) {
-  if (!clients$has(x[["reg"]])) {
-    cat("P2PFutureBackend: not joined to its cluster\n")
-    return(invisible(x))
-  }
-  size_of_globals <- x[["maxSizeOfObjects"]] # the future package keeps one size, and prints two
-  x[["maxSizeOfObjects"]] <- c(size_of_globals, x[["config"]]$object_cap_bytes)
-  tryCatch(NextMethod(), finally = x[["maxSizeOfObjects"]] <- size_of_globals)
-  client <- clients$of(x)
-  status <- client_status(client)
-  cat(sprintf("Cluster: %s (joined as %s)\n", status$cluster, status$user))
-  workers <- client_workers(client)
-  cat(sprintf("Workers: %d with %d slots%s\n", status$workers, status$slots,
-              if (status$incompatible > 0L) sprintf(", and %d that cannot run futures of this session", status$incompatible) else ""))
-  if (nrow(workers) > 0L) print(format_workers(workers), row.names = FALSE)
-  invisible(x)
 }

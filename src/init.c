@@ -9,6 +9,7 @@
 /* clang-format off */
 #define ENTRIES(X)               \
   X(ffi_blob_size, 1)            \
+  X(ffi_client_explain, 2)       \
   X(ffi_client_new, 2)           \
   X(ffi_client_status, 1)        \
   X(ffi_client_wait, 3)          \

@@ -10,6 +10,7 @@
 #include "client/client_loop.h"
 #include "crypto/random.h"
 #include "net/service.h"
+#include "protocol/package_list.h"
 #include "protocol/versions.h"
 
 struct p2p_client {
@@ -32,8 +33,9 @@ struct p2p_client {
 
 static bool is_same(const struct p2p_client_status *a, const struct p2p_client_status *b) {
   return a->joined == b->joined && a->failed.code == b->failed.code && a->workers == b->workers &&
-         a->slots == b->slots && a->incompatible == b->incompatible && a->waiting == b->waiting &&
-         a->running == b->running && a->waiting_for_packages == b->waiting_for_packages &&
+         a->slots == b->slots && a->busy == b->busy && a->incompatible == b->incompatible &&
+         a->waiting == b->waiting && a->running == b->running &&
+         a->waiting_for_packages == b->waiting_for_packages &&
          strcmp(a->incompatible_why, b->incompatible_why) == 0 && strcmp(a->user, b->user) == 0 &&
          strcmp(a->cluster, b->cluster) == 0;
 }
@@ -96,6 +98,17 @@ static void list_here(void *state, void *arg) {
   const struct p2p_client *client = state;
   struct listing *listing = arg;
   listing->length = p2p_client_loop_workers(client->client_loop, listing->out, listing->capacity);
+}
+
+struct question {
+  const char *packages;
+  struct p2p_waiting *out;
+};
+
+static void explain_here(void *state, void *arg) {
+  const struct p2p_client *client = state;
+  const struct question *question = arg;
+  p2p_client_loop_explain(client->client_loop, question->packages, question->out);
 }
 
 /* On any other thread. */
@@ -172,6 +185,11 @@ size_t p2p_client_workers(struct p2p_client *client, struct p2p_worker_info *out
   struct listing listing = {out, capacity, 0};
   if (p2p_service_call(client->service, list_here, &listing, NULL) != P2P_OK) return 0;
   return listing.length;
+}
+
+int p2p_client_explain(struct p2p_client *client, const char *packages, struct p2p_waiting *out) {
+  if (packages[0] != '\0' && !p2p_package_list_is_valid(packages)) return P2P_ERR_INVALID;
+  return p2p_service_call(client->service, explain_here, &(struct question){packages, out}, NULL);
 }
 
 uint64_t p2p_client_wait(struct p2p_client *client, uint64_t seen, int timeout_ms) {

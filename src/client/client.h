@@ -26,6 +26,11 @@ void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out)
  * does not respond. */
 size_t p2p_client_workers(struct p2p_client *client, struct p2p_worker_info *out, size_t capacity);
 
+/* Why a task that needs `packages` ("a;b"; "": none) waits, or would wait if all slots that it can
+ * run in are busy. P2P_ERR_INVALID: not a list of packages; else the errors of p2p_service_call. */
+int p2p_client_explain(struct p2p_client *client, const char *packages,
+                       struct p2p_waiting *out) P2P_MUST_USE;
+
 /* Every change of the status or of a task increments a generation, which is never 0. Waits until it
  * differs from `seen` or timeout_ms have passed, and returns it. */
 uint64_t p2p_client_wait(struct p2p_client *client, uint64_t seen, int timeout_ms);

@@ -30,5 +30,8 @@ void p2p_client_loop_update(struct p2p_client_loop *client, struct p2p_task_queu
 /* Fills up to `capacity` workers; returns how many there are. */
 size_t p2p_client_loop_workers(const struct p2p_client_loop *client, struct p2p_worker_info *out,
                                size_t capacity);
+/* See p2p_dispatcher_explain. */
+void p2p_client_loop_explain(const struct p2p_client_loop *client, const char *packages,
+                             struct p2p_waiting *out);
 
 #endif

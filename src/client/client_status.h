@@ -1,4 +1,5 @@
-/* What a client reports to its user: its status, and the workers of its cluster. */
+/* What a client reports to its user: its status, the workers of its cluster, and why a task waits.
+ */
 #ifndef P2P_CLIENT_CLIENT_STATUS_H
 #define P2P_CLIENT_CLIENT_STATUS_H
 
@@ -7,6 +8,7 @@
 
 #include "base/err.h"
 #include "protocol/identity.h"
+#include "protocol/load.h"
 
 struct p2p_client_status {
   bool joined;                   /* on the board at this moment */
@@ -14,6 +16,7 @@ struct p2p_client_status {
   char user[64], cluster[192];   /* "" before it has joined */
   uint32_t workers;              /* available and compatible */
   uint32_t slots;                /* of these workers, and those still in use */
+  uint32_t busy;                 /* of these, with tasks of other clients */
   uint32_t incompatible;         /* workers whose R or future cannot run our tasks */
   char incompatible_why[256];    /* of the latest such worker */
   uint32_t waiting, running;     /* tasks */
@@ -25,9 +28,31 @@ struct p2p_worker_info {
   char r_version[32], future_version[32];
   char platform[64];          /* "": unknown */
   uint32_t cores, memory_mib; /* of the machine; 0: unknown */
-  uint32_t slots, busy;       /* busy: with our tasks */
-  char state[16];             /* "seen", "linking", "linked", "lost", "leaving", "incompatible" */
-  char path[128]; /* of the link: "direct 192.0.2.7:40001", "relay ..."; "" without one */
+  uint32_t slots, running;    /* running: our tasks */
+  struct p2p_load others;     /* by its other clients; without a link, by its latest hello */
+  const char *state; /* "no link", "unreachable", "connecting", "linked", "leaving", "lost",
+                        "incompatible"; a literal */
+  char path[128];    /* of the link: "direct 192.0.2.7:40001", "relay ..."; "" without one */
+};
+
+enum p2p_waiting_reason {
+  P2P_WAITING_LIMIT,        /* this client uses as many slots as it may */
+  P2P_WAITING_BUSY,         /* the linked workers that can run the task have no free slot */
+  P2P_WAITING_REPLY,        /* a worker has not replied yet whether it has the packages */
+  P2P_WAITING_DISCONNECTED, /* no link can be opened without the board */
+  P2P_WAITING_CONNECTING,   /* the link to a worker is being opened */
+  P2P_WAITING_UNREACHABLE,  /* no link could be opened; more attempts follow */
+  P2P_WAITING_PACKAGES,     /* all workers lack a package of the task */
+  P2P_WAITING_INCOMPATIBLE, /* only workers whose R or future cannot run our tasks */
+  P2P_WAITING_NO_WORKER
+};
+
+struct p2p_waiting {
+  enum p2p_waiting_reason reason;
+  char worker[P2P_IDENTITY_LABEL_MAX]; /* one that REPLY, CONNECTING or UNREACHABLE is about */
+  /* Of the linked workers that can run the task: */
+  uint32_t slots, running; /* running: our tasks */
+  struct p2p_load others;
 };
 
 #endif

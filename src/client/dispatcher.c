@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "client/packages.h"
 #include "client/schedule.h"
+#include "client/waiting.h"
 #include "client/worker_link.h"
 #include "client/workers.h"
 #include "net/timer.h"
@@ -61,7 +62,8 @@ static void describe(struct p2p_dispatcher *dispatcher, const struct p2p_roster_
     p2p_task_stream_describe(stream_of(worker), now_ms, out);
     packages = p2p_worker_link_packages(worker->link);
   } else {
-    *out = (struct p2p_schedule_worker){.slots = worker->slots, .retry_at_ms = worker->retry_at_ms};
+    *out = (struct p2p_schedule_worker){
+        .slots = worker->slots, .taken = worker->busy, .retry_at_ms = worker->retry_at_ms};
     if (worker->link != NULL) {
       out->link = P2P_SCHEDULE_OPENING;
       out->since_ms = p2p_worker_link_since_ms(worker->link);
@@ -280,6 +282,16 @@ void p2p_dispatcher_count(const struct p2p_dispatcher *dispatcher, struct p2p_cl
 size_t p2p_dispatcher_workers(const struct p2p_dispatcher *dispatcher, struct p2p_worker_info *out,
                               size_t capacity) {
   return p2p_workers_describe(dispatcher->workers, out, capacity);
+}
+
+void p2p_dispatcher_explain(const struct p2p_dispatcher *dispatcher, const char *packages,
+                            struct p2p_waiting *out) {
+  struct p2p_waiting_query query = {.roster = p2p_workers_roster(dispatcher->workers),
+                                    .is_joined = p2p_workers_is_joined(dispatcher->workers),
+                                    .slots_max = dispatcher->slots_max,
+                                    .packages = packages,
+                                    .now_ms = p2p_clock_ms()};
+  p2p_waiting_explain(&query, out);
 }
 
 /* Creation and end. */

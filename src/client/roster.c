@@ -84,6 +84,8 @@ static enum p2p_roster_change on_hello(struct p2p_roster *roster, const struct p
     memcpy(worker->future_version, hello.future_version, sizeof worker->future_version);
     worker->slots = hello.slots;
     worker->machine = hello.machine;
+    worker->busy = hello.busy;
+    worker->waiting = hello.waiting;
     check_versions(roster, worker);
   }
   *out = worker;

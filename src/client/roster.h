@@ -28,8 +28,9 @@ struct p2p_roster_worker {
   uint32_t slots;
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
   struct p2p_machine machine;
-  bool compatible;       /* its versions can run our tasks */
-  uint64_t last_seen_ms; /* its latest hello */
+  uint32_t busy, waiting; /* slots, of all clients; with a link, see p2p_worker_link_load */
+  bool compatible;        /* its versions can run our tasks */
+  uint64_t last_seen_ms;  /* its latest hello */
   /* Kept for workers.c: */
   struct p2p_workers *owner;    /* of the link */
   struct p2p_worker_link *link; /* from the start of its set-up to its end; NULL: none */

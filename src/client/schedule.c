@@ -154,23 +154,36 @@ static struct expected count_opening(const struct p2p_schedule *schedule, uint32
   return expected;
 }
 
-static void open_links(const struct p2p_schedule *schedule, uint32_t need, struct expected expected,
-                       struct p2p_schedule_step *steps, uint64_t *wake_ms) {
-  if (!schedule->may_open || need == 0) return;
+static bool has_free_slot(const struct p2p_schedule_worker *worker) {
+  return worker->taken < worker->slots;
+}
+
+/* Opens links to workers with or without a free slot until enough slots are expected. A worker
+ * without one counts too: its slots are shared once it knows that somebody waits. */
+static void open_some(const struct p2p_schedule *schedule, uint32_t need, bool is_free,
+                      struct expected *expected, struct p2p_schedule_step *steps,
+                      uint64_t *wake_ms) {
   for (size_t i = 0;
-       i < schedule->length && (expected.slots < need || expected.links < schedule->links_min);
+       i < schedule->length && (expected->slots < need || expected->links < schedule->links_min);
        i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
-    if (worker->link != P2P_SCHEDULE_NONE) continue;
+    if (worker->link != P2P_SCHEDULE_NONE || has_free_slot(worker) != is_free) continue;
     if (worker->retry_at_ms > schedule->now_ms) {
       wake_by(wake_ms, worker->retry_at_ms);
       continue;
     }
     steps[i].open = true;
-    expected.links++;
-    expected.slots += worker->slots;
+    expected->links++;
+    expected->slots += is_free ? worker->slots - worker->taken : worker->slots;
     wake_by(wake_ms, schedule->now_ms + P2P_SCHEDULE_PATIENCE_MS);
   }
+}
+
+static void open_links(const struct p2p_schedule *schedule, uint32_t need, struct expected expected,
+                       struct p2p_schedule_step *steps, uint64_t *wake_ms) {
+  if (!schedule->may_open || need == 0) return;
+  open_some(schedule, need, true, &expected, steps, wake_ms);
+  open_some(schedule, need, false, &expected, steps, wake_ms);
 }
 
 static void close_idle_links(const struct p2p_schedule *schedule, uint32_t need,

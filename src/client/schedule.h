@@ -26,6 +26,7 @@ enum p2p_schedule_link {
 struct p2p_schedule_worker {
   enum p2p_schedule_link link;
   uint64_t retry_at_ms; /* NONE */
+  uint32_t taken;       /* NONE: slots with a task of somebody else, as far as known */
   uint64_t since_ms;    /* OPENING */
   uint32_t slots;       /* in all */
   uint32_t eligible;    /* waiting tasks that it may be able to run */

@@ -36,6 +36,10 @@ static struct p2p_task_stream *stream_of(const struct p2p_roster_worker *worker)
 
 /* Frees the link, and forgets a worker that has left. */
 static void release(struct p2p_workers *workers, struct p2p_roster_worker *worker) {
+  if (stream_of(worker) != NULL) { /* newer than its latest hello */
+    worker->busy = p2p_worker_link_load(worker->link)->busy;
+    worker->waiting = p2p_worker_link_load(worker->link)->waiting;
+  }
   p2p_worker_link_free(worker->link);
   worker->link = NULL;
   if (worker->has_left) p2p_roster_remove(&workers->roster, worker);
@@ -241,8 +245,23 @@ const struct p2p_roster *p2p_workers_roster(const struct p2p_workers *workers) {
   return &workers->roster;
 }
 
+static void describe_load(const struct p2p_roster_worker *worker, struct p2p_load *out) {
+  if (stream_of(worker) != NULL)
+    *out = *p2p_worker_link_load(worker->link);
+  else
+    *out = (struct p2p_load){.busy = worker->busy, .waiting = worker->waiting};
+}
+
+/* At most those that we do not use: the report of the worker may be older than our slots. */
+static uint32_t count_busy(const struct p2p_roster_worker *worker, uint32_t running) {
+  struct p2p_load load;
+  uint32_t most = worker->slots > running ? worker->slots - running : 0;
+  describe_load(worker, &load);
+  return load.busy < most ? load.busy : most;
+}
+
 void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_status *out) {
-  out->workers = out->slots = out->incompatible = out->running = 0;
+  out->workers = out->slots = out->busy = out->incompatible = out->running = 0;
   for (size_t i = 0; i < workers->roster.length; i++) {
     const struct p2p_roster_worker *worker = workers->roster.workers[i];
     const struct p2p_task_stream *stream = stream_of(worker);
@@ -251,6 +270,7 @@ void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_stat
     out->incompatible += !worker->compatible;
     out->workers += is_available;
     out->slots += is_available ? worker->slots : running;
+    out->busy += is_available ? count_busy(worker, running) : 0;
     out->running += running;
   }
   snprintf(out->incompatible_why, sizeof out->incompatible_why, "%s",
@@ -260,22 +280,25 @@ void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_stat
 static const char *state_of(const struct p2p_roster_worker *worker) {
   if (!worker->compatible) return "incompatible";
   if (worker->is_lost) return "lost";
-  if (worker->link == NULL) return "seen";
-  if (stream_of(worker) == NULL) return "linking";
+  if (stream_of(worker) == NULL && worker->failures > 0) return "unreachable";
+  if (worker->link == NULL) return "no link";
+  if (stream_of(worker) == NULL) return "connecting";
   return worker->has_left ? "leaving" : "linked";
 }
 
 static void describe(const struct p2p_roster_worker *worker, struct p2p_worker_info *out) {
   const struct p2p_task_stream *stream = stream_of(worker);
   *out = (struct p2p_worker_info){.slots = worker->slots,
-                                  .busy = stream != NULL ? p2p_task_stream_running(stream) : 0,
+                                  .running = stream != NULL ? p2p_task_stream_running(stream) : 0,
+                                  .state = state_of(worker),
                                   .cores = worker->machine.cores,
                                   .memory_mib = worker->machine.memory_mib};
+  describe_load(worker, &out->others);
+  out->others.busy = count_busy(worker, out->running);
   snprintf(out->name, sizeof out->name, "%s", worker->name);
   snprintf(out->r_version, sizeof out->r_version, "%s", worker->r_version);
   snprintf(out->future_version, sizeof out->future_version, "%s", worker->future_version);
   snprintf(out->platform, sizeof out->platform, "%s", worker->machine.platform);
-  snprintf(out->state, sizeof out->state, "%s", state_of(worker));
   if (worker->link != NULL)
     snprintf(out->path, sizeof out->path, "%s", p2p_worker_link_path(worker->link));
 }

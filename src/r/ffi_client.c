@@ -49,6 +49,7 @@ SEXP ffi_client_status(SEXP handle) {
                          "waiting",
                          "running",
                          "waiting_for_packages",
+                         "busy",
                          ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_ScalarLogical(status.joined));
@@ -62,6 +63,7 @@ SEXP ffi_client_status(SEXP handle) {
   SET_VECTOR_ELT(out, 8, Rf_ScalarInteger((int)status.waiting));
   SET_VECTOR_ELT(out, 9, Rf_ScalarInteger((int)status.running));
   SET_VECTOR_ELT(out, 10, Rf_ScalarInteger((int)status.waiting_for_packages));
+  SET_VECTOR_ELT(out, 11, Rf_ScalarInteger((int)status.busy));
   UNPROTECT(1);
   return out;
 }
@@ -73,29 +75,56 @@ SEXP ffi_client_workers(SEXP handle) {
   struct p2p_worker_info *info = (struct p2p_worker_info *)R_alloc(MOST, sizeof *info);
   size_t n = p2p_client_workers(client, info, MOST);
   if (n > MOST) n = MOST;
-  const char *names[] = {"worker", "r",        "future", "slots",  "busy", "state",
-                         "link",   "platform", "cores",  "memory", ""};
+  const char *names[] = {"worker", "state", "users",  "link",  "r",     "future", "platform",
+                         "slots",  "ours",  "others", "queue", "cores", "memory", ""};
+  enum { TEXTS = 7, COUNTS = 4 }; /* the columns in this order, then cores and memory */
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-  const char *types = "sssiisssir"; /* memory in bytes */
-  for (int column = 0; types[column] != '\0'; column++) {
-    SEXPTYPE type = types[column] == 's' ? STRSXP : types[column] == 'i' ? INTSXP : REALSXP;
+  for (int column = 0; names[column][0] != '\0'; column++) {
+    SEXPTYPE type = column < TEXTS ? STRSXP : column <= TEXTS + COUNTS ? INTSXP : REALSXP;
     SET_VECTOR_ELT(out, column, Rf_allocVector(type, (R_xlen_t)n));
   }
   for (size_t i = 0; i < n; i++) {
     R_xlen_t row = (R_xlen_t)i;
-    SET_STRING_ELT(VECTOR_ELT(out, 0), row, Rf_mkCharCE(info[i].name, CE_UTF8));
-    SET_STRING_ELT(VECTOR_ELT(out, 1), row, Rf_mkCharCE(info[i].r_version, CE_UTF8));
-    SET_STRING_ELT(VECTOR_ELT(out, 2), row, Rf_mkCharCE(info[i].future_version, CE_UTF8));
-    INTEGER(VECTOR_ELT(out, 3))[row] = (int)info[i].slots;
-    INTEGER(VECTOR_ELT(out, 4))[row] = (int)info[i].busy;
-    SET_STRING_ELT(VECTOR_ELT(out, 5), row, Rf_mkCharCE(info[i].state, CE_UTF8));
-    SET_STRING_ELT(VECTOR_ELT(out, 6), row, Rf_mkCharCE(info[i].path, CE_UTF8));
-    SET_STRING_ELT(VECTOR_ELT(out, 7), row,
-                   info[i].platform[0] != '\0' ? Rf_mkChar(info[i].platform) : NA_STRING);
-    INTEGER(VECTOR_ELT(out, 8))[row] = info[i].cores > 0 ? (int)info[i].cores : NA_INTEGER;
-    REAL(VECTOR_ELT(out, 9))
-    [row] = info[i].memory_mib > 0 ? info[i].memory_mib * 1048576.0 : NA_REAL;
+    const char *texts[TEXTS] = {info[i].name,    info[i].state,     info[i].others.users,
+                                info[i].path,    info[i].r_version, info[i].future_version,
+                                info[i].platform};
+    uint32_t counts[COUNTS] = {info[i].slots, info[i].running, info[i].others.busy,
+                               info[i].others.waiting};
+    for (int k = 0; k < TEXTS; k++)
+      SET_STRING_ELT(VECTOR_ELT(out, k), row, Rf_mkCharCE(texts[k], CE_UTF8));
+    for (int k = 0; k < COUNTS; k++) INTEGER(VECTOR_ELT(out, TEXTS + k))[row] = (int)counts[k];
+    INTEGER(VECTOR_ELT(out, TEXTS + COUNTS))
+    [row] = info[i].cores > 0 ? (int)info[i].cores : NA_INTEGER;
+    REAL(VECTOR_ELT(out, TEXTS + COUNTS + 1))
+    [row] = info[i].memory_mib > 0 ? info[i].memory_mib * 1048576.0 : NA_REAL; /* bytes */
   }
+  UNPROTECT(1);
+  return out;
+}
+
+/* Why a future that needs `packages` ("a;b"; "": none) waits: a named list, or NULL if the io
+ * thread does not say. */
+SEXP ffi_client_explain(SEXP handle, SEXP packages) {
+  static const char *const reasons[] = {
+      [P2P_WAITING_LIMIT] = "limit",           [P2P_WAITING_BUSY] = "busy",
+      [P2P_WAITING_REPLY] = "reply",           [P2P_WAITING_DISCONNECTED] = "disconnected",
+      [P2P_WAITING_CONNECTING] = "connecting", [P2P_WAITING_UNREACHABLE] = "unreachable",
+      [P2P_WAITING_PACKAGES] = "packages",     [P2P_WAITING_INCOMPATIBLE] = "incompatible",
+      [P2P_WAITING_NO_WORKER] = "no_worker",
+  };
+  struct p2p_waiting waiting;
+  if (p2p_client_explain(p2p_ffi_handle_get(handle, P2P_TAG_CLIENT),
+                         Rf_translateCharUTF8(STRING_ELT(packages, 0)), &waiting) != P2P_OK)
+    return R_NilValue;
+  const char *names[] = {"reason", "worker", "users", "slots", "ours", "others", "queue", ""};
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(out, 0, p2p_ffi_string(reasons[waiting.reason]));
+  SET_VECTOR_ELT(out, 1, p2p_ffi_string(waiting.worker));
+  SET_VECTOR_ELT(out, 2, p2p_ffi_string(waiting.others.users));
+  SET_VECTOR_ELT(out, 3, Rf_ScalarInteger((int)waiting.slots));
+  SET_VECTOR_ELT(out, 4, Rf_ScalarInteger((int)waiting.running));
+  SET_VECTOR_ELT(out, 5, Rf_ScalarInteger((int)waiting.others.busy));
+  SET_VECTOR_ELT(out, 6, Rf_ScalarInteger((int)waiting.others.waiting));
   UNPROTECT(1);
   return out;
 }

@@ -32,6 +32,9 @@ struct fake_worker {
   const char *packages; /* installed ones, as ";a;b;"; NULL: it does not reply to PACKAGES */
   bool sends_bad_reply; /* replies about other packages */
   const char *id;       /* in its HELLO; NULL: its own */
+  const char *load;     /* the payload of a LOAD that answers each WANT, for others that hold all
+                           its slots; NULL: none */
+  uint32_t taken;       /* `busy` of its hello */
   int *crash_countdown; /* NULL, or counts down executions: at 0 the link is cut during one
                            (n_crash) */
   void (*restart)(struct p2p_member *member); /* called after a crash; NULL: it stays silent */
@@ -51,6 +54,7 @@ static void fake_on_hello(void *arg, struct p2p_hello_line *hello) {
   const struct fake_worker *worker = arg;
   hello->key = worker->public_key;
   hello->slots = worker->slots;
+  hello->busy = worker->taken;
   snprintf(hello->r_version, sizeof hello->r_version, "%s", worker->r_version);
   snprintf(hello->future_version, sizeof hello->future_version, "%s", worker->future_version);
 }
@@ -62,6 +66,10 @@ static void fake_slot(struct fake_worker *worker, uint8_t op, uint32_t count) {
 }
 
 static void fake_grant(struct fake_worker *worker) {
+  if (worker->load != NULL) {
+    (void)p2p_link_send(worker->link, P2P_FRAME_LOAD, 0, worker->load, strlen(worker->load));
+    return;
+  }
   for (; worker->held < worker->want && worker->held < worker->slots; worker->held++)
     fake_slot(worker, P2P_SLOT_GRANT, 1);
 }

@@ -120,7 +120,7 @@ TEST(futures_are_evaluated_over_one_link) {
   CHECK(p2p_client_workers(client, &info, 1) == 1);
   CHECK_STR(info.name, "carol@box:2");
   CHECK_STR(info.state, "linked");
-  CHECK(info.path[0] != '\0' && info.slots == 2 && info.busy == 0);
+  CHECK(info.path[0] != '\0' && info.slots == 2 && info.running == 0);
   CHECK(carol.n_open == 1 && carol.max_busy <= 2);
   fake_stop(&carol);
   close_all();

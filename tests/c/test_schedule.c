@@ -55,6 +55,20 @@ TEST(links_are_opened_until_there_are_enough_slots) {
   CHECK(wake_ms == NOW + P2P_SCHEDULE_PATIENCE_MS);
 }
 
+TEST(links_to_workers_with_free_slots_are_opened_first) {
+  add_unlinked(0, 2), add_unlinked(1, 2), add_unlinked(2, 2);
+  workers[0].taken = 2;
+  workers[1].taken = 1;
+  decide(1, 0, 3);
+  CHECK(!steps[0].open && steps[1].open && !steps[2].open);
+  decide(2, 0, 3);
+  CHECK(!steps[0].open && steps[1].open && steps[2].open);
+  decide(4, 0, 3); /* a busy worker shares its slots once it knows that somebody waits */
+  CHECK(steps[0].open && steps[1].open && steps[2].open);
+  decide(1, 0, 1);
+  CHECK(steps[0].open);
+}
+
 TEST(no_link_is_opened_while_disconnected_or_backing_off) {
   add_unlinked(0, 1), add_unlinked(1, 1);
   workers[0].retry_at_ms = NOW + 500;
@@ -267,6 +281,7 @@ TEST(a_search_for_packages_opens_more_links_at_once) {
 
 UNIT_MAIN("schedule", UNIT(without_tasks_nothing_is_done),
           UNIT(links_are_opened_until_there_are_enough_slots),
+          UNIT(links_to_workers_with_free_slots_are_opened_first),
           UNIT(no_link_is_opened_while_disconnected_or_backing_off),
           UNIT(an_opening_link_counts_as_available_soon_for_a_while),
           UNIT(a_task_starts_at_once_on_an_idle_slot_without_further_frames),

@@ -151,13 +151,22 @@ test_that("an evaluator has no variables of SSH or this package, and no objects 
 
 test_that("print(plan()) shows the cluster and its workers", {
   out <- paste(capture.output(print(plan())), collapse = "\n")
-  expect_match(out, "Cluster: alice/friends \\(joined as bob\\)")
+  expect_match(out, "P2PFutureBackend: cluster alice/friends, joined as bob\nSlots: 2 on 2 workers: 2 free\nFutures: 0 running, 0 waiting\n", fixed = TRUE)
   for (name in names(members$workers)) {
     pid <- members$workers[[name]]$px$get_pid()
-    expect_match(out, sprintf("%s@[^ ]+:%d +%s +1 +0 +(seen|linked)", name, pid, getRversion()))
+    expect_match(out, sprintf("%s@[^ ]+:%d +1 +0 +0 +0 +(direct +)?ready", name, pid))
   }
-  expect_match(out, paste0(" ", gsub("[^A-Za-z0-9._-]", "-", R.version$platform), " +[0-9]+ "))
-  expect_match(out, "linked +direct 127[.]0[.]0[.]1:")
+  expect_match(out, " direct +ready")
+})
+
+test_that("as.data.frame(plan('backend')) has all about the workers", {
+  workers <- as.data.frame(plan("backend"))
+  expect_identical(sub("@.*", "", sort(workers$worker)), c("alice", "carol"))
+  expect_identical(workers$state, c("ready", "ready"))
+  expect_identical(workers$r, rep(as.character(getRversion()), 2L))
+  expect_identical(workers$platform, rep(gsub("[^A-Za-z0-9._-]", "-", R.version$platform), 2L))
+  expect_true(all(workers$memory > 2^20 & workers$cores >= 1L))
+  expect_match(workers$link[1L], "^direct 127[.]0[.]0[.]1:[0-9]+$")
 })
 
 test_that("print(plan()) shows both sizes of maxSizeOfObjects", {
@@ -165,7 +174,7 @@ test_that("print(plan()) shows both sizes of maxSizeOfObjects", {
   on.exit(plan(old))
   for (i in 1:2) {
     out <- paste(capture.output(print(plan())), collapse = "\n")
-    expect_match(out, "globals: 1.00 MiB\nMaximum total size of value: 2.00 MiB")
+    expect_match(out, "Limits: globals 1 MiB, values 2 MiB")
   }
   expect_equal(value(future(1)), 1)
 })
@@ -238,7 +247,7 @@ test_that("links use the relay if neither side can listen, and print(plan()) sho
   said <- processx::run(file.path(R.home("bin"), "Rscript"), c("-e", code), stderr_to_stdout = TRUE, timeout = 60,
                         env = lab_environment(lab, tempdir(), no_listen))$stdout
   expect_match(said, "identical: TRUE")
-  expect_match(said, "alice@[^ ]+ +[0-9.]+ +1 +0 +linked +relay [^ ]+:[0-9]+")
+  expect_match(said, "alice@[^ ]+ +1 +0 +0 +0 +relay +ready")
 })
 
 test_that("the log of a worker shows links and futures, and no code", {

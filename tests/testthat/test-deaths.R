@@ -39,7 +39,7 @@ phase_code <- quote({
     "link set-up" = function(worker, fault) {
       signal(worker, tools::SIGSTOP)
       f <- future("done", label = "link set-up")
-      wait_until(function() "linking" %in% links())
+      wait_until(function() "connecting" %in% links())
       fault(NA)
       f
     },

@@ -5,6 +5,117 @@ lab <- local_lab(c("alice", "bob"))
 start_cluster(lab, "alice/friends", "bob", workers = c(alice = 1L))
 withr::defer(plan(sequential), priority = "first")
 
+## Alice's session uses the only slot until the file `gate` exists.
+use_slot <- function(gate) {
+  args <- board_args(lab, "alice")
+  begun <- tempfile("begun", lab$dir)
+  session <- start_r(lab, "a session of alice", sprintf(paste(
+    "library(future); plan(future.p2p::cluster, cluster = 'alice/friends', host = '%s', ssh_args = '%s');",
+    "value(future({ file.create('%s'); until <- Sys.time() + 60; while (!file.exists('%s') && Sys.time() < until) Sys.sleep(0.02) }))"
+  ), args$host, args$ssh_args, begun, gate))
+  wait_until(function() file.exists(begun), 30)
+  session
+}
+
+wait_until <- function(condition, timeout = 20) {
+  deadline <- proc.time()[["elapsed"]] + timeout
+  while (!condition() && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.02)
+  expect_true(condition())
+}
+
+## The client knows for whom the worker is busy.
+wait_for_load <- function() {
+  backend <- plan("backend")
+  wait_until(function() any(grepl("busy for alice", utils::capture.output(print(backend)))))
+}
+
+## Evaluates `expr` and returns its messages about waiting. `on_message` is called after the first one.
+waiting_messages <- function(expr, on_message = function() NULL) {
+  said <- character()
+  withCallingHandlers(expr, p2p_waiting = function(m) {
+    said <<- c(said, conditionMessage(m))
+    if (length(said) == 1L) on_message()
+    invokeRestart("muffleMessage")
+  })
+  said
+}
+
+test_that("a future that waits for the slots of somebody else says so once, in print(plan()) and when its time is over", {
+  withr::local_options(future.p2p.report_after = 0.5)
+  gate <- file.path(lab$dir, "gate-1")
+  session <- use_slot(gate)
+  plan_as(lab, "bob", wait.timeout = 30)
+  f <- future(42)
+  wait_for_load()
+  expect_equal(nbrOfWorkers(), 1L)
+  expect_equal(nbrOfFreeWorkers(), 0L)
+  printed <- utils::capture.output(print(plan()))
+  expect_lte(length(printed), 15L)
+  expect_true(all(nchar(printed[-(1:4)]) <= 80L)) # the first lines are those of future
+  printed <- paste(printed, collapse = "\n")
+  expect_match(printed, "Slots: 1 on 1 worker: busy 1 for alice, 0 free", fixed = TRUE)
+  expect_match(printed, "Futures: 0 running, 1 waiting: the only slot of cluster 'alice/friends' is busy\n  (for alice)", fixed = TRUE)
+  expect_match(printed, "alice@[^ ]+ +1 +0 +1 +0 +(direct|relay) +busy for alice")
+  workers <- as.data.frame(plan("backend"))
+  expect_identical(workers[c("state", "slots", "ours", "others", "queue", "users")],
+                   data.frame(state = "busy for alice", slots = 1L, ours = 0L, others = 1L, queue = 0L, users = "alice"))
+
+  busy <- "the only slot of cluster 'alice/friends' is busy (for alice). Start a worker with: Rscript -e future.p2p::worker"
+  said <- waiting_messages(value <- value(f), on_message = function() file.create(gate))
+  expect_length(said, 1L)
+  expect_match(said, "^Future \\(<unnamed>\\) has been waiting for [0-9]+ s: ")
+  expect_match(said, busy, fixed = TRUE)
+  expect_equal(value, 42)
+  wait_for_exit(session, 30)
+})
+
+test_that("future() itself reports what it waits for, and says so when its time is over", {
+  withr::local_options(future.p2p.report_after = 0.5, future.wait.timeout = 30)
+  gate <- file.path(lab$dir, "gate-2")
+  session <- use_slot(gate)
+  plan(sequential)
+  plan_as(lab, "bob")
+  f <- future(1)
+  wait_for_load()
+  said <- waiting_messages(withr::with_options(list(future.wait.timeout = 2), ex <- tryCatch(future(2, label = "second"), error = identity)))
+  busy <- "the only slot of cluster 'alice/friends' is busy (for alice). Start a worker with: Rscript -e future.p2p::worker"
+  expect_length(said, 1L)
+  expect_match(said, paste0("s: ", busy), fixed = TRUE)
+  expect_s3_class(ex, "FutureError")
+  expect_match(conditionMessage(ex), paste0("Future (second) timed out after 'wait.timeout': ", busy), fixed = TRUE)
+  file.create(gate)
+  expect_equal(value(f), 1)
+  wait_for_exit(session, 30)
+})
+
+test_that("waiting for other futures of the session is not reported", {
+  withr::local_options(future.p2p.report_after = 0.1)
+  plan_as(lab, "bob")
+  said <- waiting_messages({
+    f <- future(Sys.sleep(1))
+    g <- future(2)
+    expect_equal(value(g), 2)
+  })
+  expect_identical(said, character())
+})
+
+test_that("print(plan()) shows the most relevant of many workers in 80 columns", {
+  n <- 20L
+  workers <- data.frame(
+    worker = sprintf("user%02d@%s:%d", 1:n, strrep("a", 100), 1:n), state = rep(c("lost", "linked", "no link", "incompatible"), 5),
+    users = rep(c("", "bob;carol;dave;erin;frank", "", ""), 5), link = "direct 192.0.2.7:40001", r = "4.2.2", future = "1.70.0", platform = "",
+    slots = 4L, ours = c(rep(0L, 17), 2L, 0L, 0L), others = rep(c(0L, 4L, 1L, 0L), 5), queue = 3L, cores = 4L, memory = 2^33
+  )
+  workers$others[18L] <- 1L
+  lines <- future.p2p:::workers_lines(workers, "bob", 7L)
+  expect_length(lines, 7L)
+  expect_true(all(nchar(future.p2p:::shorten(lines, 80L)) <= 80L))
+  expect_match(lines[2L], "^user18@a+[.]{3} +4 +2 +1 +3 +direct +ready$")
+  expect_match(lines[3L], "busy for carol, dave and others$")
+  expect_match(lines[7L], "... and 15 more, see as.data.frame(plan(\"backend\"))", fixed = TRUE)
+  expect_length(future.p2p:::workers_lines(workers[1:5, ], "bob", 7L), 6L)
+})
+
 test_that("a session that waits for a value sleeps", {
   skip_if_not(file.exists("/proc/self/status"), "this system does not tell how often a thread woke up")
   plan_as(lab, "bob")

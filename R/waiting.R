@@ -1,0 +1,124 @@
+## Waiting for a slot: why a future waits, the message about it, and the sentence when its time is over.
+
+now <- function() proc.time()[["elapsed"]]
+
+## A wait that begins now. It ends with an error at `until`, and is reported at `report_at`.
+new_wait <- function(backend) {
+  timeout <- backend[["wait.timeout"]]
+  if (is.null(timeout)) timeout <- getOption("future.wait.timeout", 24 * 60 * 60)
+  if (!is.numeric(timeout) || length(timeout) != 1L || is.na(timeout)) usage_stop("Option 'future.wait.timeout' must be a number of seconds.")
+  began <- now()
+  list2env(list(began = began, until = began + timeout, report_at = began + report_after()), parent = emptyenv())
+}
+
+## Seconds; only tests change it.
+report_after <- function() p2p_option("report_after", 5)
+
+is_over <- function(wait) now() >= wait$until
+
+## Reports once, after a few seconds, why the future waits; that there is no worker, at once. Waiting for other futures of the same session
+## is nothing to report.
+report_wait <- function(client, status, future, wait) {
+  if (status$slots > 0L) client$reported_no_worker <- FALSE else report_no_worker(client, status)
+  if (now() < wait$report_at) return(invisible())
+  why <- why_waiting(client, future)
+  is_reported <- !is.null(why) && (why$reason %in% c("no_worker", "incompatible") || is_repeated(client, why))
+  if (is_reported) {
+    wait$report_at <- Inf
+  } else if (is.null(why) || why$reason == "limit" || (why$reason == "busy" && why$others == 0L)) {
+    wait$report_at <- now() + report_after()
+  } else {
+    wait$report_at <- Inf
+    waiting_message(sprintf("Future (%s) has been waiting for %.0f s: %s.", future_label(future), now() - wait$began,
+                            describe_wait(why, status, future)), next_step(why, status))
+  }
+}
+
+## Many futures that wait for the same reason, one after the other, get one message a minute.
+is_repeated <- function(client, why) {
+  reason <- why[c("reason", "worker", "users")]
+  if (identical(client$reported, reason) && now() - client$reported_at < 60) return(TRUE)
+  client$reported <- reason
+  client$reported_at <- now()
+  FALSE
+}
+
+report_no_worker <- function(client, status) {
+  if (isTRUE(client$reported_no_worker)) return()
+  client$reported_no_worker <- TRUE
+  why <- if (status$incompatible > 0L) sprintf(" that can run futures of this session (%s)", status$incompatible_why) else ""
+  waiting_message(sprintf("No worker on cluster '%s' yet%s. Futures wait for one.", status$cluster, why), start_worker_hint(status$cluster))
+}
+
+## A message of class "p2p_waiting", so that suppressMessages(classes = ) can select it.
+waiting_message <- function(...) {
+  text <- paste(c(...), collapse = " ")
+  message(structure(class = c("p2p_waiting", "message", "condition"), list(message = paste0(text, "\n"), call = NULL)))
+}
+
+timeout_sentence <- function(client, status, future) {
+  why <- why_waiting(client, future)
+  sprintf("Future (%s) timed out after 'wait.timeout': %s. %s", future_label(future), describe_wait(why, status, future), next_step(why, status))
+}
+
+## list(reason, worker, users, slots, ours, others, queue), or NULL if the network thread does not respond.
+why_waiting <- function(client, future) {
+  why <- .Call(ffi_client_explain, client$handle, paste(needed_packages(future), collapse = ";"))
+  if (!is.null(why)) why$others <- min(why$others, max(0L, why$slots - why$ours)) # the report of a worker may be a second old
+  why
+}
+
+describe_wait <- function(why, status, future) {
+  cluster <- sprintf("cluster '%s'", status$cluster)
+  packages <- needed_packages(future)
+  needed <- if (length(packages) > 0L) sprintf("its packages (%s)", toString(sQuote(packages, FALSE)))
+  switch(if (is.null(why)) "none" else why$reason,
+    limit = sprintf("this session already runs %d futures, as many as plan(workers = ) allows", status$running),
+    busy = describe_busy(why, status, if (is.null(needed)) cluster else paste("the workers of", cluster, "that have", needed)),
+    reply = sprintf("worker '%s' has not replied yet whether it has %s", why$worker, needed),
+    disconnected = "this session is disconnected from the message board",
+    connecting = sprintf("the link to worker '%s' is not open yet", why$worker),
+    unreachable = sprintf("no link to worker '%s' could be opened", why$worker),
+    packages = sprintf("no worker of %s has %s", cluster, needed),
+    incompatible = sprintf("no worker of %s can run it (%s)", cluster, status$incompatible_why),
+    no_worker = sprintf("there is no worker on %s", cluster),
+    "the network thread of this session does not respond"
+  )
+}
+
+## "all 3 slots of cluster 'alice/friends' are busy (1 for this session, 2 for bob and carol)"
+describe_busy <- function(why, status, where) {
+  if (why$ours + why$others < why$slots) return(sprintf("no slot of %s is free", where))
+  users <- users_text(why$users, status$user)
+  if (why$slots == 1L) return(sprintf("the only slot of %s is busy (for %s)", where, if (why$ours > 0L) "this session" else users))
+  sprintf("all %d slots of %s are busy (%s)", why$slots, where, shares_text(why$ours, why$others, users))
+}
+
+shares_text <- function(ours, others, users) {
+  toString(c(if (ours > 0L) sprintf("%d for this session", ours), if (others > 0L) sprintf("%d for %s", others, users)))
+}
+
+## `users`: "bob;carol". Names the first ones.
+users_text <- function(users, me) {
+  names <- strsplit(users, ";", fixed = TRUE)[[1L]]
+  if (length(names) == 0L) return("others")
+  names <- c(setdiff(names, me), if (me %in% names) "other sessions of yours")
+  if (length(names) > 3L) names <- c(names[1:2], "others")
+  paste(c(toString(names[-length(names)]), names[length(names)])[c(length(names) > 1L, TRUE)], collapse = " and ")
+}
+
+next_step <- function(why, status) {
+  switch(if (is.null(why)) "none" else why$reason,
+    limit = "It starts when one of them ends.",
+    reply = ,
+    connecting = "This takes half a minute at most.",
+    disconnected = "It connects again as soon as the network allows it.",
+    unreachable = "It tries again. Check that both machines reach the mailbox server and the relay.",
+    none = "Leave the cluster with plan(sequential) and join it again.",
+    start_worker_hint(status$cluster)
+  )
+}
+
+start_worker_hint <- function(cluster) {
+  sprintf("Start a worker with: Rscript -e future.p2p::worker --cluster=%s", cluster)
+}
