@@ -40,7 +40,8 @@
 #' @section Errors:
 #' Errors while joining the cluster have class `p2p_error` and say what to do next. For example, the cluster may not be hosted, you may not
 #' have access to it, the SSH host key may be unknown, the board may not accept any of your SSH keys, or it may be unreachable. Errors of a
-#' future are a FutureError; if its worker was lost, a FutureInterruptError, after which `reset()` allows it to run again.
+#' future are a FutureError; if its worker was lost more often than `retries`, a FutureInterruptError, after which `reset()` allows it to run
+#' again.
 #'
 #' @param cluster (character) Name of the cluster, as `"owner/name"`. If `NULL`, option `future.p2p.cluster`, or else your personal cluster,
 #'   which needs no host.
@@ -51,9 +52,10 @@
 #'   cannot do itself (a jump host, a key that only the SSH agent has) is done by the program `ssh`.
 #' @param workers (numeric) Maximum number of futures of this session that run at the same time. If `NULL`, the number of slots of all
 #'   workers of the cluster.
-#' @param retries (numeric) How many times a future is run again after its worker was lost, that is, after the machine or the link to it
-#'   failed. A future that is run again may be evaluated twice, and a warning says so. The default, `0`, signals a FutureInterruptError
-#'   instead. A future that crashes its R process is never run again automatically.
+#' @param retries (numeric) How many times a future is run again on another worker after its worker was lost: its machine or the link to it
+#'   failed, or the worker was stopped. Such a future may have run twice, which matters if it writes files or sends messages; a warning says
+#'   so for each future. With `0`, a future whose worker was lost is never run again, and its value is a FutureInterruptError. A future that
+#'   crashes its own R process is never run again automatically.
 #' @param maxSizeOfObjects (numeric) Maximum size in bytes of the globals of a future and, as a second number, of its result. One number
 #'   applies to both. Larger objects are a FutureError. The default is option `future.globals.maxSize` for globals, and 4 GiB for results.
 #' @param wait.timeout (numeric) Seconds that a future waits for a worker before it fails with a FutureError. If `NULL`, option
@@ -73,7 +75,7 @@
 #' @seealso [worker()], [host_cluster()], [future.p2p.options]
 #' @export
 cluster <- structure(
-  function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0,
+  function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 1,
            maxSizeOfObjects = NULL, wait.timeout = NULL, ...) {
     stop("Internal error: the strategy function of a future backend was called.")
   },
@@ -82,7 +84,7 @@ cluster <- structure(
 )
 
 #' @importFrom future FutureBackend FutureError FutureInterruptError
-P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 0,
+P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 1,
                              maxSizeOfObjects = NULL, interrupts = TRUE,
                              gc = FALSE, earlySignal = FALSE,
                              wait.timeout = NULL, ...) {

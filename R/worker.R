@@ -31,7 +31,7 @@
 #' After `duration`, the worker takes no new futures, finishes those that are running, and leaves.
 #'
 #' Ctrl-C stops it at once if nothing is running. If futures are running, it says whose, and only a second Ctrl-C within 10 seconds stops
-#' it. Running futures are then lost: clients with `plan(..., retries = 1)` run them again on another worker, other clients get a
+#' it. Running futures are then lost: clients run them again on another worker, and those with `plan(..., retries = 0)` get a
 #' FutureInterruptError. SIGTERM, SIGHUP (the terminal was closed), and a SIGINT that does not come from a terminal stop it without asking.
 #'
 #' With `drain = TRUE`, the first Ctrl-C or signal lets the running futures finish, as after `duration`. The second one stops it at once.

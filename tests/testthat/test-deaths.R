@@ -88,7 +88,7 @@ board_code <- function(user) {
 ## A session of `user` with a future in `phase`. It writes "in phase" and the pid of the evaluator.
 start_session <- function(user, phase, worker) {
   session <- start_r(lab, paste("session of", user), c(
-    "library(future)", sprintf("plan(future.p2p::cluster, %s)", board_code(user)), sprintf("dir <- '%s'", lab$dir), deparse(phase_code),
+    "library(future)", sprintf("plan(future.p2p::cluster, retries = 0, %s)", board_code(user)), sprintf("dir <- '%s'", lab$dir), deparse(phase_code),
     sprintf("f <- phases[['%s']](%d, function(pid) { cat('in phase', pid, '\\n'); Sys.sleep(60) })", phase, pid_of(worker))))
   session$evaluator <- suppressWarnings(as.integer(sub("in phase ([0-9NA]+).*", "\\1", wait_for_line(session, "^in phase"))))
   session
@@ -219,7 +219,7 @@ for (phase in busy_phases) {
     testthat::skip_if_not(dir.exists("/proc/self"))
     others <- lab_processes(lab)
     worker <- start_worker(lab, "carol", "alice/friends")
-    plan_as(lab, "bob")
+    plan_as(lab, "bob", retries = 0)
     f <- phases[[phase]](pid_of(worker), function(pid) {
       expect_true(pid %in% setdiff(lab_processes(lab), others))
       signal(pid_of(worker), tools::SIGKILL)
@@ -248,7 +248,7 @@ for (phase in busy_phases) {
 
 test_that("workers that stop responding are reported within 15 s, and are used again when they respond", {
   testthat::skip_if_not(dir.exists("/proc/self"))
-  plan_as(lab, "bob")
+  plan_as(lab, "bob", retries = 0)
   workers <- fs <- pids <- list()
   for (phase in busy_phases) { # each uses a new worker, since the others are busy
     workers[[phase]] <- start_worker(lab, "carol", "alice/friends")

@@ -33,8 +33,8 @@ wait_until <- function(is_so, timeout = 30) {
 ## A worker that is stopped loses its futures, as one that is killed.
 ends <- list("was killed" = tools::SIGKILL, "was told to end" = tools::SIGTERM, "was stopped with Ctrl-C" = tools::SIGINT)
 
-for (end in names(ends)) test_that(sprintf("with retries = 1 the future of a worker that %s runs on another one, with one warning", end), {
-  plan_as(lab, "bob", retries = 1)
+for (end in names(ends)) test_that(sprintf("by default the future of a worker that %s runs on another one, with one warning", end), {
+  plan_as(lab, "bob")
   wait_until(function() nbrOfWorkers() == 2L)
   x <- gated_future(paste("again", ends[[end]]))
   wait_until(function() count_runs(x) == 1L)
@@ -59,7 +59,7 @@ for (end in names(ends)) test_that(sprintf("with retries = 1 the future of a wor
 })
 
 for (end in names(ends)) test_that(sprintf("with retries = 0 it is an error at once that a worker %s, with its name and next steps; newcomers count", end), {
-  plan_as(lab, "bob")
+  plan_as(lab, "bob", retries = 0)
   wait_until(function() nbrOfWorkers() >= 1L)
   x <- gated_future(paste("once", ends[[end]]))
   wait_until(function() count_runs(x) == 1L)
