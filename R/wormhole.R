@@ -9,8 +9,10 @@
 #'
 #' @param x What to send: the name of a file, a raw vector, or a text of at most 32 KiB.
 #' @param code (character) The code. If `NULL`, the sender chooses and shows one.
-#' @param path (character) Where to save a received file: an existing folder, in which the file gets a new unique name, or the name of a
-#'   new file. If `NULL`, R's temporary folder, which is removed when R ends.
+#' @param path (character) Where to save a received file: an existing folder, or the name of a new file. In a folder, the file gets the
+#'   sender's name for it, without any folders. Characters that are not allowed everywhere become `_`, and so does a leading dot: the name
+#'   `../.bashrc` becomes `_bashrc`. A file that exists is never replaced: the second `results.rds` becomes `results (1).rds`. If `NULL`,
+#'   the working directory.
 #' @param type (character) What `x` is: `"file"` or `"text"`. With `"auto"`, a string is a file if a file of that name exists, and a text
 #'   otherwise.
 #' @param name (character) File name that the other side sees. If `NULL`, the name of the file.
@@ -38,7 +40,7 @@
 #' received file, to standard output.
 #'
 #' @return `wormhole_send()` returns the code, invisibly. `wormhole_receive()` returns the received text, or the path of the received file.
-#'   The sender's name of the file is in attribute `"filename"`. It is only for display: never use it as a path.
+#'   The sender's own name for the file is in attribute `"filename"`. It is only for display: never use it as a path.
 #'   Errors have class `p2p_error` and one of `p2p_error_crypto` (the codes differ), `p2p_error_timeout`, `p2p_error_canceled` (by the
 #'   other side), `p2p_error_lost`, `p2p_error_network`, `p2p_error_access` (two others use the code) and `p2p_error_system` (a file cannot
 #'   be read or written). After an error or an interrupt, no incomplete file is left.
@@ -96,10 +98,10 @@ wormhole_receive <- function(code, path = NULL, mailbox = NULL, relay = NULL, li
   check_arguments("wormhole_receive")
   if (missing(code)) usage_stop("Argument 'code' is missing. It is the code that the sender shows, such as 7-guitar-wizard.")
   config <- transfer_config(one_string(code, "code"), mailbox, relay, listen, verify, timeout)
-  config$path <- new_name_in(path)
+  config <- c(config, where_to_save(path))
   status <- run_transfer(config, NULL, verify, progress)
   if (status$is_text) return(status$text)
-  structure(config$path, filename = status$name)
+  structure(status$path, filename = status$name)
 }
 
 #' The wormhole program
@@ -163,13 +165,14 @@ what_to_send <- function(x, type) {
   list(text = enc2utf8(x))
 }
 
-new_name_in <- function(path) {
-  if (is.null(path)) path <- tempdir()
-  path <- path.expand(one_string(path, "path"))
-  if (dir.exists(path)) return(tempfile("wormhole-", normalizePath(path)))
+## A folder, in which the file gets the sender's name for it, or the name of a new file.
+where_to_save <- function(path) {
+  path <- path.expand(if (is.null(path)) getwd() else one_string(path, "path"))
+  if (dir.exists(path)) return(list(path = normalizePath(path), path_is_directory = TRUE))
   if (file.exists(path)) usage_stop("Argument 'path': file '", path, "' exists already. Use a folder or a new name.")
-  if (!dir.exists(dirname(path))) usage_stop("Argument 'path': there is no folder '", dirname(path), "'.")
-  file.path(normalizePath(dirname(path)), basename(path))
+  folder <- if (endsWith(path, "/")) path else dirname(path)
+  if (!dir.exists(folder)) usage_stop("Argument 'path': there is no folder '", folder, "'.")
+  list(path = file.path(normalizePath(folder), basename(path)), path_is_directory = FALSE)
 }
 
 ## ---- transfers ----
@@ -220,7 +223,8 @@ show_transfer_end <- function(status, is_sender) {
   } else if (is_sender) {
     message(sprintf("'%s' (%s) was received, %s.", status$name, show_size(status$size), status$way))
   } else {
-    message(sprintf("Received '%s' (%s), %s.", status$name, show_size(status$size), status$way))
+    name <- if (basename(status$path) == status$name) "" else sprintf(" as '%s'", basename(status$path))
+    message(sprintf("Received '%s' (%s)%s, %s.", status$name, show_size(status$size), name, status$way))
   }
 }
 

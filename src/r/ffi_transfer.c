@@ -42,6 +42,7 @@ SEXP ffi_transfer_new(SEXP config, SEXP bytes) {
       .name = p2p_ffi_text(config, "name"),
       .text = p2p_ffi_text(config, "text"),
       .path = p2p_ffi_text(config, "path"),
+      .path_is_directory = p2p_ffi_number(config, "path_is_directory", 0) != 0,
   };
   if (TYPEOF(bytes) == RAWSXP) {
     c.bytes = Rf_xlength(bytes) > 0 ? (const void *)RAW(bytes) : "";
@@ -63,8 +64,8 @@ SEXP ffi_transfer_status(SEXP handle) {
                                        "moving",  "done",    "failed"};
   struct p2p_transfer_status status;
   p2p_transfer_status(p2p_ffi_handle_get(handle, TAG_TRANSFER), &status);
-  const char *names[] = {"state",   "code", "verifier", "way",    "name",
-                         "is_text", "size", "moved",    "failed", ""};
+  const char *names[] = {"state", "code",  "verifier", "way",  "name", "is_text",
+                         "size",  "moved", "failed",   "path", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_mkString(states[status.state]));
   SET_VECTOR_ELT(out, 1, p2p_ffi_string(status.code));
@@ -76,6 +77,7 @@ SEXP ffi_transfer_status(SEXP handle) {
   SET_VECTOR_ELT(out, 7, Rf_ScalarReal((double)status.moved_bytes));
   SET_VECTOR_ELT(out, 8,
                  status.state == P2P_TRANSFER_FAILED ? p2p_ffi_error(&status.err) : R_NilValue);
+  SET_VECTOR_ELT(out, 9, p2p_ffi_string(status.path));
   UNPROTECT(1);
   return out;
 }

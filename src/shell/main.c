@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/encode.h"
 #include "base/standard_files.h"
 #include "crypto/random.h"
 #include "net/proxy.h"
@@ -53,36 +52,28 @@ static bool is_directory(const char *path) {
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* A new name in a directory. */
-static int make_path(const char *directory, char out[static PATH_SIZE]) {
-  uint8_t random[6];
-  char hex[P2P_HEX_LEN(sizeof random) + 1], *whole = realpath(directory, NULL);
-
-  p2p_random_bytes(random, sizeof random);
-  p2p_hex_encode(random, sizeof random, hex);
-  int length = snprintf(out, PATH_SIZE, "%s/wormhole-%s", whole != NULL ? whole : directory, hex);
-  free(whole);
-  return length < PATH_SIZE ? P2P_OK : P2P_ERR_TOO_LARGE;
-}
-
-/* Where to write a received file: a new name in the directory `path`, or `path` itself. Errors are
+/* Where to write a received file: into the directory `path`, or to the new file `path`. Errors are
  * reported before the code is used up. */
-static int choose_path(const char *path, char out[static PATH_SIZE], struct p2p_err *err) {
+static int choose_path(struct run *run, const char *path, struct p2p_err *err) {
   const char *slash = strrchr(path, '/');
+  char *whole = is_directory(path) ? realpath(path, NULL) : NULL;
 
-  if (strlen(path) >= PATH_SIZE || (is_directory(path) && make_path(path, out) != P2P_OK))
+  run->config.path_is_directory = is_directory(path);
+  int length = snprintf(run->path, PATH_SIZE, "%s", whole != NULL ? whole : path);
+  free(whole);
+  if (length < 0 || length >= PATH_SIZE)
     return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the path '%s' is too long", path);
-  if (is_directory(path)) return P2P_OK;
+  if (run->config.path_is_directory) return P2P_OK;
   if (access(path, F_OK) == 0)
     return p2p_err_because(err, "file_exists",
                            p2p_err_set(err, P2P_ERR_SYSTEM, "file '%s' exists", path));
-  memcpy(out, path, strlen(path) + 1);
   if (slash == NULL || slash == path) return P2P_OK;
-  out[slash - path] = '\0';
-  if (!is_directory(out))
-    return p2p_err_because(err, "no_directory",
-                           p2p_err_set(err, P2P_ERR_SYSTEM, "directory '%s' does not exist", out));
-  out[slash - path] = '/';
+  run->path[slash - path] = '\0';
+  if (!is_directory(run->path) || slash[1] == '\0')
+    return p2p_err_because(
+        err, "no_directory",
+        p2p_err_set(err, P2P_ERR_SYSTEM, "directory '%s' does not exist", run->path));
+  run->path[slash - path] = '/';
   return P2P_OK;
 }
 
@@ -113,7 +104,7 @@ static int configure(struct run *run, struct p2p_err *err) {
     return P2P_OK;
   }
   config->path = run->path;
-  return choose_path(arguments->path ? arguments->path : ".", run->path, err);
+  return choose_path(run, arguments->path ? arguments->path : ".", err);
 }
 
 /* Reads one character of the answer about the verifier. An answer that is too long is a no. */
@@ -184,7 +175,7 @@ static bool print_result(struct run *run, const struct p2p_transfer_status *stat
   size_t length;
   const char *text = p2p_transfer_text(run->transfer, &length);
 
-  return dprintf(STDOUT_FILENO, "%s\n", status->is_text && text != NULL ? text : run->path) >= 0;
+  return dprintf(STDOUT_FILENO, "%s\n", status->is_text && text != NULL ? text : status->path) >= 0;
 }
 
 static enum status failed(const struct p2p_err *err) {

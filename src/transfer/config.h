@@ -28,8 +28,9 @@ struct p2p_transfer_config {
   const void *bytes; /* borrowed until p2p_transfer_free; sent as a file named `name` */
   size_t length;
   const char *name;
-  const char *text; /* UTF-8 */
-  const char *path; /* where to write a received file; must not exist */
+  const char *text;       /* UTF-8 */
+  const char *path;       /* where to write a received file: a new file, or its directory */
+  bool path_is_directory; /* the file gets the sender's name for it, maybe with a number */
 };
 
 bool p2p_transfer_config_is_sender(const struct p2p_transfer_config *config);

@@ -5,14 +5,16 @@
 #include <string.h>
 
 #include "net/job.h"
+#include "transfer/file_name.h"
 
 void p2p_local_file_init(struct p2p_local_file *file, struct p2p_loop *loop,
-                         const struct p2p_input_file *input, const char *path) {
+                         const struct p2p_input_file *input, const char *path, bool is_directory) {
   memset(file, 0, sizeof *file);
   file->loop = loop;
   file->input = input != NULL ? *input : (struct p2p_input_file){.fd = -1};
   file->output.fd = -1;
   snprintf(file->path, sizeof file->path, "%s", path != NULL ? path : "");
+  file->is_directory = is_directory;
 }
 
 /* ---- on a thread of the pool ---- */
@@ -21,7 +23,7 @@ static void create(void *data) {
   struct p2p_local_file *file = data;
 
   file->err.code = P2P_OK;
-  (void)!p2p_output_file_open(&file->output, file->path, &file->err);
+  (void)!p2p_output_file_open(&file->output, file->path, file->is_directory, &file->err);
 }
 
 static void close_files(void *arg) {
@@ -69,11 +71,23 @@ static void on_output_created(void *arg, void *data) {
     file->on_created(file->arg, file->err.code == P2P_OK ? NULL : &file->err);
 }
 
-int p2p_local_file_create(struct p2p_local_file *file,
+static int append_name(struct p2p_local_file *file, const char *sent, struct p2p_err *err) {
+  char name[P2P_FILE_NAME_MAX];
+  size_t length = strlen(file->path), left = sizeof file->path - length;
+  const char *slash = length > 0 && file->path[length - 1] == '/' ? "" : "/";
+
+  p2p_file_name_clean(sent, name);
+  if ((size_t)snprintf(file->path + length, left, "%s%s", slash, name) < left) return P2P_OK;
+  return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the path of the directory is too long");
+}
+
+int p2p_local_file_create(struct p2p_local_file *file, const char *name,
                           void (*on_created)(void *arg, const struct p2p_err *err), void *arg,
                           struct p2p_err *err) {
   file->on_created = on_created;
   file->arg = arg;
+  int code = file->is_directory ? append_name(file, name, err) : P2P_OK;
+  if (code != P2P_OK) return code;
   if (start_job(file, create, on_output_created) != P2P_OK)
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   return P2P_OK;

@@ -7,18 +7,16 @@
 #include <string.h>
 
 #include "base/sanitize.h"
+#include "transfer/file_name.h"
 
 #define MESSAGE_MAX 65536 /* bytes */
 
 /* ---- names ---- */
 
 void p2p_offer_clean_name(const char *path, char out[P2P_OFFER_NAME_MAX]) {
-  const char *slash = strrchr(path, '/');
-  const char *name = slash != NULL ? slash + 1 : path;
+  const char *name = p2p_file_name_last_part(path);
 
   p2p_sanitize(name, strlen(name), out, P2P_OFFER_NAME_MAX);
-  for (char *c = out; *c != '\0'; c++)
-    if (*c == '\\') *c = '?';
   if (out[0] == '\0' || strcmp(out, ".") == 0 || strcmp(out, "..") == 0)
     snprintf(out, P2P_OFFER_NAME_MAX, "file");
 }

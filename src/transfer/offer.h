@@ -11,7 +11,7 @@
 #include "wormhole/hints.h"
 
 #define P2P_OFFER_APPID "lothar.com/wormhole/text-or-file-xfer"
-#define P2P_OFFER_NAME_MAX 128 /* bytes of a file name, with the NUL */
+#define P2P_OFFER_NAME_MAX 256 /* bytes of a file name, with the NUL */
 /* Bytes of a text: what fits into a message of the mailbox even if all of it is escaped. */
 #define P2P_OFFER_TEXT_MAX (32 * 1024)
 #define P2P_OFFER_SIZE_MAX (INT64_C(1) << 50) /* bytes of a file */

@@ -169,6 +169,7 @@ static void on_stream_end(void *arg, const struct p2p_err *err) {
   struct p2p_transfer_session *session = arg;
 
   if (err == NULL) {
+    snprintf(session->status.path, sizeof session->status.path, "%s", session->file.output.final);
     succeed(session);
     return;
   }
@@ -233,7 +234,7 @@ static int start_messages(struct p2p_transfer_session *session, struct p2p_err *
     return p2p_messages_send_offer(session->wormhole, &session->negotiation, NULL, err);
   if (session->negotiation.is_sender) return send_file_messages(session, err);
   session->is_creating = true;
-  return p2p_local_file_create(&session->file, on_file_created, session, err);
+  return p2p_local_file_create(&session->file, session->status.name, on_file_created, session, err);
 }
 
 static int take_step(struct p2p_transfer_session *session, enum p2p_negotiation_step step,
@@ -355,7 +356,7 @@ int p2p_transfer_session_new(const struct p2p_transfer_config *config,
   session->must_confirm = config->must_confirm;
   session->timeout_ms = config->timeout_ms;
   session->stall_ms = config->stall_ms ? config->stall_ms : P2P_TRANSFER_STALL_MS;
-  p2p_local_file_init(&session->file, config->loop, input, config->path);
+  p2p_local_file_init(&session->file, config->loop, input, config->path, config->path_is_directory);
   int code = start(session, config, err);
   if (code != P2P_OK) {
     p2p_transfer_session_free(session);

@@ -119,6 +119,7 @@ static void transfer_file(size_t length, bool by_relay) {
   CHECK(strncmp(pair.received.route, by_relay ? "relay " : "direct ", 6) == 0);
   CHECK_STR(pair.sent.verifier, pair.received.verifier);
   CHECK(is_same(pair.from, pair.to));
+  CHECK_STR(pair.received.path, pair.to);
   CHECK(count_files(pair.folder) == 2);
   pair_close(&pair);
 }
@@ -160,6 +161,36 @@ TEST(a_text_passes) {
   CHECK(p2p_transfer_text(pair.sender, &length) == NULL);
   CHECK(count_files(pair.folder) == 0);
   pair_close(&pair);
+}
+
+TEST(a_file_in_a_directory_gets_the_senders_name_for_it) {
+  static const char *const NAMES[][2] = {{"results.rds", "results.rds"},
+                                         {"results.rds", "results (1).rds"},
+                                         {"../../x", "x"},
+                                         {".bashrc", "_bashrc"},
+                                         {"-rf", "_rf"},
+                                         {"..", "file"},
+                                         {"a\nb", "a_b"},
+                                         {"/etc/passwd", "passwd"}};
+  for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+    static struct pair pair;
+    char folder[64], expected[128], earlier[128];
+    pair_init(&pair, "7-named");
+    snprintf(folder, sizeof folder, "%s", pair.folder);
+    snprintf(expected, sizeof expected, "%s/%s", folder, NAMES[i][1]);
+    snprintf(earlier, sizeof earlier, "%s/results.rds", folder);
+    if (i == 1) write_random(earlier, 3);
+    pair.send.bytes = "hello";
+    pair.send.length = 5;
+    pair.send.name = NAMES[i][0];
+    pair.receive.path = folder;
+    pair.receive.path_is_directory = true;
+    pair_run(&pair);
+    CHECK(reaches(pair.receiver, P2P_TRANSFER_DONE, &pair.received));
+    CHECK_STR(pair.received.path, expected);
+    CHECK(access(expected, F_OK) == 0 && count_files(folder) == (i == 1 ? 2 : 1));
+    pair_close(&pair);
+  }
 }
 
 TEST(a_wrong_code_fails_on_both_sides_and_leaves_nothing) {
@@ -317,6 +348,7 @@ TEST(a_mutex_that_cannot_be_created_is_an_error) {
 UNIT_MAIN("transfer", UNIT(an_empty_file_passes), UNIT(one_byte_passes),
           UNIT(a_file_of_many_batches_passes), UNIT(a_file_passes_through_the_relay),
           UNIT(bytes_pass), UNIT(a_text_passes),
+          UNIT(a_file_in_a_directory_gets_the_senders_name_for_it),
           UNIT(a_wrong_code_fails_on_both_sides_and_leaves_nothing),
           UNIT(nothing_is_sent_before_the_verifiers_are_confirmed),
           UNIT(a_different_verifier_ends_the_transfer),

@@ -64,22 +64,17 @@ send() {
 # Prints a text; writes a file to the current folder.
 receive() {
   case $1 in
-    ours) "$ours" receive "$2" --path=got --mailbox="$mailbox" --relay="$relay" --timeout=60 $no_listen_ours ;;
+    ours) "$ours" receive "$2" --mailbox="$mailbox" --relay="$relay" --timeout=60 $no_listen_ours ;;
     python) $python --relay-url="$mailbox" --transit-helper="$relay" receive $no_listen_python --hide-progress --accept-file "$2" ;;
     william) echo y | $william receive --hide-progress --relay-url "$mailbox" "$2" ;;
   esac
 }
 
-# is_received WHAT: whether WHAT arrived unchanged. Our program writes to got, the others to a file of the same name.
+# is_received WHAT: whether WHAT arrived unchanged, a file under its own name.
 is_received() {
   case $1 in
     text:*) grep -q -x -F -e "${1#text:}" "$work/to/out" ;;
-    *)
-      for file in "$work/to/got" "$work/to/$(basename "$1")"; do
-        if [ -f "$file" ]; then cmp "$file" "$1"; return; fi
-      done
-      return 1
-      ;;
+    *) cmp "$work/to/$(basename "$1")" "$1" ;;
   esac
 }
 

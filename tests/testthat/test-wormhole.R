@@ -53,7 +53,7 @@ shown_code <- function(process) sub("^Wormhole code is: ", "", wait_for_line(pro
 
 receive_here <- function(lab, code, ...) suppressMessages(wormhole_receive(code, ..., mailbox = lab$mailbox, relay = lab$relay, timeout = 20))
 
-test_that("a text and a file are received; the peer's file name is only reported", {
+test_that("a text and a file are received, the file under the sender's name; no file is replaced", {
   lab <- local_transfer_lab()
   expect_identical(receive_here(lab, shown_code(start_wormhole(lab, "send", "--text", "hello world"))), "hello world")
 
@@ -64,10 +64,22 @@ test_that("a text and a file are received; the peer's file name is only reported
   sender <- start_wormhole(lab, "send", "my file.bin")
   got <- receive_here(lab, shown_code(sender), folder)
   expect_identical(attr(got, "filename"), "my file.bin")
-  expect_match(basename(got), "^wormhole-")
-  expect_identical(list.files(folder), basename(got))
+  expect_identical(c(got), file.path(normalizePath(folder), "my file.bin"))
+  expect_identical(list.files(folder), "my file.bin")
   expect_identical(unname(tools::md5sum(got)), unname(tools::md5sum(file)))
   expect_identical(wait_for_exit(sender), 0L)
+
+  withr::local_dir(folder)
+  sender <- start_wormhole(lab, "send", "my file.bin")
+  expect_message(got <- wormhole_receive(shown_code(sender), mailbox = lab$mailbox, relay = lab$relay, timeout = 20),
+                 "Received 'my file.bin' \\(300 kB\\) as 'my file \\(1\\).bin', direct")
+  expect_identical(c(got), file.path(normalizePath(folder), "my file (1).bin"))
+  writeLines("TRUE", file.path(lab$dir, ".Rprofile"))
+  sender <- start_wormhole(lab, "send", ".Rprofile")
+  receiver <- start_command(lab, find_wormhole(), c("receive", shown_code(sender), "--path=into", paste0("--mailbox=", lab$mailbox), "--relay="))
+  expect_identical(wait_for_line(receiver, "^/"), file.path(normalizePath(folder), "_Rprofile"))
+  expect_identical(list.files(folder, all.files = TRUE, no.. = TRUE), c("_Rprofile", "my file (1).bin", "my file.bin"))
+  expect_error(wormhole_receive("7-a-b", path = "no-such/"), "no folder 'no-such/'", class = "p2p_error_usage")
 })
 
 test_that("raw vectors are sent to the program, with a given code", {
