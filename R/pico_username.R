@@ -19,8 +19,13 @@
 #' @export
 pico_username <- function(host = NULL, ssh_args = NULL) {
   check_arguments("pico_username")
+  ask_board(board_config(NULL, host, ssh_args))
+}
+
+## The user name, or, with `services`, "MAILBOX RELAY".
+ask_board <- function(config, services = FALSE) {
   log <- log_new()
-  handle <- .Call(ffi_whoami_request, board_config(NULL, host, ssh_args), log)
+  handle <- .Call(ffi_lookup, config, services, log)
   on.exit(.Call(ffi_handle_close, handle))
   repeat {
     line <- log_next(log, 60)

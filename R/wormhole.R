@@ -16,14 +16,18 @@
 #' @param type (character) What `x` is: `"file"` or `"text"`. With `"auto"`, a string is a file if a file of that name exists, and a text
 #'   otherwise.
 #' @param name (character) File name that the other side sees. If `NULL`, the name of the file.
-#' @param mailbox (character) Mailbox server, as `"ws://name:4000/v1"`. If `NULL`, option `future.p2p.mailbox`, or else the public server.
-#' @param relay (character) Transit relay, as `"tcp:name:4001"`, or `""` for none. If `NULL`, option `future.p2p.relay`, or else the public
-#'   relay.
+#' @param mailbox (character) Mailbox server, as `"ws://name:4000/v1"`. If `NULL`, option `future.p2p.mailbox`, or else the server of the
+#'   message board.
+#' @param relay (character) Transit relay, as `"tcp:name:4001"`, or `""` for none. If `NULL`, option `future.p2p.relay`, or else the relay
+#'   of the message board.
 #' @param listen (logical) If `FALSE`, only make outbound connections.
 #' @param verify (logical or function) If `TRUE`, show the *verifier* and ask whether the other side shows the same one, before anything is
 #'   sent. Use it if someone else may know the code. A function is called with the verifier and returns `TRUE` or `FALSE`.
 #' @param timeout (numeric) Seconds to wait for the other side. Once the transfer has started, it only fails if less than 4 KiB are
 #'   transferred within a minute.
+#' @param host,ssh_args (character) Message board whose mailbox server and relay are used, and arguments for SSH, as in [cluster]. If `host`
+#'   is `NULL`, option `future.p2p.host`. The board is asked over SSH, for which any key will do: no account is needed. Without a board, the
+#'   public servers of Magic Wormhole are used, and nothing is asked.
 #' @param progress (logical) Whether to show a progress bar for transfers that take more than a second. If `NULL`, only at a terminal.
 #'
 #' @section Proxies:
@@ -82,11 +86,12 @@
 #' server$wait(10000)
 #' @export
 wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name = NULL, mailbox = NULL, relay = NULL, listen = TRUE,
-                          verify = FALSE, timeout = 600, progress = NULL) {
+                          verify = FALSE, timeout = 600, progress = NULL, host = NULL, ssh_args = NULL) {
   check_arguments("wormhole_send")
-  config <- transfer_config(code, mailbox, relay, listen, verify, timeout)
+  config <- transfer_config(code, listen, verify, timeout)
   what <- what_to_send(x, match_type(type))
   if (!is.null(name)) what$name <- one_string(name, "name")
+  config <- c(config, transfer_servers(mailbox, relay, host, ssh_args))
   status <- run_transfer(c(config, what[names(what) != "bytes"]), what$bytes, verify, progress, show_code = is.null(code))
   invisible(status$code)
 }
@@ -94,11 +99,11 @@ wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name
 #' @rdname wormhole_send
 #' @export
 wormhole_receive <- function(code, path = NULL, mailbox = NULL, relay = NULL, listen = TRUE, verify = FALSE, timeout = 600,
-                             progress = NULL) {
+                             progress = NULL, host = NULL, ssh_args = NULL) {
   check_arguments("wormhole_receive")
   if (missing(code)) usage_stop("Argument 'code' is missing. It is the code that the sender shows, such as 7-guitar-wizard.")
-  config <- transfer_config(one_string(code, "code"), mailbox, relay, listen, verify, timeout)
-  config <- c(config, where_to_save(path))
+  config <- c(transfer_config(one_string(code, "code"), listen, verify, timeout), where_to_save(path))
+  config <- c(config, transfer_servers(mailbox, relay, host, ssh_args))
   status <- run_transfer(config, NULL, verify, progress)
   if (status$is_text) return(status$text)
   structure(status$path, filename = status$name)
@@ -144,17 +149,36 @@ match_type <- function(type) {
   type
 }
 
-transfer_config <- function(code, mailbox, relay, listen, verify, timeout) {
+transfer_config <- function(code, listen, verify, timeout) {
   if (!is.function(verify)) verify <- one_flag(verify, "verify")
-  if (is.null(relay)) relay <- p2p_option("relay", public_services()[["relay"]])
-  if (!identical(relay, "")) one_string(relay, "relay")
-  mailbox <- string_or_option(mailbox, "mailbox")
-  use_proxy()
   list(
-    code = if (!is.null(code)) one_string(code, "code"), mailbox = if (is.null(mailbox)) public_services()[["mailbox"]] else mailbox,
-    relay = if (nzchar(relay)) relay, listen = one_flag(listen, "listen"), confirm = is.function(verify) || verify,
+    code = if (!is.null(code)) one_string(code, "code"), listen = one_flag(listen, "listen"), confirm = is.function(verify) || verify,
     timeout_ms = 1000 * min(check_number(timeout, "timeout", 0.001, Inf), 4e6)
   )
+}
+
+## Mailbox server and relay: arguments, else options, else those of the board. Without a board, the public ones.
+transfer_servers <- function(mailbox, relay, host, ssh_args) {
+  use_proxy()
+  mailbox <- string_or_option(mailbox, "mailbox")
+  if (is.null(relay)) relay <- p2p_option("relay")
+  if (!is.null(relay) && !identical(relay, "")) one_string(relay, "relay")
+  if (is.null(mailbox) || is.null(relay)) {
+    services <- board_services(host, ssh_args)
+    if (is.null(mailbox)) mailbox <- services[["mailbox"]]
+    if (is.null(relay)) relay <- services[["relay"]]
+  }
+  list(mailbox = mailbox, relay = if (nzchar(relay)) relay)
+}
+
+board_services <- function(host, ssh_args) {
+  host <- string_or_option(host, "host")
+  if (is.null(host)) return(public_services())
+  answer <- tryCatch(ask_board(board_config(NULL, host, ssh_args), services = TRUE), p2p_error = function(ex) {
+    ex$message <- paste(conditionMessage(ex), "To use other servers, set `mailbox =` and `relay =`.")
+    stop(ex)
+  })
+  structure(strsplit(answer, " ", fixed = TRUE)[[1L]], names = c("mailbox", "relay"))
 }
 
 what_to_send <- function(x, type) {
@@ -270,7 +294,10 @@ transfer_bar <- function(progress) {
 #' @rdname find_wormhole
 #' @param ... (character) The arguments of the program.
 #' @export
-wormhole <- function(...) invisible(system2(find_wormhole(), shQuote(c(...))))
+wormhole <- function(...) {
+  env <- program_environment()
+  invisible(system2(find_wormhole(), shQuote(c(...)), env = if (length(env) > 0L) paste0(names(env), "=", shQuote(env)) else character()))
+}
 class(wormhole) <- c("p2p_wormhole", "function")
 
 #' @export
@@ -283,10 +310,20 @@ print.p2p_wormhole <- function(x, ...) {
 ## Replaces this R process by the program. R would not remove its temporary folder later, so it is removed now.
 exec_wormhole <- function(args) {
   program <- find_wormhole()
-  for (name in c("mailbox", "relay")) {
-    value <- p2p_option(name)
-    if (!is.null(value)) do.call(Sys.setenv, structure(list(value), names = paste0("R_FUTURE_P2P_", toupper(name))))
-  }
+  env <- program_environment()
+  if (length(env) > 0L) do.call(Sys.setenv, as.list(env))
   unlink(tempdir(), recursive = TRUE)
   .Call(ffi_program_exec, program, args)
 }
+
+## The options of this session, as variables for the program.
+program_environment <- function() {
+  values <- lapply(c(host = "host", ssh_args = "ssh_args", mailbox = "mailbox", relay = "relay"), p2p_option)
+  if (length(values$ssh_args) > 1L) values$ssh_args <- paste(quote_word(values$ssh_args), collapse = " ")
+  values <- unlist(values)
+  if (length(values) > 0L) names(values) <- paste0("R_FUTURE_P2P_", toupper(names(values)))
+  values
+}
+
+## Words as split_words() reads them.
+quote_word <- function(words) ifelse(grepl("'", words, fixed = TRUE), paste0("\"", words, "\""), paste0("'", words, "'"))

@@ -29,6 +29,7 @@
   X(ffi_log_next, 2)             \
   X(ffi_loop_set_proxy, 2)       \
   X(ffi_loop_stop, 0)            \
+  X(ffi_lookup, 3)               \
   X(ffi_program_exec, 2)         \
   X(ffi_public_services, 0)      \
   X(ffi_serialize, 2)            \
@@ -52,7 +53,6 @@
   X(ffi_transfer_text, 1)        \
   X(ffi_transfer_wait, 3)        \
   X(ffi_unserialize, 1)          \
-  X(ffi_whoami_request, 2)       \
   X(ffi_worker_drain, 1)         \
   X(ffi_worker_idle, 1)          \
   X(ffi_worker_is_done, 1)       \

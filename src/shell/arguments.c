@@ -16,8 +16,9 @@ struct arguments {
 /* The values that were given; NULL if not. */
 struct values {
   const char *command, *operand;
-  const char *text, *code, *path, *mailbox, *relay, *timeout; /* options that need a value */
-  const char *verify, *listen, *progress;                     /* options that may have a value */
+  const char *text, *code, *path, *timeout; /* options that need a value */
+  const char *host, *ssh_args, *mailbox, *relay;
+  const char *verify, *listen, *progress; /* options that may have a value */
 };
 
 /* Finds where to store the value of an option. *implied: its value if none is given; NULL if it
@@ -30,6 +31,7 @@ static const char **find_option(struct values *values, const char *name, size_t 
   } options[] = {
       {"--text", NULL, &values->text},           {"--code", NULL, &values->code},
       {"--path", NULL, &values->path},           {"--mailbox", NULL, &values->mailbox},
+      {"--host", NULL, &values->host},           {"--ssh-args", NULL, &values->ssh_args},
       {"--relay", NULL, &values->relay},         {"--timeout", NULL, &values->timeout},
       {"--verify", "TRUE", &values->verify},     {"--listen", "TRUE", &values->listen},
       {"--no-listen", "FALSE", &values->listen}, {"--progress", "TRUE", &values->progress}};
@@ -158,6 +160,8 @@ int p2p_arguments_parse(int count, char *const argv[], struct p2p_arguments *out
                                 .text = values.text,
                                 .code = values.code,
                                 .path = values.path,
+                                .host = values.host,
+                                .ssh_args = values.ssh_args,
                                 .mailbox = values.mailbox,
                                 .relay = values.relay,
                                 .listen = true,

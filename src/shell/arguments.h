@@ -16,8 +16,9 @@ enum p2p_arguments_command {
 
 struct p2p_arguments {
   enum p2p_arguments_command command;
-  const char *file;                                 /* to send; NULL: send `text` */
-  const char *text, *code, *path, *mailbox, *relay; /* NULL: not given */
+  const char *file;                              /* to send; NULL: send `text` */
+  const char *text, *code, *path;                /* NULL: not given */
+  const char *host, *ssh_args, *mailbox, *relay; /* NULL: not given */
   bool listen, verify;
   bool has_progress, progress;
   uint32_t timeout_ms;

@@ -16,8 +16,14 @@ static const char USAGE[] =
     "  --code=CODE      send with this code instead of a generated one\n"
     "  --path=PATH      receive into this directory, under the sender's name for the file, or as\n"
     "                   this new file (default: the current directory)\n"
-    "  --mailbox=URL    mailbox server, such as ws://example.org:4000/v1\n"
-    "  --relay=ADDRESS  transit relay, such as tcp:example.org:4001; empty for none\n"
+    "  --host=HOST      message board whose mailbox server and relay are used, such as\n"
+    "                   example.org:2222 (default: R_FUTURE_P2P_HOST, else the public ones)\n"
+    "  --ssh-args=ARGS  arguments for SSH to the board, in one string (default:\n"
+    "                   R_FUTURE_P2P_SSH_ARGS)\n"
+    "  --mailbox=URL    mailbox server, such as ws://example.org:4000/v1 (default:\n"
+    "                   R_FUTURE_P2P_MAILBOX, else that of the board)\n"
+    "  --relay=ADDRESS  transit relay, such as tcp:example.org:4001; empty for none (default:\n"
+    "                   R_FUTURE_P2P_RELAY, else that of the board)\n"
     "  --no-listen      make outbound connections only\n"
     "  --verify         show a verifier, and ask whether the other side shows the same\n"
     "  --timeout=SEC    how long to wait for the other side (default: 600)\n"
@@ -45,16 +51,49 @@ const char *p2p_console_advice(const char *reason) {
   static const struct {
     const char *reason, *advice;
   } ADVICE[] = {
+      {"agent_timeout",
+       "Confirm the request of the agent, touch the security key, or restart the agent."},
+      {"board_silent",
+       "Check that this is the host of a message board, and that the network is up."},
+      {"board_unreachable",
+       "Check that the board is running, and that its host name and port are correct."},
+      {"changed_host_key",
+       "Refused: either the board was installed again, or someone intercepts the connection. Ask "
+       "the operator of the board for the fingerprint. Only if the new one is right, remove the "
+       "old key with 'ssh-keygen -R' and add the new one."},
       {"crowded", "Start again with a new code."},
       {"directory_offered", "Ask the sender for an archive (zip or tar) instead."},
       {"file_exists", "Use --path to give a directory or a new name."},
+      {"host_form", "Use name, name:port or user@name:port, with a port from 1 to 65535. IPv6 "
+                    "addresses are in brackets."},
       {"is_directory", "Send an archive (zip or tar) of it instead."},
+      {"keys_rejected", "Select the key that the board knows with --ssh-args=\"-i FILE\", or load "
+                        "it with 'ssh-add FILE', which is necessary if it has a passphrase."},
       {"mailbox_lost",
        "Check that the mailbox server is running, or use another one with --mailbox."},
       {"mailbox_permission", "Use another mailbox server with --mailbox."},
+      {"no_answer", "Check the host name, the port and the network."},
       {"no_directory", "Use --path to give an existing directory, or a new name in one."},
+      {"no_ssh_key",
+       "Create a key with 'ssh-keygen -t ed25519', or select a key with --ssh-args=\"-i FILE\"."},
+      {"no_ssh_program", "Install OpenSSH, and make sure that 'ssh' is in PATH."},
+      {"not_a_board",
+       "Check that this is the port of a message board, and that the board is not full."},
+      {"ssh_argument", "The arguments -i, -p, -l, -J, -F, -B, -b, -c, -m, -4, -6, -C and -o are "
+                       "supported. Other settings belong in ~/.ssh/config."},
+      {"ssh_files", "Check that ~/.ssh in your home directory can be read."},
+      {"ssh_silent", "Check that 'ssh' with the same arguments logs in without a prompt, that the "
+                     "SSH agent (SSH_AUTH_SOCK) answers, and that the network is up."},
+      {"strict_host_key", "Host keys are always compared with known_hosts."},
       {"text_not_utf8", "Send it as a file instead."},
       {"text_too_long", "Send it as a file instead."},
+      {"too_many_keys", "Select one key with --ssh-args=\"-i FILE -o IdentitiesOnly=yes\"."},
+      {"unknown_host_key",
+       "Compare the fingerprint with the one that the operator of the board gives you. If it is "
+       "the same, add the entry between the single quotes to that file, as a line of its own."},
+      {"unknown_host_key_unseen",
+       "Connect once with 'ssh' and the same arguments, compare the fingerprint with the one that "
+       "the operator of the board gives you, and accept the key only if it is the same."},
       {"wrong_code",
        "Check the code. If it was correct, someone else may have tried to guess it. Start "
        "again with a new code."},

@@ -12,8 +12,8 @@
 #include "base/standard_files.h"
 #include "crypto/random.h"
 #include "net/proxy.h"
-#include "protocol/public_services.h"
 #include "shell/arguments.h"
+#include "shell/board_services.h"
 #include "shell/console.h"
 #include "shell/interrupt.h"
 
@@ -26,7 +26,9 @@ struct run {
   struct p2p_arguments arguments;
   struct p2p_transfer_config config;
   struct p2p_transfer *transfer;
-  char path[PATH_SIZE]; /* where to write what is received */
+  struct p2p_services services; /* of the board */
+  bool has_no_servers;          /* the board did not name them */
+  char path[PATH_SIZE];         /* where to write what is received */
   bool has_shown_code, has_shown_progress;
   bool has_asked, is_answered; /* about the verifier */
   char answer[8];              /* the part that was typed */
@@ -77,6 +79,32 @@ static int choose_path(struct run *run, const char *path, struct p2p_err *err) {
   return P2P_OK;
 }
 
+/* Mailbox server and relay: an option, else a variable, else those of the board. An empty relay is
+ * none. */
+static int choose_servers(struct run *run, struct p2p_err *err) {
+  const struct p2p_arguments *arguments = &run->arguments;
+  struct p2p_transfer_config *config = &run->config;
+  const char *host =
+      arguments->host ? arguments->host : first_of_env("R_FUTURE_P2P_HOST", NULL, NULL, NULL);
+  const char *ssh_args =
+      arguments->ssh_args ? arguments->ssh_args : getenv("R_FUTURE_P2P_SSH_ARGS");
+  bool is_complete;
+
+  config->mailbox = arguments->mailbox ? arguments->mailbox
+                                       : first_of_env("R_FUTURE_P2P_MAILBOX", NULL, NULL, NULL);
+  config->relay = arguments->relay ? arguments->relay : getenv("R_FUTURE_P2P_RELAY");
+  is_complete = config->mailbox != NULL && config->relay != NULL;
+  if (!is_complete && p2p_board_services_find(config->loop, host, host != NULL ? ssh_args : NULL,
+                                              &run->services, err) != P2P_OK) {
+    run->has_no_servers = true;
+    return err->code;
+  }
+  if (config->mailbox == NULL) config->mailbox = run->services.mailbox;
+  if (config->relay == NULL) config->relay = run->services.relay;
+  if (config->relay[0] == '\0') config->relay = NULL;
+  return P2P_OK;
+}
+
 static int configure(struct run *run, struct p2p_err *err) {
   const struct p2p_arguments *arguments = &run->arguments;
   struct p2p_transfer_config *config = &run->config;
@@ -86,25 +114,17 @@ static int configure(struct run *run, struct p2p_err *err) {
 
   if (code != P2P_OK) return code;
   p2p_loop_set_proxy(config->loop, &proxy);
-  config->mailbox = arguments->mailbox
-                        ? arguments->mailbox
-                        : first_of_env("R_FUTURE_P2P_MAILBOX", NULL, NULL, P2P_PUBLIC_MAILBOX);
-  config->relay = arguments->relay ? arguments->relay : getenv("R_FUTURE_P2P_RELAY");
-  if (config->relay == NULL)
-    config->relay = P2P_PUBLIC_RELAY;
-  else if (config->relay[0] == '\0')
-    config->relay = NULL;
   config->code = arguments->code;
   config->no_listen = !arguments->listen;
   config->must_confirm = arguments->verify;
   config->timeout_ms = arguments->timeout_ms;
-  if (arguments->command == P2P_COMMAND_SEND) {
-    config->file = arguments->file;
-    config->text = arguments->text;
-    return P2P_OK;
+  config->file = arguments->command == P2P_COMMAND_SEND ? arguments->file : NULL;
+  config->text = arguments->command == P2P_COMMAND_SEND ? arguments->text : NULL;
+  if (arguments->command == P2P_COMMAND_RECEIVE) {
+    config->path = run->path;
+    code = choose_path(run, arguments->path ? arguments->path : ".", err);
   }
-  config->path = run->path;
-  return choose_path(run, arguments->path ? arguments->path : ".", err);
+  return code == P2P_OK ? choose_servers(run, err) : code;
 }
 
 /* Reads one character of the answer about the verifier. An answer that is too long is a no. */
@@ -178,6 +198,19 @@ static bool print_result(struct run *run, const struct p2p_transfer_status *stat
   return dprintf(STDOUT_FILENO, "%s\n", status->is_text && text != NULL ? text : status->path) >= 0;
 }
 
+static enum status interrupted(void) {
+  dprintf(STDERR_FILENO, "Interrupted.\n");
+  return STATUS_INTERRUPTED;
+}
+
+static enum status failed_to_start(const struct run *run, const struct p2p_err *err) {
+  if (p2p_interrupt_is_pending()) return interrupted();
+  p2p_console_error(err);
+  if (run->has_no_servers)
+    dprintf(STDERR_FILENO, "To use other servers, set --mailbox and --relay.\n");
+  return STATUS_FAILED;
+}
+
 static enum status failed(const struct p2p_err *err) {
   p2p_console_error(err);
   return STATUS_FAILED;
@@ -190,7 +223,7 @@ static enum status transfer(struct run *run) {
 
   if (configure(run, &err) != P2P_OK ||
       p2p_transfer_new(&run->config, &run->transfer, &err) != P2P_OK)
-    return failed(&err);
+    return failed_to_start(run, &err);
   follow(run, &status);
   if (status.state == P2P_TRANSFER_DONE) {
     p2p_console_end(&status, is_sender);
@@ -200,9 +233,7 @@ static enum status transfer(struct run *run) {
   if (is_lost)
     return failed(&(struct p2p_err){P2P_ERR_SYSTEM, NULL, "cannot write to standard output"});
   if (status.state == P2P_TRANSFER_DONE) return STATUS_DONE;
-  if (!p2p_interrupt_is_pending()) return failed(&status.err);
-  dprintf(STDERR_FILENO, "Interrupted.\n");
-  return STATUS_INTERRUPTED;
+  return p2p_interrupt_is_pending() ? interrupted() : failed(&status.err);
 }
 
 static enum status run_transfer(const struct p2p_arguments *arguments) {

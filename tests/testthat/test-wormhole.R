@@ -241,6 +241,61 @@ test_that("the program uses the options of R", {
   expect_match(wait_for_line(sender, "wormhole receive .*--mailbox="), "--relay=$")
 })
 
+test_that("without mailbox and relay, those of the board in option or variable future.p2p.host are used, without an account", {
+  lab <- local_transfer_lab()
+  make_key(lab, "stranger")
+  args <- board_args(lab, "stranger")
+  board <- lab$processes[[1L]]
+  env <- c(R_FUTURE_P2P_HOST = args$host, R_FUTURE_P2P_SSH_ARGS = args$ssh_args)
+  start <- function(command, ...) {
+    process <- list2env(list(name = "wormhole", lines = character(), tmp = lab$dir), parent = emptyenv())
+    process$px <- processx::process$new(command, c(...), wd = lab$dir, stdout = "|", stderr = "2>&1", env = lab_environment(lab, lab$dir, env))
+    lab$processes <- c(lab$processes, process)
+    process
+  }
+  ## The program without R, to an R session with options.
+  withr::local_options(future.p2p.host = args$host, future.p2p.ssh_args = args$ssh_args)
+  sender <- start(find_wormhole(), "send", "--text=by the program")
+  expect_match(wait_for_line(sender, "wormhole receive [0-9]"), paste0("--mailbox=", lab$mailbox, " --relay=", lab$relay), fixed = TRUE)
+  expect_identical(suppressMessages(wormhole_receive(shown_code(sender), timeout = 20)), "by the program")
+  expect_identical(wait_for_exit(sender), 0L)
+  ## Rscript -e, to arguments.
+  sender <- start(file.path(R.home("bin"), "Rscript"), "-e", "future.p2p::wormhole", "send", "--text=by Rscript")
+  code <- shown_code(sender)
+  options(future.p2p.host = NULL, future.p2p.ssh_args = NULL)
+  expect_identical(suppressMessages(wormhole_receive(code, timeout = 20, host = args$host, ssh_args = args$ssh_args)), "by Rscript")
+  ## Options of an R session reach the program.
+  withr::local_options(future.p2p.host = args$host, future.p2p.ssh_args = split_words(args$ssh_args))
+  receiver <- start(find_wormhole(), "receive", "7-by-a-session")
+  said <- capture.output(status <- wormhole("send", "--text=by a session", "--code=7-by-a-session"), type = "message")
+  expect_identical(status, 0L)
+  wait_for_line(receiver, "^by a session$")
+  ## Not asked if both are known.
+  process_lines(board)
+  options(future.p2p.host = "127.0.0.1:1")
+  expect_identical(transfer_servers("ws://m/v1", "", NULL, NULL), list(mailbox = "ws://m/v1", relay = NULL))
+  said <- "[Cc]annot ask '127.0.0.1' for its mailbox server: .*127.0.0.1:1.*To use other servers, set"
+  expect_error(wormhole_send("hello"), paste0(said, " `mailbox ="), class = "p2p_error_network")
+  env[["R_FUTURE_P2P_HOST"]] <- "127.0.0.1:1"
+  sender <- start(find_wormhole(), "send", "--text=hello")
+  expect_identical(wait_for_exit(sender), 1L)
+  expect_match(paste(process_lines(sender), collapse = " "), paste0(said, " --mailbox"))
+})
+
+test_that("Ctrl-C ends the program while it asks the board", {
+  testthat::skip_if_not(dir.exists("/proc/self"))
+  lab <- local_transfer_lab()
+  args <- board_args(lab, "alice")
+  board <- lab$processes[[1L]]
+  signal_process(board, tools::SIGSTOP)
+  withr::defer(signal_process(board, tools::SIGCONT))
+  sender <- start_command(lab, find_wormhole(), c("send", "--text=hello", paste0("--host=", args$host), paste0("--ssh-args=", args$ssh_args)))
+  deadline <- proc.time()[["elapsed"]] + 30 # for the network thread: signals are caught before it starts
+  while (length(list.files(sprintf("/proc/%d/task", sender$px$get_pid()))) < 2L && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.02)
+  signal_process(sender, tools::SIGINT)
+  expect_identical(wait_for_exit(sender), 130L)
+})
+
 test_that("as a function, it runs the program as a child process", {
   skip_unless_lab()
   said <- run_rscript(expression = "status <- future.p2p::wormhole('send', '/no/such file'); future.p2p::wormhole('--version'); quit(status = 40 + status)")

@@ -1,0 +1,32 @@
+/* Questions to the board for R: pico_username(), and the mailbox server of wormhole_send(). */
+#include "board/lookup.h"
+#include "r/ffi.h"
+#include "r/ffi_config.h"
+#include "r/ffi_error.h"
+#include "r/ffi_handle.h"
+#include "r/ffi_log.h"
+#include "r/ffi_loop.h"
+
+#define TAG_LOOKUP "lookup"
+
+static void stop_service(void *service) { p2p_service_stop(service); }
+
+/* The answer is one line of `log`, see board/lookup.h. `services`: whether to ask for the mailbox
+ * server and the relay, and not for the user. */
+SEXP ffi_lookup(SEXP config, SEXP services, SEXP log) {
+  const struct p2p_board_config board = p2p_ffi_board_config(config);
+  enum p2p_lookup_what what =
+      Rf_asLogical(services) == TRUE ? P2P_LOOKUP_SERVICES : P2P_LOOKUP_USER;
+  SEXP handle = PROTECT(p2p_ffi_handle_with_log(TAG_LOOKUP, stop_service, log));
+  struct p2p_service *service = NULL;
+  struct p2p_err err = {0};
+  struct p2p_loop *loop = p2p_ffi_loop();
+  if (p2p_lookup_start(loop, &board, what, p2p_ffi_handle_get(log, P2P_TAG_LOG), &service, &err) !=
+      P2P_OK) {
+    p2p_ffi_handle_close(handle);
+    p2p_ffi_raise(&err);
+  }
+  p2p_ffi_handle_set(handle, service);
+  UNPROTECT(1);
+  return handle;
+}
