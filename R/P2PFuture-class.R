@@ -8,6 +8,7 @@ resolved.P2PFuture <- function(x, ...) {
     run(x)
     return(FALSE)
   }
+  assert_queryable(x)
   relay_conditions(x)
   switch(.Call(ffi_task_state, x[["task"]]),
     done = TRUE,
@@ -20,6 +21,15 @@ resolved.P2PFuture <- function(x, ...) {
   )
 }
 
+## Raises the error of the future framework if another process, or a copy by readRDS(), asks for the state of a future that still runs.
+assert_queryable <- function(future) {
+  internals$assertOwner(future)
+  task <- future[["task"]]
+  if (is.null(task) || .Call(ffi_handle_is_open, task)) return(invisible())
+  stop(FutureError(sprintf(paste("Invalid usage of futures: Future (%s) is a copy, as readRDS() and unserialize() make it, of a future whose value",
+                                 "has not yet been collected. Only the original can be queried."), future_label(future)), future = future))
+}
+
 has_ended <- function(future) {
   task <- future[["task"]]
   is.null(task) || .Call(ffi_task_state, task) %in% c("done", "failed") # NULL after reset()
@@ -29,7 +39,7 @@ has_ended <- function(future) {
 #' @export
 result.P2PFuture <- function(future, ...) {
   if (!is.null(future[["result"]])) return(result_or_stop(future))
-  internals$assertOwner(future)
+  assert_queryable(future)
   if (future[["state"]] == "created") future <- run(future)
   wait_for_task(future)
   if (!is.null(future[["result"]])) return(result_or_stop(future))

@@ -211,6 +211,7 @@ nbrOfFreeWorkers.P2PFutureBackend <- function(evaluator, background = FALSE, ...
 #' @importFrom future interruptFuture
 #' @export
 interruptFuture.P2PFutureBackend <- function(backend, future, ...) {
+  assert_queryable(future)
   if (!isTRUE(backend[["interrupts"]])) return(future)
   client <- clients$of(backend)
   .Call(ffi_task_cancel, client$handle, future[["task"]])

@@ -23,6 +23,7 @@
   X(ffi_evaluator_renew_folder, 1) \
   X(ffi_evaluator_result, 3)     \
   X(ffi_handle_close, 1)         \
+  X(ffi_handle_is_open, 1)       \
   X(ffi_handles_live, 0)         \
   X(ffi_host_new, 2)             \
   X(ffi_log_new, 0)              \

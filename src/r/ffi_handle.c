@@ -105,5 +105,12 @@ SEXP ffi_handle_close(SEXP handle) {
   return R_NilValue;
 }
 
+/* Whether the handle can be used: it was not closed, is not a copy that R read from a file, and
+ * does not belong to the process that forked this one. */
+SEXP ffi_handle_is_open(SEXP pointer) {
+  struct handle *handle = TYPEOF(pointer) == EXTPTRSXP ? R_ExternalPtrAddr(pointer) : NULL;
+  return Rf_ScalarLogical(handle != NULL && handle->value != NULL && handle->owner == getpid());
+}
+
 /* The number of handles, closed ones included, whose finalizer has not run. */
 SEXP ffi_handles_live(void) { return Rf_ScalarInteger(n_live); }

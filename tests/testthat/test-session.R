@@ -124,6 +124,35 @@ test_that("after a change of plan, ended futures keep their values and the other
   expect_false(clients$has(backend[["reg"]])) # value() does not join again
 })
 
+test_that("other processes and copies cannot query a running future, and get the sentence of the framework", {
+  plan_as(lab, "bob")
+  gate <- file.path(lab$dir, "queried")
+  f <- future({ while (!file.exists(gate)) Sys.sleep(0.02); "ended" })
+  file <- file.path(lab$dir, "future.rds")
+  saveRDS(f, file)
+  query <- quote({
+    g <- readRDS(file)
+    said <- lapply(list(future::resolved, future::value, future::cancel, future::resolved), function(ask) tryCatch(ask(g), error = identity))
+    cat(vapply(said, function(ex) paste(class(ex)[1L], substr(conditionMessage(ex), 1L, 25L)), ""), sep = "\n")
+  })
+  expected <- rep("FutureError Invalid usage of futures:", 4L)
+  expect_identical(capture.output(eval(query)), expected)
+  expect_error(cancel(readRDS(file)), "copy, as readRDS", class = "FutureError")
+  other <- start_r(lab, "other process", c(sprintf("file <- '%s'; loadNamespace('future.p2p') -> x", file), deparse(query)))
+  expect_identical(wait_for_exit(other, 60), 0L)
+  expect_identical(process_lines(other), expected)
+  if (.Platform$OS.type == "unix") {
+    query[[2L]] <- quote(g <- f)
+    forked <- parallel::mccollect(parallel::mcparallel(capture.output(eval(query))))[[1L]]
+    expect_identical(forked, expected)
+  }
+  file.create(gate)
+  expect_equal(value(f), "ended")
+  saveRDS(f, file)
+  expect_equal(value(readRDS(file)), "ended") # its value was collected
+  plan(sequential)
+})
+
 test_that("quitting R ends its futures on the workers", {
   session <- start_session(paste(running_future("quit"), "while (!file.exists(mark)) Sys.sleep(0.02); quit(save = 'no')"))
   wait_for_file("quit")
