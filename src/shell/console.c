@@ -61,12 +61,16 @@ const char *p2p_console_advice(const char *reason) {
        "Refused: either the board was installed again, or someone intercepts the connection. Ask "
        "the operator of the board for the fingerprint. Only if the new one is right, remove the "
        "old key with 'ssh-keygen -R' and add the new one."},
+      {"config_exposed",
+       "Run 'chmod 600 ~/.ssh/config', and make sure that the file belongs to you."},
       {"crowded", "Start again with a new code."},
       {"directory_offered", "Ask the sender for an archive (zip or tar) instead."},
       {"file_exists", "Use --path to give a directory or a new name."},
       {"host_form", "Use name, name:port or user@name:port, with a port from 1 to 65535. IPv6 "
                     "addresses are in brackets."},
       {"is_directory", "Send an archive (zip or tar) of it instead."},
+      {"key_exposed", "Make the file private with 'chmod 600 FILE'. If others may have read the "
+                      "key, create a new one."},
       {"keys_rejected", "Select the key that the board knows with --ssh-args=\"-i FILE\", or load "
                         "it with 'ssh-add FILE', which is necessary if it has a passphrase."},
       {"mailbox_lost",
@@ -79,6 +83,9 @@ const char *p2p_console_advice(const char *reason) {
       {"no_ssh_program", "Install OpenSSH, and make sure that 'ssh' is in PATH."},
       {"not_a_board",
        "Check that this is the port of a message board, and that the board is not full."},
+      {"revoked_host_key", "Refused: someone may have stolen this key and answer in the board's "
+                           "place. Ask the operator "
+                           "of the board for its new host key."},
       {"ssh_argument", "The arguments -i, -p, -l, -J, -F, -B, -b, -c, -m, -4, -6, -C and -o are "
                        "supported. Other settings belong in ~/.ssh/config."},
       {"ssh_files", "Check that ~/.ssh in your home directory can be read."},
