@@ -63,6 +63,7 @@ static void destroy(struct p2p_client_link *client) {
     p2p_evaluator_abandon(task->evaluator);
     free(task);
   }
+  p2p_evaluator_pool_remove_client(client->shared->pool, client);
   p2p_package_lookup_cancel(client->lookup);
   p2p_slots_remove(client->shared->slots, client->number);
   p2p_link_free(client->link);
@@ -186,7 +187,7 @@ static bool start_task(struct p2p_client_link *client, const struct p2p_frame *f
   task->started_ms = p2p_clock_ms();
   memcpy(task->label, header->label, sizeof task->label);
   task->evaluator =
-      p2p_evaluator_pool_submit(client->shared->pool, client->identity.id, frame, &callbacks, task);
+      p2p_evaluator_pool_submit(client->shared->pool, client, frame, &callbacks, task);
   if (task->evaluator == NULL) {
     free(task);
     return false;

@@ -1,6 +1,4 @@
-/* The states of an evaluator, and the part of the frame protocol that a supervisor must check: what
- * belongs to the current task, and when the task ends. Frames are hostile: the code of a future can
- * write any. */
+/* The states of an evaluator: of its process, and of the task that it has. */
 #include "worker/evaluator.h"
 
 #include <stdio.h>
@@ -10,9 +8,9 @@
 #include "base/clock.h"
 #include "net/timer.h"
 #include "protocol/evaluator_hello.h"
-#include "protocol/member_name.h"
 #include "protocol/task_header.h"
 #include "worker/evaluator_process.h"
+#include "worker/task_frames.h"
 
 #define RETRY_MS 1000 /* after the operating system refused a process */
 #define REASON_MAX 256
@@ -32,9 +30,7 @@ enum deadline {
 struct task {
   bool active;
   uint32_t id;
-  uint64_t to_receive; /* bytes that have not arrived from the client */
-  uint8_t sending;     /* the object whose DATA the evaluator sends: CONDITION, RESULT; 0: none */
-  uint64_t to_send;    /* bytes of it that are missing */
+  struct p2p_task_frames frames;
   bool cancelled;
   bool timed;            /* the time limit runs, or waits in DEADLINE_PAUSE */
   uint64_t time_left_ms; /* of the time limit, at timed_since_ms */
@@ -51,10 +47,10 @@ struct p2p_evaluator {
   struct p2p_scratch_folder *folder;     /* of the process */
   struct p2p_timer *timer;
   enum deadline deadline;
-  bool ready;                     /* its HELLO has arrived */
-  char user[P2P_MEMBER_NAME_MAX]; /* "": no task so far */
-  uint64_t used_ms;               /* when its last task ended */
-  char kill_reason[REASON_MAX];   /* "": it was not killed by us */
+  bool ready;                   /* its HELLO has arrived */
+  const void *client;           /* NULL: no task so far */
+  uint64_t used_ms;             /* when its last task ended */
+  char kill_reason[REASON_MAX]; /* "": it was not killed by us */
   struct task task;
 };
 
@@ -92,12 +88,12 @@ static void run_time_limit(struct p2p_evaluator *evaluator) {
 static void time_task(struct p2p_evaluator *evaluator) {
   struct task *task = &evaluator->task;
   if (!evaluator->ready || task->cancelled || task->timed || time_limit_ms(evaluator) == 0) return;
-  if (task->to_receive > 0) {
+  if (task->frames.to_receive > 0) {
     if (evaluator->deadline == DEADLINE_RECEIVE) return;
     uint64_t receive_ms = evaluator->owner->receive_ms;
     if (receive_ms == 0) receive_ms = P2P_EVALUATOR_RECEIVE_MS;
     set_deadline(evaluator, DEADLINE_RECEIVE,
-                 receive_ms + task->to_receive / P2P_EVALUATOR_RECEIVE_BYTES);
+                 receive_ms + task->frames.to_receive / P2P_EVALUATOR_RECEIVE_BYTES);
     return;
   }
   task->timed = true;
@@ -108,7 +104,7 @@ static void time_task(struct p2p_evaluator *evaluator) {
 /* A result that is slowed down by the client's link costs the future no time, for a while. */
 static void pause_time_limit(struct p2p_evaluator *evaluator) {
   struct task *task = &evaluator->task;
-  if (evaluator->deadline != DEADLINE_TIME || task->sending != P2P_FRAME_RESULT) return;
+  if (evaluator->deadline != DEADLINE_TIME || task->frames.sending != P2P_FRAME_RESULT) return;
   uint64_t used_ms = p2p_clock_ms() - task->timed_since_ms;
   task->time_left_ms -= used_ms < task->time_left_ms ? used_ms : task->time_left_ms;
   uint64_t pause_ms = evaluator->owner->pause_ms;
@@ -126,36 +122,13 @@ static void end_task(struct p2p_evaluator *evaluator, const struct p2p_exit_reas
 }
 
 static void complete_task(struct p2p_evaluator *evaluator) {
+  const struct p2p_evaluator_owner *owner = evaluator->owner;
+  bool is_abandoned = !evaluator->task.has_caller;
   set_deadline(evaluator, DEADLINE_UNUSED, P2P_EVALUATOR_UNUSED_MS);
   p2p_evaluator_process_resume(evaluator->process);
   end_task(evaluator, NULL);
-  evaluator->owner->on_change(evaluator->owner->arg);
-}
-
-/* Checks a frame of the task and counts its bytes. False: it breaks the protocol. *ends: it is the
- * last one. */
-static bool count_frame(struct task *task, const struct p2p_frame *frame, bool *ends) {
-  switch (frame->type) {
-  case P2P_FRAME_RESULT:
-    if (task->to_receive > 0) return false;
-    /* fall through */
-  case P2P_FRAME_CONDITION:
-    if (task->sending != 0 ||
-        p2p_size_header_read(frame->payload, frame->length, &task->to_send) != P2P_OK)
-      return false;
-    task->sending = frame->type;
-    break;
-  case P2P_FRAME_DATA:
-    if (task->sending == 0 || frame->length > task->to_send) return false;
-    task->to_send -= frame->length;
-    break;
-  case P2P_FRAME_LOST: *ends = true; return task->sending == 0;
-  default: return false;
-  }
-  if (task->to_send > 0) return true;
-  *ends = task->sending == P2P_FRAME_RESULT;
-  task->sending = 0;
-  return true;
+  if (is_abandoned) owner->on_abandoned(owner->arg, evaluator);
+  owner->on_change(owner->arg);
 }
 
 static void on_hello(struct p2p_evaluator *evaluator, const struct p2p_frame *frame) {
@@ -184,7 +157,7 @@ static void on_frame(void *arg, const struct p2p_frame *frame) {
     return;
   }
   if (!evaluator->ready || !task->active || frame->task != task->id ||
-      !count_frame(task, frame, &ends)) {
+      !p2p_task_frames_sent(&task->frames, frame, &ends)) {
     kill_process(evaluator, "was killed because it sent an unexpected frame");
     return;
   }
@@ -214,7 +187,8 @@ static void drop_process(struct p2p_evaluator *evaluator) {
   evaluator->process = NULL;
   evaluator->folder = NULL;
   evaluator->ready = false;
-  evaluator->kill_reason[0] = evaluator->user[0] = '\0';
+  evaluator->client = NULL;
+  evaluator->kill_reason[0] = '\0';
 }
 
 static void on_process_exit(void *arg, int exit_status, int term_signal) {
@@ -315,18 +289,22 @@ bool p2p_evaluator_is_usable(const struct p2p_evaluator *evaluator) {
          (evaluator->task.active ? evaluator->task.has_caller : evaluator->ready);
 }
 
-bool p2p_evaluator_is_free_for(const struct p2p_evaluator *evaluator, const char *user,
+bool p2p_evaluator_is_free_for(const struct p2p_evaluator *evaluator, const void *client,
                                bool ready) {
   return p2p_evaluator_is_alive(evaluator) && !evaluator->task.active &&
-         evaluator->ready == ready && strcmp(evaluator->user, user) == 0 &&
+         evaluator->ready == ready && evaluator->client == client &&
          p2p_evaluator_process_runs(evaluator->process);
+}
+
+const void *p2p_evaluator_client(const struct p2p_evaluator *evaluator) {
+  return evaluator->client;
 }
 
 uint64_t p2p_evaluator_used_ms(const struct p2p_evaluator *evaluator) { return evaluator->used_ms; }
 
 /* ---- for the caller that submits a task ---- */
 
-int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const char *user,
+int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
                          const struct p2p_frame *task,
                          const struct p2p_evaluator_callbacks *callbacks, void *arg) {
   struct p2p_task_header header;
@@ -336,10 +314,10 @@ int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const char *user,
                                       task->length);
   if (code != P2P_OK) return code;
   if (evaluator->ready) set_deadline(evaluator, NO_DEADLINE, 0);
-  snprintf(evaluator->user, sizeof evaluator->user, "%s", user);
+  evaluator->client = client;
   evaluator->task = (struct task){.active = true,
                                   .id = task->task,
-                                  .to_receive = header.size,
+                                  .frames.to_receive = header.size,
                                   .has_caller = true,
                                   .callbacks = *callbacks,
                                   .arg = arg};
@@ -357,8 +335,7 @@ static void send(struct p2p_evaluator *evaluator, const struct p2p_frame *frame)
 }
 
 void p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data) {
-  struct task *task = &evaluator->task;
-  task->to_receive -= data->length < task->to_receive ? data->length : task->to_receive;
+  p2p_task_frames_received(&evaluator->task.frames, data->length);
   send(evaluator, data);
   time_task(evaluator);
 }

@@ -41,6 +41,8 @@ struct p2p_evaluator_owner {
   void (*on_exit)(void *arg, struct p2p_evaluator *evaluator, bool was_ready, const char *how);
   /* The process could not be started a second ago; start it again. */
   void (*on_retry)(void *arg, struct p2p_evaluator *evaluator);
+  /* A task that was abandoned has ended; start the process again. */
+  void (*on_abandoned)(void *arg, struct p2p_evaluator *evaluator);
   /* It has had no task for P2P_EVALUATOR_UNUSED_MS. */
   void (*on_unused)(void *arg, struct p2p_evaluator *evaluator);
   void *arg;
@@ -69,23 +71,26 @@ bool p2p_evaluator_is_alive(const struct p2p_evaluator *evaluator);
 bool p2p_evaluator_has_task(const struct p2p_evaluator *evaluator);
 /* It is alive, and ready for a task or at work for a caller. */
 bool p2p_evaluator_is_usable(const struct p2p_evaluator *evaluator);
-/* It is alive without a task, has evaluated for this user only ("": for nobody), and is ready or
- * still starts. Asks the system whether the process runs, since the loop may learn of its end
+/* It is alive without a task, has evaluated for this client only (NULL: for nobody), and is ready
+ * or still starts. Asks the system whether the process runs, since the loop may learn of its end
  * later.
  */
-bool p2p_evaluator_is_free_for(const struct p2p_evaluator *evaluator, const char *user, bool ready);
+bool p2p_evaluator_is_free_for(const struct p2p_evaluator *evaluator, const void *client,
+                               bool ready);
+const void *p2p_evaluator_client(const struct p2p_evaluator *evaluator); /* NULL: no task so far */
 uint64_t p2p_evaluator_used_ms(
     const struct p2p_evaluator *evaluator); /* the end of its last task */
 
-/* Sends a TASK frame, at least 8 bytes long, for `user`. The DATA frames that it announces follow.
- * The evaluator has no task and is alive. P2P_ERR_MEMORY, P2P_ERR_CLOSED. */
-int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const char *user,
+/* Sends a TASK frame, at least 8 bytes long, for `client`, any pointer that identifies it. The DATA
+ * frames that it announces follow. The evaluator has no task and is alive. P2P_ERR_MEMORY,
+ * P2P_ERR_CLOSED. */
+int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
                          const struct p2p_frame *task,
                          const struct p2p_evaluator_callbacks *callbacks, void *arg) P2P_MUST_USE;
 void p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data);
 /* Interrupts the task; on_end follows within P2P_EVALUATOR_CANCEL_MS, by force if need be. */
 void p2p_evaluator_cancel(struct p2p_evaluator *evaluator);
-/* The same, without further callbacks for the task. */
+/* The same, without further callbacks for the task; on_abandoned follows. */
 void p2p_evaluator_abandon(struct p2p_evaluator *evaluator);
 /* Back-pressure: stop and continue to read from the evaluator, until its task ends. */
 void p2p_evaluator_pause(struct p2p_evaluator *evaluator);

@@ -14,6 +14,7 @@ struct p2p_evaluator_pool {
   struct p2p_evaluator_owner owner;
   char **argv, **env, *workdir;
   uint32_t failures; /* evaluators in a row that have ended before they were ready */
+  bool is_closed;
   uint64_t started_ms;
   uint32_t slots, count;
   struct p2p_evaluator *all[];
@@ -36,6 +37,7 @@ static bool count_failure(struct p2p_evaluator_pool *pool, const char *how) {
 
 static bool try_start(struct p2p_evaluator_pool *pool, struct p2p_evaluator *evaluator) {
   struct p2p_err err;
+  if (pool->is_closed) return false;
   if (p2p_evaluator_start(evaluator, &err) == P2P_OK) return true;
   p2p_log_error(pool->owner.log, P2P_LOG_WARN, &err);
   return false;
@@ -56,8 +58,7 @@ static void on_evaluator_exit(void *arg, struct p2p_evaluator *evaluator, bool w
 
 /* Not counted as a failure, which could free the pool: the caller may be about to submit a task. */
 static bool replace(struct p2p_evaluator_pool *pool, struct p2p_evaluator *evaluator) {
-  p2p_log_write(pool->owner.log, P2P_LOG_DEBUG,
-                "replacing an evaluator that another client has used");
+  p2p_log_write(pool->owner.log, P2P_LOG_DEBUG, "replacing an evaluator that a client has used");
   return try_start(pool, evaluator);
 }
 
@@ -69,20 +70,24 @@ static void on_change(void *arg) {
 
 /* ---- choosing an evaluator ---- */
 
-static struct p2p_evaluator *find(const struct p2p_evaluator_pool *pool, const char *user,
+static struct p2p_evaluator *find(const struct p2p_evaluator_pool *pool, const void *client,
                                   bool ready) {
   for (uint32_t i = 0; i < pool->count; i++)
-    if (p2p_evaluator_is_free_for(pool->all[i], user, ready)) return pool->all[i];
+    if (p2p_evaluator_is_free_for(pool->all[i], client, ready)) return pool->all[i];
   return NULL;
 }
 
 static bool has_unused(const struct p2p_evaluator_pool *pool) {
-  return find(pool, "", true) != NULL || find(pool, "", false) != NULL;
+  return find(pool, NULL, true) != NULL || find(pool, NULL, false) != NULL;
 }
 
 static void on_unused(void *arg, struct p2p_evaluator *evaluator) {
   struct p2p_evaluator_pool *pool = arg;
   if (!has_unused(pool)) (void)replace(pool, evaluator);
+}
+
+static void on_abandoned(void *arg, struct p2p_evaluator *evaluator) {
+  (void)replace(arg, evaluator);
 }
 
 /* Restarts an evaluator without a task: one that is dying, else the one that was used longest ago.
@@ -100,20 +105,29 @@ static struct p2p_evaluator *replace_oldest(struct p2p_evaluator_pool *pool) {
   return oldest != NULL && replace(pool, oldest) ? oldest : NULL;
 }
 
-static struct p2p_evaluator *choose(struct p2p_evaluator_pool *pool, const char *user) {
-  struct p2p_evaluator *evaluator = find(pool, user, true);
-  if (evaluator == NULL) evaluator = find(pool, "", true);
-  if (evaluator == NULL) evaluator = find(pool, "", false);
+static struct p2p_evaluator *choose(struct p2p_evaluator_pool *pool, const void *client) {
+  struct p2p_evaluator *evaluator = find(pool, client, true);
+  if (evaluator == NULL) evaluator = find(pool, NULL, true);
+  if (evaluator == NULL) evaluator = find(pool, NULL, false);
   return evaluator != NULL ? evaluator : replace_oldest(pool);
 }
 
-struct p2p_evaluator *p2p_evaluator_pool_submit(struct p2p_evaluator_pool *pool, const char *user,
+struct p2p_evaluator *p2p_evaluator_pool_submit(struct p2p_evaluator_pool *pool, const void *client,
                                                 const struct p2p_frame *task,
                                                 const struct p2p_evaluator_callbacks *callbacks,
                                                 void *arg) {
-  struct p2p_evaluator *evaluator = choose(pool, user);
+  struct p2p_evaluator *evaluator = choose(pool, client);
   if (evaluator == NULL) return NULL;
-  return p2p_evaluator_submit(evaluator, user, task, callbacks, arg) == P2P_OK ? evaluator : NULL;
+  return p2p_evaluator_submit(evaluator, client, task, callbacks, arg) == P2P_OK ? evaluator : NULL;
+}
+
+void p2p_evaluator_pool_remove_client(struct p2p_evaluator_pool *pool, const void *client) {
+  for (uint32_t i = 0; i < pool->count; i++) {
+    struct p2p_evaluator *evaluator = pool->all[i];
+    if (p2p_evaluator_client(evaluator) == client && !p2p_evaluator_has_task(evaluator))
+      (void)replace(pool, evaluator);
+  }
+  pool->callbacks.on_change(pool->arg);
 }
 
 /* ---- the pool ---- */
@@ -146,6 +160,7 @@ static int init_owner(struct p2p_evaluator_pool *pool,
                                              .on_change = on_change,
                                              .on_exit = on_evaluator_exit,
                                              .on_retry = on_retry,
+                                             .on_abandoned = on_abandoned,
                                              .on_unused = on_unused,
                                              .arg = pool};
   return p2p_scratch_new(config->loop, config->scratch, &pool->owner.scratch, err);
@@ -171,6 +186,8 @@ int p2p_evaluator_pool_new(const struct p2p_evaluator_pool_config *config,
   *out = pool;
   return P2P_OK;
 }
+
+void p2p_evaluator_pool_close(struct p2p_evaluator_pool *pool) { pool->is_closed = true; }
 
 void p2p_evaluator_pool_free(struct p2p_evaluator_pool *pool) {
   if (pool == NULL) return;

@@ -1,7 +1,8 @@
 /* The evaluators of a worker: child processes that start before they are needed, evaluate one task
  * at a time and are replaced when they end. There is one more than slots, so that a slot is usable
- * at once after its evaluator has died, and so that a new user finds an unused evaluator: one that
- * has evaluated futures of a user never gets a future of another. io thread only. */
+ * at once after its evaluator has died, and so that a new client finds an unused evaluator: one
+ * that has evaluated futures of a client never gets a future of another, and is replaced when its
+ * client has left. io thread only. */
 #ifndef P2P_WORKER_EVALUATOR_POOL_H
 #define P2P_WORKER_EVALUATOR_POOL_H
 
@@ -43,12 +44,16 @@ uint32_t p2p_evaluator_pool_usable(const struct p2p_evaluator_pool *pool);
 /* Milliseconds since the last task ended, or since the start; 0 while a task runs. */
 uint64_t p2p_evaluator_pool_idle_ms(const struct p2p_evaluator_pool *pool);
 
-/* Submits a TASK frame of `user` (see p2p_evaluator_submit) to an evaluator: one of this user, else
- * an unused one, else a new one in place of one that is dying or belongs to another user. NULL when
- * all have a task, or out of memory. */
-struct p2p_evaluator *p2p_evaluator_pool_submit(struct p2p_evaluator_pool *pool, const char *user,
+/* Submits a TASK frame of `client` (see p2p_evaluator_submit) to an evaluator: one of this client,
+ * else an unused one, else a new one in place of one that is dying or belongs to another client.
+ * NULL when all have a task, or out of memory. */
+struct p2p_evaluator *p2p_evaluator_pool_submit(struct p2p_evaluator_pool *pool, const void *client,
                                                 const struct p2p_frame *task,
                                                 const struct p2p_evaluator_callbacks *callbacks,
                                                 void *arg);
+/* The client has left, and its tasks were abandoned: replaces its evaluators. */
+void p2p_evaluator_pool_remove_client(struct p2p_evaluator_pool *pool, const void *client);
+/* Starts no more evaluators: the pool will be freed. */
+void p2p_evaluator_pool_close(struct p2p_evaluator_pool *pool);
 
 #endif

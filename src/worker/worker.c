@@ -126,6 +126,7 @@ static void poll_slots(void *arg) {
 
 /* Frees all that lives on the io thread. Running tasks are lost. */
 static void stop_with(struct p2p_worker *worker, const char *why) {
+  if (worker->pool != NULL) p2p_evaluator_pool_close(worker->pool);
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) free_link(worker, i, why);
   if (worker->announcer != NULL) p2p_announcer_leave(worker->announcer);
   p2p_announcer_free(worker->announcer);

@@ -121,12 +121,13 @@ static void on_end(void *arg, const struct p2p_exit_reason *reason) {
 
 static void submit_here(void *arg) {
   static const struct p2p_evaluator_callbacks callbacks = {on_frame, on_end};
+  static const char client;
   static uint32_t task;
   uint8_t size[8];
   p2p_set_u64(size, 1);
   struct p2p_frame frame = {P2P_FRAME_TASK, ++task, sizeof size, size},
                    data = {P2P_FRAME_DATA, task, 1, arg};
-  evaluator = p2p_evaluator_pool_submit(pool, "bob", &frame, &callbacks, NULL);
+  evaluator = p2p_evaluator_pool_submit(pool, &client, &frame, &callbacks, NULL);
   CHECK(evaluator != NULL);
   if (evaluator != NULL && arg != NULL) p2p_evaluator_data(evaluator, &data);
 }

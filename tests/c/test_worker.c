@@ -1,6 +1,8 @@
 /* The worker service: what its clients get, and what it logs. */
 #include "worker_fixture.h"
 
+#include <errno.h>
+
 TEST(futures_are_resolved) {
   begin(2);
   CHECK(logs("lending 2 slots to cluster 'alice/friends'; its members can run any R code here as "
@@ -64,8 +66,8 @@ TEST(evaluator_that_dies_is_reported_and_replaced) {
   end(client);
 }
 
-/* Futures of one user are evaluated by the same process, those of another user are not. */
-TEST(each_user_has_evaluators_of_its_own) {
+/* Futures of one client are evaluated by the same process, those of another client are not. */
+TEST(each_client_has_evaluators_of_its_own) {
   char bobs[64], daves[64], eves[64];
   begin(1);
   struct p2p_client *bob = start_client(BOB), *dave = start_client(DAVE), *eve = start_client(EVE);
@@ -77,11 +79,35 @@ TEST(each_user_has_evaluators_of_its_own) {
   snprintf(eves, sizeof eves, "%s",
            resolve(eve, "pid")); /* replaces bob's, which was used longest ago */
   CHECK(strcmp(eves, bobs) != 0 && strcmp(eves, daves) != 0 && strcmp(eves, "") != 0);
-  CHECK(logs("replacing an evaluator that another client has used"));
+  CHECK(logs("replacing an evaluator that a client has used"));
   CHECK_STR(resolve(dave, "pid"), daves);
   p2p_client_free(bob);
   p2p_client_free(dave);
   end(eve);
+}
+
+static bool has_ended_soon(const char *pid) {
+  uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
+  while (kill(atoi(pid), 0) == 0 && p2p_clock_ms() < until_ms) poll(NULL, 0, 10);
+  return kill(atoi(pid), 0) != 0 && errno == ESRCH;
+}
+
+/* Also one that still evaluates a future of the client. */
+TEST(evaluators_of_a_client_end_with_its_link) {
+  char idle[64], busy[64];
+  begin(2);
+  struct p2p_client *client = start_client(BOB);
+  snprintf(busy, sizeof busy, "%s", resolve(client, "pid"));
+  struct p2p_task *task = submit(client, "sleep", 0);
+  CHECK(starts(client, task));
+  snprintf(idle, sizeof idle, "%s", resolve(client, "pid"));
+  CHECK(strcmp(idle, busy) != 0);
+  p2p_task_free(task);
+  p2p_client_free(client);
+  CHECK(has_ended_soon(idle) && has_ended_soon(busy));
+  client = start_client(BOB);
+  CHECK_STR(resolve(client, "next"), "next");
+  end(client);
 }
 
 TEST(evaluation_is_stopped_at_the_time_limit) {
@@ -291,7 +317,9 @@ TEST(bad_configurations_are_refused) {
 
 UNIT_MAIN("worker", UNIT(prepare), UNIT(futures_are_resolved), UNIT(large_futures_are_resolved),
           UNIT(conditions_arrive_at_once), UNIT(evaluator_that_dies_is_reported_and_replaced),
-          UNIT(each_user_has_evaluators_of_its_own), UNIT(evaluation_is_stopped_at_the_time_limit),
+          UNIT(each_client_has_evaluators_of_its_own),
+          UNIT(evaluators_of_a_client_end_with_its_link),
+          UNIT(evaluation_is_stopped_at_the_time_limit),
           UNIT(time_limit_holds_whatever_the_evaluator_sends),
           UNIT(idle_is_counted_from_the_last_future),
           UNIT(cancelled_future_leaves_its_evaluator_warm),

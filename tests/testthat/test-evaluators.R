@@ -89,6 +89,45 @@ test_that("the next worker removes what one that was killed has left", {
   expect_false(any(grepl("evaluators", files_in(tmp))))
 })
 
+## A future that leaves traces of each kind, and one that looks for them.
+leave_traces <- function() {
+  value(future({
+    Sys.setenv(TZ = "Asia/Tokyo", SECRET = "x")
+    attach(list(nrow = function(x) "masked"), name = "traces", warn.conflicts = FALSE)
+    assign("trace", 1, envir = globalenv())
+    options(trace = 1)
+    library(splines)
+    writeLines("x", file.path(tempdir(), "trace"))
+    setTimeLimit(elapsed = 1000)
+    NULL
+  }))
+}
+find_traces <- function() {
+  value(future(list(TZ = Sys.getenv("TZ"), SECRET = Sys.getenv("SECRET"), nrow = get("nrow")(1), search = "traces" %in% search(),
+                    object = exists("trace"), option = getOption("trace"), package = "package:splines" %in% search(),
+                    namespace = "splines" %in% loadedNamespaces(), file = file.exists(file.path(tempdir(), "trace")))))
+}
+
+test_that("within one session, evaluators keep what those of multisession keep; the next session finds nothing of it", {
+  worker <- start_worker(lab, "carol", "alice/friends")
+  plan(multisession, workers = I(1L))
+  clean <- find_traces()
+  leave_traces()
+  kept <- find_traces()
+  plan(sequential)
+  plan_as(lab, "bob")
+  expect_equal(find_traces(), clean)
+  leave_traces()
+  expect_equal(find_traces(), kept)
+  pid <- value(future(Sys.getpid()))
+  plan(sequential)
+  wait_until(function() !tools::pskill(pid, 0L))
+  plan_as(lab, "bob")
+  expect_equal(find_traces(), clean)
+  plan(sequential)
+  expect_equal(stop_process(worker), 0L)
+})
+
 test_that("nothing is left", {
   plan(sequential)
   unlink(file.path(lab$dir, "scratch"), recursive = TRUE)
