@@ -116,16 +116,16 @@ has_timed_out <- function(future) {
 
 ## Unserializes the result into the future. Conditions that were relayed while it ran come first, marked as signaled.
 take_result <- function(future, task) {
-  result <- tryCatch(.Call(ffi_unserialize, .Call(ffi_task_result, task)), error = function(ex) {
+  result <- tryCatch(read_object(future, .Call(ffi_task_result, task)), error = function(ex) {
     FutureError(sprintf("The result of future (%s) cannot be unserialized: %s", future_label(future), conditionMessage(ex)),
                 future = future)
   })
-  if (inherits(result, "FutureResult")) {
+  if (identical(attr(result, "class"), "FutureResult")) {
     result[["conditions"]] <- c(future[[".signaledConditions"]], result[["conditions"]])
     future[[".signaledConditions"]] <- NULL
     future[["state"]] <- "finished"
   } else {
-    if (!inherits(result, "FutureError")) {
+    if (!identical(attr(result, "class"), class(FutureError("")))) {
       result <- FutureError(sprintf("The worker returned an object of class %2$s instead of the result of future (%1$s).",
                                     future_label(future), sQuote(class(result)[1L])), future = future)
     }
@@ -134,10 +134,13 @@ take_result <- function(future, task) {
   future[["result"]] <- result
 }
 
+## A list that a worker has sent. It may need as much memory as a result may have.
+read_object <- function(future, object) .Call(ffi_unserialize, object, future[["backend"]][["config"]]$object_cap_bytes)
+
 ## Signals the conditions that the evaluator has sent while the future runs, such as progress.
 relay_conditions <- function(future) {
   while (!is.null(task <- future[["task"]]) && !is.null(object <- .Call(ffi_task_condition, task))) {
-    condition <- .Call(ffi_unserialize, object)
+    condition <- tryCatch(read_object(future, object), error = function(ex) NULL)
     if (!inherits(condition, "condition") || inherits(condition, "error")) next
     future[[".signaledConditions"]] <- c(future[[".signaledConditions"]], list(list(condition = condition, signaled = 1L)))
     if (inherits(condition, "warning")) {

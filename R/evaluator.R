@@ -37,7 +37,7 @@ evaluator_hello <- function() {
 evaluate_task <- function(object) {
   tryCatch({
     enter_folders(evaluator_state$folders)
-    data <- .Call(ffi_unserialize, object)
+    data <- .Call(ffi_unserialize, object, Inf)
     name_memory_limit(allowInterrupts(eval_future(data)))
   }, interrupt = function(ex) {
     evaluator_error("was interrupted before it started")

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "protocol/r_object.h"
 #include "r/ffi_error.h"
 #include "r/ffi_handle.h"
 
@@ -69,8 +70,15 @@ static int get_byte(R_inpstream_t stream) {
   return one;
 }
 
-SEXP ffi_unserialize(SEXP handle) {
+/* A list that a peer has sent: its bytes are checked first, since R trusts them. `memory_bytes`
+ * limits what R allocates for it. */
+SEXP ffi_unserialize(SEXP handle, SEXP memory_bytes) {
   struct source source = {p2p_ffi_handle_get(handle, P2P_TAG_BLOB), 0};
+  double memory = Rf_asReal(memory_bytes);
+  struct p2p_r_object_rules rules = {.memory_bytes = memory < 9e18 ? (uint64_t)memory : UINT64_MAX,
+                                     .is_list = true};
+  struct p2p_err err;
+  if (p2p_r_object_check(source.blob, &rules, &err) != P2P_OK) Rf_error("%s", err.message);
   struct R_inpstream_st stream;
   R_InitInPStream(&stream, (R_pstream_data_t)&source, R_pstream_any_format, get_byte, get_bytes,
                   NULL, R_NilValue);

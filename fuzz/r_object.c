@@ -1,0 +1,20 @@
+/* Serialized R objects. */
+#include "protocol/r_object.h"
+
+#include <stdlib.h>
+
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+  struct p2p_blob *object = p2p_blob_new(UINT64_MAX);
+  if (object == NULL || p2p_blob_append(object, bytes, length) != P2P_OK) abort();
+  struct p2p_r_object_rules any = {.memory_bytes = 1 << 20}, list = any;
+  struct p2p_err err;
+  list.is_list = true;
+  if (p2p_r_object_check(object, &list, &err) == P2P_OK &&
+      p2p_r_object_check(object, &any, &err) != P2P_OK) {
+    __builtin_trap();
+  }
+  p2p_blob_free(object);
+  return 0;
+}

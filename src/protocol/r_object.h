@@ -1,0 +1,27 @@
+/* Checks a serialized R object before R reads it. R's own reader trusts its input: it allocates
+ * what a length says, follows nesting until the C stack overflows, and builds objects that crash R
+ * later, such as an environment without a hash table. Pure.
+ *
+ * Format: "R Internals", section 1.8, version 3, binary, native byte order. */
+#ifndef P2P_PROTOCOL_R_OBJECT_H
+#define P2P_PROTOCOL_R_OBJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+
+struct p2p_r_object_rules {
+  /* Memory that R may need for the object, estimated, with compact sequences expanded. */
+  uint64_t memory_bytes;
+  bool is_list; /* the object is a list (VECSXP) that is not an S4 object, as results are */
+};
+
+/* P2P_OK: R can read the object, which is whole, nested within the limits of r_stream.h,
+ * well-formed, and runs no code before a function in it is called, a binding of an environment in
+ * it is read, or a method for its class is called. P2P_ERR_PARSE, P2P_ERR_TOO_LARGE,
+ * P2P_ERR_MEMORY, and P2P_ERR_VERSION for another version of the format or another byte order. */
+int p2p_r_object_check(const struct p2p_blob *object, const struct p2p_r_object_rules *rules,
+                       struct p2p_err *err) P2P_MUST_USE;
+
+#endif

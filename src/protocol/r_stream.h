@@ -1,0 +1,90 @@
+/* Reads the bytes of a serialized R object: integers, lengths, and what the stream may refer to.
+ * Counts the memory that R needs for the object. For r_object.c. Pure. */
+#ifndef P2P_PROTOCOL_R_STREAM_H
+#define P2P_PROTOCOL_R_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/blob.h"
+
+#define P2P_R_NESTING_MAX 5000 /* lists in lists, environments in environments, ... */
+#define P2P_R_DEPTH_MAX 20000  /* the same, and the elements of pairlists and calls */
+
+struct p2p_r_stream {
+  const struct p2p_blob *object;
+  struct p2p_err *err;
+  uint64_t left;           /* bytes that were not read yet */
+  uint64_t offset;         /* of `end` in the object */
+  const uint8_t *at, *end; /* what is left of the current chunk */
+  uint64_t memory_bytes, memory_max_bytes;
+  uint32_t nesting, depth;
+  uint8_t *references; /* the types of the objects to which the stream may refer */
+  size_t n_references, capacity;
+};
+
+/* Begins to read `object`, which is borrowed, as is `err`. */
+void p2p_r_stream_init(struct p2p_r_stream *stream, const struct p2p_blob *object,
+                       uint64_t memory_max_bytes, struct p2p_err *err);
+void p2p_r_stream_clear(struct p2p_r_stream *stream); /* frees what init and the others made */
+
+/* All of these return P2P_OK or a negative code, and fill the error of the stream. */
+
+int p2p_r_stream_malformed(struct p2p_r_stream *stream, const char *what) P2P_MUST_USE;
+int p2p_r_stream_read(struct p2p_r_stream *stream, void *out, size_t length) P2P_MUST_USE;
+int p2p_r_stream_skip(struct p2p_r_stream *stream, uint64_t length) P2P_MUST_USE;
+/* The length of a vector whose elements take at least `size` bytes each of the stream. */
+int p2p_r_stream_length(struct p2p_r_stream *stream, uint64_t size, uint64_t *out) P2P_MUST_USE;
+int p2p_r_stream_add_reference(struct p2p_r_stream *stream, uint8_t type) P2P_MUST_USE;
+
+int p2p_r_stream_no_memory(struct p2p_r_stream *stream) P2P_MUST_USE;
+int p2p_r_stream_too_deep(struct p2p_r_stream *stream) P2P_MUST_USE;
+
+/* The rest is inline, since it runs for each item. */
+
+/* Counts memory for `n` things of `size` bytes each. */
+static inline int p2p_r_stream_use_memory(struct p2p_r_stream *stream, uint64_t n, uint64_t size) {
+  uint64_t bytes;
+  if (__builtin_mul_overflow(n, size, &bytes) ||
+      bytes > stream->memory_max_bytes - stream->memory_bytes) {
+    return p2p_r_stream_no_memory(stream);
+  }
+  stream->memory_bytes += bytes;
+  return P2P_OK;
+}
+
+/* Goes on to the next element of a pairlist, which R reads with recursion. Restore `depth` at the
+ * end.
+ */
+static inline int p2p_r_stream_descend(struct p2p_r_stream *stream) {
+  return ++stream->depth <= P2P_R_DEPTH_MAX ? P2P_OK : p2p_r_stream_too_deep(stream);
+}
+
+/* Enters an item within another one; leave it after its end. */
+static inline int p2p_r_stream_enter(struct p2p_r_stream *stream) {
+  if (++stream->nesting > P2P_R_NESTING_MAX) return p2p_r_stream_too_deep(stream);
+  return p2p_r_stream_descend(stream);
+}
+static inline void p2p_r_stream_leave(struct p2p_r_stream *stream) {
+  stream->nesting--;
+  stream->depth--;
+}
+
+static inline int p2p_r_stream_int(struct p2p_r_stream *stream, int32_t *out) {
+  if (stream->end - stream->at < 4) return p2p_r_stream_read(stream, out, 4);
+  memcpy(out, stream->at, 4);
+  stream->at += 4;
+  stream->left -= 4;
+  return P2P_OK;
+}
+
+/* The type, flags and levels of the next item. */
+static inline int p2p_r_stream_flags(struct p2p_r_stream *stream, uint32_t *out) {
+  int32_t flags;
+  int code = p2p_r_stream_int(stream, &flags);
+  if (code == P2P_OK) *out = (uint32_t)flags;
+  return code;
+}
+
+#endif

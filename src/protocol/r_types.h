@@ -1,0 +1,74 @@
+/* The types of items in a serialized R object ("R Internals", section 1.8), and how files that
+ * check a part of it read the items in that part. */
+#ifndef P2P_PROTOCOL_R_TYPES_H
+#define P2P_PROTOCOL_R_TYPES_H
+
+/* The types of R, and those that occur in the format only. NAME_OF_...: symbols that name a class
+ * of compact vectors. */
+enum p2p_r_type {
+  P2P_R_NIL = 0,
+  P2P_R_SYMBOL = 1,
+  P2P_R_PAIRS = 2,
+  P2P_R_CLOSURE = 3,
+  P2P_R_ENVIRONMENT = 4,
+  P2P_R_PROMISE = 5,
+  P2P_R_CALL = 6,
+  P2P_R_SPECIAL = 7,
+  P2P_R_BUILTIN = 8,
+  P2P_R_STRING = 9,
+  P2P_R_LOGICALS = 10,
+  P2P_R_INTEGERS = 13,
+  P2P_R_DOUBLES = 14,
+  P2P_R_COMPLEXES = 15,
+  P2P_R_STRINGS = 16,
+  P2P_R_DOTS = 17,
+  P2P_R_LIST = 19,
+  P2P_R_EXPRESSION = 20,
+  P2P_R_BYTECODE = 21,
+  P2P_R_EXTERNAL_POINTER = 22,
+  P2P_R_WEAK_REFERENCE = 23,
+  P2P_R_RAWS = 24,
+  P2P_R_S4 = 25,
+  /* Not in the format: symbols that name a class of compact vectors. */
+  P2P_R_NAME_OF_SEQUENCE = 100,
+  P2P_R_NAME_OF_DEFERRED = 101,
+  P2P_R_NAME_OF_WRAPPER = 102,
+  P2P_R_ALTREP = 238,
+  P2P_R_ATTRIBUTED_PAIRS = 239, /* these four: in byte code */
+  P2P_R_ATTRIBUTED_CALL = 240,
+  P2P_R_BASE_ENVIRONMENT = 241,
+  P2P_R_EMPTY_ENVIRONMENT = 242,
+  P2P_R_SHARED = 243,         /* a cell that was defined before */
+  P2P_R_SHARED_DEFINED = 244, /* defines a cell that is used again */
+  P2P_R_PACKAGE = 248,
+  P2P_R_NAMESPACE = 249,
+  P2P_R_BASE_NAMESPACE = 250,
+  P2P_R_MISSING = 251,
+  P2P_R_UNBOUND = 252,
+  P2P_R_GLOBAL_ENVIRONMENT = 253,
+  P2P_R_NULL_VALUE = 254,
+  P2P_R_REFERENCE = 255
+};
+
+/* Flags of an item. */
+#define P2P_R_HAS_ATTRIBUTES (1u << 9)
+#define P2P_R_HAS_TAG (1u << 10)
+
+#define P2P_R_CELL_BYTES 56 /* of R's cells and vector headers */
+
+/* What an item must be. */
+enum p2p_r_wanted {
+  P2P_R_WANT_VALUE,
+  P2P_R_WANT_TAG,
+  P2P_R_WANT_SYMBOL,
+  P2P_R_WANT_INTEGERS,
+  P2P_R_WANT_ATTRIBUTES
+};
+
+/* Reads an item. Returns its type, or a negative code. */
+struct p2p_r_reader {
+  int (*read)(void *arg, enum p2p_r_wanted wanted);
+  void *arg;
+};
+
+#endif
