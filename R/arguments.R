@@ -53,6 +53,7 @@ cli_example <- function(name) {
 
 ## Whether `expr` calls the function with constants only. It cannot use the flags then.
 is_constant_call <- function(expr, name) {
-  if (!is.call(expr) || !deparse(expr[[1L]])[1L] %in% paste0(c("", "future.p2p::"), name)) return(FALSE)
+  spellings <- c(name, names(early_names)[early_names == name])
+  if (!is.call(expr) || !deparse(expr[[1L]])[1L] %in% paste0(c("", "future.p2p::"), rep(spellings, each = 2L))) return(FALSE)
   all(unlist(lapply(as.list(expr)[-1L], all.names)) %in% c("c", "list", "(", "+", "-", "*", "/", "^"))
 }

@@ -12,8 +12,12 @@ print.p2p_cli <- function(x, ..., args = commandArgs(trailingOnly = TRUE)) {
     print(unclass_cli(x))
     return(invisible(x))
   }
-  quit(save = "no", status = run_cli(x, args), runLast = FALSE)
+  early <- attr(x, "cli_early")
+  run_program(if (is.null(early)) x else get(early_names[[early]]), args, early)
 }
+
+## Runs the command line, and ends R. `early`: the name that was used instead of the new one.
+run_program <- function(f, args, early = NULL) quit(save = "no", status = run_cli(f, args, early), runLast = FALSE)
 
 unclass_cli <- function(f) {
   attributes(f) <- attributes(f)["srcref"]
@@ -24,7 +28,7 @@ unclass_cli <- function(f) {
 called_from_rscript <- function() {
   args <- commandArgs()
   args <- args[cumsum(args == "--args") == 0L]
-  any(grepl("^(future[.]p2p::)?[a-z_]+$", args[which(args == "-e") + 1L]))
+  any(grepl("^(future[.]p2p::)?[a-z][a-z0-9_]*$", args[which(args == "-e") + 1L]))
 }
 
 cli_state <- new.env(parent = emptyenv())
@@ -33,7 +37,10 @@ cli_state <- new.env(parent = emptyenv())
 in_cli <- function() isTRUE(cli_state$is_running)
 
 ## Runs a command line. Returns the exit status: 0, 1 (failed) or 2 (wrong usage).
-run_cli <- function(f, args) {
+run_cli <- function(f, args, early = NULL) {
+  cli_state$is_running <- TRUE
+  on.exit(cli_state$is_running <- FALSE)
+  if (!is.null(early)) name_new_spelling(early, attr(f, "cli_name"))
   if ("--help" %in% args) {
     cat(cli_help(f), sep = "\n")
     return(0L)
@@ -42,8 +49,6 @@ run_cli <- function(f, args) {
     cat(format(utils::packageVersion("future.p2p")), "\n", sep = "")
     return(0L)
   }
-  cli_state$is_running <- TRUE
-  on.exit(cli_state$is_running <- FALSE)
   tryCatch({
     value <- do.call(unclass_cli(f), parse_flags(f, args))
     if (is.character(value)) cat(value, sep = "\n")

@@ -2,6 +2,14 @@
   set_options_from_environment()
   import_future()
   attr(cluster, "factory") <<- P2PFutureBackend
+  attr(pico_p2p, "factory") <<- early_backend
+  makeActiveBinding("host", host_binding, topenv())
+}
+
+## `host` is only for future.p2p::host-cluster, and must not replace an "object not found" of the user.
+.onAttach <- function(libname, pkgname) {
+  attached <- as.environment(paste0("package:", pkgname))
+  rm(list = intersect("host", ls(attached)), envir = attached)
 }
 
 .onUnload <- function(libpath) {
