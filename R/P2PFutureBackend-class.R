@@ -223,7 +223,7 @@ interruptFuture.P2PFutureBackend <- function(backend, future, ...) {
 #' @importFrom future stopWorkers cancel
 #' @export
 stopWorkers.P2PFutureBackend <- function(backend, interrupt = TRUE, ...) {
-  if (interrupt) lapply(registry(backend, action = "list"), cancel, interrupt = TRUE)
+  if (interrupt && !clients$is_of_parent(backend[["reg"]])) lapply(registry(backend, action = "list"), cancel, interrupt = TRUE)
   registry(backend, action = "reset")
   clients$close(backend[["reg"]])
   TRUE

@@ -11,6 +11,7 @@ clients <- local({
     client$log <- log_new()
     client$handle <- .Call(ffi_client_new, config, client$log)
     client$max_workers <- config$workers
+    client$pid <- Sys.getpid()
     joined <- FALSE
     on.exit(if (!joined) .Call(ffi_handle_close, client$handle))
     wait_until_joined(client)
@@ -32,6 +33,7 @@ clients <- local({
   of <- function(backend) {
     name <- backend[["reg"]]
     if (is.null(open_clients[[name]])) assign(name, join(backend[["config"]]), envir = open_clients)
+    if (is_of_parent(name)) stop_in_fork()
     open_clients[[name]]
   }
 
@@ -43,7 +45,13 @@ clients <- local({
     invisible()
   }
 
-  list(open = open, of = of, close = close, has = function(name) !is.null(open_clients[[name]]),
+  ## Whether this process is a fork of the one that has the client.
+  is_of_parent <- function(name) {
+    client <- open_clients[[name]]
+    !is.null(client) && client$pid != Sys.getpid()
+  }
+
+  list(open = open, of = of, close = close, has = function(name) !is.null(open_clients[[name]]), is_of_parent = is_of_parent,
        close_all = function() for (name in ls(open_clients)) close(name))
 })
 
@@ -53,6 +61,13 @@ check_not_on_worker <- function() {
   if (!nzchar(worker)) return(invisible())
   usage_stop("A future on a worker (", worker, ") cannot use future.p2p::cluster itself. Choose another backend for futures inside futures, ",
              "as in plan(list(future.p2p::cluster, future::sequential)).")
+}
+
+## A fork has no network thread, and its connections are those of the session.
+stop_in_fork <- function() {
+  p2p_stop(paste("This process is a fork of the R session that joined the cluster, as parallel::mclapply() and parallel::mcparallel() make",
+                 "them, and cannot use its connections. Create futures in the session itself, as future.apply::future_lapply() does, or call",
+                 "plan(future::sequential) in the fork."))
 }
 
 client_status <- function(client) .Call(ffi_client_status, client$handle)

@@ -14,8 +14,8 @@
 
 .onUnload <- function(libpath) {
   clients$close_all()
-  .Call(ffi_loop_stop)
+  has_run <- .Call(ffi_loop_stop)
   gc() # runs the finalizers of handles that are not in use, while their code is loaded
-  ## A future that is still in use has a handle: unloading the code of its finalizer would crash R.
-  if (.Call(ffi_handles_live) == 0L) library.dynam.unload("future.p2p", libpath)
+  ## A future that is still in use has a handle, and the network thread has an exit handler: unloading their code would crash R.
+  if (!has_run && .Call(ffi_handles_live) == 0L) library.dynam.unload("future.p2p", libpath)
 }

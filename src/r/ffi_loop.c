@@ -28,6 +28,7 @@ static struct p2p_loop *the_loop;
 static pid_t the_owner;     /* of the_loop */
 static SEXP the_handle;     /* its finalizer stops the_loop; NULL: none */
 static pid_t first_process; /* the one that started a loop first; 0: none has */
+static bool has_handler;    /* at_exit is registered */
 static bool is_busy;        /* a job (a name being looked up) outlived its loop */
 
 void p2p_ffi_loop_stop(void) {
@@ -71,14 +72,13 @@ static void finalize(void *unused) {
 }
 
 static void arrange_stop(void) {
-  static bool is_registered;
   if (the_handle == NULL) {
     the_handle = p2p_ffi_handle(TAG_LOOP, finalize);
     R_PreserveObject(the_handle);
     p2p_ffi_handle_set(the_handle, &the_loop);
   }
   if (first_process == 0) first_process = getpid();
-  if (!is_registered) is_registered = register_exit_handler();
+  if (!has_handler) has_handler = register_exit_handler();
 }
 
 static void start(void) {
@@ -98,10 +98,10 @@ struct p2p_loop *p2p_ffi_loop(void) {
   return the_loop;
 }
 
-/* Called before the package is unloaded. */
+/* Called before the package is unloaded. Returns whether our code must stay loaded, for exit(). */
 SEXP ffi_loop_stop(void) {
   p2p_ffi_loop_stop();
-  return R_NilValue;
+  return Rf_ScalarLogical(has_handler);
 }
 
 /* `url`: the proxy, "" for none. `except`: the hosts reached without it, as in no_proxy. */

@@ -127,9 +127,71 @@ test_that("the network thread stops before library destructors run also if C cod
 
 unreachable <- "try(future.p2p::wormhole_send('text', mailbox = 'ws://localhost:1/v1', relay = '', timeout = 1), silent = TRUE)"
 
-test_that("a fork of a session that has used the network can quit", {
-  process <- start_r(lab, "fork", c(unreachable, "suppressWarnings(parallel::mccollect(parallel::mcparallel(quit('no'))))", "cat('collected\\n')"))
-  expect_match(wait_for_line(process, "^collected", timeout = 15), "collected")
+## R code that forks, waits for the fork, which evaluates `code`, and writes its exit status.
+fork_that <- function(code) {
+  sprintf("{ job <- parallel::mcparallel(%s); repeat { stat <- suppressWarnings(try(readLines(file.path('/proc', job$pid, 'stat')), silent = TRUE));
+    if (grepl(' [ZX] ', stat[1L])) break; Sys.sleep(0.01) }
+    fields <- strsplit(stat, ' ')[[1L]]; writeLines(paste('fork ended with', fields[length(fields)])); suppressWarnings(parallel::mccollect(job)) }", code)
+}
+
+fork_ends <- c("quit('no')" = 0L, "quit('no', status = 3L)" = 3L * 256L, "tools::pskill(Sys.getpid()); Sys.sleep(60)" = 15L)
+
+expect_forks_end <- function(code) {
+  testthat::skip_if_not(dir.exists("/proc/self"))
+  process <- start_r(lab, "fork", c(code, vapply(sprintf("{ %s }", names(fork_ends)), fork_that, ""),
+                                    "writeLines(parallel::mccollect(parallel::mcparallel(stop('broken')))[[1L]])", "cat('all ended\n')"))
+  wait_for_line(process, "^all ended", timeout = 60)
+  expect_equal(wait_for_exit(process), 0L)
+  expect_equal(grep("^fork ended", process$lines, value = TRUE), paste("fork ended with", fork_ends))
+  expect_true(any(grepl("Error.*broken", process$lines)))
+  unlink(process$tmp, recursive = TRUE)
+}
+
+client_code <- c("library(future)", sprintf("plan(future.p2p::cluster, %s)", arguments("bob", "alice/friends")))
+
+test_that("a fork of a session that has used the network ends as it wants to", {
+  expect_forks_end(unreachable)
+})
+
+test_that("a fork of a session that has a plan ends as it wants to", {
+  expect_forks_end(c(client_code, "invisible(value(future(1)))"))
+})
+
+test_that("a fork of a session that has unloaded the package ends as it wants to, and so does the session", {
+  expect_forks_end(c(unreachable, "unloadNamespace('future.p2p')", "invisible(gc())"))
+})
+
+test_that("a fork of an evaluator ends as it wants to, and the evaluator goes on", {
+  plan_as(lab, "bob")
+  for (end in names(fork_ends)) {
+    f <- future::future({ suppressWarnings(parallel::mccollect(eval(parse(text = code)))); Sys.getpid() },
+                globals = list(code = sprintf("parallel::mcparallel({ %s })", end)), seed = NULL)
+    expect_true(is.integer(future::value(f)), label = end)
+  }
+  future::plan(future::sequential)
+})
+
+test_that("a fork that uses the plan of its session gets a sentence, and can have a plan of its own", {
+  process <- start_r(lab, "fork with futures", c(
+    client_code,
+    "said <- function(expr) tryCatch(expr, error = function(ex) paste(class(ex)[1L], conditionMessage(ex)))",
+    "f <- future(1)",
+    "out <- parallel::mclapply(1:2, function(i) said(value(future(i))))", "writeLines(paste('mclapply', unlist(out)))",
+    "writeLines(paste('value', parallel::mccollect(parallel::mcparallel(said(value(f))))[[1L]]))",
+    "writeLines(paste('workers', parallel::mccollect(parallel::mcparallel(said(nbrOfWorkers())))[[1L]]))",
+    "writeLines(paste('sequential', parallel::mccollect(parallel::mcparallel(said({ plan(sequential); value(future(6 * 7)) })))[[1L]]))",
+    sprintf("writeLines(paste('new plan', parallel::mccollect(parallel::mcparallel(said({ plan(future.p2p::cluster, %s, workers = 1); x <- value(future(6 * 7)); plan(sequential); x })))[[1L]]))",
+            arguments("bob", "alice/friends")),
+    "writeLines(paste('session', value(f), value(future(2))))"))
+  wait_for_line(process, "^session", timeout = 60)
+  says <- function(what) grep(paste0("^", what, " "), process$lines, value = TRUE)
+  expect_match(says("mclapply"), "^mclapply FutureLaunchError .*is a fork of the R session .*plan\\(future::sequential\\) in the fork")
+  expect_length(says("mclapply"), 2L)
+  expect_match(says("value"), "Error")
+  expect_match(says("workers"), "is a fork of the R session")
+  expect_equal(says("sequential"), "sequential 42")
+  expect_equal(says("new plan"), "new plan 42")
+  expect_equal(says("session"), "session 1 2")
   expect_equal(wait_for_exit(process), 0L)
 })
 
