@@ -59,6 +59,13 @@ static bool key_is_valid(struct word type, struct word base64) {
          memcmp(blob + 4, type.start, type.length) == 0;
 }
 
+/* Clients prove that they have a key, not that they have its certificate. */
+static bool is_certificate(struct word type) {
+  static const char end[] = "-cert-v01@openssh.com";
+  size_t length = sizeof end - 1;
+  return type.length > length && memcmp(type.start + type.length - length, end, length) == 0;
+}
+
 static char *copy_word(char *to, struct word word) {
   memcpy(to, word.start, word.length);
   to[word.length] = '\0';
@@ -87,6 +94,11 @@ static int check_line(const struct p2p_accounts *accounts, struct word name, str
   if (!name_is_valid(name))
     return p2p_err_because(
         err, "user_name", p2p_err_set(err, P2P_ERR_PARSE, "does not start with a valid user name"));
+  if (is_certificate(type))
+    return p2p_err_because(
+        err, "user_key",
+        p2p_err_set(err, P2P_ERR_PARSE, "has a certificate instead of the public key of '%.*s'",
+                    (int)name.length, name.start));
   if (!key_is_valid(type, base64))
     return p2p_err_because(err, "user_key",
                            p2p_err_set(err, P2P_ERR_PARSE, "has no valid public key for '%.*s'",

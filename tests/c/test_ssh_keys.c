@@ -223,6 +223,25 @@ TEST(a_certificate_beside_a_key_is_not_taken_for_another_key) {
   stop_board();
 }
 
+/* With CertificateFile, and no certificate beside the key. */
+TEST(a_certificate_of_an_option_is_not_taken_for_another_key) {
+  struct ssh ssh;
+  open_board();
+  for (size_t i = 0; i < N_KEYS; i++) {
+    char name[64], from[256], to[256], option[300];
+    snprintf(name, sizeof name, "%s-cert.pub", keys[i].name);
+    path_in_folder(name, from);
+    path_in_folder("k-certificate", to);
+    CHECK(rename(from, to) == 0);
+    snprintf(option, sizeof option, "CertificateFile=%s", to);
+    start_ssh(&ssh, keys[i].name, (const char *const[]){"-o", option, NULL}, "user");
+    CHECK(end_ssh(&ssh) == 0);
+    CHECK(strncmp(ssh.output, keys[i].name, strlen(keys[i].name)) == 0);
+    CHECK(rename(to, from) == 0);
+  }
+  stop_board();
+}
+
 static pid_t start_agent(char path[256]) {
   path_in_folder("k-agent", path);
   pid_t pid = fork();
@@ -292,5 +311,6 @@ TEST(remove_keys) {
 UNIT_MAIN("ssh_keys", UNIT(prepare), UNIT(each_key_is_accepted_every_time),
           UNIT(each_key_is_accepted_every_time_by_a_distant_board),
           UNIT(a_certificate_beside_a_key_is_not_taken_for_another_key),
+          UNIT(a_certificate_of_an_option_is_not_taken_for_another_key),
           UNIT(each_key_of_an_agent_is_accepted_after_its_certificate), UNIT(remove_keys),
           UNIT(clean_up))
