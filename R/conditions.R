@@ -88,6 +88,8 @@ advice <- c(list(
   },
   no_access = function(cli) sprintf("Ask its owner to host it with %s, and to include your user name.", host_call(cli)),
   topic_in_use = "Stop that worker or client, host the cluster, and start it again.",
+  unknown_users = paste("Check the names, or ask the operator of the board to add these users. They can then join, and the host need not be",
+                        "restarted."),
   already_hosted = "The access list of the other host applies. Stop that host first.",
   cluster_name = "Both parts consist of letters, digits, '.', '_' and '-', as in \"alice/friends\".",
   host_form = "Use \"name\", \"name:port\" or \"user@name:port\", with a port from 1 to 65535. IPv6 addresses are in brackets.",

@@ -7,7 +7,8 @@
 #' @inheritParams worker
 #' @param cluster (character) Name of the cluster, as `"alice/friends"`. The owner, before the slash, is your user name on the board.
 #' @param duration (numeric) Seconds after which hosting ends. `Inf` means never.
-#' @param users (character) Names of the users who have access in addition to you. Separate them by commas on the command line.
+#' @param users (character) Names of the users who have access in addition to you. Separate them by commas on the command line. If the board
+#'   tells that some of them have no account, as a board of [serve()] does, a warning names them. They can join as soon as they have one.
 #'
 #' @section Command line:
 #' ```sh

@@ -23,16 +23,17 @@ struct p2p_cluster_host {
   char board[300];
   char *users; /* joined by ';' */
   size_t n_users;
+  char *reported; /* users without an account, as in the last warning; NULL: none so far */
 };
 
 /* "bob", "bob and carol", "bob, carol and dave" */
-static void list_users(const struct p2p_cluster_host *host, char *out, size_t size) {
+static void list_names(const char *names, char separator, char *out, size_t size) {
   size_t used = 0, place = 0;
+  const char separators[] = {separator, '\0'};
   out[0] = '\0';
-  if (host->n_users == 0) snprintf(out, size, "its owner alone");
-  for (const char *at = host->users; *at != '\0' && used + 1 < size; at += *at == ';') {
-    size_t part = strcspn(at, ";");
-    const char *joint = place == 0 ? "" : place + 1 == host->n_users ? " and " : ", ";
+  for (const char *at = names; *at != '\0' && used + 1 < size; at += *at == separator) {
+    size_t part = strcspn(at, separators);
+    const char *joint = place == 0 ? "" : at[part] == '\0' ? " and " : ", ";
     int length = snprintf(out + used, size - used, "%s%.*s", joint, (int)part, at);
     if (length < 0) return;
     used += (size_t)length;
@@ -53,12 +54,29 @@ static void send_access(void *arg) {
   }
 }
 
+/* Once, and again when others are unknown after a reconnect. */
+static void warn_of_unknown_users(struct p2p_cluster_host *host) {
+  const char *unknown = p2p_member_unknown_users(host->member);
+  char users[600];
+  struct p2p_err err;
+  if (unknown[0] == '\0' || (host->reported != NULL && strcmp(unknown, host->reported) == 0))
+    return;
+  free(host->reported);
+  host->reported = strdup(unknown);
+  list_names(unknown, ',', users, sizeof users);
+  p2p_err_because(&err, "unknown_users",
+                  p2p_err_set(&err, P2P_ERR_ACCESS, "users without an account on '%s': %s",
+                              host->board, users));
+  p2p_log_error(host->log, P2P_LOG_WARN, &err);
+}
+
 static void on_joined(void *arg) {
   struct p2p_cluster_host *host = arg;
-  char users[600];
-  list_users(host, users, sizeof users);
+  char users[600] = "its owner alone";
+  if (host->n_users > 0) list_names(host->users, ';', users, sizeof users);
   p2p_log_write(host->log, P2P_LOG_INFO, "hosting cluster '%s' for %s on '%s'",
                 p2p_member_cluster(host->member), users, host->board);
+  warn_of_unknown_users(host);
   send_access(host);
   p2p_timer_start(host->timer, ACCESS_EVERY_MS, ACCESS_EVERY_MS);
 }
@@ -103,6 +121,7 @@ static void stop(void *state) {
 static void destroy(void *state) {
   struct p2p_cluster_host *host = state;
   free(host->users);
+  free(host->reported);
   free(host);
 }
 

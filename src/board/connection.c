@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "board/access_check.h"
 #include "board/command_output.h"
+#include "board/unknown_users.h"
 #include "board/whoami.h"
 #include "net/timer.h"
 
@@ -21,6 +22,7 @@ enum state {
   STATE_CONNECTING, /* to the board itself */
   STATE_USER,       /* `user` was requested */
   STATE_SERVICES,   /* `services` was requested: the mailbox and the relay */
+  STATE_NAMES,      /* `users` was requested by a host: do they have accounts? */
   STATE_HOSTED,     /* `ls` was requested before an owner opens the topic: does a host hold it? */
   STATE_OPENING,    /* `pipe` was requested */
   STATE_ECHO,       /* the hello was sent; waits for its echo */
@@ -42,6 +44,7 @@ struct p2p_connection {
   struct p2p_command_output *output;
   struct p2p_ssh_command *pipe;
   struct p2p_timer *timer;
+  char *unknown_users; /* owned; NULL: none, or the board did not tell */
   char hello[P2P_LINE_MAX + 1];
   struct p2p_line_reader reader;
   struct p2p_buf early; /* lines that arrived before on_joined: delivered after it */
@@ -53,6 +56,7 @@ static void enter(struct p2p_connection *connection, enum state state);
 static void free_memory(void *arg) {
   struct p2p_connection *connection = arg;
   p2p_buf_clear(&connection->early);
+  free(connection->unknown_users);
   free(connection);
 }
 
@@ -114,7 +118,21 @@ static void on_user_output(struct p2p_connection *connection, const char *text, 
 static void on_services_output(struct p2p_connection *connection, const char *text, size_t length) {
   struct p2p_access_check check = access_check(connection);
   p2p_services_parse(text, length, p2p_ssh_host(connection->ssh), &connection->services);
-  enter(connection, p2p_access_check_needs_host(&check) ? STATE_HOSTED : STATE_OPENING);
+  if (connection->request.role == P2P_ROLE_HOST && connection->request.access[0] != '\0')
+    enter(connection, STATE_NAMES);
+  else
+    enter(connection, p2p_access_check_needs_host(&check) ? STATE_HOSTED : STATE_OPENING);
+}
+
+static void on_names_output(struct p2p_connection *connection, const char *text, size_t length) {
+  const char *access = connection->request.access;
+  size_t size = strlen(access) + 1;
+  char *unknown = malloc(size);
+  free(connection->unknown_users);
+  connection->unknown_users = unknown;
+  if (unknown != NULL && p2p_unknown_users_parse(text, length, access, unknown, size) != P2P_OK)
+    unknown[0] = '\0';
+  enter(connection, STATE_OPENING);
 }
 
 static void on_hosted_output(struct p2p_connection *connection, const char *text, size_t length) {
@@ -160,6 +178,7 @@ static void handle_output(struct p2p_connection *connection, const char *text, s
   switch (connection->state) {
   case STATE_USER: on_user_output(connection, text, length); break;
   case STATE_SERVICES: on_services_output(connection, text, length); break;
+  case STATE_NAMES: on_names_output(connection, text, length); break;
   case STATE_HOSTED: on_hosted_output(connection, text, length); break;
   default: on_access_output(connection, text, length);
   }
@@ -259,6 +278,7 @@ static void on_timeout(void *arg) {
                                          [STATE_CONNECTING] = "the SSH login",
                                          [STATE_USER] = "'user'",
                                          [STATE_SERVICES] = "'services'",
+                                         [STATE_NAMES] = "'users'",
                                          [STATE_HOSTED] = "'ls'",
                                          [STATE_OPENING] = "'pipe'",
                                          [STATE_ECHO] = "the echo of the hello",
@@ -278,6 +298,12 @@ static int request_output(struct p2p_connection *connection, const char *command
                                     &connection->output, err);
 }
 
+static int request_names(struct p2p_connection *connection, struct p2p_err *err) {
+  char command[COMMAND_MAX];
+  snprintf(command, sizeof command, "users %s", connection->request.access);
+  return request_output(connection, command, err);
+}
+
 static int start(struct p2p_connection *connection, enum state state, struct p2p_err *err) {
   static const struct p2p_ssh_callbacks callbacks = {on_ready, on_close};
   const struct p2p_connection_request *request = &connection->request;
@@ -292,6 +318,7 @@ static int start(struct p2p_connection *connection, enum state state, struct p2p
         connection, &connection->ssh, err);
   case STATE_USER: return request_output(connection, "user", err);
   case STATE_SERVICES: return request_output(connection, "services", err);
+  case STATE_NAMES: return request_names(connection, err);
   case STATE_HOSTED:
   case STATE_ACCESS: return request_output(connection, "ls", err);
   case STATE_OPENING: return open_topic(connection, err);
@@ -350,6 +377,9 @@ const struct p2p_cluster *p2p_connection_cluster(const struct p2p_connection *co
 }
 const struct p2p_services *p2p_connection_services(const struct p2p_connection *connection) {
   return &connection->services;
+}
+const char *p2p_connection_unknown_users(const struct p2p_connection *connection) {
+  return connection->unknown_users == NULL ? "" : connection->unknown_users;
 }
 uint64_t p2p_connection_dropped(const struct p2p_connection *connection) {
   return connection->reader.dropped;

@@ -44,6 +44,8 @@ void p2p_connection_free(struct p2p_connection *connection); /* takes NULL; no c
 const char *p2p_connection_user(const struct p2p_connection *connection);
 const struct p2p_cluster *p2p_connection_cluster(const struct p2p_connection *connection);
 const struct p2p_services *p2p_connection_services(const struct p2p_connection *connection);
+/* host: the users of `access` who have no account, as far as the board knows, joined by ','. */
+const char *p2p_connection_unknown_users(const struct p2p_connection *connection);
 
 /* Writes whole lines. P2P_ERR_CLOSED unless joined; P2P_ERR_TOO_LARGE. */
 int p2p_connection_write(struct p2p_connection *connection, const char *bytes, size_t length);

@@ -274,6 +274,9 @@ const struct p2p_identity *p2p_member_identity(const struct p2p_member *member) 
 const char *p2p_member_cluster(const struct p2p_member *member) { return member->cluster_name; }
 const char *p2p_member_mailbox(const struct p2p_member *member) { return member->services.mailbox; }
 const char *p2p_member_relay(const struct p2p_member *member) { return member->services.relay; }
+const char *p2p_member_unknown_users(const struct p2p_member *member) {
+  return p2p_connection_unknown_users(member->connection);
+}
 
 uint64_t p2p_member_dropped(const struct p2p_member *member) {
   return member->dropped +

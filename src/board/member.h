@@ -51,6 +51,9 @@ const char *p2p_member_cluster(const struct p2p_member *member); /* "alice/frien
 /* The mailbox and the relay that the board names, else the public ones. */
 const char *p2p_member_mailbox(const struct p2p_member *member);
 const char *p2p_member_relay(const struct p2p_member *member);
+/* host: the users without an account, joined by ','; "" if the board does not tell. In on_joined.
+ */
+const char *p2p_member_unknown_users(const struct p2p_member *member);
 
 /* Writes one line. P2P_ERR_CLOSED while disconnected: the line is dropped. */
 int p2p_member_send(struct p2p_member *member, const struct p2p_line *line);

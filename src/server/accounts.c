@@ -95,10 +95,10 @@ static int check_line(const struct p2p_accounts *accounts, struct word name, str
     return p2p_err_because(
         err, "user_name", p2p_err_set(err, P2P_ERR_PARSE, "does not start with a valid user name"));
   if (is_certificate(type))
-    return p2p_err_because(
-        err, "user_key",
-        p2p_err_set(err, P2P_ERR_PARSE, "has a certificate instead of the public key of '%.*s'",
-                    (int)name.length, name.start));
+    return p2p_err_because(err, "user_key",
+                           p2p_err_set(err, P2P_ERR_PARSE,
+                                       "has a certificate instead of the public key of '%.*s'",
+                                       (int)name.length, name.start));
   if (!key_is_valid(type, base64))
     return p2p_err_because(err, "user_key",
                            p2p_err_set(err, P2P_ERR_PARSE, "has no valid public key for '%.*s'",
@@ -189,6 +189,14 @@ const char *p2p_accounts_find(const struct p2p_accounts *accounts, const char *t
     if (strcmp(accounts->keys[i].base64, base64) == 0 && strcmp(accounts->keys[i].type, type) == 0)
       return accounts->keys[i].user;
   return NULL;
+}
+
+bool p2p_accounts_has_user(const struct p2p_accounts *accounts, const char *name, size_t length) {
+  for (size_t i = 0; i < accounts->n_keys; i++) {
+    const char *user = accounts->keys[i].user;
+    if (strncmp(user, name, length) == 0 && user[length] == '\0') return true;
+  }
+  return false;
 }
 
 bool p2p_accounts_are_equal(const struct p2p_accounts *a, const struct p2p_accounts *b) {

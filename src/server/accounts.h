@@ -23,6 +23,8 @@ void p2p_accounts_free(struct p2p_accounts *accounts); /* takes NULL */
 /* The user of the key with this type and base64 text; NULL without an account. Borrowed. */
 const char *p2p_accounts_find(const struct p2p_accounts *accounts, const char *type,
                               const char *base64);
+/* Whether the user has a key. `name` need not be NUL-terminated. */
+bool p2p_accounts_has_user(const struct p2p_accounts *accounts, const char *name, size_t length);
 /* Whether both have the same keys of the same users, in the same order. */
 bool p2p_accounts_are_equal(const struct p2p_accounts *a, const struct p2p_accounts *b);
 size_t p2p_accounts_count(const struct p2p_accounts *accounts); /* users */

@@ -6,16 +6,15 @@
 #include <string.h>
 
 #include "base/sanitize.h"
-
-#include "base/sanitize.h"
+#include "protocol/member_name.h"
 
 static const struct {
   const char *word;
   enum p2p_board_verb verb;
 } verbs[] = {
-    {"help", P2P_BOARD_HELP},         {"ls", P2P_BOARD_LS},     {"user", P2P_BOARD_USER},
-    {"services", P2P_BOARD_SERVICES}, {"pipe", P2P_BOARD_PIPE}, {"pub", P2P_BOARD_PUB},
-    {"sub", P2P_BOARD_SUB},
+    {"help", P2P_BOARD_HELP},         {"ls", P2P_BOARD_LS},       {"user", P2P_BOARD_USER},
+    {"services", P2P_BOARD_SERVICES}, {"users", P2P_BOARD_USERS}, {"pipe", P2P_BOARD_PIPE},
+    {"pub", P2P_BOARD_PUB},           {"sub", P2P_BOARD_SUB},
 };
 
 const char *p2p_board_command_help(void) {
@@ -28,6 +27,7 @@ const char *p2p_board_command_help(void) {
          "  ls           list the topics in your own namespace\r\n"
          "  user         print your user name\r\n"
          "  services     print the addresses of this server's mailbox and relay\r\n"
+         "  users NAMES  print which of these users, separated by commas, have no account\r\n"
          "  help         print this text\r\n"
          "\r\n"
          "Flags of pipe, pub and sub:\r\n"
@@ -136,10 +136,31 @@ static int parse_topic(struct p2p_board_command *command, const char *word, stru
   return P2P_OK;
 }
 
+static int parse_names(struct p2p_board_command *command, char *word, const char *more,
+                       struct p2p_err *err) {
+  size_t n = 0;
+  bool is_valid = word != NULL && more == NULL;
+  for (const char *at = word; is_valid && at != NULL; n++) {
+    size_t length = strcspn(at, ",");
+    is_valid = p2p_user_name_is_valid(at, length);
+    at = at[length] == ',' ? at + length + 1 : NULL;
+  }
+  if (!is_valid || n > P2P_BOARD_NAMES_MAX)
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "'users' takes at most %d names of users, separated by commas",
+                       P2P_BOARD_NAMES_MAX);
+  command->names = strdup(word);
+  return command->names != NULL ? P2P_OK : p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+}
+
 static int parse_words(struct p2p_board_command *command, char *text, struct p2p_err *err) {
   char *rest, *word = strtok_r(text, " \t", &rest);
   for (size_t i = 0; word != NULL && i < sizeof verbs / sizeof verbs[0]; i++)
     if (strcmp(word, verbs[i].word) == 0) command->verb = verbs[i].verb;
+  if (command->verb == P2P_BOARD_USERS) {
+    word = strtok_r(NULL, " \t", &rest);
+    return parse_names(command, word, word == NULL ? NULL : strtok_r(NULL, " \t", &rest), err);
+  }
   if (command->verb < P2P_BOARD_PIPE) return P2P_OK;
   command->wait_for_reader = command->verb == P2P_BOARD_PUB;
   while ((word = strtok_r(NULL, " \t", &rest)) != NULL) {
@@ -170,5 +191,6 @@ int p2p_board_command_parse(const char *text, struct p2p_board_command *out, str
 
 void p2p_board_command_clear(struct p2p_board_command *command) {
   free(command->access);
-  command->access = NULL;
+  free(command->names);
+  command->access = command->names = NULL;
 }

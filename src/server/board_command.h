@@ -14,6 +14,7 @@ enum p2p_board_verb {
   P2P_BOARD_LS,       /* lists the topics in the user's own namespace */
   P2P_BOARD_USER,     /* prints the user's name */
   P2P_BOARD_SERVICES, /* prints the addresses of the mailbox and the relay */
+  P2P_BOARD_USERS,    /* prints which of some users have no account */
   P2P_BOARD_PIPE,     /* reads and writes a topic */
   P2P_BOARD_PUB,      /* only writes */
   P2P_BOARD_SUB       /* only reads */
@@ -23,6 +24,7 @@ struct p2p_board_command {
   enum p2p_board_verb verb;
   char topic[P2P_BOARD_TOPIC_MAX + 1]; /* as typed: printable ASCII */
   char *access;     /* -a: user names and key fingerprints joined by ','; owned; NULL without -a */
+  char *names;      /* users: names of users joined by ','; owned; else NULL */
   bool replay;      /* -r: own messages too */
   bool is_public;   /* -p: public/TOPIC, which everybody may join */
   bool round_robin; /* -d round_robin: each message to one reader, in turn */

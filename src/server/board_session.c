@@ -61,14 +61,14 @@ static void format_uuid(const uint8_t bytes[16], char out[static UUID_MAX]) {
     at += snprintf(at, 4, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
 }
 
-static void refuse_user(struct p2p_board_session *session) {
+static void refuse_user(struct p2p_board_session *session, const char *command) {
   char text[256];
   snprintf(text, sizeof text,
            "Your key %s has no account on this board. Ask its administrator to add your public key "
            "to the users file.",
            session->user.fingerprint);
-  p2p_log_write(session->board->log, P2P_LOG_INFO, "refused 'user' to %s from %s: no account",
-                session->user.fingerprint, session->user.address);
+  p2p_log_write(session->board->log, P2P_LOG_INFO, "refused '%s' to %s from %s: no account",
+                command, session->user.fingerprint, session->user.address);
   fail(session, text);
 }
 
@@ -77,7 +77,7 @@ static void run_user(struct p2p_board_session *session) {
   char id[UUID_MAX], when[32], text[192];
   struct tm tm;
   if (!p2p_board_user_has_account(&session->user)) {
-    refuse_user(session);
+    refuse_user(session, "user");
     return;
   }
   p2p_sha256(session->user.name, strlen(session->user.name), digest);
@@ -94,6 +94,31 @@ static void run_services(struct p2p_board_session *session) {
   snprintf(text, sizeof text, "mailbox=ws://*:%u/v1\nrelay=tcp:*:%u\n",
            (unsigned)session->board->mailbox_port, (unsigned)session->board->relay_port);
   print(session, text);
+}
+
+/* "unknown=diana,eve": the users without an account. Anybody with an account may ask. */
+static void run_users(struct p2p_board_session *session, const char *names) {
+  struct p2p_buf *out = &session->out;
+  if (!p2p_board_user_has_account(&session->user)) {
+    refuse_user(session, "users");
+    return;
+  }
+  const char *joint = "unknown=";
+  int code = P2P_OK;
+  for (const char *at = names; code == P2P_OK; at++) {
+    size_t length = strcspn(at, ",");
+    if (!p2p_accounts_has_user(session->board->accounts, at, length)) {
+      code = p2p_buf_put(out, joint, strlen(joint));
+      if (code == P2P_OK) code = p2p_buf_put(out, at, length);
+      joint = ",";
+    }
+    at += length;
+    if (*at == '\0') break;
+  }
+  if (code != P2P_OK)
+    fail_without_memory(session);
+  else
+    print(session, joint[0] == ',' ? "\n" : "unknown=\n");
 }
 
 static void run_ls(struct p2p_board_session *session) {
@@ -199,6 +224,7 @@ static void run(struct p2p_board_session *session, const struct p2p_board_comman
   case P2P_BOARD_LS: run_ls(session); break;
   case P2P_BOARD_USER: run_user(session); break;
   case P2P_BOARD_SERVICES: run_services(session); break;
+  case P2P_BOARD_USERS: run_users(session, command->names); break;
   case P2P_BOARD_PIPE:
   case P2P_BOARD_PUB:
   case P2P_BOARD_SUB: subscribe(session, command); break;

@@ -51,6 +51,7 @@ struct p2p_board_limits { /* 0: the default below */
 /* --- the users --- */
 
 #define P2P_ACCOUNTS_TEXT_MAX (4 * 1024 * 1024) /* bytes of a users file */
+#define P2P_BOARD_NAMES_MAX 1000                /* names of one `users` */
 #define P2P_ACCOUNTS_LINE_MAX 16384             /* bytes */
 #define P2P_ACCOUNTS_KEYS_MAX 10000
 

@@ -54,6 +54,7 @@ TEST(wrong_lines_are_reported_by_number) {
       "x\nalice ssh-ed25519 AAAAC3NzaC1lZDI1NTE5\n",  /* nothing but the type */
       "x\nalice ssh-ed25519 AAAA\n",
       "x\nalice ssh-ed25519 not*base64\n",
+      "x\nalice ssh-ed25519-cert-v01@openssh.com AAAA\n",
       "x\nal/ice ssh-ed25519 " KEY_A "\n",
       "x\nal,ice ssh-ed25519 " KEY_A "\n",
       "x\n-alice ssh-ed25519 " KEY_A "\n",

@@ -23,6 +23,22 @@ TEST(commands_without_a_topic_parse) {
   CHECK(parse("services") == P2P_OK && command.verb == P2P_BOARD_SERVICES);
 }
 
+TEST(users_takes_one_list_of_names) {
+  static const char *const bad[] = {"users",       "users ",   "users a b",  "users a,,b",
+                                    "users a,",    "users ,a", "users -a",   "users a/b",
+                                    "users a\x01", "users .a", "users a, b", "users \xc3\xa9"};
+  char many[2 * P2P_BOARD_NAMES_MAX + 16] = "users a";
+  CHECK(parse(" users  alice,b_b,c.d-e ") == P2P_OK && command.verb == P2P_BOARD_USERS);
+  CHECK_STR(command.names, "alice,b_b,c.d-e");
+  p2p_board_command_clear(&command);
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) CHECK(parse(bad[i]) == P2P_ERR_INVALID);
+  for (int i = 1; i < P2P_BOARD_NAMES_MAX; i++) strcat(many, ",a");
+  CHECK(parse(many) == P2P_OK);
+  p2p_board_command_clear(&command);
+  strcat(many, ",a");
+  CHECK(parse(many) == P2P_ERR_INVALID);
+}
+
 TEST(flags_parse_in_any_order_and_form) {
   CHECK(parse("pipe friends/future.p2p -r -a alice,bob,SHA256:abc -d round_robin -c -p") == P2P_OK);
   CHECK(command.verb == P2P_BOARD_PIPE);
@@ -87,7 +103,7 @@ TEST(every_prefix_of_a_command_is_parsed_or_refused) {
 }
 
 UNIT_MAIN("board_command", UNIT(an_unknown_command_means_help),
-          UNIT(commands_without_a_topic_parse), UNIT(flags_parse_in_any_order_and_form),
-          UNIT(pub_waits_for_a_reader_unless_told_not_to),
+          UNIT(commands_without_a_topic_parse), UNIT(users_takes_one_list_of_names),
+          UNIT(flags_parse_in_any_order_and_form), UNIT(pub_waits_for_a_reader_unless_told_not_to),
           UNIT(wrong_flags_values_and_topics_are_refused), UNIT(lengths_are_bounded),
           UNIT(every_prefix_of_a_command_is_parsed_or_refused))

@@ -29,6 +29,12 @@ TEST(commands_print_and_end) {
   CHECK(start_board() == P2P_OK);
   CHECK(run_ssh(&alice, "alice", "services") == 0);
   CHECK_STR(alice.output, "mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\n");
+  CHECK(run_ssh(&alice, "alice", "users diana,bob,eve,bo,bobb") == 0);
+  CHECK_STR(alice.output, "unknown=diana,eve,bo,bobb\n");
+  CHECK(run_ssh(&alice, "alice", "users bob,alice") == 0);
+  CHECK_STR(alice.output, "unknown=\n");
+  CHECK(run_ssh(&alice, "alice", "users") == 1);
+  CHECK(run_ssh(&eve, "eve", "users bob") == 1 && eve.n_output == 0);
   CHECK(run_ssh(&alice, "alice", "ls") == 0);
   CHECK_STR(alice.output, "no pubsub channels found\r\n");
   CHECK(run_ssh(&alice, "alice", "dance") == 0);

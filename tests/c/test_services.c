@@ -1,6 +1,7 @@
 /* The output of `services` and `user`. */
 #include "board/services.h"
 
+#include "board/unknown_users.h"
 #include "board/whoami.h"
 #include "protocol/public_services.h"
 #include "unit.h"
@@ -79,6 +80,47 @@ TEST(the_user_public_has_no_account) {
   CHECK_STR(user, "untouched");
 }
 
-UNIT_MAIN("services", UNIT(a_board_names_its_mailbox_and_relay),
+static char unknown[32];
+
+static int parse_unknown(const char *text, size_t length) {
+  return p2p_unknown_users_parse(text, length, "bob,diana,eve", unknown, sizeof unknown);
+}
+
+TEST(unknown_users_are_among_those_who_were_asked_about) {
+  static const char *const bad[] = {"",
+                                    "\n",
+                                    "unknown",
+                                    "help\r\n  pipe TOPIC\r\n",
+                                    "unknown=carol\n",
+                                    "unknown=diana,\n",
+                                    "unknown=,diana\n",
+                                    "unknown=diana,,eve\n",
+                                    "unknown=dian\n",
+                                    "unknown=dianaa\n",
+                                    "unknown=diana\n\n",
+                                    "unknown=diana\nunknown=eve\n",
+                                    " unknown=diana\n",
+                                    "unknown=diana eve\n",
+                                    "unknown=bob,diana\x1b"};
+  CHECK(parse_unknown("unknown=diana\n", 14) == P2P_OK);
+  CHECK_STR(unknown, "diana");
+  CHECK(parse_unknown("unknown=eve,bob\r\n", 17) == P2P_OK);
+  CHECK_STR(unknown, "eve,bob");
+  CHECK(parse_unknown("unknown=\n", 9) == P2P_OK);
+  CHECK_STR(unknown, "");
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    CHECK(parse_unknown(bad[i], strlen(bad[i])) == P2P_ERR_PARSE);
+    CHECK_STR(unknown, "");
+  }
+  const char *text = "unknown=bob,diana";
+  for (size_t length = 0; length <= strlen(text); length++)
+    CHECK(parse_unknown(text, length) ==
+          (length == 8 || length == 11 || length == 17 ? P2P_OK : P2P_ERR_PARSE));
+  text = "unknown=diana,diana,diana,diana,diana,diana"; /* longer than what was asked */
+  CHECK(parse_unknown(text, strlen(text)) == P2P_ERR_TOO_LARGE);
+}
+
+UNIT_MAIN("services", UNIT(unknown_users_are_among_those_who_were_asked_about),
+          UNIT(a_board_names_its_mailbox_and_relay),
           UNIT(any_other_output_means_the_public_services), UNIT(the_user_is_the_first_line),
           UNIT(the_user_public_has_no_account))

@@ -28,6 +28,16 @@ test_that("a key that is added is accepted at once, and a removed one is disconn
   expect_match(paste(process_lines(worker), collapse = "\n"), "closed the connection: the account of this key has changed.*has no account on")
 })
 
+test_that("host_cluster() warns of users without an account and goes on; they can join once they have one", {
+  host <- start_host(lab, "alice/friends", c("carol", "diana", "eve"))
+  wait_for_line(host, "Warning: users without an account on '127[.]0[.]0[.]1:[0-9]+': diana and eve[.] Check the names, or ask")
+  cat("diana", make_key(lab, "diana"), "\n", file = users, append = TRUE)
+  wait_for_line(board, "reloaded the users file: 3 users")
+  worker <- start_worker(lab, "diana", "alice/friends")
+  for (process in list(worker, host)) stop_process(process)
+  expect_length(grep("Warning", process_lines(host)), 1L)
+})
+
 test_that("a users file with a mistake is reported, and the previous users are kept", {
   writeLines("alice is not a key", users)
   wait_for_line(board, "Warning: kept the users as they were: line 1")

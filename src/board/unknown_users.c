@@ -1,0 +1,38 @@
+/* The output of `users`. */
+#include "board/unknown_users.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define KEY "unknown="
+
+static bool has_name(const char *list, const char *name, size_t length) {
+  for (const char *at = list; *at != '\0'; at += *at == ',') {
+    size_t part = strcspn(at, ",");
+    if (part == length && memcmp(at, name, length) == 0) return true;
+    at += part;
+  }
+  return false;
+}
+
+int p2p_unknown_users_parse(const char *text, size_t length, const char *asked, char *out,
+                            size_t size) {
+  const char *end = text + length;
+  out[0] = '\0';
+  if (end > text && end[-1] == '\n') end--;
+  if (end > text && end[-1] == '\r') end--;
+  if ((size_t)(end - text) < strlen(KEY) || memcmp(text, KEY, strlen(KEY)) != 0)
+    return P2P_ERR_PARSE;
+  const char *names = text + strlen(KEY);
+  size_t names_length = (size_t)(end - names);
+  for (const char *at = names; at < end; at++) {
+    const char *comma = memchr(at, ',', (size_t)(end - at));
+    const char *name_end = comma == NULL ? end : comma;
+    if (!has_name(asked, at, (size_t)(name_end - at)) || comma == end - 1) return P2P_ERR_PARSE;
+    at = name_end;
+  }
+  if (names_length >= size) return P2P_ERR_TOO_LARGE;
+  memcpy(out, names, names_length);
+  out[names_length] = '\0';
+  return P2P_OK;
+}
