@@ -7,6 +7,7 @@ evaluator_state <- new.env(parent = emptyenv())
 ## own, to be emptied after each future.
 evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE) {
   channel <- .Call(ffi_evaluator_open)
+  set_libraries(strsplit(Sys.getenv("R_LIBS"), .Platform$path.sep, fixed = TRUE)[[1L]])
   if (nice > 0L) tools::psnice(value = nice)
   if (is.finite(memory)) .Call(ffi_evaluator_limit, memory)
   evaluator_state$memory <- memory
@@ -27,6 +28,11 @@ evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE) {
     }
   })
   quit(save = "no", status = 0L, runLast = FALSE)
+}
+
+## Sets .libPaths() to exactly these folders and that of R itself.
+set_libraries <- function(folders) {
+  if ("include.site" %in% names(formals(.libPaths))) .libPaths(folders, include.site = FALSE) else .libPaths(folders)
 }
 
 evaluator_hello <- function() {

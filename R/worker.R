@@ -221,12 +221,12 @@ check_workdir <- function(workdir) {
 }
 
 evaluator_argv <- function(memory = Inf, nice = 0, is_scratch = TRUE) {
-  c(file.path(R.home("bin"), "R"), "--no-echo", "--no-save", "--no-restore", "--no-site-file", "--no-init-file", "-e",
+  c(file.path(R.home("bin"), "R"), "--no-echo", "--no-save", "--no-restore", "--no-environ", "--no-site-file", "--no-init-file", "-e",
     sprintf("future.p2p:::evaluator(memory=%s,nice=%d,is_scratch=%s)", format(memory, digits = 15), as.integer(nice), is_scratch))
 }
 
 ## The environment of evaluators: ours, without variables about SSH and this package, with our library paths, and with one core for nested
-## parallelization.
+## parallelization. It has the variables of .Renviron files, which evaluators therefore do not read.
 evaluator_env <- function() {
   env <- Sys.getenv()
   env <- env[!grepl("^(SSH_|R_FUTURE_P2P_|R_FUTURE_PLAN$|R_LIBS|R_TESTS$)", names(env))]

@@ -89,6 +89,27 @@ test_that("the next worker removes what one that was killed has left", {
   expect_false(any(grepl("evaluators", files_in(tmp))))
 })
 
+test_that("evaluators have the libraries and the environment of the worker, whatever its startup files say", {
+  dirs <- file.path(normalizePath(lab$dir), c("lib", "other-lib", "other-tmp"))
+  for (dir in dirs) dir.create(dir)
+  environ <- file.path(lab$dir, "Renviron")
+  profile <- file.path(lab$dir, "Rprofile")
+  writeLines(c(paste0("R_LIBS=", dirs[2L]), paste0("R_LIBS_USER=", dirs[2L]), paste0("TMPDIR=", dirs[3L]), "FUTURE_P2P_WORKER=forged",
+               "R_PARALLELLY_AVAILABLECORES_FALLBACK=7", "P2P_SETTING=kept"), environ)
+  libraries <- c(dirs[1L], .libPaths())
+  writeLines(sprintf(".libPaths(%s)", paste(deparse(libraries), collapse = "")), profile)
+  worker <- start_worker(lab, "carol", "alice/friends", env = c(R_ENVIRON_USER = environ, R_PROFILE_USER = profile))
+  plan_as(lab, "bob")
+  seen <- value(future(list(libraries = .libPaths(), env = Sys.getenv(c("TMPDIR", "FUTURE_P2P_WORKER", "R_PARALLELLY_AVAILABLECORES_FALLBACK", "P2P_SETTING")))))
+  expect_identical(seen$libraries, libraries)
+  expect_match(seen$env[["TMPDIR"]], "evaluators/[0-9]+/tmp$")
+  expect_match(seen$env[["FUTURE_P2P_WORKER"]], paste0(":", worker$px$get_pid(), "$"))
+  expect_identical(unname(seen$env[3:4]), c("1", "kept"))
+  plan(sequential)
+  expect_equal(stop_process(worker), 0L)
+  expect_identical(files_in(dirs[3L]), character())
+})
+
 ## A future that leaves traces of each kind, and one that looks for them.
 leave_traces <- function() {
   value(future({
