@@ -1,6 +1,4 @@
 /* The evaluator's end of its channel to the supervisor, for R. Runs in the evaluator process. */
-#include <string.h>
-
 #include "proc/memory_limit.h"
 #include "r/ffi.h"
 #include "r/ffi_error.h"
@@ -39,8 +37,7 @@ SEXP ffi_evaluator_limit(SEXP memory_bytes) {
 /* `text`: the lines of HELLO. */
 SEXP ffi_evaluator_hello(SEXP handle, SEXP text) {
   const char *lines = Rf_translateCharUTF8(STRING_ELT(text, 0));
-  check(p2p_evaluator_channel_send(p2p_ffi_handle_get(handle, TAG_CHANNEL), P2P_FRAME_HELLO, 0,
-                                   lines, strlen(lines)));
+  check(p2p_evaluator_channel_hello(p2p_ffi_handle_get(handle, TAG_CHANNEL), lines));
   return R_NilValue;
 }
 

@@ -195,12 +195,16 @@ static void on_process_exit(void *arg, int exit_status, int term_signal) {
   struct p2p_evaluator *evaluator = arg;
   const struct p2p_evaluator_owner *owner = evaluator->owner;
   struct p2p_exit_reason reason;
+  char errors[P2P_EVALUATOR_PROCESS_ERRORS_MAX];
+  char how[P2P_EXIT_REASON_TEXT_MAX + sizeof errors + 4];
   bool was_ready = evaluator->ready;
   describe_exit(evaluator, exit_status, term_signal, &reason);
+  p2p_evaluator_process_errors(evaluator->process, errors);
   drop_process(evaluator);
-  p2p_log_write(owner->log, P2P_LOG_WARN, "an evaluator %s; starting another", reason.how);
+  snprintf(how, sizeof how, errors[0] == '\0' ? "%s" : "%s (%s)", reason.how, errors);
+  p2p_log_write(owner->log, P2P_LOG_WARN, "an evaluator %s; starting another", how);
   if (evaluator->task.active) end_task(evaluator, &reason);
-  owner->on_exit(owner->arg, evaluator, was_ready, reason.how);
+  owner->on_exit(owner->arg, evaluator, was_ready, how);
 }
 
 static void stop_task(struct p2p_evaluator *evaluator) {

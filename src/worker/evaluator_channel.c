@@ -268,6 +268,13 @@ int p2p_evaluator_channel_send(struct p2p_evaluator_channel *channel, uint8_t ty
   return code;
 }
 
+int p2p_evaluator_channel_hello(struct p2p_evaluator_channel *channel, const char *text) {
+  int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (null < 0 || dup2(null, STDERR_FILENO) < 0) return P2P_ERR_SYSTEM;
+  close(null);
+  return p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, text, strlen(text));
+}
+
 int p2p_evaluator_channel_send_object(struct p2p_evaluator_channel *channel, uint8_t type,
                                       uint32_t task, const struct p2p_blob *object) {
   uint8_t header[P2P_SIZE_HEADER_LEN];

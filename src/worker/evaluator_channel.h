@@ -18,6 +18,10 @@ int p2p_evaluator_channel_open(struct p2p_evaluator_channel **out,
  * evaluator it leaves the watcher, which exists in the parent only. Takes NULL. */
 void p2p_evaluator_channel_free(struct p2p_evaluator_channel *channel);
 
+/* Sends HELLO. From now on, stderr leads to /dev/null: nobody reads it. */
+int p2p_evaluator_channel_hello(struct p2p_evaluator_channel *channel,
+                                const char *text) P2P_MUST_USE;
+
 /* Waits for the next complete TASK. P2P_OK: *task and *object, which the caller frees.
  * P2P_ERR_CLOSED: the supervisor has closed the channel. EINTR is retried. A task that does not fit
  * into memory is refused with LOST.

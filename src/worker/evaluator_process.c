@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/pipe.h"
+#include "base/sanitize.h"
 #include "proc/process.h"
 
 /* How long to read on after the process has ended, since a descendant may keep its end of the
@@ -21,6 +23,7 @@ struct p2p_evaluator_process {
   uv_pipe_t frames, lifeline;
   uv_timer_t grace;
   int open_handles;
+  int errors; /* the other end of its stderr, until its first frame; -1: closed */
   struct p2p_evaluator_process_callbacks callbacks;
   void *arg;
   struct p2p_buf in;
@@ -39,6 +42,11 @@ struct message {
   struct p2p_buf bytes;
 };
 
+static void close_errors(struct p2p_evaluator_process *process) {
+  if (process->errors >= 0) close(process->errors);
+  process->errors = -1;
+}
+
 static void on_closed(uv_handle_t *handle) {
   struct p2p_evaluator_process *process = handle->data;
   if (--process->open_handles > 0) return;
@@ -48,6 +56,7 @@ static void on_closed(uv_handle_t *handle) {
 
 /* The process may run for a moment longer; proc/process reaps it. */
 static void close_all(struct p2p_evaluator_process *process) {
+  close_errors(process);
   p2p_process_free(process->child);
   uv_close((uv_handle_t *)&process->frames, on_closed);
   uv_close((uv_handle_t *)&process->lifeline, on_closed);
@@ -79,6 +88,7 @@ static void deliver_frames(struct p2p_evaluator_process *process) {
   long used = 0;
   while (!process->freed && (used = p2p_frame_get(p2p_buf_data(&process->in),
                                                   p2p_buf_len(&process->in), &frame)) > 0) {
+    close_errors(process);
     process->callbacks.on_frame(process->arg, &frame);
     p2p_buf_consume(&process->in, (size_t)used);
   }
@@ -130,11 +140,11 @@ static void init_handles(struct p2p_evaluator_process *process, uv_loop_t *loop)
 
 /* Returns 0 or an error of libuv. */
 static int spawn(struct p2p_evaluator_process *process,
-                 const struct p2p_evaluator_process_config *config) {
+                 const struct p2p_evaluator_process_config *config, int errors) {
   uv_stdio_container_t stdio[P2P_EVALUATOR_PROCESS_FD_LIFELINE + 1] = {{.flags = UV_IGNORE}};
-  stdio[1].flags = stdio[2].flags = UV_INHERIT_FD;
-  stdio[1].data.fd = 1;
-  stdio[2].data.fd = 2;
+  stdio[1].flags = UV_IGNORE;
+  stdio[2].flags = UV_INHERIT_FD;
+  stdio[2].data.fd = errors;
   stdio[P2P_EVALUATOR_PROCESS_FD_FRAMES].flags =
       UV_CREATE_PIPE | UV_READABLE_PIPE | UV_WRITABLE_PIPE;
   stdio[P2P_EVALUATOR_PROCESS_FD_FRAMES].data.stream = (uv_stream_t *)&process->frames;
@@ -158,8 +168,16 @@ int p2p_evaluator_process_spawn(const struct p2p_evaluator_process_config *confi
   process->callbacks = *callbacks;
   process->arg = arg;
   p2p_buf_init(&process->in, sizeof process->chunk + P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX);
+  int errors[2];
+  int code = p2p_pipe_open(errors, true, err);
+  if (code != P2P_OK) {
+    free(process);
+    return code;
+  }
+  process->errors = errors[0];
   init_handles(process, config->loop);
-  int status = spawn(process, config);
+  int status = spawn(process, config, errors[1]);
+  close(errors[1]);
   if (status != 0) {
     close_all(process);
     if (config->folder != NULL && access(config->folder, X_OK) != 0)
@@ -207,6 +225,16 @@ int p2p_evaluator_process_send(struct p2p_evaluator_process *process, uint8_t ty
   p2p_buf_clear(&message->bytes);
   free(message);
   return code;
+}
+
+void p2p_evaluator_process_errors(const struct p2p_evaluator_process *process,
+                                  char out[P2P_EVALUATOR_PROCESS_ERRORS_MAX]) {
+  char text[P2P_EVALUATOR_PROCESS_ERRORS_MAX];
+  ssize_t length = process->errors < 0 ? 0 : read(process->errors, text, sizeof text);
+  while (length > 0 && text[length - 1] == '\n') length--;
+  for (ssize_t i = 0; i < length; i++)
+    if (text[i] == '\n') text[i] = ' ';
+  p2p_sanitize(text, length > 0 ? (size_t)length : 0, out, P2P_EVALUATOR_PROCESS_ERRORS_MAX);
 }
 
 size_t p2p_evaluator_process_queued(const struct p2p_evaluator_process *process) {

@@ -1,5 +1,6 @@
-/* The process of an evaluator, in its own session and process group. It has /dev/null as stdin, our
- * stdout and stderr, a socketpair as fd 3 (frames) and a second one as fd 4, the lifeline: when it
+/* The process of an evaluator, in its own session and process group. It has /dev/null as stdin and
+ * stdout, a pipe as stderr until it sends its first frame (then it must not write to it any more),
+ * a socketpair as fd 3 (frames) and a second one as fd 4, the lifeline: when it
  * closes, since this process has died, the evaluator kills its process group. io thread only, which
  * blocks SIGPIPE. */
 #ifndef P2P_WORKER_EVALUATOR_PROCESS_H
@@ -16,6 +17,7 @@ struct p2p_evaluator_process;
 
 #define P2P_EVALUATOR_PROCESS_FD_FRAMES 3
 #define P2P_EVALUATOR_PROCESS_FD_LIFELINE 4
+#define P2P_EVALUATOR_PROCESS_ERRORS_MAX 512
 
 struct p2p_evaluator_process_callbacks {
   void (*on_frame)(void *arg, const struct p2p_frame *frame);
@@ -44,6 +46,10 @@ bool p2p_evaluator_process_runs(const struct p2p_evaluator_process *process);
 /* Queues a frame. P2P_ERR_CLOSED, P2P_ERR_MEMORY, P2P_ERR_TOO_LARGE. */
 int p2p_evaluator_process_send(struct p2p_evaluator_process *process, uint8_t type, uint32_t task,
                                const void *payload, size_t length) P2P_MUST_USE;
+/* Within on_exit, if it has sent no frame: the start of what it wrote to stderr, on one line and
+ * safe to show; else "". */
+void p2p_evaluator_process_errors(const struct p2p_evaluator_process *process,
+                                  char out[P2P_EVALUATOR_PROCESS_ERRORS_MAX]);
 /* Bytes that are not written yet. */
 size_t p2p_evaluator_process_queued(const struct p2p_evaluator_process *process);
 /* Back-pressure: no on_frame until resumed, and the writes of the process block. Has no effect once

@@ -108,6 +108,7 @@ __attribute__((constructor)) static void run_as_evaluator(void) {
 struct seen {
   struct p2p_evaluator_process *process;
   int frames, hellos, drains, exits, exit_status, term_signal;
+  char errors[P2P_EVALUATOR_PROCESS_ERRORS_MAX];
   size_t data;
   char text[256];
   bool free_on_frame, free_on_drain, stop_on_frame, pause_first, timed_out;
@@ -142,6 +143,7 @@ static void on_exit_(void *arg, int exit_status, int term_signal) {
   seen->exits++;
   seen->exit_status = exit_status;
   seen->term_signal = term_signal;
+  p2p_evaluator_process_errors(seen->process, seen->errors);
   p2p_evaluator_process_free(seen->process);
   seen->process = NULL;
 }
@@ -222,6 +224,22 @@ TEST(exit_status_is_reported) {
   CHECK(spawn_shell(&loop, "exit 3", &seen) == P2P_OK);
   run(&loop, &seen);
   CHECK(seen.exits == 1 && seen.exit_status == 3 && seen.term_signal == 0);
+  close_loop(&loop);
+}
+
+TEST(output_is_dropped_and_errors_are_kept) {
+  uv_loop_t loop;
+  struct seen seen = {0};
+  open_loop(&loop);
+  CHECK(spawn_shell(&loop,
+                    "head -c 1000000 /dev/zero; printf 'no\\tpackage\\nHalted\\n\\n' >&2; exit 1",
+                    &seen) == P2P_OK);
+  run(&loop, &seen);
+  CHECK(seen.exits == 1 && seen.exit_status == 1);
+  CHECK_STR(seen.errors, "no?package Halted");
+  CHECK(spawn_shell(&loop, "yes 1234567 | head -c 5000 >&2", &seen) == P2P_OK);
+  run(&loop, &seen);
+  CHECK(seen.exits == 2 && strlen(seen.errors) == sizeof seen.errors - 1);
   close_loop(&loop);
 }
 
@@ -444,7 +462,8 @@ TEST(describe_end_names_the_signal) {
   CHECK_STR(text, "signal 60");
 }
 
-UNIT_MAIN("evaluator_process", UNIT(exit_status_is_reported), UNIT(signal_is_reported),
+UNIT_MAIN("evaluator_process", UNIT(exit_status_is_reported),
+          UNIT(output_is_dropped_and_errors_are_kept), UNIT(signal_is_reported),
           UNIT(failed_exec_is_an_error_at_once),
           UNIT(process_has_its_own_session_and_few_descriptors),
           UNIT(ten_megabytes_arrive_before_the_end), UNIT(ten_megabytes_are_echoed),

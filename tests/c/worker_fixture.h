@@ -97,7 +97,10 @@ static int run_evaluator(const char *mode) {
   struct p2p_err err;
   uint32_t task;
   sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
-  if (strcmp(mode, "die") == 0) return 7;
+  if (strcmp(mode, "die") == 0) {
+    fprintf(stderr, "Error: no package\n");
+    return 7;
+  }
   if (p2p_evaluator_channel_open(&channel, &err) != P2P_OK) return 90;
   const char *hello =
       strcmp(mode, "error") == 0 ? "error=there is no package called 'future'\n" : "r=4.2.2\n";

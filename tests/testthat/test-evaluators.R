@@ -110,6 +110,19 @@ test_that("evaluators have the libraries and the environment of the worker, what
   expect_identical(files_in(dirs[3L]), character())
 })
 
+test_that("what programs print is dropped, also if nobody reads the output of the worker", {
+  worker <- start_worker(lab, "carol", "alice/friends")
+  plan_as(lab, "bob")
+  print_much <- "head -c 300000 /dev/zero | tr '\\0' x"
+  f <- future({ system(command); system(paste("{", command, "; } >&2")); message("shown"); "done" }, globals = list(command = print_much))
+  setTimeLimit(elapsed = 30)
+  expect_message(expect_identical(value(f), "done"), "shown")
+  setTimeLimit()
+  plan(sequential)
+  expect_equal(stop_process(worker), 0L)
+  expect_no_match(paste(process_lines(worker), collapse = "\n"), "xxx|shown")
+})
+
 ## A future that leaves traces of each kind, and one that looks for them.
 leave_traces <- function() {
   value(future({
