@@ -39,6 +39,7 @@ struct p2p_connection {
   char user[P2P_USER_MAX];
   struct p2p_cluster cluster;
   struct p2p_services services;
+  char hosted[P2P_HOSTED_MAX];
   struct p2p_whoami *whoami;
   struct p2p_ssh *ssh;
   struct p2p_command_output *output;
@@ -153,6 +154,7 @@ static void on_access_output(struct p2p_connection *connection, const char *text
     end(connection, &err);
     return;
   }
+  p2p_topic_list_hosted(text, length, connection->user, connection->hosted);
   connection->state = STATE_JOINED;
   p2p_timer_stop(connection->timer);
   connection->callbacks.on_joined(connection->arg);
@@ -380,6 +382,9 @@ const struct p2p_services *p2p_connection_services(const struct p2p_connection *
 }
 const char *p2p_connection_unknown_users(const struct p2p_connection *connection) {
   return connection->unknown_users == NULL ? "" : connection->unknown_users;
+}
+const char *p2p_connection_hosted(const struct p2p_connection *connection) {
+  return connection->hosted;
 }
 uint64_t p2p_connection_dropped(const struct p2p_connection *connection) {
   return connection->reader.dropped;

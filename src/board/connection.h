@@ -47,6 +47,9 @@ const struct p2p_services *p2p_connection_services(const struct p2p_connection *
 /* host: the users of `access` who have no account, as far as the board knows, joined by ','. */
 const char *p2p_connection_unknown_users(const struct p2p_connection *connection);
 
+/* From on_joined on: the clusters that the user hosted then, as p2p_topic_list_hosted. */
+const char *p2p_connection_hosted(const struct p2p_connection *connection);
+
 /* Writes whole lines. P2P_ERR_CLOSED unless joined; P2P_ERR_TOO_LARGE. */
 int p2p_connection_write(struct p2p_connection *connection, const char *bytes, size_t length);
 /* How many malformed lines were dropped. */

@@ -272,6 +272,9 @@ const struct p2p_identity *p2p_member_identity(const struct p2p_member *member) 
   return &member->identity;
 }
 const char *p2p_member_cluster(const struct p2p_member *member) { return member->cluster_name; }
+const char *p2p_member_hosted(const struct p2p_member *member) {
+  return member->connection == NULL ? "" : p2p_connection_hosted(member->connection);
+}
 const char *p2p_member_mailbox(const struct p2p_member *member) { return member->services.mailbox; }
 const char *p2p_member_relay(const struct p2p_member *member) { return member->services.relay; }
 const char *p2p_member_unknown_users(const struct p2p_member *member) {

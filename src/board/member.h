@@ -48,6 +48,8 @@ const char *p2p_member_user(const struct p2p_member *member); /* "alice" */
 const char *p2p_member_name(const struct p2p_member *member); /* "alice@laptop:1234" */
 const struct p2p_identity *p2p_member_identity(const struct p2p_member *member);
 const char *p2p_member_cluster(const struct p2p_member *member); /* "alice/friends" */
+/* The clusters that the user hosts, as p2p_topic_list_hosted; "" while disconnected. */
+const char *p2p_member_hosted(const struct p2p_member *member);
 /* The mailbox and the relay that the board names, else the public ones. */
 const char *p2p_member_mailbox(const struct p2p_member *member);
 const char *p2p_member_relay(const struct p2p_member *member);

@@ -35,23 +35,39 @@ int p2p_topic_name(const struct p2p_cluster *cluster, const char *user, char *ou
   return length < 0 || (size_t)length >= size ? P2P_ERR_TOO_LARGE : P2P_OK;
 }
 
+/* A part of the output of `ls`, which is not NUL-terminated. */
+struct text {
+  const char *at;
+  size_t length;
+};
+
+/* Removes the next line of a channel from `ls`: what follows its "- ", without CR and LF. */
+static bool next_channel(struct text *ls, struct text *channel) {
+  while (ls->length > 0) {
+    const char *line = ls->at, *newline = memchr(line, '\n', ls->length);
+    size_t length = newline == NULL ? ls->length : (size_t)(newline - line);
+    size_t trimmed = length > 0 && line[length - 1] == '\r' ? length - 1 : length;
+    size_t taken = newline == NULL ? length : length + 1;
+    *ls = (struct text){line + taken, ls->length - taken};
+    if (trimmed < 2 || memcmp(line, "- ", 2) != 0) continue;
+    *channel = (struct text){line + 2, trimmed - 2};
+    return true;
+  }
+  return false;
+}
+
 /* What follows the name of the channel in its line of `ls`, or NULL when there is no such channel.
- * The text is not NUL-terminated; *rest_length ends with the line, without CR. */
-static const char *find_channel(const char *text, size_t length, const char *channel,
+ */
+static const char *find_channel(const char *text, size_t length, const char *name,
                                 size_t *rest_length) {
-  size_t name = strlen(channel);
-  while (length > 0) {
-    const char *newline = memchr(text, '\n', length);
-    size_t line = newline == NULL ? length : (size_t)(newline - text);
-    size_t trimmed = line > 0 && text[line - 1] == '\r' ? line - 1 : line;
-    if (trimmed >= 2 + name && memcmp(text, "- ", 2) == 0 && memcmp(text + 2, channel, name) == 0 &&
-        (trimmed == 2 + name || text[2 + name] == ':')) {
-      *rest_length = trimmed - 2 - name;
-      return text + 2 + name;
-    }
-    if (newline == NULL) break;
-    text += line + 1;
-    length -= line + 1;
+  struct text ls = {text, length}, channel;
+  size_t skip = strlen(name);
+  while (next_channel(&ls, &channel)) {
+    if (channel.length < skip || memcmp(channel.at, name, skip) != 0 ||
+        (channel.length > skip && channel.at[skip] != ':'))
+      continue;
+    *rest_length = channel.length - skip;
+    return channel.at + skip;
   }
   return NULL;
 }
@@ -105,4 +121,37 @@ bool p2p_topic_lists_user(const char *text, size_t length, const struct p2p_clus
     left -= entry + 1;
   }
   return false;
+}
+
+/* Whether the channel is a cluster of `user` with an access list. Copies its name. */
+static bool is_hosted(const struct text *channel, const char *user,
+                      char name[static P2P_CLUSTER_NAME_MAX]) {
+  static const char suffix[] = P2P_TOPIC_SUFFIX;
+  size_t owner = strlen(user), access, whole = 0;
+  while (whole < channel->length && channel->at[whole] != ':') whole++;
+  if (whole < owner + sizeof suffix || memcmp(channel->at, user, owner) != 0 ||
+      channel->at[owner] != '/' ||
+      memcmp(channel->at + whole - (sizeof suffix - 1), suffix, sizeof suffix - 1) != 0)
+    return false;
+  size_t length = whole - owner - sizeof suffix;
+  const char *start = channel->at + owner + 1;
+  if (!p2p_cluster_name_is_valid(start, length)) return false;
+  memcpy(name, start, length);
+  name[length] = '\0';
+  return find_access(channel->at + whole, channel->length - whole, &access) != NULL;
+}
+
+void p2p_topic_list_hosted(const char *text, size_t length, const char *user,
+                           char out[static P2P_HOSTED_MAX]) {
+  struct text ls = {text, length}, channel;
+  char name[P2P_CLUSTER_NAME_MAX];
+  size_t used = 0;
+  out[0] = '\0';
+  while (next_channel(&ls, &channel)) {
+    if (!is_hosted(&channel, user, name)) continue;
+    size_t needed = strlen(user) + strlen(name) + 2;
+    if (needed >= P2P_HOSTED_MAX - used) break;
+    used += (size_t)snprintf(out + used, P2P_HOSTED_MAX - used, "%s%s/%s", used > 0 ? " " : "",
+                             user, name);
+  }
 }

@@ -12,6 +12,7 @@
 #define P2P_USER_MAX P2P_USER_NAME_MAX
 #define P2P_CLUSTER_MAX 160
 #define P2P_TOPIC_SUFFIX "/future.p2p"
+#define P2P_HOSTED_MAX 512 /* names of clusters, separated by blanks */
 
 /* "owner/name": both of [A-Za-z0-9._-], not starting with '-' or '.'; owner has at most 63
  * characters, name at most 95. */
@@ -37,6 +38,10 @@ enum p2p_topic_access {
 /* `ls` is the whole output (LF or CRLF). It may be malformed. */
 enum p2p_topic_access p2p_topic_find(const char *ls, size_t length,
                                      const struct p2p_cluster *cluster, const char *user);
+/* The clusters that `user` hosts, those of their own with an access list: "alice/friends
+ * alice/lab". What does not fit is left out. */
+void p2p_topic_list_hosted(const char *ls, size_t length, const char *user,
+                           char out[static P2P_HOSTED_MAX]);
 /* Whether the access list of the owner's topic contains `user`. */
 bool p2p_topic_lists_user(const char *ls, size_t length, const struct p2p_cluster *cluster,
                           const char *user);

@@ -48,6 +48,7 @@ static void on_joined(void *arg) {
   status->joined = true;
   snprintf(status->user, sizeof status->user, "%s", p2p_member_user(client->member));
   snprintf(status->cluster, sizeof status->cluster, "%s", p2p_member_cluster(client->member));
+  snprintf(status->hosted, sizeof status->hosted, "%s", p2p_member_hosted(client->member));
   p2p_log_write(client->log, P2P_LOG_INFO, "joined cluster '%s' as '%s'", status->cluster,
                 p2p_member_name(client->member));
   p2p_dispatcher_on_joined(client->dispatcher, client->member);

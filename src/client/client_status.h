@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "board/topic.h"
 #include "protocol/identity.h"
 #include "protocol/load.h"
 
@@ -14,6 +15,7 @@ struct p2p_client_status {
   bool joined;                   /* on the board at this moment */
   struct p2p_err failed;         /* code != 0: it could not join, or cannot rejoin */
   char user[64], cluster[192];   /* "" before it has joined */
+  char hosted[P2P_HOSTED_MAX];   /* the clusters that the user hosts, separated by blanks */
   uint32_t workers;              /* available and compatible */
   uint32_t slots;                /* of these workers, and those still in use */
   uint32_t busy;                 /* of these, with tasks of other clients */

@@ -50,6 +50,7 @@ SEXP ffi_client_status(SEXP handle) {
                          "running",
                          "waiting_for_packages",
                          "busy",
+                         "hosted",
                          ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_ScalarLogical(status.joined));
@@ -64,6 +65,7 @@ SEXP ffi_client_status(SEXP handle) {
   SET_VECTOR_ELT(out, 9, Rf_ScalarInteger((int)status.running));
   SET_VECTOR_ELT(out, 10, Rf_ScalarInteger((int)status.waiting_for_packages));
   SET_VECTOR_ELT(out, 11, Rf_ScalarInteger((int)status.busy));
+  SET_VECTOR_ELT(out, 12, p2p_ffi_string(status.hosted));
   UNPROTECT(1);
   return out;
 }

@@ -70,6 +70,7 @@ void p2p_file_name_clean(const char *sent, char out[static P2P_FILE_NAME_MAX]) {
   if (name[0] == '\0') snprintf(name, sizeof name, FALLBACK);
   if (strchr(".-~", name[0]) != NULL) name[0] = '_';
   shorten(name, P2P_FILE_NAME_MAX - 2);
+  trim(name);
   snprintf(out, P2P_FILE_NAME_MAX, "%s%.*s", is_reserved(name) ? "_" : "", P2P_FILE_NAME_MAX - 2,
            name);
 }

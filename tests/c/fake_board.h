@@ -130,6 +130,10 @@ const char *p2p_member_cluster(const struct p2p_member *member) {
   (void)member;
   return "alice/friends";
 }
+const char *p2p_member_hosted(const struct p2p_member *member) {
+  (void)member;
+  return "";
+}
 const char *p2p_member_mailbox(const struct p2p_member *member) {
   (void)member;
   return fake_board.mailbox != NULL ? fake_board.mailbox : fake_board.lab->mailbox;

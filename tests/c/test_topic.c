@@ -127,12 +127,50 @@ TEST(users_are_found_by_their_whole_name) {
   CHECK(!lists("", "carol"));
 }
 
+static void check_hosted(const char *text, const char *expected) {
+  char *exact = malloc(strlen(text) + 1), hosted[P2P_HOSTED_MAX];
+  memcpy(exact, text, strlen(text));
+  p2p_topic_list_hosted(exact, strlen(text), "alice", hosted);
+  CHECK_STR(hosted, expected);
+  free(exact);
+}
+
+TEST(the_clusters_that_a_user_hosts_are_listed) {
+  check_hosted("", "");
+  check_hosted("no pubsub channels found\n", "");
+  check_hosted("Channel Information\r\n"
+               "- alice/friends/future.p2p: (Access List: alice, bob)\r\n"
+               "  Pipes:\r\n"
+               "  - 2f1c (alice-laptop@203.0.113.5:40334)\r\n"
+               "- alice/personal/future.p2p\r\n"
+               "- alice/bob/lab/future.p2p: (Access List: alice)\r\n"
+               "- alice/other/topic: (Access List: alice)\r\n"
+               "- alice/future.p2p: (Access List: alice)\r\n"
+               "- alice//future.p2p: (Access List: alice)\r\n"
+               "- alicee/x/future.p2p: (Access List: alice)\r\n"
+               "- bob/x/future.p2p: (Access List: alice)\r\n"
+               "- alice/a\x1b/future.p2p: (Access List: alice)\r\n"
+               "- alice/lab/future.p2p: (Access List: alice)",
+               "alice/friends alice/lab");
+  static char many[40000];
+  for (int i = 0; i < 500; i++)
+    sprintf(many + strlen(many), "- alice/lab-%03d/future.p2p: (Access List: bob)\n", i);
+  char hosted[P2P_HOSTED_MAX];
+  p2p_topic_list_hosted(many, strlen(many), "alice", hosted);
+  size_t length = strlen(hosted);
+  CHECK(length > P2P_HOSTED_MAX - 20 && strcmp(hosted + length - 14, " alice/lab-035") <= 0);
+  CHECK(strncmp(hosted, "alice/lab-000 alice/lab-001 ", 28) == 0);
+}
+
 TEST(every_prefix_of_an_output_can_be_read) {
   for (size_t length = 0; length <= strlen(LISTED); length++) {
     char *exact = malloc(length + 1);
     memcpy(exact, LISTED, length);
     (void)p2p_topic_find(exact, length, &friends, "alice");
     (void)p2p_topic_lists_user(exact, length, &friends, "bob");
+    char hosted[P2P_HOSTED_MAX];
+    p2p_topic_list_hosted(exact, length, "alice", hosted);
+    CHECK(hosted[0] == '\0' || strcmp(hosted, "alice/friends") == 0);
     free(exact);
   }
 }
@@ -142,4 +180,5 @@ UNIT_MAIN("topic", UNIT(a_cluster_is_owner_slash_name), UNIT(the_length_of_names
           UNIT(the_owner_sees_the_channel_with_and_without_an_access_list),
           UNIT(another_user_without_access_sees_a_private_channel),
           UNIT(a_malformed_ls_has_no_access_list), UNIT(users_are_found_by_their_whole_name),
+          UNIT(the_clusters_that_a_user_hosts_are_listed),
           UNIT(every_prefix_of_an_output_can_be_read))

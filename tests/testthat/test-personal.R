@@ -44,6 +44,22 @@ test_that("a personal cluster needs no host: client first, which reports once th
   expect_equal(stop_process(worker), 0L)
 })
 
+test_that("plan() on an empty personal cluster names the clusters that the user hosts, and others can be named", {
+  expect_message(plan_personal(), "No worker on your personal cluster 'alice/personal' yet[.] To use another cluster, name it: plan[(].*worker --cluster=alice/personal")
+  plan(sequential)
+  hosts <- lapply(c("alice/friends", "alice/lab"), start_host, lab = lab, users = "alice")
+  said <- capture_messages(plan_personal())
+  expect_match(said, "You host 'alice/(friends', 'alice/lab|lab', 'alice/friends)'[.] To use .* cluster = \"alice/(friends|lab)\"[)]", all = FALSE)
+  plan(sequential)
+  args <- board_args(lab, "alice")
+  expect_no_message(plan(future.p2p::cluster, cluster = "alice/lab", host = args$host, ssh_args = args$ssh_args))
+  plan(sequential)
+  worker <- start_personal_worker()
+  expect_no_message(plan_personal())
+  plan(sequential)
+  for (process in c(hosts, worker)) expect_equal(stop_process(process), 0L)
+})
+
 test_that("pico_username() and p2p_cluster_name() report user and cluster", {
   args <- board_args(lab, "alice")
   expect_equal(pico_username(host = args$host, ssh_args = args$ssh_args), "alice")
