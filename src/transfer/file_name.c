@@ -61,16 +61,17 @@ static void shorten(char *name, size_t most) {
 }
 
 void p2p_file_name_clean(const char *sent, char out[static P2P_FILE_NAME_MAX]) {
-  char name[SENT_MAX];
+  char name[SENT_MAX + 1] = "_";
   const char *part = p2p_file_name_last_part(sent);
-  p2p_sanitize(part, strlen(part), name, sizeof name);
-  for (char *c = name; *c != '\0'; c++)
+  char *clean = name + 1;
+  p2p_sanitize(part, strlen(part), clean, SENT_MAX);
+  for (char *c = clean; *c != '\0'; c++)
     if (strchr(":*?\"<>|", *c) != NULL) *c = '_';
-  trim(name);
-  if (name[0] == '\0') snprintf(name, sizeof name, FALLBACK);
-  if (strchr(".-~", name[0]) != NULL) name[0] = '_';
-  shorten(name, P2P_FILE_NAME_MAX - 2);
-  trim(name);
-  snprintf(out, P2P_FILE_NAME_MAX, "%s%.*s", is_reserved(name) ? "_" : "", P2P_FILE_NAME_MAX - 2,
-           name);
+  trim(clean);
+  if (clean[0] == '\0') memcpy(clean, FALLBACK, sizeof FALLBACK);
+  if (strchr(".-~", clean[0]) != NULL) clean[0] = '_';
+  if (is_reserved(clean)) clean = name;
+  shorten(clean, P2P_FILE_NAME_MAX - 1);
+  trim(clean);
+  snprintf(out, P2P_FILE_NAME_MAX, "%.*s", P2P_FILE_NAME_MAX - 1, clean);
 }
