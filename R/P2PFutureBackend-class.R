@@ -20,8 +20,8 @@
 #'
 #' @section Waiting for a worker:
 #' A future waits until a worker has a free slot for it. If there is no worker, a message says so at once. If something else is the reason,
-#' a message says so once, after 5 seconds: all slots are busy, and for whom, or no link to a worker could be opened yet. There is no
-#' message while a future only waits for other futures of the same session. The messages have class `p2p_waiting`;
+#' a message says so once, after 5 seconds: all slots are busy, and for whom, or no link to a worker could be opened yet. The same message comes
+#' at most once a minute. There is no message while a future only waits for other futures of the same session. The messages have class `p2p_waiting`;
 #' `suppressMessages(expr, classes = "p2p_waiting")` drops only these. `wait.timeout = 60` limits the wait to a minute. Then the error
 #' gives the reason.
 #'

@@ -84,8 +84,8 @@ capacity <- function(client, status) {
   max(1L, slots)
 }
 
-## The number of slots without a future, of this session or another one.
-free_slots <- function(status) max(0L, status$slots - status$running - status$busy)
+## The number of slots without a future, of this session or another one, that this session can use at once.
+free_slots <- function(status) max(0L, status$slots - status$running - status$busy - status$unreachable)
 
 ## Waits until the client's state changes, or until `until` (in seconds, as in `proc.time()`), and shows the client's log. `seen` is the
 ## value of the last call, 0 at first. It can be interrupted. It returns at least four times a second, since an expired time limit

@@ -12,7 +12,8 @@ print.P2PFutureBackend <- function(x, ...) {
   client <- clients$of(x)
   status <- client_status(client)
   lines <- c(
-    sprintf("P2PFutureBackend: cluster %s, joined as %s", status$cluster, status$user),
+    sprintf("P2PFutureBackend: cluster %s, %s", status$cluster,
+            if (status$joined) paste("joined as", status$user) else "disconnected from the message board"),
     slots_line(status, client_workers(client)),
     futures_lines(x, client, status),
     limits_line(x)
@@ -32,12 +33,18 @@ as.data.frame.P2PFutureBackend <- function(x, row.names = NULL, optional = FALSE
 }
 
 slots_line <- function(status, workers) {
-  if (status$slots == 0L) return("Slots: none, since there is no worker")
+  if (status$slots == 0L) {
+    return(paste("Slots: none, since", if (status$incompatible > 0L) "no worker can run futures of this session" else "there is no worker"))
+  }
   users <- unique(unlist(strsplit(workers$users[workers$others > 0L], ";", fixed = TRUE)))
   shares <- shares_text(status$running, status$busy, users_text(paste(users, collapse = ";"), status$user))
-  sprintf("Slots: %d on %d worker%s: %s", status$slots, status$workers, if (status$workers == 1L) "" else "s",
-          toString(c(if (nzchar(shares)) paste("busy", shares), sprintf("%d free", free_slots(status)))))
+  sprintf("Slots: %d on %s: %s", status$slots, count_of(max(1L, status$workers), "worker"), toString(c(
+    if (nzchar(shares)) paste("busy", shares), if (status$unreachable > 0L) paste(status$unreachable, "unreachable"),
+    paste(free_slots(status), "free")
+  )))
 }
+
+count_of <- function(n, what) sprintf("%d %s%s", n, what, if (n == 1L) "" else "s")
 
 futures_lines <- function(backend, client, status) {
   counts <- sprintf("Futures: %d running, %d waiting", status$running, status$waiting)
@@ -55,7 +62,7 @@ limits_line <- function(backend) {
   sizes <- c(backend[["maxSizeOfObjects"]], backend[["config"]]$object_cap_bytes)
   most <- backend[["config"]]$workers
   toString(c(sprintf("Limits: globals %s", format_bytes(sizes[1L])), sprintf("values %s", format_bytes(sizes[2L])),
-             if (most > 0L) sprintf("%d future%s at once", most, if (most == 1L) "" else "s")))
+             if (most > 0L) paste(count_of(most, "future"), "at once")))
 }
 
 format_bytes <- function(bytes) {

@@ -109,11 +109,11 @@ users_text <- function(users, me) {
 
 next_step <- function(why, status) {
   switch(if (is.null(why)) "none" else why$reason,
-    limit = "It starts when one of them ends.",
+    limit = "Argument 'workers' of plan() sets this limit.",
     reply = ,
-    connecting = "This takes half a minute at most.",
-    disconnected = "It connects again as soon as the network allows it.",
-    unreachable = "It tries again. Check that both machines reach the mailbox server and the relay.",
+    connecting = "If this takes longer than half a minute, check the log of the worker.",
+    disconnected = "Check the network of this machine.",
+    unreachable = "Check that both machines reach the mailbox server and the relay.",
     none = "Leave the cluster with plan(sequential) and join it again.",
     start_worker_hint(status$cluster)
   )

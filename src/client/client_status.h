@@ -19,6 +19,7 @@ struct p2p_client_status {
   uint32_t workers;              /* available and compatible */
   uint32_t slots;                /* of these workers, and those still in use */
   uint32_t busy;                 /* of these, with tasks of other clients */
+  uint32_t unreachable;          /* of these, of workers that no link could be opened to */
   uint32_t incompatible;         /* workers whose R or future cannot run our tasks */
   char incompatible_why[256];    /* of the latest such worker */
   uint32_t waiting, running;     /* tasks */

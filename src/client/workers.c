@@ -260,8 +260,12 @@ static uint32_t count_busy(const struct p2p_roster_worker *worker, uint32_t runn
   return load.busy < most ? load.busy : most;
 }
 
+static bool is_unreachable(const struct p2p_roster_worker *worker) {
+  return stream_of(worker) == NULL && worker->failures > 0;
+}
+
 void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_status *out) {
-  out->workers = out->slots = out->busy = out->incompatible = out->running = 0;
+  out->workers = out->slots = out->busy = out->unreachable = out->incompatible = out->running = 0;
   for (size_t i = 0; i < workers->roster.length; i++) {
     const struct p2p_roster_worker *worker = workers->roster.workers[i];
     const struct p2p_task_stream *stream = stream_of(worker);
@@ -270,7 +274,10 @@ void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_stat
     out->incompatible += !worker->compatible;
     out->workers += is_available;
     out->slots += is_available ? worker->slots : running;
-    out->busy += is_available ? count_busy(worker, running) : 0;
+    if (is_available && is_unreachable(worker))
+      out->unreachable += worker->slots;
+    else if (is_available)
+      out->busy += count_busy(worker, running);
     out->running += running;
   }
   snprintf(out->incompatible_why, sizeof out->incompatible_why, "%s",
@@ -280,7 +287,7 @@ void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_stat
 static const char *state_of(const struct p2p_roster_worker *worker) {
   if (!worker->compatible) return "incompatible";
   if (worker->is_lost) return "lost";
-  if (stream_of(worker) == NULL && worker->failures > 0) return "unreachable";
+  if (is_unreachable(worker)) return "unreachable";
   if (worker->link == NULL) return "no link";
   if (stream_of(worker) == NULL) return "connecting";
   return worker->has_left ? "leaving" : "linked";

@@ -54,7 +54,7 @@ bool p2p_workers_close_broken_links(struct p2p_workers *workers);
 /* Sends CANCEL for tasks that were cancelled on another thread. */
 void p2p_workers_cancel_ended(struct p2p_workers *workers);
 
-/* Fills the counts of workers, slots and busy slots, and that of running tasks. */
+/* Fills the counts of workers and slots, and that of running tasks. */
 void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_status *out);
 /* Fills up to `capacity` workers; returns how many there are. */
 size_t p2p_workers_describe(const struct p2p_workers *workers, struct p2p_worker_info *out,

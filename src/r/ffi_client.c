@@ -51,6 +51,7 @@ SEXP ffi_client_status(SEXP handle) {
                          "waiting_for_packages",
                          "busy",
                          "hosted",
+                         "unreachable",
                          ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_ScalarLogical(status.joined));
@@ -66,6 +67,7 @@ SEXP ffi_client_status(SEXP handle) {
   SET_VECTOR_ELT(out, 10, Rf_ScalarInteger((int)status.waiting_for_packages));
   SET_VECTOR_ELT(out, 11, Rf_ScalarInteger((int)status.busy));
   SET_VECTOR_ELT(out, 12, p2p_ffi_string(status.hosted));
+  SET_VECTOR_ELT(out, 13, Rf_ScalarInteger((int)status.unreachable));
   UNPROTECT(1);
   return out;
 }

@@ -119,6 +119,23 @@ TEST(a_worker_is_being_linked_or_the_board_is_disconnected) {
   close_all();
 }
 
+TEST(no_link_to_a_worker_can_be_opened) {
+  struct fake_worker carol = {.slots = 3};
+  struct p2p_client_status status;
+  open_all(0);
+  fake_board.mailbox = "ws://127.0.0.1:1/v1";
+  fake_start(&carol, &lab, &member);
+  struct p2p_task *task = submit(NULL);
+  CHECK(waits_because(P2P_WAITING_UNREACHABLE, ""));
+  CHECK_STR(waiting.worker, "carol@box:2");
+  CHECK(has_state("unreachable"));
+  p2p_client_status(client, &status);
+  CHECK(status.slots == 3 && status.unreachable == 3 && status.busy == 0);
+  p2p_task_free(task);
+  fake_stop(&carol);
+  close_all();
+}
+
 TEST(all_slots_are_busy_and_the_worker_says_for_whom) {
   struct fake_worker carol = {.slots = 3, .load = "busy=3\nwaiting=2\nusers=dave;eve\n"};
   struct p2p_client_status status;
@@ -182,6 +199,7 @@ TEST(a_malformed_load_ends_the_link) {
 
 UNIT_MAIN("client_waiting", UNIT(nobody_is_there_or_nobody_who_can_run_it),
           UNIT(a_worker_is_being_linked_or_the_board_is_disconnected),
+          UNIT(no_link_to_a_worker_can_be_opened),
           UNIT(all_slots_are_busy_and_the_worker_says_for_whom),
           UNIT(a_worker_has_not_replied_about_packages), UNIT(a_client_reaches_its_own_limit),
           UNIT(a_malformed_load_ends_the_link))
