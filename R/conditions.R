@@ -41,6 +41,11 @@ host_call <- function(cli) {
 ## the function from a shell.
 advice <- c(list(
   ## base, crypto, net, proc
+  too_many_files = "Raise the limit on open files (`ulimit -n`, LimitNOFILE in a systemd unit), or close connections of this R session.",
+  too_many_processes = function(cli) {
+    sprintf("Raise the limit on processes and threads (`ulimit -u`, TasksMax in a systemd unit), or start a worker with a lower value of %s.",
+            argument("workers", cli))
+  }
 ), list(
   ## protocol
 ), list(
@@ -134,6 +139,9 @@ advice <- c(list(
   worker_lost = "With `plan(..., retries = 1)`, the default, such a future is run again on another worker."
 ), list(
   ## worker
+  files_for_slots = function(cli) {
+    sprintf("Raise the limit (`ulimit -n`, LimitNOFILE in a systemd unit), or use fewer slots with %s.", argument("workers", cli))
+  },
   evaluators_fail = "Run the command by hand and check that the packages 'future' and 'future.p2p' load.",
   not_an_evaluator = "Evaluators are started by `worker()`."
 ), list(

@@ -1,6 +1,7 @@
 /* Errors: a code and a reason for programs, a message for people. */
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,11 @@ int p2p_err_set(struct p2p_err *err, int code, const char *format, ...) {
 int p2p_err_because(struct p2p_err *err, const char *reason, int code) {
   if (err != NULL) err->reason = reason;
   return code;
+}
+
+int p2p_err_of_limit(struct p2p_err *err, int number, int code) {
+  if (number == EMFILE || number == ENFILE) return p2p_err_because(err, "too_many_files", code);
+  return number == EAGAIN ? p2p_err_because(err, "too_many_processes", code) : code;
 }
 
 int p2p_err_prefix(struct p2p_err *err, const char *format, ...) {

@@ -34,7 +34,9 @@ int p2p_pipe_open(int ends[2], bool nonblocking, struct p2p_err *err) {
   int opened[2];
   if (open_ends(opened, nonblocking) != 0) {
     int failure = errno;
-    p2p_err_set(err, P2P_ERR_SYSTEM, "cannot create a pipe: %s", strerror(failure));
+    p2p_err_of_limit(
+        err, failure,
+        p2p_err_set(err, P2P_ERR_SYSTEM, "cannot create a pipe: %s", strerror(failure)));
     errno = failure;
     return P2P_ERR_SYSTEM;
   }

@@ -92,6 +92,7 @@ int p2p_ssh_connect(const struct p2p_ssh_request *request,
                     struct p2p_err *err) {
   struct p2p_ssh *ssh = calloc(1, sizeof *ssh);
   struct reading *reading = calloc(1, sizeof *reading);
+  int code = P2P_ERR_MEMORY;
   if (ssh == NULL || reading == NULL) goto fail;
   ssh->loop = request->loop;
   ssh->address = *request->address;
@@ -109,7 +110,8 @@ int p2p_ssh_connect(const struct p2p_ssh_request *request,
                                         .release = free_reading,
                                         .data = reading,
                                         .arg = ssh};
-  if (p2p_job_start(request->loop, &config, &ssh->job) != P2P_OK) goto fail;
+  code = p2p_job_start(request->loop, &config, &ssh->job);
+  if (code != P2P_OK) goto fail;
   p2p_timer_start(ssh->timer, request->timeout_ms, 0);
   *out = ssh;
   return P2P_OK;
@@ -118,7 +120,7 @@ fail:
   if (ssh != NULL) p2p_timer_free(ssh->timer);
   free(reading);
   free(ssh);
-  return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  return p2p_job_explain(code, err);
 }
 
 void p2p_ssh_free(struct p2p_ssh *ssh) {

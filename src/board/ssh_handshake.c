@@ -134,13 +134,14 @@ static void start_job(struct p2p_ssh_handshake *handshake) {
                                         .release = destroy,
                                         .data = handshake};
   handshake->is_waiting_for_agent = needs_agent(handshake);
-  if (p2p_watch_set(handshake->watch, false, false) == P2P_OK &&
-      p2p_job_start(handshake->loop, &config, &handshake->job) == P2P_OK) {
+  int code = p2p_watch_set(handshake->watch, false, false);
+  if (code == P2P_OK) code = p2p_job_start(handshake->loop, &config, &handshake->job);
+  if (code == P2P_OK) {
     if (handshake->is_waiting_for_agent)
       p2p_timer_start(handshake->agent_timer, P2P_SSH_AGENT_TIMEOUT_MS, 0);
     return;
   }
-  p2p_err_set(&handshake->err, P2P_ERR_MEMORY, "out of memory");
+  p2p_job_explain(code, &handshake->err);
   end(handshake, &handshake->err);
 }
 

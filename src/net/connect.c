@@ -92,7 +92,8 @@ static int try_address(struct connector *connector, const struct addrinfo *addre
   int bad = uv_tcp_connect(&attempt->uv, socket, address->ai_addr, on_connected);
   if (bad != 0) {
     free(attempt);
-    return set_failure(connector, P2P_ERR_NETWORK, uv_strerror(bad));
+    set_failure(connector, P2P_ERR_NETWORK, uv_strerror(bad));
+    return p2p_err_of_limit(&connector->failure, bad == UV_EAGAIN ? 0 : -bad, P2P_ERR_NETWORK);
   }
   attempt->connector = connector;
   connector->attempt = attempt;

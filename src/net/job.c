@@ -80,6 +80,12 @@ int p2p_job_start(struct p2p_loop *loop, const struct p2p_job_config *config,
   return code;
 }
 
+int p2p_job_explain(int code, struct p2p_err *err) {
+  if (code != P2P_ERR_SYSTEM) return p2p_loop_explain(code, err);
+  return p2p_err_because(err, "too_many_processes",
+                         p2p_err_set(err, code, "cannot start a thread"));
+}
+
 void p2p_job_cancel(struct p2p_job *job) {
   if (job == NULL) return;
   job->is_canceled = true;

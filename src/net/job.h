@@ -29,6 +29,9 @@ struct p2p_job_config {
 int p2p_job_start(struct p2p_loop *loop, const struct p2p_job_config *config,
                   struct p2p_job **out) P2P_MUST_USE;
 
+/* Fills `err` for a code that p2p_job_start has returned, and returns it. */
+int p2p_job_explain(int code, struct p2p_err *err);
+
 /* For an owner that is freed: `done` will not be called, and the job frees itself and its data when
  * the work, if it has begun, has returned. Takes NULL. Not from within `done` or later. */
 void p2p_job_cancel(struct p2p_job *job);

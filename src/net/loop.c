@@ -196,7 +196,9 @@ fail_lock:
   uv_mutex_destroy(&loop->lock);
 fail:
   free(loop);
-  return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start the io thread: %s", uv_strerror(bad));
+  return p2p_err_of_limit(
+      err, -bad,
+      p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start the io thread: %s", uv_strerror(bad)));
 }
 
 /* Waits for a change of what the lock protects. False: the deadline has passed. */

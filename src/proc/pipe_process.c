@@ -132,7 +132,8 @@ int p2p_pipe_process_spawn(struct uv_loop_s *loop, const char *const *argv,
   int bad = spawn(piped, loop, argv);
   if (bad != 0) {
     close_all(piped);
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start '%s': %s", argv[0], uv_strerror(bad));
+    p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start '%s': %s", argv[0], uv_strerror(bad));
+    return p2p_err_of_limit(err, -bad, P2P_ERR_SYSTEM);
   }
   uv_read_start((uv_stream_t *)&piped->out, on_alloc, on_read);
   uv_read_start((uv_stream_t *)&piped->err, on_alloc, on_read);

@@ -17,7 +17,9 @@ SEXP ffi_log_new(void) {
   struct p2p_log_queue *log = p2p_log_queue_new(MAX_LINES);
   if (log == NULL) {
     struct p2p_err err;
-    p2p_err_set(&err, P2P_ERR_SYSTEM, "cannot create a log queue: %s", strerror(errno));
+    int failure = errno;
+    p2p_err_set(&err, P2P_ERR_SYSTEM, "cannot create a log queue: %s", strerror(failure));
+    p2p_err_of_limit(&err, failure, P2P_ERR_SYSTEM);
     p2p_ffi_raise(&err);
   }
   p2p_ffi_handle_set(handle, log);

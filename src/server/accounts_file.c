@@ -71,8 +71,8 @@ static void start_reading(struct p2p_accounts_file *file) {
                  : p2p_job_start(file->loop, &config, &file->job);
   if (code == P2P_OK) return;
   free_reading(reading);
-  p2p_err_set(&err, code, "cannot read the users file '%s': %s", file->path,
-              code == P2P_ERR_MEMORY ? "out of memory" : "cannot start a thread");
+  p2p_job_explain(code, &err);
+  p2p_err_prefix(&err, "cannot read the users file '%s'", file->path);
   file->callbacks.on_error(file->arg, &err);
 }
 

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "crypto/random.h"
 #include "net/service.h"
+#include "proc/file_limit.h"
 #include "server/accounts_file.h"
 #include "server/board_listener.h"
 #include "server/mailbox_server.h"
@@ -96,14 +96,9 @@ static void stop(void *state) {
 /* Every connection of the three services is an open file. Processes often start with a limit of
  * 1024 files and may raise it. If they may not, connections beyond it are refused. */
 static void raise_file_limit(const struct p2p_board_server *board) {
-  rlim_t wanted = (rlim_t)board->limits.connections + P2P_MAILBOX_CONNECTIONS_MAX +
-                  P2P_RELAY_CONNECTIONS_MAX + OTHER_FILES_MAX;
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
-  limit.rlim_cur =
-      limit.rlim_max == RLIM_INFINITY || limit.rlim_max > wanted ? wanted : limit.rlim_max;
-  bool is_raised = setrlimit(RLIMIT_NOFILE, &limit) == 0;
-  if (is_raised && limit.rlim_cur >= wanted) return;
+  uint64_t wanted = (uint64_t)board->limits.connections + P2P_MAILBOX_CONNECTIONS_MAX +
+                    P2P_RELAY_CONNECTIONS_MAX + OTHER_FILES_MAX;
+  if (p2p_file_limit_raise(wanted) >= wanted) return;
   struct p2p_err err;
   p2p_err_because(&err, "file_limit",
                   p2p_err_set(&err, P2P_ERR_SYSTEM,

@@ -94,6 +94,8 @@ const char *p2p_console_advice(const char *reason) {
       {"strict_host_key", "Host keys are always compared with known_hosts."},
       {"text_not_utf8", "Send it as a file instead."},
       {"text_too_long", "Send it as a file instead."},
+      {"too_many_files", "Raise the limit on open files (ulimit -n)."},
+      {"too_many_processes", "Raise the limit on processes and threads (ulimit -u)."},
       {"too_many_keys", "Select one key with --ssh-args=\"-i FILE -o IdentitiesOnly=yes\"."},
       {"unknown_host_key",
        "Compare the fingerprint with the one that the operator of the board gives you. If it is "

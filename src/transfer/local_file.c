@@ -88,9 +88,8 @@ int p2p_local_file_create(struct p2p_local_file *file, const char *name,
   file->arg = arg;
   int code = file->is_directory ? append_name(file, name, err) : P2P_OK;
   if (code != P2P_OK) return code;
-  if (start_job(file, create, on_output_created) != P2P_OK)
-    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
-  return P2P_OK;
+  code = start_job(file, create, on_output_created);
+  return code == P2P_OK ? P2P_OK : p2p_job_explain(code, err);
 }
 
 void p2p_local_file_close(struct p2p_local_file *file, void (*on_closed)(void *arg), void *arg) {

@@ -119,8 +119,9 @@ static void write_if_due(struct p2p_receiver *receiver) {
   receiver->batches[receiver->filling].length = 0;
   const struct p2p_job_config config = {
       .work = on_work, .done = on_written, .release = destroy, .data = receiver, .arg = receiver};
-  if (p2p_job_start(receiver->loop, &config, &receiver->job) == P2P_OK) return;
-  p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory");
+  int code = p2p_job_start(receiver->loop, &config, &receiver->job);
+  if (code == P2P_OK) return;
+  p2p_job_explain(code, &err);
   end(receiver, &err);
 }
 

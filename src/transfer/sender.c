@@ -143,7 +143,7 @@ static void pump(struct p2p_sender *sender) {
     sender->callbacks.on_progress(sender->arg, sender->written_bytes);
     return;
   }
-  p2p_err_set(&err, code, "out of memory");
+  p2p_job_explain(code, &err);
   end(sender, &err);
 }
 

@@ -183,8 +183,8 @@ int p2p_evaluator_process_spawn(const struct p2p_evaluator_process_config *confi
     if (config->folder != NULL && access(config->folder, X_OK) != 0)
       return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start '%s' in folder '%s': %s",
                          config->argv[0], config->folder, uv_strerror(status));
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start '%s': %s", config->argv[0],
-                       uv_strerror(status));
+    p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start '%s': %s", config->argv[0], uv_strerror(status));
+    return p2p_err_of_limit(err, -status, P2P_ERR_SYSTEM);
   }
   *out = process;
   return P2P_OK;

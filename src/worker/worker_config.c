@@ -4,6 +4,23 @@
 #include <stdio.h>
 
 #include "crypto/random.h"
+#include "proc/file_limit.h"
+
+#define FILES_PER_EVALUATOR 3 /* frames, lifeline, process descriptor */
+#define FILES_OF_LINKS 320    /* 64 open ones, 16 that are being opened */
+#define FILES_OF_OTHERS 40    /* R, the io thread, the board */
+
+/* Links may use what evaluators leave. */
+static int check_files(uint32_t slots, struct p2p_err *err) {
+  uint64_t needed = FILES_PER_EVALUATOR * ((uint64_t)slots + 1) + FILES_OF_OTHERS;
+  uint64_t limit = p2p_file_limit_raise(needed + FILES_OF_LINKS);
+  if (limit >= needed) return P2P_OK;
+  return p2p_err_because(
+      err, "files_for_slots",
+      p2p_err_set(err, P2P_ERR_SYSTEM,
+                  "%u slots need %llu open files, and the limit of this process is %llu",
+                  (unsigned)slots, (unsigned long long)needed, (unsigned long long)limit));
+}
 
 int p2p_worker_config_check(const struct p2p_worker_config *config, struct p2p_err *err) {
   if (config->slots < 1 || config->slots > P2P_WORKER_SLOTS_MAX)
@@ -16,7 +33,7 @@ int p2p_worker_config_check(const struct p2p_worker_config *config, struct p2p_e
                        "the environment or the folder of the evaluators is missing");
   if (p2p_crypto_init() != P2P_OK)
     return p2p_err_set(err, P2P_ERR_CRYPTO, "cannot initialize libsodium");
-  return P2P_OK;
+  return check_files(config->slots, err);
 }
 
 static uint32_t at_most(uint32_t number, uint32_t cap) { return number < cap ? number : cap; }

@@ -30,7 +30,8 @@ struct p2p_worker_config {
   uint64_t object_cap_bytes; /* the largest future that is accepted */
 };
 
-/* P2P_ERR_INVALID; P2P_ERR_CRYPTO: libsodium cannot be initialized. */
+/* Raises the limit on open files as far as the slots need it. P2P_ERR_INVALID; P2P_ERR_CRYPTO:
+ * libsodium cannot be initialized; P2P_ERR_SYSTEM: the limit is too low. */
 int p2p_worker_config_check(const struct p2p_worker_config *config,
                             struct p2p_err *err) P2P_MUST_USE;
 /* What is unknown or not valid is not reported. */

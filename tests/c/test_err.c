@@ -3,6 +3,8 @@
 
 #include "unit.h"
 
+#include <errno.h>
+
 TEST(a_code_and_a_sentence) {
   struct p2p_err err;
   CHECK(p2p_err_set(&err, P2P_ERR_NETWORK, "cannot connect to %s:%d", "here", 22) ==
@@ -59,6 +61,17 @@ TEST(every_code_has_a_name) {
   CHECK_STR(p2p_err_name(7), "unknown");
 }
 
-UNIT_MAIN("err", UNIT(a_code_and_a_sentence), UNIT(its_own_message_may_be_an_argument),
-          UNIT(long_sentences_are_cut_between_characters),
+TEST(limits_of_the_system_are_reasons) {
+  struct p2p_err err;
+  CHECK(p2p_err_of_limit(&err, EMFILE, p2p_err_set(&err, P2P_ERR_SYSTEM, "x")) == P2P_ERR_SYSTEM);
+  CHECK_STR(err.reason, "too_many_files");
+  (void)p2p_err_of_limit(&err, EAGAIN, p2p_err_set(&err, P2P_ERR_SYSTEM, "x"));
+  CHECK_STR(err.reason, "too_many_processes");
+  (void)p2p_err_of_limit(&err, ENOENT, p2p_err_set(&err, P2P_ERR_SYSTEM, "x"));
+  CHECK(err.reason == NULL);
+  CHECK(p2p_err_of_limit(NULL, EMFILE, P2P_ERR_SYSTEM) == P2P_ERR_SYSTEM);
+}
+
+UNIT_MAIN("err", UNIT(limits_of_the_system_are_reasons), UNIT(a_code_and_a_sentence),
+          UNIT(its_own_message_may_be_an_argument), UNIT(long_sentences_are_cut_between_characters),
           UNIT(a_reason_is_added_kept_by_a_prefix_and_reset), UNIT(every_code_has_a_name))

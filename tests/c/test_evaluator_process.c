@@ -1,6 +1,8 @@
 /* Evaluator processes: all frames arrive before the exit is reported, and no descendant is left. */
 #include "unit.h"
 
+#include <sys/resource.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -462,7 +464,32 @@ TEST(describe_end_names_the_signal) {
   CHECK_STR(text, "signal 60");
 }
 
-UNIT_MAIN("evaluator_process", UNIT(exit_status_is_reported),
+/* The limit is above every open descriptor, so that the pipes of a process do not fit. */
+TEST(a_process_that_needs_more_files_than_allowed_says_so) {
+  struct rlimit before, limit;
+  uv_loop_t loop;
+  open_loop(&loop);
+  CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  int next = dup(0);
+  close(next);
+  limit = before;
+  limit.rlim_cur = (rlim_t)next + 1;
+  CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  static const char *const argv[] = {"/bin/true", NULL};
+  const struct p2p_evaluator_process_config config = {.loop = &loop, .argv = argv};
+  struct p2p_evaluator_process *process;
+  struct p2p_err err = {0};
+  CHECK(p2p_evaluator_process_spawn(&config, &(struct p2p_evaluator_process_callbacks){0}, NULL,
+                                    &process, &err) == P2P_ERR_SYSTEM);
+  CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK_STR(err.message, "cannot start '/bin/true': too many open files");
+  CHECK_STR(err.reason, "too_many_files");
+  uv_run(&loop, UV_RUN_DEFAULT); /* closes its handles */
+  close_loop(&loop);
+}
+
+UNIT_MAIN("evaluator_process", UNIT(a_process_that_needs_more_files_than_allowed_says_so),
+          UNIT(exit_status_is_reported),
           UNIT(output_is_dropped_and_errors_are_kept), UNIT(signal_is_reported),
           UNIT(failed_exec_is_an_error_at_once),
           UNIT(process_has_its_own_session_and_few_descriptors),
