@@ -85,44 +85,46 @@ static void find_line(const char *output, const char *words, char *out, size_t s
   p2p_sanitize(at == NULL ? "" : at, at == NULL ? 0 : strcspn(at, "\r\n"), out, size);
 }
 
+/* Adds the line of `ssh` with these words, which names the host that it is about. */
+static void add_line(const char *output, const char *words, int code, struct p2p_err *err) {
+  char text[300];
+  find_line(output, words, text, sizeof text);
+  if (text[0] != '\0' && err != NULL)
+    p2p_err_set(err, code, "%s: 'ssh' reports '%s'", err->message, text);
+}
+
 static int explain_host_key(const char *output, const char *host, struct p2p_err *err) {
-  if (has(output, "REVOKED HOST KEY"))
-    return p2p_err_because(
-        err, "revoked_host_key",
-        p2p_err_set(err, P2P_ERR_HOST_KEY,
-                    "the host key of '%s', or of a jump host, is revoked in known_hosts", host));
-  if (has(output, "IDENTIFICATION HAS CHANGED"))
-    return p2p_err_because(
-        err, "changed_host_key",
-        p2p_err_set(err, P2P_ERR_HOST_KEY,
-                    "the host key of '%s', or of a jump host, is not the one in known_hosts",
-                    host));
-  if (has(output, "Host key verification failed") || has(output, "host key is known"))
-    return p2p_err_because(
-        err, "unknown_host_key_unseen",
-        p2p_err_set(err, P2P_ERR_HOST_KEY,
-                    "the host key of '%s', or of a jump host, is not in known_hosts, and 'ssh' did "
-                    "not report the key",
-                    host));
+  static const struct {
+    const char *words, *reason, *line, *what;
+  } causes[] = {
+      {"REVOKED HOST KEY", "revoked_host_key", "is marked as revoked", "is revoked in known_hosts"},
+      {"IDENTIFICATION HAS CHANGED", "changed_host_key", "has changed and you",
+       "is not the one in known_hosts"},
+      {"Host key verification failed", "unknown_host_key_unseen", "host key is known for",
+       "is not in known_hosts, and 'ssh' did not report the key"},
+      {"host key is known", "unknown_host_key_unseen", "host key is known for",
+       "is not in known_hosts, and 'ssh' did not report the key"}};
+  for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
+    if (!has(output, causes[i].words)) continue;
+    p2p_err_set(err, P2P_ERR_HOST_KEY, "the host key of '%s', or of a jump host, %s", host,
+                causes[i].what);
+    add_line(output, causes[i].line, P2P_ERR_HOST_KEY, err);
+    return p2p_err_because(err, causes[i].reason, P2P_ERR_HOST_KEY);
+  }
   return P2P_OK;
 }
 
 /* "Permission denied" alone is also what the system says of a file or of a network. */
 static int explain_login(const char *output, const char *host, struct p2p_err *err) {
-  char text[300];
+  bool is_exposed = has(output, "UNPROTECTED PRIVATE KEY FILE");
   if (!has(output, "Permission denied (") && !has(output, "Too many authentication failures"))
     return P2P_OK;
-  if (has(output, "UNPROTECTED PRIVATE KEY FILE")) {
-    find_line(output, "too open", text, sizeof text);
-    return p2p_err_because(err, "key_exposed",
-                           p2p_err_set(err, P2P_ERR_AUTH,
-                                       "no SSH key could be used for '%s', or for a jump host: "
-                                       "'ssh' reports '%s'",
-                                       host, text));
-  }
-  return p2p_err_because(
-      err, "keys_rejected",
-      p2p_err_set(err, P2P_ERR_AUTH, "'%s', or a jump host, rejected all of your SSH keys", host));
+  if (is_exposed)
+    p2p_err_set(err, P2P_ERR_AUTH, "no SSH key could be used for '%s', or for a jump host", host);
+  else
+    p2p_err_set(err, P2P_ERR_AUTH, "'%s', or a jump host, rejected all of your SSH keys", host);
+  add_line(output, is_exposed ? "too open" : "Permission denied (", P2P_ERR_AUTH, err);
+  return p2p_err_because(err, is_exposed ? "key_exposed" : "keys_rejected", P2P_ERR_AUTH);
 }
 
 int p2p_ssh_program_explain(const char *output, const char *host, struct p2p_err *err) {

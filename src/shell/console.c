@@ -81,6 +81,8 @@ const char *p2p_console_advice(const char *reason) {
       {"no_ssh_key",
        "Create a key with 'ssh-keygen -t ed25519', or select a key with --ssh-args=\"-i FILE\"."},
       {"no_ssh_program", "Install OpenSSH, and make sure that 'ssh' is in PATH."},
+      {"no_user_entry", "'ssh' needs an entry for your user id in /etc/passwd. Add one, or leave "
+                        "out what only 'ssh' can do: jump hosts, -4, and most -o options."},
       {"not_a_board",
        "Check that this is the port of a message board, and that the board is not full."},
       {"revoked_host_key", "Refused: someone may have stolen this key and answer in the board's "
@@ -91,7 +93,8 @@ const char *p2p_console_advice(const char *reason) {
       {"ssh_files", "Check that ~/.ssh in your home directory can be read."},
       {"ssh_silent", "Check that 'ssh' with the same arguments logs in without a prompt, that the "
                      "SSH agent (SSH_AUTH_SOCK) answers, and that the network is up."},
-      {"strict_host_key", "Host keys are always compared with known_hosts."},
+      {"strict_host_key", "Host keys are always compared with known_hosts; the error for an "
+                          "unknown one shows the entry to add."},
       {"text_not_utf8", "Send it as a file instead."},
       {"text_too_long", "Send it as a file instead."},
       {"too_many_files", "Raise the limit on open files (ulimit -n)."},

@@ -232,6 +232,7 @@ TEST(a_revoked_host_key_is_refused) {
       start(&attempt);
       CHECK(site_wait(&gate, &attempt.closed, 1));
       CHECK(attempt.err.code == P2P_ERR_HOST_KEY);
+      CHECK(strstr(attempt.err.message, " is marked as revoked") != NULL);
       stop(&attempt);
     } else {
       expect_closed(&attempt, P2P_ERR_HOST_KEY);
