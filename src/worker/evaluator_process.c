@@ -172,7 +172,7 @@ int p2p_evaluator_process_spawn(const struct p2p_evaluator_process_config *confi
   int code = p2p_pipe_open(errors, true, err);
   if (code != P2P_OK) {
     free(process);
-    return code;
+    return p2p_err_prefix(err, "cannot start '%s'", config->argv[0]);
   }
   process->errors = errors[0];
   init_handles(process, config->loop);

@@ -6,7 +6,7 @@
 #include "crypto/random.h"
 #include "proc/file_limit.h"
 
-#define FILES_PER_EVALUATOR 3 /* frames, lifeline, process descriptor */
+#define FILES_PER_EVALUATOR 4 /* frames, lifeline, errors, process descriptor */
 #define FILES_OF_LINKS 320    /* 64 open ones, 16 that are being opened */
 #define FILES_OF_OTHERS 40    /* R, the io thread, the board */
 

@@ -18,15 +18,15 @@ static struct p2p_worker_config config_with(uint32_t slots) {
 /* In a child, since a hard limit cannot be raised again. Returns 0, or the number of the check that
  * failed. */
 static int check_file_limits(void) {
-  struct rlimit limit = {64, 300};
+  struct rlimit limit = {64, 400};
   struct p2p_err err = {0};
   struct p2p_worker_config two = config_with(2), ninety = config_with(90);
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
   if (p2p_file_limit_raise(10) != 64) return 2; /* never lowered */
   if (p2p_worker_config_check(&two, &err) != P2P_OK) return 3;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur != 300) return 4;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur != 372) return 4;
   if (p2p_worker_config_check(&ninety, &err) != P2P_ERR_SYSTEM) return 5;
-  if (strcmp(err.message, "90 slots need 313 open files, and the limit of this process is 300") !=
+  if (strcmp(err.message, "90 slots need 404 open files, and the limit of this process is 400") !=
       0)
     return 6;
   return strcmp(err.reason, "files_for_slots") == 0 ? 0 : 7;
