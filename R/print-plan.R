@@ -37,7 +37,7 @@ slots_line <- function(status, workers) {
     return(paste("Slots: none, since", if (status$incompatible > 0L) "no worker can run futures of this session" else "there is no worker"))
   }
   users <- unique(unlist(strsplit(workers$users[workers$others > 0L], ";", fixed = TRUE)))
-  shares <- shares_text(status$running, status$busy, users_text(paste(users, collapse = ";"), status$user))
+  shares <- shares_text(status$running, status$busy, name_users(paste(users, collapse = ";"), status$user))
   sprintf("Slots: %d on %s: %s", status$slots, count_of(max(1L, status$workers), "worker"), toString(c(
     if (nzchar(shares)) paste("busy", shares), if (status$unreachable > 0L) paste(status$unreachable, "unreachable"),
     paste(free_slots(status), "free")
@@ -93,7 +93,7 @@ by_relevance <- function(workers) {
 state_text <- function(workers, me) {
   is_usable <- workers$state %in% c("linked", "no link")
   is_busy <- is_usable & workers$ours + workers$others >= workers$slots
-  users <- vapply(workers$users, users_text, "", me, USE.NAMES = FALSE)
+  users <- vapply(workers$users, name_users, "", me, USE.NAMES = FALSE)
   state <- ifelse(is_usable, "ready", workers$state)
   state[is_busy] <- paste("busy for", ifelse(workers$others > 0L, users, "this session"))[is_busy]
   ifelse(state == "incompatible", paste0("incompatible (R ", workers$r, ", future ", workers$future, ")"), state)

@@ -89,7 +89,7 @@ describe_wait <- function(why, status, future) {
 ## "all 3 slots of cluster 'alice/friends' are busy (1 for this session, 2 for bob and carol)"
 describe_busy <- function(why, status, where) {
   if (why$ours + why$others < why$slots) return(sprintf("no slot of %s is free", where))
-  users <- users_text(why$users, status$user)
+  users <- name_users(why$users, status$user)
   if (why$slots == 1L) return(sprintf("the only slot of %s is busy (for %s)", where, if (why$ours > 0L) "this session" else users))
   sprintf("all %d slots of %s are busy (%s)", why$slots, where, shares_text(why$ours, why$others, users))
 }
@@ -99,7 +99,7 @@ shares_text <- function(ours, others, users) {
 }
 
 ## `users`: "bob;carol". Names the first ones.
-users_text <- function(users, me) {
+name_users <- function(users, me) {
   names <- strsplit(users, ";", fixed = TRUE)[[1L]]
   if (length(names) == 0L) return("others")
   names <- c(setdiff(names, me), if (me %in% names) "other sessions of yours")

@@ -93,8 +93,9 @@ test_that("future() itself reports what it waits for, and says so when its time 
 })
 
 test_that("waiting for other futures of the session is not reported", {
-  withr::local_options(future.p2p.report_after = 0.1)
+  withr::local_options(future.p2p.report_after = 0.3)
   plan_as(lab, "bob")
+  value(future(0)) # the link is open
   said <- waiting_messages({
     f <- future(Sys.sleep(1))
     g <- future(2)
