@@ -178,6 +178,10 @@ static inline void open_site(void) {
   char text[1024];
   site_open(&site);
   site_key(&site, "host", "");
+  const char *rsa[] = {"ssh-keygen", "-q", "-t", "rsa", "-b",
+                       "2048",       "-N", "",   "-f",  site_path(&site, "host_rsa"),
+                       NULL};
+  CHECK(site_run(rsa) == 0);
   site_key(&site, "other_host", "");
   site_key(&site, "alice", "");
   site_key(&site, "stranger", "");

@@ -144,21 +144,23 @@ static inline bool site_await_text(int fd, const char *text) {
   return false;
 }
 
-/* sshd with the host key HOST, and its certificate if there is one; authorized_keys is in the
- * directory. Its children are in its process group. */
+/* sshd with the host key HOST, its certificate if there is one, and HOST_rsa if there is one;
+ * authorized_keys is in the directory. Its children are in its process group. */
 static inline void site_start_sshd(struct site *site, const char *host) {
   int errors[2];
-  char certificate_path[180], certificate[200];
-  snprintf(certificate_path, sizeof certificate_path, "%s-cert.pub", site_path(site, host));
-  snprintf(certificate, sizeof certificate, "HostCertificate %s\n", certificate_path);
-  if (access(certificate_path, F_OK) != 0) certificate[0] = '\0';
+  char path[180], more[420] = "";
+  snprintf(path, sizeof path, "%s-cert.pub", site_path(site, host));
+  if (access(path, F_OK) == 0) snprintf(more, sizeof more, "HostCertificate %s\n", path);
+  snprintf(path, sizeof path, "%s_rsa", site_path(site, host));
+  if (access(path, F_OK) == 0)
+    snprintf(more + strlen(more), sizeof more - strlen(more), "HostKey %s\n", path);
   site->port = site->port == 0 ? site_free_port() : site->port;
   site_write(site, "sshd_config",
              "ListenAddress 127.0.0.1:%u\nHostKey %s\nAuthorizedKeysFile %s\nPidFile none\nUsePAM "
              "no\nStrictModes no\n"
              "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin "
              "yes\nLogLevel INFO\n%s",
-             site->port, site_path(site, host), site_path(site, "authorized_keys"), certificate);
+             site->port, site_path(site, host), site_path(site, "authorized_keys"), more);
   mkdir("/run/sshd", 0755);
   CHECK(pipe(errors) == 0);
   pid_t pid = fork();

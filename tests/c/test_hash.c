@@ -71,4 +71,15 @@ TEST(sha256_of_abc) {
   CHECK_STR(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-UNIT_MAIN("hash", UNIT(hkdf_of_the_rfc), UNIT(hkdf_gives_at_most_255_blocks), UNIT(sha256_of_abc))
+/* RFC 2202 */
+TEST(hmac_sha1_of_the_rfc) {
+  uint8_t key[20], mac[P2P_SHA1_LEN];
+  char hex[P2P_HEX_LEN(P2P_SHA1_LEN) + 1];
+  memset(key, 0x0b, sizeof key);
+  CHECK(p2p_hmac_sha1(P2P_SPAN(key, sizeof key), P2P_SPAN("Hi There", 8), mac) == P2P_OK);
+  p2p_hex_encode(mac, sizeof mac, hex);
+  CHECK_STR(hex, "b617318655057264e28bc0b6fb378c8ef146be00");
+}
+
+UNIT_MAIN("hash", UNIT(hmac_sha1_of_the_rfc), UNIT(hkdf_of_the_rfc),
+          UNIT(hkdf_gives_at_most_255_blocks), UNIT(sha256_of_abc))

@@ -294,6 +294,45 @@ TEST(several_known_hosts_files_count) {
   expect_ready(&attempt);
 }
 
+TEST(a_host_with_several_keys_shows_the_one_that_is_known) {
+  struct attempt attempt;
+  trust_host("host_rsa");
+  prepare(&attempt, "alice");
+  expect_ready(&attempt);
+  trust_host("host");
+}
+
+/* The home directory is that of the account; HOME without one. */
+TEST(files_of_the_home_directory_are_used_unless_others_can_get_at_them) {
+  struct attempt attempt;
+  char *home = getenv("HOME") == NULL ? NULL : strdup(getenv("HOME"));
+  CHECK(mkdir(site_path(&site, ".ssh"), 0700) == 0);
+  CHECK(rename(site_path(&site, "known_hosts"), site_path(&site, ".ssh/known_hosts")) == 0);
+  const char *copy[] = {"cp", site_path(&site, "alice"), site_path(&site, ".ssh/id_ed25519"), NULL};
+  CHECK(site_run(copy) == 0);
+  has_account = false;
+  setenv("HOME", site.dir, 1);
+  for (int i = 0; i < 3; i++) {
+    prepare(&attempt, "missing");
+    snprintf(attempt.address.login, sizeof attempt.address.login, "root");
+    attempt.address.n_identities = 0;
+    attempt.address.known_hosts[0] = '\0';
+    if (i == 0) {
+      expect_ready(&attempt);
+      CHECK(chmod(site_path(&site, ".ssh/id_ed25519"), 0640) == 0);
+      continue;
+    }
+    expect_closed(&attempt, i == 1 ? P2P_ERR_AUTH : P2P_ERR_INVALID);
+    CHECK_STR(attempt.err.reason, i == 1 ? "key_exposed" : "config_exposed");
+    site_write(&site, ".ssh/config", "Host *\n");
+    CHECK(chmod(site_path(&site, ".ssh/config"), 0666) == 0);
+  }
+  has_account = true;
+  if (home != NULL) setenv("HOME", home, 1);
+  free(home);
+  trust_host("host");
+}
+
 TEST(a_key_that_others_can_read_is_not_used) {
   struct attempt attempt;
   CHECK(chmod(site_path(&site, "alice"), 0644) == 0);
@@ -466,7 +505,10 @@ UNIT_MAIN("ssh", UNIT(a_known_key_runs_a_command),
           UNIT(a_known_hosts_entry_has_the_form_of_openssh), UNIT(a_changed_host_key_is_refused),
           UNIT(a_revoked_host_key_is_refused), UNIT(what_openssh_reads_in_known_hosts_is_read),
           UNIT(the_line_of_known_hosts_that_is_wrong_is_named),
-          UNIT(several_known_hosts_files_count), UNIT(a_key_that_others_can_read_is_not_used),
+          UNIT(several_known_hosts_files_count),
+          UNIT(a_host_with_several_keys_shows_the_one_that_is_known),
+          UNIT(files_of_the_home_directory_are_used_unless_others_can_get_at_them),
+          UNIT(a_key_that_others_can_read_is_not_used),
           UNIT(a_user_id_without_an_entry_in_passwd_logs_in),
           UNIT(rejected_keys_are_listed_with_the_reason),
           UNIT(the_second_key_is_tried_after_the_first_is_rejected),
