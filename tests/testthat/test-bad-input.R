@@ -139,8 +139,13 @@ test_that("unreachable mailbox servers and relays are named, and nothing hangs",
 test_that("a worker whose version of future is too old gets no tasks, and the error names the versions", {
   stop_process(lab$processes[[length(lab$processes)]])
   args <- board_args(lab, "bob")
-  code <- sprintf("config <- future.p2p:::board_config('alice/friends', '%s', '%s'); config$workers <- 1L; config$future_version <- '1.33.0'; config$evaluator_argv <- future.p2p:::evaluator_argv(); config$evaluator_env <- future.p2p:::evaluator_env(); future.p2p:::run_worker(config, Inf, Inf)",
-                  args$host, args$ssh_args)
+  code <- sprintf("original <- future.p2p:::board_config
+    utils::assignInNamespace('board_config', function(...) {
+      config <- original(...)
+      config$future_version <- '1.33.0'
+      config
+    }, 'future.p2p')
+    future.p2p::worker('alice/friends', host = '%s', ssh_args = '%s')", args$host, args$ssh_args)
   old <- list2env(list(name = "old worker", lines = character(), tmp = tempfile("tmp", lab$dir)), parent = emptyenv())
   dir.create(old$tmp)
   old$px <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdout = "|", stderr = "2>&1",
