@@ -6,5 +6,7 @@
 #include <stdint.h>
 
 uint64_t p2p_clock_ms(void);
+/* The same, but it also runs while the computer sleeps, where the system has such a clock. */
+uint64_t p2p_clock_boot_ms(void);
 
 #endif

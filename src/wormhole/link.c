@@ -31,6 +31,9 @@ struct p2p_link {
   struct p2p_tcp *tcp;          /* in OPEN */
   struct p2p_timer *heartbeat, *silence;
   uint64_t received_ms; /* when the peer's last bytes arrived */
+  uint64_t ticked_ms;   /* by p2p_clock_boot_ms, when the heartbeat last ran */
+  uint64_t resumed_ms;  /* when the last pause of this process was over */
+  uint64_t paused_ms;   /* how long this process did not run; 0: bytes have arrived since */
   bool is_overdue;      /* nothing arrived for silence_ms; the socket is read once more */
   struct p2p_record_sealer sealer;
   struct p2p_record_opener opener;
@@ -59,10 +62,25 @@ static void destroy(void *arg) {
   free(link);
 }
 
+/* Looks how late the heartbeat is: longer than silence_ms means that this computer slept or that
+ * this process was stopped, and that the peer may have given up the link. */
+static void note_pause(struct p2p_link *link) {
+  uint64_t now_ms = p2p_clock_boot_ms(), late_ms = now_ms - link->ticked_ms;
+
+  link->ticked_ms = now_ms;
+  if (late_ms < link->silence_ms) return;
+  link->paused_ms = late_ms;
+  link->resumed_ms = now_ms;
+}
+
 /* Reports the last event. The owner may free the link. */
 static void end(struct p2p_link *link, const struct p2p_err *err) {
   struct p2p_err copy = *err; /* `err` may belong to a connection that is freed here */
 
+  if (link->paused_ms > 0)
+    p2p_err_set(&copy, err->code,
+                "this computer slept, or this process was stopped, for %.1f s; then %s",
+                (double)link->paused_ms / 1000, err->message);
   link->state = ENDED;
   drop_connections(link);
   link->callbacks.on_close(link->arg, &copy);
@@ -135,6 +153,8 @@ static void on_data(void *arg, const uint8_t *bytes, size_t length) {
 
   link->received_ms = p2p_clock_ms();
   link->is_overdue = false;
+  /* Bytes that arrive at once may have waited in the kernel. */
+  if (p2p_clock_boot_ms() - link->resumed_ms > link->heartbeat_ms / 2) link->paused_ms = 0;
   receive_records(link, bytes, length);
 }
 
@@ -148,6 +168,7 @@ static void on_tcp_close(void *arg, const struct p2p_err *err) {
   struct p2p_link *link = arg;
   struct p2p_err why = *err;
 
+  note_pause(link);
   if (why.code != P2P_ERR_CLOSED)
     why.code = P2P_ERR_LOST;
   else if (p2p_record_opener_is_within(&link->opener) || p2p_buf_len(&link->partial) > 0)
@@ -163,6 +184,7 @@ static void on_tcp_close(void *arg, const struct p2p_err *err) {
 static void on_heartbeat(void *arg) {
   struct p2p_link *link = arg;
 
+  note_pause(link);
   /* Data that is queued serves as well. A failure is reported by on_close. */
   if (p2p_tcp_queued(link->tcp) == 0) (void)p2p_link_send(link, P2P_FRAME_PING, 0, NULL, 0);
 }
@@ -179,6 +201,7 @@ static void on_silence(void *arg) {
     link->is_overdue = true;
     p2p_timer_start(link->silence, 1, 0);
   } else {
+    note_pause(link);
     p2p_err_set(&err, P2P_ERR_LOST, "nothing received from the %s for %g s", peer_role(link),
                 link->silence_ms / 1000.0);
     end(link, &err);
@@ -190,6 +213,7 @@ static int start_heartbeat(struct p2p_link *link) {
   link->silence = p2p_timer_new(link->loop, on_silence, link);
   if (link->heartbeat == NULL || link->silence == NULL) return P2P_ERR_MEMORY;
   link->received_ms = p2p_clock_ms();
+  link->ticked_ms = p2p_clock_boot_ms();
   p2p_timer_start(link->heartbeat, link->heartbeat_ms, link->heartbeat_ms);
   p2p_timer_start(link->silence, link->silence_ms, 0);
   return P2P_OK;

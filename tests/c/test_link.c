@@ -2,6 +2,8 @@
 #include "net/listener.h"
 #include "wormhole/link.h"
 
+#include <poll.h>
+
 #include "mailbox_fixture.h"
 #include "net/tcp.h"
 
@@ -370,6 +372,52 @@ TEST(a_silent_peer_is_lost) {
   pair_close(&pair);
 }
 
+static void sleep_on_loop(void *arg) {
+  (void)arg;
+  poll(NULL, 0, 400);
+}
+
+/* The joiner gives up the link meanwhile. */
+static void sleep_and_free_joiner(void *arg) {
+  struct pair *pair = arg;
+
+  poll(NULL, 0, 400);
+  end_free(&pair->joiner);
+}
+
+TEST(a_pause_of_this_process_is_named_when_the_link_ends) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  pair.opener.config.heartbeat_ms = 50;
+  pair.opener.config.silence_ms = 200;
+  pair.joiner.config.heartbeat_ms = 20;
+  pair_open(&pair);
+  CHECK(p2p_loop_call(pair.lab.loop, sleep_and_free_joiner, &pair) == P2P_OK);
+  CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
+  CHECK(starts_with(pair.opener.err.message,
+                    "this computer slept, or this process was stopped, for "));
+  CHECK(strstr(pair.opener.err.message, " s; then the worker closed the link") != NULL);
+  CHECK(pair.opener.err.code == P2P_ERR_CLOSED);
+  pair_close(&pair);
+}
+
+/* Frames arrive again before the link ends for another reason. */
+TEST(a_pause_that_the_link_survives_is_forgotten) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  pair.opener.config.heartbeat_ms = pair.joiner.config.heartbeat_ms = 50;
+  pair.opener.config.silence_ms = pair.joiner.config.silence_ms = 300;
+  pair_open(&pair);
+  CHECK(p2p_loop_call(pair.lab.loop, sleep_on_loop, &pair) == P2P_OK);
+  CHECK(!lab_wait(&pair.lab, &pair.opener.n_close, 1, 600));
+  CHECK(p2p_loop_call(pair.lab.loop, end_free, &pair.joiner) == P2P_OK);
+  CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
+  CHECK_STR(pair.opener.err.message, "the worker closed the link");
+  pair_close(&pair);
+}
+
 TEST(a_heartbeat_keeps_an_idle_link_open) {
   static struct pair pair;
 
@@ -452,6 +500,7 @@ UNIT_MAIN("link", UNIT(a_link_is_direct_if_possible),
           UNIT(a_wrong_code_fails_on_both_sides), UNIT(a_missing_peer_is_named),
           UNIT(a_third_side_cannot_join), UNIT(an_unreachable_mailbox_is_named),
           UNIT(bad_arguments_are_refused_at_once), UNIT(a_peer_that_closes_is_an_orderly_end),
-          UNIT(a_silent_peer_is_lost), UNIT(a_heartbeat_keeps_an_idle_link_open),
-          UNIT(a_malformed_frame_ends_the_link), UNIT(streams_both_ways_with_back_pressure),
-          UNIT(a_link_can_be_freed_in_every_event))
+          UNIT(a_silent_peer_is_lost), UNIT(a_pause_of_this_process_is_named_when_the_link_ends),
+          UNIT(a_pause_that_the_link_survives_is_forgotten),
+          UNIT(a_heartbeat_keeps_an_idle_link_open), UNIT(a_malformed_frame_ends_the_link),
+          UNIT(streams_both_ways_with_back_pressure), UNIT(a_link_can_be_freed_in_every_event))

@@ -246,7 +246,30 @@ for (phase in busy_phases) {
   })
 }
 
-test_that("workers that stop responding are reported within 15 s, and are used again when they respond", {
+## A session of alice that sleeps meanwhile, as when a laptop is closed: its future runs again, and its warning says why.
+start_sleeper <- function(gate) {
+  worker <- start_worker(lab, "alice", "alice/friends")
+  session <- start_r(lab, "session that sleeps", c(
+    "library(future)", sprintf("plan(future.p2p::cluster, %s, retries = 1)", board_code("alice")),
+    sprintf("f <- future({ while (!file.exists('%s')) Sys.sleep(0.01); 'done' })", gate),
+    "x <- withCallingHandlers(value(f), warning = function(w) { message('Warned: ', conditionMessage(w)); invokeRestart('muffleWarning') })",
+    "writeLines(paste('Value:', x, value(future(2))))"))
+  wait_for_line(worker, "started")
+  signal(pid_of(session), tools::SIGSTOP)
+  list(worker = worker, session = session, gate = gate)
+}
+
+wake <- function(sleeper) {
+  wait_for_line(sleeper$worker, "the link to client 'alice@[^ ]+ was lost: nothing received from the client for 15 s")
+  file.create(sleeper$gate)
+  signal(pid_of(sleeper$session), tools::SIGCONT)
+  expect_match(wait_for_line(sleeper$session, "^Warned"), "this computer slept, or this process was stopped, for [0-9.]+ s; then the worker closed the link")
+  expect_equal(wait_for_line(sleeper$session, "^Value"), "Value: done 2")
+  expect_equal(wait_for_exit(sleeper$session), 0L)
+  stop_process(sleeper$worker)
+}
+
+test_that("workers that stop responding are reported within 15 s, and are used again when they respond; so are clients that sleep", {
   testthat::skip_if_not(dir.exists("/proc/self"))
   plan_as(lab, "bob", retries = 0)
   workers <- fs <- pids <- list()
@@ -255,6 +278,7 @@ test_that("workers that stop responding are reported within 15 s, and are used a
     wait_until(function() nbrOfWorkers() == length(workers))
     fs[[phase]] <- phases[[phase]](pid_of(workers[[phase]]), function(pid) pids[[phase]] <<- pid)
   }
+  sleeper <- start_sleeper(tempfile("gate", dir))
   began <- seconds()
   for (pid in c(pids, lapply(workers, pid_of))) signal(pid, tools::SIGSTOP)
   for (phase in busy_phases) {
@@ -262,6 +286,7 @@ test_that("workers that stop responding are reported within 15 s, and are used a
     tested(phase, "worker silent")
   }
   for (pid in c(pids, lapply(workers, pid_of))) signal(pid, tools::SIGCONT)
+  wake(sleeper)
   plan_as(lab, "bob")
   wait_until(function() nbrOfWorkers() == 3L)
   expect_equal(unlist(value(lapply(1:3, function(i) future(i)))), 1:3)
