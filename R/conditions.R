@@ -78,6 +78,8 @@ advice <- c(list(
   not_a_board = "Check that this is the port of a message board, and that the board is not full.",
   no_answer = "Check the host name, the port and the network.",
   no_ssh_program = "Install OpenSSH, and make sure that 'ssh' is in PATH.",
+  ssh_failed = paste("Check the host names and ports of the board and of jump hosts, and that the board is running.",
+                     "'ssh' with the same arguments shows more."),
   no_user_entry = paste("'ssh' needs an entry for your user id in /etc/passwd. Add one, or leave out what only 'ssh' can do: jump hosts, -4,",
                         "and most -o options."),
   ssh_silent = paste("Check that 'ssh' with the same arguments logs in without a prompt, that the SSH agent (SSH_AUTH_SOCK)",

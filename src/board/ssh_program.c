@@ -66,8 +66,15 @@ static bool is_consequence(const char *line) {
   return false;
 }
 
-/* The last line of the output that is not a consequence of another one, else its first line, made
- * safe to show. A banner of the server comes before it. */
+/* A line, without its full stop, made safe to show. */
+static void show_line(const char *line, char *out, size_t size) {
+  size_t length = line == NULL ? 0 : strcspn(line, "\r\n");
+  if (length > 0 && line[length - 1] == '.') length--;
+  p2p_sanitize(length == 0 ? "" : line, length, out, size);
+}
+
+/* The last line of the output that is not a consequence of another one, else its first line. A
+ * banner of the server comes before it. */
 static void find_cause(const char *output, char *out, size_t size) {
   const char *line = output, *cause = NULL;
   while (*line != '\0') {
@@ -75,14 +82,14 @@ static void find_cause(const char *output, char *out, size_t size) {
     if (length > 0 && (cause == NULL || !is_consequence(line))) cause = line;
     line += length + (line[length] != '\0');
   }
-  p2p_sanitize(cause == NULL ? "" : cause, cause == NULL ? 0 : strcspn(cause, "\r\n"), out, size);
+  show_line(cause, out, size);
 }
 
 /* The line with these words; "" if there is none. */
 static void find_line(const char *output, const char *words, char *out, size_t size) {
   const char *at = strstr(output, words);
   while (at != NULL && at > output && at[-1] != '\n' && at[-1] != '\r') at--;
-  p2p_sanitize(at == NULL ? "" : at, at == NULL ? 0 : strcspn(at, "\r\n"), out, size);
+  show_line(at, out, size);
 }
 
 /* Adds the line of `ssh` with these words, which names the host that it is about. */
@@ -134,7 +141,7 @@ int p2p_ssh_program_explain(const char *output, const char *host, struct p2p_err
   if (code != P2P_OK) return code;
   find_cause(output, text, sizeof text);
   return p2p_err_because(
-      err, has(output, "No user exists for uid") ? "no_user_entry" : "board_unreachable",
+      err, has(output, "No user exists for uid") ? "no_user_entry" : "ssh_failed",
       text[0] == '\0'
           ? p2p_err_set(err, P2P_ERR_NETWORK,
                         "the connection to the message board '%s' was lost, or the board stopped "

@@ -90,6 +90,8 @@ const char *p2p_console_advice(const char *reason) {
                            "of the board for its new host key."},
       {"ssh_argument", "The arguments -i, -p, -l, -J, -F, -B, -b, -c, -m, -4, -6, -C and -o are "
                        "supported. Other settings belong in ~/.ssh/config."},
+      {"ssh_failed", "Check the host names and ports of the board and of jump hosts, and that the "
+                     "board is running. 'ssh' with the same arguments shows more."},
       {"ssh_files", "Check that ~/.ssh in your home directory can be read."},
       {"ssh_silent", "Check that 'ssh' with the same arguments logs in without a prompt, that the "
                      "SSH agent (SSH_AUTH_SOCK) answers, and that the network is up."},

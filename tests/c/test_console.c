@@ -20,36 +20,15 @@ TEST(sizes_have_units) {
 
 /* The reasons that board/, wormhole/ and transfer/ give, and those of the program itself. */
 TEST(every_reason_has_advice) {
-  static const char *const REASONS[] = {"crowded",
-                                        "directory_offered",
-                                        "file_exists",
-                                        "is_directory",
-                                        "mailbox_lost",
-                                        "no_directory",
-                                        "mailbox_permission",
-                                        "text_too_long",
-                                        "text_not_utf8",
-                                        "wrong_code",
-                                        "agent_timeout",
-                                        "board_silent",
-                                        "board_unreachable",
-                                        "changed_host_key",
-                                        "host_form",
-                                        "key_exposed",
-                                        "config_exposed",
-                                        "revoked_host_key",
-                                        "keys_rejected",
-                                        "no_answer",
-                                        "no_ssh_key",
-                                        "no_ssh_program",
-                                        "not_a_board",
-                                        "ssh_argument",
-                                        "ssh_files",
-                                        "ssh_silent",
-                                        "strict_host_key",
-                                        "too_many_keys",
-                                        "unknown_host_key",
-                                        "unknown_host_key_unseen"};
+  static const char *const REASONS[] = {
+      "crowded",           "directory_offered", "file_exists",        "is_directory",
+      "mailbox_lost",      "no_directory",      "mailbox_permission", "text_too_long",
+      "text_not_utf8",     "wrong_code",        "agent_timeout",      "board_silent",
+      "board_unreachable", "changed_host_key",  "host_form",          "key_exposed",
+      "config_exposed",    "revoked_host_key",  "keys_rejected",      "no_answer",
+      "no_ssh_key",        "no_ssh_program",    "no_user_entry",      "not_a_board",
+      "ssh_argument",      "ssh_failed",        "ssh_files",          "ssh_silent",
+      "strict_host_key",   "too_many_keys",     "unknown_host_key",   "unknown_host_key_unseen"};
 
   for (size_t i = 0; i < sizeof REASONS / sizeof REASONS[0]; i++) {
     const char *advice = p2p_console_advice(REASONS[i]);

@@ -406,7 +406,7 @@ TEST(the_cause_is_chosen_among_the_lines_of_ssh) {
     snprintf(output, sizeof output, "*** Authorized use only ***\r\n\r\n%s\r\n%s", causes[i], end);
     CHECK(p2p_ssh_program_explain(output, "b", &err) == P2P_ERR_NETWORK);
     CHECK(strstr(err.message, causes[i]) != NULL && strstr(err.message, "kex") == NULL);
-    CHECK_STR(err.reason, i == 3 ? "no_user_entry" : "board_unreachable");
+    CHECK_STR(err.reason, i == 3 ? "no_user_entry" : "ssh_failed");
   }
   snprintf(output, sizeof output,
            "channel 0: open failed: connect failed: no route\r\nstdio forwarding failed\r\n%s",
@@ -417,7 +417,7 @@ TEST(the_cause_is_chosen_among_the_lines_of_ssh) {
   CHECK(strstr(err.message, "reports 'kex_exchange_identification: Connection closed by") != NULL);
   snprintf(output, sizeof output, "x@gate: Permission denied (publickey).\r\n%s", end);
   CHECK(p2p_ssh_program_explain(output, "b", &err) == P2P_ERR_AUTH);
-  CHECK(strstr(err.message, "reports 'x@gate: Permission denied (publickey).'") != NULL);
+  CHECK(strstr(err.message, "reports 'x@gate: Permission denied (publickey)'") != NULL);
 }
 
 TEST(the_boards_and_the_gateway_close) {
