@@ -1,6 +1,6 @@
 /* The topics of a board. An access list belongs to the member that created its topic, and ends with
  * that member's subscription; members that join later cannot change it. Which topic a member gets
- * is decided once, when it subscribes.
+ * is decided once, when it subscribes. A topic that a pipe has created carries lines.
  *
  * One rule of the public board (pipe.pico.sh) is left out on purpose: there, when the second-last
  * member leaves a topic, the last one is disconnected. Here it stays, so that a host or worker that
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "server/limits.h"
+#include "server/whole_lines.h"
 
 struct topic {
   struct topic *next;
@@ -19,6 +20,7 @@ struct topic {
   struct p2p_subscription *subscriptions; /* oldest first */
   struct p2p_subscription *creator;       /* whose access list it is; NULL once it has left */
   char *access;                           /* owned; NULL: none */
+  bool has_lines;                         /* only whole lines are passed on */
   char
       owner[64]; /* on whose limit it counts: a user, or the fingerprint of a key without account */
   char name[P2P_TOPICS_NAME_MAX + 1];
@@ -34,7 +36,8 @@ struct p2p_subscription {
   bool is_pending; /* waits for a first reader; meanwhile `pending` grows */
   bool has_ended_input;
   struct p2p_buf pending;
-  size_t n_delivered; /* round_robin: decides whose turn it is */
+  struct p2p_whole_lines lines; /* where the topic has lines */
+  size_t n_delivered;           /* round_robin: decides whose turn it is */
 };
 
 struct p2p_topics {
@@ -114,6 +117,7 @@ static int find_or_add_topic(struct p2p_topics *topics, const char *name,
   if (topic == NULL) return P2P_ERR_MEMORY;
   snprintf(topic->name, sizeof topic->name, "%s", name);
   snprintf(topic->owner, sizeof topic->owner, "%s", owner);
+  topic->has_lines = request->reads && request->writes;
   topic->topics = topics;
   topic->next = topics->first;
   topics->first = topic;
@@ -146,7 +150,8 @@ static size_t count_readers(const struct p2p_subscription *writer) {
   return count;
 }
 
-static void deliver(struct p2p_subscription *writer, const uint8_t *bytes, size_t length) {
+static void deliver(void *arg, const uint8_t *bytes, size_t length) {
+  struct p2p_subscription *writer = arg;
   size_t n_readers = count_readers(writer), at = 0;
   size_t chosen = n_readers == 0 ? 0 : writer->n_delivered++ % n_readers;
   for (struct p2p_subscription *reader = writer->topic->subscriptions; reader != NULL;
@@ -156,6 +161,13 @@ static void deliver(struct p2p_subscription *writer, const uint8_t *bytes, size_
       reader->callbacks.on_message(reader->arg, bytes, length);
     at++;
   }
+}
+
+static void pass(struct p2p_subscription *writer, const uint8_t *bytes, size_t length) {
+  if (writer->topic->has_lines)
+    p2p_whole_lines_add(&writer->lines, bytes, length, deliver, writer);
+  else
+    deliver(writer, bytes, length);
 }
 
 static void finish(struct p2p_subscription *subscription) {
@@ -172,7 +184,7 @@ static void deliver_pending(struct p2p_subscription *writer) {
   if (!writer->is_pending || count_readers(writer) == 0) return;
   writer->is_pending = false;
   if (p2p_buf_len(&writer->pending) > 0)
-    deliver(writer, p2p_buf_data(&writer->pending), p2p_buf_len(&writer->pending));
+    pass(writer, p2p_buf_data(&writer->pending), p2p_buf_len(&writer->pending));
   drop_pending(writer);
   if (writer->has_ended_input) finish(writer);
 }
@@ -189,7 +201,7 @@ int p2p_subscription_write(struct p2p_subscription *subscription, const uint8_t 
                            size_t length) {
   if (!subscription->writes || subscription->has_ended_input || length == 0) return P2P_OK;
   if (subscription->is_pending) return keep_pending(subscription, bytes, length);
-  deliver(subscription, bytes, length);
+  pass(subscription, bytes, length);
   return P2P_OK;
 }
 
@@ -209,6 +221,7 @@ const char *p2p_subscription_topic(const struct p2p_subscription *subscription) 
 /* --- subscribing --- */
 
 static void free_subscription(struct p2p_subscription *subscription) {
+  p2p_whole_lines_clear(&subscription->lines);
   free(subscription->label);
   free(subscription);
 }
@@ -228,6 +241,7 @@ static struct p2p_subscription *new_subscription(const struct p2p_subscribe_requ
   subscription->keep_alive = request->keep_alive;
   subscription->is_pending = request->writes && request->wait_for_reader;
   p2p_buf_init(&subscription->pending, P2P_TOPICS_PENDING_MAX);
+  p2p_whole_lines_init(&subscription->lines);
   if (subscription->label != NULL) return subscription;
   free_subscription(subscription);
   return NULL;

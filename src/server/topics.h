@@ -67,8 +67,10 @@ const char *p2p_subscription_topic(const struct p2p_subscription *subscription);
 /* A writer that waits for its first reader. */
 bool p2p_subscription_is_pending(const struct p2p_subscription *subscription);
 
-/* Passes the bytes on as they are. P2P_ERR_TOO_LARGE when more than P2P_TOPICS_PENDING_MAX of this
- * writer, or P2P_TOPICS_PENDING_TOTAL_MAX of all writers, would wait for a first reader. */
+/* Passes the bytes on: where a pipe has created the topic, as whole lines (server/whole_lines.h),
+ * so that no member can cut the line of another; elsewhere as they are. P2P_ERR_TOO_LARGE when more
+ * than P2P_TOPICS_PENDING_MAX of this writer, or P2P_TOPICS_PENDING_TOTAL_MAX of all writers, would
+ * wait for a first reader. */
 int p2p_subscription_write(struct p2p_subscription *subscription, const uint8_t *bytes,
                            size_t length) P2P_MUST_USE;
 /* The member will write no more: on_finish as soon as none of its bytes wait for a reader. */

@@ -1,13 +1,16 @@
 /* Topics, access lists and the delivery of messages. */
 #include "server/topics.h"
 
+#include "protocol/line.h"
 #include "server/limits.h"
 #include "unit.h"
 
-/* A member that keeps the messages it receives. */
+/* A member that keeps the messages it receives, without newlines. */
 struct member {
   struct p2p_subscription *subscription;
   char received[256];
+  size_t n_received; /* bytes */
+  bool cuts_lines;   /* a message did not end with a newline */
   int n_finished;
 };
 
@@ -16,7 +19,13 @@ struct member {
 static struct p2p_topics *topics;
 
 static void on_message(void *arg, const uint8_t *bytes, size_t length) {
-  strncat(((struct member *)arg)->received, (const char *)bytes, length);
+  struct member *member = arg;
+  size_t used = strlen(member->received);
+  member->n_received += length;
+  member->cuts_lines = member->cuts_lines || bytes[length - 1] != '\n';
+  for (size_t i = 0; i < length; i++)
+    if (bytes[i] != '\n' && used + 1 < sizeof member->received)
+      member->received[used++] = (char)bytes[i];
 }
 static void on_finish(void *arg) { ((struct member *)arg)->n_finished++; }
 
@@ -46,9 +55,14 @@ static void subscribe(struct member *member, const char *user, const char *topic
   subscribe_with(member, request);
 }
 
-static void publish(struct member *member, const char *text) {
+static void publish_part(struct member *member, const char *text) {
   CHECK(p2p_subscription_write(member->subscription, (const uint8_t *)text, strlen(text)) ==
         P2P_OK);
+}
+
+static void publish(struct member *member, const char *text) {
+  publish_part(member, text);
+  publish_part(member, "\n");
 }
 
 static const char *list(const char *user) {
@@ -164,6 +178,56 @@ TEST(messages_go_to_all_others_and_with_replay_to_the_sender) {
   p2p_topics_free(topics);
 }
 
+TEST(nobody_can_cut_the_line_of_another) {
+  begin();
+  subscribe(&alice, "alice", "f", "bob,eve");
+  subscribe(&bob, "bob", "alice/f", NULL);
+  subscribe(&carol, "eve", "alice/f", NULL);
+  struct p2p_subscribe_request request = pipe_request("eve", "alice/f");
+  request.reads = false; /* pub */
+  subscribe_with(&dave, request);
+  publish_part(&carol, "when=");
+  publish_part(&dave, "when=");
+  publish_part(&bob, "when=x,");
+  publish_part(&carol, "\n\n");
+  publish_part(&bob, "type=y\nwhen=z\nwh");
+  CHECK_STR(alice.received, "when=when=x,type=ywhen=z");
+  publish_part(&bob, "en\n");
+  CHECK_STR(alice.received, "when=when=x,type=ywhen=zwhen");
+  CHECK(!alice.cuts_lines);
+  p2p_topics_unsubscribe(dave.subscription);
+  p2p_topics_unsubscribe(carol.subscription);
+  p2p_topics_unsubscribe(bob.subscription);
+  CHECK_STR(alice.received, "when=when=x,type=ywhen=zwhen"); /* the start of a line is dropped */
+  p2p_topics_unsubscribe(alice.subscription);
+  p2p_topics_free(topics);
+}
+
+TEST(a_line_that_is_too_long_is_dropped) {
+  static char line[P2P_LINE_MAX + 2]; /* and a NUL */
+  static const size_t parts[] = {1, 7, 4096, P2P_LINE_MAX, sizeof line};
+  begin();
+  subscribe(&alice, "alice", "f", "bob");
+  subscribe(&bob, "bob", "alice/f", NULL);
+  for (size_t longer = 0; longer <= 1; longer++) {
+    size_t length = P2P_LINE_MAX + longer;
+    memset(line, 'x', length - 1);
+    line[length - 1] = '\n';
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+      alice.n_received = 0;
+      for (size_t at = 0; at < length; at += parts[i])
+        CHECK(p2p_subscription_write(bob.subscription, (const uint8_t *)line + at,
+                                     length - at < parts[i] ? length - at : parts[i]) == P2P_OK);
+      publish(&bob, "next");
+      CHECK(alice.n_received == (longer ? 5 : P2P_LINE_MAX + 5) && !alice.cuts_lines);
+    }
+  }
+  for (int i = 0; i < 100; i++) publish_part(&bob, line + 1); /* without an end */
+  p2p_topics_unsubscribe(bob.subscription);
+  p2p_topics_unsubscribe(alice.subscription);
+  p2p_topics_free(topics);
+}
+
 TEST(everybody_can_join_a_public_topic) {
   begin();
   struct p2p_subscribe_request request = pipe_request("alice", "f");
@@ -205,8 +269,8 @@ TEST(pub_waits_for_a_reader_and_sub_ends_with_the_last_writer) {
   request.reads = false;
   request.wait_for_reader = true;
   subscribe_with(&alice, request);
-  publish(&alice, "early ");
-  publish(&alice, "bird");
+  publish_part(&alice, "early ");
+  publish_part(&alice, "bird");
   p2p_subscription_end_input(alice.subscription);
   CHECK(alice.n_finished == 0 && p2p_subscription_is_pending(alice.subscription));
   request = pipe_request("alice", "f");
@@ -322,6 +386,7 @@ UNIT_MAIN("topics", UNIT(a_topic_belongs_to_its_user),
           UNIT(an_access_list_ends_with_the_member_that_created_it),
           UNIT(only_the_first_member_sets_the_access_list),
           UNIT(messages_go_to_all_others_and_with_replay_to_the_sender),
+          UNIT(nobody_can_cut_the_line_of_another), UNIT(a_line_that_is_too_long_is_dropped),
           UNIT(everybody_can_join_a_public_topic),
           UNIT(round_robin_delivers_each_message_to_one_reader),
           UNIT(pub_waits_for_a_reader_and_sub_ends_with_the_last_writer),
