@@ -73,10 +73,10 @@ test_that("ssh_args are one string with quotes on the command line, and a vector
   dir.create(blanks)
   file.copy(c(key_file(lab, "alice"), known_hosts_file(lab)), file.path(blanks, c("my key", "known hosts")))
   Sys.chmod(file.path(blanks, "my key"), "0600")
-  known <- paste0("UserKnownHostsFile=", file.path(blanks, "known hosts"))
+  known <- sprintf("UserKnownHostsFile=\"%s\"", file.path(blanks, "known hosts")) # a list of files, as OpenSSH reads it
   args <- board_args(lab, "alice")
   expect_equal(pico_username(host = args$host, ssh_args = c("-i", file.path(blanks, "my key"), "-oIdentitiesOnly=yes", "-o", known)), "alice")
-  words <- sprintf("-i '%s' -oIdentitiesOnly=yes -o \"%s\"", file.path(blanks, "my key"), known)
+  words <- sprintf("-i '%s' -oIdentitiesOnly=yes -o '%s'", file.path(blanks, "my key"), known)
   process <- start_process(lab, "pico_username", list(host = args$host, "ssh-args" = words))
   wait_for_line(process, "^alice$")
   expect_equal(wait_for_exit(process), 0L)
