@@ -91,16 +91,14 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   if (is.function(workers)) workers <- workers()
   check_not_hosts(workers)
   check_names(names_in_call(sys.call(), parent.frame()), plan_arguments(), "plan(future.p2p::cluster)")
-  if (is.null(workers)) workers <- Inf
-  if (!is.numeric(workers) || length(workers) != 1L || is.na(workers) || workers < 1) {
-    usage_stop("Argument 'workers' must be a number of at least 1.")
-  }
+  workers <- if (is.null(workers)) Inf else check_number(workers, "workers", 1, Inf, whole = TRUE)
+  for (name in c("interrupts", "gc", "earlySignal")) check_flag(get(name), name)
   if (!is.null(wait.timeout)) wait.timeout <- check_number(wait.timeout, "wait.timeout", 0, Inf)
   config <- board_config(cluster, host, ssh_args)
   config$object_cap_bytes <- check_sizes(maxSizeOfObjects)[2L]
   if (is.null(maxSizeOfObjects)) maxSizeOfObjects <- getOption("future.globals.maxSize", Inf)
-  config$retries <- as.integer(check_number(retries, "retries", 0, 1000))
-  config$workers <- if (is.finite(workers)) as.integer(workers) else 0L
+  config$retries <- as.integer(check_number(retries, "retries", 0, 1000, whole = TRUE))
+  config$workers <- if (workers <= .Machine$integer.max) as.integer(workers) else 0L
   reg <- clients$open(config)
   backend <- FutureBackend(
     reg = reg, config = config, cluster = config$cluster, host = config$host, ssh_args = config$ssh_args, workers = workers,
@@ -111,12 +109,20 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   structure(backend, class = c("P2PFutureBackend", "MultiprocessFutureBackend", class(backend)))
 }
 
+#' @export
+print.p2p_cluster <- function(x, ...) {
+  if (!interactive() && called_from_rscript() && length(commandArgs(trailingOnly = TRUE)) > 0L) {
+    usage_stop("'cluster' is not a program. Write in R: plan(future.p2p::cluster, cluster = \"alice/friends\").")
+  }
+  NextMethod()
+}
+
 ## After library(future.p2p), `cluster` is ours: raises an error if plan() was called with the hosts of future::cluster.
 check_not_hosts <- function(workers) {
   hosts <- is.character(workers) && length(workers) > 0L && !anyNA(workers) && !all(grepl("^[0-9.]*$", workers))
   if (!hosts && !is.list(workers)) return(invisible())
   shown <- if (hosts && length(workers) <= 3L) paste(deparse(unname(workers)), collapse = "") else "..."
-  usage_stop("Argument 'workers' names hosts, which are for future::cluster. This is future.p2p::cluster, which masks it and takes the maximum ",
+  argument_stop("workers", " names hosts, which are for future::cluster. This is future.p2p::cluster, which masks it and takes the maximum ",
              "number of futures. Write plan(future::cluster, workers = ", shown, ").")
 }
 
@@ -130,7 +136,7 @@ plan_arguments <- function() {
 check_sizes <- function(sizes, max_result = 4 * 1024^3) {
   if (is.null(sizes)) return(c(Inf, max_result))
   if (!is.numeric(sizes) || !length(sizes) %in% 1:2 || anyNA(sizes) || any(sizes < 0)) {
-    usage_stop("Argument 'maxSizeOfObjects' must be one or two numbers of bytes, for globals and results.")
+    argument_stop("maxSizeOfObjects", " must be one or two numbers of bytes, for globals and results.")
   }
   pmin(rep_len(sizes, 2L), c(Inf, max_result))
 }

@@ -9,6 +9,9 @@ check_arguments <- function(name) {
   if (!interactive() && !in_cli()) check_flags_are_read(name, commandArgs())
 }
 
+## Raises an error about an argument, which is a flag on the command line.
+argument_stop <- function(name, ...) usage_stop(if (in_cli()) paste("Flag", as_flag(name)) else sprintf("Argument '%s'", name), ...)
+
 ## The names of the arguments of `call`, including those in `...`, which belongs to `frame`.
 names_in_call <- function(call, frame) {
   args <- as.list(call)[-1L]

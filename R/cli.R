@@ -148,6 +148,8 @@ null_defaults <- c(address = "all addresses", cluster = "your personal cluster",
 
 ## The default of an argument, as typed in a shell.
 describe_default <- function(x, name) {
+  option <- if (name %in% option_names) p2p_option(name)
+  if (!is.null(option)) return(sprintf(" (default: %s)", paste(option, collapse = " ")))
   if (identical(x, quote(expr = ))) return(" (required)")
   text <- if (is.null(x)) null_defaults[[name]] else if (is.language(x)) paste(deparse(x), collapse = "") else format(x, scientific = FALSE)
   sprintf(" (default: %s)", text)

@@ -26,13 +26,12 @@
 host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration = Inf) {
   check_arguments("host_cluster")
   if (missing(cluster)) cluster <- p2p_option("cluster")
-  if (is.null(cluster)) usage_stop("Argument 'cluster' is missing. It names the cluster to host, as in \"alice/friends\".")
-  if (missing(users) || !is.character(users) || length(users) == 0L || anyNA(users)) {
-    usage_stop("Argument 'users' must name the users who have access, as in c(\"bob\", \"carol\").")
-  }
+  if (is.null(cluster)) argument_stop("cluster", " is missing. It names the cluster to host, as in ", if (in_cli()) "--cluster=alice/friends." else "\"alice/friends\".")
+  users <- if (missing(users)) character() else user_names(users)
+  if (length(users) == 0L) argument_stop("users", " must name the users who have access, as in ", if (in_cli()) "--users=bob,carol." else "c(\"bob\", \"carol\").")
   duration <- check_number(duration, "duration", 0, Inf)
   config <- board_config(cluster, host, ssh_args)
-  config$users <- unique(unlist(strsplit(users, "[, ]+")))
+  config$users <- users
   log <- log_new()
   with_terminate({
     handle <- .Call(ffi_host_new, config, log)
@@ -40,5 +39,12 @@ host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration 
     run_service(log, until = proc.time()[["elapsed"]] + duration)
   })
   invisible()
+}
+
+## Empty if these are no names.
+user_names <- function(users) {
+  if (!is.character(users) || anyNA(users)) return(character())
+  names <- unlist(strsplit(users, "[, ]+"))
+  unique(names[nzchar(names)])
 }
 host_cluster <- cli_function(host_cluster, "host_cluster", "Gives users access to your cluster, until Ctrl-C or for --duration seconds.")

@@ -48,7 +48,7 @@ string_or_option <- function(value, name) {
   if (is.null(value)) value <- p2p_option(name)
   if (is.null(value)) return(NULL)
   if (!is.character(value) || length(value) != 1L || is.na(value) || !nzchar(value)) {
-    usage_stop("Argument '", name, "' must be one non-empty string.")
+    argument_stop(name, " must be one non-empty string.")
   }
   value
 }
@@ -57,7 +57,7 @@ string_or_option <- function(value, name) {
 ssh_args_or_option <- function(ssh_args) {
   if (is.null(ssh_args)) ssh_args <- p2p_option("ssh_args")
   if (is.null(ssh_args)) return(character(0L))
-  if (!is.character(ssh_args) || anyNA(ssh_args)) usage_stop("Argument 'ssh_args' must be a character vector without NA.")
+  if (!is.character(ssh_args) || anyNA(ssh_args)) argument_stop("ssh_args", " must be a character vector without NA.")
   if (length(ssh_args) == 1L) split_words(ssh_args) else ssh_args
 }
 

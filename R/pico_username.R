@@ -8,6 +8,7 @@
 #' @section Command line:
 #' ```sh
 #' Rscript -e future.p2p::pico_username
+#' Rscript -e future.p2p::p2p_cluster_name
 #' ```
 #'
 #' @return A character string. Errors have class `p2p_error`; it is `p2p_error_auth` if your key has no account on the board.
@@ -40,7 +41,11 @@ ask_board <- function(config, services = FALSE) {
 p2p_cluster_name <- function(cluster = NULL, host = NULL, ssh_args = NULL) {
   check_arguments("p2p_cluster_name")
   name <- string_or_option(cluster, "cluster")
-  if (is.null(name)) name <- paste0(pico_username(host = host, ssh_args = ssh_args), "/personal")
+  if (is.null(name)) return(paste0(pico_username(host = host, ssh_args = ssh_args), "/personal"))
+  if (!grepl("^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}/[A-Za-z0-9_][A-Za-z0-9._-]{0,94}$", name)) {
+    argument_stop("cluster", " must have the form owner/name, with letters, digits, '.', '_' and '-'.")
+  }
   name
 }
 pico_username <- cli_function(pico_username, "pico_username", "Prints your user name on the message board.")
+p2p_cluster_name <- cli_function(p2p_cluster_name, "p2p_cluster_name", "Prints the name of the cluster that is used by default.")

@@ -61,20 +61,20 @@ serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_
                   duration = Inf, quiet = FALSE, verbose = FALSE, connections = 2000L, connections_per_key = 200L, topics_per_user = 100L,
                   login_time = 10, bytes_per_second = 8388608) {
   check_arguments("serve")
-  if (missing(users)) usage_stop("Argument 'users' is missing. It is a file with one key per line (`alice ssh-ed25519 AAAA...`), or a named list of public keys.")
+  if (missing(users)) argument_stop("users", " is missing. It is a file with one key per line (`alice ssh-ed25519 AAAA...`)", if (in_cli()) "." else ", or a named list of public keys.")
   duration <- check_number(duration, "duration", 0, Inf)
   quiet <- check_flag(quiet, "quiet")
   verbose <- check_flag(verbose, "verbose")
   if (quiet && verbose) usage_stop("At most one of the arguments 'quiet' and 'verbose' can be TRUE.")
   file <- users_file(users)
   config <- list(
-    port = check_number(port, "port", 0, 65535), mailbox_port = check_number(mailbox_port, "mailbox_port", 0, 65535),
-    relay_port = check_number(relay_port, "relay_port", 0, 65535), address = address,
-    host_key = if (is.null(host_key)) default_host_key() else path.expand(host_key),
-    users_file = file, users = if (is.null(file)) users_text(users),
-    connections = check_number(connections, "connections", 1, 1e6),
-    connections_per_key = check_number(connections_per_key, "connections_per_key", 1, 1e6),
-    topics_per_user = check_number(topics_per_user, "topics_per_user", 1, 1e6),
+    port = check_number(port, "port", 0, 65535, whole = TRUE), mailbox_port = check_number(mailbox_port, "mailbox_port", 0, 65535, whole = TRUE),
+    relay_port = check_number(relay_port, "relay_port", 0, 65535, whole = TRUE), address = if (!is.null(address)) one_string(address, "address"),
+    host_key = if (is.null(host_key)) default_host_key() else path.expand(one_string(host_key, "host_key")),
+    users_file = file, users = if (is.null(file)) key_lines(users),
+    connections = check_number(connections, "connections", 1, 1e6, whole = TRUE),
+    connections_per_key = check_number(connections_per_key, "connections_per_key", 1, 1e6, whole = TRUE),
+    topics_per_user = check_number(topics_per_user, "topics_per_user", 1, 1e6, whole = TRUE),
     login_time = check_number(login_time, "login_time", 0.1, 3600),
     bytes_per_second = check_number(bytes_per_second, "bytes_per_second", 65536, 2^40)
   )
@@ -105,15 +105,15 @@ show_server <- function(info, address) {
 }
 
 check_flag <- function(value, name) {
-  if (is.character(value)) value <- as.logical(value)
-  if (!is.logical(value) || length(value) != 1L || is.na(value)) usage_stop("Argument '", name, "' must be TRUE or FALSE.")
+  if (is.character(value) && in_cli()) value <- as.logical(value)
+  if (!is.logical(value) || length(value) != 1L || is.na(value)) argument_stop(name, " must be TRUE or FALSE.")
   value
 }
 
 ## The users file, which the server reads and watches. NULL if the users are given in another form.
 users_file <- function(users) {
   if (!is.character(users) || length(users) != 1L || !is.null(names(users))) return(NULL)
-  if (!file.exists(users)) usage_stop("Argument 'users': there is no file '", users, "'. It has one key per line, `alice ssh-ed25519 AAAA...`.")
+  if (!file.exists(users) || dir.exists(users)) argument_stop("users", ": there is no file '", users, "'. It has one key per line, `alice ssh-ed25519 AAAA...`.")
   absolute_path(users)
 }
 
@@ -124,17 +124,18 @@ absolute_path <- function(path) {
 }
 
 ## One line per key, `alice ssh-ed25519 AAAA...`.
-users_text <- function(users) {
+key_lines <- function(users) {
   if (is.null(names(users)) || !all(nzchar(names(users)))) {
-    usage_stop("Argument 'users' must be the name of a file, or a list of public keys whose names are the user names.")
+    argument_stop("users", " must be the name of a file, or a list of public keys whose names are the user names.")
   }
   lines <- Map(function(name, keys) paste(name, unlist(lapply(keys, public_key_lines))), names(users), users)
   paste(unlist(lines), collapse = "\n")
 }
 
 public_key_lines <- function(key) {
+  if (!is.character(key) || is.na(key)) argument_stop("users", " must contain public keys, or names of their files.")
   if (grepl("^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", key)) return(key)
-  if (!file.exists(key)) usage_stop("Argument 'users': '", key, "' is neither a public key nor an existing file.")
+  if (!file.exists(key)) argument_stop("users", ": '", key, "' is neither a public key nor an existing file.")
   lines <- readLines(key, warn = FALSE)
   lines[grepl("^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", lines)]
 }

@@ -61,11 +61,11 @@
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
                    nice = 0L, idle = Inf, drain = FALSE, workdir = NULL) {
   check_arguments("worker")
-  workers <- check_number(workers, "workers", 1, 1024)
+  workers <- check_number(workers, "workers", 1, 1024, whole = TRUE)
   duration <- check_number(duration, "duration", 0, Inf)
   memory <- check_memory(memory)
   time <- check_number(time, "time", 0.001, Inf)
-  nice <- check_number(nice, "nice", 0, 19)
+  nice <- check_number(nice, "nice", 0, 19, whole = TRUE)
   idle <- check_number(idle, "idle", 1, Inf)
   drain <- check_flag(drain, "drain")
   workdir <- check_workdir(workdir)
@@ -190,10 +190,12 @@ total_memory_mib <- function() {
   if (length(kib) == 1L && !is.na(kib)) floor(kib / 1024) else 0
 }
 
-check_number <- function(value, name, from, to) {
+check_number <- function(value, name, from, to, whole = FALSE) {
   if (is.character(value) && length(value) == 1L) value <- suppressWarnings(as.numeric(value))
-  if (!is.numeric(value) || length(value) != 1L || is.na(value) || value < from || value > to) {
-    usage_stop("Argument '", name, "' must be a number from ", from, " to ", to, ".")
+  is_valid <- is.numeric(value) && length(value) == 1L && !is.na(value) && value >= from && value <= to
+  if (!is_valid || (whole && is.finite(value) && value != round(value))) {
+    range <- if (is.finite(to)) sprintf("from %s to %s", from, format(to, scientific = FALSE)) else paste("of at least", from)
+    argument_stop(name, " must be a ", if (whole) "whole ", "number ", range, ".")
   }
   value
 }
@@ -202,7 +204,7 @@ check_number <- function(value, name, from, to) {
 check_memory <- function(memory) {
   bytes <- if (is.character(memory) && length(memory) == 1L) parse_bytes(memory) else memory
   if (!is.numeric(bytes) || length(bytes) != 1L || is.na(bytes) || bytes < 2^20) {
-    usage_stop("Argument 'memory' must be a number of bytes, or a string such as \"2 GiB\", and at least 1 MiB.")
+    argument_stop("memory", " must be a number of bytes, or a string such as \"2 GiB\", and at least 1 MiB.")
   }
   bytes
 }
@@ -216,7 +218,7 @@ parse_bytes <- function(text) {
 
 check_workdir <- function(workdir) {
   if (is.null(workdir)) return(NULL)
-  if (!is.character(workdir) || length(workdir) != 1L || !dir.exists(workdir)) usage_stop("Argument 'workdir' must be a folder that exists.")
+  if (!is.character(workdir) || length(workdir) != 1L || is.na(workdir) || !dir.exists(workdir)) argument_stop("workdir", " must be a folder that exists.")
   normalizePath(workdir)
 }
 

@@ -101,7 +101,7 @@ wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name
 wormhole_receive <- function(code, path = NULL, mailbox = NULL, relay = NULL, listen = TRUE, verify = FALSE, timeout = 600,
                              progress = NULL, host = NULL, ssh_args = NULL) {
   check_arguments("wormhole_receive")
-  if (missing(code)) usage_stop("Argument 'code' is missing. It is the code that the sender shows, such as 7-guitar-wizard.")
+  if (missing(code)) argument_stop("code", " is missing. It is the code that the sender shows, such as 7-guitar-wizard.")
   config <- c(transfer_config(one_string(code, "code"), listen, verify, timeout), where_to_save(path))
   config <- c(config, transfer_servers(mailbox, relay, host, ssh_args))
   status <- run_transfer(config, NULL, verify, progress)
@@ -124,6 +124,7 @@ wormhole_receive <- function(code, path = NULL, mailbox = NULL, relay = NULL, li
 #' system2(find_wormhole(), "--help")
 #' @export
 find_wormhole <- function() system.file("bin", "wormhole", package = "future.p2p", mustWork = TRUE)
+find_wormhole <- cli_function(find_wormhole, "find_wormhole", "Prints the path of the program wormhole.")
 
 ## ---- arguments ----
 
@@ -132,27 +133,22 @@ public_services <- function() .Call(ffi_public_services)
 
 one_string <- function(value, name) {
   if (!is.character(value) || length(value) != 1L || is.na(value) || !nzchar(value)) {
-    usage_stop("Argument '", name, "' must be one non-empty string.")
+    argument_stop(name, " must be one non-empty string.")
   }
   enc2utf8(value)
-}
-
-one_flag <- function(value, name) {
-  if (!is.logical(value) || length(value) != 1L || is.na(value)) usage_stop("Argument '", name, "' must be TRUE or FALSE.")
-  value
 }
 
 match_type <- function(type) {
   types <- c("auto", "file", "text")
   if (identical(type, types)) return("auto")
-  if (!is.character(type) || length(type) != 1L || !type %in% types) usage_stop("Argument 'type' must be \"auto\", \"file\" or \"text\".")
+  if (!is.character(type) || length(type) != 1L || !type %in% types) argument_stop("type", " must be \"auto\", \"file\" or \"text\".")
   type
 }
 
 transfer_config <- function(code, listen, verify, timeout) {
-  if (!is.function(verify)) verify <- one_flag(verify, "verify")
+  if (!is.function(verify)) verify <- check_flag(verify, "verify")
   list(
-    code = if (!is.null(code)) one_string(code, "code"), listen = one_flag(listen, "listen"), confirm = is.function(verify) || verify,
+    code = if (!is.null(code)) one_string(code, "code"), listen = check_flag(listen, "listen"), confirm = is.function(verify) || verify,
     timeout_ms = 1000 * min(check_number(timeout, "timeout", 0.001, Inf), 4e6)
   )
 }
@@ -183,7 +179,7 @@ board_services <- function(host, ssh_args) {
 
 what_to_send <- function(x, type) {
   if (is.raw(x)) return(list(bytes = x, name = "bytes.raw"))
-  if (!is.character(x) || length(x) != 1L || is.na(x)) usage_stop("Argument 'x' must be a raw vector, or one string: the name of a file, or a text.")
+  if (!is.character(x) || length(x) != 1L || is.na(x)) argument_stop("x", " must be a raw vector, or one string: the name of a file, or a text.")
   path <- path.expand(x)
   if (type == "file" || (type == "auto" && file.exists(path))) return(list(file = path))
   list(text = enc2utf8(x))
@@ -193,9 +189,9 @@ what_to_send <- function(x, type) {
 where_to_save <- function(path) {
   path <- path.expand(if (is.null(path)) getwd() else one_string(path, "path"))
   if (dir.exists(path)) return(list(path = normalizePath(path), path_is_directory = TRUE))
-  if (file.exists(path)) usage_stop("Argument 'path': file '", path, "' exists already. Use a folder or a new name.")
+  if (file.exists(path)) argument_stop("path", ": file '", path, "' exists already. Use a folder or a new name.")
   folder <- if (endsWith(path, "/")) path else dirname(path)
-  if (!dir.exists(folder)) usage_stop("Argument 'path': there is no folder '", folder, "'.")
+  if (!dir.exists(folder)) argument_stop("path", ": there is no folder '", folder, "'.")
   list(path = file.path(normalizePath(folder), basename(path)), path_is_directory = FALSE)
 }
 
@@ -271,7 +267,7 @@ confirm_verifier <- function(verifier, verify) {
 
 ## A progress bar that appears after a second.
 transfer_bar <- function(progress) {
-  is_enabled <- if (is.null(progress)) isatty(stderr()) || interactive() else one_flag(progress, "progress")
+  is_enabled <- if (is.null(progress)) isatty(stderr()) || interactive() else check_flag(progress, "progress")
   started <- NULL
   bar <- NULL
   list(
@@ -295,14 +291,17 @@ transfer_bar <- function(progress) {
 #' @param ... (character) The arguments of the program.
 #' @export
 wormhole <- function(...) {
+  if (!interactive()) check_flags_are_read("wormhole", commandArgs())
   env <- program_environment()
   invisible(system2(find_wormhole(), shQuote(c(...)), env = if (length(env) > 0L) paste0(names(env), "=", shQuote(env)) else character()))
 }
-class(wormhole) <- c("p2p_wormhole", "function")
+wormhole <- structure(wormhole, class = c("p2p_wormhole", "function"), command = character())
+wormhole_send <- structure(wormhole_send, class = c("p2p_wormhole", "function"), command = "send")
+wormhole_receive <- structure(wormhole_receive, class = c("p2p_wormhole", "function"), command = "receive")
 
 #' @export
 print.p2p_wormhole <- function(x, ...) {
-  if (!interactive() && called_from_rscript()) exec_wormhole(commandArgs(trailingOnly = TRUE))
+  if (!interactive() && called_from_rscript()) exec_wormhole(c(attr(x, "command"), commandArgs(trailingOnly = TRUE)))
   print(unclass_cli(x))
   invisible(x)
 }

@@ -7,6 +7,7 @@ run <- function(f, ...) {
 test_that("flags become arguments, '-' stands for '_', and users are split at commas", {
   flags <- parse_flags(host_cluster, c("--cluster=alice/friends", "--users=bob,carol", "--ssh-args=-p 22"))
   expect_equal(flags, list(cluster = "alice/friends", users = c("bob", "carol"), ssh_args = "-p 22"))
+  expect_equal(parse_flags(worker, c("--cluster=alice/p2p", "--ssh_args=-J somehost")), list(cluster = "alice/p2p", ssh_args = "-J somehost"))
 })
 
 test_that("only arguments with default TRUE or FALSE are switches", {
@@ -29,6 +30,14 @@ test_that("each flag in --help has an explanation with its default", {
     expect_match(lines, "(=[.]{3})? +[a-zA-Z].* [(](default: .+|required)[)]$")
     expect_equal(grepl("=[.]{3}", lines), !vapply(formals(f), is.logical, NA), ignore_attr = TRUE)
   }
+})
+
+test_that("--help shows the defaults that options set", {
+  withr::local_options(future.p2p.host = "lab:2222", future.p2p.ssh_args = c("-J", "gate"), future.p2p.cluster = NULL)
+  help <- run(worker, "--help")$printed
+  expect_match(help, "--host=... .*[(]default: lab:2222[)]$", all = FALSE)
+  expect_match(help, "--ssh-args=... .*[(]default: -J gate[)]$", all = FALSE)
+  expect_match(help, "--cluster=... .*[(]default: your personal cluster[)]$", all = FALSE)
 })
 
 test_that("--name value is --name=value, and a word owner/name is the cluster", {
@@ -84,11 +93,12 @@ test_that("unknown flags, words that are not flags and repeated flags exit with 
 
 test_that("invalid values exit with status 2 and name the argument", {
   expect_equal(run(worker, "--workers=none")$status, 2L)
-  expect_match(run(worker, "--workers=0")$said, "'workers'")
-  expect_match(run(worker, "--duration=-1")$said, "'duration'")
-  expect_match(run(host_cluster, "--users=bob")$said, "'cluster'")
-  expect_match(run(host_cluster, "--cluster=alice/friends")$said, "'users'")
-  expect_match(run(serve)$said, "'users'")
+  expect_match(run(worker, "--workers=0")$said, "Flag --workers must be a whole number")
+  expect_match(run(worker, "--duration=-1")$said, "Flag --duration must")
+  expect_match(run(host_cluster, "--users=bob")$said, "Flag --cluster is missing.* --cluster=alice/friends")
+  expect_match(run(host_cluster, "--cluster=alice/friends")$said, "Flag --users must .* --users=bob,carol")
+  expect_match(run(serve)$said, "Flag --users is missing")
+  expect_match(run(serve, "--users=x", "--login-time=0")$said, "no file 'x'|--login-time")
 })
 
 test_that("a failure exits with status 1 and the error message", {
@@ -108,6 +118,15 @@ test_that("Rscript -e NAME runs the function; other code prints it", {
   unread <- rscript("future.p2p::worker(host = '127.0.0.1:1')", "--cluster=alice/friends")
   expect_equal(attr(unread, "status"), 1L)
   expect_match(paste(unread, collapse = " "), "without the flags '--cluster=alice/friends'.*Rscript -e future[.]p2p::worker --cluster")
+  for (command in list(c("future.p2p::cluster", "--cluster=alice/friends"), c("future.p2p::wormhole('--version')", "--timeout=1"))) {
+    ignored <- rscript(command[1L], command[2L])
+    expect_gt(attr(ignored, "status"), 0L)
+    expect_match(paste(ignored, collapse = " "), "plan[(]future.p2p::cluster, cluster =|without the flags '--timeout=1'")
+  }
+  expect_match(rscript("future.p2p::wormhole_send", "/no/such/file")[1L], "cannot read '/no/such/file'")
+  expect_match(rscript("future.p2p::wormhole_receive", "--path=/no/such/x", "7-a-b")[1L], "'/no/such' does not exist")
+  expect_identical(rscript("future.p2p::find_wormhole"), find_wormhole())
+  expect_match(rscript("future.p2p::p2p_cluster_name", "--help")[1L], "^Usage")
   read <- rscript("future.p2p::worker(commandArgs(TRUE)[2], duration = -1)", "--nice=3", "alice/friends")
   expect_match(paste(read, collapse = " "), "'duration'")
 })

@@ -15,7 +15,7 @@ test_that("hosts in plan(workers = ) are an error that names future::cluster", {
   expect_hosts("workers = ...", workers = nodes)
   expect_hosts("future::cluster", workers = function() "localhost")
   for (workers in list("0", 0, NA, TRUE)) {
-    expect_error(plan(future.p2p::cluster, workers = workers, host = "127.0.0.1:1"), "must be a number", class = "p2p_error_usage")
+    expect_error(plan(future.p2p::cluster, workers = workers, host = "127.0.0.1:1"), "must be a whole number|must be a number", class = "p2p_error_usage")
   }
 })
 

@@ -56,7 +56,7 @@ test_that("SIGTERM ends it as Ctrl-C does, with status 0, and leaves nothing", {
 
 test_that("the limits are arguments; an unused board sleeps, and Ctrl-C ends it at once", {
   lab <- local_lab("alice")
-  expect_error(serve(users = file.path(lab$dir, "users.txt"), connections = 0), "'connections' must be a number from 1")
+  expect_error(serve(users = file.path(lab$dir, "users.txt"), connections = 0), "'connections' must be a whole number from 1")
   board <- start_board(lab, connections = 1, `topics-per-user` = 5)
   args <- board_args(lab, "alice")
   worker <- start_process(lab, "worker", args)
