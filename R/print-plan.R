@@ -11,14 +11,15 @@ print.P2PFutureBackend <- function(x, ...) {
   }
   client <- clients$of(x)
   status <- client_status(client)
+  workers <- client_workers(client)
   lines <- c(
     sprintf("P2PFutureBackend: cluster %s, %s", status$cluster,
             if (status$joined) paste("joined as", status$user) else "disconnected from the message board"),
-    slots_line(status, client_workers(client)),
+    slots_line(status, workers),
     futures_lines(x, client, status),
     limits_line(x)
   )
-  lines <- c(lines, workers_lines(client_workers(client), status$user, PRINT_LINES - length(lines)))
+  lines <- c(lines, workers_lines(workers, status$user, PRINT_LINES - length(lines)))
   cat(shorten(lines, PRINT_WIDTH), sep = "\n")
   invisible(x)
 }

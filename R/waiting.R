@@ -16,22 +16,25 @@ report_after <- function() p2p_option("report_after", 5)
 
 is_over <- function(wait) now() >= wait$until
 
-## Reports once, after a few seconds, why the future waits; that there is no worker, at once. Waiting for other futures of the same session
-## is nothing to report.
+## Reports once, after a few seconds, why the future waits; that there is no worker, at once.
 report_wait <- function(client, status, future, wait) {
   if (status$slots > 0L) client$reported_no_worker <- FALSE else report_no_worker(client, status)
   if (now() < wait$report_at) return(invisible())
   why <- why_waiting(client, future)
-  is_reported <- !is.null(why) && (why$reason %in% c("no_worker", "incompatible") || is_repeated(client, why))
-  if (is_reported) {
-    wait$report_at <- Inf
-  } else if (is.null(why) || why$reason == "limit" || (why$reason == "busy" && why$others == 0L)) {
+  if (!is_worth_reporting(why)) {
     wait$report_at <- now() + report_after()
-  } else {
-    wait$report_at <- Inf
-    waiting_message(sprintf("Future (%s) has been waiting for %.0f s: %s.", future_label(future), now() - wait$began,
-                            describe_wait(why, status, future)), next_step(why, status))
+    return(invisible())
   }
+  wait$report_at <- Inf
+  if (is_repeated(client, why)) return(invisible())
+  waiting_message(sprintf("Future (%s) has been waiting for %.0f s: %s.", future_label(future), now() - wait$began,
+                          describe_wait(why, status, future)), next_step(why, status))
+}
+
+## Waiting for other futures of the same session is not, and that there is no worker was reported before.
+is_worth_reporting <- function(why) {
+  if (is.null(why) || why$reason %in% c("limit", "no_worker", "incompatible")) return(FALSE)
+  why$reason != "busy" || why$others > 0L
 }
 
 ## Many futures that wait for the same reason, one after the other, get one message a minute.
@@ -61,7 +64,7 @@ timeout_sentence <- function(client, status, future) {
   sprintf("Future (%s) timed out after 'wait.timeout': %s. %s", future_label(future), describe_wait(why, status, future), next_step(why, status))
 }
 
-## list(reason, worker, users, slots, ours, others, queue), or NULL if the network thread does not respond.
+## list(reason, worker, users, slots, ours, others), or NULL if the network thread does not respond.
 why_waiting <- function(client, future) {
   why <- .Call(ffi_client_explain, client$handle, paste(needed_packages(future), collapse = ";"))
   if (!is.null(why)) why$others <- min(why$others, max(0L, why$slots - why$ours)) # the report of a worker may be a second old

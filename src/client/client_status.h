@@ -55,7 +55,7 @@ struct p2p_waiting {
   char worker[P2P_IDENTITY_LABEL_MAX]; /* one that REPLY, CONNECTING or UNREACHABLE is about */
   /* Of the linked workers that can run the task: */
   uint32_t slots, running; /* running: our tasks */
-  struct p2p_load others;
+  struct p2p_load others;  /* without `waiting`: a client waits at several workers */
 };
 
 #endif

@@ -32,7 +32,6 @@ static void add_able(struct p2p_waiting *out, const struct p2p_roster_worker *wo
   out->slots += worker->slots;
   out->running += p2p_task_stream_running(p2p_worker_link_stream(worker->link));
   out->others.busy += load->busy;
-  out->others.waiting += load->waiting;
   add_users(&out->others, load->users);
 }
 
