@@ -173,7 +173,7 @@ format_seconds <- function(seconds) {
 ## The account that futures run under, for the log. A user id without an entry in passwd, as in a container, has no name.
 account_name <- function() {
   name <- Sys.info()[["user"]]
-  if (name == "unknown") sprintf("user id %d", file.info(tempdir())$uid) else name
+  if (name == "unknown") sprintf("user id %d", file.info(tempdir(check = TRUE))$uid) else name
 }
 
 ## Properties by which clients may choose a worker. They are announced on the board.

@@ -89,6 +89,41 @@ test_that("the next worker removes what one that was killed has left", {
   expect_false(any(grepl("evaluators", files_in(tmp))))
 })
 
+test_that("temporary folders that were removed are made again", {
+  tmp <- file.path(lab$dir, "cleaned")
+  worker <- start_in(tmp)
+  plan_as(lab, "bob")
+  try_all <- function() {
+    value(future({ writeLines("x", tempfile()); writeLines("x", "x"); list(getwd(), file.exists(Sys.getenv("TMPDIR")), Sys.getpid()) }))
+  }
+  first <- try_all()
+  value(future(unlink(tempdir(), recursive = TRUE)))
+  expect_equal(try_all(), first)
+  unlink(list.files(tmp, full.names = TRUE), recursive = TRUE) # as a program that cleans /tmp
+  expect_equal(try_all(), first)
+  try(value(future(quit("no"))), silent = TRUE)
+  second <- try_all() # by the spare evaluator, whose folders were removed
+  unlink(list.files(tmp, full.names = TRUE), recursive = TRUE)
+  try(value(future(quit("no"))), silent = TRUE)
+  expect_true(try_all()[[2L]]) # by one that was started afterwards
+  plan(sequential)
+  expect_equal(stop_process(worker), 0L)
+  expect_identical(files_in(tmp), character())
+})
+
+test_that("evaluators start although the worker's own folder was removed", {
+  removed <- file.path(lab$dir, "removed")
+  dir.create(removed)
+  worker <- withr::with_dir(removed, start_worker(lab, "carol", "alice/friends"))
+  plan_as(lab, "bob")
+  value(future(1))
+  unlink(removed, recursive = TRUE)
+  for (i in 1:3) expect_error(value(future(quit("no"))), "exit status 0 while evaluating")
+  expect_equal(value(future(6 * 7)), 42)
+  plan(sequential)
+  expect_equal(stop_process(worker), 0L)
+})
+
 test_that("evaluators have the libraries and the environment of the worker, whatever its startup files say", {
   dirs <- file.path(normalizePath(lab$dir), c("lib", "other-lib", "other-tmp"))
   for (dir in dirs) dir.create(dir)
