@@ -3,10 +3,11 @@
 #' Joins the cluster and resolves futures of its members, up to `workers` at a time. Each runs in a child process. It runs until you
 #' interrupt it (Ctrl-C or SIGTERM), or until `duration` or `idle` has passed.
 #'
-#' Each child process has a private folder below the temporary folder of the worker. Futures start in it, it is emptied after each future,
-#' and the temporary files of the futures, which are kept between the futures of one session, are in a folder beside it. Both are removed
-#' when the process ends, or, after the worker was killed, when the next one starts. With `workdir`, futures start in that folder instead,
-#' which is not emptied.
+#' A child process evaluates futures of one session only, and is replaced when the session ends or has had no future for 10 minutes. It has
+#' a private folder below the temporary folder of the worker. Futures start in it, it is emptied after each future, and the temporary files
+#' of the futures, which are kept for later futures of the session, are in a folder beside it. Both are removed when the process ends, or,
+#' after the worker was killed, when the next one starts. With `workdir`, futures start in that folder instead, which is not emptied. What
+#' programs that a future runs print is dropped, as with [future::multisession].
 #'
 #' Anyone with access to the cluster can run any R code on this machine with your permissions. See the section on trust in
 #' [future.p2p-package].

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -23,6 +24,7 @@ struct p2p_process {
   int pid;
   p2p_process_end *on_end;
   void *arg;
+  uint64_t peak_bytes; /* 0: unknown, since libuv has reaped it */
   bool ended;
   bool freed; /* no on_end; the memory stays until it is reaped and libuv has closed the handles */
 };
@@ -43,6 +45,23 @@ static void close_handles(struct p2p_process *process) {
   close(process->end_fd);
 }
 
+#ifdef __APPLE__
+#define MAXRSS_UNIT 1
+#else
+#define MAXRSS_UNIT 1024
+#endif
+
+static uint64_t peak_of(const struct rusage *usage) {
+  return usage->ru_maxrss > 0 ? (uint64_t)usage->ru_maxrss * MAXRSS_UNIT : 0;
+}
+
+uint64_t p2p_process_own_peak_bytes(void) {
+  struct rusage usage;
+  return getrusage(RUSAGE_SELF, &usage) == 0 ? peak_of(&usage) : 0;
+}
+
+uint64_t p2p_process_peak_bytes(const struct p2p_process *process) { return process->peak_bytes; }
+
 /* Its process id may be reused from here on, so libuv must not wait for it. */
 static void take_end(struct p2p_process *process, int exit_status, int term_signal) {
   process->ended = true;
@@ -56,7 +75,9 @@ static void on_exit_of(uv_process_t *child, int64_t exit_status, int term_signal
 
 static void reap(struct p2p_process *process) {
   int status;
-  pid_t pid = waitpid(process->pid, &status, WNOHANG);
+  struct rusage usage;
+  pid_t pid = wait4(process->pid, &status, WNOHANG, &usage);
+  if (pid == process->pid) process->peak_bytes = peak_of(&usage);
   if (pid == process->pid)
     take_end(process, WIFEXITED(status) ? WEXITSTATUS(status) : 0,
              WIFSIGNALED(status) ? WTERMSIG(status) : 0);

@@ -5,6 +5,7 @@
 #define P2P_PROC_PROCESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 #define P2P_PROCESS_UNKNOWN (-1) /* the exit status, if another handler has reaped it */
@@ -19,6 +20,11 @@ int p2p_process_spawn(uv_loop_t *loop, const uv_process_options_t *options, p2p_
                       void *arg, struct p2p_process **out);
 /* Signals its process group, which may outlive it. */
 void p2p_process_signal(const struct p2p_process *process, int number);
+/* Within on_end: the largest size of its memory, or of that of one of its children, and not less
+ * than ours when it was started (an oddity of Linux); 0: unknown. */
+uint64_t p2p_process_peak_bytes(const struct p2p_process *process);
+/* The same of this process so far. Any thread. */
+uint64_t p2p_process_own_peak_bytes(void);
 /* A hint that it has ended or is about to. Without a process descriptor, polls until it has. */
 void p2p_process_expect_end(struct p2p_process *process);
 /* Whether it has ended, even if on_end was not called yet. */

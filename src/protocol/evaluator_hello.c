@@ -1,6 +1,8 @@
 /* The HELLO of an evaluator process; R/evaluator.R writes it. */
 #include "protocol/evaluator_hello.h"
 
+#include <stdlib.h>
+
 #include "base/sanitize.h"
 #include "protocol/pairs.h"
 
@@ -11,4 +13,11 @@ bool p2p_evaluator_hello_read(const void *payload, size_t length, char *error, s
   if (!p2p_pairs_find(payload, length, "error", &value, &value_length)) return false;
   p2p_sanitize(value, value_length, error, size);
   return true;
+}
+
+uint64_t p2p_evaluator_hello_peak_bytes(const void *payload, size_t length) {
+  char text[24], *end;
+  if (!p2p_pairs_get(payload, length, "peak", text, sizeof text)) return 0;
+  uint64_t bytes = strtoull(text, &end, 10);
+  return end == text || *end != '\0' ? 0 : bytes;
 }

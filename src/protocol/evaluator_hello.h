@@ -5,9 +5,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Returns whether the evaluator reports an error: error=TEXT. `error` then is the text, made safe
  * to show and cut to `size` > 0 bytes; else it is "". Other keys (r, future, pid) are ignored. */
 bool p2p_evaluator_hello_read(const void *payload, size_t length, char *error, size_t size);
+
+/* peak=BYTES: the largest size of its memory so far; 0: not reported. */
+uint64_t p2p_evaluator_hello_peak_bytes(const void *payload, size_t length);
 
 #endif

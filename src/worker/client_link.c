@@ -107,13 +107,10 @@ static void unlink_task(struct task *task) {
   *at = task->next;
 }
 
-/* Sends "the evaluator of worker 'carol@desk:4711' ended with signal 9 (SIGKILL) while evaluating
- * future 'one'. It was killed by ...". */
 static void send_exit_reason(const struct task *task, const struct p2p_exit_reason *reason) {
   char why[1152]; /* p2p_lost_length cuts it */
-  snprintf(why, sizeof why, "the evaluator of worker '%s' %s while evaluating future '%s'%s%s",
-           task->client->shared->worker->name, reason->how, task->label,
-           reason->hint[0] != '\0' ? ". " : "", reason->hint);
+  p2p_exit_reason_sentence(reason, task->client->shared->worker->name, task->label, why,
+                           sizeof why);
   send_lost(task->client, task->id, why);
 }
 

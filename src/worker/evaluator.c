@@ -31,6 +31,7 @@ struct task {
   bool active;
   uint32_t id;
   struct p2p_task_frames frames;
+  bool is_delivered; /* to the process */
   bool cancelled;
   bool timed;            /* the time limit runs, or waits in DEADLINE_PAUSE */
   uint64_t time_left_ms; /* of the time limit, at timed_since_ms */
@@ -48,6 +49,7 @@ struct p2p_evaluator {
   struct p2p_timer *timer;
   enum deadline deadline;
   bool ready;                   /* its HELLO has arrived */
+  uint64_t peak_bytes;          /* of its memory, then */
   const void *client;           /* NULL: no task so far */
   uint64_t used_ms;             /* when its last task ended */
   char kill_reason[REASON_MAX]; /* "": it was not killed by us */
@@ -139,6 +141,7 @@ static void on_hello(struct p2p_evaluator *evaluator, const struct p2p_frame *fr
     return;
   }
   evaluator->ready = true;
+  evaluator->peak_bytes = p2p_evaluator_hello_peak_bytes(frame->payload, frame->length);
   if (evaluator->task.cancelled)
     set_deadline(evaluator, DEADLINE_CANCEL, P2P_EVALUATOR_CANCEL_MS);
   else
@@ -165,19 +168,33 @@ static void on_frame(void *arg, const struct p2p_frame *frame) {
   if (ends) complete_task(evaluator);
 }
 
+static void on_drain(void *arg) {
+  struct p2p_evaluator *evaluator = arg;
+  evaluator->task.is_delivered = evaluator->task.active && evaluator->task.frames.to_receive == 0;
+}
+
 /* ---- the process ---- */
+
+/* What the peak of memory has grown by since HELLO. */
+static uint64_t used_bytes(const struct p2p_evaluator *evaluator) {
+  uint64_t peak_bytes = p2p_evaluator_process_peak_bytes(evaluator->process);
+  return evaluator->ready && peak_bytes > evaluator->peak_bytes ? peak_bytes - evaluator->peak_bytes
+                                                                : 0;
+}
 
 static void describe_exit(const struct p2p_evaluator *evaluator, int exit_status, int term_signal,
                           struct p2p_exit_reason *reason) {
-  char end[96];
+  bool had_begun = evaluator->ready && evaluator->task.is_delivered;
   if (evaluator->kill_reason[0] != '\0') {
-    p2p_exit_reason_of_kill(reason, evaluator->kill_reason);
+    p2p_exit_reason_of_kill(reason, evaluator->kill_reason, had_begun);
     return;
   }
-  p2p_evaluator_process_describe_end(exit_status, term_signal, end, sizeof end);
-  if (!evaluator->ready)
-    snprintf(end + strlen(end), sizeof end - strlen(end), " before it was ready");
-  p2p_exit_reason_of_exit(reason, exit_status, term_signal, end, &evaluator->owner->limits);
+  const struct p2p_evaluator_end end = {.exit_status = exit_status,
+                                        .term_signal = term_signal,
+                                        .was_ready = evaluator->ready,
+                                        .had_begun = had_begun,
+                                        .used_bytes = used_bytes(evaluator)};
+  p2p_exit_reason_of_end(reason, &end, &evaluator->owner->limits);
 }
 
 static void drop_process(struct p2p_evaluator *evaluator) {
@@ -210,7 +227,7 @@ static void on_process_exit(void *arg, int exit_status, int term_signal) {
 static void stop_task(struct p2p_evaluator *evaluator) {
   if (evaluator->deadline == DEADLINE_RECEIVE)
     p2p_exit_reason_of_kill(&evaluator->task.stopped,
-                            "was stopped because the future took too long to arrive");
+                            "was stopped because the future took too long to arrive", false);
   else
     p2p_exit_reason_of_time_limit(&evaluator->task.stopped, &evaluator->owner->limits);
   p2p_evaluator_cancel(evaluator);
@@ -256,7 +273,8 @@ void p2p_evaluator_free(struct p2p_evaluator *evaluator) {
 }
 
 static int spawn(struct p2p_evaluator *evaluator, struct p2p_err *err) {
-  static const struct p2p_evaluator_process_callbacks callbacks = {on_frame, NULL, on_process_exit};
+  static const struct p2p_evaluator_process_callbacks callbacks = {on_frame, on_drain,
+                                                                   on_process_exit};
   const struct p2p_evaluator_owner *owner = evaluator->owner;
   int code = p2p_scratch_folder_new(owner->scratch, owner->env, &evaluator->folder, err);
   if (code != P2P_OK) return code;

@@ -18,7 +18,8 @@ int p2p_evaluator_channel_open(struct p2p_evaluator_channel **out,
  * evaluator it leaves the watcher, which exists in the parent only. Takes NULL. */
 void p2p_evaluator_channel_free(struct p2p_evaluator_channel *channel);
 
-/* Sends HELLO. From now on, stderr leads to /dev/null: nobody reads it. */
+/* Sends HELLO with these lines and the peak of memory. From now on, stderr leads to /dev/null:
+ * nobody reads it. */
 int p2p_evaluator_channel_hello(struct p2p_evaluator_channel *channel,
                                 const char *text) P2P_MUST_USE;
 

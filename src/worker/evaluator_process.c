@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -237,6 +236,10 @@ void p2p_evaluator_process_errors(const struct p2p_evaluator_process *process,
   p2p_sanitize(text, length > 0 ? (size_t)length : 0, out, P2P_EVALUATOR_PROCESS_ERRORS_MAX);
 }
 
+uint64_t p2p_evaluator_process_peak_bytes(const struct p2p_evaluator_process *process) {
+  return p2p_process_peak_bytes(process->child);
+}
+
 size_t p2p_evaluator_process_queued(const struct p2p_evaluator_process *process) {
   return uv_stream_get_write_queue_size((const uv_stream_t *)&process->frames);
 }
@@ -265,28 +268,4 @@ void p2p_evaluator_process_free(struct p2p_evaluator_process *process) {
   if (process == NULL || process->freed) return;
   process->freed = true;
   close_all(process);
-}
-
-void p2p_evaluator_process_describe_end(int exit_status, int term_signal, char *out, size_t size) {
-  static const struct {
-    int number;
-    const char *name;
-  } names[] = {
-      {SIGHUP, "SIGHUP"},   {SIGINT, "SIGINT"},   {SIGQUIT, "SIGQUIT"}, {SIGILL, "SIGILL"},
-      {SIGTRAP, "SIGTRAP"}, {SIGABRT, "SIGABRT"}, {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},
-      {SIGKILL, "SIGKILL"}, {SIGSEGV, "SIGSEGV"}, {SIGPIPE, "SIGPIPE"}, {SIGALRM, "SIGALRM"},
-      {SIGTERM, "SIGTERM"}, {SIGXCPU, "SIGXCPU"}, {SIGXFSZ, "SIGXFSZ"}, {SIGSYS, "SIGSYS"}};
-  if (term_signal <= 0) {
-    if (exit_status == P2P_PROCESS_UNKNOWN)
-      snprintf(out, size, "an unknown exit status");
-    else
-      snprintf(out, size, "exit status %d", exit_status);
-    return;
-  }
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (names[i].number != term_signal) continue;
-    snprintf(out, size, "signal %d (%s)", term_signal, names[i].name);
-    return;
-  }
-  snprintf(out, size, "signal %d", term_signal);
 }

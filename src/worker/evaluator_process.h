@@ -50,6 +50,8 @@ int p2p_evaluator_process_send(struct p2p_evaluator_process *process, uint8_t ty
  * safe to show; else "". */
 void p2p_evaluator_process_errors(const struct p2p_evaluator_process *process,
                                   char out[P2P_EVALUATOR_PROCESS_ERRORS_MAX]);
+/* Within on_exit: see p2p_process_peak_bytes. */
+uint64_t p2p_evaluator_process_peak_bytes(const struct p2p_evaluator_process *process);
 /* Bytes that are not written yet. */
 size_t p2p_evaluator_process_queued(const struct p2p_evaluator_process *process);
 /* Back-pressure: no on_frame until resumed, and the writes of the process block. Has no effect once
@@ -63,8 +65,5 @@ void p2p_evaluator_process_kill(struct p2p_evaluator_process *process);
 /* Kills the process if it still runs. The loop must run until it has been reaped. No callbacks
  * after. Takes NULL. Safe from within a callback of this process. */
 void p2p_evaluator_process_free(struct p2p_evaluator_process *process);
-
-/* Writes "signal 9 (SIGKILL)", "exit status 3" or "an unknown exit status". */
-void p2p_evaluator_process_describe_end(int exit_status, int term_signal, char *out, size_t size);
 
 #endif

@@ -2,25 +2,41 @@
 #ifndef P2P_WORKER_EXIT_REASON_H
 #define P2P_WORKER_EXIT_REASON_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "worker/limits.h"
 
 #define P2P_EXIT_REASON_TEXT_MAX 320
 
 struct p2p_exit_reason {
+  bool had_begun; /* the evaluation of the task; else the code of the future is not to blame */
   char how[P2P_EXIT_REASON_TEXT_MAX]; /* follows "the evaluator": "ended with signal 9 (SIGKILL)" */
   char hint[P2P_EXIT_REASON_TEXT_MAX]; /* a likely cause, a sentence without its full stop; or "" */
 };
 
-/* The process ended by itself, or was killed by another process. `end` is the description of the
- * two numbers by p2p_evaluator_process_describe_end. */
-void p2p_exit_reason_of_exit(struct p2p_exit_reason *reason, int exit_status, int term_signal,
-                             const char *end, const struct p2p_limits *limits);
+/* The end of a process by itself, or by a signal of another process. */
+struct p2p_evaluator_end {
+  int exit_status, term_signal; /* as p2p_evaluator_process reports them */
+  bool was_ready, had_begun;
+  uint64_t used_bytes; /* by which its peak of memory has grown since it was ready; 0: unknown */
+};
+
+void p2p_exit_reason_of_end(struct p2p_exit_reason *reason, const struct p2p_evaluator_end *end,
+                            const struct p2p_limits *limits);
 /* The future took longer than the limit. */
 void p2p_exit_reason_of_time_limit(struct p2p_exit_reason *reason, const struct p2p_limits *limits);
-/* The evaluator refused the task, as `how` says, for lack of memory, and continues. */
+/* The evaluator refused the task, as `how` says, before the evaluation, mostly for lack of
+ * memory, and continues. */
 void p2p_exit_reason_of_refusal(struct p2p_exit_reason *reason, const char *how,
                                 const struct p2p_limits *limits);
 /* The worker stopped the task or killed the process, as `how` says. */
-void p2p_exit_reason_of_kill(struct p2p_exit_reason *reason, const char *how);
+void p2p_exit_reason_of_kill(struct p2p_exit_reason *reason, const char *how, bool had_begun);
+
+/* "the evaluator of worker 'carol@desk:4711' ended with signal 9 (SIGKILL) while evaluating future
+ * 'one'. It was killed by ..." */
+void p2p_exit_reason_sentence(const struct p2p_exit_reason *reason, const char *worker,
+                              const char *label, char *out, size_t size);
 
 #endif

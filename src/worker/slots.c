@@ -25,6 +25,12 @@ uint32_t p2p_slots_held(const struct p2p_slots *slots) {
   return held;
 }
 
+bool p2p_slots_are_wanted(const struct p2p_slots *slots) {
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
+    if (slots->clients[i].present && slots->clients[i].want > 0) return true;
+  return false;
+}
+
 int p2p_slots_add(struct p2p_slots *slots) {
   for (size_t i = 0; i < CLIENTS; i++) {
     if (slots->clients[i].present) continue;

@@ -56,6 +56,8 @@ void p2p_slots_set_available(struct p2p_slots *slots, uint32_t available);
 void p2p_slots_close(struct p2p_slots *slots, uint64_t now_ms);
 uint32_t p2p_slots_held(const struct p2p_slots *slots); /* by all clients */
 
+bool p2p_slots_are_wanted(const struct p2p_slots *slots); /* by any client */
+
 /* Adds a client and returns its number, or -1 when there are P2P_SLOTS_CLIENTS_MAX already. */
 int p2p_slots_add(struct p2p_slots *slots);
 /* Removes a client and releases its slots. */

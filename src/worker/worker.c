@@ -361,7 +361,8 @@ bool p2p_worker_is_done(struct p2p_worker *worker) {
 
 static void get_idle_ms(void *state, void *idle_ms) {
   const struct p2p_worker *worker = state;
-  if (!worker->failed) *(uint64_t *)idle_ms = p2p_evaluator_pool_idle_ms(worker->pool);
+  if (!worker->failed && !p2p_slots_are_wanted(&worker->slots))
+    *(uint64_t *)idle_ms = p2p_evaluator_pool_idle_ms(worker->pool);
 }
 
 uint64_t p2p_worker_idle_ms(struct p2p_worker *worker) {

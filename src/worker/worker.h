@@ -21,7 +21,7 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
 void p2p_worker_drain(struct p2p_worker *worker);
 /* Drained, or failed. */
 bool p2p_worker_is_done(struct p2p_worker *worker);
-/* Milliseconds since the last future ended, or since the start; 0 while one runs. */
+/* Milliseconds since the last future ended, or since the start; 0 while one runs or waits. */
 uint64_t p2p_worker_idle_ms(struct p2p_worker *worker);
 /* All zero after the io thread has ended. */
 void p2p_worker_report(struct p2p_worker *worker, struct p2p_worker_report *out);

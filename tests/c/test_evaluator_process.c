@@ -452,18 +452,6 @@ TEST(free_within_a_callback_ends_callbacks) {
   close_loop(&loop);
 }
 
-TEST(describe_end_names_the_signal) {
-  char text[64];
-  p2p_evaluator_process_describe_end(0, 9, text, sizeof text);
-  CHECK_STR(text, "signal 9 (SIGKILL)");
-  p2p_evaluator_process_describe_end(3, 0, text, sizeof text);
-  CHECK_STR(text, "exit status 3");
-  p2p_evaluator_process_describe_end(-1, 0, text, sizeof text);
-  CHECK_STR(text, "an unknown exit status");
-  p2p_evaluator_process_describe_end(0, 60, text, sizeof text);
-  CHECK_STR(text, "signal 60");
-}
-
 /* With room for fewer files than the pipes of a process need. */
 TEST(a_process_that_needs_more_files_than_allowed_says_so) {
   static const char *const argv[] = {"/bin/true", NULL};
@@ -497,4 +485,4 @@ UNIT_MAIN("evaluator_process", UNIT(a_process_that_needs_more_files_than_allowed
           UNIT(kill_ends_the_whole_tree), UNIT(descendant_does_not_outlive_a_normal_exit),
           UNIT(descendant_in_another_group_does_not_delay_the_exit),
           UNIT(malformed_frame_ends_the_process), UNIT(closed_frames_end_the_process),
-          UNIT(free_within_a_callback_ends_callbacks), UNIT(describe_end_names_the_signal))
+          UNIT(free_within_a_callback_ends_callbacks))

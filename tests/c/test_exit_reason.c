@@ -30,29 +30,65 @@ TEST(description_that_does_not_fit_is_cut) {
   CHECK(strlen(text) < sizeof text);
 }
 
-static struct p2p_exit_reason of_exit(int exit_status, int term_signal, const char *end,
-                                      uint64_t memory_bytes) {
+#define GIB (UINT64_C(1) << 30)
+
+/* Of a process with a limit of 2 GiB. */
+static struct p2p_exit_reason of_end(int exit_status, int term_signal, uint64_t used_bytes) {
   struct p2p_exit_reason reason;
-  p2p_exit_reason_of_exit(&reason, exit_status, term_signal, end,
-                          &(struct p2p_limits){.memory_bytes = memory_bytes});
+  p2p_exit_reason_of_end(&reason,
+                         &(struct p2p_evaluator_end){.exit_status = exit_status,
+                                                     .term_signal = term_signal,
+                                                     .was_ready = true,
+                                                     .had_begun = true,
+                                                     .used_bytes = used_bytes},
+                         &(struct p2p_limits){.memory_bytes = 2 * GIB});
   return reason;
 }
 
+TEST(memory_limit_is_named_if_it_was_near) {
+  CHECK_STR(of_end(0, 0, GIB / 2).hint, "The code of the future ended the R session");
+  CHECK_STR(of_end(3, 0, GIB).hint,
+            "The code of the future ended the R session, perhaps at the memory limit of 2 GiB");
+  CHECK_STR(of_end(0, SIGABRT, 0).hint,
+            "The code of the future, or of a package it uses, crashed R");
+  CHECK_STR(of_end(0, SIGSEGV, GIB).hint, "The code of the future, or of a package it uses, "
+                                          "crashed R, perhaps at the memory limit of 2 GiB");
+  CHECK_STR(of_end(0, SIGTERM, GIB).hint, "It was ended by a user or by another process");
+  struct p2p_exit_reason reason;
+  p2p_exit_reason_of_end(
+      &reason, &(struct p2p_evaluator_end){.was_ready = true, .had_begun = true, .used_bytes = GIB},
+      &(struct p2p_limits){0});
+  CHECK_STR(reason.hint, "The code of the future ended the R session");
+}
+
+/* What ends before the code of the future has begun is not its fault. */
+TEST(code_that_has_not_begun_is_not_blamed) {
+  struct p2p_exit_reason reason;
+  struct p2p_evaluator_end end = {.exit_status = 1};
+  char text[512];
+  p2p_exit_reason_of_end(&reason, &end, &(struct p2p_limits){0});
+  p2p_exit_reason_sentence(&reason, "carol@desk:4711", "one", text, sizeof text);
+  CHECK_STR(text,
+            "the evaluator of worker 'carol@desk:4711' ended with exit status 1 before it was "
+            "ready; it had not begun future 'one'. The fault is the worker's, and its log may "
+            "say more");
+  end.term_signal = SIGSEGV;
+  p2p_exit_reason_of_end(&reason, &end, &(struct p2p_limits){0});
+  CHECK_STR(reason.hint, "The fault is the worker's, and its log may say more");
+  end.term_signal = SIGKILL;
+  p2p_exit_reason_of_end(&reason, &end, &(struct p2p_limits){0});
+  CHECK(strstr(reason.hint, "was killed by a user") != NULL);
+}
+
 TEST(exit_reason_has_a_hint) {
-  struct p2p_exit_reason reason = of_exit(0, SIGKILL, "signal 9 (SIGKILL)", UINT64_C(2) << 30);
+  struct p2p_exit_reason reason = of_end(0, SIGKILL, 2 * GIB);
   CHECK_STR(reason.how, "ended with signal 9 (SIGKILL)");
+  CHECK_STR(of_end(3, 0, 0).how, "ended with exit status 3");
+  CHECK_STR(of_end(-1, 0, 0).how, "ended with an unknown exit status");
+  CHECK_STR(of_end(0, 60, 0).how, "ended with signal 60");
   CHECK_STR(reason.hint,
             "It was killed by a user or, when memory ran out, by the operating system");
-  reason = of_exit(0, SIGSEGV, "signal 11 (SIGSEGV)", 0);
-  CHECK(strstr(reason.hint, "crashed R") != NULL && strstr(reason.hint, "memory") == NULL);
-  reason = of_exit(0, SIGABRT, "signal 6 (SIGABRT)", UINT64_C(2) << 30);
-  CHECK(strstr(reason.hint, "crashed R, perhaps at the memory limit of 2 GiB") != NULL);
-  reason = of_exit(3, 0, "exit status 3", 0);
-  CHECK(strstr(reason.hint, "ended the R session") != NULL);
-  reason = of_exit(-1, 0, "an unknown exit status", 0);
-  CHECK(strstr(reason.hint, "It crashed, was killed or ended itself") != NULL);
-  reason = of_exit(0, SIGTERM, "signal 15 (SIGTERM)", 0);
-  CHECK(strstr(reason.hint, "ended by a user or by another process") != NULL);
+  CHECK(strstr(of_end(-1, 0, 0).hint, "It crashed, was killed or ended itself") != NULL);
   p2p_exit_reason_of_time_limit(&reason, &(struct p2p_limits){.time_ms = 2000});
   CHECK_STR(reason.how, "was stopped at the time limit of 2 s per future");
   p2p_exit_reason_of_refusal(&reason, "does not have enough memory",
@@ -63,10 +99,11 @@ TEST(exit_reason_has_a_hint) {
       "The memory limit is 2 GiB per future; the owner of the worker can raise it (--memory)");
   p2p_exit_reason_of_refusal(&reason, "does not have enough memory", &(struct p2p_limits){0});
   CHECK_STR(reason.hint, "");
-  p2p_exit_reason_of_kill(&reason, "was not ready within 60 s");
+  p2p_exit_reason_of_kill(&reason, "was not ready within 60 s", false);
   CHECK_STR(reason.how, "was not ready within 60 s");
   CHECK_STR(reason.hint, "");
 }
 
 UNIT_MAIN("exit_reason", UNIT(limits_are_in_the_largest_unit),
-          UNIT(description_that_does_not_fit_is_cut), UNIT(exit_reason_has_a_hint))
+          UNIT(description_that_does_not_fit_is_cut), UNIT(memory_limit_is_named_if_it_was_near),
+          UNIT(code_that_has_not_begun_is_not_blamed), UNIT(exit_reason_has_a_hint))

@@ -148,6 +148,9 @@ TEST(an_evaluator_reports_that_it_is_ready_or_its_error) {
   CHECK_STR(error, "no?way,");
   CHECK(p2p_evaluator_hello_read("error=", 6, error, sizeof error));
   CHECK(!p2p_evaluator_hello_read("", 0, error, sizeof error));
+  CHECK(p2p_evaluator_hello_peak_bytes("r=4.2.2\npeak=81788928\n", 22) == 81788928);
+  CHECK(p2p_evaluator_hello_peak_bytes("peak=1x\n", 8) == 0 &&
+        p2p_evaluator_hello_peak_bytes("r=4.2.2\n", 8) == 0);
 }
 
 /* ---- PACKAGES ---- */

@@ -23,6 +23,7 @@ struct seen {
   struct p2p_process *process;
   int gate; /* the process ends when this is closed */
   int ends, exit_status, term_signal;
+  uint64_t peak_bytes;
   bool timed_out;
 };
 
@@ -31,6 +32,7 @@ static void on_end(void *arg, int exit_status, int term_signal) {
   seen->ends++;
   seen->exit_status = exit_status;
   seen->term_signal = term_signal;
+  seen->peak_bytes = p2p_process_peak_bytes(seen->process);
   p2p_process_free(seen->process);
   seen->process = NULL;
 }
@@ -89,6 +91,19 @@ TEST(its_end_is_told_once) {
   CHECK(seen.ends == 1 && seen.term_signal == SIGTERM);
   close(seen.gate);
   finish(&seen);
+}
+
+TEST(peak_of_its_memory_is_known) {
+#ifdef __linux__
+  struct seen seen;
+  for (int i = 0; i < 10; i++) {
+    begin(&seen, "x=$(head -c 30000000 /dev/zero | tr '\\0' x)");
+    close(seen.gate);
+    run(&seen);
+    CHECK(seen.ends == 1 && seen.peak_bytes > 30000000 && p2p_process_own_peak_bytes() > 0);
+    finish(&seen);
+  }
+#endif
 }
 
 TEST(a_program_that_is_not_there_is_an_error) {
@@ -167,6 +182,7 @@ TEST(without_a_descriptor_it_is_looked_for) {
   one_that_is_given_back_is_killed_and_reaped();
 }
 
-UNIT_MAIN("process", UNIT(its_end_is_told_once), UNIT(a_program_that_is_not_there_is_an_error),
+UNIT_MAIN("process", UNIT(its_end_is_told_once), UNIT(peak_of_its_memory_is_known),
+          UNIT(a_program_that_is_not_there_is_an_error),
           UNIT(one_that_is_given_back_is_killed_and_reaped),
           UNIT(its_end_is_told_when_sigchld_is_taken), UNIT(without_a_descriptor_it_is_looked_for))

@@ -36,7 +36,9 @@ static const char *steps(void) {
 TEST(client_that_is_alone_gets_what_it_wants) {
   begin(3);
   CHECK_STR(steps(), "");
+  CHECK(!p2p_slots_are_wanted(&slots));
   size_t a = client(2);
+  CHECK(p2p_slots_are_wanted(&slots));
   CHECK_STR(steps(), "+0 +0");
   p2p_slots_want(&slots, a, UINT32_MAX);
   CHECK_STR(steps(), "+0");
