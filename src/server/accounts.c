@@ -5,13 +5,10 @@
 #include "server/accounts.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/encode.h"
 #include "base/endian.h"
@@ -161,25 +158,14 @@ int p2p_accounts_parse(const char *text, size_t length, struct p2p_accounts **ou
   return P2P_OK;
 }
 
-/* A FIFO would block until somebody writes to it. */
-static int open_regular(const char *path, FILE **out, struct p2p_err *err) {
-  struct stat info;
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  bool is_regular = fd < 0 || fstat(fd, &info) != 0 || S_ISREG(info.st_mode);
-  *out = fd < 0 || !is_regular ? NULL : fdopen(fd, "r");
-  if (*out != NULL) return P2P_OK;
-  p2p_err_set(err, P2P_ERR_SYSTEM, "cannot open the users file '%s': %s", path,
-              is_regular ? strerror(errno) : "it is not a regular file");
-  if (fd >= 0) close(fd);
-  return P2P_ERR_SYSTEM;
-}
-
 int p2p_accounts_read(const char *path, struct p2p_accounts **out, struct p2p_err *err) {
-  FILE *file;
-  int code = open_regular(path, &file, err);
-  if (code != P2P_OK) return code;
+  FILE *file = fopen(path, "re");
+  if (file == NULL)
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot open the users file '%s': %s", path,
+                       strerror(errno));
   char *text = malloc(P2P_ACCOUNTS_TEXT_MAX + 1); /* one more than allowed */
   size_t length = text == NULL ? 0 : fread(text, 1, P2P_ACCOUNTS_TEXT_MAX + 1, file);
+  int code = P2P_OK;
   if (text == NULL)
     code = p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   else if (ferror(file))

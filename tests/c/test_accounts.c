@@ -1,9 +1,6 @@
 /* The accounts of a board: which lines of a users file are accepted, and which are refused with the
  * number of the line. */
 #include <stdbool.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "server/accounts.h"
 #include "unit.h"
@@ -112,21 +109,7 @@ TEST(an_oversized_line_is_refused) {
   CHECK(strstr(err.message, "longer than") != NULL);
 }
 
-/* Reading a FIFO would wait until somebody writes to it. */
-TEST(only_regular_files_are_read) {
-  char folder[] = "/tmp/p2p-accounts-XXXXXX", path[64];
-  CHECK(mkdtemp(folder) != NULL);
-  snprintf(path, sizeof path, "%s/fifo", folder);
-  CHECK(mkfifo(path, 0600) == 0);
-  CHECK(p2p_accounts_read(path, &accounts, &err) == P2P_ERR_SYSTEM);
-  CHECK(strstr(err.message, "fifo': it is not a regular file") != NULL);
-  CHECK(p2p_accounts_read(folder, &accounts, &err) == P2P_ERR_SYSTEM);
-  CHECK(strstr(err.message, "': it is not a regular file") != NULL);
-  CHECK(unlink(path) == 0 && rmdir(folder) == 0);
-}
-
-UNIT_MAIN("accounts", UNIT(only_regular_files_are_read), UNIT(keys_are_found_with_their_users),
-          UNIT(a_user_may_have_several_keys), UNIT(no_users_are_valid),
-          UNIT(a_key_of_two_users_is_refused), UNIT(wrong_lines_are_reported_by_number),
-          UNIT(truncated_text_never_parses), UNIT(accounts_are_equal_when_users_and_keys_are),
-          UNIT(an_oversized_line_is_refused))
+UNIT_MAIN("accounts", UNIT(keys_are_found_with_their_users), UNIT(a_user_may_have_several_keys),
+          UNIT(no_users_are_valid), UNIT(a_key_of_two_users_is_refused),
+          UNIT(wrong_lines_are_reported_by_number), UNIT(truncated_text_never_parses),
+          UNIT(accounts_are_equal_when_users_and_keys_are), UNIT(an_oversized_line_is_refused))
