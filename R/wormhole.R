@@ -188,6 +188,7 @@ what_to_send <- function(x, type) {
 ## A folder, in which the file gets the sender's name for it, or the name of a new file.
 where_to_save <- function(path) {
   path <- path.expand(if (is.null(path)) getwd() else one_string(path, "path"))
+  if (dir.exists(path) && file.access(path, 3L) != 0L) argument_stop("path", ": files cannot be created in folder '", path, "'. Use another one.")
   if (dir.exists(path)) return(list(path = normalizePath(path), path_is_directory = TRUE))
   if (file.exists(path)) argument_stop("path", ": file '", path, "' exists already. Use a folder or a new name.")
   folder <- if (endsWith(path, "/")) path else dirname(path)

@@ -6,13 +6,19 @@
 #include <string.h>
 
 #include "base/hostport.h"
-#include "base/sanitize.h"
 #include "protocol/public_services.h"
 
 #define VALUE_MAX 256
 
+/* Addresses are shown in commands that users copy into a shell: they must not contain its special
+ * characters. */
+static bool is_address(const char *text) {
+  return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:/_-[]*") ==
+         strlen(text);
+}
+
 /* The value of the first line that begins with `start` ("key=prefix"). False: there is none, or it
- * is not one visible word. */
+ * is not an address. */
 static bool find_value(const char *text, size_t length, const char *start,
                        char value[static VALUE_MAX]) {
   size_t key = (size_t)(strchr(start, '=') - start) + 1, prefix = strlen(start);
@@ -23,7 +29,7 @@ static bool find_value(const char *text, size_t length, const char *start,
     if (end > prefix && end - key < VALUE_MAX && memcmp(text, start, prefix) == 0) {
       memcpy(value, text + key, end - key);
       value[end - key] = '\0';
-      return p2p_is_visible_ascii(value, end - key);
+      return memchr(value, '\0', end - key) == NULL && is_address(value);
     }
     if (newline == NULL) break;
     text += line + 1;

@@ -77,7 +77,7 @@ const char *p2p_console_advice(const char *reason) {
        "Check that the mailbox server is running, or use another one with --mailbox."},
       {"mailbox_permission", "Use another mailbox server with --mailbox."},
       {"no_answer", "Check the host name, the port and the network."},
-      {"no_directory", "Use --path to give an existing directory, or a new name in one."},
+      {"no_directory", "Use --path to give a directory, or a new name in one."},
       {"no_ssh_key",
        "Create a key with 'ssh-keygen -t ed25519', or select a key with --ssh-args=\"-i FILE\"."},
       {"no_ssh_program", "Install OpenSSH, and make sure that 'ssh' is in PATH."},

@@ -65,6 +65,10 @@ static int choose_path(struct run *run, const char *path, struct p2p_err *err) {
   free(whole);
   if (length < 0 || length >= PATH_SIZE)
     return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the path '%s' is too long", path);
+  if (run->config.path_is_directory && access(run->path, W_OK | X_OK) != 0)
+    return p2p_err_because(
+        err, "no_directory",
+        p2p_err_set(err, P2P_ERR_SYSTEM, "cannot write to directory '%s'", run->path));
   if (run->config.path_is_directory) return P2P_OK;
   if (access(path, F_OK) == 0)
     return p2p_err_because(err, "file_exists",

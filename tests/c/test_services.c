@@ -33,6 +33,8 @@ TEST(any_other_output_means_the_public_services) {
                        "mailbox=http://*:4000/v1\nrelay=udp:*:1\n",
                        " mailbox=ws://*:1/\n relay=tcp:*:1\n",
                        "mailbox=ws://* :4000\nrelay=tcp:\x01*:1\n",
+                       "mailbox=ws://*:1/v1;id\nrelay=tcp:*:1|sh\n",
+                       "mailbox=ws://*:1/$(id)\nrelay=tcp:*:`id`\n",
                        "mailbox"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     parse(bad[i], "lab");
