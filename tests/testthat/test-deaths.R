@@ -424,16 +424,20 @@ test_that("canceled code that ignores interrupts is killed after 5 seconds, with
   leave_and_stop(worker)
 })
 
-test_that("an idle worker leaves with status 0, and each session has separate evaluators", {
-  worker <- start_worker(lab, "carol", "alice/friends", idle = 2)
+test_that("each session has separate evaluators", {
+  worker <- start_worker(lab, "carol", "alice/friends")
   plan_as(lab, "bob")
   bobs <- value(future(Sys.getpid()))
   plan_as(lab, "alice")
   expect_false(value(future(Sys.getpid())) == bobs)
   plan_as(lab, "bob")
   expect_false(value(future(Sys.getpid())) == bobs)
-  plan(sequential)
-  wait_for_line(worker, "No future for 2 s: leaving")
+  leave_and_stop(worker)
+})
+
+test_that("an idle worker leaves with status 0", {
+  worker <- start_worker(lab, "carol", "alice/friends", idle = 1)
+  wait_for_line(worker, "No future for 1 s: leaving")
   expect_ended_well(worker, wait_for_exit(worker))
 })
 
