@@ -202,13 +202,6 @@ test_that("an unreachable proxy is named", {
   use_proxy()
 })
 
-test_that("a folder that is not writable is reported before the code is used up", {
-  testthat::skip_if_not(dir.exists("/proc/self"))
-  path <- sprintf("/proc/%d", Sys.getpid()) # not even root may
-  expect_error(wormhole_receive("7-a-b", path, mailbox = "ws://127.0.0.1:1/v1", relay = ""), "cannot be created", class = "p2p_error_usage")
-  expect_match(run_rscript("receive", "7-a-b", paste0("--path=", path), "--mailbox=ws://127.0.0.1:1/v1")$stdout, "cannot write to directory .*--path")
-})
-
 test_that("wrong arguments are reported before anything is sent", {
   expect_error(wormhole_send(1:3), "'x'", class = "p2p_error_usage")
   expect_error(wormhole_send("a", type = "b"), "'type'", class = "p2p_error_usage")
@@ -223,6 +216,13 @@ run_rscript <- function(..., expression = "future.p2p::wormhole") {
   processx::run(file.path(R.home("bin"), "Rscript"), c("-e", expression, ...), error_on_status = FALSE, stderr_to_stdout = TRUE,
                 env = c("current", R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep)))
 }
+
+test_that("a folder that is not writable is reported before the code is used up", {
+  testthat::skip_if_not(dir.exists("/proc/self"))
+  path <- sprintf("/proc/%d", Sys.getpid()) # not even root may
+  expect_error(wormhole_receive("7-a-b", path, mailbox = "ws://127.0.0.1:1/v1", relay = ""), "cannot be created", class = "p2p_error_usage")
+  expect_match(run_rscript("receive", "7-a-b", paste0("--path=", path), "--mailbox=ws://127.0.0.1:1/v1")$stdout, "cannot write to directory .*--path")
+})
 
 test_that("Rscript -e future.p2p::wormhole becomes the program, and leaves no temporary folder", {
   skip_unless_lab()
