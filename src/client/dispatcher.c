@@ -12,6 +12,7 @@
 #include "net/timer.h"
 
 #define MEMORY_RETRY_MS 1000
+#define LINES_MS 20 /* between two decisions because of lines: anybody can write many */
 
 struct p2p_dispatcher {
   struct p2p_dispatcher_callbacks callbacks;
@@ -22,6 +23,7 @@ struct p2p_dispatcher {
   struct p2p_err failed; /* code != 0: the board cannot be joined any more */
   struct p2p_timer *timer;
   uint64_t timer_ms; /* when it expires; P2P_SCHEDULE_NEVER: stopped */
+  uint64_t line_ms;  /* of the last decision because of a line */
   bool is_deciding, decide_again;
 
   /* Of the current decision: the workers that can be used, ... */
@@ -62,8 +64,10 @@ static void describe(struct p2p_dispatcher *dispatcher, const struct p2p_roster_
     p2p_task_stream_describe(stream_of(worker), now_ms, out);
     packages = p2p_worker_link_packages(worker->link);
   } else {
-    *out = (struct p2p_schedule_worker){
-        .slots = worker->slots, .taken = worker->busy, .retry_at_ms = worker->retry_at_ms};
+    *out = (struct p2p_schedule_worker){.slots = worker->slots,
+                                        .is_claim = !worker->was_linked,
+                                        .taken = worker->busy,
+                                        .retry_at_ms = worker->retry_at_ms};
     if (worker->link != NULL) {
       out->link = P2P_SCHEDULE_OPENING;
       out->since_ms = p2p_worker_link_since_ms(worker->link);
@@ -156,7 +160,8 @@ static void take_steps(struct p2p_dispatcher *dispatcher, uint32_t waiting) {
 /* Returns when to decide again. */
 static uint64_t decide_once(struct p2p_dispatcher *dispatcher) {
   uint64_t now_ms = p2p_clock_ms();
-  uint64_t wake_ms = p2p_workers_refresh(dispatcher->workers, now_ms);
+  uint64_t wake_ms =
+      p2p_workers_refresh(dispatcher->workers, dispatcher->waiting.length > 0, now_ms);
   if (reserve(dispatcher) != P2P_OK) return now_ms + MEMORY_RETRY_MS;
   p2p_package_needs_collect(&dispatcher->needs, &dispatcher->waiting);
   collect_candidates(dispatcher, now_ms);
@@ -256,7 +261,14 @@ void p2p_dispatcher_on_joined(struct p2p_dispatcher *dispatcher, struct p2p_memb
 }
 
 void p2p_dispatcher_on_line(struct p2p_dispatcher *dispatcher, const struct p2p_line *line) {
-  p2p_workers_on_line(dispatcher->workers, line);
+  if (!p2p_workers_on_line(dispatcher->workers, line)) return;
+  uint64_t now_ms = p2p_clock_ms(), due_ms = dispatcher->line_ms + LINES_MS;
+  if (due_ms > now_ms) {
+    set_timer(dispatcher, earlier(dispatcher->timer_ms, due_ms));
+  } else {
+    dispatcher->line_ms = now_ms;
+    decide(dispatcher);
+  }
 }
 
 void p2p_dispatcher_on_disconnected(struct p2p_dispatcher *dispatcher) {

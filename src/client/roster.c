@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/random.h"
 #include "protocol/leave.h"
 
 void p2p_roster_init(struct p2p_roster *roster, const char *r_version) {
@@ -25,6 +26,17 @@ static struct p2p_roster_worker *find(const struct p2p_roster *roster, const cha
   return NULL;
 }
 
+static struct p2p_roster_worker *find_with_key(const struct p2p_roster *roster,
+                                               const struct p2p_hello_line *hello) {
+  for (size_t i = 0; i < roster->length; i++) {
+    struct p2p_roster_worker *worker = roster->workers[i];
+    if (strcmp(worker->member.id, hello->from.id) == 0 &&
+        memcmp(&worker->key, &hello->key, sizeof hello->key) == 0)
+      return worker;
+  }
+  return NULL;
+}
+
 static bool has_name(const struct p2p_roster *roster, const char *name) {
   for (size_t i = 0; i < roster->length; i++) {
     if (strcmp(roster->workers[i]->member.name, name) == 0) return true;
@@ -32,8 +44,23 @@ static bool has_name(const struct p2p_roster *roster, const char *name) {
   return false;
 }
 
+/* Takes the place of a worker that was never linked, if possible of one whose link has failed. The
+ * choice is random: with any other, somebody who writes many hellos could choose. NULL: none. */
+static struct p2p_roster_worker *replace_one(struct p2p_roster *roster) {
+  struct p2p_roster_worker *found = NULL;
+  size_t first = p2p_random_below((uint32_t)roster->length);
+  for (size_t i = 0; i < roster->length; i++) {
+    struct p2p_roster_worker *worker = roster->workers[(first + i) % roster->length];
+    if (worker->was_linked || worker->link != NULL) continue;
+    if (found == NULL || worker->failures > 0) found = worker;
+    if (worker->failures > 0) break;
+  }
+  if (found != NULL) *found = (struct p2p_roster_worker){0};
+  return found;
+}
+
 static struct p2p_roster_worker *add(struct p2p_roster *roster) {
-  if (roster->length == P2P_ROSTER_MAX) return NULL;
+  if (roster->length == P2P_ROSTER_MAX) return replace_one(roster);
   if (roster->length == roster->capacity) {
     size_t capacity = roster->capacity == 0 ? 16 : 2 * roster->capacity;
     struct p2p_roster_worker **workers = realloc(roster->workers, capacity * sizeof *workers);
@@ -64,6 +91,18 @@ static void check_versions(struct p2p_roster *roster, struct p2p_roster_worker *
   }
 }
 
+/* A worker does not change its versions: one that was compatible remains so until its link says
+ * otherwise. */
+static void describe(struct p2p_roster *roster, struct p2p_roster_worker *worker,
+                     const struct p2p_hello_line *hello) {
+  worker->slots = hello->slots;
+  worker->machine = hello->machine;
+  if (worker->compatible) return;
+  memcpy(worker->r_version, hello->r_version, sizeof worker->r_version);
+  memcpy(worker->future_version, hello->future_version, sizeof worker->future_version);
+  check_versions(roster, worker);
+}
+
 static enum p2p_roster_change on_hello(struct p2p_roster *roster, const struct p2p_line *line,
                                        uint64_t now_ms, struct p2p_roster_worker **out) {
   struct p2p_hello_line hello;
@@ -71,23 +110,18 @@ static enum p2p_roster_change on_hello(struct p2p_roster *roster, const struct p
   if (code == P2P_ERR_PARSE && strcmp(p2p_line_get(line, "type"), "worker") == 0)
     return P2P_ROSTER_MALFORMED;
   if (code != P2P_OK || hello.role != P2P_ROLE_WORKER) return P2P_ROSTER_IGNORED;
-  struct p2p_roster_worker *worker = find(roster, hello.from.id);
+  struct p2p_roster_worker *worker = find_with_key(roster, &hello);
   bool is_known = worker != NULL;
   if (!is_known && (worker = add(roster)) == NULL) return P2P_ROSTER_FULL;
   worker->key = hello.key;
   worker->last_seen_ms = now_ms;
   worker->has_left = worker->is_lost = false;
-  /* Anybody can write a line in the worker's name. With a link, only what it says there counts. */
   if (worker->link == NULL) {
     set_member(roster, worker, &hello.from);
-    memcpy(worker->r_version, hello.r_version, sizeof worker->r_version);
-    memcpy(worker->future_version, hello.future_version, sizeof worker->future_version);
-    worker->slots = hello.slots;
-    worker->machine = hello.machine;
     worker->busy = hello.busy;
     worker->waiting = hello.waiting;
-    check_versions(roster, worker);
   }
+  if (worker->link == NULL && !worker->was_linked) describe(roster, worker, &hello);
   *out = worker;
   return is_known ? P2P_ROSTER_UPDATED : P2P_ROSTER_ADDED;
 }
@@ -101,11 +135,12 @@ enum p2p_roster_change p2p_roster_update(struct p2p_roster *roster, const struct
   return *worker != NULL ? P2P_ROSTER_LEFT : P2P_ROSTER_IGNORED;
 }
 
-int p2p_roster_set_versions(struct p2p_roster *roster, struct p2p_roster_worker *worker,
-                            const char *r_version, const char *future_version,
-                            struct p2p_err *err) {
-  snprintf(worker->r_version, sizeof worker->r_version, "%s", r_version);
-  snprintf(worker->future_version, sizeof worker->future_version, "%s", future_version);
+int p2p_roster_set_hello(struct p2p_roster *roster, struct p2p_roster_worker *worker,
+                         const struct p2p_hello *hello, struct p2p_err *err) {
+  snprintf(worker->r_version, sizeof worker->r_version, "%s", hello->r_version);
+  snprintf(worker->future_version, sizeof worker->future_version, "%s", hello->future_version);
+  worker->slots = hello->slots;
+  worker->was_linked = true;
   check_versions(roster, worker);
   return worker->compatible ? P2P_OK
                             : p2p_err_set(err, P2P_ERR_VERSION, "%s", roster->incompatible_why);

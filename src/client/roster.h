@@ -1,6 +1,8 @@
-/* The roster: the workers of a cluster, by their lines on the board. Pure: lines and time are
- * arguments. Lines are hostile: anything but a valid hello or leave is ignored, and the number of
- * workers is limited. */
+/* The roster: the workers of a cluster, by their lines on the board. Lines and time are arguments.
+ * Lines are hostile: anything but a valid hello or leave is ignored, and the number of workers is
+ * limited. Anybody can write a hello in the name of a worker. So a worker is known by its id and
+ * its key, one that was linked keeps what it has said over its link, and one that was never linked
+ * gives way to a new one when the roster is full. */
 #ifndef P2P_CLIENT_ROSTER_H
 #define P2P_CLIENT_ROSTER_H
 
@@ -9,6 +11,7 @@
 #include <stdint.h>
 
 #include "crypto/seal.h"
+#include "protocol/hello.h"
 #include "protocol/hello_line.h"
 #include "protocol/identity.h"
 #include "protocol/line.h"
@@ -31,6 +34,7 @@ struct p2p_roster_worker {
   uint32_t busy, waiting; /* slots, of all clients; with a link, see p2p_worker_link_load */
   bool compatible;        /* its versions can run our tasks */
   uint64_t last_seen_ms;  /* its latest hello */
+  bool was_linked;        /* it has identified itself over a link: see p2p_roster_set_hello */
   /* Kept for workers.c: */
   struct p2p_workers *owner;    /* of the link */
   struct p2p_worker_link *link; /* from the start of its set-up to its end; NULL: none */
@@ -53,18 +57,18 @@ void p2p_roster_clear(struct p2p_roster *roster); /* the links are the caller's 
 enum p2p_roster_change {
   P2P_ROSTER_IGNORED,   /* another type of line */
   P2P_ROSTER_MALFORMED, /* a malformed hello of a worker */
-  P2P_ROSTER_FULL,      /* a new worker, but there are P2P_ROSTER_MAX, or no memory */
-  P2P_ROSTER_ADDED,     /* a new worker */
-  P2P_ROSTER_UPDATED,   /* a known worker: its key, and unless it has a link all the rest */
+  P2P_ROSTER_FULL,      /* a new worker, but P2P_ROSTER_MAX are or were linked; or no memory */
+  P2P_ROSTER_ADDED,     /* a new worker, perhaps in place of one that was never linked */
+  P2P_ROSTER_UPDATED,   /* a known worker */
   P2P_ROSTER_LEFT       /* a known worker has sent leave; the caller removes it */
 };
 /* Handles a line. *worker is the one that it is about, or NULL. */
 enum p2p_roster_change p2p_roster_update(struct p2p_roster *roster, const struct p2p_line *line,
                                          uint64_t now_ms, struct p2p_roster_worker **worker);
-/* Stores the versions that the worker states over its link. P2P_ERR_VERSION: it is incompatible. */
-int p2p_roster_set_versions(struct p2p_roster *roster, struct p2p_roster_worker *worker,
-                            const char *r_version, const char *future_version,
-                            struct p2p_err *err) P2P_MUST_USE;
+/* Stores what the worker says over its link, which no hello on the board changes any more.
+ * P2P_ERR_VERSION: it is incompatible. */
+int p2p_roster_set_hello(struct p2p_roster *roster, struct p2p_roster_worker *worker,
+                         const struct p2p_hello *hello, struct p2p_err *err) P2P_MUST_USE;
 void p2p_roster_remove(struct p2p_roster *roster, struct p2p_roster_worker *worker);
 /* Removes workers without a link that were silent for P2P_ROSTER_SILENCE_MS. Returns when the next
  * one is due; UINT64_MAX: none. */

@@ -130,12 +130,13 @@ static uint64_t request_slots(const struct p2p_schedule *schedule, uint32_t need
 struct expected {
   uint64_t slots;
   uint32_t links;
+  uint32_t claims; /* links to workers that were never linked, until they are open or given up */
 };
 
 /* Counts the links that are opening, and closes those that take too long. */
 static struct expected count_opening(const struct p2p_schedule *schedule, uint32_t need,
                                      struct p2p_schedule_step *steps, uint64_t *wake_ms) {
-  struct expected expected = {0, 0};
+  struct expected expected = {0};
   for (size_t i = 0; i < schedule->length; i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_OPENING) continue;
@@ -146,35 +147,48 @@ static struct expected count_opening(const struct p2p_schedule *schedule, uint32
       continue;
     }
     wake_by(wake_ms, until_ms);
+    expected.claims += worker->is_claim;
     if (patient_until_ms <= schedule->now_ms) continue;
-    expected.slots += worker->slots;
+    expected.slots += worker->is_claim ? 1 : worker->slots;
     expected.links++;
     if (need > 0) wake_by(wake_ms, patient_until_ms);
   }
   return expected;
 }
 
+struct kind {
+  bool is_free, is_claim;
+};
+
 static bool has_free_slot(const struct p2p_schedule_worker *worker) {
   return worker->taken < worker->slots;
 }
 
-/* Opens links to workers with or without a free slot until enough slots are expected. A worker
+/* Opens links to workers that were or were never linked, with or without a free slot, until enough
+ * slots are expected. A worker
  * without one counts too: its slots are shared once it knows that somebody waits. */
-static void open_some(const struct p2p_schedule *schedule, uint32_t need, bool is_free,
+static void open_some(const struct p2p_schedule *schedule, uint32_t need, struct kind kind,
                       struct expected *expected, struct p2p_schedule_step *steps,
                       uint64_t *wake_ms) {
   for (size_t i = 0;
        i < schedule->length && (expected->slots < need || expected->links < schedule->links_min);
        i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
-    if (worker->link != P2P_SCHEDULE_NONE || has_free_slot(worker) != is_free) continue;
+    if (worker->link != P2P_SCHEDULE_NONE || has_free_slot(worker) != kind.is_free ||
+        worker->is_claim != kind.is_claim)
+      continue;
+    if (kind.is_claim && expected->claims >= P2P_SCHEDULE_CLAIMS_MAX) return;
     if (worker->retry_at_ms > schedule->now_ms) {
       wake_by(wake_ms, worker->retry_at_ms);
       continue;
     }
     steps[i].open = true;
     expected->links++;
-    expected->slots += is_free ? worker->slots - worker->taken : worker->slots;
+    expected->claims += kind.is_claim;
+    if (kind.is_claim)
+      expected->slots++;
+    else
+      expected->slots += kind.is_free ? worker->slots - worker->taken : worker->slots;
     wake_by(wake_ms, schedule->now_ms + P2P_SCHEDULE_PATIENCE_MS);
   }
 }
@@ -182,8 +196,9 @@ static void open_some(const struct p2p_schedule *schedule, uint32_t need, bool i
 static void open_links(const struct p2p_schedule *schedule, uint32_t need, struct expected expected,
                        struct p2p_schedule_step *steps, uint64_t *wake_ms) {
   if (!schedule->may_open || need == 0) return;
-  open_some(schedule, need, true, &expected, steps, wake_ms);
-  open_some(schedule, need, false, &expected, steps, wake_ms);
+  static const struct kind kinds[] = {{true, false}, {true, true}, {false, false}, {false, true}};
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    open_some(schedule, need, kinds[i], &expected, steps, wake_ms);
 }
 
 static void close_idle_links(const struct p2p_schedule *schedule, uint32_t need,

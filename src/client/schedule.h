@@ -1,7 +1,8 @@
 /* The scheduler's decision: a pure function of the waiting tasks, the workers and the time. It
  * works with counts, since tasks differ only in which workers can run them. It opens links only for
  * tasks that have neither a slot nor a request for one, spreads tasks over the workers, never uses
- * more slots than allowed, and returns slots that are recalled or idle for long. */
+ * more slots than allowed, and returns slots that are recalled or idle for long. A worker that was
+ * never linked is expected to have one slot, whatever its hello claims. */
 #ifndef P2P_CLIENT_SCHEDULE_H
 #define P2P_CLIENT_SCHEDULE_H
 
@@ -15,6 +16,7 @@
   1000 /* requested slots and opening links count as available soon for this long */
 #define P2P_SCHEDULE_SETUP_MS 35000      /* from opening a link to the worker's HELLO */
 #define P2P_SCHEDULE_LINK_IDLE_MS 600000 /* a link without slots is kept open for this long */
+#define P2P_SCHEDULE_CLAIMS_MAX 32 /* links to workers that were never linked, opened at once */
 #define P2P_SCHEDULE_NEVER UINT64_MAX
 
 enum p2p_schedule_link {
@@ -29,6 +31,7 @@ struct p2p_schedule_worker {
   uint32_t taken;       /* NONE: slots with a task of somebody else, as far as known */
   uint64_t since_ms;    /* OPENING */
   uint32_t slots;       /* in all */
+  bool is_claim;        /* it was never linked: anybody may have written its hello */
   uint32_t eligible;    /* waiting tasks that it may be able to run */
   uint32_t confirmed;   /* of these, tasks that it certainly can run */
   /* OPEN: */

@@ -12,7 +12,8 @@
 #include "crypto/random.h"
 
 #define HELLO_INTERVAL_MS 5000 /* at least, since every worker answers */
-#define SETTLE_MS 3000         /* workers answer a hello within 2 s */
+#define HELLO_PAUSE_MAX_MS 60000
+#define SETTLE_MS 3000 /* workers answer a hello within 2 s */
 
 struct p2p_workers {
   struct p2p_workers_callbacks callbacks;
@@ -25,7 +26,8 @@ struct p2p_workers {
   uint64_t joined_ms;
   bool hello_due; /* send a hello, which every worker answers, as soon as allowed */
   uint64_t hello_ms;
-  uint64_t rejected; /* hellos of workers */
+  uint32_t unanswered; /* hellos while no worker was in sight */
+  uint64_t rejected;   /* hellos of workers */
 };
 
 static struct p2p_task_stream *stream_of(const struct p2p_roster_worker *worker) {
@@ -108,10 +110,9 @@ bool p2p_workers_close_broken_links(struct p2p_workers *workers) {
 static int on_hello(void *arg, const struct p2p_hello *hello, struct p2p_err *err) {
   struct p2p_roster_worker *worker = arg;
   struct p2p_workers *workers = worker->owner;
-  int code = p2p_roster_set_versions(&workers->roster, worker, hello->r_version,
-                                     hello->future_version, err);
+  int code = p2p_roster_set_hello(&workers->roster, worker, hello, err);
   if (code != P2P_OK) return code;
-  worker->slots = hello->slots;
+  worker->has_left = false; /* somebody else said so: it has opened a link since */
   worker->failures = 0;
   return P2P_OK;
 }
@@ -171,16 +172,16 @@ const char *p2p_workers_cluster(const struct p2p_workers *workers) {
   return p2p_member_cluster(workers->link.member);
 }
 
-/* Anybody can write that a worker leaves. While its link is open, the worker itself says so. */
+/* Anybody can write that a worker leaves. A worker that is still there answers our hello; a link of
+ * it, also one that is being opened, goes on. */
 static void on_leave(struct p2p_workers *workers, struct p2p_roster_worker *worker) {
+  workers->hello_due = true;
   worker->has_left = true;
-  if (worker->link == NULL)
-    p2p_roster_remove(&workers->roster, worker);
-  else if (stream_of(worker) == NULL)
-    release(workers, worker);
+  if (worker->link == NULL) p2p_roster_remove(&workers->roster, worker);
 }
 
 static void on_new_worker(struct p2p_workers *workers, const struct p2p_roster_worker *worker) {
+  workers->unanswered = 0;
   if (worker->compatible) {
     p2p_log_write(workers->link.log, P2P_LOG_DEBUG, "found worker '%s': %u slots, R %s, future %s",
                   worker->name, (unsigned)worker->slots, worker->r_version, worker->future_version);
@@ -200,17 +201,31 @@ static void reject(struct p2p_workers *workers, const struct p2p_line *line, con
                 why, (unsigned long long)n);
 }
 
-void p2p_workers_on_line(struct p2p_workers *workers, const struct p2p_line *line) {
+bool p2p_workers_on_line(struct p2p_workers *workers, const struct p2p_line *line) {
   struct p2p_roster_worker *worker;
   switch (p2p_roster_update(&workers->roster, line, p2p_clock_ms(), &worker)) {
-  case P2P_ROSTER_IGNORED: return;
-  case P2P_ROSTER_MALFORMED: reject(workers, line, "its hello is malformed"); return;
-  case P2P_ROSTER_FULL: reject(workers, line, "there are too many workers"); return;
+  case P2P_ROSTER_IGNORED: return false;
+  case P2P_ROSTER_MALFORMED: reject(workers, line, "its hello is malformed"); return false;
+  case P2P_ROSTER_FULL: reject(workers, line, "there are too many workers"); return false;
   case P2P_ROSTER_ADDED: on_new_worker(workers, worker); break;
   case P2P_ROSTER_UPDATED: break;
   case P2P_ROSTER_LEFT: on_leave(workers, worker); break;
   }
-  workers->callbacks.on_change(workers->arg);
+  return true;
+}
+
+/* A future waits and no worker is in sight: perhaps a hello was lost. Returns when another one is
+ * to be sent. */
+static uint64_t call_for_workers(struct p2p_workers *workers, uint64_t now_ms) {
+  uint64_t pause_ms =
+      workers->unanswered < 4 ? HELLO_INTERVAL_MS << workers->unanswered : HELLO_PAUSE_MAX_MS;
+  uint64_t due_ms =
+      pause_ms + (workers->hello_ms > workers->joined_ms ? workers->hello_ms : workers->joined_ms);
+  if (workers->roster.length > 0 || !workers->is_joined) return UINT64_MAX;
+  if (due_ms > now_ms) return due_ms;
+  workers->hello_due = true;
+  workers->unanswered++;
+  return now_ms + 2 * pause_ms;
 }
 
 /* A worker whose link was lost may be down, or only its link: workers that are there answer a
@@ -226,9 +241,11 @@ static uint64_t send_hello(struct p2p_workers *workers, uint64_t now_ms) {
   return UINT64_MAX;
 }
 
-uint64_t p2p_workers_refresh(struct p2p_workers *workers, uint64_t now_ms) {
+uint64_t p2p_workers_refresh(struct p2p_workers *workers, bool is_waiting, uint64_t now_ms) {
   uint64_t expiry_ms = p2p_roster_expire(&workers->roster, now_ms);
+  uint64_t call_ms = is_waiting ? call_for_workers(workers, now_ms) : UINT64_MAX;
   uint64_t hello_ms = send_hello(workers, now_ms);
+  if (call_ms < hello_ms) hello_ms = call_ms;
   return expiry_ms < hello_ms ? expiry_ms : hello_ms;
 }
 
@@ -252,10 +269,15 @@ static void describe_load(const struct p2p_roster_worker *worker, struct p2p_loa
     *out = (struct p2p_load){.busy = worker->busy, .waiting = worker->waiting};
 }
 
+/* A worker whose link has failed, and that was never linked, may not exist. */
+static uint32_t count_slots(const struct p2p_roster_worker *worker) {
+  return worker->was_linked || worker->failures == 0 ? worker->slots : 1;
+}
+
 /* At most those that we do not use: the report of the worker may be older than our slots. */
 static uint32_t count_busy(const struct p2p_roster_worker *worker, uint32_t running) {
   struct p2p_load load;
-  uint32_t most = worker->slots > running ? worker->slots - running : 0;
+  uint32_t slots = count_slots(worker), most = slots > running ? slots - running : 0;
   describe_load(worker, &load);
   return load.busy < most ? load.busy : most;
 }
@@ -273,9 +295,9 @@ void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_stat
     bool is_available = worker->compatible && !worker->has_left && !worker->is_lost;
     out->incompatible += !worker->compatible;
     out->workers += is_available;
-    out->slots += is_available ? worker->slots : running;
+    out->slots += is_available ? count_slots(worker) : running;
     if (is_available && is_unreachable(worker))
-      out->unreachable += worker->slots;
+      out->unreachable += count_slots(worker);
     else if (is_available)
       out->busy += count_busy(worker, running);
     out->running += running;

@@ -30,17 +30,19 @@ void p2p_workers_free(struct p2p_workers *workers, const struct p2p_err *why);
  * p2p_workers_free. */
 void p2p_workers_on_joined(struct p2p_workers *workers, struct p2p_member *member);
 void p2p_workers_on_disconnected(struct p2p_workers *workers);
-/* A line of another member. */
-void p2p_workers_on_line(struct p2p_workers *workers, const struct p2p_line *line);
+/* A line of another member. Returns whether it has changed the roster: the caller then decides, as
+ * after on_change. */
+bool p2p_workers_on_line(struct p2p_workers *workers, const struct p2p_line *line);
 bool p2p_workers_is_joined(const struct p2p_workers *workers);
 /* Valid once joined. */
 const char *p2p_workers_cluster(const struct p2p_workers *workers);
 
 /* The known workers. Valid until the next call that changes the roster or a link. */
 const struct p2p_roster *p2p_workers_roster(const struct p2p_workers *workers);
-/* Forgets silent workers, and sends the hello that is due after a worker was lost. Returns when to
- * call it again; UINT64_MAX: not before a change. */
-uint64_t p2p_workers_refresh(struct p2p_workers *workers, uint64_t now_ms);
+/* Forgets silent workers, and sends a hello that is due: after a worker was lost or has left, and
+ * now and then while a task waits (is_waiting) and no worker is in sight. Returns when to call it
+ * again; UINT64_MAX: not before a change. */
+uint64_t p2p_workers_refresh(struct p2p_workers *workers, bool is_waiting, uint64_t now_ms);
 /* When every worker that is on the board has had the time to answer our latest hello; UINT64_MAX
  * while another hello is due. */
 uint64_t p2p_workers_settled_ms(const struct p2p_workers *workers);

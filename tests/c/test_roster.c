@@ -1,6 +1,8 @@
 /* The roster: workers from hostile lines, and compatible versions. */
 #include "client/roster.h"
 
+#include "crypto/random.h"
+
 #include "unit.h"
 
 #define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
@@ -48,18 +50,32 @@ TEST(a_worker_may_describe_its_machine) {
   p2p_roster_clear(&roster);
 }
 
-TEST(a_line_in_the_name_of_a_linked_worker_changes_only_its_key) {
+#define FORGED(rest) "when=x,type=worker,from=carol@desk:4711,member=" CAROL ",protocols=link," rest
+
+static void link_worker(struct p2p_roster_worker *linked, const char *r_version, int code) {
+  struct p2p_hello hello = {.slots = 2};
+  struct p2p_err err;
+  snprintf(hello.r_version, sizeof hello.r_version, "%s", r_version);
+  snprintf(hello.future_version, sizeof hello.future_version, "1.70.0");
+  CHECK(p2p_roster_set_hello(&roster, linked, &hello, &err) == code);
+}
+
+TEST(a_hello_in_the_name_of_a_worker_does_not_change_it) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(receive(HELLO ",slots=2,r=4.3.1,future=1.70.0", 1000) == P2P_ROSTER_ADDED);
-  struct p2p_worker_link *some = (struct p2p_worker_link *)&roster;
-  worker->link = some;
-  worker->has_left = true;
-  CHECK(receive("when=x,type=worker,from=carol@desk:4711,member=" CAROL
-                ",protocols=link,slots=9,r=3.0.0,future=1.0.0,key="
-                "BBECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
-                2000) == P2P_ROSTER_UPDATED);
-  CHECK(worker->link == some && worker->compatible && worker->slots == 2 &&
-        worker->key.bytes[0] == 4 && !worker->has_left);
+  struct p2p_roster_worker *carol = worker;
+  /* with another key: another worker, in case that this one was forged before */
+  CHECK(receive(
+            FORGED("slots=9,r=3.0.0,future=1.0.0,key=BBECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"),
+            2000) == P2P_ROSTER_ADDED);
+  CHECK(worker != carol && carol->key.bytes[0] == 0 && carol->last_seen_ms == 1000);
+  /* its key is public */
+  CHECK(receive(FORGED("slots=1024,r=3.0.0,future=1.0.0,key=" KEY), 2000) == P2P_ROSTER_UPDATED);
+  CHECK(worker == carol && carol->compatible);
+  link_worker(carol, "4.3.1", P2P_OK);
+  CHECK(carol->slots == 2);
+  CHECK(receive(FORGED("slots=1024,r=3.0.0,future=1.0.0,key=" KEY), 2000) == P2P_ROSTER_UPDATED);
+  CHECK(carol->compatible && carol->slots == 2);
   p2p_roster_clear(&roster);
 }
 
@@ -175,10 +191,9 @@ TEST(incompatible_versions_are_explained) {
             "worker 'carol@desk:4711' has R 5.0.0, but the major version of R 4.2.2 is needed");
   CHECK(receive(HELLO ",slots=1,r=4.0.0,future=1.69.0-9001", 0) == P2P_ROSTER_UPDATED);
   CHECK(worker->compatible);
-  struct p2p_err err;
-  CHECK(p2p_roster_set_versions(&roster, worker, "4.2.2", "1.68.0", &err) == P2P_ERR_VERSION);
+  link_worker(worker, "3.6.3", P2P_ERR_VERSION);
   CHECK(!worker->compatible);
-  CHECK(p2p_roster_set_versions(&roster, worker, "4.2.2", "1.80.0", &err) == P2P_OK);
+  link_worker(worker, "4.2.2", P2P_OK);
   CHECK(worker->compatible);
   p2p_roster_clear(&roster);
 }
@@ -197,30 +212,51 @@ TEST(a_silent_worker_without_a_link_is_removed) {
   p2p_roster_clear(&roster);
 }
 
-TEST(the_number_of_workers_is_limited) {
+static enum p2p_roster_change receive_ghost(int i) {
   struct p2p_line line;
+  p2p_line_init(&line);
+  CHECK(p2p_line_put(&line, "when", "x") == P2P_OK &&
+        p2p_line_put(&line, "type", "worker") == P2P_OK);
+  CHECK(p2p_line_put(&line, "from", "mallory@desk:1") == P2P_OK &&
+        p2p_line_putf(&line, "member", "%032x", (unsigned)i) == P2P_OK &&
+        p2p_line_put(&line, "protocols", "link") == P2P_OK);
+  CHECK(p2p_line_put(&line, "key", KEY) == P2P_OK &&
+        p2p_line_put(&line, "slots", "1024") == P2P_OK);
+  CHECK(p2p_line_put(&line, "r", "4.2.2") == P2P_OK &&
+        p2p_line_put(&line, "future", "1.70.0") == P2P_OK);
+  return p2p_roster_update(&roster, &line, 0, &worker);
+}
+
+static struct p2p_roster_worker *find(const char *id) {
+  for (size_t i = 0; i < roster.length; i++)
+    if (strcmp(roster.workers[i]->member.id, id) == 0) return roster.workers[i];
+  return NULL;
+}
+
+TEST(workers_that_were_never_linked_give_way_to_others) {
+  CHECK(p2p_crypto_init() == P2P_OK);
   p2p_roster_init(&roster, "4.2.2");
-  for (int i = 0; i < P2P_ROSTER_MAX + 10; i++) {
-    p2p_line_init(&line);
-    CHECK(p2p_line_put(&line, "when", "x") == P2P_OK &&
-          p2p_line_put(&line, "type", "worker") == P2P_OK);
-    CHECK(p2p_line_put(&line, "from", "mallory@desk:1") == P2P_OK &&
-          p2p_line_putf(&line, "member", "%032x", (unsigned)i) == P2P_OK &&
-          p2p_line_put(&line, "protocols", "link") == P2P_OK);
-    CHECK(p2p_line_put(&line, "key", KEY) == P2P_OK && p2p_line_put(&line, "slots", "1") == P2P_OK);
-    CHECK(p2p_line_put(&line, "r", "4.2.2") == P2P_OK &&
-          p2p_line_put(&line, "future", "1.70.0") == P2P_OK);
-    CHECK(p2p_roster_update(&roster, &line, 0, &worker) ==
-          (i < P2P_ROSTER_MAX ? P2P_ROSTER_ADDED : P2P_ROSTER_FULL));
+  CHECK(receive(HELLO ",slots=2,r=4.3.1,future=1.70.0", 0) == P2P_ROSTER_ADDED);
+  link_worker(worker, "4.3.1", P2P_OK);
+  for (int i = 0; i < P2P_ROSTER_MAX + 104; i++) {
+    CHECK(receive_ghost(i) == P2P_ROSTER_ADDED);
+    worker->failures = i % 2;
   }
+  CHECK(roster.length == P2P_ROSTER_MAX && find(CAROL) != NULL);
+  CHECK(receive(NAMESAKE(OTHER), 1000) == P2P_ROSTER_ADDED && find(OTHER) == worker);
+  for (int i = 0; i < 100; i++) CHECK(receive_ghost(10000 + i) == P2P_ROSTER_ADDED);
+  CHECK(find(OTHER) != NULL); /* those that could not be linked go first */
+  for (size_t i = 0; i < roster.length; i++) roster.workers[i]->was_linked = true;
+  CHECK(receive_ghost(20000) == P2P_ROSTER_FULL && worker == NULL);
   CHECK(roster.length == P2P_ROSTER_MAX);
   p2p_roster_clear(&roster);
 }
 
 UNIT_MAIN("roster", UNIT(a_worker_arrives_repeats_its_hello_and_leaves),
           UNIT(a_worker_may_describe_its_machine),
-          UNIT(a_line_in_the_name_of_a_linked_worker_changes_only_its_key),
+          UNIT(a_hello_in_the_name_of_a_worker_does_not_change_it),
           UNIT(workers_of_one_name_are_told_apart),
           UNIT(a_worker_that_changes_its_name_is_the_same_worker), UNIT(other_lines_are_ignored),
           UNIT(malformed_hellos_are_reported), UNIT(incompatible_versions_are_explained),
-          UNIT(a_silent_worker_without_a_link_is_removed), UNIT(the_number_of_workers_is_limited))
+          UNIT(a_silent_worker_without_a_link_is_removed),
+          UNIT(workers_that_were_never_linked_give_way_to_others))

@@ -69,6 +69,36 @@ TEST(links_to_workers_with_free_slots_are_opened_first) {
   CHECK(steps[0].open);
 }
 
+TEST(a_worker_that_was_never_linked_is_expected_to_have_one_slot) {
+  add_unlinked(0, 1024), add_unlinked(1, 1024), add_unlinked(2, 1024), add_unlinked(3, 2);
+  for (int i = 0; i < 3; i++) workers[i].is_claim = true;
+  decide(2, 0, 4);
+  CHECK(!steps[0].open && steps[3].open); /* those that were linked come first */
+  decide(4, 0, 4);
+  CHECK(steps[0].open && steps[1].open && !steps[2].open && steps[3].open);
+  workers[0].link = P2P_SCHEDULE_OPENING;
+  workers[0].since_ms = NOW;
+  decide(2, 0, 3);
+  CHECK(steps[1].open && !steps[2].open);
+}
+
+TEST(few_links_to_workers_that_were_never_linked_are_opened_at_once) {
+  static struct p2p_schedule_worker many[4000];
+  static struct p2p_schedule_step todo[4000];
+  struct p2p_schedule schedule = {
+      .now_ms = NOW, .waiting = ALL, .may_open = true, .workers = many, .length = 4000};
+  size_t n_open = 0;
+  add_unlinked(0, 1024);
+  for (size_t i = 0; i < 4000; i++) {
+    many[i] = workers[0];
+    many[i].is_claim = i < 3999;
+    many[i].taken = i < 3999 ? 0 : 1024;
+  }
+  (void)p2p_schedule_decide(&schedule, todo);
+  for (size_t i = 0; i < 4000; i++) n_open += todo[i].open;
+  CHECK(n_open == P2P_SCHEDULE_CLAIMS_MAX + 1 && todo[3999].open);
+}
+
 TEST(no_link_is_opened_while_disconnected_or_backing_off) {
   add_unlinked(0, 1), add_unlinked(1, 1);
   workers[0].retry_at_ms = NOW + 500;
@@ -282,6 +312,8 @@ TEST(a_search_for_packages_opens_more_links_at_once) {
 UNIT_MAIN("schedule", UNIT(without_tasks_nothing_is_done),
           UNIT(links_are_opened_until_there_are_enough_slots),
           UNIT(links_to_workers_with_free_slots_are_opened_first),
+          UNIT(a_worker_that_was_never_linked_is_expected_to_have_one_slot),
+          UNIT(few_links_to_workers_that_were_never_linked_are_opened_at_once),
           UNIT(no_link_is_opened_while_disconnected_or_backing_off),
           UNIT(an_opening_link_counts_as_available_soon_for_a_while),
           UNIT(a_task_starts_at_once_on_an_idle_slot_without_further_frames),
