@@ -68,7 +68,7 @@ test_that("futures run in the folder of worker(workdir = ), whose files are kept
   expect_identical(files_in(tmp), character())
   late <- start_worker(lab, "carol", "alice/friends", workdir = file.path(workdir, "x"), wait = FALSE)
   expect_equal(wait_for_exit(late), 2L)
-  expect_match(paste(process_lines(late), collapse = "\n"), "'workdir' must be a folder that exists")
+  expect_match(paste(process_lines(late), collapse = "\n"), "workdir'? must be a folder that exists")
   plan(sequential)
 })
 
@@ -89,7 +89,16 @@ test_that("the next worker removes what one that was killed has left", {
   expect_false(any(grepl("evaluators", files_in(tmp))))
 })
 
+## The number of evaluators that are ready: their standard error leads to /dev/null then.
+count_ready <- function() {
+  sum(vapply(lab_processes(lab), function(pid) {
+    command <- tryCatch(suppressWarnings(readLines(file.path("/proc", pid, "cmdline"), warn = FALSE, skipNul = TRUE)), error = function(ex) "")
+    any(grepl("future.p2p:::evaluator", command)) && identical(Sys.readlink(file.path("/proc", pid, "fd/2")), "/dev/null")
+  }, NA))
+}
+
 test_that("temporary folders that were removed are made again", {
+  skip_if_not(dir.exists("/proc/self"))
   tmp <- file.path(lab$dir, "cleaned")
   worker <- start_in(tmp)
   plan_as(lab, "bob")
@@ -99,16 +108,28 @@ test_that("temporary folders that were removed are made again", {
   first <- try_all()
   value(future(unlink(tempdir(), recursive = TRUE)))
   expect_equal(try_all(), first)
+  wait_until(function() count_ready() == 2L)
   unlink(list.files(tmp, full.names = TRUE), recursive = TRUE) # as a program that cleans /tmp
   expect_equal(try_all(), first)
   try(value(future(quit("no"))), silent = TRUE)
-  second <- try_all() # by the spare evaluator, whose folders were removed
+  expect_true(try_all()[[2L]]) # by the spare evaluator, whose folders were removed
+  wait_until(function() count_ready() == 2L)
   unlink(list.files(tmp, full.names = TRUE), recursive = TRUE)
   try(value(future(quit("no"))), silent = TRUE)
   expect_true(try_all()[[2L]]) # by one that was started afterwards
   plan(sequential)
   expect_equal(stop_process(worker), 0L)
   expect_identical(files_in(tmp), character())
+})
+
+test_that("a fork that quits leaves its evaluator in order", {
+  worker <- start_worker(lab, "carol", "alice/friends")
+  plan_as(lab, "bob")
+  pid <- value(future(Sys.getpid()))
+  value(future(suppressWarnings(parallel::mccollect(parallel::mcparallel(quit("no"))))))
+  expect_identical(value(future({ writeLines("x", tempfile()); Sys.getpid() })), pid) # the fork has removed the temporary folder
+  plan(sequential)
+  expect_equal(stop_process(worker), 0L)
 })
 
 test_that("evaluators start although the worker's own folder was removed", {
