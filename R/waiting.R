@@ -76,7 +76,7 @@ describe_wait <- function(why, status, future) {
   packages <- needed_packages(future)
   needed <- if (length(packages) > 0L) sprintf("its packages (%s)", toString(sQuote(packages, FALSE)))
   switch(if (is.null(why)) "none" else why$reason,
-    limit = sprintf("this session already runs %d futures, as many as plan(workers = ) allows", status$running),
+    limit = sprintf("this session already runs %s, as many as plan(workers = ) allows", count_of(status$running, "future")),
     busy = describe_busy(why, status, if (is.null(needed)) cluster else paste("the workers of", cluster, "that have", needed)),
     reply = sprintf("worker '%s' has not replied yet whether it has %s", why$worker, needed),
     disconnected = "this session is disconnected from the message board",

@@ -129,6 +129,7 @@ test_that("unreachable mailbox servers and relays are named, and nothing hangs",
   })
   expect_s3_class(ex, "FutureError")
   expect_match(paste(said, collapse = "\n"), "ws://127.0.0.1:1/v1", fixed = TRUE)
+  expect_match(conditionMessage(ex), "no link to worker 'bob@[^ ]+' could be opened. Check that both machines reach the mailbox server")
   plan(sequential)
   options(future.p2p.mailbox = NULL, future.p2p.relay = "tcp:127.0.0.1:1")
   plan_as(lab, "bob")

@@ -104,6 +104,28 @@ test_that("waiting for other futures of the session is not reported", {
   expect_identical(said, character())
 })
 
+test_that("each reason to wait is a sentence with a next step", {
+  status <- list(cluster = "alice/friends", user = "bob", running = 1L, incompatible_why = "worker 'x' has R 3.6.3")
+  say <- function(reason, packages = NULL, slots = 3L, ours = 0L, others = 0L, users = "") {
+    why <- list(reason = reason, worker = "carol@desk:1", users = users, slots = slots, ours = ours, others = others)
+    paste0(future.p2p:::describe_wait(why, status, list(packages = packages)), ". ", future.p2p:::next_step(why, status))
+  }
+  start <- "Start a worker with: Rscript -e future.p2p::worker --cluster=alice/friends"
+  expect_identical(say("no_worker"), paste("there is no worker on cluster 'alice/friends'.", start))
+  expect_identical(say("incompatible"), paste("no worker of cluster 'alice/friends' can run it (worker 'x' has R 3.6.3).", start))
+  expect_identical(say("busy", ours = 1L, others = 2L, users = "bob;carol"),
+                   paste("all 3 slots of cluster 'alice/friends' are busy (1 for this session, 2 for carol and other sessions of yours).", start))
+  expect_identical(say("busy", packages = "dplyr", slots = 1L, others = 1L, users = "carol"),
+                   paste("the only slot of the workers of cluster 'alice/friends' that have its packages ('dplyr') is busy (for carol).", start))
+  expect_identical(say("busy", others = 2L, users = "carol"), paste("no slot of cluster 'alice/friends' is free.", start))
+  expect_identical(say("packages", "dplyr"), paste("no worker of cluster 'alice/friends' has its packages ('dplyr').", start))
+  expect_match(say("limit"), "^this session already runs 1 future, as many as plan[(]workers = [)] allows[.] Argument 'workers'")
+  expect_match(say("connecting"), "^the link to worker 'carol@desk:1' is not open yet[.] If this takes longer")
+  expect_match(say("reply", "dplyr"), "^worker 'carol@desk:1' has not replied yet whether it has its packages [(]'dplyr'[)][.] If")
+  expect_match(say("unreachable"), "^no link to worker 'carol@desk:1' could be opened[.] Check")
+  expect_match(say("disconnected"), "^this session is disconnected from the message board[.] Check the network")
+})
+
 test_that("print(plan()) shows the most relevant of many workers in 80 columns", {
   n <- 20L
   workers <- data.frame(
