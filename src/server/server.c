@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "crypto/random.h"
@@ -110,9 +111,14 @@ static void raise_file_limit(const struct p2p_board_server *board) {
 static int read_accounts(const struct p2p_server_config *config, struct p2p_server *server,
                          struct p2p_err *err) {
   struct p2p_accounts **accounts = &server->board.accounts;
-  return config->users_file == NULL
-             ? p2p_accounts_parse(config->users, strlen(config->users), accounts, err)
-             : p2p_accounts_read(config->users_file, accounts, err);
+  struct stat info;
+  if (config->users_file == NULL)
+    return p2p_accounts_parse(config->users, strlen(config->users), accounts, err);
+  /* Opening a FIFO would wait for a writer, and Ctrl-C would not end that wait. */
+  if (stat(config->users_file, &info) == 0 && !S_ISREG(info.st_mode))
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "the users file '%s' is not a regular file",
+                       config->users_file);
+  return p2p_accounts_read(config->users_file, accounts, err);
 }
 
 static void destroy(void *state) {

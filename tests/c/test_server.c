@@ -259,6 +259,13 @@ static int open_fifo(const char *name) {
   return fd;
 }
 
+TEST(a_users_file_that_is_a_fifo_is_refused_at_the_start) {
+  CHECK(mkfifo(path_of("fifo"), 0600) == 0);
+  CHECK(start_with_users_file("fifo") == P2P_ERR_SYSTEM);
+  CHECK(strstr(err.message, "fifo' is not a regular file") != NULL);
+  CHECK(unlink(path_of("fifo")) == 0);
+}
+
 /* A FIFO stands for a slow file system. */
 TEST(reading_the_users_file_does_not_block_the_io_thread) {
   create_users("users", ALICE);
@@ -335,6 +342,7 @@ UNIT_MAIN("server", UNIT(prepare), UNIT(it_listens_and_leaves_nothing_open),
           UNIT(a_port_in_use_is_named_and_nothing_stays_open),
           UNIT(starting_without_an_io_thread_fails),
           UNIT(a_users_file_behind_links_is_reloaded_when_a_link_changes),
+          UNIT(a_users_file_that_is_a_fifo_is_refused_at_the_start),
           UNIT(reading_the_users_file_does_not_block_the_io_thread),
           UNIT(a_server_can_be_freed_while_the_users_file_is_read),
           UNIT(two_clients_meet_in_a_mailbox),
