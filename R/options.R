@@ -36,9 +36,16 @@ set_options_from_environment <- function() {
     value <- Sys.getenv(paste0("R_FUTURE_P2P_", toupper(name)), NA_character_)
     if (is.na(value) || !is.null(getOption(option))) next
     if (!nzchar(value) && name != "relay") next # an empty relay is none
-    if (name == "debug") value <- isTRUE(as.logical(value))
+    if (name == "debug") value <- debug_from_environment(value)
     do.call(options, structure(list(value), names = option))
   }
+}
+
+debug_from_environment <- function(value) {
+  value <- tolower(value)
+  is_known <- value %in% c("true", "t", "yes", "1", "false", "f", "no", "0")
+  if (!is_known) warning("Environment variable R_FUTURE_P2P_DEBUG should be 'true' or 'false', not '", value, "'.", call. = FALSE)
+  value %in% c("true", "t", "yes", "1")
 }
 
 p2p_option <- function(name, default = NULL) getOption(paste0("future.p2p.", name), default)

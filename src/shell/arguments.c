@@ -118,22 +118,31 @@ static int parse_timeout(const char *text, uint32_t *out, struct p2p_err *err) {
   return P2P_OK;
 }
 
+static int parse_receive(const struct values *values, struct p2p_arguments *out,
+                         struct p2p_err *err) {
+  if (values->text != NULL)
+    return p2p_err_set(err, P2P_ERR_INVALID, "option --text is for send only");
+  if (values->operand != NULL && values->code != NULL)
+    return p2p_err_set(err, P2P_ERR_INVALID, "the code was given twice");
+  out->command = P2P_COMMAND_RECEIVE;
+  out->code = values->operand != NULL ? values->operand : values->code;
+  return out->code != NULL ? P2P_OK : p2p_err_set(err, P2P_ERR_INVALID, "missing code");
+}
+
 static int parse_command(const struct values *values, struct p2p_arguments *out,
                          struct p2p_err *err) {
   const char *command = values->command;
 
   if (command == NULL)
     return p2p_err_set(err, P2P_ERR_INVALID, "missing command: expected send or receive");
-  if (strcmp(command, "receive") == 0) {
-    out->command = P2P_COMMAND_RECEIVE;
-    out->code = values->operand != NULL ? values->operand : values->code;
-    return out->code != NULL ? P2P_OK : p2p_err_set(err, P2P_ERR_INVALID, "missing code");
-  }
+  if (strcmp(command, "receive") == 0) return parse_receive(values, out, err);
   if (strcmp(command, "send") != 0)
     return p2p_err_set(err, P2P_ERR_INVALID, "unknown command '%s': expected send or receive",
                        command);
   if ((values->operand == NULL) == (values->text == NULL))
     return p2p_err_set(err, P2P_ERR_INVALID, "expected either a file or --text");
+  if (values->path != NULL)
+    return p2p_err_set(err, P2P_ERR_INVALID, "option --path is for receive only");
   out->command = P2P_COMMAND_SEND;
   return P2P_OK;
 }

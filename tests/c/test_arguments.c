@@ -63,6 +63,9 @@ TEST(errors_name_the_argument) {
   REFUSES("either a file or --text", "send");
   REFUSES("either a file or --text", "send", "x", "--text=y");
   REFUSES("missing code", "receive");
+  REFUSES("the code was given twice", "receive", "7-a", "--code=8-b");
+  REFUSES("--text is for send only", "receive", "7-a", "--text=x");
+  REFUSES("--path is for receive only", "send", "x", "--path=y");
   REFUSES("unexpected argument 'b'", "receive", "7-a", "b");
   REFUSES("unknown option --colour", "send", "x", "--colour=red");
   REFUSES("unknown option --", "send", "x", "--");

@@ -21,3 +21,14 @@ test_that("ssh_args in one string are split at blanks outside of quotes, and not
   expect_equal(ssh_args_or_option(NULL), character(0L))
   expect_equal(ssh_args_or_option(""), character(0L))
 })
+
+test_that("empty variables are not set, an empty relay is none, and an unknown value of R_FUTURE_P2P_DEBUG is a warning", {
+  withr::local_options(future.p2p.host = NULL, future.p2p.relay = NULL, future.p2p.debug = NULL)
+  withr::local_envvar(R_FUTURE_P2P_HOST = "", R_FUTURE_P2P_RELAY = "", R_FUTURE_P2P_DEBUG = "1")
+  set_options_from_environment()
+  expect_null(getOption("future.p2p.host"))
+  expect_identical(getOption("future.p2p.relay"), "")
+  expect_true(is_debug())
+  for (value in c("0", "no", "FALSE")) expect_false(debug_from_environment(value))
+  expect_warning(expect_false(debug_from_environment("verbose")), "R_FUTURE_P2P_DEBUG")
+})
