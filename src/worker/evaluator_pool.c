@@ -24,10 +24,10 @@ struct p2p_evaluator_pool {
 
 /* Counts an evaluator that has ended before it was ready, or did not start. True: too many, and the
  * pool may have been freed. */
-static bool count_failure(struct p2p_evaluator_pool *pool, const char *how) {
+static bool count_failure(struct p2p_evaluator_pool *pool, const char *how, const char *reason) {
   struct p2p_err err;
   if (++pool->failures < P2P_EVALUATOR_POOL_FAILURES_MAX) return false;
-  p2p_err_because(&err, "evaluators_fail",
+  p2p_err_because(&err, reason != NULL ? reason : "evaluators_fail",
                   p2p_err_set(&err, P2P_ERR_SYSTEM,
                               "cannot start an evaluator: '%s' %s, %d times in a row",
                               pool->argv[0], how, P2P_EVALUATOR_POOL_FAILURES_MAX));
@@ -35,23 +35,28 @@ static bool count_failure(struct p2p_evaluator_pool *pool, const char *how) {
   return true;
 }
 
-static bool try_start(struct p2p_evaluator_pool *pool, struct p2p_evaluator *evaluator) {
+/* On failure *reason is that of the error, or NULL. */
+static bool try_start(struct p2p_evaluator_pool *pool, struct p2p_evaluator *evaluator,
+                      const char **reason) {
   struct p2p_err err;
+  *reason = NULL;
   if (pool->is_closed) return false;
   if (p2p_evaluator_start(evaluator, &err) == P2P_OK) return true;
   p2p_log_error(pool->owner.log, P2P_LOG_WARN, &err);
+  *reason = err.reason;
   return false;
 }
 
 static void on_retry(void *arg, struct p2p_evaluator *evaluator) {
   struct p2p_evaluator_pool *pool = arg;
-  if (!try_start(pool, evaluator)) (void)count_failure(pool, "did not start");
+  const char *reason;
+  if (!try_start(pool, evaluator, &reason)) (void)count_failure(pool, "did not start", reason);
 }
 
 static void on_evaluator_exit(void *arg, struct p2p_evaluator *evaluator, bool was_ready,
                               const char *how) {
   struct p2p_evaluator_pool *pool = arg;
-  if (!was_ready && count_failure(pool, how)) return;
+  if (!was_ready && count_failure(pool, how, NULL)) return;
   pool->callbacks.on_change(pool->arg);
   on_retry(pool, evaluator);
 }
@@ -59,7 +64,8 @@ static void on_evaluator_exit(void *arg, struct p2p_evaluator *evaluator, bool w
 /* Not counted as a failure, which could free the pool: the caller may be about to submit a task. */
 static bool replace(struct p2p_evaluator_pool *pool, struct p2p_evaluator *evaluator) {
   p2p_log_write(pool->owner.log, P2P_LOG_DEBUG, "replacing an evaluator that a client has used");
-  return try_start(pool, evaluator);
+  const char *reason;
+  return try_start(pool, evaluator, &reason);
 }
 
 static void on_change(void *arg) {

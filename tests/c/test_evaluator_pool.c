@@ -3,6 +3,7 @@
 #include "worker/evaluator_pool.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 
 #include "base/endian.h"
 #include "sshd_fixture.h"
@@ -73,10 +74,13 @@ static void on_poll(void *arg) {
   site_count(&gate, &reached);
 }
 
+static const char *failed_reason;
+
 static void on_change(void *arg) { (void)arg; }
 static void on_failed(void *arg, const struct p2p_err *err) {
   (void)arg;
   CHECK(err->code == P2P_ERR_SYSTEM && failed == 0);
+  failed_reason = err->reason;
   p2p_evaluator_pool_free(pool);
   pool = NULL;
   site_count(&gate, &failed);
@@ -235,13 +239,38 @@ TEST(result_does_not_wait_for_the_client_for_ever) {
 
 TEST(pool_can_be_freed_when_it_fails) {
   is_broken = true;
+  failed = 0;
   begin();
   CHECK(site_wait(&gate, &failed, 1));
+  CHECK_STR(failed_reason, "evaluators_fail");
   end();
   is_broken = false;
 }
 
-UNIT_MAIN("evaluator_pool", UNIT(task_avoids_evaluators_with_closed_frames),
+/* From here on no file can be opened. */
+static void limit_and_kill_here(void *before) {
+  const struct rlimit none = {3, ((struct rlimit *)before)->rlim_max};
+  FILE *children = fopen("/proc/thread-self/children", "r");
+  int pid;
+  while (children != NULL && fscanf(children, "%d", &pid) == 1) CHECK(kill(pid, SIGKILL) == 0);
+  if (children != NULL) fclose(children);
+  CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+}
+
+TEST(a_limit_that_keeps_evaluators_from_starting_is_the_reason) {
+  struct rlimit before;
+  CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  failed = 0;
+  begin();
+  CHECK(p2p_loop_call(loop, limit_and_kill_here, &before) == P2P_OK);
+  CHECK(site_wait(&gate, &failed, 1));
+  CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK_STR(failed_reason, "too_many_files");
+  end();
+}
+
+UNIT_MAIN("evaluator_pool", UNIT(a_limit_that_keeps_evaluators_from_starting_is_the_reason),
+          UNIT(task_avoids_evaluators_with_closed_frames),
           UNIT(task_avoids_evaluators_that_have_just_died), UNIT(task_must_arrive_in_time),
           UNIT(result_that_waits_for_the_client_costs_no_time),
           UNIT(result_does_not_wait_for_the_client_for_ever), UNIT(pool_can_be_freed_when_it_fails))
