@@ -203,22 +203,20 @@ static const char *on_task(struct p2p_client_link *client, const struct p2p_fram
   if (p2p_task_header_read(frame->payload, frame->length, &header) != P2P_OK)
     return "malformed TASK";
   if (find(client, frame->task) != NULL) return "sent a TASK frame with a number in use";
-  if (header.size > shared->object_cap_bytes) {
+  if (!p2p_slots_start_task(shared->slots, client->number, p2p_clock_ms()))
+    return "sent a TASK frame without a slot for it";
+  bool is_too_large = header.size > shared->object_cap_bytes;
+  if (!is_too_large && start_task(client, frame, &header)) return NULL;
+  if (is_too_large)
     snprintf(why, sizeof why,
              "the future has %llu bytes, and worker '%s' accepts at most %llu bytes",
              (unsigned long long)header.size, shared->worker->name,
              (unsigned long long)shared->object_cap_bytes);
-    send_lost(client, frame->task, why);
-  } else if (!p2p_slots_start_task(shared->slots, client->number, p2p_clock_ms())) {
-    snprintf(why, sizeof why, "worker '%s' has granted no slot for this future",
-             shared->worker->name);
-    send_lost(client, frame->task, why);
-  } else if (!start_task(client, frame, &header)) {
+  else
     snprintf(why, sizeof why, "worker '%s' is out of memory for this future", shared->worker->name);
-    send_lost(client, frame->task, why);
-    p2p_slots_end_task(shared->slots, client->number, p2p_clock_ms());
-    notify(client);
-  }
+  send_lost(client, frame->task, why);
+  p2p_slots_end_task(shared->slots, client->number, p2p_clock_ms());
+  notify(client);
   return NULL;
 }
 
@@ -364,6 +362,10 @@ int p2p_client_link_new(const struct p2p_client_link_shared *shared,
 }
 
 bool p2p_client_link_is_open(const struct p2p_client_link *client) { return client->open; }
+
+bool p2p_client_link_is_confirmed(const struct p2p_client_link *client) {
+  return p2p_link_is_confirmed(client->link);
+}
 
 bool p2p_client_link_is_broken(const struct p2p_client_link *client) { return client->broken; }
 

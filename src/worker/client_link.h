@@ -57,6 +57,8 @@ int p2p_client_link_new(const struct p2p_client_link_shared *shared,
 void p2p_client_link_free(struct p2p_client_link *client, const char *why);
 
 bool p2p_client_link_is_open(const struct p2p_client_link *client);
+/* The other end has proved that it knows the code. */
+bool p2p_client_link_is_confirmed(const struct p2p_client_link *client);
 /* A frame could not be sent: the link must be freed. */
 bool p2p_client_link_is_broken(const struct p2p_client_link *client);
 const struct p2p_identity *p2p_client_link_identity(const struct p2p_client_link *client);

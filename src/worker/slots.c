@@ -180,12 +180,13 @@ static bool others_wait(const struct p2p_slots *slots, size_t client) {
   return false;
 }
 
-static void update_owes(struct p2p_slots *slots, uint64_t now_ms) {
+static void update_times(struct p2p_slots *slots, uint64_t now_ms) {
   for (size_t i = 0; i < CLIENTS; i++) {
     struct p2p_slots_client *c = &slots->clients[i];
     bool owes = c->recalled > 0 && count_idle(c) > 0;
     if (owes && !c->owes) c->owes_since_ms = now_ms;
     c->owes = owes;
+    if (c->want > 0 || c->held > 0) c->used_ms = now_ms;
   }
 }
 
@@ -209,7 +210,7 @@ static bool evict(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_ste
 }
 
 bool p2p_slots_next(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_step *step) {
-  update_owes(slots, now_ms);
+  update_times(slots, now_ms);
   if (evict(slots, now_ms, step)) return true;
   if (slots->closed) return recall_all(slots, now_ms, step);
   return grant(slots, now_ms, step) || recall(slots, now_ms, step);

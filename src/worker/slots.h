@@ -29,7 +29,8 @@ struct p2p_slots_client {
   uint64_t recalled_since_ms; /* when a slot was last recalled */
   bool owes;                  /* a recalled slot is idle and has not been returned */
   uint64_t owes_since_ms;
-  uint64_t turn; /* the turn in which it was last granted a slot */
+  uint64_t used_ms; /* when it last wanted or held a slot, as of p2p_slots_next; 0: never */
+  uint64_t turn;    /* the turn in which it was last granted a slot */
 };
 
 struct p2p_slots {

@@ -9,16 +9,16 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "net/service.h"
+#include "worker/admission.h"
 #include "worker/announcer.h"
 #include "worker/client_link.h"
 #include "worker/evaluator_pool.h"
 #include "worker/file_tree.h"
+#include "worker/links.h"
 #include "worker/load_report.h"
 #include "worker/scratch.h"
 #include "worker/slots.h"
 #include "worker/wakeup.h"
-
-#define OPENING_MAX 16 /* links that are being opened at once */
 
 struct p2p_worker {
   struct p2p_service *service;
@@ -33,7 +33,8 @@ struct p2p_worker {
   struct p2p_evaluator_pool *pool;
   struct p2p_slots slots;
   struct p2p_tally tally;
-  struct p2p_client_link *links[P2P_SLOTS_CLIENTS_MAX];  /* by the client's number in `slots` */
+  struct p2p_links links;
+  struct p2p_admission admission;
   struct p2p_load_report reports[P2P_SLOTS_CLIENTS_MAX]; /* to the clients of these links */
   struct p2p_client_link_shared shared;
   struct p2p_wakeup *poll; /* runs poll_slots: after a change, and at the slots' deadline */
@@ -51,8 +52,8 @@ static void poll_soon(void *arg) {
 }
 
 static void free_link(struct p2p_worker *worker, size_t number, const char *why) {
-  struct p2p_client_link *link = worker->links[number];
-  worker->links[number] = NULL;
+  struct p2p_client_link *link = worker->links.of[number];
+  worker->links.of[number] = NULL;
   p2p_client_link_free(link, why);
 }
 
@@ -60,13 +61,13 @@ static void evict(struct p2p_worker *worker, size_t number) {
   struct p2p_err err;
   p2p_err_set(&err, P2P_ERR_PROTOCOL,
               "closing the link to client '%s', which kept a slot idle that other clients wait for",
-              p2p_client_link_name(worker->links[number]));
+              p2p_client_link_name(worker->links.of[number]));
   p2p_log_error(worker->log, P2P_LOG_WARN, &err);
   free_link(worker, number, "this client kept a slot idle that other clients wait for");
 }
 
 static void run_step(struct p2p_worker *worker, const struct p2p_slots_step *step) {
-  struct p2p_client_link *link = worker->links[step->client];
+  struct p2p_client_link *link = worker->links.of[step->client];
   switch (step->op) {
   case P2P_SLOTS_GRANT: p2p_client_link_send_slot(link, P2P_SLOT_GRANT, step->count); break;
   case P2P_SLOTS_RECALL: p2p_client_link_send_slot(link, P2P_SLOT_RECALL, step->count); break;
@@ -78,8 +79,9 @@ static void run_step(struct p2p_worker *worker, const struct p2p_slots_step *ste
 static void describe_load(const struct p2p_worker *worker, size_t except, struct p2p_load *out) {
   *out = (struct p2p_load){0};
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
-    if (i != except && worker->links[i] != NULL)
-      p2p_load_report_add(out, &worker->slots.clients[i], p2p_client_link_user(worker->links[i]));
+    if (i != except && worker->links.of[i] != NULL)
+      p2p_load_report_add(out, &worker->slots.clients[i],
+                          p2p_client_link_user(worker->links.of[i]));
 }
 
 /* Returns when to call it again if nothing changes before. */
@@ -87,7 +89,7 @@ static uint64_t report_load(struct p2p_worker *worker, uint64_t now_ms) {
   uint64_t due_ms = P2P_SLOTS_NEVER;
   struct p2p_load load;
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
-    struct p2p_client_link *link = worker->links[i];
+    struct p2p_client_link *link = worker->links.of[i];
     if (link == NULL || !p2p_client_link_is_open(link)) {
       worker->reports[i] = (struct p2p_load_report){0};
       continue;
@@ -109,7 +111,7 @@ static void poll_slots(void *arg) {
   struct p2p_slots_step step;
   uint64_t now_ms = p2p_clock_ms();
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
-    if (worker->links[i] != NULL && p2p_client_link_is_broken(worker->links[i]))
+    if (worker->links.of[i] != NULL && p2p_client_link_is_broken(worker->links.of[i]))
       free_link(worker, i, "the worker is out of memory");
   p2p_slots_set_available(&worker->slots, p2p_evaluator_pool_usable(worker->pool));
   while (p2p_slots_next(&worker->slots, now_ms, &step)) run_step(worker, &step);
@@ -164,26 +166,8 @@ static void on_joined(void *arg) {
 
 static void on_link_end(void *arg, size_t number) {
   struct p2p_worker *worker = arg;
-  worker->links[number] = NULL;
+  worker->links.of[number] = NULL;
   poll_soon(worker);
-}
-
-static size_t count_opening(const struct p2p_worker *worker) {
-  size_t count = 0;
-  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
-    if (worker->links[i] != NULL && !p2p_client_link_is_open(worker->links[i])) count++;
-  return count;
-}
-
-/* Whether another client has the same name: its process is in a container, or it has several
- * clients. */
-static bool has_namesake(const struct p2p_worker *worker, const struct p2p_identity *client) {
-  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
-    if (worker->links[i] == NULL) continue;
-    const struct p2p_identity *other = p2p_client_link_identity(worker->links[i]);
-    if (strcmp(other->name, client->name) == 0 && strcmp(other->id, client->id) != 0) return true;
-  }
-  return false;
 }
 
 static void open_link(struct p2p_worker *worker, const struct p2p_accept *accept, size_t number) {
@@ -191,14 +175,15 @@ static void open_link(struct p2p_worker *worker, const struct p2p_accept *accept
   struct p2p_client_link_config config = {
       .number = number,
       .client = &accept->client,
-      .is_ambiguous = has_namesake(worker, &accept->client),
+      .is_ambiguous = p2p_links_has_namesake(&worker->links, &accept->client),
       .code = accept->code,
       .mailbox = worker->mailbox != NULL ? worker->mailbox : p2p_member_mailbox(member),
       .relay = worker->relay != NULL ? worker->relay : p2p_member_relay(member)};
   struct p2p_err err;
-  if (p2p_client_link_new(&worker->shared, &config, &worker->links[number], &err) == P2P_OK) {
+  worker->links.started_ms[number] = p2p_clock_ms();
+  if (p2p_client_link_new(&worker->shared, &config, &worker->links.of[number], &err) == P2P_OK) {
     p2p_log_write(worker->log, P2P_LOG_DEBUG, "opening a link to client '%s'",
-                  p2p_client_link_name(worker->links[number]));
+                  p2p_client_link_name(worker->links.of[number]));
     return;
   }
   p2p_slots_remove(&worker->slots, number);
@@ -206,16 +191,26 @@ static void open_link(struct p2p_worker *worker, const struct p2p_accept *accept
   p2p_log_error(worker->log, P2P_LOG_WARN, &err);
 }
 
+/* Ends a link if that is needed for another one to `client`. False: none may end. */
+static bool make_room(struct p2p_worker *worker, const struct p2p_identity *client) {
+  int number = p2p_links_choose(&worker->links, &worker->slots, client, p2p_clock_ms());
+  if (number >= 0)
+    free_link(worker, (size_t)number, "this link was not used, and another client needs its place");
+  return number != P2P_ADMISSION_FULL;
+}
+
 static void on_accept(void *arg, const struct p2p_accept *accept) {
   struct p2p_worker *worker = arg;
   if (worker->drained) return;
-  int number = count_opening(worker) < OPENING_MAX ? p2p_slots_add(&worker->slots) : -1;
+  const char *why = p2p_admission_check(&worker->admission, accept->code, p2p_clock_ms());
+  int number =
+      why == NULL && make_room(worker, &accept->client) ? p2p_slots_add(&worker->slots) : -1;
+  if (why == NULL) why = "too many links are open or being opened";
   if (number >= 0)
     open_link(worker, accept, (size_t)number);
   else
-    p2p_log_write(worker->log, P2P_LOG_DEBUG,
-                  "ignoring client '%s': too many links are open or being opened",
-                  accept->client.name);
+    p2p_log_write(worker->log, P2P_LOG_DEBUG, "ignoring an accept of client '%s': %s",
+                  accept->client.name, why);
 }
 
 /* ---- start ---- */
@@ -316,6 +311,7 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
   worker->loop = config->loop;
   worker->log = log;
   p2p_slots_init(&worker->slots);
+  p2p_admission_init(&worker->admission, p2p_clock_ms());
   p2p_worker_config_machine(config, &worker->machine);
   if (!copy(config->board.mailbox, &worker->mailbox) ||
       !copy(config->board.relay, &worker->relay) || !copy(config->r_version, &worker->r_version) ||
@@ -375,7 +371,7 @@ static void get_report(void *state, void *report) {
   struct p2p_worker_report *out = report;
   out->ended = worker->tally;
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
-    const struct p2p_client_link *link = worker->links[i];
+    const struct p2p_client_link *link = worker->links.of[i];
     uint32_t count = link != NULL ? p2p_client_link_running(link, &out->ended.lent_ms) : 0;
     if (count == 0) continue;
     out->running[out->n_running].count = count;

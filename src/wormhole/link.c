@@ -294,6 +294,10 @@ int p2p_link_send(struct p2p_link *link, uint8_t type, uint32_t task, const void
                        P2P_RECORD_OVERHEAD + P2P_FRAME_HEADER_LEN + length);
 }
 
+bool p2p_link_is_confirmed(const struct p2p_link *link) {
+  return link->state == OPEN || (link->state == SETUP && p2p_link_setup_is_confirmed(link->setup));
+}
+
 size_t p2p_link_queued(const struct p2p_link *link) {
   return link->tcp ? p2p_tcp_queued(link->tcp) : 0;
 }

@@ -49,6 +49,8 @@ int p2p_link_open(const struct p2p_link_config *config, const struct p2p_link_ca
  * P2P_ERR_MEMORY. */
 int p2p_link_send(struct p2p_link *link, uint8_t type, uint32_t task, const void *payload,
                   size_t length);
+/* The other end has proved that it knows the code. */
+bool p2p_link_is_confirmed(const struct p2p_link *link);
 /* Bytes that the kernel has not taken yet. A sender stops above P2P_LINK_QUEUE_HIGH and continues
  * at on_drain. */
 size_t p2p_link_queued(const struct p2p_link *link);

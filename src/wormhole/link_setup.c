@@ -163,6 +163,10 @@ int p2p_link_setup_new(const struct p2p_link_setup_config *config,
   return code;
 }
 
+bool p2p_link_setup_is_confirmed(const struct p2p_link_setup *setup) {
+  return setup->transit != NULL;
+}
+
 void p2p_link_setup_free(struct p2p_link_setup *setup) {
   if (setup == NULL) return;
   p2p_transit_free(setup->transit);

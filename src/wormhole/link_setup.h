@@ -36,6 +36,8 @@ struct p2p_link_setup_callbacks {
 int p2p_link_setup_new(const struct p2p_link_setup_config *config,
                        const struct p2p_link_setup_callbacks *callbacks, void *arg,
                        struct p2p_link_setup **out, struct p2p_err *err) P2P_MUST_USE;
+/* The other end has proved that it knows the code. */
+bool p2p_link_setup_is_confirmed(const struct p2p_link_setup *setup);
 void p2p_link_setup_free(struct p2p_link_setup *setup); /* takes NULL; safe from within an event */
 
 #endif

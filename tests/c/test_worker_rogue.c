@@ -258,8 +258,13 @@ TEST(clients_that_break_the_protocol_are_disconnected) {
   rogue_begin(true);
   rogue_hello();
   rogue_task(1, 100);
-  CHECK(site_wait(&gate, &rogue.lost_frames, 1) &&
-        strstr(rogue.lost, "has granted no slot for this future") != NULL);
+  check_breach("sent a TASK frame without a slot for it");
+  rogue_begin(true);
+  rogue_hello();
+  rogue_task(1, UINT64_MAX);
+  check_breach("sent a TASK frame without a slot for it");
+  rogue_begin(true);
+  rogue_hello();
   rogue_send(P2P_FRAME_DATA, 1, "abc", 3); /* was under way */
   rogue_send(P2P_FRAME_CANCEL, 77, NULL, 0);
   rogue_slot(P2P_SLOT_RETURN, 1);
@@ -308,19 +313,23 @@ TEST(data_after_the_task_does_not_extend_the_time_limit) {
   end(NULL);
 }
 
+/* With a code that nobody else uses. */
+static void send_bogus_accept(int number) {
+  char code[64], via[400] = "link://";
+  uint8_t sealed[256];
+  snprintf(code, sizeof code, "%d-0123456789abcdef0123456789abcdef", 900 + number);
+  CHECK(p2p_seal(&rogue.key, code, strlen(code), sealed) == P2P_OK);
+  p2p_base64url_encode(sealed, strlen(code) + P2P_SEAL_OVERHEAD, via + 7);
+  rogue_accept(via);
+}
+
 static void send_accepts(void *arg) {
   (void)arg;
   for (int i = 0; i < rogue.accepts; i++) {
-    if (rogue.via != NULL) {
+    if (rogue.via != NULL)
       rogue_accept(rogue.via);
-    } else {
-      char code[64], via[400] = "link://";
-      uint8_t sealed[256];
-      snprintf(code, sizeof code, "%d-0123456789abcdef0123456789abcdef", 900 + i);
-      CHECK(p2p_seal(&rogue.key, code, strlen(code), sealed) == P2P_OK);
-      p2p_base64url_encode(sealed, strlen(code) + P2P_SEAL_OVERHEAD, via + 7);
-      rogue_accept(via);
-    }
+    else
+      send_bogus_accept(i);
   }
 }
 
@@ -332,11 +341,39 @@ TEST(invalid_accepts_are_ignored) {
   CHECK(p2p_loop_call(loop, send_accepts, NULL) == P2P_OK);
   CHECK(logs("ignoring an accept that is not encrypted for this worker (3 so far)"));
   rogue.via = NULL;
-  rogue.accepts = 17;
+  rogue.accepts = 1;
+  for (int i = 0; i < 2; i++) CHECK(p2p_loop_call(loop, send_accepts, NULL) == P2P_OK);
+  CHECK(logs("its code was used before"));
+  rogue.accepts = 200;
   CHECK(p2p_loop_call(loop, send_accepts, NULL) == P2P_OK);
-  CHECK(logs("too many links are open or being opened"));
+  CHECK(logs("too many links were started within a second"));
   CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
   end(NULL);
+}
+
+static void send_next_accept(void *arg) {
+  (void)arg;
+  send_bogus_accept(rogue.accepts++);
+}
+
+/* 16 at once, and then 16 a second. The client must not have to try again, after 30 s. */
+TEST(accepts_without_a_client_do_not_keep_others_from_a_worker) {
+  begin(1);
+  rogue_begin(false);
+  for (int i = 0; i < 16; i++) CHECK(p2p_loop_call(loop, send_next_accept, NULL) == P2P_OK);
+  CHECK(logs("opening a link to client"));
+  struct p2p_client *client = start_client(BOB);
+  struct p2p_task *task = submit(client, "next", 0);
+  uint64_t until_ms = p2p_clock_ms() + 25000;
+  while (p2p_task_state(task) < P2P_TASK_DONE && p2p_clock_ms() < until_ms) {
+    CHECK(p2p_loop_call(loop, send_next_accept, NULL) == P2P_OK);
+    poll(NULL, 0, 62);
+  }
+  CHECK(p2p_clock_ms() < until_ms);
+  CHECK_STR(result(client, task), "next");
+  p2p_task_free(task);
+  CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
+  end(client);
 }
 
 TEST(worker_that_leaves_says_so_on_the_board) {
@@ -357,5 +394,6 @@ UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(worker_reports_its_machine_and_pac
           UNIT(a_client_that_waits_learns_for_whom_the_worker_is_busy),
           UNIT(clients_that_break_the_protocol_are_disconnected),
           UNIT(data_after_the_task_does_not_extend_the_time_limit),
-          UNIT(invalid_accepts_are_ignored), UNIT(worker_that_leaves_says_so_on_the_board),
-          UNIT(nothing_is_left))
+          UNIT(invalid_accepts_are_ignored),
+          UNIT(accepts_without_a_client_do_not_keep_others_from_a_worker),
+          UNIT(worker_that_leaves_says_so_on_the_board), UNIT(nothing_is_left))

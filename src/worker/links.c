@@ -1,0 +1,31 @@
+/* What is known of the links of a worker, for others to decide. */
+#include "worker/links.h"
+
+#include <string.h>
+
+bool p2p_links_has_namesake(const struct p2p_links *links, const struct p2p_identity *client) {
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
+    if (links->of[i] == NULL) continue;
+    const struct p2p_identity *other = p2p_client_link_identity(links->of[i]);
+    if (strcmp(other->name, client->name) == 0 && strcmp(other->id, client->id) != 0) return true;
+  }
+  return false;
+}
+
+int p2p_links_choose(const struct p2p_links *links, const struct p2p_slots *slots,
+                     const struct p2p_identity *client, uint64_t now_ms) {
+  struct p2p_admission_place places[P2P_SLOTS_CLIENTS_MAX] = {0};
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
+    const struct p2p_client_link *link = links->of[i];
+    const struct p2p_slots_client *use = &slots->clients[i];
+    if (link == NULL) continue;
+    places[i] = (struct p2p_admission_place){
+        .is_taken = true,
+        .is_open = p2p_client_link_is_open(link),
+        .is_confirmed = p2p_client_link_is_confirmed(link),
+        .is_of_client = strcmp(p2p_client_link_identity(link)->id, client->id) == 0,
+        .is_used = use->want > 0 || use->held > 0,
+        .since_ms = use->used_ms > 0 ? use->used_ms : links->started_ms[i]};
+  }
+  return p2p_admission_choose(places, P2P_SLOTS_CLIENTS_MAX, now_ms);
+}

@@ -1,0 +1,21 @@
+/* Questions about all links of a worker. io thread only. */
+#ifndef P2P_WORKER_LINKS_H
+#define P2P_WORKER_LINKS_H
+
+#include "worker/admission.h"
+#include "worker/client_link.h"
+#include "worker/slots.h"
+
+struct p2p_links {
+  struct p2p_client_link *of[P2P_SLOTS_CLIENTS_MAX]; /* by the client's number in the slots */
+  uint64_t started_ms[P2P_SLOTS_CLIENTS_MAX];
+};
+
+/* Whether a link is to another client of the same name: its process is in a container, or it has
+ * several clients. */
+bool p2p_links_has_namesake(const struct p2p_links *links, const struct p2p_identity *client);
+/* See p2p_admission_choose: the link that has to go before one to `client` is started. */
+int p2p_links_choose(const struct p2p_links *links, const struct p2p_slots *slots,
+                     const struct p2p_identity *client, uint64_t now_ms);
+
+#endif
