@@ -112,7 +112,7 @@ TEST(without_services_the_public_ones_are_used_and_no_line_is_lost) {
       &actor,
       USER LS TOPIC
       " printf 'when=1,note=a\\ngarbage\\n'; head -n 1; printf 'when=1,note=b\\n'; cat;;\n",
-      10000);
+      60000);
   CHECK(site_wait(&gate, &actor.heard, 2));
   CHECK(actor.joined == 1 && actor.failed == 0);
   CHECK_STR(actor.notes, "ab");
