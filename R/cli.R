@@ -97,21 +97,27 @@ read_flag <- function(f, args) {
   list(name = name, value = args[2L], length = min(2L, length(args)))
 }
 
-as_flag <- function(name) paste0("--", gsub("_", "-", name))
+as_flag <- function(name) sprintf("--%s", gsub("_", "-", as.character(name)))
 
 ## `--quiet` stands for `--quiet=TRUE` if the default of the argument is TRUE or FALSE.
 is_switch <- function(f, name) name %in% names(formals(f)) && is.logical(formals(f)[[name]])
 
 cli_help <- function(f) {
+  name <- attr(f, "cli_name")
+  usage <- c(paste0("Usage: Rscript -e future.p2p::", name), if ("cluster" %in% names(formals(f))) "[owner/name]",
+             if (length(formals(f)) > 0L) "[--name=value ...]")
+  c(paste(usage, collapse = " "), "", attr(f, "cli_about"), "", "Flags:", flag_lines(f), "  --help, --version", "",
+    sprintf("For details, run in R: help(\"%s\", package = \"future.p2p\")", name))
+}
+
+flag_lines <- function(f) {
   arguments <- formals(f)
-  flags <- format(paste0(as_flag(names(arguments)), ifelse(vapply(names(arguments), is_switch, NA, f = f), "", "=...")), width = 16L)
+  names <- names(arguments)
+  if (length(names) == 0L) return(character())
   help <- flag_help
   if (!is.null(attr(f, "cli_users"))) help[["users"]] <- attr(f, "cli_users")
-  about <- paste0(help[names(arguments)], vapply(names(arguments), function(name) describe_default(arguments[[name]], name), ""))
-  c(sprintf("Usage: Rscript -e future.p2p::%s %s[--name=value ...]", attr(f, "cli_name"),
-            if ("cluster" %in% names(arguments)) "[owner/name] " else ""), "", attr(f, "cli_about"), "",
-    "Flags:", paste0("  ", flags, "  ", about), "  --help, --version", "",
-    sprintf("For details, run in R: help(\"%s\", package = \"future.p2p\")", attr(f, "cli_name")))
+  flags <- format(paste0(as_flag(names), ifelse(vapply(names, is_switch, NA, f = f), "", "=...")), width = 16L)
+  paste0("  ", flags, "  ", help[names], vapply(names, function(name) describe_default(arguments[[name]], name), ""))
 }
 
 flag_help <- c(

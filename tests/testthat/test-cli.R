@@ -126,6 +126,8 @@ test_that("Rscript -e NAME runs the function; other code prints it", {
   expect_match(rscript("future.p2p::wormhole_send", "/no/such/file")[1L], "cannot read '/no/such/file'")
   expect_match(rscript("future.p2p::wormhole_receive", "--path=/no/such/x", "7-a-b")[1L], "'/no/such' does not exist")
   expect_identical(rscript("future.p2p::find_wormhole"), find_wormhole())
+  expect_identical(cli_help(find_wormhole)[c(1L, 6L)], c("Usage: Rscript -e future.p2p::find_wormhole", "  --help, --version"))
+  expect_match(run(find_wormhole, "--x=1")$said, "Unknown flag --x. There are none.", fixed = TRUE)
   expect_match(rscript("future.p2p::p2p_cluster_name", "--help")[1L], "^Usage")
   read <- rscript("future.p2p::worker(commandArgs(TRUE)[2], duration = -1)", "--nice=3", "alice/friends")
   expect_match(paste(read, collapse = " "), "'duration'")
