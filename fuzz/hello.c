@@ -32,5 +32,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   if (!p2p_evaluator_hello_read(bytes, length, error, sizeof error) && error[0] != '\0')
     __builtin_trap();
   if (memchr(error, '\0', sizeof error) == NULL) __builtin_trap();
+  (void)p2p_evaluator_hello_peak_bytes(bytes, length);
   return 0;
 }
