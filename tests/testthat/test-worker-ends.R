@@ -37,7 +37,7 @@ expect_stopped_by_owner <- function(f) {
 
 test_that("Ctrl-C without running futures stops at once, and the worker says what it has lent", {
   worker <- start_worker_in_terminal()
-  plan_as(lab, "bob")
+  plan_as(lab, "bob", retries = 0)
   expect_equal(value(future(1)), 1)
   wait_for_line(worker, "finished in")
   press_ctrl_c(worker)
@@ -47,7 +47,7 @@ test_that("Ctrl-C without running futures stops at once, and the worker says wha
 
 test_that("with running futures, Ctrl-C asks once more, and only the second one stops them", {
   worker <- start_worker_in_terminal(workers = 2)
-  plan_as(lab, "bob")
+  plan_as(lab, "bob", retries = 0)
   x <- gated()
   y <- gated()
   wait_for_line(worker, "started", nth = 2L)
@@ -64,7 +64,7 @@ test_that("with running futures, Ctrl-C asks once more, and only the second one 
 
 for (signal in c("SIGTERM", "SIGHUP")) test_that(paste(signal, "stops a worker at once, with a summary, and leaves nothing"), {
   worker <- start_worker(lab, "carol", "alice/friends")
-  plan_as(lab, "bob")
+  plan_as(lab, "bob", retries = 0)
   x <- gated()
   wait_for_line(worker, "started")
   signal_process(worker, c(SIGTERM = 15L, SIGHUP = 1L)[[signal]])
@@ -76,7 +76,7 @@ for (signal in c("SIGTERM", "SIGHUP")) test_that(paste(signal, "stops a worker a
 
 test_that("with drain, the first signal lets running futures finish, and new ones go elsewhere", {
   worker <- start_worker(lab, "carol", "alice/friends", drain = "TRUE")
-  plan_as(lab, "bob")
+  plan_as(lab, "bob", retries = 0)
   x <- gated()
   wait_for_line(worker, "started")
   signal_process(worker, tools::SIGTERM)
@@ -92,7 +92,7 @@ test_that("with drain, the first signal lets running futures finish, and new one
 
 test_that("with drain, a second signal stops the worker at once", {
   worker <- start_worker(lab, "carol", "alice/friends", drain = "TRUE")
-  plan_as(lab, "bob")
+  plan_as(lab, "bob", retries = 0)
   x <- gated()
   wait_for_line(worker, "started")
   signal_process(worker, tools::SIGINT)
