@@ -259,7 +259,8 @@ static int begin_connect(struct p2p_ssh_session *ssh, struct p2p_err *err) {
   /* A little less, so that the error of net/, which names a proxy, is reported instead of ours. */
   uint32_t connect_ms = ssh->timeout_ms - ssh->timeout_ms / 8;
   int code = p2p_tcp_connect(&(struct p2p_connect_request){ssh->loop, ssh->settings.host,
-                                                           ssh->settings.port, connect_ms, true},
+                                                           ssh->settings.port, connect_ms,
+                                                           .use_proxy = true},
                              &callbacks, ssh, &ssh->tcp, err);
   if (code == P2P_OK) p2p_timer_start(ssh->timer, ssh->timeout_ms, 0);
   return code;

@@ -48,6 +48,36 @@ struct addrinfo *p2p_address_numeric(const char *host, uint16_t port) {
   return getaddrinfo(host, service, &hints, &addresses) == 0 ? addresses : NULL;
 }
 
+static bool is_usable_in4(uint32_t address, bool is_peer_local) {
+  uint32_t net = address >> 24;
+  bool is_local = net == 127 || address >> 16 == 0xA9FE;
+  return net != 0 && net < 224 && (is_peer_local || !is_local);
+}
+
+bool p2p_address_is_usable(const struct sockaddr *address, bool is_peer_local) {
+  if (address->sa_family == AF_INET)
+    return is_usable_in4(ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr),
+                         is_peer_local);
+  if (address->sa_family != AF_INET6) return false;
+  const struct in6_addr *in6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+  bool is_local = IN6_IS_ADDR_LOOPBACK(in6) || IN6_IS_ADDR_LINKLOCAL(in6);
+  if (IN6_IS_ADDR_V4MAPPED(in6)) {
+    struct in_addr in4;
+    memcpy(&in4, &in6->s6_addr[12], sizeof in4);
+    return is_usable_in4(ntohl(in4.s_addr), is_peer_local);
+  }
+  return !IN6_IS_ADDR_UNSPECIFIED(in6) && !IN6_IS_ADDR_MULTICAST(in6) &&
+         (is_peer_local || !is_local);
+}
+
+bool p2p_address_is_loopback(const char *host) {
+  struct in_addr in4;
+  struct in6_addr in6;
+  return strcmp(host, "localhost") == 0 ||
+         (inet_pton(AF_INET, host, &in4) == 1 && ntohl(in4.s_addr) >> 24 == 127) ||
+         (inet_pton(AF_INET6, host, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6));
+}
+
 /* Link-local addresses (169.254/16, fe80::/10) are of no use to other machines. */
 static bool is_link_local(const uv_interface_address_t *interface) {
   if (interface->address.address4.sin_family == AF_INET)

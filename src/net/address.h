@@ -21,6 +21,12 @@ int p2p_address_format(const struct sockaddr *address, char *out, size_t size);
  */
 struct addrinfo *p2p_address_numeric(const char *host, uint16_t port);
 
+/* Whether a connection to this address may be what a peer has in mind: no unspecified, multicast or
+ * broadcast address, and no loopback or link-local one unless the peer is on this machine. */
+bool p2p_address_is_usable(const struct sockaddr *address, bool is_peer_local);
+/* "localhost", 127.0.0.0/8 or ::1 */
+bool p2p_address_is_loopback(const char *host);
+
 /* Writes the addresses of this machine that others may reach, at most `count`, and returns how many
  * there are. Leaves out link-local ones; loopback only if there are no others, or with_loopback. */
 size_t p2p_local_addresses(char (*out)[P2P_ADDRESS_TEXT_MAX], size_t count, bool with_loopback);

@@ -40,6 +40,7 @@ struct connector {
   struct p2p_tunnel *tunnel;         /* NULL unless through a proxy */
   uint64_t deadline_ms;              /* on p2p_clock_ms() */
   uint32_t timeout_ms;
+  bool is_hint, is_peer_local;
   struct p2p_err failure; /* of the last address */
   char name[P2P_TCP_NAME_MAX];
   struct p2p_tcp_callbacks owner; /* to call on_connect */
@@ -83,6 +84,8 @@ static void on_connected(uv_connect_t *request, int status);
 
 static int try_address(struct connector *connector, const struct addrinfo *address) {
   cancel_attempt(connector);
+  if (connector->is_hint && !p2p_address_is_usable(address->ai_addr, connector->is_peer_local))
+    return set_failure(connector, P2P_ERR_NETWORK, "not an address of another machine");
   struct attempt *attempt = calloc(1, sizeof *attempt);
   uv_tcp_t *socket = attempt == NULL ? NULL : p2p_tcp_new_socket(connector->tcp);
   if (socket == NULL) {
@@ -217,6 +220,8 @@ static struct connector *create(const struct p2p_connect_request *request,
   if (connector == NULL) return NULL;
   set_name(connector, request, via);
   connector->timeout_ms = request->timeout_ms;
+  connector->is_hint = request->is_hint;
+  connector->is_peer_local = request->is_peer_local;
   connector->deadline_ms = p2p_clock_ms() + request->timeout_ms;
   set_failure(connector, P2P_ERR_TIMEOUT, "no time was left");
   connector->timer = p2p_timer_new(request->loop, on_timeout, connector);

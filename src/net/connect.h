@@ -13,6 +13,10 @@ struct p2p_connect_request {
   /* Connect through the proxy of this process if it has one for this host (net/loop.h). For public
    * servers, never for peers. */
   bool use_proxy;
+  /* Chosen by a peer: addresses that are not usable (p2p_address_is_usable) are passed over, also
+   * those of a name. */
+  bool is_hint;
+  bool is_peer_local; /* for hints */
 };
 
 /* Begins to connect. The result arrives as on_connect or on_close, never from within this call.

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "net/address.h"
+
 #define PORT_DEFAULT 80
 
 static int refuse(struct p2p_err *err, const char *url) {
@@ -43,4 +45,10 @@ int p2p_url_parse(const char *url, struct p2p_url *out, struct p2p_err *err) {
     return refuse(err, url);
   *out = parsed;
   return P2P_OK;
+}
+
+bool p2p_url_is_loopback(const char *url) {
+  struct p2p_url parsed;
+  struct p2p_err err;
+  return p2p_url_parse(url, &parsed, &err) == P2P_OK && p2p_address_is_loopback(parsed.host);
 }

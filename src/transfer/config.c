@@ -1,6 +1,8 @@
 /* The configuration of a file transfer. */
 #include "transfer/config.h"
 
+#include "net/url.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +58,7 @@ struct p2p_transit_config p2p_transfer_config_transit(const struct p2p_transfer_
                                      .is_sender = p2p_transfer_config_is_sender(config),
                                      .no_listen = config->no_listen,
                                      .no_direct = config->no_direct,
+                                     .is_peer_local = p2p_url_is_loopback(config->mailbox),
                                      .relay = has_relay ? relay : NULL,
                                      .timeout_ms = config->timeout_ms};
 }

@@ -94,7 +94,9 @@ int p2p_candidate_connect(const struct p2p_candidate_config *config,
                                               .host = hint->host,
                                               .port = hint->port,
                                               .timeout_ms = config->timeout_ms,
-                                              .use_proxy = config->is_relay};
+                                              .use_proxy = config->is_relay,
+                                              .is_hint = !config->is_ours,
+                                              .is_peer_local = config->is_peer_local};
   int code = p2p_tcp_connect(&request, &TCP_CALLBACKS, candidate, &candidate->tcp, err);
   if (code == P2P_OK)
     *out = candidate;

@@ -19,6 +19,8 @@ struct p2p_candidate_config {
   bool is_sender;
   const struct p2p_hint *hint; /* where to connect to */
   bool is_relay;               /* whether a relay is there, or the peer */
+  bool is_ours;                /* the hint is our own relay; else the peer has chosen it */
+  bool is_peer_local;          /* see p2p_address_is_usable */
   uint32_t timeout_ms;         /* of the attempt to connect */
 };
 

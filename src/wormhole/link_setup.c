@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "net/timer.h"
+#include "net/url.h"
 #include "wormhole/transit.h"
 #include "wormhole/wormhole.h"
 
@@ -15,7 +16,7 @@ struct p2p_link_setup {
   struct p2p_loop *loop;
   struct p2p_link_setup_callbacks callbacks;
   void *arg;
-  bool is_opener, no_listen, no_direct, has_relay;
+  bool is_opener, no_listen, no_direct, has_relay, is_peer_local;
   struct p2p_hint relay;
   uint32_t timeout_ms;
   struct p2p_timer *timer; /* for the whole set-up */
@@ -65,6 +66,7 @@ static int start_transit(struct p2p_link_setup *setup, struct p2p_err *err) {
                                       .is_sender = setup->is_opener,
                                       .no_listen = setup->no_listen,
                                       .no_direct = setup->no_direct,
+                                      .is_peer_local = setup->is_peer_local,
                                       .relay = setup->has_relay ? &setup->relay : NULL,
                                       .timeout_ms = setup->timeout_ms};
 
@@ -153,6 +155,7 @@ int p2p_link_setup_new(const struct p2p_link_setup_config *config,
   setup->is_opener = config->code == NULL;
   setup->no_listen = config->no_listen;
   setup->no_direct = config->no_direct;
+  setup->is_peer_local = p2p_url_is_loopback(config->mailbox);
   setup->has_relay = config->relay != NULL;
   setup->timeout_ms = config->timeout_ms;
   int code = start(setup, config, err);

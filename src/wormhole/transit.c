@@ -1,6 +1,7 @@
 /* The race for a transit connection. */
 #include "wormhole/transit.h"
 
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #define UNPROVEN_MAX 8 /* accepted connections that have not completed the handshake */
 #define CANDIDATES_MAX 64
+#define PRIVILEGED_PORTS 1024 /* below */
 #define LOOPBACK_HEAD_START_MS 50
 
 /* What we connect to. Each stage has a head start over the next, so that nothing leaves the machine
@@ -28,7 +30,7 @@ struct p2p_transit {
   struct p2p_transit_callbacks callbacks;
   void *arg;
   struct p2p_transit_key key;
-  bool is_sender, no_direct;
+  bool is_sender, no_direct, is_peer_local;
   uint32_t timeout_ms;
   struct p2p_listener *listener; /* NULL: outbound connections only */
   enum stage stage;              /* the last one that was started */
@@ -45,6 +47,7 @@ static struct p2p_candidate_config candidate_config(const struct p2p_transit *tr
   return (struct p2p_candidate_config){.loop = transit->loop,
                                        .key = &transit->key,
                                        .is_sender = transit->is_sender,
+                                       .is_peer_local = transit->is_peer_local,
                                        .timeout_ms = transit->timeout_ms};
 }
 
@@ -114,6 +117,14 @@ static void on_candidate_fail(void *arg, struct p2p_candidate *candidate, const 
 
 static const struct p2p_candidate_callbacks CANDIDATE_CALLBACKS = {on_ready, on_candidate_fail};
 
+/* What a peer may make us connect to: no service of a system, and no name but that of a relay. */
+static bool is_allowed(const struct p2p_hint *hint, bool is_relay) {
+  struct addrinfo *address = p2p_address_numeric(hint->host, hint->port);
+  bool is_numeric = address != NULL;
+  if (is_numeric) freeaddrinfo(address);
+  return hint->port >= PRIVILEGED_PORTS && (is_numeric || is_relay);
+}
+
 static void connect_to(struct p2p_transit *transit, const struct p2p_hint *hint, bool is_relay) {
   struct p2p_candidate_config config = candidate_config(transit);
   struct p2p_candidate *candidate;
@@ -121,6 +132,11 @@ static void connect_to(struct p2p_transit *transit, const struct p2p_hint *hint,
 
   config.hint = hint;
   config.is_relay = is_relay;
+  config.is_ours = is_relay && transit->has_relay && p2p_hint_equal(hint, &transit->relay);
+  if (!config.is_ours && !is_allowed(hint, is_relay)) {
+    set_failure(transit, "the other side named an address that is not allowed");
+    return;
+  }
   if (transit->n_candidates == CANDIDATES_MAX) return;
   if (p2p_candidate_connect(&config, &CANDIDATE_CALLBACKS, transit, &candidate, &err) == P2P_OK)
     transit->candidates[transit->n_candidates++] = candidate;
@@ -261,6 +277,7 @@ int p2p_transit_new(const struct p2p_transit_config *config,
   transit->key = *config->key;
   transit->is_sender = config->is_sender;
   transit->no_direct = config->no_direct;
+  transit->is_peer_local = config->is_peer_local;
   transit->timeout_ms = config->timeout_ms;
   transit->has_relay = config->relay != NULL;
   if (config->relay != NULL) transit->relay = *config->relay;

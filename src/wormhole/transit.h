@@ -20,6 +20,7 @@ struct p2p_transit_config {
   const struct p2p_transit_key *key;
   bool is_sender; /* the sender chooses the connection */
   bool no_listen, no_direct;
+  bool is_peer_local; /* the peer may be on this machine: its loopback addresses are tried, too */
   const struct p2p_hint *relay; /* our relay, or NULL */
   uint32_t timeout_ms;          /* of each attempt; the owner bounds the whole */
 };

@@ -190,6 +190,7 @@ static void on_peer(void *arg) {
   struct p2p_transit_config config = {.loop = peer->lab->loop,
                                       .key = &peer->key,
                                       .is_sender = !peer->script->receives,
+                                      .is_peer_local = true,
                                       .timeout_ms = PATIENCE_MS};
   CHECK(p2p_transit_new(&config, &EVENTS, peer, &peer->transit, NULL) == P2P_OK);
   p2p_transit_hints(peer->transit, &hints);

@@ -81,7 +81,7 @@ static inline void fake_proxy_on_client_data(void *arg, const uint8_t *bytes, si
   /* A host that only this proxy knows. */
   CHECK(sscanf(tunnel->head, "CONNECT inside.invalid:%u HTTP/1.1\r\n", &port) == 1);
   CHECK(p2p_tcp_connect(&(struct p2p_connect_request){proxy->lab->loop, "127.0.0.1", (uint16_t)port,
-                                                      FAKE_PROXY_WAIT_MS, false},
+                                                      FAKE_PROXY_WAIT_MS, .use_proxy = false},
                         &FAKE_PROXY_CALLBACKS, &tunnel->server, &tunnel->server.tcp,
                         NULL) == P2P_OK);
 }

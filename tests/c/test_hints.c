@@ -1,6 +1,11 @@
 /* Transit hints: what we write is what we read; what a peer writes is checked. */
 #include "wormhole/hints.h"
 
+#include <netdb.h>
+
+#include "net/address.h"
+#include "net/url.h"
+
 #include <stdlib.h>
 
 #include "unit.h"
@@ -120,7 +125,33 @@ TEST(addresses_of_relays) {
     CHECK(p2p_hint_parse_relay(BAD[i], &hint, NULL) == P2P_ERR_PARSE);
 }
 
+static bool is_usable(const char *host, bool is_peer_local) {
+  struct addrinfo *address = p2p_address_numeric(host, 4000);
+  CHECK(address != NULL);
+  bool is_usable = p2p_address_is_usable(address->ai_addr, is_peer_local);
+  freeaddrinfo(address);
+  return is_usable;
+}
+
+TEST(addresses_that_no_peer_has_are_not_usable) {
+  static const char *const never[] = {"0.0.0.0", "0.1.2.3", "224.0.0.1",       "239.255.255.250",
+                                      "::",      "ff02::1", "255.255.255.255", "::ffff:224.0.0.1"};
+  static const char *const local[] = {"127.0.0.1", "127.255.0.1", "169.254.169.254",
+                                      "::1",       "fe80::1",     "::ffff:127.0.0.1"};
+  static const char *const always[] = {"192.0.2.1",   "10.0.0.1", "223.255.255.255",
+                                       "2001:db8::1", "fd00::1",  "::ffff:192.0.2.1"};
+  for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+    CHECK(!is_usable(never[i], true) && !is_usable(never[i], false));
+  for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
+    CHECK(is_usable(local[i], true) && !is_usable(local[i], false));
+  for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
+    CHECK(is_usable(always[i], true) && is_usable(always[i], false));
+  CHECK(p2p_url_is_loopback("ws://127.0.0.1:4000/v1") && p2p_url_is_loopback("ws://[::1]:1/v1") &&
+        p2p_url_is_loopback("ws://localhost/v1"));
+  CHECK(!p2p_url_is_loopback("ws://127.example.org:4000/v1") && !p2p_url_is_loopback("127.0.0.1"));
+}
+
 UNIT_MAIN("hints", UNIT(what_is_written_is_read), UNIT(unknown_types_are_passed_over),
           UNIT(malformed_hints_are_refused), UNIT(more_hints_than_fit_are_passed_over),
           UNIT(a_peer_that_gives_up_is_quoted_without_its_control_characters),
-          UNIT(addresses_of_relays))
+          UNIT(addresses_of_relays), UNIT(addresses_that_no_peer_has_are_not_usable))

@@ -106,9 +106,9 @@ static void connect_on_loop(void *arg) {
   static const struct p2p_tcp_callbacks callbacks = {on_connect, on_data, on_drain, on_close};
   struct client *client = arg;
   struct p2p_err err;
-  CHECK(p2p_tcp_connect(
-            &(struct p2p_connect_request){loop, "127.0.0.1", p2p_relay_port(relay), WAIT_MS, false},
-            &callbacks, client, &client->tcp, &err) == P2P_OK);
+  CHECK(p2p_tcp_connect(&(struct p2p_connect_request){loop, "127.0.0.1", p2p_relay_port(relay),
+                                                      WAIT_MS, .use_proxy = false},
+                        &callbacks, client, &client->tcp, &err) == P2P_OK);
 }
 static void free_on_loop(void *arg) {
   struct client *client = arg;

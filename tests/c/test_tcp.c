@@ -128,7 +128,7 @@ static void do_connect(void *arg) {
   struct scene *scene = arg;
   struct p2p_err err;
   CHECK(p2p_tcp_connect(&(struct p2p_connect_request){scene->loop, scene->host, scene->port,
-                                                      scene->timeout_ms, false},
+                                                      scene->timeout_ms, .use_proxy = false},
                         &callbacks, &scene->client, &scene->client.tcp, &err) == P2P_OK);
 }
 
@@ -227,12 +227,12 @@ TEST(an_invalid_host_or_port_is_refused_at_once) {
   char long_name[1000];
   memset(long_name, 'a', sizeof long_name - 1);
   long_name[sizeof long_name - 1] = '\0';
-  CHECK(p2p_tcp_connect(&(struct p2p_connect_request){NULL, "", 1, 1, false}, &callbacks, NULL,
-                        &tcp, &err) == P2P_ERR_INVALID);
-  CHECK(p2p_tcp_connect(&(struct p2p_connect_request){NULL, "localhost", 0, 1, false}, &callbacks,
-                        NULL, &tcp, &err) == P2P_ERR_INVALID);
-  CHECK(p2p_tcp_connect(&(struct p2p_connect_request){NULL, long_name, 1, 1, false}, &callbacks,
-                        NULL, &tcp, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_tcp_connect(&(struct p2p_connect_request){NULL, "", 1, 1, .use_proxy = false},
+                        &callbacks, NULL, &tcp, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_tcp_connect(&(struct p2p_connect_request){NULL, "localhost", 0, 1, .use_proxy = false},
+                        &callbacks, NULL, &tcp, &err) == P2P_ERR_INVALID);
+  CHECK(p2p_tcp_connect(&(struct p2p_connect_request){NULL, long_name, 1, 1, .use_proxy = false},
+                        &callbacks, NULL, &tcp, &err) == P2P_ERR_INVALID);
   CHECK(tcp == NULL);
 }
 

@@ -90,6 +90,7 @@ static void race_init(struct race *race) {
   lab_open(&race->lab);
   race->sender.lab = race->receiver.lab = &race->lab;
   race->sender.config.is_sender = true;
+  race->sender.config.is_peer_local = race->receiver.config.is_peer_local = true;
   p2p_random_bytes(&race->sender.key, sizeof race->sender.key);
   race->receiver.key = race->sender.key;
   CHECK(p2p_hint_parse_relay(race->lab.relay, &race->relay, NULL) == P2P_OK);
@@ -183,7 +184,7 @@ static void strangers_connect(void *arg) {
 
   for (size_t i = 0; i < 24; i++)
     CHECK(p2p_tcp_connect(&(struct p2p_connect_request){stranger->race->lab.loop, "127.0.0.1", port,
-                                                        PATIENCE_MS, false},
+                                                        PATIENCE_MS, .use_proxy = false},
                           &EVENTS, stranger, &stranger->tcp[i], NULL) == P2P_OK);
 }
 
@@ -276,6 +277,32 @@ TEST(hanging_direct_connections_do_not_delay_the_relay) {
   race_close(&race);
 }
 
+TEST(a_peer_cannot_make_us_connect_to_this_machine) {
+  static const char *const hosts[] = {"127.0.0.1", "127.9.9.9",        "localhost",
+                                      "0.0.0.0",   "::ffff:127.0.0.1", "::"};
+  static struct race race;
+  struct silence silence = {.race = &race};
+
+  race_init(&race);
+  CHECK(p2p_loop_call(race.lab.loop, silence_open, &silence) == P2P_OK);
+  race.sender.config.is_peer_local = race.receiver.config.is_peer_local = false;
+  race.sender.config.relay = race.receiver.config.relay = &race.relay;
+  race_listen(&race);
+  struct p2p_hints *hints = &race.receiver.peer_hints;
+  hints->n_direct = sizeof hosts / sizeof hosts[0];
+  for (size_t i = 0; i < hints->n_direct; i++)
+    set_hint(&hints->direct[i], hosts[i], p2p_listener_port(silence.listener));
+  hints->n_relay = 2;
+  set_hint(&hints->relay[0], "127.0.0.1", p2p_listener_port(silence.listener));
+  set_hint(&hints->relay[1], "localhost", p2p_listener_port(silence.listener));
+  race.sender.peer_hints = *hints;
+  race_start(&race);
+  check_connected(&race, "relay 127.0.0.1:"); /* our own */
+  CHECK(silence.n_accepted == 0);
+  CHECK(p2p_loop_call(race.lab.loop, silence_close, &silence) == P2P_OK);
+  race_close(&race);
+}
+
 TEST(a_relay_is_not_used_if_a_direct_connection_is_fast) {
   static struct race race;
   struct silence relay = {.race = &race};
@@ -321,5 +348,6 @@ TEST(ipv6_and_ipv4_are_tried_together) {
 UNIT_MAIN("transit", UNIT(both_end_on_the_same_direct_connection),
           UNIT(the_relay_is_used_if_hints_fail), UNIT(idle_strangers_do_not_keep_the_peer_out),
           UNIT(another_key_is_refused), UNIT(hanging_direct_connections_do_not_delay_the_relay),
+          UNIT(a_peer_cannot_make_us_connect_to_this_machine),
           UNIT(a_relay_is_not_used_if_a_direct_connection_is_fast),
           UNIT(ipv6_and_ipv4_are_tried_together))
