@@ -19,8 +19,8 @@ static volatile sig_atomic_t is_terminated; /* SIGTERM or SIGHUP has arrived */
 static const int caught[] = {SIGTERM, SIGHUP, SIGPIPE};
 #define N_CAUGHT (sizeof caught / sizeof caught[0])
 static struct sigaction before[N_CAUGHT];
-static int
-    depth; /* of calls to _catch; the first sets the handlers, the last _release resets them */
+/* Calls to _catch: the first sets the handlers, the last _release resets them. */
+static int depth;
 static pthread_t r_thread; /* set before a handler is installed */
 
 /* The system delivers a signal to any thread that does not block it, such as a thread of another
