@@ -80,16 +80,12 @@ static int do_bind(struct p2p_mailbox_session *session, json_t *message, struct 
   return P2P_OK;
 }
 
-static void add_nameplate(void *arg, const char *nameplate) {
-  json_array_append_new(arg, json_pack("{s:s}", "id", nameplate));
-}
-
+/* Programs only complete what their user types with it. A third side that knew the nameplates in
+ * use could claim them, and keep those out whose they are. */
 static int do_list(struct p2p_mailbox_session *session, json_t *message, struct p2p_err *err) {
-  json_t *nameplates = json_array();
   (void)message;
   (void)err;
-  p2p_mailbox_store_list(session->store, session->appid, add_nameplate, nameplates);
-  send_message(session, json_pack("{s:s, s:o}", "type", "nameplates", "nameplates", nameplates));
+  send_message(session, json_pack("{s:s, s:[]}", "type", "nameplates", "nameplates"));
   return P2P_OK;
 }
 

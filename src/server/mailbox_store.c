@@ -261,13 +261,6 @@ void p2p_mailbox_store_release(struct p2p_mailbox_store *store,
     mailbox->nameplate[0] = '\0';
 }
 
-void p2p_mailbox_store_list(const struct p2p_mailbox_store *store, const char *appid,
-                            void (*fn)(void *arg, const char *nameplate), void *arg) {
-  for (struct p2p_stored_mailbox *mailbox = store->first; mailbox != NULL; mailbox = mailbox->next)
-    if (mailbox->nameplate[0] != '\0' && strcmp(mailbox->appid, appid) == 0)
-      fn(arg, mailbox->nameplate);
-}
-
 /* --- messages --- */
 
 int p2p_mailbox_store_open(struct p2p_mailbox_store *store, const struct p2p_mailbox_caller *caller,

@@ -68,9 +68,6 @@ void p2p_mailbox_store_leave(struct p2p_stored_mailbox *mailbox,
 void p2p_mailbox_store_close(struct p2p_stored_mailbox *mailbox,
                              struct p2p_mailbox_subscriber *subscriber, const char *side);
 
-/* Calls fn with each nameplate of an application. */
-void p2p_mailbox_store_list(const struct p2p_mailbox_store *store, const char *appid,
-                            void (*fn)(void *arg, const char *nameplate), void *arg);
 /* Deletes mailboxes without a subscriber for P2P_STORE_IDLE_MS. */
 void p2p_mailbox_store_prune(struct p2p_mailbox_store *store, uint64_t now_ms);
 size_t p2p_mailbox_store_count(const struct p2p_mailbox_store *store); /* mailboxes */

@@ -126,7 +126,8 @@ static void on_evaluator_frame(void *arg, const struct p2p_frame *frame) {
     return;
   }
   send(task->client, frame->type, task->id, frame->payload, frame->length);
-  if (p2p_link_queued(task->client->link) > P2P_LINK_QUEUE_HIGH)
+  if (p2p_link_queued(task->client->link) <= P2P_LINK_QUEUE_HIGH) return;
+  for (task = task->client->tasks; task != NULL; task = task->next)
     p2p_evaluator_pause(task->evaluator);
 }
 

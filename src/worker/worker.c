@@ -112,7 +112,7 @@ static void poll_slots(void *arg) {
   uint64_t now_ms = p2p_clock_ms();
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
     if (worker->links.of[i] != NULL && p2p_client_link_is_broken(worker->links.of[i]))
-      free_link(worker, i, "the worker is out of memory");
+      free_link(worker, i, "this client does not read, or the worker is out of memory");
   p2p_slots_set_available(&worker->slots, p2p_evaluator_pool_usable(worker->pool));
   while (p2p_slots_next(&worker->slots, now_ms, &step)) run_step(worker, &step);
   uint64_t deadline_ms = p2p_slots_deadline(&worker->slots, now_ms);

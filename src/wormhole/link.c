@@ -26,7 +26,7 @@ struct p2p_link {
   struct p2p_link_callbacks callbacks;
   void *arg;
   bool is_opener;
-  uint32_t heartbeat_ms, silence_ms;
+  uint32_t heartbeat_ms, silence_ms, stall_ms;
   struct p2p_link_setup *setup; /* in SETUP */
   struct p2p_tcp *tcp;          /* in OPEN */
   struct p2p_timer *heartbeat, *silence;
@@ -35,6 +35,8 @@ struct p2p_link {
   uint64_t resumed_ms;  /* when the last pause of this process was over */
   uint64_t paused_ms;   /* how long this process did not run; 0: bytes have arrived since */
   bool is_overdue;      /* nothing arrived for silence_ms; the socket is read once more */
+  uint64_t sent_bytes, taken_bytes; /* taken: by the kernel, at the last heartbeat */
+  uint64_t taken_ms;                /* when it had last taken something, or nothing waited */
   struct p2p_record_sealer sealer;
   struct p2p_record_opener opener;
   struct p2p_buf partial;      /* a frame that started in one record and ends in another */
@@ -181,10 +183,27 @@ static void on_tcp_close(void *arg, const struct p2p_err *err) {
 
 /* ---- the heartbeat ---- */
 
+/* A peer that sends and does not read would hold what it was granted for ever. */
+static bool is_stalled(struct p2p_link *link) {
+  size_t queued = p2p_tcp_queued(link->tcp);
+  uint64_t taken_bytes = link->sent_bytes - queued, now_ms = p2p_clock_ms();
+
+  if (queued == 0 || taken_bytes != link->taken_bytes) link->taken_ms = now_ms;
+  link->taken_bytes = taken_bytes;
+  return now_ms - link->taken_ms >= link->stall_ms;
+}
+
 static void on_heartbeat(void *arg) {
   struct p2p_link *link = arg;
+  struct p2p_err err;
 
   note_pause(link);
+  if (is_stalled(link)) {
+    p2p_err_set(&err, P2P_ERR_LOST, "the %s has read nothing for %g s", peer_role(link),
+                link->stall_ms / 1000.0);
+    end(link, &err);
+    return;
+  }
   /* Data that is queued serves as well. A failure is reported by on_close. */
   if (p2p_tcp_queued(link->tcp) == 0) (void)p2p_link_send(link, P2P_FRAME_PING, 0, NULL, 0);
 }
@@ -212,7 +231,7 @@ static int start_heartbeat(struct p2p_link *link) {
   link->heartbeat = p2p_timer_new(link->loop, on_heartbeat, link);
   link->silence = p2p_timer_new(link->loop, on_silence, link);
   if (link->heartbeat == NULL || link->silence == NULL) return P2P_ERR_MEMORY;
-  link->received_ms = p2p_clock_ms();
+  link->received_ms = link->taken_ms = p2p_clock_ms();
   link->ticked_ms = p2p_clock_boot_ms();
   p2p_timer_start(link->heartbeat, link->heartbeat_ms, link->heartbeat_ms);
   p2p_timer_start(link->silence, link->silence_ms, 0);
@@ -263,6 +282,7 @@ int p2p_link_open(const struct p2p_link_config *config, const struct p2p_link_ca
   link->is_opener = config->code == NULL;
   link->heartbeat_ms = config->heartbeat_ms ? config->heartbeat_ms : P2P_LINK_HEARTBEAT_MS;
   link->silence_ms = config->silence_ms ? config->silence_ms : P2P_LINK_SILENCE_MS;
+  link->stall_ms = config->stall_ms ? config->stall_ms : P2P_LINK_STALL_MS;
   p2p_buf_init(&link->partial,
                P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX + P2P_RECORD_PAYLOAD_MAX);
   struct p2p_link_setup_config setup = {.loop = config->loop,
@@ -286,10 +306,12 @@ int p2p_link_send(struct p2p_link *link, uint8_t type, uint32_t task, const void
   uint8_t *frame = link->record + P2P_RECORD_OVERHEAD;
 
   if (link->state != OPEN) return P2P_ERR_CLOSED;
-  if (length > P2P_FRAME_PAYLOAD_MAX) return P2P_ERR_TOO_LARGE;
+  if (length > P2P_FRAME_PAYLOAD_MAX || p2p_tcp_queued(link->tcp) > P2P_LINK_QUEUE_MAX)
+    return P2P_ERR_TOO_LARGE;
   p2p_frame_write_header(type, task, (uint32_t)length, frame);
   if (length > 0) memcpy(frame + P2P_FRAME_HEADER_LEN, payload, length);
   p2p_record_seal(&link->sealer, link->record, P2P_FRAME_HEADER_LEN + length);
+  link->sent_bytes += P2P_RECORD_OVERHEAD + P2P_FRAME_HEADER_LEN + length;
   return p2p_tcp_write(link->tcp, link->record,
                        P2P_RECORD_OVERHEAD + P2P_FRAME_HEADER_LEN + length);
 }

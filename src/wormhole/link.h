@@ -1,7 +1,8 @@
 /* A link between a client and a worker: a wormhole with application id future.p2p/link-v1, whose
  * transit connection stays open and carries frames (protocol/frame.h). The opener (the client)
  * allocates a nameplate and makes the code; the joiner (the worker) is given the code. A link sends
- * PING every 5 s; it ends with P2P_ERR_LOST when nothing was received for 15 s. io thread only. */
+ * PING every 5 s; it ends with P2P_ERR_LOST when nothing was received for 15 s, or when the peer
+ * has taken nothing for 60 s of what waits for it. io thread only. */
 #ifndef P2P_WORMHOLE_LINK_H
 #define P2P_WORMHOLE_LINK_H
 
@@ -16,7 +17,9 @@
 #define P2P_LINK_TIMEOUT_MS 30000
 #define P2P_LINK_HEARTBEAT_MS 5000
 #define P2P_LINK_SILENCE_MS 15000
+#define P2P_LINK_STALL_MS 60000 /* the peer takes none of the bytes that wait for it: lost */
 #define P2P_LINK_QUEUE_HIGH (1024 * 1024)
+#define P2P_LINK_QUEUE_MAX (8 * 1024 * 1024)
 
 struct p2p_link;
 
@@ -29,6 +32,7 @@ struct p2p_link_config {
   bool no_direct;                    /* through the relay only */
   uint32_t timeout_ms;               /* for the whole set-up; 0: 30 s */
   uint32_t heartbeat_ms, silence_ms; /* 0: 5 s and 15 s */
+  uint32_t stall_ms;                 /* 0: 60 s; checked with each heartbeat */
 };
 
 struct p2p_link_callbacks {
@@ -45,8 +49,8 @@ struct p2p_link_callbacks {
 int p2p_link_open(const struct p2p_link_config *config, const struct p2p_link_callbacks *callbacks,
                   void *arg, struct p2p_link **out, struct p2p_err *err) P2P_MUST_USE;
 
-/* Seals and sends one frame. P2P_ERR_CLOSED before on_open and after the end, P2P_ERR_TOO_LARGE,
- * P2P_ERR_MEMORY. */
+/* Seals and sends one frame. P2P_ERR_CLOSED before on_open and after the end; P2P_ERR_MEMORY;
+ * P2P_ERR_TOO_LARGE, also while more than P2P_LINK_QUEUE_MAX bytes wait: then free the link. */
 int p2p_link_send(struct p2p_link *link, uint8_t type, uint32_t task, const void *payload,
                   size_t length);
 /* The other end has proved that it knows the code. */

@@ -109,7 +109,9 @@ static void link_open(void *arg) {
   struct p2p_link_config config = {.loop = bench->lab.loop,
                                    .mailbox = bench->lab.mailbox,
                                    .relay = bench->lab.relay,
-                                   .timeout_ms = PATIENCE_MS};
+                                   .timeout_ms = PATIENCE_MS,
+                                   .heartbeat_ms = 100,
+                                   .stall_ms = 500};
 
   CHECK(p2p_link_open(&config, &EVENTS, bench, &bench->link, NULL) == P2P_OK);
 }
@@ -123,6 +125,20 @@ static void run(struct bench *bench, void (*script)(void *arg), int frames, bool
   CHECK(p2p_loop_call(bench->lab.loop, script, bench) == P2P_OK);
   CHECK(lab_wait(&bench->lab, &bench->n_frame, frames, PATIENCE_MS));
   CHECK(!ends || lab_wait(&bench->lab, &bench->n_close, 1, PATIENCE_MS));
+}
+
+/* ---- a peer that does not read ---- */
+
+static void stop_reading(void *arg) {
+  static const uint8_t payload[P2P_FRAME_PAYLOAD_MAX];
+  struct bench *bench = arg;
+  int code = P2P_OK;
+
+  p2p_tcp_pause(bench->tcp);
+  for (int i = 0; code == P2P_OK && i < 4000; i++)
+    code = p2p_link_send(bench->link, P2P_FRAME_DATA, 1, payload, sizeof payload);
+  CHECK(code == P2P_ERR_TOO_LARGE);
+  CHECK(p2p_link_queued(bench->link) <= P2P_LINK_QUEUE_MAX + sizeof payload + 100);
 }
 
 static void drop(void *arg) {
@@ -245,6 +261,16 @@ TEST(a_length_beyond_the_limits_ends_the_link_at_once) {
   finish(&bench);
 }
 
+TEST(a_peer_that_does_not_read_is_given_up) {
+  static struct bench bench;
+
+  run(&bench, stop_reading, 0, true);
+  CHECK(bench.err.code == P2P_ERR_LOST);
+  CHECK_STR(bench.err.message, "the worker has read nothing for 0.5 s");
+  finish(&bench);
+}
+
 UNIT_MAIN("link_stream", UNIT(frames_may_span_records),
           UNIT(a_peer_that_disconnects_is_lost_not_closed),
-          UNIT(a_length_beyond_the_limits_ends_the_link_at_once))
+          UNIT(a_length_beyond_the_limits_ends_the_link_at_once),
+          UNIT(a_peer_that_does_not_read_is_given_up))

@@ -229,7 +229,7 @@ TEST(a_nameplate_is_a_number_of_at_most_16_digits) {
   CHECK(strstr(request(&a, "{\"type\":\"claim\",\"nameplate\":\"1234567890123456\"}"),
                "\"claimed\"") != NULL);
   CHECK_STR(request(&a, "{\"type\":\"list\"}"),
-            "{\"type\":\"nameplates\",\"nameplates\":[{\"id\":\"1234567890123456\"}]}\n");
+            "{\"type\":\"nameplates\",\"nameplates\":[]}\n");
   disconnect(&a, 0);
   p2p_mailbox_store_free(store);
 }
@@ -363,7 +363,7 @@ TEST(applications_are_separate) {
   send_json(&b, "{\"type\":\"bind\",\"appid\":\"other\",\"side\":\"bb\"}");
   CHECK_STR(request(&b, "{\"type\":\"list\"}"), "{\"type\":\"nameplates\",\"nameplates\":[]}\n");
   CHECK_STR(request(&a, "{\"type\":\"list\"}"),
-            "{\"type\":\"nameplates\",\"nameplates\":[{\"id\":\"4\"}]}\n");
+            "{\"type\":\"nameplates\",\"nameplates\":[]}\n");
   claim_and_open(&b);
   send_json(&a, "{\"type\":\"add\",\"phase\":\"pake\",\"body\":\"01\"}");
   CHECK_STR(b.received, "");
