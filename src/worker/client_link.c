@@ -1,9 +1,7 @@
 /* The link to a client. Passes frames between the client and the evaluators as they arrive. Each
  * TASK of the client gets one RESULT or one LOST, unless the link ends before.
  *
- * Frames for an evaluator that does not read are queued: at most one task per slot, each of at most
- * object_cap_bytes. The link is not paused meanwhile, since it also carries CANCEL frames, pings
- * and other tasks; and an evaluator that is ready reads a whole task into its own memory. */
+ * While an evaluator does not read, its link is not read either, so that memory is bounded. */
 #include "worker/client_link.h"
 
 #include <stdio.h>
@@ -131,6 +129,8 @@ static void on_evaluator_frame(void *arg, const struct p2p_frame *frame) {
     p2p_evaluator_pause(task->evaluator);
 }
 
+static void on_evaluator_drain(void *arg) { p2p_link_resume(((struct task *)arg)->client->link); }
+
 static void on_task_end(void *arg, const struct p2p_exit_reason *reason) {
   struct task *task = arg;
   struct p2p_client_link *client = task->client;
@@ -148,12 +148,12 @@ static void on_task_end(void *arg, const struct p2p_exit_reason *reason) {
       (double)age_ms(task) / 1000);
   unlink_task(task);
   free(task);
+  p2p_link_resume(client->link);
   p2p_slots_end_task(client->shared->slots, client->number, p2p_clock_ms());
   notify(client);
 }
 
-/* ---- frames of the client; each function returns NULL or how the client broke the protocol ----
- */
+/* ---- frames of the client; the functions return NULL or how it broke the protocol ---- */
 
 static struct task *find(const struct p2p_client_link *client, uint32_t id) {
   struct task *task = client->tasks;
@@ -176,7 +176,8 @@ static const char *on_slot(struct p2p_client_link *client, const struct p2p_fram
 /* The task has a slot already. False: out of memory, or no evaluator is free. */
 static bool start_task(struct p2p_client_link *client, const struct p2p_frame *frame,
                        const struct p2p_task_header *header) {
-  static const struct p2p_evaluator_callbacks callbacks = {on_evaluator_frame, on_task_end};
+  static const struct p2p_evaluator_callbacks callbacks = {on_evaluator_drain, on_evaluator_frame,
+                                                           on_task_end};
   struct task *task = calloc(1, sizeof *task);
   if (task == NULL) return false;
   task->client = client;
@@ -227,7 +228,7 @@ static const char *on_data(struct p2p_client_link *client, const struct p2p_fram
   if (task == NULL) return NULL;
   if (frame->length > task->to_receive) return "sent more data than announced";
   task->to_receive -= frame->length;
-  p2p_evaluator_data(task->evaluator, frame);
+  if (!p2p_evaluator_data(task->evaluator, frame)) p2p_link_pause(client->link);
   return NULL;
 }
 

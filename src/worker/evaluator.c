@@ -23,6 +23,7 @@ enum deadline {
   DEADLINE_RECEIVE, /* until the whole task has arrived from the client */
   DEADLINE_TIME,    /* the time limit of the future */
   DEADLINE_PAUSE,   /* the result waits for the client; the time limit does not run */
+  DEADLINE_TAKE,    /* until it has read what waits */
   DEADLINE_CANCEL,  /* until a cancelled task ends */
   DEADLINE_UNUSED   /* without a task */
 };
@@ -170,7 +171,10 @@ static void on_frame(void *arg, const struct p2p_frame *frame) {
 
 static void on_drain(void *arg) {
   struct p2p_evaluator *evaluator = arg;
-  evaluator->task.is_delivered = evaluator->task.active && evaluator->task.frames.to_receive == 0;
+  struct task *task = &evaluator->task;
+  task->is_delivered = task->active && task->frames.to_receive == 0;
+  if (evaluator->deadline == DEADLINE_TAKE) set_deadline(evaluator, NO_DEADLINE, 0);
+  if (task->has_caller) task->callbacks.on_drain(task->arg);
 }
 
 /* ---- the process ---- */
@@ -245,6 +249,7 @@ static void on_deadline(void *arg) {
   case DEADLINE_RECEIVE:
   case DEADLINE_TIME:
   case DEADLINE_PAUSE: stop_task(evaluator); break;
+  case DEADLINE_TAKE: kill_process(evaluator, "was killed because it did not read"); break;
   case DEADLINE_CANCEL:
     kill_process(evaluator, "was killed because it did not stop within 5 s of an interrupt");
     break;
@@ -356,10 +361,14 @@ static void send(struct p2p_evaluator *evaluator, const struct p2p_frame *frame)
     kill_process(evaluator, "was killed because its worker is out of memory");
 }
 
-void p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data) {
+bool p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data) {
   p2p_task_frames_received(&evaluator->task.frames, data->length);
   send(evaluator, data);
   time_task(evaluator);
+  if (p2p_evaluator_process_queued(evaluator->process) <= P2P_EVALUATOR_QUEUE_HIGH) return true;
+  if (evaluator->ready && evaluator->deadline == NO_DEADLINE)
+    set_deadline(evaluator, DEADLINE_TAKE, P2P_EVALUATOR_TAKE_MS);
+  return false;
 }
 
 /* The frame is sent before the signal: an evaluator that has not begun the task drops it when it

@@ -23,6 +23,8 @@
 #define P2P_EVALUATOR_RECEIVE_MS 60000
 #define P2P_EVALUATOR_RECEIVE_BYTES 16
 #define P2P_EVALUATOR_PAUSE_MS 300000
+#define P2P_EVALUATOR_QUEUE_HIGH (8 * 1024 * 1024) /* see p2p_evaluator_data */
+#define P2P_EVALUATOR_TAKE_MS 60000                /* to take as much; then it is killed */
 
 struct p2p_evaluator;
 
@@ -50,6 +52,8 @@ struct p2p_evaluator_owner {
 
 /* For the caller that submitted a task. */
 struct p2p_evaluator_callbacks {
+  /* The evaluator has taken all data so far. */
+  void (*on_drain)(void *arg);
   /* A CONDITION, RESULT, DATA or LOST frame of the task. */
   void (*on_frame)(void *arg, const struct p2p_frame *frame);
   /* The task has ended: with a complete RESULT or a LOST (reason NULL), or without, for this
@@ -87,7 +91,9 @@ uint64_t p2p_evaluator_used_ms(
 int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
                          const struct p2p_frame *task,
                          const struct p2p_evaluator_callbacks *callbacks, void *arg) P2P_MUST_USE;
-void p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data);
+/* False: more than P2P_EVALUATOR_QUEUE_HIGH bytes wait. Do not send more before on_drain or on_end.
+ */
+bool p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data);
 /* Interrupts the task; on_end follows within P2P_EVALUATOR_CANCEL_MS, by force if need be. */
 void p2p_evaluator_cancel(struct p2p_evaluator *evaluator);
 /* The same, without further callbacks for the task; on_abandoned follows. */

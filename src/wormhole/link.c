@@ -34,6 +34,7 @@ struct p2p_link {
   uint64_t ticked_ms;   /* by p2p_clock_boot_ms, when the heartbeat last ran */
   uint64_t resumed_ms;  /* when the last pause of this process was over */
   uint64_t paused_ms;   /* how long this process did not run; 0: bytes have arrived since */
+  bool is_paused;       /* by the owner */
   bool is_overdue;      /* nothing arrived for silence_ms; the socket is read once more */
   uint64_t sent_bytes, taken_bytes; /* taken: by the kernel, at the last heartbeat */
   uint64_t taken_ms;                /* when it had last taken something, or nothing waited */
@@ -210,6 +211,7 @@ static void on_heartbeat(void *arg) {
 
 static void on_silence(void *arg) {
   struct p2p_link *link = arg;
+  if (link->is_paused) link->received_ms = p2p_clock_ms();
   uint64_t silent_ms = p2p_clock_ms() - link->received_ms;
   struct p2p_err err;
 
@@ -322,6 +324,19 @@ bool p2p_link_is_confirmed(const struct p2p_link *link) {
 
 size_t p2p_link_queued(const struct p2p_link *link) {
   return link->tcp ? p2p_tcp_queued(link->tcp) : 0;
+}
+
+void p2p_link_pause(struct p2p_link *link) {
+  if (link->state != OPEN || link->is_paused) return;
+  link->is_paused = true;
+  p2p_tcp_pause(link->tcp);
+}
+
+void p2p_link_resume(struct p2p_link *link) {
+  if (link->state != OPEN || !link->is_paused) return;
+  link->is_paused = false;
+  link->received_ms = p2p_clock_ms();
+  p2p_tcp_resume(link->tcp);
 }
 
 void p2p_link_free(struct p2p_link *link) {

@@ -59,6 +59,11 @@ bool p2p_link_is_confirmed(const struct p2p_link *link);
  * at on_drain. */
 size_t p2p_link_queued(const struct p2p_link *link);
 
+/* Stops and continues to read, for back-pressure; reading is on at first. A link that is not read
+ * does not notice its end, and does not take silence for one. */
+void p2p_link_pause(struct p2p_link *link);
+void p2p_link_resume(struct p2p_link *link);
+
 /* Closes and frees the link. What is queued is still sent, for at most 1 s. No events follow. Takes
  * NULL. Safe from within an event. */
 void p2p_link_free(struct p2p_link *link);

@@ -110,6 +110,7 @@ static void end_here(void *arg) {
   p2p_evaluator_pool_free(pool);
 }
 
+static void on_drain(void *arg) { (void)arg; }
 static void on_frame(void *arg, const struct p2p_frame *frame) {
   (void)arg, (void)frame;
   if (pauses) p2p_evaluator_pause(evaluator);
@@ -124,7 +125,7 @@ static void on_end(void *arg, const struct p2p_exit_reason *reason) {
 }
 
 static void submit_here(void *arg) {
-  static const struct p2p_evaluator_callbacks callbacks = {on_frame, on_end};
+  static const struct p2p_evaluator_callbacks callbacks = {on_drain, on_frame, on_end};
   static const char client;
   static uint32_t task;
   uint8_t size[8];

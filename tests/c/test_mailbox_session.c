@@ -228,8 +228,7 @@ TEST(a_nameplate_is_a_number_of_at_most_16_digits) {
   CHECK(p2p_mailbox_store_count(store) == 0);
   CHECK(strstr(request(&a, "{\"type\":\"claim\",\"nameplate\":\"1234567890123456\"}"),
                "\"claimed\"") != NULL);
-  CHECK_STR(request(&a, "{\"type\":\"list\"}"),
-            "{\"type\":\"nameplates\",\"nameplates\":[]}\n");
+  CHECK_STR(request(&a, "{\"type\":\"list\"}"), "{\"type\":\"nameplates\",\"nameplates\":[]}\n");
   disconnect(&a, 0);
   p2p_mailbox_store_free(store);
 }
@@ -362,8 +361,7 @@ TEST(applications_are_separate) {
   connect_client(&b);
   send_json(&b, "{\"type\":\"bind\",\"appid\":\"other\",\"side\":\"bb\"}");
   CHECK_STR(request(&b, "{\"type\":\"list\"}"), "{\"type\":\"nameplates\",\"nameplates\":[]}\n");
-  CHECK_STR(request(&a, "{\"type\":\"list\"}"),
-            "{\"type\":\"nameplates\",\"nameplates\":[]}\n");
+  CHECK_STR(request(&a, "{\"type\":\"list\"}"), "{\"type\":\"nameplates\",\"nameplates\":[]}\n");
   claim_and_open(&b);
   send_json(&a, "{\"type\":\"add\",\"phase\":\"pake\",\"body\":\"01\"}");
   CHECK_STR(b.received, "");

@@ -16,7 +16,9 @@ static struct {
   char worker[P2P_IDENTITY_ID_MAX], lost[256], hello[512], machine[128], packages[256], load[256],
       busy[16];
   struct p2p_seal_public key;
-  int replies, joined, seen, opened, granted, recalled, lost_frames, closed, leaves, loads,
+  char data[32]; /* of the last DATA frame */
+  size_t queued; /* bytes for the worker */
+  int results, replies, joined, seen, opened, granted, recalled, lost_frames, closed, leaves, loads,
       busy_hellos;
   const char *via; /* instead of the true code */
   int accepts;     /* so many of the same */
@@ -83,6 +85,11 @@ static void rogue_frame(void *arg, const struct p2p_frame *frame) {
     snprintf(rogue.lost, sizeof rogue.lost, "%.*s", (int)frame->length,
              (const char *)frame->payload);
     site_count(&gate, &rogue.lost_frames);
+  }
+  if (frame->type == P2P_FRAME_DATA) {
+    snprintf(rogue.data, sizeof rogue.data, "%.*s", (int)frame->length,
+             (const char *)frame->payload);
+    site_count(&gate, &rogue.results);
   }
   if (frame->type == P2P_FRAME_HELLO)
     snprintf(rogue.hello, sizeof rogue.hello, "%.*s", (int)frame->length,
@@ -323,6 +330,55 @@ static void send_bogus_accept(int number) {
   rogue_accept(via);
 }
 
+#define BLOCKS 480 /* 30 MiB */
+
+static void send_block(void *arg) {
+  static char block[65536] = "next";
+  (void)arg;
+  if (rogue.link == NULL) return;
+  CHECK(p2p_link_send(rogue.link, P2P_FRAME_DATA, 2, block, sizeof block) == P2P_OK);
+  rogue.queued = p2p_link_queued(rogue.link);
+}
+
+static void count_queued(void *arg) {
+  (void)arg;
+  rogue.queued = rogue.link != NULL ? p2p_link_queued(rogue.link) : 0;
+}
+
+/* False: the worker has stopped reading. */
+static bool worker_reads(void) {
+  for (int i = 0; i < 100 && rogue.queued > 1024 * 1024; i++) {
+    poll(NULL, 0, 10);
+    CHECK(p2p_loop_call(loop, count_queued, NULL) == P2P_OK);
+  }
+  return rogue.queued <= 1024 * 1024;
+}
+
+TEST(data_for_a_stopped_evaluator_is_not_read) {
+  int sent = 0;
+  begin(1);
+  rogue_begin(true);
+  rogue_hello();
+  rogue_slot(P2P_SLOT_WANT, 1);
+  CHECK(site_wait(&gate, &rogue.granted, 1));
+  rogue_task(1, 3);
+  rogue_send(P2P_FRAME_DATA, 1, "pid", 3);
+  CHECK(site_wait(&gate, &rogue.results, 1));
+  pid_t pid = (pid_t)atoi(rogue.data);
+  CHECK(pid > 1 && kill(pid, SIGSTOP) == 0);
+  rogue_task(2, BLOCKS * 65536);
+  for (; sent < BLOCKS && worker_reads(); sent++)
+    CHECK(p2p_loop_call(loop, send_block, NULL) == P2P_OK);
+  CHECK(sent < BLOCKS);
+  CHECK(pid > 1 && kill(pid, SIGCONT) == 0);
+  uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
+  while (sent < BLOCKS && p2p_clock_ms() < until_ms)
+    if (worker_reads()) sent += p2p_loop_call(loop, send_block, NULL) == P2P_OK;
+  CHECK(site_wait(&gate, &rogue.results, 2));
+  CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
+  end(NULL);
+}
+
 static void send_accepts(void *arg) {
   (void)arg;
   for (int i = 0; i < rogue.accepts; i++) {
@@ -394,6 +450,6 @@ UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(worker_reports_its_machine_and_pac
           UNIT(a_client_that_waits_learns_for_whom_the_worker_is_busy),
           UNIT(clients_that_break_the_protocol_are_disconnected),
           UNIT(data_after_the_task_does_not_extend_the_time_limit),
-          UNIT(invalid_accepts_are_ignored),
+          UNIT(data_for_a_stopped_evaluator_is_not_read), UNIT(invalid_accepts_are_ignored),
           UNIT(accepts_without_a_client_do_not_keep_others_from_a_worker),
           UNIT(worker_that_leaves_says_so_on_the_board), UNIT(nothing_is_left))
