@@ -1,4 +1,4 @@
-## Names of arguments and flags. R matches the names of arguments partially: worker(n = 2) would set `nice`.
+## Names of arguments and flags. R matches the names of arguments partially: worker(ni = 2) would set `nice`.
 
 ## Called first by an exported function `name`. Raises an error if the caller used an argument by a part of its name, or if the function was
 ## called by `Rscript -e` with flags that nobody reads.

@@ -77,6 +77,7 @@ parse_flags <- function(f, args) {
     args <- args[-seq_len(flag$length)]
   }
   if (!is.null(values$users) && "cluster" %in% known) values$users <- strsplit(values$users, ",")[[1L]]
+  for (name in intersect(c("read", "write"), names(values))) values[[name]] <- strsplit(values[[name]], ",")[[1L]]
   values
 }
 
@@ -134,29 +135,35 @@ flag_help <- c(
   login_time = "seconds that a login may take",
   mailbox_port = "port of the mailbox server, 0 for any",
   memory = "memory limit per future, in bytes or as 2GiB",
+  net = "let futures use the network",
   nice = "niceness of futures, 0 to 19",
   port = "port of the board, 0 for any",
   quiet = "only show warnings",
+  read = "files and folders that futures may read, separated by commas",
   relay_port = "port of the relay, 0 for any",
+  sandbox = "sandbox of futures: auto, namespaces, landlock or none",
   ssh_args = "arguments for SSH, in one string",
   time = "time limit per future in seconds",
   topics_per_user = "maximum number of topics per user",
   users = "users with access, separated by commas",
   verbose = "also show connections",
   workdir = "folder in which futures run",
-  workers = "number of futures at the same time"
+  workers = "number of futures at the same time",
+  write = "files and folders that futures may also change, separated by commas"
 )
 
-## What NULL stands for.
-null_defaults <- c(address = "all addresses", cluster = "your personal cluster", host = "pipe.pico.sh",
+## Defaults that are not values to type.
+named_defaults <- c(address = "all addresses", cluster = "your personal cluster", host = "pipe.pico.sh",
                    host_key = "created in R's configuration folder", ssh_args = "none",
-                   workdir = "a private one, emptied after each future")
+                   read = "none", sandbox = "auto; none on your personal cluster",
+                   workdir = "a private one, emptied after each future", write = "none")
 
 ## The default of an argument, as typed in a shell.
 describe_default <- function(x, name) {
   option <- if (name %in% option_names) p2p_option(name)
   if (!is.null(option)) return(sprintf(" (default: %s)", paste(option, collapse = " ")))
   if (identical(x, quote(expr = ))) return(" (required)")
-  text <- if (is.null(x)) null_defaults[[name]] else if (is.language(x)) paste(deparse(x), collapse = "") else format(x, scientific = FALSE)
+  text <- if (name %in% names(named_defaults) && (is.null(x) || is.language(x))) named_defaults[[name]]
+          else if (is.language(x)) paste(deparse(x), collapse = "") else format(x, scientific = FALSE)
   sprintf(" (default: %s)", text)
 }

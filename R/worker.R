@@ -9,8 +9,7 @@
 #' after the worker was killed, when the next one starts. With `workdir`, futures start in that folder instead, which is not emptied. What
 #' programs that a future runs print is dropped, as with [future::multisession].
 #'
-#' Anyone with access to the cluster can run any R code on this machine with your permissions. See the section on trust in
-#' [future.p2p-package].
+#' Anyone with access to the cluster can run any R code on this machine. On a shared cluster, that code runs in a sandbox.
 #'
 #' @inheritParams cluster
 #' @param duration (numeric) Seconds after which the worker leaves. `Inf` means never.
@@ -27,6 +26,45 @@
 #' @param drain (logical) If `TRUE`, an interrupted worker first finishes its running futures. `--drain` on the command line.
 #' @param workdir (character) The folder in which futures run. `NULL` means a private folder of each child process, which is emptied
 #'   after each future and removed at the end.
+#' @param sandbox (character) What confines futures: `"namespaces"`, `"landlock"`, `"none"`, or `"auto"`, the first of these two sandboxes that
+#'   works on this machine. See the section below. The default is `"auto"`, and `"none"` on your personal cluster, whose futures are your
+#'   own.
+#' @param net (logical) If `TRUE`, futures in a sandbox may use the network as your programs can: the internet, but also your local
+#'   network and the services of this machine.
+#' @param read,write (character) Files and folders that futures in a sandbox may read, or read, change and delete, besides those listed
+#'   below. Futures find them by their full paths, since they have a home folder of their own. On the command line, separated by commas.
+#'
+#' @section Sandbox:
+#' Without a sandbox, futures can do whatever your account can: read your SSH keys, delete your files, and use your network. In a sandbox,
+#' the Linux kernel confines each child process and all that it starts, from before R starts:
+#'
+#' * Files: futures can read R, its packages, the programs and libraries of the system (`/usr` and the like) and a few public files of
+#'   `/etc`. They can write to their private folders, which are also their home and temporary folders, and to `workdir`. Nothing
+#'   else can be read, listed, changed or deleted, except for `read` and `write`.
+#' * Network: none, also not to this machine, unless `net = TRUE`.
+#' * Processes: futures can neither read the memory, the environment or the files of other processes, nor trace them. They are killed with
+#'   all processes that they have started. On an account with privileges, such as root, they have none of these.
+#' * Environment: they see the variables of the locale and of R, `PATH`, `TZ` and the like, but no others, such as access keys.
+#' * Kernel: they cannot make namespaces or mounts, and cannot use bpf, io_uring, keyrings, performance counters, shared memory
+#'   of System V, and other rarely used parts.
+#'
+#' | | `"namespaces"` | `"landlock"` |
+#' | --- | --- | --- |
+#' | how | a file system, processes and a network of their own | rules and a filter of system calls |
+#' | needs | Linux 5.12, user namespaces | Linux 5.13, Landlock |
+#' | works in Docker, and on Ubuntu since 24.04 | usually not | yes |
+#' | that a file exists, its size and its times | hidden | visible, to whoever knows its name |
+#' | names and arguments of running processes, open connections of this machine | hidden | visible |
+#' | signals to your other programs | no | no (before Linux 6.12: yes, except to the worker) |
+#' | `/tmp` | its own, in memory | not available; `tempfile()` works |
+#' | `Sys.chmod()`, `Sys.setFileTime()` | work | fail |
+#' | `parallel::makeCluster()` without `net = TRUE` | works | fails; `parallel::mclapply()` works |
+#'
+#' What no sandbox does: futures can use all cores, all memory (`memory` limits it for each process) and all space on the disk of the
+#' temporary folder. A fault in the kernel may break any sandbox.
+#'
+#' Both need a processor of type x86_64 or aarch64. If no sandbox works, as on macOS, `worker()` stops with an error, unless
+#' `sandbox = "none"`.
 #'
 #' @section How a worker ends:
 #' After `duration`, the worker takes no new futures, finishes those that are running, and leaves.
@@ -60,7 +98,8 @@
 #' @seealso [cluster], [host_cluster()]
 #' @export
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
-                   nice = 0L, idle = Inf, drain = FALSE, workdir = NULL) {
+                   nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "none"),
+                   net = FALSE, read = character(), write = character()) {
   check_arguments("worker")
   workers <- check_number(workers, "workers", 1, 1024, whole = TRUE)
   duration <- check_number(duration, "duration", 0, Inf)
@@ -71,14 +110,16 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   drain <- check_flag(drain, "drain")
   workdir <- check_workdir(workdir)
   config <- board_config(cluster, host, ssh_args)
+  sandbox <- new_sandbox(if (missing(sandbox)) default_sandbox(config$cluster) else sandbox, net, read, write, workdir)
   config$workers <- as.integer(workers)
   config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = account_name())
   config$memory <- if (is.finite(memory)) memory
   config$time <- if (is.finite(time)) time
   config$workdir <- workdir
   config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
-  config$evaluator_argv <- evaluator_argv(memory, nice, is_scratch = is.null(workdir))
-  config$evaluator_env <- evaluator_env()
+  config$evaluator_argv <- c(sandbox$command, evaluator_argv(memory, nice, is_scratch = is.null(workdir)))
+  config$evaluator_env <- evaluator_env(is_confined = sandbox$level != "none")
+  message(describe_sandbox(sandbox))
   with_terminate(run_worker(config, duration, idle, drain))
   invisible()
 }
@@ -229,9 +270,11 @@ evaluator_argv <- function(memory = Inf, nice = 0, is_scratch = TRUE) {
 }
 
 ## The environment of evaluators: ours, without variables about SSH and this package, with our library paths, and with one core for nested
-## parallelization. It has the variables of .Renviron files, which evaluators therefore do not read.
-evaluator_env <- function() {
+## parallelization. It has the variables of .Renviron files, which evaluators therefore do not read. In a sandbox, it has only variables in
+## which hardly anybody keeps secrets.
+evaluator_env <- function(is_confined = FALSE) {
   env <- Sys.getenv()
+  if (is_confined) env <- env[grepl("^((LANG|LANGUAGE|LD_LIBRARY_PATH|LOGNAME|PATH|SHELL|TERM|TZ|USER)$|(LC|MKL|OMP|OPENBLAS|R)_)", names(env))]
   env <- env[!grepl("^(SSH_|R_FUTURE_P2P_|R_FUTURE_PLAN$|R_LIBS|R_TESTS$)", names(env))]
   env[["R_LIBS"]] <- paste(.libPaths(), collapse = .Platform$path.sep)
   env[["FUTURE_P2P_WORKER"]] <- sprintf("%s:%d", Sys.info()[["nodename"]], Sys.getpid())

@@ -99,7 +99,7 @@ static int set_up(struct p2p_evaluator_channel *channel) {
 
 int p2p_evaluator_channel_open(struct p2p_evaluator_channel **out, struct p2p_err *err) {
   if (!is_socket(P2P_EVALUATOR_PROCESS_FD_FRAMES) ||
-      !is_socket(P2P_EVALUATOR_PROCESS_FD_LIFELINE) || getpgrp() != getpid())
+      !is_socket(P2P_EVALUATOR_PROCESS_FD_LIFELINE) || (getpgrp() != getpid() && getpgrp() != 0))
     return p2p_err_because(
         err, "not_an_evaluator",
         p2p_err_set(err, P2P_ERR_SYSTEM, "this process was not started by a worker"));

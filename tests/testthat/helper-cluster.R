@@ -83,11 +83,11 @@ start_r <- function(lab, name, code, stdin = FALSE, env = character()) {
   process
 }
 
-## The environment of this session, without the user's SSH agent and settings. P2P_LAB marks all processes of the lab.
+## The environment of this session, without the user's SSH agent and settings. R_P2P_LAB marks all processes of the lab.
 lab_environment <- function(lab, tmp, more = character()) {
   env <- Sys.getenv()
   env <- env[!grepl("^(SSH_|R_FUTURE_|R_TESTS$)", names(env))]
-  env <- c(env, TMPDIR = tmp, P2P_LAB = lab$dir, R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
+  env <- c(env, TMPDIR = tmp, R_P2P_LAB = lab$dir, R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
   env <- c(env[!names(env) %in% names(more)], more)
   env[!duplicated(names(env), fromLast = TRUE)]
 }
@@ -170,8 +170,13 @@ start_host <- function(lab, cluster, users, owner = sub("/.*", "", cluster), wai
   process
 }
 
+## A worker of a shared cluster has a sandbox if one works here: `lab$sandbox`, or "auto". Its futures may write into the folder of the lab.
 start_worker <- function(lab, user, cluster, workers = 1L, wait = TRUE, ..., env = character()) {
   flags <- c(list(cluster = cluster, workers = workers), board_args(lab, user), ...)
+  if (!endsWith(cluster, "/personal") && !"sandbox" %in% names(flags)) {
+    level <- c(lab$sandbox, "auto")[1L]
+    flags <- c(flags, if (has_sandbox(level)) list(sandbox = level, write = lab$dir) else list(sandbox = "none"))
+  }
   process <- start_process(lab, "worker", flags, paste("worker of", user), env = env)
   if (wait) wait_for_line(process, paste0("joined cluster '", cluster, "'"))
   process
@@ -188,6 +193,10 @@ start_cluster <- function(lab, cluster = "alice/friends", users = setdiff(lab$us
   list(board = board, host = host, workers = started)
 }
 
+has_sandbox <- function(level) {
+  !inherits(try(future.p2p:::new_sandbox(level, FALSE, character(), character(), NULL), silent = TRUE), "try-error")
+}
+
 plan_as <- function(lab, user, cluster = "alice/friends", ...) {
   args <- board_args(lab, user)
   future::plan(future.p2p::cluster, cluster = cluster, host = args$host, ssh_args = args$ssh_args, ...)
@@ -199,7 +208,7 @@ lab_processes <- function(lab) {
     return(unlist(lapply(lab$processes, function(process) if (process$px$is_alive()) process$px$get_pid())))
   }
   pids <- grep("^[0-9]+$", list.files("/proc"), value = TRUE)
-  mark <- charToRaw(paste0("P2P_LAB=", lab$dir))
+  mark <- charToRaw(paste0("R_P2P_LAB=", lab$dir))
   as.integer(Filter(function(pid) {
     environ <- suppressWarnings(tryCatch(readBin(file.path("/proc", pid, "environ"), "raw", 1e6), error = function(e) raw()))
     length(grepRaw(mark, environ, fixed = TRUE)) > 0L

@@ -2,6 +2,7 @@
 ## tested, or says why it cannot occur; the last test shows missing cells. In phase "receiving", the evaluator is stopped (SIGSTOP) before it
 ## reads a large future. In the phases "sending" and "link set-up", the supervisor is stopped.
 lab <- local_lab()
+lab$sandbox <- "landlock" # in which the process that futures see is the one that this session sees
 start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c())
 withr::defer(future::plan(future::sequential))
 

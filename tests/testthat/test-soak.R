@@ -1,6 +1,7 @@
 ## Many futures of each kind in one session: memory, files, sockets, threads and handles of client, supervisor and evaluator do not grow.
 ## 500 futures; with P2P_SOAK=5000 (`make soak`) more, and a table.
 lab <- local_lab(c("alice", "bob"))
+lab$sandbox <- "landlock" # in which the process that futures see is the one that this session sees
 members <- start_cluster(lab, "alice/friends", "bob", workers = c(alice = 1L))
 plan_as(lab, "bob")
 withr::defer(future::plan(future::sequential))

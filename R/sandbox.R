@@ -1,0 +1,87 @@
+## The sandbox of futures: how worker() chooses it, and what it says about it. src/shell/sandbox.c is the program that enters it.
+
+sandbox_levels <- c("namespaces", "landlock") # the first one that works is "auto"
+
+## Returns list(level, net, read, write, command). `command`: what comes before the command of an evaluator. `probe` is replaced in tests.
+new_sandbox <- function(sandbox, net, read, write, workdir, probe = probe_sandbox) {
+  sandbox <- check_sandbox(sandbox)
+  out <- list(level = "none", net = check_flag(net, "net"), read = check_paths(read, "read"), write = check_paths(write, "write"),
+              command = character())
+  if (sandbox == "none") {
+    if (out$net || length(c(out$read, out$write)) > 0L) {
+      usage_stop("Arguments 'net', 'read' and 'write' open a sandbox, and there is none: use them with ", sandbox_argument("auto"), ".")
+    }
+    return(out)
+  }
+  out$write <- c(out$write, workdir)
+  for (level in if (sandbox == "auto") sandbox_levels else sandbox) {
+    problem <- probe(sandbox_command(out, level))
+    if (is.null(problem)) return(utils::modifyList(out, list(level = level, command = sandbox_command(out, level))))
+    out$problems <- c(out$problems, sprintf("%s: %s", level, problem))
+  }
+  p2p_stop(paste0("No sandbox works here (", paste(out$problems, collapse = "; "), "). Without one, futures of others could read, change ",
+                  "and delete whatever this account can, and use its network. If you trust all users of the cluster that far, use ",
+                  sandbox_argument("none"), "."))
+}
+
+sandbox_argument <- function(level) sprintf(if (in_cli()) "--sandbox=%s" else "`sandbox = \"%s\"`", level)
+
+check_sandbox <- function(sandbox) {
+  levels <- c("auto", sandbox_levels, "none")
+  if (!is.character(sandbox) || length(sandbox) != 1L || !sandbox %in% levels) {
+    usage_stop("Argument 'sandbox' must be ", paste0('"', levels, '"', collapse = " or "), ".")
+  }
+  sandbox
+}
+
+## Futures of a personal cluster are those of the owner of the machine.
+default_sandbox <- function(cluster) if (is.null(cluster) || grepl("/personal$", cluster)) "none" else "auto"
+
+## Absolute paths. Symbolic links are kept, so that futures may use either name.
+check_paths <- function(paths, name) {
+  if (!is.character(paths) || anyNA(paths)) usage_stop("Argument '", name, "' must be a character vector.")
+  paths <- path.expand(paths)
+  missing <- paths[!file.exists(paths)]
+  if (length(missing) > 0L) usage_stop("Argument '", name, "': there is no file or folder '", missing[1L], "'.")
+  sub("(.)/+$", "\\1", ifelse(startsWith(paths, "/"), paths, file.path(getwd(), paths)))
+}
+
+sandbox_command <- function(sandbox, level) {
+  read <- unique(c(r_paths(), sandbox$read))
+  c(system.file("bin", "sandbox", package = "future.p2p"), if (sandbox$net) "--net", paste0("--read=", read),
+    if (length(sandbox$write) > 0L) paste0("--write=", sandbox$write), level)
+}
+
+## What R and its packages consist of. A package may be a link to a cache (renv).
+r_paths <- function() {
+  libraries <- c(.libPaths(), dirname(system.file(package = "future.p2p")))
+  packages <- list.files(libraries, full.names = TRUE)
+  linked <- normalizePath(packages[nzchar(Sys.readlink(packages))], mustWork = FALSE)
+  prefix <- if (grepl("/lib(64)?/R$", R.home())) file.path(dirname(dirname(R.home())), c("bin", "etc", "lib", "lib64", "share"))
+  paths <- c(R.home(), R.home("doc"), R.home("include"), R.home("share"), prefix, libraries, linked)
+  unique(paths[file.exists(paths)])
+}
+
+## NULL if an evaluator can be started in this sandbox, or else why not.
+probe_sandbox <- function(command) {
+  folder <- tempfile("probe")
+  dir.create(folder)
+  on.exit(unlink(folder, recursive = TRUE))
+  args <- c("--probe", command[-1L], file.path(R.home("bin"), "R"))
+  output <- suppressWarnings(system2(command[1L], shQuote(args), stdout = TRUE, stderr = TRUE,
+                                     env = paste0("TMPDIR=", shQuote(file.path(folder, "tmp")))))
+  if (is.null(attr(output, "status"))) return(NULL)
+  text <- sub("^cannot set up the sandbox: ", "", paste(output, collapse = " "))
+  if (nzchar(text)) text else paste("it ended with status", attr(output, "status"))
+}
+
+## What futures can reach, in one line.
+describe_sandbox <- function(sandbox) {
+  if (sandbox$level == "none") {
+    return("Futures run without a sandbox: they can read and change whatever this account can, and use its network.")
+  }
+  quote_paths <- function(paths) if (length(paths) > 0L) paste0(" and ", paste0("'", paths, "'", collapse = ", "))
+  paste0("Futures run in a sandbox (", sandbox$level, "): they can read R, its packages and programs", quote_paths(sandbox$read),
+         ", write to temporary folders of their own", quote_paths(sandbox$write), ", and use ", if (sandbox$net) "the" else "no",
+         " network.")
+}

@@ -1,0 +1,102 @@
+/* The program `sandbox`, by which a worker starts its evaluators. It enters the sandbox and becomes
+ * the evaluator:
+ *
+ *   sandbox [--probe] [--net] [--read=PATH ...] [--write=PATH ...] LEVEL PROGRAM [ARGUMENT ...]
+ *
+ * LEVEL is "namespaces" or "landlock". The folder that has $TMPDIR is writable, too, and $TMPDIR is
+ * the home folder of the program. With --probe, it ends instead of starting the program. Exit
+ * status: that of the program, or 126 and a line on standard error. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proc/sandbox.h"
+
+#define FAILED 126
+
+struct command {
+  struct p2p_sandbox sandbox;
+  struct p2p_sandbox_path *paths;
+  char *scratch;
+  bool is_probe;
+  char **program; /* NULL-terminated */
+};
+
+static int fail(const struct p2p_err *err) {
+  dprintf(STDERR_FILENO, "cannot set up the sandbox: %s\n", err->message);
+  return FAILED;
+}
+
+static void add_path(struct command *command, const char *path, bool is_writable) {
+  command->paths[command->sandbox.n_paths++] =
+      (struct p2p_sandbox_path){.path = path, .is_writable = is_writable};
+}
+
+static bool read_flag(struct command *command, const char *flag) {
+  if (strcmp(flag, "--probe") == 0)
+    command->is_probe = true;
+  else if (strcmp(flag, "--net") == 0)
+    command->sandbox.net = true;
+  else if (strncmp(flag, "--read=/", 8) == 0)
+    add_path(command, flag + 7, false);
+  else if (strncmp(flag, "--write=/", 9) == 0)
+    add_path(command, flag + 8, true);
+  else
+    return false;
+  return true;
+}
+
+/* The folder above $TMPDIR. */
+static bool add_scratch(struct command *command) {
+  const char *tmp = getenv("TMPDIR");
+  char *slash;
+  if (tmp == NULL || tmp[0] != '/') return true;
+  if ((command->scratch = strdup(tmp)) == NULL || setenv("HOME", tmp, 1) != 0) return false;
+  slash = strrchr(command->scratch, '/');
+  if (slash == command->scratch) return true; /* it is "/tmp", of all */
+  *slash = '\0';
+  add_path(command, command->scratch, true);
+  return true;
+}
+
+static int read_command(struct command *command, int argc, char **argv, struct p2p_err *err) {
+  int next = 1;
+  command->paths = calloc((size_t)argc + 1, sizeof command->paths[0]);
+  if (command->paths == NULL || !add_scratch(command))
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  while (next < argc && read_flag(command, argv[next])) next++;
+  if (argc - next < 2) return p2p_err_set(err, P2P_ERR_INVALID, "the command is not complete");
+  if (strcmp(argv[next], "namespaces") == 0)
+    command->sandbox.level = P2P_SANDBOX_NAMESPACES;
+  else if (strcmp(argv[next], "landlock") == 0)
+    command->sandbox.level = P2P_SANDBOX_LANDLOCK;
+  else
+    return p2p_err_set(err, P2P_ERR_INVALID, "'%s' is not a level", argv[next]);
+  command->sandbox.paths = command->paths;
+  command->sandbox.supervisor = getppid();
+  command->program = argv + next + 1;
+  return P2P_OK;
+}
+
+static int run(struct command *command, struct p2p_err *err) {
+  int code = p2p_sandbox_enter(&command->sandbox, err);
+  if (code != P2P_OK) return code;
+  if (access(command->program[0], X_OK) == 0) {
+    if (command->is_probe) return P2P_OK;
+    execv(command->program[0], command->program);
+  }
+  return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot start '%s': %s", command->program[0],
+                     strerror(errno));
+}
+
+int main(int argc, char **argv) {
+  struct command command = {.is_probe = false};
+  struct p2p_err err;
+  int code = read_command(&command, argc, argv, &err);
+  if (code == P2P_OK) code = run(&command, &err);
+  free(command.paths);
+  free(command.scratch);
+  return code == P2P_OK ? 0 : fail(&err);
+}

@@ -1,0 +1,180 @@
+## What futures can reach in the sandbox of a worker: attempts to get at what belongs to its lender, and ordinary work. tests/c/test_sandbox.c
+## has attempts that R cannot make.
+skip_unless_lab()
+levels <- Filter(has_sandbox, future.p2p:::sandbox_levels)
+testthat::skip_if(length(levels) == 0L, "no sandbox works here")
+lab <- local_lab()
+start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c())
+withr::defer(future::plan(future::sequential))
+
+library(future)
+
+## What belongs to the lender: files, a variable, and a listening socket.
+home <- file.path(lab$dir, "home")
+dir.create(file.path(home, ".ssh"), recursive = TRUE)
+key <- file.path(home, ".ssh", "id_ed25519")
+writeLines("secret", key)
+readable <- file.path(lab$dir, "readable")
+writable <- file.path(lab$dir, "writable")
+for (dir in c(readable, writable)) {
+  dir.create(dir)
+  writeLines("data", file.path(dir, "data"))
+}
+secrets <- c(HOME = home, AWS_SECRET_ACCESS_KEY = "secret", SSH_AUTH_SOCK = file.path(lab$dir, "agent"))
+
+## A worker of carol whose lender has these.
+start_lender <- function(level, ..., workers = 2L) {
+  start_worker(lab, "carol", "alice/friends", workers, sandbox = level, read = readable, write = writable, ..., env = secrets)
+}
+
+## "" if the attempt failed, else its value or, for TRUE and other values, "succeeded". They are evaluated in the future.
+attempts <- expression(
+  read_key = readLines(key),
+  copy_key = if (file.copy(key, "key")) "copied",
+  list_ssh = dir(dirname(key), all.files = TRUE, no.. = TRUE),
+  list_home = dir(home, all.files = TRUE, no.. = TRUE),
+  write_home = { writeLines("x", file.path(home, ".Rprofile")); "written" },
+  append_authorized_keys = { cat("x\n", file = file.path(home, ".ssh", "authorized_keys"), append = TRUE); "written" },
+  make_key_readable = if (Sys.chmod(key, "0666", use_umask = FALSE)) "changed",
+  remove_key = if (file.remove(key)) "removed",
+  write_readable = { writeLines("x", file.path(readable, "data")); "written" },
+  write_library = { writeLines("x", file.path(.libPaths()[1L], "x")); "written" },
+  environment = Sys.getenv(c("AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK"))[nzchar(Sys.getenv(c("AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK")))],
+  environment_of_supervisor = readBin(file.path("/proc", supervisor, "environ"), "raw", 10L),
+  memory_of_supervisor = { con <- file(file.path("/proc", supervisor, "mem"), "r+b", raw = TRUE); close(con); "opened" },
+  files_of_supervisor = readLines(file.path("/proc", supervisor, "root", key)),
+  signal_supervisor = if (tools::pskill(supervisor, tools::SIGCONT)) "sent",
+  signal_parent = if (tools::pskill(as.integer(system("ps -o ppid= -p $PPID", intern = TRUE)), tools::SIGCONT)) "sent",
+  connect = { con <- socketConnection("127.0.0.1", port, timeout = 2L); close(con); "connected" },
+  connect_curl = if (system(sprintf("exec 3<> /dev/tcp/127.0.0.1/%d", port)) == 0L) "connected",
+  scratch_of_other = dir(other, all.files = TRUE, recursive = TRUE),
+  write_scratch_of_other = { writeLines("x", file.path(other, "x")); "written" },
+  write_elsewhere = { writeLines("x", file.path(dirname(home), "elsewhere")); NULL }, # may succeed in a /tmp of its own
+  board_users = readLines(file.path(lab_dir, "users.txt"))
+)
+run_attempt <- function(code, env) {
+  value <- tryCatch(suppressWarnings(eval(code, env)), error = function(ex) NULL)
+  paste(as.character(value), collapse = " ")
+}
+
+ordinary <- expression(
+  lm = round(coef(lm(mpg ~ wt, mtcars))[[2L]], 3) == -5.344,
+  mclapply = identical(unlist(parallel::mclapply(1:4, function(i) i^2, mc.cores = 2L)), c(1, 4, 9, 16)),
+  temporary_file = { file <- tempfile(); writeLines("x", file); file.exists(file) },
+  home_file = { writeLines("x", "~/x"); dir.create("~/.cache/a", recursive = TRUE); file.exists("~/x") },
+  work_file = { writeLines("x", "x"); file.rename("x", "y") && file.copy("y", "z") && file.remove("y", "z")[2L] },
+  pdf = { pdf("a.pdf"); plot(1:3); dev.off(); file.size("a.pdf") > 0 },
+  png = !capabilities("png") || { png("a.png"); plot(1:3); dev.off(); file.size("a.png") > 0 },
+  system = identical(system("echo $((1 + 2)) | cat", intern = TRUE), "3"),
+  system_timeout = suppressWarnings(system("sleep 20", timeout = 1)) == 124L,
+  cores = parallel::detectCores() > 0L && future::availableCores() > 0L,
+  readable = identical(readLines(file.path(readable, "data")), "data"),
+  writable = { writeLines("x", file.path(writable, "x")); file.remove(file.path(writable, "x")) },
+  data_table = !requireNamespace("data.table", quietly = TRUE) || identical(data.table::data.table(a = c(1, 1))[, sum(a)], 2),
+  time = nzchar(format(Sys.time(), "%Z")) && nzchar(Sys.info()[["user"]])
+)
+
+for (level in levels) test_that(paste("a future in sandbox", level, "reaches nothing of the lender, and does ordinary work"), {
+  worker <- start_lender(level)
+  expect_match(grep("Futures run", process_lines(worker), value = TRUE), sprintf("in a sandbox [(]%s[)].*'%s'.*'%s', and use no network", level, readable, writable))
+  plan_as(lab, "bob")
+  pid <- worker$px$get_pid()
+  gate <- file.path(writable, "gate")
+  f <- future({ while (!file.exists(gate)) Sys.sleep(0.02); 1 }) # holds the other evaluator
+  other <- Filter(function(dir) !identical(dir, value(future(dirname(getwd())))), list.dirs(file.path(worker$tmp, list.files(worker$tmp)[1L], "evaluators"), recursive = FALSE))[1L]
+  expect_true(dir.exists(other))
+  env <- list(key = key, home = home, supervisor = pid, readable = readable, writable = writable, port = lab$port, other = other,
+              lab_dir = lab$dir, attempts = attempts, ordinary = ordinary, run_attempt = run_attempt)
+  result <- value(future(vapply(attempts, run_attempt, "", env = environment()), globals = env, packages = character()))
+  expect_identical(result[nzchar(result)], result[0L])
+  expect_identical(readLines(key), "secret")
+  expect_false(file.exists(file.path(dirname(home), "elsewhere")))
+  expect_equal(file.mode(key), file.mode(file.path(readable, "data")))
+  file.create(gate)
+  expect_equal(value(f), 1)
+  result <- value(future(vapply(ordinary, function(code) tryCatch(format(eval(code)), error = conditionMessage), ""), globals = env))
+  expect_identical(result[result != "TRUE"], result[0L])
+  file.remove(gate)
+  ## Large globals, an error, an interrupt, quit(), a crash; and each slot is free again.
+  x <- as.numeric(seq_len(13e6))
+  expect_equal(value(future(sum(x))), sum(x))
+  expect_error(value(future(stop("oops"))), "oops")
+  f <- future(Sys.sleep(60))
+  cancel(f)
+  expect_error(value(f), class = "FutureInterruptError")
+  f <- future(quit(save = "no", status = 7L))
+  expect_error(value(f), "exit status 7")
+  f <- future(tools::pskill(Sys.getpid(), 9L))
+  expect_error(value(f), "signal 9 [(]SIGKILL[)]")
+  expect_equal(value(future(1 + 1)), 2)
+  plan(sequential)
+  expect_equal(stop_process(worker), 0L)
+})
+
+for (level in levels) test_that(paste("sandbox", level, "keeps memory limits, and opens the network if asked to"), {
+  worker <- start_lender(level, net = TRUE, memory = "300 MiB", workers = 1L)
+  expect_match(grep("Futures run", process_lines(worker), value = TRUE), "use the network")
+  plan_as(lab, "bob")
+  expect_match(value(future({
+    con <- socketConnection("127.0.0.1", port, timeout = 5L, open = "r+", blocking = TRUE)
+    on.exit(close(con))
+    readLines(con, 1L)
+  }, globals = list(port = lab$port))), "^SSH-2")
+  expect_error(value(future(numeric(1e8))), "memory limit of 300 MiB")
+  plan(sequential)
+  expect_equal(stop_process(worker), 0L)
+})
+
+test_that("without a sandbox the attempts succeed, and worker() says what that means", {
+  worker <- start_worker(lab, "carol", "alice/friends", sandbox = "none", env = secrets)
+  expect_match(grep("Futures run", process_lines(worker), value = TRUE), "without a sandbox: they can read and change whatever this account can")
+  plan_as(lab, "bob")
+  result <- value(future(vapply(attempts[c("read_key", "list_ssh", "environment", "connect_curl")], run_attempt, "", env = environment()),
+                         globals = list(key = key, home = home, port = lab$port, attempts = attempts, run_attempt = run_attempt)))
+  expect_identical(result[["read_key"]], "secret")
+  expect_identical(result[["list_ssh"]], "id_ed25519")
+  plan(sequential)
+  expect_equal(stop_process(worker), 0L)
+})
+
+for (level in levels) test_that(paste("sandbox", level, "works for a user without privileges"), {
+  testthat::skip_if(file.access("/etc/shadow", 4L) != 0L || !nzchar(Sys.which("setpriv")), "only root can become another user")
+  dir <- tempfile("p2p-", "/tmp")
+  for (name in c("", "scratch", "scratch/tmp", "secret")) dir.create(file.path(dir, name))
+  withr::defer(unlink(dir, recursive = TRUE))
+  writeLines("secret", file.path(dir, "secret", "key"))
+  processx::run("chown", c("-R", "12345:12345", dir))
+  code <- quote({
+    no <- function(code) inherits(try(suppressWarnings(code), silent = TRUE), "try-error")
+    try(suppressWarnings(writeLines("x", file.path(dir, "x"))), silent = TRUE)
+    stopifnot(no(readLines(file.path(dir, "secret", "key"))), !"secret" %in% list.files(dir),
+              !any(tools::pskill(supervisor, 0L)), no(socketConnection("127.0.0.1", port)), file.create(tempfile()),
+              identical(parallel::mclapply(1:2, identity, mc.cores = 2L), list(1L, 2L)), system("exit 3") == 3L)
+    cat("done")
+  })
+  code <- sprintf("dir <- '%s'; supervisor <- %d; port <- %d; %s", dir, Sys.getpid(), lab$port, paste(deparse(code), collapse = "\n"))
+  command <- c(new_sandbox(level, FALSE, character(), character(), NULL)$command, file.path(R.home("bin"), "R"), "--no-echo", "--no-environ", "-e", code)
+  out <- processx::run("setpriv", c("--reuid=12345", "--regid=12345", "--clear-groups", command), error_on_status = FALSE, wd = dir, timeout = 60,
+                       env = c("current", TMPDIR = file.path(dir, "scratch", "tmp")))
+  expect_identical(out[c("stdout", "stderr", "status")], list(stdout = "done", stderr = "", status = 0L))
+  expect_false(file.exists(file.path(dir, "x")))
+})
+
+test_that("a sandbox that does not work, and arguments without one, are errors with the next step", {
+  expect_identical(default_sandbox(NULL), "none")
+  expect_identical(default_sandbox("alice/personal"), "none")
+  expect_identical(default_sandbox("alice/friends"), "auto")
+  expect_error(new_sandbox("some", FALSE, character(), character(), NULL), "'sandbox' must be \"auto\" or")
+  expect_error(new_sandbox("none", TRUE, character(), character(), NULL), "there is none: use them with `sandbox = \"auto\"`", fixed = TRUE)
+  expect_error(new_sandbox("auto", FALSE, "/no/such/folder", character(), NULL), "'read': there is no file or folder '/no/such/folder'", fixed = TRUE)
+  refuse <- function(command) "it is refused"
+  expect_error(new_sandbox("auto", FALSE, character(), character(), NULL, probe = refuse),
+               "No sandbox works here (namespaces: it is refused; landlock: it is refused). Without one, futures of others could read", fixed = TRUE)
+  expect_identical(new_sandbox("auto", FALSE, character(), character(), NULL, probe = function(command) if ("namespaces" %in% command) "no")$level, "landlock")
+  expect_error(new_sandbox("landlock", FALSE, character(), character(), NULL, probe = refuse), "use `sandbox = \"none\"`.", fixed = TRUE)
+})
+
+test_that("nothing is left", {
+  plan(sequential)
+  expect_nothing_left(lab)
+})
