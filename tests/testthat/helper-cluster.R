@@ -170,13 +170,9 @@ start_host <- function(lab, cluster, users, owner = sub("/.*", "", cluster), wai
   process
 }
 
-## A worker of a shared cluster has a sandbox if one works here: `lab$sandbox`, or "auto". Its futures may write into the folder of the lab.
 start_worker <- function(lab, user, cluster, workers = 1L, wait = TRUE, ..., env = character()) {
   flags <- c(list(cluster = cluster, workers = workers), board_args(lab, user), ...)
-  if (!endsWith(cluster, "/personal") && !"sandbox" %in% names(flags)) {
-    level <- c(lab$sandbox, "auto")[1L]
-    flags <- c(flags, if (has_sandbox(level)) list(sandbox = level, write = lab$dir) else list(sandbox = "none"))
-  }
+  if (!endsWith(cluster, "/personal") && !"sandbox" %in% names(flags)) flags <- c(flags, sandbox_flags(lab))
   process <- start_process(lab, "worker", flags, paste("worker of", user), env = env)
   if (wait) wait_for_line(process, paste0("joined cluster '", cluster, "'"))
   process
@@ -191,6 +187,13 @@ start_cluster <- function(lab, cluster = "alice/friends", users = setdiff(lab$us
   started <- Map(function(user, slots) start_worker(lab, user, cluster, slots, wait = FALSE), names(workers), workers)
   for (worker in started) wait_for_line(worker, paste0("joined cluster '", cluster, "'"))
   list(board = board, host = host, workers = started)
+}
+
+## The flags of a worker on a shared cluster: a sandbox if one works here (`lab$sandbox`, or "auto"), in which futures may write into the
+## folder of the lab.
+sandbox_flags <- function(lab) {
+  level <- c(lab$sandbox, "auto")[1L]
+  if (has_sandbox(level)) list(sandbox = level, write = lab$dir) else list(sandbox = "none")
 }
 
 has_sandbox <- function(level) {

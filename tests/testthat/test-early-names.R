@@ -43,7 +43,7 @@ test_that("the functions have the arguments of the new ones", {
   args <- board_args(lab, "alice")
   expect_message(pico_p2p_cluster(cluster = "alice/other", users = c("bob", "carol"), host = args$host, ssh_args = args$ssh_args, duration = 0),
                  "future.p2p::pico_p2p_cluster() is now future.p2p::host_cluster().", fixed = TRUE)
-  expect_error(pico_p2p_worker("alice/friends", n = 2), "Did you mean 'nice'?", fixed = TRUE, class = "p2p_error_usage")
+  expect_error(pico_p2p_worker("alice/friends", ni = 2), "Did you mean 'nice'?", fixed = TRUE, class = "p2p_error_usage")
 })
 
 test_that("the command lines have the help and the errors of the new ones", {

@@ -99,7 +99,7 @@ test_that("SIGHUP does not end a worker that nohup started", {
 test_that("a worker whose terminal is closed stops and leaves nothing", {
   tmp <- tempfile("tmp-", lab$dir)
   dir.create(tmp)
-  flags <- c(list(cluster = "alice/friends"), board_args(lab, "carol"))
+  flags <- c(list(cluster = "alice/friends"), board_args(lab, "carol"), sandbox_flags(lab))
   px <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", "future.p2p::worker", sprintf("--%s=%s", names(flags), unlist(flags))),
                               pty = TRUE, env = lab_environment(lab, tmp), cleanup_tree = TRUE)
   withr::defer(px$kill_tree())
