@@ -125,13 +125,20 @@ take_result <- function(future, task) {
     future[[".signaledConditions"]] <- NULL
     future[["state"]] <- "finished"
   } else {
-    if (!identical(attr(result, "class"), class(FutureError("")))) {
+    if (!is_future_error(result)) {
       result <- FutureError(sprintf("The worker returned an object of class %2$s instead of the result of future (%1$s).",
                                     future_label(future), sQuote(class(result)[1L])), future = future)
     }
     future[["state"]] <- "failed"
   }
   future[["result"]] <- result
+}
+
+## Whether a list is an error of the future framework, such as a FutureLaunchError. All its classes must be: a class of some other package
+## would have its code handle what a worker has sent.
+is_future_error <- function(x) {
+  classes <- attr(x, "class")
+  "FutureError" %in% classes && all(grepl("^([A-Za-z]*Future[A-Za-z]*|simpleError|error|interrupt|condition)$", classes))
 }
 
 ## A list that a worker has sent. It may need as much memory as a result may have.

@@ -207,15 +207,17 @@ plan_as <- function(lab, user, cluster = "alice/friends", ...) {
 
 ## Running processes of the lab, including grandchildren, which their environment reveals on Linux. Elsewhere only those that we started.
 lab_processes <- function(lab) {
-  if (!dir.exists("/proc/self")) {
-    return(unlist(lapply(lab$processes, function(process) if (process$px$is_alive()) process$px$get_pid())))
-  }
-  pids <- grep("^[0-9]+$", list.files("/proc"), value = TRUE)
-  mark <- charToRaw(paste0("R_P2P_LAB=", lab$dir))
+  if (dir.exists("/proc/self")) return(processes_with(paste0("R_P2P_LAB=", lab$dir)))
+  unlist(lapply(lab$processes, function(process) if (process$px$is_alive()) process$px$get_pid()))
+}
+
+## The ids of the processes that have `text` in their environment.
+processes_with <- function(text) {
+  mark <- charToRaw(text)
   as.integer(Filter(function(pid) {
     environ <- suppressWarnings(tryCatch(readBin(file.path("/proc", pid, "environ"), "raw", 1e6), error = function(e) raw()))
     length(grepRaw(mark, environ, fixed = TRUE)) > 0L
-  }, pids))
+  }, grep("^[0-9]+$", list.files("/proc"), value = TRUE)))
 }
 
 ## Stops the processes of the lab. Expects that each ends without being killed and that no process and no temporary file is left.

@@ -49,6 +49,9 @@ test_that("each evaluator runs in a folder of its own, which is empty for each f
     try(value(future(eval(code), globals = list(code = code))), silent = TRUE) # future itself fails to return to the folder
     expect_equal(again(), same)
   }
+  ex <- tryCatch(value(future({ unlink(getwd(), recursive = TRUE); 7 })), error = identity) # that of plan(multisession)
+  expect_s3_class(ex, "FutureLaunchError")
+  expect_match(conditionMessage(ex), "working directory")
   expect_equal(stop_process(worker), 0L)
   expect_identical(files_in(tmp), character())
   plan(sequential)
