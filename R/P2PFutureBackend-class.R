@@ -112,7 +112,7 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
 #' @export
 print.p2p_cluster <- function(x, ...) {
   if (!interactive() && called_from_rscript() && length(commandArgs(trailingOnly = TRUE)) > 0L) {
-    usage_stop("'cluster' is not a program. Write in R: plan(future.p2p::cluster, cluster = \"alice/friends\").")
+    usage_stop("'", called_name(), "' is not a program. Write in R: plan(future.p2p::cluster, cluster = \"alice/friends\").")
   }
   NextMethod()
 }
@@ -164,8 +164,8 @@ check_requests <- function(future) {
   requests <- Filter(function(name) !is.null(future[[name]]), c("resources", "memory", "time", "cores"))
   if (length(requests) == 0L) return(invisible())
   stop(FutureError(sprintf(paste("Future (%s) has %s, but futures of future.p2p::cluster cannot request resources yet.",
-                                 "Leave it out. Limits are set where a worker is started, as in worker(memory = \"2 GiB\", time = 60)."),
-                           future_label(future), paste0("'", requests, " ='", collapse = " and ")), future = future))
+                                 "Leave %s out. Limits are set where a worker is started, as in worker(memory = \"2 GiB\", time = 60)."),
+                           future_label(future), paste0("'", requests, " ='", collapse = " and "), if (length(requests) > 1L) "them" else "it"), future = future))
 }
 
 ## The packages that a worker must have to run the future, except those that come with R.

@@ -1,7 +1,7 @@
 ## Names of arguments and flags. R matches the names of arguments partially: worker(ni = 2) would set `nice`.
 
 ## Called first by an exported function `name`. Raises an error if the caller used an argument by a part of its name, or if the function was
-## called by `Rscript -e` with flags that nobody reads.
+## called by `Rscript -e` with flags that have no effect.
 check_arguments <- function(name) {
   parent <- sys.parent()
   known <- names(formals(sys.function(parent)))
@@ -37,27 +37,28 @@ did_you_mean <- function(name, known, before, after = before) {
   paste0("Known are ", paste0(before, known, after, collapse = ", "), ".")
 }
 
-## `Rscript -e 'future.p2p::worker()' --cluster=alice/friends` calls the function without the flags. `command`: the whole command line.
+## `Rscript -e 'future.p2p::worker()' --cluster=alice/friends` calls the function without the flags, unless the code reads them. `command`: the
+## whole command line.
 check_flags_are_read <- function(name, command) {
   at <- match("--args", command)
   if (is.na(at) || at == length(command)) return(invisible())
-  code <- gsub("~+~", " ", command[which(command[seq_len(at - 1L)] == "-e") + 1L], fixed = TRUE) # as Rscript writes blanks
-  for (expr in tryCatch(as.list(parse(text = code, keep.source = FALSE)), error = function(ex) list())) {
-    if (!is_constant_call(expr, name)) next
-    usage_stop(sprintf("%s() was called without the flags '%s', which nobody reads. Leave out the parentheses, as in: %s",
-                       name, paste(command[-seq_len(at)], collapse = " "), cli_example(name)))
-  }
-}
-
-cli_example <- function(name) {
-  flags <- switch(name, worker = "--cluster=alice/friends", host_cluster = "--cluster=alice/friends --users=bob,carol",
-                  serve = "--users=users.txt", wormhole_send = "send FILE", wormhole_receive = "receive CODE", "...")
-  sprintf("Rscript -e future.p2p::%s %s", sub("_(send|receive)$", "", name), flags)
-}
-
-## Whether `expr` calls the function with constants only. It cannot use the flags then.
-is_constant_call <- function(expr, name) {
+  used <- unlist(lapply(rscript_code(command), all.names))
   spellings <- c(name, names(early_names)[early_names == name])
-  if (!is.call(expr) || !deparse(expr[[1L]])[1L] %in% paste0(c("", "future.p2p::"), rep(spellings, each = 2L))) return(FALSE)
-  all(unlist(lapply(as.list(expr)[-1L], all.names)) %in% c("c", "list", "(", "+", "-", "*", "/", "^"))
+  if (!any(spellings %in% used) || any(flag_readers %in% used)) return(invisible())
+  flags <- paste(shell_words(command[-seq_len(at)]), collapse = " ")
+  usage_stop(sprintf("%s() does not read the command line: '%s' would have no effect. Give the name of the function without parentheses: %s",
+                     name, flags, paste("Rscript -e", paste0("future.p2p::", name), flags)))
 }
+
+## Functions that read the command line: commandArgs(), and those of packages that parse it.
+flag_readers <- c("commandArgs", "cmdArgs", "docopt", "getopt", "parse_args", "parse_args2")
+
+## The expressions after each -e of Rscript. Empty if R cannot parse them.
+rscript_code <- function(command) {
+  command <- command[cumsum(command == "--args") == 0L]
+  code <- gsub("~+~", " ", command[which(command == "-e") + 1L], fixed = TRUE) # as Rscript writes blanks
+  tryCatch(as.list(parse(text = code, keep.source = FALSE)), error = function(ex) list())
+}
+
+## Words as typed in a shell.
+shell_words <- function(words) ifelse(grepl("^[A-Za-z0-9_.,:/@%+=-]+$", words), words, shQuote(words))

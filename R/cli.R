@@ -24,11 +24,15 @@ unclass_cli <- function(f) {
   f
 }
 
-## Whether R was called as `Rscript -e NAME`, where NAME is the name of a function.
-called_from_rscript <- function() {
-  args <- commandArgs()
-  args <- args[cumsum(args == "--args") == 0L]
-  any(grepl("^(future[.]p2p::)?[a-z][a-z0-9_]*$", args[which(args == "-e") + 1L]))
+## Whether R was called as `Rscript -e NAME`, where NAME is the name of a function. Other code may come before it, as library(future.p2p).
+called_from_rscript <- function(command = commandArgs()) any(vapply(rscript_code(command), is_function_name, NA))
+
+is_function_name <- function(expr) is.symbol(expr) || (is.call(expr) && length(expr) == 3L && as.character(expr[[1L]])[1L] %in% c("::", ":::"))
+
+## NAME, without the package.
+called_name <- function(command = commandArgs()) {
+  last <- as.list(Filter(is_function_name, rscript_code(command))[[1L]])
+  as.character(last[[length(last)]])
 }
 
 cli_state <- new.env(parent = emptyenv())
@@ -49,6 +53,10 @@ run_cli <- function(f, args, early = NULL) {
     cat(format(utils::packageVersion("future.p2p")), "\n", sep = "")
     return(0L)
   }
+  on_usage <- function(ex) {
+    message("Error: ", conditionMessage(ex), "\nTry --help.")
+    2L
+  }
   tryCatch({
     value <- do.call(unclass_cli(f), parse_flags(f, args))
     if (is.character(value)) cat(value, sep = "\n")
@@ -56,10 +64,7 @@ run_cli <- function(f, args, early = NULL) {
   }, interrupt = function(ex) {
     if (!isTRUE(ex$is_reported)) try(message("Stopped."), silent = TRUE) # its reader may have ended
     0L
-  }, p2p_error_usage = function(ex) {
-    message("Error: ", conditionMessage(ex), "\nTry --help.")
-    2L
-  }, error = function(ex) {
+  }, p2p_error_usage = on_usage, p2p_error_invalid = on_usage, error = function(ex) {
     message("Error: ", conditionMessage(ex))
     1L
   })
@@ -87,8 +92,8 @@ read_flag <- function(f, args) {
   known <- names(formals(f))
   name <- gsub("-", "_", sub("^--([^=]*).*", "\\1", arg))
   if ("cluster" %in% known && grepl("^[^-/][^/]*/[^/]+$", arg)) return(list(name = "cluster", value = arg, length = 1L))
-  if (!grepl("^--[a-z][a-z_-]*(=|$)", arg)) {
-    usage_stop("'", arg, "' is not a flag of the form --name=value. The flags are ", paste(as_flag(known), collapse = ", "), ".")
+  if (!grepl("^--[A-Za-z][A-Za-z_-]*(=|$)", arg)) {
+    usage_stop("'", arg, "' is not a flag of the form --name=value. ", describe_flags(known))
   }
   if (grepl("=", arg)) return(list(name = name, value = sub("^[^=]*=", "", arg), length = 1L))
   if (is_switch(f, name)) return(list(name = name, value = "TRUE", length = 1L))
@@ -96,6 +101,12 @@ read_flag <- function(f, args) {
     usage_stop("Flag ", arg, " has no value. Flags have the form --name=value or --name value.")
   }
   list(name = name, value = args[2L], length = min(2L, length(args)))
+}
+
+## The flags, for the error about a word that is not one of them. It may be the rest of `--users=bob, carol`.
+describe_flags <- function(known) {
+  if (length(known) == 0L) return("There are no flags.")
+  paste0("The flags are ", paste(as_flag(known), collapse = ", "), ".", if (any(c("users", "read") %in% known)) " Values are separated by commas without blanks.")
 }
 
 as_flag <- function(name) sprintf("--%s", gsub("_", "-", as.character(name)))

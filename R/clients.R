@@ -55,10 +55,12 @@ clients <- local({
        close_all = function() for (name in ls(open_clients)) close(name))
 })
 
-## A worker has no keys of the user, and lends its slots: futures that wait there for other workers could block each other.
-check_not_on_worker <- function() {
+## A worker has no keys of the user, and lends its slots: futures that wait there for other workers could block each other. `name`: the
+## function that was called, if not plan().
+check_not_on_worker <- function(name = NULL) {
   worker <- Sys.getenv("FUTURE_P2P_WORKER")
   if (!nzchar(worker)) return(invisible())
+  if (!is.null(name)) usage_stop("A future on a worker (", worker, ") cannot use ", name, "(). Call it in an R session of your own.")
   usage_stop("A future on a worker (", worker, ") cannot use future.p2p::cluster itself. Choose another backend for futures inside futures, ",
              "as in plan(list(future.p2p::cluster, future::sequential)).")
 }

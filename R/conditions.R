@@ -97,11 +97,18 @@ advice <- c(list(
   topic_in_use = "Stop that worker or client, host the cluster, and start it again.",
   unknown_users = paste("Check the names, or ask the operator of the board to add these users. They can then join, and the host need not be",
                         "restarted."),
+  member_name = function(cli) {
+    sprintf("A user name has letters, digits, '.', '_' and '-'. Separate several names as in %s.",
+            if (cli) "--users=bob,carol" else "`users = c(\"bob\", \"carol\")`")
+  },
   already_hosted = "The access list of the other host applies. Stop that host first.",
   cluster_name = "Both parts consist of letters, digits, '.', '_' and '-', as in \"alice/friends\".",
   host_form = "Use \"name\", \"name:port\" or \"user@name:port\", with a port from 1 to 65535. IPv6 addresses are in brackets.",
   strict_host_key = "Host keys are always compared with known_hosts; the error for an unknown one shows the entry to add.",
-  ssh_argument = "The arguments -i, -p, -l, -J, -F, -B, -b, -c, -m, -4, -6, -C and -o are supported. Other settings belong in ~/.ssh/config."
+  ssh_argument = function(cli) {
+    sprintf("%s supports -i, -p, -l, -J, -F, -B, -b, -c, -m, -4, -6, -C and -o. Other settings belong in ~/.ssh/config.",
+            if (cli) "--ssh-args" else "`ssh_args`")
+  }
 ), list(
   ## net
   port_in_use = "Choose another port, or end the program that uses this one.",

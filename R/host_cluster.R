@@ -25,6 +25,7 @@
 #' @export
 host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration = Inf) {
   check_arguments("host_cluster")
+  check_not_on_worker("host_cluster")
   if (missing(cluster)) cluster <- p2p_option("cluster")
   if (is.null(cluster)) argument_stop("cluster", " is missing. It names the cluster to host, as in ", if (in_cli()) "--cluster=alice/friends." else "\"alice/friends\".")
   users <- if (missing(users)) character() else user_names(users)

@@ -20,6 +20,7 @@
 #' @export
 pico_username <- function(host = NULL, ssh_args = NULL) {
   check_arguments("pico_username")
+  check_not_on_worker("pico_username")
   ask_board(board_config(NULL, host, ssh_args))
 }
 

@@ -85,8 +85,9 @@
 #' Rscript -e future.p2p::worker --help
 #' ```
 #' Flags have the names of the arguments, as `--name=value` or `--name value`; a word `owner/name` is the cluster. There are no parentheses
-#' after the name of the function: `Rscript -e 'future.p2p::worker()'` with flags is an error. The exit status is 0 after `duration`, `idle`, Ctrl-C, SIGTERM or SIGHUP, also if
-#' futures were lost; 1 after a failure, whose message is written to standard error; and 2 for wrong flags.
+#' after the name of the function: `Rscript -e 'future.p2p::worker()'` with flags is an error, unless the code reads them with
+#' `commandArgs()`. The exit status is 0 after `duration`, `idle`, Ctrl-C, SIGTERM or SIGHUP, also if futures were lost; 1 after a failure,
+#' whose message is written to standard error; and 2 for wrong flags.
 #'
 #' @return `NULL`, invisibly, after `duration` or `idle` seconds. Errors have class `p2p_error`.
 #'
@@ -101,6 +102,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
                    nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "none"),
                    net = FALSE, read = character(), write = character()) {
   check_arguments("worker")
+  check_not_on_worker("worker")
   workers <- check_number(workers, "workers", 1, 1024, whole = TRUE)
   duration <- check_number(duration, "duration", 0, Inf)
   memory <- check_memory(memory)

@@ -249,7 +249,7 @@ show_transfer_end <- function(status, is_sender) {
   }
 }
 
-show_size <- function(size) format(structure(size, class = "object_size"), units = "auto", standard = "SI")
+show_size <- function(size) if (size == 1) "1 byte" else format(structure(size, class = "object_size"), units = "auto", standard = "SI")
 
 confirm_verifier <- function(verifier, verify) {
   message("Verifier: ", verifier)

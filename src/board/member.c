@@ -199,7 +199,7 @@ static int read_users(const struct p2p_member_config *config, struct p2p_member 
   for (size_t i = 0; i < config->n_users; i++) {
     const char *user = config->users[i];
     if (!p2p_user_is_valid(user)) {
-      return p2p_err_because(err, "user_name",
+      return p2p_err_because(err, "member_name",
                              p2p_err_set(err, P2P_ERR_INVALID, "'%.80s' is not a user name",
                                          user == NULL ? "" : user));
     }

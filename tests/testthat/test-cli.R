@@ -117,17 +117,20 @@ test_that("Rscript -e NAME runs the function; other code prints it", {
   expect_match(paste(rscript("print(future.p2p::worker)", "--version"), collapse = "\n"), "^function")
   unread <- rscript("future.p2p::worker(host = '127.0.0.1:1')", "--cluster=alice/friends")
   expect_equal(attr(unread, "status"), 1L)
-  expect_match(paste(unread, collapse = " "), "without the flags '--cluster=alice/friends'.*Rscript -e future[.]p2p::worker --cluster")
+  expect_match(paste(unread, collapse = " "), "'--cluster=alice/friends' would have no effect.*: Rscript -e future[.]p2p::worker --cluster=alice/friends")
   for (command in list(c("future.p2p::cluster", "--cluster=alice/friends"), c("future.p2p::wormhole('--version')", "--timeout=1"))) {
     ignored <- rscript(command[1L], command[2L])
     expect_gt(attr(ignored, "status"), 0L)
-    expect_match(paste(ignored, collapse = " "), "plan[(]future.p2p::cluster, cluster =|without the flags '--timeout=1'")
+    expect_match(paste(ignored, collapse = " "), "plan[(]future.p2p::cluster, cluster =|'--timeout=1' would have no effect")
   }
   expect_match(rscript("future.p2p::wormhole_send", "/no/such/file")[1L], "cannot read '/no/such/file'")
   expect_match(rscript("future.p2p::wormhole_receive", "--path=/no/such/x", "7-a-b")[1L], "'/no/such' does not exist")
   expect_identical(rscript("future.p2p::find_wormhole"), find_wormhole())
   expect_identical(cli_help(find_wormhole)[c(1L, 6L)], c("Usage: Rscript -e future.p2p::find_wormhole", "  --help, --version"))
   expect_match(run(find_wormhole, "--x=1")$said, "Unknown flag --x. There are none.", fixed = TRUE)
+  expect_match(run(find_wormhole, "x")$said, "There are no flags.", fixed = TRUE)
+  expect_match(system2(find_wormhole(), "--help", stdout = TRUE), "^  --text=TEXT ", all = FALSE)
+  expect_equal(attr(rscript("library(future.p2p); worker", "--bogus=1"), "status"), 2L)
   expect_match(rscript("future.p2p::p2p_cluster_name", "--help")[1L], "^Usage")
   read <- rscript("future.p2p::worker(commandArgs(TRUE)[2], duration = -1)", "--nice=3", "alice/friends")
   expect_match(paste(read, collapse = " "), "'duration'")
@@ -135,13 +138,49 @@ test_that("Rscript -e NAME runs the function; other code prints it", {
 
 test_that("flags that a call does not read are an error, and those of a script are not", {
   for (name in c("worker", "serve", "host_cluster", "wormhole_send")) {
-    command <- function(code) c("R", "--no-echo", "-e", code, "--args", "--cluster=alice/friends")
-    for (code in paste0(c("", "future.p2p::", "library(future.p2p);~+~"), name, "('a/b',~+~users~+~=~+~c('b',~+~'c'))")) {
-      expect_error(check_flags_are_read(name, command(code)), "'--cluster=alice/friends'", class = "p2p_error_usage")
+    command <- function(code) c("R", "--no-echo", "-e", gsub(" ", "~+~", code), "--args", "--cluster=alice/friends")
+    call <- paste0(name, "('a/b', users = c('b', 'c'))")
+    for (code in c(call, paste0(c("future.p2p::", "future.p2p:::", "library(future.p2p); ", "x <- "), call),
+                   sprintf(c("invisible(%s)", "try(%s, silent = TRUE)", "{ %s }", "suppressMessages(future.p2p::%s)", "if (TRUE) %s", "f <- function() %s; f()"), call),
+                   sprintf("do.call(future.p2p::%s, list())", name), sprintf("%s(workers = parallel::detectCores())", name))) {
+      expect_error(check_flags_are_read(name, command(code)), "'--cluster=alice/friends' would have no effect", class = "p2p_error_usage")
     }
     expect_no_error(check_flags_are_read(name, command(paste0(name, "(commandArgs(TRUE)[1])"))))
-    expect_no_error(check_flags_are_read(name, command(paste0("x~+~<-~+~docopt::docopt(doc);~+~", name, "(x$cluster)"))))
+    expect_no_error(check_flags_are_read(name, command(paste0("args <- base::commandArgs(TRUE); try(", name, "(args))"))))
+    expect_no_error(check_flags_are_read(name, command(paste0("x <- docopt::docopt(doc); ", name, "(x$cluster)"))))
+    expect_no_error(check_flags_are_read(name, command("source('start.R')")))
     expect_no_error(check_flags_are_read(name, c("R", "--file=script.R", "--args", "--cluster=alice/friends")))
     expect_no_error(check_flags_are_read(name, c("R", "-e", paste0(name, "()"))))
   }
+  expect_error(check_flags_are_read("worker", c("R", "-e", "worker()", "--args", "--ssh-args=-p 22")),
+               "without parentheses: Rscript -e future.p2p::worker '--ssh-args=-p 22'", fixed = TRUE)
+})
+
+test_that("the name of a function at the end of other code is a command line", {
+  called <- function(...) called_from_rscript(c("R", "--no-echo", as.vector(rbind("-e", c(...))), "--args", "-e", "worker"))
+  for (code in c("future.p2p::worker", "worker", "library(future.p2p);~+~worker", "future.p2p:::worker")) expect_true(called(code))
+  expect_true(called("library(future.p2p)", "worker"))
+  for (code in c("print(worker)", "library(future.p2p)", "worker()", "1 +")) expect_false(called(code))
+  expect_equal(called_name(c("R", "-e", "library(future.p2p);~+~pico_p2p", "--args", "x")), "pico_p2p")
+})
+
+test_that("advice fits what was typed", {
+  expect_match(run(worker, "--DURATION=1")$said, "Unknown flag --DURATION. Did you mean --duration?", fixed = TRUE)
+  expect_match(run(host_cluster, "--users=bob,", "carol")$said, "'carol' is not a flag.*commas without blanks[.]")
+  nowhere <- "--host=127.0.0.1:1"
+  expect_match(run(worker, nowhere, "--ssh_args=x")$said, "'x' is not supported in the SSH arguments. --ssh-args supports -i", fixed = TRUE)
+  expect_error(pico_username("127.0.0.1:1", "x"), "`ssh_args` supports -i", fixed = TRUE)
+  expect_equal(run(worker, nowhere, "--cluster=friends")$status, 2L)
+  expect_error(host_cluster("alice/friends", "dianna;carol", "127.0.0.1:1"), 'as in `users = c("bob", "carol")`.', fixed = TRUE)
+  expect_match(run(host_cluster, nowhere, "--cluster=alice/friends", "--users=dianna;carol")$said, "as in --users=bob,carol.", fixed = TRUE)
+  expect_equal(show_size(1), "1 byte")
+})
+
+test_that("a future on a worker cannot use a board", {
+  withr::local_envvar(FUTURE_P2P_WORKER = "vm:12")
+  expect_error(worker(), "A future on a worker (vm:12) cannot use worker(). ", fixed = TRUE, class = "p2p_error_usage")
+  expect_error(host_cluster("alice/friends", "bob"), "cannot use host_cluster()", fixed = TRUE, class = "p2p_error_usage")
+  expect_error(pico_username(), "cannot use pico_username()", fixed = TRUE, class = "p2p_error_usage")
+  expect_error(p2p_cluster_name(), "cannot use pico_username()", fixed = TRUE, class = "p2p_error_usage")
+  expect_equal(p2p_cluster_name("alice/friends"), "alice/friends")
 })
