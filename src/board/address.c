@@ -52,7 +52,7 @@ static int set_port(struct p2p_address *out, const char *value, struct p2p_err *
   uint16_t port;
   if (p2p_port_parse(value, strlen(value), &port) != P2P_OK) {
     return p2p_err_set(err, P2P_ERR_INVALID,
-                       "'%.80s' in ssh_args is not a port between 1 and 65535", value);
+                       "'%.80s' in the SSH arguments is not a port between 1 and 65535", value);
   }
   if (out->port == 0) out->port = port;
   return P2P_OK;
@@ -60,7 +60,8 @@ static int set_port(struct p2p_address *out, const char *value, struct p2p_err *
 
 static int set_login(struct p2p_address *out, const char *value, struct p2p_err *err) {
   if (!is_word(value, strlen(value)) || strlen(value) >= sizeof out->login) {
-    return p2p_err_set(err, P2P_ERR_INVALID, "'%.80s' in ssh_args is not a login name", value);
+    return p2p_err_set(err, P2P_ERR_INVALID, "'%.80s' in the SSH arguments is not a login name",
+                       value);
   }
   if (out->login[0] != '\0') return P2P_OK;
   return copy(out->login, sizeof out->login, value, strlen(value));
@@ -69,10 +70,10 @@ static int set_login(struct p2p_address *out, const char *value, struct p2p_err 
 static int add_identity(struct p2p_address *out, const char *value, struct p2p_err *err) {
   if (value[0] == '\0' || strlen(value) >= sizeof out->identities[0]) {
     return p2p_err_set(err, P2P_ERR_INVALID,
-                       "'%.80s' in ssh_args is not the name of an identity file", value);
+                       "'%.80s' in the SSH arguments is not the name of an identity file", value);
   }
   if (out->n_identities == P2P_IDENTITIES_MAX) {
-    return p2p_err_set(err, P2P_ERR_INVALID, "more than %d identity files in ssh_args",
+    return p2p_err_set(err, P2P_ERR_INVALID, "more than %d identity files in the SSH arguments",
                        P2P_IDENTITIES_MAX);
   }
   return copy(out->identities[out->n_identities++], sizeof out->identities[0], value,
@@ -83,7 +84,8 @@ static int set_identities_only(struct p2p_address *out, const char *value, struc
   bool yes = strcasecmp(value, "yes") == 0;
   if (!yes && strcasecmp(value, "no") != 0) {
     return p2p_err_set(err, P2P_ERR_INVALID,
-                       "IdentitiesOnly in ssh_args must be 'yes' or 'no', not '%.80s'", value);
+                       "IdentitiesOnly in the SSH arguments must be 'yes' or 'no', not '%.80s'",
+                       value);
   }
   out->identities_only = yes;
   if (!yes) out->by_program = true; /* it overrides ssh_config */
@@ -93,7 +95,7 @@ static int set_identities_only(struct p2p_address *out, const char *value, struc
 static int set_known_hosts(struct p2p_address *out, const char *value, struct p2p_err *err) {
   if (value[0] == '\0' || strlen(value) >= sizeof out->known_hosts) {
     return p2p_err_set(err, P2P_ERR_INVALID,
-                       "'%.80s' in ssh_args is not the name of a known_hosts file", value);
+                       "'%.80s' in the SSH arguments is not the name of a known_hosts file", value);
   }
   if (out->known_hosts[0] != '\0') return P2P_OK;
   if (!p2p_ssh_file_is_plain(value)) out->by_program = true;
@@ -107,7 +109,8 @@ static int set_strict(struct p2p_address *out, const char *value, struct p2p_err
   return p2p_err_because(
       err, "strict_host_key",
       p2p_err_set(err, P2P_ERR_INVALID,
-                  "StrictHostKeyChecking in ssh_args must be 'yes' or 'ask', not '%.80s'", value));
+                  "StrictHostKeyChecking in the SSH arguments must be 'yes' or 'ask', not '%.80s'",
+                  value));
 }
 
 /* "Key=value" or "Key value", as in OpenSSH. */
@@ -140,7 +143,8 @@ static int set_option(struct p2p_address *out, const char *option, struct p2p_er
 static int set_config(struct p2p_address *out, const char *value, struct p2p_err *err) {
   if (value[0] != '\0' && copy(out->config, sizeof out->config, value, strlen(value)) == P2P_OK)
     return P2P_OK;
-  return p2p_err_set(err, P2P_ERR_INVALID, "'%.80s' in ssh_args is not the name of a file", value);
+  return p2p_err_set(err, P2P_ERR_INVALID, "'%.80s' in the SSH arguments is not the name of a file",
+                     value);
 }
 
 static int set_argument(struct p2p_address *out, char letter, const char *value,
@@ -159,11 +163,11 @@ static int keep_args(const char *const *args, size_t n_args, struct p2p_address 
                      struct p2p_err *err) {
   size_t used = 0;
   if (n_args > P2P_SSH_ARGS_MAX)
-    return p2p_err_set(err, P2P_ERR_INVALID, "more than %d ssh_args", P2P_SSH_ARGS_MAX);
+    return p2p_err_set(err, P2P_ERR_INVALID, "more than %d SSH arguments", P2P_SSH_ARGS_MAX);
   for (size_t i = 0; i < n_args; i++) {
     size_t length = strlen(args[i]) + 1;
     if (length > sizeof out->args - used)
-      return p2p_err_set(err, P2P_ERR_INVALID, "ssh_args are longer than %d bytes",
+      return p2p_err_set(err, P2P_ERR_INVALID, "the SSH arguments are longer than %d bytes",
                          P2P_SSH_ARGS_BYTES_MAX);
     memcpy(out->args + used, args[i], length);
     used += length;
@@ -185,12 +189,13 @@ static int parse_args(const char *const *args, size_t n_args, struct p2p_address
     if (arg[0] != '-' || arg[1] == '\0' || strchr("iploJFBbcm", arg[1]) == NULL) {
       return p2p_err_because(
           err, "ssh_argument",
-          p2p_err_set(err, P2P_ERR_INVALID, "'%.120s' is not supported in ssh_args", arg));
+          p2p_err_set(err, P2P_ERR_INVALID, "'%.120s' is not supported in the SSH arguments", arg));
     }
     const char *value = arg + 2;
     if (*value == '\0') {
       if (++i == n_args) {
-        return p2p_err_set(err, P2P_ERR_INVALID, "a value is missing after '%s' in ssh_args", arg);
+        return p2p_err_set(err, P2P_ERR_INVALID,
+                           "a value is missing after '%s' in the SSH arguments", arg);
       }
       value = args[i];
     }

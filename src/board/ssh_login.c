@@ -139,6 +139,7 @@ static bool import_key(struct p2p_ssh_login *login) {
     if (login->next < login->n_explicit) note(login, "no such file");
     return false;
   }
+  login->has_file = true;
   unsigned mode = p2p_ssh_file_exposed_mode(file);
   if (mode != 0) {
     char text[64];
@@ -166,6 +167,10 @@ static int set_rejected(const struct p2p_ssh_login *login, const char *place, st
                            p2p_err_set(err, P2P_ERR_AUTH,
                                        "no SSH key could be used for %s; tried: %s", place,
                                        login->tried));
+  if (!login->has_offered)
+    return p2p_err_because(err, login->has_file ? "keys_rejected" : "no_ssh_key",
+                           p2p_err_set(err, P2P_ERR_AUTH, "no SSH key could be offered to %s: %s",
+                                       place, login->tried));
   return p2p_err_because(err, "keys_rejected",
                          p2p_err_set(err, P2P_ERR_AUTH,
                                      "%s rejected all of your SSH keys; tried: %s", place,
@@ -222,6 +227,7 @@ int p2p_ssh_login_step(struct p2p_ssh_login *login, ssh_session session, const c
   if (login->next == login->count) return set_rejected(login, place, err);
   if (prepare_candidate(login, session) == P2P_SSH_LOGIN_NEXT) return P2P_SSH_LOGIN_NEXT;
   bool is_agent = login->candidates[login->next] == NULL;
+  login->has_offered = true;
   int rc = is_agent ? ssh_userauth_agent(session, NULL)
                     : ssh_userauth_publickey(session, NULL, login->key);
   if (rc == SSH_AUTH_AGAIN) return P2P_SSH_LOGIN_WAIT;

@@ -18,6 +18,8 @@ struct p2p_ssh_login {
   size_t count, next;
   bool has_service;     /* the board has accepted the request to authenticate */
   size_t n_explicit;    /* the first ones were configured: a missing file is reported */
+  bool has_file;        /* the file of a candidate exists */
+  bool has_offered;     /* a key was offered to the board */
   bool has_exposed_key; /* others can access the file of a candidate */
   ssh_key key;          /* of the candidate that is being tried */
   char tried[400];      /* what was tried so far, for the error */

@@ -248,7 +248,7 @@ static int program_run(struct p2p_ssh_transport *base, const char *text,
     return p2p_err_because(
         err, "no_ssh_program",
         p2p_err_set(err, P2P_ERR_SYSTEM,
-                    "the program 'ssh', which your ssh_args or ~/.ssh/config need, cannot be "
+                    "the program 'ssh', which your SSH arguments or ~/.ssh/config need, cannot be "
                     "started"));
   }
   command->base.operations = program->base.operations;

@@ -167,7 +167,7 @@ int p2p_ssh_settings_read(const struct p2p_address *address, struct p2p_ssh_sett
   if (code != P2P_OK) return code;
   if (config == NULL && given[0] != '\0' && strcmp(given, "none") != 0)
     return p2p_err_set(err, P2P_ERR_INVALID,
-                       "the file after -F in ssh_args cannot be read: '%.200s'", given);
+                       "the file after -F in the SSH arguments cannot be read: '%.200s'", given);
   if (given[0] == '\0') system = p2p_ssh_config_read_system(); /* -F replaces it */
   const struct p2p_ssh_texts texts = {address, config == NULL ? "" : config,
                                       system == NULL ? "" : system};

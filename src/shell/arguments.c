@@ -21,10 +21,31 @@ struct values {
   const char *verify, *listen, *progress; /* options that may have a value */
 };
 
+/* ---- similar names ---- */
+
+/* Whether a and b differ at one place, by at most two characters, or `a` is the beginning of b. */
+static bool is_similar(const char *a, size_t length, const char *b) {
+  size_t other = strlen(b), shorter = length < other ? length : other, start = 0, end = 0;
+  while (start < shorter && a[start] == b[start]) start++;
+  while (end < shorter - start && a[length - 1 - end] == b[other - 1 - end]) end++;
+  size_t same = start + end;
+  if (same < (b[0] == '-' ? 4 : 2)) return false; /* the two dashes of options do not count */
+  return start == length || (length - same <= 2 && other - same <= 2);
+}
+
+static int set_unknown_option(const char *name, size_t length, const char *similar,
+                              struct p2p_err *err) {
+  return p2p_err_set(err, P2P_ERR_INVALID, "unknown option %.*s%s%s%s", (int)length, name,
+                     similar == NULL ? "" : "; did you mean ", similar == NULL ? "" : similar,
+                     similar == NULL ? "" : "?");
+}
+
+/* ---- options ---- */
+
 /* Finds where to store the value of an option. *implied: its value if none is given; NULL if it
- * needs one. NULL for an unknown option. */
+ * needs one. NULL for an unknown option; *similar is then the name of a similar one, or NULL. */
 static const char **find_option(struct values *values, const char *name, size_t length,
-                                const char **implied) {
+                                const char **implied, const char **similar) {
   const struct {
     const char *name, *implied;
     const char **value;
@@ -36,7 +57,9 @@ static const char **find_option(struct values *values, const char *name, size_t 
       {"--verify", "TRUE", &values->verify},     {"--listen", "TRUE", &values->listen},
       {"--no-listen", "FALSE", &values->listen}, {"--progress", "TRUE", &values->progress}};
 
+  *similar = NULL;
   for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+    if (*similar == NULL && is_similar(name, length, options[i].name)) *similar = options[i].name;
     if (strlen(options[i].name) != length || strncmp(name, options[i].name, length) != 0) continue;
     *implied = options[i].implied;
     return options[i].value;
@@ -46,12 +69,11 @@ static const char **find_option(struct values *values, const char *name, size_t 
 
 static int parse_option(struct values *values, struct arguments *rest, const char *argument,
                         struct p2p_err *err) {
-  const char *equals = strchr(argument, '='), *value = NULL;
+  const char *equals = strchr(argument, '='), *value = NULL, *similar;
   size_t length = equals != NULL ? (size_t)(equals - argument) : strlen(argument);
-  const char **place = find_option(values, argument, length, &value);
+  const char **place = find_option(values, argument, length, &value, &similar);
 
-  if (place == NULL)
-    return p2p_err_set(err, P2P_ERR_INVALID, "unknown option %.*s", (int)length, argument);
+  if (place == NULL) return set_unknown_option(argument, length, similar, err);
   if (*place != NULL)
     return p2p_err_set(err, P2P_ERR_INVALID, "option %.*s was given twice", (int)length, argument);
   if (equals != NULL) {
@@ -129,6 +151,16 @@ static int parse_receive(const struct values *values, struct p2p_arguments *out,
   return out->code != NULL ? P2P_OK : p2p_err_set(err, P2P_ERR_INVALID, "missing code");
 }
 
+static int set_unknown_command(const char *command, struct p2p_err *err) {
+  static const char *const commands[] = {"send", "receive", "help"};
+  for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+    if (is_similar(command, strlen(command), commands[i]))
+      return p2p_err_set(err, P2P_ERR_INVALID, "unknown command '%s'; did you mean %s?", command,
+                         commands[i]);
+  return p2p_err_set(err, P2P_ERR_INVALID, "unknown command '%s': expected send or receive",
+                     command);
+}
+
 static int parse_command(const struct values *values, struct p2p_arguments *out,
                          struct p2p_err *err) {
   const char *command = values->command;
@@ -136,9 +168,7 @@ static int parse_command(const struct values *values, struct p2p_arguments *out,
   if (command == NULL)
     return p2p_err_set(err, P2P_ERR_INVALID, "missing command: expected send or receive");
   if (strcmp(command, "receive") == 0) return parse_receive(values, out, err);
-  if (strcmp(command, "send") != 0)
-    return p2p_err_set(err, P2P_ERR_INVALID, "unknown command '%s': expected send or receive",
-                       command);
+  if (strcmp(command, "send") != 0) return set_unknown_command(command, err);
   if ((values->operand == NULL) == (values->text == NULL))
     return p2p_err_set(err, P2P_ERR_INVALID, "expected either a file or --text");
   if (values->path != NULL)

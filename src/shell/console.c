@@ -13,6 +13,7 @@ static const char USAGE[] =
     "       wormhole receive [OPTION]... CODE\n"
     "Send or receive a file or a text with Magic Wormhole, end-to-end encrypted.\n"
     "\n"
+    "  --text=TEXT      send this text instead of a file\n"
     "  --code=CODE      send with this code instead of a generated one\n"
     "  --path=PATH      receive into this directory, under the sender's name for the file, or as\n"
     "                   this new file (default: the current directory)\n"
@@ -35,7 +36,7 @@ static const char USAGE[] =
     "help(\"wormhole_send\", package = \"future.p2p\").\n";
 
 void p2p_console_size(uint64_t bytes, char out[static P2P_CONSOLE_SIZE_MAX]) {
-  static const char *const UNITS[] = {"bytes", "kB", "MB", "GB", "TB", "PB"};
+  const char *const UNITS[] = {bytes == 1 ? "byte" : "bytes", "kB", "MB", "GB", "TB", "PB"};
   double size = (double)bytes;
   size_t unit = 0;
 

@@ -123,7 +123,7 @@ static void poll_slots(void *arg) {
   /* While a slot is held, a task for it may be on its way. */
   if (!worker->drained || worker->done || p2p_slots_held(&worker->slots) > 0) return;
   worker->done = true;
-  p2p_log_write(worker->log, P2P_LOG_INFO, "no future is left; leaving the cluster");
+  p2p_log_write(worker->log, P2P_LOG_INFO, "leaving the cluster");
 }
 
 /* Frees all that lives on the io thread. Running tasks are lost. */

@@ -68,6 +68,11 @@ TEST(errors_name_the_argument) {
   REFUSES("--path is for receive only", "send", "x", "--path=y");
   REFUSES("unexpected argument 'b'", "receive", "7-a", "b");
   REFUSES("unknown option --colour", "send", "x", "--colour=red");
+  REFUSES("unknown option --tex; did you mean --text?", "send", "--tex=hi");
+  REFUSES("unknown option --paht; did you mean --path?", "receive", "7-a", "--paht", "x");
+  REFUSES("unknown option --mail; did you mean --mailbox?", "send", "x", "--mail=y");
+  REFUSES("unknown command 'recieve'; did you mean receive?", "recieve", "7-a");
+  REFUSES("unknown command 'snd'; did you mean send?", "snd", "x");
   REFUSES("unknown option --", "send", "x", "--");
   REFUSES("unknown option --", "send", "x", "--=");
   REFUSES("--code was given twice", "send", "x", "--code=a", "--code", "b");

@@ -11,6 +11,7 @@ static void check_size(uint64_t bytes, const char *expected) {
 
 TEST(sizes_have_units) {
   check_size(0, "0 bytes");
+  check_size(1, "1 byte");
   check_size(999, "999 bytes");
   check_size(1000, "1.0 kB");
   check_size(123456, "123 kB");

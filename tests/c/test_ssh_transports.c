@@ -248,6 +248,17 @@ static void stop_agent(pid_t pid) {
   unsetenv("SSH_AUTH_SOCK");
 }
 
+TEST(a_key_that_cannot_be_offered_was_not_rejected) {
+  struct login login;
+  log_in(&login, place(0), ARGS(KEY("locked")));
+  CHECK(strstr(login.err.message, "no SSH key could be offered to '127.0.0.1' (port ") != NULL);
+  CHECK_STR(login.err.reason, "keys_rejected");
+  log_in(&login, place(0), ARGS(KEY("missing")));
+  CHECK(strstr(login.err.message, "could be offered to") != NULL);
+  CHECK(strstr(login.err.message, "missing (no such file)") != NULL);
+  CHECK_STR(login.err.reason, "no_ssh_key");
+}
+
 TEST(a_key_with_a_passphrase_is_used_through_the_agent) {
   for (int i = 0; i < 2; i++) {
     expect_error(place(i), ARGS(KEY("locked")), P2P_ERR_AUTH,
@@ -431,6 +442,7 @@ TEST(the_boards_and_the_gateway_close) {
 UNIT_MAIN("ssh_transports", UNIT(two_boards_and_a_gateway_open), UNIT(a_known_key_logs_in),
           UNIT(host_keys_are_found_plain_or_hashed_and_refused_otherwise),
           UNIT(a_host_certificate_is_checked_by_the_program),
+          UNIT(a_key_that_cannot_be_offered_was_not_rejected),
           UNIT(a_key_with_a_passphrase_is_used_through_the_agent),
           UNIT(without_a_key_the_agent_is_used),
           UNIT(ssh_config_names_host_port_user_key_and_known_hosts),

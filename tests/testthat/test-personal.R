@@ -104,7 +104,7 @@ test_that("after duration, a worker finishes its future and exits with status 0"
   })
   expect_false(value(running) == Sys.getpid())
   expect_equal(wait_for_exit(worker, 30), 0L)
-  expect_match(paste(process_lines(worker), collapse = "\n"), "finished in.*no future is left; leaving the cluster")
+  expect_match(paste(process_lines(worker), collapse = "\n"), "finished in.*leaving the cluster")
   plan(sequential)
 })
 
