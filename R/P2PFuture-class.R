@@ -105,7 +105,7 @@ has_timed_out <- function(future) {
   status <- client_status(client)
   report_wait(client, status, future, future[["wait"]])
   if (!is_over(future[["wait"]])) return(FALSE)
-  why <- timeout_sentence(client, status, future)
+  why <- timeout_sentence(client, status, future, future[["wait"]])
   .Call(ffi_task_cancel, client$handle, future[["task"]])
   future[["state"]] <- "failed"
   future[["result"]] <- FutureError(why, future = future)

@@ -79,7 +79,7 @@ cluster <- structure(
            maxSizeOfObjects = NULL, wait.timeout = NULL, ...) {
     stop("Internal error: the strategy function of a future backend was called.")
   },
-  class = c("p2p_cluster", "multiprocess", "future", "function"),
+  class = c("p2p_cluster", "FutureStrategy", "multiprocess", "future", "function"), # plan() would put "FutureStrategy" first, see print()
   init = TRUE
 )
 
@@ -114,12 +114,14 @@ print.p2p_cluster <- function(x, ...) {
   if (!interactive() && called_from_rscript() && length(commandArgs(trailingOnly = TRUE)) > 0L) {
     usage_stop("'", called_name(), "' is not a program. Write in R: plan(future.p2p::cluster, cluster = \"alice/friends\").")
   }
-  NextMethod()
+  cat(shorten(utils::capture.output(NextMethod()), PRINT_WIDTH), sep = "\n") # `args` and `call` are long
+  invisible(x)
 }
 
 ## After library(future.p2p), `cluster` is ours: raises an error if plan() was called with the hosts of future::cluster.
 check_not_hosts <- function(workers) {
-  hosts <- is.character(workers) && length(workers) > 0L && !anyNA(workers) && !all(grepl("^[0-9.]*$", workers))
+  if (is.factor(workers)) workers <- as.character(workers)
+  hosts <- is.character(workers) && !anyNA(workers) && any(is.na(suppressWarnings(as.numeric(workers))) & grepl("[^ ]", workers))
   if (!hosts && !is.list(workers)) return(invisible())
   shown <- if (hosts && length(workers) <= 3L) paste(deparse(unname(workers)), collapse = "") else "..."
   argument_stop("workers", " names hosts, which are for future::cluster. This is future.p2p::cluster, which masks it and takes the maximum ",
@@ -193,7 +195,7 @@ wait_for_slot <- function(client, future, wait) {
     before <- status$waiting + status$running - if (needs_packages) 0L else status$waiting_for_packages
     if (before < capacity(client, status)) return()
     report_wait(client, status, future, wait)
-    if (is_over(wait)) stop(FutureError(timeout_sentence(client, status, future), future = future))
+    if (is_over(wait)) stop(FutureError(timeout_sentence(client, status, future, wait), future = future))
     seen <- wait_for_change(client, seen, wait$until)
   }
 }

@@ -12,6 +12,8 @@ check_arguments <- function(name) {
 ## Raises an error about an argument, which is a flag on the command line.
 argument_stop <- function(name, ...) usage_stop(if (in_cli()) paste("Flag", as_flag(name)) else sprintf("Argument '%s'", name), ...)
 
+option_stop <- function(name, ...) usage_stop("Option '", name, "'", ...)
+
 ## The names of the arguments of `call`, including those in `...`, which belongs to `frame`.
 names_in_call <- function(call, frame) {
   args <- as.list(call)[-1L]

@@ -177,7 +177,7 @@ future_failure <- function(future, what, why) {
     canceled <- identical(future[["state"]], "canceled")
     if (!canceled) future[["state"]] <- "interrupted"
     error <- if (canceled) internals$FutureCanceledError else FutureInterruptError
-    error(sprintf("Future (%s) was %s. %s", label, if (canceled) "canceled" else "interrupted", why), future = future)
+    error(sprintf("Future (%s) was %s", label, if (canceled) "canceled." else paste("interrupted.", why)), future = future)
   } else if (what == "lost") {
     future[["state"]] <- "interrupted"
     FutureInterruptError(sprintf("Future (%s) was lost. %s Use reset() to run it again.", label, why),

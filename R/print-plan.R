@@ -2,6 +2,7 @@
 
 PRINT_WIDTH <- 80L
 PRINT_LINES <- 11L # and four lines of the future package
+FUTURES_LINES <- 4L # at most, so that a worker can be shown
 
 #' @export
 print.P2PFutureBackend <- function(x, ...) {
@@ -51,7 +52,13 @@ futures_lines <- function(backend, client, status) {
   counts <- sprintf("Futures: %d running, %d waiting", status$running, status$waiting)
   future <- Find(is_waiting, registry(backend, action = "list"))
   if (is.null(future)) return(counts)
-  strwrap(paste0(counts, ": ", describe_wait(why_waiting(client, future), status, future)), PRINT_WIDTH, exdent = 2L)
+  wrap_futures(paste0(counts, ": ", describe_wait(why_waiting(client, future), status, future)))
+}
+
+wrap_futures <- function(text) {
+  lines <- strwrap(text, PRINT_WIDTH, exdent = 2L)
+  if (length(lines) <= FUTURES_LINES) return(lines)
+  c(lines[seq_len(FUTURES_LINES - 1L)], paste0(shorten(lines[FUTURES_LINES], PRINT_WIDTH - 4L), " ..."))
 }
 
 is_waiting <- function(future) {

@@ -5,10 +5,11 @@ now <- function() proc.time()[["elapsed"]]
 ## A wait that begins now. It ends with an error at `until`, and is reported at `report_at`.
 new_wait <- function(backend) {
   timeout <- backend[["wait.timeout"]]
-  if (is.null(timeout)) timeout <- getOption("future.wait.timeout", 24 * 60 * 60)
-  if (!is.numeric(timeout) || length(timeout) != 1L || is.na(timeout)) usage_stop("Option 'future.wait.timeout' must be a number of seconds.")
+  setting <- if (is.null(timeout)) "future.wait.timeout" else "wait.timeout"
+  if (is.null(timeout)) timeout <- check_number(getOption(setting, 24 * 60 * 60), setting, 0, Inf, stop = option_stop)
   began <- now()
-  list2env(list(began = began, until = began + timeout, report_at = began + report_after()), parent = emptyenv())
+  list2env(list(began = began, until = began + timeout, report_at = began + report_after(), timeout = timeout, setting = setting),
+           parent = emptyenv())
 }
 
 ## Seconds; only tests change it.
@@ -59,9 +60,10 @@ waiting_message <- function(...) {
   message(structure(class = c("p2p_waiting", "message", "condition"), list(message = paste0(text, "\n"), call = NULL)))
 }
 
-timeout_sentence <- function(client, status, future) {
+timeout_sentence <- function(client, status, future, wait) {
   why <- why_waiting(client, future)
-  sprintf("Future (%s) timed out after 'wait.timeout': %s. %s", future_label(future), describe_wait(why, status, future), next_step(why, status))
+  sprintf("Future (%s) was not started%s within %s s ('%s'): %s. %s", future_label(future), if (is.null(future[["loss"]])) "" else " again",
+          format(wait$timeout, scientific = FALSE), wait$setting, describe_wait(why, status, future), next_step(why, status))
 }
 
 ## list(reason, worker, users, slots, ours, others), or NULL if the network thread does not respond.
@@ -74,7 +76,7 @@ why_waiting <- function(client, future) {
 describe_wait <- function(why, status, future) {
   cluster <- sprintf("cluster '%s'", status$cluster)
   packages <- needed_packages(future)
-  needed <- if (length(packages) > 0L) sprintf("its packages (%s)", toString(sQuote(packages, FALSE)))
+  needed <- if (length(packages) > 0L) sprintf("its packages (%s)", name_packages(packages))
   switch(if (is.null(why)) "none" else why$reason,
     limit = sprintf("this session already runs %s, as many as plan(workers = ) allows", count_of(status$running, "future")),
     busy = describe_busy(why, status, if (is.null(needed)) cluster else paste("the workers of", cluster, "that have", needed)),
@@ -87,6 +89,12 @@ describe_wait <- function(why, status, future) {
     no_worker = sprintf("there is no worker on %s", cluster),
     "the network thread of this session does not respond"
   )
+}
+
+## Names the first ones of many: "'dplyr', 'ggplot2', 'readr' and 33 more".
+name_packages <- function(packages) {
+  names <- sQuote(packages, FALSE)
+  if (length(names) <= 4L) toString(names) else sprintf("%s and %d more", toString(names[1:3]), length(names) - 3L)
 }
 
 ## "all 3 slots of cluster 'alice/friends' are busy (1 for this session, 2 for bob and carol)"

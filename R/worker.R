@@ -234,12 +234,12 @@ total_memory_mib <- function() {
   if (length(kib) == 1L && !is.na(kib)) floor(kib / 1024) else 0
 }
 
-check_number <- function(value, name, from, to, whole = FALSE) {
+check_number <- function(value, name, from, to, whole = FALSE, stop = argument_stop) {
   if (is.character(value) && length(value) == 1L) value <- suppressWarnings(as.numeric(value))
   is_valid <- is.numeric(value) && length(value) == 1L && !is.na(value) && value >= from && value <= to
   if (!is_valid || (whole && is.finite(value) && value != round(value))) {
     range <- if (is.finite(to)) sprintf("from %s to %s", from, format(to, scientific = FALSE)) else paste("of at least", from)
-    argument_stop(name, " must be a ", if (whole) "whole ", "number ", range, ".")
+    stop(name, " must be a ", if (whole) "whole ", "number ", range, ".")
   }
   value
 }

@@ -228,7 +228,7 @@ int p2p_client_submit(struct p2p_client *client, struct p2p_task *task, struct p
 /* The task ends at once; the io thread then releases it, and sends CANCEL to the worker. */
 void p2p_client_cancel(struct p2p_client *client, struct p2p_task *task) {
   struct p2p_err err;
-  p2p_err_set(&err, P2P_ERR_CANCELED, "future '%s' was cancelled", p2p_task_label(task));
+  p2p_err_set(&err, P2P_ERR_CANCELED, "this session canceled it");
   if (!p2p_task_fail(task, &err)) return;
   p2p_notifier_notify(&client->notifier);
   pthread_mutex_lock(&client->lock);

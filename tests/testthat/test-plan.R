@@ -14,7 +14,10 @@ test_that("hosts in plan(workers = ) are an error that names future::cluster", {
   nodes <- structure(list(structure(list(), class = "SOCKnode")), class = c("SOCKcluster", "cluster"))
   expect_hosts("workers = ...", workers = nodes)
   expect_hosts("future::cluster", workers = function() "localhost")
-  for (workers in list("0", 0, NA, TRUE)) {
+  expect_hosts("plan(future::cluster, workers = \"127.0.0.1\")", workers = "127.0.0.1")
+  expect_hosts("workers = c(\"10.0.0.5\", \"::1\")", workers = c("10.0.0.5", "::1"))
+  expect_hosts("plan(future::cluster, workers = \"localhost\")", workers = factor("localhost"))
+  for (workers in list("0", "-1", "", 0, NA, TRUE, factor(4))) {
     expect_error(plan(future.p2p::cluster, workers = workers, host = "127.0.0.1:1"), "must be a whole number|must be a number", class = "p2p_error_usage")
   }
 })
@@ -36,13 +39,19 @@ test_that("option future.wait.timeout applies when the wait begins, and the argu
   withr::local_options(future.wait.timeout = 1)
   ex <- quick_error(value(future(1)))
   expect_s3_class(ex, "FutureError")
-  expect_match(conditionMessage(ex), "timed out after 'wait.timeout'")
-  options(future.wait.timeout = "soon")
-  expect_match(conditionMessage(quick_error(value(future(1)))), "Option 'future.wait.timeout'")
+  expect_match(conditionMessage(ex), "was not started within 1 s ('future.wait.timeout'): ", fixed = TRUE)
+  for (timeout in list("soon", -1, NA_real_, 1:2)) {
+    options(future.wait.timeout = timeout)
+    expect_match(conditionMessage(quick_error(value(future(1)))), "Option 'future.wait.timeout' must be a number of at least 0.", fixed = TRUE)
+  }
   plan(sequential)
   options(future.wait.timeout = 1000)
   plan_as(lab, "bob", wait.timeout = 1)
-  expect_match(conditionMessage(quick_error(value(future(1)))), "timed out after 'wait.timeout'")
+  f <- future(1)
+  expect_match(conditionMessage(quick_error(value(f))), "was not started within 1 s ('wait.timeout'): ", fixed = TRUE)
+  f <- future(1)
+  cancel(f)
+  expect_match(conditionMessage(quick_error(value(f))), "^Future [(]<unnamed>[)] was canceled[.]( \\[future [^'.]*)?$") # future appends its own
   plan(sequential)
   expect_error(plan_as(lab, "bob", wait.timeout = "soon"), "'wait.timeout'", class = "p2p_error_usage")
 })

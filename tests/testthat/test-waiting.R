@@ -44,14 +44,18 @@ test_that("a future that waits for the slots of somebody else says so once, in p
   withr::local_options(future.p2p.report_after = 0.5)
   gate <- file.path(lab$dir, "gate-1")
   session <- use_slot(gate)
-  plan_as(lab, "bob", wait.timeout = 30)
+  args <- board_args(lab, "bob")
+  ssh_args <- paste(args$ssh_args, strrep("-o IdentitiesOnly=yes ", 5))
+  plan(future.p2p::cluster, cluster = "alice/friends", host = args$host, ssh_args = ssh_args, wait.timeout = 30)
   f <- future(42)
   wait_for_load()
   expect_equal(nbrOfWorkers(), 1L)
   expect_equal(nbrOfFreeWorkers(), 0L)
   printed <- utils::capture.output(print(plan()))
   expect_lte(length(printed), 15L)
-  expect_true(all(nchar(printed[-(1:4)]) <= 80L)) # the first lines are those of future
+  expect_true(all(nchar(printed) <= 80L))
+  expect_identical(printed[1L], "p2p_cluster:")
+  expect_match(printed[2:4], "^- (args: function|tweaked: TRUE|call: plan)")
   printed <- paste(printed, collapse = "\n")
   expect_match(printed, "Slots: 1 on 1 worker: busy 1 for alice, 0 free", fixed = TRUE)
   expect_match(printed, "Futures: 0 running, 1 waiting: the only slot of cluster 'alice/friends' is busy\n  (for alice)", fixed = TRUE)
@@ -82,7 +86,7 @@ test_that("future() itself reports what it waits for, and says so when its time 
   expect_length(said, 1L)
   expect_match(said, paste0("s: ", busy), fixed = TRUE)
   expect_s3_class(ex, "FutureError")
-  expect_match(conditionMessage(ex), paste0("Future (second) timed out after 'wait.timeout': ", busy), fixed = TRUE)
+  expect_match(conditionMessage(ex), paste0("Future (second) was not started within 2 s ('future.wait.timeout'): ", busy), fixed = TRUE)
   client <- clients$of(plan("backend"))
   client$reported <- NULL # the same message comes at most once a minute
   said <- waiting_messages(for (i in 1:3) resolved(f))
@@ -119,6 +123,8 @@ test_that("each reason to wait is a sentence with a next step", {
                    paste("the only slot of the workers of cluster 'alice/friends' that have its packages ('dplyr') is busy (for carol).", start))
   expect_identical(say("busy", others = 2L, users = "carol"), paste("no slot of cluster 'alice/friends' is free.", start))
   expect_identical(say("packages", "dplyr"), paste("no worker of cluster 'alice/friends' has its packages ('dplyr').", start))
+  expect_match(say("packages", letters[1:4]), "has its packages [(]'a', 'b', 'c', 'd'[)]")
+  for (reason in c("packages", "reply")) expect_match(say(reason, sprintf("p%02d", 1:36)), "packages ('p01', 'p02', 'p03' and 33 more).", fixed = TRUE)
   expect_match(say("limit"), "^this session already runs 1 future, as many as plan[(]workers = [)] allows[.] Argument 'workers'")
   expect_match(say("connecting"), "^the link to worker 'carol@desk:1' is not open yet[.] If this takes longer")
   expect_match(say("reply", "dplyr"), "^worker 'carol@desk:1' has not replied yet whether it has its packages [(]'dplyr'[)][.] If")
@@ -141,6 +147,14 @@ test_that("print(plan()) shows the most relevant of many workers in 80 columns",
   expect_match(lines[3L], "busy for carol, dave and others$")
   expect_match(lines[7L], "... and 15 more, see as.data.frame(plan(\"backend\"))", fixed = TRUE)
   expect_length(future.p2p:::workers_lines(workers[1:5, ], "bob", 7L), 6L)
+})
+
+test_that("the line about futures in print(plan()) leaves room for the workers, whatever it says", {
+  lines <- future.p2p:::wrap_futures(paste("Futures: 0 running, 1 waiting:", strrep("many words ", 100)))
+  expect_length(lines, 4L)
+  expect_true(all(nchar(lines) <= 80L))
+  expect_match(lines[4L], " [.]{3}$")
+  expect_identical(future.p2p:::wrap_futures("Futures: 0 running, 0 waiting"), "Futures: 0 running, 0 waiting")
 })
 
 test_that("a session that waits for a value sleeps", {
