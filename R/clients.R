@@ -118,15 +118,16 @@ wait_until_joined <- function(client) {
     }
     seen <- wait_for_change(client, seen, min(first_until, all_until))
   }
-  report_empty_personal(client_status(client))
+  report_empty_personal(client, client_status(client))
 }
 
 ## A user who forgot to name a cluster would wait forever for a worker on the personal one.
-report_empty_personal <- function(status) {
+report_empty_personal <- function(client, status) {
   if (status$slots > 0L || status$cluster != paste0(status$user, "/personal")) return(invisible())
+  client$reported_no_worker <- status$incompatible == 0L
   hosted <- strsplit(status$hosted, " ", fixed = TRUE)[[1L]]
   hosts <- if (length(hosted) > 0L) sprintf(" You host %s.", paste0("'", hosted, "'", collapse = ", ")) else ""
-  message(sprintf("No worker on your personal cluster '%s' yet.%s To use another cluster, name it: plan(future.p2p::cluster, cluster = \"%s\"). %s",
+  message(sprintf("No worker on your personal cluster '%s' yet. Futures wait for one.%s To use another cluster, name it: plan(future.p2p::cluster, cluster = \"%s\"). %s",
                   status$cluster, hosts, c(hosted, "alice/friends")[1L], start_worker_hint(status$cluster)))
 }
 
