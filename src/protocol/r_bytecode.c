@@ -1,4 +1,4 @@
-/* Byte code in a serialized R object ("R Internals", section 1.8; serialize.c of R, ReadBC). R
+/* Byte code in a serialized R object ("R Internals", section 1.8). R
  * reads an index of a shared cell without a check of its bounds. */
 #include "protocol/r_bytecode.h"
 

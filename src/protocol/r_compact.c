@@ -1,4 +1,4 @@
-/* The state of a compact vector is what R's own classes write: altclasses.c of R. R reads it
+/* The state of a compact vector is what R's own classes write. R reads it
  * without a check of its type or length. */
 #include "protocol/r_compact.h"
 
