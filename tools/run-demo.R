@@ -56,7 +56,7 @@ main <- function() {
   on.exit(future::plan(future::sequential), add = TRUE, after = FALSE)
   say("    linked with %s", paste(sort(warm_up(2L)), collapse = " and "))
   utils::demo("mandelbrot", package = "future.p2p", ask = FALSE, echo = FALSE, character.only = TRUE)
-  if (length(unique(get("workers", globalenv()))) < 2L) stop("the tiles were all computed by one worker")
+  if (length(unique(get("workers", globalenv()))) < 2L) stop("one worker computed all parts")
 
   say("5. Stop everything.")
   future::plan(future::sequential)
