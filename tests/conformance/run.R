@@ -23,6 +23,7 @@ is_skipped <- function(steps) {
 }
 
 lab <- new_lab()
+lab$write <- tempdir() # a step reads a temporary file of this session in a future
 invisible(start_cluster(lab, "alice/demo", c("bob", "carol"), workers = c(alice = 1L, carol = 1L)))
 args <- board_args(lab, "bob")
 options(future.p2p.host = args$host, future.p2p.ssh_args = args$ssh_args) # future.tests needs a plan of one line

@@ -190,10 +190,10 @@ start_cluster <- function(lab, cluster = "alice/friends", users = setdiff(lab$us
 }
 
 ## The flags of a worker on a shared cluster: a sandbox if one works here (`lab$sandbox`, or "auto"), in which futures may write into the
-## folder of the lab.
+## folder of the lab and into `lab$write`.
 sandbox_flags <- function(lab) {
   level <- c(lab$sandbox, "auto")[1L]
-  if (has_sandbox(level)) list(sandbox = level, write = lab$dir) else list(sandbox = "none")
+  if (has_sandbox(level)) list(sandbox = level, write = paste(c(lab$dir, lab$write), collapse = ",")) else list(sandbox = "none")
 }
 
 has_sandbox <- function(level) {

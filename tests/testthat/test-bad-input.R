@@ -120,7 +120,7 @@ test_that("without a worker, the future waits, reports it once, and fails after 
 
 test_that("unreachable mailbox servers and relays are named, and nothing hangs", {
   start_worker(lab, "bob", "alice/friends")
-  withr::local_options(future.p2p.mailbox = "ws://127.0.0.1:1/v1", future.wait.timeout = 3)
+  withr::local_options(future.p2p.mailbox = "ws://127.0.0.1:1/v1", future.p2p.relay = NULL, future.wait.timeout = 3)
   plan_as(lab, "bob")
   said <- character()
   ex <- withCallingHandlers(tryCatch(value(future(1)), error = identity), message = function(m) {

@@ -153,7 +153,7 @@ test_that("evaluators have the libraries and the environment of the worker, what
   for (dir in dirs) dir.create(dir)
   environ <- file.path(lab$dir, "Renviron")
   profile <- file.path(lab$dir, "Rprofile")
-  writeLines(c(paste0("R_LIBS=", dirs[2L]), paste0("R_LIBS_USER=", dirs[2L]), paste0("TMPDIR=", dirs[3L]), "FUTURE_P2P_WORKER=forged",
+  writeLines(c(paste0("R_LIBS=", dirs[2L]), paste0("R_LIBS_USER=", dirs[2L]), paste0("TMPDIR=", dirs[3L]),
                "R_PARALLELLY_AVAILABLECORES_FALLBACK=7", "R_P2P_SETTING=kept"), environ)
   libraries <- c(dirs[1L], .libPaths())
   writeLines(sprintf(".libPaths(%s)", paste(deparse(libraries), collapse = "")), profile)
