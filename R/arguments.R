@@ -29,7 +29,7 @@ check_names <- function(given, known, where) {
 
 ## A question that names the most similar of `known`, or a sentence that lists all of them. `quotes`: what surrounds a name.
 did_you_mean <- function(name, known, before, after = before) {
-  if (length(known) == 0L) return("There are none.")
+  if (length(known) == 0L) return("None are accepted.")
   similar <- known[startsWith(known, name)]
   if (length(similar) == 0L) {
     distance <- utils::adist(name, known, ignore.case = TRUE)[1L, ]

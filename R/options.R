@@ -35,7 +35,7 @@ set_options_from_environment <- function() {
     option <- paste0("future.p2p.", name)
     value <- Sys.getenv(paste0("R_FUTURE_P2P_", toupper(name)), NA_character_)
     if (is.na(value) || !is.null(getOption(option))) next
-    if (!nzchar(value) && name != "relay") next # an empty relay is none
+    if (!nzchar(value) && name != "relay") next # an empty relay means: use no relay
     if (name == "debug") value <- debug_from_environment(value)
     do.call(options, structure(list(value), names = option))
   }

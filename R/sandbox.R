@@ -9,7 +9,7 @@ new_sandbox <- function(sandbox, net, read, write, workdir, probe = probe_sandbo
               command = character())
   if (sandbox == "none") {
     if (out$net || length(c(out$read, out$write)) > 0L) {
-      usage_stop("Arguments 'net', 'read' and 'write' open a sandbox, and there is none: use them with ", sandbox_argument("auto"), ".")
+      usage_stop("Arguments 'net', 'read' and 'write' have no effect without a sandbox. Use them with ", sandbox_argument("auto"), ".")
     }
     return(out)
   }

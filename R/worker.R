@@ -4,9 +4,9 @@
 #' interrupt it (Ctrl-C or SIGTERM), or until `duration` or `idle` has passed.
 #'
 #' A child process evaluates futures of one session only, and is replaced when the session ends or has had no future for 10 minutes. It has
-#' a private folder below the temporary folder of the worker. Futures start in it, it is emptied after each future, and the temporary files
-#' of the futures, which are kept for later futures of the session, are in a folder beside it. Both are removed when the process ends, or,
-#' after the worker was killed, when the next one starts. With `workdir`, futures start in that folder instead, which is not emptied. What
+#' two private folders below the temporary folder of the worker. Futures start in the first one, which is emptied after each future. The
+#' second one holds their temporary files, which later futures of the session can still read. Both are removed when the process ends or, if
+#' the worker was killed, when the next worker starts. With `workdir`, futures start in that folder instead, which is not emptied. What
 #' programs that a future runs print is dropped, as with [future::multisession].
 #'
 #' Anyone with access to the cluster can run any R code on this machine. On a shared cluster, that code runs in a sandbox.

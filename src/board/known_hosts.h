@@ -1,6 +1,7 @@
 /* The keys that known_hosts files (sshd(8)) have for one host, read as OpenSSH reads them: markers,
  * lists of patterns, negation, hashed names and "[host]:port"; lines may have any length and end
- * with CRLF. A key for the host without its port counts if there is none with it. Lines that
+ * with CRLF. Without a key for "[host]:port", a key for
+ * the host alone counts. Lines that
  * OpenSSH passes over are passed over here, and the first one is remembered for an error. Pure. */
 #ifndef P2P_BOARD_KNOWN_HOSTS_H
 #define P2P_BOARD_KNOWN_HOSTS_H

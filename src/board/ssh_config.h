@@ -17,12 +17,12 @@ int p2p_ssh_config_read(const char *given, char **out, struct p2p_err *err) P2P_
 char *p2p_ssh_config_read_system(void);
 
 /* The first word after the nth line (from 0) with this keyword that applies to the host as it was
- * typed: before the first Host, and under every Host whose patterns match. False: there is none.
- * Pure. */
+ * typed: before the first Host, and under every Host whose patterns match. False if no line
+ * has it. Pure. */
 bool p2p_ssh_config_find(const char *text, const char *host, const char *keyword, unsigned nth,
                          char *out, size_t size);
 
-/* The words after the first such keyword, for p2p_ssh_config_word; NULL: there is none. Pure. */
+/* The words after the first such keyword, for p2p_ssh_config_word. NULL if no line has it. Pure. */
 const char *p2p_ssh_config_find_list(const char *text, const char *host, const char *keyword);
 /* The nth word (from 0) of a list, up to the end of its line, without quotes. False: it has fewer.
  * Pure. */

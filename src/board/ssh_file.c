@@ -12,7 +12,7 @@
 
 #define ENTRY_MAX 16384 /* bytes of the strings of an entry of passwd or group */
 
-/* As OpenSSH and libssh do: the home of the account; HOME only when there is none. */
+/* The home directory of the account or, without an account, HOME, as in OpenSSH and libssh. */
 static const char *home_directory(char *out, size_t size) {
   struct passwd entry, *found = NULL;
   char strings[ENTRY_MAX];

@@ -85,7 +85,7 @@ static void find_cause(const char *output, char *out, size_t size) {
   show_line(cause, out, size);
 }
 
-/* The line with these words; "" if there is none. */
+/* The line with these words; "" if no line has them. */
 static void find_line(const char *output, const char *words, char *out, size_t size) {
   const char *at = strstr(output, words);
   while (at != NULL && at > output && at[-1] != '\n' && at[-1] != '\r') at--;

@@ -44,8 +44,9 @@ static bool has_name(const struct p2p_roster *roster, const char *name) {
   return false;
 }
 
-/* Takes the place of a worker that was never linked, if possible of one whose link has failed. The
- * choice is random: with any other, somebody who writes many hellos could choose. NULL: none. */
+/* Frees the place of a worker that was never linked, if possible of one whose link has failed. It
+ * is chosen at random, so that a sender of many hellos cannot predict it. NULL if all were linked.
+ */
 static struct p2p_roster_worker *replace_one(struct p2p_roster *roster) {
   struct p2p_roster_worker *found = NULL;
   size_t first = p2p_random_below((uint32_t)roster->length);

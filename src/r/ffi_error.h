@@ -10,7 +10,7 @@
 void p2p_ffi_raise(const struct p2p_err *err);
 void p2p_ffi_raise_memory(void); /* "out of memory" */
 /* An error as R gets it: list(what, message, reason), where `what` is p2p_err_name() and `reason`
- * is "" if there is none. NULL for P2P_OK. */
+ * is "" for an error without one. NULL for P2P_OK. */
 SEXP p2p_ffi_error(const struct p2p_err *err);
 /* A string in UTF-8. */
 SEXP p2p_ffi_string(const char *text);

@@ -127,7 +127,7 @@ test_that("Rscript -e NAME runs the function; other code prints it", {
   expect_match(rscript("future.p2p::wormhole_receive", "--path=/no/such/x", "7-a-b")[1L], "'/no/such' does not exist")
   expect_identical(rscript("future.p2p::find_wormhole"), find_wormhole())
   expect_identical(cli_help(find_wormhole)[c(1L, 6L)], c("Usage: Rscript -e future.p2p::find_wormhole", "  --help, --version"))
-  expect_match(run(find_wormhole, "--x=1")$said, "Unknown flag --x. There are none.", fixed = TRUE)
+  expect_match(run(find_wormhole, "--x=1")$said, "Unknown flag --x. None are accepted.", fixed = TRUE)
   expect_match(run(find_wormhole, "x")$said, "There are no flags.", fixed = TRUE)
   expect_match(system2(find_wormhole(), "--help", stdout = TRUE), "^  --text=TEXT ", all = FALSE)
   expect_equal(attr(rscript("library(future.p2p); worker", "--bogus=1"), "status"), 2L)

@@ -22,7 +22,7 @@ test_that("ssh_args in one string are split at blanks outside of quotes, and not
   expect_equal(ssh_args_or_option(""), character(0L))
 })
 
-test_that("empty variables are not set, an empty relay is none, and an unknown value of R_FUTURE_P2P_DEBUG is a warning", {
+test_that("empty variables are ignored, an empty relay means no relay, and an unknown value of R_FUTURE_P2P_DEBUG is a warning", {
   withr::local_options(future.p2p.host = NULL, future.p2p.relay = NULL, future.p2p.debug = NULL)
   withr::local_envvar(R_FUTURE_P2P_HOST = "", R_FUTURE_P2P_RELAY = "", R_FUTURE_P2P_DEBUG = "1")
   set_options_from_environment()
