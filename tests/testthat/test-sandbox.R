@@ -165,7 +165,7 @@ test_that("a sandbox that does not work, and arguments without one, are errors w
   expect_identical(default_sandbox("alice/personal"), "none")
   expect_identical(default_sandbox("alice/friends"), "auto")
   expect_error(new_sandbox("some", FALSE, character(), character(), NULL), "'sandbox' must be \"auto\" or")
-  expect_error(new_sandbox("none", TRUE, character(), character(), NULL), "there is none: use them with `sandbox = \"auto\"`", fixed = TRUE)
+  expect_error(new_sandbox("none", TRUE, character(), character(), NULL), "have no effect without a sandbox. Use them with `sandbox = \"auto\"`", fixed = TRUE)
   expect_error(new_sandbox("auto", FALSE, "/no/such/folder", character(), NULL), "'read': there is no file or folder '/no/such/folder'", fixed = TRUE)
   refuse <- function(command) "it is refused"
   expect_error(new_sandbox("auto", FALSE, character(), character(), NULL, probe = refuse),
