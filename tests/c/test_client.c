@@ -1,32 +1,14 @@
 /* The client over real links, mailbox and relay, on a fake board: every task ends, and none twice.
  */
-#include "client/client.h"
-
 #include "base/clock.h"
+#include "client_fixture.h"
 #include "descriptors.h"
-#include "fake_board.h"
-#include "fake_worker.h"
-#include "mailbox_fixture.h"
 
 #define CAP (64 * 1024 * 1024)
-#define PATIENCE_MS 20000
-
-static struct lab lab;
-static struct p2p_client *client;
-static const struct p2p_member_config member = {.board.cluster = "alice/friends",
-                                                .role = P2P_ROLE_WORKER};
 
 static void open_all(uint32_t slots_max) {
-  lab_open(&lab);
-  fake_board_init(&lab);
-  struct p2p_client_config config = {.loop = lab.loop,
-                                     .board.cluster = "alice/friends",
-                                     .r_version = "4.2.2",
-                                     .future_version = "1.70.0",
-                                     .slots_max = slots_max,
-                                     .object_cap_bytes = CAP};
-  struct p2p_err err = {0};
-  CHECK(p2p_client_new(&config, lab.log, &client, &err) == P2P_OK);
+  open_board();
+  open_client((struct p2p_client_config){.slots_max = slots_max, .object_cap_bytes = CAP});
 }
 
 static void close_all(void) {
@@ -399,8 +381,7 @@ TEST(unfinished_futures_are_cancelled_when_the_client_is_freed) {
 }
 
 TEST(invalid_arguments_are_rejected) {
-  lab_open(&lab);
-  fake_board_init(&lab);
+  open_board();
   struct p2p_err err = {0};
   struct p2p_client_config config = {.loop = lab.loop,
                                      .board.cluster = "friends",

@@ -1,21 +1,12 @@
 /* A member of the board that writes lines in the names of workers: of some that do not exist, and
  * of one that does. The client's futures are evaluated nevertheless. */
-#include "client/client.h"
-
 #include "base/clock.h"
 #include "client/roster.h"
-#include "fake_board.h"
-#include "fake_worker.h"
-#include "mailbox_fixture.h"
+#include "client_fixture.h"
 #include "protocol/leave.h"
 
-#define PATIENCE_MS 20000
 #define GHOSTS 4200
 
-static struct lab lab;
-static struct p2p_client *client;
-static const struct p2p_member_config member = {.board.cluster = "alice/friends",
-                                                .role = P2P_ROLE_WORKER};
 static struct {
   struct p2p_member *member;
   struct p2p_identity victim; /* the worker whose hello came first */
@@ -66,16 +57,9 @@ static void eve_stop(void *arg) {
 
 static void open_all(void) {
   memset(&eve, 0, sizeof eve);
-  lab_open(&lab);
-  fake_board_init(&lab);
-  struct p2p_client_config config = {.loop = lab.loop,
-                                     .board.cluster = "alice/friends",
-                                     .r_version = "4.2.2",
-                                     .future_version = "1.70.0",
-                                     .retries = 1,
-                                     .object_cap_bytes = 1 << 20};
+  open_board();
   CHECK(p2p_loop_call(lab.loop, eve_start, NULL) == P2P_OK);
-  CHECK(p2p_client_new(&config, lab.log, &client, NULL) == P2P_OK);
+  open_client((struct p2p_client_config){.retries = 1, .object_cap_bytes = 1 << 20});
 }
 
 static void close_all(void) {

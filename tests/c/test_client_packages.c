@@ -1,30 +1,11 @@
 /* Futures that need packages, over real links: they go to workers that have them, do not block
  * others, and fail if no worker has them. */
-#include "client/client.h"
-
 #include "base/clock.h"
-#include "fake_board.h"
-#include "fake_worker.h"
-#include "mailbox_fixture.h"
-
-#define PATIENCE_MS 20000
-
-static struct lab lab;
-static struct p2p_client *client;
-static const struct p2p_member_config member = {.board.cluster = "alice/friends",
-                                                .role = P2P_ROLE_WORKER};
+#include "client_fixture.h"
 
 static void open_all(void) {
-  lab_open(&lab);
-  fake_board_init(&lab);
-  struct p2p_client_config config = {.loop = lab.loop,
-                                     .board.cluster = "alice/friends",
-                                     .r_version = "4.2.2",
-                                     .future_version = "1.70.0",
-                                     .object_cap_bytes = 1000000,
-                                     .retries = 1};
-  struct p2p_err err = {0};
-  CHECK(p2p_client_new(&config, lab.log, &client, &err) == P2P_OK);
+  open_board();
+  open_client((struct p2p_client_config){.object_cap_bytes = 1000000, .retries = 1});
 }
 
 static void close_all(void) {

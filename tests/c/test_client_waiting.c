@@ -1,31 +1,13 @@
 /* Why a task waits, as the client says it: each reason, with what the workers report. Over real
  * links, on a fake board. */
-#include "client/client.h"
-
 #include "base/clock.h"
-#include "fake_board.h"
-#include "fake_worker.h"
-#include "mailbox_fixture.h"
+#include "client_fixture.h"
 
-#define PATIENCE_MS 20000
-
-static struct lab lab;
-static struct p2p_client *client;
 static struct p2p_waiting waiting; /* the latest answer */
-static const struct p2p_member_config member = {.board.cluster = "alice/friends",
-                                                .role = P2P_ROLE_WORKER};
 
 static void open_all(uint32_t slots_max) {
-  lab_open(&lab);
-  fake_board_init(&lab);
-  struct p2p_client_config config = {.loop = lab.loop,
-                                     .board.cluster = "alice/friends",
-                                     .r_version = "4.2.2",
-                                     .future_version = "1.70.0",
-                                     .slots_max = slots_max,
-                                     .object_cap_bytes = 1 << 20};
-  struct p2p_err err = {0};
-  CHECK(p2p_client_new(&config, lab.log, &client, &err) == P2P_OK);
+  open_board();
+  open_client((struct p2p_client_config){.slots_max = slots_max, .object_cap_bytes = 1 << 20});
 }
 
 static void close_all(void) {
