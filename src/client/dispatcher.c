@@ -34,10 +34,6 @@ struct p2p_dispatcher {
   struct p2p_package_needs needs;
 };
 
-static struct p2p_task_stream *stream_of(const struct p2p_roster_worker *worker) {
-  return worker->link != NULL ? p2p_worker_link_stream(worker->link) : NULL;
-}
-
 static uint64_t earlier(uint64_t a_ms, uint64_t b_ms) { return a_ms < b_ms ? a_ms : b_ms; }
 
 /* The decision. */
@@ -60,8 +56,8 @@ static int reserve(struct p2p_dispatcher *dispatcher) {
 static void describe(struct p2p_dispatcher *dispatcher, const struct p2p_roster_worker *worker,
                      uint64_t now_ms, struct p2p_schedule_worker *out) {
   struct p2p_worker_packages *packages = NULL;
-  if (stream_of(worker) != NULL) {
-    p2p_task_stream_describe(stream_of(worker), now_ms, out);
+  if (p2p_worker_link_stream(worker->link) != NULL) {
+    p2p_task_stream_describe(p2p_worker_link_stream(worker->link), now_ms, out);
     packages = p2p_worker_link_packages(worker->link);
   } else {
     *out = (struct p2p_schedule_worker){.slots = worker->slots,

@@ -41,8 +41,7 @@ static void name(struct p2p_waiting *out, const struct p2p_roster_worker *worker
 
 static void add_worker(const struct p2p_waiting_query *query, struct tally *tally,
                        const struct p2p_roster_worker *worker, struct p2p_waiting *out) {
-  const struct p2p_task_stream *stream =
-      worker->link != NULL ? p2p_worker_link_stream(worker->link) : NULL;
+  const struct p2p_task_stream *stream = p2p_worker_link_stream(worker->link);
   if (stream != NULL) tally->running += p2p_task_stream_running(stream);
   if (worker->is_lost || worker->has_left) return;
   if (!worker->compatible) {

@@ -25,7 +25,7 @@ struct p2p_worker_link {
 };
 
 struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *link) {
-  return link->stream;
+  return link != NULL ? link->stream : NULL;
 }
 struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *link) {
   return &link->packages;

@@ -49,7 +49,7 @@ int p2p_worker_link_open(const struct p2p_worker_link_config *config,
  * NULL. */
 void p2p_worker_link_free(struct p2p_worker_link *link);
 
-/* The tasks; NULL until the worker has identified itself. */
+/* The tasks; NULL without a link, and until the worker has identified itself. */
 struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *link);
 struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *link);
 /* The load by other clients. */

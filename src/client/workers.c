@@ -30,15 +30,11 @@ struct p2p_workers {
   uint64_t rejected;   /* hellos of workers */
 };
 
-static struct p2p_task_stream *stream_of(const struct p2p_roster_worker *worker) {
-  return worker->link != NULL ? p2p_worker_link_stream(worker->link) : NULL;
-}
-
 /* The end of a link. */
 
 /* Frees the link, and forgets a worker that has left. */
 static void release(struct p2p_workers *workers, struct p2p_roster_worker *worker) {
-  if (stream_of(worker) != NULL) { /* newer than its latest hello */
+  if (p2p_worker_link_stream(worker->link) != NULL) { /* newer than its latest hello */
     worker->busy = p2p_worker_link_load(worker->link)->busy;
     worker->waiting = p2p_worker_link_load(worker->link)->waiting;
   }
@@ -65,7 +61,7 @@ static void back_off(struct p2p_workers *workers, struct p2p_roster_worker *work
 /* A link has failed, or its set-up. */
 static void lose(struct p2p_workers *workers, struct p2p_roster_worker *worker,
                  const struct p2p_err *why) {
-  struct p2p_task_stream *stream = stream_of(worker);
+  struct p2p_task_stream *stream = p2p_worker_link_stream(worker->link);
   if (stream != NULL) {
     struct p2p_task_queue again = {0};
     p2p_task_stream_fail(stream, why, &again);
@@ -81,7 +77,7 @@ static void lose(struct p2p_workers *workers, struct p2p_roster_worker *worker,
 
 void p2p_workers_close_link(struct p2p_workers *workers, struct p2p_roster_worker *worker) {
   struct p2p_err err;
-  if (stream_of(worker) == NULL) {
+  if (p2p_worker_link_stream(worker->link) == NULL) {
     p2p_err_set(&err, P2P_ERR_TIMEOUT, "it did not send HELLO in time");
     lose(workers, worker, &err);
     return;
@@ -263,7 +259,7 @@ const struct p2p_roster *p2p_workers_roster(const struct p2p_workers *workers) {
 }
 
 static void describe_load(const struct p2p_roster_worker *worker, struct p2p_load *out) {
-  if (stream_of(worker) != NULL)
+  if (p2p_worker_link_stream(worker->link) != NULL)
     *out = *p2p_worker_link_load(worker->link);
   else
     *out = (struct p2p_load){.busy = worker->busy, .waiting = worker->waiting};
@@ -283,14 +279,14 @@ static uint32_t count_busy(const struct p2p_roster_worker *worker, uint32_t runn
 }
 
 static bool is_unreachable(const struct p2p_roster_worker *worker) {
-  return stream_of(worker) == NULL && worker->failures > 0;
+  return p2p_worker_link_stream(worker->link) == NULL && worker->failures > 0;
 }
 
 void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_status *out) {
   out->workers = out->slots = out->busy = out->unreachable = out->incompatible = out->running = 0;
   for (size_t i = 0; i < workers->roster.length; i++) {
     const struct p2p_roster_worker *worker = workers->roster.workers[i];
-    const struct p2p_task_stream *stream = stream_of(worker);
+    const struct p2p_task_stream *stream = p2p_worker_link_stream(worker->link);
     uint32_t running = stream != NULL ? p2p_task_stream_running(stream) : 0;
     bool is_available = worker->compatible && !worker->has_left && !worker->is_lost;
     out->incompatible += !worker->compatible;
@@ -311,12 +307,12 @@ static const char *state_of(const struct p2p_roster_worker *worker) {
   if (worker->is_lost) return "lost";
   if (is_unreachable(worker)) return "unreachable";
   if (worker->link == NULL) return "no link";
-  if (stream_of(worker) == NULL) return "connecting";
+  if (p2p_worker_link_stream(worker->link) == NULL) return "connecting";
   return worker->has_left ? "leaving" : "linked";
 }
 
 static void describe(const struct p2p_roster_worker *worker, struct p2p_worker_info *out) {
-  const struct p2p_task_stream *stream = stream_of(worker);
+  const struct p2p_task_stream *stream = p2p_worker_link_stream(worker->link);
   *out = (struct p2p_worker_info){.slots = worker->slots,
                                   .running = stream != NULL ? p2p_task_stream_running(stream) : 0,
                                   .state = state_of(worker),
@@ -375,7 +371,8 @@ void p2p_workers_free(struct p2p_workers *workers, const struct p2p_err *why) {
   if (workers == NULL) return;
   for (size_t i = workers->roster.length; i-- > 0;) {
     struct p2p_roster_worker *worker = workers->roster.workers[i];
-    if (stream_of(worker) != NULL) p2p_task_stream_cancel_all(stream_of(worker), why);
+    if (p2p_worker_link_stream(worker->link) != NULL)
+      p2p_task_stream_cancel_all(p2p_worker_link_stream(worker->link), why);
     p2p_worker_link_free(worker->link);
   }
   p2p_roster_clear(&workers->roster);
