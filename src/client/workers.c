@@ -210,13 +210,17 @@ bool p2p_workers_on_line(struct p2p_workers *workers, const struct p2p_line *lin
   return true;
 }
 
+/* Joining sends a hello, too. */
+static uint64_t latest_hello_ms(const struct p2p_workers *workers) {
+  return workers->hello_ms > workers->joined_ms ? workers->hello_ms : workers->joined_ms;
+}
+
 /* A future waits and no worker is in sight: perhaps a hello was lost. Returns when another one is
  * to be sent. */
 static uint64_t call_for_workers(struct p2p_workers *workers, uint64_t now_ms) {
   uint64_t pause_ms =
       workers->unanswered < 4 ? HELLO_INTERVAL_MS << workers->unanswered : HELLO_PAUSE_MAX_MS;
-  uint64_t due_ms =
-      pause_ms + (workers->hello_ms > workers->joined_ms ? workers->hello_ms : workers->joined_ms);
+  uint64_t due_ms = latest_hello_ms(workers) + pause_ms;
   if (workers->roster.length > 0 || !workers->is_joined) return UINT64_MAX;
   if (due_ms > now_ms) return due_ms;
   workers->hello_due = true;
@@ -247,9 +251,7 @@ uint64_t p2p_workers_refresh(struct p2p_workers *workers, bool is_waiting, uint6
 
 uint64_t p2p_workers_settled_ms(const struct p2p_workers *workers) {
   if (!workers->is_joined || workers->hello_due) return UINT64_MAX;
-  uint64_t hello_ms =
-      workers->hello_ms > workers->joined_ms ? workers->hello_ms : workers->joined_ms;
-  return hello_ms + SETTLE_MS;
+  return latest_hello_ms(workers) + SETTLE_MS;
 }
 
 /* Reports. */
