@@ -260,13 +260,6 @@ const struct p2p_roster *p2p_workers_roster(const struct p2p_workers *workers) {
   return &workers->roster;
 }
 
-static void describe_load(const struct p2p_roster_worker *worker, struct p2p_load *out) {
-  if (p2p_worker_link_stream(worker->link) != NULL)
-    *out = *p2p_worker_link_load(worker->link);
-  else
-    *out = (struct p2p_load){.busy = worker->busy, .waiting = worker->waiting};
-}
-
 /* A worker whose link has failed, and that was never linked, may not exist. */
 static uint32_t count_slots(const struct p2p_roster_worker *worker) {
   return worker->was_linked || worker->failures == 0 ? worker->slots : 1;
@@ -274,10 +267,11 @@ static uint32_t count_slots(const struct p2p_roster_worker *worker) {
 
 /* At most those that we do not use: the report of the worker may be older than our slots. */
 static uint32_t count_busy(const struct p2p_roster_worker *worker, uint32_t running) {
-  struct p2p_load load;
   uint32_t slots = count_slots(worker), most = slots > running ? slots - running : 0;
-  describe_load(worker, &load);
-  return load.busy < most ? load.busy : most;
+  uint32_t busy = p2p_worker_link_stream(worker->link) != NULL
+                      ? p2p_worker_link_load(worker->link)->busy
+                      : worker->busy;
+  return busy < most ? busy : most;
 }
 
 static bool is_unreachable(const struct p2p_roster_worker *worker) {
@@ -320,7 +314,8 @@ static void describe(const struct p2p_roster_worker *worker, struct p2p_worker_i
                                   .state = state_of(worker),
                                   .cores = worker->machine.cores,
                                   .memory_mib = worker->machine.memory_mib};
-  describe_load(worker, &out->others);
+  out->others = stream != NULL ? *p2p_worker_link_load(worker->link)
+                               : (struct p2p_load){.waiting = worker->waiting};
   out->others.busy = count_busy(worker, out->running);
   snprintf(out->name, sizeof out->name, "%s", worker->name);
   snprintf(out->r_version, sizeof out->r_version, "%s", worker->r_version);
