@@ -14,12 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/strings.h"
 #include "net/job.h"
 #include "worker/file_tree.h"
 
 #define LOCK_ATTEMPTS 100 /* one per millisecond, while another worker sweeps */
 #define FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define TMPDIR "TMPDIR="
 #define OLD "old" /* where folders wait for their removal */
 
 struct p2p_scratch {
@@ -34,7 +34,8 @@ struct p2p_scratch {
 struct p2p_scratch_folder {
   struct p2p_scratch *scratch;
   char *path, *work;
-  char **env;
+  char *tmpdir;     /* "TMPDIR=..." */
+  const char **env; /* its own array of texts of the caller, and tmpdir */
 };
 
 /* NULL: out of memory. */
@@ -104,23 +105,15 @@ void p2p_scratch_free(struct p2p_scratch *scratch) {
 
 /* ---- the folder of a process ---- */
 
-/* A copy of `env` with this TMPDIR. NULL: out of memory. */
-static char **with_tmpdir(const char *const *env, const char *tmp) {
-  size_t size = strlen(tmp) + sizeof "TMPDIR=";
-  char **copy = p2p_strings_copy(env), *entry = malloc(size);
-  size_t count = 0;
-  while (copy != NULL && copy[count] != NULL && strncmp(copy[count], "TMPDIR=", 7) != 0) count++;
-  bool is_new = copy != NULL && copy[count] == NULL;
-  char **out = is_new ? realloc(copy, (count + 2) * sizeof *copy) : copy;
-  if (out == NULL || entry == NULL) {
-    p2p_strings_free(out == NULL ? copy : out);
-    free(entry);
-    return NULL;
-  }
-  snprintf(entry, size, "TMPDIR=%s", tmp);
-  if (is_new) out[count + 1] = NULL;
-  free(out[count]);
-  out[count] = entry;
+/* An array of the texts of `env`, with `tmpdir` in place of its TMPDIR. NULL: out of memory. */
+static const char **with_tmpdir(const char *const *env, const char *tmpdir) {
+  size_t count = 0, at = 0;
+  while (env[count] != NULL) count++;
+  const char **out = calloc(count + 2, sizeof *out);
+  if (out == NULL) return NULL;
+  memcpy(out, env, count * sizeof *out);
+  while (at < count && strncmp(env[at], TMPDIR, strlen(TMPDIR)) != 0) at++;
+  out[at] = tmpdir;
   return out;
 }
 
@@ -128,19 +121,22 @@ static int name_folder(struct p2p_scratch_folder *folder, const char *const *env
   char number[16];
   snprintf(number, sizeof number, "%u", ++folder->scratch->next);
   folder->path = join(folder->scratch->path, number);
-  folder->work = folder->path == NULL ? NULL : join(folder->path, "work");
-  char *tmp = folder->path == NULL ? NULL : join(folder->path, "tmp");
-  folder->env = tmp == NULL ? NULL : with_tmpdir(env, tmp);
-  int code = folder->work == NULL || folder->env == NULL ? P2P_ERR_MEMORY : P2P_OK;
-  if (code == P2P_OK &&
-      (p2p_file_tree_make(tmp) != P2P_OK || p2p_file_tree_make(folder->work) != P2P_OK))
-    code = P2P_ERR_SYSTEM;
-  free(tmp);
-  return code;
+  if (folder->path == NULL) return P2P_ERR_MEMORY;
+  size_t size = strlen(TMPDIR) + strlen(folder->path) + sizeof "/tmp";
+  folder->work = join(folder->path, "work");
+  folder->tmpdir = malloc(size);
+  folder->env = folder->tmpdir == NULL ? NULL : with_tmpdir(env, folder->tmpdir);
+  if (folder->work == NULL || folder->env == NULL) return P2P_ERR_MEMORY;
+  snprintf(folder->tmpdir, size, TMPDIR "%s/tmp", folder->path);
+  return p2p_file_tree_make(folder->tmpdir + strlen(TMPDIR)) == P2P_OK &&
+                 p2p_file_tree_make(folder->work) == P2P_OK
+             ? P2P_OK
+             : P2P_ERR_SYSTEM;
 }
 
 static void free_memory(struct p2p_scratch_folder *folder) {
-  p2p_strings_free(folder->env);
+  free(folder->env);
+  free(folder->tmpdir);
   free(folder->work);
   free(folder->path);
   free(folder);
@@ -171,7 +167,7 @@ const char *p2p_scratch_folder_work(const struct p2p_scratch_folder *folder) {
 }
 
 const char *const *p2p_scratch_folder_env(const struct p2p_scratch_folder *folder) {
-  return (const char *const *)folder->env;
+  return folder->env;
 }
 
 /* ---- the removal ---- */
