@@ -50,23 +50,12 @@ static bool read_version(const void *bytes, size_t length, const char *key,
   return p2p_pairs_get(bytes, length, key, out, P2P_VERSION_MAX) && p2p_version_is_valid(out);
 }
 
-/* False for a value that is malformed; a missing one is NULL. */
-static bool get_optional(const void *bytes, size_t length, const char *key, char *space,
-                         size_t size, const char **out) {
-  const char *value;
-  size_t value_length;
-  *out = NULL;
-  if (!p2p_pairs_find(bytes, length, key, &value, &value_length)) return true;
-  *out = space;
-  return p2p_pairs_get(bytes, length, key, space, size);
-}
-
 static bool read_machine(const void *bytes, size_t length, struct p2p_machine *out) {
   char texts[3][P2P_PLATFORM_MAX];
   const char *platform, *cores, *memory;
-  return get_optional(bytes, length, "platform", texts[0], sizeof texts[0], &platform) &&
-         get_optional(bytes, length, "cores", texts[1], sizeof texts[1], &cores) &&
-         get_optional(bytes, length, "memory", texts[2], sizeof texts[2], &memory) &&
+  return p2p_pairs_get_optional(bytes, length, "platform", texts[0], sizeof texts[0], &platform) &&
+         p2p_pairs_get_optional(bytes, length, "cores", texts[1], sizeof texts[1], &cores) &&
+         p2p_pairs_get_optional(bytes, length, "memory", texts[2], sizeof texts[2], &memory) &&
          p2p_machine_read(platform, cores, memory, out);
 }
 

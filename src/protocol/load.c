@@ -43,20 +43,19 @@ size_t p2p_load_write(const struct p2p_load *load, char out[static P2P_LOAD_MAX]
 /* A missing count is 0. */
 static bool read_count(const void *payload, size_t length, const char *key, uint32_t max,
                        uint32_t *out) {
-  const char *value;
-  size_t value_length;
-  char text[16];
-  if (!p2p_pairs_find(payload, length, key, &value, &value_length)) return true;
-  return p2p_pairs_get(payload, length, key, text, sizeof text) && p2p_count_parse(text, max, out);
+  char space[16];
+  const char *text;
+  return p2p_pairs_get_optional(payload, length, key, space, sizeof space, &text) &&
+         (text == NULL || p2p_count_parse(text, max, out));
 }
 
 static bool read_users(const void *payload, size_t length, char out[P2P_LOAD_USERS_LEN]) {
-  const char *value;
-  size_t value_length, count;
+  const char *users;
   bool unused;
-  if (!p2p_pairs_find(payload, length, "users", &value, &value_length)) return true;
-  if (!p2p_pairs_get(payload, length, "users", out, P2P_LOAD_USERS_LEN)) return false;
-  count = count_users(out, "", &unused);
+  if (!p2p_pairs_get_optional(payload, length, "users", out, P2P_LOAD_USERS_LEN, &users))
+    return false;
+  if (users == NULL) return true;
+  size_t count = count_users(users, "", &unused);
   return count > 0 && count <= P2P_LOAD_USERS_MAX;
 }
 

@@ -32,3 +32,13 @@ bool p2p_pairs_get(const void *text, size_t length, const char *key, char *out, 
   out[value_length] = '\0';
   return true;
 }
+
+bool p2p_pairs_get_optional(const void *text, size_t length, const char *key, char *space,
+                            size_t size, const char **out) {
+  const char *value;
+  size_t value_length;
+  *out = NULL;
+  if (!p2p_pairs_find(text, length, key, &value, &value_length)) return true;
+  *out = space;
+  return p2p_pairs_get(text, length, key, space, size);
+}

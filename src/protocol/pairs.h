@@ -15,4 +15,9 @@ bool p2p_pairs_find(const void *text, size_t length, const char *key, const char
  * contains a NUL; `out` is then unchanged. */
 bool p2p_pairs_get(const void *text, size_t length, const char *key, char *out, size_t size);
 
+/* As above, for a value that may be missing: *out is then NULL, else `space`. False for one that
+ * does not fit or contains a NUL. */
+bool p2p_pairs_get_optional(const void *text, size_t length, const char *key, char *space,
+                            size_t size, const char **out);
+
 #endif
