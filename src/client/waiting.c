@@ -2,9 +2,9 @@
 #include "client/waiting.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "client/worker_link.h"
+#include "protocol/list.h"
 
 /* Workers, each counted once. */
 struct tally {
@@ -18,12 +18,12 @@ struct tally {
 };
 
 static void add_users(struct p2p_load *load, const char *list) {
+  const char *item;
+  size_t length;
   char user[P2P_USER_NAME_MAX];
-  while (*list != '\0') {
-    size_t length = strcspn(list, ";");
-    snprintf(user, sizeof user, "%.*s", (int)length, list);
+  while (p2p_list_next(&list, &item, &length)) {
+    snprintf(user, sizeof user, "%.*s", (int)length, item);
     p2p_load_add_user(load, user);
-    list += list[length] == ';' ? length + 1 : length;
   }
 }
 

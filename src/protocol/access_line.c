@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "protocol/list.h"
 #include "protocol/member_name.h"
 
 /* One line holds no more names: each takes at least two bytes. */
@@ -10,15 +11,12 @@
 
 /* "a;b;c" of exactly n_users names; "" for none. */
 static bool is_user_list(const char *users, size_t n_users) {
-  size_t count = 0;
+  const char *user;
+  size_t length, count = 0;
   if (*users == '\0') return n_users == 0;
-  for (;; users++) {
-    size_t length = strcspn(users, ";");
-    if (!p2p_user_name_is_valid(users, length)) return false;
-    count++;
-    users += length;
-    if (*users == '\0') return count == n_users;
-  }
+  for (; p2p_list_next(&users, &user, &length); count++)
+    if (!p2p_user_name_is_valid(user, length)) return false;
+  return count == n_users;
 }
 
 static bool is_valid(const struct p2p_access_line *access) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/encode.h"
+#include "protocol/list.h"
 #include "protocol/load.h"
 
 #define LINK "link"
@@ -63,17 +64,6 @@ int p2p_hello_line_write(struct p2p_line *out, const struct p2p_hello_line *hell
 
 /* ---- reading ---- */
 
-/* True when `word` is an item of the ';'-separated list. */
-static bool list_contains(const char *list, const char *word) {
-  size_t length = strlen(word);
-  for (;;) {
-    size_t item = strcspn(list, ";");
-    if (item == length && memcmp(list, word, length) == 0) return true;
-    if (list[item] == '\0') return false;
-    list += item + 1;
-  }
-}
-
 static bool read_role(const char *type, enum p2p_role *out) {
   for (size_t i = 0; type != NULL && i < sizeof types / sizeof types[0]; i++) {
     if (strcmp(type, types[i]) != 0) continue;
@@ -124,7 +114,7 @@ int p2p_hello_line_read(const struct p2p_line *line, struct p2p_hello_line *out)
   struct p2p_hello_line hello = {0};
   const char *protocols = p2p_line_get(line, "protocols");
   if (!read_role(p2p_line_get(line, "type"), &hello.role) || protocols == NULL ||
-      !list_contains(protocols, LINK))
+      !p2p_list_contains(protocols, LINK))
     return P2P_ERR_CANCELED;
   if (!p2p_line_sender(line, &hello.from) || !read_id(p2p_line_get(line, "id"), hello.id) ||
       !read_version(p2p_line_get(line, "r"), hello.r_version) ||

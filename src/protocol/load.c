@@ -4,24 +4,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol/list.h"
 #include "protocol/machine.h"
 #include "protocol/pairs.h"
 
-/* Returns the number of names in a valid list, or 0; sets *found when one of them is `user`. */
-static size_t count_users(const char *list, const char *user, bool *found) {
-  for (size_t count = 1;; count++) {
-    size_t length = strcspn(list, ";");
-    if (!p2p_user_name_is_valid(list, length)) return 0;
-    if (strlen(user) == length && memcmp(list, user, length) == 0) *found = true;
-    if (list[length] == '\0') return count;
-    list += length + 1;
-  }
+/* 0: not a valid list, or an empty one. */
+static size_t count_users(const char *list) {
+  const char *user;
+  size_t length, count = 0;
+  for (; p2p_list_next(&list, &user, &length); count++)
+    if (!p2p_user_name_is_valid(user, length)) return 0;
+  return count;
 }
 
 void p2p_load_add_user(struct p2p_load *load, const char *user) {
-  bool is_listed = false;
-  size_t used = strlen(load->users), count = count_users(load->users, user, &is_listed);
-  if (is_listed || count >= P2P_LOAD_USERS_MAX || !p2p_user_name_is_valid(user, strlen(user)))
+  size_t used = strlen(load->users);
+  if (p2p_list_contains(load->users, user) || count_users(load->users) >= P2P_LOAD_USERS_MAX ||
+      !p2p_user_name_is_valid(user, strlen(user)))
     return;
   snprintf(load->users + used, sizeof load->users - used, "%s%s", used > 0 ? ";" : "", user);
 }
@@ -51,11 +50,10 @@ static bool read_count(const void *payload, size_t length, const char *key, uint
 
 static bool read_users(const void *payload, size_t length, char out[P2P_LOAD_USERS_LEN]) {
   const char *users;
-  bool unused;
   if (!p2p_pairs_get_optional(payload, length, "users", out, P2P_LOAD_USERS_LEN, &users))
     return false;
   if (users == NULL) return true;
-  size_t count = count_users(users, "", &unused);
+  size_t count = count_users(users);
   return count > 0 && count <= P2P_LOAD_USERS_MAX;
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "protocol/list.h"
+
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 
@@ -24,12 +26,11 @@ static bool version_is_valid(const char *text, size_t length) {
 /* ---- lists ---- */
 
 bool p2p_package_list_is_valid(const char *list) {
-  for (;;) {
-    size_t length = strcspn(list, ";");
-    if (!p2p_package_name_is_valid(list, length)) return false;
-    if (list[length] == '\0') return true;
-    list += length + 1;
-  }
+  const char *name;
+  size_t length;
+  while (p2p_list_next(&list, &name, &length))
+    if (!p2p_package_name_is_valid(name, length)) return false;
+  return true;
 }
 
 static void copy(char *out, size_t size, const char *text, size_t length) {
