@@ -125,8 +125,6 @@ int p2p_sandbox_landlock_enter(const struct p2p_sandbox *sandbox, struct p2p_err
 }
 
 #else
-int p2p_sandbox_landlock_version(void) { return 0; }
-
 int p2p_sandbox_landlock_enter(const struct p2p_sandbox *sandbox, struct p2p_err *err) {
   (void)sandbox;
   return p2p_err_set(err, P2P_ERR_SYSTEM, "this system does not offer Landlock");

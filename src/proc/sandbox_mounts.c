@@ -218,9 +218,4 @@ int p2p_sandbox_mounts_enter(const struct p2p_sandbox *sandbox, struct p2p_err *
   return code;
 }
 
-#else
-int p2p_sandbox_mounts_enter(const struct p2p_sandbox *sandbox, struct p2p_err *err) {
-  (void)sandbox;
-  return p2p_err_set(err, P2P_ERR_SYSTEM, "this system does not offer namespaces");
-}
 #endif
