@@ -157,16 +157,16 @@ static struct expected count_opening(const struct p2p_schedule *schedule, uint32
 }
 
 struct kind {
-  bool is_free, is_claim;
+  bool is_free;  /* with a free slot */
+  bool is_claim; /* never linked */
 };
 
 static bool has_free_slot(const struct p2p_schedule_worker *worker) {
   return worker->taken < worker->slots;
 }
 
-/* Opens links to workers that were or were never linked, with or without a free slot, until enough
- * slots are expected. A worker
- * without one counts too: its slots are shared once it knows that somebody waits. */
+/* Opens links to workers of this kind until enough slots are expected. A worker without a free slot
+ * counts too: its slots are shared once it knows that somebody waits. */
 static void open_some(const struct p2p_schedule *schedule, uint32_t need, struct kind kind,
                       struct expected *expected, struct p2p_schedule_step *steps,
                       uint64_t *wake_ms) {
