@@ -1,10 +1,19 @@
-/* The HELLO of an evaluator process; R/evaluator.R writes it. */
+/* The HELLO of an evaluator process. */
 #include "protocol/evaluator_hello.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/err.h"
 #include "base/sanitize.h"
 #include "protocol/pairs.h"
+
+long p2p_evaluator_hello_write(uint64_t peak_bytes, const char *text,
+                               char out[static P2P_EVALUATOR_HELLO_MAX]) {
+  int length =
+      snprintf(out, P2P_EVALUATOR_HELLO_MAX, "peak=%llu\n%s", (unsigned long long)peak_bytes, text);
+  return length < 0 || length >= P2P_EVALUATOR_HELLO_MAX ? P2P_ERR_TOO_LARGE : length;
+}
 
 bool p2p_evaluator_hello_read(const void *payload, size_t length, char *error, size_t size) {
   const char *value;

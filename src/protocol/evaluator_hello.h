@@ -7,6 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define P2P_EVALUATOR_HELLO_MAX 512 /* bytes, with a NUL that is not sent */
+
+/* Writes peak=BYTES and, behind it, `text`: lines of R/evaluator.R. Returns the length, or
+ * P2P_ERR_TOO_LARGE. */
+long p2p_evaluator_hello_write(uint64_t peak_bytes, const char *text,
+                               char out[static P2P_EVALUATOR_HELLO_MAX]);
+
 /* Returns whether the evaluator reports an error: error=TEXT. `error` then is the text, made safe
  * to show and cut to `size` > 0 bytes; else it is "". Other keys (r, future, pid) are ignored. */
 bool p2p_evaluator_hello_read(const void *payload, size_t length, char *error, size_t size);

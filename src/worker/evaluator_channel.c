@@ -11,19 +11,17 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "proc/process.h"
+#include "protocol/evaluator_hello.h"
 #include "protocol/task_header.h"
 #include "worker/evaluator_process.h"
 
 #include "base/pipe.h"
-
-#define HELLO_MAX 512
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* macOS: SO_NOSIGPIPE instead */
@@ -276,10 +274,9 @@ int p2p_evaluator_channel_hello(struct p2p_evaluator_channel *channel, const cha
   int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (null < 0 || dup2(null, STDERR_FILENO) < 0) return P2P_ERR_SYSTEM;
   close(null);
-  char hello[HELLO_MAX];
-  int length = snprintf(hello, sizeof hello, "peak=%llu\n%s",
-                        (unsigned long long)p2p_process_own_peak_bytes(), text);
-  if (length < 0 || (size_t)length >= sizeof hello) return P2P_ERR_TOO_LARGE;
+  char hello[P2P_EVALUATOR_HELLO_MAX];
+  long length = p2p_evaluator_hello_write(p2p_process_own_peak_bytes(), text, hello);
+  if (length < 0) return (int)length;
   return p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, hello, (size_t)length);
 }
 
