@@ -22,21 +22,9 @@ enum place {
   FRAME    /* the cells of an environment */
 };
 
-struct walk {
-  struct p2p_r_stream in;
-};
-
-static int malformed(struct walk *walk, const char *what) {
-  return p2p_r_stream_malformed(&walk->in, what);
-}
-
-static int use_memory(struct walk *walk, uint64_t n, uint64_t size) {
-  return p2p_r_stream_use_memory(&walk->in, n, size);
-}
-
 /* ---- Items: each function returns the type of what it has read, or a negative code ---- */
 
-static int item(struct walk *walk, enum place place);
+static int item(struct p2p_r_stream *in, enum place place);
 
 static bool is_environment(int type) {
   switch (type) {
@@ -56,9 +44,10 @@ static bool is_pairs(int type) {
 }
 
 /* Reads an item that must be of one type, or of a type that `suits` accepts. */
-static int expect(struct walk *walk, enum place place, bool (*suits)(int type), const char *what) {
-  int type = item(walk, place);
-  return type < 0 || suits(type) ? type : malformed(walk, what);
+static int expect(struct p2p_r_stream *in, enum place place, bool (*suits)(int type),
+                  const char *what) {
+  int type = item(in, place);
+  return type < 0 || suits(type) ? type : p2p_r_stream_malformed(in, what);
 }
 
 static bool is_string(int type) { return type == P2P_R_STRING; }
@@ -71,61 +60,63 @@ static bool is_name(int type) {
 }
 static bool is_value(int type) { return type != P2P_R_STRING; }
 
-static int attributes(struct walk *walk) {
-  return expect(walk, VALUE, is_pairs, "attributes are not a pairlist");
+static int attributes(struct p2p_r_stream *in) {
+  return expect(in, VALUE, is_pairs, "attributes are not a pairlist");
 }
 
-static int tag(struct walk *walk) { return expect(walk, VALUE, is_name, "a tag is not a symbol"); }
+static int tag(struct p2p_r_stream *in) {
+  return expect(in, VALUE, is_name, "a tag is not a symbol");
+}
 
-static int value(struct walk *walk, enum place place) {
-  return expect(walk, place, is_value, "a string is outside of a character vector");
+static int value(struct p2p_r_stream *in, enum place place) {
+  return expect(in, place, is_value, "a string is outside of a character vector");
 }
 
 /* The cells of a pairlist or call whose first has `flags`. In a FRAME, and in `...`, their values
  * are those of variables. */
-static int cells(struct walk *walk, uint32_t flags, enum place place) {
+static int cells(struct p2p_r_stream *in, uint32_t flags, enum place place) {
   int first = flags & 0xff, code;
-  uint32_t depth = walk->in.depth;
+  uint32_t depth = in->depth;
   for (;;) {
-    if ((code = p2p_r_stream_descend(&walk->in)) < 0) return code;
+    if ((code = p2p_r_stream_descend(in)) < 0) return code;
     if (place == FRAME ? !(flags & P2P_R_HAS_TAG) : (flags & IS_ACTIVE_BINDING) != 0) {
-      return malformed(walk, "a variable has no name or is outside of an environment");
+      return p2p_r_stream_malformed(in, "a variable has no name or is outside of an environment");
     }
-    if ((code = use_memory(walk, 1, P2P_R_CELL_BYTES)) < 0) return code;
-    if ((flags & P2P_R_HAS_ATTRIBUTES) && (code = attributes(walk)) < 0) return code;
-    if ((flags & P2P_R_HAS_TAG) && (code = tag(walk)) < 0) return code;
-    code = value(walk, place == FRAME || first == P2P_R_DOTS ? BINDING : VALUE);
-    if (code < 0 || (code = p2p_r_stream_flags(&walk->in, &flags)) < 0) return code;
+    if ((code = p2p_r_stream_use_memory(in, 1, P2P_R_CELL_BYTES)) < 0) return code;
+    if ((flags & P2P_R_HAS_ATTRIBUTES) && (code = attributes(in)) < 0) return code;
+    if ((flags & P2P_R_HAS_TAG) && (code = tag(in)) < 0) return code;
+    code = value(in, place == FRAME || first == P2P_R_DOTS ? BINDING : VALUE);
+    if (code < 0 || (code = p2p_r_stream_flags(in, &flags)) < 0) return code;
     int type = flags & 0xff;
     if (type == P2P_R_NULL_VALUE || type == P2P_R_NIL) break;
     if (type != P2P_R_PAIRS && type != P2P_R_CALL)
-      return malformed(walk, "a pairlist does not end with NULL");
+      return p2p_r_stream_malformed(in, "a pairlist does not end with NULL");
   }
-  walk->in.depth = depth;
+  in->depth = depth;
   return first;
 }
 
-static int closure(struct walk *walk, uint32_t flags) {
-  int code = use_memory(walk, 1, P2P_R_CELL_BYTES);
-  if (code < 0 || ((flags & P2P_R_HAS_ATTRIBUTES) && (code = attributes(walk)) < 0)) return code;
-  if (!(flags & P2P_R_HAS_TAG)) return malformed(walk, "a function has no environment");
-  code = expect(walk, VALUE, is_environment, "a function has no environment");
+static int closure(struct p2p_r_stream *in, uint32_t flags) {
+  int code = p2p_r_stream_use_memory(in, 1, P2P_R_CELL_BYTES);
+  if (code < 0 || ((flags & P2P_R_HAS_ATTRIBUTES) && (code = attributes(in)) < 0)) return code;
+  if (!(flags & P2P_R_HAS_TAG)) return p2p_r_stream_malformed(in, "a function has no environment");
+  code = expect(in, VALUE, is_environment, "a function has no environment");
   if (code < 0) return code;
-  code = expect(walk, VALUE, is_pairs, "the arguments of a function are not a pairlist");
-  if (code < 0 || (code = value(walk, VALUE)) < 0) return code;
+  code = expect(in, VALUE, is_pairs, "the arguments of a function are not a pairlist");
+  if (code < 0 || (code = value(in, VALUE)) < 0) return code;
   return P2P_R_CLOSURE;
 }
 
 /* Its environment, value and expression. One that has a value has no environment. The expression
  * may be a promise, too: that of a caller. */
-static int promise(struct walk *walk, uint32_t flags) {
-  int code = use_memory(walk, 1, P2P_R_CELL_BYTES);
-  if (code < 0 || ((flags & P2P_R_HAS_ATTRIBUTES) && (code = attributes(walk)) < 0)) return code;
+static int promise(struct p2p_r_stream *in, uint32_t flags) {
+  int code = p2p_r_stream_use_memory(in, 1, P2P_R_CELL_BYTES);
+  if (code < 0 || ((flags & P2P_R_HAS_ATTRIBUTES) && (code = attributes(in)) < 0)) return code;
   if (flags & P2P_R_HAS_TAG) {
-    code = expect(walk, VALUE, is_environment, "a promise has no environment");
+    code = expect(in, VALUE, is_environment, "a promise has no environment");
     if (code < 0) return code;
   }
-  if ((code = value(walk, BINDING)) < 0 || (code = value(walk, BINDING)) < 0) return code;
+  if ((code = value(in, BINDING)) < 0 || (code = value(in, BINDING)) < 0) return code;
   return P2P_R_PROMISE;
 }
 
@@ -133,45 +124,46 @@ static bool is_table(int type) {
   return type == P2P_R_LIST || type == P2P_R_NULL_VALUE || type == P2P_R_NIL;
 }
 
-static int environment(struct walk *walk) {
+static int environment(struct p2p_r_stream *in) {
   int32_t is_locked;
-  int code = p2p_r_stream_int(&walk->in, &is_locked);
-  if (code < 0 || (code = use_memory(walk, 1, P2P_R_CELL_BYTES)) < 0 ||
-      (code = p2p_r_stream_add_reference(&walk->in, P2P_R_ENVIRONMENT)) < 0) {
+  int code = p2p_r_stream_int(in, &is_locked);
+  if (code < 0 || (code = p2p_r_stream_use_memory(in, 1, P2P_R_CELL_BYTES)) < 0 ||
+      (code = p2p_r_stream_add_reference(in, P2P_R_ENVIRONMENT)) < 0) {
     return code;
   }
-  code = expect(walk, VALUE, is_environment, "an environment has no enclosing environment");
+  code = expect(in, VALUE, is_environment, "an environment has no enclosing environment");
   if (code < 0) return code;
-  code = expect(walk, FRAME, is_pairs, "the frame of an environment is not a pairlist");
+  code = expect(in, FRAME, is_pairs, "the frame of an environment is not a pairlist");
   if (code < 0) return code;
-  code = expect(walk, FRAME, is_table, "the hash table of an environment is not a list");
-  if (code < 0 || (code = attributes(walk)) < 0) return code;
+  code = expect(in, FRAME, is_table, "the hash table of an environment is not a list");
+  if (code < 0 || (code = attributes(in)) < 0) return code;
   return P2P_R_ENVIRONMENT;
 }
 
 /* A list; in a FRAME, the hash table of an environment, whose elements are frames. */
-static int list(struct walk *walk, int type, enum place place) {
+static int list(struct p2p_r_stream *in, int type, enum place place) {
   uint64_t n;
-  int code = p2p_r_stream_length(&walk->in, 4, &n);
-  if (code < 0 || (code = use_memory(walk, n, sizeof(void *))) < 0) return code;
-  if (place == FRAME && n == 0) return malformed(walk, "the hash table of an environment is empty");
+  int code = p2p_r_stream_length(in, 4, &n);
+  if (code < 0 || (code = p2p_r_stream_use_memory(in, n, sizeof(void *))) < 0) return code;
+  if (place == FRAME && n == 0)
+    return p2p_r_stream_malformed(in, "the hash table of an environment is empty");
   while (n-- > 0) {
     code = place == FRAME
-               ? expect(walk, FRAME, is_pairs, "the frame of an environment is not a pairlist")
-               : value(walk, VALUE);
+               ? expect(in, FRAME, is_pairs, "the frame of an environment is not a pairlist")
+               : value(in, VALUE);
     if (code < 0) return code;
   }
   return type;
 }
 
-static int string(struct walk *walk) {
+static int string(struct p2p_r_stream *in) {
   int32_t length;
-  int code = p2p_r_stream_int(&walk->in, &length);
+  int code = p2p_r_stream_int(in, &length);
   if (code < 0) return code;
   if (length == -1) return P2P_R_STRING; /* NA */
-  if (length < 0) return malformed(walk, "a string has a negative length");
-  if ((code = p2p_r_stream_skip(&walk->in, (uint64_t)length)) < 0) return code;
-  return (code = use_memory(walk, (uint64_t)length, 1)) < 0 ? code : P2P_R_STRING;
+  if (length < 0) return p2p_r_stream_malformed(in, "a string has a negative length");
+  if ((code = p2p_r_stream_skip(in, (uint64_t)length)) < 0) return code;
+  return (code = p2p_r_stream_use_memory(in, (uint64_t)length, 1)) < 0 ? code : P2P_R_STRING;
 }
 
 /* Skips the strings that are whole in the current chunk and have no attributes, at most `n`.
@@ -194,129 +186,129 @@ static uint64_t skip_plain_strings(struct p2p_r_stream *in, uint64_t n) {
   return done;
 }
 
-static int strings(struct walk *walk) {
-  uint64_t n, before = walk->in.left;
-  int code = p2p_r_stream_length(&walk->in, 8, &n);
-  if (code < 0 || (code = use_memory(walk, n, sizeof(void *))) < 0) return code;
-  while ((n -= skip_plain_strings(&walk->in, n)) > 0) {
+static int strings(struct p2p_r_stream *in) {
+  uint64_t n, before = in->left;
+  int code = p2p_r_stream_length(in, 8, &n);
+  if (code < 0 || (code = p2p_r_stream_use_memory(in, n, sizeof(void *))) < 0) return code;
+  while ((n -= skip_plain_strings(in, n)) > 0) {
     uint32_t flags = 0;
-    if ((code = p2p_r_stream_flags(&walk->in, &flags)) < 0) return code;
+    if ((code = p2p_r_stream_flags(in, &flags)) < 0) return code;
     if ((flags & 0xff) != P2P_R_STRING) {
-      return malformed(walk, "a character vector has another element");
+      return p2p_r_stream_malformed(in, "a character vector has another element");
     }
-    if ((code = string(walk)) < 0) return code;
-    if ((flags & P2P_R_HAS_ATTRIBUTES) && (code = attributes(walk)) < 0) return code;
+    if ((code = string(in)) < 0) return code;
+    if ((flags & P2P_R_HAS_ATTRIBUTES) && (code = attributes(in)) < 0) return code;
     n--;
   }
-  code = use_memory(walk, before - walk->in.left, 1);
+  code = p2p_r_stream_use_memory(in, before - in->left, 1);
   return code < 0 ? code : P2P_R_STRINGS;
 }
 
-static int numbers(struct walk *walk, int type, uint64_t size) {
+static int numbers(struct p2p_r_stream *in, int type, uint64_t size) {
   uint64_t n;
-  int code = p2p_r_stream_length(&walk->in, size, &n);
-  if (code < 0 || (code = use_memory(walk, n, size)) < 0) return code;
-  return (code = p2p_r_stream_skip(&walk->in, n * size)) < 0 ? code : (int)type;
+  int code = p2p_r_stream_length(in, size, &n);
+  if (code < 0 || (code = p2p_r_stream_use_memory(in, n, size)) < 0) return code;
+  return (code = p2p_r_stream_skip(in, n * size)) < 0 ? code : type;
 }
 
-static int symbol(struct walk *walk) {
+static int symbol(struct p2p_r_stream *in) {
   uint32_t flags = 0;
   int32_t length;
   char name[24] = "";
-  int code = p2p_r_stream_flags(&walk->in, &flags);
-  if (code < 0 || (code = p2p_r_stream_int(&walk->in, &length)) < 0) return code;
-  if ((flags & 0xff) != P2P_R_STRING || length < 1) return malformed(walk, "a symbol has no name");
+  int code = p2p_r_stream_flags(in, &flags);
+  if (code < 0 || (code = p2p_r_stream_int(in, &length)) < 0) return code;
+  if ((flags & 0xff) != P2P_R_STRING || length < 1)
+    return p2p_r_stream_malformed(in, "a symbol has no name");
   size_t begin = (size_t)length < sizeof name ? (size_t)length : 0; /* a longer one is no class */
-  if ((code = p2p_r_stream_read(&walk->in, name, begin)) < 0) return code;
-  if ((code = p2p_r_stream_skip(&walk->in, (uint64_t)length - begin)) < 0) return code;
-  if ((flags & P2P_R_HAS_ATTRIBUTES) && (code = attributes(walk)) < 0) return code;
+  if ((code = p2p_r_stream_read(in, name, begin)) < 0) return code;
+  if ((code = p2p_r_stream_skip(in, (uint64_t)length - begin)) < 0) return code;
+  if ((flags & P2P_R_HAS_ATTRIBUTES) && (code = attributes(in)) < 0) return code;
   int type = p2p_r_compact_symbol_type(name);
-  return (code = p2p_r_stream_add_reference(&walk->in, (uint8_t)type)) < 0 ? code : type;
+  return (code = p2p_r_stream_add_reference(in, (uint8_t)type)) < 0 ? code : type;
 }
 
 /* The name of an internal function. */
-static int internal_function(struct walk *walk, int type) {
+static int internal_function(struct p2p_r_stream *in, int type) {
   int32_t length;
-  int code = p2p_r_stream_int(&walk->in, &length);
+  int code = p2p_r_stream_int(in, &length);
   if (code < 0) return code;
-  if (length < 1 || length > INTERNAL_FUNCTION_MAX) return malformed(walk, "a name is too long");
-  return (code = p2p_r_stream_skip(&walk->in, (uint64_t)length)) < 0 ? code : (int)type;
+  if (length < 1 || length > INTERNAL_FUNCTION_MAX)
+    return p2p_r_stream_malformed(in, "a name is too long");
+  return (code = p2p_r_stream_skip(in, (uint64_t)length)) < 0 ? code : type;
 }
 
 /* The names of a package or namespace. */
-static int package(struct walk *walk, int type) {
+static int package(struct p2p_r_stream *in, int type) {
   int32_t has_names, n;
-  int code = p2p_r_stream_int(&walk->in, &has_names);
-  if (code < 0 || (code = p2p_r_stream_int(&walk->in, &n)) < 0) return code;
-  if (has_names != 0 || n < 1 || n > 2) return malformed(walk, "a package has no name");
+  int code = p2p_r_stream_int(in, &has_names);
+  if (code < 0 || (code = p2p_r_stream_int(in, &n)) < 0) return code;
+  if (has_names != 0 || n < 1 || n > 2) return p2p_r_stream_malformed(in, "a package has no name");
   while (n-- > 0) {
-    code = expect(walk, VALUE, is_string, "the name of a package is not a string");
+    code = expect(in, VALUE, is_string, "the name of a package is not a string");
     if (code < 0) return code;
   }
-  return (code = p2p_r_stream_add_reference(&walk->in, type)) < 0 ? code : (int)type;
+  return (code = p2p_r_stream_add_reference(in, type)) < 0 ? code : type;
 }
 
 /* The index is in the flags, or follows. */
-static int reference(struct walk *walk, uint32_t flags) {
+static int reference(struct p2p_r_stream *in, uint32_t flags) {
   int32_t index = (int32_t)(flags >> 8);
   if (index == 0) {
-    int code = p2p_r_stream_int(&walk->in, &index);
+    int code = p2p_r_stream_int(in, &index);
     if (code < 0) return code;
   }
-  if (index < 1 || (size_t)index > walk->in.n_references) {
-    return malformed(walk, "a reference points to nothing");
+  if (index < 1 || (size_t)index > in->n_references) {
+    return p2p_r_stream_malformed(in, "a reference points to nothing");
   }
-  return walk->in.references[index - 1];
+  return in->references[index - 1];
 }
 
 /* ---- Any item ---- */
 
 /* For byte code and compact vectors. */
 static int read_item(void *arg, enum p2p_r_wanted wanted) {
-  struct walk *walk = arg;
+  struct p2p_r_stream *in = arg;
   switch (wanted) {
-  case P2P_R_WANT_TAG: return tag(walk);
-  case P2P_R_WANT_SYMBOL: return expect(walk, VALUE, is_symbol, "a class has no name");
-  case P2P_R_WANT_INTEGERS: return expect(walk, VALUE, is_integers, "integers are missing");
-  case P2P_R_WANT_ATTRIBUTES: return attributes(walk);
-  default: return value(walk, VALUE);
+  case P2P_R_WANT_TAG: return tag(in);
+  case P2P_R_WANT_SYMBOL: return expect(in, VALUE, is_symbol, "a class has no name");
+  case P2P_R_WANT_INTEGERS: return expect(in, VALUE, is_integers, "integers are missing");
+  case P2P_R_WANT_ATTRIBUTES: return attributes(in);
+  default: return value(in, VALUE);
   }
 }
 
 /* What follows the flags of types whose attributes, if any, come last. */
-static int body(struct walk *walk, int type, enum place place) {
+static int body(struct p2p_r_stream *in, int type, enum place place) {
   int code;
   switch (type) {
-  case P2P_R_STRING: return string(walk);
+  case P2P_R_STRING: return string(in);
   case P2P_R_LOGICALS:
-  case P2P_R_INTEGERS: return numbers(walk, type, 4);
-  case P2P_R_DOUBLES: return numbers(walk, type, 8);
-  case P2P_R_COMPLEXES: return numbers(walk, type, 16);
-  case P2P_R_RAWS: return numbers(walk, type, 1);
-  case P2P_R_STRINGS: return strings(walk);
+  case P2P_R_INTEGERS: return numbers(in, type, 4);
+  case P2P_R_DOUBLES: return numbers(in, type, 8);
+  case P2P_R_COMPLEXES: return numbers(in, type, 16);
+  case P2P_R_RAWS: return numbers(in, type, 1);
+  case P2P_R_STRINGS: return strings(in);
   case P2P_R_LIST:
-  case P2P_R_EXPRESSION: return list(walk, type, place);
+  case P2P_R_EXPRESSION: return list(in, type, place);
   case P2P_R_SPECIAL:
-  case P2P_R_BUILTIN: return internal_function(walk, type);
-  case P2P_R_BYTECODE:
-    return p2p_r_bytecode_check(&walk->in, &(struct p2p_r_reader){read_item, walk});
+  case P2P_R_BUILTIN: return internal_function(in, type);
+  case P2P_R_BYTECODE: return p2p_r_bytecode_check(in, &(struct p2p_r_reader){read_item, in});
   case P2P_R_S4: return P2P_R_S4;
-  case P2P_R_WEAK_REFERENCE:
-    return (code = p2p_r_stream_add_reference(&walk->in, type)) < 0 ? code : type;
+  case P2P_R_WEAK_REFERENCE: return (code = p2p_r_stream_add_reference(in, type)) < 0 ? code : type;
   case P2P_R_EXTERNAL_POINTER:
-    if ((code = p2p_r_stream_add_reference(&walk->in, type)) < 0 ||
-        (code = value(walk, VALUE)) < 0 || (code = value(walk, VALUE)) < 0) {
+    if ((code = p2p_r_stream_add_reference(in, type)) < 0 || (code = value(in, VALUE)) < 0 ||
+        (code = value(in, VALUE)) < 0) {
       return code;
     }
     return type;
-  default: return malformed(walk, "it has an object of unknown type");
+  default: return p2p_r_stream_malformed(in, "it has an object of unknown type");
   }
 }
 
-static int item_of(struct walk *walk, uint32_t flags, enum place place) {
+static int item_of(struct p2p_r_stream *in, uint32_t flags, enum place place) {
   int type = flags & 0xff, code;
   if (place != BINDING && (type == P2P_R_UNBOUND || type == P2P_R_PROMISE || type == P2P_R_DOTS)) {
-    return malformed(walk, "a promise is outside of an environment");
+    return p2p_r_stream_malformed(in, "a promise is outside of an environment");
   }
   switch (type) {
   case P2P_R_NIL:
@@ -327,30 +319,31 @@ static int item_of(struct walk *walk, uint32_t flags, enum place place) {
   case P2P_R_EMPTY_ENVIRONMENT:
   case P2P_R_GLOBAL_ENVIRONMENT:
   case P2P_R_BASE_NAMESPACE: return type;
-  case P2P_R_REFERENCE: return reference(walk, flags);
-  case P2P_R_SYMBOL: return symbol(walk);
+  case P2P_R_REFERENCE: return reference(in, flags);
+  case P2P_R_SYMBOL: return symbol(in);
   case P2P_R_PACKAGE:
-  case P2P_R_NAMESPACE: return package(walk, type);
-  case P2P_R_ENVIRONMENT: return environment(walk);
+  case P2P_R_NAMESPACE: return package(in, type);
+  case P2P_R_ENVIRONMENT: return environment(in);
   case P2P_R_PAIRS:
   case P2P_R_CALL:
-  case P2P_R_DOTS: return cells(walk, flags, place);
-  case P2P_R_CLOSURE: return closure(walk, flags);
-  case P2P_R_PROMISE: return promise(walk, flags);
-  case P2P_R_ALTREP: return p2p_r_compact_check(&walk->in, &(struct p2p_r_reader){read_item, walk});
+  case P2P_R_DOTS: return cells(in, flags, place);
+  case P2P_R_CLOSURE: return closure(in, flags);
+  case P2P_R_PROMISE: return promise(in, flags);
+  case P2P_R_ALTREP: return p2p_r_compact_check(in, &(struct p2p_r_reader){read_item, in});
   default:
-    if ((code = use_memory(walk, 1, type == P2P_R_STRING ? 8 : P2P_R_CELL_BYTES)) < 0) return code;
-    if ((code = body(walk, type, place)) < 0) return code;
-    return (flags & P2P_R_HAS_ATTRIBUTES) && (code = attributes(walk)) < 0 ? code : type;
+    if ((code = p2p_r_stream_use_memory(in, 1, type == P2P_R_STRING ? 8 : P2P_R_CELL_BYTES)) < 0)
+      return code;
+    if ((code = body(in, type, place)) < 0) return code;
+    return (flags & P2P_R_HAS_ATTRIBUTES) && (code = attributes(in)) < 0 ? code : type;
   }
 }
 
-static int item(struct walk *walk, enum place place) {
+static int item(struct p2p_r_stream *in, enum place place) {
   uint32_t flags = 0;
-  int code = p2p_r_stream_flags(&walk->in, &flags);
-  if (code < 0 || (code = p2p_r_stream_enter(&walk->in)) < 0) return code;
-  int type = item_of(walk, flags, place);
-  p2p_r_stream_leave(&walk->in);
+  int code = p2p_r_stream_flags(in, &flags);
+  if (code < 0 || (code = p2p_r_stream_enter(in)) < 0) return code;
+  int type = item_of(in, flags, place);
+  p2p_r_stream_leave(in);
   return type;
 }
 
@@ -358,32 +351,33 @@ static int item(struct walk *walk, enum place place) {
 
 /* The format, its version, the version of R that wrote it, the oldest that can read it, and the
  * name of an encoding. */
-static int header(struct walk *walk) {
+static int header(struct p2p_r_stream *in) {
   char format[2];
   int32_t versions[3], length;
-  int code = p2p_r_stream_read(&walk->in, format, sizeof format);
-  if (code < 0 || (code = p2p_r_stream_read(&walk->in, versions, sizeof versions)) < 0) return code;
+  int code = p2p_r_stream_read(in, format, sizeof format);
+  if (code < 0 || (code = p2p_r_stream_read(in, versions, sizeof versions)) < 0) return code;
   if (memcmp(format, "B\n", 2) != 0 || versions[0] != 3) {
-    return p2p_err_set(walk->in.err, P2P_ERR_VERSION,
+    return p2p_err_set(in->err, P2P_ERR_VERSION,
                        "the object has another format or byte order than this program reads");
   }
-  if ((code = p2p_r_stream_int(&walk->in, &length)) < 0) return code;
-  if (length < 1 || length > ENCODING_MAX) return malformed(walk, "its encoding has no name");
-  return p2p_r_stream_skip(&walk->in, (uint64_t)length);
+  if ((code = p2p_r_stream_int(in, &length)) < 0) return code;
+  if (length < 1 || length > ENCODING_MAX)
+    return p2p_r_stream_malformed(in, "its encoding has no name");
+  return p2p_r_stream_skip(in, (uint64_t)length);
 }
 
 int p2p_r_object_check(const struct p2p_blob *object, const struct p2p_r_object_rules *rules,
                        struct p2p_err *err) {
-  struct walk walk;
+  struct p2p_r_stream in;
   uint32_t flags = 0;
-  p2p_r_stream_init(&walk.in, object, rules->memory_bytes, err);
-  int code = header(&walk);
-  if (code == P2P_OK) code = p2p_r_stream_flags(&walk.in, &flags);
+  p2p_r_stream_init(&in, object, rules->memory_bytes, err);
+  int code = header(&in);
+  if (code == P2P_OK) code = p2p_r_stream_flags(&in, &flags);
   if (code == P2P_OK && rules->is_list && ((flags & 0xff) != P2P_R_LIST || (flags & IS_S4))) {
-    code = malformed(&walk, "it is not a list");
+    code = p2p_r_stream_malformed(&in, "it is not a list");
   }
-  if (code == P2P_OK) code = item_of(&walk, flags, VALUE);
-  if (code >= 0 && walk.in.left > 0) code = malformed(&walk, "bytes follow it");
-  p2p_r_stream_clear(&walk.in);
+  if (code == P2P_OK) code = item_of(&in, flags, VALUE);
+  if (code >= 0 && in.left > 0) code = p2p_r_stream_malformed(&in, "bytes follow it");
+  p2p_r_stream_clear(&in);
   return code < 0 ? code : P2P_OK;
 }
