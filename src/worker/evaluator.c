@@ -93,10 +93,9 @@ static void time_task(struct p2p_evaluator *evaluator) {
   if (!evaluator->ready || task->cancelled || task->timed || time_limit_ms(evaluator) == 0) return;
   if (task->frames.to_receive > 0) {
     if (evaluator->deadline == DEADLINE_RECEIVE) return;
-    uint64_t receive_ms = evaluator->owner->receive_ms;
-    if (receive_ms == 0) receive_ms = P2P_EVALUATOR_RECEIVE_MS;
     set_deadline(evaluator, DEADLINE_RECEIVE,
-                 receive_ms + task->frames.to_receive / P2P_EVALUATOR_RECEIVE_BYTES);
+                 evaluator->owner->receive_ms +
+                     task->frames.to_receive / P2P_EVALUATOR_RECEIVE_BYTES);
     return;
   }
   task->timed = true;
@@ -110,8 +109,7 @@ static void pause_time_limit(struct p2p_evaluator *evaluator) {
   if (evaluator->deadline != DEADLINE_TIME || task->frames.sending != P2P_FRAME_RESULT) return;
   uint64_t used_ms = p2p_clock_ms() - task->timed_since_ms;
   task->time_left_ms -= used_ms < task->time_left_ms ? used_ms : task->time_left_ms;
-  uint64_t pause_ms = evaluator->owner->pause_ms;
-  set_deadline(evaluator, DEADLINE_PAUSE, pause_ms > 0 ? pause_ms : P2P_EVALUATOR_PAUSE_MS);
+  set_deadline(evaluator, DEADLINE_PAUSE, evaluator->owner->pause_ms);
 }
 
 /* ---- the frames of a task ---- */

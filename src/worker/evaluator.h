@@ -37,7 +37,7 @@ struct p2p_evaluator_owner {
   struct p2p_scratch *scratch;
   const char *workdir; /* of the processes; NULL: their scratch folders */
   struct p2p_limits limits;
-  uint64_t receive_ms, pause_ms; /* 0: P2P_EVALUATOR_RECEIVE_MS, P2P_EVALUATOR_PAUSE_MS */
+  uint64_t receive_ms, pause_ms; /* P2P_EVALUATOR_RECEIVE_MS and _PAUSE_MS, except in tests */
   void (*on_change)(void *arg);  /* the evaluator is ready, or its task has ended */
   /* The process has ended, `how` says how; start it again. */
   void (*on_exit)(void *arg, struct p2p_evaluator *evaluator, bool was_ready, const char *how);

@@ -148,6 +148,8 @@ static int start_all(struct p2p_evaluator_pool *pool, struct p2p_err *err) {
   return P2P_OK;
 }
 
+static uint64_t or_default(uint64_t ms, uint64_t default_ms) { return ms > 0 ? ms : default_ms; }
+
 static int init_owner(struct p2p_evaluator_pool *pool,
                       const struct p2p_evaluator_pool_config *config, struct p2p_err *err) {
   pool->argv = p2p_strings_copy(config->argv);
@@ -155,20 +157,21 @@ static int init_owner(struct p2p_evaluator_pool *pool,
   pool->workdir = config->workdir == NULL ? NULL : strdup(config->workdir);
   if (pool->argv == NULL || pool->env == NULL || (pool->workdir == NULL && config->workdir != NULL))
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
-  pool->owner = (struct p2p_evaluator_owner){.loop = config->loop,
-                                             .log = config->log,
-                                             .argv = (const char *const *)pool->argv,
-                                             .env = (const char *const *)pool->env,
-                                             .workdir = pool->workdir,
-                                             .limits = config->limits,
-                                             .receive_ms = config->receive_ms,
-                                             .pause_ms = config->pause_ms,
-                                             .on_change = on_change,
-                                             .on_exit = on_evaluator_exit,
-                                             .on_retry = on_retry,
-                                             .on_abandoned = on_abandoned,
-                                             .on_unused = on_unused,
-                                             .arg = pool};
+  pool->owner = (struct p2p_evaluator_owner){
+      .loop = config->loop,
+      .log = config->log,
+      .argv = (const char *const *)pool->argv,
+      .env = (const char *const *)pool->env,
+      .workdir = pool->workdir,
+      .limits = config->limits,
+      .receive_ms = or_default(config->receive_ms, P2P_EVALUATOR_RECEIVE_MS),
+      .pause_ms = or_default(config->pause_ms, P2P_EVALUATOR_PAUSE_MS),
+      .on_change = on_change,
+      .on_exit = on_evaluator_exit,
+      .on_retry = on_retry,
+      .on_abandoned = on_abandoned,
+      .on_unused = on_unused,
+      .arg = pool};
   return p2p_scratch_new(config->loop, config->scratch, &pool->owner.scratch, err);
 }
 

@@ -22,7 +22,7 @@ struct p2p_evaluator_pool_config {
   const char *workdir; /* the working directory of the evaluators; NULL: their scratch folders */
   uint32_t slots;
   struct p2p_limits limits;
-  uint64_t receive_ms, pause_ms; /* see p2p_evaluator_owner; 0 except in tests */
+  uint64_t receive_ms, pause_ms; /* 0, except in tests: see p2p_evaluator_owner */
 };
 
 struct p2p_evaluator_pool_callbacks {
