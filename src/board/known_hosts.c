@@ -211,19 +211,21 @@ static bool read_mark(struct words *words, enum mark *mark) {
   return *mark != MARK_NONE && words->at < words->end && *words->at != '@';
 }
 
-/* `form` has the place of the line. */
-static int read_line(struct p2p_known_hosts *known, struct known_key form, struct words words) {
+/* `file` must stay as long as `known`. */
+static int read_line(struct p2p_known_hosts *known, const char *file, unsigned line,
+                     struct words words) {
+  struct known_key form = {.file = file, .line = line};
   const char *word;
   skip_blanks(&words);
   if (words.at == words.end || *words.at == '#') return P2P_OK;
   if (!read_mark(&words, &form.mark)) {
-    set_problem(known, form.file, form.line, "has an unknown marker", false);
+    set_problem(known, file, line, "has an unknown marker", false);
     return P2P_OK;
   }
   size_t length = next_word(&words, &word);
   enum match match = match_host(known, word, length);
   if (match == MATCH_MALFORMED)
-    set_problem(known, form.file, form.line, "has a malformed hashed name", false);
+    set_problem(known, file, line, "has a malformed hashed name", false);
   if (match == MATCH_NONE || match == MATCH_MALFORMED) return P2P_OK;
   form.has_port = match == MATCH_NAME;
   length = next_word(&words, &word);
@@ -231,7 +233,7 @@ static int read_line(struct p2p_known_hosts *known, struct known_key form, struc
   length = next_word(&words, &word);
   int code = form.type < N_TYPES ? add_key(known, &form, word, length) : P2P_ERR_PARSE;
   if (code != P2P_ERR_PARSE) return code;
-  set_problem(known, form.file, form.line, "has no valid key", true);
+  set_problem(known, file, line, "has no valid key", true);
   return P2P_OK;
 }
 
@@ -250,7 +252,7 @@ int p2p_known_hosts_add(struct p2p_known_hosts *known, const char *file, const c
     const char *nul = memchr(text, '\0', (size_t)(line_end - text));
     struct words words = {text, nul == NULL ? line_end : nul};
     if (words.end > words.at && words.end[-1] == '\r') words.end--;
-    code = read_line(known, (struct known_key){.file = name->text, .line = line}, words);
+    code = read_line(known, name->text, line, words);
     text = line_end + (newline != NULL);
   }
   return code;
