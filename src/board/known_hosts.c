@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/encode.h"
-#include "base/endian.h"
 #include "base/sanitize.h"
 #include "crypto/hash.h"
+#include "protocol/public_key.h"
 
 #define NAME_MAX_BYTES 300
 #define SALT_BYTES P2P_SHA1_LEN
@@ -156,27 +156,14 @@ static enum match match_host(const struct p2p_known_hosts *known, const char *wo
 
 /* ---- keys ---- */
 
-/* A blob is a row of strings, each with its length, of which the first is the type. */
-static bool is_key(const uint8_t *blob, size_t length, const char *type) {
-  size_t n = 0;
-  for (size_t at = 0; at < length; n++) {
-    if (length - at < 4) return false;
-    size_t part = p2p_get_u32(blob + at);
-    at += 4;
-    if (part > length - at) return false;
-    if (n == 0 && !is_text((const char *)blob + at, part, type)) return false;
-    at += part;
-  }
-  return n > 1;
-}
-
 static int add_key(struct p2p_known_hosts *known, const struct known_key *form, const char *base64,
                    size_t base64_length) {
+  const char *type = types[form->type].type;
   struct known_key *key = malloc(sizeof *key + base64_length);
   if (key == NULL) return P2P_ERR_MEMORY;
   *key = *form;
   if (p2p_base64_decode(base64, base64_length, key->blob, base64_length, &key->length) != P2P_OK ||
-      !is_key(key->blob, key->length, types[key->type].type)) {
+      !p2p_public_key_is_whole(key->blob, key->length, P2P_SPAN(type, strlen(type)))) {
     free(key);
     return P2P_ERR_PARSE;
   }

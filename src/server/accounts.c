@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/encode.h"
-#include "base/endian.h"
 #include "protocol/member_name.h"
+#include "protocol/public_key.h"
 #include "server/limits.h"
 
 struct account_key {
@@ -46,17 +46,11 @@ static bool name_is_valid(struct word name) {
          !(name.length == 6 && memcmp(name.start, "public", 6) == 0);
 }
 
-/* The blob of a public key consists of SSH strings, the first of which is the type. In a blob that
- * was cut, the last string is not complete. */
 static bool key_is_valid(struct word type, struct word base64) {
   uint8_t blob[P2P_ACCOUNTS_LINE_MAX];
-  size_t length, at = 0, n_strings = 0;
-  if (p2p_base64_decode(base64.start, base64.length, blob, sizeof blob, &length) != P2P_OK)
-    return false;
-  for (; length - at >= 4 && p2p_get_u32(blob + at) <= length - at - 4; n_strings++)
-    at += 4 + p2p_get_u32(blob + at);
-  return at == length && n_strings >= 2 && type.length > 0 && p2p_get_u32(blob) == type.length &&
-         memcmp(blob + 4, type.start, type.length) == 0;
+  size_t length;
+  return p2p_base64_decode(base64.start, base64.length, blob, sizeof blob, &length) == P2P_OK &&
+         p2p_public_key_is_whole(blob, length, P2P_SPAN(type.start, type.length));
 }
 
 /* Clients prove that they have a key, not that they have its certificate. */
