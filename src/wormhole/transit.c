@@ -175,17 +175,13 @@ static void on_accept(void *arg, struct p2p_tcp *tcp) {
 
 /* ---- stages ---- */
 
-static bool is_loopback(const struct p2p_hint *hint) {
-  return strncmp(hint->host, "127.", 4) == 0 || strcmp(hint->host, "::1") == 0;
-}
-
 /* Returns the number of addresses. */
 static size_t connect_direct(struct p2p_transit *transit, bool loopback) {
   const struct p2p_hints *hints = &transit->peer_hints;
   size_t count = 0;
 
   for (size_t i = 0; i < hints->n_direct && !transit->no_direct; i++) {
-    if (is_loopback(&hints->direct[i]) != loopback) continue;
+    if (p2p_address_is_loopback(hints->direct[i].host) != loopback) continue;
     connect_to(transit, &hints->direct[i], false);
     count++;
   }
