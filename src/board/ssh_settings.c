@@ -144,7 +144,10 @@ static int use_texts(const struct p2p_ssh_texts *texts, struct p2p_ssh_settings 
   out->needs_program = address->by_program ||
                        p2p_ssh_config_needs_program(texts->config, address->host) ||
                        p2p_ssh_known_hosts_are_odd(texts);
-  if (out->needs_program) return P2P_OK;
+  if (out->needs_program) {
+    look_up_host(address, out->host, sizeof out->host);
+    return P2P_OK;
+  }
   out->session = ssh_new();
   if (out->session == NULL) return set_memory(err);
   find_agent(texts, &out->login.agent);
@@ -174,7 +177,6 @@ int p2p_ssh_settings_read(const struct p2p_address *address, struct p2p_ssh_sett
   code = use_texts(&texts, out, err);
   free(config);
   free(system);
-  if (code == P2P_OK && out->needs_program) look_up_host(address, out->host, sizeof out->host);
   return code;
 }
 
