@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,9 +28,14 @@ int p2p_err_because(struct p2p_err *err, const char *reason, int code) {
   return code;
 }
 
+int p2p_err_of_file_limit(struct p2p_err *err, int number, int code) {
+  bool is_full = number == EMFILE || number == ENFILE;
+  return is_full ? p2p_err_because(err, "too_many_files", code) : code;
+}
+
 int p2p_err_of_limit(struct p2p_err *err, int number, int code) {
-  if (number == EMFILE || number == ENFILE) return p2p_err_because(err, "too_many_files", code);
-  return number == EAGAIN ? p2p_err_because(err, "too_many_processes", code) : code;
+  return number == EAGAIN ? p2p_err_because(err, "too_many_processes", code)
+                          : p2p_err_of_file_limit(err, number, code);
 }
 
 int p2p_err_prefix(struct p2p_err *err, const char *format, ...) {

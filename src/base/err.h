@@ -50,8 +50,10 @@ int p2p_err_set(struct p2p_err *err, int code, const char *format, ...) P2P_PRIN
  *   return p2p_err_because(err, "not_hosted", p2p_err_set(err, P2P_ERR_ACCESS, ...)); */
 int p2p_err_because(struct p2p_err *err, const char *reason, int code);
 
-/* Adds the reason "too_many_files" or "too_many_processes" to an error that was just set, if errno
- * `number` says so: EMFILE, ENFILE; EAGAIN of a new process or thread. Returns `code`. */
+/* Adds the reason "too_many_files" to an error that was just set, if errno `number` says so
+ * (EMFILE, ENFILE). Returns `code`. */
+int p2p_err_of_file_limit(struct p2p_err *err, int number, int code);
+/* The same for a new process or thread, where EAGAIN is "too_many_processes". */
 int p2p_err_of_limit(struct p2p_err *err, int number, int code);
 
 /* Puts "prefix: " before the message. Keeps code and reason. Returns err->code. */

@@ -96,7 +96,7 @@ static int try_address(struct connector *connector, const struct addrinfo *addre
   if (bad != 0) {
     free(attempt);
     set_failure(connector, P2P_ERR_NETWORK, uv_strerror(bad));
-    return p2p_err_of_limit(&connector->failure, bad == UV_EAGAIN ? 0 : -bad, P2P_ERR_NETWORK);
+    return p2p_err_of_file_limit(&connector->failure, -bad, P2P_ERR_NETWORK);
   }
   attempt->connector = connector;
   connector->attempt = attempt;

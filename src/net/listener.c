@@ -69,9 +69,9 @@ static int fail(const struct p2p_listener_config *config, int bad, struct p2p_er
                        address);
   int code = p2p_err_set(err, P2P_ERR_NETWORK, "cannot listen on %s port %u: %s", address,
                          (unsigned)config->port, uv_strerror(bad));
-  if (bad == UV_EMFILE || bad == UV_ENFILE) return p2p_err_of_limit(err, -bad, code);
   if (bad == UV_EADDRINUSE) return p2p_err_because(err, "port_in_use", code);
-  return bad == UV_EACCES ? p2p_err_because(err, "port_not_allowed", code) : code;
+  if (bad == UV_EACCES) return p2p_err_because(err, "port_not_allowed", code);
+  return p2p_err_of_file_limit(err, -bad, code);
 }
 
 int p2p_listener_new(const struct p2p_listener_config *config, struct p2p_listener **out,

@@ -70,6 +70,10 @@ TEST(limits_of_the_system_are_reasons) {
   (void)p2p_err_of_limit(&err, ENOENT, p2p_err_set(&err, P2P_ERR_SYSTEM, "x"));
   CHECK(err.reason == NULL);
   CHECK(p2p_err_of_limit(NULL, EMFILE, P2P_ERR_SYSTEM) == P2P_ERR_SYSTEM);
+  (void)p2p_err_of_file_limit(&err, ENFILE, p2p_err_set(&err, P2P_ERR_SYSTEM, "x"));
+  CHECK_STR(err.reason, "too_many_files");
+  (void)p2p_err_of_file_limit(&err, EAGAIN, p2p_err_set(&err, P2P_ERR_SYSTEM, "x"));
+  CHECK(err.reason == NULL);
 }
 
 UNIT_MAIN("err", UNIT(limits_of_the_system_are_reasons), UNIT(a_code_and_a_sentence),
