@@ -12,9 +12,9 @@
 
 /* Addresses are shown in commands that users copy into a shell: they must not contain its special
  * characters. */
-static bool is_address(const char *text) {
+static bool is_address(const char *text, size_t length) {
   return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:/_-[]*") ==
-         strlen(text);
+         length;
 }
 
 /* The value of the first line that begins with `start` ("key=prefix"). False: there is none, or it
@@ -29,7 +29,7 @@ static bool find_value(const char *text, size_t length, const char *start,
     if (end > prefix && end - key < VALUE_MAX && memcmp(text, start, prefix) == 0) {
       memcpy(value, text + key, end - key);
       value[end - key] = '\0';
-      return memchr(value, '\0', end - key) == NULL && is_address(value);
+      return is_address(value, end - key);
     }
     if (newline == NULL) break;
     text += line + 1;
