@@ -5,8 +5,7 @@
 #include "base/err.h"
 
 /* Gives up all capabilities for good, also those of user 0 and of set-user-id programs; closes all
- * descriptors but 0 to 4; makes terminals among 0 to 2 write-only; and limits processes,
- * descriptors and core dumps. P2P_ERR_SYSTEM. */
+ * descriptors but 0 to 4; and limits processes, descriptors and core dumps. P2P_ERR_SYSTEM. */
 int p2p_sandbox_privileges_drop(struct p2p_err *err) P2P_MUST_USE;
 
 #endif
