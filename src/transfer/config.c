@@ -1,11 +1,10 @@
 /* The configuration of a file transfer. */
 #include "transfer/config.h"
 
-#include "net/url.h"
-
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/url.h"
 #include "transfer/offer.h"
 
 bool p2p_transfer_config_is_sender(const struct p2p_transfer_config *config) {
