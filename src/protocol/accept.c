@@ -2,7 +2,6 @@
 #include "protocol/accept.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"

@@ -3,7 +3,6 @@
  * open when p2p_server_free returns. */
 #include "server/server.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
