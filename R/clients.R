@@ -89,11 +89,11 @@ capacity <- function(client, status) {
 ## The number of slots without a future, of this session or another one, that this session can use at once.
 free_slots <- function(status) max(0L, status$slots - status$running - status$busy - status$unreachable)
 
-## Waits until the client's state changes, or until `until` (in seconds, as in `proc.time()`), and shows the client's log. `seen` is the
+## Waits until the client's state changes, or until `until` (in seconds, as `now()` has them), and shows the client's log. `seen` is the
 ## value of the last call, 0 at first. It can be interrupted. It returns at least four times a second, since an expired time limit
 ## (setTimeLimit()) raises no signal.
 wait_for_change <- function(client, seen, until = Inf) {
-  left <- max(0, min(until - proc.time()[["elapsed"]], 0.25))
+  left <- max(0, min(until - now(), 0.25))
   seen <- .Call(ffi_client_wait, client$handle, seen, as.integer(ceiling(1000 * left)))
   show_client_log(client)
   seen
@@ -109,12 +109,12 @@ wait_until_joined <- function(client) {
     if (status$joined) break
     seen <- wait_for_change(client, seen)
   }
-  first_until <- proc.time()[["elapsed"]] + 1 # for the first worker
+  first_until <- now() + 1 # for the first worker
   all_until <- Inf # for the others
-  while (proc.time()[["elapsed"]] < min(first_until, all_until)) {
+  while (now() < min(first_until, all_until)) {
     if (client_status(client)$slots > 0L && all_until == Inf) {
       first_until <- Inf
-      all_until <- proc.time()[["elapsed"]] + 0.2
+      all_until <- now() + 0.2
     }
     seen <- wait_for_change(client, seen, min(first_until, all_until))
   }

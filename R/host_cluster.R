@@ -37,7 +37,7 @@ host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration 
   with_terminate({
     handle <- .Call(ffi_host_new, config, log)
     on.exit(.Call(ffi_handle_close, handle))
-    run_service(log, until = proc.time()[["elapsed"]] + duration)
+    run_service(log, until = now() + duration)
   })
   invisible()
 }

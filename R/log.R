@@ -27,12 +27,15 @@ with_terminate <- function(expr) {
   expr
 }
 
-## Shows the log of a service until `until` (in seconds, as in `proc.time()`), or until `is_done()`, which is called first and after each
+## The time in seconds, for durations and limits.
+now <- function() proc.time()[["elapsed"]]
+
+## Shows the log of a service until `until` (in seconds, as `now()` has them), or until `is_done()`, which is called first and after each
 ## line. A fatal line raises its error.
 run_service <- function(log, until = Inf, is_done = function() FALSE, level = default_log_level()) {
   repeat {
     if (.Call(ffi_terminate_take)) interrupt_r(is_terminated = TRUE)
-    left <- until - proc.time()[["elapsed"]]
+    left <- until - now()
     if (left <= 0 || is_done()) return(invisible())
     line <- log_next(log, min(left, 3600))
     if (is.null(line)) next

@@ -84,7 +84,7 @@ serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_
     handle <- .Call(ffi_server_new, config, log)
     on.exit(.Call(ffi_handle_close, handle))
     if (!quiet) show_server(.Call(ffi_server_info, handle), address)
-    run_service(log, until = proc.time()[["elapsed"]] + duration, level = level)
+    run_service(log, until = now() + duration, level = level)
   })
   invisible()
 }

@@ -1,7 +1,5 @@
 ## Waiting for a slot: why a future waits, the message about it, and the sentence when its time is over.
 
-now <- function() proc.time()[["elapsed"]]
-
 ## A wait that begins now. It ends with an error at `until`, and is reported at `report_at`.
 new_wait <- function(backend) {
   timeout <- backend[["wait.timeout"]]

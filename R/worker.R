@@ -136,7 +136,7 @@ run_worker <- function(config, duration, idle, drain) {
     while (!is.null(line <- log_next(log))) show_log_line(line)
     if (is_over || has_lent(report)) message(describe_end(report))
   }))
-  signal <- lend_until_signal(handle, log, proc.time()[["elapsed"]] + duration, idle, drain)
+  signal <- lend_until_signal(handle, log, now() + duration, idle, drain)
   is_over <- TRUE
   if (signal == "" || drain) {
     say_finishing(.Call(ffi_worker_report, handle), again = signal != "")
@@ -155,20 +155,19 @@ lend_until_signal <- function(handle, log, end, idle, drain) {
     signal <- signal_during(lend(handle, log, end, idle))
     if (signal != "SIGINT" || drain || !is_at_terminal()) return(signal)
     report <- .Call(ffi_worker_report, handle)
-    now <- proc.time()[["elapsed"]]
-    if (length(report$users) == 0L || now - asked <= ask_seconds) return(signal)
+    if (length(report$users) == 0L || now() - asked <= ask_seconds) return(signal)
     message(sprintf("%s would be lost. Press Ctrl-C again within %d s to stop. With %s, Ctrl-C finishes running futures first.",
                     describe_running(report), ask_seconds, if (in_cli()) "--drain" else "`drain = TRUE`"))
-    asked <- now
+    asked <- now()
   }
 }
 
 ## Evaluates futures until the worker has been idle for `idle` seconds, or until `end`.
 lend <- function(handle, log, end, idle) {
   repeat {
-    idle_until <- proc.time()[["elapsed"]] + idle - .Call(ffi_worker_idle, handle)
-    if (idle_until <= proc.time()[["elapsed"]]) message(sprintf("No future for %g s: leaving.", idle))
-    if (min(idle_until, end) <= proc.time()[["elapsed"]]) return(invisible())
+    idle_until <- now() + idle - .Call(ffi_worker_idle, handle)
+    if (idle_until <= now()) message(sprintf("No future for %g s: leaving.", idle))
+    if (min(idle_until, end) <= now()) return(invisible())
     run_service(log, until = min(idle_until, end))
   }
 }

@@ -273,9 +273,8 @@ transfer_bar <- function(progress) {
   bar <- NULL
   list(
     show = function(status) {
-      now <- proc.time()[["elapsed"]]
-      if (is.null(started)) started <<- now
-      if (!is_enabled || status$size == 0 || now < started + 1) return(invisible())
+      if (is.null(started)) started <<- now()
+      if (!is_enabled || status$size == 0 || now() < started + 1) return(invisible())
       if (is.null(bar)) bar <<- utils::txtProgressBar(0, status$size, style = 3L, file = stderr())
       utils::setTxtProgressBar(bar, status$moved)
     },
