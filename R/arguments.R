@@ -27,16 +27,16 @@ check_names <- function(given, known, where) {
   for (name in setdiff(given, known)) usage_stop(where, " has no argument '", name, "'. ", did_you_mean(name, known, "'"))
 }
 
-## A question that names the most similar of `known`, or a sentence that lists all of them. `quotes`: what surrounds a name.
-did_you_mean <- function(name, known, before, after = before) {
+## A question that names the most similar of `known`, or a sentence that lists all of them. `quote`: what surrounds a name.
+did_you_mean <- function(name, known, quote) {
   if (length(known) == 0L) return("None are accepted.")
   similar <- known[startsWith(known, name)]
   if (length(similar) == 0L) {
     distance <- utils::adist(name, known, ignore.case = TRUE)[1L, ]
     similar <- known[distance == min(distance) & distance <= max(1, nchar(name) %/% 3L)]
   }
-  if (length(similar) > 0L) return(paste0("Did you mean ", paste0(before, similar, after, collapse = " or "), "?"))
-  paste0("Known are ", paste0(before, known, after, collapse = ", "), ".")
+  if (length(similar) > 0L) return(paste0("Did you mean ", paste0(quote, similar, quote, collapse = " or "), "?"))
+  paste0("Known are ", paste0(quote, known, quote, collapse = ", "), ".")
 }
 
 ## `Rscript -e 'future.p2p::worker()' --cluster=alice/friends` calls the function without the flags, unless the code reads them. `command`: the
