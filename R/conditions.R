@@ -24,7 +24,7 @@ as_sentence <- function(text) {
 }
 
 ## An argument, in R or on the command line.
-argument <- function(name, cli) if (cli) paste0("--", gsub("_", "-", name)) else paste0("`", name, " =`")
+argument <- function(name, cli) if (cli) as_flag(name) else paste0("`", name, " =`")
 
 ssh_argument <- function(args, cli) {
   if (cli) sprintf('--ssh-args="%s"', paste(args, collapse = " ")) else sprintf("`ssh_args = c(%s)`", paste0('"', args, '"', collapse = ", "))
