@@ -5,7 +5,7 @@ sandbox_levels <- c("namespaces", "landlock") # the first one that works is "aut
 ## Returns list(level, net, read, write, command). `command`: what comes before the command of an evaluator. `probe` is replaced in tests.
 new_sandbox <- function(sandbox, net, read, write, workdir, probe = probe_sandbox) {
   sandbox <- check_sandbox(sandbox)
-  out <- list(level = "none", net = check_flag(net, "net"), read = check_paths(read, "read"), write = check_paths(write, "write"),
+  out <- list(level = sandbox, net = check_flag(net, "net"), read = check_paths(read, "read"), write = check_paths(write, "write"),
               command = character())
   if (sandbox == "none") {
     if (out$net || length(c(out$read, out$write)) > 0L) {
@@ -14,12 +14,15 @@ new_sandbox <- function(sandbox, net, read, write, workdir, probe = probe_sandbo
     return(out)
   }
   out$write <- c(out$write, workdir)
+  problems <- character()
   for (level in if (sandbox == "auto") sandbox_levels else sandbox) {
-    problem <- probe(sandbox_command(out, level))
-    if (is.null(problem)) return(utils::modifyList(out, list(level = level, command = sandbox_command(out, level))))
-    out$problems <- c(out$problems, sprintf("%s: %s", level, problem))
+    out$level <- level
+    out$command <- sandbox_command(out)
+    problem <- probe(out$command)
+    if (is.null(problem)) return(out)
+    problems <- c(problems, sprintf("%s: %s", level, problem))
   }
-  p2p_stop(paste0("No sandbox works here (", paste(out$problems, collapse = "; "), "). Without one, futures of others could read, change ",
+  p2p_stop(paste0("No sandbox works here (", paste(problems, collapse = "; "), "). Without one, futures of others could read, change ",
                   "and delete whatever this account can, and use its network. If you trust all users of the cluster that far, use ",
                   sandbox_argument("none"), "."))
 }
@@ -46,10 +49,10 @@ check_paths <- function(paths, name) {
   sub("(.)/+$", "\\1", ifelse(startsWith(paths, "/"), paths, file.path(getwd(), paths)))
 }
 
-sandbox_command <- function(sandbox, level) {
+sandbox_command <- function(sandbox) {
   read <- unique(c(r_paths(), sandbox$read))
   c(system.file("bin", "sandbox", package = "future.p2p"), if (sandbox$net) "--net", paste0("--read=", read),
-    if (length(sandbox$write) > 0L) paste0("--write=", sandbox$write), level)
+    if (length(sandbox$write) > 0L) paste0("--write=", sandbox$write), sandbox$level)
 }
 
 ## What R and its packages consist of. A package may be a link to a cache (renv).
