@@ -32,7 +32,7 @@ sandbox_argument <- function(level) sprintf(if (in_cli()) "--sandbox=%s" else "`
 check_sandbox <- function(sandbox) {
   levels <- c("auto", sandbox_levels, "none")
   if (!is.character(sandbox) || length(sandbox) != 1L || !sandbox %in% levels) {
-    usage_stop("Argument 'sandbox' must be ", paste0('"', levels, '"', collapse = " or "), ".")
+    argument_stop("sandbox", " must be ", paste0('"', levels, '"', collapse = " or "), ".")
   }
   sandbox
 }
@@ -42,10 +42,10 @@ default_sandbox <- function(cluster) if (is.null(cluster) || grepl("/personal$",
 
 ## Absolute paths. Symbolic links are kept, so that futures may use either name.
 check_paths <- function(paths, name) {
-  if (!is.character(paths) || anyNA(paths)) usage_stop("Argument '", name, "' must be a character vector.")
+  if (!is.character(paths) || anyNA(paths)) argument_stop(name, " must be a character vector.")
   paths <- path.expand(paths)
   missing <- paths[!file.exists(paths)]
-  if (length(missing) > 0L) usage_stop("Argument '", name, "': there is no file or folder '", missing[1L], "'.")
+  if (length(missing) > 0L) argument_stop(name, ": there is no file or folder '", missing[1L], "'.")
   sub("(.)/+$", "\\1", ifelse(startsWith(paths, "/"), paths, file.path(getwd(), paths)))
 }
 
