@@ -43,10 +43,9 @@ default_sandbox <- function(cluster) if (is.null(cluster) || grepl("/personal$",
 ## Absolute paths. Symbolic links are kept, so that futures may use either name.
 check_paths <- function(paths, name) {
   if (!is.character(paths) || anyNA(paths)) argument_stop(name, " must be a character vector.")
-  paths <- path.expand(paths)
-  missing <- paths[!file.exists(paths)]
+  missing <- path.expand(paths)[!file.exists(paths)]
   if (length(missing) > 0L) argument_stop(name, ": there is no file or folder '", missing[1L], "'.")
-  sub("(.)/+$", "\\1", ifelse(startsWith(paths, "/"), paths, file.path(getwd(), paths)))
+  sub("(.)/+$", "\\1", absolute_path(paths))
 }
 
 sandbox_command <- function(sandbox) {

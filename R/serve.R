@@ -117,10 +117,10 @@ users_file <- function(users) {
   absolute_path(users)
 }
 
-## The absolute path of a file. Symbolic links are kept, since the server watches them, too.
-absolute_path <- function(path) {
-  path <- path.expand(path)
-  if (startsWith(path, "/")) path else file.path(getwd(), path)
+## Absolute paths. Symbolic links are kept, since the server watches them, too.
+absolute_path <- function(paths) {
+  paths <- path.expand(paths)
+  ifelse(startsWith(paths, "/"), paths, file.path(getwd(), paths))
 }
 
 ## One line per key, `alice ssh-ed25519 AAAA...`.
