@@ -68,8 +68,7 @@ with_memory_limit <- function(message) {
   patterns <- c("cannot allocate", "memory exhausted", "bad_alloc", "Out of memory", gettext("cannot allocate memory", domain = "R"),
             sub("%.*", "", gettext("cannot allocate vector of size %0.1f Gb", domain = "R")))
   if (!is.finite(memory) || !any(vapply(patterns, grepl, NA, x = message, fixed = TRUE))) return(message)
-  sprintf("%s (needed more than the memory limit of %s on worker %s)", message,
-          format(structure(memory, class = "object_size"), units = "auto", standard = "IEC"), Sys.getenv("FUTURE_P2P_WORKER"))
+  sprintf("%s (needed more than the memory limit of %s on worker %s)", message, format_bytes(memory), Sys.getenv("FUTURE_P2P_WORKER"))
 }
 
 evaluator_error <- function(what) FutureError(sprintf("The future %s (on %s)", what, Sys.info()[["nodename"]]))
