@@ -53,11 +53,7 @@ p2p_option <- function(name, default = NULL) getOption(paste0("future.p2p.", nam
 ## An argument, or else its option: one string, or NULL.
 string_or_option <- function(value, name) {
   if (is.null(value)) value <- p2p_option(name)
-  if (is.null(value)) return(NULL)
-  if (!is.character(value) || length(value) != 1L || is.na(value) || !nzchar(value)) {
-    argument_stop(name, " must be one non-empty string.")
-  }
-  value
+  if (!is.null(value)) one_string(value, name)
 }
 
 ## SSH arguments as a vector. One string is split as a shell does it.
