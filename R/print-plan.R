@@ -46,7 +46,7 @@ slots_line <- function(status, workers) {
   )))
 }
 
-count_of <- function(n, what) sprintf("%d %s%s", n, what, if (n == 1L) "" else "s")
+count_of <- function(n, what) sprintf("%.0f %s%s", n, what, if (n == 1L) "" else "s")
 
 futures_lines <- function(backend, client, status) {
   counts <- sprintf("Futures: %d running, %d waiting", status$running, status$waiting)

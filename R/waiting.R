@@ -92,7 +92,7 @@ describe_wait <- function(why, status, future) {
 ## Names the first ones of many: "'dplyr', 'ggplot2', 'readr' and 33 more".
 name_packages <- function(packages) {
   names <- sQuote(packages, FALSE)
-  if (length(names) <= 4L) toString(names) else sprintf("%s and %d more", toString(names[1:3]), length(names) - 3L)
+  if (length(names) <= 4L) toString(names) else join_names(c(names[1:3], sprintf("%d more", length(names) - 3L)))
 }
 
 ## "all 3 slots of cluster 'alice/friends' are busy (1 for this session, 2 for bob and carol)"
@@ -113,7 +113,13 @@ name_users <- function(users, me) {
   if (length(names) == 0L) return("others")
   names <- c(setdiff(names, me), if (me %in% names) "other sessions of yours")
   if (length(names) > 3L) names <- c(names[1:2], "others")
-  paste(c(toString(names[-length(names)]), names[length(names)])[c(length(names) > 1L, TRUE)], collapse = " and ")
+  join_names(names)
+}
+
+## "alice, bob and carol"
+join_names <- function(names) {
+  last <- length(names)
+  if (last < 2L) names else paste(toString(names[-last]), "and", names[last])
 }
 
 next_step <- function(why, status) {

@@ -183,11 +183,7 @@ has_lent <- function(report) report$done + report$lost + report$canceled + sum(r
 
 ## "2 running futures of alice and bob"
 describe_running <- function(report) {
-  users <- sort(unique(report$users))
-  count <- sum(report$running)
-  last <- length(users)
-  sprintf("%d running future%s of %s", count, if (count == 1L) "" else "s",
-          paste(c(if (last > 1L) paste(users[-last], collapse = ", "), users[last]), collapse = " and "))
+  sprintf("%s of %s", count_of(sum(report$running), "running future"), join_names(sort(unique(report$users))))
 }
 
 ## "Stopped. 2 running futures of bob were lost; 31 done, 4 min 10 s lent."
@@ -198,7 +194,7 @@ describe_end <- function(report) {
               if (report$lost > 0) sprintf("%.0f lost%s", report$lost, if (running > 0L) " earlier" else ""),
               if (report$canceled > 0) sprintf("%.0f canceled", report$canceled),
               paste(format_seconds(report$lent), "lent"))
-  if (running == 0L) counts[1L] <- sprintf("%.0f future%s done", report$done, if (report$done == 1) "" else "s")
+  if (running == 0L) counts[1L] <- paste(count_of(report$done, "future"), "done")
   lost <- if (running > 0L) sprintf("%s %s lost; ", describe_running(report), if (running == 1L) "was" else "were")
   paste0("Stopped. ", lost, paste(counts, collapse = ", "), ".")
 }
