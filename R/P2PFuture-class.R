@@ -86,8 +86,9 @@ result_or_stop <- function(future) {
 wait_for_task <- function(future) {
   seen <- 0
   while (!has_ended(future)) {
-    if (is_waiting(future) && has_timed_out(future)) return()
-    seen <- wait_for_change(clients$of(future[["backend"]]), seen, if (is_waiting(future)) future[["wait"]]$until else Inf)
+    waits <- is_waiting(future)
+    if (waits && has_timed_out(future)) return()
+    seen <- wait_for_change(clients$of(future[["backend"]]), seen, if (waits) future[["wait"]]$until else Inf)
     relay_conditions(future)
   }
 }
