@@ -57,9 +57,13 @@ flag_readers <- c("commandArgs", "cmdArgs", "docopt", "getopt", "parse_args", "p
 
 ## The expressions after each -e of Rscript. Empty if R cannot parse them.
 rscript_code <- function(command) {
+  tryCatch(as.list(parse(text = rscript_texts(command), keep.source = FALSE)), error = function(ex) list())
+}
+
+## What stands after each -e.
+rscript_texts <- function(command) {
   command <- command[cumsum(command == "--args") == 0L]
-  code <- gsub("~+~", " ", command[which(command == "-e") + 1L], fixed = TRUE) # as Rscript writes blanks
-  tryCatch(as.list(parse(text = code, keep.source = FALSE)), error = function(ex) list())
+  gsub("~+~", " ", command[which(command == "-e") + 1L], fixed = TRUE) # as Rscript writes blanks
 }
 
 ## Words as typed in a shell.

@@ -76,10 +76,7 @@ host_binding <- function() {
 }
 
 ## Whether R was called as `Rscript -e future.p2p::host-cluster`.
-called_as_difference <- function(command) {
-  command <- command[cumsum(command == "--args") == 0L]
-  any(gsub("~+~", "", command[which(command == "-e") + 1L], fixed = TRUE) == "future.p2p::host-cluster")
-}
+called_as_difference <- function(command) any(gsub(" ", "", rscript_texts(command), fixed = TRUE) == "future.p2p::host-cluster")
 
 #' @export
 print.p2p_hint <- function(x, ...) {
