@@ -128,6 +128,13 @@ wait_for_line <- function(process, pattern, nth = 1L, timeout = 30) {
   }
 }
 
+## Waits until `condition()` is TRUE, and expects that within `timeout` seconds.
+wait_until <- function(condition, timeout = 30) {
+  deadline <- proc.time()[["elapsed"]] + timeout
+  while (!condition() && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.02)
+  testthat::expect_true(condition())
+}
+
 ## Waits at most `timeout` seconds for the process to end. Returns its exit status. NA if it was killed after the timeout (process$killed is
 ## TRUE), or if processx lost the status, which happens on a busy machine.
 wait_for_exit <- function(process, timeout = 10) {

@@ -11,12 +11,6 @@ start_in <- function(tmp, ..., env = character()) {
   start_worker(lab, "carol", "alice/friends", ..., env = c(TMPDIR = tmp, env))
 }
 
-wait_until <- function(condition, timeout = 30) {
-  deadline <- proc.time()[["elapsed"]] + timeout
-  while (!condition() && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.02)
-  expect_true(condition())
-}
-
 files_in <- function(dir) list.files(dir, all.files = TRUE, no.. = TRUE, recursive = TRUE, include.dirs = TRUE)
 
 test_that("each evaluator runs in a folder of its own, which is empty for each future and removed at the end", {

@@ -24,12 +24,6 @@ process_of <- function(future) {
 
 count_runs <- function(x) if (file.exists(x$runs)) length(readLines(x$runs)) else 0L
 
-wait_until <- function(is_so, timeout = 30) {
-  deadline <- proc.time()[["elapsed"]] + timeout
-  while (!is_so() && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.02)
-  stopifnot(is_so())
-}
-
 ## A worker that is stopped loses its futures, as one that is killed.
 ends <- list("was killed" = tools::SIGKILL, "was told to end" = tools::SIGTERM, "was stopped with Ctrl-C" = tools::SIGINT)
 

@@ -24,11 +24,7 @@ running_future <- function(mark) {
   sprintf("mark <- '%s'; f <- future({ file.create(mark); Sys.sleep(60) });", file.path(lab$dir, mark))
 }
 
-wait_for_file <- function(mark, timeout = 30) {
-  deadline <- proc.time()[["elapsed"]] + timeout
-  while (!file.exists(file.path(lab$dir, mark)) && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.02)
-  expect_true(file.exists(file.path(lab$dir, mark)))
-}
+wait_for_file <- function(mark) wait_until(function() file.exists(file.path(lab$dir, mark)))
 
 ## Expects that the worker has a free slot long before the minute is over.
 expect_slot_is_free <- function(within = 5) {

@@ -13,20 +13,14 @@ use_slot <- function(gate) {
     "library(future); plan(future.p2p::cluster, cluster = 'alice/friends', host = '%s', ssh_args = '%s');",
     "value(future({ file.create('%s'); until <- Sys.time() + 60; while (!file.exists('%s') && Sys.time() < until) Sys.sleep(0.02) }))"
   ), args$host, args$ssh_args, begun, gate))
-  wait_until(function() file.exists(begun), 30)
+  wait_until(function() file.exists(begun))
   session
-}
-
-wait_until <- function(condition, timeout = 20) {
-  deadline <- proc.time()[["elapsed"]] + timeout
-  while (!condition() && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.02)
-  expect_true(condition())
 }
 
 ## The client knows for whom the worker is busy.
 wait_for_load <- function() {
   backend <- plan("backend")
-  wait_until(function() any(grepl("busy for alice", utils::capture.output(print(backend)))))
+  wait_until(function() any(grepl("busy for alice", utils::capture.output(print(backend)))), timeout = 20)
 }
 
 ## Evaluates `expr` and returns its messages about waiting. `on_message` is called after the first one.
