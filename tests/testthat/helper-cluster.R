@@ -50,37 +50,29 @@ board_args <- function(lab, user) {
        ssh_args = sprintf("-i %s -o IdentitiesOnly=yes -o UserKnownHostsFile=%s", key_file(lab, user), known_hosts_file(lab)))
 }
 
-## Runs a function with `flags`, a named list, on the command line. Returns an environment with the processx object, a name, and the lines
-## that it has written so far.
-start_process <- function(lab, what, flags, name = what, env = character()) {
+## Starts a process of the lab. `pty`: in a terminal. Returns an environment with the processx object, a name, the command, and the lines that
+## it has written so far.
+start_child <- function(lab, name, command, stdin = NULL, env = character(), pty = FALSE) {
   tmp <- file.path(lab$dir, paste0("tmp-", length(lab$processes) + 1L))
   dir.create(tmp)
-  args <- c("-e", paste0("future.p2p::", what), sprintf("--%s=%s", names(flags), unlist(flags)))
-  process <- list2env(list(name = name, command = c("Rscript", args), lines = character(), tmp = tmp), parent = emptyenv())
-  process$px <- processx::process$new(
-    file.path(R.home("bin"), "Rscript"), args,
-    stdout = "|", stderr = "2>&1", env = lab_environment(lab, tmp, env), cleanup_tree = TRUE
-  )
+  process <- list2env(list(name = name, command = command, lines = character(), tmp = tmp, is_pty = pty), parent = emptyenv())
+  program <- if (command[1L] %in% c("R", "Rscript")) file.path(R.home("bin"), command[1L]) else command[1L]
+  process$px <- processx::process$new(program, command[-1L], stdin = stdin, stdout = if (!pty) "|", stderr = if (!pty) "2>&1", pty = pty,
+                                      env = lab_environment(lab, tmp, env), cleanup_tree = TRUE)
   lab$processes <- c(lab$processes, process)
   process
 }
 
+## Runs a function with `flags`, a named list, on the command line.
+start_process <- function(lab, what, flags, name = what, ...) {
+  start_child(lab, name, c("Rscript", "-e", paste0("future.p2p::", what), sprintf("--%s=%s", names(flags), unlist(flags))), ...)
+}
+
 ## Runs `code`, a character vector, with Rscript, or, with `stdin`, in an R that reads it from standard input.
 start_r <- function(lab, name, code, stdin = FALSE, env = character()) {
-  tmp <- file.path(lab$dir, paste0("tmp-", length(lab$processes) + 1L))
-  dir.create(tmp)
   file <- tempfile("code", lab$dir, ".R")
   writeLines(code, file)
-  process <- list2env(list(name = name, lines = character(), tmp = tmp), parent = emptyenv())
-  process$px <- if (stdin) {
-    processx::process$new(file.path(R.home("bin"), "R"), c("--no-save", "--no-echo"), stdin = file, stdout = "|", stderr = "2>&1",
-                          env = lab_environment(lab, tmp, env), cleanup_tree = TRUE)
-  } else {
-    processx::process$new(file.path(R.home("bin"), "Rscript"), file, stdout = "|", stderr = "2>&1",
-                          env = lab_environment(lab, tmp, env), cleanup_tree = TRUE)
-  }
-  lab$processes <- c(lab$processes, process)
-  process
+  if (stdin) start_child(lab, name, c("R", "--no-save", "--no-echo"), file, env) else start_child(lab, name, c("Rscript", file), env = env)
 }
 
 ## The environment of this session, without the user's SSH agent and settings. R_P2P_LAB marks all processes of the lab.
@@ -177,10 +169,10 @@ start_host <- function(lab, cluster, users, owner = sub("/.*", "", cluster), wai
   process
 }
 
-start_worker <- function(lab, user, cluster, workers = 1L, wait = TRUE, ..., env = character()) {
+start_worker <- function(lab, user, cluster, workers = 1L, wait = TRUE, ..., env = character(), pty = FALSE) {
   flags <- c(list(cluster = cluster, workers = workers), board_args(lab, user), ...)
   if (!endsWith(cluster, "/personal") && !"sandbox" %in% names(flags)) flags <- c(flags, sandbox_flags(lab))
-  process <- start_process(lab, "worker", flags, paste("worker of", user), env = env)
+  process <- start_process(lab, "worker", flags, paste("worker of", user), env = env, pty = pty)
   if (wait) wait_for_line(process, paste0("joined cluster '", cluster, "'"))
   process
 }

@@ -29,13 +29,7 @@ start_sleeper <- function() {
     cat('woken', woken, '\n')
     cat('value', value(f), '\n')
     cat('next', value(future(2)), '\n')", args$host, args$ssh_args)
-  tmp <- file.path(lab$dir, "tmp-sleeper")
-  dir.create(tmp)
-  process <- list2env(list(name = "sleeper", lines = character(), told = 0L, tmp = tmp), parent = emptyenv())
-  process$px <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", code), stdout = "|", stderr = "2>&1",
-                                      env = lab_environment(lab, tmp), cleanup_tree = TRUE)
-  lab$processes <- c(lab$processes, process)
-  process
+  start_child(lab, "sleeper", c("Rscript", "-e", code))
 }
 
 test_that("a main thread that sleeps for 30 s while another member writes 20 MB delays nobody", {

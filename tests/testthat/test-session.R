@@ -10,13 +10,7 @@ start_session <- function(code) {
   args <- board_args(lab, "bob")
   begin <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/friends', host = '%s', ssh_args = '%s')",
                    args$host, args$ssh_args)
-  tmp <- file.path(lab$dir, paste0("tmp-", length(lab$processes) + 1L))
-  dir.create(tmp)
-  process <- list2env(list(name = "session", lines = character(), told = 0L, tmp = tmp), parent = emptyenv())
-  process$px <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", begin, "-e", code), stdout = "|",
-                                      stderr = "2>&1", env = lab_environment(lab, tmp), cleanup_tree = TRUE)
-  lab$processes <- c(lab$processes, process)
-  process
+  start_child(lab, "session", c("Rscript", "-e", begin, "-e", code))
 }
 
 ## A future that creates a file when it starts, and runs for a minute.

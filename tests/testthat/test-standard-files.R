@@ -11,14 +11,7 @@ start_by_shell <- function(what, flags, script, user = "carol") {
                   sprintf("--%s=%s", names(flags), unlist(flags))))
 }
 
-start_command <- function(command) {
-  tmp <- tempfile("tmp-", lab$dir)
-  dir.create(tmp)
-  process <- list2env(list(name = command[3L], lines = character(), tmp = tmp), parent = emptyenv())
-  process$px <- processx::process$new(command[1L], command[-1L], stdout = "|", stderr = "2>&1", env = lab_environment(lab, tmp), cleanup_tree = TRUE)
-  lab$processes <- c(lab$processes, process)
-  process
-}
+start_command <- function(command) start_child(lab, command[3L], command)
 
 joined <- 0L
 wait_for_member <- function(user = "carol") {
@@ -97,18 +90,11 @@ test_that("SIGHUP does not end a worker that nohup started", {
 })
 
 test_that("a worker whose terminal is closed stops and leaves nothing", {
-  tmp <- tempfile("tmp-", lab$dir)
-  dir.create(tmp)
-  flags <- c(list(cluster = "alice/friends"), board_args(lab, "carol"), sandbox_flags(lab))
-  px <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", "future.p2p::worker", sprintf("--%s=%s", names(flags), unlist(flags))),
-                              pty = TRUE, env = lab_environment(lab, tmp), cleanup_tree = TRUE)
-  withr::defer(px$kill_tree())
-  process <- list2env(list(name = "worker in a terminal", lines = character(), tmp = tmp, is_pty = TRUE, px = px), parent = emptyenv())
-  wait_for_line(process, "joined cluster")
-  close(px$get_output_connection())
-  px$wait(10000)
-  expect_equal(px$get_exit_status(), 0L)
-  expect_length(list.files(tmp), 0L)
+  worker <- start_worker(lab, "carol", "alice/friends", pty = TRUE)
+  close(worker$px$get_output_connection())
+  worker$has_hung_up <- TRUE
+  expect_equal(wait_for_exit(worker), 0L)
+  expect_length(list.files(worker$tmp), 0L)
 })
 
 test_that("nothing is left", {

@@ -10,17 +10,7 @@ gated <- function(gate = tempfile("gate", lab$dir), ...) {
 }
 
 ## `worker()` on the command line, in a terminal.
-start_worker_in_terminal <- function(...) {
-  tmp <- tempfile("tmp-", lab$dir)
-  dir.create(tmp)
-  flags <- c(list(cluster = "alice/friends"), board_args(lab, "carol"), sandbox_flags(lab), ...)
-  process <- list2env(list(name = "worker in a terminal", lines = character(), tmp = tmp, is_pty = TRUE), parent = emptyenv())
-  process$px <- processx::process$new(file.path(R.home("bin"), "Rscript"), c("-e", "future.p2p::worker", sprintf("--%s=%s", names(flags), unlist(flags))),
-                                      pty = TRUE, env = lab_environment(lab, tmp), cleanup_tree = TRUE)
-  lab$processes <- c(lab$processes, process)
-  wait_for_line(process, "joined cluster")
-  process
-}
+start_worker_in_terminal <- function(...) start_worker(lab, "carol", "alice/friends", ..., pty = TRUE)
 press_ctrl_c <- function(process) process$px$write_input("\003")
 
 summary_of <- function(process) {
