@@ -81,7 +81,7 @@ test_that("a stopped worker is not counted any more", {
   expect_equal(nbrOfWorkers(), 1L) # a future can be created, and waits
 })
 
-## P2P_KILLED=1000 runs more. Each kill ends a whole worker with all futures that it runs.
+## P2P_KILLED=1000 runs more. Each kill ends a whole worker with all futures that it runs; in a sandbox, a future could not kill it.
 test_that("if one in ten executions is killed, all futures are resolved, each once", {
   count <- as.integer(Sys.getenv("P2P_KILLED", "60"))
   runs <- file.path(lab$dir, "many-runs")
@@ -94,7 +94,7 @@ test_that("if one in ten executions is killed, all futures are resolved, each on
   workers <- list()
   keep_workers <- function() {
     workers <<- Filter(function(worker) worker$px$is_alive(), workers)
-    while (length(workers) < 4L) workers <<- c(workers, start_worker(lab, "carol", "alice/friends", workers = 2L, wait = FALSE))
+    while (length(workers) < 4L) workers <<- c(workers, start_worker(lab, "carol", "alice/friends", workers = 2L, wait = FALSE, sandbox = "none"))
   }
   plan_as(lab, "bob", retries = 20)
   began <- proc.time()[["elapsed"]]
