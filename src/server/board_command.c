@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "base/sanitize.h"
 #include "protocol/member_name.h"
 
@@ -14,7 +15,8 @@ static const struct {
 } verbs[] = {
     {"help", P2P_BOARD_HELP},         {"ls", P2P_BOARD_LS},       {"user", P2P_BOARD_USER},
     {"services", P2P_BOARD_SERVICES}, {"users", P2P_BOARD_USERS}, {"pipe", P2P_BOARD_PIPE},
-    {"pub", P2P_BOARD_PUB},           {"sub", P2P_BOARD_SUB},
+    {"pub", P2P_BOARD_PUB},           {"sub", P2P_BOARD_SUB},     {"attest", P2P_BOARD_ATTEST},
+    {"attested", P2P_BOARD_ATTESTED},
 };
 
 const char *p2p_board_command_help(void) {
@@ -28,6 +30,8 @@ const char *p2p_board_command_help(void) {
          "  user         print your user name\r\n"
          "  services     print the addresses of this server's mailbox and relay\r\n"
          "  users NAMES  print which of these users, separated by commas, have no account\r\n"
+         "  attest KEY   say that you have this device key, while you are connected\r\n"
+         "  attested KEY print which connected users have attested this device key\r\n"
          "  help         print this text\r\n"
          "\r\n"
          "Flags of pipe, pub and sub:\r\n"
@@ -153,15 +157,29 @@ static int parse_names(struct p2p_board_command *command, char *word, const char
   return command->names != NULL ? P2P_OK : p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
 }
 
+static int parse_key(struct p2p_board_command *command, const char *word, const char *more,
+                     struct p2p_err *err) {
+  size_t length = 0;
+  if (word != NULL && more == NULL &&
+      p2p_base64url_decode(word, strlen(word), command->key, sizeof command->key, &length) ==
+          P2P_OK &&
+      length == sizeof command->key)
+    return P2P_OK;
+  return p2p_err_set(err, P2P_ERR_INVALID, "'%s' takes a device key: 43 characters of base64url",
+                     command->verb == P2P_BOARD_ATTEST ? "attest" : "attested");
+}
+
 static int parse_words(struct p2p_board_command *command, char *text, struct p2p_err *err) {
   char *rest, *word = strtok_r(text, " \t", &rest);
   for (size_t i = 0; word != NULL && i < sizeof verbs / sizeof verbs[0]; i++)
     if (strcmp(word, verbs[i].word) == 0) command->verb = verbs[i].verb;
-  if (command->verb == P2P_BOARD_USERS) {
+  if (command->verb < P2P_BOARD_USERS) return P2P_OK;
+  if (command->verb < P2P_BOARD_PIPE) {
     word = strtok_r(NULL, " \t", &rest);
-    return parse_names(command, word, word == NULL ? NULL : strtok_r(NULL, " \t", &rest), err);
+    const char *more = word == NULL ? NULL : strtok_r(NULL, " \t", &rest);
+    return command->verb == P2P_BOARD_USERS ? parse_names(command, word, more, err)
+                                            : parse_key(command, word, more, err);
   }
-  if (command->verb < P2P_BOARD_PIPE) return P2P_OK;
   command->wait_for_reader = command->verb == P2P_BOARD_PUB;
   while ((word = strtok_r(NULL, " \t", &rest)) != NULL) {
     int code = word[0] == '-' ? parse_flag_word(command, word, &rest, err)

@@ -19,6 +19,7 @@ struct p2p_board_connection {
   struct ssh_server_callbacks_struct callbacks;
   struct p2p_board_channel *channels;
   struct p2p_board_user user;
+  struct p2p_attested_keys attested;
   char *key_type, *key_base64; /* owned; NULL before it is authenticated */
   bool is_authenticated;
   void (*on_change)(void *arg);
@@ -171,6 +172,8 @@ struct p2p_board_connection *p2p_board_connection_new(struct p2p_board_server *b
   connection->board = board;
   connection->on_change = on_change;
   connection->arg = arg;
+  connection->attested.user = connection->user.name;
+  connection->user.attested = &connection->attested;
   snprintf(connection->user.address, sizeof connection->user.address, "%s", address);
   if (open_transport(connection, host_key, fd) == P2P_OK) return connection;
   p2p_board_connection_free(connection);
@@ -186,6 +189,7 @@ void p2p_board_connection_free(struct p2p_board_connection *connection) {
     channel->ssh = NULL; /* freed with the transport */
     p2p_board_channel_free(channel);
   }
+  p2p_attested_keys_clear(&connection->attested);
   free(connection->key_type);
   free(connection->key_base64);
   free(connection);

@@ -8,6 +8,7 @@
 #include "base/log_queue.h"
 #include "net/loop.h"
 #include "server/accounts.h"
+#include "server/attested_keys.h"
 #include "server/limits.h"
 #include "server/topics.h"
 
@@ -16,6 +17,7 @@ struct p2p_board_server {
   struct p2p_log_queue *log;
   struct p2p_topics *topics; /* of p2p_board_server_init */
   struct p2p_accounts *accounts;
+  struct p2p_attested_keys *attested; /* of all connections that have some */
   uint16_t mailbox_port, relay_port;
   time_t opened_at;
   struct p2p_board_limits limits;

@@ -61,8 +61,10 @@ static void format_uuid(const uint8_t bytes[16], char out[static UUID_MAX]) {
     at += snprintf(at, 4, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
 }
 
-static void refuse_user(struct p2p_board_session *session, const char *command) {
+/* False: the user has no account, and the command has failed. */
+static bool require_account(struct p2p_board_session *session, const char *command) {
   char text[256];
+  if (p2p_board_user_has_account(&session->user)) return true;
   snprintf(text, sizeof text,
            "Your key %s has no account on this board. Ask its administrator to add your public key "
            "to the users file.",
@@ -70,16 +72,14 @@ static void refuse_user(struct p2p_board_session *session, const char *command) 
   p2p_log_write(session->board->log, P2P_LOG_INFO, "refused '%s' to %s from %s: no account",
                 command, session->user.fingerprint, session->user.address);
   fail(session, text);
+  return false;
 }
 
 static void run_user(struct p2p_board_session *session) {
   uint8_t digest[P2P_SHA256_LEN];
   char id[UUID_MAX], when[32], text[192];
   struct tm tm;
-  if (!p2p_board_user_has_account(&session->user)) {
-    refuse_user(session, "user");
-    return;
-  }
+  if (!require_account(session, "user")) return;
   p2p_sha256(session->user.name, strlen(session->user.name), digest);
   format_uuid(digest, id);
   gmtime_r(&session->board->opened_at, &tm);
@@ -99,10 +99,7 @@ static void run_services(struct p2p_board_session *session) {
 /* "unknown=diana,eve": the users without an account. Anybody with an account may ask. */
 static void run_users(struct p2p_board_session *session, const char *names) {
   struct p2p_buf *out = &session->out;
-  if (!p2p_board_user_has_account(&session->user)) {
-    refuse_user(session, "users");
-    return;
-  }
+  if (!require_account(session, "users")) return;
   const char *joint = "unknown=";
   int code = P2P_OK;
   for (const char *at = names; code == P2P_OK; at++) {
@@ -119,6 +116,26 @@ static void run_users(struct p2p_board_session *session, const char *names) {
     fail_without_memory(session);
   else
     print(session, joint[0] == ',' ? "\n" : "unknown=\n");
+}
+
+static void run_attest(struct p2p_board_session *session, const uint8_t *key) {
+  if (!require_account(session, "attest")) return;
+  if (p2p_attested_keys_add(session->user.attested, &session->board->attested, key) == P2P_OK)
+    print(session, "attested\n");
+  else
+    fail(session, "This connection has attested too many keys. Connect again for others.");
+}
+
+/* "users=bob,carol". Anybody with an account may ask. */
+static void run_attested(struct p2p_board_session *session, const uint8_t *key) {
+  if (!require_account(session, "attested")) return;
+  int code = p2p_buf_put(&session->out, "users=", 6);
+  if (code == P2P_OK)
+    code = p2p_attested_keys_list_users(session->board->attested, key, &session->out);
+  if (code != P2P_OK)
+    fail_without_memory(session);
+  else
+    print(session, "\n");
 }
 
 static void run_ls(struct p2p_board_session *session) {
@@ -225,6 +242,8 @@ static void run(struct p2p_board_session *session, const struct p2p_board_comman
   case P2P_BOARD_USER: run_user(session); break;
   case P2P_BOARD_SERVICES: run_services(session); break;
   case P2P_BOARD_USERS: run_users(session, command->names); break;
+  case P2P_BOARD_ATTEST: run_attest(session, command->key); break;
+  case P2P_BOARD_ATTESTED: run_attested(session, command->key); break;
   case P2P_BOARD_PIPE:
   case P2P_BOARD_PUB:
   case P2P_BOARD_SUB: subscribe(session, command); break;

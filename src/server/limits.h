@@ -31,6 +31,7 @@ struct p2p_board_limits { /* 0: the default below */
 #define P2P_BOARD_UNAUTHENTICATED_PER_ADDRESS_MAX 32 /* connections */
 #define P2P_BOARD_IDLE_MS 60000                      /* without a channel: closed */
 #define P2P_BOARD_CHANNELS_MAX 16                    /* per connection */
+#define P2P_BOARD_ATTESTED_MAX 4                     /* device keys per connection */
 
 /* Bytes that one connection may send at once, on top of bytes_per_s. Well below
  * P2P_BOARD_OUTPUT_MAX, so that a client that reads at this speed is never disconnected because of

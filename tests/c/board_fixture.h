@@ -256,8 +256,8 @@ TEST(prepare) {
 }
 
 TEST(clean_up) {
-  const char *names[] = {"alice",   "alice.pub", "bob",         "bob.pub", "eve",
-                         "eve.pub", "host_key",  "known_hosts", "ssh.log", "mux"};
+  const char *names[] = {"alice",    "alice.pub",   "bob",     "bob.pub", "eve", "eve.pub",
+                         "host_key", "known_hosts", "ssh.log", "mux",     "mux2"};
   p2p_loop_stop(loop);
   p2p_log_queue_unref(log);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -1,6 +1,7 @@
 /* The commands of a board. */
 #include <stdlib.h>
 
+#include "base/encode.h"
 #include "server/board_command.h"
 #include "unit.h"
 
@@ -37,6 +38,33 @@ TEST(users_takes_one_list_of_names) {
   p2p_board_command_clear(&command);
   strcat(many, ",a");
   CHECK(parse(many) == P2P_ERR_INVALID);
+}
+
+TEST(attest_and_attested_take_one_key) {
+  static const char key[] = "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8";
+  static const char *const bad[] = {
+      "",
+      "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF",    /* too short */
+      "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8A",  /* too long */
+      "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8=",  /* padding */
+      "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF9",   /* trailing bits */
+      "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4K+8",   /* base64 */
+      "j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8 x", /* another word */
+      "-r j0DFrbaPJWJK5bIU6nZ6bslNgp09e14a0bpvPiE4KF8"};
+  char text[80], expected[sizeof key];
+  for (int i = 0; i < 2; i++) {
+    const char *word = i == 0 ? "attest" : "attested";
+    snprintf(text, sizeof text, " %s  %s ", word, key);
+    CHECK(parse(text) == P2P_OK);
+    CHECK(command.verb == (i == 0 ? P2P_BOARD_ATTEST : P2P_BOARD_ATTESTED));
+    p2p_base64url_encode(command.key, sizeof command.key, expected);
+    CHECK_STR(expected, key);
+    for (size_t j = 0; j < sizeof bad / sizeof bad[0]; j++) {
+      snprintf(text, sizeof text, "%s %s", word, bad[j]);
+      CHECK(parse(text) == P2P_ERR_INVALID);
+      CHECK(strstr(err.message, "takes a device key") != NULL);
+    }
+  }
 }
 
 TEST(flags_parse_in_any_order_and_form) {
@@ -104,6 +132,7 @@ TEST(every_prefix_of_a_command_is_parsed_or_refused) {
 
 UNIT_MAIN("board_command", UNIT(an_unknown_command_means_help),
           UNIT(commands_without_a_topic_parse), UNIT(users_takes_one_list_of_names),
-          UNIT(flags_parse_in_any_order_and_form), UNIT(pub_waits_for_a_reader_unless_told_not_to),
+          UNIT(attest_and_attested_take_one_key), UNIT(flags_parse_in_any_order_and_form),
+          UNIT(pub_waits_for_a_reader_unless_told_not_to),
           UNIT(wrong_flags_values_and_topics_are_refused), UNIT(lengths_are_bounded),
           UNIT(every_prefix_of_a_command_is_parsed_or_refused))

@@ -96,6 +96,81 @@ TEST(several_commands_run_over_one_connection) {
   stop_board();
 }
 
+#define KEY(last) "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" last
+
+/* A connection of `key` that stays, and the options of others that share it. */
+static void start_master(struct ssh *ssh, const char *key, const char *shared[3]) {
+  static char control[2][300];
+  int i = strcmp(key, "alice") == 0;
+  snprintf(control[i], sizeof control[i], "ControlPath=%s/%s", folder, i ? "mux" : "mux2");
+  const char *master[] = {"-o", "ControlMaster=yes", "-o", control[i], NULL};
+  start_ssh(ssh, key, master, "pipe t -r");
+  send_text(ssh, "x\n");
+  CHECK(wait_for_output(ssh, "x\n"));
+  shared[0] = "-o";
+  shared[1] = control[i];
+  shared[2] = NULL;
+}
+
+static int run_shared(const char *key, const char *const *shared, const char *command) {
+  start_ssh(&other, key, shared, command);
+  return end_ssh(&other);
+}
+
+TEST(a_device_key_is_attested_while_its_connection_lasts) {
+  const char *of_alice[3], *of_bob[3];
+  CHECK(start_board() == P2P_OK);
+  start_master(&alice, "alice", of_alice);
+  start_master(&bob, "bob", of_bob);
+  CHECK(run_shared("alice", of_alice, "attested " KEY("A")) == 0);
+  CHECK_STR(other.output, "users=\n");
+  for (int i = 0; i < 2; i++) { /* again changes nothing */
+    CHECK(run_shared("bob", of_bob, "attest " KEY("A")) == 0);
+    CHECK_STR(other.output, "attested\n");
+  }
+  CHECK(run_shared("alice", of_alice, "attested " KEY("A")) == 0);
+  CHECK_STR(other.output, "users=bob\n");
+  CHECK(run_shared("alice", of_alice, "attest " KEY("A")) == 0);
+  CHECK(run_ssh(&other, "bob", "attest " KEY("A")) == 0); /* on a connection of its own */
+  CHECK(run_ssh(&other, "bob", "attested " KEY("A")) == 0);
+  CHECK_STR(other.output, "users=alice,bob\n");
+  CHECK(run_ssh(&other, "bob", "attested " KEY("E")) == 0);
+  CHECK_STR(other.output, "users=\n");
+  kill_ssh(&bob);
+  CHECK(wait_for_log("'bob' left 'bob/t'"));
+  CHECK(run_shared("alice", of_alice, "attested " KEY("A")) == 0);
+  CHECK_STR(other.output, "users=alice\n");
+  CHECK(end_ssh(&alice) == 0);
+  CHECK(wait_for_log("'alice' left 'alice/t'"));
+  CHECK(run_ssh(&other, "bob", "attested " KEY("A")) == 0);
+  CHECK_STR(other.output, "users=\n");
+  stop_board();
+}
+
+TEST(a_connection_attests_four_keys_and_needs_an_account) {
+  static const char *const keys[] = {KEY("A"), KEY("E"), KEY("I"), KEY("M"), KEY("Q")};
+  const char *of_alice[3];
+  char command[80];
+  CHECK(start_board() == P2P_OK);
+  start_master(&alice, "alice", of_alice);
+  for (int i = 0; i < 5; i++) {
+    snprintf(command, sizeof command, "attest %s", keys[i]);
+    CHECK(run_shared("alice", of_alice, command) == (i == P2P_BOARD_ATTESTED_MAX));
+  }
+  CHECK(ssh_showed("This connection has attested too many keys."));
+  for (int i = 0; i < 5; i++) {
+    snprintf(command, sizeof command, "attested %s", keys[i]);
+    CHECK(run_shared("alice", of_alice, command) == 0);
+    CHECK_STR(other.output, i < P2P_BOARD_ATTESTED_MAX ? "users=alice\n" : "users=\n");
+  }
+  CHECK(run_shared("alice", of_alice, "attest") == 1 && other.n_output == 0);
+  CHECK(run_ssh(&eve, "eve", "attest " KEY("A")) == 1 && eve.n_output == 0);
+  CHECK(wait_for_log("refused 'attest' to SHA256:"));
+  CHECK(run_ssh(&eve, "eve", "attested " KEY("A")) == 1 && eve.n_output == 0);
+  CHECK(end_ssh(&alice) == 0);
+  stop_board();
+}
+
 TEST(a_pty_and_an_environment_are_declined) {
   const char *more[] = {"-A", "-o", "SendEnv=HOME", NULL}, *with_pty[] = {"-tt", NULL};
   CHECK(start_board() == P2P_OK);
@@ -261,6 +336,8 @@ UNIT_MAIN("board_listener", UNIT(prepare), UNIT(a_key_decides_who_the_user_is),
           UNIT(commands_print_and_end),
           UNIT(members_with_access_meet_and_others_get_a_private_topic),
           UNIT(several_commands_run_over_one_connection),
+          UNIT(a_device_key_is_attested_while_its_connection_lasts),
+          UNIT(a_connection_attests_four_keys_and_needs_an_account),
           UNIT(a_pty_and_an_environment_are_declined), UNIT(many_bytes_arrive_unchanged),
           UNIT(unauthenticated_connections_of_one_address_are_bounded),
           UNIT(a_connection_is_closed_when_no_descriptor_is_left),
