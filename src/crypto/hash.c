@@ -6,8 +6,35 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/endian.h"
+
 void p2p_sha256(const void *bytes, size_t length, uint8_t out[P2P_SHA256_LEN]) {
   crypto_hash_sha256(out, bytes, length);
+}
+
+void p2p_sha256_parts(const char *domain, const struct p2p_span *parts, size_t n_parts,
+                      uint8_t out[P2P_SHA256_LEN]) {
+  crypto_hash_sha256_state hash;
+
+  crypto_hash_sha256_init(&hash);
+  crypto_hash_sha256_update(&hash, (const uint8_t *)domain, strlen(domain) + 1);
+  for (size_t i = 0; i < n_parts; i++) {
+    uint8_t length[4];
+    p2p_set_u32(length, (uint32_t)parts[i].length);
+    crypto_hash_sha256_update(&hash, length, sizeof length);
+    crypto_hash_sha256_update(&hash, parts[i].bytes, parts[i].length);
+  }
+  crypto_hash_sha256_final(&hash, out);
+  sodium_memzero(&hash, sizeof hash);
+}
+
+void p2p_hmac_sha256(struct p2p_span key, struct p2p_span text, uint8_t out[P2P_SHA256_LEN]) {
+  crypto_auth_hmacsha256_state hmac;
+
+  crypto_auth_hmacsha256_init(&hmac, key.bytes, key.length);
+  crypto_auth_hmacsha256_update(&hmac, text.bytes, text.length);
+  crypto_auth_hmacsha256_final(&hmac, out);
+  sodium_memzero(&hmac, sizeof hmac);
 }
 
 int p2p_sha1(const void *bytes, size_t length, uint8_t out[P2P_SHA1_LEN]) {
@@ -37,14 +64,10 @@ int p2p_hkdf(struct p2p_span key, struct p2p_span salt, struct p2p_span info, ui
              size_t out_length) {
   if (out_length > 255 * P2P_SHA256_LEN) return P2P_ERR_INVALID;
 
-  crypto_auth_hmacsha256_state hmac;
   uint8_t prk[P2P_SHA256_LEN], block[P2P_SHA256_LEN];
 
   /* HMAC pads its key with zeros: an empty one is the same as the RFC's salt of zeros. */
-  crypto_auth_hmacsha256_init(&hmac, salt.length > 0 ? salt.bytes : (const uint8_t *)"",
-                              salt.length);
-  crypto_auth_hmacsha256_update(&hmac, key.bytes, key.length);
-  crypto_auth_hmacsha256_final(&hmac, prk);
+  p2p_hmac_sha256(salt.length > 0 ? salt : P2P_SPAN("", 0), key, prk);
 
   size_t done = 0;
   for (uint8_t index = 1; done < out_length; index++) {
@@ -53,7 +76,6 @@ int p2p_hkdf(struct p2p_span key, struct p2p_span salt, struct p2p_span info, ui
     memcpy(out + done, block, part);
     done += part;
   }
-  sodium_memzero(&hmac, sizeof hmac);
   sodium_memzero(prk, sizeof prk);
   sodium_memzero(block, sizeof block);
   return P2P_OK;
