@@ -16,7 +16,7 @@
 
 BUILD ?= build
 CC ?= cc
-ROOMS ?= base crypto net proc protocol board wormhole transfer server client worker shell
+ROOMS ?= base crypto net proc protocol keys board wormhole transfer server client worker shell
 LIBRARIES = libssh libsodium libuv jansson libcrypto
 WARNINGS = -Wall -Wextra -Werror
 SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -55,7 +55,7 @@ bench:
 	Rscript bench/board.R $(BUILD)/bench/board
 
 # The members for the board's benchmark, built without sanitizers.
-BENCH_SOURCES = $(foreach room,base crypto net proc protocol board,$(wildcard src/$(room)/*.c))
+BENCH_SOURCES = $(foreach room,base crypto net proc protocol keys board,$(wildcard src/$(room)/*.c))
 
 $(BUILD)/bench/%: bench/%.c $(BENCH_SOURCES)
 	@mkdir -p $(@D)
@@ -67,7 +67,7 @@ units: $(UNITS:%=$(BUILD)/units/%)
 # libFuzzer harnesses, linked with a core that is instrumented for them.
 FUZZ_CFLAGS = -g -O1 -Isrc -Ifuzz $(WARNINGS) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
   $(shell pkg-config --cflags $(LIBRARIES))
-FUZZ_SOURCES = $(foreach room,base crypto net proc protocol board wormhole transfer,$(wildcard src/$(room)/*.c)) src/shell/arguments.c
+FUZZ_SOURCES = $(foreach room,base crypto net proc protocol keys board wormhole transfer,$(wildcard src/$(room)/*.c)) src/shell/arguments.c
 FUZZ = $(patsubst fuzz/%.c,%,$(wildcard fuzz/*.c))
 
 .SECONDARY: $(FUZZ_SOURCES:src/%.c=$(BUILD)/fuzzers/core/%.o)

@@ -49,6 +49,12 @@ advice <- c(list(
 ), list(
   ## protocol
 ), list(
+  ## keys
+  keys_exposed = "If nobody else has read it, run `chmod 700` on folders and `chmod 600` on files. Otherwise remove it, and new keys are made.",
+  keys_owner = "Run this as its owner, or remove it, and new keys are made.",
+  keys_damaged = "Restore it from a copy, or remove it, and a new one is made.",
+  keys_newer = "Update future.p2p on this machine."
+), list(
   ## board
   unknown_host_key = paste("Compare the fingerprint with the one that the operator of the board gives you. If it is the same, add",
                            "the entry between the single quotes to that file, as a line of its own."),

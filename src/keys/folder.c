@@ -1,0 +1,104 @@
+/* Folders of keys, and their lock: flock() on a file that is never removed. */
+#include "keys/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keys/privacy.h"
+
+#define FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#define LOCK "lock"
+
+static int fail(struct p2p_err *err, const char *what, const char *path) {
+  return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot %s folder '%s': %s", what, path, strerror(errno));
+}
+
+/* Makes the folder and those above it. A failure shows when the folder is opened. */
+static void make_with_parents(const char *path) {
+  char above[P2P_KEY_PATH_MAX];
+  snprintf(above, sizeof above, "%s", path);
+  for (char *slash = strchr(above + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    *slash = '\0';
+    (void)mkdir(above, S_IRWXU);
+    *slash = '/';
+  }
+  (void)mkdir(above, S_IRWXU);
+}
+
+/* `fd` with its errno is what open() has returned. */
+static int take(int fd, struct p2p_key_folder *folder, struct p2p_err *err) {
+  struct stat info;
+  folder->fd = fd;
+  if (fd < 0 && errno == ENOENT) return P2P_OK;
+  if (fd < 0) return fail(err, "open", folder->path);
+  int code = fstat(fd, &info) != 0 ? fail(err, "examine", folder->path)
+                                   : p2p_privacy_check(&info, "folder", folder->path, err);
+  if (code != P2P_OK) p2p_key_folder_close(folder);
+  return code;
+}
+
+int p2p_key_folder_open(const char *path, bool make, struct p2p_key_folder *out,
+                        struct p2p_err *err) {
+  out->fd = -1;
+  int length = snprintf(out->path, sizeof out->path, "%s", path);
+  if (length < 1 || (size_t)length >= sizeof out->path)
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE,
+                       "the path of the folder of keys is empty or too long");
+  int fd = open(path, FOLDER);
+  if (fd < 0 && errno == ENOENT && make) {
+    make_with_parents(path);
+    fd = open(path, FOLDER);
+    if (fd < 0) return fail(err, "make", path);
+  }
+  return take(fd, out, err);
+}
+
+int p2p_key_folder_enter(struct p2p_key_folder *folder, const char *name, bool make,
+                         struct p2p_err *err) {
+  size_t used = strlen(folder->path);
+  int parent = folder->fd;
+  int length = snprintf(folder->path + used, sizeof folder->path - used, "/%s", name);
+  if (length < 0 || (size_t)length >= sizeof folder->path - used) {
+    p2p_key_folder_close(folder);
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the path of the folder of keys is too long");
+  }
+  if (parent < 0) return P2P_OK;
+  if (make) (void)mkdirat(parent, name, S_IRWXU); /* a failure shows below */
+  int fd = openat(parent, name, FOLDER | O_NOFOLLOW), why = errno;
+  close(parent);
+  errno = why;
+  folder->fd = -1;
+  if (fd < 0 && make) return fail(err, "make", folder->path);
+  return take(fd, folder, err);
+}
+
+void p2p_key_folder_close(struct p2p_key_folder *folder) {
+  if (folder->fd >= 0) close(folder->fd);
+  folder->fd = -1;
+}
+
+int p2p_key_folder_lock(const struct p2p_key_folder *folder, int *lock, struct p2p_err *err) {
+  int fd = openat(folder->fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+  if (fd < 0) return fail(err, "lock", folder->path);
+  while (flock(fd, LOCK_EX) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP) break;
+    int code = fail(err, "lock", folder->path);
+    close(fd);
+    return code;
+  }
+  *lock = fd;
+  return P2P_OK;
+}
+
+/* A child that was forked meanwhile has the descriptor, too: closing ours would not end the lock.
+ */
+void p2p_key_folder_unlock(int lock) {
+  (void)flock(lock, LOCK_UN);
+  close(lock);
+}
