@@ -11,7 +11,7 @@ static void check_hex(const uint8_t bytes[P2P_KEY_LEN], const char *expected) {
 }
 
 TEST(derived_keys_match_the_vectors) {
-  json_t *root = vectors_load(), *object, *phase_key;
+  json_t *root = vectors_load("spake2"), *object, *phase_key;
   const char *appid = vectors_text(root, "derived_appid"), *phase;
   size_t index, count = 0;
 

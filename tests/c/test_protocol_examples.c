@@ -7,6 +7,7 @@
 #include "crypto/random.h"
 #include "protocol/accept.h"
 #include "protocol/access_line.h"
+#include "protocol/enrolment.h"
 #include "protocol/frame.h"
 #include "protocol/hello.h"
 #include "protocol/hello_line.h"
@@ -14,12 +15,14 @@
 #include "protocol/load.h"
 #include "protocol/lost.h"
 #include "protocol/package_list.h"
+#include "protocol/sealed_line.h"
 #include "protocol/slot.h"
 #include "protocol/task_header.h"
 #include "unit.h"
 
 #define NOW 1795000000
 #define CODE "7-00112233445566778899aabbccddeeff"
+#define CLUSTER "alice/friends"
 
 /* ---- lines ---- */
 
@@ -54,6 +57,88 @@ static void check_accept(const struct p2p_line *line) {
   CHECK_STR(accept.client.id, p2p_line_get(line, "member"));
 }
 
+/* The keys of the examples, which the document names by their first byte. */
+enum { SECRET = 0x00, OWNER = 0x20, DEVICE = 0x40, INVITATION = 0x60 };
+
+static struct p2p_sign_secret secret_of(uint8_t first) {
+  struct p2p_sign_secret secret;
+  for (size_t i = 0; i < sizeof secret.bytes; i++) secret.bytes[i] = (uint8_t)(first + i);
+  return secret;
+}
+
+static void check_is_of(const struct p2p_sign_public *key, uint8_t first) {
+  struct p2p_sign_secret secret = secret_of(first);
+  struct p2p_sign_public expected;
+  p2p_sign_public_of(&secret, &expected);
+  CHECK(memcmp(key, &expected, sizeof expected) == 0);
+}
+
+static char leave[256]; /* the example of leave, which the sealed line holds, too */
+
+static void check_sealed(const struct p2p_line *line) {
+  struct p2p_cluster_key key;
+  struct p2p_line inner;
+  struct p2p_line_place place = {{0}, 0};
+  p2p_cluster_key_derive(CLUSTER, 1, secret_of(SECRET).bytes, &key);
+  CHECK(p2p_sealed_line_read(line, &key, &inner, &place) == P2P_OK);
+  check_same(&inner, leave);
+  CHECK(memcmp(place.boot, "\xb0\x07\x55\x55\xaa\xaa\x00\x01", P2P_BOOT_LEN) == 0);
+  CHECK(place.number == UINT64_MAX);
+}
+
+static void check_enrol(const struct p2p_line *line, const char *text) {
+  struct p2p_sign_secret device = secret_of(DEVICE), invitation = secret_of(INVITATION);
+  struct p2p_line again;
+  struct p2p_enrol enrol;
+  CHECK(p2p_enrol_read(line, CLUSTER, &enrol) == P2P_OK);
+  CHECK(p2p_enrol_write(&again, &enrol, CLUSTER, &device, enrol.is_invited ? &invitation : NULL,
+                        NOW) == P2P_OK);
+  check_same(&again, text);
+}
+
+static void check_enrolled(const struct p2p_line *line) {
+  struct p2p_sign_secret device = secret_of(DEVICE);
+  struct p2p_grant grant = {0};
+  CHECK(p2p_grant_read(line, CLUSTER, &device, &grant) == P2P_OK);
+  CHECK(grant.epoch == 1 && memcmp(grant.secret, secret_of(SECRET).bytes, 32) == 0);
+  check_is_of(&grant.owner, OWNER);
+  CHECK_STR(grant.user, "bob");
+}
+
+static void check_owners_line(const struct p2p_line *line, const char *text) {
+  struct p2p_sign_secret secret = secret_of(OWNER);
+  struct p2p_identity from;
+  struct p2p_owner_device owner = {CLUSTER, &from, &secret};
+  struct p2p_line again;
+  struct p2p_refused refused;
+  struct p2p_epoch epoch;
+  const char *to = p2p_line_get(line, "to");
+  CHECK(p2p_line_sender(line, &from));
+  if (to != NULL) {
+    CHECK(p2p_refused_read(line, CLUSTER, to, &refused) == P2P_OK);
+    CHECK(p2p_refused_write(&again, refused.reason, to, &owner, NOW) == P2P_OK);
+  } else {
+    CHECK(p2p_epoch_read(line, CLUSTER, &epoch) == P2P_OK);
+    CHECK(p2p_epoch_write(&again, &epoch, &owner, NOW) == P2P_OK);
+  }
+  check_same(&again, text);
+}
+
+/* False for lines of another kind. */
+static bool check_key_line(const char *kind, const struct p2p_line *line, const char *text) {
+  if (strcmp(kind, "p2p1") == 0)
+    check_sealed(line);
+  else if (strcmp(kind, "enrol") == 0)
+    check_enrol(line, text);
+  else if (strcmp(kind, "enrolled") == 0)
+    check_enrolled(line);
+  else if (strcmp(kind, "refused") == 0 || strcmp(kind, "epoch") == 0)
+    check_owners_line(line, text);
+  else
+    return false;
+  return true;
+}
+
 static bool check_line(const char *kind, const char *text) {
   struct p2p_line line, again;
   struct p2p_hello_line hello;
@@ -67,6 +152,7 @@ static bool check_line(const char *kind, const char *text) {
   } else if (strcmp(kind, "leave") == 0) {
     CHECK(p2p_leave_read(&line, &from) == P2P_OK && p2p_leave_write(&again, &from, NOW) == P2P_OK);
     check_same(&again, text);
+    snprintf(leave, sizeof leave, "%s", text);
   } else if (strcmp(kind, "access") == 0) {
     CHECK(p2p_access_line_read(&line, &access) == P2P_OK);
     CHECK(p2p_access_line_write(&again, &access, NOW) == P2P_OK);
@@ -74,7 +160,7 @@ static bool check_line(const char *kind, const char *text) {
   } else if (strcmp(kind, "accept") == 0) {
     check_accept(&line);
   } else {
-    return false;
+    return check_key_line(kind, &line, text);
   }
   return true;
 }
@@ -206,7 +292,7 @@ TEST(the_examples_are_read_and_written_as_they_are) {
     read_text(text);
   }
   fclose(file);
-  CHECK(example.lines >= 7 && example.frames >= 14);
+  CHECK(example.lines >= 13 && example.frames >= 14);
   CHECK(example.types == 0xffe); /* every type has an example */
 }
 

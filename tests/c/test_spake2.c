@@ -35,7 +35,7 @@ static struct p2p_spake2 *start(const struct spake2_case *c, int side,
 }
 
 TEST(both_sides_of_every_case_get_the_key_of_the_vector) {
-  json_t *root = vectors_load(), *object;
+  json_t *root = vectors_load("spake2"), *object;
   size_t index, count = 0;
 
   json_array_foreach(json_object_get(root, "cases"), index, object) {
@@ -55,7 +55,7 @@ TEST(both_sides_of_every_case_get_the_key_of_the_vector) {
 }
 
 TEST(points_outside_the_group_are_refused) {
-  json_t *root = vectors_load(), *object;
+  json_t *root = vectors_load("spake2"), *object;
   size_t index, count = 0;
   static struct spake2_case c;
 

@@ -1,5 +1,4 @@
-/* The vectors of SPAKE2 and of the key schedule, read from tests/c/vectors/spake2.json (made with
- * python3-spake2). */
+/* Test vectors, read from tests/vectors (see its README). */
 #ifndef P2P_TESTS_VECTORS_H
 #define P2P_TESTS_VECTORS_H
 
@@ -9,12 +8,13 @@
 #include "base/encode.h"
 #include "unit.h"
 
-/* The caller drops the reference. From the project's root, or from where P2P_TEST_VECTORS says. */
-static inline json_t *vectors_load(void) {
-  const char *path = getenv("P2P_TEST_VECTORS");
+/* `name`: "spake2". The caller drops the reference. Units run in the project's root. */
+static inline json_t *vectors_load(const char *name) {
+  char path[64];
   json_error_t error;
-  json_t *root = json_load_file(path ? path : "tests/c/vectors/spake2.json", 0, &error);
 
+  snprintf(path, sizeof path, "tests/vectors/%s.json", name);
+  json_t *root = json_load_file(path, 0, &error);
   if (root == NULL) fprintf(stderr, "%s: %s\n", error.source, error.text);
   return root;
 }
