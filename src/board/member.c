@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "board/connection.h"
+#include "board/line_sealer.h"
 #include "crypto/random.h"
 #include "net/timer.h"
 
@@ -42,12 +43,16 @@ struct p2p_member {
   uint64_t dropped;  /* by earlier connections */
   struct p2p_log_queue *log;
   struct p2p_timer *report_timer;
-  bool is_reporting; /* report_timer runs */
-  uint64_t reported; /* dropped lines */
+  bool is_reporting;                    /* report_timer runs */
+  uint64_t reported;                    /* dropped lines */
+  uint64_t unopened, unopened_reported; /* lines that are not of this cluster's key, or repeated */
+  struct p2p_line_sealer *sealer;       /* NULL: the cluster has no key */
   char user[P2P_USER_MAX];
   struct p2p_identity identity; /* the id from the start, the name once connected */
   char cluster_name[P2P_CLUSTER_MAX];
   struct p2p_services services;
+  bool is_freed;             /* p2p_member_free was called */
+  struct p2p_post free_post; /* frees the memory after the callbacks that are running */
 };
 
 /* ---- lines ---- */
@@ -73,7 +78,7 @@ static void draw_hex(size_t n_bytes, char *out) {
   p2p_hex_encode(bytes, n_bytes, out);
 }
 
-/* The id lets the sender recognize the echo of this hello. */
+/* The id tells this hello from all others. */
 static int write_hello(struct p2p_member *member, struct p2p_line *out) {
   struct p2p_hello_line hello = {.role = member->role};
   draw_hex(HELLO_ID_BYTES, hello.id);
@@ -84,7 +89,13 @@ static int write_hello(struct p2p_member *member, struct p2p_line *out) {
 
 int p2p_member_send(struct p2p_member *member, const struct p2p_line *line) {
   char text[P2P_LINE_MAX + 1];
+  struct p2p_line sealed;
   if (!member->joined) return P2P_ERR_CLOSED;
+  if (member->sealer != NULL) {
+    int code = p2p_line_sealer_seal(member->sealer, line, &sealed);
+    if (code != P2P_OK) return code;
+    line = &sealed;
+  }
   long length = p2p_line_format(line, text, sizeof text);
   return length < 0 ? (int)length : p2p_connection_write(member->connection, text, (size_t)length);
 }
@@ -109,7 +120,12 @@ static void on_hello(void *arg, struct p2p_line *hello) {
   snprintf(member->cluster_name, sizeof member->cluster_name, "%s/%s", cluster->owner,
            cluster->name);
   member->services = *p2p_connection_services(member->connection);
-  if (write_hello(member, hello) != P2P_OK) p2p_line_init(hello);
+  struct p2p_line plain;
+  int code = write_hello(member, member->sealer == NULL ? hello : &plain);
+  if (member->is_freed) return; /* in the owner's on_hello */
+  if (code == P2P_OK && member->sealer != NULL)
+    code = p2p_line_sealer_seal(member->sealer, &plain, hello);
+  if (code != P2P_OK) p2p_line_init(hello);
 }
 
 static void on_joined(void *arg) {
@@ -119,11 +135,36 @@ static void on_joined(void *arg) {
   member->callbacks.on_joined(member->arg);
 }
 
+static void start_report(struct p2p_member *member) {
+  if (!member->is_reporting) p2p_timer_start(member->report_timer, REPORT_AFTER_MS, 0);
+  member->is_reporting = true;
+}
+
 static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_member *member = arg;
+  struct p2p_line opened;
+  if (member->sealer != NULL) {
+    if (p2p_line_sealer_open(member->sealer, line, &opened) != P2P_OK) {
+      member->unopened++;
+      start_report(member);
+      return;
+    }
+    line = &opened;
+  }
   const char *sender = p2p_line_get(line, "member");
   if (sender != NULL && strcmp(sender, member->identity.id) == 0) return; /* an echo */
   member->callbacks.on_line(member->arg, line);
+}
+
+static void report_unopened(struct p2p_member *member) {
+  uint64_t n = member->unopened - member->unopened_reported;
+  if (n == 0 || member->log == NULL) return;
+  member->unopened_reported = member->unopened;
+  p2p_log_write(member->log, P2P_LOG_DEBUG,
+                "dropped %llu line%s that the key of this cluster does not open, or that %s "
+                "repeated (%llu so far)",
+                (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "was" : "were",
+                (unsigned long long)member->unopened);
 }
 
 static void report_dropped(void *arg) {
@@ -131,6 +172,7 @@ static void report_dropped(void *arg) {
   uint64_t dropped = p2p_member_dropped(member), n = dropped - member->reported;
   member->is_reporting = false;
   p2p_timer_stop(member->report_timer);
+  report_unopened(member);
   if (n == 0 || member->log == NULL) return;
   member->reported = dropped;
   p2p_log_write(member->log, P2P_LOG_DEBUG,
@@ -138,11 +180,7 @@ static void report_dropped(void *arg) {
                 n == 1 ? "" : "s", (unsigned long long)dropped);
 }
 
-static void on_dropped(void *arg) {
-  struct p2p_member *member = arg;
-  if (!member->is_reporting) p2p_timer_start(member->report_timer, REPORT_AFTER_MS, 0);
-  member->is_reporting = true;
-}
+static void on_dropped(void *arg) { start_report(arg); }
 
 /* Before the first join, only a connection that broke is tried again. Later an access error is,
  * too: the host may be restarting. */
@@ -245,9 +283,10 @@ int p2p_member_new(const struct p2p_member_config *config,
   if (code == P2P_OK) {
     member->timer = p2p_timer_new(config->loop, on_timer, member);
     member->report_timer = p2p_timer_new(config->loop, report_dropped, member);
-    code = member->timer == NULL || member->report_timer == NULL
-               ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory")
-               : join(member, err);
+    if (config->credentials != NULL) member->sealer = p2p_line_sealer_new(config->credentials);
+    bool is_complete = member->timer != NULL && member->report_timer != NULL &&
+                       (config->credentials == NULL || member->sealer != NULL);
+    code = !is_complete ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory") : join(member, err);
   }
   if (code != P2P_OK) {
     p2p_member_free(member);
@@ -257,13 +296,21 @@ int p2p_member_new(const struct p2p_member_config *config,
   return P2P_OK;
 }
 
+static void destroy(void *arg) {
+  struct p2p_member *member = arg;
+  p2p_line_sealer_free(member->sealer);
+  free(member);
+}
+
 void p2p_member_free(struct p2p_member *member) {
   if (member == NULL) return;
   if (member->report_timer != NULL) report_dropped(member);
   p2p_connection_free(member->connection);
   p2p_timer_free(member->timer);
   p2p_timer_free(member->report_timer);
-  free(member);
+  member->is_freed = true;
+  member->free_post = (struct p2p_post){.fn = destroy, .arg = member};
+  p2p_loop_defer(member->loop, &member->free_post);
 }
 
 const char *p2p_member_user(const struct p2p_member *member) { return member->user; }
@@ -279,6 +326,10 @@ const char *p2p_member_mailbox(const struct p2p_member *member) { return member-
 const char *p2p_member_relay(const struct p2p_member *member) { return member->services.relay; }
 const char *p2p_member_unknown_users(const struct p2p_member *member) {
   return p2p_connection_unknown_users(member->connection);
+}
+
+const struct p2p_credentials *p2p_member_credentials(const struct p2p_member *member) {
+  return member->sealer == NULL ? NULL : p2p_line_sealer_credentials(member->sealer);
 }
 
 uint64_t p2p_member_dropped(const struct p2p_member *member) {

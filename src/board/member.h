@@ -9,6 +9,7 @@
 #include "base/log_queue.h"
 #include "board/board_config.h"
 #include "net/loop.h"
+#include "protocol/credentials.h"
 #include "protocol/hello_line.h"
 #include "protocol/line.h"
 
@@ -21,7 +22,10 @@ struct p2p_member_config {
   const char *const *users; /* host: who may join, besides the owner */
   size_t n_users;
   uint32_t timeout_ms;       /* until on_joined; 0: 30 s */
-  struct p2p_log_queue *log; /* borrowed: P2P_LOG_DEBUG for malformed lines. NULL: no log */
+  struct p2p_log_queue *log; /* borrowed: P2P_LOG_DEBUG for dropped lines. NULL: no log */
+  /* With them, all lines are sealed, and others are dropped. NULL: a cluster without a key. Copied.
+   */
+  const struct p2p_credentials *credentials;
 };
 
 struct p2p_member_callbacks {
@@ -61,6 +65,8 @@ const char *p2p_member_unknown_users(const struct p2p_member *member);
 int p2p_member_send(struct p2p_member *member, const struct p2p_line *line);
 /* Sends the hello again. P2P_ERR_CLOSED while disconnected. */
 int p2p_member_send_hello(struct p2p_member *member);
+/* NULL: the cluster has no key. */
+const struct p2p_credentials *p2p_member_credentials(const struct p2p_member *member);
 /* How many malformed lines were dropped. */
 uint64_t p2p_member_dropped(const struct p2p_member *member);
 

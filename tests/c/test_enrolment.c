@@ -6,7 +6,7 @@
 
 #include "base/encode.h"
 #include "crypto/random.h"
-#include "protocol/certificate.h"
+#include "protocol/credentials.h"
 #include "unit.h"
 
 #define NOW 1795000000
@@ -75,6 +75,34 @@ TEST(a_proof_is_for_one_link_role_and_user) {
                                    {verifier, P2P_ROLE_WORKER, "bob"},
                                    {verifier, P2P_ROLE_CLIENT, "carol"}};
   for (size_t i = 0; i < 3; i++) CHECK(!p2p_link_proof_check(&wrong[i], &device, signature));
+}
+
+TEST(a_badge_is_accepted_on_its_link_alone) {
+  struct p2p_credentials bob = {.cluster = CLUSTER,
+                                .key.epoch = 1,
+                                .user = "bob",
+                                .owner = owner,
+                                .device = device,
+                                .device_secret = device_secret},
+                         carol;
+  struct p2p_certificate certificate = {CLUSTER, 1, "bob", device};
+  uint8_t verifier[P2P_VERIFIER_LEN] = {1}, another[P2P_VERIFIER_LEN] = {2};
+  struct p2p_badge badge;
+  p2p_certificate_sign(&certificate, &owner_secret, bob.certificate);
+  carol = bob; /* who checks needs cluster, epoch and owner */
+  p2p_badge_make(&bob, P2P_ROLE_CLIENT, verifier, &badge);
+  CHECK_STR(badge.user, "bob");
+  CHECK(p2p_badge_check(&carol, P2P_ROLE_CLIENT, verifier, &badge));
+  CHECK(!p2p_badge_check(&carol, P2P_ROLE_WORKER, verifier, &badge));
+  CHECK(!p2p_badge_check(&carol, P2P_ROLE_CLIENT, another, &badge));
+  carol.key.epoch = 2;
+  CHECK(!p2p_badge_check(&carol, P2P_ROLE_CLIENT, verifier, &badge));
+  carol.key.epoch = 1;
+  badge.user[0] = 'r';
+  CHECK(!p2p_badge_check(&carol, P2P_ROLE_CLIENT, verifier, &badge));
+  bob.device_secret = other_secret; /* without the device */
+  p2p_badge_make(&bob, P2P_ROLE_CLIENT, verifier, &badge);
+  CHECK(!p2p_badge_check(&carol, P2P_ROLE_CLIENT, verifier, &badge));
 }
 
 static int read_enrol(const struct p2p_line *line) {
@@ -204,7 +232,7 @@ TEST(prepare) {
 }
 
 UNIT_MAIN("enrolment", UNIT(prepare), UNIT(a_certificate_is_for_one_cluster_epoch_user_and_device),
-          UNIT(a_proof_is_for_one_link_role_and_user),
+          UNIT(a_proof_is_for_one_link_role_and_user), UNIT(a_badge_is_accepted_on_its_link_alone),
           UNIT(an_enrol_line_proves_that_its_sender_has_the_device),
           UNIT(an_invitation_is_bound_to_the_device), UNIT(a_grant_opens_on_its_device_alone),
           UNIT(a_changed_grant_is_refused), UNIT(a_grant_that_another_key_signed_is_refused),

@@ -1,0 +1,21 @@
+/* Badges: made from the credentials of one end, checked with those of the other. */
+#include "protocol/credentials.h"
+
+#include <string.h>
+
+void p2p_badge_make(const struct p2p_credentials *ours, enum p2p_role role, const uint8_t *verifier,
+                    struct p2p_badge *out) {
+  struct p2p_link_proof proof = {verifier, role, ours->user};
+  *out = (struct p2p_badge){.device = ours->device};
+  memcpy(out->user, ours->user, sizeof out->user);
+  memcpy(out->certificate, ours->certificate, sizeof out->certificate);
+  p2p_link_proof_sign(&proof, &ours->device_secret, out->proof);
+}
+
+bool p2p_badge_check(const struct p2p_credentials *ours, enum p2p_role role,
+                     const uint8_t *verifier, const struct p2p_badge *badge) {
+  struct p2p_certificate certificate = {ours->cluster, ours->key.epoch, badge->user, badge->device};
+  struct p2p_link_proof proof = {verifier, role, badge->user};
+  return p2p_certificate_check(&certificate, &ours->owner, badge->certificate) &&
+         p2p_link_proof_check(&proof, &badge->device, badge->proof);
+}
