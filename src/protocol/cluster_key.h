@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "crypto/seal.h"
 
+#define P2P_EPOCH_MAX 999999999
 #define P2P_CLUSTER_SECRET_LEN 32
 #define P2P_CLUSTER_KEY_LEN 32
 #define P2P_CLUSTER_KEY_ID_MAX 17 /* 16 hex digits and a NUL */
@@ -16,7 +17,7 @@
 #define P2P_LINK_PASSWORD_MAX 98  /* a code, a dash, 64 hex digits and a NUL */
 
 struct p2p_cluster_key { /* secret but for epoch and id: wipe it */
-  uint32_t epoch;        /* from 1 */
+  uint32_t epoch;        /* 1 to P2P_EPOCH_MAX */
   uint8_t secret[P2P_CLUSTER_SECRET_LEN];
   char id[P2P_CLUSTER_KEY_ID_MAX]; /* public: which key sealed a line */
   uint8_t line[P2P_CLUSTER_KEY_LEN], link[P2P_CLUSTER_KEY_LEN], mailbox[P2P_CLUSTER_KEY_LEN];

@@ -135,6 +135,8 @@ int p2p_enrol_read(const struct p2p_line *line, const char *cluster, struct p2p_
 
 /* ---- enrolled ---- */
 
+static bool epoch_is_valid(uint32_t epoch) { return epoch >= 1 && epoch <= P2P_EPOCH_MAX; }
+
 /* What is sealed: epoch u32, secret, owner, certificate, the owner's signature, the user's name. */
 #define PLAIN_LEN (4 + P2P_CLUSTER_SECRET_LEN + P2P_SIGN_KEY_LEN + 2 * P2P_SIGNATURE_LEN)
 #define PLAIN_MAX (PLAIN_LEN + P2P_USER_NAME_MAX)
@@ -181,7 +183,8 @@ int p2p_grant_write(struct p2p_line *out, const struct p2p_grant *grant,
   uint8_t plain[PLAIN_MAX], box[PLAIN_MAX + P2P_SEAL_OVERHEAD];
   char text[P2P_BASE64_LEN(sizeof box) + 1];
   p2p_line_init(out);
-  if (!p2p_user_name_is_valid(grant->user, strlen(grant->user))) return P2P_ERR_INVALID;
+  if (!epoch_is_valid(grant->epoch) || !p2p_user_name_is_valid(grant->user, strlen(grant->user)))
+    return P2P_ERR_INVALID;
   size_t length = write_plain(grant, owner->cluster, device, owner->secret, plain);
   int code = p2p_sign_seal(device, plain, length, box);
   p2p_wipe(plain, sizeof plain);
@@ -209,7 +212,7 @@ static int read_plain(const uint8_t *plain, size_t length, const char *cluster,
   at = take(at, out->certificate, sizeof out->certificate);
   at = take(at, signature, sizeof signature);
   size_t name_length = length - PLAIN_LEN;
-  if (out->epoch == 0 || !p2p_user_name_is_valid((const char *)at, name_length))
+  if (!epoch_is_valid(out->epoch) || !p2p_user_name_is_valid((const char *)at, name_length))
     return P2P_ERR_PARSE;
   memcpy(out->user, at, name_length);
   out->user[name_length] = '\0';
@@ -313,7 +316,8 @@ int p2p_epoch_write(struct p2p_line *out, const struct p2p_epoch *epoch,
   uint8_t number[4];
   struct p2p_span parts[EPOCH_PARTS];
   p2p_line_init(out);
-  if (epoch->epoch == 0 || epoch->n_expelled > P2P_EPOCH_EXPELLED_MAX) return P2P_ERR_INVALID;
+  if (!epoch_is_valid(epoch->epoch) || epoch->n_expelled > P2P_EPOCH_EXPELLED_MAX)
+    return P2P_ERR_INVALID;
   join_keys(epoch, expelled);
   p2p_set_u32(number, epoch->epoch);
   list_epoch(owner->cluster, number, expelled, parts);
@@ -343,7 +347,7 @@ int p2p_epoch_read(const struct p2p_line *line, const char *cluster, struct p2p_
   struct p2p_span parts[EPOCH_PARTS];
   uint8_t bytes[4];
   if (!is_type(line, "epoch")) return P2P_ERR_CANCELED;
-  if (number == NULL || expelled == NULL || !p2p_count_parse(number, UINT32_MAX, &epoch.epoch) ||
+  if (number == NULL || expelled == NULL || !p2p_count_parse(number, P2P_EPOCH_MAX, &epoch.epoch) ||
       !get_bytes(line, "owner", epoch.owner.bytes, P2P_SIGN_KEY_LEN) ||
       !split_keys(expelled, &epoch))
     return P2P_ERR_PARSE;

@@ -15,7 +15,8 @@
 
 /* All readers return P2P_OK; P2P_ERR_CANCELED: another type of line, or for another device;
  * P2P_ERR_PARSE: malformed; P2P_ERR_CRYPTO: a signature is wrong, or a box does not open. *out is
- * set only on P2P_OK. Writers replace *out; P2P_ERR_INVALID for malformed names. */
+ * set only on P2P_OK. Writers replace *out; P2P_ERR_INVALID for malformed names and for epochs that
+ * are not from 1 to P2P_EPOCH_MAX. */
 
 /* enrol: a device asks for the key. */
 struct p2p_enrol {

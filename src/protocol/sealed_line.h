@@ -25,8 +25,8 @@ int p2p_sealed_line_write(struct p2p_line *out, const struct p2p_line *line,
                           time_t now) P2P_MUST_USE;
 
 /* P2P_OK; P2P_ERR_CANCELED: not a sealed line; P2P_ERR_ACCESS: sealed with another key;
- * P2P_ERR_CRYPTO: altered; P2P_ERR_PARSE: malformed, also inside. *out and *place are set only on
- * P2P_OK. */
+ * P2P_ERR_CRYPTO: altered; P2P_ERR_PARSE: malformed, also inside. *out is to be read, and *place
+ * changed, only on P2P_OK. `out` is not `line`. */
 int p2p_sealed_line_read(const struct p2p_line *line, const struct p2p_cluster_key *key,
                          struct p2p_line *out, struct p2p_line_place *place) P2P_MUST_USE;
 

@@ -222,6 +222,25 @@ TEST(an_epoch_names_the_expelled_devices) {
   CHECK(p2p_epoch_write(&line, &epoch, &alice, NOW) == P2P_ERR_INVALID);
 }
 
+TEST(epochs_that_no_line_can_name_are_not_written) {
+  static const uint32_t epochs[] = {0, 1, P2P_EPOCH_MAX, (uint32_t)P2P_EPOCH_MAX + 1, UINT32_MAX};
+  for (size_t i = 0; i < 5; i++) {
+    bool is_valid = i == 1 || i == 2;
+    struct p2p_epoch epoch = {.epoch = epochs[i]};
+    struct p2p_certificate certificate = {CLUSTER, epochs[i], "bob", device};
+    struct p2p_grant grant = new_grant(), read;
+    struct p2p_line line;
+    grant.epoch = epochs[i];
+    p2p_certificate_sign(&certificate, &owner_secret, grant.certificate);
+    CHECK(p2p_epoch_write(&line, &epoch, &alice, NOW) == (is_valid ? P2P_OK : P2P_ERR_INVALID));
+    CHECK(p2p_epoch_read(&line, CLUSTER, &epoch) == (is_valid ? P2P_OK : P2P_ERR_CANCELED));
+    CHECK(p2p_grant_write(&line, &grant, &device, &alice, NOW) ==
+          (is_valid ? P2P_OK : P2P_ERR_INVALID));
+    CHECK(p2p_grant_read(&line, CLUSTER, &device_secret, &read) ==
+          (is_valid ? P2P_OK : P2P_ERR_CANCELED));
+  }
+}
+
 TEST(prepare) {
   CHECK(p2p_crypto_init() == P2P_OK);
   setenv("TZ", "UTC", 1);
@@ -236,4 +255,5 @@ UNIT_MAIN("enrolment", UNIT(prepare), UNIT(a_certificate_is_for_one_cluster_epoc
           UNIT(an_enrol_line_proves_that_its_sender_has_the_device),
           UNIT(an_invitation_is_bound_to_the_device), UNIT(a_grant_opens_on_its_device_alone),
           UNIT(a_changed_grant_is_refused), UNIT(a_grant_that_another_key_signed_is_refused),
-          UNIT(a_refusal_is_signed_and_for_one_member), UNIT(an_epoch_names_the_expelled_devices))
+          UNIT(a_refusal_is_signed_and_for_one_member), UNIT(an_epoch_names_the_expelled_devices),
+          UNIT(epochs_that_no_line_can_name_are_not_written))

@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4) and HKDF-SHA256 (RFC 5869, appendix A.1 to A.3). */
+/* SHA-256 (FIPS 180-4), HMAC-SHA256 (RFC 4231) and HKDF-SHA256 (RFC 5869, appendix A.1 to A.3). */
 #include "crypto/hash.h"
 
 #include <stdlib.h>
@@ -71,6 +71,69 @@ TEST(sha256_of_abc) {
   CHECK_STR(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+/* RFC 4231, all test cases but the truncated one. */
+TEST(hmac_sha256_of_the_rfc) {
+  static const char LARGER_KEY[] = "Test Using Larger Than Block-Size Key - Hash Key First",
+                    LARGER_TEXT[] =
+                        "This is a test using a larger than block-size key and a larger than "
+                        "block-size data. The key needs to be hashed before being used by the HMAC "
+                        "algorithm.";
+  uint8_t key[3][131], text[2][50], mac[P2P_SHA256_LEN];
+  char hex[P2P_HEX_LEN(P2P_SHA256_LEN) + 1];
+  memset(key[0], 0x0b, sizeof key[0]);
+  memset(key[1], 0xaa, sizeof key[1]);
+  for (size_t i = 0; i < 25; i++) key[2][i] = (uint8_t)(i + 1);
+  memset(text[0], 0xdd, sizeof text[0]);
+  memset(text[1], 0xcd, sizeof text[1]);
+  const struct {
+    struct p2p_span key, text;
+    const char *mac;
+  } cases[] = {{P2P_SPAN(key[0], 20), P2P_SPAN("Hi There", 8),
+                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+               {P2P_SPAN("Jefe", 4), P2P_SPAN("what do ya want for nothing?", 28),
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+               {P2P_SPAN(key[1], 20), P2P_SPAN(text[0], 50),
+                "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+               {P2P_SPAN(key[2], 25), P2P_SPAN(text[1], 50),
+                "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"},
+               {P2P_SPAN(key[1], 131), P2P_SPAN(LARGER_KEY, sizeof LARGER_KEY - 1),
+                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+               {P2P_SPAN(key[1], 131), P2P_SPAN(LARGER_TEXT, sizeof LARGER_TEXT - 1),
+                "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    p2p_hmac_sha256(cases[i].key, cases[i].text, mac);
+    p2p_hex_encode(mac, sizeof mac, hex);
+    CHECK_STR(hex, cases[i].mac);
+  }
+}
+
+static void hash_two(const char *domain, const char *a, const char *b,
+                     uint8_t out[P2P_SHA256_LEN]) {
+  const struct p2p_span parts[] = {P2P_SPAN(a, strlen(a)), P2P_SPAN(b, strlen(b))};
+  p2p_sha256_parts(domain, parts, 2, out);
+}
+
+TEST(the_hash_of_a_list_is_that_of_its_encoding) {
+  static const char ENCODED[] = "d\0\0\0\0\1a\0\0\0\2bc";
+  uint8_t hash[P2P_SHA256_LEN], expected[P2P_SHA256_LEN];
+  hash_two("d", "a", "bc", hash);
+  p2p_sha256(ENCODED, sizeof ENCODED - 1, expected);
+  CHECK(memcmp(hash, expected, sizeof hash) == 0);
+  p2p_sha256_parts("d", NULL, 0, hash);
+  p2p_sha256("d", 2, expected);
+  CHECK(memcmp(hash, expected, sizeof hash) == 0);
+}
+
+TEST(lists_of_the_same_bytes_differ) {
+  static const char *const lists[][3] = {{"d", "ab", "c"}, {"d", "a", "bc"}, {"d", "abc", ""},
+                                         {"d", "", "abc"}, {"da", "b", "c"}, {"", "dab", "c"}};
+  uint8_t hash[6][P2P_SHA256_LEN];
+  for (size_t i = 0; i < 6; i++) {
+    hash_two(lists[i][0], lists[i][1], lists[i][2], hash[i]);
+    for (size_t j = 0; j < i; j++) CHECK(memcmp(hash[i], hash[j], P2P_SHA256_LEN) != 0);
+  }
+}
+
 /* RFC 2202 */
 TEST(hmac_sha1_of_the_rfc) {
   uint8_t key[20], mac[P2P_SHA1_LEN];
@@ -81,5 +144,6 @@ TEST(hmac_sha1_of_the_rfc) {
   CHECK_STR(hex, "b617318655057264e28bc0b6fb378c8ef146be00");
 }
 
-UNIT_MAIN("hash", UNIT(hmac_sha1_of_the_rfc), UNIT(hkdf_of_the_rfc),
+UNIT_MAIN("hash", UNIT(hmac_sha256_of_the_rfc), UNIT(the_hash_of_a_list_is_that_of_its_encoding),
+          UNIT(lists_of_the_same_bytes_differ), UNIT(hmac_sha1_of_the_rfc), UNIT(hkdf_of_the_rfc),
           UNIT(hkdf_gives_at_most_255_blocks), UNIT(sha256_of_abc))

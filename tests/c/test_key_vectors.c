@@ -255,7 +255,7 @@ static void check_bad_enrolled(const json_t *object) {
 
 TEST(enrolled_lines_are_those_of_the_vectors) {
   check_cases("enrolled", 2, check_enrolled);
-  check_cases("bad_enrolled", 9, check_bad_enrolled);
+  check_cases("bad_enrolled", 10, check_bad_enrolled);
 }
 
 static void check_refused(const json_t *object) {

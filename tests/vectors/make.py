@@ -235,6 +235,7 @@ def bad_enrolled_cases():
         case("the certificate is of another epoch", certified=("bob", 2, OWNER)),
         case("the certificate is of another user", certified=("carol", 1, OWNER)),
         case("epoch 0", epoch=0, certified=("bob", 0, OWNER)),
+        case("an epoch of ten digits", epoch=10**9, certified=("bob", 10**9, OWNER)),
         case("a malformed user", user="b b", certified=("b b", 1, OWNER)),
         case("no user", user="", certified=("", 1, OWNER)),
         case("a user of 64 bytes", user="b" * 64, certified=("b" * 64, 1, OWNER)),
