@@ -53,7 +53,9 @@ advice <- c(list(
   keys_exposed = "If nobody else has read it, run `chmod 700` on folders and `chmod 600` on files. Otherwise remove it, and new keys are made.",
   keys_owner = "Run this as its owner, or remove it, and new keys are made.",
   keys_damaged = "Restore it from a copy, or remove it, and a new one is made.",
-  keys_newer = "Update future.p2p on this machine."
+  keys_newer = "Update future.p2p on this machine.",
+  owner_changed = paste("Refused: either the owner hosts it from another device, or someone pretends to be the owner. Compare the fingerprint",
+                        "with the one that the owner gives you.")
 ), list(
   ## board
   unknown_host_key = paste("Compare the fingerprint with the one that the operator of the board gives you. If it is the same, add",

@@ -51,6 +51,12 @@ bool p2p_key_text_next(struct p2p_key_text *text, const char *key, struct p2p_sp
   return true;
 }
 
+bool p2p_key_text_has(const struct p2p_key_text *text, const char *key) {
+  struct p2p_key_text rest = *text;
+  struct p2p_span value;
+  return p2p_key_text_next(&rest, key, &value);
+}
+
 bool p2p_key_text_is_at_end(const struct p2p_key_text *text) { return text->at == text->end; }
 
 bool p2p_key_text_next_count(struct p2p_key_text *text, const char *key, uint32_t *out) {

@@ -23,6 +23,7 @@ int p2p_key_text_begin(struct p2p_key_text *text, const struct p2p_buf *contents
 /* Takes the next line if it has this key; *value is not NUL-terminated. False for another one. */
 bool p2p_key_text_next(struct p2p_key_text *text, const char *key,
                        struct p2p_span *value) P2P_MUST_USE;
+bool p2p_key_text_has(const struct p2p_key_text *text, const char *key); /* in the next line */
 bool p2p_key_text_is_at_end(const struct p2p_key_text *text);
 
 /* The next line, in the forms that values have. False for another key or a malformed value: the

@@ -1,0 +1,36 @@
+/* Files of keys: what a reader accepts is written back byte for byte. */
+#include <string.h>
+
+#include "fuzz.h"
+#include "keys/device.h"
+#include "keys/membership.h"
+
+#define CLUSTER "alice/friends"
+
+static void check_same(const struct p2p_buf *written, const struct p2p_buf *contents) {
+  if (p2p_buf_len(written) != p2p_buf_len(contents) ||
+      memcmp(p2p_buf_data(written), p2p_buf_data(contents), p2p_buf_len(written)) != 0)
+    __builtin_trap();
+}
+
+static void check_membership(const struct p2p_buf *contents) {
+  struct p2p_membership membership;
+  struct p2p_buf written;
+  p2p_buf_init(&written, p2p_buf_len(contents));
+  if (p2p_membership_parse(contents, CLUSTER, &membership) == P2P_OK) {
+    if (p2p_membership_format(&membership, CLUSTER, &written) != P2P_OK) __builtin_trap();
+    check_same(&written, contents);
+  }
+  p2p_buf_clear(&written);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+  struct p2p_buf contents;
+  struct p2p_device device;
+  p2p_buf_init(&contents, length);
+  if (p2p_buf_put(&contents, bytes, length) != P2P_OK) __builtin_trap();
+  (void)!p2p_device_parse(&contents, &device);
+  check_membership(&contents);
+  p2p_buf_clear(&contents);
+  return 0;
+}
