@@ -82,7 +82,7 @@ parse_flags <- function(f, args) {
     args <- args[-seq_len(flag$length)]
   }
   if (!is.null(values$users) && "cluster" %in% known) values$users <- strsplit(values$users, ",")[[1L]]
-  for (name in intersect(c("read", "write"), names(values))) values[[name]] <- strsplit(values[[name]], ",")[[1L]]
+  for (name in intersect(c("read", "write", "pass_env"), names(values))) values[[name]] <- strsplit(values[[name]], ",")[[1L]]
   values
 }
 
@@ -148,6 +148,7 @@ flag_help <- c(
   memory = "memory limit per future, in bytes or as 2GiB",
   net = "let futures use the network",
   nice = "niceness of futures, 0 to 19",
+  pass_env = "environment variables that futures see, separated by commas",
   port = "port of the board, 0 for any",
   quiet = "only show warnings",
   read = "files and folders that futures may read, separated by commas",
@@ -166,7 +167,7 @@ flag_help <- c(
 ## Defaults that are not values to type.
 named_defaults <- c(address = "all addresses", cluster = "your personal cluster", host = "pipe.pico.sh",
                    host_key = "created in R's configuration folder", ssh_args = "none",
-                   read = "none", sandbox = "auto; none on your personal cluster",
+                   pass_env = "none", read = "none", sandbox = "auto; none on your personal cluster",
                    workdir = "a private one, emptied after each future", write = "none")
 
 ## The default of an argument, as typed in a shell.

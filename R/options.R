@@ -13,6 +13,8 @@
 #'    message board, or else the public one.}
 #'  \item{`future.p2p.relay`}{(character) Transit relay, as `"tcp:name:4001"`. If not set, the one that belongs to the message board, or
 #'    else the public one.}
+#'  \item{`future.p2p.pass_env`}{(character) Environment variables of a worker that its futures see, see [worker()]. A vector, or one string
+#'    with commas.}
 #'  \item{`future.p2p.debug`}{(logical) If `TRUE`, show debug messages. If not set, `FALSE`.}
 #' }
 #'
@@ -25,10 +27,10 @@
 #' options(future.p2p.cluster = "alice/friends")
 #' options(future.p2p.cluster = NULL)
 #' @name future.p2p.options
-#' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay future.p2p.debug
+#' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay future.p2p.pass_env future.p2p.debug
 NULL
 
-option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "debug")
+option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "debug")
 
 set_options_from_environment <- function() {
   for (name in option_names) {

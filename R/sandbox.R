@@ -78,12 +78,14 @@ probe_sandbox <- function(command) {
 }
 
 ## What futures can reach, in one line.
-describe_sandbox <- function(sandbox) {
+describe_sandbox <- function(sandbox, pass_env = character()) {
+  quote_all <- function(names) paste0("'", names, "'", collapse = ", ")
+  passed <- if (length(pass_env) > 0L) paste0(" They see the environment variables ", quote_all(pass_env), ".")
   if (sandbox$level == "none") {
-    return("Futures run without a sandbox: they can read and change whatever this account can, and use its network.")
+    return(paste0("Futures run without a sandbox: they can read and change whatever this account can, and use its network.", passed))
   }
-  quote_paths <- function(paths) if (length(paths) > 0L) paste0(" and ", paste0("'", paths, "'", collapse = ", "))
+  quote_paths <- function(paths) if (length(paths) > 0L) paste(" and", quote_all(paths))
   paste0("Futures run in a sandbox (", sandbox$level, "): they can read R, its packages and programs", quote_paths(sandbox$read),
          ", write to temporary folders of their own", quote_paths(sandbox$write), ", and use ", if (sandbox$net) "the" else "no",
-         " network.")
+         " network.", passed)
 }

@@ -33,6 +33,14 @@
 #'   network and the services of this machine.
 #' @param read,write (character) Files and folders that futures in a sandbox may read, or read, change and delete, besides those listed
 #'   below. Futures find them by their full paths, since they have a home folder of their own. On the command line, separated by commas.
+#' @param pass_env (character) Names of environment variables that futures see besides the usual ones, such as `"https_proxy"`. `NULL` means
+#'   option `future.p2p.pass_env`, or else none. On the command line and in `R_FUTURE_P2P_PASS_ENV`, separated by commas.
+#'
+#' @section What futures never see:
+#' Of the environment of the worker, futures see the variables of the locale and of R, `HOME`, `PATH`, `TZ`, `USER`, those that say how
+#' many threads or which GPUs to use, and `pass_env`, but no others, such as access keys. While `worker()` runs, other processes of the same
+#' user, as futures are, cannot read its memory, environment and open files, nor trace it (Linux). It and its futures write no core
+#' files. This also holds without a sandbox. It does not hold against futures of a worker that root started without a sandbox.
 #'
 #' @section Sandbox:
 #' Without a sandbox, futures can do whatever your account can: read your SSH keys, delete your files, and use your network. In a sandbox,
@@ -44,7 +52,6 @@
 #' * Network: none, also not to this machine, unless `net = TRUE`.
 #' * Processes: futures can neither read the memory, the environment or the files of other processes, nor trace them. They are killed with
 #'   all processes that they have started. On an account with privileges, such as root, they have none of these.
-#' * Environment: they see the variables of the locale and of R, `PATH`, `TZ` and the like, but no others, such as access keys.
 #' * Kernel: they cannot make namespaces or mounts, and cannot use bpf, io_uring, keyrings, performance counters, shared memory
 #'   of System V, and other rarely used parts.
 #'
@@ -100,7 +107,7 @@
 #' @export
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
                    nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "none"),
-                   net = FALSE, read = character(), write = character()) {
+                   net = FALSE, read = character(), write = character(), pass_env = NULL) {
   check_arguments("worker")
   check_not_on_worker("worker")
   workers <- check_number(workers, "workers", 1, 1024, whole = TRUE)
@@ -111,7 +118,9 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   idle <- check_number(idle, "idle", 1, Inf)
   drain <- check_flag(drain, "drain")
   workdir <- check_workdir(workdir)
+  pass_env <- check_pass_env(pass_env)
   config <- board_config(cluster, host, ssh_args)
+  if (!is.null(config$cluster)) .Call(ffi_cluster_check, config$cluster)
   sandbox <- new_sandbox(if (missing(sandbox)) default_sandbox(config$cluster) else sandbox, net, read, write, workdir)
   config$workers <- as.integer(workers)
   config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = account_name())
@@ -120,8 +129,8 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config$workdir <- workdir
   config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
   config$evaluator_argv <- c(sandbox$command, evaluator_argv(memory, nice, is_scratch = is.null(workdir)))
-  config$evaluator_env <- evaluator_env(is_confined = sandbox$level != "none")
-  message(describe_sandbox(sandbox))
+  config$evaluator_env <- evaluator_env(pass_env)
+  message(describe_sandbox(sandbox, pass_env))
   with_terminate(run_worker(config, duration, idle, drain))
   invisible()
 }
@@ -261,18 +270,29 @@ check_workdir <- function(workdir) {
   normalizePath(workdir)
 }
 
+## Names of environment variables that are set.
+check_pass_env <- function(names) {
+  if (is.null(names)) names <- p2p_option("pass_env", character())
+  if (!is.character(names) || anyNA(names)) argument_stop("pass_env", " must be a character vector without NA.")
+  names <- as.character(unlist(strsplit(names, ",", fixed = TRUE)))
+  unset <- names[is.na(Sys.getenv(names, NA))]
+  if (length(unset) > 0L) argument_stop("pass_env", ": there is no environment variable '", unset[1L], "'.")
+  unique(names)
+}
+
 evaluator_argv <- function(memory = Inf, nice = 0, is_scratch = TRUE) {
   c(file.path(R.home("bin"), "R"), "--no-echo", "--no-save", "--no-restore", "--no-environ", "--no-site-file", "--no-init-file", "-e",
     sprintf("future.p2p:::evaluator(memory=%s,nice=%d,is_scratch=%s)", format(memory, digits = 15), as.integer(nice), is_scratch))
 }
 
-## The environment of evaluators: ours, without variables about SSH and this package, with our library paths, and with one core for nested
-## parallelization. It has the variables of .Renviron files, which evaluators therefore do not read. In a sandbox, it has only variables in
-## which hardly anybody keeps secrets.
-evaluator_env <- function(is_confined = FALSE) {
+## The environment of evaluators: variables of ours in which hardly anybody keeps secrets, and those named in `pass_env`; our library paths;
+## and one core for nested parallelization. It has the variables of .Renviron files, which evaluators therefore do not read.
+evaluator_env <- function(pass_env = character()) {
   env <- Sys.getenv()
-  if (is_confined) env <- env[grepl("^((LANG|LANGUAGE|LD_LIBRARY_PATH|LOGNAME|PATH|SHELL|TERM|TZ|USER)$|(LC|MKL|OMP|OPENBLAS|R)_)", names(env))]
-  env <- env[!grepl("^(SSH_|R_FUTURE_P2P_|R_FUTURE_PLAN$|R_LIBS|R_TESTS$)", names(env))]
+  is_passed <- names(env) %in% pass_env
+  is_public <- grepl("^((CUDA_VISIBLE_DEVICES|HOME|LANG|LANGUAGE|LD_LIBRARY_PATH|LOGNAME|PATH|SHELL|TERM|TZ|USER)$|(BLIS|LC|MKL|OMP|OPENBLAS|R)_)", names(env))
+  is_ours <- grepl("^(R_FUTURE_P2P_|R_FUTURE_PLAN$|R_LIBS|R_TESTS$)", names(env))
+  env <- env[is_passed | (is_public & !is_ours)]
   env[["R_LIBS"]] <- paste(.libPaths(), collapse = .Platform$path.sep)
   env[["FUTURE_P2P_WORKER"]] <- sprintf("%s:%d", Sys.info()[["nodename"]], Sys.getpid())
   env[["R_PARALLELLY_AVAILABLECORES_FALLBACK"]] <- "1"

@@ -14,6 +14,7 @@
   X(ffi_client_status, 1)        \
   X(ffi_client_wait, 3)          \
   X(ffi_client_workers, 1)       \
+  X(ffi_cluster_check, 1)        \
   X(ffi_evaluator_condition, 3)  \
   X(ffi_evaluator_hello, 2)      \
   X(ffi_evaluator_limit, 1)      \

@@ -1,4 +1,5 @@
 /* The evaluator's end of its channel to the supervisor, for R. Runs in the evaluator process. */
+#include "proc/core_limit.h"
 #include "proc/memory_limit.h"
 #include "r/ffi.h"
 #include "r/ffi_error.h"
@@ -15,6 +16,7 @@ SEXP ffi_evaluator_open(void) {
   SEXP handle = PROTECT(p2p_ffi_handle(TAG_CHANNEL, channel_free));
   struct p2p_evaluator_channel *channel;
   struct p2p_err err = {0};
+  p2p_core_limit_set();
   if (p2p_evaluator_channel_open(&channel, &err) != P2P_OK) p2p_ffi_raise(&err);
   p2p_ffi_handle_set(handle, channel);
   UNPROTECT(1);

@@ -1,5 +1,7 @@
-/* Questions to the board for R: pico_username(), and the mailbox server of wormhole_send(). */
+/* Questions to the board for R: pico_username(), and the mailbox server of wormhole_send(); names
+ * of clusters. */
 #include "board/lookup.h"
+#include "board/topic.h"
 #include "r/ffi.h"
 #include "r/ffi_config.h"
 #include "r/ffi_error.h"
@@ -29,4 +31,13 @@ SEXP ffi_lookup(SEXP config, SEXP services, SEXP log) {
   p2p_ffi_handle_set(handle, service);
   UNPROTECT(1);
   return handle;
+}
+
+/* Raises an error if this is not the name of a cluster. */
+SEXP ffi_cluster_check(SEXP name) {
+  struct p2p_cluster cluster;
+  struct p2p_err err = {0};
+  if (p2p_cluster_parse(Rf_translateCharUTF8(STRING_ELT(name, 0)), &cluster, &err) != P2P_OK)
+    p2p_ffi_raise(&err);
+  return R_NilValue;
 }

@@ -1,4 +1,5 @@
 /* worker() for R. */
+#include "proc/secrecy.h"
 #include "r/ffi.h"
 #include "r/ffi_config.h"
 #include "r/ffi_error.h"
@@ -9,7 +10,10 @@
 
 #define TAG_WORKER "worker"
 
-static void worker_free(void *worker) { p2p_worker_free(worker); }
+static void worker_free(void *worker) {
+  p2p_worker_free(worker);
+  p2p_secrecy_end();
+}
 
 /* An element in seconds, as milliseconds. 0, which means no limit, if it is missing or huge. */
 static uint64_t milliseconds(SEXP config, const char *name) {
@@ -44,8 +48,11 @@ SEXP ffi_worker_new(SEXP config, SEXP log) {
   SEXP handle = PROTECT(p2p_ffi_handle_with_log(TAG_WORKER, worker_free, log));
   struct p2p_worker *worker;
   struct p2p_err err = {0};
-  if (p2p_worker_new(&c, p2p_ffi_handle_get(log, P2P_TAG_LOG), &worker, &err) != P2P_OK)
+  p2p_secrecy_begin();
+  if (p2p_worker_new(&c, p2p_ffi_handle_get(log, P2P_TAG_LOG), &worker, &err) != P2P_OK) {
+    p2p_secrecy_end();
     p2p_ffi_raise(&err);
+  }
   p2p_ffi_handle_set(handle, worker);
   UNPROTECT(1);
   return handle;

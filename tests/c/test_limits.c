@@ -1,10 +1,12 @@
 /* The memory limit, in a child process, since it cannot be raised again. The limit is large,
  * because sanitizers reserve memory of their own. */
+#include "proc/core_limit.h"
 #include "proc/memory_limit.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,4 +42,16 @@ TEST(memory_beyond_the_limit_is_refused) {
 #endif
 }
 
-UNIT_MAIN("limits", UNIT(memory_beyond_the_limit_is_refused))
+TEST(core_files_are_off_for_good) {
+  struct rlimit limit = {.rlim_cur = 1};
+  int status = -1;
+  pid_t pid = fork();
+  if (pid == 0) {
+    p2p_core_limit_set();
+    _exit(getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur == 0 && limit.rlim_max == 0 ? 0
+                                                                                            : 1);
+  }
+  CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+UNIT_MAIN("limits", UNIT(memory_beyond_the_limit_is_refused), UNIT(core_files_are_off_for_good))

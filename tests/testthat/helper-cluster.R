@@ -204,10 +204,11 @@ plan_as <- function(lab, user, cluster = "alice/friends", ...) {
   future::plan(future.p2p::cluster, cluster = cluster, host = args$host, ssh_args = args$ssh_args, ...)
 }
 
-## Running processes of the lab, including grandchildren, which their environment reveals on Linux. Elsewhere only those that we started.
+## Running processes of the lab: those that we started and, on Linux, their descendants, which their environment reveals. Only root can read
+## that of a worker.
 lab_processes <- function(lab) {
-  if (dir.exists("/proc/self")) return(processes_with(paste0("R_P2P_LAB=", lab$dir)))
-  unlist(lapply(lab$processes, function(process) if (process$px$is_alive()) process$px$get_pid()))
+  started <- unlist(lapply(lab$processes, function(process) if (process$px$is_alive()) process$px$get_pid()))
+  union(started, processes_with(paste0("R_P2P_LAB=", lab$dir)))
 }
 
 ## The ids of the processes that have `text` in their environment.

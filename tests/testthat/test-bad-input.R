@@ -27,7 +27,9 @@ test_that("a cluster name that is not owner/name", {
     expect_s3_class(ex, "p2p_error_invalid")
     expect_match(conditionMessage(ex), "owner/name", fixed = TRUE, info = name)
   }
-  expect_match(fails("worker", c(list(cluster = "friends"), board_args(lab, "bob")), 2L), "owner/name", fixed = TRUE)
+  said <- fails("worker", c(list(cluster = "friends"), board_args(lab, "bob")), 2L)
+  expect_match(said, "owner/name", fixed = TRUE)
+  expect_no_match(said, "Futures run") # that is said when all else is right
 })
 
 test_that("hosting under another user's name", {

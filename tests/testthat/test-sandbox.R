@@ -67,6 +67,7 @@ ordinary <- expression(
   png = !capabilities("png") || { png("a.png"); plot(1:3); dev.off(); file.size("a.png") > 0 },
   system = identical(system("echo $((1 + 2)) | cat", intern = TRUE), "3"),
   system_timeout = suppressWarnings(system("sleep 20", timeout = 1)) == 124L,
+  core_files = identical(system("ulimit -Hc", intern = TRUE), "0"),
   cores = parallel::detectCores() > 0L && future::availableCores() > 0L,
   readable = identical(readLines(file.path(readable, "data")), "data"),
   writable = { writeLines("x", file.path(writable, "x")); file.remove(file.path(writable, "x")) },
@@ -133,6 +134,7 @@ test_that("without a sandbox the attempts succeed, and worker() says what that m
                          globals = list(key = key, home = home, port = lab$port, attempts = attempts, run_attempt = run_attempt)))
   expect_identical(result[["read_key"]], "secret")
   expect_identical(result[["list_ssh"]], "id_ed25519")
+  expect_identical(result[["environment"]], "")
   plan(sequential)
   expect_equal(stop_process(worker), 0L)
 })
