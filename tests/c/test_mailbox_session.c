@@ -118,6 +118,50 @@ TEST(two_sides_meet_and_a_third_is_crowded) {
   p2p_mailbox_store_free(store);
 }
 
+#define ID "00112233445566778899aabbccddeeff"
+#define OPEN_ID "{\"type\":\"open\",\"mailbox\":\"" ID "\"}"
+
+TEST(two_sides_meet_in_a_mailbox_without_a_nameplate) {
+  begin();
+  bind_client(&a, "aa");
+  bind_client(&b, "bb");
+  bind_client(&c, "cc");
+  CHECK_STR(request(&a, OPEN_ID), "");
+  send_json(&a, "{\"type\":\"add\",\"phase\":\"pake\",\"body\":\"01\"}");
+  CHECK_STR(request(&b, OPEN_ID),
+            "{\"type\":\"message\",\"side\":\"aa\",\"phase\":\"pake\",\"body\":\"01\"}\n");
+  CHECK(strncmp(request(&c, OPEN_ID), "{\"type\":\"error\",\"error\":\"crowded\"", 33) == 0);
+  CHECK(strstr(request(&c, "{\"type\":\"add\",\"phase\":\"pake\",\"body\":\"03\"}"),
+               "must open mailbox before adding") != NULL);
+  disconnect(&a, 1000); /* its seat is kept */
+  CHECK(strstr(request(&c, OPEN_ID), "crowded") != NULL);
+  bind_client(&a, "aa");
+  CHECK_STR(request(&a, OPEN_ID),
+            "{\"type\":\"message\",\"side\":\"aa\",\"phase\":\"pake\",\"body\":\"01\"}\n");
+  CHECK(p2p_mailbox_store_count(store) == 1);
+  CHECK_STR(request(&a, "{\"type\":\"close\",\"mood\":\"happy\"}"), "{\"type\":\"closed\"}\n");
+  CHECK_STR(request(&b, "{\"type\":\"close\",\"mood\":\"happy\"}"), "{\"type\":\"closed\"}\n");
+  CHECK(p2p_mailbox_store_count(store) == 0);
+  disconnect(&a, 0);
+  disconnect(&b, 0);
+  disconnect(&c, 0);
+  p2p_mailbox_store_free(store);
+}
+
+TEST(the_id_of_a_mailbox_is_bounded) {
+  char json[P2P_STORE_NAME_MAX + 64];
+  begin();
+  bind_client(&a, "aa");
+  for (int length = P2P_STORE_NAME_MAX + 1; length >= P2P_STORE_NAME_MAX; length--) {
+    snprintf(json, sizeof json, "{\"type\":\"open\",\"mailbox\":\"%0*d\"}", length, 1);
+    const char *reply = request(&a, json);
+    CHECK((strstr(reply, "a name is empty or too long") != NULL) == (length > P2P_STORE_NAME_MAX));
+    CHECK(p2p_mailbox_store_count(store) == (length <= P2P_STORE_NAME_MAX));
+  }
+  disconnect(&a, 0);
+  p2p_mailbox_store_free(store);
+}
+
 TEST(a_side_that_lost_its_connection_can_go_on) {
   begin();
   bind_client(&a, "aa");
@@ -387,7 +431,8 @@ TEST(a_mailbox_can_be_closed_from_a_new_connection) {
 }
 
 UNIT_MAIN("mailbox_session", UNIT(two_sides_meet_and_a_third_is_crowded),
-          UNIT(a_side_that_lost_its_connection_can_go_on),
+          UNIT(two_sides_meet_in_a_mailbox_without_a_nameplate),
+          UNIT(the_id_of_a_mailbox_is_bounded), UNIT(a_side_that_lost_its_connection_can_go_on),
           UNIT(allocated_nameplates_are_short_and_free),
           UNIT(mistakes_are_reported_and_change_nothing),
           UNIT(every_prefix_of_a_message_gets_an_error),
