@@ -12,11 +12,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   struct p2p_err err;
   char *text;
 
-  if (p2p_mailbox_new("appid", "side", length % 2 ? "7" : NULL, &mailbox) != P2P_OK) return 0;
+  int code = length % 8 == 4 ? p2p_mailbox_new_with_id("appid", "side",
+                                                       "00112233445566778899aabbccddeeff", &mailbox)
+                             : p2p_mailbox_new("appid", "side", length % 2 ? "7" : NULL, &mailbox);
+  if (code != P2P_OK) return 0;
   while (length > 0) {
     const uint8_t *end = memchr(bytes, '\n', length);
     size_t part = end == NULL ? length : (size_t)(end - bytes);
-    int code = P2P_OK;
+    code = P2P_OK;
     if (part == 0)
       p2p_mailbox_reconnect(mailbox);
     else

@@ -26,17 +26,17 @@ void p2p_code_make(const char *nameplate, bool for_people, char out[P2P_CODE_MAX
   p2p_wipe(password, sizeof password);
 }
 
-static bool is_password(const char *text) {
-  if (*text == '\0') return false;
-  for (; *text != '\0'; text++)
-    if ((unsigned char)*text <= ' ' || *text == 0x7f) return false;
+bool p2p_code_password_is_valid(const char *password) {
+  if (*password == '\0') return false;
+  for (; *password != '\0'; password++)
+    if ((unsigned char)*password <= ' ' || *password == 0x7f) return false;
   return true;
 }
 
 int p2p_code_check(const char *code, char nameplate[P2P_NAMEPLATE_MAX], struct p2p_err *err) {
   size_t digits = p2p_nameplate_length(code);
 
-  if (digits == 0 || strlen(code) >= P2P_CODE_MAX || !is_password(code + digits + 1))
+  if (digits == 0 || strlen(code) >= P2P_CODE_MAX || !p2p_code_password_is_valid(code + digits + 1))
     return p2p_err_set(err, P2P_ERR_INVALID,
                        "not a wormhole code: expected a number, a dash and words, as in "
                        "7-guitar-wizard");

@@ -13,7 +13,9 @@
 /* Writes a new code. Its password is two words if it is for people, else 128 random bits in
  * hexadecimal, which cannot be guessed online or offline. */
 void p2p_code_make(const char *nameplate, bool for_people, char out[P2P_CODE_MAX]);
-/* Checks a code: its password has at least one byte, and no spaces or control characters. Writes
+/* A password has at least one byte, and no spaces or control characters. */
+bool p2p_code_password_is_valid(const char *password);
+/* Checks a code. Writes
  * its nameplate. P2P_ERR_INVALID; the message does not quote the code, which is secret. */
 int p2p_code_check(const char *code, char nameplate[P2P_NAMEPLATE_MAX],
                    struct p2p_err *err) P2P_MUST_USE;

@@ -26,6 +26,7 @@ struct p2p_link {
   struct p2p_link_callbacks callbacks;
   void *arg;
   bool is_opener;
+  uint8_t verifier[P2P_KEY_LEN]; /* in OPEN */
   uint32_t heartbeat_ms, silence_ms, stall_ms;
   struct p2p_link_setup *setup; /* in SETUP */
   struct p2p_tcp *tcp;          /* in OPEN */
@@ -53,6 +54,7 @@ static void drop_connections(struct p2p_link *link) {
   link->heartbeat = link->silence = NULL;
   if (link->tcp != NULL) p2p_tcp_finish(link->tcp, LINGER_MS);
   link->tcp = NULL;
+  p2p_wipe(link->verifier, sizeof link->verifier);
 }
 
 static void destroy(void *arg) {
@@ -256,6 +258,7 @@ static void on_connected(void *arg, struct p2p_tcp *tcp, const struct p2p_transi
   struct p2p_link *link = arg;
 
   p2p_record_init(&link->sealer, &link->opener, key, link->is_opener);
+  p2p_link_setup_verifier(link->setup, link->verifier);
   p2p_link_setup_free(link->setup);
   link->setup = NULL;
   link->tcp = tcp;
@@ -281,7 +284,7 @@ int p2p_link_open(const struct p2p_link_config *config, const struct p2p_link_ca
   link->loop = config->loop;
   link->callbacks = *callbacks;
   link->arg = arg;
-  link->is_opener = config->code == NULL;
+  link->is_opener = config->mailbox_id != NULL ? config->is_opener : config->code == NULL;
   link->heartbeat_ms = config->heartbeat_ms ? config->heartbeat_ms : P2P_LINK_HEARTBEAT_MS;
   link->silence_ms = config->silence_ms ? config->silence_ms : P2P_LINK_SILENCE_MS;
   link->stall_ms = config->stall_ms ? config->stall_ms : P2P_LINK_STALL_MS;
@@ -291,6 +294,9 @@ int p2p_link_open(const struct p2p_link_config *config, const struct p2p_link_ca
                                         .mailbox = config->mailbox,
                                         .relay = config->relay,
                                         .code = config->code,
+                                        .mailbox_id = config->mailbox_id,
+                                        .password = config->password,
+                                        .is_opener = config->is_opener,
                                         .no_listen = config->no_listen,
                                         .no_direct = config->no_direct,
                                         .timeout_ms = config->timeout_ms ? config->timeout_ms
@@ -320,6 +326,10 @@ int p2p_link_send(struct p2p_link *link, uint8_t type, uint32_t task, const void
 
 bool p2p_link_is_confirmed(const struct p2p_link *link) {
   return link->state == OPEN || (link->state == SETUP && p2p_link_setup_is_confirmed(link->setup));
+}
+
+void p2p_link_verifier(const struct p2p_link *link, uint8_t out[32]) {
+  memcpy(out, link->verifier, sizeof link->verifier);
 }
 
 size_t p2p_link_queued(const struct p2p_link *link) {

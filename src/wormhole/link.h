@@ -1,6 +1,7 @@
 /* A link between a client and a worker: a wormhole with application id future.p2p/link-v1, whose
  * transit connection stays open and carries frames (protocol/frame.h). The opener (the client)
- * allocates a nameplate and makes the code; the joiner (the worker) is given the code. A link sends
+ * allocates a nameplate and makes the code; the joiner (the worker) is given the code. Or both are
+ * given a mailbox and a password; then there is no nameplate, and no code. A link sends
  * PING every 5 s; it ends with P2P_ERR_LOST when nothing was received for 15 s, or when the peer
  * has taken nothing for 60 s of what waits for it. io thread only. */
 #ifndef P2P_WORMHOLE_LINK_H
@@ -28,6 +29,9 @@ struct p2p_link_config {
   const char *mailbox;               /* ws://host:port/v1 */
   const char *relay;                 /* tcp:host:port, or NULL for none */
   const char *code;                  /* joiner: the code; opener: NULL */
+  const char *mailbox_id;            /* both ends, without a code: 32 hexadecimal digits */
+  const char *password;              /* with mailbox_id, else NULL: 1 to 127 visible characters */
+  bool is_opener;                    /* with mailbox_id: our role; else it follows from `code` */
   bool no_listen;                    /* outbound connections only */
   bool no_direct;                    /* through the relay only */
   uint32_t timeout_ms;               /* for the whole set-up; 0: 30 s */
@@ -36,7 +40,8 @@ struct p2p_link_config {
 };
 
 struct p2p_link_callbacks {
-  void (*on_code)(void *arg, const char *code); /* opener: the code, for the peer only */
+  /* Opener: the code, for the peer only. Not called, and may be NULL, with mailbox_id. */
+  void (*on_code)(void *arg, const char *code);
   void (*on_open)(void *arg, const char *path); /* "direct 192.0.2.7:40001" or "relay host:4001" */
   void (*on_frame)(void *arg, const struct p2p_frame *frame); /* every frame but PING */
   void (*on_drain)(void *arg); /* the queue has room again; may be NULL */
@@ -44,8 +49,8 @@ struct p2p_link_callbacks {
   void (*on_close)(void *arg, const struct p2p_err *err);
 };
 
-/* Copies the configuration. P2P_ERR_INVALID or P2P_ERR_PARSE for bad addresses or a bad code;
- * P2P_ERR_MEMORY. Later failures are reported by on_close. */
+/* Copies the configuration. P2P_ERR_INVALID or P2P_ERR_PARSE for bad addresses, a bad code, mailbox
+ * or password; P2P_ERR_MEMORY. Later failures are reported by on_close. */
 int p2p_link_open(const struct p2p_link_config *config, const struct p2p_link_callbacks *callbacks,
                   void *arg, struct p2p_link **out, struct p2p_err *err) P2P_MUST_USE;
 
@@ -53,8 +58,11 @@ int p2p_link_open(const struct p2p_link_config *config, const struct p2p_link_ca
  * P2P_ERR_TOO_LARGE, also while more than P2P_LINK_QUEUE_MAX bytes wait: then free the link. */
 int p2p_link_send(struct p2p_link *link, uint8_t type, uint32_t task, const void *payload,
                   size_t length);
-/* The other end has proved that it knows the code. */
+/* The other end has proved that it knows the code or password. */
 bool p2p_link_is_confirmed(const struct p2p_link *link);
+/* From on_open until the link ends: the verifier (wormhole/key.h), 32 bytes that both ends of this
+ * link have, and no other link. */
+void p2p_link_verifier(const struct p2p_link *link, uint8_t out[32]);
 /* Bytes that the kernel has not taken yet. A sender stops above P2P_LINK_QUEUE_HIGH and continues
  * at on_drain. */
 size_t p2p_link_queued(const struct p2p_link *link);

@@ -1,5 +1,5 @@
-/* From a code to a connection. Hints are sent only after the key was confirmed; the mailbox is
- * closed as soon as the connection is up. */
+/* From a code, or a mailbox and a password, to a connection. Hints are sent only after the key was
+ * confirmed; the mailbox is closed as soon as the connection is up. */
 #include "wormhole/link_setup.h"
 
 #include <stdio.h>
@@ -23,6 +23,7 @@ struct p2p_link_setup {
   struct p2p_wormhole *wormhole;
   struct p2p_transit *transit; /* once the key is confirmed */
   struct p2p_transit_key key;
+  uint8_t verifier[P2P_KEY_LEN];
   bool is_racing; /* the peer's hints have arrived */
 };
 
@@ -71,6 +72,7 @@ static int start_transit(struct p2p_link_setup *setup, struct p2p_err *err) {
                                       .timeout_ms = setup->timeout_ms};
 
   p2p_wormhole_transit_key(setup->wormhole, &setup->key);
+  p2p_wormhole_verifier(setup->wormhole, setup->verifier);
   return p2p_transit_new(&config, &EVENTS, setup, &setup->transit, err);
 }
 
@@ -130,6 +132,8 @@ static int start(struct p2p_link_setup *setup, const struct p2p_link_setup_confi
                                          .mailbox = config->mailbox,
                                          .appid = P2P_LINK_APPID,
                                          .code = config->code,
+                                         .mailbox_id = config->mailbox_id,
+                                         .password = config->password,
                                          .timeout_ms = setup->timeout_ms};
 
   if (config->relay != NULL) {
@@ -152,7 +156,7 @@ int p2p_link_setup_new(const struct p2p_link_setup_config *config,
   setup->loop = config->loop;
   setup->callbacks = *callbacks;
   setup->arg = arg;
-  setup->is_opener = config->code == NULL;
+  setup->is_opener = config->mailbox_id != NULL ? config->is_opener : config->code == NULL;
   setup->no_listen = config->no_listen;
   setup->no_direct = config->no_direct;
   setup->is_peer_local = p2p_url_is_loopback(config->mailbox);
@@ -168,6 +172,10 @@ int p2p_link_setup_new(const struct p2p_link_setup_config *config,
 
 bool p2p_link_setup_is_confirmed(const struct p2p_link_setup *setup) {
   return setup->transit != NULL;
+}
+
+void p2p_link_setup_verifier(const struct p2p_link_setup *setup, uint8_t out[P2P_KEY_LEN]) {
+  memcpy(out, setup->verifier, P2P_KEY_LEN);
 }
 
 void p2p_link_setup_free(struct p2p_link_setup *setup) {

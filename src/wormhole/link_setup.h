@@ -18,6 +18,9 @@ struct p2p_link_setup_config {
   const char *mailbox; /* ws://host:port/v1 */
   const char *relay;   /* tcp:host:port, or NULL for none */
   const char *code;    /* NULL: we open the link, and are the sender of transit */
+  /* Instead of a code; see struct p2p_wormhole_config. */
+  const char *mailbox_id, *password;
+  bool is_opener; /* with mailbox_id: our role; else it follows from `code` */
   bool no_listen, no_direct;
   uint32_t timeout_ms; /* for the whole set-up */
 };
@@ -31,13 +34,15 @@ struct p2p_link_setup_callbacks {
   void (*on_fail)(void *arg, const struct p2p_err *err); /* the last event */
 };
 
-/* Copies the configuration. P2P_ERR_INVALID or P2P_ERR_PARSE for bad addresses or a bad code;
- * P2P_ERR_MEMORY. */
+/* Copies the configuration. P2P_ERR_INVALID or P2P_ERR_PARSE for bad addresses, a bad code, mailbox
+ * or password; P2P_ERR_MEMORY. */
 int p2p_link_setup_new(const struct p2p_link_setup_config *config,
                        const struct p2p_link_setup_callbacks *callbacks, void *arg,
                        struct p2p_link_setup **out, struct p2p_err *err) P2P_MUST_USE;
-/* The other end has proved that it knows the code. */
+/* The other end has proved that it knows the code or password. */
 bool p2p_link_setup_is_confirmed(const struct p2p_link_setup *setup);
+/* The verifier of the wormhole, once the set-up is confirmed. */
+void p2p_link_setup_verifier(const struct p2p_link_setup *setup, uint8_t out[P2P_KEY_LEN]);
 void p2p_link_setup_free(struct p2p_link_setup *setup); /* takes NULL; safe from within an event */
 
 #endif

@@ -15,6 +15,7 @@
 #include "wormhole/reorder_buffer.h"
 
 #define MAILBOX_ID_MAX 129
+#define GIVEN_ID_LENGTH 32 /* of an id that was not found by a nameplate */
 
 /* A message that we added. It is kept because a server that was restarted may have lost it. */
 struct added {
@@ -82,11 +83,20 @@ char *p2p_mailbox_pop_text(struct p2p_mailbox *mailbox) {
 
 /* ---- messages of the server ---- */
 
+/* The mailbox was not found by a nameplate. */
+static bool has_id_only(const struct p2p_mailbox *mailbox) {
+  return mailbox->nameplate[0] == '\0' && mailbox->id[0] != '\0';
+}
+
 /* Continues where the last connection ended. A nameplate that we no longer hold may be somebody
- * else's by now, so it is not claimed again. */
+ * else's by now, so it is not claimed again. A mailbox that has only an id is always opened. */
 static void resume(struct p2p_mailbox *mailbox) {
   p2p_mailbox_requests_bind(&mailbox->requests, mailbox->appid, mailbox->side);
-  if (mailbox->state == P2P_MAILBOX_PAIRED) {
+  if (mailbox->state == P2P_MAILBOX_PAIRED || has_id_only(mailbox)) {
+    if (mailbox->state == P2P_MAILBOX_WELCOME) {
+      mailbox->state = P2P_MAILBOX_ALONE;
+      mailbox->has_opened_event = true;
+    }
     open_mailbox(mailbox);
     release(mailbox);
   } else if (mailbox->nameplate[0] != '\0') {
@@ -97,8 +107,10 @@ static void resume(struct p2p_mailbox *mailbox) {
   }
 }
 
-/* A third side is in the mailbox. */
+/* A third side is in the mailbox. An id is not named: only its two sides should know it. */
 static int crowded(const struct p2p_mailbox *mailbox, struct p2p_err *err) {
+  if (has_id_only(mailbox))
+    return p2p_err_set(err, P2P_ERR_ACCESS, "more than two programs use the mailbox");
   return p2p_err_because(err, "crowded",
                          p2p_err_set(err, P2P_ERR_ACCESS, "more than two programs use nameplate %s",
                                      mailbox->nameplate));
@@ -310,6 +322,17 @@ int p2p_mailbox_new(const char *appid, const char *side, const char *nameplate,
   snprintf(mailbox->nameplate, sizeof mailbox->nameplate, "%s", nameplate ? nameplate : "");
   *out = mailbox;
   return P2P_OK;
+}
+
+int p2p_mailbox_new_with_id(const char *appid, const char *side, const char *id,
+                            struct p2p_mailbox **out) {
+  int code = p2p_mailbox_new(appid, side, NULL, out);
+  if (code == P2P_OK) snprintf((*out)->id, sizeof(*out)->id, "%s", id);
+  return code;
+}
+
+bool p2p_mailbox_id_is_valid(const char *id) {
+  return strspn(id, "0123456789abcdef") == GIVEN_ID_LENGTH && id[GIVEN_ID_LENGTH] == '\0';
 }
 
 void p2p_mailbox_free(struct p2p_mailbox *mailbox) {

@@ -1,7 +1,7 @@
-/* A client of one mailbox on a mailbox server: its nameplate, its mailbox, and the messages of both
- * sides by phase. Speaks JSON and does no I/O: pass in the server's texts, send the texts that
- * p2p_mailbox_pop_text returns, and handle the events. It has no keys: messages are bytes. The
- * server is not trusted: every text is limited and checked. */
+/* A client of one mailbox on a mailbox server: its nameplate, if it has one, its mailbox, and the
+ * messages of both sides by phase. Speaks JSON and does no I/O: pass in the server's texts, send
+ * the texts that p2p_mailbox_pop_text returns, and handle the events. It has no keys: messages are
+ * bytes. The server is not trusted: every text is limited and checked. */
 #ifndef P2P_WORMHOLE_MAILBOX_H
 #define P2P_WORMHOLE_MAILBOX_H
 
@@ -44,7 +44,13 @@ struct p2p_mailbox;
  * P2P_ERR_MEMORY. */
 int p2p_mailbox_new(const char *appid, const char *side, const char *nameplate,
                     struct p2p_mailbox **out) P2P_MUST_USE;
+/* A client that opens the mailbox `id`, of p2p_mailbox_id_is_valid, without a nameplate.
+ * P2P_ERR_MEMORY. */
+int p2p_mailbox_new_with_id(const char *appid, const char *side, const char *id,
+                            struct p2p_mailbox **out) P2P_MUST_USE;
 void p2p_mailbox_free(struct p2p_mailbox *mailbox); /* takes NULL */
+/* True for 32 hexadecimal digits in lower case. */
+bool p2p_mailbox_id_is_valid(const char *id);
 
 /* Handles one text of the server. P2P_ERR_PROTOCOL, P2P_ERR_NETWORK (the server refuses us),
  * P2P_ERR_ACCESS (the mailbox is in use by others), P2P_ERR_MEMORY: afterwards, only

@@ -24,7 +24,7 @@ struct p2p_wormhole {
   struct p2p_wormhole_callbacks callbacks;
   void *arg;
   char url[URL_MAX], appid[P2P_APPID_MAX + 1], side[P2P_HEX_LEN(SIDE_BYTES) + 1];
-  char code[P2P_CODE_MAX];
+  char password[P2P_CODE_MAX]; /* of the PAKE: the whole code, if there is one */
   struct p2p_mailbox_connection *connection;
   struct p2p_mailbox *mailbox;
   struct p2p_spake2 *pake; /* between our first message and the peer's */
@@ -100,7 +100,7 @@ static int start_pake(struct p2p_wormhole *wormhole, struct p2p_err *err) {
   char text[P2P_PAKE_MESSAGE_MAX];
 
   p2p_random_bytes(entropy, sizeof entropy);
-  int code = p2p_spake2_start(P2P_SPAN(wormhole->code, strlen(wormhole->code)),
+  int code = p2p_spake2_start(P2P_SPAN(wormhole->password, strlen(wormhole->password)),
                               P2P_SPAN(wormhole->appid, strlen(wormhole->appid)), entropy, element,
                               &wormhole->pake, err);
   p2p_wipe(entropy, sizeof entropy);
@@ -170,8 +170,8 @@ static int on_phase(struct p2p_wormhole *wormhole, const struct p2p_mailbox_even
 /* ---- the mailbox ---- */
 
 static void make_code(struct p2p_wormhole *wormhole) {
-  p2p_code_make(p2p_mailbox_nameplate(wormhole->mailbox), wormhole->for_people, wormhole->code);
-  wormhole->callbacks.on_code(wormhole->arg, wormhole->code);
+  p2p_code_make(p2p_mailbox_nameplate(wormhole->mailbox), wormhole->for_people, wormhole->password);
+  wormhole->callbacks.on_code(wormhole->arg, wormhole->password);
 }
 
 static int on_mailbox_event(struct p2p_wormhole *wormhole, const struct p2p_mailbox_event *event,
@@ -289,24 +289,46 @@ void p2p_wormhole_time_out(const struct p2p_wormhole *wormhole, const char *peer
 
 /* ---- open and free ---- */
 
+/* `text` is NULL to make a code. */
+static int use_code(struct p2p_wormhole *wormhole, const char *text, struct p2p_err *err) {
+  char nameplate[P2P_NAMEPLATE_MAX];
+  int code = text != NULL ? p2p_code_check(text, nameplate, err) : P2P_OK;
+
+  if (code != P2P_OK) return code;
+  if (text != NULL) snprintf(wormhole->password, sizeof wormhole->password, "%s", text);
+  code = p2p_mailbox_new(wormhole->appid, wormhole->side, text != NULL ? nameplate : NULL,
+                         &wormhole->mailbox);
+  return code == P2P_OK ? code : p2p_err_set(err, code, "out of memory");
+}
+
+static int use_password(struct p2p_wormhole *wormhole, const struct p2p_wormhole_config *config,
+                        struct p2p_err *err) {
+  if (config->code != NULL || config->mailbox_id == NULL || config->password == NULL ||
+      !p2p_mailbox_id_is_valid(config->mailbox_id) ||
+      !p2p_code_password_is_valid(config->password) || strlen(config->password) >= P2P_CODE_MAX)
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "expected the id of a mailbox, 32 hexadecimal digits, and a password");
+  snprintf(wormhole->password, sizeof wormhole->password, "%s", config->password);
+  int code = p2p_mailbox_new_with_id(wormhole->appid, wormhole->side, config->mailbox_id,
+                                     &wormhole->mailbox);
+  return code == P2P_OK ? code : p2p_err_set(err, code, "out of memory");
+}
+
 static int start(struct p2p_wormhole *wormhole, const struct p2p_wormhole_config *config,
                  struct p2p_err *err) {
   static const struct p2p_mailbox_connection_callbacks EVENTS = {on_text, on_lost, on_unreachable};
-  char nameplate[P2P_NAMEPLATE_MAX];
   uint8_t side[SIDE_BYTES];
   int code = p2p_crypto_init();
 
   if (code != P2P_OK) return p2p_err_set(err, code, "libsodium cannot be initialized");
   if (strlen(config->mailbox) >= URL_MAX)
     return p2p_err_set(err, P2P_ERR_INVALID, "the address of the mailbox is too long");
-  if (config->code != NULL) code = p2p_code_check(config->code, nameplate, err);
-  if (code != P2P_OK) return code;
   p2p_random_bytes(side, sizeof side);
   p2p_hex_encode(side, sizeof side, wormhole->side);
-  snprintf(wormhole->code, sizeof wormhole->code, "%s", config->code ? config->code : "");
-  code = p2p_mailbox_new(config->appid, wormhole->side, config->code ? nameplate : NULL,
-                         &wormhole->mailbox);
-  if (code != P2P_OK) return p2p_err_set(err, code, "out of memory");
+  code = config->mailbox_id == NULL && config->password == NULL
+             ? use_code(wormhole, config->code, err)
+             : use_password(wormhole, config, err);
+  if (code != P2P_OK) return code;
   struct p2p_mailbox_connection_config connection = {config->loop, wormhole->url,
                                                      config->timeout_ms};
   return p2p_mailbox_connection_new(&connection, &EVENTS, wormhole, &wormhole->connection, err);

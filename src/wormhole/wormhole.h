@@ -1,5 +1,6 @@
-/* One wormhole: two sides that know the same code meet in a mailbox, agree on a key, and exchange a
- * few sealed messages. Links and file transfers are built on it. io thread only. */
+/* One wormhole: two sides that know the same code, or the same mailbox and password, meet in a
+ * mailbox, agree on a key, and exchange a few sealed messages. Links and file transfers are built
+ * on it. io thread only. */
 #ifndef P2P_WORMHOLE_WORMHOLE_H
 #define P2P_WORMHOLE_WORMHOLE_H
 
@@ -17,21 +18,25 @@ struct p2p_wormhole_config {
   struct p2p_loop *loop;
   const char *mailbox; /* ws://host:port/v1 */
   const char *appid;
-  const char *code;    /* NULL: allocate a nameplate and make a code */
-  bool for_people;     /* the code that is made: see p2p_code_make */
-  uint32_t timeout_ms; /* to reach the mailbox server; the owner bounds everything after that */
+  const char *code; /* NULL: allocate a nameplate and make a code */
+  /* Both or neither; not with a code. With them there is no nameplate, and on_code is not called.
+   */
+  const char *mailbox_id; /* of p2p_mailbox_id_is_valid */
+  const char *password;   /* of p2p_code_password_is_valid, shorter than P2P_CODE_MAX */
+  bool for_people;        /* the code that is made: see p2p_code_make */
+  uint32_t timeout_ms;    /* to reach the mailbox server; the owner bounds everything after that */
 };
 
 struct p2p_wormhole_callbacks {
   void (*on_code)(void *arg, const char *code); /* the code that was made */
-  void (*on_peer)(void *arg);                   /* the peer has proved that it knows the code */
+  void (*on_peer)(void *arg); /* the peer has proved that it knows the code or password */
   void (*on_message)(void *arg, const uint8_t *text, size_t length); /* in the order sent */
   void (*on_delivered)(void *arg); /* p2p_wormhole_is_delivered became true; may be NULL */
   void (*on_fail)(void *arg, const struct p2p_err *err); /* the last event; free the wormhole */
 };
 
-/* Copies the configuration. P2P_ERR_INVALID or P2P_ERR_PARSE for a bad url or code; later failures
- * are reported by on_fail. */
+/* Copies the configuration. P2P_ERR_INVALID or P2P_ERR_PARSE for a bad url, code, mailbox or
+ * password; later failures are reported by on_fail. */
 int p2p_wormhole_open(const struct p2p_wormhole_config *config,
                       const struct p2p_wormhole_callbacks *callbacks, void *arg,
                       struct p2p_wormhole **out, struct p2p_err *err) P2P_MUST_USE;

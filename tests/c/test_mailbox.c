@@ -150,6 +150,84 @@ TEST(a_third_side_is_an_error) {
   p2p_mailbox_free(mailbox);
 }
 
+#define ID "00112233445566778899aabbccddeeff"
+#define WELCOME "{\"type\":\"welcome\",\"welcome\":{}}"
+
+TEST(a_mailbox_with_an_id_is_opened_without_a_nameplate) {
+  struct p2p_mailbox *mailbox = NULL;
+  struct p2p_err err;
+  static const char CROWDED[] = "{\"type\":\"error\",\"error\":\"crowded\",\"orig\":{}}";
+
+  CHECK(p2p_mailbox_new_with_id("app", "aa", ID, &mailbox) == P2P_OK);
+  CHECK(p2p_mailbox_add(mailbox, "x", 1) == P2P_ERR_INVALID);
+  CHECK(feed(mailbox, WELCOME) == P2P_OK);
+  check_request(mailbox, "bind", "side", "aa");
+  check_request(mailbox, "open", "mailbox", ID);
+  check_no_request(mailbox);
+  check_event(mailbox, P2P_MAILBOX_HAS_OPENED);
+  check_no_event(mailbox);
+  CHECK(p2p_mailbox_state(mailbox) == P2P_MAILBOX_ALONE);
+  CHECK_STR(p2p_mailbox_nameplate(mailbox), "");
+  CHECK(p2p_mailbox_add(mailbox, "x", 1) == P2P_OK);
+  check_request(mailbox, "add", "body", "78");
+  /* A server that answers what nobody asked. */
+  CHECK(feed(mailbox, "{\"type\":\"allocated\",\"nameplate\":\"4\"}") == P2P_OK);
+  CHECK(feed(mailbox, "{\"type\":\"claimed\",\"mailbox\":\"m\"}") == P2P_OK);
+  CHECK(feed(mailbox, "{\"type\":\"released\"}") == P2P_OK);
+  CHECK(
+      feed(mailbox, "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"70\"}") ==
+      P2P_OK);
+  check_message(mailbox, P2P_PHASE_PAKE, "p");
+  check_no_request(mailbox);
+  CHECK(p2p_mailbox_receive(mailbox, CROWDED, sizeof CROWDED - 1, &err) == P2P_ERR_ACCESS);
+  CHECK_STR(err.message, "more than two programs use the mailbox");
+  p2p_mailbox_close(mailbox, P2P_MOOD_HAPPY);
+  check_request(mailbox, "close", "mailbox", ID);
+  check_no_request(mailbox);
+  p2p_mailbox_free(mailbox);
+}
+
+TEST(a_mailbox_with_an_id_is_opened_again_after_each_reconnection) {
+  struct p2p_mailbox *mailbox = NULL;
+
+  CHECK(p2p_mailbox_new_with_id("app", "aa", ID, &mailbox) == P2P_OK);
+  p2p_mailbox_reconnect(mailbox); /* before the welcome */
+  CHECK(feed(mailbox, WELCOME) == P2P_OK);
+  check_request(mailbox, "bind", "side", "aa");
+  check_request(mailbox, "open", "mailbox", ID);
+  check_event(mailbox, P2P_MAILBOX_HAS_OPENED);
+  CHECK(p2p_mailbox_add(mailbox, "x", 1) == P2P_OK);
+  for (int is_paired = 0; is_paired < 2; is_paired++) {
+    p2p_mailbox_reconnect(mailbox);
+    CHECK(feed(mailbox, WELCOME) == P2P_OK);
+    check_request(mailbox, "bind", "side", "aa");
+    check_request(mailbox, "open", "mailbox", ID);
+    check_request(mailbox, "ping", NULL, NULL);
+    check_no_request(mailbox);
+    check_no_event(mailbox);
+    CHECK(feed(mailbox, "{\"type\":\"pong\",\"pong\":1}") == P2P_OK);
+    check_request(mailbox, "add", "body", "78");
+    if (is_paired) break;
+    CHECK(feed(mailbox,
+               "{\"type\":\"message\",\"side\":\"bb\",\"phase\":\"pake\",\"body\":\"70\"}") ==
+          P2P_OK);
+    check_message(mailbox, P2P_PHASE_PAKE, "p");
+    check_no_request(mailbox);
+  }
+  p2p_mailbox_reconnect(mailbox);
+  p2p_mailbox_close(mailbox, P2P_MOOD_ERRORY); /* while it is disconnected */
+  check_no_request(mailbox);
+  p2p_mailbox_free(mailbox);
+}
+
+TEST(an_id_is_32_hexadecimal_digits) {
+  CHECK(p2p_mailbox_id_is_valid(ID));
+  CHECK(!p2p_mailbox_id_is_valid("") && !p2p_mailbox_id_is_valid(ID "0"));
+  CHECK(!p2p_mailbox_id_is_valid("00112233445566778899aabbccddeef"));
+  CHECK(!p2p_mailbox_id_is_valid("00112233445566778899aabbccddeefF"));
+  CHECK(!p2p_mailbox_id_is_valid("00112233445566778899aabbccddeeg0"));
+}
+
 TEST(a_server_that_refuses_is_quoted) {
   struct p2p_mailbox *mailbox = NULL;
   struct p2p_err err;
@@ -229,6 +307,8 @@ TEST(a_mailbox_with_too_many_messages_is_an_error) {
 
 UNIT_MAIN("mailbox", UNIT(the_opener_gets_a_nameplate_and_then_its_mailbox),
           UNIT(phases_arrive_in_order_and_once), UNIT(a_third_side_is_an_error),
-          UNIT(a_server_that_refuses_is_quoted),
+          UNIT(a_mailbox_with_an_id_is_opened_without_a_nameplate),
+          UNIT(a_mailbox_with_an_id_is_opened_again_after_each_reconnection),
+          UNIT(an_id_is_32_hexadecimal_digits), UNIT(a_server_that_refuses_is_quoted),
           UNIT(closing_sends_a_mood_and_releases_the_nameplate),
           UNIT(malformed_messages_are_errors), UNIT(a_mailbox_with_too_many_messages_is_an_error))

@@ -1,7 +1,8 @@
 #!/bin/sh
 # File transfers between our program and the Magic Wormhole programs of Debian, in both directions, over Debian's mailbox and relay
-# and over ours. Runs in a network namespace with loopback only, in which transit.magic-wormhole.io is this machine, because
-# wormhole-william always resolves that name. If that is impossible, or a program is missing, its pairs are skipped.
+# and over ours; and our links over Debian's. Runs in a network namespace with loopback only, in which transit.magic-wormhole.io is
+# this machine, because wormhole-william always resolves that name. If that is impossible, or a program is missing, its pairs are
+# skipped.
 #
 #   R_LIBS=LIBRARY sh tests/interop/wormhole.sh [LARGEST]     LARGEST: bytes of the largest file; default: 100 MB
 
@@ -151,6 +152,22 @@ skip() {
   echo "skipped: $1 to $2, ${3##*/} ($servers)"
 }
 
+# links: the unit tests of links, with and without a nameplate, over these servers.
+links() {
+  for name in link link_password; do
+    unit=$here/../../build/units/$name
+    if [ ! -x "$unit" ]; then
+      skipped=$((skipped + 1))
+      echo "skipped: unit $name ($servers)"
+    elif P2P_TEST_MAILBOX=$mailbox P2P_TEST_RELAY=$relay timeout 120 "$unit" > "$work/links.log" 2>&1; then
+      passed=$((passed + 1))
+    else
+      failed=$((failed + 1))
+      echo "failed: unit $name ($servers)" && cat "$work/links.log"
+    fi
+  done
+}
+
 # pairs WHAT...: our program with both others in both directions, and with itself.
 pairs() {
   for what in "$@"; do
@@ -208,6 +225,7 @@ no_listen_python=
 servers="Debian's servers"
 if start_debian_servers $relay_port; then
   pairs "text:Hello, is it me?" "$work/empty" "$work/one" "$work/small" "$work/large"
+  links
   # Neither side listens, so that the relay is the only path. william has no such option.
   servers="Debian's servers, relay only"
   no_listen_ours=--no-listen
