@@ -16,7 +16,10 @@
 /* All readers return P2P_OK; P2P_ERR_CANCELED: another type of line, or for another device;
  * P2P_ERR_PARSE: malformed; P2P_ERR_CRYPTO: a signature is wrong, or a box does not open. *out is
  * set only on P2P_OK. Writers replace *out; P2P_ERR_INVALID for malformed names and for epochs that
- * are not from 1 to P2P_EPOCH_MAX. */
+ * are not from 1 to P2P_EPOCH_MAX.
+ *
+ * A signature says who wrote a line, not when: anybody can write it once more. So the caller
+ * ignores enrolled and epoch lines of an epoch before the last one that it knows. */
 
 /* enrol: a device asks for the key. */
 struct p2p_enrol {
