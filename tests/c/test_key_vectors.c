@@ -9,6 +9,7 @@
 #include "protocol/enrolment.h"
 #include "protocol/sealed_line.h"
 #include "vectors.h"
+#include "wormhole/key.h"
 
 #define NOW 1795000000
 
@@ -161,7 +162,10 @@ static void check_proof(const json_t *object) {
                                  vectors_text(object, "user")};
   struct p2p_sign_secret device_secret;
   struct p2p_sign_public device;
-  whole(object, "verifier", verifier, sizeof verifier);
+  struct p2p_wormhole_key spake2;
+  whole(object, "spake2_key", spake2.bytes, sizeof spake2.bytes);
+  p2p_key_verifier(&spake2, verifier);
+  same(object, "verifier", verifier, sizeof verifier);
   whole(object, "device_seed", device_secret.bytes, P2P_SIGN_KEY_LEN);
   whole(object, "device", device.bytes, P2P_SIGN_KEY_LEN);
   whole(object, "proof", expected, sizeof expected);
