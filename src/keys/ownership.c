@@ -133,7 +133,7 @@ int p2p_ownership_open(const struct p2p_key_place *place, const struct p2p_devic
 int p2p_ownership_expel(const struct p2p_key_place *place, const struct p2p_device *device,
                         const char *who, size_t *n, struct p2p_err *err) {
   struct ownership ownership;
-  uint32_t epoch;
+  uint32_t epoch = 0;
   *n = 0;
   int code = lock_own(&ownership, place, device, err);
   if (code != P2P_OK) return code;
