@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "protocol/credentials.h"
+
 /* All pointers are borrowed. A function that takes a configuration copies what it keeps. */
 struct p2p_board_config {
   const char *host;            /* "[user@]name[:port]"; NULL: the public board */
@@ -13,6 +15,8 @@ struct p2p_board_config {
   const char *cluster; /* "owner/name"; NULL: the user's own cluster, "{user}/personal" */
   const char *mailbox; /* URL of the mailbox server; NULL: the one that the board names */
   const char *relay;   /* "tcp:host:port" of the transit relay; NULL: the one the board names */
+  /* With them, lines are sealed, and links need them. NULL: a cluster without a key. */
+  const struct p2p_credentials *credentials;
 };
 
 #endif

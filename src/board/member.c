@@ -283,9 +283,10 @@ int p2p_member_new(const struct p2p_member_config *config,
   if (code == P2P_OK) {
     member->timer = p2p_timer_new(config->loop, on_timer, member);
     member->report_timer = p2p_timer_new(config->loop, report_dropped, member);
-    if (config->credentials != NULL) member->sealer = p2p_line_sealer_new(config->credentials);
+    if (config->board.credentials != NULL)
+      member->sealer = p2p_line_sealer_new(config->board.credentials);
     bool is_complete = member->timer != NULL && member->report_timer != NULL &&
-                       (config->credentials == NULL || member->sealer != NULL);
+                       (config->board.credentials == NULL || member->sealer != NULL);
     code = !is_complete ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory") : join(member, err);
   }
   if (code != P2P_OK) {

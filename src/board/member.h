@@ -23,9 +23,6 @@ struct p2p_member_config {
   size_t n_users;
   uint32_t timeout_ms;       /* until on_joined; 0: 30 s */
   struct p2p_log_queue *log; /* borrowed: P2P_LOG_DEBUG for dropped lines. NULL: no log */
-  /* With them, all lines are sealed, and others are dropped. NULL: a cluster without a key. Copied.
-   */
-  const struct p2p_credentials *credentials;
 };
 
 struct p2p_member_callbacks {

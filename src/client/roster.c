@@ -115,6 +115,7 @@ static enum p2p_roster_change on_hello(struct p2p_roster *roster, const struct p
   bool is_known = worker != NULL;
   if (!is_known && (worker = add(roster)) == NULL) return P2P_ROSTER_FULL;
   worker->key = hello.key;
+  memcpy(worker->hello, hello.id, sizeof worker->hello);
   worker->last_seen_ms = now_ms;
   worker->has_left = worker->is_lost = false;
   if (worker->link == NULL) {

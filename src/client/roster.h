@@ -28,6 +28,7 @@ struct p2p_roster_worker {
   char name[P2P_IDENTITY_LABEL_MAX]; /* what people see; with the start of the id if the name was
                                         taken */
   struct p2p_seal_public key;
+  char hello[P2P_HELLO_LINE_ID_MAX]; /* the id of its latest hello */
   uint32_t slots;
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
   struct p2p_machine machine;

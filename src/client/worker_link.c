@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "protocol/accept.h"
 #include "wormhole/link.h"
@@ -126,21 +127,27 @@ static void on_task(void *arg) {
 
 /* Callbacks of the link. */
 
-static void on_code(void *arg, const char *code) {
-  struct p2p_worker_link *link = arg;
+/* `hello`: in a cluster with a key, what the accept quotes. Returns P2P_OK, or an error of which
+ * *err says more. */
+static int send_code(struct p2p_worker_link *link, const char *code, const char *hello,
+                     struct p2p_err *err) {
   struct p2p_member *member = link->config.member;
   struct p2p_accept_request accept = {.from = p2p_member_identity(member),
                                       .to = link->config.worker_id,
                                       .code = code,
+                                      .hello = hello,
                                       .key = link->config.key};
   struct p2p_line line;
-  struct p2p_err err;
   int rc = p2p_accept_write(&line, &accept, time(NULL));
-  if (rc != P2P_OK)
-    p2p_err_set(&err, rc, "its hello has an invalid public key");
-  else if ((rc = p2p_member_send(member, &line)) != P2P_OK)
-    p2p_err_set(&err, rc, "the board is disconnected");
-  if (rc != P2P_OK) fail(link, &err);
+  if (rc != P2P_OK) return p2p_err_set(err, rc, "its hello has an invalid public key");
+  rc = p2p_member_send(member, &line);
+  return rc == P2P_OK ? P2P_OK : p2p_err_set(err, rc, "the board is disconnected");
+}
+
+static void on_code(void *arg, const char *code) {
+  struct p2p_worker_link *link = arg;
+  struct p2p_err err;
+  if (send_code(link, code, NULL, &err) != P2P_OK) fail(link, &err);
 }
 
 static void on_open(void *arg, const char *path) {
@@ -148,6 +155,9 @@ static void on_open(void *arg, const char *path) {
   const struct p2p_worker_link_config *config = &link->config;
   struct p2p_hello hello = {0};
   char text[P2P_HELLO_MAX + 1];
+  uint8_t verifier[P2P_VERIFIER_LEN];
+  p2p_link_verifier(link->link, verifier);
+  p2p_hello_certify(&hello, p2p_member_credentials(config->member), P2P_ROLE_CLIENT, verifier);
   snprintf(link->path, sizeof link->path, "%s", path);
   snprintf(hello.member, sizeof hello.member, "%s", p2p_member_identity(config->member)->id);
   snprintf(hello.r_version, sizeof hello.r_version, "%s", config->r_version);
@@ -167,12 +177,17 @@ static int on_hello(struct p2p_worker_link *link, const struct p2p_frame *frame,
                     struct p2p_err *err) {
   const struct p2p_worker_link_config *config = &link->config;
   struct p2p_hello hello;
+  uint8_t verifier[P2P_VERIFIER_LEN];
   if (frame->type != P2P_FRAME_HELLO)
     return p2p_err_set(err, P2P_ERR_PROTOCOL, "its first frame is not HELLO");
   int code = p2p_hello_read(frame->payload, frame->length, P2P_ROLE_WORKER, &hello, err);
   if (code != P2P_OK) return code;
   if (strcmp(hello.member, config->worker_id) != 0)
     return p2p_err_set(err, P2P_ERR_PROTOCOL, "it identified itself as another member");
+  p2p_link_verifier(link->link, verifier);
+  if (!p2p_hello_is_certified(&hello, p2p_member_credentials(config->member), P2P_ROLE_WORKER,
+                              verifier, config->worker))
+    return p2p_err_set(err, P2P_ERR_ACCESS, "it has no valid certificate of its user");
   code = link->callbacks.on_hello(link->arg, &hello, err);
   if (code != P2P_OK) return code;
   struct p2p_task_stream_config stream = {
@@ -239,24 +254,61 @@ static void on_drain(void *arg) {
 
 static void on_close(void *arg, const struct p2p_err *err) { fail(arg, err); }
 
-int p2p_worker_link_open(const struct p2p_worker_link_config *config,
-                         const struct p2p_worker_link_callbacks *callbacks, void *arg,
-                         struct p2p_worker_link **out, struct p2p_err *err) {
-  static const struct p2p_link_callbacks link_callbacks = {on_code, on_open, on_frame, on_drain,
-                                                           on_close};
+/* What opens a link in a cluster with a key. */
+struct keyed {
+  char code[P2P_KEYED_CODE_MAX], mailbox[P2P_LINK_MAILBOX_MAX], password[P2P_LINK_PASSWORD_MAX];
+};
+
+static void make_keyed(const struct p2p_worker_link_config *config,
+                       const struct p2p_credentials *credentials, struct keyed *out) {
+  const struct p2p_link_parties parties = {.cluster = credentials->cluster,
+                                           .client = p2p_member_identity(config->member)->id,
+                                           .worker = config->worker_id,
+                                           .worker_key = config->key,
+                                           .code = out->code};
+  p2p_keyed_code_make(out->code);
+  p2p_cluster_key_mailbox(&credentials->key, out->code, out->mailbox);
+  p2p_cluster_key_password(&credentials->key, &parties, out->password);
+}
+
+/* Opens the wormhole. In a cluster with a key, the accept is sent at once. */
+static int open_link(struct p2p_worker_link *link, struct p2p_err *err) {
+  static const struct p2p_link_callbacks callbacks = {on_code, on_open, on_frame, on_drain,
+                                                      on_close};
+  const struct p2p_worker_link_config *config = &link->config;
+  const struct p2p_credentials *credentials = p2p_member_credentials(config->member);
+  struct keyed keyed = {0};
   struct p2p_link_config link_config = {
       .loop = config->loop,
       .mailbox = config->mailbox != NULL ? config->mailbox : p2p_member_mailbox(config->member),
       .relay = config->relay != NULL ? config->relay : p2p_member_relay(config->member),
       .timeout_ms = P2P_WORKER_LINK_TIMEOUT_MS,
   };
+  if (credentials != NULL) {
+    make_keyed(config, credentials, &keyed);
+    link_config.mailbox_id = keyed.mailbox;
+    link_config.password = keyed.password;
+    link_config.is_opener = true;
+  }
+  int code = p2p_link_open(&link_config, &callbacks, link, &link->link, err);
+  if (code == P2P_OK && credentials != NULL) {
+    code = send_code(link, keyed.code, config->hello, err);
+    if (code != P2P_OK) p2p_link_free(link->link);
+  }
+  p2p_wipe(&keyed, sizeof keyed);
+  return code;
+}
+
+int p2p_worker_link_open(const struct p2p_worker_link_config *config,
+                         const struct p2p_worker_link_callbacks *callbacks, void *arg,
+                         struct p2p_worker_link **out, struct p2p_err *err) {
   struct p2p_worker_link *link = calloc(1, sizeof *link);
   if (link == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   link->config = *config;
   link->callbacks = *callbacks;
   link->arg = arg;
   link->since_ms = p2p_clock_ms();
-  int code = p2p_link_open(&link_config, &link_callbacks, link, &link->link, err);
+  int code = open_link(link, err);
   if (code != P2P_OK) {
     free(link);
     return code;

@@ -27,7 +27,8 @@ struct p2p_worker_link_config {
   uint64_t object_cap_bytes;
   const char *worker;                /* its name as people see it, "carol@desk:4711", */
   const char *worker_id;             /* its id as a member, */
-  const struct p2p_seal_public *key; /* and its public key */
+  const struct p2p_seal_public *key; /* its public key, */
+  const char *hello;                 /* and the id of its latest hello */
 };
 
 struct p2p_worker_link_callbacks {

@@ -140,6 +140,7 @@ void p2p_workers_open_link(struct p2p_workers *workers, struct p2p_roster_worker
   config.worker = worker->name;
   config.worker_id = worker->member.id;
   config.key = &worker->key;
+  config.hello = worker->hello;
   worker->owner = workers;
   if (p2p_worker_link_open(&config, &callbacks, worker, &worker->link, &err) != P2P_OK)
     back_off(workers, worker, &err);

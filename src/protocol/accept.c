@@ -11,13 +11,18 @@
 #define VIA "link://"
 #define PASSWORD_LEN 32
 
-/* A nameplate, a dash and 32 hexadecimal digits. */
-static bool is_code(const char *text) {
-  size_t digits = p2p_nameplate_length(text);
-  if (digits == 0) return false;
-  const char *password = text + digits + 1;
-  return strspn(password, "0123456789abcdef") == PASSWORD_LEN && password[PASSWORD_LEN] == '\0';
+static bool is_hex(const char *text, size_t length) {
+  return strspn(text, "0123456789abcdef") == length && text[length] == '\0';
 }
+
+/* 32 hexadecimal digits; without a cluster key, a nameplate and a dash before them. */
+static bool is_code(const char *text, bool is_keyed) {
+  if (is_keyed) return is_hex(text, PASSWORD_LEN);
+  size_t digits = p2p_nameplate_length(text);
+  return digits > 0 && is_hex(text + digits + 1, PASSWORD_LEN);
+}
+
+static bool is_hello_id(const char *text) { return is_hex(text, P2P_HELLO_LINE_ID_MAX - 1); }
 
 /* ---- writing ---- */
 
@@ -36,11 +41,15 @@ static int seal(const struct p2p_seal_public *key, const char *code, char via[VI
 int p2p_accept_write(struct p2p_line *out, const struct p2p_accept_request *request, time_t now) {
   char via[VIA_MAX];
   p2p_line_init(out);
-  if (!p2p_member_id_is_valid(request->to) || !is_code(request->code)) return P2P_ERR_INVALID;
+  if (!p2p_member_id_is_valid(request->to) || !is_code(request->code, request->hello != NULL) ||
+      (request->hello != NULL && !is_hello_id(request->hello)))
+    return P2P_ERR_INVALID;
   int status = seal(request->key, request->code, via);
   if (status == P2P_OK)
     status = p2p_line_begin(out, "accept", request->from, now, P2P_ACCEPT_VALID_S);
   if (status == P2P_OK) status = p2p_line_put(out, "to", request->to);
+  if (status == P2P_OK && request->hello != NULL)
+    status = p2p_line_put(out, "hello", request->hello);
   if (status == P2P_OK) status = p2p_line_put(out, "via", via);
   if (status != P2P_OK) p2p_line_init(out);
   return status;
@@ -49,28 +58,33 @@ int p2p_accept_write(struct p2p_line *out, const struct p2p_accept_request *requ
 /* ---- reading ---- */
 
 static int unseal(const char *base64, const struct p2p_seal_public *public_key,
-                  const struct p2p_seal_secret *secret_key, char code[P2P_LINK_CODE_MAX]) {
+                  const struct p2p_seal_secret *secret_key, struct p2p_accept *out) {
   uint8_t sealed[P2P_SEAL_OVERHEAD + P2P_LINK_CODE_MAX - 1];
   size_t length;
   int status = p2p_base64url_decode(base64, strlen(base64), sealed, sizeof sealed, &length);
   if (status != P2P_OK || length <= P2P_SEAL_OVERHEAD) return P2P_ERR_PARSE;
-  status = p2p_unseal(public_key, secret_key, sealed, length, (uint8_t *)code);
+  status = p2p_unseal(public_key, secret_key, sealed, length, (uint8_t *)out->code);
   if (status != P2P_OK) return status;
-  code[length - P2P_SEAL_OVERHEAD] = '\0';
-  return strlen(code) == length - P2P_SEAL_OVERHEAD && is_code(code) ? P2P_OK : P2P_ERR_CRYPTO;
+  out->code[length - P2P_SEAL_OVERHEAD] = '\0';
+  return strlen(out->code) == length - P2P_SEAL_OVERHEAD &&
+                 is_code(out->code, out->hello[0] != '\0')
+             ? P2P_OK
+             : P2P_ERR_CRYPTO;
 }
 
 int p2p_accept_read(const struct p2p_line *line, const char *our_id,
                     const struct p2p_seal_public *public_key,
                     const struct p2p_seal_secret *secret_key, struct p2p_accept *out) {
   const char *type = p2p_line_get(line, "type"), *to = p2p_line_get(line, "to"),
-             *via = p2p_line_get(line, "via");
-  struct p2p_accept accept;
+             *via = p2p_line_get(line, "via"), *hello = p2p_line_get(line, "hello");
+  struct p2p_accept accept = {0};
   if (type == NULL || strcmp(type, "accept") != 0 || to == NULL || strcmp(to, our_id) != 0)
     return P2P_ERR_CANCELED;
   if (!p2p_line_sender(line, &accept.client) || via == NULL || strncmp(via, VIA, strlen(VIA)) != 0)
     return P2P_ERR_PARSE;
-  int code = unseal(via + strlen(VIA), public_key, secret_key, accept.code);
+  if (hello != NULL && !is_hello_id(hello)) return P2P_ERR_PARSE;
+  if (hello != NULL) memcpy(accept.hello, hello, sizeof accept.hello);
+  int code = unseal(via + strlen(VIA), public_key, secret_key, &accept);
   if (code == P2P_OK) *out = accept;
   p2p_wipe(accept.code, sizeof accept.code);
   return code;

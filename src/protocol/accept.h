@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "crypto/seal.h"
+#include "protocol/hello_line.h"
 #include "protocol/identity.h"
 #include "protocol/line.h"
 
@@ -13,9 +14,11 @@
 #define P2P_LINK_CODE_MAX 128 /* bytes of a code, with the NUL */
 
 struct p2p_accept_request {
-  const struct p2p_identity *from;   /* the client */
-  const char *to;                    /* the worker's id */
-  const char *code;                  /* of the link: a nameplate, a dash and 32 hex digits */
+  const struct p2p_identity *from; /* the client */
+  const char *to;                  /* the worker's id */
+  const char *code;                /* of the link: a nameplate, a dash and 32 hex digits */
+  const char *hello; /* with a cluster key, the id of the worker's hello; `code` then is
+                        32 hex digits. NULL: the cluster has no key */
   const struct p2p_seal_public *key; /* the worker's */
 };
 
@@ -25,8 +28,9 @@ int p2p_accept_write(struct p2p_line *out, const struct p2p_accept_request *requ
                      time_t now) P2P_MUST_USE;
 
 struct p2p_accept {
-  struct p2p_identity client;   /* as the line states: unproven */
-  char code[P2P_LINK_CODE_MAX]; /* secret: wipe it */
+  struct p2p_identity client;        /* as the line states: unproven */
+  char hello[P2P_HELLO_LINE_ID_MAX]; /* "": none */
+  char code[P2P_LINK_CODE_MAX];      /* secret: wipe it */
 };
 
 /* P2P_OK; P2P_ERR_CANCELED: another type, or for another worker; P2P_ERR_PARSE: malformed;

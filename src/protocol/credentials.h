@@ -31,7 +31,9 @@ struct p2p_badge {
 /* The badge of this device for one link. `role`: ours. `verifier`: P2P_VERIFIER_LEN bytes. */
 void p2p_badge_make(const struct p2p_credentials *ours, enum p2p_role role, const uint8_t *verifier,
                     struct p2p_badge *out);
-/* Whether the owner certified the other end, and it has its device. `role`: of the other end. */
+/* Whether the owner certified the other end, and it has its device. `role`: of the other end. The
+ * devices of a personal cluster certify each other: there, the key of the cluster shows that the
+ * other end is one of the user's own. */
 bool p2p_badge_check(const struct p2p_credentials *ours, enum p2p_role role,
                      const uint8_t *verifier, const struct p2p_badge *badge) P2P_MUST_USE;
 

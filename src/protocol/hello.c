@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "protocol/member_name.h"
 #include "protocol/pairs.h"
 
@@ -32,10 +33,24 @@ static void put_machine(struct writer *writer, const struct p2p_machine *machine
   if (machine->memory_mib > 0) put(writer, "memory=%u\n", (unsigned)machine->memory_mib);
 }
 
+static void put_bytes(struct writer *writer, const char *key, const uint8_t *bytes, size_t length) {
+  char text[P2P_BASE64_LEN(P2P_SIGNATURE_LEN) + 1];
+  p2p_base64url_encode(bytes, length, text);
+  put(writer, "%s=%s\n", key, text);
+}
+
+static void put_badge(struct writer *writer, const struct p2p_badge *badge) {
+  put(writer, "user=%s\n", badge->user);
+  put_bytes(writer, "device", badge->device.bytes, sizeof badge->device.bytes);
+  put_bytes(writer, "certificate", badge->certificate, sizeof badge->certificate);
+  put_bytes(writer, "proof", badge->proof, sizeof badge->proof);
+}
+
 long p2p_hello_write(const struct p2p_hello *hello, enum p2p_role sender, char *out, size_t size) {
   struct writer writer = {out, size < P2P_HELLO_MAX + 1 ? size : P2P_HELLO_MAX + 1, 0};
   put(&writer, "member=%s\nr=%s\nfuture=%s\n", hello->member, hello->r_version,
       hello->future_version);
+  if (hello->has_badge) put_badge(&writer, &hello->badge);
   if (sender == P2P_ROLE_WORKER) {
     put(&writer, "slots=%u\n", (unsigned)hello->slots);
     put_machine(&writer, &hello->machine);
@@ -59,15 +74,37 @@ static bool read_machine(const void *bytes, size_t length, struct p2p_machine *o
          p2p_machine_read(platform, cores, memory, out);
 }
 
+static bool read_bytes(const void *bytes, size_t length, const char *key, uint8_t *out,
+                       size_t out_length) {
+  char text[P2P_BASE64_LEN(P2P_SIGNATURE_LEN) + 1];
+  size_t decoded;
+  return p2p_pairs_get(bytes, length, key, text, sizeof text) &&
+         p2p_base64url_decode(text, strlen(text), out, out_length, &decoded) == P2P_OK &&
+         decoded == out_length;
+}
+
+static bool read_badge(const void *bytes, size_t length, struct p2p_badge *out) {
+  return p2p_pairs_get(bytes, length, "user", out->user, sizeof out->user) &&
+         p2p_user_name_is_valid(out->user, strlen(out->user)) &&
+         read_bytes(bytes, length, "device", out->device.bytes, sizeof out->device.bytes) &&
+         read_bytes(bytes, length, "certificate", out->certificate, sizeof out->certificate) &&
+         read_bytes(bytes, length, "proof", out->proof, sizeof out->proof);
+}
+
 /* Returns the key of the first field that is missing or malformed, or NULL. */
 static const char *read_fields(const void *bytes, size_t length, enum p2p_role sender,
                                struct p2p_hello *out) {
   char slots[16];
+  const char *value;
+  size_t value_length;
   if (!p2p_pairs_get(bytes, length, "member", out->member, sizeof out->member) ||
       !p2p_member_id_is_valid(out->member))
     return "member";
   if (!read_version(bytes, length, "r", out->r_version)) return "r";
   if (!read_version(bytes, length, "future", out->future_version)) return "future";
+  out->has_badge = p2p_pairs_find(bytes, length, "device", &value, &value_length);
+  if (out->has_badge && !read_badge(bytes, length, &out->badge))
+    return "user, device, certificate, proof";
   if (sender != P2P_ROLE_WORKER) return NULL;
   if (!p2p_pairs_get(bytes, length, "slots", slots, sizeof slots) ||
       !p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots))
@@ -84,4 +121,20 @@ int p2p_hello_read(const void *bytes, size_t length, enum p2p_role sender, struc
   if (bad != NULL) return p2p_err_set(err, P2P_ERR_PROTOCOL, "malformed HELLO (%s)", bad);
   *out = hello;
   return P2P_OK;
+}
+
+/* ---- badges ---- */
+
+void p2p_hello_certify(struct p2p_hello *hello, const struct p2p_credentials *ours,
+                       enum p2p_role sender, const uint8_t *verifier) {
+  hello->has_badge = ours != NULL;
+  if (ours != NULL) p2p_badge_make(ours, sender, verifier, &hello->badge);
+}
+
+bool p2p_hello_is_certified(const struct p2p_hello *hello, const struct p2p_credentials *ours,
+                            enum p2p_role sender, const uint8_t *verifier, const char *name) {
+  if (ours == NULL) return true;
+  size_t length = strlen(hello->badge.user);
+  return hello->has_badge && strncmp(name, hello->badge.user, length) == 0 && name[length] == '@' &&
+         p2p_badge_check(ours, sender, verifier, &hello->badge);
 }

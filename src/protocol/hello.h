@@ -3,9 +3,11 @@
 #ifndef P2P_PROTOCOL_HELLO_H
 #define P2P_PROTOCOL_HELLO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocol/credentials.h"
 #include "protocol/identity.h"
 #include "protocol/machine.h"
 #include "protocol/role.h"
@@ -16,6 +18,8 @@
 struct p2p_hello {
   char member[P2P_IDENTITY_ID_MAX];
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
+  bool has_badge; /* in a cluster with a key */
+  struct p2p_badge badge;
   /* Of a worker. */
   uint32_t slots;
   struct p2p_machine machine;
@@ -31,5 +35,15 @@ long p2p_hello_write(const struct p2p_hello *hello, enum p2p_role sender, char *
  * P2P_OK. */
 int p2p_hello_read(const void *bytes, size_t length, enum p2p_role sender, struct p2p_hello *out,
                    struct p2p_err *err) P2P_MUST_USE;
+
+/* In a cluster with a key: adds the badge of this device for the link with this verifier
+ * (P2P_VERIFIER_LEN bytes). `ours`: NULL without a key; then nothing is added. */
+void p2p_hello_certify(struct p2p_hello *hello, const struct p2p_credentials *ours,
+                       enum p2p_role sender, const uint8_t *verifier);
+/* Whether the badge is valid, and of the user in the name of the sender, "bob@laptop:99". Always,
+ * without a key. */
+bool p2p_hello_is_certified(const struct p2p_hello *hello, const struct p2p_credentials *ours,
+                            enum p2p_role sender, const uint8_t *verifier,
+                            const char *name) P2P_MUST_USE;
 
 #endif

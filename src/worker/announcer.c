@@ -27,7 +27,8 @@ struct p2p_announcer {
   struct p2p_timer *hello_timer, *reply_timer;
   bool reply_pending; /* the reply timer runs */
   bool left;
-  uint64_t invalid_accepts; /* accepts for this worker that could not be decrypted */
+  char hellos[2][P2P_HELLO_LINE_ID_MAX]; /* the ids of the latest two */
+  uint64_t invalid_accepts;              /* accepts for this worker that could not be decrypted */
 };
 
 /* An error means that the member is disconnected: it sends its hello on the next joining. */
@@ -51,24 +52,35 @@ static void reply_to_client(struct p2p_announcer *announcer) {
   p2p_timer_start(announcer->reply_timer, p2p_random_below(jitter_ms + 1), 0);
 }
 
+/* In a cluster with a key, an accept quotes a recent hello, so that old ones cannot be repeated. */
+static bool is_fresh(const struct p2p_announcer *announcer, const struct p2p_accept *accept) {
+  if (p2p_member_credentials(announcer->member) == NULL) return accept->hello[0] == '\0';
+  return strcmp(accept->hello, announcer->hellos[0]) == 0 ||
+         strcmp(accept->hello, announcer->hellos[1]) == 0;
+}
+
 static void read_accept(struct p2p_announcer *announcer, const struct p2p_line *line) {
-  struct p2p_accept accept;
+  struct p2p_accept accept = {0};
   int code = p2p_accept_read(line, p2p_member_identity(announcer->member)->id,
                              &announcer->public_key, &announcer->secret_key, &accept);
-  if (code == P2P_OK) {
+  if (code == P2P_OK && !is_fresh(announcer, &accept)) {
+    p2p_log_write(announcer->log, P2P_LOG_DEBUG, "ignoring an accept of an earlier hello");
+  } else if (code == P2P_OK) {
     announcer->callbacks.on_accept(announcer->arg, &accept);
-    p2p_wipe(&accept, sizeof accept);
   } else if (code != P2P_ERR_CANCELED) {
     p2p_log_write(announcer->log, P2P_LOG_DEBUG,
                   "ignoring an accept that is not encrypted for this worker (%llu so far)",
                   (unsigned long long)++announcer->invalid_accepts);
   }
+  p2p_wipe(&accept, sizeof accept);
 }
 
 /* ---- callbacks of the member ---- */
 
 static void on_hello(void *arg, struct p2p_hello_line *hello) {
-  const struct p2p_announcer *announcer = arg;
+  struct p2p_announcer *announcer = arg;
+  memcpy(announcer->hellos[1], announcer->hellos[0], sizeof announcer->hellos[1]);
+  memcpy(announcer->hellos[0], hello->id, sizeof announcer->hellos[0]);
   snprintf(hello->r_version, sizeof hello->r_version, "%s", announcer->r_version);
   snprintf(hello->future_version, sizeof hello->future_version, "%s", announcer->future_version);
   hello->key = announcer->public_key;
@@ -174,4 +186,8 @@ void p2p_announcer_free(struct p2p_announcer *announcer) {
 
 const struct p2p_member *p2p_announcer_member(const struct p2p_announcer *announcer) {
   return announcer->member;
+}
+
+const struct p2p_seal_public *p2p_announcer_key(const struct p2p_announcer *announcer) {
+  return &announcer->public_key;
 }

@@ -39,5 +39,7 @@ void p2p_announcer_set_load(struct p2p_announcer *announcer, const struct p2p_lo
 void p2p_announcer_leave(struct p2p_announcer *announcer);
 void p2p_announcer_free(struct p2p_announcer *announcer); /* no callbacks after; takes NULL */
 const struct p2p_member *p2p_announcer_member(const struct p2p_announcer *announcer);
+/* The public key in the hellos of this worker. */
+const struct p2p_seal_public *p2p_announcer_key(const struct p2p_announcer *announcer);
 
 #endif

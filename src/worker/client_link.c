@@ -9,11 +9,10 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "protocol/hello.h"
 #include "protocol/lost.h"
 #include "protocol/task_header.h"
+#include "worker/link_opening.h"
 #include "worker/package_lookup.h"
-#include "wormhole/link.h"
 
 struct task {
   struct task *next;
@@ -107,7 +106,7 @@ static void unlink_task(struct task *task) {
 
 static void send_exit_reason(const struct task *task, const struct p2p_exit_reason *reason) {
   char why[1152]; /* p2p_lost_length cuts it */
-  p2p_exit_reason_sentence(reason, task->client->shared->worker->name, task->label, why,
+  p2p_exit_reason_sentence(reason, p2p_member_name(task->client->shared->member), task->label, why,
                            sizeof why);
   send_lost(task->client, task->id, why);
 }
@@ -212,10 +211,11 @@ static const char *on_task(struct p2p_client_link *client, const struct p2p_fram
   if (is_too_large)
     snprintf(why, sizeof why,
              "the future has %llu bytes, and worker '%s' accepts at most %llu bytes",
-             (unsigned long long)header.size, shared->worker->name,
+             (unsigned long long)header.size, p2p_member_name(shared->member),
              (unsigned long long)shared->object_cap_bytes);
   else
-    snprintf(why, sizeof why, "worker '%s' is out of memory for this future", shared->worker->name);
+    snprintf(why, sizeof why, "worker '%s' is out of memory for this future",
+             p2p_member_name(shared->member));
   send_lost(client, frame->task, why);
   p2p_slots_end_task(shared->slots, client->number, p2p_clock_ms());
   notify(client);
@@ -263,17 +263,15 @@ static const char *on_packages(struct p2p_client_link *client, const struct p2p_
   return NULL;
 }
 
-/* HELLO must repeat the id in the accept line; both are the client's own statements. */
 static const char *on_hello(struct p2p_client_link *client, const struct p2p_frame *frame) {
   struct p2p_hello hello;
   client->has_hello = true;
-  if (frame->type != P2P_FRAME_HELLO) return "did not send HELLO first";
-  if (p2p_hello_read(frame->payload, frame->length, P2P_ROLE_CLIENT, &hello, NULL) != P2P_OK)
-    return "malformed HELLO";
-  if (strcmp(hello.member, client->identity.id) != 0) return "sent a HELLO with another id";
-  LOG(client, P2P_LOG_DEBUG, "client '%s' has R %s and future %s", client->name, hello.r_version,
-      hello.future_version);
-  return NULL;
+  const char *breach =
+      p2p_link_opening_read_hello(client->shared, client->link, &client->identity, frame, &hello);
+  if (breach == NULL)
+    LOG(client, P2P_LOG_DEBUG, "client '%s' has R %s and future %s", client->name, hello.r_version,
+        hello.future_version);
+  return breach;
 }
 
 static const char *dispatch(struct p2p_client_link *client, const struct p2p_frame *frame) {
@@ -292,15 +290,10 @@ static const char *dispatch(struct p2p_client_link *client, const struct p2p_fra
 
 static void on_open(void *arg, const char *path) {
   struct p2p_client_link *client = arg;
-  const struct p2p_client_link_shared *shared = client->shared;
-  struct p2p_hello hello = {.slots = shared->n_slots, .machine = shared->machine};
   char text[P2P_HELLO_MAX + 1];
   client->open = true;
   LOG(client, P2P_LOG_INFO, "linked to client '%s' (%s)", client->name, path);
-  snprintf(hello.member, sizeof hello.member, "%s", shared->worker->id);
-  snprintf(hello.r_version, sizeof hello.r_version, "%s", shared->r_version);
-  snprintf(hello.future_version, sizeof hello.future_version, "%s", shared->future_version);
-  long length = p2p_hello_write(&hello, P2P_ROLE_WORKER, text, sizeof text);
+  long length = p2p_link_opening_write_hello(client->shared, client->link, text);
   if (length > 0) send(client, P2P_FRAME_HELLO, 0, text, (size_t)length);
 }
 
@@ -351,11 +344,8 @@ int p2p_client_link_new(const struct p2p_client_link_shared *shared,
   p2p_identity_label(config->client, config->is_ambiguous, client->name);
   snprintf(client->user, sizeof client->user, "%.*s", (int)strcspn(config->client->name, "@"),
            config->client->name);
-  const struct p2p_link_config link = {.loop = shared->loop,
-                                       .mailbox = config->mailbox,
-                                       .relay = config->relay,
-                                       .code = config->code};
-  int code = p2p_link_open(&link, &callbacks, client, &client->link, err);
+  const struct p2p_link_events events = {&callbacks, client};
+  int code = p2p_link_opening_start(shared, config, &events, &client->link, err);
   if (code != P2P_OK)
     free(client);
   else

@@ -7,46 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/log_queue.h"
-#include "net/loop.h"
 #include "protocol/identity.h"
 #include "protocol/load.h"
-#include "protocol/machine.h"
 #include "protocol/slot.h"
-#include "worker/evaluator_pool.h"
-#include "worker/slots.h"
-#include "worker/tally.h"
+#include "worker/client_link_config.h"
 
 struct p2p_client_link;
-
-/* What all links of a worker share; borrowed. */
-struct p2p_client_link_shared {
-  struct p2p_loop *loop;
-  struct p2p_log_queue *log;
-  struct p2p_slots *slots;
-  struct p2p_evaluator_pool *pool;
-  const struct p2p_identity *worker;
-  struct p2p_tally *tally; /* of the futures that have ended */
-  const char *r_version, *future_version;
-  struct p2p_machine machine;
-  const char *libraries; /* see p2p_package_library_reply */
-  uint32_t n_slots;
-  struct p2p_limits limits;
-  uint64_t object_cap_bytes; /* the largest future that is accepted */
-  /* Slots or tasks of the client have changed, or its link is broken: poll the slots, but not from
-   * within. */
-  void (*on_change)(void *arg);
-  /* The link has ended, or could not be opened, and was freed. */
-  void (*on_end)(void *arg, size_t number);
-  void *arg;
-};
-
-struct p2p_client_link_config {
-  size_t number; /* of the client in `slots`; removed from there with the link */
-  const struct p2p_identity *client;
-  bool is_ambiguous; /* another client has the same name */
-  const char *code, *mailbox, *relay;
-};
 
 /* Starts to open the link. */
 int p2p_client_link_new(const struct p2p_client_link_shared *shared,

@@ -161,7 +161,8 @@ static void log_offer(struct p2p_worker *worker) {
 static void on_joined(void *arg) {
   struct p2p_worker *worker = arg;
   log_offer(worker);
-  worker->shared.worker = p2p_member_identity(p2p_announcer_member(worker->announcer));
+  worker->shared.member = p2p_announcer_member(worker->announcer);
+  worker->shared.worker_key = p2p_announcer_key(worker->announcer);
 }
 
 static void on_link_end(void *arg, size_t number) {

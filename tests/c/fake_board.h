@@ -21,9 +21,10 @@ struct p2p_member {
 static struct {
   struct lab *lab;
   struct p2p_member *members;
-  int made;            /* so far: ids and names differ */
-  const char *mailbox; /* NULL: the lab's */
-  const char *refusal; /* a newcomer fails with this */
+  int made;                                     /* so far: ids and names differ */
+  const char *mailbox;                          /* NULL: the lab's */
+  const char *refusal;                          /* a newcomer fails with this */
+  const struct p2p_credentials *credentials[3]; /* by role; NULL: without a key */
 } fake_board;
 
 static void fake_board_init(struct lab *lab) {
@@ -44,6 +45,10 @@ static void fake_deliver(void *arg) {
       member->callbacks.on_line(member->arg, &post->line);
   }
   free(post);
+}
+
+const struct p2p_credentials *p2p_member_credentials(const struct p2p_member *member) {
+  return fake_board.credentials[member->role];
 }
 
 int p2p_member_send(struct p2p_member *member, const struct p2p_line *line) {

@@ -16,6 +16,7 @@ static struct p2p_seal_public public_key;
 static struct p2p_seal_secret secret_key;
 
 static const char *member = BOB; /* of the next lines; NULL: none */
+static const char *hello;        /* of the next lines; NULL: none */
 
 static int read_line(const char *type, const char *from, const char *to, const char *via,
                      struct p2p_accept *out) {
@@ -26,6 +27,7 @@ static int read_line(const char *type, const char *from, const char *to, const c
   if (from != NULL) CHECK(p2p_line_put(&line, "from", from) == P2P_OK);
   if (member != NULL) CHECK(p2p_line_put(&line, "member", member) == P2P_OK);
   if (to != NULL) CHECK(p2p_line_put(&line, "to", to) == P2P_OK);
+  if (hello != NULL) CHECK(p2p_line_put(&line, "hello", hello) == P2P_OK);
   if (via != NULL) CHECK(p2p_line_put(&line, "via", via) == P2P_OK);
   return p2p_accept_read(&line, US, &public_key, &secret_key, out);
 }
@@ -55,7 +57,8 @@ TEST(our_accept_is_opened) {
 static int write_accept(const char *from, const char *to, const char *code, struct p2p_line *line) {
   struct p2p_identity client = {.id = BOB};
   snprintf(client.name, sizeof client.name, "%s", from);
-  struct p2p_accept_request request = {&client, to, code, &public_key};
+  struct p2p_accept_request request = {
+      .from = &client, .to = to, .code = code, .key = &public_key, .hello = hello};
   return p2p_accept_write(line, &request, 1795000000);
 }
 
@@ -76,6 +79,27 @@ TEST(a_written_accept_has_its_exact_text_and_is_read_back) {
   CHECK_STR(accept.code, CODE);
   CHECK_STR(accept.client.name, "bob@laptop:99");
   CHECK_STR(accept.client.id, BOB);
+}
+
+TEST(with_a_cluster_key_an_accept_quotes_a_hello) {
+  struct p2p_accept accept;
+  struct p2p_line line;
+  hello = "0123456789abcdef";
+  CHECK(write_accept("bob@laptop:99", US, strchr(CODE, '-') + 1, &line) == P2P_OK);
+  CHECK(p2p_accept_read(&line, US, &public_key, &secret_key, &accept) == P2P_OK);
+  CHECK_STR(accept.code, strchr(CODE, '-') + 1);
+  CHECK_STR(accept.hello, hello);
+  CHECK(write_accept("bob@laptop:99", US, CODE, &line) == P2P_ERR_INVALID);
+  CHECK(read_code(CODE) == P2P_ERR_CRYPTO); /* has a nameplate */
+  static const char *const malformed[] = {"", "0123456789abcde", "0123456789abcdef0",
+                                          "0123456789abcdeg"};
+  for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
+    hello = malformed[i];
+    CHECK(write_accept("bob@laptop:99", US, strchr(CODE, '-') + 1, &line) == P2P_ERR_INVALID);
+    CHECK(read_code(strchr(CODE, '-') + 1) == P2P_ERR_PARSE);
+  }
+  hello = NULL;
+  CHECK(read_code(strchr(CODE, '-') + 1) == P2P_ERR_CRYPTO); /* has no nameplate */
 }
 
 TEST(what_the_reader_would_refuse_is_not_written) {
@@ -153,6 +177,7 @@ TEST(prepare) {
 
 UNIT_MAIN("accept", UNIT(prepare), UNIT(our_accept_is_opened),
           UNIT(a_written_accept_has_its_exact_text_and_is_read_back),
+          UNIT(with_a_cluster_key_an_accept_quotes_a_hello),
           UNIT(what_the_reader_would_refuse_is_not_written),
           UNIT(lines_that_are_not_for_us_are_left), UNIT(malformed_accepts_are_refused),
           UNIT(what_was_sealed_must_be_a_code), UNIT(another_key_does_not_open))

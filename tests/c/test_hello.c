@@ -56,6 +56,41 @@ TEST(each_role_has_its_exact_text) {
   CHECK(p2p_hello_write(&hello, P2P_ROLE_CLIENT, out, strlen(CLIENT) + 1) > 0);
 }
 
+#define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+#define SIGNATURE \
+  "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0-Pw"
+#define BADGE "user=bob\ndevice=" KEY "\ncertificate=" SIGNATURE "\nproof=" SIGNATURE "\n"
+
+TEST(a_badge_is_written_and_read) {
+  char out[P2P_HELLO_MAX + 1];
+  CHECK(read_client(CLIENT) == P2P_OK && !hello.has_badge);
+  CHECK(read_client(CLIENT BADGE) == P2P_OK && hello.has_badge);
+  CHECK_STR(hello.badge.user, "bob");
+  CHECK(hello.badge.device.bytes[31] == 31 && hello.badge.proof[63] == 63);
+  CHECK(p2p_hello_write(&hello, P2P_ROLE_CLIENT, out, sizeof out) == (long)strlen(CLIENT BADGE));
+  CHECK_STR(out, CLIENT BADGE);
+  CHECK(read_worker(WORKER BADGE) == P2P_OK && hello.has_badge && hello.slots == 3);
+}
+
+TEST(a_malformed_badge_is_refused) {
+  static const char *const texts[] = {
+      "device=" KEY "\n",
+      "user=b@b\ndevice=" KEY "\ncertificate=" SIGNATURE "\nproof=" SIGNATURE "\n",
+      "user=bob\ndevice=" KEY "A\ncertificate=" SIGNATURE "\nproof=" SIGNATURE "\n",
+      "user=bob\ndevice=" KEY "\ncertificate=" KEY "\nproof=" SIGNATURE "\n",
+      "user=bob\ndevice=" KEY "\ncertificate=" SIGNATURE "\n",
+      "user=bob\ndevice=\ncertificate=" SIGNATURE "\nproof=" SIGNATURE "\n"};
+  char text[P2P_HELLO_MAX];
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    snprintf(text, sizeof text, "%s%s", CLIENT, texts[i]);
+    CHECK(read_client(text) == P2P_ERR_PROTOCOL);
+    CHECK(strstr(err.message, "device") != NULL);
+  }
+  snprintf(text, sizeof text, "%s%s", CLIENT, BADGE);
+  for (size_t length = strlen(CLIENT "user=bob\ndevice="); length + 1 < strlen(text); length++)
+    CHECK(p2p_hello_read(text, length, P2P_ROLE_CLIENT, &hello, &err) == P2P_ERR_PROTOCOL);
+}
+
 TEST(a_truncated_hello_is_refused) {
   size_t whole = strlen(WORKER) - 1; /* the last newline may be missing */
   for (size_t length = 0; length < whole; length++) {
@@ -115,6 +150,7 @@ TEST(pairs_are_found_by_their_whole_key) {
 }
 
 UNIT_MAIN("hello", UNIT(a_worker_hello_is_read), UNIT(a_client_hello_is_read),
-          UNIT(each_role_has_its_exact_text), UNIT(a_truncated_hello_is_refused),
+          UNIT(each_role_has_its_exact_text), UNIT(a_badge_is_written_and_read),
+          UNIT(a_malformed_badge_is_refused), UNIT(a_truncated_hello_is_refused),
           UNIT(the_error_names_the_malformed_key), UNIT(an_oversized_hello_is_refused),
           UNIT(pairs_are_found_by_their_whole_key))

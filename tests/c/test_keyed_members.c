@@ -26,8 +26,8 @@ TEST(members_with_the_key_of_a_cluster_hear_each_other_alone) {
   start(&alice, "alice", "alice/friends", P2P_ROLE_CLIENT);
   start(&keyless, "bob", "alice/friends", P2P_ROLE_CLIENT);
   start(&other, "alice", "alice/friends", P2P_ROLE_WORKER);
-  bob.config.credentials = alice.config.credentials = &key;
-  other.config.credentials = &wrong;
+  bob.config.board.credentials = alice.config.board.credentials = &key;
+  other.config.board.credentials = &wrong;
   bob.config.log = queue;
   expect_joined(&bob);
   expect_joined(&alice);

@@ -212,6 +212,8 @@ TEST(prepare) {
 }
 
 static struct p2p_limits limits; /* of workers that start from now on */
+/* Of members that start from now on. NULL: without a key. */
+static const struct p2p_credentials *credentials[USERS];
 
 static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
   static int started;
@@ -224,6 +226,7 @@ static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
                                      .board.ssh_args = ssh_args[CAROL],
                                      .board.n_ssh_args = ARGS,
                                      .board.cluster = CLUSTER,
+                                     .board.credentials = credentials[CAROL],
                                      .r_version = "4.2.2",
                                      .future_version = "1.70.0",
                                      .platform = "x86_64-pc-linux-gnu",
@@ -254,6 +257,7 @@ static inline struct p2p_client *start_client(enum user user) {
                                      .board.ssh_args = ssh_args[user],
                                      .board.n_ssh_args = ARGS,
                                      .board.cluster = CLUSTER,
+                                     .board.credentials = credentials[user],
                                      .r_version = "4.2.2",
                                      .future_version = "1.70.0",
                                      .object_cap_bytes = CAP};

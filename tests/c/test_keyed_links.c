@@ -1,0 +1,109 @@
+/* Clients and workers of a cluster with a key: who gets a link to whom. */
+#include "protocol/enrolment.h"
+#include "worker_fixture.h"
+
+static struct p2p_sign_public owner;
+static struct p2p_sign_secret owner_secret;
+static struct p2p_credentials of[USERS];
+
+/* Credentials of a new device that the owner has certified for `user`. */
+static void enrol(struct p2p_credentials *out, const char *user, uint32_t epoch, uint8_t seed) {
+  uint8_t secret[P2P_CLUSTER_SECRET_LEN];
+  memset(secret, seed, sizeof secret);
+  *out = (struct p2p_credentials){.cluster = CLUSTER, .owner = owner};
+  snprintf(out->user, sizeof out->user, "%s", user);
+  p2p_cluster_key_derive(CLUSTER, epoch, secret, &out->key);
+  p2p_sign_keypair(&out->device, &out->device_secret);
+  struct p2p_certificate certificate = {CLUSTER, epoch, out->user, out->device};
+  p2p_certificate_sign(&certificate, &owner_secret, out->certificate);
+}
+
+TEST(everybody_is_enrolled) {
+  p2p_sign_keypair(&owner, &owner_secret);
+  for (int user = 0; user < USERS; user++) {
+    enrol(&of[user], names[user], 1, 7);
+    credentials[user] = &of[user];
+  }
+}
+
+/* Submits a future that cannot start, and cancels it when the client has logged `why`. */
+static void expect_no_link(struct p2p_client *client, const char *why) {
+  struct p2p_task *task = submit(client, "text", 0);
+  CHECK(logs_on(client_log, why));
+  CHECK(p2p_task_state(task) == P2P_TASK_WAITING);
+  p2p_client_cancel(client, task);
+  p2p_task_free(task);
+}
+
+TEST(members_with_certificates_are_linked) {
+  begin(1);
+  struct p2p_client *client = start_client(BOB);
+  CHECK_STR(resolve(client, "text"), "text");
+  CHECK(logs("linked to client 'bob@"));
+  end(client);
+}
+
+/* What a stranger on the board, or a member of an earlier epoch, can do. */
+TEST(a_client_with_another_key_finds_no_worker) {
+  struct p2p_credentials stranger;
+  struct p2p_worker_info info;
+  enrol(&stranger, "bob", 1, 8);
+  begin(1);
+  credentials[BOB] = &stranger;
+  struct p2p_client *client = start_client(BOB);
+  struct p2p_task *task = submit(client, "text", 0);
+  CHECK(logs_on(client_log, "joined cluster"));
+  CHECK(logs("that the key of this cluster does not open"));
+  CHECK(p2p_client_workers(client, &info, 1) == 0 && p2p_task_state(task) == P2P_TASK_WAITING);
+  p2p_client_cancel(client, task);
+  p2p_task_free(task);
+  credentials[BOB] = &of[BOB];
+  end(client);
+}
+
+/* Dave has the key, and pretends to be bob: his certificate says dave. */
+TEST(a_client_with_the_certificate_of_another_user_gets_no_link) {
+  begin(1);
+  credentials[BOB] = &of[DAVE];
+  struct p2p_client *client = start_client(BOB);
+  struct p2p_task *task = submit(client, "text", 0);
+  CHECK(logs("which has no valid certificate of its user"));
+  p2p_client_cancel(client, task);
+  p2p_task_free(task);
+  credentials[BOB] = &of[BOB];
+  end(client);
+}
+
+TEST(a_client_gives_no_future_to_a_worker_with_the_certificate_of_another_user) {
+  credentials[CAROL] = &of[EVE];
+  begin(1);
+  credentials[CAROL] = &of[CAROL];
+  struct p2p_client *client = start_client(BOB);
+  expect_no_link(client, "it has no valid certificate of its user");
+  end(client);
+}
+
+/* A certificate that nobody, or another owner, has signed. */
+TEST(a_certificate_of_another_owner_is_none) {
+  struct p2p_credentials forged = of[BOB];
+  struct p2p_sign_secret other_secret;
+  struct p2p_certificate certificate = {CLUSTER, 1, "bob", forged.device};
+  p2p_sign_keypair(&forged.owner, &other_secret);
+  p2p_certificate_sign(&certificate, &other_secret, forged.certificate);
+  begin(1);
+  credentials[BOB] = &forged;
+  struct p2p_client *client = start_client(BOB);
+  struct p2p_task *task = submit(client, "text", 0);
+  CHECK(logs("which has no valid certificate of its user"));
+  p2p_client_cancel(client, task);
+  p2p_task_free(task);
+  credentials[BOB] = &of[BOB];
+  end(client);
+}
+
+UNIT_MAIN("keyed_links", UNIT(prepare), UNIT(everybody_is_enrolled),
+          UNIT(members_with_certificates_are_linked),
+          UNIT(a_client_with_another_key_finds_no_worker),
+          UNIT(a_client_with_the_certificate_of_another_user_gets_no_link),
+          UNIT(a_client_gives_no_future_to_a_worker_with_the_certificate_of_another_user),
+          UNIT(a_certificate_of_another_owner_is_none), UNIT(nothing_is_left))
