@@ -55,7 +55,11 @@ advice <- c(list(
   keys_damaged = "Restore it from a copy, or remove it, and a new one is made.",
   keys_newer = "Update future.p2p on this machine.",
   owner_changed = paste("Refused: either the owner hosts it from another device, or someone pretends to be the owner. Compare the fingerprint",
-                        "with the one that the owner gives you.")
+                        "with the one that the owner gives you."),
+  owner_device = "Do this on the device on which the cluster was first hosted.",
+  unknown_member = "`members()` shows the users and devices.",
+  device_form = "A fingerprint looks like \"SHA256:...\"; the host and the device itself show it.",
+  invitation = "Copy all of it, from \"p2p-invitation-\" to its end."
 ), list(
   ## board
   unknown_host_key = paste("Compare the fingerprint with the one that the operator of the board gives you. If it is the same, add",

@@ -1,8 +1,11 @@
-/* Files of keys: what a reader accepts is written back byte for byte. */
+/* Files of keys, and invitations: what a reader accepts is written back byte for byte. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "keys/device.h"
+#include "keys/invitation.h"
+#include "keys/members_text.h"
 #include "keys/membership.h"
 
 #define CLUSTER "alice/friends"
@@ -24,6 +27,30 @@ static void check_membership(const struct p2p_buf *contents) {
   p2p_buf_clear(&written);
 }
 
+static void check_members(const struct p2p_buf *contents) {
+  struct p2p_members members;
+  struct p2p_buf written;
+  p2p_buf_init(&written, p2p_buf_len(contents));
+  p2p_members_init(&members);
+  if (p2p_members_parse(contents, &members) == P2P_OK) {
+    if (p2p_members_format(&members, &written) != P2P_OK) __builtin_trap();
+    check_same(&written, contents);
+  }
+  p2p_members_clear(&members);
+  p2p_buf_clear(&written);
+}
+
+static void check_invitation(const uint8_t *bytes, size_t length) {
+  struct p2p_invitation invitation;
+  char *text = malloc(length + 1), written[P2P_INVITATION_TEXT_MAX];
+  memcpy(text, bytes, length);
+  text[length] = '\0';
+  if (p2p_invitation_read(text, &invitation, NULL) == P2P_OK &&
+      (p2p_invitation_write(&invitation, written) != P2P_OK || strcmp(written, text) != 0))
+    __builtin_trap();
+  free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   struct p2p_buf contents;
   struct p2p_device device;
@@ -31,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   if (p2p_buf_put(&contents, bytes, length) != P2P_OK) __builtin_trap();
   (void)!p2p_device_parse(&contents, &device);
   check_membership(&contents);
+  check_members(&contents);
+  check_invitation(bytes, length);
   p2p_buf_clear(&contents);
   return 0;
 }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/encode.h"
-#include "crypto/hash.h"
 #include "keys/folder.h"
 #include "keys/private_file.h"
 #include "keys/text.h"
@@ -68,12 +67,17 @@ int p2p_device_load(const char *path, struct p2p_device *out, struct p2p_err *er
   return code;
 }
 
-void p2p_fingerprint(const struct p2p_sign_public *key, char out[P2P_FINGERPRINT_MAX]) {
-  uint8_t hash[P2P_SHA256_LEN];
+void p2p_fingerprint_of_hash(const uint8_t hash[static P2P_SHA256_LEN],
+                             char out[P2P_FINGERPRINT_MAX]) {
   char text[P2P_BASE64_LEN(P2P_SHA256_LEN) + 1];
-  p2p_sha256(key->bytes, sizeof key->bytes, hash);
-  p2p_base64_encode(hash, sizeof hash, text);
+  p2p_base64_encode(hash, P2P_SHA256_LEN, text);
   text[strcspn(text, "=")] = '\0';
   memcpy(out, PREFIX, strlen(PREFIX));
   memcpy(out + strlen(PREFIX), text, P2P_FINGERPRINT_MAX - strlen(PREFIX));
+}
+
+void p2p_fingerprint(const struct p2p_sign_public *key, char out[P2P_FINGERPRINT_MAX]) {
+  uint8_t hash[P2P_SHA256_LEN];
+  p2p_sha256(key->bytes, sizeof key->bytes, hash);
+  p2p_fingerprint_of_hash(hash, out);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "crypto/hash.h"
 #include "crypto/sign.h"
 
 #define P2P_FINGERPRINT_MAX 51 /* "SHA256:", 43 characters and a NUL */
@@ -25,5 +26,8 @@ int p2p_device_parse(const struct p2p_buf *contents, struct p2p_device *out) P2P
 
 /* The key as people compare it: "SHA256:" and its hash in base64 without padding. Pure. */
 void p2p_fingerprint(const struct p2p_sign_public *key, char out[P2P_FINGERPRINT_MAX]);
+/* The same from the hash (SHA-256) of the key. Pure. */
+void p2p_fingerprint_of_hash(const uint8_t hash[static P2P_SHA256_LEN],
+                             char out[P2P_FINGERPRINT_MAX]);
 
 #endif

@@ -1,6 +1,7 @@
 /* What this device knows of a cluster. */
 #include "keys/membership.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "crypto/random.h"
@@ -164,4 +165,17 @@ int p2p_membership_remove(const struct p2p_key_place *place, struct p2p_err *err
   }
   p2p_key_folder_close(&folder);
   return code;
+}
+
+void p2p_membership_credentials(const struct p2p_membership *membership, const char *cluster,
+                                const struct p2p_device *device, struct p2p_credentials *out) {
+  const struct p2p_grant *grant = &membership->grant;
+  memset(out, 0, sizeof *out);
+  snprintf(out->cluster, sizeof out->cluster, "%s", cluster);
+  p2p_cluster_key_derive(cluster, grant->epoch, grant->secret, &out->key);
+  out->device_secret = device->secret_key;
+  out->device = device->public_key;
+  out->owner = grant->owner;
+  snprintf(out->user, sizeof out->user, "%s", grant->user);
+  memcpy(out->certificate, grant->certificate, sizeof out->certificate);
 }

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "keys/device.h"
 #include "keys/place.h"
+#include "protocol/credentials.h"
 #include "protocol/enrolment.h"
 
 #define P2P_MEMBERSHIP_FILE "membership"
@@ -42,6 +44,10 @@ int p2p_membership_load(const struct p2p_key_folder *folder, const char *cluster
                         struct p2p_membership *out, bool *exists, struct p2p_err *err) P2P_MUST_USE;
 int p2p_membership_store(const struct p2p_key_folder *folder, const char *cluster,
                          const struct p2p_membership *membership, struct p2p_err *err) P2P_MUST_USE;
+
+/* What this device shows as a member. `membership` is enrolled. The caller wipes *out. Pure. */
+void p2p_membership_credentials(const struct p2p_membership *membership, const char *cluster,
+                                const struct p2p_device *device, struct p2p_credentials *out);
 
 /* The content of the file. P2P_ERR_PARSE, also for another cluster; P2P_ERR_VERSION. Pure. */
 int p2p_membership_parse(const struct p2p_buf *contents, const char *cluster,

@@ -157,7 +157,7 @@ int p2p_key_text_explain(int code, const char *folder, const char *name, struct 
         err, "keys_newer",
         p2p_err_set(err, code, "the file '%s/%s' was written by a newer version", folder, name));
   if (code == P2P_ERR_TOO_LARGE)
-    return p2p_err_set(err, code, "the file '%s/%s' would become too large", folder, name);
+    return p2p_err_set(err, code, "the file '%s/%s' is too large", folder, name);
   if (code == P2P_ERR_MEMORY) return p2p_err_set(err, code, "out of memory");
   return code;
 }

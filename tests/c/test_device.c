@@ -117,15 +117,22 @@ TEST(what_others_can_reach_is_refused) {
   key_folder_remove();
 }
 
+TEST(a_folder_of_another_user_is_refused) {
+  key_folder_make();
+  if (geteuid() == 0)
+    CHECK(mkdir(key_folder, 0700) == 0 && chown(key_folder, 4711, (gid_t)-1) == 0);
+  else
+    snprintf(key_folder, sizeof key_folder, "/usr"); /* of root */
+  expect(P2P_ERR_ACCESS, "keys_owner");
+  key_folder_remove();
+}
+
 /* Only root can give files away. */
-TEST(what_belongs_to_another_user_is_refused) {
+TEST(a_file_of_another_user_is_refused) {
   if (geteuid() != 0) return;
   key_folder_make();
   CHECK(p2p_device_load(key_folder, &device, &err) == P2P_OK);
   CHECK(chown(key_folder_path("device"), 4711, (gid_t)-1) == 0);
-  expect(P2P_ERR_ACCESS, "keys_owner");
-  CHECK(chown(key_folder_path("device"), 0, (gid_t)-1) == 0);
-  CHECK(chown(key_folder, 4711, (gid_t)-1) == 0);
   expect(P2P_ERR_ACCESS, "keys_owner");
   key_folder_remove();
 }
@@ -219,7 +226,8 @@ TEST(the_fingerprint_is_that_of_openssh) {
 
 UNIT_MAIN("device", UNIT(the_key_is_made_once), UNIT(missing_folders_above_are_made),
           UNIT(processes_that_make_the_key_at_once_agree), UNIT(what_others_can_reach_is_refused),
-          UNIT(what_belongs_to_another_user_is_refused), UNIT(only_regular_files_are_read),
+          UNIT(a_folder_of_another_user_is_refused), UNIT(a_file_of_another_user_is_refused),
+          UNIT(only_regular_files_are_read),
           UNIT(the_folder_may_be_reached_by_a_link_but_must_be_one),
           UNIT(a_damaged_file_is_an_error_and_stays),
           UNIT(a_path_that_is_too_long_or_empty_is_an_error),
