@@ -2,7 +2,8 @@
 
 sandbox_levels <- c("namespaces", "landlock") # the first one that works is "auto"
 
-## Returns list(level, net, read, write, command). `command`: what comes before the command of an evaluator. `probe` is replaced in tests.
+## Returns list(level, net, read, write, command). `command`: what comes before the command of an evaluator; without a sandbox, on Linux, a
+## keeper (src/proc/keeper.h). `probe` is replaced in tests.
 new_sandbox <- function(sandbox, net, read, write, workdir, probe = probe_sandbox) {
   sandbox <- check_sandbox(sandbox)
   out <- list(level = sandbox, net = check_flag(net, "net"), read = check_paths(read, "read"), write = check_paths(write, "write"),
@@ -11,6 +12,7 @@ new_sandbox <- function(sandbox, net, read, write, workdir, probe = probe_sandbo
     if (out$net || length(c(out$read, out$write)) > 0L) {
       usage_stop("Arguments 'net', 'read' and 'write' have no effect without a sandbox. Use them with ", sandbox_argument("auto"), ".")
     }
+    if (Sys.info()[["sysname"]] == "Linux") out$command <- c(sandbox_program(), "none")
     return(out)
   }
   out$write <- c(out$write, workdir)
@@ -50,9 +52,11 @@ check_paths <- function(paths, name) {
 
 sandbox_command <- function(sandbox) {
   read <- unique(c(r_paths(), sandbox$read))
-  c(system.file("bin", "sandbox", package = "future.p2p"), if (sandbox$net) "--net", paste0("--read=", read),
+  c(sandbox_program(), if (sandbox$net) "--net", paste0("--read=", read),
     if (length(sandbox$write) > 0L) paste0("--write=", sandbox$write), sandbox$level)
 }
+
+sandbox_program <- function() system.file("bin", "sandbox", package = "future.p2p")
 
 ## What R and its packages consist of. A package may be a link to a cache (renv).
 r_paths <- function() {

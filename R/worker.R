@@ -40,7 +40,8 @@
 #' Of the environment of the worker, futures see the variables of the locale and of R, `HOME`, `PATH`, `TZ`, `USER`, those that say how
 #' many threads or which GPUs to use, and `pass_env`, but no others, such as access keys. While `worker()` runs, other processes of the same
 #' user, as futures are, cannot read its memory, environment and open files, nor trace it (Linux). It and its futures write no core
-#' files. This also holds without a sandbox. It does not hold against futures of a worker that root started without a sandbox.
+#' files. When an evaluator ends, all processes that its futures have started are killed, also daemons (Linux; a future without a sandbox
+#' could prevent that by killing its parent process). This also holds without a sandbox. It does not hold against futures of a worker that root started without a sandbox.
 #'
 #' @section Sandbox:
 #' Without a sandbox, futures can do whatever your account can: read your SSH keys, delete your files, and use your network. In a sandbox,
@@ -129,6 +130,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config$workdir <- workdir
   config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
   config$evaluator_argv <- c(sandbox$command, evaluator_argv(memory, nice, is_scratch = is.null(workdir)))
+  config$is_kept <- sandbox$level == "none" && length(sandbox$command) > 0L
   config$evaluator_env <- evaluator_env(pass_env)
   message(describe_sandbox(sandbox, pass_env))
   with_terminate(run_worker(config, duration, idle, drain))

@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #endif
 
+#include "proc/keeper.h"
+
 #define POLL_MS 50
 
 struct p2p_process {
@@ -25,6 +27,7 @@ struct p2p_process {
   p2p_process_end *on_end;
   void *arg;
   uint64_t peak_bytes; /* 0: unknown, since libuv has reaped it */
+  bool is_keeper;
   bool ended;
   bool freed; /* no on_end; the memory stays until it is reaped and libuv has closed the handles */
 };
@@ -146,6 +149,12 @@ void p2p_process_signal(const struct p2p_process *process, int number) {
   kill(-process->pid, number);
 }
 
+void p2p_process_set_keeper(struct p2p_process *process) { process->is_keeper = true; }
+
+void p2p_process_kill(const struct p2p_process *process) {
+  p2p_process_signal(process, process->is_keeper && !process->ended ? P2P_KEEPER_KILL : SIGKILL);
+}
+
 void p2p_process_expect_end(struct p2p_process *process) {
   if (!process->ended && process->end_fd < 0) uv_timer_start(&process->look, on_look, 0, POLL_MS);
 }
@@ -163,7 +172,7 @@ void p2p_process_free(struct p2p_process *process) {
   if (process == NULL) return;
   process->freed = true;
   if (!process->ended) {
-    p2p_process_signal(process, SIGKILL);
+    p2p_process_kill(process);
     p2p_process_expect_end(process);
   }
   release(process);

@@ -29,6 +29,10 @@ uint64_t p2p_process_own_peak_bytes(void);
 void p2p_process_expect_end(struct p2p_process *process);
 /* Whether it has ended, even if on_end was not called yet. */
 bool p2p_process_has_ended(const struct p2p_process *process);
+/* It is a keeper (proc/keeper): p2p_process_kill lets it kill what it keeps. */
+void p2p_process_set_keeper(struct p2p_process *process);
+/* Kills its process group, which may outlive it. */
+void p2p_process_kill(const struct p2p_process *process);
 /* Kills it if it still runs, and frees it when it was reaped, while the loop runs. on_end is not
  * called. Takes NULL. */
 void p2p_process_free(struct p2p_process *process);

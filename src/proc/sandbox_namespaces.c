@@ -19,7 +19,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,6 +26,7 @@
 
 #include "proc/sandbox_mounts.h"
 #include "proc/sandbox_privileges.h"
+#include "proc/wait_status.h"
 
 #define CLONE3 435 /* the same on all architectures */
 #define ALWAYS (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
@@ -75,17 +75,6 @@ static void close_files(int except) {
     if (fd != except) close(fd);
 }
 
-/* Ends as the program has ended. */
-static void end_like(int status) {
-  if (WIFSIGNALED(status)) {
-    const struct rlimit none = {0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-    signal(WTERMSIG(status), SIG_DFL);
-    raise(WTERMSIG(status));
-  }
-  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-}
-
 /* `report` is the pipe through which the second process tells how the program has ended. It ends
  * then, too, but the kernel may take a while to remove its namespaces. */
 static void wait_outside(pid_t child, int report) {
@@ -97,7 +86,7 @@ static void wait_outside(pid_t child, int report) {
   while (length < 0 && errno == EINTR);
   if (length != sizeof status)
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  end_like(status);
+  p2p_wait_status_repeat(status);
 }
 
 static void wait_inside(pid_t program, int report) {

@@ -32,6 +32,7 @@ SEXP ffi_worker_new(SEXP config, SEXP log) {
       .memory_mib = (uint32_t)p2p_ffi_count(config, "memory_mib", 0, UINT32_MAX),
       .libraries = p2p_ffi_text(config, "packages"),
       .account = p2p_ffi_text(config, "account"),
+      .is_kept = p2p_ffi_number(config, "is_kept", 0) > 0,
       .scratch = p2p_ffi_text(config, "scratch"),
       .workdir = p2p_ffi_text(config, "workdir"),
       .slots = (uint32_t)p2p_ffi_count(config, "workers", 1, UINT32_MAX),

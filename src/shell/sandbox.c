@@ -4,23 +4,27 @@
  *   sandbox [--probe] [--net] [--read=PATH ...] [--write=PATH ...] LEVEL PROGRAM [ARGUMENT ...]
  *
  * LEVEL is "namespaces" or "landlock". The folder that has $TMPDIR is writable, too, and $TMPDIR is
- * the home folder of the program. With --probe, it ends instead of starting the program. Exit
- * status: that of the program, or 126 and a line on standard error. */
+ * the home folder of the program. With --probe, it ends instead of starting the program. LEVEL
+ * "none" confines nothing, but leaves a keeper (proc/keeper), with descriptor 4 as its lifeline.
+ * Exit status: that of the program, or 126 and a line on standard error. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "proc/keeper.h"
 #include "proc/sandbox.h"
 
 #define FAILED 126
+#define LIFELINE 4
 
 struct command {
   struct p2p_sandbox sandbox;
   struct p2p_sandbox_path *paths;
   char *scratch;
   bool is_probe;
+  bool is_none;   /* no sandbox, but a keeper */
   char **program; /* NULL-terminated */
 };
 
@@ -61,19 +65,28 @@ static bool add_scratch(struct command *command) {
   return true;
 }
 
+static bool read_level(struct command *command, const char *level) {
+  if (strcmp(level, "none") == 0)
+    command->is_none = true;
+  else if (strcmp(level, "namespaces") == 0)
+    command->sandbox.level = P2P_SANDBOX_NAMESPACES;
+  else if (strcmp(level, "landlock") == 0)
+    command->sandbox.level = P2P_SANDBOX_LANDLOCK;
+  else
+    return false;
+  return true;
+}
+
 static int read_command(struct command *command, int argc, char **argv, struct p2p_err *err) {
   int next = 1;
   command->paths = calloc((size_t)argc + 1, sizeof command->paths[0]);
-  if (command->paths == NULL || !add_scratch(command))
-    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  if (command->paths == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   while (next < argc && read_flag(command, argv[next])) next++;
   if (argc - next < 2) return p2p_err_set(err, P2P_ERR_INVALID, "the command is not complete");
-  if (strcmp(argv[next], "namespaces") == 0)
-    command->sandbox.level = P2P_SANDBOX_NAMESPACES;
-  else if (strcmp(argv[next], "landlock") == 0)
-    command->sandbox.level = P2P_SANDBOX_LANDLOCK;
-  else
+  if (!read_level(command, argv[next]))
     return p2p_err_set(err, P2P_ERR_INVALID, "'%s' is not a level", argv[next]);
+  if (!command->is_none && !add_scratch(command))
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   command->sandbox.paths = command->paths;
   command->sandbox.supervisor = getppid();
   command->program = argv + next + 1;
@@ -81,7 +94,8 @@ static int read_command(struct command *command, int argc, char **argv, struct p
 }
 
 static int run(struct command *command, struct p2p_err *err) {
-  int code = p2p_sandbox_enter(&command->sandbox, err);
+  int code = command->is_none ? p2p_keeper_enter(LIFELINE, err)
+                              : p2p_sandbox_enter(&command->sandbox, err);
   if (code != P2P_OK) return code;
   if (access(command->program[0], X_OK) == 0) {
     if (command->is_probe) return P2P_OK;

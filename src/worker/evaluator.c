@@ -284,6 +284,7 @@ static int spawn(struct p2p_evaluator *evaluator, struct p2p_err *err) {
   const struct p2p_evaluator_process_config config = {
       .loop = p2p_loop_uv(owner->loop),
       .argv = owner->argv,
+      .is_kept = owner->is_kept,
       .env = p2p_scratch_folder_env(evaluator->folder),
       .folder =
           owner->workdir != NULL ? owner->workdir : p2p_scratch_folder_work(evaluator->folder)};

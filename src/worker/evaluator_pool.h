@@ -6,6 +6,7 @@
 #ifndef P2P_WORKER_EVALUATOR_POOL_H
 #define P2P_WORKER_EVALUATOR_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "worker/evaluator.h"
@@ -18,6 +19,7 @@ struct p2p_evaluator_pool_config {
   struct p2p_loop *loop;
   struct p2p_log_queue *log;            /* borrowed */
   const char *const *argv, *const *env; /* NULL-terminated; copied */
+  bool is_kept;                         /* argv starts a keeper, which starts the evaluator */
   const char *scratch;                  /* the folder of all scratch folders, see p2p_scratch_new */
   const char *workdir; /* the working directory of the evaluators; NULL: their scratch folders */
   uint32_t slots;

@@ -121,7 +121,7 @@ static void on_process_end(void *arg, int exit_status, int term_signal) {
   process->exit_status = exit_status;
   process->term_signal = term_signal;
   process->exited = true;
-  p2p_process_signal(process->child, SIGKILL); /* its descendants */
+  p2p_process_kill(process->child); /* its descendants */
   if (!process->frames_ended) {
     uv_read_start((uv_stream_t *)&process->frames, on_alloc, on_read); /* also when paused */
     uv_timer_start(&process->grace, on_grace, GRACE_MS, 0);
@@ -156,6 +156,7 @@ static int spawn(struct p2p_evaluator_process *process,
                                   .stdio = stdio,
                                   .stdio_count = P2P_EVALUATOR_PROCESS_FD_LIFELINE + 1};
   int status = p2p_process_spawn(config->loop, &options, on_process_end, process, &process->child);
+  if (status == 0 && config->is_kept) p2p_process_set_keeper(process->child);
   return status == 0 ? uv_read_start((uv_stream_t *)&process->frames, on_alloc, on_read) : status;
 }
 
@@ -260,7 +261,7 @@ void p2p_evaluator_process_interrupt(struct p2p_evaluator_process *process) {
 
 void p2p_evaluator_process_kill(struct p2p_evaluator_process *process) {
   if (process->exited) return;
-  p2p_process_signal(process->child, SIGKILL);
+  p2p_process_kill(process->child);
   p2p_process_expect_end(process->child);
 }
 

@@ -32,6 +32,7 @@ struct p2p_evaluator_process_config {
   const char *const *argv; /* argv[0] is the program; NULL-terminated */
   const char *const *env;  /* "NAME=value", NULL-terminated; NULL: our environment */
   const char *folder;      /* its working directory; NULL: ours */
+  bool is_kept;            /* argv starts a keeper, which starts the evaluator */
 };
 
 /* Starts the process. A failed exec is an error here. */
@@ -58,9 +59,9 @@ size_t p2p_evaluator_process_queued(const struct p2p_evaluator_process *process)
  * the process has ended. */
 void p2p_evaluator_process_pause(struct p2p_evaluator_process *process);
 void p2p_evaluator_process_resume(struct p2p_evaluator_process *process);
-/* Sends SIGINT to the process group. */
+/* Sends SIGINT to the process group, by way of the keeper if there is one. */
 void p2p_evaluator_process_interrupt(struct p2p_evaluator_process *process);
-/* Sends SIGKILL to the process group; on_exit follows. */
+/* Kills the process group, or all that its keeper keeps; on_exit follows. */
 void p2p_evaluator_process_kill(struct p2p_evaluator_process *process);
 /* Kills the process if it still runs. The loop must run until it has been reaped. No callbacks
  * after. Takes NULL. Safe from within a callback of this process. */

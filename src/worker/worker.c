@@ -223,6 +223,7 @@ static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_c
                                                         .log = worker->log,
                                                         .argv = config->evaluator_argv,
                                                         .env = config->evaluator_env,
+                                                        .is_kept = config->is_kept,
                                                         .scratch = worker->scratch,
                                                         .workdir = config->workdir,
                                                         .slots = config->slots,

@@ -2,6 +2,7 @@
 #ifndef P2P_WORKER_WORKER_CONFIG_H
 #define P2P_WORKER_WORKER_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "board/board_config.h"
@@ -21,6 +22,7 @@ struct p2p_worker_config {
   /* The program and arguments of an evaluator, and its environment, "NAME=value"; both
    * NULL-terminated. */
   const char *const *evaluator_argv, *const *evaluator_env;
+  bool is_kept; /* evaluator_argv starts a keeper (proc/keeper), which starts the evaluator */
   /* The folder of their scratch folders, PARENT/Rtmp123/NAME (see worker/scratch); removed at the
    * end. */
   const char *scratch;

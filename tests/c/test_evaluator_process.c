@@ -193,16 +193,18 @@ static int spawn_mode(uv_loop_t *loop, const char *mode, struct seen *seen) {
   const char *const argv[] = {program, NULL}, *const env[] = {entry, NULL};
   struct p2p_err err = {0};
   seen->loop = loop;
-  return p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){loop, argv, env, NULL},
-                                     &callbacks, seen, &seen->process, &err);
+  return p2p_evaluator_process_spawn(
+      &(struct p2p_evaluator_process_config){loop, argv, env, NULL, false}, &callbacks, seen,
+      &seen->process, &err);
 }
 
 static int spawn_shell(uv_loop_t *loop, const char *script, struct seen *seen) {
   const char *const argv[] = {"/bin/sh", "-c", script, NULL};
   struct p2p_err err = {0};
   seen->loop = loop;
-  return p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){loop, argv, NULL, NULL},
-                                     &callbacks, seen, &seen->process, &err);
+  return p2p_evaluator_process_spawn(
+      &(struct p2p_evaluator_process_config){loop, argv, NULL, NULL, false}, &callbacks, seen,
+      &seen->process, &err);
 }
 
 static int fds_before;
@@ -261,12 +263,13 @@ TEST(failed_exec_is_an_error_at_once) {
   struct p2p_err err = {0};
   const char *const argv[] = {"/no/such/program", NULL};
   open_loop(&loop);
-  CHECK(p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){&loop, argv, NULL, NULL},
-                                    &callbacks, &seen, &seen.process, &err) == P2P_ERR_SYSTEM);
+  CHECK(p2p_evaluator_process_spawn(
+            &(struct p2p_evaluator_process_config){&loop, argv, NULL, NULL, false}, &callbacks,
+            &seen, &seen.process, &err) == P2P_ERR_SYSTEM);
   CHECK_STR(err.message, "cannot start '/no/such/program': no such file or directory");
   const char *const shell[] = {"/bin/sh", "-c", "exit 1", NULL};
   CHECK(p2p_evaluator_process_spawn(
-            &(struct p2p_evaluator_process_config){&loop, shell, NULL, "/no/such/folder"},
+            &(struct p2p_evaluator_process_config){&loop, shell, NULL, "/no/such/folder", false},
             &callbacks, &seen, &seen.process, &err) == P2P_ERR_SYSTEM);
   CHECK_STR(err.message,
             "cannot start '/bin/sh' in folder '/no/such/folder': no such file or directory");
