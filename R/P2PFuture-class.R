@@ -98,9 +98,9 @@ wait_for_task <- function(future) {
 has_timed_out <- function(future) {
   backend <- future[["backend"]]
   client <- clients$of(backend)
-  loss <- .Call(ffi_task_loss, future[["task"]])
-  if (!identical(loss, future[["loss"]])) { # its worker was lost, and it waits again
-    future[["loss"]] <- loss
+  starts <- .Call(ffi_task_starts, future[["task"]])
+  if (starts > future[["starts"]]) { # its worker was lost, and it waits again
+    future[["starts"]] <- starts
     future[["wait"]] <- new_wait(backend)
   }
   status <- client_status(client)

@@ -52,10 +52,11 @@
 #'   cannot do itself (a jump host, a key that only the SSH agent has) is done by the program `ssh`.
 #' @param workers (numeric) Maximum number of futures of this session that run at the same time. If `NULL`, the number of slots of all
 #'   workers of the cluster.
-#' @param retries (numeric) How many times a future is run again on another worker after its worker was lost: its machine or the link to it
-#'   failed, or the worker was stopped. Such a future may have run twice, which matters if it writes files or sends messages; a warning says
-#'   so for each future. With `0`, a future whose worker was lost is never run again, and its value is a FutureInterruptError. A future that
-#'   crashes its own R process is never run again automatically.
+#' @param retries (numeric) How many times a future is run again after its worker was lost: its machine or the link to it failed, the worker
+#'   was stopped, or somebody, or the operating system when memory ran out, killed the R process that evaluated it. Such a future may have
+#'   run twice, which matters if it writes files or sends messages; a warning says so for each future. With `0`, a future whose worker was
+#'   lost is never run again, and its value is a FutureInterruptError. A future that crashes its own R process, or exceeds a limit of the
+#'   worker, is never run again automatically. One that had certainly not begun runs again without being counted and without a warning.
 #' @param maxSizeOfObjects (numeric) Maximum size in bytes of the globals of a future and, as a second number, of its result. One number
 #'   applies to both. Larger objects are a FutureError. The default is option `future.globals.maxSize` for globals, and 4 GiB for results.
 #' @param wait.timeout (numeric) Seconds that a future waits for a worker before it fails with a FutureError. If `NULL`, option
@@ -155,6 +156,7 @@ launchFuture.P2PFutureBackend <- function(backend, future, ...) {
   object <- .Call(ffi_serialize, future_data(future), Inf)
   name <- sprintf("%s (%s)", future_label(future), paste(future[["uuid"]], collapse = "-"))
   future[["wait"]] <- new_wait(backend)
+  future[["starts"]] <- 0L
   future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, needed_packages(future))
   future[["state"]] <- "running"
   registry(backend, action = "add", future = future)

@@ -157,7 +157,7 @@ advice <- c(list(
   ## client
   object_too_large = "The second number of `plan(..., maxSizeOfObjects = )` sets this limit.",
   missing_packages = "Ask the owner of a worker to install the missing packages.",
-  worker_lost = "With `plan(..., retries = 1)`, the default, such a future is run again on another worker."
+  worker_lost = "With `plan(..., retries = 1)`, the default, such a future is run again."
 ), list(
   ## worker
   files_for_slots = function(cli) {

@@ -19,6 +19,7 @@ static void check(const uint8_t *bytes, size_t length, enum p2p_role sender) {
   if (p2p_hello_read(text, (size_t)size, sender, &again, NULL) != P2P_OK) __builtin_trap();
   if (strcmp(hello.member, again.member) != 0 || strcmp(hello.r_version, again.r_version) != 0 ||
       strcmp(hello.future_version, again.future_version) != 0 || hello.slots != again.slots ||
+      hello.reads_marks != again.reads_marks ||
       strcmp(hello.machine.platform, again.machine.platform) != 0 ||
       hello.machine.cores != again.machine.cores ||
       hello.machine.memory_mib != again.machine.memory_mib)

@@ -38,10 +38,12 @@ static void check_task(const struct p2p_frame *frame) {
 
 static void check_lost(const struct p2p_frame *frame) {
   char why[P2P_LOST_MAX], again[P2P_LOST_MAX];
-  p2p_lost_read(frame->payload, frame->length, why, sizeof why);
-  if (p2p_lost_length(why) != strlen(why)) __builtin_trap();
-  p2p_lost_read(why, strlen(why), again, sizeof again);
-  if (strcmp(why, again) != 0) __builtin_trap();
+  uint8_t out[P2P_LOST_MAX];
+  enum p2p_lost_kind kind = p2p_lost_read(frame->payload, frame->length, why, sizeof why);
+  size_t length = p2p_lost_write(kind, why, out);
+  if (length > P2P_LOST_MAX - 1 || p2p_lost_read(out, length, again, sizeof again) != kind)
+    __builtin_trap();
+  if (strncmp(why, again, strlen(again)) != 0 || strlen(again) + 4 < strlen(why)) __builtin_trap();
 }
 
 static void check_load(const struct p2p_frame *frame) {

@@ -51,6 +51,7 @@
   X(ffi_task_error, 1)           \
   X(ffi_task_loss, 1)            \
   X(ffi_task_result, 1)          \
+  X(ffi_task_starts, 1)          \
   X(ffi_task_state, 1)           \
   X(ffi_task_submit, 4)          \
   X(ffi_task_worker, 1)          \

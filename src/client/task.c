@@ -31,6 +31,7 @@ struct p2p_task {
   char worker[P2P_IDENTITY_LABEL_MAX];
   uint32_t retries; /* that are left */
   uint32_t losses;  /* of its workers, so far */
+  uint32_t starts, requeues;
   struct p2p_err last_loss;
   struct condition *first, *last;
   uint32_t conditions; /* in the list */
@@ -133,6 +134,7 @@ bool p2p_task_start(struct p2p_task *task, const char *worker) {
   bool is_allowed = p2p_task_state(task) == P2P_TASK_WAITING;
   if (is_allowed) {
     snprintf(task->worker, sizeof task->worker, "%s", worker);
+    task->starts++;
     set_state_locked(task, P2P_TASK_RUNNING);
   }
   pthread_mutex_unlock(&task->lock);
@@ -146,6 +148,18 @@ bool p2p_task_retry(struct p2p_task *task, const struct p2p_err *why) {
     task->retries--;
     task->losses++;
     task->last_loss = *why;
+    set_state_locked(task, P2P_TASK_WAITING);
+  }
+  pthread_mutex_unlock(&task->lock);
+  return is_allowed;
+}
+
+bool p2p_task_requeue(struct p2p_task *task) {
+  pthread_mutex_lock(&task->lock);
+  bool is_allowed =
+      p2p_task_state(task) == P2P_TASK_RUNNING && task->requeues < P2P_TASK_REQUEUES_MAX;
+  if (is_allowed) {
+    task->requeues++;
     set_state_locked(task, P2P_TASK_WAITING);
   }
   pthread_mutex_unlock(&task->lock);
@@ -246,6 +260,13 @@ uint32_t p2p_task_losses(struct p2p_task *task, struct p2p_err *last) {
   if (losses > 0) *last = task->last_loss;
   pthread_mutex_unlock(&task->lock);
   return losses;
+}
+
+uint32_t p2p_task_starts(struct p2p_task *task) {
+  pthread_mutex_lock(&task->lock);
+  uint32_t starts = task->starts;
+  pthread_mutex_unlock(&task->lock);
+  return starts;
 }
 
 void p2p_task_worker(struct p2p_task *task, char *out, size_t size) {

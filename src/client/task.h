@@ -48,9 +48,11 @@ const struct p2p_blob *p2p_task_result(struct p2p_task *task);
 void p2p_task_error(struct p2p_task *task, struct p2p_err *out);
 /* "carol@desk:4711"; "" before it was assigned to a worker. */
 void p2p_task_worker(struct p2p_task *task, char *out, size_t size);
-/* How many workers were lost while they ran the task, which then ran again: it may have been
- * evaluated more than once. Fills *last with the latest loss, if any. */
+/* How many workers or evaluators were lost while they ran the task, which then ran again: it may
+ * have been evaluated more than once. Fills *last with the latest loss, if any. */
 uint32_t p2p_task_losses(struct p2p_task *task, struct p2p_err *last);
+/* How often it was assigned to a worker. */
+uint32_t p2p_task_starts(struct p2p_task *task);
 /* Removes and returns the oldest condition that has arrived; NULL: none. The caller frees it. */
 struct p2p_blob *p2p_task_next_condition(struct p2p_task *task);
 /* How many conditions were dropped because too many were waiting. */
@@ -60,6 +62,9 @@ uint64_t p2p_task_dropped_conditions(struct p2p_task *task);
 
 #define P2P_TASK_CONDITIONS_MAX 4096                   /* conditions that wait for R, */
 #define P2P_TASK_CONDITIONS_BYTES (UINT64_C(64) << 20) /* in all; a single one may be larger */
+
+/* Of one task. Then it counts as lost, so that it does not go back and forth for ever. */
+#define P2P_TASK_REQUEUES_MAX 10
 
 void p2p_task_ref(struct p2p_task *task);
 /* Releases the object and drops the client's reference. io thread. */
@@ -79,6 +84,8 @@ bool p2p_task_finish(struct p2p_task *task, struct p2p_blob *result);
 bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err);
 /* RUNNING -> WAITING, if a retry is left: its worker was lost, `why` says how. */
 bool p2p_task_retry(struct p2p_task *task, const struct p2p_err *why);
+/* RUNNING -> WAITING, P2P_TASK_REQUEUES_MAX times: its evaluation has not begun. */
+bool p2p_task_requeue(struct p2p_task *task);
 /* Adds a condition to a running task. Beyond the limits it is counted as dropped. Takes over the
  * condition in every case. */
 bool p2p_task_add_condition(struct p2p_task *task, struct p2p_blob *condition);

@@ -295,14 +295,34 @@ static int on_data(struct p2p_task_stream *stream, const struct p2p_frame *frame
   return code;
 }
 
+/* Retries would have helped a task that has none. */
+static void fail_lost(struct p2p_task *task, struct p2p_err *err) {
+  struct p2p_err last;
+  if (p2p_task_losses(task, &last) == 0) p2p_err_because(err, "worker_lost", err->code);
+  p2p_task_fail(task, err);
+}
+
+/* Puts a lost task back into the state of waiting, if it may run again. */
+static bool may_run_again(struct p2p_task *task, enum p2p_lost_kind kind,
+                          const struct p2p_err *why) {
+  if (kind == P2P_LOST_FINAL) return false;
+  return (kind == P2P_LOST_NOT_BEGUN && p2p_task_requeue(task)) || p2p_task_retry(task, why);
+}
+
 static void on_lost(struct p2p_task_stream *stream, const struct p2p_frame *frame, uint64_t now_ms,
                     bool *changed) {
   struct run *run = find(stream, frame->task);
   if (run == NULL) return;
   if (run->task != NULL) {
     struct p2p_err err = {.code = P2P_ERR_LOST};
-    p2p_lost_read(frame->payload, frame->length, err.message, sizeof err.message);
-    p2p_task_fail(run->task, &err);
+    enum p2p_lost_kind kind =
+        p2p_lost_read(frame->payload, frame->length, err.message, sizeof err.message);
+    if (may_run_again(run->task, kind, &err))
+      stream->config.on_again(stream->config.arg, detach_task(stream, run));
+    else if (kind == P2P_LOST_FINAL)
+      p2p_task_fail(run->task, &err);
+    else
+      fail_lost(run->task, &err);
   }
   *changed = true;
   end_run(stream, run, now_ms);
@@ -350,20 +370,14 @@ static void describe_loss(const struct p2p_task_stream *stream, const struct p2p
                 stream->worker, why, p2p_task_label(task));
 }
 
-/* Retries would have helped a task that has none. */
-static void fail_lost(struct p2p_task *task, struct p2p_err *err) {
-  struct p2p_err last;
-  if (p2p_task_losses(task, &last) == 0) p2p_err_because(err, "worker_lost", err->code);
-  p2p_task_fail(task, err);
-}
-
 void p2p_task_stream_fail(struct p2p_task_stream *stream, const struct p2p_err *why,
                           struct p2p_task_queue *again) {
   for (struct run *run = stream->first; run != NULL; run = run->next) {
     if (run->task == NULL) continue;
     struct p2p_err err;
     describe_loss(stream, run->task, why->message, &err);
-    if (p2p_task_retry(run->task, &err)) {
+    enum p2p_lost_kind kind = is_sending(run) ? P2P_LOST_NOT_BEGUN : P2P_LOST_KILLED;
+    if (may_run_again(run->task, kind, &err)) {
       p2p_task_queue_push(again, detach_task(stream, run));
     } else {
       fail_lost(run->task, &err);

@@ -23,6 +23,8 @@ struct p2p_task_stream_config {
   int (*send)(void *arg, uint8_t type, uint32_t task, const void *payload, size_t length);
   size_t (*queued)(void *arg);
   void (*on_task)(void *arg); /* a task has ended, or a condition has arrived */
+  /* A task has been lost without its worker, and waits again. Takes over the reference. */
+  void (*on_again)(void *arg, struct p2p_task *task);
   void *arg;
 };
 
@@ -61,8 +63,8 @@ int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_fr
 
 /* ---- The end ---- */
 
-/* The link was lost, and `why` says how. Tasks that may run again are moved to `again`; the others
- * fail with P2P_ERR_LOST and the reason "worker_lost". */
+/* The link was lost, and `why` says how. Tasks that were not sent in full, or that have a retry
+ * left, are moved to `again`; the others fail with P2P_ERR_LOST and the reason "worker_lost". */
 void p2p_task_stream_fail(struct p2p_task_stream *stream, const struct p2p_err *why,
                           struct p2p_task_queue *again);
 /* We close the link: all tasks fail with `why`, and CANCEL is sent for each, if possible. */

@@ -125,6 +125,11 @@ static void on_task(void *arg) {
   link->callbacks.on_task(link->arg);
 }
 
+static void on_again(void *arg, struct p2p_task *task) {
+  struct p2p_worker_link *link = arg;
+  link->callbacks.on_again(link->arg, task);
+}
+
 /* Callbacks of the link. */
 
 /* `hello`: in a cluster with a key, what the accept quotes. Returns P2P_OK, or an error of which
@@ -153,7 +158,7 @@ static void on_code(void *arg, const char *code) {
 static void on_open(void *arg, const char *path) {
   struct p2p_worker_link *link = arg;
   const struct p2p_worker_link_config *config = &link->config;
-  struct p2p_hello hello = {0};
+  struct p2p_hello hello = {.reads_marks = true};
   char text[P2P_HELLO_MAX + 1];
   uint8_t verifier[P2P_VERIFIER_LEN];
   p2p_link_verifier(link->link, verifier);
@@ -198,6 +203,7 @@ static int on_hello(struct p2p_worker_link *link, const struct p2p_frame *frame,
       .send = send_frame,
       .queued = count_queued,
       .on_task = on_task,
+      .on_again = on_again,
       .arg = link,
   };
   link->stream = p2p_task_stream_new(&stream, p2p_clock_ms());

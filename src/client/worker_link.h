@@ -38,6 +38,8 @@ struct p2p_worker_link_callbacks {
   void (*on_change)(void *arg);
   /* A task has ended, or a condition has arrived. Must not free the link. */
   void (*on_task)(void *arg);
+  /* A task of this link waits again. Takes over the reference. on_change follows. */
+  void (*on_again)(void *arg, struct p2p_task *task);
   /* The link has ended. The last callback: it frees the link. */
   void (*on_failed)(void *arg, const struct p2p_err *err);
 };

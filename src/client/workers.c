@@ -125,6 +125,14 @@ static void on_task(void *arg) {
   workers->callbacks.on_task(workers->arg);
 }
 
+static void on_again(void *arg, struct p2p_task *task) {
+  struct p2p_roster_worker *worker = arg;
+  struct p2p_workers *workers = worker->owner;
+  struct p2p_task_queue again = {0};
+  p2p_task_queue_push(&again, task);
+  workers->callbacks.on_lost(workers->arg, &again);
+}
+
 static void on_failed(void *arg, const struct p2p_err *err) {
   struct p2p_roster_worker *worker = arg;
   struct p2p_workers *workers = worker->owner;
@@ -133,7 +141,7 @@ static void on_failed(void *arg, const struct p2p_err *err) {
 }
 
 void p2p_workers_open_link(struct p2p_workers *workers, struct p2p_roster_worker *worker) {
-  static const struct p2p_worker_link_callbacks callbacks = {on_hello, on_change, on_task,
+  static const struct p2p_worker_link_callbacks callbacks = {on_hello, on_change, on_task, on_again,
                                                              on_failed};
   struct p2p_worker_link_config config = workers->link;
   struct p2p_err err;

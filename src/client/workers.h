@@ -15,7 +15,7 @@ struct p2p_workers;
 struct p2p_workers_callbacks {
   void (*on_change)(void *arg); /* workers, slots, tasks or packages have changed */
   void (*on_task)(void *arg);   /* a task has ended, or a condition has arrived */
-  /* A worker was lost. `tasks` ran there and may run again: move them elsewhere. */
+  /* A worker or an evaluator was lost. `tasks` ran there and may run again: move them elsewhere. */
   void (*on_lost)(void *arg, struct p2p_task_queue *tasks);
 };
 

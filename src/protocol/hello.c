@@ -54,6 +54,8 @@ long p2p_hello_write(const struct p2p_hello *hello, enum p2p_role sender, char *
   if (sender == P2P_ROLE_WORKER) {
     put(&writer, "slots=%u\n", (unsigned)hello->slots);
     put_machine(&writer, &hello->machine);
+  } else if (hello->reads_marks) {
+    put(&writer, "marks=1\n");
   }
   return writer.used >= writer.size ? P2P_ERR_TOO_LARGE : (long)writer.used;
 }
@@ -94,7 +96,7 @@ static bool read_badge(const void *bytes, size_t length, struct p2p_badge *out) 
 /* Returns the key of the first field that is missing or malformed, or NULL. */
 static const char *read_fields(const void *bytes, size_t length, enum p2p_role sender,
                                struct p2p_hello *out) {
-  char slots[16];
+  char slots[16], marks[2];
   const char *value;
   size_t value_length;
   if (!p2p_pairs_get(bytes, length, "member", out->member, sizeof out->member) ||
@@ -105,7 +107,11 @@ static const char *read_fields(const void *bytes, size_t length, enum p2p_role s
   out->has_badge = p2p_pairs_find(bytes, length, "device", &value, &value_length);
   if (out->has_badge && !read_badge(bytes, length, &out->badge))
     return "user, device, certificate, proof";
-  if (sender != P2P_ROLE_WORKER) return NULL;
+  if (sender != P2P_ROLE_WORKER) {
+    out->reads_marks =
+        p2p_pairs_get(bytes, length, "marks", marks, sizeof marks) && marks[0] == '1';
+    return NULL;
+  }
   if (!p2p_pairs_get(bytes, length, "slots", slots, sizeof slots) ||
       !p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots))
     return "slots";

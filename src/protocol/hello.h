@@ -20,13 +20,15 @@ struct p2p_hello {
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
   bool has_badge; /* in a cluster with a key */
   struct p2p_badge badge;
+  /* Of a client. */
+  bool reads_marks; /* of LOST: protocol/lost.h */
   /* Of a worker. */
   uint32_t slots;
   struct p2p_machine machine;
 };
 
-/* Writes the payload, with a NUL behind it; slots and machine for a worker only. Returns its
- * length, or P2P_ERR_TOO_LARGE. */
+/* Writes the payload, with a NUL behind it; slots and machine for a worker only,
+ * marks for a client only. Returns its length, or P2P_ERR_TOO_LARGE. */
 long p2p_hello_write(const struct p2p_hello *hello, enum p2p_role sender, char *out,
                      size_t size) P2P_MUST_USE;
 

@@ -91,6 +91,11 @@ SEXP ffi_task_loss(SEXP handle) {
   return p2p_ffi_error(&last);
 }
 
+/* How often the task was assigned to a worker. */
+SEXP ffi_task_starts(SEXP handle) {
+  return Rf_ScalarInteger((int)p2p_task_starts(p2p_ffi_handle_get(handle, P2P_TAG_TASK)));
+}
+
 /* The number of conditions that were dropped because R did not poll for them in time. */
 SEXP ffi_task_dropped(SEXP handle) {
   return Rf_ScalarReal(

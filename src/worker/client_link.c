@@ -34,7 +34,8 @@ struct p2p_client_link {
   char user[P2P_USER_NAME_MAX];      /* the part of the name before the '@' */
   struct p2p_link *link;
   bool open;
-  bool has_hello;                    /* the client's HELLO has arrived */
+  bool has_hello;                    /* the client's HELLO has arrived, */
+  bool reads_marks;                  /* and says that it reads marks of LOST */
   bool broken;                       /* a frame could not be sent */
   struct p2p_package_lookup *lookup; /* NULL: no PACKAGES request is pending */
   struct task *tasks;
@@ -85,14 +86,16 @@ static void send(struct p2p_client_link *client, uint8_t type, uint32_t task, co
   notify(client);
 }
 
-static void send_lost(struct p2p_client_link *client, uint32_t id, const char *why) {
-  send(client, P2P_FRAME_LOST, id, why, p2p_lost_length(why));
+static void send_lost(struct p2p_client_link *client, uint32_t id, enum p2p_lost_kind kind,
+                      const char *why) {
+  uint8_t payload[P2P_LOST_MAX];
+  if (!client->reads_marks) kind = P2P_LOST_FINAL;
+  send(client, P2P_FRAME_LOST, id, payload, p2p_lost_write(kind, why, payload));
 }
 
 void p2p_client_link_free(struct p2p_client_link *client, const char *why) {
   if (client == NULL) return;
-  /* An error does not matter: the link ends anyway. */
-  (void)!p2p_link_send(client->link, P2P_FRAME_LOST, 0, why, p2p_lost_length(why));
+  send_lost(client, 0, P2P_LOST_FINAL, why);
   destroy(client);
 }
 
@@ -105,10 +108,10 @@ static void unlink_task(struct task *task) {
 }
 
 static void send_exit_reason(const struct task *task, const struct p2p_exit_reason *reason) {
-  char why[1152]; /* p2p_lost_length cuts it */
+  char why[1152]; /* p2p_lost_write cuts it */
   p2p_exit_reason_sentence(reason, p2p_member_name(task->client->shared->member), task->label, why,
                            sizeof why);
-  send_lost(task->client, task->id, why);
+  send_lost(task->client, task->id, reason->kind, why);
 }
 
 static void on_evaluator_frame(void *arg, const struct p2p_frame *frame) {
@@ -216,7 +219,7 @@ static const char *on_task(struct p2p_client_link *client, const struct p2p_fram
   else
     snprintf(why, sizeof why, "worker '%s' is out of memory for this future",
              p2p_member_name(shared->member));
-  send_lost(client, frame->task, why);
+  send_lost(client, frame->task, P2P_LOST_FINAL, why);
   p2p_slots_end_task(shared->slots, client->number, p2p_clock_ms());
   notify(client);
   return NULL;
@@ -268,10 +271,11 @@ static const char *on_hello(struct p2p_client_link *client, const struct p2p_fra
   client->has_hello = true;
   const char *breach =
       p2p_link_opening_read_hello(client->shared, client->link, &client->identity, frame, &hello);
-  if (breach == NULL)
-    LOG(client, P2P_LOG_DEBUG, "client '%s' has R %s and future %s", client->name, hello.r_version,
-        hello.future_version);
-  return breach;
+  if (breach != NULL) return breach;
+  client->reads_marks = hello.reads_marks;
+  LOG(client, P2P_LOG_DEBUG, "client '%s' has R %s and future %s", client->name, hello.r_version,
+      hello.future_version);
+  return NULL;
 }
 
 static const char *dispatch(struct p2p_client_link *client, const struct p2p_frame *frame) {

@@ -189,6 +189,7 @@ static void describe_exit(const struct p2p_evaluator *evaluator, int exit_status
   bool had_begun = evaluator->ready && evaluator->task.is_delivered;
   if (evaluator->kill_reason[0] != '\0') {
     p2p_exit_reason_of_kill(reason, evaluator->kill_reason, had_begun);
+    if (!had_begun) reason->kind = P2P_LOST_NOT_BEGUN;
     return;
   }
   const struct p2p_evaluator_end end = {.exit_status = exit_status,

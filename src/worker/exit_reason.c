@@ -46,6 +46,14 @@ static const char *likely_cause(const struct p2p_evaluator_end *end) {
   return "The code of the future ended the R session";
 }
 
+/* A future can send such a signal to itself, too; that looks the same. A signal of somebody who
+ * shuts the computer down reaches evaluators before the supervisor has left. */
+static bool is_from_outside(const struct p2p_evaluator_end *end, const struct p2p_limits *limits) {
+  int number = end->term_signal;
+  if (limits->memory_bytes > 0 && end->used_bytes >= limits->memory_bytes) return false;
+  return number == SIGKILL || number == SIGTERM || number == SIGHUP;
+}
+
 /* A vector that grows is copied, so the allocation that fails is about as large as what is in use.
  */
 static bool was_near_limit(const struct p2p_evaluator_end *end, const struct p2p_limits *limits) {
@@ -61,6 +69,9 @@ void p2p_exit_reason_of_end(struct p2p_exit_reason *reason, const struct p2p_eva
     snprintf(limit, sizeof limit, ", perhaps at the memory limit of %s", memory);
   }
   reason->had_begun = end->had_begun;
+  reason->kind = !end->had_begun                ? P2P_LOST_NOT_BEGUN
+                 : is_from_outside(end, limits) ? P2P_LOST_KILLED
+                                                : P2P_LOST_FINAL;
   describe(end, text, sizeof text);
   snprintf(reason->how, sizeof reason->how, "ended with %s%s", text,
            end->was_ready ? "" : " before it was ready");
@@ -71,7 +82,7 @@ void p2p_exit_reason_of_time_limit(struct p2p_exit_reason *reason,
                                    const struct p2p_limits *limits) {
   char time[P2P_LIMITS_TEXT_MAX];
   p2p_limits_time(limits, time);
-  reason->had_begun = true;
+  p2p_exit_reason_of_kill(reason, "", true);
   snprintf(reason->how, sizeof reason->how, "was stopped at the time limit of %s per future", time);
   snprintf(reason->hint, sizeof reason->hint,
            "Smaller futures may stay below it; the owner of the worker can raise it (--time)");
@@ -90,6 +101,7 @@ void p2p_exit_reason_of_refusal(struct p2p_exit_reason *reason, const char *how,
 
 void p2p_exit_reason_of_kill(struct p2p_exit_reason *reason, const char *how, bool had_begun) {
   reason->had_begun = had_begun;
+  reason->kind = P2P_LOST_FINAL;
   snprintf(reason->how, sizeof reason->how, "%s", how);
   reason->hint[0] = '\0';
 }

@@ -6,12 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocol/lost.h"
 #include "worker/limits.h"
 
 #define P2P_EXIT_REASON_TEXT_MAX 320
 
 struct p2p_exit_reason {
   bool had_begun; /* the evaluation of the task; else the code of the future is not to blame */
+  enum p2p_lost_kind kind;
   char how[P2P_EXIT_REASON_TEXT_MAX]; /* follows "the evaluator": "ended with signal 9 (SIGKILL)" */
   char hint[P2P_EXIT_REASON_TEXT_MAX]; /* a likely cause, a sentence without its full stop; or "" */
 };
@@ -31,7 +33,8 @@ void p2p_exit_reason_of_time_limit(struct p2p_exit_reason *reason, const struct 
  * memory, and continues. */
 void p2p_exit_reason_of_refusal(struct p2p_exit_reason *reason, const char *how,
                                 const struct p2p_limits *limits);
-/* The worker stopped the task or killed the process, as `how` says. */
+/* The worker stopped the task or killed the process, as `how` says. Final: the caller may know
+ * better. */
 void p2p_exit_reason_of_kill(struct p2p_exit_reason *reason, const char *how, bool had_begun);
 
 /* "the evaluator of worker 'carol@desk:4711' ended with signal 9 (SIGKILL) while evaluating future

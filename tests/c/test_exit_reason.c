@@ -61,12 +61,36 @@ TEST(memory_limit_is_named_if_it_was_near) {
   CHECK_STR(reason.hint, "The code of the future ended the R session");
 }
 
+static enum p2p_lost_kind kind_of(int term_signal, uint64_t used_bytes) {
+  return of_end(0, term_signal, used_bytes).kind;
+}
+
+TEST(a_process_that_somebody_else_killed_may_run_its_future_again) {
+  static const int from_outside[] = {SIGKILL, SIGTERM, SIGHUP};
+  static const int crashes[] = {0,      SIGSEGV, SIGABRT, SIGBUS,  SIGILL,  SIGFPE,
+                                SIGSYS, SIGTRAP, SIGINT,  SIGXCPU, SIGPIPE, SIGQUIT};
+  for (size_t i = 0; i < sizeof from_outside / sizeof from_outside[0]; i++) {
+    CHECK(kind_of(from_outside[i], 0) == P2P_LOST_KILLED);
+    CHECK(kind_of(from_outside[i], 2 * GIB - 1) == P2P_LOST_KILLED);
+    CHECK(kind_of(from_outside[i], 2 * GIB) == P2P_LOST_FINAL); /* it was over its limit */
+  }
+  for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
+    CHECK(kind_of(crashes[i], 0) == P2P_LOST_FINAL);
+  struct p2p_exit_reason reason;
+  p2p_exit_reason_of_end(
+      &reason,
+      &(struct p2p_evaluator_end){.term_signal = SIGKILL, .had_begun = true, .used_bytes = GIB},
+      &(struct p2p_limits){0});
+  CHECK(reason.kind == P2P_LOST_KILLED);
+}
+
 /* What ends before the code of the future has begun is not its fault. */
 TEST(code_that_has_not_begun_is_not_blamed) {
   struct p2p_exit_reason reason;
   struct p2p_evaluator_end end = {.exit_status = 1};
   char text[512];
   p2p_exit_reason_of_end(&reason, &end, &(struct p2p_limits){0});
+  CHECK(reason.kind == P2P_LOST_NOT_BEGUN);
   p2p_exit_reason_sentence(&reason, "carol@desk:4711", "one", text, sizeof text);
   CHECK_STR(text,
             "the evaluator of worker 'carol@desk:4711' ended with exit status 1 before it was "
@@ -77,7 +101,7 @@ TEST(code_that_has_not_begun_is_not_blamed) {
   CHECK_STR(reason.hint, "The fault is the worker's, and its log may say more");
   end.term_signal = SIGKILL;
   p2p_exit_reason_of_end(&reason, &end, &(struct p2p_limits){0});
-  CHECK(strstr(reason.hint, "was killed by a user") != NULL);
+  CHECK(strstr(reason.hint, "was killed by a user") != NULL && reason.kind == P2P_LOST_NOT_BEGUN);
 }
 
 TEST(exit_reason_has_a_hint) {
@@ -91,9 +115,11 @@ TEST(exit_reason_has_a_hint) {
   CHECK(strstr(of_end(-1, 0, 0).hint, "It crashed, was killed or ended itself") != NULL);
   p2p_exit_reason_of_time_limit(&reason, &(struct p2p_limits){.time_ms = 2000});
   CHECK_STR(reason.how, "was stopped at the time limit of 2 s per future");
+  CHECK(reason.had_begun && reason.kind == P2P_LOST_FINAL);
   p2p_exit_reason_of_refusal(&reason, "does not have enough memory",
                              &(struct p2p_limits){.memory_bytes = UINT64_C(2) << 30});
   CHECK_STR(reason.how, "does not have enough memory");
+  CHECK(!reason.had_begun && reason.kind == P2P_LOST_FINAL);
   CHECK_STR(
       reason.hint,
       "The memory limit is 2 GiB per future; the owner of the worker can raise it (--memory)");
@@ -106,4 +132,5 @@ TEST(exit_reason_has_a_hint) {
 
 UNIT_MAIN("exit_reason", UNIT(limits_are_in_the_largest_unit),
           UNIT(description_that_does_not_fit_is_cut), UNIT(memory_limit_is_named_if_it_was_near),
+          UNIT(a_process_that_somebody_else_killed_may_run_its_future_again),
           UNIT(code_that_has_not_begun_is_not_blamed), UNIT(exit_reason_has_a_hint))

@@ -38,6 +38,14 @@ TEST(a_client_hello_is_read) {
   CHECK_STR(hello.member, BOB);
   CHECK(hello.slots == 0);
   CHECK(read_client(WORKER) == P2P_OK && hello.slots == 0); /* it does not count for a client */
+  CHECK(!hello.reads_marks && read_client(CLIENT "marks=1\n") == P2P_OK && hello.reads_marks);
+  static const char *const others[] = {"marks=\n", "marks=0\n", "marks=11\n", "marks=2\nmarks=1\n"};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    char text[128];
+    snprintf(text, sizeof text, CLIENT "%s", others[i]);
+    CHECK(read_client(text) == P2P_OK && !hello.reads_marks);
+  }
+  CHECK(read_worker(WORKER "marks=1\n") == P2P_OK && !hello.reads_marks);
 }
 
 TEST(each_role_has_its_exact_text) {
@@ -51,6 +59,10 @@ TEST(each_role_has_its_exact_text) {
   CHECK(read_client(CLIENT) == P2P_OK);
   CHECK(p2p_hello_write(&hello, P2P_ROLE_CLIENT, out, sizeof out) == (long)strlen(CLIENT));
   CHECK_STR(out, CLIENT);
+  hello.reads_marks = true;
+  CHECK(p2p_hello_write(&hello, P2P_ROLE_CLIENT, out, sizeof out) > 0);
+  CHECK_STR(out, CLIENT "marks=1\n");
+  hello.reads_marks = false;
   for (size_t size = 0; size <= strlen(CLIENT); size++)
     CHECK(p2p_hello_write(&hello, P2P_ROLE_CLIENT, out, size) == P2P_ERR_TOO_LARGE);
   CHECK(p2p_hello_write(&hello, P2P_ROLE_CLIENT, out, strlen(CLIENT) + 1) > 0);

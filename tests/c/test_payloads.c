@@ -124,20 +124,48 @@ TEST(a_label_is_cut_and_made_safe) {
 
 TEST(lost_is_text_cut_between_characters) {
   char why[2 * P2P_LOST_MAX], out[P2P_LOST_MAX];
-  CHECK(p2p_lost_length("") == 0 && p2p_lost_length("gone") == 4);
+  uint8_t payload[P2P_LOST_MAX];
+  CHECK(p2p_lost_write(P2P_LOST_FINAL, "", payload) == 0 &&
+        p2p_lost_write(P2P_LOST_FINAL, "gone", payload) == 4 && memcmp(payload, "gone", 4) == 0);
   memset(why, 'x', sizeof why);
   why[sizeof why - 1] = '\0';
-  CHECK(p2p_lost_length(why) == P2P_LOST_MAX - 1);
+  CHECK(p2p_lost_write(P2P_LOST_FINAL, why, payload) == P2P_LOST_MAX - 1);
+  CHECK(p2p_lost_write(P2P_LOST_KILLED, why, payload) == P2P_LOST_MAX - 1);
   memcpy(why + P2P_LOST_MAX - 2, "\xc3\xa4", 2); /* the cut would be within it */
-  CHECK(p2p_lost_length(why) == P2P_LOST_MAX - 2);
-  p2p_lost_read(why, p2p_lost_length(why), out, sizeof out);
+  size_t length = p2p_lost_write(P2P_LOST_FINAL, why, payload);
+  CHECK(length == P2P_LOST_MAX - 2);
+  CHECK(p2p_lost_read(payload, length, out, sizeof out) == P2P_LOST_FINAL);
   CHECK(strlen(out) == P2P_LOST_MAX - 2);
-  p2p_lost_read("a\033b", 3, out, sizeof out);
+  CHECK(p2p_lost_write(P2P_LOST_KILLED, why, payload) == P2P_LOST_MAX - 1);
+  CHECK(p2p_lost_read("a\033b", 3, out, sizeof out) == P2P_LOST_FINAL);
   CHECK_STR(out, "a?b");
-  p2p_lost_read("abc", 3, out, 2);
+  CHECK(p2p_lost_read("abc", 3, out, 2) == P2P_LOST_FINAL);
   CHECK_STR(out, "a");
-  p2p_lost_read("", 0, out, 1);
+  CHECK(p2p_lost_read("", 0, out, 1) == P2P_LOST_FINAL);
   CHECK_STR(out, "");
+}
+
+TEST(marks_of_lost_are_one_byte_before_the_text) {
+  static const enum p2p_lost_kind kinds[] = {P2P_LOST_FINAL, P2P_LOST_KILLED, P2P_LOST_NOT_BEGUN};
+  uint8_t payload[P2P_LOST_MAX];
+  char out[P2P_LOST_MAX];
+  for (int i = 0; i < 3; i++) {
+    size_t mark = i > 0, length = p2p_lost_write(kinds[i], "gone", payload);
+    CHECK(length == 4 + mark && (mark == 0 || payload[0] == i));
+    for (size_t part = 1; part <= length; part++) {
+      CHECK(p2p_lost_read(payload, part, out, sizeof out) == kinds[i]);
+      CHECK(strlen(out) == part - mark && memcmp(out, "gone", part - mark) == 0);
+    }
+    CHECK(p2p_lost_read(payload, length, out, 3) == kinds[i]);
+    CHECK_STR(out, "go");
+  }
+  for (int byte = 0; byte < 256; byte++) { /* others are text */
+    if (byte == P2P_LOST_KILLED || byte == P2P_LOST_NOT_BEGUN) continue;
+    CHECK(p2p_lost_read((uint8_t[]){(uint8_t)byte, 'x'}, 2, out, sizeof out) == P2P_LOST_FINAL);
+    CHECK(strlen(out) == 2 && out[1] == 'x');
+  }
+  CHECK(p2p_lost_read("\1\2x", 3, out, sizeof out) == P2P_LOST_KILLED);
+  CHECK_STR(out, "?x");
 }
 
 TEST(an_evaluator_reports_that_it_is_ready_or_its_error) {
@@ -264,6 +292,7 @@ UNIT_MAIN("payloads", UNIT(integers_are_big_endian), UNIT(a_slot_is_five_bytes),
           UNIT(other_slots_are_refused), UNIT(a_size_header_is_eight_bytes),
           UNIT(a_task_header_is_a_size_and_a_label), UNIT(a_label_is_cut_and_made_safe),
           UNIT(lost_is_text_cut_between_characters),
+          UNIT(marks_of_lost_are_one_byte_before_the_text),
           UNIT(an_evaluator_reports_that_it_is_ready_or_its_error),
           UNIT(a_request_is_read_name_by_name), UNIT(a_reply_is_read_entry_by_entry),
           UNIT(requests_and_replies_have_their_exact_text),

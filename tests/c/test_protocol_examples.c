@@ -212,7 +212,9 @@ static void check_load(const struct p2p_frame *frame) {
 
 static void check_payload(const struct p2p_frame *frame, enum p2p_role sender) {
   uint64_t size;
+  enum p2p_lost_kind kind;
   char why[P2P_LOST_MAX];
+  uint8_t lost[P2P_LOST_MAX];
   switch (frame->type) {
   case P2P_FRAME_HELLO: check_hello(frame, sender); break;
   case P2P_FRAME_SLOT: check_slot(frame, sender); break;
@@ -222,8 +224,9 @@ static void check_payload(const struct p2p_frame *frame, enum p2p_role sender) {
     CHECK(p2p_size_header_read(frame->payload, frame->length, &size) == P2P_OK);
     break;
   case P2P_FRAME_LOST:
-    p2p_lost_read(frame->payload, frame->length, why, sizeof why);
-    CHECK_STR(why, "out of memory");
+    kind = p2p_lost_read(frame->payload, frame->length, why, sizeof why);
+    CHECK(p2p_lost_write(kind, why, lost) == frame->length);
+    CHECK(memcmp(lost, frame->payload, frame->length) == 0);
     break;
   case P2P_FRAME_PACKAGES: check_packages(frame, sender); break;
   case P2P_FRAME_LOAD: check_load(frame); break;

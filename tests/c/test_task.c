@@ -41,6 +41,19 @@ TEST(a_task_goes_from_new_to_done) {
   p2p_task_free(task);
 }
 
+TEST(a_task_that_has_not_begun_waits_again_a_few_times) {
+  struct p2p_task *task = task_of("a");
+  struct p2p_err err;
+  CHECK(!p2p_task_requeue(task) && p2p_task_submit(task, 0) && !p2p_task_requeue(task));
+  for (uint32_t i = 0; i < P2P_TASK_REQUEUES_MAX; i++) {
+    CHECK(p2p_task_starts(task) == i && p2p_task_start(task, "w") && p2p_task_requeue(task));
+    CHECK(p2p_task_state(task) == P2P_TASK_WAITING && p2p_task_losses(task, &err) == 0);
+  }
+  CHECK(p2p_task_start(task, "w") && !p2p_task_requeue(task));
+  CHECK(p2p_task_state(task) == P2P_TASK_RUNNING);
+  p2p_task_free(task);
+}
+
 TEST(a_failed_task_keeps_its_first_error) {
   struct p2p_task *task = task_of("a");
   struct p2p_err err, out;
@@ -249,8 +262,10 @@ TEST(a_result_and_a_cancel_that_race_end_it_once) {
   }
 }
 
-UNIT_MAIN("task", UNIT(a_task_goes_from_new_to_done), UNIT(a_failed_task_keeps_its_first_error),
-          UNIT(labels_are_truncated_and_sanitized), UNIT(conditions_arrive_in_order_up_to_a_limit),
+UNIT_MAIN("task", UNIT(a_task_goes_from_new_to_done),
+          UNIT(a_task_that_has_not_begun_waits_again_a_few_times),
+          UNIT(a_failed_task_keeps_its_first_error), UNIT(labels_are_truncated_and_sanitized),
+          UNIT(conditions_arrive_in_order_up_to_a_limit),
           UNIT(waiting_conditions_are_limited_in_bytes_and_dropped_ones_are_counted),
           UNIT(packages_are_a_list_of_names),
           UNIT(the_first_task_that_matches_is_removed_from_a_queue),

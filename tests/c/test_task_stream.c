@@ -47,6 +47,11 @@ static struct p2p_err err;
 static struct p2p_task_queue again;
 static bool changed;
 
+static void queue_again(void *arg, struct p2p_task *task) {
+  (void)arg;
+  p2p_task_queue_push(&again, task);
+}
+
 static struct p2p_task_stream *stream_new(uint32_t slots) {
   struct p2p_task_stream_config config = {.worker = WORKER,
                                           .slots = slots,
@@ -54,7 +59,8 @@ static struct p2p_task_stream *stream_new(uint32_t slots) {
                                           .queue_high_bytes = 200000,
                                           .send = record,
                                           .queued = queued,
-                                          .on_task = count_task};
+                                          .on_task = count_task,
+                                          .on_again = queue_again};
   n_sent = queued_bytes = task_news = 0;
   send_code = P2P_OK;
   return p2p_task_stream_new(&config, 0);
@@ -81,16 +87,20 @@ static int announce(struct p2p_task_stream *stream, uint8_t type, uint32_t task,
 }
 
 /* A running task with one reference for the test. */
-static struct p2p_task *start(struct p2p_task_stream *stream, size_t size) {
+static struct p2p_task *start_with(struct p2p_task_stream *stream, size_t size, uint32_t retries) {
   struct p2p_blob *object = p2p_blob_new(size);
   char *bytes = calloc(1, size + 1);
   CHECK(p2p_blob_append(object, bytes, size) == P2P_OK);
   free(bytes);
   struct p2p_task *task = p2p_task_new(object, "x");
-  CHECK(p2p_task_submit(task, 0) && p2p_task_start(task, WORKER));
+  CHECK(p2p_task_submit(task, retries) && p2p_task_start(task, WORKER));
   p2p_task_ref(task);
   CHECK(p2p_task_stream_start(stream, task) == P2P_OK);
   return task;
+}
+
+static struct p2p_task *start(struct p2p_task_stream *stream, size_t size) {
+  return start_with(stream, size, 0);
 }
 
 static struct p2p_schedule_worker numbers(struct p2p_task_stream *stream, uint64_t now_ms) {
@@ -206,6 +216,85 @@ TEST(a_future_that_crashed_its_evaluator_does_not_run_again) {
   CHECK(take(stream, P2P_FRAME_LOST, sent[0].task, "died", 4, 0) == P2P_OK);
   CHECK(p2p_task_state(task) == P2P_TASK_FAILED);
   p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+TEST(a_future_whose_evaluator_was_killed_from_outside_runs_again_if_a_retry_is_left) {
+  struct p2p_err last;
+  for (uint32_t retries = 0; retries < 2; retries++) {
+    struct p2p_task_stream *stream = stream_new(1);
+    CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+    struct p2p_task *task = start_with(stream, 3, retries);
+    CHECK(announce(stream, P2P_FRAME_CONDITION, sent[0].task, 9) == P2P_OK);
+    CHECK(take(stream, P2P_FRAME_LOST, sent[0].task, "\1killed", 7, 0) == P2P_OK && changed);
+    CHECK(numbers(stream, 0).busy == 0 && p2p_task_stream_running(stream) == 0);
+    CHECK(p2p_task_losses(task, &last) == retries);
+    CHECK(p2p_task_state(task) == (retries == 0 ? P2P_TASK_FAILED : P2P_TASK_WAITING));
+    CHECK(p2p_task_queue_pop(&again) == (retries == 0 ? NULL : task));
+    if (retries == 0) {
+      p2p_task_error(task, &err);
+      CHECK_STR(err.message, "killed");
+      CHECK_STR(err.reason, "worker_lost"); /* for which R advises retries */
+    } else {
+      CHECK_STR(last.message, "killed");
+      CHECK(p2p_task_start(task, WORKER) && p2p_task_stream_start(stream, task) == P2P_OK);
+      CHECK(take(stream, P2P_FRAME_LOST, sent[n_sent - 1].task, "\1killed", 7, 0) == P2P_OK);
+      p2p_task_error(task, &err);
+      CHECK(p2p_task_state(task) == P2P_TASK_FAILED && err.reason == NULL); /* it was used */
+    }
+    p2p_task_free(task);
+    p2p_task_stream_free(stream);
+  }
+}
+
+TEST(a_future_that_has_not_begun_waits_again_without_using_a_retry) {
+  struct p2p_task_stream *stream = stream_new(1);
+  struct p2p_err last;
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  struct p2p_task *task = start(stream, 3);
+  for (int i = 0; i < P2P_TASK_REQUEUES_MAX; i++) {
+    CHECK(take(stream, P2P_FRAME_LOST, sent[n_sent - 1].task, "\2died", 5, 0) == P2P_OK && changed);
+    CHECK(p2p_task_state(task) == P2P_TASK_WAITING && p2p_task_queue_pop(&again) == task);
+    CHECK(p2p_task_start(task, WORKER) && p2p_task_stream_start(stream, task) == P2P_OK);
+    CHECK(sent[n_sent - 1].type == P2P_FRAME_DATA && sent[n_sent - 1].length == 3);
+  }
+  CHECK(take(stream, P2P_FRAME_LOST, sent[n_sent - 1].task, "\2died", 5, 0) == P2P_OK);
+  CHECK(p2p_task_state(task) == P2P_TASK_FAILED && p2p_task_losses(task, &last) == 0);
+  CHECK(again.length == 0);
+  p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+TEST(a_future_that_was_not_sent_in_full_waits_again_without_using_a_retry) {
+  struct p2p_task_stream *stream = stream_new(2);
+  struct p2p_err lost, last;
+  p2p_err_set(&lost, P2P_ERR_LOST, "no sign of life for 15 s");
+  CHECK(slot(stream, P2P_SLOT_GRANT, 2, 0) == P2P_OK);
+  struct p2p_task *small = start(stream, 10), *large = start(stream, 1000000);
+  p2p_task_stream_fail(stream, &lost, &again);
+  CHECK(p2p_task_state(small) == P2P_TASK_FAILED);
+  CHECK(p2p_task_state(large) == P2P_TASK_WAITING && p2p_task_losses(large, &last) == 0);
+  CHECK(p2p_task_queue_pop(&again) == large && again.length == 0);
+  p2p_task_stream_free(stream);
+  p2p_task_free(small);
+  CHECK(p2p_task_object(large) != NULL);
+  p2p_task_release(large);
+  p2p_task_free(large);
+}
+
+TEST(a_future_that_was_canceled_does_not_run_again) {
+  struct p2p_task_stream *stream = stream_new(1);
+  struct p2p_err canceled = {.code = P2P_ERR_CANCELED};
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  for (int i = 0; i < 2; i++) {
+    struct p2p_task *task = start_with(stream, 1, 5);
+    CHECK(p2p_task_fail(task, &canceled));
+    CHECK(take(stream, P2P_FRAME_LOST, sent[n_sent - 1].task, i == 0 ? "\1" : "\2", 1, 0) ==
+          P2P_OK);
+    p2p_task_error(task, &err);
+    CHECK(err.code == P2P_ERR_CANCELED && again.length == 0 && numbers(stream, 0).busy == 0);
+    p2p_task_free(task);
+  }
   p2p_task_stream_free(stream);
 }
 
@@ -363,6 +452,10 @@ UNIT_MAIN("task_stream", UNIT(a_task_is_sent_and_its_result_arrives),
           UNIT(uploads_are_interleaved_and_pause_when_the_queue_is_full),
           UNIT(a_task_with_one_retry_is_sent_again_once_in_full),
           UNIT(a_future_that_crashed_its_evaluator_does_not_run_again),
+          UNIT(a_future_whose_evaluator_was_killed_from_outside_runs_again_if_a_retry_is_left),
+          UNIT(a_future_that_has_not_begun_waits_again_without_using_a_retry),
+          UNIT(a_future_that_was_not_sent_in_full_waits_again_without_using_a_retry),
+          UNIT(a_future_that_was_canceled_does_not_run_again),
           UNIT(a_cancelled_task_keeps_its_slot_until_the_answer),
           UNIT(a_worker_that_ends_the_link_states_the_reason),
           UNIT(a_lost_task_fails_with_the_message_of_the_worker),

@@ -66,6 +66,48 @@ TEST(evaluator_that_dies_is_reported_and_replaced) {
   end(client);
 }
 
+TEST(future_whose_evaluator_is_killed_from_outside_runs_again_as_often_as_it_may) {
+  struct p2p_err loss = {0};
+  char pid[64];
+  begin(1);
+  retries = 1;
+  struct p2p_client *client = start_client(BOB);
+  retries = 0;
+  snprintf(pid, sizeof pid, "%s", resolve(client, "pid"));
+  struct p2p_task *task = submit(client, "sleep", 0);
+  CHECK(starts(client, task) && kill(atoi(pid), SIGKILL) == 0);
+  CHECK(starts(client, task) && p2p_task_losses(task, &loss) == 1);
+  CHECK(strstr(loss.message, "ended with signal 9 (SIGKILL) while evaluating future 'sleep'"));
+  p2p_client_cancel(client, task);
+  p2p_task_free(task);
+  check_error(client, submit(client, "crash", 0), "ended with signal 9"); /* twice */
+  task = submit(client, "exit", 0);
+  CHECK(has_ended(client, task) && p2p_task_state(task) == P2P_TASK_FAILED);
+  CHECK(p2p_task_losses(task, &loss) == 0);
+  p2p_task_free(task);
+  end(client);
+}
+
+/* The only unused evaluator is one that starts, and is killed before it is ready. */
+TEST(future_of_an_evaluator_that_dies_before_it_is_ready_runs_on_another_one) {
+  struct p2p_err err = {0};
+  char mode[160];
+  snprintf(mode, sizeof mode, "once:%s", site_path(&site, "once"));
+  CHECK(start_worker(1, mode, &err) == P2P_OK && logs("joined cluster"));
+  struct p2p_client *bob = start_client(BOB), *dave = start_client(DAVE), *eve = start_client(EVE);
+  CHECK_STR(resolve(bob, "one"), "one");
+  CHECK_STR(resolve(dave, "two"), "two");
+  site_write(&site, "once", "%s", "");
+  struct p2p_task *task = submit(eve, "three", 0);
+  CHECK_STR(result(eve, task), "three");
+  CHECK(logs("ended with signal 9 (SIGKILL) before it was ready; starting another"));
+  CHECK(p2p_task_losses(task, &err) == 0 && p2p_task_starts(task) == 2);
+  p2p_task_free(task);
+  p2p_client_free(bob);
+  p2p_client_free(dave);
+  end(eve);
+}
+
 /* Futures of one client are evaluated by the same process, those of another client are not. */
 TEST(each_client_has_evaluators_of_its_own) {
   char bobs[64], daves[64], eves[64];
@@ -317,6 +359,8 @@ TEST(bad_configurations_are_refused) {
 
 UNIT_MAIN("worker", UNIT(prepare), UNIT(futures_are_resolved), UNIT(large_futures_are_resolved),
           UNIT(conditions_arrive_at_once), UNIT(evaluator_that_dies_is_reported_and_replaced),
+          UNIT(future_whose_evaluator_is_killed_from_outside_runs_again_as_often_as_it_may),
+          UNIT(future_of_an_evaluator_that_dies_before_it_is_ready_runs_on_another_one),
           UNIT(each_client_has_evaluators_of_its_own),
           UNIT(evaluators_of_a_client_end_with_its_link),
           UNIT(evaluation_is_stopped_at_the_time_limit),

@@ -97,6 +97,7 @@ static int run_evaluator(const char *mode) {
   struct p2p_err err;
   uint32_t task;
   sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
+  if (strncmp(mode, "once:", 5) == 0 && unlink(mode + 5) == 0) raise(SIGKILL);
   if (strcmp(mode, "die") == 0) {
     fprintf(stderr, "Error: no package\n");
     return 7;
@@ -214,6 +215,7 @@ TEST(prepare) {
 static struct p2p_limits limits; /* of workers that start from now on */
 /* Of members that start from now on. NULL: without a key. */
 static const struct p2p_credentials *credentials[USERS];
+static uint32_t retries; /* of clients that start from now on */
 
 static int start_worker(uint32_t slots, const char *mode, struct p2p_err *err) {
   static int started;
@@ -260,6 +262,7 @@ static inline struct p2p_client *start_client(enum user user) {
                                      .board.credentials = credentials[user],
                                      .r_version = "4.2.2",
                                      .future_version = "1.70.0",
+                                     .retries = retries,
                                      .object_cap_bytes = CAP};
   CHECK(p2p_client_new(&config, client_log, &client, &err) == P2P_OK);
   return client;

@@ -103,7 +103,7 @@ test_that("random numbers without a seed are an error if requested; with a seed 
 
 test_that("a dead evaluator raises an interrupt error that names worker and signal, and is replaced", {
   f <- future(tools::pskill(Sys.getpid(), 9L))
-  ex <- tryCatch(value(f), error = identity)
+  expect_warning(ex <- tryCatch(value(f), error = identity), "evaluated twice.*SIGKILL", class = "FutureWarning")
   expect_s3_class(ex, "FutureInterruptError")
   expect_match(conditionMessage(ex), "(alice|carol)@")
   expect_match(conditionMessage(ex), "SIGKILL")

@@ -1,4 +1,4 @@
-## Workers that are lost while they resolve futures.
+## Workers and evaluators that are lost while they resolve futures.
 lab <- local_lab()
 members <- start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c(alice = 1L, carol = 1L))
 withr::defer(future::plan(future::sequential))
@@ -10,7 +10,7 @@ gated_future <- function(mark) {
   gate <- file.path(lab$dir, paste0(mark, "-gate"))
   runs <- file.path(lab$dir, paste0(mark, "-runs"))
   f <- future({
-    cat("run\n", file = runs, append = TRUE)
+    cat(paste0(Sys.getpid(), "\n"), file = runs, append = TRUE)
     while (!file.exists(gate)) Sys.sleep(0.02)
     "done"
   })
@@ -79,6 +79,47 @@ test_that("a stopped worker is not counted any more", {
   for (worker in members$workers) stop_process(worker)
   wait_until(function() client_status(clients$of(plan("backend")))$slots == 0L, timeout = 3)
   expect_equal(nbrOfWorkers(), 1L) # a future can be created, and waits
+})
+
+## Kills the evaluator of a future that has begun, as often as it has begun, and opens its gate.
+kill_evaluators <- function(x, runs) {
+  for (run in seq_len(runs)) {
+    wait_until(function() count_runs(x) == run)
+    tools::pskill(as.integer(readLines(x$runs))[run], tools::SIGKILL)
+  }
+  file.create(x$gate)
+}
+
+test_that("a future whose evaluator was killed from outside runs again, with one warning, as often as it may", {
+  testthat::skip_if_not(dir.exists("/proc/self"))
+  worker <- start_worker(lab, "carol", "alice/friends", sandbox = "none") # in which futures see the process ids that this session sees
+  plan_as(lab, "bob")
+  wait_until(function() nbrOfWorkers() == 1L)
+  x <- gated_future("killed once")
+  kill_evaluators(x, 1L)
+  expect_warning(expect_equal(value(x$future), "done"), "was run again by .* evaluated twice[.] The evaluator of worker 'carol@.* ended with signal 9 ", class = "FutureWarning")
+  expect_equal(count_runs(x), 2L)
+  x <- gated_future("killed twice")
+  kill_evaluators(x, 2L)
+  expect_warning(ex <- tryCatch(value(x$future), error = identity), "evaluated twice", class = "FutureWarning")
+  expect_s3_class(ex, "FutureInterruptError")
+  expect_match(conditionMessage(ex), "ended with signal 9 [(]SIGKILL[)] while evaluating")
+  expect_no_match(conditionMessage(ex), "retries") # it had one
+  expect_equal(count_runs(x), 2L)
+  x <- gated_future("crashed")
+  wait_until(function() count_runs(x) == 1L)
+  tools::pskill(as.integer(readLines(x$runs)), 11L) # as if its own code had crashed R
+  expect_no_condition(ex <- tryCatch(value(x$future), error = identity), class = "FutureWarning")
+  expect_match(conditionMessage(ex), "crashed R")
+  expect_equal(count_runs(x), 1L)
+  plan_as(lab, "bob", retries = 0)
+  x <- gated_future("not again")
+  kill_evaluators(x, 1L)
+  ex <- tryCatch(value(x$future), error = identity)
+  expect_s3_class(ex, "FutureInterruptError")
+  expect_match(conditionMessage(ex), "ended with signal 9 .*retries = 1")
+  expect_equal(count_runs(x), 1L)
+  stop_process(worker)
 })
 
 ## P2P_KILLED=1000 runs more. Each kill ends a whole worker with all futures that it runs; in a sandbox, a future could not kill it.

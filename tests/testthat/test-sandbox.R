@@ -106,7 +106,7 @@ for (level in levels) test_that(paste("a future in sandbox", level, "reaches not
   f <- future(quit(save = "no", status = 7L))
   expect_error(value(f), "exit status 7")
   f <- future(tools::pskill(Sys.getpid(), 9L))
-  expect_error(value(f), "signal 9 [(]SIGKILL[)]")
+  expect_warning(expect_error(value(f), "signal 9 [(]SIGKILL[)]"), "evaluated twice")
   expect_equal(value(future(1 + 1)), 2)
   plan(sequential)
   expect_equal(stop_process(worker), 0L)

@@ -82,7 +82,7 @@ test_that("reset() after an interrupt runs the future again", {
   expect_true(resolved(f))
   file.create(mark)
   expect_equal(value(reset(f)), "again") # its value was not requested before
-  f <- future(if (file.exists("/nowhere")) 1 else tools::pskill(Sys.getpid(), 9L))
+  f <- future(if (file.exists("/nowhere")) 1 else tools::pskill(Sys.getpid(), 6L))
   while (!resolved(f)) Sys.sleep(0.01)
   expect_equal(f[["state"]], "interrupted")
   expect_s3_class(reset(f), "Future")
