@@ -1,0 +1,229 @@
+"""What strangers, users of the board without access, and members write on the board and on its mailbox server."""
+
+import asyncio
+import os
+import secrets
+import time
+
+import p2p
+from lab import memory_mib
+from suite import MEMBER, OUTSIDER, STRANGER, attack, holds
+
+FRIENDS = "alice/friends"
+
+
+def worker_of_carol(hello):
+    return hello.get("type") == "worker" and hello.get("from", "").startswith("carol@")
+
+
+async def hears_and_is_heard(lab, user):
+    """Whether what this user writes reaches members, and what they write reaches it."""
+    member = await lab.peer("mallory", FRIENDS)
+    stranger = await lab.peer(user, FRIENDS)
+    await stranger.topic.join(stranger.identity.worker_hello(slots=1024))
+    await member.topic.join(member.identity.hello("client"))  # carol's worker answers
+    await member.find_worker(worker_of_carol)
+    await stranger.topic.join(stranger.identity.hello("client"))
+    heard = any(f"member={stranger.identity.member}" in text for text in member.topic.lines)
+    hears = any(f"member={stranger.identity.member}" not in text for text in stranger.topic.lines)
+    return heard or hears
+
+
+@attack(STRANGER, "on the board")
+async def key_without_an_account(lab):
+    """First version: nothing. Now: nothing; it talks to itself alone."""
+    assert not await hears_and_is_heard(lab, "public")
+
+
+@attack(OUTSIDER, "on the board")
+async def user_without_access(lab):
+    """First version: nothing, on serve(). Now: nothing; it is on a topic of its own."""
+    assert not await hears_and_is_heard(lab, "eve")
+
+
+@attack(MEMBER, "on the board")
+async def forged_leaves(lab):
+    """First version: a leave in the name of a worker ended the links to it, with their futures, and of one that was being opened, too. Now it ends nothing:
+    the client says hello, and the worker answers."""
+    peer, worker = await lab.client()
+    since, bob = len(lab.worker.lines), len(peer.topic.lines)
+    for _ in range(20):
+        await peer.topic.send(p2p.line(type="leave", **{"from": worker["from"]}, member=worker["member"]))
+    await peer.topic.find(lambda pairs: pairs.get("type") == "client" and pairs["from"].startswith("bob@"), bob)  # it has read them
+    await lab.canary.sings_on(lab.canary.mark())
+    assert lab.worker.count("client 'bob@.*left|linked to client 'bob@", since) == 0, "the link of the canary ended"
+    # Of a worker that a client is about to link to: bob's victim finds it and still gets its link.
+    trap = await lab.peer("mallory", "alice/traps", "worker")
+    await lab.plan("alice/traps")
+    making = await lab.victim.start("{ f <- future::future(1); 0 }")
+    code = await trap.next_accept()
+    await trap.topic.send(trap.identity.leave())
+    link = await trap.worker_link(code)
+    lab.open.append(link)
+    await link.receive(p2p.SLOT)
+    await making
+
+
+@attack(MEMBER, "on the board")
+async def replays_of_every_line(lab):
+    """First version: an accept could be followed again, and an old hello brought back a worker's old key, so that clients sealed codes to it. Now a code is
+    followed once, and a hello of a linked worker changes nothing."""
+    peer, worker = await lab.client()
+    honest, _ = await lab.client("bob")
+    link = await lab.link(honest, worker)
+    await link.take_slots(1)
+    heard, since = peer.topic.lines[:], len(lab.worker.lines)
+    accepts = [text for text in heard if "type=accept" in text]
+    assert accepts and any("type=worker" in text for text in heard)
+    for _ in range(3):
+        await peer.topic.send("".join(text + "\n" for text in heard))
+    await holds(lambda: lab.worker.count("ignoring an accept of client 'bob@.*its code was used before", since) >= 3 * len(accepts), "they arrive")
+    assert lab.worker.count("opening a link", since) == 0
+    kind, _ = await link.run(1, await lab.task("1"))
+    assert kind == p2p.RESULT
+
+
+@attack(MEMBER, "on the board")
+async def hellos_in_the_name_of_a_linked_worker(lab):
+    """First version: the last hello of a name counted, so the next link of every client went to mallory. Now a worker is its id and key, and what it said over
+    its link counts."""
+    peer, worker = await lab.client()
+    changes = [{"key": peer.identity.key}, {"slots": 1024}, {"r": "1.0.0"}, {"future": "0.1.0"}, {"busy": 1024, "waiting": 99999}]
+    for change in changes:
+        await peer.topic.send(",".join(f"{key}={value}" for key, value in {**worker, "id": p2p.new_id(8), **change}.items()) + "\n")
+    slowest = [await lab.canary.sings_on(lab.canary.mark()) for _ in range(3)]
+    assert max(slowest) < 5
+    mine = peer.identity.member
+    assert not any("type=accept" in text and worker["member"] in text for text in peer.topic.lines), "a client was lured"
+
+
+@attack(MEMBER, "on the board", limit=60)
+async def malformed_lines_and_escape_sequences(lab):
+    """First version: names went to the terminal as they were, and a line of 100 kB was kept. Now a strict codec drops lines, counts them, and what is shown
+    is sanitized."""
+    peer, worker = await lab.client()
+    since, canary = len(lab.worker.lines), lab.canary.mark()
+    escape = "\x1b]0;owned\x07"
+    accept = p2p.parse_line(peer.identity.accept("1-" + p2p.new_id(), worker))
+    lines = [b"when=1\0,type=accept\n", b"x" * 9000 + b"\n", b"=,=,=\n", b",".join([b"a=b"] * 40) + b"\n", os.urandom(3000).replace(b"\n", b"") + b"\n",
+             p2p.line(type="worker", **{"from": escape}).encode(), ("when=1,type=worker,from=" + "y" * 8000 + "\n").encode()]
+    lines += [",".join(f"{key}={value}" for key, value in {**accept, "from": name}.items()).encode() + b"\n"
+              for name in (escape + "@x:1", "\u202e@x:1", "-rf@x:1", "../../x@y:1", "$(id)@x:1")]
+    lines += [",".join(f"{key}={value}" for key, value in {**accept, "via": via}.items()).encode() + b"\n"
+              for via in ("link://", "link://" + "A" * 4000, "file:///etc/passwd", "link://" + "A" * 87)]
+    for data in lines * 20:
+        await peer.topic.send(data)
+    await peer.topic.join(peer.identity.hello("client"))
+    await lab.worker.wait_for("debug: dropped [0-9]+ malformed lines? from the board", since)
+    for victim, at in ((lab.worker, since), (lab.canary.process, canary)):
+        shown = "".join(victim.lines[at:])
+        assert not any(c in shown for c in "\x1b\x07\u202e"), repr(shown)
+    assert lab.worker.count("linked to client 'mallory", since) == 0
+
+
+async def flood(lab, pieces, seconds):
+    """Writes as fast as the board reads. Returns the number of bytes."""
+    writer = await lab.topic("mallory", FRIENDS, echo=False)
+    sent, end = 0, time.time() + seconds
+    while time.time() < end:
+        for data in pieces:
+            await writer.send(data)
+            sent += len(data)
+    return sent
+
+
+@attack(MEMBER, "on the board", limit=60, canary=5)
+async def floods_of_eight_megabytes_a_second(lab):
+    """First version: a member that wrote faster than others read had them disconnected, and cut their lines. Now the board reads at most 8 MiB/s of each
+    connection, forwards whole lines, and members skip what is not for them."""
+    watched = [lab.board, lab.host, lab.worker, lab.canary.process]
+    before = [memory_mib(process.pid) for process in watched]
+    since, board = len(lab.worker.lines), len(lab.board.lines)
+    note = p2p.line(type="note", **{"from": "mallory@x:1"}, text="x" * 4000).encode()
+    sent = await flood(lab, [note * 30, os.urandom(100000) + b"\n", (b"y" * 9000 + b"\n") * 10, b"\n" * 100000], 4)
+    assert sent > 8 << 20, f"only {sent >> 20} MiB were read"
+    dropped = [int(text.split("dropped ")[1].split()[0]) for text in lab.worker.lines[since:] if "malformed line" in text]
+    assert sum(dropped) > 1000, "it did not reach the worker"
+    link = await lab.link(*await lab.client())
+    await link.take_slots(1)
+    assert lab.board.count("'(alice|bob|carol)' left", board) == 0
+    for process, was in zip(watched, before):
+        grown = memory_mib(process.pid, peak=True) - was
+        assert grown < 60, f"{process.name} took {grown:.0f} MiB"
+
+
+@attack(MEMBER, "on the board", limit=60, canary=5)
+async def floods_of_accepts_that_do_not_open(lab):
+    """Each costs the worker a scalar multiplication, and the attacker nothing. First version: each was logged, and the log grew. Now their number is."""
+    peer, worker = await lab.client()
+    since = len(lab.worker.lines)
+    lines = [p2p.line(validity=30, type="accept", **{"from": peer.identity.name}, member=peer.identity.member, to=worker["member"],
+                      via="link://" + p2p.to_base64(secrets.token_bytes(82))).encode() for _ in range(500)]
+    await peer.topic.close()
+    sent = await flood(lab, [b"".join(lines)], 3)
+    assert sent > 4 << 20, f"only {sent >> 20} MiB were read"
+    await lab.worker.wait_for("ignoring an accept that is not encrypted for this worker", since)
+    link = await lab.link(*await lab.client())
+    await link.take_slots(1)
+
+
+@attack(MEMBER, "on the board", limit=60)
+async def ghosts_with_1024_slots(lab):
+    """First version: each counted as 1,024 free slots, so map-reduce functions split into thousands of futures that waited for workers that do not exist. Now
+    a worker that was never linked counts as one slot, and its failures make room."""
+    peer, _ = await lab.client()
+    await lab.plan(FRIENDS)
+    await lab.victim.run("future::value(future::future(1))")
+    for i in range(40):
+        await peer.topic.send(p2p.Identity("mallory", pid=2000 + i).worker_hello(slots=1024))
+    await asyncio.sleep(1)
+    began = time.time()
+    assert await lab.victim.run("sum(unlist(future::value(lapply(1:6, function(i) future::future(i)))))") == "21"
+    assert time.time() - began < 20, f"{time.time() - began:.1f} s"
+
+
+@attack(MEMBER, "on the board", limit=60)
+async def ghosts_by_the_thousand(lab):
+    """First version: 4,096 ghosts filled the roster for 150 s, and no real worker was found any more. Now one that was never linked gives way, and those that
+    were linked stay. What is left: a client that has no link yet tries the ghosts, too, and may wait until they are forgotten."""
+    peer, _ = await lab.client()
+    before, since = memory_mib(lab.canary.process.pid), lab.canary.mark()
+    for first in range(0, 4200, 100):
+        ghosts = [p2p.Identity("mallory", pid=3000 + first + i).worker_hello(slots=1024) for i in range(100)]
+        await peer.topic.send("".join(ghosts))
+    await lab.canary.process.wait_for("found worker 'mallory@attack:7199'", since)
+    for _ in range(3):
+        await lab.canary.sings_on(lab.canary.mark())
+    grown = memory_mib(lab.canary.process.pid, peak=True) - before
+    assert grown < 40, f"the client took {grown:.0f} MiB"
+
+
+@attack(STRANGER, "at the mailbox server", limit=60)
+async def squatted_nameplates_and_full_mailboxes(lab):
+    """First version: who held the low nameplates kept others from linking, and a mailbox took any number of messages. Now the server chooses nameplates at
+    random among the free ones, and bounds mailboxes."""
+    peer, worker = await lab.client()
+    before = memory_mib(lab.board.pid)
+    squatters = []
+    for first in range(0, 300, 50):
+        squatters += await asyncio.gather(*[p2p.Mailbox.connect(peer.mailbox_url) for _ in range(50)])
+    lab.open += squatters
+    claimed = 0
+    for i, squatter in enumerate(squatters):
+        try:
+            await squatter.claim(str(i + 1))
+            claimed += 1
+        except p2p.Closed:  # two others have it
+            pass
+    assert claimed > 250
+    fat = await p2p.Mailbox.connect(peer.mailbox_url)
+    lab.open.append(fat)
+    await fat.claim(await fat.allocate())
+    try:
+        for i in range(400):
+            await fat.add(str(i), secrets.token_bytes(100000))
+    except p2p.Closed:
+        pass
+    link = await lab.link(peer, worker)
+    await link.take_slots(1)
+    assert memory_mib(lab.board.pid, peak=True) - before < 100

@@ -1,0 +1,159 @@
+"""What a member does as a client over links to an honest worker."""
+
+import asyncio
+import struct
+
+import p2p
+from lab import memory_mib
+from suite import MEMBER, attack, holds
+
+@attack(MEMBER, "over a link")
+async def broken_frames_and_records_end_the_link(lab):
+    """First version: a frame of the wrong side, or a TASK without a slot, was evaluated or ended the worker's link to everybody. Now each of these ends
+    this link alone, at once, and the worker says why."""
+    peer, worker = await lab.client()
+    frames = {
+        "sent a TASK frame without a slot for it": p2p.task(1, 5),
+        "malformed TASK": p2p.frame(p2p.TASK, 1, b"short"),
+        "malformed SLOT": p2p.slot(p2p.GRANT, 1),
+        "returned slots that it does not hold": p2p.slot(p2p.RETURN, 1),
+        "sent a frame that is not for a worker": p2p.frame(p2p.RESULT, 1, bytes(8)),
+        "sent a malformed or oversized PACKAGES request": p2p.frame(p2p.PACKAGES, 0, b"../../etc/passwd"),
+        "sent a PACKAGES request while another one was pending": b"".join([p2p.frame(p2p.PACKAGES, 0, b"future;absent")] * 200),
+    }
+    for reason, data in frames.items():
+        link, since = await lab.link(peer, worker), len(lab.worker.lines)
+        await link.send(data)
+        await link.ended(timeout=5)
+        await lab.worker.wait_for(f"closing the link to client 'mallory@.*{reason}", since)
+
+
+@attack(MEMBER, "over a link")
+async def broken_records_end_the_link(lab):
+    """First version: a record or frame of 4 GB was allocated before it was read. Now each ends the link, and no memory is taken."""
+    peer, worker = await lab.client()
+    before = memory_mib(lab.worker.pid)
+    long_frame = struct.pack("!BII", p2p.DATA, 1, 0xFFFFFFFF)
+    def tampered(link):
+        record = bytearray(link.record(p2p.frame(p2p.PING)))
+        record[-1] ^= 1
+        return bytes(record)
+    attempts = [
+        lambda link: b"\xff" * 4,                                                       # a record of 4 GB
+        lambda link: struct.pack("!I", 8) + bytes(8),                                  # shorter than a nonce
+        lambda link: link.record(bytes(132097)),                                       # a payload above the limit
+        tampered,
+        lambda link: link.record(p2p.frame(p2p.PING)) * 2,                              # a replay
+        lambda link: link.record(long_frame),
+        lambda link: link.record(p2p.frame(200)),                                      # an unknown type
+    ]
+    for make in attempts:
+        link = await lab.link(peer, worker)
+        await link.write(make(link))
+        await link.ended(timeout=5)
+    assert memory_mib(lab.worker.pid) - before < 20
+
+
+@attack(MEMBER, "over a link")
+async def hello_of_somebody_else_ends_the_link(lab):
+    """First version: HELLO was not compared with the accept. Now a link begins with the HELLO of the member that wrote the accept."""
+    peer, worker = await lab.client()
+    somebody = p2p.frame(p2p.HELLO, 0, p2p.hello_text(member=p2p.new_id(), r="4.2.2", future="1.70.0"))
+    for data, reason in ((somebody, "sent a HELLO with another id"), (p2p.slot(p2p.WANT, 1), "did not send HELLO first"),
+                         (p2p.frame(p2p.HELLO, 0, b"member"), "malformed HELLO")):
+        link, since = await peer.open(worker), len(lab.worker.lines)
+        lab.open.append(link)
+        await link.send(data)
+        await link.ended(timeout=5)
+        await lab.worker.wait_for(reason, since)
+
+
+@attack(MEMBER, "over a link", limit=60)
+async def many_idle_links_leave_room_for_others(lab):
+    """First version: 64 links without work kept every other client away for as long as the attacker liked. Now a worker keeps at most 64, 4 of one member
+    without questions, and the one that was idle for longest goes when another client comes."""
+    peer, worker = await lab.client()
+    async def idle(i):
+        somebody = p2p.Peer(p2p.Identity("mallory", pid=1000 + i), peer.topic, lab.services)
+        try:
+            link, _ = await somebody.client_link(worker)
+        except (p2p.Closed, asyncio.TimeoutError):
+            return None
+        lab.open.append(link)
+        return asyncio.ensure_future(link.ended(timeout=None))
+    ends = []
+    for first in range(0, 128, 16): # the worker starts 32 links a second
+        ends += await asyncio.gather(*[idle(first + i) for i in range(16)])
+    ends = [end for end in ends if end]
+    assert len(ends) > 64, f"only {len(ends)} links were opened"
+    honest = await lab.link(*await lab.client())
+    await honest.take_slots(1)
+    def still_open():
+        return sum(not end.done() for end in ends)
+    await holds(lambda: still_open() <= 62, "the worker keeps at most 64 links, one of them the canary's and one the honest client's")
+    assert still_open() >= 40, "links were closed although there was room"
+    for end in ends:
+        end.cancel()
+
+
+@attack(MEMBER, "over links in turn")
+async def sixteen_bogus_accepts_a_second(lab):
+    """First version: each kept a place for 30 s, and after 64 nobody else could link. Now a link that nobody has joined gives way to the next one, and
+    another client still gets its link."""
+    peer, worker = await lab.client()
+    since = len(lab.worker.lines)
+    async def flood():
+        number = 0
+        while True:
+            number += 1
+            await peer.topic.send(p2p.Identity("mallory", pid=number).accept(f"{900000 + number}-{p2p.new_id()}", worker))
+            await asyncio.sleep(1 / 16)
+    flooding = asyncio.ensure_future(flood())
+    try:
+        await holds(lambda: lab.worker.count("opening a link to client 'mallory@", since) > 40, "the worker follows the accepts")
+        for _ in range(3):
+            link = await lab.link(*await lab.client())
+            await link.take_slots(1)
+            link.close()
+    finally:
+        flooding.cancel()
+
+
+@attack(MEMBER, "over a link with a slot", limit=60)
+async def data_for_a_stopped_evaluator_is_not_read(lab):
+    """First version: the supervisor kept everything that was sent to an evaluator that did not read: gigabytes, until the system killed it. Now it
+    stops reading the link at 8 MiB."""
+    peer, worker = await lab.client()
+    link = await lab.link(peer, worker)
+    await link.take_slots(1)
+    stop = await lab.task('{ system(sprintf("(sleep 0.3; kill -STOP %d) > /dev/null 2>&1 &", Sys.getpid())); "stopping" }')
+    kind, result = await link.run(1, stop)
+    assert kind == p2p.RESULT and await lab.value(result) == "stopping"
+    await asyncio.sleep(0.6)
+    before, sent, piece = memory_mib(lab.worker.pid), 0, p2p.frame(p2p.DATA, 2, bytes(p2p.PAYLOAD_MAX))
+    await link.send(p2p.task(2, 1 << 28))
+    try:
+        while sent < 1 << 28:
+            await asyncio.wait_for(link.send(*[piece] * 16), 2)
+            sent += 16 * p2p.PAYLOAD_MAX
+    except asyncio.TimeoutError:
+        pass
+    assert 4 << 20 < sent < 64 << 20, f"the worker has read {sent >> 20} MiB"
+    grown = memory_mib(lab.worker.pid, peak=True) - before
+    assert grown < 40, f"the supervisor took {grown:.0f} MiB"
+
+
+@attack(MEMBER, "over a link with a slot")
+async def announced_sizes_take_no_memory(lab):
+    """First version: a TASK of 8 EiB, or one whose bytes never follow, was allocated at once. Now memory follows the bytes that arrive."""
+    peer, worker = await lab.client()
+    before = memory_mib(lab.worker.pid)
+    link = await lab.link(peer, worker)
+    await link.take_slots(1)
+    await link.send(p2p.task(1, (1 << 64) - 1))
+    kind, _, text = await link.receive(p2p.LOST, timeout=5)
+    assert b"accepts at most" in text, text
+    await link.send(p2p.task(2, 1 << 40), p2p.frame(p2p.DATA, 2, b"x"))
+    await asyncio.sleep(0.5)
+    assert memory_mib(lab.worker.pid) - before < 10
+    link.close()

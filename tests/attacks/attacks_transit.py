@@ -1,0 +1,93 @@
+"""What a peer does with the addresses and connections of transit."""
+
+import asyncio
+
+import p2p
+from suite import MEMBER, attack
+
+
+class Listener:
+    """Counts the connections to a port of loopback. `port`: None if this one cannot be had."""
+
+    @classmethod
+    async def start(cls, lab, host="127.0.0.1", port=0):
+        listener = cls()
+        listener.connections = 0
+        def count(_, writer):
+            listener.connections += 1
+            writer.close()
+        try:
+            listener.server = await asyncio.start_server(count, host, port)
+        except OSError:
+            listener.port = None
+            return listener
+        listener.port = listener.server.sockets[0].getsockname()[1]
+        lab.open.append(listener)
+        return listener
+
+    def close(self):
+        self.server.close()
+
+
+async def privileged(lab):
+    for port in range(1000, 1024):
+        listener = await Listener.start(lab, port=port)
+        if listener.port:
+            return listener
+    return listener
+
+
+async def give_hints(lab, wormhole, direct=(), relays=()):
+    lab.open.append(wormhole.mailbox)
+    await wormhole.send("0", p2p.hints_message(direct, relays))
+    await wormhole.receive("0")
+    await asyncio.sleep(1.5)
+
+
+async def send_to_forbidden_places(lab, meet):
+    """`meet`: returns a new wormhole with the victim."""
+    good = await Listener.start(lab)
+    places = {host: await Listener.start(lab) for host in ("0.0.0.0", "localhost", "0", "0x0", "::ffff:0.0.0.0", "224.0.0.1", "255.255.255.255")}
+    places.update({"::": await Listener.start(lab, "::1"), "127.0.0.1": await privileged(lab)})
+    hints = [(host, listener.port) for host, listener in places.items() if listener.port]
+    await give_hints(lab, await meet(), hints[:6] + [("127.0.0.1", good.port)] + hints[6:])
+    assert good.connections == 1, "the hints did not arrive"
+    touched = [host for host, listener in places.items() if listener.connections]
+    assert not touched, f"connections to {touched}"
+    relays = [hint for hint in hints if hint[0] in ("0.0.0.0", "::", "127.0.0.1")]
+    await give_hints(lab, await meet(), relays=[("127.0.0.1", good.port), *relays])
+    assert good.connections == 2, "the relays did not arrive"
+    touched = [host for host, listener in places.items() if listener.connections]
+    assert not touched, f"connections to relays at {touched}"
+    many = [await Listener.start(lab) for _ in range(40)]
+    addresses = [("127.0.0.1", listener.port) for listener in many]
+    await give_hints(lab, await meet(), addresses[:30], addresses[30:])
+    assert 1 <= sum(listener.connections for listener in many[:30]) <= 12
+    assert sum(listener.connections for listener in many[30:]) <= 4
+
+
+@attack(MEMBER, "in the hints of a client")
+async def hints_of_a_client_to_other_hosts(lab):
+    """First version: a worker connected to every address and port that a client named, also those behind its firewall. Now to 16 at most, on ports of users,
+    and to no name, multicast, broadcast or unspecified address."""
+    peer, worker = await lab.client()
+    async def meet():
+        return await p2p.Wormhole.meet(*await peer.call(worker))
+    await send_to_forbidden_places(lab, meet)
+
+
+@attack(MEMBER, "in the hints of a worker")
+async def hints_of_a_worker_to_other_hosts(lab):
+    """The same for clients that mallory lures to a worker."""
+    async def meet():
+        worker = await lab.peer("mallory", "alice/traps", "worker", slots=1)
+        await lab.victim.interrupt()
+        await lab.plan("alice/traps")
+        await lab.victim.start("{ f <- future::future(1); future::value(f) }")
+        code = await worker.next_accept()
+        mailbox = await p2p.Mailbox.connect(worker.mailbox_url)
+        await mailbox.claim(code.split("-")[0])
+        wormhole = await p2p.Wormhole.meet(mailbox, code)
+        worker.close()
+        return wormhole
+    await send_to_forbidden_places(lab, meet)

@@ -1,0 +1,226 @@
+"""The protocols of board, mailbox, transit and links, written from docs/protocol.md alone, with no code of the package. It can be a client, a
+worker, and anything that pretends to be one: nothing here checks what it sends.
+
+Needs Python 3.9, PyNaCl and spake2 (Debian: python3-nacl, python3-spake2) and the program ssh."""
+
+import asyncio
+import struct
+
+from nacl.secret import SecretBox
+
+from p2p_board import Board, Closed, Identity, from_base64, line, new_id, parse_line, seal, to_base64
+from p2p_wormhole import APPID, Mailbox, Transit, WebSocket, Wormhole, hints_message, hkdf, read_hints, read_or_close
+
+PAYLOAD_MAX = 65536
+HELLO, SLOT, TASK, DATA, CANCEL, CONDITION, RESULT, LOST, PING, PACKAGES, LOAD = range(1, 12)
+WANT, GRANT, RECALL, RETURN = range(1, 5)
+
+
+# ---- records and frames ----
+
+
+def frame(kind, task=0, payload=b""):
+    return struct.pack("!BII", kind, task, len(payload)) + payload
+
+
+def slot(op, count):
+    return frame(SLOT, 0, struct.pack("!BI", op, count))
+
+
+def task(number, size, label="attack"):
+    return frame(TASK, number, struct.pack("!Q", size) + label.encode())
+
+
+def object_frames(number, data):
+    """DATA frames of an object."""
+    return [frame(DATA, number, data[at:at + PAYLOAD_MAX]) for at in range(0, len(data), PAYLOAD_MAX)]
+
+
+def hello_text(**pairs):
+    return "".join(f"{key}={value}\n" for key, value in pairs.items()).encode()
+
+
+class Link:
+    """Records and frames on a transit connection."""
+
+    def __init__(self, reader, writer, key, mine, theirs):
+        self.reader, self.writer = reader, writer
+        self.send_box = SecretBox(hkdf(key, f"transit_record_{mine}_key".encode()))
+        self.receive_box = SecretBox(hkdf(key, f"transit_record_{theirs}_key".encode()))
+        self.sent = self.received = 0
+        self.buffer = b""
+        self.pinger = asyncio.ensure_future(self._ping())
+
+    async def _ping(self):
+        while True:
+            await asyncio.sleep(5)
+            try:
+                await self.send(frame(PING))
+            except Closed:
+                return
+
+    def record(self, payload):
+        nonce = self.sent.to_bytes(24, "big")
+        self.sent += 1
+        box = bytes(self.send_box.encrypt(payload, nonce))
+        return struct.pack("!I", len(box)) + box
+
+    async def write(self, data):
+        """Bytes as they are."""
+        try:
+            self.writer.write(data)
+            await self.writer.drain()
+        except ConnectionError as error:
+            raise Closed("link") from error
+
+    async def send(self, *frames):
+        """One frame a record."""
+        await self.write(b"".join(self.record(data) for data in frames))
+
+    async def _record(self):
+        length = int.from_bytes(await read_or_close(self.reader.readexactly(4)), "big")
+        box = await read_or_close(self.reader.readexactly(length))
+        if box[:24] != self.received.to_bytes(24, "big"):
+            raise Closed("nonce")
+        self.received += 1
+        return self.receive_box.decrypt(box)
+
+    async def receive(self, *wanted, timeout=20):
+        """(type, task, payload) of the next frame; of the next one of the wanted types, if any are given."""
+        async def wait():
+            while True:
+                while len(self.buffer) < 9 or len(self.buffer) < 9 + int.from_bytes(self.buffer[5:9], "big"):
+                    self.buffer += await self._record()
+                kind, number, length = struct.unpack("!BII", self.buffer[:9])
+                payload, self.buffer = self.buffer[9:9 + length], self.buffer[9 + length:]
+                if not wanted or kind in wanted:
+                    return kind, number, payload
+        return await asyncio.wait_for(wait(), timeout)
+
+    async def object(self, size, timeout=20):
+        """The object of `size` bytes that a TASK, CONDITION or RESULT has announced."""
+        data = b""
+        while len(data) < size:
+            data += (await self.receive(DATA, timeout=timeout))[2]
+        return data
+
+    async def ended(self, timeout=20):
+        """Reads until the peer closes the link. Returns the frames that it still sent. TimeoutError: it did not close it."""
+        frames = []
+        async def wait():
+            while True:
+                frames.append(await self.receive(timeout=None))
+        try:
+            await asyncio.wait_for(wait(), timeout)
+        except Closed:
+            return frames
+
+    async def take_slots(self, count):
+        await self.send(slot(WANT, count))
+        while count > 0:
+            _, _, payload = await self.receive(SLOT)
+            op, granted = struct.unpack("!BI", payload)
+            count -= granted if op == GRANT else 0
+
+    async def run(self, number, data, label="attack", timeout=30):
+        """Has a task evaluated, for which there must be a slot: (RESULT, bytes) or (LOST, text)."""
+        await self.send(task(number, len(data), label), *object_frames(number, data))
+        kind, _, payload = await self.receive(RESULT, LOST, timeout=timeout)
+        return (kind, payload.decode()) if kind == LOST else (kind, await self.object(int.from_bytes(payload, "big"), timeout))
+
+    def close(self):
+        self.pinger.cancel()
+        self.writer.close()
+
+
+# ---- client and worker ----
+
+
+class Peer:
+    """A member that opens links, as a client or as a worker. `services` are those of the board."""
+
+    def __init__(self, identity, topic, services):
+        self.identity, self.topic, self.announcer = identity, topic, None
+        self.mailbox_url = services["mailbox"].replace("*", "127.0.0.1")
+        host, _, port = services["relay"][len("tcp:"):].replace("*", "127.0.0.1").rpartition(":")
+        self.relay = (host, int(port))
+
+    async def answer_clients(self, **hello):
+        """A worker's hello, and one after each hello of a client."""
+        await self.topic.join(self.identity.worker_hello(**hello))
+        at = len(self.topic.lines)
+        while True:
+            await self.topic.find(lambda pairs: pairs.get("type") == "client", at, timeout=None)
+            at = len(self.topic.lines)
+            await self.topic.send(self.identity.worker_hello(**hello))
+
+    def close(self):
+        if self.announcer:
+            self.announcer.cancel()
+
+    async def find_worker(self, accepts=lambda hello: True, since=0, timeout=20):
+        """The hello of a worker. It must have been written after `since`, an index of the lines of the topic."""
+        return await self.topic.find(lambda pairs: pairs.get("type") == "worker" and accepts(pairs), since, timeout)
+
+    async def call(self, worker, **changes):
+        """Allocates a nameplate and writes an accept for the worker. Returns the mailbox and the code. `changes`: keys of the line."""
+        mailbox = await Mailbox.connect(self.mailbox_url)
+        nameplate = await mailbox.allocate()
+        code = f"{nameplate}-{new_id()}"
+        await mailbox.claim(nameplate)
+        text = self.identity.accept(code, worker)
+        if changes:
+            text = ",".join(f"{key}={value}" for key, value in {**parse_line(text), **changes}.items()) + "\n"
+        await self.topic.send(text)
+        return mailbox, code
+
+    async def open(self, worker, timeout=20, **options):
+        """A link to the worker, before any frame."""
+        async def wait():
+            mailbox, code = await self.call(worker, **options.get("changes", {}))
+            return await self._link(mailbox, code, "sender", options)
+        return await asyncio.wait_for(wait(), timeout)
+
+    async def join(self, code, timeout=20, **options):
+        """The worker's side of open()."""
+        async def wait():
+            mailbox = await Mailbox.connect(self.mailbox_url)
+            await mailbox.claim(code.split("-")[0])
+            return await self._link(mailbox, code, "receiver", options)
+        return await asyncio.wait_for(wait(), timeout)
+
+    async def _link(self, mailbox, code, role, options):
+        """`options`: `direct` and `relays`, the hints to send, (host, port) each; `via_relay`, to use the relay alone."""
+        try:
+            wormhole = await Wormhole.meet(mailbox, code)
+            transit = Transit(hkdf(wormhole.key, f"{APPID}/transit-key".encode()), role)
+            via_relay = options.get("via_relay", False)
+            await transit.start(listen=not via_relay)
+            direct = options.get("direct", [] if via_relay else [("127.0.0.1", transit.port)])
+            await wormhole.send("0", hints_message(direct, options.get("relays", [self.relay])))
+            their_direct, _ = read_hints(await wormhole.receive("0"))
+            if via_relay:
+                transit.connect([self.relay], to_relay=True)
+            else:
+                transit.connect(address for address in their_direct if address[0].startswith("127."))
+            return Link(*await transit.finish())
+        finally:
+            mailbox.close()
+
+    async def client_link(self, worker, **options):
+        """A link on which both HELLOs were exchanged. Returns it and the worker's HELLO."""
+        link = await self.open(worker, **options)
+        await link.send(frame(HELLO, 0, hello_text(member=options.get("member", self.identity.member), r="4.2.2", future="1.70.0")))
+        _, _, payload = await link.receive(HELLO)
+        return link, payload.decode()
+
+    async def worker_link(self, code, slots=1, r="4.2.2", future="1.70.0", **options):
+        link = await self.join(code, **options)
+        await link.send(frame(HELLO, 0, hello_text(member=self.identity.member, r=r, future=future, slots=slots)))
+        await link.receive(HELLO)
+        return link
+
+    async def next_accept(self, since=0, timeout=20):
+        """The code of the next accept for this worker."""
+        mine = self.identity.member
+        return self.identity.open_accept(await self.topic.find(lambda pairs: pairs.get("type") == "accept" and pairs.get("to") == mine, since, timeout))
