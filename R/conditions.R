@@ -57,6 +57,9 @@ advice <- c(list(
   owner_changed = paste("Refused: either the owner hosts it from another device, or someone pretends to be the owner. Compare the fingerprint",
                         "with the one that the owner gives you."),
   owner_device = "Do this on the device on which the cluster was first hosted.",
+  not_hosted_here = function(cli) {
+    sprintf("Only its owner can do this, on the device that hosts it. If you are the owner, host it first, with %s.", host_call(cli))
+  },
   unknown_member = "`members()` shows the users and devices.",
   device_form = "A fingerprint looks like \"SHA256:...\"; the host and the device itself show it.",
   invitation = "Copy all of it, from \"p2p-invitation-\" to its end."

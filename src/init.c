@@ -27,14 +27,17 @@
   X(ffi_handle_is_open, 1)       \
   X(ffi_handles_live, 0)         \
   X(ffi_host_new, 2)             \
-  X(ffi_keys_approve, 2)         \
+  X(ffi_keys_approve, 3)         \
+  X(ffi_keys_board, 1)           \
   X(ffi_keys_device, 1)          \
   X(ffi_keys_expel, 2)           \
   X(ffi_keys_forget, 1)          \
+  X(ffi_keys_invitation, 1)      \
   X(ffi_keys_invite, 2)          \
   X(ffi_keys_join, 3)            \
   X(ffi_keys_members, 1)         \
   X(ffi_keys_membership, 1)      \
+  X(ffi_keys_withdraw, 2)        \
   X(ffi_log_new, 0)              \
   X(ffi_log_next, 2)             \
   X(ffi_loop_set_proxy, 2)       \

@@ -27,8 +27,8 @@ static bool same_key(const struct p2p_sign_public *a, const struct p2p_sign_publ
   return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-static void hash_key(const struct p2p_sign_public *key, struct p2p_member_approval *out) {
-  p2p_sha256(key->bytes, sizeof key->bytes, out->hash);
+static void hash_key(const struct p2p_sign_public *key, uint8_t out[P2P_SHA256_LEN]) {
+  p2p_sha256(key->bytes, sizeof key->bytes, out);
 }
 
 /* Room for one more entry of `size` bytes. The number of entries is a power of two when there is no
@@ -61,29 +61,27 @@ static struct p2p_member_device *find(const struct p2p_members *members, const c
   return NULL;
 }
 
-static size_t find_approval(const struct p2p_members *members,
-                            const struct p2p_member_approval *approval) {
-  size_t i = 0;
-  while (i < members->n_approvals &&
-         memcmp(&members->approvals[i], approval, sizeof *approval) != 0)
-    i++;
-  return i;
+/* `user` or `hash` may be NULL: any. */
+static bool approves(const struct p2p_member_approval *entry, const char *user,
+                     const uint8_t *hash) {
+  return (user == NULL || strcmp(entry->user, user) == 0) &&
+         (hash == NULL || memcmp(entry->hash, hash, sizeof entry->hash) == 0);
 }
 
-/* Whether there was one. */
-static bool end_approval_of(struct p2p_members *members,
-                            const struct p2p_member_approval *approval) {
-  size_t at = find_approval(members, approval);
-  if (at == members->n_approvals) return false;
-  remove_entry(members->approvals, &members->n_approvals, at, sizeof *approval);
-  members->is_changed = true;
-  return true;
+static bool is_approved(const struct p2p_members *members, const char *user, const uint8_t *hash) {
+  for (size_t i = 0; i < members->n_approvals; i++)
+    if (approves(&members->approvals[i], user, hash)) return true;
+  return false;
 }
 
-static void end_approval(struct p2p_members *members, const struct p2p_sign_public *device) {
-  struct p2p_member_approval approval;
-  hash_key(device, &approval);
-  (void)end_approval_of(members, &approval);
+/* How many there were. */
+static size_t end_approvals(struct p2p_members *members, const char *user, const uint8_t *hash) {
+  size_t before = members->n_approvals;
+  for (size_t i = before; i > 0; i--)
+    if (approves(&members->approvals[i - 1], user, hash))
+      remove_entry(members->approvals, &members->n_approvals, i - 1, sizeof *members->approvals);
+  if (members->n_approvals < before) members->is_changed = true;
+  return before - members->n_approvals;
 }
 
 /* ---- questions ---- */
@@ -96,7 +94,7 @@ const struct p2p_member_device *p2p_members_find(const struct p2p_members *membe
 
 enum p2p_standing p2p_members_standing(const struct p2p_members *members, const char *user,
                                        const struct p2p_sign_public *device) {
-  struct p2p_member_approval approval;
+  uint8_t hash[P2P_SHA256_LEN];
   size_t n_known = 0, n_members = 0;
   bool is_expelled = false, is_member = false;
   for (size_t i = 0; i < members->n_devices; i++) {
@@ -107,9 +105,9 @@ enum p2p_standing p2p_members_standing(const struct p2p_members *members, const 
     is_expelled = is_expelled || (is_device && entry->expelled_by != 0);
     is_member = is_member || (is_device && is_user && entry->expelled_by == 0);
   }
-  hash_key(device, &approval);
+  hash_key(device, hash);
   if (is_member) return P2P_STANDING_MEMBER;
-  if (find_approval(members, &approval) < members->n_approvals) return P2P_STANDING_APPROVED;
+  if (is_approved(members, user, hash)) return P2P_STANDING_APPROVED;
   if (is_expelled || (n_known > 0 && n_members == 0)) return P2P_STANDING_EXPELLED;
   return n_known == 0 ? P2P_STANDING_FIRST : P2P_STANDING_FURTHER;
 }
@@ -140,6 +138,7 @@ int p2p_members_put_device(struct p2p_members *members, const struct p2p_member_
 
 int p2p_members_put_approval(struct p2p_members *members, const struct p2p_member_approval *entry) {
   void *entries = members->approvals;
+  if (!p2p_user_name_is_valid(entry->user, strlen(entry->user))) return P2P_ERR_INVALID;
   int code = make_room(&entries, members->n_approvals, P2P_MEMBER_APPROVALS_MAX, sizeof *entry);
   if (code != P2P_OK) return code;
   members->approvals = entries;
@@ -162,6 +161,7 @@ int p2p_members_put_invitation(struct p2p_members *members,
 
 int p2p_members_add(struct p2p_members *members, const char *user,
                     const struct p2p_sign_public *device, uint64_t now_s) {
+  uint8_t hash[P2P_SHA256_LEN];
   struct p2p_member_device new = {.device = *device, .since_s = clamp(now_s)};
   if (!p2p_user_name_is_valid(user, strlen(user))) return P2P_ERR_INVALID;
   snprintf(new.user, sizeof new.user, "%s", user);
@@ -173,7 +173,8 @@ int p2p_members_add(struct p2p_members *members, const char *user,
   }
   entry->seen_s = clamp(now_s);
   entry->expelled_by = 0;
-  end_approval(members, device);
+  hash_key(device, hash);
+  (void)end_approvals(members, user, hash);
   members->is_changed = true;
   return P2P_OK;
 }
@@ -187,14 +188,14 @@ void p2p_members_see(struct p2p_members *members, const char *user,
 }
 
 /* A fingerprint or a key as the hash of the key. */
-static bool parse_device(const char *text, struct p2p_member_approval *out) {
+static bool parse_device(const char *text, uint8_t out[P2P_SHA256_LEN]) {
   struct p2p_sign_public key;
   char padded[P2P_BASE64_LEN(P2P_SHA256_LEN) + 1];
   size_t length = strlen(text), n;
   if (length == FINGERPRINT_TEXT_LEN && strncmp(text, PREFIX, strlen(PREFIX)) == 0) {
     snprintf(padded, sizeof padded, "%s=", text + strlen(PREFIX));
-    return p2p_base64_decode(padded, strlen(padded), out->hash, sizeof out->hash, &n) == P2P_OK &&
-           n == sizeof out->hash;
+    return p2p_base64_decode(padded, strlen(padded), out, P2P_SHA256_LEN, &n) == P2P_OK &&
+           n == P2P_SHA256_LEN;
   }
   if (length != KEY_TEXT_LEN ||
       p2p_base64url_decode(text, length, key.bytes, sizeof key.bytes, &n) != P2P_OK)
@@ -203,11 +204,13 @@ static bool parse_device(const char *text, struct p2p_member_approval *out) {
   return true;
 }
 
-int p2p_members_approve(struct p2p_members *members, const char *device) {
-  struct p2p_member_approval approval;
-  if (!parse_device(device, &approval)) return P2P_ERR_INVALID;
-  if (find_approval(members, &approval) < members->n_approvals) return P2P_OK;
-  int code = p2p_members_put_approval(members, &approval);
+int p2p_members_approve(struct p2p_members *members, const char *user, const char *device) {
+  struct p2p_member_approval new = {.user = ""};
+  if (!p2p_user_name_is_valid(user, strlen(user)) || !parse_device(device, new.hash))
+    return P2P_ERR_INVALID;
+  if (is_approved(members, user, new.hash)) return P2P_OK;
+  snprintf(new.user, sizeof new.user, "%s", user);
+  int code = p2p_members_put_approval(members, &new);
   if (code == P2P_OK) members->is_changed = true;
   return code;
 }
@@ -240,16 +243,16 @@ static void expel_device(struct p2p_members *members, const struct p2p_sign_publ
 }
 
 size_t p2p_members_expel(struct p2p_members *members, const char *who, uint32_t epoch) {
-  struct p2p_member_approval wanted = {{0}}, approval;
-  bool is_device = parse_device(who, &wanted);
-  size_t n = is_device && end_approval_of(members, &wanted);
+  uint8_t wanted[P2P_SHA256_LEN], hash[P2P_SHA256_LEN];
+  bool is_device = parse_device(who, wanted);
+  size_t n = is_device ? end_approvals(members, NULL, wanted) : end_approvals(members, who, NULL);
   for (size_t i = 0; i < members->n_devices; i++) {
     const struct p2p_member_device *entry = &members->devices[i];
-    hash_key(&entry->device, &approval);
-    bool is_wanted = is_device && memcmp(&approval, &wanted, sizeof wanted) == 0;
+    hash_key(&entry->device, hash);
+    bool is_wanted = is_device && memcmp(hash, wanted, sizeof wanted) == 0;
     if (!is_wanted && strcmp(entry->user, who) != 0) continue;
     expel_device(members, &entry->device, epoch);
-    (void)end_approval_of(members, &approval);
+    (void)end_approvals(members, NULL, hash);
     n++;
   }
   for (size_t i = members->n_invitations; i > 0; i--)

@@ -26,6 +26,7 @@ struct p2p_member_device {
   uint32_t expelled_by;     /* the epoch that began with it; 0: a member */
 };
 struct p2p_member_approval {
+  char user[P2P_USER_NAME_MAX]; /* for nobody else */
   uint8_t hash[P2P_SHA256_LEN]; /* of the device key: its fingerprint */
 };
 struct p2p_member_invitation {
@@ -55,7 +56,7 @@ const struct p2p_member_device *p2p_members_find(const struct p2p_members *membe
 /* How a device stands that asks for the key, without an invitation, as this user. */
 enum p2p_standing {
   P2P_STANDING_MEMBER,   /* it is a member */
-  P2P_STANDING_APPROVED, /* the owner approved it, also after it was expelled */
+  P2P_STANDING_APPROVED, /* the owner approved it for this user, also after it was expelled */
   P2P_STANDING_EXPELLED, /* the device was expelled, or all devices of the user */
   P2P_STANDING_FIRST,    /* no device of the user is known */
   P2P_STANDING_FURTHER   /* the user has another device */
@@ -77,15 +78,16 @@ int p2p_members_add(struct p2p_members *members, const char *user,
 void p2p_members_see(struct p2p_members *members, const char *user,
                      const struct p2p_sign_public *device, uint64_t now_s);
 /* `device`: a fingerprint ("SHA256:...") or a key in base64url. Once is enough. */
-int p2p_members_approve(struct p2p_members *members, const char *device) P2P_MUST_USE;
+int p2p_members_approve(struct p2p_members *members, const char *user,
+                        const char *device) P2P_MUST_USE;
 int p2p_members_invite(struct p2p_members *members, const char *user,
                        const struct p2p_sign_public *key, uint64_t now_s) P2P_MUST_USE;
 /* The invitation was used. Nothing for one that there is not. */
 void p2p_members_end_invitation(struct p2p_members *members, const struct p2p_sign_public *key);
 
 /* Expels by `epoch`, a number above 0, all devices of a user, or one device (as above), whoever
- * uses it, also if it was expelled before. Ends approvals of these devices and, of a user, the
- * invitations. Returns how many entries there were. */
+ * uses it, also if it was expelled before. Ends their approvals and, of a user, the invitations.
+ * Returns how many entries there were. */
 size_t p2p_members_expel(struct p2p_members *members, const char *who, uint32_t epoch);
 void p2p_members_set_epoch(struct p2p_members *members, uint32_t epoch);
 

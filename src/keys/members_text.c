@@ -54,9 +54,12 @@ static int parse_invitation(struct p2p_span rest, struct p2p_members *out) {
   return p2p_members_put_invitation(out, &entry);
 }
 
-static int parse_approval(struct p2p_span value, struct p2p_members *out) {
-  struct p2p_member_approval entry;
-  if (!p2p_key_text_bytes(value, entry.hash, sizeof entry.hash)) return P2P_ERR_PARSE;
+static int parse_approval(struct p2p_span rest, struct p2p_members *out) {
+  struct p2p_member_approval entry = {.user = ""};
+  struct p2p_span hash;
+  if (!next_word(&rest, &hash) || !p2p_key_text_bytes(hash, entry.hash, sizeof entry.hash) ||
+      !p2p_key_text_copy(rest, entry.user, sizeof entry.user))
+    return P2P_ERR_PARSE;
   return p2p_members_put_approval(out, &entry);
 }
 
@@ -93,6 +96,13 @@ static int put_device(const struct p2p_member_device *entry, struct p2p_buf *out
   return p2p_key_text_put(out, "device", line);
 }
 
+static int put_approval(const struct p2p_member_approval *entry, struct p2p_buf *out) {
+  char line[LINE_MAX_BYTES], hash[KEY_TEXT_MAX];
+  p2p_base64url_encode(entry->hash, sizeof entry->hash, hash);
+  snprintf(line, sizeof line, "%s %s", hash, entry->user);
+  return p2p_key_text_put(out, "approved", line);
+}
+
 static int put_invitation(const struct p2p_member_invitation *entry, struct p2p_buf *out) {
   char line[LINE_MAX_BYTES], key[KEY_TEXT_MAX];
   p2p_base64url_encode(entry->key.bytes, sizeof entry->key.bytes, key);
@@ -106,7 +116,7 @@ int p2p_members_format(const struct p2p_members *members, struct p2p_buf *out) {
   for (size_t i = 0; i < members->n_devices && code == P2P_OK; i++)
     code = put_device(&members->devices[i], out);
   for (size_t i = 0; i < members->n_approvals && code == P2P_OK; i++)
-    code = p2p_key_text_put_bytes(out, "approved", members->approvals[i].hash, P2P_SHA256_LEN);
+    code = put_approval(&members->approvals[i], out);
   for (size_t i = 0; i < members->n_invitations && code == P2P_OK; i++)
     code = put_invitation(&members->invitations[i], out);
   return code;

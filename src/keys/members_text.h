@@ -3,7 +3,7 @@
  *   future.p2p members 1
  *   epoch=2
  *   device=KEY SINCE SEEN EXPELLED_BY USER
- *   approved=HASH
+ *   approved=HASH USER
  *   invitation=KEY CREATED USER
  *
  * Keys and hashes are 32 bytes in base64url. EXPELLED_BY is 0 for a member. The lines of each kind

@@ -45,15 +45,16 @@ static int load(struct ownership *ownership, struct p2p_err *err) {
   return code == P2P_OK ? p2p_members_load(&ownership->folder, &ownership->members, err) : code;
 }
 
-/* Locks and reads the files. After an error, nothing is locked. */
+/* Locks and reads the files. Without a folder, it is made if `make`, or else nothing is locked and
+ * the fd of the folder is -1. After an error, nothing is locked. */
 static int lock(struct ownership *ownership, const struct p2p_key_place *place,
-                const struct p2p_device *device, struct p2p_err *err) {
+                const struct p2p_device *device, bool make, struct p2p_err *err) {
   memset(ownership, 0, sizeof *ownership);
   ownership->place = place;
   ownership->device = device;
   p2p_members_init(&ownership->members);
-  int code = p2p_key_place_open(place, true, &ownership->folder, err);
-  if (code != P2P_OK) return code;
+  int code = p2p_key_place_open(place, make, &ownership->folder, err);
+  if (code != P2P_OK || ownership->folder.fd < 0) return code;
   code = p2p_key_folder_lock(&ownership->folder, &ownership->lock, err);
   if (code != P2P_OK) {
     p2p_key_folder_close(&ownership->folder);
@@ -67,10 +68,13 @@ static int lock(struct ownership *ownership, const struct p2p_key_place *place,
 /* As above, for a cluster that was opened before. */
 static int lock_own(struct ownership *ownership, const struct p2p_key_place *place,
                     const struct p2p_device *device, struct p2p_err *err) {
-  int code = lock(ownership, place, device, err);
+  int code = lock(ownership, place, device, false, err);
   if (code != P2P_OK || ownership->exists) return code;
-  unlock(ownership);
-  return refuse(place->cluster, err);
+  if (ownership->folder.fd >= 0) unlock(ownership);
+  return p2p_err_because(err, "not_hosted_here",
+                         p2p_err_set(err, P2P_ERR_ACCESS,
+                                     "the cluster '%s' was never hosted on this device",
+                                     place->cluster));
 }
 
 /* Makes a key for the epoch of the members file, and our own certificate. */
@@ -122,7 +126,7 @@ int p2p_ownership_open(const struct p2p_key_place *place, const struct p2p_devic
                        struct p2p_membership *out, struct p2p_err *err) {
   struct ownership ownership;
   memset(out, 0, sizeof *out);
-  int code = lock(&ownership, place, device, err);
+  int code = lock(&ownership, place, device, true, err);
   if (code != P2P_OK) return code;
   code = complete(&ownership, err);
   if (code == P2P_OK) *out = ownership.membership;
@@ -150,13 +154,20 @@ int p2p_ownership_expel(const struct p2p_key_place *place, const struct p2p_devi
   return code;
 }
 
+static int explain_name(int code, struct p2p_err *err) {
+  return p2p_err_because(err, "member_name",
+                         p2p_err_set(err, code, "the name of the user is malformed"));
+}
+
 int p2p_ownership_approve(const struct p2p_key_place *place, const struct p2p_device *device,
-                          const char *who, struct p2p_err *err) {
+                          const char *user, const char *who, struct p2p_err *err) {
   struct ownership ownership;
   int code = lock_own(&ownership, place, device, err);
   if (code != P2P_OK) return code;
-  code = p2p_members_approve(&ownership.members, who);
-  if (code == P2P_ERR_INVALID)
+  code = p2p_members_approve(&ownership.members, user, who);
+  if (code == P2P_ERR_INVALID && !p2p_user_name_is_valid(user, strlen(user)))
+    explain_name(code, err);
+  else if (code == P2P_ERR_INVALID)
     p2p_err_because(err, "device_form",
                     p2p_err_set(err, code, "the device is neither a fingerprint nor a key"));
   else if (code != P2P_OK)
@@ -170,9 +181,7 @@ static int add_invitation(struct ownership *ownership, const char *user,
                           const struct p2p_sign_public *key, struct p2p_err *err) {
   time_t now = time(NULL);
   int code = p2p_members_invite(&ownership->members, user, key, now < 0 ? 0 : (uint64_t)now);
-  if (code == P2P_ERR_INVALID)
-    return p2p_err_because(err, "member_name",
-                           p2p_err_set(err, code, "the name of the user is malformed"));
+  if (code == P2P_ERR_INVALID) return explain_name(code, err);
   if (code != P2P_OK)
     return p2p_err_set(err, code, "cannot invite one more user: %s", p2p_err_name(code));
   return p2p_members_store(&ownership->folder, &ownership->members, err);
@@ -191,6 +200,17 @@ int p2p_ownership_invite(const struct p2p_key_place *place, const struct p2p_dev
   snprintf(out->board, sizeof out->board, "%s", place->board);
   code = add_invitation(&ownership, user, &key, err);
   if (code != P2P_OK) p2p_wipe(out, sizeof *out);
+  unlock(&ownership);
+  return code;
+}
+
+int p2p_ownership_withdraw(const struct p2p_key_place *place, const struct p2p_device *device,
+                           const struct p2p_sign_public *invitation, struct p2p_err *err) {
+  struct ownership ownership;
+  int code = lock_own(&ownership, place, device, err);
+  if (code != P2P_OK) return code;
+  p2p_members_end_invitation(&ownership.members, invitation);
+  code = p2p_members_store(&ownership.folder, &ownership.members, err);
   unlock(&ownership);
   return code;
 }

@@ -9,6 +9,7 @@
 #define PLAIN "abcdefghijklmnopqrstuvwxyz0123456789-_."
 #define NAME_MAX_BYTES 256 /* of a file, with the NUL */
 #define N_NAMES 3
+#define BOARD_TEXT_MAX (P2P_USER_NAME_MAX + P2P_HOSTPORT_TEXT_MAX)
 
 struct names {
   char name[N_NAMES][NAME_MAX_BYTES]; /* board, owner, name */
@@ -50,16 +51,26 @@ static void lower(const char *text, char *out, size_t size) {
     if (*out >= 'A' && *out <= 'Z') *out = (char)(*out - 'A' + 'a');
 }
 
-static int name_folders(const struct p2p_key_place *place, struct names *out, struct p2p_err *err) {
+/* "account@host:port", or "host:port" */
+static void name_board(const struct p2p_key_place *place, char out[BOARD_TEXT_MAX]) {
   char board[P2P_HOSTPORT_TEXT_MAX];
+  lower(place->board, board, sizeof board);
+  snprintf(out, BOARD_TEXT_MAX, "%s%s%s", place->account == NULL ? "" : place->account,
+           place->account == NULL ? "" : "@", board);
+}
+
+static int name_folders(const struct p2p_key_place *place, struct names *out, struct p2p_err *err) {
+  char board[BOARD_TEXT_MAX];
   if (!p2p_key_board_is_valid(place->board))
     return p2p_err_set(err, P2P_ERR_INVALID, "the board is not \"host:port\"");
+  if (place->account != NULL && !p2p_user_name_is_valid(place->account, strlen(place->account)))
+    return p2p_err_set(err, P2P_ERR_INVALID, "the account is not a user name");
   if (!p2p_key_cluster_is_valid(place->cluster))
     return p2p_err_because(err, "cluster_name",
                            p2p_err_set(err, P2P_ERR_INVALID, "the cluster is not \"owner/name\""));
   size_t owner = strcspn(place->cluster, "/");
   const char *name = place->cluster + owner + 1;
-  lower(place->board, board, sizeof board);
+  name_board(place, board);
   if (escape(board, strlen(board), out->name[0]) && escape(place->cluster, owner, out->name[1]) &&
       escape(name, strlen(name), out->name[2]))
     return P2P_OK;

@@ -1,5 +1,6 @@
 /* Where the files of one cluster on one board are: FOLDER/BOARD/OWNER/NAME/, with `membership`,
- * `members` (of the owner) and `lock`. The three are names from elsewhere, written so that they are
+ * `members` (of the owner) and `lock`. Several accounts of one computer have files of their own:
+ * BOARD is then "account@host:port". The three are names from elsewhere, written so that they are
  * one name of a file each, also where the file system does not tell upper from lower case. */
 #ifndef P2P_KEYS_PLACE_H
 #define P2P_KEYS_PLACE_H
@@ -15,6 +16,7 @@ struct p2p_key_place { /* borrowed */
   const char *folder;  /* of all keys; not NULL */
   const char *board;   /* "host:port", as the user names the board */
   const char *cluster; /* "owner/name" */
+  const char *account; /* our user name on the board; NULL: not known yet */
 };
 
 /* Pure. */

@@ -1,13 +1,17 @@
 /* The files of keys for R: what members(), approve(), expel(), invite() and join() do. `place` is
- * list(folder, board, cluster), of which some entries need the folder only; see keys/place.h.
+ * list(folder, board, cluster, account), of which some entries need the folder only; see
+ * keys/place.h.
  * Everything blocks for as long as the disk, or another process that has the lock. */
 #include "base/buf.h"
 #include "base/encode.h"
+#include "board/address.h"
 #include "keys/members_file.h"
 #include "keys/ownership.h"
 #include "r/ffi.h"
 #include "r/ffi_config.h"
 #include "r/ffi_error.h"
+
+#define SSH_PORT 22
 
 /* An element of `place`, or an R error. */
 static const char *need(SEXP place, const char *name) {
@@ -32,7 +36,8 @@ static const char *need_string(SEXP value, const char *name) {
 static struct p2p_key_place read_place(SEXP place) {
   struct p2p_key_place out = {.folder = need(place, "folder"),
                               .board = need(place, "board"),
-                              .cluster = need(place, "cluster")};
+                              .cluster = need(place, "cluster"),
+                              .account = p2p_ffi_text(place, "account")};
   return out;
 }
 
@@ -58,6 +63,18 @@ SEXP ffi_keys_device(SEXP place) {
   SET_VECTOR_ELT(out, 1, Rf_ScalarString(fingerprint(&key)));
   UNPROTECT(1);
   return out;
+}
+
+/* The board of `config`, as places name it: "host:port". */
+SEXP ffi_keys_board(SEXP config) {
+  const struct p2p_board_config board = p2p_ffi_board_config(config);
+  struct p2p_address address;
+  struct p2p_err err = {0};
+  char text[P2P_HOSTPORT_TEXT_MAX];
+  if (p2p_address_parse(board.host, board.ssh_args, board.n_ssh_args, &address, &err) != P2P_OK)
+    p2p_ffi_raise(&err);
+  p2p_hostport_format(address.host, address.port == 0 ? SSH_PORT : address.port, text, sizeof text);
+  return p2p_ffi_string(text);
 }
 
 /* What this device knows of the cluster, or NULL: list(owner, epoch, user, invited), where owner is
@@ -134,11 +151,15 @@ static SEXP devices_of(const struct p2p_members *members) {
 }
 
 static SEXP approvals_of(const struct p2p_members *members) {
+  const char *names[] = {"user", "fingerprint", ""};
   char text[P2P_FINGERPRINT_MAX];
-  SEXP out = PROTECT(Rf_allocVector(STRSXP, (R_xlen_t)members->n_approvals));
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  for (int column = 0; column < 2; column++)
+    SET_VECTOR_ELT(out, column, Rf_allocVector(STRSXP, (R_xlen_t)members->n_approvals));
   for (size_t i = 0; i < members->n_approvals; i++) {
     p2p_fingerprint_of_hash(members->approvals[i].hash, text);
-    SET_STRING_ELT(out, (R_xlen_t)i, Rf_mkChar(text));
+    SET_STRING_ELT(VECTOR_ELT(out, 0), (R_xlen_t)i, Rf_mkChar(members->approvals[i].user));
+    SET_STRING_ELT(VECTOR_ELT(out, 1), (R_xlen_t)i, Rf_mkChar(text));
   }
   UNPROTECT(1);
   return out;
@@ -158,8 +179,8 @@ static SEXP invitations_of(const struct p2p_members *members) {
 }
 
 /* list(epoch, devices, approved, invitations). devices: columns user, fingerprint, since, seen
- * (Unix time), expelled. approved: fingerprints. invitations that were not used: columns user,
- * created. Without members, all are empty, and epoch is 0. */
+ * (Unix time), expelled. approved: columns user, fingerprint. invitations that were not used:
+ * columns user, created. Without members, all are empty, and epoch is 0. */
 SEXP ffi_keys_members(SEXP place) {
   const struct p2p_key_place where = read_place(place);
   const struct p2p_members members = read_members(&where);
@@ -174,13 +195,14 @@ SEXP ffi_keys_members(SEXP place) {
 }
 
 /* `device`: a fingerprint or a key. */
-SEXP ffi_keys_approve(SEXP place, SEXP device) {
+SEXP ffi_keys_approve(SEXP place, SEXP user, SEXP device) {
   const struct p2p_key_place where = read_place(place);
+  const char *name = need_string(user, "user");
   const char *who = need_string(device, "device");
   struct p2p_device ours;
   struct p2p_err err = {0};
   int code = p2p_device_load(where.folder, &ours, &err);
-  if (code == P2P_OK) code = p2p_ownership_approve(&where, &ours, who, &err);
+  if (code == P2P_OK) code = p2p_ownership_approve(&where, &ours, name, who, &err);
   p2p_wipe(&ours, sizeof ours);
   if (code != P2P_OK) p2p_ffi_raise(&err);
   return R_NilValue;
@@ -218,19 +240,54 @@ SEXP ffi_keys_invite(SEXP place, SEXP user) {
   return p2p_ffi_string(text);
 }
 
+/* Withdraws an invitation, by its text. */
+SEXP ffi_keys_withdraw(SEXP place, SEXP text) {
+  const struct p2p_key_place where = read_place(place);
+  struct p2p_invitation invitation;
+  struct p2p_sign_public key;
+  struct p2p_device ours;
+  struct p2p_err err = {0};
+  if (p2p_invitation_read(need_string(text, "invitation"), &invitation, &err) != P2P_OK)
+    p2p_ffi_raise(&err);
+  p2p_sign_public_of(&invitation.secret_key, &key);
+  p2p_wipe(&invitation.secret_key, sizeof invitation.secret_key);
+  int code = p2p_device_load(where.folder, &ours, &err);
+  if (code == P2P_OK) code = p2p_ownership_withdraw(&where, &ours, &key, &err);
+  p2p_wipe(&ours, sizeof ours);
+  if (code != P2P_OK) p2p_ffi_raise(&err);
+  return R_NilValue;
+}
+
 /* ---- who is invited ---- */
 
-/* Keeps an invitation, of which `place` needs the folder only. `replace`: also where this device
- * knows another owner of the cluster, whose key is then removed. list(cluster, board, owner). */
+/* What an invitation says: list(cluster, board, owner), the last one a fingerprint. */
+SEXP ffi_keys_invitation(SEXP text) {
+  struct p2p_invitation invitation;
+  struct p2p_err err = {0};
+  if (p2p_invitation_read(need_string(text, "invitation"), &invitation, &err) != P2P_OK)
+    p2p_ffi_raise(&err);
+  p2p_wipe(&invitation.secret_key, sizeof invitation.secret_key);
+  const char *names[] = {"cluster", "board", "owner", ""};
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(out, 0, p2p_ffi_string(invitation.cluster));
+  SET_VECTOR_ELT(out, 1, p2p_ffi_string(invitation.board));
+  SET_VECTOR_ELT(out, 2, Rf_ScalarString(fingerprint(&invitation.owner)));
+  UNPROTECT(1);
+  return out;
+}
+
+/* Keeps an invitation in `place`, of which the folder is needed, and the board if this device
+ * names it otherwise than the owner's. `replace`: also where this device knows another owner of the
+ * cluster, whose key is then removed. */
 SEXP ffi_keys_join(SEXP place, SEXP text, SEXP replace) {
-  const char *word = need_string(text, "invitation");
+  const char *word = need_string(text, "invitation"), *board = p2p_ffi_text(place, "board");
   struct p2p_key_place where = {.folder = need(place, "folder")};
   struct p2p_membership membership = {.is_invited = true};
   struct p2p_invitation invitation;
   struct p2p_err err = {0};
   int code = p2p_invitation_read(word, &invitation, &err);
   if (code != P2P_OK) p2p_ffi_raise(&err);
-  where.board = invitation.board;
+  where.board = board == NULL ? invitation.board : board;
   where.cluster = invitation.cluster;
   membership.grant.owner = invitation.owner;
   membership.invitation = invitation.secret_key;
@@ -239,11 +296,5 @@ SEXP ffi_keys_join(SEXP place, SEXP text, SEXP replace) {
   if (code == P2P_OK) code = p2p_membership_keep(&where, &membership, &err);
   p2p_wipe(&membership, sizeof membership);
   if (code != P2P_OK) p2p_ffi_raise(&err);
-  const char *names[] = {"cluster", "board", "owner", ""};
-  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-  SET_VECTOR_ELT(out, 0, p2p_ffi_string(invitation.cluster));
-  SET_VECTOR_ELT(out, 1, p2p_ffi_string(invitation.board));
-  SET_VECTOR_ELT(out, 2, Rf_ScalarString(fingerprint(&invitation.owner)));
-  UNPROTECT(1);
-  return out;
+  return R_NilValue;
 }

@@ -67,14 +67,28 @@ TEST(being_seen_is_noted_once_a_minute) {
 
 TEST(an_approval_is_for_one_device_and_ends_when_it_is_added) {
   add("bob", 1, 1);
-  CHECK(p2p_members_approve(&members, fingerprint(2)) == P2P_OK);
-  CHECK(p2p_members_approve(&members, fingerprint(2)) == P2P_OK);
+  CHECK(p2p_members_approve(&members, "bob", fingerprint(2)) == P2P_OK);
+  CHECK(p2p_members_approve(&members, "bob", fingerprint(2)) == P2P_OK);
   CHECK(members.n_approvals == 1);
   CHECK(standing("bob", 2) == P2P_STANDING_APPROVED && standing("bob", 3) == P2P_STANDING_FURTHER);
-  CHECK(p2p_members_approve(&members, "AwABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA") == P2P_OK);
+  CHECK(p2p_members_approve(&members, "bob", "AwABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA") ==
+        P2P_OK);
   CHECK(standing("bob", 3) == P2P_STANDING_APPROVED); /* by its key */
   add("bob", 2, 1);
   CHECK(members.n_approvals == 1 && standing("bob", 2) == P2P_STANDING_MEMBER);
+  p2p_members_clear(&members);
+}
+
+TEST(an_approval_is_for_one_user) {
+  CHECK(p2p_members_approve(&members, "bob", fingerprint(1)) == P2P_OK);
+  CHECK(p2p_members_approve(&members, "carol", fingerprint(2)) == P2P_OK);
+  CHECK(p2p_members_approve(&members, "b b", fingerprint(2)) == P2P_ERR_INVALID);
+  CHECK(standing("bob", 1) == P2P_STANDING_APPROVED && standing("carol", 1) == P2P_STANDING_FIRST);
+  add("carol", 1, 1); /* ends no approval of bob */
+  CHECK(members.n_approvals == 2 && standing("bob", 1) == P2P_STANDING_APPROVED);
+  CHECK(p2p_members_expel(&members, "bob", 2) == 1); /* a user with an approval alone */
+  CHECK(members.n_approvals == 1 && standing("bob", 1) == P2P_STANDING_FIRST);
+  CHECK(standing("carol", 1) == P2P_STANDING_MEMBER);
   p2p_members_clear(&members);
 }
 
@@ -88,16 +102,16 @@ TEST(only_fingerprints_and_keys_are_approved) {
                                       "AwABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB",
                                       "MD5:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-    CHECK(p2p_members_approve(&members, texts[i]) == P2P_ERR_INVALID);
+    CHECK(p2p_members_approve(&members, "bob", texts[i]) == P2P_ERR_INVALID);
   for (size_t cut = 0; cut < strlen(fingerprint(1)); cut++) {
     snprintf(bad, sizeof bad, "%.*s", (int)cut, fingerprint(1));
-    CHECK(p2p_members_approve(&members, bad) == P2P_ERR_INVALID);
+    CHECK(p2p_members_approve(&members, "bob", bad) == P2P_ERR_INVALID);
   }
   snprintf(bad, sizeof bad, "%s=", fingerprint(1));
-  CHECK(p2p_members_approve(&members, bad) == P2P_ERR_INVALID);
+  CHECK(p2p_members_approve(&members, "bob", bad) == P2P_ERR_INVALID);
   snprintf(bad, sizeof bad, "%s", fingerprint(1));
   bad[20] = '=';
-  CHECK(p2p_members_approve(&members, bad) == P2P_ERR_INVALID);
+  CHECK(p2p_members_approve(&members, "bob", bad) == P2P_ERR_INVALID);
   CHECK(members.n_approvals == 0 && !members.is_changed);
 }
 
@@ -106,10 +120,10 @@ TEST(a_user_is_expelled_with_all_devices) {
   add("bob", 1, 1);
   add("bob", 2, 1);
   add("carol", 3, 1);
-  CHECK(p2p_members_approve(&members, fingerprint(1)) == P2P_OK);
-  CHECK(p2p_members_approve(&members, fingerprint(3)) == P2P_OK);
+  CHECK(p2p_members_approve(&members, "bob", fingerprint(1)) == P2P_OK);
+  CHECK(p2p_members_approve(&members, "carol", fingerprint(3)) == P2P_OK);
   CHECK(p2p_members_invite(&members, "bob", &invitation, 5) == P2P_OK);
-  CHECK(p2p_members_expel(&members, "bob", 2) == 3);
+  CHECK(p2p_members_expel(&members, "bob", 2) == 4);
   CHECK(standing("bob", 1) == P2P_STANDING_EXPELLED && find("bob", 1)->expelled_by == 2);
   CHECK(standing("bob", 2) == P2P_STANDING_EXPELLED);
   CHECK(standing("bob", 9) == P2P_STANDING_EXPELLED); /* a new device is not his first one */
@@ -119,7 +133,7 @@ TEST(a_user_is_expelled_with_all_devices) {
   CHECK(members.n_approvals == 1);
   see("bob", 1, 5000);
   CHECK(find("bob", 1)->seen_s == 1);
-  CHECK(p2p_members_approve(&members, fingerprint(1)) == P2P_OK);
+  CHECK(p2p_members_approve(&members, "bob", fingerprint(1)) == P2P_OK);
   CHECK(standing("bob", 1) == P2P_STANDING_APPROVED && standing("bob", 2) == P2P_STANDING_EXPELLED);
   add("bob", 1, 9);
   CHECK(standing("bob", 1) == P2P_STANDING_MEMBER && find("bob", 1)->since_s == 1);
@@ -139,7 +153,7 @@ TEST(a_device_is_expelled_whoever_uses_it) {
   CHECK(p2p_members_expel(&members, fingerprint(7), 4) == 0);
   CHECK(p2p_members_expel(&members, "", 4) == 0 && p2p_members_expel(&members, "bo", 4) == 0);
   CHECK(!members.is_changed);
-  CHECK(p2p_members_approve(&members, fingerprint(7)) == P2P_OK);
+  CHECK(p2p_members_approve(&members, "bob", fingerprint(7)) == P2P_OK);
   CHECK(p2p_members_expel(&members, fingerprint(7), 4) == 1 && members.n_approvals == 0);
   /* Who is expelled by one name takes the device along. */
   add("robert", 2, 1);
@@ -186,8 +200,11 @@ static void check_same(const struct p2p_members *a, const struct p2p_members *b)
     CHECK(memcmp(&x->device, &y->device, sizeof x->device) == 0 && x->since_s == y->since_s &&
           x->seen_s == y->seen_s && x->expelled_by == y->expelled_by);
   }
-  for (size_t i = 0; i < a->n_approvals; i++)
-    CHECK(memcmp(&a->approvals[i], &b->approvals[i], sizeof a->approvals[i]) == 0);
+  for (size_t i = 0; i < a->n_approvals; i++) {
+    const struct p2p_member_approval *x = &a->approvals[i], *y = &b->approvals[i];
+    CHECK_STR(x->user, y->user);
+    CHECK(memcmp(x->hash, y->hash, sizeof x->hash) == 0);
+  }
   for (size_t i = 0; i < a->n_invitations; i++) {
     CHECK_STR(a->invitations[i].user, b->invitations[i].user);
     CHECK(a->invitations[i].created_s == b->invitations[i].created_s &&
@@ -208,12 +225,12 @@ TEST(the_text_of_all_that_fits_comes_back) {
   }
   for (size_t i = 0; i < members.n_devices; i++) members.devices[i].expelled_by = UINT32_MAX;
   for (unsigned i = 0; i < P2P_MEMBER_APPROVALS_MAX; i++)
-    CHECK(p2p_members_approve(&members, fingerprint(i)) == P2P_OK);
+    CHECK(p2p_members_approve(&members, user, fingerprint(i)) == P2P_OK);
   p2p_members_set_epoch(&members, UINT32_MAX);
   struct p2p_sign_public more = key(5000);
   CHECK(p2p_members_add(&members, user, &more, 1) == P2P_ERR_TOO_LARGE);
   CHECK(p2p_members_invite(&members, user, &more, 1) == P2P_ERR_TOO_LARGE);
-  CHECK(p2p_members_approve(&members, fingerprint(5000)) == P2P_ERR_TOO_LARGE);
+  CHECK(p2p_members_approve(&members, user, fingerprint(5000)) == P2P_ERR_TOO_LARGE);
   p2p_buf_init(&text, P2P_MEMBERS_TEXT_MAX);
   CHECK(p2p_members_format(&members, &text) == P2P_OK);
   p2p_members_init(&back);
@@ -241,14 +258,14 @@ static int parse(const char *bytes, size_t length) {
 #define DEVICE "device=" K " 1 2 0 bob\n"
 
 TEST(damaged_texts_are_refused) {
-  static const char good[] = HEAD DEVICE "approved=" K "\ninvitation=" K " 1 bob\n";
+  static const char good[] = HEAD DEVICE "approved=" K " bob\ninvitation=" K " 1 bob\n";
   static const char *const bad[] = {"",
                                     "future.p2p members 1\n",
                                     "future.p2p membership 1\nepoch=1\n",
                                     HEAD "\n",
                                     HEAD "more=1\n",
                                     HEAD "epoch=2\n",
-                                    HEAD "approved=" K "\n" DEVICE,
+                                    HEAD "approved=" K " bob\n" DEVICE,
                                     HEAD "device=" K " 1 2 0 \n",
                                     HEAD "device=" K " 1 2 0\n",
                                     HEAD "device=" K "  1 2 0 bob\n",
@@ -260,7 +277,10 @@ TEST(damaged_texts_are_refused) {
                                     HEAD "device=" K " 1 2 0 b ob\n",
                                     HEAD "device=" K " 1 2 0 bob\r\n",
                                     HEAD "device=" K "A 1 2 0 bob\n",
-                                    HEAD "approved=AA\n",
+                                    HEAD "approved=AA bob\n",
+                                    HEAD "approved=" K "\n",
+                                    HEAD "approved=" K " -\n",
+                                    HEAD "approved=" K "  bob\n",
                                     HEAD "invitation=" K " 1 -\n"};
   CHECK(parse(good, strlen(good)) == P2P_OK);
   CHECK(parse("future.p2p members 2\n", 21) == P2P_ERR_VERSION);
@@ -291,8 +311,8 @@ TEST(too_many_entries_are_refused) {
 UNIT_MAIN("members", UNIT(devices_are_members_once_they_are_added),
           UNIT(being_seen_is_noted_once_a_minute),
           UNIT(an_approval_is_for_one_device_and_ends_when_it_is_added),
-          UNIT(only_fingerprints_and_keys_are_approved), UNIT(a_user_is_expelled_with_all_devices),
-          UNIT(a_device_is_expelled_whoever_uses_it),
+          UNIT(an_approval_is_for_one_user), UNIT(only_fingerprints_and_keys_are_approved),
+          UNIT(a_user_is_expelled_with_all_devices), UNIT(a_device_is_expelled_whoever_uses_it),
           UNIT(an_invitation_is_for_one_user_and_one_use), UNIT(malformed_names_are_refused),
           UNIT(the_text_of_all_that_fits_comes_back), UNIT(damaged_texts_are_refused),
           UNIT(too_many_entries_are_refused))

@@ -12,7 +12,7 @@
 static struct p2p_err err;
 static struct p2p_membership kept, read_back;
 static bool exists;
-static const struct p2p_key_place place = {key_folder, "board.example:2222", CLUSTER};
+static const struct p2p_key_place place = {key_folder, "board.example:2222", CLUSTER, NULL};
 
 static struct p2p_membership enrolled(uint32_t epoch, uint8_t secret) {
   struct p2p_membership out = {.is_enrolled = true, .grant = {.epoch = epoch, .user = "bob"}};
@@ -144,7 +144,8 @@ TEST(a_damaged_file_is_an_error) {
 }
 
 TEST(the_file_of_another_cluster_is_damaged) {
-  static const struct p2p_key_place other = {key_folder, "board.example:2222", "alice/friendz"};
+  static const struct p2p_key_place other = {key_folder, "board.example:2222", "alice/friendz",
+                                             NULL};
   char text[2048];
   key_folder_make();
   keep(enrolled(1, 1), enrolled(1, 1));
@@ -202,7 +203,7 @@ TEST(processes_that_write_at_once_lose_nothing) {
 }
 
 static int path_of(const char *board, const char *cluster, char *out) {
-  const struct p2p_key_place named = {"/k", board, cluster};
+  const struct p2p_key_place named = {"/k", board, cluster, NULL};
   return p2p_key_place_path(&named, "membership", out, &err);
 }
 

@@ -16,7 +16,7 @@ static struct p2p_err err;
 static struct p2p_device device;
 static struct p2p_membership membership, before;
 static struct p2p_members members;
-static const struct p2p_key_place place = {key_folder, "board:22", CLUSTER};
+static const struct p2p_key_place place = {key_folder, "board:22", CLUSTER, NULL};
 
 static void begin(void) {
   key_folder_make();
@@ -118,12 +118,13 @@ TEST(expelling_that_was_interrupted_is_completed) {
   key_folder_remove();
 }
 
-static void expect_refused(const struct p2p_device *other) {
+static void expect_refused(const struct p2p_device *other, const char *reason) {
   struct p2p_invitation invitation;
   size_t n;
   CHECK(p2p_ownership_expel(&place, other, "bob", &n, &err) == P2P_ERR_ACCESS);
-  CHECK_STR(err.reason, "owner_device");
-  CHECK(p2p_ownership_approve(&place, other, "bob", &err) == P2P_ERR_ACCESS);
+  CHECK_STR(err.reason, reason);
+  CHECK(p2p_ownership_approve(&place, other, "bob", "", &err) == P2P_ERR_ACCESS);
+  CHECK_STR(err.reason, reason);
   CHECK(p2p_ownership_invite(&place, other, "bob", &invitation, &err) == P2P_ERR_ACCESS);
 }
 
@@ -133,10 +134,12 @@ TEST(only_the_owner_may) {
   p2p_sign_keypair(&other.public_key, &other.secret_key);
   CHECK(p2p_ownership_open(&place, &other, &membership, &err) == P2P_ERR_ACCESS);
   CHECK_STR(err.reason, "owner_device");
-  expect_refused(&other);
+  expect_refused(&other, "owner_device");
   CHECK(p2p_membership_remove(&place, &err) == P2P_OK);
-  expect_refused(&device); /* not opened before */
+  expect_refused(&device, "not_hosted_here");
   key_folder_remove();
+  expect_refused(&device, "not_hosted_here");
+  CHECK(access(key_folder_path(PLACE), F_OK) != 0); /* it was not made again */
 }
 
 static int use_invitation(void *arg, struct p2p_members *all, struct p2p_err *error) {
@@ -163,14 +166,30 @@ TEST(an_invitation_is_used_once) {
   key_folder_remove();
 }
 
+TEST(an_invitation_can_be_withdrawn) {
+  struct p2p_invitation invitation, other;
+  struct p2p_sign_public public_key;
+  begin();
+  CHECK(p2p_ownership_invite(&place, &device, "bob", &invitation, &err) == P2P_OK);
+  CHECK(p2p_ownership_invite(&place, &device, "bob", &other, &err) == P2P_OK);
+  p2p_sign_public_of(&invitation.secret_key, &public_key);
+  CHECK(p2p_ownership_withdraw(&place, &device, &public_key, &err) == P2P_OK);
+  CHECK(p2p_members_change(&place, use_invitation, &invitation.secret_key, &err) == P2P_ERR_ACCESS);
+  CHECK(p2p_members_change(&place, use_invitation, &other.secret_key, &err) == P2P_OK);
+  CHECK(p2p_ownership_withdraw(&place, &device, &public_key, &err) == P2P_OK); /* it is gone */
+  key_folder_remove();
+}
+
 TEST(approvals_are_written) {
   char fingerprint[P2P_FINGERPRINT_MAX];
   begin();
-  CHECK(p2p_ownership_approve(&place, &device, "bob", &err) == P2P_ERR_INVALID);
+  CHECK(p2p_ownership_approve(&place, &device, "bob", "bob", &err) == P2P_ERR_INVALID);
   CHECK_STR(err.reason, "device_form");
   struct p2p_sign_public public_key = key(1);
   p2p_fingerprint(&public_key, fingerprint);
-  CHECK(p2p_ownership_approve(&place, &device, fingerprint, &err) == P2P_OK);
+  CHECK(p2p_ownership_approve(&place, &device, "b b", fingerprint, &err) == P2P_ERR_INVALID);
+  CHECK_STR(err.reason, "member_name");
+  CHECK(p2p_ownership_approve(&place, &device, "bob", fingerprint, &err) == P2P_OK);
   CHECK(p2p_members_read(&place, &members, &err) == P2P_OK);
   CHECK(p2p_members_standing(&members, "bob", &public_key) == P2P_STANDING_APPROVED);
   p2p_members_clear(&members);
@@ -254,7 +273,8 @@ TEST(a_damaged_or_oversized_file_is_an_error_and_stays) {
 
 UNIT_MAIN("ownership", UNIT(the_first_opening_makes_the_key), UNIT(the_owner_is_a_member_to_itself),
           UNIT(expelling_begins_an_epoch), UNIT(expelling_that_was_interrupted_is_completed),
-          UNIT(only_the_owner_may), UNIT(an_invitation_is_used_once), UNIT(approvals_are_written),
+          UNIT(only_the_owner_may), UNIT(an_invitation_is_used_once),
+          UNIT(an_invitation_can_be_withdrawn), UNIT(approvals_are_written),
           UNIT(processes_that_change_the_members_at_once_lose_nothing),
           UNIT(what_has_not_changed_is_not_written),
           UNIT(a_damaged_or_oversized_file_is_an_error_and_stays))
