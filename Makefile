@@ -5,6 +5,7 @@
 #   make bench    round trips beside other backends; file transfers beside wormhole-william; a board with 1,000 members
 #   make soak     5,000 futures in one session: memory, files, sockets, threads and handles must stay level
 #   make ends     ends processes in each way (error, quit(), signals, end of file) 100 times each
+#   make chaos    300 futures while processes are killed at random, 10 times
 #   make units    the C units alone, without R, under ASan and UBSan
 #                 (ROOMS="base net" UNITS="buf frame" for some of them)
 #   make fuzz     fuzzes every parser of untrusted bytes, RUNS=1000000 inputs each (needs clang)
@@ -27,7 +28,7 @@ CORE_SOURCES = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
 CORE_OBJECTS = $(CORE_SOURCES:src/%.c=$(BUILD)/core/%.o)
 UNITS ?= $(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c))
 
-.PHONY: demo test ends soak bench units fuzz install check check-style docs clean test-library
+.PHONY: demo test ends soak chaos bench units fuzz install check check-style docs clean test-library
 
 demo:
 	tools/install-deps demo
@@ -44,6 +45,10 @@ soak: test-library
 
 ends: test-library
 	P2P_ENDS=100 NOT_CRAN=true R_LIBS=$(BUILD)/library Rscript -e 'testthat::test_file("tests/testthat/test-ends.R", \
+	  package = "future.p2p", load_package = "installed", reporter = "summary", stop_on_failure = TRUE)'
+
+chaos: test-library
+	P2P_CHAOS=300 P2P_CHAOS_RUNS=10 NOT_CRAN=true R_LIBS=$(BUILD)/library Rscript -e 'testthat::test_file("tests/testthat/test-chaos.R", \
 	  package = "future.p2p", load_package = "installed", reporter = "summary", stop_on_failure = TRUE)'
 
 bench:
