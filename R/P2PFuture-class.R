@@ -117,9 +117,8 @@ has_timed_out <- function(future) {
 
 ## Unserializes the result into the future. Conditions that were relayed while it ran come first, marked as signaled.
 take_result <- function(future, task) {
-  result <- tryCatch(read_object(future, .Call(ffi_task_result, task)), error = function(ex) {
-    FutureError(sprintf("The result of future (%s) cannot be unserialized: %s", future_label(future), conditionMessage(ex)),
-                future = future)
+  result <- tryCatch(read_object(future, .Call(ffi_task_result, task), "result"), error = function(ex) {
+    FutureError(sprintf("The result of future (%s) is refused. %s", future_label(future), conditionMessage(ex)), future = future)
   })
   if (identical(attr(result, "class"), "FutureResult")) {
     result[["conditions"]] <- c(future[[".signaledConditions"]], result[["conditions"]])
@@ -142,13 +141,16 @@ is_future_error <- function(x) {
   "FutureError" %in% classes && all(grepl("^([A-Za-z]*Future[A-Za-z]*|simpleError|error|interrupt|condition)$", classes))
 }
 
-## A list that a worker has sent. It may need as much memory as a result may have.
-read_object <- function(future, object) .Call(ffi_unserialize, object, future[["backend"]][["config"]]$object_cap_bytes)
+## A list that a worker has sent, a "result" or a "condition". It may need as much memory as a result may have.
+read_object <- function(future, object, content) {
+  config <- future[["backend"]][["config"]]
+  .Call(ffi_unserialize, object, config$object_cap_bytes, content, identical(config$results, "data"))
+}
 
 ## Signals the conditions that the evaluator has sent while the future runs, such as progress.
 relay_conditions <- function(future) {
   while (!is.null(task <- future[["task"]]) && !is.null(object <- .Call(ffi_task_condition, task))) {
-    condition <- tryCatch(read_object(future, object), error = function(ex) NULL)
+    condition <- tryCatch(read_object(future, object, "condition"), error = function(ex) NULL)
     if (!inherits(condition, "condition") || inherits(condition, "error")) next
     future[[".signaledConditions"]] <- c(future[[".signaledConditions"]], list(list(condition = condition, signaled = 1L)))
     if (inherits(condition, "warning")) {

@@ -37,6 +37,19 @@
 #' is the number of slots, but at least 1, so that a future can wait for the first worker. [future::nbrOfFreeWorkers()] is the number of slots
 #' that are free.
 #'
+#' @section Results:
+#' The bytes that a worker sends are checked before R reads them, whatever `results` is: a malformed or oversized object is a FutureError. But a
+#' well-formed result may hold functions, and environments whose variables are computed when they are read. They run with your rights in this
+#' session as soon as you call or read them, or print an object with a method that does. So with `results = "any"`, trust everybody who lends a
+#' computer to the cluster.
+#'
+#' With `results = "data"`, results and conditions are refused unless they consist of vectors and lists, with attributes that do, too: numbers,
+#' strings, factors, dates, matrices, data frames, tibbles, data.tables. Functions, environments, calls, formulas, S4 objects and external pointers are
+#' refused, as part of other objects, too: a fitted `lm` holds a formula, `coef(summary(fit))` does not. Output, messages, warnings and errors arrive
+#' without their calls, so [future::backtrace()] has nothing to show. Nothing that the worker has sent is run or evaluated then, and no package is loaded
+#' because of it. What is *not* covered: values may be wrong, and an object may have any class, so that a method of a package that is loaded in this
+#' session handles it. If you evaluate strings from results, or use them as file names or URLs, check them.
+#'
 #' @section Errors:
 #' Errors while joining the cluster have class `p2p_error` and say what to do next. For example, the cluster may not be hosted, you may not
 #' have access to it, the SSH host key may be unknown, the board may not accept any of your SSH keys, or it may be unreachable. Errors of a
@@ -59,6 +72,8 @@
 #'   worker, is never run again automatically. One that had certainly not begun runs again without being counted and without a warning.
 #' @param maxSizeOfObjects (numeric) Maximum size in bytes of the globals of a future and, as a second number, of its result. One number
 #'   applies to both. Larger objects are a FutureError. The default is option `future.globals.maxSize` for globals, and 4 GiB for results.
+#' @param results (character) What results may hold: `"any"` R objects, or plain `"data"`; see section Results. If `NULL`, option
+#'   `future.p2p.results`, or else `"any"`.
 #' @param wait.timeout (numeric) Seconds that a future waits for a worker before it fails with a FutureError. If `NULL`, option
 #'   `future.wait.timeout` at the time when it starts to wait, or else one day.
 #' @param ... Further arguments of future backends, such as `earlySignal`, `gc` and `interrupts`.
@@ -77,7 +92,7 @@
 #' @export
 cluster <- structure(
   function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 1,
-           maxSizeOfObjects = NULL, wait.timeout = NULL, ...) {
+           maxSizeOfObjects = NULL, results = NULL, wait.timeout = NULL, ...) {
     stop("Internal error: the strategy function of a future backend was called.")
   },
   class = c("p2p_cluster", "FutureStrategy", "multiprocess", "future", "function"), # plan() would put "FutureStrategy" first, see print()
@@ -86,8 +101,8 @@ cluster <- structure(
 
 #' @importFrom future FutureBackend FutureError FutureInterruptError
 P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 1,
-                             maxSizeOfObjects = NULL, interrupts = TRUE,
-                             gc = FALSE, earlySignal = FALSE,
+                             maxSizeOfObjects = NULL, results = NULL,
+                             interrupts = TRUE, gc = FALSE, earlySignal = FALSE,
                              wait.timeout = NULL, ...) {
   if (is.function(workers)) workers <- workers()
   check_not_hosts(workers)
@@ -97,6 +112,7 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   if (!is.null(wait.timeout)) wait.timeout <- check_number(wait.timeout, "wait.timeout", 0, Inf)
   config <- board_config(cluster, host, ssh_args)
   config$object_cap_bytes <- check_sizes(maxSizeOfObjects)[2L]
+  config$results <- check_results(string_or_option(results, "results"))
   if (is.null(maxSizeOfObjects)) maxSizeOfObjects <- getOption("future.globals.maxSize", Inf)
   config$retries <- as.integer(check_number(retries, "retries", 0, 1000, whole = TRUE))
   config$workers <- if (workers <= .Machine$integer.max) as.integer(workers) else 0L
@@ -144,6 +160,13 @@ check_sizes <- function(sizes, max_result = 4 * 1024^3) {
   pmin(rep_len(sizes, 2L), c(Inf, max_result))
 }
 
+## What results may hold: "any" or "data".
+check_results <- function(results) {
+  if (is.null(results)) return("any")
+  if (!results %in% c("any", "data")) argument_stop("results", " must be \"any\" or \"data\", not \"", results, "\".")
+  results
+}
+
 #' @importFrom future launchFuture
 #' @export
 launchFuture.P2PFutureBackend <- function(backend, future, ...) {
@@ -153,7 +176,9 @@ launchFuture.P2PFutureBackend <- function(backend, future, ...) {
   unregister_ended(backend)
   future[["backend"]] <- backend
   future[["state"]] <- "submitted"
-  object <- .Call(ffi_serialize, future_data(future), Inf)
+  data <- future_data(future)
+  data[["results"]] <- backend[["config"]]$results # for evaluate_task()
+  object <- .Call(ffi_serialize, data, Inf)
   name <- sprintf("%s (%s)", future_label(future), paste(future[["uuid"]], collapse = "-"))
   future[["wait"]] <- new_wait(backend)
   future[["starts"]] <- 0L

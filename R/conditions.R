@@ -48,6 +48,8 @@ advice <- c(list(
   }
 ), list(
   ## protocol
+  not_data = paste("`plan(..., results = \"data\")` accepts plain data only: return that, such as `coef(fit)` instead of `fit`, or set",
+                   "`results = \"any\"` if you trust everybody who lends a computer to the cluster.")
 ), list(
   ## keys
   keys_exposed = "If nobody else has read it, run `chmod 700` on folders and `chmod 600` on files. Otherwise remove it, and new keys are made.",

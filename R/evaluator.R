@@ -43,7 +43,8 @@ evaluator_hello <- function() {
 evaluate_task <- function(object) {
   tryCatch({
     enter_folders(evaluator_state$folders)
-    data <- .Call(ffi_unserialize, object, Inf)
+    data <- .Call(ffi_unserialize, object, Inf, "task", FALSE)
+    evaluator_state$data_only <- identical(data[["results"]], "data")
     name_memory_limit(allowInterrupts(eval_future(data)))
   }, interrupt = function(ex) {
     evaluator_error("was interrupted before it started")
@@ -74,10 +75,28 @@ with_memory_limit <- function(message) {
 evaluator_error <- function(what) FutureError(sprintf("The future %s (on %s)", what, Sys.info()[["nodename"]]))
 
 serialize_result <- function(result) {
+  if (isTRUE(evaluator_state$data_only)) result <- plain_result(result)
   tryCatch(.Call(ffi_serialize, result, Inf), error = function(ex) {
     gc() # frees what was serialized so far
     .Call(ffi_serialize, evaluator_error(paste("has a value that cannot be serialized:", with_memory_limit(conditionMessage(ex)))), Inf)
   })
+}
+
+## The result for a client that accepts plain data only. The value is as the future returned it: if it is not data, the client refuses it.
+plain_result <- function(result) {
+  if (!inherits(result, "FutureResult")) return(plain(result))
+  for (name in setdiff(names(result), "value")) result[name] <- list(plain(result[[name]]))
+  result[["conditions"]] <- lapply(result[["conditions"]], function(record) record[names(record) != "calls"])
+  result
+}
+
+## Replaces what is not data (see src/protocol/r_data.h) by NULL, such as the calls of conditions.
+plain <- function(x) {
+  if (is.null(x) || isS4(x) || !(is.atomic(x) || typeof(x) == "list")) return(NULL)
+  kept <- lapply(attributes(x), plain)
+  if (is.list(x)) x <- lapply(unclass(x), plain)
+  attributes(x) <- Filter(Negate(is.null), kept)
+  x
 }
 
 ## Discards an interrupt that arrived after its task had been evaluated.
@@ -91,6 +110,7 @@ discard_interrupt <- function() {
 relay_from_evaluator <- function(condition) {
   channel <- evaluator_state$channel
   if (!identical(evaluator_state$pid, Sys.getpid())) return(TRUE)
+  if (isTRUE(evaluator_state$data_only)) condition <- plain(condition)
   suspendInterrupts(.Call(ffi_evaluator_condition, channel, evaluator_state$task, .Call(ffi_serialize, condition, Inf)))
   FALSE
 }

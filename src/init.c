@@ -66,7 +66,7 @@
   X(ffi_transfer_status, 1)      \
   X(ffi_transfer_text, 1)        \
   X(ffi_transfer_wait, 3)        \
-  X(ffi_unserialize, 2)          \
+  X(ffi_unserialize, 4)          \
   X(ffi_worker_drain, 1)         \
   X(ffi_worker_idle, 1)          \
   X(ffi_worker_is_done, 1)       \

@@ -51,7 +51,7 @@ static int cell(struct walk *walk, int32_t *type) {
   int code = p2p_r_stream_use_memory(walk->in, 1, P2P_R_CELL_BYTES);
   if (code < 0) return code;
   bool has_attributes = *type == P2P_R_ATTRIBUTED_CALL || *type == P2P_R_ATTRIBUTED_PAIRS;
-  if (has_attributes && (code = read_item(walk, P2P_R_WANT_ATTRIBUTES)) < 0) return code;
+  if (has_attributes && (code = read_item(walk, P2P_R_WANT_ATTRIBUTES_OF_CALL)) < 0) return code;
   if ((code = read_item(walk, P2P_R_WANT_TAG)) < 0) return code;
   if ((code = p2p_r_stream_int(walk->in, type)) < 0 || (code = content(walk, *type)) < 0)
     return code;
@@ -82,6 +82,7 @@ static int code_of_function(struct walk *walk) {
   uint64_t n;
   int code = p2p_r_stream_enter(walk->in);
   if (code < 0 || (code = read_item(walk, P2P_R_WANT_INTEGERS)) < 0) return code;
+  if (walk->in->last.length == 0) return p2p_r_stream_malformed(walk->in, "byte code is empty");
   if ((code = p2p_r_stream_length(walk->in, 4, &n)) < 0) return code;
   if ((code = p2p_r_stream_use_memory(walk->in, n, sizeof(void *))) < 0) return code;
   for (; n > 0; n--) {

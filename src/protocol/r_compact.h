@@ -6,10 +6,8 @@
 #include "protocol/r_stream.h"
 #include "protocol/r_types.h"
 
-/* P2P_R_NAME_OF_... for the name of a class of compact vectors, otherwise P2P_R_SYMBOL. */
-int p2p_r_compact_symbol_type(const char *name);
-
-/* Reads a compact vector, after its flags. P2P_R_ALTREP or a negative code. */
+/* Reads a compact vector, after its flags, up to its attributes, and sets in->last to its type and
+ * length. P2P_R_ALTREP or a negative code. */
 int p2p_r_compact_check(struct p2p_r_stream *stream,
                         const struct p2p_r_reader *reader) P2P_MUST_USE;
 

@@ -11,16 +11,26 @@
 
 #include "base/blob.h"
 
+enum p2p_r_content {
+  P2P_R_ANY,      /* any object */
+  P2P_R_TASK,     /* a list (VECSXP) that is not an S4 object, as are the rest */
+  P2P_R_RESULT,   /* of class FutureResult or FutureError */
+  P2P_R_CONDITION /* of class condition */
+};
+
 struct p2p_r_object_rules {
   /* Memory that R may need for the object, estimated, with compact sequences expanded. */
   uint64_t memory_bytes;
-  bool is_list; /* the object is a list (VECSXP) that is not an S4 object, as results are */
+  enum p2p_r_content content;
+  bool data_only; /* nothing but vectors and lists, as r_data.h has it */
 };
 
 /* P2P_OK: R can read the object, which is whole, nested within the limits of r_stream.h,
- * well-formed, and runs no code before a function in it is called, a binding of an environment in
- * it is read, or a method for its class is called. P2P_ERR_PARSE, P2P_ERR_TOO_LARGE,
- * P2P_ERR_MEMORY, and P2P_ERR_VERSION for another version of the format or another byte order. */
+ * well-formed, attributes included, and runs no code before a function in it is called, a binding
+ * of an environment in it is read, or a method for its class is called. It may load the namespaces
+ * that it names, unless it is data only. P2P_ERR_PARSE, P2P_ERR_TOO_LARGE, P2P_ERR_MEMORY,
+ * P2P_ERR_INVALID ("not_data"), and P2P_ERR_VERSION for another version of the format or another
+ * byte order. */
 int p2p_r_object_check(const struct p2p_blob *object, const struct p2p_r_object_rules *rules,
                        struct p2p_err *err) P2P_MUST_USE;
 

@@ -1,7 +1,6 @@
 /* The bytes of a serialized R object, chunk by chunk, and the sums that bound it. */
 #include "protocol/r_stream.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 void p2p_r_stream_init(struct p2p_r_stream *stream, const struct p2p_blob *object,
@@ -51,6 +50,75 @@ int p2p_r_stream_read(struct p2p_r_stream *stream, void *out, size_t length) {
     to += n;
     stream->at += n;
     length -= n;
+  }
+  return P2P_OK;
+}
+
+int p2p_r_stream_read_at(struct p2p_r_stream *stream, uint64_t offset, void *out, size_t length) {
+  for (uint8_t *to = out; length > 0;) {
+    const uint8_t *at;
+    size_t n = p2p_blob_span(stream->object, offset, &at);
+    if (n == 0) return p2p_r_stream_malformed(stream, "it is truncated");
+    if (n > length) n = length;
+    memcpy(to, at, n);
+    to += n;
+    offset += n;
+    length -= n;
+  }
+  return P2P_OK;
+}
+
+int p2p_r_stream_integer_at(struct p2p_r_stream *stream, const struct p2p_r_vector *integers,
+                            uint64_t i, int64_t *out) {
+  int32_t value;
+  *out = integers->first + integers->step * (int64_t)i;
+  if (integers->is_sequence) return P2P_OK;
+  int code = p2p_r_stream_read_at(stream, integers->offset + 4 * i, &value, 4);
+  if (code == P2P_OK) *out = value;
+  return code;
+}
+
+int p2p_r_stream_are_within(struct p2p_r_stream *stream, const struct p2p_r_vector *integers,
+                            uint64_t max, bool *is_in) {
+  int32_t some[1024];
+  *is_in = true;
+  if (integers->is_sequence) {
+    int64_t last = integers->first + integers->step * ((int64_t)integers->length - 1);
+    int64_t least = last < integers->first ? last : integers->first;
+    int64_t most = last < integers->first ? integers->first : last;
+    *is_in = integers->length == 0 || (least >= 1 && (uint64_t)most <= max);
+    return P2P_OK;
+  }
+  for (uint64_t done = 0; done < integers->length && *is_in;) {
+    uint64_t n = integers->length - done;
+    if (n > 1024) n = 1024;
+    int code = p2p_r_stream_read_at(stream, integers->offset + 4 * done, some, 4 * (size_t)n);
+    if (code != P2P_OK) return code;
+    for (uint64_t i = 0; i < n; i++) {
+      *is_in &= some[i] == INT32_MIN || (some[i] >= 1 && (uint64_t)some[i] <= max);
+    }
+    done += n;
+  }
+  return P2P_OK;
+}
+
+int p2p_r_stream_has_string(struct p2p_r_stream *stream, const struct p2p_r_vector *strings,
+                            const char *text, bool *has) {
+  uint64_t offset = strings->offset;
+  size_t length = strlen(text);
+  *has = false;
+  for (uint64_t i = 0; i < strings->length && !*has; i++) {
+    int32_t parts[2]; /* flags and length */
+    char start[32];
+    int code = p2p_r_stream_read_at(stream, offset, parts, sizeof parts);
+    if (code != P2P_OK) return code;
+    offset += sizeof parts;
+    if (parts[1] < 0) continue; /* NA */
+    if ((size_t)parts[1] == length) {
+      if ((code = p2p_r_stream_read_at(stream, offset, start, length)) != P2P_OK) return code;
+      *has = memcmp(start, text, length) == 0;
+    }
+    offset += (uint64_t)parts[1];
   }
   return P2P_OK;
 }

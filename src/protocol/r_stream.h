@@ -3,6 +3,7 @@
 #ifndef P2P_PROTOCOL_R_STREAM_H
 #define P2P_PROTOCOL_R_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -12,6 +13,16 @@
 #define P2P_R_NESTING_MAX 5000 /* lists in lists, environments in environments, ... */
 #define P2P_R_DEPTH_MAX 20000  /* the same, and the elements of pairlists and calls */
 
+/* A vector that was read. */
+struct p2p_r_vector {
+  int type; /* that of its elements if it is compact */
+  uint64_t length;
+  uint64_t offset;  /* of its elements in the object, unless it is a sequence or deferred */
+  bool is_sequence; /* whose integers are `first`, `first + step`, ... */
+  bool is_deferred; /* its elements are not in the object */
+  int64_t first, step;
+};
+
 struct p2p_r_stream {
   const struct p2p_blob *object;
   struct p2p_err *err;
@@ -20,8 +31,11 @@ struct p2p_r_stream {
   const uint8_t *at, *end; /* what is left of the current chunk */
   uint64_t memory_bytes, memory_max_bytes;
   uint32_t nesting, depth;
+  bool data_only;
   uint8_t *references; /* the types of the objects to which the stream may refer */
   size_t n_references, capacity;
+  struct p2p_r_vector last;  /* the last vector that was read, but for its attributes */
+  struct p2p_r_vector class; /* the classes of the last item that has attributes; none: length 0 */
 };
 
 /* Begins to read `object`, which is borrowed, as is `err`. */
@@ -34,6 +48,18 @@ void p2p_r_stream_clear(struct p2p_r_stream *stream); /* frees what init and the
 int p2p_r_stream_malformed(struct p2p_r_stream *stream, const char *what) P2P_MUST_USE;
 int p2p_r_stream_read(struct p2p_r_stream *stream, void *out, size_t length) P2P_MUST_USE;
 int p2p_r_stream_skip(struct p2p_r_stream *stream, uint64_t length) P2P_MUST_USE;
+/* Reads again what is elsewhere in the object. */
+int p2p_r_stream_read_at(struct p2p_r_stream *stream, uint64_t offset, void *out,
+                         size_t length) P2P_MUST_USE;
+/* Sets *is_in to whether all integers of the vector are NA or at least 1 and at most `max`. */
+int p2p_r_stream_are_within(struct p2p_r_stream *stream, const struct p2p_r_vector *integers,
+                            uint64_t max, bool *is_in) P2P_MUST_USE;
+/* Element `i` of integers. */
+int p2p_r_stream_integer_at(struct p2p_r_stream *stream, const struct p2p_r_vector *integers,
+                            uint64_t i, int64_t *out) P2P_MUST_USE;
+/* Sets *has to whether one of the strings is `text`, which is at most 31 bytes long. */
+int p2p_r_stream_has_string(struct p2p_r_stream *stream, const struct p2p_r_vector *strings,
+                            const char *text, bool *has) P2P_MUST_USE;
 /* The length of a vector whose elements take at least `size` bytes each of the stream. */
 int p2p_r_stream_length(struct p2p_r_stream *stream, uint64_t size, uint64_t *out) P2P_MUST_USE;
 int p2p_r_stream_add_reference(struct p2p_r_stream *stream, uint8_t type) P2P_MUST_USE;
@@ -42,6 +68,12 @@ int p2p_r_stream_no_memory(struct p2p_r_stream *stream) P2P_MUST_USE;
 int p2p_r_stream_too_deep(struct p2p_r_stream *stream) P2P_MUST_USE;
 
 /* The rest is inline, since it runs for each item. */
+
+/* Keeps the vector whose elements begin here as the last one. */
+static inline void p2p_r_stream_set_last(struct p2p_r_stream *stream, int type, uint64_t length) {
+  uint64_t offset = stream->offset - (uint64_t)(stream->end - stream->at);
+  stream->last = (struct p2p_r_vector){.type = type, .length = length, .offset = offset};
+}
 
 /* Counts memory for `n` things of `size` bytes each. */
 static inline int p2p_r_stream_use_memory(struct p2p_r_stream *stream, uint64_t n, uint64_t size) {

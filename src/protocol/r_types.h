@@ -1,10 +1,12 @@
 /* The types of items in a serialized R object ("R Internals", section 1.8), and how files that
- * check a part of it read the items in that part. */
+ * check a part of it read the items in that part. Pure. */
 #ifndef P2P_PROTOCOL_R_TYPES_H
 #define P2P_PROTOCOL_R_TYPES_H
 
-/* The types of R, and those that occur in the format only. NAME_OF_...: symbols that name a class
- * of compact vectors. */
+#include <stdbool.h>
+
+/* The types of R, and those that occur in the format only. NAME_OF_...: symbols that mean
+ * something to the check. */
 enum p2p_r_type {
   P2P_R_NIL = 0,
   P2P_R_SYMBOL = 1,
@@ -29,10 +31,20 @@ enum p2p_r_type {
   P2P_R_WEAK_REFERENCE = 23,
   P2P_R_RAWS = 24,
   P2P_R_S4 = 25,
-  /* Not in the format: symbols that name a class of compact vectors. */
-  P2P_R_NAME_OF_SEQUENCE = 100,
-  P2P_R_NAME_OF_DEFERRED = 101,
-  P2P_R_NAME_OF_WRAPPER = 102,
+  /* Not in the format: symbols that name a class of compact vectors, */
+  P2P_R_NAME_OF_SEQUENCE = 100, /* of integers */
+  P2P_R_NAME_OF_DOUBLES = 101,  /* a sequence of doubles */
+  P2P_R_NAME_OF_DEFERRED = 102,
+  P2P_R_NAME_OF_WRAPPER = 103,
+  P2P_R_NAME_OF_CLASS =
+      104, /* and attributes that R's own C code trusts; the last one has a rule */
+  P2P_R_NAME_OF_DIM = 105,
+  P2P_R_NAME_OF_DIMNAMES = 106,
+  P2P_R_NAME_OF_LEVELS = 107,
+  P2P_R_NAME_OF_NAMES = 108,
+  P2P_R_NAME_OF_ROW_NAMES = 109,
+  P2P_R_NAME_OF_TSP = 110,
+  P2P_R_NAME_OF_SELFREF = 111, /* data.table's own pointer, which is nowhere else */
   P2P_R_ALTREP = 238,
   P2P_R_ATTRIBUTED_PAIRS = 239, /* these four: in byte code */
   P2P_R_ATTRIBUTED_CALL = 240,
@@ -50,9 +62,17 @@ enum p2p_r_type {
   P2P_R_REFERENCE = 255
 };
 
-/* Flags of an item. */
+/* Flags of an item. The levels begin at bit 12. */
+#define P2P_R_NOT_LEVELS 0xfffu
 #define P2P_R_HAS_ATTRIBUTES (1u << 9)
 #define P2P_R_HAS_TAG (1u << 10)
+#define P2P_R_IS_ACTIVE_BINDING (1u << 27) /* in a cell of an environment */
+
+/* P2P_R_NAME_OF_... for a symbol of that name, otherwise P2P_R_SYMBOL. */
+int p2p_r_symbol_type(const char *name);
+bool p2p_r_is_symbol(int type);
+/* Whether the type is that of a vector, which may be compact. */
+bool p2p_r_is_vector(int type);
 
 #define P2P_R_CELL_BYTES 56 /* of R's cells and vector headers */
 
@@ -62,7 +82,8 @@ enum p2p_r_wanted {
   P2P_R_WANT_TAG,
   P2P_R_WANT_SYMBOL,
   P2P_R_WANT_INTEGERS,
-  P2P_R_WANT_ATTRIBUTES
+  P2P_R_WANT_SELFREF,
+  P2P_R_WANT_ATTRIBUTES_OF_CALL
 };
 
 /* Reads an item. Returns its type, or a negative code. */

@@ -72,20 +72,24 @@ async def forged_results_run_no_code_and_take_no_memory(lab):
         "an unknown type": objects.item(77),
         "a reference to nothing": objects.word((1000 << 8) | 255),
         "a truncated vector": objects.item(objects.VECTOR) + objects.word(1000),
+        "dimensions beyond a vector": objects.with_attribute(objects.integer(1), "dim", objects.integer(1000, 1000)),
+        "a factor beyond its levels": objects.with_attribute(objects.integer(1000), "class", objects.string("factor")),
+        "a logical value that is an index": objects.item(objects.LGL) + objects.word(1) + objects.word(1000),
+        "attributes of NULL": objects.item(objects.BUILTIN, objects.ATTRIBUTES) + objects.word(4) + b"none" + objects.pairlist(objects.string("x"), "class"),
     }
     before = memory_mib(lab.victim.process.pid)
     for what, value in values.items():
         number, outcome = await trap.ask()
         await trap.answer(number, await lab.forged_result(value))
         error = await error_of(outcome)
-        assert "cannot be unserialized" in error, f"{what}: {error}"
+        assert "is refused" in error, f"{what}: {error}"
     whole = {"an environment": objects.environment(objects.nil), "a promise": objects.promise(left_behind), "a number": objects.integer(1),
              "a function": objects.function(objects.write_file(left_behind)), "nothing": b"", "nested": objects.nested(200000)}
     for what, item in whole.items():
         number, outcome = await trap.ask()
         await trap.answer(number, objects.HEADER + item)
         error = await error_of(outcome)
-        assert "cannot be unserialized" in error, f"{what} as a result: {error}"
+        assert "is refused" in error, f"{what} as a result: {error}"
     grown = memory_mib(lab.victim.process.pid, peak=True) - before
     assert grown < 200, f"the client took {grown:.0f} MiB"
     assert not os.path.exists(left_behind), "code ran in the client"

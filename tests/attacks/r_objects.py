@@ -3,7 +3,7 @@
 import struct
 
 HEADER = b"B\n" + struct.pack("<iiii", 3, 0x040202, 0x030500, 5) + b"UTF-8"
-SYM, LIST, CLO, ENV, PROMISE, LANG, CHAR, LGL, INT, REAL, STRING, VECTOR, RAW = 1, 2, 3, 4, 5, 6, 9, 10, 13, 14, 16, 19, 24
+SYM, LIST, CLO, ENV, PROMISE, LANG, BUILTIN, CHAR, LGL, INT, REAL, STRING, VECTOR, RAW = 1, 2, 3, 4, 5, 6, 8, 9, 10, 13, 14, 16, 19, 24
 ALTREP, BASE, GLOBAL, NIL = 238, 241, 253, 254
 OBJECT, ATTRIBUTES, TAG, ACTIVE = 1 << 8, 1 << 9, 1 << 10, 1 << 27
 
@@ -42,6 +42,11 @@ def integer(*values):
 
 def pairlist(value, tag, flags=0, rest=nil):
     return item(LIST, TAG | flags) + symbol(tag) + value + rest
+
+
+def with_attribute(vector, name, value):
+    """A vector with one attribute, which R itself would refuse to set."""
+    return bytes([vector[0], vector[1] | ATTRIBUTES >> 8]) + vector[2:] + pairlist(value, name)
 
 
 def call(function, *arguments):

@@ -1,82 +1,6 @@
 #include "protocol/r_object.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "protocol/r_stream.h"
-#include "protocol/r_types.h"
-#include "unit.h"
-
-#define ATTR P2P_R_HAS_ATTRIBUTES
-#define TAG P2P_R_HAS_TAG
-#define S4_BIT (1u << 16)
-#define ACTIVE (1u << 27)
-
-/* ---- A stream that is written by hand ---- */
-
-static struct p2p_blob *object;
-
-static void bytes(const void *from, size_t length) {
-  CHECK(p2p_blob_append(object, from, length) == P2P_OK);
-}
-static void integer(int32_t value) { bytes(&value, 4); }
-static void real(double value) { bytes(&value, 8); }
-
-static void begin_version(int32_t version, const char *format) {
-  object = p2p_blob_new(UINT64_MAX);
-  bytes(format, 2);
-  integer(version);
-  integer(0x040202);
-  integer(0x030500);
-  integer(5);
-  bytes("UTF-8", 5);
-}
-static void begin(void) { begin_version(3, "B\n"); }
-
-static void string(const char *text) {
-  integer(P2P_R_STRING | 0x40 << 12);
-  integer((int32_t)strlen(text));
-  bytes(text, strlen(text));
-}
-static void symbol(const char *name) {
-  integer(P2P_R_SYMBOL);
-  string(name);
-}
-static void null(void) { integer(P2P_R_NULL_VALUE); }
-static void list_of(int32_t n) {
-  integer(P2P_R_LIST);
-  integer(n);
-}
-static void number(int32_t value) {
-  integer(P2P_R_INTEGERS);
-  integer(1);
-  integer(value);
-}
-
-/* A cell of an environment or of attributes. */
-static void cell(uint32_t flags, const char *name) {
-  integer((int32_t)(P2P_R_PAIRS | TAG | flags));
-  symbol(name);
-}
-static void environment_without_frame(void) {
-  integer(P2P_R_ENVIRONMENT);
-  integer(0);
-  integer(P2P_R_EMPTY_ENVIRONMENT);
-}
-
-static int check_rules(struct p2p_r_object_rules rules) {
-  struct p2p_err err = {.message = ""};
-  int code = p2p_r_object_check(object, &rules, &err);
-  CHECK(code == P2P_OK ? err.message[0] == '\0' : err.code == code && err.message[0] != '\0');
-  return code;
-}
-
-/* Checks and frees the stream. */
-static int check(void) {
-  int code = check_rules((struct p2p_r_object_rules){.memory_bytes = 1 << 20});
-  p2p_blob_free(object);
-  return code;
-}
+#include "r_object_fixture.h"
 
 /* ---- Whole objects ---- */
 
@@ -109,7 +33,8 @@ static void many_types(void) {
   integer(P2P_R_EXTERNAL_POINTER), null(), null();
   integer(P2P_R_S4 | ATTR), cell(0, "slot"), number(3), null();
   cell(0, "names");
-  integer(P2P_R_STRINGS), integer(0);
+  integer(P2P_R_STRINGS), integer(13);
+  for (int i = 0; i < 13; i++) string("");
   null();
 }
 
@@ -398,10 +323,69 @@ TEST(unknown_types_and_classes_are_refused) {
   CHECK(check() == P2P_ERR_PARSE);
 }
 
+TEST(an_internal_function_has_no_attributes) { /* R would give them to the function, or to NULL */
+  static const uint32_t flags[] = {ATTR, TAG, 1u << 8, 1u << 12, S4_BIT};
+  for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+    begin();
+    integer((int32_t)(P2P_R_BUILTIN | flags[i])), integer(3), bytes("sum", 3);
+    if (flags[i] == ATTR) cell(0, "class"), integer(P2P_R_STRINGS), integer(1), string("x"), null();
+    CHECK(check() == P2P_ERR_PARSE);
+  }
+}
+
+TEST(a_string_has_no_attributes_and_no_class) { /* R shares strings */
+  static const uint32_t flags[] = {ATTR, TAG, 1u << 8};
+  for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+    begin();
+    integer(P2P_R_STRINGS), integer(1);
+    integer((int32_t)(P2P_R_STRING | flags[i])), integer(1), bytes("x", 1);
+    null();
+    CHECK(check() == P2P_ERR_PARSE);
+  }
+}
+
+TEST(variables_and_arguments_have_names) {
+  begin(); /* a variable that is named NULL */
+  environment_without_frame();
+  integer(P2P_R_PAIRS | TAG), null(), number(1), null();
+  null(), null();
+  CHECK(check() == P2P_ERR_PARSE);
+  for (int has_name = 0; has_name < 2; has_name++) {
+    begin();
+    integer(P2P_R_CLOSURE | TAG), integer(P2P_R_GLOBAL_ENVIRONMENT);
+    integer(P2P_R_PAIRS | (has_name ? TAG : 0));
+    if (has_name) symbol("x");
+    integer(P2P_R_MISSING), null(), null();
+    CHECK(check() == (has_name ? P2P_OK : P2P_ERR_PARSE));
+  }
+}
+
+TEST(a_logical_value_is_true_false_or_na) { /* R uses it as an index */
+  static const int32_t values[] = {0, 1, INT32_MIN, 2, -1, INT32_MAX, INT32_MIN + 1};
+  for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+    begin();
+    integer(P2P_R_LOGICALS), integer(40000);
+    for (int k = 1; k < 40000; k++) integer(k % 2);
+    integer(values[i]);
+    CHECK(check() == (i < 3 ? P2P_OK : P2P_ERR_PARSE));
+  }
+}
+
+TEST(the_name_of_the_encoding_is_plain) {
+  static const char *const names[] = {"UTF-8", "ISO-8859-15", "UTF-8//", "../x", "a b"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    object = p2p_blob_new(UINT64_MAX);
+    bytes("B\n", 2), integer(3), integer(0x040202), integer(0x030500);
+    integer((int32_t)strlen(names[i])), bytes(names[i], strlen(names[i]));
+    null();
+    CHECK(check() == (i < 2 ? P2P_OK : P2P_ERR_PARSE));
+  }
+}
+
 /* ---- Rules ---- */
 
-TEST(a_result_is_a_plain_list) {
-  struct p2p_r_object_rules rules = {.memory_bytes = 1 << 20, .is_list = true};
+TEST(a_task_is_a_plain_list) {
+  struct p2p_r_object_rules rules = {.memory_bytes = 1 << 20, .content = P2P_R_TASK};
   many_types();
   CHECK(check_rules(rules) == P2P_OK);
   p2p_blob_free(object);
@@ -428,4 +412,7 @@ UNIT_MAIN("r_object", UNIT(an_object_of_many_types_is_accepted),
           UNIT(cells_tags_and_attributes_have_their_types),
           UNIT(references_point_to_what_came_before),
           UNIT(byte_code_refers_to_cells_that_are_defined),
-          UNIT(unknown_types_and_classes_are_refused), UNIT(a_result_is_a_plain_list))
+          UNIT(unknown_types_and_classes_are_refused), UNIT(an_internal_function_has_no_attributes),
+          UNIT(a_string_has_no_attributes_and_no_class), UNIT(variables_and_arguments_have_names),
+          UNIT(a_logical_value_is_true_false_or_na), UNIT(the_name_of_the_encoding_is_plain),
+          UNIT(a_task_is_a_plain_list))

@@ -1,4 +1,4 @@
-roundtrip <- function(x) .Call(ffi_unserialize, .Call(ffi_serialize, list(x), Inf), Inf)[[1L]]
+roundtrip <- function(x) .Call(ffi_unserialize, .Call(ffi_serialize, list(x), Inf), Inf, "task", FALSE)[[1L]]
 
 test_that("R objects are identical after serialization", {
   for (x in list(NULL, 1:10, "\u00fc", list(a = 1, b = list(TRUE, NA)), mtcars, as.raw(0:255), quote(a + b), 1i, emptyenv())) {
@@ -28,7 +28,7 @@ test_that("serialization does not use the random number generator", {
 })
 
 test_that("handles of another type and closed handles are errors", {
-  expect_error(.Call(ffi_unserialize, NULL, Inf), "handle")
+  expect_error(.Call(ffi_unserialize, NULL, Inf, "task", FALSE), "handle")
   expect_error(.Call(ffi_task_state, .Call(ffi_serialize, 1, Inf)), "handle")
 })
 
@@ -76,7 +76,7 @@ test_that("all functions of base R pass the check of their bytes, byte code incl
 })
 
 test_that("an object that needs more memory than allowed, or that is not a list, is refused before R reads it", {
-  read <- function(x, memory) .Call(ffi_unserialize, .Call(ffi_serialize, x, Inf), memory)
+  read <- function(x, memory) .Call(ffi_unserialize, .Call(ffi_serialize, x, Inf), memory, "task", FALSE)
   expect_error(read(list(1:1e9), 1e9), "needs more than 1000000000 bytes")
   expect_length(read(list(1:1e9), 4e9 + 1000)[[1L]], 1e9)
   expect_error(read(new.env(), Inf), "not a list")
