@@ -210,7 +210,7 @@ class Lab:
 
     async def result(self, code="NULL"):
         """What a worker sends for a future with this value."""
-        return bytes.fromhex(await self.maker.run(f"result_hex(quote({code}))"))
+        return bytes.fromhex(await self.maker.run(f"result_hex({code})"))
 
     async def forged_result(self, value):
         """The result of a future whose value is the serialized `value`."""
@@ -262,13 +262,13 @@ class Lab:
         self.open.append(link)
         return link
 
-    async def plan(self, cluster):
+    async def plan(self, cluster, more="retries = 1"):
         """A new client of the victim."""
-        await self.victim.run(f'{{ future::plan("sequential"); future::plan(future.p2p::cluster, cluster = "{cluster}"); 0 }}')
+        await self.victim.run(f'{{ future::plan("sequential"); future::plan(future.p2p::cluster, cluster = "{cluster}", {more}); 0 }}')
 
     async def end_attack(self):
         await self.victim.interrupt()
-        await self.victim.run('{ future::plan("sequential"); 0 }')
+        await self.victim.run('{ future::plan("sequential"); options(future.p2p.mailbox = NULL, future.p2p.relay = NULL); 0 }')
         for thing in self.open:
             closing = thing.close()
             if closing is not None:

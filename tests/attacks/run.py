@@ -19,6 +19,7 @@ except ImportError as missing:
 import attacks_honest  # first: the order of the imports is that of the attacks
 import attacks_board
 import attacks_link
+import attacks_operator
 import attacks_results
 import attacks_transit
 import attacks_worker
@@ -36,7 +37,7 @@ async def attempt(lab, attack):
         assert slowest < attack.canary, f"a future of the canary took {slowest:.1f} s"
         ended = [victim.name for victim in lab.victims() if not victim.is_alive()]
         assert not ended, f"{ended} ended"
-        print(f"ok: {attack.__name__}, by a {attack.who}, {attack.when} ({time.time() - began:.1f} s; canary {slowest:.2f} s)", flush=True)
+        print(f"ok: {attack.__name__} ({attack.who}, {attack.when}): {time.time() - began:.1f} s, canary {slowest:.2f} s", flush=True)
         return None
     finally:
         await lab.end_attack()
@@ -58,7 +59,7 @@ async def main(names):
                 print(f"skipped: {attack.__name__}: {why}", flush=True)
             except Exception:  # whatever it was, the other attacks go on
                 failed += 1
-                print(f"FAILED: {attack.__name__}, by a {attack.who}, {attack.when}\n{traceback.format_exc()}", flush=True)
+                print(f"FAILED: {attack.__name__} ({attack.who}, {attack.when})\n{traceback.format_exc()}", flush=True)
                 for victim in lab.victims():
                     print(f"  the end of {victim.name}:", *victim.lines[-8:], sep="\n    ", flush=True)
     finally:
