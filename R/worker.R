@@ -53,6 +53,7 @@
 #' * Network: none, also not to this machine, unless `net = TRUE`.
 #' * Processes: futures can neither read the memory, the environment or the files of other processes, nor trace them. They are killed with
 #'   all processes that they have started. On an account with privileges, such as root, they have none of these.
+#' * Others: they cannot make set-user-id programs, and cannot change the priority or the cores of other processes.
 #' * Kernel: they cannot make namespaces or mounts, and cannot use bpf, io_uring, keyrings, performance counters, shared memory
 #'   of System V, and other rarely used parts.
 #'
@@ -68,8 +69,10 @@
 #' | `Sys.chmod()`, `Sys.setFileTime()` | work | fail |
 #' | `parallel::makeCluster()` without `net = TRUE` | works | fails; `parallel::mclapply()` works |
 #'
-#' What no sandbox does: futures can use all cores, all memory (`memory` limits it for each process) and all space on the disk of the
-#' temporary folder. A fault in the kernel may break any sandbox.
+#' What no sandbox does: futures can use all cores, all memory and all space on the disk of the temporary folder. `memory` limits what
+#' each process allocates, but not how much several of them have together, what they share, or files in memory (`/tmp` and `/dev/shm` of
+#' `"namespaces"`, each up to a tenth of the memory of the machine). The account may have 4,096 processes, root any number. A fault in the
+#' kernel may break any sandbox.
 #'
 #' Both need a processor of type x86_64 or aarch64. If no sandbox works, as on macOS, `worker()` stops with an error, unless
 #' `sandbox = "none"`.

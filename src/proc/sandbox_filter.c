@@ -15,7 +15,9 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proc/sandbox_calls.h"
@@ -27,7 +29,7 @@
 #define ARCHITECTURE AUDIT_ARCH_AARCH64
 #endif
 
-#define INSTRUCTIONS_MAX 512
+#define INSTRUCTIONS_MAX 1024
 #define ALLOW SECCOMP_RET_ALLOW
 #define REFUSE(number) (SECCOMP_RET_ERRNO | (number))
 #define PRETEND REFUSE(0)     /* the call returns 0, and nothing has happened */
@@ -99,6 +101,18 @@ static void on_any_bit(struct program *program, uint32_t call, struct condition 
   load(program, FIELD(nr));
 }
 
+/* The second condition counts only where the first one holds. */
+static void on_any_bit_of_both(struct program *program, uint32_t call, struct condition of,
+                               struct condition and_of, uint32_t action) {
+  emit(program, BPF_JMP | BPF_JEQ | BPF_K, call, 0, 6);
+  load(program, LOW(of.argument));
+  emit(program, BPF_JMP | BPF_JSET | BPF_K, of.mask, 0, 3);
+  load(program, LOW(and_of.argument));
+  emit(program, BPF_JMP | BPF_JSET | BPF_K, and_of.mask, 0, 1);
+  answer(program, action);
+  load(program, FIELD(nr));
+}
+
 static void on_null(struct program *program, uint32_t call, int argument, uint32_t action) {
   emit(program, BPF_JMP | BPF_JEQ | BPF_K, call, 0, 6);
   load(program, LOW(argument));
@@ -141,6 +155,50 @@ static void add_signal_rules(struct program *program, pid_t supervisor) {
   if (p2p_sandbox_landlock_version() < 6) on_call(program, SYS_tkill, REFUSE(ENOSYS));
 }
 
+/* A program of the account that whoever can reach the file could run: no set-user-id and no
+ * set-group-id bits, also not on new files. */
+static void add_mode_rules(struct program *program) {
+  const uint32_t bits = S_ISUID | S_ISGID;
+  const uint32_t creates = O_CREAT | (O_TMPFILE & ~O_DIRECTORY); /* else there is no mode */
+  static const struct {
+    uint32_t call;
+    int mode;
+  } calls[] = {
+#ifdef SYS_open
+      {SYS_creat, 1},  {SYS_chmod, 1},    {SYS_mknod, 1},
+#endif
+      {SYS_fchmod, 1}, {SYS_fchmodat, 2}, {SYS_mknodat, 2}, {452 /* fchmodat2 */, 2}};
+  for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+    on_any_bit(program, calls[i].call, (struct condition){calls[i].mode, bits, 0}, REFUSE(EPERM));
+#ifdef SYS_open
+  on_any_bit_of_both(program, SYS_open, (struct condition){1, creates, 0},
+                     (struct condition){2, bits, 0}, REFUSE(EPERM));
+#endif
+  on_any_bit_of_both(program, SYS_openat, (struct condition){2, creates, 0},
+                     (struct condition){3, bits, 0}, REFUSE(EPERM));
+}
+
+/* How others are scheduled. The process and its threads have its own number or 0. */
+static void add_scheduling_rules(struct program *program) {
+  static const int calls[] = {SYS_sched_setaffinity, SYS_sched_setscheduler, SYS_sched_setparam,
+                              SYS_sched_setattr};
+  const uint32_t own[] = {0, (uint32_t)getpid()};
+  on_any_bit(program, SYS_setpriority, (struct condition){0, PRIO_PGRP | PRIO_USER, 0},
+             REFUSE(EPERM));
+  on_any_bit(program, SYS_ioprio_set, (struct condition){0, 2 /* a group, a user */, 0},
+             REFUSE(EPERM));
+  for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+    on_value(program, SYS_setpriority, (struct condition){1, ALL_BITS, own[i]}, ALLOW);
+    on_value(program, SYS_ioprio_set, (struct condition){1, ALL_BITS, own[i]}, ALLOW);
+    for (size_t j = 0; j < sizeof calls / sizeof calls[0]; j++)
+      on_value(program, (uint32_t)calls[j], (struct condition){0, ALL_BITS, own[i]}, ALLOW);
+  }
+  on_call(program, SYS_setpriority, REFUSE(EPERM));
+  on_call(program, SYS_ioprio_set, REFUSE(EPERM));
+  for (size_t j = 0; j < sizeof calls / sizeof calls[0]; j++)
+    on_call(program, (uint32_t)calls[j], REFUSE(EPERM));
+}
+
 /* Refuses to open files with these flags. */
 static void on_open(struct program *program, struct condition flags) {
 #ifdef SYS_open
@@ -164,6 +222,7 @@ static void add_rules_beside_landlock(struct program *program, const struct p2p_
     on_open(program, (struct condition){0, O_TRUNC | O_ACCMODE, O_TRUNC | O_RDONLY});
     on_call(program, SYS_truncate, REFUSE(EPERM));
   }
+  add_scheduling_rules(program);
   if (sandbox->supervisor > 0) add_signal_rules(program, sandbox->supervisor);
 }
 
@@ -179,6 +238,7 @@ static void add_rules(struct program *program, const struct p2p_sandbox *sandbox
     on_value(program, SYS_fcntl, (struct condition){1, ALL_BITS, commands[i]}, REFUSE(EPERM));
   for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
     on_value(program, SYS_ioctl, (struct condition){1, ALL_BITS, requests[i]}, REFUSE(EPERM));
+  add_mode_rules(program);
   add_socket_rules(program, sandbox);
   if (sandbox->level == P2P_SANDBOX_LANDLOCK) add_rules_beside_landlock(program, sandbox);
   answer(program, ALLOW);

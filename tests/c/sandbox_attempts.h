@@ -111,6 +111,24 @@ static bool write_to_kernel(void) {
   return can_open("/proc/sys/kernel/core_pattern", O_WRONLY) ||
          can_open("/proc/sysrq-trigger", O_WRONLY) || can_open("/proc/kcore", O_RDONLY);
 }
+/* A program of this account that whoever can reach it could run. */
+static bool make_setuid(void) {
+  char path[128];
+  struct stat status = {0};
+  snprintf(path, sizeof path, "%s/setuid", outside.work);
+  umask(0);
+  int fd = open(path, O_WRONLY | O_CREAT, 04755);
+  if (fd < 0) fd = open(path, O_WRONLY | O_CREAT, 0755);
+  fchmod(fd, 04755);
+  chmod(path, 06755);
+  fchmodat(AT_FDCWD, path, 02755, 0);
+  syscall(452 /* fchmodat2 */, AT_FDCWD, path, 04755, 0);
+  bool did = fstat(fd, &status) != 0 || (status.st_mode & (S_ISUID | S_ISGID)) != 0;
+  unlink(path);
+  did = did || open(outside.work, O_WRONLY | O_TMPFILE, 04755) >= 0 ||
+        syscall(SYS_openat, AT_FDCWD, outside.work, O_WRONLY | O_TMPFILE, 02755) >= 0;
+  return did || mknod(path, S_IFREG | 04755, 0) == 0;
+}
 static bool make_device(void) {
   char path[128];
   snprintf(path, sizeof path, "%s/device", outside.work);
@@ -191,6 +209,17 @@ static bool limit_process(void) {
   struct rlimit limit = {1, 1};
   return prlimit(outside.pid, RLIMIT_SIGPENDING, NULL, &limit) == 0;
 }
+static bool schedule_process(void) {
+  const struct sched_param parameters = {0};
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(0, &set);
+  return setpriority(PRIO_PROCESS, (id_t)outside.pid, 19) == 0 ||
+         setpriority(PRIO_PGRP, (id_t)outside.pid, 19) == 0 ||
+         sched_setaffinity(outside.pid, sizeof set, &set) == 0 ||
+         sched_setscheduler(outside.pid, SCHED_BATCH, &parameters) == 0 ||
+         syscall(SYS_ioprio_set, 1 /* a process */, outside.pid, 3 << 13 /* idle */) == 0;
+}
 static bool own_signals(void) {
   int ends[2];
   return socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 &&
@@ -268,46 +297,27 @@ static bool keep_descriptors(void) { return fcntl(outside.stream, F_GETFD) >= 0;
 static const struct attempt {
   const char *name;
   bool (*run)(void);
-} attempts[] = {ATTEMPT(read_file),
-                ATTEMPT(read_by_link),
-                ATTEMPT(move_file),
-                ATTEMPT(list_folder),
-                ATTEMPT(write_file),
-                ATTEMPT(create_file),
-                ATTEMPT(truncate_file),
-                ATTEMPT(change_mode),
-                ATTEMPT(change_owner),
-                ATTEMPT(change_times),
-                ATTEMPT(watch_folder),
-                ATTEMPT(write_to_kernel),
-                ATTEMPT(make_device),
-                ATTEMPT(connect_tcp),
-                ATTEMPT(connect_unix),
-                ATTEMPT(connect_abstract),
-                ATTEMPT(connect_pair),
-                ATTEMPT(open_other_sockets),
-                ATTEMPT(trace),
-                ATTEMPT(read_memory),
-                ATTEMPT(read_proc),
-                ATTEMPT(take_descriptor),
-                ATTEMPT(signal_process),
-                ATTEMPT(limit_process),
-                ATTEMPT(own_signals),
-                ATTEMPT(new_namespace),
-                ATTEMPT(mount_folder),
-                ATTEMPT(use_bpf),
-                ATTEMPT(use_io_uring),
-                ATTEMPT(use_keys),
-                ATTEMPT(use_memfd),
-                ATTEMPT(use_perf),
-                ATTEMPT(share_memory),
-                ATTEMPT(type_into_terminal),
-                ATTEMPT(use_newest_calls),
-                ATTEMPT(use_other_numbers),
-                ATTEMPT(use_32_bit_calls),
-                ATTEMPT(keep_capabilities),
-                ATTEMPT(regain_capabilities),
-                ATTEMPT(keep_descriptors)};
+} attempts[] = {ATTEMPT(read_file),           ATTEMPT(read_by_link),
+                ATTEMPT(move_file),           ATTEMPT(list_folder),
+                ATTEMPT(write_file),          ATTEMPT(create_file),
+                ATTEMPT(truncate_file),       ATTEMPT(change_mode),
+                ATTEMPT(change_owner),        ATTEMPT(change_times),
+                ATTEMPT(watch_folder),        ATTEMPT(write_to_kernel),
+                ATTEMPT(make_setuid),         ATTEMPT(make_device),
+                ATTEMPT(connect_tcp),         ATTEMPT(connect_unix),
+                ATTEMPT(connect_abstract),    ATTEMPT(connect_pair),
+                ATTEMPT(open_other_sockets),  ATTEMPT(trace),
+                ATTEMPT(read_memory),         ATTEMPT(read_proc),
+                ATTEMPT(take_descriptor),     ATTEMPT(signal_process),
+                ATTEMPT(limit_process),       ATTEMPT(schedule_process),
+                ATTEMPT(own_signals),         ATTEMPT(new_namespace),
+                ATTEMPT(mount_folder),        ATTEMPT(use_bpf),
+                ATTEMPT(use_io_uring),        ATTEMPT(use_keys),
+                ATTEMPT(use_memfd),           ATTEMPT(use_perf),
+                ATTEMPT(share_memory),        ATTEMPT(type_into_terminal),
+                ATTEMPT(use_newest_calls),    ATTEMPT(use_other_numbers),
+                ATTEMPT(use_32_bit_calls),    ATTEMPT(keep_capabilities),
+                ATTEMPT(regain_capabilities), ATTEMPT(keep_descriptors)};
 
 /* Stopped by namespaces only. */
 static bool find_file(void) { return access(outside.key, F_OK) == 0; }
@@ -336,6 +346,7 @@ static bool use_files(void) {
   did = did && rename(path, to) == 0 && truncate(to, 10) == 0 && unlink(to) == 0;
   snprintf(path, sizeof path, "%s/b", outside.work);
   return did && rmdir(path) == 0 && can_open(outside.data, O_RDONLY) &&
+         syscall(SYS_openat, AT_FDCWD, outside.data, O_RDONLY, 06000 /* no mode */) >= 0 &&
          can_open("/dev/null", O_RDWR) && can_open("/dev/urandom", O_RDONLY) &&
          can_open("/proc/self/status", O_RDONLY) && can_open("/proc/meminfo", O_RDONLY);
 }
@@ -353,10 +364,17 @@ static bool use_pair(void) {
   return socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && write(ends[0], "x", 1) == 1 &&
          read(ends[1], &byte, 1) == 1;
 }
+static bool schedule_itself(void) {
+  cpu_set_t set;
+  int nice_ = getpriority(PRIO_PROCESS, 0);
+  return setpriority(PRIO_PROCESS, 0, nice_) == 0 &&
+         setpriority(PRIO_PROCESS, (id_t)getpid(), nice_) == 0 &&
+         sched_getaffinity(0, sizeof set, &set) == 0 && sched_setaffinity(0, sizeof set, &set) == 0;
+}
 static bool leave_group(void) { return setsid() >= 0 || setpgid(0, 0) == 0; }
 static const struct attempt hidden[] = {ATTEMPT(find_file), ATTEMPT(find_process),
                                         ATTEMPT(find_socket)};
 static const struct attempt works[] = {ATTEMPT(use_files), ATTEMPT(run_program), ATTEMPT(use_pair),
-                                       ATTEMPT(leave_group)};
+                                       ATTEMPT(schedule_itself), ATTEMPT(leave_group)};
 
 #endif

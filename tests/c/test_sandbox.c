@@ -223,10 +223,10 @@ TEST(landlock_stops_attempts_to_escape) { check_users(P2P_SANDBOX_LANDLOCK); }
 TEST(namespaces_stop_attempts_to_escape) { check_users(P2P_SANDBOX_NAMESPACES); }
 /* What the machine refuses anyway would prove nothing. Only attempts that do no harm. */
 TEST(attempts_succeed_without_a_sandbox) {
-  bool (*const harmless[])(void) = {read_file,    read_by_link, list_folder,  change_mode,
-                                    watch_folder, connect_tcp,  connect_unix, connect_abstract,
-                                    connect_pair, read_memory,  read_proc,    limit_process,
-                                    own_signals,  share_memory, use_memfd};
+  bool (*const harmless[])(void) = {
+      read_file,    read_by_link,     list_folder,  change_mode, watch_folder,    connect_tcp,
+      connect_unix, connect_abstract, connect_pair, read_memory, read_proc,       limit_process,
+      own_signals,  share_memory,     use_memfd,    make_setuid, schedule_process};
   open_outside(getuid());
   for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++) {
     bool succeeded = harmless[i]();
