@@ -20,6 +20,8 @@ struct p2p_worker_link {
   struct p2p_task_stream *stream; /* NULL before the worker's HELLO */
   struct p2p_worker_packages packages;
   struct p2p_load load;
+  bool has_device;
+  struct p2p_sign_public device;
   uint64_t since_ms;
   char path[128];
   struct p2p_err error; /* of a write; code 0: none */
@@ -30,6 +32,9 @@ struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *lin
 }
 struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *link) {
   return &link->packages;
+}
+const struct p2p_sign_public *p2p_worker_link_device(const struct p2p_worker_link *link) {
+  return link->has_device ? &link->device : NULL;
 }
 const struct p2p_load *p2p_worker_link_load(const struct p2p_worker_link *link) {
   return &link->load;
@@ -193,6 +198,8 @@ static int on_hello(struct p2p_worker_link *link, const struct p2p_frame *frame,
   if (!p2p_hello_is_certified(&hello, p2p_member_credentials(config->member), P2P_ROLE_WORKER,
                               verifier, config->worker))
     return p2p_err_set(err, P2P_ERR_ACCESS, "it has no valid certificate of its user");
+  link->has_device = p2p_member_credentials(config->member) != NULL;
+  link->device = hello.badge.device;
   code = link->callbacks.on_hello(link->arg, &hello, err);
   if (code != P2P_OK) return code;
   struct p2p_task_stream_config stream = {

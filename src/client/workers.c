@@ -43,8 +43,7 @@ static void release(struct p2p_workers *workers, struct p2p_roster_worker *worke
   if (worker->has_left) p2p_roster_remove(&workers->roster, worker);
 }
 
-/* Only the first failure of a row is a warning: the worker may be unreachable for as long as it
- * runs. */
+/* Only the first failure of a row is a warning: a worker may stay unreachable. */
 static void back_off(struct p2p_workers *workers, struct p2p_roster_worker *worker,
                      const struct p2p_err *why) {
   static const struct p2p_backoff backoff = {.first_ms = 1000, .max_ms = 60000};
@@ -97,6 +96,19 @@ bool p2p_workers_close_broken_links(struct p2p_workers *workers) {
     had_any = true;
   }
   return had_any;
+}
+
+void p2p_workers_expel(struct p2p_workers *workers, const struct p2p_sign_public *devices,
+                       size_t n_devices) {
+  const struct p2p_err err = {P2P_ERR_ACCESS, NULL, "the owner has expelled it"};
+  for (size_t i = workers->roster.length; i-- > 0;) {
+    struct p2p_roster_worker *worker = workers->roster.workers[i];
+    const struct p2p_sign_public *device =
+        worker->link == NULL ? NULL : p2p_worker_link_device(worker->link);
+    if (!p2p_device_is_among(device, devices, n_devices)) continue;
+    worker->has_left = true;
+    lose(workers, worker, &err);
+  }
 }
 
 /* Callbacks of a link. */

@@ -53,6 +53,9 @@ void p2p_workers_open_link(struct p2p_workers *workers, struct p2p_roster_worker
 void p2p_workers_close_link(struct p2p_workers *workers, struct p2p_roster_worker *worker);
 /* Ends the links on which a write has failed. Returns whether there were any. */
 bool p2p_workers_close_broken_links(struct p2p_workers *workers);
+/* Ends the links to devices that the owner has expelled, and forgets their workers. */
+void p2p_workers_expel(struct p2p_workers *workers, const struct p2p_sign_public *devices,
+                       size_t n_devices);
 /* Sends CANCEL for tasks that were cancelled on another thread. */
 void p2p_workers_cancel_ended(struct p2p_workers *workers);
 

@@ -27,3 +27,10 @@ bool p2p_badge_check(const struct p2p_credentials *ours, enum p2p_role role,
           p2p_certificate_check(&certificate, &ours->owner, badge->certificate)) &&
          p2p_link_proof_check(&proof, &badge->device, badge->proof);
 }
+
+bool p2p_device_is_among(const struct p2p_sign_public *device,
+                         const struct p2p_sign_public *devices, size_t n_devices) {
+  for (size_t i = 0; device != NULL && i < n_devices; i++)
+    if (memcmp(device, &devices[i], sizeof devices[i]) == 0) return true;
+  return false;
+}

@@ -4,6 +4,7 @@
 #define P2P_PROTOCOL_CREDENTIALS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "crypto/sign.h"
@@ -36,5 +37,9 @@ void p2p_badge_make(const struct p2p_credentials *ours, enum p2p_role role, cons
  * other end is one of the user's own. */
 bool p2p_badge_check(const struct p2p_credentials *ours, enum p2p_role role,
                      const uint8_t *verifier, const struct p2p_badge *badge) P2P_MUST_USE;
+
+/* Whether a device is one of these. False for NULL. */
+bool p2p_device_is_among(const struct p2p_sign_public *device,
+                         const struct p2p_sign_public *devices, size_t n_devices);
 
 #endif

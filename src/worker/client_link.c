@@ -34,6 +34,7 @@ struct p2p_client_link {
   char user[P2P_USER_NAME_MAX];      /* the part of the name before the '@' */
   struct p2p_link *link;
   bool open;
+  struct p2p_sign_public device;     /* with a cluster key, from its HELLO on */
   bool has_hello;                    /* the client's HELLO has arrived, */
   bool reads_marks;                  /* and says that it reads marks of LOST */
   bool broken;                       /* a frame could not be sent */
@@ -273,6 +274,7 @@ static const char *on_hello(struct p2p_client_link *client, const struct p2p_fra
       p2p_link_opening_read_hello(client->shared, client->link, &client->identity, frame, &hello);
   if (breach != NULL) return breach;
   client->reads_marks = hello.reads_marks;
+  client->device = hello.badge.device;
   LOG(client, P2P_LOG_DEBUG, "client '%s' has R %s and future %s", client->name, hello.r_version,
       hello.future_version);
   return NULL;
@@ -362,11 +364,15 @@ bool p2p_client_link_is_open(const struct p2p_client_link *client) { return clie
 bool p2p_client_link_is_confirmed(const struct p2p_client_link *client) {
   return p2p_link_is_confirmed(client->link);
 }
-
 bool p2p_client_link_is_broken(const struct p2p_client_link *client) { return client->broken; }
 
 const struct p2p_identity *p2p_client_link_identity(const struct p2p_client_link *client) {
   return &client->identity;
+}
+
+const struct p2p_sign_public *p2p_client_link_device(const struct p2p_client_link *client) {
+  bool is_keyed = p2p_member_credentials(client->shared->member) != NULL;
+  return is_keyed && client->has_hello ? &client->device : NULL;
 }
 
 const char *p2p_client_link_name(const struct p2p_client_link *client) { return client->name; }

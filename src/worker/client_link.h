@@ -28,6 +28,8 @@ bool p2p_client_link_is_confirmed(const struct p2p_client_link *client);
 /* A frame could not be sent: the link must be freed. */
 bool p2p_client_link_is_broken(const struct p2p_client_link *client);
 const struct p2p_identity *p2p_client_link_identity(const struct p2p_client_link *client);
+/* Its certified device; NULL without a cluster key, and before its HELLO. */
+const struct p2p_sign_public *p2p_client_link_device(const struct p2p_client_link *client);
 /* The client's name as people see it: "bob@laptop:99". */
 const char *p2p_client_link_name(const struct p2p_client_link *client);
 const char *p2p_client_link_user(const struct p2p_client_link *client); /* "bob" */
