@@ -56,9 +56,9 @@ async def forged_leaves(lab):
     trap = await lab.peer("mallory", "alice/traps", "worker")
     await lab.plan("alice/traps")
     making = await lab.victim.start("{ f <- future::future(1); 0 }")
-    code = await trap.next_accept()
+    call = await trap.next_call()
     await trap.topic.send(trap.identity.leave())
-    link = await trap.worker_link(code)
+    link = await trap.worker_link(call)
     lab.open.append(link)
     await link.receive(p2p.SLOT)
     await making

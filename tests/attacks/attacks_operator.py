@@ -98,9 +98,9 @@ async def man_in_the_middle_of_the_mailbox(lab):
     worker = await lab.peer("mallory", TRAPS, "worker")
     since = len(lab.victim.process.lines)
     await ask(lab, mailbox=f'"{proxy.url}"')
-    code = await worker.next_accept()
+    call = await worker.next_call()
     try:
-        await worker.worker_link(code, timeout=10)
+        await worker.worker_link(call, timeout=10)
         raise AssertionError("the link was set up")
     except (CryptoError, p2p.Closed, asyncio.TimeoutError):
         pass
@@ -125,7 +125,7 @@ async def unruly_mailbox(lab):
     worker = await lab.peer("mallory", TRAPS, "worker")
     since = len(lab.victim.process.lines)
     value = await ask(lab, mailbox=f'"{proxy.url}"')
-    link = await worker.worker_link(await worker.next_accept())
+    link = await worker.worker_link(await worker.next_call())
     lab.open.append(link)
     await answer(lab, link, await lab.result('"of the worker"'))
     assert await value == "of the worker"
@@ -170,7 +170,7 @@ async def through_relay(lab, change, result):
     relay = await RelayInTheMiddle.start(lab, change)
     worker = await lab.peer("mallory", TRAPS, "worker")
     value = await ask(lab, relay=f'"{relay.url}"', retries=0)
-    link = await worker.worker_link(await worker.next_accept(), via_relay=True, relays=[])
+    link = await worker.worker_link(await worker.next_call(), via_relay=True, relays=[])
     lab.open.append(link)
     return relay, await answer(lab, link, result), value
 

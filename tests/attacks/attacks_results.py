@@ -19,7 +19,7 @@ class Trap:
         await lab.plan("alice/traps")
         worker = await lab.peer("mallory", "alice/traps", "worker", slots=slots, **hello)
         future = await lab.victim.start("{ f <- future::future(1, lazy = FALSE); 0 }")
-        trap.link = await worker.worker_link(await worker.next_accept(), slots=slots)
+        trap.link = await worker.worker_link(await worker.next_call(), slots=slots)
         lab.open.append(trap.link)
         await trap.link.receive(p2p.SLOT)
         await trap.link.send(p2p.slot(p2p.GRANT, 1))

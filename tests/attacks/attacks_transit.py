@@ -84,10 +84,8 @@ async def hints_of_a_worker_to_other_hosts(lab):
         await lab.victim.interrupt()
         await lab.plan("alice/traps")
         await lab.victim.start("{ f <- future::future(1); future::value(f) }")
-        code = await worker.next_accept()
-        mailbox = await p2p.Mailbox.connect(worker.mailbox_url)
-        await mailbox.claim(code.split("-")[0])
-        wormhole = await p2p.Wormhole.meet(mailbox, code)
+        call = await worker.next_call()
+        wormhole = await p2p.Wormhole.meet(*await worker.answer(call))
         worker.close()
         return wormhole
     await send_to_forbidden_places(lab, meet)

@@ -136,11 +136,19 @@ class Link:
 # ---- client and worker ----
 
 
-class Peer:
-    """A member that opens links, as a client or as a worker. `services` are those of the board."""
+class Call:
+    """What an accept says to its worker."""
 
-    def __init__(self, identity, topic, services):
-        self.identity, self.topic, self.announcer = identity, topic, None
+    def __init__(self, code, client):
+        self.code, self.client = code, client
+
+
+class Peer:
+    """A member that opens links, as a client or as a worker. `services` are those of the board. `membership`: of a cluster with a key, whose topic is
+    a SealedTopic."""
+
+    def __init__(self, identity, topic, services, membership=None):
+        self.identity, self.topic, self.announcer, self.membership = identity, topic, None, membership
         self.mailbox_url = services["mailbox"].replace("*", "127.0.0.1")
         host, _, port = services["relay"][len("tcp:"):].replace("*", "127.0.0.1").rpartition(":")
         self.relay = (host, int(port))
@@ -163,64 +171,80 @@ class Peer:
         return await self.topic.find(lambda pairs: pairs.get("type") == "worker" and accepts(pairs), since, timeout)
 
     async def call(self, worker, **changes):
-        """Allocates a nameplate and writes an accept for the worker. Returns the mailbox and the code. `changes`: keys of the line."""
+        """Writes an accept for the worker, and is the first in the mailbox. Returns that and the password. `changes`: keys of the line."""
         mailbox = await Mailbox.connect(self.mailbox_url)
-        nameplate = await mailbox.allocate()
-        code = f"{nameplate}-{new_id()}"
-        await mailbox.claim(nameplate)
-        text = self.identity.accept(code, worker)
+        if self.membership:
+            code, more = new_id(), {"hello": worker["id"]}
+            await mailbox.open(self.membership.key.mailbox_id(code))
+        else:
+            nameplate, more = await mailbox.allocate(), {}
+            code = f"{nameplate}-{new_id()}"
+            await mailbox.claim(nameplate)
+        text = self.identity.accept(code, worker, **more)
         if changes:
             text = ",".join(f"{key}={value}" for key, value in {**parse_line(text), **changes}.items()) + "\n"
         await self.topic.send(text)
-        return mailbox, code
+        client = parse_line(text)["member"]
+        return mailbox, self.membership.key.password(client, worker["member"], worker["key"], code) if self.membership else code
 
-    async def open(self, worker, timeout=20, **options):
+    async def next_call(self, since=0, timeout=20):
+        """The next accept for this worker."""
+        mine = self.identity.member
+        accept = await self.topic.find(lambda pairs: pairs.get("type") == "accept" and pairs.get("to") == mine, since, timeout)
+        return Call(self.identity.open_accept(accept), accept["member"])
+
+    async def answer(self, call):
+        """Joins the mailbox of a call. Returns it and the password."""
+        mailbox = await Mailbox.connect(self.mailbox_url)
+        if not self.membership:
+            await mailbox.claim(call.code.split("-")[0])
+            return mailbox, call.code
+        key = self.membership.key
+        await mailbox.open(key.mailbox_id(call.code))
+        return mailbox, key.password(call.client, self.identity.member, self.identity.key, call.code)
+
+    async def _link(self, meeting, role, timeout=20, **options):
+        """`meeting`: an awaitable for mailbox and password. `options`: `direct` and `relays`, the hints to send, (host, port) each; `via_relay`, to use
+        the relay alone."""
+        async def wait():
+            mailbox, password = await meeting
+            try:
+                wormhole = await Wormhole.meet(mailbox, password)
+                transit = Transit(hkdf(wormhole.key, f"{APPID}/transit-key".encode()), role)
+                via_relay = options.get("via_relay", False)
+                await transit.start(listen=not via_relay)
+                direct = options.get("direct", [] if via_relay else [("127.0.0.1", transit.port)])
+                await wormhole.send("0", hints_message(direct, options.get("relays", [self.relay])))
+                their_direct, _ = read_hints(await wormhole.receive("0"))
+                if via_relay:
+                    transit.connect([self.relay], to_relay=True)
+                else:
+                    transit.connect(address for address in their_direct if address[0].startswith("127."))
+                link = Link(*await transit.finish())
+                link.verifier = wormhole.verifier
+                return link
+            finally:
+                mailbox.close()
+        return await asyncio.wait_for(wait(), timeout)
+
+    def hello(self, link, role, member=None, **more):
+        """The HELLO frame of this member on a link."""
+        proof = self.membership.hello(link.verifier, role) if self.membership else {}
+        return frame(HELLO, 0, hello_text(**{"member": member or self.identity.member, "r": "4.2.2", "future": "1.70.0", **more, **proof}))
+
+    async def open(self, worker, changes=None, **options):
         """A link to the worker, before any frame."""
-        async def wait():
-            mailbox, code = await self.call(worker, **options.get("changes", {}))
-            return await self._link(mailbox, code, "sender", options)
-        return await asyncio.wait_for(wait(), timeout)
+        return await self._link(self.call(worker, **(changes or {})), "sender", **options)
 
-    async def join(self, code, timeout=20, **options):
-        """The worker's side of open()."""
-        async def wait():
-            mailbox = await Mailbox.connect(self.mailbox_url)
-            await mailbox.claim(code.split("-")[0])
-            return await self._link(mailbox, code, "receiver", options)
-        return await asyncio.wait_for(wait(), timeout)
-
-    async def _link(self, mailbox, code, role, options):
-        """`options`: `direct` and `relays`, the hints to send, (host, port) each; `via_relay`, to use the relay alone."""
-        try:
-            wormhole = await Wormhole.meet(mailbox, code)
-            transit = Transit(hkdf(wormhole.key, f"{APPID}/transit-key".encode()), role)
-            via_relay = options.get("via_relay", False)
-            await transit.start(listen=not via_relay)
-            direct = options.get("direct", [] if via_relay else [("127.0.0.1", transit.port)])
-            await wormhole.send("0", hints_message(direct, options.get("relays", [self.relay])))
-            their_direct, _ = read_hints(await wormhole.receive("0"))
-            if via_relay:
-                transit.connect([self.relay], to_relay=True)
-            else:
-                transit.connect(address for address in their_direct if address[0].startswith("127."))
-            return Link(*await transit.finish())
-        finally:
-            mailbox.close()
-
-    async def client_link(self, worker, **options):
+    async def client_link(self, worker, member=None, **options):
         """A link on which both HELLOs were exchanged. Returns it and the worker's HELLO."""
         link = await self.open(worker, **options)
-        await link.send(frame(HELLO, 0, hello_text(member=options.get("member", self.identity.member), r="4.2.2", future="1.70.0")))
+        await link.send(self.hello(link, "client", member))
         _, _, payload = await link.receive(HELLO)
         return link, payload.decode()
 
-    async def worker_link(self, code, slots=1, r="4.2.2", future="1.70.0", **options):
-        link = await self.join(code, **options)
-        await link.send(frame(HELLO, 0, hello_text(member=self.identity.member, r=r, future=future, slots=slots)))
+    async def worker_link(self, call, slots=1, **options):
+        link = await self._link(self.answer(call), "receiver", **options)
+        await link.send(self.hello(link, "worker", slots=slots))
         await link.receive(HELLO)
         return link
-
-    async def next_accept(self, since=0, timeout=20):
-        """The code of the next accept for this worker."""
-        mine = self.identity.member
-        return self.identity.open_accept(await self.topic.find(lambda pairs: pairs.get("type") == "accept" and pairs.get("to") == mine, since, timeout))

@@ -64,9 +64,9 @@ class Identity:
     def worker_hello(self, slots=1, r="4.2.2", future="1.70.0", **more):
         return self.hello("worker", **{"key": self.key, "slots": slots, "r": r, "future": future, **more})
 
-    def accept(self, code, worker):
+    def accept(self, code, worker, **more):
         """`worker`: its hello, parsed."""
-        return line(validity=30, type="accept", **{"from": self.name}, member=self.member, to=worker["member"], via=seal(code, worker["key"]))
+        return line(validity=30, type="accept", **{"from": self.name}, member=self.member, to=worker["member"], **more, via=seal(code, worker["key"]))
 
     def leave(self):
         return line(type="leave", **{"from": self.name}, member=self.member)

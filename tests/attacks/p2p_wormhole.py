@@ -131,6 +131,10 @@ class Mailbox:
         await self.say("claim", nameplate=nameplate)
         await self.say("open", mailbox=(await self.until("claimed"))["mailbox"])
 
+    async def open(self, mailbox):
+        """A mailbox whose id both sides know."""
+        await self.say("open", mailbox=mailbox)
+
     async def add(self, phase, body):
         await self.say("add", phase=phase, body=body.hex())
 
@@ -167,14 +171,14 @@ def phase_key(key, side, phase):
 
 
 class Wormhole:
-    """What two programs with one code have: a mailbox and the key of SPAKE2. `on_open` runs once the mailbox is open."""
+    """What two programs with one password have: a mailbox and the key of SPAKE2."""
 
     def __init__(self, mailbox, key):
         self.mailbox, self.key = mailbox, key
 
     @classmethod
-    async def meet(cls, mailbox, code):
-        spake = SPAKE2_Symmetric(code.encode(), idSymmetric=APPID.encode())
+    async def meet(cls, mailbox, password):
+        spake = SPAKE2_Symmetric(password.encode(), idSymmetric=APPID.encode())
         await mailbox.add("pake", json.dumps({"pake_v1": spake.start().hex()}).encode())
         side, phase, body = await mailbox.next()
         if phase != "pake":
@@ -182,6 +186,10 @@ class Wormhole:
         wormhole = cls(mailbox, spake.finish(bytes.fromhex(json.loads(body)["pake_v1"])))
         await wormhole.send("version", {"app_versions": {}, "abilities": []})
         return wormhole
+
+    @property
+    def verifier(self):
+        return hkdf(self.key, b"wormhole:verifier")
 
     async def send(self, phase, message):
         data = message if isinstance(message, bytes) else json.dumps(message).encode()
