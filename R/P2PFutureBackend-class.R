@@ -31,7 +31,8 @@
 #'  * `others`: busy with futures of other sessions, up to 5 seconds ago, or up to a minute ago if there is no link yet,
 #'  * `queue`: slots that other sessions wait for,
 #'  * `link`: direct, or through a relay; empty if none is open,
-#'  * `state`: `ready`, `busy for` whom, `connecting`, `unreachable`, `leaving`, `lost` or `incompatible`.
+#'  * `state`: `ready`, `busy for` whom, `connecting`, `unreachable`, `leaving`, `lost`, `incompatible` or `weak sandbox`,
+#'  * `sandbox`: what confines futures there, see [worker()].
 #'
 #' With many workers, it shows the most relevant ones. `as.data.frame(plan("backend"))` has all workers and more columns. [future::nbrOfWorkers()]
 #' is the number of slots, but at least 1, so that a future can wait for the first worker. [future::nbrOfFreeWorkers()] is the number of slots
@@ -70,6 +71,9 @@
 #'   run twice, which matters if it writes files or sends messages; a warning says so for each future. With `0`, a future whose worker was
 #'   lost is never run again, and its value is a FutureInterruptError. A future that crashes its own R process, or exceeds a limit of the
 #'   worker, is never run again automatically. One that had certainly not begun runs again without being counted and without a warning.
+#' @param sandbox (character) The least sandbox that a worker must have: `"landlock"` or `"namespaces"`, which is more. Futures do not go to
+#'   workers with less, and wait until there is one with as much, see [worker()]. `NULL` or `"none"` means any worker.
+#'   It is what the worker says of itself.
 #' @param maxSizeOfObjects (numeric) Maximum size in bytes of the globals of a future and, as a second number, of its result. One number
 #'   applies to both. Larger objects are a FutureError. The default is option `future.globals.maxSize` for globals, and 4 GiB for results.
 #' @param results (character) What results may hold: `"any"` R objects, or plain `"data"`; see section Results. If `NULL`, option
@@ -91,7 +95,7 @@
 #' @seealso [worker()], [host_cluster()], [future.p2p.options]
 #' @export
 cluster <- structure(
-  function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 1,
+  function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 1, sandbox = NULL,
            maxSizeOfObjects = NULL, results = NULL, wait.timeout = NULL, ...) {
     stop("Internal error: the strategy function of a future backend was called.")
   },
@@ -100,7 +104,7 @@ cluster <- structure(
 )
 
 #' @importFrom future FutureBackend FutureError FutureInterruptError
-P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 1,
+P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 1, sandbox = NULL,
                              maxSizeOfObjects = NULL, results = NULL,
                              interrupts = TRUE, gc = FALSE, earlySignal = FALSE,
                              wait.timeout = NULL, ...) {
@@ -116,10 +120,11 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   if (is.null(maxSizeOfObjects)) maxSizeOfObjects <- getOption("future.globals.maxSize", Inf)
   config$retries <- as.integer(check_number(retries, "retries", 0, 1000, whole = TRUE))
   config$workers <- if (workers <= .Machine$integer.max) as.integer(workers) else 0L
+  config$sandbox <- check_wanted_sandbox(sandbox)
   reg <- clients$open(config)
   backend <- FutureBackend(
     reg = reg, config = config, cluster = config$cluster, host = config$host, ssh_args = config$ssh_args, workers = workers,
-    retries = config$retries, maxSizeOfObjects = maxSizeOfObjects[1L],
+    retries = config$retries, sandbox = config$sandbox, maxSizeOfObjects = maxSizeOfObjects[1L],
     interrupts = interrupts, gc = gc, earlySignal = earlySignal, wait.timeout = wait.timeout, ...
   )
   backend[["futureClasses"]] <- c("P2PFuture", "MultiprocessFuture", backend[["futureClasses"]])

@@ -84,7 +84,7 @@ workers_lines <- function(workers, me, most) {
   table <- by_relevance(workers)[seq_len(shown), ]
   columns <- list(
     worker = shorten(table$worker, 32L), slots = table$slots, ours = table$ours, others = table$others, queue = table$queue,
-    link = sub(" .*", "", table$link), state = state_text(table, me)
+    link = sub(" .*", "", table$link), state = state_text(table, me), sandbox = table$sandbox
   )
   columns <- Map(function(name, values) format(c(name, values), justify = if (is.numeric(values)) "right" else "left"), names(columns), columns)
   hidden <- nrow(workers) - shown
@@ -94,7 +94,7 @@ workers_lines <- function(workers, me, most) {
 
 ## Workers that evaluate futures of this session come first, then those that it can use.
 by_relevance <- function(workers) {
-  states <- c("linked", "connecting", "no link", "unreachable", "leaving", "lost", "incompatible")
+  states <- c("linked", "connecting", "no link", "unreachable", "leaving", "lost", "weak sandbox", "incompatible")
   workers[order(workers$ours == 0L, match(workers$state, states), -(workers$slots - workers$others)), ]
 }
 

@@ -39,6 +39,16 @@ check_sandbox <- function(sandbox) {
   sandbox
 }
 
+## The least sandbox of workers, for plan(sandbox = ). NULL: any.
+check_wanted_sandbox <- function(sandbox) {
+  levels <- c("none", rev(sandbox_levels))
+  if (is.null(sandbox)) return(NULL)
+  if (!is.character(sandbox) || length(sandbox) != 1L || !sandbox %in% levels) {
+    argument_stop("sandbox", " must be ", paste0('"', levels, '"', collapse = " or "), ".")
+  }
+  if (sandbox != "none") sandbox
+}
+
 ## Futures of a personal cluster are those of the owner of the machine.
 default_sandbox <- function(cluster) if (is.null(cluster) || grepl("/personal$", cluster)) "none" else "auto"
 

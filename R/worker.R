@@ -133,6 +133,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config$workdir <- workdir
   config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
   config$evaluator_argv <- c(sandbox$command, evaluator_argv(memory, nice, is_scratch = is.null(workdir)))
+  config$sandbox <- sandbox$level
   config$is_kept <- sandbox$level == "none" && length(sandbox$command) > 0L
   config$evaluator_env <- evaluator_env(pass_env)
   message(describe_sandbox(sandbox, pass_env))

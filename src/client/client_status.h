@@ -10,6 +10,7 @@
 #include "board/topic.h"
 #include "protocol/identity.h"
 #include "protocol/load.h"
+#include "protocol/machine.h"
 
 struct p2p_client_status {
   bool joined;                   /* on the board at this moment */
@@ -20,7 +21,7 @@ struct p2p_client_status {
   uint32_t slots;                /* of these workers, and those still in use */
   uint32_t busy;                 /* of these, with tasks of other clients */
   uint32_t unreachable;          /* of these, of workers that no link could be opened to */
-  uint32_t incompatible;         /* workers whose R or future cannot run our tasks */
+  uint32_t incompatible;         /* workers whose R, future or sandbox does not suit us */
   char incompatible_why[256];    /* of the latest such worker */
   uint32_t waiting, running;     /* tasks */
   uint32_t waiting_for_packages; /* waiting tasks that need packages */
@@ -29,13 +30,12 @@ struct p2p_client_status {
 struct p2p_worker_info {
   char name[P2P_IDENTITY_LABEL_MAX];
   char r_version[32], future_version[32];
-  char platform[64];          /* "": unknown */
-  uint32_t cores, memory_mib; /* of the machine; 0: unknown */
-  uint32_t slots, running;    /* running: our tasks */
-  struct p2p_load others;     /* by its other clients; without a link, by its latest hello */
-  const char *state; /* "no link", "unreachable", "connecting", "linked", "leaving", "lost",
-                        "incompatible"; a literal */
-  char path[128];    /* of the link: "direct 192.0.2.7:40001", "relay ..."; "" without one */
+  struct p2p_machine machine;
+  uint32_t slots, running; /* running: our tasks */
+  struct p2p_load others;  /* by its other clients; without a link, by its latest hello */
+  const char *state;       /* "no link", "unreachable", "connecting", "linked", "leaving", "lost",
+                              "incompatible", "weak sandbox"; a literal */
+  char path[128];          /* of the link: "direct 192.0.2.7:40001", "relay ..."; "" without one */
 };
 
 enum p2p_waiting_reason {

@@ -82,18 +82,31 @@ static void set_member(const struct p2p_roster *roster, struct p2p_roster_worker
   worker->member = *member;
 }
 
-static void check_versions(struct p2p_roster *roster, struct p2p_roster_worker *worker) {
+static int check_sandbox(const struct p2p_roster *roster, struct p2p_roster_worker *worker,
+                         struct p2p_err *err) {
+  const char *sandbox = p2p_machine_sandbox_name(worker->machine.sandbox);
+  worker->is_too_open = worker->machine.sandbox < roster->sandbox;
+  if (!worker->is_too_open) return P2P_OK;
+  return p2p_err_set(err, P2P_ERR_VERSION,
+                     "worker '%s' has sandbox '%s', and this session wants at least '%s'",
+                     worker->name, sandbox[0] != '\0' ? sandbox : "none",
+                     p2p_machine_sandbox_name(roster->sandbox));
+}
+
+static void check(struct p2p_roster *roster, struct p2p_roster_worker *worker) {
   struct p2p_err err;
-  worker->compatible = p2p_versions_check(worker->name, worker->r_version, worker->future_version,
-                                          roster->r_version, &err) == P2P_OK;
+  int code = p2p_versions_check(worker->name, worker->r_version, worker->future_version,
+                                roster->r_version, &err);
+  if (code == P2P_OK) code = check_sandbox(roster, worker, &err);
+  worker->compatible = code == P2P_OK;
   if (!worker->compatible) {
     snprintf(roster->incompatible_why, sizeof roster->incompatible_why, "%.*s",
              (int)sizeof roster->incompatible_why - 1, err.message);
   }
 }
 
-/* A worker does not change its versions: one that was compatible remains so until its link says
- * otherwise. */
+/* A worker does not change its versions and its sandbox: one that was compatible remains so until
+ * its link says otherwise. */
 static void describe(struct p2p_roster *roster, struct p2p_roster_worker *worker,
                      const struct p2p_hello_line *hello) {
   worker->slots = hello->slots;
@@ -101,7 +114,7 @@ static void describe(struct p2p_roster *roster, struct p2p_roster_worker *worker
   if (worker->compatible) return;
   memcpy(worker->r_version, hello->r_version, sizeof worker->r_version);
   memcpy(worker->future_version, hello->future_version, sizeof worker->future_version);
-  check_versions(roster, worker);
+  check(roster, worker);
 }
 
 static enum p2p_roster_change on_hello(struct p2p_roster *roster, const struct p2p_line *line,
@@ -142,8 +155,9 @@ int p2p_roster_set_hello(struct p2p_roster *roster, struct p2p_roster_worker *wo
   snprintf(worker->r_version, sizeof worker->r_version, "%s", hello->r_version);
   snprintf(worker->future_version, sizeof worker->future_version, "%s", hello->future_version);
   worker->slots = hello->slots;
+  worker->machine = hello->machine;
   worker->was_linked = true;
-  check_versions(roster, worker);
+  check(roster, worker);
   return worker->compatible ? P2P_OK
                             : p2p_err_set(err, P2P_ERR_VERSION, "%s", roster->incompatible_why);
 }

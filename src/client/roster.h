@@ -33,7 +33,8 @@ struct p2p_roster_worker {
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
   struct p2p_machine machine;
   uint32_t busy, waiting; /* slots, of all clients; with a link, see p2p_worker_link_load */
-  bool compatible;        /* its versions can run our tasks */
+  bool compatible;        /* it can run our tasks: its versions suit us, and its sandbox */
+  bool is_too_open;       /* it is its sandbox that does not suit us */
   uint64_t last_seen_ms;  /* its latest hello */
   bool was_linked;        /* it has identified itself over a link: see p2p_roster_set_hello */
   /* Kept for workers.c: */
@@ -47,6 +48,7 @@ struct p2p_roster_worker {
 
 struct p2p_roster {
   char r_version[P2P_VERSION_MAX];    /* of this session */
+  enum p2p_machine_sandbox sandbox;   /* the least that is wanted; 0, after init: any */
   struct p2p_roster_worker **workers; /* in the order of their arrival; the pointers are stable */
   size_t length, capacity;
   char incompatible_why[256]; /* of the latest incompatible worker */

@@ -320,7 +320,7 @@ void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_stat
 }
 
 static const char *state_of(const struct p2p_roster_worker *worker) {
-  if (!worker->compatible) return "incompatible";
+  if (!worker->compatible) return worker->is_too_open ? "weak sandbox" : "incompatible";
   if (worker->is_lost) return "lost";
   if (is_unreachable(worker)) return "unreachable";
   if (worker->link == NULL) return "no link";
@@ -333,15 +333,13 @@ static void describe(const struct p2p_roster_worker *worker, struct p2p_worker_i
   *out = (struct p2p_worker_info){.slots = worker->slots,
                                   .running = stream != NULL ? p2p_task_stream_running(stream) : 0,
                                   .state = state_of(worker),
-                                  .cores = worker->machine.cores,
-                                  .memory_mib = worker->machine.memory_mib};
+                                  .machine = worker->machine};
   out->others = stream != NULL ? *p2p_worker_link_load(worker->link)
                                : (struct p2p_load){.waiting = worker->waiting};
   out->others.busy = count_busy(worker, out->running);
   snprintf(out->name, sizeof out->name, "%s", worker->name);
   snprintf(out->r_version, sizeof out->r_version, "%s", worker->r_version);
   snprintf(out->future_version, sizeof out->future_version, "%s", worker->future_version);
-  snprintf(out->platform, sizeof out->platform, "%s", worker->machine.platform);
   if (worker->link != NULL)
     snprintf(out->path, sizeof out->path, "%s", p2p_worker_link_path(worker->link));
 }
@@ -368,6 +366,7 @@ int p2p_workers_new(const struct p2p_client_config *config, struct p2p_log_queue
   workers->mailbox = mailbox != NULL ? strdup(mailbox) : NULL;
   workers->relay = relay != NULL ? strdup(relay) : NULL;
   p2p_roster_init(&workers->roster, workers->r_version);
+  workers->roster.sandbox = config->sandbox;
   if ((mailbox != NULL && workers->mailbox == NULL) || (relay != NULL && workers->relay == NULL)) {
     p2p_workers_free(workers, NULL);
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");

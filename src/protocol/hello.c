@@ -31,6 +31,8 @@ static void put_machine(struct writer *writer, const struct p2p_machine *machine
   if (machine->platform[0] != '\0') put(writer, "platform=%s\n", machine->platform);
   if (machine->cores > 0) put(writer, "cores=%u\n", (unsigned)machine->cores);
   if (machine->memory_mib > 0) put(writer, "memory=%u\n", (unsigned)machine->memory_mib);
+  if (machine->sandbox != P2P_MACHINE_SANDBOX_UNKNOWN)
+    put(writer, "sandbox=%s\n", p2p_machine_sandbox_name(machine->sandbox));
 }
 
 static void put_bytes(struct writer *writer, const char *key, const uint8_t *bytes, size_t length) {
@@ -68,12 +70,13 @@ static bool read_version(const void *bytes, size_t length, const char *key,
 }
 
 static bool read_machine(const void *bytes, size_t length, struct p2p_machine *out) {
-  char texts[3][P2P_PLATFORM_MAX];
-  const char *platform, *cores, *memory;
+  char texts[4][P2P_PLATFORM_MAX];
+  const char *platform, *cores, *memory, *sandbox;
   return p2p_pairs_get_optional(bytes, length, "platform", texts[0], sizeof texts[0], &platform) &&
          p2p_pairs_get_optional(bytes, length, "cores", texts[1], sizeof texts[1], &cores) &&
          p2p_pairs_get_optional(bytes, length, "memory", texts[2], sizeof texts[2], &memory) &&
-         p2p_machine_read(platform, cores, memory, out);
+         p2p_pairs_get_optional(bytes, length, "sandbox", texts[3], sizeof texts[3], &sandbox) &&
+         p2p_machine_read(platform, cores, memory, sandbox, out);
 }
 
 static bool read_bytes(const void *bytes, size_t length, const char *key, uint8_t *out,
@@ -115,7 +118,7 @@ static const char *read_fields(const void *bytes, size_t length, enum p2p_role s
   if (!p2p_pairs_get(bytes, length, "slots", slots, sizeof slots) ||
       !p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots))
     return "slots";
-  return read_machine(bytes, length, &out->machine) ? NULL : "platform, cores, memory";
+  return read_machine(bytes, length, &out->machine) ? NULL : "platform, cores, memory, sandbox";
 }
 
 int p2p_hello_read(const void *bytes, size_t length, enum p2p_role sender, struct p2p_hello *out,

@@ -9,13 +9,31 @@
 
 #define PLATFORM_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
+static const char *const sandboxes[] = {[P2P_MACHINE_SANDBOX_UNKNOWN] = "",
+                                        [P2P_MACHINE_SANDBOX_NONE] = "none",
+                                        [P2P_MACHINE_SANDBOX_LANDLOCK] = "landlock",
+                                        [P2P_MACHINE_SANDBOX_NAMESPACES] = "namespaces"};
+
 bool p2p_platform_is_valid(const char *text) {
   size_t length = strspn(text, PLATFORM_CHARACTERS);
   return length > 0 && length < P2P_PLATFORM_MAX && text[length] == '\0';
 }
 
+const char *p2p_machine_sandbox_name(enum p2p_machine_sandbox sandbox) {
+  return sandboxes[sandbox];
+}
+
+bool p2p_machine_sandbox_read(const char *name, enum p2p_machine_sandbox *out) {
+  for (int i = name == NULL ? 0 : 1; i <= P2P_MACHINE_SANDBOX_NAMESPACES; i++) {
+    if (name != NULL && strcmp(name, sandboxes[i]) != 0) continue;
+    *out = (enum p2p_machine_sandbox)i;
+    return true;
+  }
+  return false;
+}
+
 bool p2p_machine_read(const char *platform, const char *cores, const char *memory,
-                      struct p2p_machine *out) {
+                      const char *sandbox, struct p2p_machine *out) {
   struct p2p_machine machine = {0};
   if (platform != NULL) {
     if (!p2p_platform_is_valid(platform)) return false;
@@ -24,6 +42,7 @@ bool p2p_machine_read(const char *platform, const char *cores, const char *memor
   if (cores != NULL && !p2p_count_parse(cores, P2P_MACHINE_CORES_MAX, &machine.cores)) return false;
   if (memory != NULL && !p2p_count_parse(memory, P2P_MACHINE_MEMORY_MAX, &machine.memory_mib))
     return false;
+  if (!p2p_machine_sandbox_read(sandbox, &machine.sandbox)) return false;
   *out = machine;
   return true;
 }

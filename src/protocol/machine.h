@@ -10,17 +10,31 @@
 #define P2P_MACHINE_CORES_MAX 65536
 #define P2P_MACHINE_MEMORY_MAX 999999999 /* MiB */
 
+/* What confines futures there: the more, the higher. */
+enum p2p_machine_sandbox {
+  P2P_MACHINE_SANDBOX_UNKNOWN, /* not reported */
+  P2P_MACHINE_SANDBOX_NONE,
+  P2P_MACHINE_SANDBOX_LANDLOCK,
+  P2P_MACHINE_SANDBOX_NAMESPACES
+};
+
 struct p2p_machine {
   char platform[P2P_PLATFORM_MAX]; /* "x86_64-pc-linux-gnu"; "": not reported */
   uint32_t cores, memory_mib;      /* 0: not reported */
+  enum p2p_machine_sandbox sandbox;
 };
+
+/* "none", "landlock", "namespaces"; "": not reported. */
+const char *p2p_machine_sandbox_name(enum p2p_machine_sandbox sandbox);
+/* Reads such a name; NULL means not reported. False for any other text; *out is then unchanged. */
+bool p2p_machine_sandbox_read(const char *name, enum p2p_machine_sandbox *out);
 
 /* True for 1 to P2P_PLATFORM_MAX - 1 letters, digits, '.', '_' and '-'. */
 bool p2p_platform_is_valid(const char *text);
 
-/* Reads the three values as text; NULL means not reported. False when one of them is malformed or
+/* Reads the four values as text; NULL means not reported. False when one of them is malformed or
  * beyond its cap; *out is then unchanged. */
 bool p2p_machine_read(const char *platform, const char *cores, const char *memory,
-                      struct p2p_machine *out);
+                      const char *sandbox, struct p2p_machine *out);
 
 #endif

@@ -24,6 +24,8 @@ SEXP ffi_client_new(SEXP config, SEXP log) {
           p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),
       .retries = (uint32_t)p2p_ffi_count(config, "retries", 0, UINT32_MAX),
   };
+  (void)p2p_machine_sandbox_read(p2p_ffi_text(config, "sandbox"),
+                                 &c.sandbox); /* R has checked it */
   SEXP handle = PROTECT(p2p_ffi_handle_with_log(P2P_TAG_CLIENT, client_free, log));
   struct p2p_client *client;
   struct p2p_err err = {0};
@@ -79,9 +81,10 @@ SEXP ffi_client_workers(SEXP handle) {
   struct p2p_worker_info *info = (struct p2p_worker_info *)R_alloc(MOST, sizeof *info);
   size_t n = p2p_client_workers(client, info, MOST);
   if (n > MOST) n = MOST;
-  const char *names[] = {"worker", "state", "users",  "link",  "r",     "future", "platform",
-                         "slots",  "ours",  "others", "queue", "cores", "memory", ""};
-  enum { TEXTS = 7, COUNTS = 4 }; /* the columns in this order, then cores and memory */
+  const char *names[] = {"worker", "state",    "users",   "link",   "r",
+                         "future", "platform", "sandbox", "slots",  "ours",
+                         "others", "queue",    "cores",   "memory", ""};
+  enum { TEXTS = 8, COUNTS = 4 }; /* the columns in this order, then cores and memory */
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   for (int column = 0; names[column][0] != '\0'; column++) {
     SEXPTYPE type = column < TEXTS ? STRSXP : column <= TEXTS + COUNTS ? INTSXP : REALSXP;
@@ -89,18 +92,24 @@ SEXP ffi_client_workers(SEXP handle) {
   }
   for (size_t i = 0; i < n; i++) {
     R_xlen_t row = (R_xlen_t)i;
-    const char *texts[TEXTS] = {info[i].name,    info[i].state,     info[i].others.users,
-                                info[i].path,    info[i].r_version, info[i].future_version,
-                                info[i].platform};
+    const char *texts[TEXTS] = {info[i].name,
+                                info[i].state,
+                                info[i].others.users,
+                                info[i].path,
+                                info[i].r_version,
+                                info[i].future_version,
+                                info[i].machine.platform,
+                                p2p_machine_sandbox_name(info[i].machine.sandbox)};
     uint32_t counts[COUNTS] = {info[i].slots, info[i].running, info[i].others.busy,
                                info[i].others.waiting};
     for (int k = 0; k < TEXTS; k++)
       SET_STRING_ELT(VECTOR_ELT(out, k), row, Rf_mkCharCE(texts[k], CE_UTF8));
     for (int k = 0; k < COUNTS; k++) INTEGER(VECTOR_ELT(out, TEXTS + k))[row] = (int)counts[k];
     INTEGER(VECTOR_ELT(out, TEXTS + COUNTS))
-    [row] = info[i].cores > 0 ? (int)info[i].cores : NA_INTEGER;
+    [row] = info[i].machine.cores > 0 ? (int)info[i].machine.cores : NA_INTEGER;
     REAL(VECTOR_ELT(out, TEXTS + COUNTS + 1))
-    [row] = info[i].memory_mib > 0 ? info[i].memory_mib * 1048576.0 : NA_REAL; /* bytes */
+    [row] = info[i].machine.memory_mib > 0 ? info[i].machine.memory_mib * 1048576.0
+                                           : NA_REAL; /* bytes */
   }
   UNPROTECT(1);
   return out;

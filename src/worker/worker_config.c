@@ -43,4 +43,5 @@ void p2p_worker_config_machine(const struct p2p_worker_config *config, struct p2
                               .memory_mib = at_most(config->memory_mib, P2P_MACHINE_MEMORY_MAX)};
   if (config->platform != NULL && p2p_platform_is_valid(config->platform))
     snprintf(out->platform, sizeof out->platform, "%s", config->platform);
+  (void)p2p_machine_sandbox_read(config->sandbox, &out->sandbox);
 }

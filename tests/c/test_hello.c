@@ -8,7 +8,7 @@
 #define CAROL "fedcba98765432100123456789abcdef"
 #define CLIENT "member=" BOB "\nr=4.2.2\nfuture=1.70.0\n"
 #define WORKER "member=" CAROL "\nr=4.2.2\nfuture=1.70.0\nslots=3\n"
-#define MACHINE "platform=x86_64-pc-linux-gnu\ncores=4\nmemory=8000\n"
+#define MACHINE "platform=x86_64-pc-linux-gnu\ncores=4\nmemory=8000\nsandbox=namespaces\n"
 
 static struct p2p_hello hello;
 static struct p2p_err err;
@@ -29,6 +29,7 @@ TEST(a_worker_hello_is_read) {
   CHECK(hello.slots == 3);
   CHECK_STR(hello.machine.platform, "x86_64-pc-linux-gnu");
   CHECK(hello.machine.cores == 4 && hello.machine.memory_mib == 8000);
+  CHECK(hello.machine.sandbox == P2P_MACHINE_SANDBOX_NAMESPACES);
   CHECK(read_worker("slots=3\nslots=4\n" WORKER) == P2P_OK && hello.slots == 3);
   CHECK(hello.machine.platform[0] == '\0' && hello.machine.cores == 0);
 }
@@ -130,10 +131,11 @@ TEST(the_error_names_the_malformed_key) {
   check_refused("member=" CAROL "\nr=4.2.2\nfuture=1.70.0\nslots=1025\n", "slots");
   check_refused("member=" CAROL "\nr=4.2.2\nfuture=1.70.0\nslots=4000000000\n", "slots");
   check_refused("member=" CAROL "\nr=4.2.2\nfuture=1.70.0\nslots=99999999999999999999\n", "slots");
-  check_refused(WORKER "platform=\n", "platform, cores, memory");
-  check_refused(WORKER "platform=a b\n", "platform, cores, memory");
-  check_refused(WORKER "cores=99999999999999999999\n", "platform, cores, memory");
-  check_refused(WORKER "memory=1e3\n", "platform, cores, memory");
+  check_refused(WORKER "platform=\n", "platform, cores, memory, sandbox");
+  check_refused(WORKER "platform=a b\n", "platform, cores, memory, sandbox");
+  check_refused(WORKER "cores=99999999999999999999\n", "platform, cores, memory, sandbox");
+  check_refused(WORKER "memory=1e3\n", "platform, cores, memory, sandbox");
+  check_refused(WORKER "sandbox=jail\n", "platform, cores, memory, sandbox");
   static const char nul[] = "member=" CAROL "\0\nr=4.2.2\nfuture=1.70.0\nslots=3\n";
   CHECK(p2p_hello_read(nul, sizeof nul - 1, P2P_ROLE_WORKER, &hello, &err) == P2P_ERR_PROTOCOL);
 }

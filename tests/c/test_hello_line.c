@@ -70,6 +70,9 @@ TEST(each_role_has_its_exact_text) {
   worker.busy = 3;
   worker.waiting = 2;
   check_text(&worker, WORKER ",platform=x86_64-pc-linux-gnu,cores=4,memory=8000,busy=3,waiting=2");
+  worker.machine.sandbox = P2P_MACHINE_SANDBOX_LANDLOCK;
+  worker.busy = worker.waiting = 0;
+  check_text(&worker, WORKER ",platform=x86_64-pc-linux-gnu,cores=4,memory=8000,sandbox=landlock");
 }
 
 TEST(what_the_reader_would_refuse_is_not_written) {
@@ -134,6 +137,8 @@ TEST(malformed_hellos_are_refused) {
       "when=x,type=client,from=bob@desk:1,member=" ID ",protocols=link,id=0123",
       "when=x,type=client,from=bob@desk:1,member=" ID ",protocols=link,id=0123456789ABCDEF",
       WORKER ",platform=",
+      WORKER ",sandbox=",
+      WORKER ",sandbox=jail",
       WORKER ",platform=x86 64",
       WORKER ",cores=0",
       WORKER ",cores=65537",

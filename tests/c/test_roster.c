@@ -198,6 +198,30 @@ TEST(incompatible_versions_are_explained) {
   p2p_roster_clear(&roster);
 }
 
+/* What it says over its link counts: anybody may have written the hello. */
+TEST(a_worker_with_less_of_a_sandbox_is_not_used) {
+#define OFFER ",slots=2,r=4.2.2,future=1.70.0"
+  struct p2p_hello hello = {.slots = 2, .r_version = "4.2.2", .future_version = "1.70.0"};
+  struct p2p_err err;
+  p2p_roster_init(&roster, "4.2.2");
+  CHECK(receive(HELLO OFFER, 0) == P2P_ROSTER_ADDED && worker->compatible);
+  p2p_roster_clear(&roster);
+  p2p_roster_init(&roster, "4.2.2");
+  roster.sandbox = P2P_MACHINE_SANDBOX_NAMESPACES;
+  CHECK(receive(HELLO OFFER, 0) == P2P_ROSTER_ADDED && !worker->compatible && worker->is_too_open);
+  CHECK(receive(HELLO OFFER ",sandbox=landlock", 0) == P2P_ROSTER_UPDATED && !worker->compatible);
+  CHECK_STR(roster.incompatible_why,
+            "worker 'carol@desk:4711' has sandbox 'landlock', and this session wants at least "
+            "'namespaces'");
+  CHECK(receive(HELLO OFFER ",sandbox=namespaces", 0) == P2P_ROSTER_UPDATED && worker->compatible);
+  CHECK(p2p_roster_set_hello(&roster, worker, &hello, &err) == P2P_ERR_VERSION);
+  CHECK(!worker->compatible && worker->is_too_open);
+  hello.machine.sandbox = P2P_MACHINE_SANDBOX_NAMESPACES;
+  CHECK(p2p_roster_set_hello(&roster, worker, &hello, &err) == P2P_OK && worker->compatible);
+  CHECK(!worker->is_too_open);
+  p2p_roster_clear(&roster);
+}
+
 TEST(a_silent_worker_without_a_link_is_removed) {
   p2p_roster_init(&roster, "4.2.2");
   CHECK(p2p_roster_expire(&roster, 0) == UINT64_MAX);
@@ -258,5 +282,6 @@ UNIT_MAIN("roster", UNIT(a_worker_arrives_repeats_its_hello_and_leaves),
           UNIT(workers_of_one_name_are_told_apart),
           UNIT(a_worker_that_changes_its_name_is_the_same_worker), UNIT(other_lines_are_ignored),
           UNIT(malformed_hellos_are_reported), UNIT(incompatible_versions_are_explained),
+          UNIT(a_worker_with_less_of_a_sandbox_is_not_used),
           UNIT(a_silent_worker_without_a_link_is_removed),
           UNIT(workers_that_were_never_linked_give_way_to_others))

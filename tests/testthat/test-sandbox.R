@@ -162,6 +162,28 @@ for (level in levels) test_that(paste("sandbox", level, "works for a user withou
   expect_false(file.exists(file.path(dir, "x")))
 })
 
+test_that("with plan(sandbox = ), futures only go to workers with as much of a sandbox, and wait for one", {
+  testthat::skip_if_not("landlock" %in% levels)
+  open <- start_worker(lab, "carol", "alice/friends", sandbox = "none")
+  withr::local_options(future.p2p.report_after = 0.2)
+  expect_error(plan_as(lab, "bob", sandbox = "auto"), "'sandbox' must be \"none\" or \"landlock\" or \"namespaces\".", fixed = TRUE)
+  plan(sequential)
+  pattern <- "worker 'carol@[^ ]+' has sandbox 'none', and this session wants at least 'landlock'"
+  expect_message(plan_as(lab, "bob", sandbox = "landlock", wait.timeout = 3), pattern)
+  expect_identical(as.data.frame(plan("backend"))[c("state", "sandbox")], data.frame(state = "weak sandbox", sandbox = "none"))
+  expect_match(capture.output(print(plan("backend"))), "weak sandbox +none$", all = FALSE)
+  expect_message(expect_error(value(future(1)), pattern), pattern)
+  plan(sequential)
+  closed <- start_worker(lab, "carol", "alice/friends", sandbox = "landlock")
+  plan_as(lab, "bob", sandbox = "landlock")
+  pids <- unlist(value(lapply(1:4, function(i) future(Sys.getenv("FUTURE_P2P_WORKER")))))
+  expect_match(pids, paste0(":", closed$px$get_pid(), "$"))
+  table <- as.data.frame(plan("backend"))
+  expect_identical(table$sandbox[order(table$state)], c("landlock", "none"))
+  plan(sequential)
+  for (worker in list(open, closed)) expect_equal(stop_process(worker), 0L)
+})
+
 test_that("a sandbox that does not work, and arguments without one, are errors with the next step", {
   expect_identical(default_sandbox(NULL), "none")
   expect_identical(default_sandbox("alice/personal"), "none")
