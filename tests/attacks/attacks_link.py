@@ -76,7 +76,7 @@ async def many_idle_links_leave_room_for_others(lab):
     async def idle(i):
         somebody = p2p.Peer(p2p.Identity("mallory", pid=1000 + i), peer.topic, lab.services)
         try:
-            link, _ = await somebody.client_link(worker)
+            link, _ = await somebody.client_link(worker, timeout=3)
         except (p2p.Closed, asyncio.TimeoutError):
             return None
         lab.open.append(link)

@@ -100,7 +100,7 @@ async def man_in_the_middle_of_the_mailbox(lab):
     await ask(lab, mailbox=f'"{proxy.url}"')
     call = await worker.next_call()
     try:
-        await worker.worker_link(call, timeout=10)
+        await worker.worker_link(call, timeout=4)
         raise AssertionError("the link was set up")
     except (CryptoError, p2p.Closed, asyncio.TimeoutError):
         pass

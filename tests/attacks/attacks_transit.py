@@ -80,9 +80,9 @@ async def hints_of_a_client_to_other_hosts(lab):
 async def hints_of_a_worker_to_other_hosts(lab):
     """The same for clients that mallory lures to a worker."""
     async def meet():
-        worker = await lab.peer("mallory", "alice/traps", "worker", slots=1)
         await lab.victim.interrupt()
-        await lab.plan("alice/traps")
+        await lab.plan("alice/traps")  # before there is a worker, which the last client would call, too
+        worker = await lab.peer("mallory", "alice/traps", "worker", slots=1)
         await lab.victim.start("{ f <- future::future(1); future::value(f) }")
         call = await worker.next_call()
         wormhole = await p2p.Wormhole.meet(*await worker.answer(call))
