@@ -1,7 +1,8 @@
-/* The output of the board's commands `user`, `services`, `users` and `ls`. */
+/* The output of the board's commands `user`, `services`, `users`, `attest`, `attested` and `ls`. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "board/attestation.h"
 #include "board/services.h"
 #include "board/topic.h"
 #include "board/unknown_users.h"
@@ -24,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
           ? strlen(unknown) > 0 && strspn(unknown, "bobdianaeve,") != strlen(unknown)
           : unknown[0] != '\0')
     __builtin_trap();
+  if (p2p_attest_is_done(text, length) && p2p_attested_lists(text, length, "bob")) __builtin_trap();
   (void)p2p_topic_find(text, length, &cluster, "alice");
   (void)p2p_topic_lists_user(text, length, &cluster, "bob");
   free(text);

@@ -15,7 +15,9 @@ struct p2p_board_config {
   const char *cluster; /* "owner/name"; NULL: the user's own cluster, "{user}/personal" */
   const char *mailbox; /* URL of the mailbox server; NULL: the one that the board names */
   const char *relay;   /* "tcp:host:port" of the transit relay; NULL: the one the board names */
-  /* With them, lines are sealed, and links need them. NULL: a cluster without a key. */
+  const char *keys;    /* the folder of keys; NULL: no keys, for clusters that have none */
+  /* Fixed ones, in place of those in the files. With them, lines are sealed, and links need them.
+   */
   const struct p2p_credentials *credentials;
 };
 

@@ -9,7 +9,8 @@
 
 #include "base/buf.h"
 #include "board/access_check.h"
-#include "board/command_output.h"
+#include "board/attestation.h"
+#include "board/connection_step.h"
 #include "board/unknown_users.h"
 #include "board/whoami.h"
 #include "net/timer.h"
@@ -17,28 +18,17 @@
 #define EARLY_MAX (256 * 1024)
 #define COMMAND_MAX 12288
 
-enum state {
-  STATE_WHOAMI,     /* `user` was requested from another host (that of the public board) */
-  STATE_CONNECTING, /* to the board itself */
-  STATE_USER,       /* `user` was requested */
-  STATE_SERVICES,   /* `services` was requested: the mailbox and the relay */
-  STATE_NAMES,      /* `users` was requested by a host: do they have accounts? */
-  STATE_HOSTED,     /* `ls` was requested before an owner opens the topic: does a host hold it? */
-  STATE_OPENING,    /* `pipe` was requested */
-  STATE_ECHO,       /* the hello was sent; waits for its echo */
-  STATE_ACCESS,     /* `ls` was requested: is the topic the cluster's? */
-  STATE_JOINED,
-  STATE_ENDED /* on_end was called, or the connection was freed */
-};
-
 struct p2p_connection {
   struct p2p_connection_request request;
   struct p2p_connection_callbacks callbacks;
   void *arg;
-  enum state state;
+  enum p2p_connection_step step;
   char user[P2P_USER_MAX];
   struct p2p_cluster cluster;
   struct p2p_services services;
+  bool is_on_board; /* logged in there, and not only on the host that knows the accounts */
+  const struct p2p_sign_public *device; /* to attest; borrowed; may be NULL */
+  bool has_attested;
   char hosted[P2P_HOSTED_MAX];
   struct p2p_whoami *whoami;
   struct p2p_ssh *ssh;
@@ -52,7 +42,7 @@ struct p2p_connection {
   struct p2p_post free_post;
 };
 
-static void enter(struct p2p_connection *connection, enum state state);
+static void enter(struct p2p_connection *connection, enum p2p_connection_step step);
 
 static void free_memory(void *arg) {
   struct p2p_connection *connection = arg;
@@ -61,9 +51,10 @@ static void free_memory(void *arg) {
   free(connection);
 }
 
-static void end(struct p2p_connection *connection, const struct p2p_err *err) {
-  if (connection->state == STATE_ENDED) return;
-  connection->state = STATE_ENDED;
+static void end(void *arg, const struct p2p_err *err) {
+  struct p2p_connection *connection = arg; /* its SSH connection may call this, too */
+  if (connection->step == P2P_STEP_ENDED) return;
+  connection->step = P2P_STEP_ENDED;
   p2p_timer_stop(connection->timer);
   connection->callbacks.on_end(connection->arg, err);
 }
@@ -92,7 +83,15 @@ static void set_user(struct p2p_connection *connection, const char *user) {
     end(connection, &err);
     return;
   }
-  enter(connection, connection->state == STATE_WHOAMI ? STATE_CONNECTING : STATE_SERVICES);
+  connection->step = P2P_STEP_KEYS;
+  connection->callbacks.on_user(connection->arg);
+}
+
+void p2p_connection_resume(struct p2p_connection *connection,
+                           const struct p2p_sign_public *device) {
+  if (connection->step != P2P_STEP_KEYS) return; /* it has ended since */
+  connection->device = device;
+  enter(connection, connection->is_on_board ? P2P_STEP_SERVICES : P2P_STEP_CONNECTING);
 }
 
 static void on_whoami(void *arg, const char *user, const struct p2p_err *err) {
@@ -116,24 +115,31 @@ static void on_user_output(struct p2p_connection *connection, const char *text, 
     set_user(connection, user);
 }
 
-static void on_services_output(struct p2p_connection *connection, const char *text, size_t length) {
+static void prepare_topic(struct p2p_connection *connection) {
   struct p2p_access_check check = access_check(connection);
-  p2p_services_parse(text, length, p2p_ssh_host(connection->ssh), &connection->services);
-  if (connection->request.role == P2P_ROLE_HOST && connection->request.access[0] != '\0')
-    enter(connection, STATE_NAMES);
+  if (check.role == P2P_ROLE_HOST && check.access[0] != '\0')
+    enter(connection, P2P_STEP_NAMES);
   else
-    enter(connection, p2p_access_check_needs_host(&check) ? STATE_HOSTED : STATE_OPENING);
+    enter(connection, p2p_access_check_needs_host(&check) ? P2P_STEP_HOSTED : P2P_STEP_OPENING);
+}
+
+static void on_services_output(struct p2p_connection *connection, const char *text, size_t length) {
+  p2p_services_parse(text, length, p2p_ssh_host(connection->ssh), &connection->services);
+  if (connection->device != NULL)
+    enter(connection, P2P_STEP_ATTEST);
+  else
+    prepare_topic(connection);
+}
+
+static void on_attest_output(struct p2p_connection *connection, const char *text, size_t length) {
+  connection->has_attested = p2p_attest_is_done(text, length);
+  prepare_topic(connection);
 }
 
 static void on_names_output(struct p2p_connection *connection, const char *text, size_t length) {
-  const char *access = connection->request.access;
-  size_t size = strlen(access) + 1;
-  char *unknown = malloc(size);
   free(connection->unknown_users);
-  connection->unknown_users = unknown;
-  if (unknown != NULL && p2p_unknown_users_parse(text, length, access, unknown, size) != P2P_OK)
-    unknown[0] = '\0';
-  enter(connection, STATE_OPENING);
+  connection->unknown_users = p2p_unknown_users_find(text, length, connection->request.access);
+  enter(connection, P2P_STEP_OPENING);
 }
 
 static void on_hosted_output(struct p2p_connection *connection, const char *text, size_t length) {
@@ -142,7 +148,7 @@ static void on_hosted_output(struct p2p_connection *connection, const char *text
   if (p2p_access_check_hosted(&check, text, length, &err) != P2P_OK)
     end(connection, &err);
   else
-    enter(connection, STATE_OPENING);
+    enter(connection, P2P_STEP_OPENING);
 }
 
 static void on_line(void *arg, const struct p2p_line *line);
@@ -155,7 +161,7 @@ static void on_access_output(struct p2p_connection *connection, const char *text
     return;
   }
   p2p_topic_list_hosted(text, length, connection->user, connection->hosted);
-  connection->state = STATE_JOINED;
+  connection->step = P2P_STEP_JOINED;
   p2p_timer_stop(connection->timer);
   connection->callbacks.on_joined(connection->arg);
   struct p2p_line_reader reader;
@@ -177,19 +183,20 @@ static void handle_output(struct p2p_connection *connection, const char *text, s
     end(connection, &err);
     return;
   }
-  switch (connection->state) {
-  case STATE_USER: on_user_output(connection, text, length); break;
-  case STATE_SERVICES: on_services_output(connection, text, length); break;
-  case STATE_NAMES: on_names_output(connection, text, length); break;
-  case STATE_HOSTED: on_hosted_output(connection, text, length); break;
+  switch (connection->step) {
+  case P2P_STEP_USER: on_user_output(connection, text, length); break;
+  case P2P_STEP_SERVICES: on_services_output(connection, text, length); break;
+  case P2P_STEP_ATTEST: on_attest_output(connection, text, length); break;
+  case P2P_STEP_NAMES: on_names_output(connection, text, length); break;
+  case P2P_STEP_HOSTED: on_hosted_output(connection, text, length); break;
   default: on_access_output(connection, text, length);
   }
 }
 
 static void on_output(void *arg, const char *text, size_t length) {
   struct p2p_connection *connection = arg;
-  p2p_command_output_free(connection->output); /* the next request takes its place */
-  connection->output = NULL;
+  p2p_command_output_free(connection->output);
+  connection->output = NULL; /* the next request takes its place */
   handle_output(connection, text, length);
 }
 
@@ -198,18 +205,17 @@ static void on_output(void *arg, const char *text, size_t length) {
 static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_connection *connection = arg;
   char text[P2P_LINE_MAX + 1];
-  if (connection->state == STATE_ENDED) return;
-  if (connection->state == STATE_JOINED) {
+  if (connection->step == P2P_STEP_ENDED) return;
+  if (connection->step == P2P_STEP_JOINED) {
     connection->callbacks.on_line(connection->arg, line);
     return;
   }
   long length = p2p_line_format(line, text, sizeof text);
   if (length < 0) return;
-  if (connection->state == STATE_ECHO && strcmp(text, connection->hello) == 0)
-    enter(connection, STATE_ACCESS);
-  /* Lines beyond the cap are lost, as they are for a member that joins a moment later. */
-  else if (p2p_buf_put(&connection->early, text, (size_t)length) != P2P_OK)
-    return;
+  if (connection->step == P2P_STEP_ECHO && strcmp(text, connection->hello) == 0)
+    enter(connection, P2P_STEP_ACCESS);
+  else /* lines beyond the cap are lost, as they are for a member that joins a moment later */
+    (void)!p2p_buf_put(&connection->early, text, (size_t)length);
 }
 
 static void on_pipe_start(void *arg) {
@@ -218,11 +224,11 @@ static void on_pipe_start(void *arg) {
   struct p2p_err err;
   p2p_line_init(&hello);
   connection->callbacks.on_hello(connection->arg, &hello);
-  if (connection->state == STATE_ENDED) return; /* freed in on_hello */
+  if (connection->step == P2P_STEP_ENDED) return; /* freed in on_hello */
   long length = p2p_line_format(&hello, connection->hello, sizeof connection->hello);
   if (length > 0 &&
       p2p_ssh_command_write(connection->pipe, connection->hello, (size_t)length) == P2P_OK) {
-    connection->state = STATE_ECHO;
+    connection->step = P2P_STEP_ECHO;
   } else {
     p2p_err_set(&err, P2P_ERR_INVALID, "the hello to the cluster cannot be sent");
     end(connection, &err);
@@ -233,7 +239,7 @@ static void on_pipe_output(void *arg, const char *bytes, size_t length) {
   struct p2p_connection *connection = arg;
   uint64_t dropped = connection->reader.dropped;
   p2p_line_reader_feed(&connection->reader, bytes, length, on_line, connection);
-  if (connection->reader.dropped > dropped && connection->state != STATE_ENDED)
+  if (connection->reader.dropped > dropped && connection->step != P2P_STEP_ENDED)
     connection->callbacks.on_dropped(connection->arg);
 }
 
@@ -249,16 +255,12 @@ static void on_pipe_end(void *arg, int exit_status) {
 static int open_topic(struct p2p_connection *connection, struct p2p_err *err) {
   static const struct p2p_ssh_command_callbacks callbacks = {on_pipe_start, on_pipe_output,
                                                              on_pipe_end};
-  char topic[P2P_CLUSTER_MAX + 32], command[COMMAND_MAX];
-  int code = p2p_topic_name(&connection->cluster, connection->user, topic, sizeof topic);
-  bool is_host = connection->request.role == P2P_ROLE_HOST;
-  int length = is_host ? snprintf(command, sizeof command, "pipe %s -r -a %s,%s", topic,
-                                  connection->user, connection->request.access)
-                       : snprintf(command, sizeof command, "pipe %s -r", topic);
-  if (is_host && connection->request.access[0] == '\0' && length > 0) command[--length] = '\0';
-  if (code != P2P_OK || length < 0 || (size_t)length >= sizeof command) {
+  char command[COMMAND_MAX];
+  const char *access =
+      connection->request.role == P2P_ROLE_HOST ? connection->request.access : NULL;
+  if (p2p_topic_open_command(&connection->cluster, connection->user, access, command,
+                             sizeof command) != P2P_OK)
     return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the list of users is too long for the board");
-  }
   return p2p_ssh_run(connection->ssh, command, &callbacks, connection, &connection->pipe, err);
 }
 
@@ -266,31 +268,16 @@ static int open_topic(struct p2p_connection *connection, struct p2p_err *err) {
 
 static void on_ready(void *arg) {
   struct p2p_connection *connection = arg;
-  enter(connection, connection->user[0] == '\0' ? STATE_USER : STATE_SERVICES);
-}
-
-static void on_close(void *arg, const struct p2p_err *err) {
-  struct p2p_connection *connection = arg;
-  end(connection, err);
+  connection->is_on_board = true;
+  enter(connection, connection->user[0] == '\0' ? P2P_STEP_USER : P2P_STEP_SERVICES);
 }
 
 static void on_timeout(void *arg) {
   struct p2p_connection *connection = arg;
-  static const char *const expected[] = {[STATE_WHOAMI] = "your user name",
-                                         [STATE_CONNECTING] = "the SSH login",
-                                         [STATE_USER] = "'user'",
-                                         [STATE_SERVICES] = "'services'",
-                                         [STATE_NAMES] = "'users'",
-                                         [STATE_HOSTED] = "'ls'",
-                                         [STATE_OPENING] = "'pipe'",
-                                         [STATE_ECHO] = "the echo of the hello",
-                                         [STATE_ACCESS] = "'ls'"};
   struct p2p_err err;
-  p2p_err_because(
-      &err, p2p_ssh_uses_program(connection->ssh) ? "ssh_silent" : "board_silent",
-      p2p_err_set(&err, P2P_ERR_TIMEOUT, "'%s' did not answer within %.1f s (waiting for %s)",
-                  connection->request.address->host, connection->request.timeout_ms / 1000.0,
-                  expected[connection->state]));
+  p2p_connection_step_explain(connection->step, connection->request.address->host,
+                              connection->request.timeout_ms, p2p_ssh_uses_program(connection->ssh),
+                              &err);
   end(connection, &err);
 }
 
@@ -300,38 +287,39 @@ static int request_output(struct p2p_connection *connection, const char *command
                                     &connection->output, err);
 }
 
-static int request_names(struct p2p_connection *connection, struct p2p_err *err) {
-  char command[COMMAND_MAX];
-  snprintf(command, sizeof command, "users %s", connection->request.access);
-  return request_output(connection, command, err);
-}
-
-static int start(struct p2p_connection *connection, enum state state, struct p2p_err *err) {
-  static const struct p2p_ssh_callbacks callbacks = {on_ready, on_close};
+static int start(struct p2p_connection *connection, enum p2p_connection_step step,
+                 struct p2p_err *err) {
+  static const struct p2p_ssh_callbacks callbacks = {on_ready, end};
   const struct p2p_connection_request *request = &connection->request;
-  switch (state) {
-  case STATE_WHOAMI:
+  char command[COMMAND_MAX];
+  switch (step) {
+  case P2P_STEP_WHOAMI:
     return p2p_whoami_request(
         &(struct p2p_whoami_query){request->loop, request->address, request->timeout_ms}, on_whoami,
         connection, &connection->whoami, err);
-  case STATE_CONNECTING:
+  case P2P_STEP_CONNECTING:
     return p2p_ssh_connect(
         &(struct p2p_ssh_request){request->loop, request->address, request->timeout_ms}, &callbacks,
         connection, &connection->ssh, err);
-  case STATE_USER: return request_output(connection, "user", err);
-  case STATE_SERVICES: return request_output(connection, "services", err);
-  case STATE_NAMES: return request_names(connection, err);
-  case STATE_HOSTED:
-  case STATE_ACCESS: return request_output(connection, "ls", err);
-  case STATE_OPENING: return open_topic(connection, err);
+  case P2P_STEP_USER: return request_output(connection, "user", err);
+  case P2P_STEP_SERVICES: return request_output(connection, "services", err);
+  case P2P_STEP_ATTEST:
+    p2p_attest_command(connection->device, command);
+    return request_output(connection, command, err);
+  case P2P_STEP_NAMES:
+    snprintf(command, sizeof command, "users %s", request->access);
+    return request_output(connection, command, err);
+  case P2P_STEP_HOSTED:
+  case P2P_STEP_ACCESS: return request_output(connection, "ls", err);
+  case P2P_STEP_OPENING: return open_topic(connection, err);
   default: return P2P_OK;
   }
 }
 
-static void enter(struct p2p_connection *connection, enum state state) {
+static void enter(struct p2p_connection *connection, enum p2p_connection_step step) {
   struct p2p_err err;
-  connection->state = state;
-  if (start(connection, state, &err) != P2P_OK) end(connection, &err);
+  connection->step = step;
+  if (start(connection, step, &err) != P2P_OK) end(connection, &err);
 }
 
 int p2p_connection_new(const struct p2p_connection_request *request,
@@ -347,9 +335,10 @@ int p2p_connection_new(const struct p2p_connection_request *request,
   connection->timer = p2p_timer_new(request->loop, on_timeout, connection);
   char host[sizeof request->address->host];
   p2p_address_account_host(request->address, host, sizeof host);
-  connection->state = strcmp(host, request->address->host) == 0 ? STATE_CONNECTING : STATE_WHOAMI;
+  connection->step =
+      strcmp(host, request->address->host) == 0 ? P2P_STEP_CONNECTING : P2P_STEP_WHOAMI;
   int code = connection->timer == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory")
-                                       : start(connection, connection->state, err);
+                                       : start(connection, connection->step, err);
   if (code != P2P_OK) {
     p2p_connection_free(connection);
     return code;
@@ -361,7 +350,7 @@ int p2p_connection_new(const struct p2p_connection_request *request,
 
 void p2p_connection_free(struct p2p_connection *connection) {
   if (connection == NULL) return;
-  connection->state = STATE_ENDED;
+  connection->step = P2P_STEP_ENDED;
   p2p_whoami_free(connection->whoami);
   p2p_command_output_free(connection->output);
   p2p_ssh_command_free(connection->pipe);
@@ -380,6 +369,9 @@ const struct p2p_cluster *p2p_connection_cluster(const struct p2p_connection *co
 const struct p2p_services *p2p_connection_services(const struct p2p_connection *connection) {
   return &connection->services;
 }
+bool p2p_connection_has_attested(const struct p2p_connection *connection) {
+  return connection->has_attested;
+}
 const char *p2p_connection_unknown_users(const struct p2p_connection *connection) {
   return connection->unknown_users == NULL ? "" : connection->unknown_users;
 }
@@ -390,7 +382,19 @@ uint64_t p2p_connection_dropped(const struct p2p_connection *connection) {
   return connection->reader.dropped;
 }
 
-int p2p_connection_write(struct p2p_connection *connection, const char *bytes, size_t length) {
-  return connection->state == STATE_JOINED ? p2p_ssh_command_write(connection->pipe, bytes, length)
-                                           : P2P_ERR_CLOSED;
+int p2p_connection_send(struct p2p_connection *connection, const struct p2p_line *line) {
+  char text[P2P_LINE_MAX + 1];
+  long length = p2p_line_format(line, text, sizeof text);
+  if (length < 0) return (int)length;
+  return connection->step == P2P_STEP_JOINED
+             ? p2p_ssh_command_write(connection->pipe, text, (size_t)length)
+             : P2P_ERR_CLOSED;
+}
+
+int p2p_connection_ask(struct p2p_connection *connection, const char *command,
+                       void (*fn)(void *arg, const char *text, size_t length), void *arg,
+                       struct p2p_command_output **out) {
+  struct p2p_err err;
+  if (connection->step != P2P_STEP_JOINED) return P2P_ERR_CLOSED;
+  return p2p_command_output_request(connection->ssh, command, fn, arg, out, &err);
 }

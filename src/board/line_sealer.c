@@ -28,6 +28,11 @@ void p2p_line_sealer_free(struct p2p_line_sealer *sealer) {
   free(sealer);
 }
 
+void p2p_line_sealer_set(struct p2p_line_sealer *sealer,
+                         const struct p2p_credentials *credentials) {
+  sealer->credentials = *credentials;
+}
+
 const struct p2p_credentials *p2p_line_sealer_credentials(const struct p2p_line_sealer *sealer) {
   return &sealer->credentials;
 }

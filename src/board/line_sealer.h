@@ -10,6 +10,8 @@ struct p2p_line_sealer;
 /* `credentials` are copied. NULL when out of memory. */
 struct p2p_line_sealer *p2p_line_sealer_new(const struct p2p_credentials *credentials);
 void p2p_line_sealer_free(struct p2p_line_sealer *sealer); /* wipes; takes NULL */
+/* From now on, with another key. */
+void p2p_line_sealer_set(struct p2p_line_sealer *sealer, const struct p2p_credentials *credentials);
 const struct p2p_credentials *p2p_line_sealer_credentials(const struct p2p_line_sealer *sealer);
 
 /* Replaces *out by `line` in a box. P2P_ERR_TOO_LARGE. */

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/encode.h"
 #include "board/connection.h"
-#include "board/line_sealer.h"
+#include "board/member_keys.h"
+#include "board/own_name.h"
 #include "crypto/random.h"
 #include "net/timer.h"
 
@@ -46,7 +46,7 @@ struct p2p_member {
   bool is_reporting;                    /* report_timer runs */
   uint64_t reported;                    /* dropped lines */
   uint64_t unopened, unopened_reported; /* lines that are not of this cluster's key, or repeated */
-  struct p2p_line_sealer *sealer;       /* NULL: the cluster has no key */
+  struct p2p_member_keys *keys;         /* NULL: clusters without a key only */
   char user[P2P_USER_MAX];
   struct p2p_identity identity; /* the id from the start, the name once connected */
   char cluster_name[P2P_CLUSTER_MAX];
@@ -56,20 +56,6 @@ struct p2p_member {
 };
 
 /* ---- lines ---- */
-
-/* A longer name is cut, and characters that a member's name cannot have are left out. */
-static void put_hostname(char *out, size_t size) {
-  char name[256] = ""; /* POSIX: at most 255 bytes */
-  size_t used = 0;
-  if (gethostname(name, sizeof name - 1) != 0) name[0] = '\0';
-  for (const char *at = name; *at != '\0' && used + 1 < size; at++) {
-    bool is_plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
-                    (*at >= '0' && *at <= '9') || *at == '.' || *at == '-' || *at == '_';
-    if (is_plain) out[used++] = *at;
-  }
-  out[used] = '\0';
-  if (used == 0) snprintf(out, size, "unknown");
-}
 
 /* Writes random bytes in hex. */
 static void draw_hex(size_t n_bytes, char *out) {
@@ -87,17 +73,19 @@ static int write_hello(struct p2p_member *member, struct p2p_line *out) {
   return p2p_hello_line_write(out, &hello, time(NULL));
 }
 
+/* Replaces *line by the line in a box, where the cluster has a key. */
+static int seal(struct p2p_member *member, const struct p2p_line **line, struct p2p_line *sealed) {
+  if (member->keys == NULL) return P2P_OK;
+  int code = p2p_member_keys_seal(member->keys, *line, sealed);
+  if (code == P2P_OK) *line = sealed;
+  return code == P2P_ERR_CANCELED ? P2P_OK : code;
+}
+
 int p2p_member_send(struct p2p_member *member, const struct p2p_line *line) {
-  char text[P2P_LINE_MAX + 1];
   struct p2p_line sealed;
   if (!member->joined) return P2P_ERR_CLOSED;
-  if (member->sealer != NULL) {
-    int code = p2p_line_sealer_seal(member->sealer, line, &sealed);
-    if (code != P2P_OK) return code;
-    line = &sealed;
-  }
-  long length = p2p_line_format(line, text, sizeof text);
-  return length < 0 ? (int)length : p2p_connection_write(member->connection, text, (size_t)length);
+  int code = seal(member, &line, &sealed);
+  return code == P2P_OK ? p2p_connection_send(member->connection, line) : code;
 }
 
 int p2p_member_send_hello(struct p2p_member *member) {
@@ -109,30 +97,59 @@ int p2p_member_send_hello(struct p2p_member *member) {
 
 /* ---- one connection ---- */
 
+/* A newcomer asks for the key, in clear. Others say hello. */
+static int write_first(struct p2p_member *member, struct p2p_line *out) {
+  struct p2p_line plain;
+  if (member->keys != NULL && p2p_member_keys_is_newcomer(member->keys))
+    return p2p_member_keys_write_enrol(member->keys,
+                                       p2p_connection_has_attested(member->connection), out);
+  bool is_sealed = p2p_member_credentials(member) != NULL;
+  int code = write_hello(member, is_sealed ? &plain : out);
+  if (code != P2P_OK || !is_sealed || member->is_freed) return code;
+  return p2p_member_keys_seal(member->keys, &plain, out);
+}
+
+static void on_user(void *arg) {
+  struct p2p_member *member = arg;
+  if (member->keys == NULL)
+    p2p_connection_resume(member->connection, NULL);
+  else
+    p2p_member_keys_prepare(member->keys, p2p_connection_user(member->connection),
+                            p2p_connection_cluster(member->connection));
+}
+
 static void on_hello(void *arg, struct p2p_line *hello) {
   struct p2p_member *member = arg;
   const struct p2p_cluster *cluster = p2p_connection_cluster(member->connection);
-  char hostname[65];
-  put_hostname(hostname, sizeof hostname);
   snprintf(member->user, sizeof member->user, "%s", p2p_connection_user(member->connection));
-  snprintf(member->identity.name, sizeof member->identity.name, "%s@%s:%ld", member->user, hostname,
-           (long)getpid());
+  p2p_own_name(member->user, member->identity.name);
   snprintf(member->cluster_name, sizeof member->cluster_name, "%s/%s", cluster->owner,
            cluster->name);
   member->services = *p2p_connection_services(member->connection);
-  struct p2p_line plain;
-  int code = write_hello(member, member->sealer == NULL ? hello : &plain);
-  if (member->is_freed) return; /* in the owner's on_hello */
-  if (code == P2P_OK && member->sealer != NULL)
-    code = p2p_line_sealer_seal(member->sealer, &plain, hello);
-  if (code != P2P_OK) p2p_line_init(hello);
+  int code = write_first(member, hello);
+  if (code != P2P_OK && !member->is_freed)
+    p2p_line_init(hello); /* freed: in the owner's on_hello */
+}
+
+/* The member can speak. */
+static void announce(struct p2p_member *member) {
+  member->joined = member->was_joined = true;
+  member->joined_at_ms = p2p_clock_ms();
+  member->callbacks.on_joined(member->arg);
+}
+
+static uint32_t left_ms(const struct p2p_member *member) {
+  uint64_t now = p2p_clock_ms();
+  return member->was_joined || now >= member->deadline_ms ? member->timeout_ms
+                                                          : (uint32_t)(member->deadline_ms - now);
 }
 
 static void on_joined(void *arg) {
   struct p2p_member *member = arg;
-  member->joined = member->was_joined = true;
-  member->joined_at_ms = p2p_clock_ms();
-  member->callbacks.on_joined(member->arg);
+  bool is_newcomer = member->keys != NULL && p2p_member_keys_is_newcomer(member->keys);
+  if (member->keys != NULL)
+    p2p_member_keys_connect(member->keys, member->connection, left_ms(member));
+  if (!is_newcomer) announce(member);
 }
 
 static void start_report(struct p2p_member *member) {
@@ -140,16 +157,20 @@ static void start_report(struct p2p_member *member) {
   member->is_reporting = true;
 }
 
+static void count_unopened(struct p2p_member *member) {
+  member->unopened++;
+  start_report(member);
+}
+
 static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_member *member = arg;
   struct p2p_line opened;
-  if (member->sealer != NULL) {
-    if (p2p_line_sealer_open(member->sealer, line, &opened) != P2P_OK) {
-      member->unopened++;
-      start_report(member);
-      return;
-    }
-    line = &opened;
+  int code =
+      member->keys == NULL ? P2P_ERR_CANCELED : p2p_member_keys_open(member->keys, line, &opened);
+  if (code == P2P_OK) line = &opened;
+  if (code != P2P_OK && code != P2P_ERR_CANCELED) {
+    if (code != P2P_ERR_CLOSED) count_unopened(member);
+    return;
   }
   const char *sender = p2p_line_get(line, "member");
   if (sender != NULL && strcmp(sender, member->identity.id) == 0) return; /* an echo */
@@ -193,6 +214,7 @@ static void on_end(void *arg, const struct p2p_err *err) {
   struct p2p_member *member = arg;
   if (member->joined && p2p_clock_ms() - member->joined_at_ms >= STEADY_MS) member->attempts = 0;
   member->joined = false;
+  if (member->keys != NULL) p2p_member_keys_disconnect(member->keys);
   if (member->connection != NULL) member->dropped += p2p_connection_dropped(member->connection);
   p2p_connection_free(member->connection);
   member->connection = NULL;
@@ -208,18 +230,14 @@ static void on_end(void *arg, const struct p2p_err *err) {
 }
 
 static int join(struct p2p_member *member, struct p2p_err *err) {
-  static const struct p2p_connection_callbacks callbacks = {on_hello, on_joined, on_line,
-                                                            on_dropped, on_end};
-  uint64_t now = p2p_clock_ms();
-  uint32_t left_ms = member->was_joined || now >= member->deadline_ms
-                         ? member->timeout_ms
-                         : (uint32_t)(member->deadline_ms - now);
+  static const struct p2p_connection_callbacks callbacks = {on_user, on_hello,   on_joined,
+                                                            on_line, on_dropped, on_end};
   struct p2p_connection_request request = {.loop = member->loop,
                                            .address = &member->address,
                                            .cluster = member->has_cluster ? &member->cluster : NULL,
                                            .role = member->role,
                                            .access = member->access,
-                                           .timeout_ms = left_ms};
+                                           .timeout_ms = left_ms(member)};
   return p2p_connection_new(&request, &callbacks, member, &member->connection, err);
 }
 
@@ -229,28 +247,62 @@ static void on_timer(void *arg) {
   if (join(member, &err) != P2P_OK) on_end(member, &err);
 }
 
-/* ---- the member ---- */
+/* ---- its keys ---- */
 
-static int read_users(const struct p2p_member_config *config, struct p2p_member *member,
-                      struct p2p_err *err) {
-  size_t used = 0;
-  for (size_t i = 0; i < config->n_users; i++) {
-    const char *user = config->users[i];
-    if (!p2p_user_is_valid(user)) {
-      return p2p_err_because(err, "member_name",
-                             p2p_err_set(err, P2P_ERR_INVALID, "'%.80s' is not a user name",
-                                         user == NULL ? "" : user));
-    }
-    int length = snprintf(member->access + used, sizeof member->access - used, "%s%s",
-                          used == 0 ? "" : ",", user);
-    if (length < 0 || (size_t)length >= sizeof member->access - used) {
-      return p2p_err_set(err, P2P_ERR_TOO_LARGE,
-                         "the names of the users have more than %d characters in all", ACCESS_MAX);
-    }
-    used += (size_t)length;
-  }
-  return P2P_OK;
+static void on_keys_ready(void *arg) {
+  struct p2p_member *member = arg;
+  if (member->connection != NULL)
+    p2p_connection_resume(member->connection, p2p_member_keys_device(member->keys));
 }
+
+/* The first hello of a member that was a newcomer. */
+static void on_enrolled(void *arg) {
+  struct p2p_member *member = arg;
+  member->joined = true;
+  (void)p2p_member_send_hello(member);
+  if (!member->is_freed) announce(member);
+}
+
+static void on_renewed(void *arg) {
+  if (p2p_member_send_hello(arg) != P2P_OK)
+    return; /* disconnected: it says hello when it is back */
+}
+
+static void on_expelled(void *arg, const struct p2p_sign_public *devices, size_t n) {
+  struct p2p_member *member = arg;
+  if (member->callbacks.on_expelled != NULL) member->callbacks.on_expelled(member->arg, devices, n);
+}
+
+static void on_no_key(void *arg, const struct p2p_err *err) {
+  struct p2p_member *member = arg;
+  const struct p2p_err copy = *err;
+  member->joined = false;
+  p2p_timer_stop(member->timer);
+  p2p_member_keys_disconnect(member->keys);
+  p2p_connection_free(member->connection);
+  member->connection = NULL;
+  member->callbacks.on_failed(member->arg, &copy);
+}
+
+static int start_keys(const struct p2p_member_config *config, struct p2p_member *member,
+                      struct p2p_err *err) {
+  static const struct p2p_member_keys_callbacks callbacks = {on_keys_ready, on_enrolled, on_renewed,
+                                                             on_expelled, on_no_key};
+  const struct p2p_member_keys_config keys = {.loop = config->loop,
+                                              .log = config->log,
+                                              .role = config->role,
+                                              .address = &member->address,
+                                              .folder = config->board.keys,
+                                              .from = &member->identity,
+                                              .users = member->access,
+                                              .is_keyless = config->is_keyless,
+                                              .is_invite_only = config->is_invite_only,
+                                              .credentials = config->board.credentials};
+  if (keys.folder == NULL && keys.credentials == NULL) return P2P_OK;
+  return p2p_member_keys_new(&keys, &callbacks, member, &member->keys, err);
+}
+
+/* ---- the member ---- */
 
 static int read_config(const struct p2p_member_config *config, struct p2p_member *member,
                        struct p2p_err *err) {
@@ -264,7 +316,9 @@ static int read_config(const struct p2p_member_config *config, struct p2p_member
                                &member->address, err);
   if (code == P2P_OK && member->has_cluster)
     code = p2p_cluster_parse(config->board.cluster, &member->cluster, err);
-  if (code == P2P_OK) code = read_users(config, member, err);
+  if (code == P2P_OK)
+    code =
+        p2p_users_join(config->users, config->n_users, member->access, sizeof member->access, err);
   if (code == P2P_OK && p2p_crypto_init() != P2P_OK) {
     code = p2p_err_set(err, P2P_ERR_CRYPTO, "the cryptographic library cannot be started");
   }
@@ -283,12 +337,11 @@ int p2p_member_new(const struct p2p_member_config *config,
   if (code == P2P_OK) {
     member->timer = p2p_timer_new(config->loop, on_timer, member);
     member->report_timer = p2p_timer_new(config->loop, report_dropped, member);
-    if (config->board.credentials != NULL)
-      member->sealer = p2p_line_sealer_new(config->board.credentials);
-    bool is_complete = member->timer != NULL && member->report_timer != NULL &&
-                       (config->board.credentials == NULL || member->sealer != NULL);
-    code = !is_complete ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory") : join(member, err);
+    bool is_complete = member->timer != NULL && member->report_timer != NULL;
+    code = is_complete ? start_keys(config, member, err)
+                       : p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
+  if (code == P2P_OK) code = join(member, err);
   if (code != P2P_OK) {
     p2p_member_free(member);
     return code;
@@ -297,20 +350,15 @@ int p2p_member_new(const struct p2p_member_config *config,
   return P2P_OK;
 }
 
-static void destroy(void *arg) {
-  struct p2p_member *member = arg;
-  p2p_line_sealer_free(member->sealer);
-  free(member);
-}
-
 void p2p_member_free(struct p2p_member *member) {
   if (member == NULL) return;
   if (member->report_timer != NULL) report_dropped(member);
+  p2p_member_keys_free(member->keys);
   p2p_connection_free(member->connection);
   p2p_timer_free(member->timer);
   p2p_timer_free(member->report_timer);
   member->is_freed = true;
-  member->free_post = (struct p2p_post){.fn = destroy, .arg = member};
+  member->free_post = (struct p2p_post){.fn = free, .arg = member};
   p2p_loop_defer(member->loop, &member->free_post);
 }
 
@@ -330,7 +378,7 @@ const char *p2p_member_unknown_users(const struct p2p_member *member) {
 }
 
 const struct p2p_credentials *p2p_member_credentials(const struct p2p_member *member) {
-  return member->sealer == NULL ? NULL : p2p_line_sealer_credentials(member->sealer);
+  return member->keys == NULL ? NULL : p2p_member_keys_credentials(member->keys);
 }
 
 uint64_t p2p_member_dropped(const struct p2p_member *member) {

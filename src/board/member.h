@@ -21,8 +21,10 @@ struct p2p_member_config {
   enum p2p_role role;
   const char *const *users; /* host: who may join, besides the owner */
   size_t n_users;
+  bool is_keyless;           /* host: of a cluster without a key, though `board.keys` is given */
+  bool is_invite_only;       /* host: gives the key to known devices and to invited ones only */
   uint32_t timeout_ms;       /* until on_joined; 0: 30 s */
-  struct p2p_log_queue *log; /* borrowed: P2P_LOG_DEBUG for dropped lines. NULL: no log */
+  struct p2p_log_queue *log; /* borrowed: dropped lines, and what happens to keys. NULL: no log */
 };
 
 struct p2p_member_callbacks {
@@ -32,8 +34,11 @@ struct p2p_member_callbacks {
   void (*on_line)(void *arg, const struct p2p_line *line); /* of another member */
   /* The connection failed; the member reconnects in retry_ms. */
   void (*on_disconnected)(void *arg, const struct p2p_err *err, uint32_t retry_ms);
-  /* It could not join, or may not reconnect (host key, account). The last callback; then free. */
+  /* It could not join, may not reconnect (host key, account), or the owner has expelled it. The
+   * last callback; then free. */
   void (*on_failed)(void *arg, const struct p2p_err *err);
+  /* The owner has expelled these devices: end the links to them. May be NULL. */
+  void (*on_expelled)(void *arg, const struct p2p_sign_public *devices, size_t n);
 };
 
 /* P2P_ERR_INVALID for names and arguments, P2P_ERR_TOO_LARGE, P2P_ERR_MEMORY. Other errors are

@@ -28,10 +28,40 @@ int p2p_cluster_parse(const char *text, struct p2p_cluster *out, struct p2p_err 
   return P2P_OK;
 }
 
+int p2p_users_join(const char *const *users, size_t n, char *out, size_t size,
+                   struct p2p_err *err) {
+  size_t used = 0;
+  out[0] = '\0';
+  for (size_t i = 0; i < n; i++) {
+    const char *user = users[i];
+    if (!p2p_user_is_valid(user))
+      return p2p_err_because(err, "member_name",
+                             p2p_err_set(err, P2P_ERR_INVALID, "'%.80s' is not a user name",
+                                         user == NULL ? "" : user));
+    int length = snprintf(out + used, size - used, "%s%s", used == 0 ? "" : ",", user);
+    if (length < 0 || (size_t)length >= size - used)
+      return p2p_err_set(err, P2P_ERR_TOO_LARGE,
+                         "the names of the users have more than %zu characters in all", size);
+    used += (size_t)length;
+  }
+  return P2P_OK;
+}
+
 int p2p_topic_name(const struct p2p_cluster *cluster, const char *user, char *out, size_t size) {
   int length = strcmp(cluster->owner, user) == 0
                    ? snprintf(out, size, "%s" P2P_TOPIC_SUFFIX, cluster->name)
                    : snprintf(out, size, "%s/%s" P2P_TOPIC_SUFFIX, cluster->owner, cluster->name);
+  return length < 0 || (size_t)length >= size ? P2P_ERR_TOO_LARGE : P2P_OK;
+}
+
+int p2p_topic_open_command(const struct p2p_cluster *cluster, const char *user, const char *access,
+                           char *out, size_t size) {
+  char topic[P2P_CLUSTER_MAX + sizeof P2P_TOPIC_SUFFIX];
+  int code = p2p_topic_name(cluster, user, topic, sizeof topic);
+  if (code != P2P_OK) return code;
+  int length = access == NULL ? snprintf(out, size, "pipe %s -r", topic)
+                              : snprintf(out, size, "pipe %s -r -a %s%s%s", topic, user,
+                                         access[0] == '\0' ? "" : ",", access);
   return length < 0 || (size_t)length >= size ? P2P_ERR_TOO_LARGE : P2P_OK;
 }
 

@@ -21,12 +21,20 @@ struct p2p_cluster {
   char name[P2P_CLUSTER_NAME_MAX];
 };
 bool p2p_user_is_valid(const char *user);
+/* Joins the names by ','. P2P_ERR_INVALID ("member_name"), P2P_ERR_TOO_LARGE. */
+int p2p_users_join(const char *const *users, size_t n, char *out, size_t size,
+                   struct p2p_err *err) P2P_MUST_USE;
 int p2p_cluster_parse(const char *text, struct p2p_cluster *out, struct p2p_err *err) P2P_MUST_USE;
 
 /* The topic's name as `user` gives it to the board: "friends/future.p2p" for the owner,
  * "alice/friends/future.p2p" for others. P2P_ERR_TOO_LARGE. */
 int p2p_topic_name(const struct p2p_cluster *cluster, const char *user, char *out,
                    size_t size) P2P_MUST_USE;
+
+/* The command by which `user` opens the topic. `access`: of the host, the users who may join,
+ * joined by ',', or ""; NULL for others. P2P_ERR_TOO_LARGE. */
+int p2p_topic_open_command(const struct p2p_cluster *cluster, const char *user, const char *access,
+                           char *out, size_t size) P2P_MUST_USE;
 
 /* What `ls` shows of a cluster's topic to `user`. */
 enum p2p_topic_access {

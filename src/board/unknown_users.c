@@ -2,6 +2,7 @@
 #include "board/unknown_users.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KEY "unknown="
@@ -35,4 +36,13 @@ int p2p_unknown_users_parse(const char *text, size_t length, const char *asked, 
   memcpy(out, names, names_length);
   out[names_length] = '\0';
   return P2P_OK;
+}
+
+char *p2p_unknown_users_find(const char *text, size_t length, const char *asked) {
+  size_t size = strlen(asked) + 1;
+  char *unknown = malloc(size);
+  if (unknown != NULL && p2p_unknown_users_parse(text, length, asked, unknown, size) == P2P_OK)
+    return unknown;
+  free(unknown);
+  return NULL;
 }

@@ -12,5 +12,7 @@
  * P2P_ERR_TOO_LARGE. Then `out` is "". */
 int p2p_unknown_users_parse(const char *text, size_t length, const char *asked, char *out,
                             size_t size) P2P_MUST_USE;
+/* The same in a string that the caller frees; NULL for none, or after an error. */
+char *p2p_unknown_users_find(const char *text, size_t length, const char *asked);
 
 #endif

@@ -98,8 +98,8 @@ void p2p_client_loop_explain(const struct p2p_client_loop *client, const char *p
 static int join(struct p2p_client_loop *client, const struct p2p_client_config *config,
                 struct p2p_err *err) {
   static const struct p2p_dispatcher_callbacks dispatcher_callbacks = {on_change, on_task};
-  static const struct p2p_member_callbacks member_callbacks = {on_hello, on_joined, on_line,
-                                                               on_disconnected, on_failed};
+  static const struct p2p_member_callbacks member_callbacks = {on_hello,        on_joined, on_line,
+                                                               on_disconnected, on_failed, NULL};
   struct p2p_member_config member = {
       .loop = config->loop,
       .board = config->board,

@@ -38,6 +38,11 @@ void p2p_cluster_key_derive(const char *cluster, uint32_t epoch,
   derive(out, cluster, "mailbox", out->mailbox, sizeof out->mailbox);
 }
 
+void p2p_cluster_key_owner(const struct p2p_cluster_key *key, const char *cluster,
+                           struct p2p_sign_secret *out) {
+  derive(key, cluster, "owner", out->bytes, sizeof out->bytes);
+}
+
 void p2p_keyed_code_make(char out[P2P_KEYED_CODE_MAX]) {
   uint8_t bytes[CODE_BYTES];
   p2p_random_bytes(bytes, sizeof bytes);

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "crypto/seal.h"
+#include "crypto/sign.h"
 
 #define P2P_EPOCH_MAX 999999999
 #define P2P_CLUSTER_SECRET_LEN 32
@@ -27,6 +28,11 @@ struct p2p_cluster_key { /* secret but for epoch and id: wipe it */
 void p2p_cluster_key_derive(const char *cluster, uint32_t epoch,
                             const uint8_t secret[P2P_CLUSTER_SECRET_LEN],
                             struct p2p_cluster_key *out);
+
+/* In a personal cluster, whoever has the key speaks for the owner: this is the secret half of the
+ * owner's key there. The caller wipes *out. */
+void p2p_cluster_key_owner(const struct p2p_cluster_key *key, const char *cluster,
+                           struct p2p_sign_secret *out);
 
 /* The code of a link in a cluster with a key: 128 random bits in hex. It goes to the worker in an
  * accept. */

@@ -137,7 +137,7 @@ int p2p_announcer_new(const struct p2p_announcer_config *config,
                       const struct p2p_announcer_callbacks *callbacks, void *arg,
                       struct p2p_announcer **out, struct p2p_err *err) {
   static const struct p2p_member_callbacks member_callbacks = {on_hello, on_joined, on_line,
-                                                               on_away, on_failed};
+                                                               on_away,  on_failed, NULL};
   struct p2p_announcer *announcer = calloc(1, sizeof *announcer);
   if (announcer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   announcer->log = config->log;

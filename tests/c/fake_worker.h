@@ -283,7 +283,7 @@ static const struct p2p_member_config *fake_config;
 
 static void fake_start_here(void *arg) {
   static const struct p2p_member_callbacks callbacks = {fake_on_hello, fake_on_joined, fake_on_line,
-                                                        fake_on_away, fake_on_failed};
+                                                        fake_on_away,  fake_on_failed, NULL};
   struct fake_worker *worker = arg;
   CHECK(p2p_crypto_init() == P2P_OK);
   p2p_seal_keypair(&worker->public_key, &worker->secret_key);

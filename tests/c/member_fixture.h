@@ -54,6 +54,7 @@ TEST(a_board_opens) {
 
 struct participant {
   struct p2p_member_config config;
+  void (*on_expelled)(void *arg, const struct p2p_sign_public *devices, size_t n);
   struct p2p_member *member;
   const char *args[8];
   struct p2p_err err, first_away;
@@ -118,9 +119,14 @@ static void on_failed(void *arg, const struct p2p_err *err) {
   site_count(&gate, &participant->failed);
 }
 
+static void on_expelling(void *arg, const struct p2p_sign_public *devices, size_t n) {
+  struct participant *participant = arg;
+  if (participant->on_expelled != NULL) participant->on_expelled(arg, devices, n);
+}
+
 static void come(void *arg) {
-  static const struct p2p_member_callbacks callbacks = {on_hello, on_joined, on_line, on_away,
-                                                        on_failed};
+  static const struct p2p_member_callbacks callbacks = {on_hello, on_joined, on_line,
+                                                        on_away,  on_failed, on_expelling};
   struct participant *participant = arg;
   participant->code = p2p_member_new(&participant->config, &callbacks, participant,
                                      &participant->member, &participant->err);
@@ -229,7 +235,7 @@ static void host_stop(struct hosting *hosting) {
 
 static const char *const bob_alone[] = {"bob"};
 
-static void host_friends(struct hosting *hosting) {
+static inline void host_friends(struct hosting *hosting) {
   char message[128];
   snprintf(message, sizeof message, "hosting cluster 'alice/friends' for bob on '%s'", board);
   host_start(hosting, "alice", "alice/friends", bob_alone, 1);

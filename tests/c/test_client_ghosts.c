@@ -42,8 +42,8 @@ static void eve_away(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
 static void eve_failed(void *arg, const struct p2p_err *err) { (void)arg, (void)err; }
 
 static void eve_start(void *arg) {
-  static const struct p2p_member_callbacks callbacks = {eve_hello, eve_joined, eve_line, eve_away,
-                                                        eve_failed};
+  static const struct p2p_member_callbacks callbacks = {eve_hello, eve_joined, eve_line,
+                                                        eve_away,  eve_failed, NULL};
   struct p2p_member_config config = member;
   config.role = P2P_ROLE_HOST;
   (void)arg;

@@ -1,269 +1,348 @@
-/* Certificates, and the lines by which a device gets the key of a cluster. */
-#include "protocol/enrolment.h"
-
-#include <stdlib.h>
+/* The newcomer's side of enrolment, and the rules and the queue of the other side, without I/O. */
 #include <time.h>
 
-#include "base/encode.h"
+#include "board/attestation.h"
+#include "board/enrol_queue.h"
+#include "board/enrol_rules.h"
+#include "board/enrolment.h"
 #include "crypto/random.h"
-#include "protocol/credentials.h"
+#include "protocol/certificate.h"
 #include "unit.h"
 
-#define NOW 1795000000
-#define ID "fedcba98765432100123456789abcdef"
 #define CLUSTER "alice/friends"
+#define WAIT_MS 10000
 
-static const struct p2p_identity BOB = {ID, "bob@laptop:99"}, ALICE = {ID, "alice@home:1"};
-static struct p2p_sign_secret owner_secret, device_secret, other_secret;
-static struct p2p_sign_public owner, device, other;
-static const struct p2p_owner_device alice = {CLUSTER, &ALICE, &owner_secret},
-                                     mallory = {CLUSTER, &ALICE, &other_secret};
+static struct p2p_device owner, device, other;
+static const struct p2p_identity host = {"00112233445566778899aabbccddeeff", "alice@home:1"};
+static const struct p2p_identity bob = {"0123456789abcdeffedcba9876543210", "bob@laptop:99"};
+static struct p2p_enrolment enrolment;
+static struct p2p_enrolment_config config;
+static struct p2p_line line;
 
-/* Sends the line as text. */
-static void resend(struct p2p_line *line) {
-  char text[P2P_LINE_MAX + 1];
-  long length = p2p_line_format(line, text, sizeof text);
-  CHECK(length > 0 && p2p_line_parse(text, (size_t)length - 1, line) == P2P_OK);
+static void make_device(struct p2p_device *out, uint8_t seed) {
+  memset(&out->secret_key, seed, sizeof out->secret_key);
+  p2p_sign_public_of(&out->secret_key, &out->public_key);
 }
 
-enum { AFTER_TYPE = 2, AFTER_SENDER = 4 }; /* the first pair that a signature is about */
-
-/* Calls `read` on the line with each character of each value from the pair `first` on changed, and
- * with each value missing, cut and emptied. None may be accepted. */
-static void expect_no_change_is_accepted(const struct p2p_line *line, size_t first,
-                                         int (*read)(const struct p2p_line *line)) {
-  CHECK(read(line) == P2P_OK);
-  for (size_t changed = first; changed < line->used; changed++) {
-    size_t length = strlen(line->pairs[changed].value);
-    for (size_t i = 0; i < 2 * length + 1; i++) {
-      struct p2p_line copy;
-      p2p_line_init(&copy);
-      for (size_t at = 0; at < line->used; at++) {
-        char value[P2P_LINE_MAX];
-        snprintf(value, sizeof value, "%s", line->pairs[at].value);
-        if (at == changed && i < length) value[i] = value[i] == 'A' ? 'B' : 'A';
-        if (at == changed && i >= length && i < 2 * length) value[i - length] = '\0';
-        if (at == changed && i == 2 * length) continue;
-        CHECK(p2p_line_put(&copy, line->pairs[at].key, value) == P2P_OK);
-      }
-      if (read(&copy) == P2P_OK)
-        printf("accepted: %s changed at %zu\n", line->pairs[changed].key, i);
-      CHECK(read(&copy) != P2P_OK);
-    }
-  }
+TEST(devices_are_made) {
+  CHECK(p2p_crypto_init() == P2P_OK);
+  make_device(&owner, 1);
+  make_device(&device, 2);
+  make_device(&other, 3);
 }
 
-TEST(a_certificate_is_for_one_cluster_epoch_user_and_device) {
-  struct p2p_certificate ours = {CLUSTER, 1, "bob", device};
-  uint8_t signature[P2P_SIGNATURE_LEN];
-  p2p_certificate_sign(&ours, &owner_secret, signature);
-  CHECK(p2p_certificate_check(&ours, &owner, signature));
-  CHECK(!p2p_certificate_check(&ours, &other, signature));
-  struct p2p_certificate wrong[] = {{"alice/friendsbob", 1, "", device},
-                                    {CLUSTER, 2, "bob", device},
-                                    {CLUSTER, 1, "carol", device},
-                                    {CLUSTER, 1, "bob", other}};
-  for (size_t i = 0; i < 4; i++) CHECK(!p2p_certificate_check(&wrong[i], &owner, signature));
+static void begin(void) {
+  memset(&config, 0, sizeof config);
+  snprintf(config.cluster, sizeof config.cluster, CLUSTER);
+  config.from = bob;
+  config.device = device;
 }
 
-TEST(a_proof_is_for_one_link_role_and_user) {
-  uint8_t verifier[P2P_VERIFIER_LEN] = {1}, another[P2P_VERIFIER_LEN] = {2};
-  struct p2p_link_proof ours = {verifier, P2P_ROLE_CLIENT, "bob"};
-  uint8_t signature[P2P_SIGNATURE_LEN];
-  p2p_link_proof_sign(&ours, &device_secret, signature);
-  CHECK(p2p_link_proof_check(&ours, &device, signature));
-  CHECK(!p2p_link_proof_check(&ours, &other, signature));
-  struct p2p_link_proof wrong[] = {{another, P2P_ROLE_CLIENT, "bob"},
-                                   {verifier, P2P_ROLE_WORKER, "bob"},
-                                   {verifier, P2P_ROLE_CLIENT, "carol"}};
-  for (size_t i = 0; i < 3; i++) CHECK(!p2p_link_proof_check(&wrong[i], &device, signature));
-}
+static void start(void) { p2p_enrolment_begin(&enrolment, &config, 1000, WAIT_MS); }
 
-TEST(a_badge_is_accepted_on_its_link_alone) {
-  struct p2p_credentials bob = {.cluster = CLUSTER,
-                                .key.epoch = 1,
-                                .user = "bob",
-                                .owner = owner,
-                                .device = device,
-                                .device_secret = device_secret},
-                         carol;
-  struct p2p_certificate certificate = {CLUSTER, 1, "bob", device};
-  uint8_t verifier[P2P_VERIFIER_LEN] = {1}, another[P2P_VERIFIER_LEN] = {2};
-  struct p2p_badge badge;
-  p2p_certificate_sign(&certificate, &owner_secret, bob.certificate);
-  carol = bob; /* who checks needs cluster, epoch and owner */
-  p2p_badge_make(&bob, P2P_ROLE_CLIENT, verifier, &badge);
-  CHECK_STR(badge.user, "bob");
-  CHECK(p2p_badge_check(&carol, P2P_ROLE_CLIENT, verifier, &badge));
-  CHECK(!p2p_badge_check(&carol, P2P_ROLE_WORKER, verifier, &badge));
-  CHECK(!p2p_badge_check(&carol, P2P_ROLE_CLIENT, another, &badge));
-  carol.key.epoch = 2;
-  CHECK(!p2p_badge_check(&carol, P2P_ROLE_CLIENT, verifier, &badge));
-  carol.key.epoch = 1;
-  badge.user[0] = 'r';
-  CHECK(!p2p_badge_check(&carol, P2P_ROLE_CLIENT, verifier, &badge));
-  bob.device_secret = other_secret; /* without the device */
-  p2p_badge_make(&bob, P2P_ROLE_CLIENT, verifier, &badge);
-  CHECK(!p2p_badge_check(&carol, P2P_ROLE_CLIENT, verifier, &badge));
-}
-
-static int read_enrol(const struct p2p_line *line) {
-  struct p2p_enrol enrol;
-  return p2p_enrol_read(line, CLUSTER, &enrol);
-}
-
-TEST(an_enrol_line_proves_that_its_sender_has_the_device) {
-  struct p2p_enrol enrol = {.from = BOB, .device = device}, read;
-  struct p2p_line line;
-  CHECK(p2p_enrol_write(&line, &enrol, CLUSTER, &device_secret, NULL, NOW) == P2P_OK);
-  resend(&line);
-  CHECK(p2p_enrol_read(&line, CLUSTER, &read) == P2P_OK && !read.is_invited);
-  CHECK_STR(read.from.name, BOB.name);
-  CHECK(memcmp(&read.device, &device, sizeof device) == 0);
-  CHECK(p2p_enrol_read(&line, "alice/other", &read) == P2P_ERR_CRYPTO);
-  expect_no_change_is_accepted(&line, AFTER_TYPE, read_enrol);
-}
-
-TEST(an_invitation_is_bound_to_the_device) {
-  struct p2p_enrol enrol = {.from = BOB, .device = device}, read;
-  struct p2p_line line, without;
-  CHECK(p2p_enrol_write(&line, &enrol, CLUSTER, &device_secret, &other_secret, NOW) == P2P_OK);
-  resend(&line);
-  CHECK(p2p_enrol_read(&line, CLUSTER, &read) == P2P_OK && read.is_invited);
-  CHECK(memcmp(&read.invitation, &other, sizeof other) == 0);
-  expect_no_change_is_accepted(&line, AFTER_TYPE, read_enrol);
-  p2p_line_init(&without); /* all but the invitation */
-  for (size_t i = 0; i < line.used; i++)
-    if (strncmp(line.pairs[i].key, "invit", 5) != 0)
-      CHECK(p2p_line_put(&without, line.pairs[i].key, line.pairs[i].value) == P2P_OK);
-  CHECK(p2p_enrol_read(&without, CLUSTER, &read) == P2P_ERR_CRYPTO);
-}
-
-static struct p2p_grant new_grant(void) {
-  struct p2p_grant grant = {.epoch = 3, .owner = owner, .user = "bob"};
-  struct p2p_certificate certificate = {CLUSTER, 3, "bob", device};
-  memset(grant.secret, 9, sizeof grant.secret);
-  p2p_certificate_sign(&certificate, &owner_secret, grant.certificate);
+static struct p2p_grant grant_of(const char *cluster, const struct p2p_device *by, const char *user,
+                                 uint32_t epoch) {
+  struct p2p_grant grant = {.epoch = epoch, .owner = by->public_key};
+  memset(grant.secret, 7, sizeof grant.secret);
+  snprintf(grant.user, sizeof grant.user, "%s", user);
+  p2p_certificate_sign(&(struct p2p_certificate){cluster, epoch, user, device.public_key},
+                       &by->secret_key, grant.certificate);
   return grant;
 }
 
-static int read_grant(const struct p2p_line *line) {
-  struct p2p_grant grant;
-  return p2p_grant_read(line, CLUSTER, &device_secret, &grant);
+static enum p2p_enrolment_step hear_grant(const struct p2p_device *by, const char *user,
+                                          uint32_t epoch) {
+  const struct p2p_grant grant = grant_of(config.cluster, by, user, epoch);
+  const struct p2p_owner_device from = {config.cluster, &host, &by->secret_key};
+  CHECK(p2p_grant_write(&line, &grant, &device.public_key, &from, 0) == P2P_OK);
+  return p2p_enrolment_on_line(&enrolment, &line, 2000);
 }
 
-TEST(a_grant_opens_on_its_device_alone) {
-  struct p2p_grant grant = new_grant(), read;
-  struct p2p_line line;
-  char text[P2P_LINE_MAX + 1];
-  CHECK(p2p_grant_write(&line, &grant, &device, &alice, NOW) == P2P_OK);
-  resend(&line);
-  CHECK(p2p_line_format(&line, text, sizeof text) > 0 && strstr(text, "bob") == NULL);
-  CHECK(p2p_grant_read(&line, CLUSTER, &device_secret, &read) == P2P_OK);
-  CHECK(read.epoch == 3 && memcmp(read.secret, grant.secret, sizeof read.secret) == 0);
-  CHECK_STR(read.user, "bob");
-  CHECK(memcmp(&read.owner, &owner, sizeof owner) == 0);
-  CHECK(p2p_grant_read(&line, CLUSTER, &other_secret, &read) == P2P_ERR_CANCELED);
-  CHECK(p2p_grant_read(&line, "alice/other", &device_secret, &read) == P2P_ERR_CRYPTO);
+static enum p2p_enrolment_step hear_refusal(const struct p2p_device *by, enum p2p_refusal reason) {
+  const struct p2p_owner_device from = {CLUSTER, &host, &by->secret_key};
+  CHECK(p2p_refused_write(&line, reason, bob.id, &from, 0) == P2P_OK);
+  return p2p_enrolment_on_line(&enrolment, &line, 2000);
 }
 
-TEST(a_changed_grant_is_refused) {
-  struct p2p_grant grant = new_grant();
-  struct p2p_line line;
-  CHECK(p2p_grant_write(&line, &grant, &device, &alice, NOW) == P2P_OK);
-  expect_no_change_is_accepted(&line, AFTER_SENDER, read_grant);
+static void check_reason(const char *reason) {
+  struct p2p_err err;
+  CHECK(p2p_enrolment_explain(&enrolment, &err) != P2P_OK);
+  CHECK_STR(err.reason, reason);
 }
 
-TEST(a_grant_that_another_key_signed_is_refused) {
-  struct p2p_grant grant = new_grant(), read;
-  struct p2p_line line;
-  CHECK(p2p_grant_write(&line, &grant, &device, &mallory, NOW) == P2P_OK);
-  CHECK(p2p_grant_read(&line, CLUSTER, &device_secret, &read) == P2P_ERR_CRYPTO);
-  grant.owner = other; /* a certificate of another owner */
-  CHECK(p2p_grant_write(&line, &grant, &device, &mallory, NOW) == P2P_OK);
-  CHECK(p2p_grant_read(&line, CLUSTER, &device_secret, &read) == P2P_ERR_CRYPTO);
-  snprintf(grant.user, sizeof grant.user, "b@b");
-  CHECK(p2p_grant_write(&line, &grant, &device, &alice, NOW) == P2P_ERR_INVALID);
+/* ---- the newcomer ---- */
+
+TEST(a_request_is_repeated_until_nobody_has_answered) {
+  struct p2p_enrol read;
+  begin();
+  start();
+  CHECK(p2p_enrolment_write(&enrolment, 0, &line) == P2P_OK);
+  CHECK(p2p_enrol_read(&line, CLUSTER, &read) == P2P_OK && !read.is_invited);
+  CHECK(memcmp(&read.device, &device.public_key, sizeof read.device) == 0);
+  CHECK(p2p_enrolment_due_ms(&enrolment) == 3000);
+  CHECK(p2p_enrolment_on_time(&enrolment, 2999) == P2P_ENROLMENT_WAIT);
+  CHECK(p2p_enrolment_on_time(&enrolment, 3000) == P2P_ENROLMENT_WRITE);
+  CHECK(p2p_enrolment_due_ms(&enrolment) == 5000);
+  CHECK(p2p_enrolment_on_time(&enrolment, 1000 + WAIT_MS) == P2P_ENROLMENT_FAILED);
+  check_reason("not_enrolled");
 }
 
-static int read_refused(const struct p2p_line *line) {
-  struct p2p_refused refused;
-  return p2p_refused_read(line, CLUSTER, ID, &refused);
+TEST(the_first_owner_that_answers_is_believed_where_nobody_can_vouch) {
+  begin();
+  start();
+  CHECK(hear_grant(&owner, "bob", 1) == P2P_ENROLMENT_GRANTED);
+  CHECK(p2p_enrolment_grant(&enrolment)->epoch == 1);
+  CHECK(hear_grant(&other, "bob", 1) == P2P_ENROLMENT_WAIT); /* it has its answer */
 }
 
-TEST(a_refusal_is_signed_and_for_one_member) {
-  struct p2p_refused read;
-  struct p2p_line line;
-  for (int reason = P2P_REFUSAL_UNLISTED; reason <= P2P_REFUSAL_KEYLESS; reason++) {
-    CHECK(p2p_refused_write(&line, (enum p2p_refusal)reason, ID, &alice, NOW) == P2P_OK);
-    resend(&line);
-    CHECK(p2p_refused_read(&line, CLUSTER, ID, &read) == P2P_OK && (int)read.reason == reason);
-    CHECK(memcmp(&read.owner, &owner, sizeof owner) == 0);
+TEST(the_grant_of_another_account_on_this_device_is_not_ours) {
+  begin();
+  start();
+  CHECK(hear_grant(&owner, "carol", 1) == P2P_ENROLMENT_WAIT);
+  CHECK(hear_grant(&owner, "bob", 1) == P2P_ENROLMENT_GRANTED);
+}
+
+TEST(a_board_that_can_vouch_is_asked_whose_the_owner_is) {
+  begin();
+  config.can_vouch = true;
+  start();
+  CHECK(hear_grant(&other, "bob", 1) == P2P_ENROLMENT_ASK);
+  CHECK(memcmp(p2p_enrolment_owner(&enrolment), &other.public_key, 32) == 0);
+  CHECK(hear_grant(&owner, "bob", 1) == P2P_ENROLMENT_WAIT); /* one at a time */
+  CHECK(p2p_enrolment_on_attested(&enrolment, false) == P2P_ENROLMENT_WAIT);
+  CHECK(hear_grant(&other, "bob", 1) == P2P_ENROLMENT_WAIT); /* not again */
+  CHECK(hear_refusal(&other, P2P_REFUSAL_KEYLESS) == P2P_ENROLMENT_WAIT);
+  CHECK(hear_grant(&owner, "bob", 1) == P2P_ENROLMENT_ASK);
+  CHECK(p2p_enrolment_on_attested(&enrolment, true) == P2P_ENROLMENT_GRANTED);
+  CHECK(p2p_enrolment_on_attested(&enrolment, true) == P2P_ENROLMENT_WAIT);
+}
+
+TEST(a_known_owner_is_not_followed_by_another) {
+  begin();
+  config.has_owner = config.can_vouch = true;
+  config.owner = owner.public_key;
+  start();
+  CHECK(hear_grant(&other, "bob", 1) == P2P_ENROLMENT_WAIT);
+  CHECK(hear_refusal(&other, P2P_REFUSAL_EXPELLED) == P2P_ENROLMENT_WAIT);
+  CHECK(p2p_enrolment_on_time(&enrolment, 1000 + WAIT_MS) == P2P_ENROLMENT_FAILED);
+  check_reason("owner_changed");
+  start();
+  CHECK(hear_grant(&owner, "bob", 1) == P2P_ENROLMENT_GRANTED);
+}
+
+TEST(an_earlier_epoch_is_ignored) {
+  begin();
+  config.epoch = 2;
+  start();
+  CHECK(hear_grant(&owner, "bob", 1) == P2P_ENROLMENT_WAIT);
+  CHECK(hear_grant(&owner, "bob", 2) == P2P_ENROLMENT_WAIT);
+  CHECK(hear_refusal(&owner, P2P_REFUSAL_KEYLESS) == P2P_ENROLMENT_WAIT);
+  CHECK(hear_grant(&owner, "bob", 3) == P2P_ENROLMENT_GRANTED);
+}
+
+TEST(a_refusal_has_a_reason) {
+  static const char *const reasons[] = {"enrol_unlisted", "enrol_device", "enrol_invite",
+                                        "enrol_expelled"};
+  begin();
+  for (int i = 0; i < 4; i++) {
+    start();
+    CHECK(hear_refusal(&owner, (enum p2p_refusal)i) == P2P_ENROLMENT_FAILED);
+    check_reason(reasons[i]);
   }
-  expect_no_change_is_accepted(&line, AFTER_SENDER, read_refused);
-  CHECK(p2p_refused_read(&line, "alice/other", ID, &read) == P2P_ERR_CRYPTO);
-  CHECK(p2p_refused_read(&line, CLUSTER, "0123456789abcdeffedcba9876543210", &read) ==
-        P2P_ERR_CANCELED);
+  start();
+  CHECK(hear_refusal(&owner, P2P_REFUSAL_KEYLESS) == P2P_ENROLMENT_KEYLESS);
 }
 
-static int read_epoch(const struct p2p_line *line) {
-  struct p2p_epoch epoch;
-  return p2p_epoch_read(line, CLUSTER, &epoch);
+TEST(a_newcomer_that_is_alone_in_a_personal_cluster_makes_the_key) {
+  struct p2p_cluster_key key;
+  struct p2p_device speaker = {0};
+  uint8_t secret[P2P_CLUSTER_SECRET_LEN];
+  begin();
+  snprintf(config.cluster, sizeof config.cluster, "bob/personal");
+  config.is_personal = config.may_make = true;
+  start();
+  CHECK(hear_grant(&owner, "bob", 1) == P2P_ENROLMENT_WAIT); /* does not speak for the owner */
+  CHECK(p2p_enrolment_on_time(&enrolment, 2999) == P2P_ENROLMENT_WAIT);
+  CHECK(p2p_enrolment_on_time(&enrolment, 3000) == P2P_ENROLMENT_MAKE);
+  memset(secret, 7, sizeof secret);
+  p2p_cluster_key_derive("bob/personal", 1, secret, &key);
+  p2p_cluster_key_owner(&key, "bob/personal", &speaker.secret_key);
+  p2p_sign_public_of(&speaker.secret_key, &speaker.public_key);
+  start();
+  CHECK(hear_grant(&speaker, "bob", 1) == P2P_ENROLMENT_GRANTED);
 }
 
-TEST(an_epoch_names_the_expelled_devices) {
-  struct p2p_epoch epoch = {.epoch = 2, .expelled = {device, other}, .n_expelled = 2}, read;
-  struct p2p_line line;
-  CHECK(p2p_epoch_write(&line, &epoch, &alice, NOW) == P2P_OK);
-  resend(&line);
-  CHECK(p2p_epoch_read(&line, CLUSTER, &read) == P2P_OK && read.epoch == 2);
-  CHECK(memcmp(&read.owner, &owner, sizeof owner) == 0 && read.n_expelled == 2);
-  CHECK(memcmp(&read.expelled[1], &other, sizeof other) == 0);
-  expect_no_change_is_accepted(&line, AFTER_SENDER, read_epoch);
-  CHECK(p2p_epoch_read(&line, "alice/other", &read) == P2P_ERR_CRYPTO);
-  epoch.n_expelled = 0;
-  CHECK(p2p_epoch_write(&line, &epoch, &alice, NOW) == P2P_OK);
-  CHECK(p2p_epoch_read(&line, CLUSTER, &read) == P2P_OK && read.n_expelled == 0);
-  epoch.n_expelled = P2P_EPOCH_EXPELLED_MAX;
-  CHECK(p2p_epoch_write(&line, &epoch, &alice, NOW) == P2P_OK);
-  CHECK(p2p_epoch_read(&line, CLUSTER, &read) == P2P_OK);
-  CHECK(read.n_expelled == P2P_EPOCH_EXPELLED_MAX);
-  epoch.n_expelled++;
-  CHECK(p2p_epoch_write(&line, &epoch, &alice, NOW) == P2P_ERR_INVALID);
+static void hear_newcomer(const struct p2p_device *who) {
+  const struct p2p_enrol enrol = {.from = {"ffffffffffffffffffffffffffffffff", "bob@desk:1"},
+                                  .device = who->public_key};
+  CHECK(p2p_enrol_write(&line, &enrol, config.cluster, &who->secret_key, NULL, 0) == P2P_OK);
+  CHECK(p2p_enrolment_on_line(&enrolment, &line, 2000) == P2P_ENROLMENT_WAIT);
 }
 
-TEST(epochs_that_no_line_can_name_are_not_written) {
-  static const uint32_t epochs[] = {0, 1, P2P_EPOCH_MAX, (uint32_t)P2P_EPOCH_MAX + 1, UINT32_MAX};
-  for (size_t i = 0; i < 5; i++) {
-    bool is_valid = i == 1 || i == 2;
-    struct p2p_epoch epoch = {.epoch = epochs[i]};
-    struct p2p_certificate certificate = {CLUSTER, epochs[i], "bob", device};
-    struct p2p_grant grant = new_grant(), read;
-    struct p2p_line line;
-    grant.epoch = epochs[i];
-    p2p_certificate_sign(&certificate, &owner_secret, grant.certificate);
-    CHECK(p2p_epoch_write(&line, &epoch, &alice, NOW) == (is_valid ? P2P_OK : P2P_ERR_INVALID));
-    CHECK(p2p_epoch_read(&line, CLUSTER, &epoch) == (is_valid ? P2P_OK : P2P_ERR_CANCELED));
-    CHECK(p2p_grant_write(&line, &grant, &device, &alice, NOW) ==
-          (is_valid ? P2P_OK : P2P_ERR_INVALID));
-    CHECK(p2p_grant_read(&line, CLUSTER, &device_secret, &read) ==
-          (is_valid ? P2P_OK : P2P_ERR_CANCELED));
+TEST(of_two_newcomers_the_smaller_device_makes_the_key) {
+  const struct p2p_device *smaller = &device, *larger = &other;
+  if (memcmp(&smaller->public_key, &larger->public_key, 32) > 0) {
+    smaller = &other;
+    larger = &device;
   }
+  begin();
+  snprintf(config.cluster, sizeof config.cluster, "bob/personal");
+  config.is_personal = config.may_make = true;
+  config.device = *larger;
+  start();
+  hear_newcomer(smaller);
+  CHECK(p2p_enrolment_on_time(&enrolment, 3000) == P2P_ENROLMENT_WRITE);
+  CHECK(p2p_enrolment_on_time(&enrolment, 5999) == P2P_ENROLMENT_WRITE);
+  CHECK(p2p_enrolment_on_time(&enrolment, 6000) == P2P_ENROLMENT_MAKE); /* it has gone */
+  config.device = *smaller;
+  start();
+  hear_newcomer(larger);
+  CHECK(p2p_enrolment_on_time(&enrolment, 2000 + P2P_ENROL_MEET_MS) == P2P_ENROLMENT_WRITE);
+  CHECK(p2p_enrolment_on_time(&enrolment, 3000) == P2P_ENROLMENT_MAKE);
 }
 
-TEST(prepare) {
-  CHECK(p2p_crypto_init() == P2P_OK);
-  setenv("TZ", "UTC", 1);
-  tzset();
-  p2p_sign_keypair(&owner, &owner_secret);
-  p2p_sign_keypair(&device, &device_secret);
-  p2p_sign_keypair(&other, &other_secret);
+/* ---- the rules ---- */
+
+static struct p2p_members members;
+static struct p2p_enrol_case request;
+
+static enum p2p_enrol_verdict judge(const struct p2p_device *asking, enum p2p_refusal *why) {
+  request.request.device = asking->public_key;
+  return p2p_enrol_judge(&request, &members, why);
 }
 
-UNIT_MAIN("enrolment", UNIT(prepare), UNIT(a_certificate_is_for_one_cluster_epoch_user_and_device),
-          UNIT(a_proof_is_for_one_link_role_and_user), UNIT(a_badge_is_accepted_on_its_link_alone),
-          UNIT(an_enrol_line_proves_that_its_sender_has_the_device),
-          UNIT(an_invitation_is_bound_to_the_device), UNIT(a_grant_opens_on_its_device_alone),
-          UNIT(a_changed_grant_is_refused), UNIT(a_grant_that_another_key_signed_is_refused),
-          UNIT(a_refusal_is_signed_and_for_one_member), UNIT(an_epoch_names_the_expelled_devices),
-          UNIT(epochs_that_no_line_can_name_are_not_written))
+static void check_refused(const struct p2p_device *asking, enum p2p_refusal reason) {
+  enum p2p_refusal why = P2P_REFUSAL_KEYLESS;
+  CHECK(judge(asking, &why) == P2P_ENROL_REFUSED && why == reason);
+}
+
+static void check_new(const struct p2p_device *asking) {
+  enum p2p_refusal why;
+  CHECK(judge(asking, &why) == P2P_ENROL_NEW);
+}
+
+static void new_case(void) {
+  p2p_members_clear(&members);
+  memset(&request, 0, sizeof request);
+  snprintf(request.user, sizeof request.user, "bob");
+  request.is_listed = true;
+}
+
+TEST(the_first_device_of_a_listed_user_becomes_a_member) {
+  enum p2p_refusal why;
+  new_case();
+  check_new(&device);
+  CHECK(p2p_members_add(&members, "bob", &device.public_key, 1) == P2P_OK);
+  CHECK(judge(&device, &why) == P2P_ENROL_KNOWN);
+  check_refused(&other, P2P_REFUSAL_DEVICE);
+  request.is_listed = false;
+  check_refused(&device, P2P_REFUSAL_UNLISTED);
+  check_refused(&other, P2P_REFUSAL_UNLISTED);
+}
+
+TEST(a_board_that_can_vouch_decides) {
+  new_case();
+  request.can_vouch = true;
+  check_refused(&device, P2P_REFUSAL_DEVICE); /* also for the first one */
+  request.is_vouched = true;
+  check_new(&device);
+  CHECK(p2p_members_add(&members, "bob", &device.public_key, 1) == P2P_OK);
+  check_new(&other);
+}
+
+TEST(an_approved_device_becomes_a_member) {
+  char fingerprint[P2P_FINGERPRINT_MAX];
+  new_case();
+  CHECK(p2p_members_add(&members, "bob", &device.public_key, 1) == P2P_OK);
+  p2p_fingerprint(&other.public_key, fingerprint);
+  CHECK(p2p_members_approve(&members, "bob", fingerprint) == P2P_OK);
+  check_new(&other);
+}
+
+TEST(invitations_count_where_nothing_else_does) {
+  new_case();
+  request.is_invite_only = request.can_vouch = request.is_vouched = true;
+  check_refused(&device, P2P_REFUSAL_INVITE);
+  request.request.is_invited = true;
+  request.request.invitation = other.public_key;
+  check_refused(&device, P2P_REFUSAL_INVITE);
+  CHECK(p2p_members_invite(&members, "carol", &other.public_key, 1) == P2P_OK);
+  check_refused(&device, P2P_REFUSAL_INVITE);
+  CHECK(p2p_members_invite(&members, "bob", &other.public_key, 1) == P2P_OK);
+  check_new(&device);
+}
+
+TEST(an_expelled_device_needs_an_invitation) {
+  new_case();
+  request.can_vouch = request.is_vouched = true;
+  CHECK(p2p_members_add(&members, "bob", &device.public_key, 1) == P2P_OK);
+  CHECK(p2p_members_expel(&members, "bob", 2) == 1);
+  check_refused(&device, P2P_REFUSAL_EXPELLED);
+  check_refused(&other, P2P_REFUSAL_EXPELLED);
+  CHECK(p2p_members_invite(&members, "bob", &owner.public_key, 1) == P2P_OK);
+  request.request.is_invited = true;
+  request.request.invitation = owner.public_key;
+  check_new(&device);
+}
+
+/* ---- the queue ---- */
+
+TEST(the_queue_is_bounded_and_takes_each_request_once) {
+  struct p2p_enrol_queue queue = {0};
+  struct p2p_enrol enrol = {.from = bob}, out;
+  uint64_t wait_ms, now_ms = 5000;
+  for (int i = 0; i < P2P_ENROL_QUEUE_MAX; i++) {
+    enrol.device.bytes[0] = (uint8_t)i;
+    CHECK(p2p_enrol_queue_put(&queue, &enrol));
+    CHECK(!p2p_enrol_queue_put(&queue, &enrol));
+  }
+  enrol.device.bytes[0] = 255;
+  CHECK(!p2p_enrol_queue_put(&queue, &enrol));
+  for (int i = 0; i < P2P_ENROL_PER_SECOND; i++) {
+    CHECK(p2p_enrol_queue_take(&queue, now_ms + (uint64_t)i, &out, &wait_ms));
+    CHECK(out.device.bytes[0] == i);
+  }
+  CHECK(!p2p_enrol_queue_take(&queue, now_ms + 400, &out, &wait_ms) && wait_ms == 600);
+  CHECK(p2p_enrol_queue_take(&queue, now_ms + 1000, &out, &wait_ms));
+  queue.n = 0;
+  CHECK(!p2p_enrol_queue_take(&queue, now_ms + 1000, &out, &wait_ms) && wait_ms == 0);
+}
+
+/* ---- what the board says ---- */
+
+static bool lists(const char *text, const char *user) {
+  return p2p_attested_lists(text, strlen(text), user);
+}
+
+TEST(the_board_vouches_in_words_that_are_read_exactly) {
+  char command[P2P_ATTEST_COMMAND_MAX];
+  p2p_attest_command(&device.public_key, command);
+  CHECK(strlen(command) == 7 + 43 && strncmp(command, "attest ", 7) == 0);
+  p2p_attested_command(&device.public_key, command);
+  CHECK(strlen(command) == 9 + 43 && strncmp(command, "attested ", 9) == 0);
+  CHECK(p2p_attest_is_done("attested\r\n", 10) && p2p_attest_is_done("attested\n", 9));
+  CHECK(!p2p_attest_is_done("attested", 7) && !p2p_attest_is_done("attested\n\n", 10));
+  CHECK(!p2p_attest_is_done("", 0) && !p2p_attest_is_done("Usage: attested\n", 16));
+  CHECK(lists("users=bob\n", "bob") && lists("users=alice,bob,carol\r\n", "bob"));
+  CHECK(lists("users=bob", "bob") && lists("users=alice,bob\n", "bob"));
+  CHECK(!lists("users=\n", "bob") && !lists("users=bobby,abob\n", "bob"));
+  CHECK(!lists("bob\n", "bob") && !lists("", "bob") && !lists("users=bob\nbob\n", "bob"));
+}
+
+TEST(members_are_cleared) { p2p_members_clear(&members); }
+
+UNIT_MAIN("enrolment", UNIT(devices_are_made),
+          UNIT(a_request_is_repeated_until_nobody_has_answered),
+          UNIT(the_first_owner_that_answers_is_believed_where_nobody_can_vouch),
+          UNIT(the_grant_of_another_account_on_this_device_is_not_ours),
+          UNIT(a_board_that_can_vouch_is_asked_whose_the_owner_is),
+          UNIT(a_known_owner_is_not_followed_by_another), UNIT(an_earlier_epoch_is_ignored),
+          UNIT(a_refusal_has_a_reason),
+          UNIT(a_newcomer_that_is_alone_in_a_personal_cluster_makes_the_key),
+          UNIT(of_two_newcomers_the_smaller_device_makes_the_key),
+          UNIT(the_first_device_of_a_listed_user_becomes_a_member),
+          UNIT(a_board_that_can_vouch_decides), UNIT(an_approved_device_becomes_a_member),
+          UNIT(invitations_count_where_nothing_else_does),
+          UNIT(an_expelled_device_needs_an_invitation),
+          UNIT(the_queue_is_bounded_and_takes_each_request_once),
+          UNIT(the_board_vouches_in_words_that_are_read_exactly), UNIT(members_are_cleared))

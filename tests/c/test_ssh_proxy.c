@@ -29,8 +29,8 @@ static void on_failed(void *arg, const struct p2p_err *err) {
 }
 
 static void come(void *arg) {
-  static const struct p2p_member_callbacks callbacks = {NULL, on_joined, on_line, on_away,
-                                                        on_failed};
+  static const struct p2p_member_callbacks callbacks = {NULL,    on_joined, on_line,
+                                                        on_away, on_failed, NULL};
   struct actor *actor = arg;
   actor->code = p2p_member_new(&actor->config, &callbacks, actor, &actor->member, &actor->err);
 }

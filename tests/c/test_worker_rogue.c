@@ -124,8 +124,8 @@ static void rogue_link(void *arg) {
   CHECK(p2p_link_open(&config, &link_events, NULL, &rogue.link, NULL) == P2P_OK);
 }
 static void rogue_join(void *arg) {
-  static const struct p2p_member_callbacks member_events = {NULL, rogue_joined, rogue_line,
-                                                            rogue_away, rogue_failed};
+  static const struct p2p_member_callbacks member_events = {NULL,       rogue_joined, rogue_line,
+                                                            rogue_away, rogue_failed, NULL};
   struct p2p_member_config config = {.loop = loop,
                                      .board.host = host,
                                      .board.ssh_args = ssh_args[EVE],
