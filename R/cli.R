@@ -59,7 +59,7 @@ run_cli <- function(f, args, early = NULL) {
   }
   tryCatch({
     value <- do.call(unclass_cli(f), parse_flags(f, args))
-    if (is.character(value)) cat(value, sep = "\n")
+    if (is.character(value)) cat(value, sep = "\n") else if (inherits(value, "p2p_members")) print(value)
     0L
   }, interrupt = function(ex) {
     if (!isTRUE(ex$is_reported)) try(message("Stopped."), silent = TRUE) # its reader may have ended
@@ -70,7 +70,8 @@ run_cli <- function(f, args, early = NULL) {
   })
 }
 
-## The values of flags by the names of the arguments. `--name value` stands for `--name=value`, and a word `owner/name` for the cluster.
+## The values of flags by the names of the arguments. `--name value` stands for `--name=value`, a word `owner/name` for the cluster, and a word
+## such as 7-guitar-wizard for the code.
 parse_flags <- function(f, args) {
   known <- names(formals(f))
   values <- list()
@@ -92,6 +93,7 @@ read_flag <- function(f, args) {
   known <- names(formals(f))
   name <- gsub("-", "_", sub("^--([^=]*).*", "\\1", arg))
   if ("cluster" %in% known && grepl("^[^-/][^/]*/[^/]+$", arg)) return(list(name = "cluster", value = arg, length = 1L))
+  if ("code" %in% known && grepl("^[0-9]+-", arg)) return(list(name = "code", value = arg, length = 1L))
   if (!grepl("^--[A-Za-z][A-Za-z_-]*(=|$)", arg)) {
     usage_stop("'", arg, "' is not a flag of the form --name=value. ", describe_flags(known))
   }
@@ -136,10 +138,13 @@ flag_help <- c(
   address = "address to listen on",
   bytes_per_second = "maximum rate of one connection, in bytes per second",
   cluster = "cluster, as owner/name",
+  code = "code of an invitation, such as 7-guitar-wizard",
   connections = "maximum number of connections",
   connections_per_key = "maximum number of connections per key",
+  device = "device, by its fingerprint",
   drain = "finish running futures before it stops",
   duration = "seconds after which it ends",
+  file = "file of an invitation",
   host = "message board, as name:port",
   host_key = "file of the private host key",
   idle = "seconds without futures after which it ends",
@@ -157,6 +162,7 @@ flag_help <- c(
   ssh_args = "arguments for SSH, in one string",
   time = "time limit per future in seconds",
   topics_per_user = "maximum number of topics per user",
+  user = "user name on the message board",
   users = "users with access, separated by commas",
   verbose = "also show connections",
   workdir = "folder in which futures run",
@@ -165,9 +171,10 @@ flag_help <- c(
 )
 
 ## Defaults that are not values to type.
-named_defaults <- c(address = "all addresses", cluster = "your personal cluster", host = "pipe.pico.sh",
+named_defaults <- c(address = "all addresses", cluster = "your personal cluster", code = "none", device = "none", file = "none", host = "pipe.pico.sh",
                    host_key = "created in R's configuration folder", ssh_args = "none",
                    pass_env = "none", read = "none", sandbox = "auto; none on your personal cluster",
+                   user = "none",
                    workdir = "a private one, emptied after each future", write = "none")
 
 ## The default of an argument, as typed in a shell.

@@ -7,6 +7,7 @@ clients <- local({
   ## Joins the cluster, or raises a p2p_error.
   join <- function(config) {
     check_not_on_worker()
+    use_key_file(config)
     client <- new.env(parent = emptyenv())
     client$log <- log_new()
     client$handle <- .Call(ffi_client_new, config, client$log)

@@ -56,15 +56,22 @@ advice <- c(list(
   keys_owner = "Run this as its owner, or remove it, and new keys are made.",
   keys_damaged = "Restore it from a copy, or remove it, and a new one is made.",
   keys_newer = "Update future.p2p on this machine.",
-  owner_changed = paste("Refused: either the owner hosts it from another device, or someone pretends to be the owner. Compare the fingerprint",
-                        "with the one that the owner gives you."),
+  owner_changed = function(cli) {
+    sprintf(paste("Refused: either the owner hosts it from another device, or someone pretends to be the owner. Compare the fingerprint with the one that",
+                  "the owner gives you; only if it is the same, forget the old one with %s, and try again."),
+            if (cli) "'Rscript -e future.p2p::forget_cluster --cluster=OWNER/NAME'" else "`future.p2p::forget_cluster(\"owner/name\")`")
+  },
   owner_device = "Do this on the device on which the cluster was first hosted.",
   not_hosted_here = function(cli) {
     sprintf("Only its owner can do this, on the device that hosts it. If you are the owner, host it first, with %s.", host_call(cli))
   },
-  unknown_member = "`members()` shows the users and devices.",
+  unknown_member = function(cli) {
+    sprintf("%s shows the users and devices.", if (cli) "'Rscript -e future.p2p::members --cluster=OWNER/NAME'" else "`future.p2p::members(\"owner/name\")`")
+  },
   device_form = "A fingerprint looks like \"SHA256:...\"; the host and the device itself show it.",
-  invitation = "Copy all of it, from \"p2p-invitation-\" to its end."
+  invitation_exposed = paste("If nobody else has read it, run `chmod 600` on the file. Otherwise tell the owner of the cluster, who can expel you",
+                             "and invite you again."),
+  invitation = "Copy all of it, from \"p2p-invitation-\" to its end, or ask the owner of the cluster for another one."
 ), list(
   ## board
   unknown_host_key = paste("Compare the fingerprint with the one that the operator of the board gives you. If it is the same, add",
@@ -136,6 +143,7 @@ advice <- c(list(
   ## wormhole, transfer
   crowded = "Start again with a new code.",
   directory_offered = "Ask the sender for an archive (zip or tar) instead.",
+  file_offered = "Ask the owner of the cluster for another code.",
   file_exists = function(cli) sprintf("Give a folder or a new name with %s.", argument("path", cli)),
   is_directory = "Send an archive (zip or tar) of it instead.",
   mailbox_lost = function(cli) {

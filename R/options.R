@@ -16,6 +16,8 @@
 #'  \item{`future.p2p.pass_env`}{(character) Environment variables of a worker that its futures see, see [worker()]. A vector, or one string
 #'    with commas.}
 #'  \item{`future.p2p.results`}{(character) What results of workers may hold: `"any"` or `"data"`, see [cluster()]. If not set, `"any"`.}
+#'  \item{`future.p2p.key_file`}{(character) File with an invitation, as [invite()] writes it, for a machine without a person. It is used when
+#'    this machine knows nothing of the cluster yet.}
 #'  \item{`future.p2p.debug`}{(logical) If `TRUE`, show debug messages. If not set, `FALSE`.}
 #' }
 #'
@@ -28,10 +30,11 @@
 #' options(future.p2p.cluster = "alice/friends")
 #' options(future.p2p.cluster = NULL)
 #' @name future.p2p.options
-#' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay future.p2p.pass_env future.p2p.results future.p2p.debug
+#' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay future.p2p.pass_env future.p2p.results
+#' @aliases future.p2p.key_file future.p2p.debug
 NULL
 
-option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "results", "debug")
+option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "results", "key_file", "debug")
 
 set_options_from_environment <- function() {
   for (name in option_names) {

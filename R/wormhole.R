@@ -92,7 +92,7 @@ wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name
   what <- what_to_send(x, match_type(type))
   if (!is.null(name)) what$name <- one_string(name, "name")
   config <- c(config, transfer_servers(mailbox, relay, host, ssh_args))
-  status <- run_transfer(c(config, what[names(what) != "bytes"]), what$bytes, verify, progress, show_code = is.null(code))
+  status <- run_transfer(c(config, what[names(what) != "bytes"]), what$bytes, verify, progress, if (is.null(code)) show_transfer_code)
   invisible(status$code)
 }
 
@@ -199,8 +199,9 @@ where_to_save <- function(path) {
 ## ---- transfers ----
 
 ## Waits until the transfer ends. Returns its last status, and the received text. It can be interrupted. An expired time limit
-## (setTimeLimit()) raises no signal, so R is polled for it four times a second.
-run_transfer <- function(config, bytes, verify, progress, show_code = FALSE) {
+## (setTimeLimit()) raises no signal, so R is polled for it four times a second. `show_code(code, config)` is called when the code is known,
+## and `show_end(status, is_sender)` at the end.
+run_transfer <- function(config, bytes, verify, progress, show_code = NULL, show_end = show_transfer_end) {
   handle <- .Call(ffi_transfer_new, config, bytes)
   on.exit(.Call(ffi_handle_close, handle))
   bar <- transfer_bar(progress)
@@ -211,9 +212,9 @@ run_transfer <- function(config, bytes, verify, progress, show_code = FALSE) {
     seen <- .Call(ffi_transfer_wait, handle, seen, 250L)
     status <- .Call(ffi_transfer_status, handle)
     if (status$state == "failed") core_stop(status$failed)
-    if (show_code && nzchar(status$code)) {
-      show_transfer_code(status$code, config)
-      show_code <- FALSE
+    if (!is.null(show_code) && nzchar(status$code)) {
+      show_code(status$code, config)
+      show_code <- NULL
     }
     if (status$state == "confirming" && !is_confirmed) {
       .Call(ffi_transfer_confirm, handle, confirm_verifier(status$verifier, verify))
@@ -223,7 +224,7 @@ run_transfer <- function(config, bytes, verify, progress, show_code = FALSE) {
     if (status$state == "done") break
   }
   bar$close()
-  show_transfer_end(status, is.null(config$path))
+  show_end(status, is.null(config$path))
   status$text <- .Call(ffi_transfer_text, handle)
   status
 }

@@ -31,8 +31,8 @@ int p2p_transfer_config_check(const struct p2p_transfer_config *config, struct p
   struct p2p_hint relay;
   int code = P2P_OK;
 
-  if (!p2p_transfer_config_is_sender(config) && (config->code == NULL || config->path == NULL))
-    return p2p_err_set(err, P2P_ERR_INVALID, "a receiver needs a code and a path");
+  if (!p2p_transfer_config_is_sender(config) && config->code == NULL)
+    return p2p_err_set(err, P2P_ERR_INVALID, "a receiver needs a code");
   if (config->text != NULL) code = check_text(config->text, err);
   if (code == P2P_OK && config->relay != NULL)
     code = p2p_hint_parse_relay(config->relay, &relay, err);

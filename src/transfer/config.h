@@ -29,7 +29,8 @@ struct p2p_transfer_config {
   size_t length;
   const char *name;
   const char *text;       /* UTF-8 */
-  const char *path;       /* where to write a received file: a new file, or its directory */
+  const char *path;       /* where to write a received file: a new file, or its directory. NULL: a
+                             receiver takes a text only ("file_offered") */
   bool path_is_directory; /* the file gets the sender's name for it, maybe with a number */
 };
 

@@ -84,6 +84,10 @@ static int append_name(struct p2p_local_file *file, const char *sent, struct p2p
 int p2p_local_file_create(struct p2p_local_file *file, const char *name,
                           void (*on_created)(void *arg, const struct p2p_err *err), void *arg,
                           struct p2p_err *err) {
+  if (file->path[0] == '\0')
+    return p2p_err_because(
+        err, "file_offered",
+        p2p_err_set(err, P2P_ERR_INVALID, "the sender offers a file, and not a text"));
   file->on_created = on_created;
   file->arg = arg;
   int code = file->is_directory ? append_name(file, name, err) : P2P_OK;

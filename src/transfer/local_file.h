@@ -29,8 +29,8 @@ struct p2p_local_file {
 void p2p_local_file_init(struct p2p_local_file *file, struct p2p_loop *loop,
                          const struct p2p_input_file *input, const char *path, bool is_directory);
 /* Creates the output file, in a directory under the sender's `name` for it, then calls
- * on_created(arg, err), with NULL for success. P2P_ERR_MEMORY, P2P_ERR_TOO_LARGE: on_created is not
- * called. */
+ * on_created(arg, err), with NULL for success. P2P_ERR_MEMORY, P2P_ERR_TOO_LARGE, P2P_ERR_INVALID
+ * ("file_offered": there is no path): on_created is not called. */
 int p2p_local_file_create(struct p2p_local_file *file, const char *name,
                           void (*on_created)(void *arg, const struct p2p_err *err), void *arg,
                           struct p2p_err *err) P2P_MUST_USE;

@@ -193,6 +193,28 @@ TEST(a_file_in_a_directory_gets_the_senders_name_for_it) {
   }
 }
 
+TEST(a_receiver_without_a_path_takes_a_text_only) {
+  static struct pair pair;
+  size_t length;
+  pair_init(&pair, "8-text");
+  pair.receive.path = NULL;
+  pair.send.text = "hello";
+  pair_run(&pair);
+  CHECK(reaches(pair.receiver, P2P_TRANSFER_DONE, &pair.received));
+  CHECK_STR(p2p_transfer_text(pair.receiver, &length), "hello");
+  pair_close(&pair);
+  pair_init(&pair, "8-file");
+  pair.receive.path = NULL;
+  pair.send.bytes = "hello";
+  pair.send.length = 5;
+  pair.send.name = "name";
+  pair_run(&pair);
+  CHECK(reaches(pair.receiver, P2P_TRANSFER_FAILED, &pair.received));
+  CHECK_STR(pair.received.err.reason, "file_offered");
+  CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent));
+  pair_close(&pair);
+}
+
 TEST(a_wrong_code_fails_on_both_sides_and_leaves_nothing) {
   static struct pair pair;
   pair_init(&pair, "9-right");
@@ -349,6 +371,7 @@ UNIT_MAIN("transfer", UNIT(an_empty_file_passes), UNIT(one_byte_passes),
           UNIT(a_file_of_many_batches_passes), UNIT(a_file_passes_through_the_relay),
           UNIT(bytes_pass), UNIT(a_text_passes),
           UNIT(a_file_in_a_directory_gets_the_senders_name_for_it),
+          UNIT(a_receiver_without_a_path_takes_a_text_only),
           UNIT(a_wrong_code_fails_on_both_sides_and_leaves_nothing),
           UNIT(nothing_is_sent_before_the_verifiers_are_confirmed),
           UNIT(a_different_verifier_ends_the_transfer),

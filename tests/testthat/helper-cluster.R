@@ -162,9 +162,9 @@ start_board <- function(lab, ...) {
   process
 }
 
-start_host <- function(lab, cluster, users, owner = sub("/.*", "", cluster), wait = TRUE, ...) {
+start_host <- function(lab, cluster, users, owner = sub("/.*", "", cluster), wait = TRUE, ..., env = character()) {
   flags <- c(list(cluster = cluster, users = paste(users, collapse = ",")), board_args(lab, owner), ...)
-  process <- start_process(lab, "host_cluster", flags, paste("host", cluster))
+  process <- start_process(lab, "host_cluster", flags, paste("host", cluster), env = env)
   if (wait) wait_for_line(process, sprintf("hosting cluster '%s'", cluster))
   process
 }

@@ -1,7 +1,5 @@
 # The files of keys, as R functions read and change them.
 
-keys_call <- function(entry, ...) do.call(.Call, list(get(paste0("ffi_keys_", entry), asNamespace("future.p2p")), ...))
-
 keys_place <- function(folder = file.path(tempfile("p2p-keys-"), "keys"), cluster = "alice/friends") {
   list(folder = folder, board = "board.example:2222", cluster = cluster)
 }
@@ -61,15 +59,7 @@ test_that("the owner approves, invites and expels", {
   place <- keys_place()
   on.exit(unlink(dirname(place$folder), recursive = TRUE))
   device <- keys_call("device", place)
-  key <- paste(rep("A", 86), collapse = "")
-  secret <- paste(rep("B", 42), collapse = "")
-  folder <- file.path(place$folder, "board.example%3A2222", "alice", "friends")
-  old <- Sys.umask("077")
-  on.exit(Sys.umask(old), add = TRUE)
-  dir.create(folder, recursive = TRUE)
-  writeLines(c("future.p2p membership 1", "cluster=alice/friends", paste0("owner=", device$key), "epoch=1", paste0("secret=", secret, "A"),
-               "user=alice", paste0("certificate=", key)), file.path(folder, "membership"))
-  writeLines(c("future.p2p members 1", "epoch=1", paste0("device=", device$key, " 1795000000 1795000060 0 bob")), file.path(folder, "members"))
+  own_cluster(place, sprintf("device=%s 1795000000 1795000060 0 bob", device$key))
   text <- keys_call("invite", place, "carol")
   expect_match(text, "^p2p-invitation-1[.]")
   other <- sub("^.", "x", device$key)

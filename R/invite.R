@@ -1,0 +1,166 @@
+#' Invite a device to your cluster
+#'
+#' Members of a cluster share its key, which a new device gets from the host when it joins. With an invitation, the host and the new device know
+#' each other beforehand: the host accepts no other device in that user's name that was not there before if it runs with
+#' `host_cluster(enrol = "invite")`, and the new device accepts no other host. Use it if you do not trust the operator of the message board, or
+#' for a device that the host has refused.
+#'
+#' The owner of the cluster calls `invite()`, on the device that hosts it. It shows a code such as `7-crossover-clockwork`, and what to type on the
+#' other device: `future.p2p::join("7-crossover-clockwork")`. The invitation travels by [Magic Wormhole][wormhole_send], and `invite()` waits until it was taken.
+#' Ctrl-C withdraws it. Tell the code only to the person who is invited: it works once, for one device.
+#'
+#' `invite(file = )` writes the invitation to a file instead, for a machine without a person. Whoever has the file first is that user, so move
+#' it safely, as a private SSH key. On that machine, environment variable `R_FUTURE_P2P_KEY_FILE` or option `future.p2p.key_file`
+#' names it, or `join(file = )` reads it.
+#'
+#' `join()` keeps the invitation, and shows the fingerprint of the device that hosts the cluster. The invitation is used by the next `plan()` or
+#' [worker()] on that cluster, for which the host must run. The user needs access as before, by `host_cluster(users = )`.
+#'
+#' @param cluster (character) Name of the cluster, as `"alice/friends"`. If missing, option `future.p2p.cluster`.
+#' @param user (character) User name, on the message board, of who is invited.
+#' @param file (character) `invite()`: a new file to which the invitation is written, which only you can read. `join()`: such a file.
+#' @param code (character) The code that `invite()` shows.
+#' @param host,ssh_args (character) Message board, and arguments for SSH, as in [cluster]. If the invitation is for a board that you call by another
+#'   name, as through a jump host, give your own name for it to `join()`.
+#'
+#' @section Command line:
+#' ```sh
+#' Rscript -e future.p2p::invite --cluster=alice/friends --user=bob
+#' Rscript -e future.p2p::join 7-crossover-clockwork
+#' Rscript -e future.p2p::invite --cluster=alice/friends --user=bob --file=invitation
+#' R_FUTURE_P2P_KEY_FILE=invitation Rscript -e future.p2p::worker --cluster=alice/friends
+#' ```
+#'
+#' @return `NULL`, invisibly. Errors have class `p2p_error`.
+#'
+#' @examples
+#' \dontrun{
+#' future.p2p::invite("alice/friends", "bob") # alice, who tells bob the code
+#' future.p2p::join("7-crossover-clockwork") # bob
+#' }
+#' @seealso [members()]
+#' @export
+invite <- function(cluster, user, file = NULL, host = NULL, ssh_args = NULL) {
+  check_arguments("invite")
+  check_not_on_worker("invite")
+  if (missing(user)) argument_stop("user", " is missing. It is the name of the user on the message board, as in ", if (in_cli()) "--user=bob." else "\"bob\".")
+  user <- one_string(user, "user")
+  if (!is.null(file)) file <- new_file(file)
+  config <- cluster_config(if (missing(cluster)) NULL else cluster, host, ssh_args)
+  check_has_owner(config, "nobody is invited to")
+  place <- owner_place(config)
+  text <- .Call(ffi_keys_invite, place, user)
+  is_taken <- FALSE
+  on.exit(if (!is_taken) withdraw_invitation(place, text, user))
+  if (is.null(file)) send_invitation(text, user, config) else write_invitation(text, file, user, config)
+  is_taken <- TRUE
+  invisible()
+}
+
+#' @rdname invite
+#' @export
+join <- function(code = NULL, file = NULL, host = NULL, ssh_args = NULL) {
+  check_arguments("join")
+  check_not_on_worker("join")
+  if (is.null(code) == is.null(file)) argument_stop("code", " must be the code that the owner of the cluster tells you, or ", argument("file", in_cli()), " must be the file of an invitation.")
+  config <- board_config(NULL, host, ssh_args)
+  text <- if (is.null(file)) receive_invitation(one_string(code, "code"), host, ssh_args) else read_invitation(path.expand(one_string(file, "file")))
+  known <- keep_invitation(text, config)
+  invitation <- .Call(ffi_keys_invitation, text)
+  message(sprintf("The invitation to %s is kept. Its owner has the device %s.", quote_name(invitation$cluster), invitation$owner))
+  if (length(known) > 0L) {
+    warning(sprintf("This device knew another owner of %s, %s. From now on it trusts the one of the invitation.", quote_name(invitation$cluster), known[[1L]]), call. = FALSE)
+  }
+  board <- if (is.null(config$host)) other_board(invitation$board) else host
+  message("Use it with ", describe_plan(invitation$cluster, board), " or ", describe_call("worker", list(cluster = invitation$cluster, host = board)), ".")
+  invisible()
+}
+
+describe_plan <- function(cluster, host) {
+  sprintf("plan(future.p2p::cluster, cluster = %s)", paste(c(dQuote(cluster, FALSE), if (!is.null(host)) paste("host =", dQuote(host, FALSE))), collapse = ", "))
+}
+
+## The board, unless it is the public one.
+other_board <- function(board) if (board != .Call(ffi_keys_board, list())) board
+
+## ---- the owner ----
+
+## The name of a file that does not exist.
+new_file <- function(file) {
+  file <- path.expand(one_string(file, "file"))
+  if (file.exists(file)) argument_stop("file", ": file '", file, "' exists already. Use a new name.")
+  if (!dir.exists(dirname(file))) argument_stop("file", ": there is no folder '", dirname(file), "'.")
+  file
+}
+
+withdraw_invitation <- function(place, text, user) {
+  .Call(ffi_keys_withdraw, place, text)
+  message(sprintf("The invitation of %s was withdrawn.", quote_name(user)))
+}
+
+## Waits until somebody has received the invitation.
+send_invitation <- function(text, user, config) {
+  transfer <- c(transfer_config(NULL, TRUE, FALSE, Inf), transfer_servers(NULL, NULL, config$host, config$ssh_args), text = text)
+  show_code <- function(code, transfer) {
+    message(sprintf("Tell %s this code for %s. It works once, on one device, until you press Ctrl-C: %s", quote_name(user), quote_name(config$cluster), code))
+    message("There, run ", describe_call("join", list(code = code, host = other_board(.Call(ffi_keys_board, config)))))
+  }
+  run_transfer(transfer, NULL, FALSE, FALSE, show_code, function(status, is_sender) {
+    message(sprintf("%s has taken the invitation, and is a member with the next plan() or worker() there.", quote_name(user)))
+  })
+}
+
+write_invitation <- function(text, file, user, config) {
+  old <- Sys.umask("077")
+  on.exit(Sys.umask(old))
+  tryCatch(suppressWarnings(writeLines(text, file)), error = function(ex) argument_stop("file", ": cannot write '", file, "': ", conditionMessage(ex), "."))
+  message(sprintf("'%s' has an invitation to %s for one device of %s. Move it there safely, and set R_FUTURE_P2P_KEY_FILE to its name, or run %s.",
+                  file, quote_name(config$cluster), quote_name(user), describe_call("join", list(file = basename(file)))))
+}
+
+## ---- who is invited ----
+
+receive_invitation <- function(code, host, ssh_args) {
+  if (startsWith(code, "p2p-invitation-")) argument_stop("code", " is an invitation itself. Write it to a file that only you can read, and use ", argument("file", in_cli()), ".")
+  transfer <- c(transfer_config(code, TRUE, FALSE, 600), transfer_servers(NULL, NULL, host, ssh_args))
+  run_transfer(transfer, NULL, FALSE, FALSE, show_end = function(status, is_sender) NULL)$text
+}
+
+## The content of a file that nobody else can read.
+read_invitation <- function(file) {
+  info <- file.info(file, extra_cols = FALSE)
+  if (is.na(info$size) || info$isdir) argument_stop("file", ": there is no file '", file, "'.")
+  if (.Platform$OS.type == "unix" && bitwAnd(as.integer(info$mode), 63L) != 0L) {
+    core_stop(list(what = "access", message = sprintf("other users can read the file '%s'", file), reason = "invitation_exposed"))
+  }
+  if (file.access(file, 4L) != 0L) argument_stop("file", ": '", file, "' cannot be read.")
+  bytes <- readBin(file, "raw", 4096L)
+  trimws(rawToChar(bytes[bytes != 0L]))
+}
+
+## Keeps an invitation for the board of `config` or, without a host, for its own board. Returns the fingerprints of other owners that this
+## device knew.
+keep_invitation <- function(text, config) {
+  invitation <- .Call(ffi_keys_invitation, text)
+  place <- list(folder = keys_folder(), board = if (is.null(config$host)) invitation$board else .Call(ffi_keys_board, config), cluster = invitation$cluster)
+  owners <- vapply(known_places(place), function(place) .Call(ffi_keys_membership, place)$owner, "")
+  .Call(ffi_keys_join, place, text, TRUE)
+  setdiff(owners, invitation$owner)
+}
+
+## Keeps the invitation of option `future.p2p.key_file` if it is for the cluster of `config` and this device knows nothing of that cluster.
+## Called before the cluster is joined.
+use_key_file <- function(config) {
+  file <- p2p_option("key_file")
+  if (is.null(file)) return(invisible())
+  text <- read_invitation(path.expand(one_string(file, "future.p2p.key_file")))
+  invitation <- .Call(ffi_keys_invitation, text)
+  if (!identical(invitation$cluster, config$cluster)) return(invisible())
+  if (length(known_places(keys_place(config))) > 0L) return(invisible())
+  if (is.null(config$host)) config$host <- .Call(ffi_keys_board, config)
+  keep_invitation(text, config)
+  message(sprintf("The invitation to %s in '%s' is used. Its owner has the device %s.", quote_name(invitation$cluster), file, invitation$owner))
+}
+
+invite <- cli_function(invite, "invite", "Invites a device of a user to your cluster, by a code or a file.")
+join <- cli_function(join, "join", "Keeps the invitation to a cluster that its owner has sent.")

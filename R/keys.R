@@ -1,0 +1,59 @@
+## Keys and members: what the functions for people share. The files are those of src/keys/.
+
+## The folder of all keys of this user.
+keys_folder <- function() {
+  folder <- suppressWarnings(tools::R_user_dir("future.p2p", "config")) # about a home directory that does not exist
+  absolute_path(file.path(folder, "keys"))
+}
+
+## Where the files of the cluster of `config` are, see src/keys/place.h. `account`: our user name on the board, or NULL.
+keys_place <- function(config, account = NULL) {
+  list(folder = keys_folder(), board = .Call(ffi_keys_board, config), cluster = config$cluster, account = account)
+}
+
+## The configuration for a function about one cluster, which must have a name.
+cluster_config <- function(cluster, host, ssh_args) {
+  config <- board_config(cluster, host, ssh_args)
+  if (is.null(config$cluster)) argument_stop("cluster", " is missing. It names the cluster, as in ", if (in_cli()) "--cluster=alice/friends." else "\"alice/friends\".")
+  .Call(ffi_cluster_check, config$cluster)
+  config
+}
+
+## The files of a cluster that this user owns. The owner is the account.
+owner_place <- function(config) keys_place(config, sub("/.*", "", config$cluster))
+
+is_personal <- function(cluster) endsWith(cluster, "/personal")
+
+## `what`: what cannot be done with a personal cluster.
+check_has_owner <- function(config, what) {
+  if (!is_personal(config$cluster)) return(invisible())
+  argument_stop("cluster", ": ", what, " your personal cluster. Each device whose SSH key belongs to your account on the message board gets its key, and no other: ",
+                "add an SSH key there, or remove it.")
+}
+
+## The accounts on this board for which this device has files: a list of names and, for files that were made before the account was known, NULL.
+known_accounts <- function(place) {
+  boards <- vapply(list.files(place$folder), utils::URLdecode, "")
+  accounts <- sub("@[^@]*$", "", boards[endsWith(boards, paste0("@", tolower(place$board)))])
+  c(list(NULL), as.list(unname(accounts)))
+}
+
+## The places in which this device has something about a cluster.
+known_places <- function(place) {
+  places <- lapply(known_accounts(place), function(account) replace(place, "account", list(account)))
+  Filter(function(place) !is.null(.Call(ffi_keys_membership, place)), places)
+}
+
+## How to call a function here, in R or in a shell. `arguments`: named strings; an empty name is for a word.
+describe_call <- function(name, arguments) {
+  arguments <- arguments[lengths(arguments) > 0L]
+  names <- names(arguments)
+  if (!in_cli()) {
+    values <- vapply(arguments, function(value) encodeString(value, quote = "\""), "")
+    return(sprintf("future.p2p::%s(%s)", name, paste0(ifelse(names %in% c("cluster", "code"), "", paste(names, "= ")), values, collapse = ", ")))
+  }
+  words <- shell_words(unlist(arguments))
+  paste(c(paste0("Rscript -e future.p2p::", name), ifelse(names == "code", words, paste0(as_flag(names), "=", words))), collapse = " ")
+}
+
+quote_name <- function(name) paste0("'", name, "'")

@@ -1,0 +1,150 @@
+#' Members of your cluster, and their devices
+#'
+#' The members of a cluster share its key, which the host gives to their devices when they join. These functions are for the owner of a cluster, on the
+#' device that hosts it. They change its files; a running host notices that at once.
+#'
+#' * `members()` lists the devices that have the key, those that are expelled, and open approvals and invitations.
+#' * `approve()` lets a device in that the host has refused because the user has another one. Compare the fingerprint with the one that
+#'   the device itself shows.
+#' * `expel()` shuts out a user with all devices, or one device that was lost. It makes a new key: the members that are left get it from the
+#'   host, and links to expelled devices end. What was said before is not undone. To let somebody in again, [invite()] the user or `approve()` the device.
+#'
+#' On any device, `forget_cluster()` removes what it knows of a cluster: the key, and who its owner is. The next `plan()` or [worker()] begins as on a new
+#' device. Do this only if the owner tells you that the cluster is hosted from another device.
+#'
+#' Your personal cluster has no owner's device: all devices of your account have its key, and `members()` lists those that got it from this one.
+#'
+#' @inheritParams invite
+#' @param user (character) User name on the message board.
+#' @param device (character) Fingerprint of a device, as `"SHA256:..."`. `expel()` also takes its beginning, if it fits one device only.
+#'
+#' @section Command line:
+#' ```sh
+#' Rscript -e future.p2p::members --cluster=alice/friends
+#' Rscript -e future.p2p::approve --cluster=alice/friends --user=bob --device=SHA256:...
+#' Rscript -e future.p2p::expel --cluster=alice/friends --user=bob
+#' Rscript -e future.p2p::forget_cluster --cluster=alice/friends
+#' ```
+#'
+#' @return `members()` returns a data frame with a row for each device, approval and invitation, and the columns `user`, `device` (its fingerprint),
+#'   `since` (when it got the key, or the invitation was made), `seen` (when it last asked the host for the key) and `state`: `"member"`, `"expelled"`, `"approved"` or `"invited"`.
+#'   The others return `NULL`, invisibly. Errors have class `p2p_error`.
+#'
+#' @examples
+#' \dontrun{
+#' future.p2p::members("alice/friends")
+#' future.p2p::approve("alice/friends", "bob", "SHA256:0CRrd4O2dnTmKAeQ/B1FWKVKMsvtzkhqKSqYiKyjYrQ")
+#' future.p2p::expel("alice/friends", "bob")
+#' }
+#' @seealso [invite()], [host_cluster()]
+#' @export
+members <- function(cluster, host = NULL, ssh_args = NULL) {
+  check_arguments("members")
+  check_not_on_worker("members")
+  config <- cluster_config(if (missing(cluster)) NULL else cluster, host, ssh_args)
+  place <- owner_place(config)
+  check_is_owner(place)
+  found <- .Call(ffi_keys_members, place)
+  devices <- found$devices
+  n <- c(length(devices$user), length(found$approved$user), length(found$invitations$user))
+  time <- function(seconds) structure(as.double(seconds), class = c("POSIXct", "POSIXt"))
+  out <- data.frame(
+    user = c(devices$user, found$approved$user, found$invitations$user),
+    device = c(devices$fingerprint, found$approved$fingerprint, rep(NA_character_, n[3L])),
+    since = time(c(devices$since, rep(NA, n[2L]), found$invitations$created)), seen = time(c(devices$seen, rep(NA, n[2L] + n[3L]))),
+    state = c(ifelse(devices$expelled, "expelled", "member"), rep("approved", n[2L]), rep("invited", n[3L])), stringsAsFactors = FALSE
+  )
+  structure(out, class = c("p2p_members", "data.frame"), cluster = config$cluster, key = found$epoch)
+}
+
+#' @export
+print.p2p_members <- function(x, ...) {
+  if (!all(c("user", "device", "since", "seen", "state") %in% names(x))) return(NextMethod())
+  cat(describe_members(x), sep = "\n")
+  invisible(x)
+}
+
+## Lines of text. Rows of the data frame that were bound together have no cluster.
+describe_members <- function(x) {
+  count <- function(n, what) sprintf("%d %s%s", n, what, if (n == 1L) "" else "s")
+  is_member <- x$state == "member"
+  title <- sprintf("%s: %s of %s", c(attr(x, "cluster"), "members")[1L], count(sum(is_member), "device"), count(length(unique(x$user[is_member])), "user"))
+  if (length(attr(x, "key")) == 1L) title <- sprintf("%s, key %.0f", title, attr(x, "key"))
+  if (nrow(x) == 0L) return(title)
+  column <- function(name, values) format(c(name, ifelse(is.na(values), "", values)))
+  shown <- paste(column("user", x$user), column("state", x$state), column("since", format(x$since, "%Y-%m-%d %H:%M")),
+                 column("seen", format(x$seen, "%Y-%m-%d %H:%M")), column("device", x$device))
+  c(title, trimws(shown, "right"))
+}
+
+#' @rdname members
+#' @export
+approve <- function(cluster, user, device, host = NULL, ssh_args = NULL) {
+  check_arguments("approve")
+  check_not_on_worker("approve")
+  if (missing(user)) argument_stop("user", " is missing. It is the name of the user on the message board whose device it is.")
+  if (missing(device)) argument_stop("device", " is missing. It is the fingerprint that the device shows when it is refused.")
+  user <- one_string(user, "user")
+  device <- one_string(device, "device")
+  config <- cluster_config(if (missing(cluster)) NULL else cluster, host, ssh_args)
+  check_has_owner(config, "no device is approved for")
+  .Call(ffi_keys_approve, owner_place(config), user, device)
+  message(sprintf("Device %s of %s gets the key of %s when it tries again with plan() or worker().", device, quote_name(user), quote_name(config$cluster)))
+  invisible()
+}
+
+#' @rdname members
+#' @export
+expel <- function(cluster, user = NULL, device = NULL, host = NULL, ssh_args = NULL) {
+  check_arguments("expel")
+  check_not_on_worker("expel")
+  if (is.null(user) == is.null(device)) argument_stop("user", " or ", argument("device", in_cli()), " must say who is expelled: a user with all devices, or one device.")
+  who <- if (is.null(device)) one_string(user, "user") else one_string(device, "device")
+  config <- cluster_config(if (missing(cluster)) NULL else cluster, host, ssh_args)
+  check_has_owner(config, "nobody is expelled from")
+  place <- owner_place(config)
+  if (!is.null(device)) who <- find_device(place, who)
+  if (identical(who, sub("/.*", "", config$cluster)) || identical(who, .Call(ffi_keys_device, place)$fingerprint)) {
+    argument_stop(if (is.null(device)) "user" else "device", " is the owner of the cluster, who cannot be expelled.")
+  }
+  .Call(ffi_keys_expel, place, who)
+  message(sprintf("%s is expelled from %s. New key; members that are online get it from the host at once, the others when they come back.",
+                  if (is.null(device)) quote_name(who) else paste("Device", who), quote_name(config$cluster)))
+  invisible()
+}
+
+#' @rdname members
+#' @export
+forget_cluster <- function(cluster, host = NULL, ssh_args = NULL) {
+  check_arguments("forget_cluster")
+  check_not_on_worker("forget_cluster")
+  config <- cluster_config(if (missing(cluster)) NULL else cluster, host, ssh_args)
+  places <- known_places(keys_place(config))
+  for (place in places) .Call(ffi_keys_forget, place)
+  message(if (length(places) == 0L) "This device knows nothing of " else "This device has forgotten the key and the owner of ", quote_name(config$cluster), ".")
+  invisible()
+}
+
+## Raises an error unless this device hosts the cluster, or has its personal cluster.
+check_is_owner <- function(place) {
+  membership <- .Call(ffi_keys_membership, place)
+  if (is.null(membership)) {
+    core_stop(list(what = "access", message = sprintf("the cluster '%s' was never hosted on this device", place$cluster), reason = "not_hosted_here"))
+  }
+  if (is_personal(place$cluster) || membership$owner == .Call(ffi_keys_device, place)$fingerprint) return(invisible())
+  core_stop(list(what = "access", message = sprintf("this device does not own the cluster '%s'", place$cluster), reason = "owner_device"))
+}
+
+## The fingerprint of which `text` is the beginning. Other texts are returned: they name no device, or one by its key.
+find_device <- function(place, text) {
+  found <- .Call(ffi_keys_members, place)
+  known <- unique(c(found$devices$fingerprint, found$approved$fingerprint))
+  fits <- known[startsWith(known, text) | startsWith(known, paste0("SHA256:", text))]
+  if (length(fits) > 1L) argument_stop("device", ": ", length(fits), " fingerprints begin with '", text, "': ", paste(utils::head(fits, 3L), collapse = ", "), ". Give more of it.")
+  if (length(fits) == 1L) fits else text
+}
+
+members <- cli_function(members, "members", "Lists the members of your cluster and their devices.")
+approve <- cli_function(approve, "approve", "Lets a device of a user into your cluster that the host has refused.")
+expel <- cli_function(expel, "expel", "Expels a user, or a device, from your cluster.")
+forget_cluster <- cli_function(forget_cluster, "forget_cluster", "Forgets the key and the owner of a cluster on this device.")
