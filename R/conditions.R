@@ -37,6 +37,8 @@ host_call <- function(cli) {
   "`future.p2p::host_cluster(\"owner/name\", users = ...)`"
 }
 
+forget_call <- function(cli) if (cli) "'Rscript -e future.p2p::forget_cluster --cluster=OWNER/NAME'" else "`future.p2p::forget_cluster(\"owner/name\")`"
+
 ## The next step for each reason that the core gives: a sentence, or a function of `cli` that returns one. `cli` is TRUE if the reader called
 ## the function from a shell.
 advice <- c(list(
@@ -59,7 +61,7 @@ advice <- c(list(
   owner_changed = function(cli) {
     sprintf(paste("Refused: either the owner hosts it from another device, or someone pretends to be the owner. Compare the fingerprint with the one that",
                   "the owner gives you; only if it is the same, forget the old one with %s, and try again."),
-            if (cli) "'Rscript -e future.p2p::forget_cluster --cluster=OWNER/NAME'" else "`future.p2p::forget_cluster(\"owner/name\")`")
+            forget_call(cli))
   },
   owner_device = "Do this on the device on which the cluster was first hosted.",
   not_hosted_here = function(cli) {
@@ -69,6 +71,20 @@ advice <- c(list(
     sprintf("%s shows the users and devices.", if (cli) "'Rscript -e future.p2p::members --cluster=OWNER/NAME'" else "`future.p2p::members(\"owner/name\")`")
   },
   device_form = "A fingerprint looks like \"SHA256:...\"; the host and the device itself show it.",
+  not_enrolled = function(cli) {
+    sprintf("Ask the owner to run host_cluster() of this version, and try again. If the cluster has no key, since an older version hosts it, set %s.",
+            if (cli) "R_FUTURE_P2P_KEY=FALSE" else "`options(future.p2p.key = FALSE)`")
+  },
+  enrol_unlisted = "Ask the owner to include your user name in the users of host_cluster().",
+  enrol_device = "Ask the owner to approve this device: the message board cannot tell that it is yours.",
+  enrol_invite = "Ask the owner to invite you.",
+  enrol_expelled = "Only the owner can invite you again.",
+  keyless = "Whoever can write to its topic, such as the operator of the message board, can pretend to be a member.",
+  two_keys = function(cli) {
+    sprintf("They and this one do not see each other. On one of them, forget the key with %s, and start again.", forget_call(cli))
+  },
+  approve_device = "If the user says that this fingerprint is theirs, approve the device with `future.p2p::approve()`.",
+  invite_device = "Invite the user with `future.p2p::invite()`, or approve the device with `future.p2p::approve()`.",
   invitation_exposed = paste("If nobody else has read it, run `chmod 600` on the file. Otherwise tell the owner of the cluster, who can expel you",
                              "and invite you again."),
   invitation = "Copy all of it, from \"p2p-invitation-\" to its end, or ask the owner of the cluster for another one."

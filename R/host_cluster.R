@@ -10,6 +10,18 @@
 #' @param users (character) Names of the users who have access in addition to you. Separate them by commas on the command line. If the board
 #'   tells that some of them have no account, as a board of [serve()] does, a warning names them. They can join as soon as they have one.
 #'
+#' @param key (logical) If `FALSE`, the cluster has no key, as clusters of older versions: whoever can write to its topic, such as the operator
+#'   of the message board, can pretend to be a member.
+#' @param enrol (character) Which devices get the key of the cluster: `"auto"` (default) means those of your users, as described below.
+#'   `"invite"` means only those that have it already, and those that you invite.
+#'
+#' @section Keys:
+#' The first time that you host a cluster, a key is made for it, which only members have. Without it, nobody can read what members write to the
+#' message board, or pretend to be one of them. `plan()` and `worker()` get the key from the host when they first join, and keep it. The host
+#' gives it to the devices of your users. On a board of [serve()], it knows which devices these are. On other boards, it takes the first
+#' device of each user, and refuses further ones. Each device that gets the key is logged with its fingerprint. At their first contact, members
+#' remember the device on which you host the cluster, and refuse any other one from then on: always host it on the same device.
+#'
 #' @section Command line:
 #' ```sh
 #' Rscript -e future.p2p::host_cluster --cluster=alice/friends --users=bob,carol
@@ -23,7 +35,7 @@
 #' }
 #' @seealso [worker()], [cluster]
 #' @export
-host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration = Inf) {
+host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration = Inf, key = TRUE, enrol = c("auto", "invite")) {
   check_arguments("host_cluster")
   check_not_on_worker("host_cluster")
   if (missing(cluster)) cluster <- p2p_option("cluster")
@@ -33,6 +45,9 @@ host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration 
   duration <- check_number(duration, "duration", 0, Inf)
   config <- board_config(cluster, host, ssh_args)
   config$users <- users
+  config$is_keyless <- !check_flag(key, "key")
+  config$is_invite_only <- check_enrol(enrol) == "invite"
+  if (config$is_keyless || !uses_keys()) message("This cluster has no key: whoever can write to its topic can pretend to be a member.")
   log <- log_new()
   with_terminate({
     handle <- .Call(ffi_host_new, config, log)
@@ -40,6 +55,12 @@ host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration 
     run_service(log, until = now() + duration)
   })
   invisible()
+}
+
+check_enrol <- function(enrol) {
+  if (identical(enrol, c("auto", "invite"))) return("auto")
+  if (!is.character(enrol) || length(enrol) != 1L || !enrol %in% c("auto", "invite")) argument_stop("enrol", " must be \"auto\" or \"invite\".")
+  enrol
 }
 
 ## Empty if these are no names.

@@ -18,6 +18,8 @@
 #'  \item{`future.p2p.results`}{(character) What results of workers may hold: `"any"` or `"data"`, see [cluster()]. If not set, `"any"`.}
 #'  \item{`future.p2p.key_file`}{(character) File with an invitation, as [invite()] writes it, for a machine without a person. It is used when
 #'    this machine knows nothing of the cluster yet.}
+#'  \item{`future.p2p.key`}{(logical) If `FALSE`, use no keys: for clusters that are hosted by a version without them, where every program
+#'    that writes to the topic can pretend to be a member. If not set, `TRUE`.}
 #'  \item{`future.p2p.debug`}{(logical) If `TRUE`, show debug messages. If not set, `FALSE`.}
 #' }
 #'
@@ -31,10 +33,10 @@
 #' options(future.p2p.cluster = NULL)
 #' @name future.p2p.options
 #' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay future.p2p.pass_env future.p2p.results
-#' @aliases future.p2p.key_file future.p2p.debug
+#' @aliases future.p2p.key_file future.p2p.key future.p2p.debug
 NULL
 
-option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "results", "key_file", "debug")
+option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "results", "key_file", "key", "debug")
 
 set_options_from_environment <- function() {
   for (name in option_names) {
@@ -42,16 +44,16 @@ set_options_from_environment <- function() {
     value <- Sys.getenv(paste0("R_FUTURE_P2P_", toupper(name)), NA_character_)
     if (is.na(value) || !is.null(getOption(option))) next
     if (!nzchar(value) && name != "relay") next # an empty relay means: use no relay
-    if (name == "debug") value <- debug_from_environment(value)
+    if (name %in% c("debug", "key")) value <- flag_from_environment(name, value)
     do.call(options, structure(list(value), names = option))
   }
 }
 
-debug_from_environment <- function(value) {
+flag_from_environment <- function(name, value) {
   value <- tolower(value)
   is_known <- value %in% c("true", "t", "yes", "1", "false", "f", "no", "0")
-  if (!is_known) warning("Environment variable R_FUTURE_P2P_DEBUG should be 'true' or 'false', not '", value, "'.", call. = FALSE)
-  value %in% c("true", "t", "yes", "1")
+  if (!is_known) warning("Environment variable R_FUTURE_P2P_", toupper(name), " should be 'true' or 'false', not '", value, "'.", call. = FALSE)
+  if (name == "key") !value %in% c("false", "f", "no", "0") else value %in% c("true", "t", "yes", "1")
 }
 
 p2p_option <- function(name, default = NULL) getOption(paste0("future.p2p.", name), default)
@@ -82,8 +84,12 @@ board_config <- function(cluster, host, ssh_args) {
   list(
     cluster = string_or_option(cluster, "cluster"), host = string_or_option(host, "host"),
     ssh_args = ssh_args_or_option(ssh_args), mailbox = p2p_option("mailbox"), relay = p2p_option("relay"),
+    keys = if (uses_keys()) keys_folder(),
     r_version = as.character(getRversion()), future_version = as.character(utils::packageVersion("future"))
   )
 }
+
+## Whether this session has keys of clusters at all.
+uses_keys <- function() !isFALSE(p2p_option("key"))
 
 is_debug <- function() isTRUE(p2p_option("debug"))

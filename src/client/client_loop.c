@@ -76,6 +76,11 @@ static void on_failed(void *arg, const struct p2p_err *err) {
   p2p_dispatcher_on_failed(client->dispatcher, err);
 }
 
+static void on_expelled(void *arg, const struct p2p_sign_public *devices, size_t n) {
+  struct p2p_client_loop *client = arg;
+  p2p_dispatcher_on_expelled(client->dispatcher, devices, n);
+}
+
 /* Tasks and workers. */
 
 void p2p_client_loop_update(struct p2p_client_loop *client, struct p2p_task_queue *submitted,
@@ -98,8 +103,8 @@ void p2p_client_loop_explain(const struct p2p_client_loop *client, const char *p
 static int join(struct p2p_client_loop *client, const struct p2p_client_config *config,
                 struct p2p_err *err) {
   static const struct p2p_dispatcher_callbacks dispatcher_callbacks = {on_change, on_task};
-  static const struct p2p_member_callbacks member_callbacks = {on_hello,        on_joined, on_line,
-                                                               on_disconnected, on_failed, NULL};
+  static const struct p2p_member_callbacks member_callbacks = {
+      on_hello, on_joined, on_line, on_disconnected, on_failed, on_expelled};
   struct p2p_member_config member = {
       .loop = config->loop,
       .board = config->board,

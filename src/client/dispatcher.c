@@ -272,6 +272,12 @@ void p2p_dispatcher_on_disconnected(struct p2p_dispatcher *dispatcher) {
   decide(dispatcher);
 }
 
+void p2p_dispatcher_on_expelled(struct p2p_dispatcher *dispatcher,
+                                const struct p2p_sign_public *devices, size_t n) {
+  p2p_workers_expel(dispatcher->workers, devices, n);
+  decide(dispatcher);
+}
+
 void p2p_dispatcher_on_failed(struct p2p_dispatcher *dispatcher, const struct p2p_err *err) {
   dispatcher->failed = *err;
   p2p_task_queue_fail(&dispatcher->waiting, err);

@@ -36,6 +36,9 @@ void p2p_dispatcher_on_joined(struct p2p_dispatcher *dispatcher, struct p2p_memb
 void p2p_dispatcher_on_line(struct p2p_dispatcher *dispatcher, const struct p2p_line *line);
 /* The board is disconnected: no links can be opened until it is joined again. */
 void p2p_dispatcher_on_disconnected(struct p2p_dispatcher *dispatcher);
+/* The owner of the cluster has expelled these devices. */
+void p2p_dispatcher_on_expelled(struct p2p_dispatcher *dispatcher,
+                                const struct p2p_sign_public *devices, size_t n);
 /* The board cannot be joined any more. Tasks that wait fail with this error, now and later; those
  * that run go on. */
 void p2p_dispatcher_on_failed(struct p2p_dispatcher *dispatcher, const struct p2p_err *err);

@@ -52,6 +52,7 @@ struct p2p_board_config p2p_ffi_board_config(SEXP config) {
       .cluster = p2p_ffi_text(config, "cluster"),
       .mailbox = p2p_ffi_text(config, "mailbox"),
       .relay = p2p_ffi_text(config, "relay"),
+      .keys = p2p_ffi_text(config, "keys"),
   };
   board.ssh_args = p2p_ffi_texts(config, "ssh_args", &board.n_ssh_args);
   return board;

@@ -16,6 +16,8 @@ SEXP ffi_host_new(SEXP config, SEXP log) {
       .loop = p2p_ffi_loop(),
       .board = p2p_ffi_board_config(config),
       .role = P2P_ROLE_HOST,
+      .is_keyless = p2p_ffi_number(config, "is_keyless", 0) != 0,
+      .is_invite_only = p2p_ffi_number(config, "is_invite_only", 0) != 0,
   };
   c.users = p2p_ffi_texts(config, "users", &c.n_users);
   SEXP handle = PROTECT(p2p_ffi_handle_with_log(TAG_HOST, host_free, log));

@@ -131,13 +131,18 @@ static void on_failed(void *arg, const struct p2p_err *err) {
   announcer->callbacks.on_failed(announcer->arg, err);
 }
 
+static void on_expelled(void *arg, const struct p2p_sign_public *devices, size_t n) {
+  struct p2p_announcer *announcer = arg;
+  announcer->callbacks.on_expelled(announcer->arg, devices, n);
+}
+
 /* ---- for the owner ---- */
 
 int p2p_announcer_new(const struct p2p_announcer_config *config,
                       const struct p2p_announcer_callbacks *callbacks, void *arg,
                       struct p2p_announcer **out, struct p2p_err *err) {
   static const struct p2p_member_callbacks member_callbacks = {on_hello, on_joined, on_line,
-                                                               on_away,  on_failed, NULL};
+                                                               on_away,  on_failed, on_expelled};
   struct p2p_announcer *announcer = calloc(1, sizeof *announcer);
   if (announcer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   announcer->log = config->log;

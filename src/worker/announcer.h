@@ -25,6 +25,8 @@ struct p2p_announcer_callbacks {
   void (*on_joined)(void *arg); /* also after each reconnection */
   /* A client waits for this worker's end of a link; `accept` holds its code. */
   void (*on_accept)(void *arg, const struct p2p_accept *accept);
+  /* The owner of the cluster has expelled these devices. */
+  void (*on_expelled)(void *arg, const struct p2p_sign_public *devices, size_t n);
   /* The worker could not join, or cannot reconnect. The last callback; then free, also from within
    * it. */
   void (*on_failed)(void *arg, const struct p2p_err *err);

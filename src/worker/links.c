@@ -29,3 +29,12 @@ int p2p_links_choose(const struct p2p_links *links, const struct p2p_slots *slot
   }
   return p2p_admission_choose(places, P2P_SLOTS_CLIENTS_MAX, now_ms);
 }
+
+int p2p_links_find(const struct p2p_links *links, const struct p2p_sign_public *devices,
+                   size_t n_devices) {
+  for (int i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
+    if (links->of[i] != NULL &&
+        p2p_device_is_among(p2p_client_link_device(links->of[i]), devices, n_devices))
+      return i;
+  return -1;
+}

@@ -17,5 +17,8 @@ bool p2p_links_has_namesake(const struct p2p_links *links, const struct p2p_iden
 /* See p2p_admission_choose: the link that has to go before one to `client` is started. */
 int p2p_links_choose(const struct p2p_links *links, const struct p2p_slots *slots,
                      const struct p2p_identity *client, uint64_t now_ms);
+/* The number of a link to one of these devices; -1: there is none. */
+int p2p_links_find(const struct p2p_links *links, const struct p2p_sign_public *devices,
+                   size_t n_devices);
 
 #endif

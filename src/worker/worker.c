@@ -104,8 +104,7 @@ static uint64_t report_load(struct p2p_worker *worker, uint64_t now_ms) {
   return due_ms;
 }
 
-/* Called by the wakeup only, never within a callback of a link or an evaluator: it may free links.
- */
+/* By the wakeup only, never within a callback of a link or an evaluator: it may free links. */
 static void poll_slots(void *arg) {
   struct p2p_worker *worker = arg;
   struct p2p_slots_step step;
@@ -214,6 +213,12 @@ static void on_accept(void *arg, const struct p2p_accept *accept) {
                   accept->client.name, why);
 }
 
+static void on_expelled(void *arg, const struct p2p_sign_public *devices, size_t n) {
+  struct p2p_worker *worker = arg;
+  for (int i; (i = p2p_links_find(&worker->links, devices, n)) >= 0;)
+    free_link(worker, (size_t)i, "the owner of the cluster has expelled this client");
+}
+
 /* ---- start ---- */
 
 static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_config *config,
@@ -233,7 +238,8 @@ static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_c
 
 static int start_announcer(struct p2p_worker *worker, const struct p2p_worker_config *config,
                            struct p2p_err *err) {
-  static const struct p2p_announcer_callbacks callbacks = {on_joined, on_accept, on_failed};
+  static const struct p2p_announcer_callbacks callbacks = {on_joined, on_accept, on_expelled,
+                                                           on_failed};
   const struct p2p_announcer_config announcer = {.member = {.loop = config->loop,
                                                             .board = config->board,
                                                             .role = P2P_ROLE_WORKER,

@@ -215,6 +215,11 @@ TEST(names_are_one_folder_each) {
   CHECK_STR(path, "/k/%5B%3A%3A1%5D%3A22/%41l_i-ce.x/%4C%41%42/membership");
   CHECK(path_of("..:22", "a/b", path) == P2P_OK);
   CHECK_STR(path, "/k/%2E.%3A22/a/b/membership");
+  struct p2p_key_place place_of_bob = {"/k", "board:22", "alice/lab", "bob"};
+  CHECK(p2p_key_place_path(&place_of_bob, "lock", path, &err) == P2P_OK);
+  CHECK_STR(path, "/k/bob%40board%3A22/alice/lab/lock");
+  place_of_bob.account = "../bob";
+  CHECK(p2p_key_place_path(&place_of_bob, "lock", path, &err) == P2P_ERR_INVALID);
 }
 
 TEST(names_that_lead_elsewhere_are_refused) {

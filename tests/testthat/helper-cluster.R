@@ -18,8 +18,13 @@ new_lab <- function(users = c("alice", "bob", "carol")) {
   lab <- list2env(list(dir = dir, users = users, processes = list(), port = NULL), parent = emptyenv())
   lines <- vapply(users, function(user) paste(user, make_key(lab, user)), "")
   writeLines(lines, file.path(dir, "users.txt"))
+  lab$old_config_dir <- Sys.getenv("R_USER_CONFIG_DIR", NA_character_)
+  Sys.setenv(R_USER_CONFIG_DIR = lab_config_dir(lab)) # plan() in this session uses it, too
   lab
 }
+
+## Where the processes of the lab have their keys of clusters. They share a device.
+lab_config_dir <- function(lab) file.path(lab$dir, "keys")
 
 local_lab <- function(users = c("alice", "bob", "carol"), env = parent.frame()) {
   skip_unless_lab()
@@ -31,6 +36,7 @@ local_lab <- function(users = c("alice", "bob", "carol"), env = parent.frame()) 
 ## Stops the processes, the newest first, and removes the folder.
 close_lab <- function(lab) {
   for (process in rev(lab$processes)) stop_process(process)
+  if (is.na(lab$old_config_dir)) Sys.unsetenv("R_USER_CONFIG_DIR") else Sys.setenv(R_USER_CONFIG_DIR = lab$old_config_dir)
   unlink(lab$dir, recursive = TRUE)
 }
 
@@ -79,7 +85,7 @@ start_r <- function(lab, name, code, stdin = FALSE, env = character()) {
 lab_environment <- function(lab, tmp, more = character()) {
   env <- Sys.getenv()
   env <- env[!grepl("^(SSH_|R_FUTURE_|R_TESTS$)", names(env))]
-  env <- c(env, TMPDIR = tmp, R_P2P_LAB = lab$dir, R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
+  env <- c(env, TMPDIR = tmp, R_P2P_LAB = lab$dir, R_USER_CONFIG_DIR = lab_config_dir(lab), R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
   env <- c(env[!names(env) %in% names(more)], more)
   env[!duplicated(names(env), fromLast = TRUE)]
 }

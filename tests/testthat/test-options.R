@@ -29,6 +29,6 @@ test_that("empty variables are ignored, an empty relay means no relay, and an un
   expect_null(getOption("future.p2p.host"))
   expect_identical(getOption("future.p2p.relay"), "")
   expect_true(is_debug())
-  for (value in c("0", "no", "FALSE")) expect_false(debug_from_environment(value))
-  expect_warning(expect_false(debug_from_environment("verbose")), "R_FUTURE_P2P_DEBUG")
+  for (value in c("0", "no", "FALSE")) expect_false(flag_from_environment("debug", value))
+  expect_warning(expect_false(flag_from_environment("debug", "verbose")), "R_FUTURE_P2P_DEBUG")
 })

@@ -46,7 +46,7 @@ test_that("a future without a sandbox cannot read the memory, environment and fi
                ssh_args = sprintf("-i %s/key-carol -o IdentitiesOnly=yes -o UserKnownHostsFile=%s/known_hosts", dir, dir))
   command <- c(if (is_root) c("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"), file.path(R.home("bin"), "Rscript"),
                "-e", "future.p2p::worker", sprintf("--%s=%s", gsub("_", "-", names(args)), args))
-  worker <- start_child(lab, "worker of another user", command, env = c(TMPDIR = dir, HOME = dir, secrets))
+  worker <- start_child(lab, "worker of another user", command, env = c(TMPDIR = dir, HOME = dir, R_USER_CONFIG_DIR = dir, secrets))
   wait_for_line(worker, "joined cluster 'alice/friends'")
   plan_as(lab, "bob")
   seen <- value(future({

@@ -1,0 +1,140 @@
+# How members get the key of a cluster: by what they type anyway.
+lab <- local_lab(c("alice", "bob", "carol"))
+withr::defer(future::plan(future::sequential))
+start_board(lab)
+
+library(future)
+
+## Each user has a machine of its own.
+machine <- function(user) c(R_USER_CONFIG_DIR = file.path(lab$dir, paste0("machine-", user)))
+
+forget_machines <- function() unlink(file.path(lab$dir, paste0("machine-", lab$users)), recursive = TRUE)
+
+place_of <- function(user, cluster = "alice/friends") {
+  list(folder = file.path(machine(user), "R", "future.p2p", "keys"), board = sprintf("127.0.0.1:%d", lab$port), cluster = cluster, account = user)
+}
+
+host_on_machine <- function(..., env = character()) {
+  flags <- c(list(cluster = "alice/friends", users = "bob,carol"), board_args(lab, "alice"), list(...))
+  process <- start_process(lab, "host_cluster", flags, "host", env = c(machine("alice"), env))
+  wait_for_line(process, "hosting cluster 'alice/friends'")
+  process
+}
+
+worker_on_machine <- function(user, wait = TRUE, ..., env = character()) {
+  start_worker(lab, user, "alice/friends", wait = wait, ..., env = c(machine(user), env))
+}
+
+plan_on_machine <- function(user, cluster = "alice/friends", on = user, ...) withr::with_envvar(machine(on), plan_as(lab, user, cluster, ...))
+
+stop_all <- function(...) {
+  plan(sequential)
+  for (process in list(...)) expect_identical(stop_process(process), 0L)
+}
+
+call_keys <- function(entry, ...) .Call(get(paste0("ffi_keys_", entry), asNamespace("future.p2p")), ...)
+
+test_that("members get the key from the host when they first join, and find it in a file later", {
+  host <- host_on_machine()
+  worker <- worker_on_machine("carol")
+  plan_on_machine("bob")
+  expect_identical(value(future(6 * 7)), 42)
+  expect_match(wait_for_line(worker, "got the key"), "got the key of cluster 'alice/friends' from its owner's device SHA256:[A-Za-z0-9+/]{43}$")
+  expect_match(wait_for_line(host, "to 'carol'"), "gave the key of cluster 'alice/friends' to 'carol', device SHA256:[A-Za-z0-9+/]{43}$")
+  expect_match(wait_for_line(host, "to 'bob'"), "gave the key of cluster 'alice/friends' to 'bob', device SHA256:")
+  expect_identical(call_keys("membership", place_of("bob"))$user, "bob")
+  stop_all(worker)
+  worker <- worker_on_machine("carol")
+  plan_on_machine("bob")
+  expect_identical(value(future(6 * 7)), 42)
+  stop_all(worker, host)
+  expect_length(grep("gave the key", host$lines), 2L)
+  expect_length(grep("got the key", worker$lines), 0L)
+})
+
+test_that("no names, versions or offers of members are on the board", {
+  if (!nzchar(Sys.which("ssh"))) skip("ssh is not installed")
+  host <- host_on_machine()
+  args <- c("-p", lab$port, strsplit(board_args(lab, "carol")$ssh_args, " ")[[1L]], "127.0.0.1", "sub alice/friends/future.p2p -k")
+  listener <- start_child(lab, "listener", c("ssh", args))
+  worker <- worker_on_machine("carol")
+  wait_for_line(listener, "type=p2p1") # it listens
+  plan_on_machine("bob")
+  expect_identical(value(future(6 * 7)), 42)
+  stop_all(worker, host)
+  stop_process(listener)
+  lines <- grep("type=p2p1", listener$lines, value = TRUE)
+  expect_gte(length(lines), 2L)
+  expect_match(lines, "^when=[0-9T:-]+,type=p2p1,kid=[0-9a-f]{16},box=[A-Za-z0-9_-]+$")
+  expect_length(grep("type=(worker|client|cluster|accept|leave)", listener$lines), 0L)
+})
+
+test_that("who is expelled loses the key, and the others get a new one", {
+  host <- host_on_machine()
+  carol <- worker_on_machine("carol")
+  alice <- worker_on_machine("alice")
+  plan_on_machine("bob", retries = 0)
+  expect_identical(value(future(6 * 7)), 42)
+  expect_identical(call_keys("expel", place_of("alice"), "carol"), 1L)
+  expect_identical(wait_for_exit(carol), 1L)
+  expect_match(tail(carol$lines, 1L), "The owner of the cluster 'alice/friends' has expelled 'carol', or this device, SHA256:.*Only the owner can invite you again[.]$")
+  wait_for_line(host, "cluster 'alice/friends' has a new key")
+  wait_until(function() identical(call_keys("membership", place_of("bob"))$epoch, 2))
+  expect_identical(value(future(6 * 7)), 42)
+  carol <- worker_on_machine("carol", wait = FALSE)
+  expect_identical(wait_for_exit(carol, 30), 1L)
+  running <- future({
+    cat("started\n", file = started)
+    Sys.sleep(60)
+  }, globals = list(started = started <- file.path(lab$dir, "started")))
+  wait_until(function() file.exists(started))
+  expect_identical(call_keys("expel", place_of("alice"), "bob"), 1L)
+  error <- expect_error(value(running), class = "FutureError") # the worker has ended the link
+  expect_match(conditionMessage(error), "expelled")
+  stop_all(alice, host)
+  forget_machines()
+})
+
+test_that("a cluster can have no key, and says what that means", {
+  host <- host_on_machine(key = "FALSE")
+  expect_match(host$lines, "This cluster has no key: whoever can write to its topic can pretend to be a member.", fixed = TRUE, all = FALSE)
+  worker <- worker_on_machine("carol")
+  expect_match(wait_for_line(worker, "has no key"), "Warning: .*'alice/friends' has no key, says its owner's device SHA256:.* can pretend to be a member[.]$")
+  plan_on_machine("bob")
+  expect_identical(value(future(6 * 7)), 42)
+  expect_null(call_keys("membership", place_of("carol")))
+  stop_all(worker, host)
+})
+
+test_that("a host can give the key to invited devices only", {
+  host <- host_on_machine(enrol = "invite")
+  error <- expect_error(plan_on_machine("bob"), class = "p2p_error_access")
+  expect_match(conditionMessage(error), "takes new devices by invitation only; this one is SHA256:.* Ask the owner to invite you[.]$")
+  expect_match(wait_for_line(host, "did not give the key"), "to 'bob', device SHA256:.*, who has no invitation for it[.] Invite the user")
+  stop_all(host)
+  expect_error(host_cluster("alice/friends", "bob", enrol = "none"), "must be \"auto\" or \"invite\"", class = "p2p_error_usage")
+})
+
+test_that("without keys, members of older versions and new ones meet", {
+  keyless <- c(R_FUTURE_P2P_KEY = "false")
+  host <- host_on_machine(env = keyless)
+  worker <- worker_on_machine("carol", env = keyless)
+  error <- expect_error(plan_on_machine("bob"), class = "p2p_error_timeout")
+  expect_match(conditionMessage(error), "did not give its key to this device. Ask the owner to run host_cluster() of this version", fixed = TRUE)
+  withr::local_options(future.p2p.key = FALSE)
+  plan_on_machine("bob")
+  expect_identical(value(future(6 * 7)), 42)
+  stop_all(worker, host)
+})
+
+test_that("devices of one user share the key of the personal cluster", {
+  start <- function(user) start_worker(lab, "carol", "carol/personal", env = machine(user))
+  first <- start("carol")
+  wait_for_line(first, "made the key of cluster 'carol/personal'")
+  second <- start("bob")
+  wait_for_line(second, "got the key of cluster 'carol/personal' from another of your devices")
+  plan_on_machine("carol", "carol/personal", on = "alice")
+  expect_identical(nbrOfWorkers(), 2L)
+  expect_identical(value(future(6 * 7)), 42)
+  stop_all(second, first)
+})
