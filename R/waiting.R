@@ -60,7 +60,7 @@ waiting_message <- function(...) {
 
 timeout_sentence <- function(client, status, future, wait) {
   why <- why_waiting(client, future)
-  sprintf("Future (%s) was not started%s within %s s ('%s'): %s. %s", future_label(future), if (future[["starts"]] == 0L) "" else " again",
+  sprintf("Future (%s) was not started%s within %s s ('%s'): %s. %s", future_label(future), if (isTRUE(future[["starts"]] > 0L)) " again" else "",
           format(wait$timeout, scientific = FALSE), wait$setting, describe_wait(why, status, future), next_step(why, status))
 }
 

@@ -131,14 +131,15 @@ test_that("print(plan()) shows the most relevant of many workers in 80 columns",
   workers <- data.frame(
     worker = sprintf("user%02d@%s:%d", 1:n, strrep("a", 100), 1:n), state = rep(c("lost", "linked", "no link", "incompatible"), 5),
     users = rep(c("", "bob;carol;dave;erin;frank", "", ""), 5), link = "direct 192.0.2.7:40001", r = "4.2.2", future = "1.70.0", platform = "",
-    slots = 4L, ours = c(rep(0L, 17), 2L, 0L, 0L), others = rep(c(0L, 4L, 1L, 0L), 5), queue = 3L, cores = 4L, memory = 2^33
+    slots = 4L, ours = c(rep(0L, 17), 2L, 0L, 0L), others = rep(c(0L, 4L, 1L, 0L), 5), queue = 3L, cores = 4L, memory = 2^33,
+    sandbox = "landlock"
   )
   workers$others[18L] <- 1L
   lines <- future.p2p:::workers_lines(workers, "bob", 7L)
   expect_length(lines, 7L)
   expect_true(all(nchar(future.p2p:::shorten(lines, 80L)) <= 80L))
-  expect_match(lines[2L], "^user18@a+[.]{3} +4 +2 +1 +3 +direct +ready$")
-  expect_match(lines[3L], "busy for carol, dave and others$")
+  expect_match(lines[2L], "^user18@a+[.]{3} +4 +2 +1 +3 +direct +ready +landlock$")
+  expect_match(lines[3L], "busy for carol, dave and others landlock$")
   expect_match(lines[7L], "... and 15 more, see as.data.frame(plan(\"backend\"))", fixed = TRUE)
   expect_length(future.p2p:::workers_lines(workers[1:5, ], "bob", 7L), 6L)
 })
