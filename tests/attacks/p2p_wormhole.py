@@ -128,8 +128,11 @@ class Mailbox:
         return (await self.until("allocated"))["nameplate"]
 
     async def claim(self, nameplate):
+        """Returns the id of the mailbox, which is then open."""
         await self.say("claim", nameplate=nameplate)
-        await self.say("open", mailbox=(await self.until("claimed"))["mailbox"])
+        mailbox = (await self.until("claimed"))["mailbox"]
+        await self.open(mailbox)
+        return mailbox
 
     async def open(self, mailbox):
         """A mailbox whose id both sides know."""

@@ -5,6 +5,7 @@ with assertions: nothing read, nothing forged, bounded memory and time, and a ca
 
 import asyncio
 import os
+import signal
 import sys
 import time
 import traceback
@@ -45,6 +46,7 @@ async def attempt(lab, attack):
 
 async def main(names):
     passed = failed = skipped = 0
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
     lab = Lab()
     try:
         await lab.start()
