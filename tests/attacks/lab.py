@@ -117,7 +117,10 @@ class Session:
 
 
 class Lab:
-    def __init__(self):
+    def __init__(self, has_keys=False):
+        """`has_keys`: the clusters have keys. Without them, whoever can write to a topic comes as far as a member, which is what most attacks are
+        about."""
+        self.has_keys = has_keys
         self.dir = tempfile.mkdtemp(prefix="p2p-attacks.", dir=os.environ.get("TMPDIR", "/tmp"))
         self.processes, self.sessions, self.peers = [], 0, 0
         self.users = ["alice", "bob", "carol", "mallory", "eve"]
@@ -125,13 +128,14 @@ class Lab:
 
     # ---- processes ----
 
-    async def spawn(self, name, *command, **env):
-        """R as Rscript starts it. Standard input is a pipe."""
+    async def spawn(self, name, *command, config="config", **env):
+        """R as Rscript starts it. Standard input is a pipe. Keys are kept in the folder of the lab; `config` is a folder in there, a machine."""
         tmp = tempfile.mkdtemp(prefix="tmp-", dir=self.dir)
         inherited = {key: value for key, value in os.environ.items() if not re.match("SSH_|R_FUTURE_|R_TESTS$", key)}
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, limit=1 << 24,
-            env={**inherited, "TMPDIR": tmp, "R_USER_CONFIG_DIR": os.path.join(self.dir, "config"), "R_P2P_LAB": self.dir, **env})
+            env={**inherited, "TMPDIR": tmp, "R_USER_CONFIG_DIR": os.path.join(self.dir, config), "R_P2P_LAB": self.dir,
+                 **({} if self.has_keys else {"R_FUTURE_P2P_KEY": "FALSE"}), **env})
         child = Process(name, process)
         child.tmp = tmp
         self.processes.append(child)
