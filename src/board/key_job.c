@@ -79,15 +79,15 @@ static int add_owner(void *arg, struct p2p_members *members, struct p2p_err *err
 
 /* The devices that were expelled last come first. */
 static void list_expelled(const struct p2p_members *members, struct p2p_epoch *out) {
-  uint32_t epochs[P2P_EPOCH_EXPELLED_MAX] = {0};
+  uint32_t epochs[P2P_EXPELLED_MAX] = {0};
   out->n_expelled = 0;
   for (size_t i = 0; i < members->n_devices; i++) {
     const struct p2p_member_device *device = &members->devices[i];
     size_t at = out->n_expelled;
     if (device->expelled_by == 0) continue;
     while (at > 0 && epochs[at - 1] < device->expelled_by) at--;
-    if (at == P2P_EPOCH_EXPELLED_MAX) continue;
-    if (out->n_expelled < P2P_EPOCH_EXPELLED_MAX) out->n_expelled++;
+    if (at == P2P_EXPELLED_MAX) continue;
+    if (out->n_expelled < P2P_EXPELLED_MAX) out->n_expelled++;
     size_t behind = out->n_expelled - at - 1;
     memmove(&out->expelled[at + 1], &out->expelled[at], behind * sizeof out->expelled[0]);
     memmove(&epochs[at + 1], &epochs[at], behind * sizeof epochs[0]);

@@ -2,6 +2,7 @@
 #include "board/line_sealer.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/buf.h"
@@ -31,6 +32,12 @@ void p2p_line_sealer_free(struct p2p_line_sealer *sealer) {
 void p2p_line_sealer_set(struct p2p_line_sealer *sealer,
                          const struct p2p_credentials *credentials) {
   sealer->credentials = *credentials;
+}
+
+void p2p_line_sealer_expel(struct p2p_line_sealer *sealer, const struct p2p_sign_public *devices,
+                           size_t n) {
+  memcpy(sealer->credentials.expelled, devices, n * sizeof *devices);
+  sealer->credentials.n_expelled = n;
 }
 
 const struct p2p_credentials *p2p_line_sealer_credentials(const struct p2p_line_sealer *sealer) {

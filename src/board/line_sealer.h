@@ -12,6 +12,9 @@ struct p2p_line_sealer *p2p_line_sealer_new(const struct p2p_credentials *creden
 void p2p_line_sealer_free(struct p2p_line_sealer *sealer); /* wipes; takes NULL */
 /* From now on, with another key. */
 void p2p_line_sealer_set(struct p2p_line_sealer *sealer, const struct p2p_credentials *credentials);
+/* Until then, the badges of these devices are refused. At most P2P_EXPELLED_MAX. */
+void p2p_line_sealer_expel(struct p2p_line_sealer *sealer, const struct p2p_sign_public *devices,
+                           size_t n);
 const struct p2p_credentials *p2p_line_sealer_credentials(const struct p2p_line_sealer *sealer);
 
 /* Replaces *out by `line` in a box. P2P_ERR_TOO_LARGE. */

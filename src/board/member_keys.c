@@ -163,6 +163,7 @@ static void begin_epoch(struct p2p_member_keys *keys, const struct p2p_epoch *ep
       memcmp(&epoch->owner, &grant->owner, sizeof epoch->owner) != 0 ||
       epoch->epoch <= grant->epoch)
     return;
+  p2p_line_sealer_expel(keys->sealer, epoch->expelled, epoch->n_expelled);
   renew(keys, epoch->epoch);
   if (epoch->n_expelled > 0)
     keys->callbacks.on_expelled(keys->arg, epoch->expelled, epoch->n_expelled);

@@ -25,7 +25,8 @@ bool p2p_badge_check(const struct p2p_credentials *ours, enum p2p_role role,
   struct p2p_link_proof proof = {verifier, role, badge->user};
   return (is_personal(ours->cluster, badge->user) ||
           p2p_certificate_check(&certificate, &ours->owner, badge->certificate)) &&
-         p2p_link_proof_check(&proof, &badge->device, badge->proof);
+         p2p_link_proof_check(&proof, &badge->device, badge->proof) &&
+         !p2p_device_is_among(&badge->device, ours->expelled, ours->n_expelled);
 }
 
 bool p2p_device_is_among(const struct p2p_sign_public *device,

@@ -13,6 +13,8 @@
 #include "protocol/member_name.h"
 #include "protocol/role.h"
 
+#define P2P_EXPELLED_MAX 64
+
 struct p2p_credentials { /* secret: wipe it */
   char cluster[P2P_USER_NAME_MAX + P2P_CLUSTER_NAME_MAX];
   struct p2p_cluster_key key;
@@ -20,6 +22,8 @@ struct p2p_credentials { /* secret: wipe it */
   struct p2p_sign_public device, owner;
   char user[P2P_USER_NAME_MAX]; /* of the certificate */
   uint8_t certificate[P2P_SIGNATURE_LEN];
+  struct p2p_sign_public expelled[P2P_EXPELLED_MAX]; /* since this epoch: we lack the next key */
+  size_t n_expelled;
 };
 
 /* What one end of a link shows the other in its HELLO. */
@@ -32,9 +36,9 @@ struct p2p_badge {
 /* The badge of this device for one link. `role`: ours. `verifier`: P2P_VERIFIER_LEN bytes. */
 void p2p_badge_make(const struct p2p_credentials *ours, enum p2p_role role, const uint8_t *verifier,
                     struct p2p_badge *out);
-/* Whether the owner certified the other end, and it has its device. `role`: of the other end. The
- * devices of a personal cluster certify each other: there, the key of the cluster shows that the
- * other end is one of the user's own. */
+/* Whether the owner certified the other end and has not expelled it, and it has its device. `role`:
+ * of the other end. The devices of a personal cluster certify each other: there, the key of the
+ * cluster shows that the other end is one of the user's own. */
 bool p2p_badge_check(const struct p2p_credentials *ours, enum p2p_role role,
                      const uint8_t *verifier, const struct p2p_badge *badge) P2P_MUST_USE;
 

@@ -291,7 +291,7 @@ int p2p_refused_read(const struct p2p_line *line, const char *cluster, const cha
 
 #define EPOCH_PARTS 3
 #define KEY_TEXT_LEN 43 /* 32 bytes as base64url */
-#define EXPELLED_MAX (P2P_EPOCH_EXPELLED_MAX * (KEY_TEXT_LEN + 1) + 1)
+#define EXPELLED_MAX (P2P_EXPELLED_MAX * (KEY_TEXT_LEN + 1) + 1)
 
 static void list_epoch(const char *cluster, const uint8_t epoch[4], const char *expelled,
                        struct p2p_span out[EPOCH_PARTS]) {
@@ -316,8 +316,7 @@ int p2p_epoch_write(struct p2p_line *out, const struct p2p_epoch *epoch,
   uint8_t number[4];
   struct p2p_span parts[EPOCH_PARTS];
   p2p_line_init(out);
-  if (!epoch_is_valid(epoch->epoch) || epoch->n_expelled > P2P_EPOCH_EXPELLED_MAX)
-    return P2P_ERR_INVALID;
+  if (!epoch_is_valid(epoch->epoch) || epoch->n_expelled > P2P_EXPELLED_MAX) return P2P_ERR_INVALID;
   join_keys(epoch, expelled);
   p2p_set_u32(number, epoch->epoch);
   list_epoch(owner->cluster, number, expelled, parts);
@@ -334,7 +333,7 @@ static bool split_keys(const char *text, struct p2p_epoch *out) {
   size_t length;
   if (text[0] == '\0') return true;
   while (p2p_list_next(&text, &item, &length)) {
-    if (out->n_expelled == P2P_EPOCH_EXPELLED_MAX ||
+    if (out->n_expelled == P2P_EXPELLED_MAX ||
         !decode(item, length, out->expelled[out->n_expelled++].bytes, P2P_SIGN_KEY_LEN))
       return false;
   }

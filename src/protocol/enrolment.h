@@ -9,6 +9,7 @@
 
 #include "crypto/sign.h"
 #include "protocol/cluster_key.h"
+#include "protocol/credentials.h"
 #include "protocol/identity.h"
 #include "protocol/line.h"
 #include "protocol/member_name.h"
@@ -78,11 +79,10 @@ int p2p_refused_read(const struct p2p_line *line, const char *cluster, const cha
                      struct p2p_refused *out) P2P_MUST_USE;
 
 /* epoch: the current epoch, and whose devices were expelled by it. */
-#define P2P_EPOCH_EXPELLED_MAX 64
 struct p2p_epoch {
   uint32_t epoch;
   struct p2p_sign_public owner;
-  struct p2p_sign_public expelled[P2P_EPOCH_EXPELLED_MAX];
+  struct p2p_sign_public expelled[P2P_EXPELLED_MAX];
   size_t n_expelled;
 };
 int p2p_epoch_write(struct p2p_line *out, const struct p2p_epoch *epoch,

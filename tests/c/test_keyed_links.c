@@ -101,9 +101,25 @@ TEST(a_certificate_of_another_owner_is_none) {
   end(client);
 }
 
+/* Its certificate is good until the others have the next key. */
+TEST(an_expelled_client_gets_no_link_with_the_old_key) {
+  struct p2p_credentials *carol = &of[CAROL];
+  carol->expelled[carol->n_expelled++] = of[DAVE].device;
+  carol->expelled[carol->n_expelled++] = of[BOB].device;
+  begin(1);
+  carol->n_expelled = 0;
+  struct p2p_client *client = start_client(BOB);
+  struct p2p_task *task = submit(client, "text", 0);
+  CHECK(logs("which has no valid certificate of its user"));
+  p2p_client_cancel(client, task);
+  p2p_task_free(task);
+  end(client);
+}
+
 UNIT_MAIN("keyed_links", UNIT(prepare), UNIT(everybody_is_enrolled),
           UNIT(members_with_certificates_are_linked),
           UNIT(a_client_with_another_key_finds_no_worker),
           UNIT(a_client_with_the_certificate_of_another_user_gets_no_link),
           UNIT(a_client_gives_no_future_to_a_worker_with_the_certificate_of_another_user),
-          UNIT(a_certificate_of_another_owner_is_none), UNIT(nothing_is_left))
+          UNIT(a_certificate_of_another_owner_is_none),
+          UNIT(an_expelled_client_gets_no_link_with_the_old_key), UNIT(nothing_is_left))
