@@ -31,20 +31,20 @@ async def hears_and_is_heard(lab, user):
 
 @attack(STRANGER, "on the board")
 async def key_without_an_account(lab):
-    """First version: nothing. Now: nothing; it talks to itself alone."""
+    """It talks to itself alone."""
     assert not await hears_and_is_heard(lab, "public")
 
 
 @attack(OUTSIDER, "on the board")
 async def user_without_access(lab):
-    """First version: nothing, on serve(). Now: nothing; it is on a topic of its own."""
+    """It is on a topic of its own."""
     assert not await hears_and_is_heard(lab, "eve")
 
 
 @attack(MEMBER, "on the board")
 async def forged_leaves(lab):
-    """First version: a leave in the name of a worker ended the links to it, with their futures, and of one that was being opened, too. Now it ends nothing:
-    the client says hello, and the worker answers."""
+    """A leave in the name of a worker, of a linked one or of one that a client is linking to, ends nothing: the client says hello, and the worker
+    answers."""
     peer, worker = await lab.client()
     since, bob = len(lab.worker.lines), len(peer.topic.lines)
     for _ in range(20):
@@ -66,8 +66,7 @@ async def forged_leaves(lab):
 
 @attack(MEMBER, "on the board")
 async def replays_of_every_line(lab):
-    """First version: an accept could be followed again, and an old hello brought back a worker's old key, so that clients sealed codes to it. Now a code is
-    followed once, and a hello of a linked worker changes nothing."""
+    """A code is followed once, and a hello of a linked worker changes nothing, so an old one does not bring back an old key."""
     peer, worker = await lab.client()
     honest, _ = await lab.client("bob")
     link = await lab.link(honest, worker)
@@ -85,8 +84,8 @@ async def replays_of_every_line(lab):
 
 @attack(MEMBER, "on the board")
 async def hellos_in_the_name_of_a_linked_worker(lab):
-    """First version: the last hello of a name counted, so the next link of every client went to mallory. Now a worker is its id and key, and what it said over
-    its link counts."""
+    """First version: whoever could write a line on the board read a client's futures. Now a worker is its id and key, and what it said over its
+    link counts."""
     peer, worker = await lab.client()
     changes = [{"key": peer.identity.key}, {"slots": 1024}, {"r": "1.0.0"}, {"future": "0.1.0"}, {"busy": 1024, "waiting": 99999}]
     for change in changes:
@@ -99,8 +98,7 @@ async def hellos_in_the_name_of_a_linked_worker(lab):
 
 @attack(MEMBER, "on the board", limit=60)
 async def malformed_lines_and_escape_sequences(lab):
-    """First version: names went to the terminal as they were, and a line of 100 kB was kept. Now a strict codec drops lines, counts them, and what is shown
-    is sanitized."""
+    """A strict codec drops lines and counts them, and names are sanitized before they are shown."""
     peer, worker = await lab.client()
     since, canary = len(lab.worker.lines), lab.canary.mark()
     escape = "\x1b]0;owned\x07"
@@ -134,7 +132,7 @@ async def flood(lab, pieces, seconds):
 
 @attack(MEMBER, "on the board", limit=60, canary=5)
 async def floods_of_eight_megabytes_a_second(lab):
-    """First version: a member that wrote faster than others read had them disconnected, and cut their lines. Now the board reads at most 8 MiB/s of each
+    """A member that writes faster than others read neither has them disconnected nor cuts their lines: the board reads at most 8 MiB/s of each
     connection, forwards whole lines, and members skip what is not for them."""
     watched = [lab.board, lab.host, lab.worker, lab.canary.process]
     before = [memory_mib(process.pid) for process in watched]
@@ -154,7 +152,7 @@ async def floods_of_eight_megabytes_a_second(lab):
 
 @attack(MEMBER, "on the board", limit=60, canary=5)
 async def floods_of_accepts_that_do_not_open(lab):
-    """Each costs the worker a scalar multiplication, and the attacker nothing. First version: each was logged, and the log grew. Now their number is."""
+    """Each costs the worker a scalar multiplication, and the attacker nothing. Their number is logged, not each of them."""
     peer, worker = await lab.client()
     since = len(lab.worker.lines)
     lines = [p2p.line(validity=30, type="accept", **{"from": peer.identity.name}, member=peer.identity.member, to=worker["member"],
@@ -169,8 +167,8 @@ async def floods_of_accepts_that_do_not_open(lab):
 
 @attack(MEMBER, "on the board", limit=60)
 async def ghosts_with_1024_slots(lab):
-    """First version: each counted as 1,024 free slots, so map-reduce functions split into thousands of futures that waited for workers that do not exist. Now
-    a worker that was never linked counts as one slot, and its failures make room."""
+    """A worker that was never linked counts as one slot, so map-reduce functions do not split work for workers that do not exist; and its failures
+    make room."""
     peer, _ = await lab.client()
     await lab.plan(FRIENDS)
     await lab.victim.run("future::value(future::future(1))")
@@ -184,8 +182,8 @@ async def ghosts_with_1024_slots(lab):
 
 @attack(MEMBER, "on the board", limit=60)
 async def ghosts_by_the_thousand(lab):
-    """First version: 4,096 ghosts filled the roster for 150 s, and no real worker was found any more. Now one that was never linked gives way, and those that
-    were linked stay. What is left: a client that has no link yet tries the ghosts, too, and may wait until they are forgotten."""
+    """More ghosts than the roster holds: one that was never linked gives way, and those that were linked stay. What is left: a client that has no
+    link yet tries the ghosts, too, and may wait until they are forgotten."""
     peer, _ = await lab.client()
     before, since = memory_mib(lab.canary.process.pid), lab.canary.mark()
     for first in range(0, 4200, 100):
@@ -200,8 +198,7 @@ async def ghosts_by_the_thousand(lab):
 
 @attack(STRANGER, "at the mailbox server", limit=60)
 async def squatted_nameplates_and_full_mailboxes(lab):
-    """First version: who held the low nameplates kept others from linking, and a mailbox took any number of messages. Now the server chooses nameplates at
-    random among the free ones, and bounds mailboxes."""
+    """The server chooses nameplates at random among the free ones, so holding the low ones keeps nobody from linking; and it bounds mailboxes."""
     peer, worker = await lab.client()
     before = memory_mib(lab.board.pid)
     squatters = []

@@ -9,8 +9,7 @@ from suite import MEMBER, attack, holds
 
 @attack(MEMBER, "over a link")
 async def broken_frames_and_records_end_the_link(lab):
-    """First version: a frame of the wrong side, or a TASK without a slot, was evaluated or ended the worker's link to everybody. Now each of these ends
-    this link alone, at once, and the worker says why."""
+    """Each of these ends this link alone, at once, and the worker says why."""
     peer, worker = await lab.client()
     frames = {
         "sent a TASK frame without a slot for it": p2p.task(1, 5),
@@ -30,7 +29,7 @@ async def broken_frames_and_records_end_the_link(lab):
 
 @attack(MEMBER, "over a link")
 async def broken_records_end_the_link(lab):
-    """First version: a record or frame of 4 GB was allocated before it was read. Now each ends the link, and no memory is taken."""
+    """Each ends the link, and no memory is taken."""
     peer, worker = await lab.client()
     before = memory_mib(lab.worker.pid)
     long_frame = struct.pack("!BII", p2p.DATA, 1, 0xFFFFFFFF)
@@ -56,7 +55,7 @@ async def broken_records_end_the_link(lab):
 
 @attack(MEMBER, "over a link")
 async def hello_of_somebody_else_ends_the_link(lab):
-    """First version: HELLO was not compared with the accept. Now a link begins with the HELLO of the member that wrote the accept."""
+    """A link begins with the HELLO of the member that wrote the accept."""
     peer, worker = await lab.client()
     somebody = p2p.frame(p2p.HELLO, 0, p2p.hello_text(member=p2p.new_id(), r="4.2.2", future="1.70.0"))
     for data, reason in ((somebody, "sent a HELLO with another id"), (p2p.slot(p2p.WANT, 1), "did not send HELLO first"),
@@ -70,8 +69,7 @@ async def hello_of_somebody_else_ends_the_link(lab):
 
 @attack(MEMBER, "over a link", limit=60)
 async def many_idle_links_leave_room_for_others(lab):
-    """First version: 64 links without work kept every other client away for as long as the attacker liked. Now a worker keeps at most 64, 4 of one member
-    without questions, and the one that was idle for longest goes when another client comes."""
+    """A worker keeps at most 64, 4 of one member without questions, and the one that was idle for longest goes when another client comes."""
     peer, worker = await lab.client()
     async def idle(i):
         somebody = p2p.Peer(p2p.Identity("mallory", pid=1000 + i), peer.topic, lab.services)
@@ -98,8 +96,7 @@ async def many_idle_links_leave_room_for_others(lab):
 
 @attack(MEMBER, "over links in turn")
 async def sixteen_bogus_accepts_a_second(lab):
-    """First version: each kept a place for 30 s, and after 64 nobody else could link. Now a link that nobody has joined gives way to the next one, and
-    another client still gets its link."""
+    """A link that nobody has joined gives way to the next one, and another client still gets its link."""
     peer, worker = await lab.client()
     since = len(lab.worker.lines)
     async def flood():
@@ -121,8 +118,7 @@ async def sixteen_bogus_accepts_a_second(lab):
 
 @attack(MEMBER, "over a link with a slot", limit=60)
 async def data_for_a_stopped_evaluator_is_not_read(lab):
-    """First version: the supervisor kept everything that was sent to an evaluator that did not read: gigabytes, until the system killed it. Now it
-    stops reading the link at 8 MiB."""
+    """The supervisor stops reading the link at 8 MiB that the evaluator has not taken."""
     peer, worker = await lab.client()
     link = await lab.link(peer, worker)
     await link.take_slots(1)
@@ -145,7 +141,7 @@ async def data_for_a_stopped_evaluator_is_not_read(lab):
 
 @attack(MEMBER, "over a link with a slot")
 async def announced_sizes_take_no_memory(lab):
-    """First version: a TASK of 8 EiB, or one whose bytes never follow, was allocated at once. Now memory follows the bytes that arrive."""
+    """Memory follows the bytes that arrive, not the size that a TASK announces."""
     peer, worker = await lab.client()
     before = memory_mib(lab.worker.pid)
     link = await lab.link(peer, worker)

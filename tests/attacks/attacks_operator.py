@@ -67,7 +67,7 @@ async def answer(lab, link, result):
 
 @attack(OPERATOR_OF_MAILBOX, "between client and worker, by its own SPAKE2 with each")
 async def man_in_the_middle_of_the_mailbox(lab):
-    """First version: nothing, as long as the code was secret. Now: nothing; the client notices that the password is another one."""
+    """The client notices that the password is another one."""
     spakes, opened, bodies = {}, [], []
     def change(is_of_client, message):
         body = message.get("body")
@@ -111,7 +111,7 @@ async def man_in_the_middle_of_the_mailbox(lab):
 
 @attack(OPERATOR_OF_MAILBOX, "between client and worker, with every message twice, and out of order")
 async def unruly_mailbox(lab):
-    """First version: a message that came twice, or out of order, ended the link. Now it does not matter, and what an operator says is safe to show."""
+    """A message that comes twice, or out of order, does not matter, and what an operator says is safe to show."""
     held = []
     def change(is_of_client, message):
         if is_of_client or message["type"] != "message":
@@ -178,7 +178,7 @@ async def through_relay(lab, change, result):
 
 @attack(OPERATOR_OF_RELAY, "on a link", limit=60)
 async def relay_that_reads_and_changes(lab):
-    """First version: nothing. Now: nothing; it sees ciphertext, and a changed or repeated byte ends the link before anything of it is used."""
+    """It sees ciphertext, and a changed or repeated byte ends the link before anything of it is used."""
     result = await lab.result('strrep("of the worker", 20000)')
     relay, task, value = await through_relay(lab, lambda is_of_client, offset, data: data, result)
     assert (await value).startswith("of the worker")

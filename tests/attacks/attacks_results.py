@@ -53,8 +53,8 @@ async def error_of(awaitable):
 
 @attack(MEMBER, "as a worker that answers", limit=60)
 async def forged_results_run_no_code_and_take_no_memory(lab):
-    """First version: the client gave every result to R's unserialize(), which ran promises, active bindings and functions of ALTREP classes, read files,
-    overflowed the C stack and allocated what a length said. Now each of these is an error of this one future."""
+    """First version: a forged result ran code in the client. Now each of these is an error of this one future: promises, active bindings, functions
+    of ALTREP classes, nesting, and lengths without data."""
     trap = await Trap.set_up(lab)
     left_behind = os.path.join(lab.dir, "attacked")
     values = {
@@ -100,8 +100,7 @@ async def forged_results_run_no_code_and_take_no_memory(lab):
 
 @attack(MEMBER, "as a worker that answers")
 async def classes_of_results_call_no_methods(lab):
-    """First version: a result of any class was handled by that class's methods, and one that inherits from FutureError was raised with its handlers. Now only
-    classes of the future framework are."""
+    """Only classes of the future framework are handled by methods, or raised with handlers."""
     trap = await Trap.set_up(lab)
     for name in ("data.table", "Date", "evil"):
         number, outcome = await trap.ask()
@@ -113,8 +112,7 @@ async def classes_of_results_call_no_methods(lab):
 
 @attack(MEMBER, "as a worker that answers")
 async def broken_frames_of_a_worker_end_the_link(lab):
-    """First version: more slots than announced, results of unknown tasks or of 8 EiB crashed or blocked the client. Now the link ends, and the future runs
-    elsewhere or waits."""
+    """The link ends, and the future runs elsewhere or waits."""
     attempts = {
         "more slots than announced": lambda number: p2p.slot(p2p.GRANT, 1000),
         "a slot frame for a worker": lambda number: p2p.slot(p2p.WANT, 1),
@@ -137,7 +135,7 @@ async def broken_frames_of_a_worker_end_the_link(lab):
 
 @attack(MEMBER, "as a worker that answers")
 async def results_of_other_tasks_change_nothing(lab):
-    """First version: a worker could answer any task of the client, also one that another worker had. Now numbers count on their own link only."""
+    """Numbers of tasks count on their own link only."""
     trap = await Trap.set_up(lab)
     number, outcome = await trap.ask()
     for other in (number + 1, number + 1000, 1, 0xFFFFFFFF):
@@ -149,7 +147,7 @@ async def results_of_other_tasks_change_nothing(lab):
 
 @attack(MEMBER, "as a worker that evaluates", limit=60)
 async def floods_of_conditions_take_bounded_memory(lab):
-    """First version: conditions were kept until R asked for them: gigabytes while it slept. Now 4,096 or 64 MiB are kept, and the rest is counted."""
+    """While R does not ask for them, 4,096 conditions or 64 MiB are kept, and the rest is counted."""
     trap = await Trap.set_up(lab)
     number, outcome = await trap.ask('{ Sys.sleep(4); withCallingHandlers(future::value(f), warning = function(w) invokeRestart("muffleWarning")) }')
     condition = bytes.fromhex(await lab.maker.run('hex(structure(class = c("immediateCondition", "condition"), list(message = strrep("x", 1e6), call = NULL)))'))
@@ -167,7 +165,7 @@ async def floods_of_conditions_take_bounded_memory(lab):
 
 @attack(MEMBER, "as a worker that answers")
 async def text_of_a_worker_is_safe_to_show(lab):
-    """First version: LOST and hellos reached the terminal as they came: titles, colors, answers that the terminal types. Now control characters are gone."""
+    """LOST and hellos reach the terminal without control characters, which could set titles, or answers that the terminal types."""
     trap = await Trap.set_up(lab, platform="evil")
     since = len(lab.victim.process.lines)
     number, outcome = await trap.ask()

@@ -68,8 +68,8 @@ async def send_to_forbidden_places(lab, meet):
 
 @attack(MEMBER, "in the hints of a client")
 async def hints_of_a_client_to_other_hosts(lab):
-    """First version: a worker connected to every address and port that a client named, also those behind its firewall. Now to 16 at most, on ports of users,
-    and to no name, multicast, broadcast or unspecified address."""
+    """A worker connects to at most 16 of the addresses that a client names, on ports of users, and to no name, multicast, broadcast or unspecified
+    address."""
     peer, worker = await lab.client()
     async def meet():
         return await p2p.Wormhole.meet(*await peer.call(worker))

@@ -27,8 +27,8 @@ POISON = """{
 
 @attack(MEMBER, "with a future, in the name of another member", limit=60)
 async def evaluators_of_others_are_out_of_reach(lab):
-    """First version: `from` in the accept chose the evaluator, so mallory's future ran where bob's had run: it read what they had left, changed functions
-    under later ones, and by their results ran code in bob's session. Now an evaluator belongs to one link, and is replaced when it ends."""
+    """First version: members read and poisoned each other's evaluators on an honest worker, and a chain of attacks ran code in a friend's session.
+    Now an evaluator belongs to one link, and is replaced when it ends."""
     peer, worker = await lab.client()
     await peer.topic.send(p2p.line(type="leave", **{"from": worker["from"]}, member=worker["member"]))  # bob's client answers with a hello
     bob = await peer.topic.find(lambda pairs: pairs.get("type") == "client" and pairs["from"].startswith("bob@"))
@@ -48,8 +48,8 @@ async def evaluators_of_others_are_out_of_reach(lab):
 
 @attack(MEMBER, "with a future", limit=60)
 async def files_where_the_supervisor_looks(lab):
-    """First version: the supervisor opened a file that the evaluator had named, and waited for ever at a FIFO, read /dev/zero until it was out of memory, or
-    followed links out of the scratch folder when it removed it. Now it opens no file there, and follows no link."""
+    """The supervisor opens no file that an evaluator can replace by a FIFO or a link to /dev/zero, and follows no link when it removes the scratch
+    folder."""
     decoy = os.path.join(lab.worker.tmp, "decoy")
     os.makedirs(decoy)
     with open(os.path.join(decoy, "precious"), "w", encoding="ascii") as file:
@@ -89,8 +89,7 @@ async def files_where_the_supervisor_looks(lab):
 
 @attack(MEMBER, "with a future", limit=60)
 async def forged_tasks_reach_no_supervisor(lab):
-    """First version: a task that overflowed R's stack took the evaluator with it, and its bytes were unserialized in the supervisor. Now the evaluator refuses
-    them and goes on, and the supervisor looks at none."""
+    """The evaluator refuses them and goes on, and the supervisor looks at none."""
     peer, worker = await lab.client()
     link = await lab.link(peer, worker)
     await link.take_slots(1)
@@ -106,7 +105,7 @@ async def forged_tasks_reach_no_supervisor(lab):
 
 @attack(MEMBER, "with a future", limit=60)
 async def output_of_futures_stays_away_from_the_lender(lab):
-    """First version: what a future printed reached carol's terminal as it was, escape sequences and all, as fast as it came. Now it is dropped."""
+    """What a future prints is dropped: it reaches no terminal, and fills nothing."""
     peer, worker = await lab.client()
     link = await lab.link(peer, worker)
     await link.take_slots(1)
@@ -122,8 +121,7 @@ async def output_of_futures_stays_away_from_the_lender(lab):
 
 @attack(MEMBER, "with a future that speaks for its evaluator", limit=60)
 async def frames_of_a_hostile_evaluator(lab):
-    """First version: frames of an evaluator were passed on with the number of a task that they named, so a future could answer others. Now the supervisor
-    writes the number, and an evaluator that breaks the protocol is replaced."""
+    """The supervisor writes the number of the task into the frames of an evaluator, and one that breaks the protocol is replaced."""
     peer, worker = await lab.client()
     link = await lab.link(peer, worker)
     await link.take_slots(1)

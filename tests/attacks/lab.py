@@ -125,11 +125,12 @@ class Lab:
         self.processes, self.sessions, self.peers = [], 0, 0
         self.users = ["alice", "bob", "carol", "mallory", "eve"]
         self.open = []  # topics and links that end with the attack
+        self.devices = {}  # of users, for attacks on clusters with keys
 
     # ---- processes ----
 
     async def spawn(self, name, *command, config="config", **env):
-        """R as Rscript starts it. Standard input is a pipe. Keys are kept in the folder of the lab; `config` is a folder in there, a machine."""
+        """R as Rscript starts it. Standard input is a pipe. `config`: the folder in the lab where it keeps keys; each user has one, a machine."""
         tmp = tempfile.mkdtemp(prefix="tmp-", dir=self.dir)
         inherited = {key: value for key, value in os.environ.items() if not re.match("SSH_|R_FUTURE_|R_TESTS$", key)}
         process = await asyncio.create_subprocess_exec(
@@ -141,16 +142,16 @@ class Lab:
         self.processes.append(child)
         return child
 
-    async def program(self, name, what, flags, **env):
+    async def program(self, name, what, flags, config="config"):
         return await self.spawn(name, "Rscript", "-e", f"future.p2p::{what}", *[f"--{key}={value}" for key, value in flags.items()],
-                                R_FUTURE_P2P_DEBUG="true", **env)
+                                config=config, R_FUTURE_P2P_DEBUG="true")
 
     def client_env(self, user):
         return {"R_FUTURE_P2P_DEBUG": "true", "R_FUTURE_P2P_HOST": f"127.0.0.1:{self.port}", "R_FUTURE_P2P_SSH_ARGS": self.ssh_args(user)}
 
     async def session(self, name, user, **env):
         """A session of a user with the package, without a plan."""
-        child = await self.spawn(name, "Rscript", os.path.join(HERE, "session.R"), **self.client_env(user), **env)
+        child = await self.spawn(name, "Rscript", os.path.join(HERE, "session.R"), config=user, **self.client_env(user), **env)
         child.reads_input = True
         await child.wait_for("^ready$")
         return Session(child)
@@ -188,7 +189,7 @@ class Lab:
             self.start_host(friends, ["bob", "carol", "mallory"]), self.start_host(traps, ["bob", "mallory"]),
             self.session("maker", "eve"), self.session("victim", "bob"))
         self.worker = await self.start_worker("carol", friends, 3)
-        self.canary = Canary(await self.spawn("canary", "Rscript", os.path.join(HERE, "canary.R"), friends, **self.client_env("bob")))
+        self.canary = Canary(await self.spawn("canary", "Rscript", os.path.join(HERE, "canary.R"), friends, config="bob", **self.client_env("bob")))
         await self.canary.sings_on(0)
 
     def victims(self):
@@ -197,12 +198,12 @@ class Lab:
 
     async def start_host(self, cluster, users):
         owner = cluster.split("/")[0]
-        host = await self.program("host", "host_cluster", {"cluster": cluster, "users": ",".join(users), **self.board_flags(owner)})
+        host = await self.program("host", "host_cluster", {"cluster": cluster, "users": ",".join(users), **self.board_flags(owner)}, owner)
         await host.wait_for("hosting cluster")
         return host
 
     async def start_worker(self, user, cluster, slots, **flags):
-        worker = await self.program(f"worker of {user}", "worker", {"cluster": cluster, "workers": slots, **self.board_flags(user), **flags})
+        worker = await self.program(f"worker of {user}", "worker", {"cluster": cluster, "workers": slots, **self.board_flags(user), **flags}, user)
         await worker.wait_for("joined cluster")
         return worker
 

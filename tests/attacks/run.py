@@ -19,6 +19,7 @@ except ImportError as missing:
 
 import attacks_honest  # first: the order of the imports is that of the attacks
 import attacks_board
+import attacks_keys
 import attacks_link
 import attacks_operator
 import attacks_results
@@ -44,15 +45,12 @@ async def attempt(lab, attack):
         await lab.end_attack()
 
 
-async def main(names):
+async def attempt_all(lab, attacks):
+    """Runs them in turn. Returns how many passed, failed, and were skipped."""
     passed = failed = skipped = 0
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
-    lab = Lab()
     try:
         await lab.start()
-        for attack in ATTACKS:
-            if names and not any(name in attack.__name__ for name in names):
-                continue
+        for attack in attacks:
             try:
                 await attempt(lab, attack)
                 passed += 1
@@ -66,6 +64,18 @@ async def main(names):
                     print(f"  the end of {victim.name}:", *victim.lines[-8:], sep="\n    ", flush=True)
     finally:
         await lab.close()
+    return passed, failed, skipped
+
+
+async def main(names):
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
+    chosen = [attack for attack in ATTACKS if not names or any(name in attack.__name__ for name in names)]
+    counts = []
+    for has_keys in (False, True):
+        attacks = [attack for attack in chosen if attack.has_keys == has_keys]
+        if attacks:
+            counts.append(await attempt_all(Lab(has_keys), attacks))
+    passed, failed, skipped = [sum(column) for column in zip((0, 0, 0), *counts)]
     print(f"attacks: {passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 

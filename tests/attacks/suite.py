@@ -6,14 +6,14 @@ import functools
 ATTACKS = []
 
 
-def attack(who, when, limit=30, canary=10):
+def attack(who, when, limit=30, canary=10, has_keys=False):
     """Marks an attack. `who`: the attacker's role. `when`: the phase of the protocol. `limit`: seconds that it may take. `canary`: seconds that a
-    future of another client may take meanwhile."""
+    future of another client may take meanwhile. `has_keys`: on clusters with keys."""
     def mark(function):
         @functools.wraps(function)
         async def run(lab):
             return await asyncio.wait_for(function(lab), limit)
-        run.who, run.when, run.canary = who, when, canary
+        run.who, run.when, run.canary, run.has_keys = who, when, canary, has_keys
         ATTACKS.append(run)
         return run
     return mark

@@ -1,0 +1,245 @@
+"""What those who lack the key of a cluster, or a part of it, do to a cluster that has one: key, device, certificate, user."""
+
+import asyncio
+import os
+import re
+import secrets
+
+from nacl.exceptions import CryptoError
+
+import p2p
+import p2p_keys as keys
+from suite import MEMBER, attack, holds
+
+FRIENDS = "alice/friends"
+WITHOUT_KEY, WITHOUT_CERTIFICATE, EXPELLED = "listed user without the key", "listed user with the key, without a certificate", "expelled member"
+
+
+def public(device):
+    return bytes(device.verify_key)
+
+
+async def connect(lab, user):
+    """A topic of the cluster, in clear, and the board on the same connection."""
+    board, path = lab.as_user(user), os.path.join(lab.dir, f"connection-{secrets.token_hex(4)}")
+    board.args[-1:-1] = ["-o", "ControlMaster=auto", "-o", f"ControlPath={path}"]
+    topic = await board.pipe(FRIENDS.partition("/")[2] + "/future.p2p" if user == "alice" else FRIENDS + "/future.p2p")
+    lab.open.append(topic)
+    await holds(lambda: os.path.exists(path), "a connection to the board")
+    return topic, board
+
+
+async def ask_for_key(lab, user, device, claims=None, attests=True):
+    """Asks the host for the key, as `claims`, or as the user itself. Returns topic, identity and the answer, parsed."""
+    topic, board = await connect(lab, user)
+    if attests:
+        assert await board.run("attest " + p2p.to_base64(public(device))) == ["attested"]
+    lab.peers += 1
+    identity = p2p.Identity(claims or user, pid=lab.peers)
+    await topic.send(keys.enrol_line(identity, FRIENDS, device))
+    mine = {"enrolled": ("device", p2p.to_base64(public(device))), "refused": ("to", identity.member)}
+    def is_answer(pairs):
+        key, value = mine.get(pairs.get("type"), ("", None))
+        return value is not None and pairs.get(key) == value
+    return topic, identity, await topic.find(is_answer)
+
+
+async def enrolled(lab, user="mallory"):
+    """A member with all that it should have."""
+    device = lab.devices.setdefault(user, keys.SigningKey.generate())
+    topic, identity, answer = await ask_for_key(lab, user, device)
+    assert answer["type"] == "enrolled", answer.get("reason")
+    membership = keys.open_enrolled(answer, FRIENDS, device)
+    assert membership.user == user
+    return p2p.Peer(identity, keys.SealedTopic(topic, membership.key), lab.services, membership)
+
+
+async def worker_of_carol(peer):
+    """A new hello of it: an accept must quote one."""
+    since = len(peer.topic.topic.lines)
+    await peer.topic.join(peer.identity.hello("client"))
+    return await peer.find_worker(lambda hello: hello["from"].startswith("carol@"), since)
+
+
+async def honest_link(lab, peer):
+    """That the same program gets its link, if it has all that it needs, shows that the attack fails for the right reason."""
+    link = await lab.link(peer, await worker_of_carol(peer))
+    await link.take_slots(1)
+    return link
+
+
+async def is_refused(lab, peer, hello, changes=None):
+    """Opens a link up to HELLO, which is `hello(link)`. Nothing but the worker's own HELLO must come back."""
+    worker, since = await worker_of_carol(peer), len(lab.worker.lines)
+    link = await peer.open(worker, changes)
+    lab.open.append(link)
+    try:
+        await link.send(hello(link), p2p.slot(p2p.WANT, 1))
+    except p2p.Closed:
+        pass
+    kinds = {kind for kind, _, _ in await link.ended(timeout=5)}
+    assert kinds <= {p2p.HELLO, p2p.PING, p2p.LOAD}, kinds
+    name = (changes or {}).get("from", peer.identity.name)
+    await lab.worker.wait_for(f"closing the link to client '{re.escape(name)}'.* has no valid certificate of its user", since)
+
+
+def unopened(process):
+    """How many lines this process has dropped, since its key did not open them, or since they were repeated."""
+    found = [re.search(r"that the key of this cluster does not open.*\((\d+) so far\)", text) for text in process.lines]
+    return max([int(match.group(1)) for match in found if match], default=0)
+
+
+@attack(WITHOUT_KEY, "on the board", has_keys=True)
+async def lines_in_clear_are_not_followed(lab):
+    """Hello, leave and accept count only in the box that the key opens, also when they are right in all else."""
+    insider = await enrolled(lab)
+    await honest_link(lab, insider)
+    worker, real = await worker_of_carol(insider), insider.topic
+    intruder, _ = await connect(lab, "mallory")
+    ghost, since, canary = p2p.Identity("mallory", pid=9999), len(lab.worker.lines), lab.canary.mark()
+    before = unopened(lab.worker)
+    await intruder.join(ghost.hello("client"))
+    lines = [ghost.worker_hello(slots=1024), ghost.hello("client"), ghost.accept(p2p.new_id(), worker, hello=worker["id"]),
+             p2p.line(type="leave", **{"from": worker["from"]}, member=worker["member"])]
+    other = keys.ClusterKey(FRIENDS, 1, os.urandom(32))
+    lines += [other.seal(text.strip(), os.urandom(8), 1) + "\n" for text in lines]                        # with a key of its own
+    forged = other.seal(lines[0].strip(), os.urandom(8), 1)
+    lines.append(forged.replace(other.kid, real.key.kid) + "\n")                                          # and the name of the right one
+    await intruder.send("".join(lines))
+    await holds(lambda: unopened(lab.worker) >= before + len(lines), "the worker counts all of them")
+    await lab.canary.process.wait_for("that the key of this cluster does not open", canary)
+    assert lab.worker.count("opening a link", since) == 0
+    assert lab.canary.process.count("found worker 'mallory@attack:9999|has left|link to worker .* ended", canary) == 0
+    assert not any(f"to={ghost.member}" in text for text in real.lines), "a client calls the ghost"
+    heard = {p2p.parse_line(text).get("type") for text in intruder.lines} - {p2p.parse_line(text)["type"] for text in lines}
+    assert heard <= {"p2p1", "enrol", "enrolled", "refused", "epoch"}, heard
+
+
+@attack(WITHOUT_CERTIFICATE, "over a link", has_keys=True)
+async def links_need_a_certificate(lab):
+    """A key can leak. Then it opens lines and links, and no more: the HELLO proves on each link that its device has the owner's certificate."""
+    peer = await enrolled(lab)
+    await honest_link(lab, peer)
+    mine, stolen = peer.membership, keys.SigningKey.generate()
+    def hello(member, role="client", **changes):
+        return lambda link: p2p.frame(p2p.HELLO, 0, p2p.hello_text(**{
+            "member": peer.identity.member, "r": "4.2.2", "future": "1.70.0", **(member.hello(link.verifier, role) if member else {}), **changes}))
+    def forged(user="mallory", device=mine.device, owner=stolen, epoch=mine.key.epoch):
+        return keys.Membership(mine.key, None, user, device, keys.certify(owner, FRIENDS, epoch, user, public(device)))
+    def of_another_link(link):
+        return p2p.frame(p2p.HELLO, 0, p2p.hello_text(member=peer.identity.member, r="4.2.2", future="1.70.0", **mine.hello(os.urandom(32), "client")))
+    attempts = [hello(None), hello(forged()), hello(keys.Membership(mine.key, None, "mallory", stolen, mine.certificate)), hello(mine, user="bob"),
+                hello(mine, device=p2p.to_base64(public(stolen))), hello(mine, "worker"), of_another_link,
+                hello(mine, certificate=p2p.to_base64(bytes(64)))]
+    for attempt in attempts:
+        await is_refused(lab, peer, attempt)
+    link = await honest_link(lab, peer)
+    link.close()
+
+
+@attack(MEMBER, "over a link, in the name of another member", has_keys=True)
+async def accepts_in_the_name_of_another_member(lab):
+    """First version: whoever could write a line on the board ran code on workers in another member's name. Now the name in the accept must be that
+    of the user in the certificate."""
+    peer = await enrolled(lab)
+    await honest_link(lab, peer)
+    worker, since = await worker_of_carol(peer), len(peer.topic.topic.lines)
+    canary = lab.canary.mark()
+    await peer.topic.send(p2p.line(type="leave", **{"from": worker["from"]}, member=worker["member"]))  # bob's client answers with a hello
+    bob = await peer.topic.find(lambda pairs: pairs.get("type") == "client" and pairs["from"].startswith("bob@"), since)
+    changes, mine = {"from": bob["from"], "member": bob["member"]}, peer.membership
+    as_bob = keys.Membership(mine.key, None, "bob", mine.device, keys.certify(mine.device, FRIENDS, mine.key.epoch, "bob", public(mine.device)))
+    for membership in (mine, as_bob):
+        await is_refused(lab, peer, lambda link: p2p.frame(p2p.HELLO, 0, p2p.hello_text(
+            member=bob["member"], r="4.2.2", future="1.70.0", **membership.hello(link.verifier, "client"))), changes)
+    assert lab.canary.process.count("link to worker .* has ended", canary) == 0
+
+
+@attack(WITHOUT_KEY, "on the board, after enrolment", has_keys=True)
+async def replays_of_sealed_lines(lab):
+    """Each sealed line counts once, and each is counted as dropped when it comes again. A member that opens them and seals them again opens no second
+    link either."""
+    peer = await enrolled(lab)
+    await honest_link(lab, peer)
+    await peer.topic.join(peer.identity.hello("client"))
+    heard = peer.topic.topic.lines[:]
+    sealed = [text for text in heard if "type=p2p1" in text]
+    accepts = [text for text in peer.topic.lines if "type=accept" in text]
+    assert len(sealed) >= 3 and accepts
+    intruder, _ = await connect(lab, "mallory")
+    await intruder.join(p2p.Identity("mallory", pid=9998).hello("client"))
+    await asyncio.sleep(1.5)  # what came before is counted
+    since, before, canary = len(lab.worker.lines), unopened(lab.worker), lab.canary.mark()
+    for _ in range(3):
+        await intruder.send("".join(text + "\n" for text in heard))
+    await holds(lambda: unopened(lab.worker) >= before + 3 * len(sealed), "the worker counts all of them")
+    for text in accepts:
+        await peer.topic.send(text + "\n")
+    await holds(lambda: lab.worker.count("ignoring an accept of", since) >= len(accepts), "the worker reads the accepts")
+    assert lab.worker.count("opening a link", since) == 0
+    assert lab.canary.process.count("link to worker .* has ended", canary) == 0
+
+
+@attack(WITHOUT_KEY, "before enrolment", has_keys=True)
+async def enrolment_in_the_name_of_another_user(lab):
+    """The host gives the key to devices that the user has attested on the board, and to nobody else; and what it gives only that device can open."""
+    owner = (await enrolled(lab)).membership.owner
+    for claims, attests, reason, why in (("bob", True, "device", "who has another device"), ("carol", False, "device", "who has another device"),
+                                         ("alice", True, "device", "who has another device"), ("eve", True, "unlisted", "who is not among its users")):
+        since, device = len(lab.host.lines), keys.SigningKey.generate()
+        _, identity, answer = await ask_for_key(lab, "mallory", device, claims, attests)
+        assert [answer["type"], answer.get("reason")] == ["refused", reason], answer
+        keys.verify(owner, p2p.from_base64(answer["signature"]), "future.p2p/refused/v1", FRIENDS, identity.member, reason)
+        await lab.host.wait_for(f"did not give the key of cluster '{FRIENDS}' to '{claims}', device .*, {why}", since)
+    # The answer to bob's new device is for that one.
+    device = keys.SigningKey.generate()
+    listener, _ = await connect(lab, "mallory")
+    await listener.join(p2p.Identity("mallory", pid=9997).hello("client"))
+    _, _, answer = await ask_for_key(lab, "bob", device)
+    assert keys.open_enrolled(answer, FRIENDS, device).user == "bob"
+    overheard = await listener.find(lambda pairs: pairs.get("type") == "enrolled" and pairs["device"] == answer["device"])
+    try:
+        keys.open_enrolled(overheard, FRIENDS, lab.devices["mallory"])
+        raise AssertionError("mallory opened bob's key")
+    except CryptoError:
+        pass
+
+
+async def stays_out(lab, peer, worker):
+    """No link that is opened with this hello of the worker is good for a future."""
+    try:
+        link, _ = await peer.client_link(worker, timeout=3)
+        lab.open.append(link)
+        await link.take_slots(1)
+    except (p2p.Closed, asyncio.TimeoutError):
+        return
+    raise AssertionError("it got a slot with the old key")
+
+
+@attack(EXPELLED, "while the others get the new key, and later", limit=60, has_keys=True)
+async def expelled_member(lab):
+    """It loses its links at once, gets no new key on any device, and what it seals with the old one is of no use: neither while it keeps the host from
+    giving the new key to the others, nor later."""
+    peer = await enrolled(lab)
+    link, since, host = await honest_link(lab, peer), len(lab.worker.lines), len(lab.host.lines)
+    worker = await worker_of_carol(peer)
+    kind, _ = await link.run(1, await lab.task("1"))
+    assert kind == p2p.RESULT
+    owner = await lab.session("owner", "alice")
+    busy = [keys.enrol_line(p2p.Identity("mallory", pid=5000 + i), FRIENDS, keys.SigningKey.generate()) for i in range(64)]
+    await peer.topic.topic.send("".join(busy))
+    await owner.run(f'future.p2p::expel("{FRIENDS}", "mallory")')
+    await link.ended(timeout=10)
+    assert lab.worker.count("got the key", since) == 0, "the host was not busy"
+    await stays_out(lab, peer, worker)
+    await lab.host.wait_for(f"cluster '{FRIENDS}' has a new key", host)
+    await lab.worker.wait_for("got the key", since)
+    for device in (lab.devices["mallory"], keys.SigningKey.generate()):
+        _, _, answer = await ask_for_key(lab, "mallory", device)
+        assert [answer["type"], answer.get("reason")] == ["refused", "expelled"], answer
+    await lab.canary.sings_on(lab.canary.mark())
+    before = unopened(lab.worker)
+    for _ in range(5):
+        await peer.topic.send(peer.identity.accept(p2p.new_id(), worker, hello=worker["id"]))
+    await holds(lambda: unopened(lab.worker) >= before + 5, "the worker counts them")
+    await owner.process.stop()
