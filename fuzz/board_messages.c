@@ -63,13 +63,19 @@ static void check_accept(const struct p2p_line *line) {
   int code = p2p_accept_read(line, to != NULL ? to : "", &public_key, &secret_key, &accept);
   if (code == P2P_OK) __builtin_trap(); /* nothing here is sealed to a fresh key */
   struct p2p_identity from;
-  struct p2p_accept_request request = {&from, to, "7-0123456789abcdef0123456789abcdef",
-                                       &public_key};
+  const char *hello = p2p_line_get(line, "hello"),
+             *code_text = "7-0123456789abcdef0123456789abcdef";
+  struct p2p_accept_request request = {.from = &from,
+                                       .to = to,
+                                       .code = hello == NULL ? code_text : code_text + 2,
+                                       .hello = hello,
+                                       .key = &public_key};
   if (!p2p_line_sender(line, &from) || to == NULL ||
       p2p_accept_write(&again, &request, NOW) != P2P_OK)
     return;
   if (p2p_accept_read(&again, to, &public_key, &secret_key, &accept) != P2P_OK ||
-      !is_same(&accept.client, &from) || strcmp(accept.code, request.code) != 0)
+      !is_same(&accept.client, &from) || strcmp(accept.code, request.code) != 0 ||
+      strcmp(accept.hello, hello == NULL ? "" : hello) != 0)
     __builtin_trap();
 }
 
