@@ -160,11 +160,14 @@ static void begin_epoch(struct p2p_member_keys *keys, const struct p2p_epoch *ep
   const struct p2p_grant *grant = &keys->membership.grant;
   bool is_known = keys->newcomer != NULL && keys->renewing >= epoch->epoch;
   if (keys->config.role == P2P_ROLE_HOST || is_personal(keys) || is_known ||
-      memcmp(&epoch->owner, &grant->owner, sizeof epoch->owner) != 0 ||
-      epoch->epoch <= grant->epoch)
+      memcmp(&epoch->owner, &grant->owner, sizeof epoch->owner) != 0 || epoch->epoch < grant->epoch)
     return;
-  p2p_line_sealer_expel(keys->sealer, epoch->expelled, epoch->n_expelled);
-  renew(keys, epoch->epoch);
+  if (epoch->epoch > grant->epoch) {
+    p2p_line_sealer_expel(keys->sealer, epoch->expelled, epoch->n_expelled);
+    renew(keys, epoch->epoch);
+  }
+  /* Also in our epoch: another process of this device may have got its key, and the line was
+   * missed. */
   if (epoch->n_expelled > 0)
     keys->callbacks.on_expelled(keys->arg, epoch->expelled, epoch->n_expelled);
 }
