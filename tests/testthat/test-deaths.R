@@ -46,6 +46,7 @@ phase_code <- quote({
     },
     receiving = function(worker, fault) {
       pid <- value(future(Sys.getpid()))
+      Sys.sleep(1) # until this evaluator is ready again: the next future would run on the other one
       signal(pid, tools::SIGSTOP)
       x <- large()
       f <- future(length(x), label = "receiving")
@@ -62,10 +63,16 @@ phase_code <- quote({
       f
     },
     sending = function(worker, fault) {
+      mark <- tempfile("mark", dir)
       gate <- tempfile("gate", dir)
-      pid <- value(future(Sys.getpid()))
-      f <- future({ while (!file.exists(gate)) Sys.sleep(0.01); as.numeric(seq_len(4e6)) + 0.5 }, label = "sending")
-      wait_until(function() state_of(f) != "waiting")
+      f <- future({
+        writeLines(as.character(Sys.getpid()), paste0(mark, "-"))
+        file.rename(paste0(mark, "-"), mark)
+        while (!file.exists(gate)) Sys.sleep(0.01)
+        as.numeric(seq_len(4e6)) + 0.5
+      }, label = "sending")
+      wait_until(function() file.exists(mark))
+      pid <- as.integer(readLines(mark))
       signal(worker, tools::SIGSTOP)
       file.create(gate)
       Sys.sleep(0.3)
