@@ -1,23 +1,23 @@
 #' Invite a device to your cluster
 #'
 #' Members of a cluster share its key, which a new device gets from the host when it joins. With an invitation, the host and the new device know
-#' each other beforehand: the host accepts no other device in that user's name that was not there before if it runs with
-#' `host_cluster(enrol = "invite")`, and the new device accepts no other host. Use it if you do not trust the operator of the message board, or
+#' each other beforehand. The new device accepts no other host. With `host_cluster(enrol = "invite")`, the host accepts no new device without
+#' an invitation. Use it if you do not trust the operator of the message board, or
 #' for a device that the host has refused.
 #'
 #' The owner of the cluster calls `invite()`, on the device that hosts it. It shows a code such as `7-crossover-clockwork`, and what to type on the
-#' other device: `future.p2p::join("7-crossover-clockwork")`. The invitation travels by [Magic Wormhole][wormhole_send], and `invite()` waits until it was taken.
-#' Ctrl-C withdraws it. Tell the code only to the person who is invited: it works once, for one device.
+#' other device: `future.p2p::join("7-crossover-clockwork")`. The invitation travels by [Magic Wormhole][wormhole_send], and `invite()` waits
+#' until the other device has received it. Ctrl-C withdraws it. Tell nobody but the invited person the code. It works once, for one device.
 #'
-#' `invite(file = )` writes the invitation to a file instead, for a machine without a person. Whoever has the file first is that user, so move
-#' it safely, as a private SSH key. On that machine, environment variable `R_FUTURE_P2P_KEY_FILE` or option `future.p2p.key_file`
+#' `invite(file = )` writes the invitation to a file instead, for a machine that nobody sits at. The first device to use
+#' the file joins as that user, so protect it as you would a private SSH key. On that machine, environment variable `R_FUTURE_P2P_KEY_FILE` or option `future.p2p.key_file`
 #' names it, or `join(file = )` reads it.
 #'
 #' `join()` keeps the invitation, and shows the fingerprint of the device that hosts the cluster. The invitation is used by the next `plan()` or
-#' [worker()] on that cluster, for which the host must run. The user needs access as before, by `host_cluster(users = )`.
+#' [worker()] on that cluster, while the host is running. The user needs access as before, by `host_cluster(users = )`.
 #'
 #' @param cluster (character) Name of the cluster, as `"alice/friends"`. If missing, option `future.p2p.cluster`.
-#' @param user (character) User name, on the message board, of who is invited.
+#' @param user (character) User name of the invited person on the message board.
 #' @param file (character) `invite()`: a new file to which the invitation is written, which only you can read. `join()`: such a file.
 #' @param code (character) The code that `invite()` shows.
 #' @param host,ssh_args (character) Message board, and arguments for SSH, as in [cluster]. If the invitation is for a board that you call by another
@@ -118,7 +118,7 @@ write_invitation <- function(text, file, user, config) {
                   file, quote_name(config$cluster), quote_name(user), describe_call("join", list(file = basename(file)))))
 }
 
-## ---- who is invited ----
+## ---- on the invited device ----
 
 receive_invitation <- function(code, host, ssh_args) {
   if (startsWith(code, "p2p-invitation-")) argument_stop("code", " is an invitation itself. Write it to a file that only you can read, and use ", argument("file", in_cli()), ".")

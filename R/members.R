@@ -4,13 +4,13 @@
 #' device that hosts it. They change its files; a running host notices that at once.
 #'
 #' * `members()` lists the devices that have the key, those that are expelled, and open approvals and invitations.
-#' * `approve()` lets a device in that the host has refused because the user has another one. Compare the fingerprint with the one that
+#' * `approve()` admits a device that the host refused because its user already has another one. Compare the fingerprint with the one that
 #'   the device itself shows.
-#' * `expel()` shuts out a user with all devices, or one device that was lost. It makes a new key: the members that are left get it from the
-#'   host, and links to expelled devices end. What was said before is not undone. To let somebody in again, [invite()] the user or `approve()` the device.
+#' * `expel()` shuts out a user with all devices, or a single device, such as a lost one. It makes a new key, which the remaining members get from
+#'   the host, and ends the links to expelled devices. It cannot take back what they have already seen. To admit them again, [invite()] the user or `approve()` the device.
 #'
 #' On any device, `forget_cluster()` removes what it knows of a cluster: the key, and who its owner is. The next `plan()` or [worker()] begins as on a new
-#' device. Do this only if the owner tells you that the cluster is hosted from another device.
+#' device. Do this only if the owner tells you that another device hosts the cluster now.
 #'
 #' Your personal cluster has no owner's device: all devices of your account have its key, and `members()` lists those that got it from this one.
 #'
@@ -98,14 +98,14 @@ approve <- function(cluster, user, device, host = NULL, ssh_args = NULL) {
 expel <- function(cluster, user = NULL, device = NULL, host = NULL, ssh_args = NULL) {
   check_arguments("expel")
   check_not_on_worker("expel")
-  if (is.null(user) == is.null(device)) argument_stop("user", " or ", argument("device", in_cli()), " must say who is expelled: a user with all devices, or one device.")
+  if (is.null(user) == is.null(device)) argument_stop("user", " or ", argument("device", in_cli()), " must name whom to expel: a user with all devices, or one device.")
   who <- if (is.null(device)) one_string(user, "user") else one_string(device, "device")
   config <- cluster_config(if (missing(cluster)) NULL else cluster, host, ssh_args)
   check_has_owner(config, "nobody is expelled from")
   place <- owner_place(config)
   if (!is.null(device)) who <- find_device(place, who)
   if (identical(who, sub("/.*", "", config$cluster)) || identical(who, .Call(ffi_keys_device, place)$fingerprint)) {
-    argument_stop(if (is.null(device)) "user" else "device", " is the owner of the cluster, who cannot be expelled.")
+    argument_stop(if (is.null(device)) "user" else "device", " is the owner of the cluster. Owners cannot be expelled.")
   }
   .Call(ffi_keys_expel, place, who)
   message(sprintf("%s is expelled from %s. New key; members that are online get it from the host at once, the others when they come back.",
@@ -145,6 +145,6 @@ find_device <- function(place, text) {
 }
 
 members <- cli_function(members, "members", "Lists the members of your cluster and their devices.")
-approve <- cli_function(approve, "approve", "Lets a device of a user into your cluster that the host has refused.")
+approve <- cli_function(approve, "approve", "Admits a device that the host has refused to your cluster.")
 expel <- cli_function(expel, "expel", "Expels a user, or a device, from your cluster.")
 forget_cluster <- cli_function(forget_cluster, "forget_cluster", "Forgets the key and the owner of a cluster on this device.")

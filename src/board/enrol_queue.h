@@ -1,5 +1,5 @@
-/* Devices that wait for the key of a cluster: each request once, a bounded number of them, and so
- * many a second. Pure. */
+/* Devices that wait for the key of a cluster. Each request is queued once; their number and their
+ * rate are limited. Pure. */
 #ifndef P2P_BOARD_ENROL_QUEUE_H
 #define P2P_BOARD_ENROL_QUEUE_H
 
@@ -19,9 +19,10 @@ struct p2p_enrol_queue { /* starts as zeros */
   unsigned taken;     /* in it */
 };
 
-/* Adds a request. False: it is there already, or the queue is full. */
+/* Adds a request. False if it is in the queue already, or the queue is full. */
 bool p2p_enrol_queue_put(struct p2p_enrol_queue *queue, const struct p2p_enrol *request);
-/* Takes the oldest request. False: there is none, or it must wait for *wait_ms (0: none). */
+/* Takes the oldest request. False if the queue is empty, or if the request must wait: then *wait_ms
+ * is above 0. */
 bool p2p_enrol_queue_take(struct p2p_enrol_queue *queue, uint64_t now_ms, struct p2p_enrol *out,
                           uint64_t *wait_ms);
 

@@ -23,8 +23,8 @@ struct p2p_key_place p2p_key_files_place(const struct p2p_key_files *files); /* 
 enum p2p_key_task {
   P2P_KEY_READ,    /* the device, and what it knows of the cluster */
   P2P_KEY_DEVICE,  /* the device alone */
-  P2P_KEY_OWN,     /* host: the same, and makes the key if there is none */
-  P2P_KEY_MAKE,    /* personal: makes the key if there is none */
+  P2P_KEY_OWN,     /* host: the same; makes the key if it is missing */
+  P2P_KEY_MAKE,    /* personal: makes the key if it is missing */
   P2P_KEY_KEEP,    /* keeps `membership` */
   P2P_KEY_REPLACE, /* personal: keeps it in place of a key that no other device has */
   P2P_KEY_ADMIT    /* judges `request`, makes a device a member, and reads the membership */

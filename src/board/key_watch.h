@@ -12,7 +12,7 @@ struct p2p_key_watch;
 struct p2p_key_watch_callbacks {
   /* A later epoch has begun. */
   void (*on_key)(void *arg, const struct p2p_membership *membership);
-  void (*send)(void *arg, const struct p2p_line *line); /* in clear */
+  void (*send)(void *arg, const struct p2p_line *line); /* unsealed */
 };
 
 struct p2p_key_watch_config { /* pointers are borrowed; they outlive the watch */

@@ -97,7 +97,7 @@ int p2p_member_send_hello(struct p2p_member *member) {
 
 /* ---- one connection ---- */
 
-/* A newcomer asks for the key, in clear. Others say hello. */
+/* A newcomer asks for the key in plain text; others send a hello. */
 static int write_first(struct p2p_member *member, struct p2p_line *out) {
   struct p2p_line plain;
   if (member->keys != NULL && p2p_member_keys_is_newcomer(member->keys))

@@ -172,7 +172,7 @@ static void begin_epoch(struct p2p_member_keys *keys, const struct p2p_epoch *ep
     keys->callbacks.on_expelled(keys->arg, epoch->expelled, epoch->n_expelled);
 }
 
-/* A line in clear. False: it has no place in this cluster. */
+/* A plain-text line. False if it does not belong in a cluster with a key. */
 static bool read_clear(struct p2p_member_keys *keys, const struct p2p_line *line) {
   static const char *const others[] = {"enrol", "enrolled", "refused"};
   const char *type = p2p_line_get(line, "type");

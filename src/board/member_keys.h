@@ -22,7 +22,7 @@ struct p2p_member_keys_config { /* pointers are borrowed; they outlive the keys 
   const struct p2p_address *address;
   const char *folder;                        /* of all keys; NULL with `credentials` */
   const struct p2p_identity *from;           /* of the member; the name may be set later */
-  const char *users;                         /* host: who has access, joined by ',' */
+  const char *users;                         /* host: the users with access, joined by ',' */
   bool is_keyless, is_invite_only;           /* host */
   const struct p2p_credentials *credentials; /* fixed ones, copied; NULL: those in the files */
 };

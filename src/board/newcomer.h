@@ -40,7 +40,7 @@ void p2p_newcomer_await(struct p2p_newcomer *newcomer, struct p2p_connection *co
 void p2p_newcomer_start(struct p2p_newcomer *newcomer, struct p2p_connection *connection,
                         uint32_t wait_ms);
 
-/* A line of the topic, in clear. */
+/* A plain-text line of the topic. */
 void p2p_newcomer_read(struct p2p_newcomer *newcomer, const struct p2p_line *line);
 
 #endif

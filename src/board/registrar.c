@@ -95,18 +95,18 @@ static bool was_logged(struct p2p_registrar *registrar) {
 }
 
 static void log_refusal(struct p2p_registrar *registrar, enum p2p_refusal why) {
-  static const char *const reasons[] = {[P2P_REFUSAL_UNLISTED] = "who is not among its users",
-                                        [P2P_REFUSAL_DEVICE] = "who has another device",
-                                        [P2P_REFUSAL_INVITE] = "who has no invitation for it",
-                                        [P2P_REFUSAL_EXPELLED] =
-                                            "who was expelled, or uses a device that was",
-                                        [P2P_REFUSAL_KEYLESS] = "since it has none"};
+  static const char *const reasons[] = {
+      [P2P_REFUSAL_UNLISTED] = "the user is not on its list",
+      [P2P_REFUSAL_DEVICE] = "the user already has another device",
+      [P2P_REFUSAL_INVITE] = "there is no invitation for it",
+      [P2P_REFUSAL_EXPELLED] = "the user or the device was expelled",
+      [P2P_REFUSAL_KEYLESS] = "the cluster has no key"};
   char fingerprint[P2P_FINGERPRINT_MAX];
   struct p2p_err err;
   if (registrar->config.log == NULL || was_logged(registrar)) return;
   p2p_fingerprint(&registrar->request.request.device, fingerprint);
   int code = p2p_err_set(&err, P2P_ERR_ACCESS,
-                         "did not give the key of cluster '%s' to '%s', device %s, %s",
+                         "did not give the key of cluster '%s' to '%s', device %s: %s",
                          cluster_of(registrar), registrar->request.user, fingerprint, reasons[why]);
   if (why == P2P_REFUSAL_DEVICE || why == P2P_REFUSAL_INVITE) {
     p2p_err_because(&err, why == P2P_REFUSAL_DEVICE ? "approve_device" : "invite_device", code);
@@ -122,7 +122,7 @@ static void refuse(struct p2p_registrar *registrar, enum p2p_refusal why) {
   if (!registrar->config.is_personal) write_refusal(registrar, why);
 }
 
-/* False when another process has changed the files, and this one has not noticed yet. */
+/* False if another process has changed the files and this one has not noticed yet. */
 static bool is_our_owner(const struct p2p_registrar *registrar,
                          const struct p2p_membership *membership) {
   return membership->is_enrolled &&
@@ -167,7 +167,7 @@ static void admit(struct p2p_registrar *registrar) {
     registrar->state = STATE_IDLE; /* out of memory: the device asks again */
 }
 
-/* Asks the board. The timer runs: an answer that does not come is none. */
+/* Asks the board. If it does not answer in time, the timer goes on without an answer. */
 static bool ask(struct p2p_registrar *registrar, const char *command,
                 void (*fn)(void *arg, const char *text, size_t length)) {
   p2p_command_output_free(registrar->output);

@@ -1,5 +1,5 @@
-/* The key of this device: it says on the board, and on links, who is there. Made on first use, kept
- * in the file `device`, never sent. */
+/* The key of this device, which identifies it on the board and on links. It is made on first use,
+ * kept in the file `device`, and never sent. */
 #ifndef P2P_KEYS_DEVICE_H
 #define P2P_KEYS_DEVICE_H
 

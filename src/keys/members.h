@@ -37,7 +37,7 @@ struct p2p_member_invitation {
 
 /* Read the fields; change them by the functions below only. */
 struct p2p_members {
-  uint32_t epoch; /* of the last change of the cluster's key; 0: there is none yet */
+  uint32_t epoch; /* of the latest key of the cluster; 0: no key yet */
   struct p2p_member_device *devices;
   struct p2p_member_approval *approvals;
   struct p2p_member_invitation *invitations;
@@ -74,7 +74,7 @@ const struct p2p_member_invitation *p2p_members_invitation(const struct p2p_memb
 /* Makes the device a member, also one that was expelled, and ends its approval. */
 int p2p_members_add(struct p2p_members *members, const char *user,
                     const struct p2p_sign_public *device, uint64_t now_s) P2P_MUST_USE;
-/* The member was there. Nothing for others. */
+/* Notes when a member was last there. Does nothing for other devices. */
 void p2p_members_see(struct p2p_members *members, const char *user,
                      const struct p2p_sign_public *device, uint64_t now_s);
 /* `device`: a fingerprint ("SHA256:...") or a key in base64url. Once is enough. */
@@ -82,7 +82,7 @@ int p2p_members_approve(struct p2p_members *members, const char *user,
                         const char *device) P2P_MUST_USE;
 int p2p_members_invite(struct p2p_members *members, const char *user,
                        const struct p2p_sign_public *key, uint64_t now_s) P2P_MUST_USE;
-/* The invitation was used. Nothing for one that there is not. */
+/* Removes an invitation that was used. Does nothing if it does not exist. */
 void p2p_members_end_invitation(struct p2p_members *members, const struct p2p_sign_public *key);
 
 /* Expels by `epoch`, a number above 0, all devices of a user, or one device (as above), whoever

@@ -1,4 +1,4 @@
-/* The lines in clear of a cluster with a key, by which a device gets the key. Pure. Grammar:
+/* The plain-text lines of a cluster with a key, by which a device gets the key. Pure. Grammar:
  * docs/protocol.md, "Enrolment". */
 #ifndef P2P_PROTOCOL_ENROLMENT_H
 #define P2P_PROTOCOL_ENROLMENT_H

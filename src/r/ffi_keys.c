@@ -258,7 +258,7 @@ SEXP ffi_keys_withdraw(SEXP place, SEXP text) {
   return R_NilValue;
 }
 
-/* ---- who is invited ---- */
+/* ---- on the invited device ---- */
 
 /* What an invitation says: list(cluster, board, owner), the last one a fingerprint. */
 SEXP ffi_keys_invitation(SEXP text) {

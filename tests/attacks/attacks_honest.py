@@ -107,7 +107,7 @@ async def client_and_worker_with_a_key(lab):
     worker.announcer = asyncio.ensure_future(worker.answer_clients(slots=1))
     lab.open.append(worker)
     await client.topic.join(client.identity.hello("client"))
-    assert not any(worker.identity.member in text for text in client.topic.topic.lines), "a line in clear"
+    assert not any(worker.identity.member in text for text in client.topic.topic.lines), "a plain-text line"
     calling = asyncio.ensure_future(client.client_link(await client.find_worker()))
     theirs = await worker.worker_link(await worker.next_call())
     mine, hello = await calling

@@ -20,7 +20,7 @@ def public(device):
 
 
 async def connect(lab, user):
-    """A topic of the cluster, in clear, and the board on the same connection."""
+    """A topic of the cluster, read without a key, and the board on the same connection."""
     board, path = lab.as_user(user), os.path.join(lab.dir, f"connection-{secrets.token_hex(4)}")
     board.args[-1:-1] = ["-o", "ControlMaster=auto", "-o", f"ControlPath={path}"]
     topic = await board.pipe(FRIENDS.partition("/")[2] + "/future.p2p" if user == "alice" else FRIENDS + "/future.p2p")
@@ -184,13 +184,13 @@ async def replays_of_sealed_lines(lab):
 async def enrolment_in_the_name_of_another_user(lab):
     """The host gives the key to devices that the user has attested on the board, and to nobody else; and what it gives only that device can open."""
     owner = (await enrolled(lab)).membership.owner
-    for claims, attests, reason, why in (("bob", True, "device", "who has another device"), ("carol", False, "device", "who has another device"),
-                                         ("alice", True, "device", "who has another device"), ("eve", True, "unlisted", "who is not among its users")):
+    for claims, attests, reason, why in (("bob", True, "device", "the user already has another device"), ("carol", False, "device", "the user already has another device"),
+                                         ("alice", True, "device", "the user already has another device"), ("eve", True, "unlisted", "the user is not on its list")):
         since, device = len(lab.host.lines), keys.SigningKey.generate()
         _, identity, answer = await ask_for_key(lab, "mallory", device, claims, attests)
         assert [answer["type"], answer.get("reason")] == ["refused", reason], answer
         keys.verify(owner, p2p.from_base64(answer["signature"]), "future.p2p/refused/v1", FRIENDS, identity.member, reason)
-        await lab.host.wait_for(f"did not give the key of cluster '{FRIENDS}' to '{claims}', device .*, {why}", since)
+        await lab.host.wait_for(f"did not give the key of cluster '{FRIENDS}' to '{claims}', device .*: {why}", since)
     # The answer to bob's new device is for that one.
     device = keys.SigningKey.generate()
     listener, _ = await connect(lab, "mallory")

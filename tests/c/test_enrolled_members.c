@@ -83,7 +83,7 @@ TEST(a_newcomer_gets_the_key_and_finds_it_in_its_file_later) {
   char kid[P2P_CLUSTER_KEY_ID_MAX];
   host_with(&hosting, folders[ALICE], false);
   start(&listener, "alice", "alice/friends", P2P_ROLE_CLIENT);
-  expect_joined(&listener); /* without keys: reads what is in clear */
+  expect_joined(&listener); /* without keys: reads the plain-text lines */
   join_with(&bob, "bob", "alice/friends", BOB);
   CHECK(logs(queue, "got the key of cluster 'alice/friends' from its owner's device SHA256:"));
   CHECK(logs(hosting.log, "gave the key of cluster 'alice/friends' to 'bob', device SHA256:"));

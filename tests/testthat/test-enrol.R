@@ -110,7 +110,7 @@ test_that("a host can give the key to invited devices only", {
   host <- host_on_machine(enrol = "invite")
   error <- expect_error(plan_on_machine("bob"), class = "p2p_error_access")
   expect_match(conditionMessage(error), "takes new devices by invitation only; this one is SHA256:.* Ask the owner to invite you[.]$")
-  expect_match(wait_for_line(host, "did not give the key"), "to 'bob', device SHA256:.*, who has no invitation for it[.] Invite the user")
+  expect_match(wait_for_line(host, "did not give the key"), "to 'bob', device SHA256:.*: there is no invitation for it[.] Invite the user")
   stop_all(host)
   expect_error(host_cluster("alice/friends", "bob", enrol = "none"), "must be \"auto\" or \"invite\"", class = "p2p_error_usage")
 })
