@@ -1,7 +1,7 @@
 /* Hex, base64 and base64url (RFC 4648). Not constant-time: not for secrets. */
 #include "base/encode.h"
 
-#include <stdbool.h>
+#include <string.h>
 
 static const char hex_letters[] = "0123456789abcdef";
 static const char base64_letters[] =
@@ -36,6 +36,10 @@ int p2p_hex_decode(const char *text, size_t text_length, uint8_t *out, size_t ou
   }
   *out_length = length;
   return P2P_OK;
+}
+
+bool p2p_hex_is_valid(const char *text, size_t length) {
+  return strspn(text, hex_letters) == length && text[length] == '\0';
 }
 
 static void encode64(const char *letters, bool pad, const uint8_t *bytes, size_t length,
@@ -106,4 +110,11 @@ int p2p_base64_decode(const char *text, size_t text_length, uint8_t *out, size_t
 int p2p_base64url_decode(const char *text, size_t text_length, uint8_t *out, size_t out_size,
                          size_t *out_length) {
   return decode64(base64url_letters, text, text_length, out, out_size, out_length);
+}
+
+bool p2p_base64url_decode_exactly(const char *text, size_t text_length, uint8_t *out,
+                                  size_t out_length) {
+  size_t length;
+  return p2p_base64url_decode(text, text_length, out, out_length, &length) == P2P_OK &&
+         length == out_length;
 }

@@ -4,6 +4,7 @@
 #ifndef P2P_BASE_ENCODE_H
 #define P2P_BASE_ENCODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,8 @@ void p2p_hex_encode(const uint8_t *bytes, size_t length, char *out);
  * P2P_ERR_PARSE or P2P_ERR_TOO_LARGE. Upper case is accepted. */
 int p2p_hex_decode(const char *text, size_t text_length, uint8_t *out, size_t out_size,
                    size_t *out_length) P2P_MUST_USE;
+/* Whether `text`, NUL-terminated, is `length` hex digits in lower case. */
+bool p2p_hex_is_valid(const char *text, size_t length) P2P_MUST_USE;
 
 /* Each writes at most P2P_BASE64_LEN(length) characters and a NUL. */
 void p2p_base64_encode(const uint8_t *bytes, size_t length, char *out);
@@ -26,5 +29,8 @@ int p2p_base64_decode(const char *text, size_t text_length, uint8_t *out, size_t
                       size_t *out_length) P2P_MUST_USE;
 int p2p_base64url_decode(const char *text, size_t text_length, uint8_t *out, size_t out_size,
                          size_t *out_length) P2P_MUST_USE;
+/* Decodes `text`, unless it has more or less than `out_length` bytes. */
+bool p2p_base64url_decode_exactly(const char *text, size_t text_length, uint8_t *out,
+                                  size_t out_length) P2P_MUST_USE;
 
 #endif

@@ -103,8 +103,7 @@ bool p2p_key_text_number(struct p2p_span value, uint64_t max, uint64_t *out) {
 }
 
 bool p2p_key_text_bytes(struct p2p_span value, uint8_t *out, size_t length) {
-  size_t n;
-  return p2p_base64url_decode(value.bytes, value.length, out, length, &n) == P2P_OK && n == length;
+  return p2p_base64url_decode_exactly(value.bytes, value.length, out, length);
 }
 
 /* ---- writing ---- */

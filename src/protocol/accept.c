@@ -11,18 +11,16 @@
 #define VIA "link://"
 #define PASSWORD_LEN 32
 
-static bool is_hex(const char *text, size_t length) {
-  return strspn(text, "0123456789abcdef") == length && text[length] == '\0';
-}
-
 /* 32 hexadecimal digits; without a cluster key, a nameplate and a dash before them. */
 static bool is_code(const char *text, bool is_keyed) {
-  if (is_keyed) return is_hex(text, PASSWORD_LEN);
+  if (is_keyed) return p2p_hex_is_valid(text, PASSWORD_LEN);
   size_t digits = p2p_nameplate_length(text);
-  return digits > 0 && is_hex(text + digits + 1, PASSWORD_LEN);
+  return digits > 0 && p2p_hex_is_valid(text + digits + 1, PASSWORD_LEN);
 }
 
-static bool is_hello_id(const char *text) { return is_hex(text, P2P_HELLO_LINE_ID_MAX - 1); }
+static bool is_hello_id(const char *text) {
+  return p2p_hex_is_valid(text, P2P_HELLO_LINE_ID_MAX - 1);
+}
 
 /* ---- writing ---- */
 

@@ -36,14 +36,9 @@ static int put_bytes(struct p2p_line *out, const char *key, const uint8_t *bytes
   return p2p_line_put(out, key, text);
 }
 
-static bool decode(const char *text, size_t text_length, uint8_t *out, size_t length) {
-  size_t used;
-  return p2p_base64url_decode(text, text_length, out, length, &used) == P2P_OK && used == length;
-}
-
 static bool get_bytes(const struct p2p_line *line, const char *key, uint8_t *out, size_t length) {
   const char *text = p2p_line_get(line, key);
-  return text != NULL && decode(text, strlen(text), out, length);
+  return text != NULL && p2p_base64url_decode_exactly(text, strlen(text), out, length);
 }
 
 static int put_signed(struct p2p_line *out, const struct p2p_sign_secret *key, const char *domain,
@@ -334,7 +329,8 @@ static bool split_keys(const char *text, struct p2p_epoch *out) {
   if (text[0] == '\0') return true;
   while (p2p_list_next(&text, &item, &length)) {
     if (out->n_expelled == P2P_EXPELLED_MAX ||
-        !decode(item, length, out->expelled[out->n_expelled++].bytes, P2P_SIGN_KEY_LEN))
+        !p2p_base64url_decode_exactly(item, length, out->expelled[out->n_expelled++].bytes,
+                                      P2P_SIGN_KEY_LEN))
       return false;
   }
   return true;

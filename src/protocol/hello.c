@@ -82,10 +82,8 @@ static bool read_machine(const void *bytes, size_t length, struct p2p_machine *o
 static bool read_bytes(const void *bytes, size_t length, const char *key, uint8_t *out,
                        size_t out_length) {
   char text[P2P_BASE64_LEN(P2P_SIGNATURE_LEN) + 1];
-  size_t decoded;
   return p2p_pairs_get(bytes, length, key, text, sizeof text) &&
-         p2p_base64url_decode(text, strlen(text), out, out_length, &decoded) == P2P_OK &&
-         decoded == out_length;
+         p2p_base64url_decode_exactly(text, strlen(text), out, out_length);
 }
 
 static bool read_badge(const void *bytes, size_t length, struct p2p_badge *out) {

@@ -85,9 +85,7 @@ static bool read_version(const char *text, char out[P2P_VERSION_MAX]) {
 
 static bool read_id(const char *text, char out[P2P_HELLO_LINE_ID_MAX]) {
   if (text == NULL) return true;
-  if (strlen(text) != P2P_HELLO_LINE_ID_MAX - 1 ||
-      strspn(text, "0123456789abcdef") != P2P_HELLO_LINE_ID_MAX - 1)
-    return false;
+  if (!p2p_hex_is_valid(text, P2P_HELLO_LINE_ID_MAX - 1)) return false;
   memcpy(out, text, P2P_HELLO_LINE_ID_MAX);
   return true;
 }
@@ -99,13 +97,10 @@ static bool read_count(const char *text, uint32_t max, uint32_t *out) {
 
 static bool read_offer(const struct p2p_line *line, struct p2p_hello_line *out) {
   const char *key = p2p_line_get(line, "key"), *slots = p2p_line_get(line, "slots");
-  size_t length;
   return key != NULL && slots != NULL && out->r_version[0] != '\0' &&
          out->future_version[0] != '\0' &&
          p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots) &&
-         p2p_base64url_decode(key, strlen(key), out->key.bytes, sizeof out->key.bytes, &length) ==
-             P2P_OK &&
-         length == sizeof out->key.bytes &&
+         p2p_base64url_decode_exactly(key, strlen(key), out->key.bytes, sizeof out->key.bytes) &&
          p2p_machine_read(p2p_line_get(line, "platform"), p2p_line_get(line, "cores"),
                           p2p_line_get(line, "memory"), p2p_line_get(line, "sandbox"),
                           &out->machine) &&

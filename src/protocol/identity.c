@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/encode.h"
+
 bool p2p_member_id_is_valid(const char *text) {
-  return strlen(text) == P2P_IDENTITY_ID_MAX - 1 &&
-         strspn(text, "0123456789abcdef") == P2P_IDENTITY_ID_MAX - 1;
+  return p2p_hex_is_valid(text, P2P_IDENTITY_ID_MAX - 1);
 }
 
 bool p2p_identity_set(struct p2p_identity *out, const char *id, const char *name) {

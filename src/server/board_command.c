@@ -159,11 +159,8 @@ static int parse_names(struct p2p_board_command *command, char *word, const char
 
 static int parse_key(struct p2p_board_command *command, const char *word, const char *more,
                      struct p2p_err *err) {
-  size_t length = 0;
   if (word != NULL && more == NULL &&
-      p2p_base64url_decode(word, strlen(word), command->key, sizeof command->key, &length) ==
-          P2P_OK &&
-      length == sizeof command->key)
+      p2p_base64url_decode_exactly(word, strlen(word), command->key, sizeof command->key))
     return P2P_OK;
   return p2p_err_set(err, P2P_ERR_INVALID, "'%s' takes a device key: 43 characters of base64url",
                      command->verb == P2P_BOARD_ATTEST ? "attest" : "attested");

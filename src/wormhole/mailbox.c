@@ -331,9 +331,7 @@ int p2p_mailbox_new_with_id(const char *appid, const char *side, const char *id,
   return code;
 }
 
-bool p2p_mailbox_id_is_valid(const char *id) {
-  return strspn(id, "0123456789abcdef") == GIVEN_ID_LENGTH && id[GIVEN_ID_LENGTH] == '\0';
-}
+bool p2p_mailbox_id_is_valid(const char *id) { return p2p_hex_is_valid(id, GIVEN_ID_LENGTH); }
 
 void p2p_mailbox_free(struct p2p_mailbox *mailbox) {
   if (mailbox == NULL) return;

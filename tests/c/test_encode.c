@@ -104,6 +104,17 @@ TEST(what_does_not_fit_is_refused) {
   CHECK(decode_hex("0011", 1) == P2P_ERR_TOO_LARGE);
 }
 
+TEST(an_exact_length_is_neither_less_nor_more) {
+  uint8_t bytes[4];
+  CHECK(p2p_base64url_decode_exactly("Zm9v", 4, bytes, 3) && memcmp(bytes, "foo", 3) == 0);
+  CHECK(!p2p_base64url_decode_exactly("Zm9v", 4, bytes, 2));
+  CHECK(!p2p_base64url_decode_exactly("Zm9v", 4, bytes, 4));
+  CHECK(!p2p_base64url_decode_exactly("Zm9!", 4, bytes, 3));
+  CHECK(p2p_hex_is_valid("0123456789abcdef", 16) && p2p_hex_is_valid("", 0));
+  CHECK(!p2p_hex_is_valid("0123456789abcdef", 15) && !p2p_hex_is_valid("0123456789abcdef", 17));
+  CHECK(!p2p_hex_is_valid("0A", 2) && !p2p_hex_is_valid("0g", 2) && !p2p_hex_is_valid("", 1));
+}
+
 UNIT_MAIN("encode", UNIT(the_vectors_of_the_rfc), UNIT(every_byte_survives_in_every_length),
           UNIT(the_two_alphabets_differ), UNIT(decoders_are_strict),
-          UNIT(what_does_not_fit_is_refused))
+          UNIT(what_does_not_fit_is_refused), UNIT(an_exact_length_is_neither_less_nor_more))
