@@ -7,8 +7,8 @@
 
 static bool is_same(const struct p2p_enrol *a, const struct p2p_enrol *b) {
   return strcmp(a->from.id, b->from.id) == 0 && strcmp(a->from.name, b->from.name) == 0 &&
-         memcmp(&a->device, &b->device, sizeof a->device) == 0 && a->is_invited == b->is_invited &&
-         (!a->is_invited || memcmp(&a->invitation, &b->invitation, sizeof a->invitation) == 0);
+         p2p_sign_same(&a->device, &b->device) && a->is_invited == b->is_invited &&
+         (!a->is_invited || p2p_sign_same(&a->invitation, &b->invitation));
 }
 
 bool p2p_enrol_queue_put(struct p2p_enrol_queue *queue, const struct p2p_enrol *request) {

@@ -6,11 +6,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "crypto/random.h"
-
-static bool same_key(const struct p2p_sign_public *a, const struct p2p_sign_public *b) {
-  return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
 
 void p2p_enrolment_begin(struct p2p_enrolment *enrolment, const struct p2p_enrolment_config *config,
                          uint64_t now_ms, uint64_t wait_ms) {
@@ -43,9 +38,8 @@ const struct p2p_grant *p2p_enrolment_grant(const struct p2p_enrolment *enrolmen
 
 static bool is_impostor(const struct p2p_enrolment *enrolment,
                         const struct p2p_sign_public *owner) {
-  for (size_t i = 0; i < enrolment->n_impostors; i++)
-    if (same_key(&enrolment->impostors[i], owner)) return true;
-  return enrolment->n_impostors == P2P_ENROL_IMPOSTORS_MAX;
+  return enrolment->n_impostors == P2P_ENROL_IMPOSTORS_MAX ||
+         p2p_device_is_among(owner, enrolment->impostors, enrolment->n_impostors);
 }
 
 /* In a personal cluster the owner's key comes from the secret. */
@@ -59,7 +53,7 @@ static bool speaks_for_owner(const struct p2p_enrolment *enrolment, const struct
   p2p_sign_public_of(&secret, &owner);
   p2p_wipe(&key, sizeof key);
   p2p_wipe(&secret, sizeof secret);
-  return same_key(&owner, &grant->owner);
+  return p2p_sign_same(&owner, &grant->owner);
 }
 
 static enum p2p_enrolment_step accept(struct p2p_enrolment *enrolment) {
@@ -81,7 +75,7 @@ static enum p2p_enrolment_step weigh(struct p2p_enrolment *enrolment) {
   const struct p2p_enrolment_config *config = &enrolment->config;
   const struct p2p_sign_public *owner = p2p_enrolment_owner(enrolment);
   if (config->has_owner) {
-    if (same_key(owner, &config->owner)) return accept(enrolment);
+    if (p2p_sign_same(owner, &config->owner)) return accept(enrolment);
     enrolment->has_other_owner = true;
     return forget(enrolment);
   }

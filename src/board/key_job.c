@@ -46,8 +46,8 @@ static int find_invitation(struct p2p_key_job *job) {
   place.account = NULL;
   int code = p2p_membership_read(&place, &invited, &exists, &job->err);
   if (code == P2P_OK && exists && invited.is_invited) {
-    bool is_known = job->exists && memcmp(&job->membership.grant.owner, &invited.grant.owner,
-                                          sizeof invited.grant.owner) == 0;
+    bool is_known =
+        job->exists && p2p_sign_same(&job->membership.grant.owner, &invited.grant.owner);
     if (!is_known) job->membership.grant = invited.grant;
     if (!is_known) job->membership.is_enrolled = false;
     job->membership.is_invited = job->exists = true;
@@ -120,8 +120,7 @@ static int keep(struct p2p_key_job *job) {
   unnamed.account = NULL;
   int code = P2P_OK;
   if (job->membership.is_invited) code = p2p_membership_read(&place, &old, &exists, &job->err);
-  if (code == P2P_OK && exists &&
-      memcmp(&old.grant.owner, &job->membership.grant.owner, sizeof old.grant.owner) != 0)
+  if (code == P2P_OK && exists && !p2p_sign_same(&old.grant.owner, &job->membership.grant.owner))
     code = p2p_membership_remove(&place, &job->err);
   p2p_wipe(&old, sizeof old);
   job->membership.is_invited = false;

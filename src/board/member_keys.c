@@ -160,7 +160,7 @@ static void begin_epoch(struct p2p_member_keys *keys, const struct p2p_epoch *ep
   const struct p2p_grant *grant = &keys->membership.grant;
   bool is_known = keys->newcomer != NULL && keys->renewing >= epoch->epoch;
   if (keys->config.role == P2P_ROLE_HOST || is_personal(keys) || is_known ||
-      memcmp(&epoch->owner, &grant->owner, sizeof epoch->owner) != 0 || epoch->epoch < grant->epoch)
+      !p2p_sign_same(&epoch->owner, &grant->owner) || epoch->epoch < grant->epoch)
     return;
   if (epoch->epoch > grant->epoch) {
     p2p_line_sealer_expel(keys->sealer, epoch->expelled, epoch->n_expelled);

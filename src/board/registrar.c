@@ -87,9 +87,8 @@ static void log_grant(const struct p2p_registrar *registrar) {
 /* A device asks every two seconds. */
 static bool was_logged(struct p2p_registrar *registrar) {
   const struct p2p_enrol *request = &registrar->request.request;
-  bool is_same =
-      memcmp(&request->device, &registrar->refused.device, sizeof request->device) == 0 &&
-      strcmp(request->from.name, registrar->refused.from.name) == 0;
+  bool is_same = p2p_sign_same(&request->device, &registrar->refused.device) &&
+                 strcmp(request->from.name, registrar->refused.from.name) == 0;
   registrar->refused = *request;
   return is_same;
 }
@@ -125,8 +124,7 @@ static void refuse(struct p2p_registrar *registrar, enum p2p_refusal why) {
 /* False if another process has changed the files and this one has not noticed yet. */
 static bool is_our_owner(const struct p2p_registrar *registrar,
                          const struct p2p_membership *membership) {
-  return membership->is_enrolled &&
-         memcmp(&membership->grant.owner, &registrar->owner_key, sizeof registrar->owner_key) == 0;
+  return membership->is_enrolled && p2p_sign_same(&membership->grant.owner, &registrar->owner_key);
 }
 
 static void answer(struct p2p_registrar *registrar, const struct p2p_key_job *result) {

@@ -2,6 +2,7 @@
 #include "crypto/sign.h"
 
 #include <sodium.h>
+#include <string.h>
 
 #include "crypto/hash.h"
 
@@ -20,6 +21,10 @@ void p2p_sign_public_of(const struct p2p_sign_secret *secret_key,
 
   (void)crypto_sign_seed_keypair(public_key->bytes, whole, secret_key->bytes);
   sodium_memzero(whole, sizeof whole);
+}
+
+bool p2p_sign_same(const struct p2p_sign_public *a, const struct p2p_sign_public *b) {
+  return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
 void p2p_sign(const struct p2p_sign_secret *secret_key, const char *domain,

@@ -24,6 +24,7 @@ struct p2p_sign_secret { /* the seed */
 void p2p_sign_keypair(struct p2p_sign_public *public_key, struct p2p_sign_secret *secret_key);
 void p2p_sign_public_of(const struct p2p_sign_secret *secret_key,
                         struct p2p_sign_public *public_key);
+bool p2p_sign_same(const struct p2p_sign_public *a, const struct p2p_sign_public *b) P2P_MUST_USE;
 
 /* Signs p2p_sha256_parts(domain, parts). */
 void p2p_sign(const struct p2p_sign_secret *secret_key, const char *domain,

@@ -23,10 +23,6 @@ void p2p_members_clear(struct p2p_members *members) {
 
 /* ---- entries ---- */
 
-static bool same_key(const struct p2p_sign_public *a, const struct p2p_sign_public *b) {
-  return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
 static void hash_key(const struct p2p_sign_public *key, uint8_t out[P2P_SHA256_LEN]) {
   p2p_sha256(key->bytes, sizeof key->bytes, out);
 }
@@ -56,7 +52,7 @@ static struct p2p_member_device *find(const struct p2p_members *members, const c
                                       const struct p2p_sign_public *device) {
   for (size_t i = 0; i < members->n_devices; i++) {
     struct p2p_member_device *entry = &members->devices[i];
-    if (same_key(&entry->device, device) && strcmp(entry->user, user) == 0) return entry;
+    if (p2p_sign_same(&entry->device, device) && strcmp(entry->user, user) == 0) return entry;
   }
   return NULL;
 }
@@ -99,7 +95,8 @@ enum p2p_standing p2p_members_standing(const struct p2p_members *members, const 
   bool is_expelled = false, is_member = false;
   for (size_t i = 0; i < members->n_devices; i++) {
     const struct p2p_member_device *entry = &members->devices[i];
-    bool is_device = same_key(&entry->device, device), is_user = strcmp(entry->user, user) == 0;
+    bool is_device = p2p_sign_same(&entry->device, device),
+         is_user = strcmp(entry->user, user) == 0;
     n_known += is_user;
     n_members += is_user && entry->expelled_by == 0;
     is_expelled = is_expelled || (is_device && entry->expelled_by != 0);
@@ -116,7 +113,7 @@ const struct p2p_member_invitation *p2p_members_invitation(const struct p2p_memb
                                                            const char *user,
                                                            const struct p2p_sign_public *key) {
   for (size_t i = 0; i < members->n_invitations; i++)
-    if (same_key(&members->invitations[i].key, key) &&
+    if (p2p_sign_same(&members->invitations[i].key, key) &&
         strcmp(members->invitations[i].user, user) == 0)
       return &members->invitations[i];
   return NULL;
@@ -232,13 +229,13 @@ static void end_invitation_at(struct p2p_members *members, size_t at) {
 
 void p2p_members_end_invitation(struct p2p_members *members, const struct p2p_sign_public *key) {
   for (size_t i = members->n_invitations; i > 0; i--)
-    if (same_key(&members->invitations[i - 1].key, key)) end_invitation_at(members, i - 1);
+    if (p2p_sign_same(&members->invitations[i - 1].key, key)) end_invitation_at(members, i - 1);
 }
 
 static void expel_device(struct p2p_members *members, const struct p2p_sign_public *device,
                          uint32_t epoch) {
   for (size_t i = 0; i < members->n_devices; i++)
-    if (same_key(&members->devices[i].device, device)) members->devices[i].expelled_by = epoch;
+    if (p2p_sign_same(&members->devices[i].device, device)) members->devices[i].expelled_by = epoch;
   members->is_changed = true;
 }
 

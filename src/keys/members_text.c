@@ -2,7 +2,6 @@
 #include "keys/members_text.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/encode.h"
 #include "keys/text.h"

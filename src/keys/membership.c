@@ -118,7 +118,7 @@ static bool holds(const struct p2p_membership *old, const struct p2p_membership 
 
 static int merge(struct p2p_membership *old, struct p2p_membership *membership, const char *cluster,
                  struct p2p_err *err) {
-  if (memcmp(&old->grant.owner, &membership->grant.owner, sizeof old->grant.owner) != 0)
+  if (!p2p_sign_same(&old->grant.owner, &membership->grant.owner))
     return p2p_err_because(err, "owner_changed",
                            p2p_err_set(err, P2P_ERR_ACCESS,
                                        "the cluster '%s' has another owner than the one that this "

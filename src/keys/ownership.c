@@ -39,8 +39,7 @@ static int load(struct ownership *ownership, struct p2p_err *err) {
   const struct p2p_sign_public *owner = &ownership->membership.grant.owner;
   int code = p2p_membership_load(&ownership->folder, cluster, &ownership->membership,
                                  &ownership->exists, err);
-  if (code == P2P_OK && ownership->exists &&
-      memcmp(owner->bytes, ownership->device->public_key.bytes, sizeof owner->bytes) != 0)
+  if (code == P2P_OK && ownership->exists && !p2p_sign_same(owner, &ownership->device->public_key))
     code = refuse(cluster, err);
   return code == P2P_OK ? p2p_members_load(&ownership->folder, &ownership->members, err) : code;
 }

@@ -51,8 +51,7 @@ static bool is_enrolled(const struct personal *personal) {
 
 static bool is_alone(const struct personal *personal) {
   return is_enrolled(personal) && personal->members.n_devices == 1 &&
-         memcmp(&personal->members.devices[0].device, &personal->device->public_key,
-                sizeof personal->device->public_key) == 0;
+         p2p_sign_same(&personal->members.devices[0].device, &personal->device->public_key);
 }
 
 static int store(struct personal *personal, struct p2p_err *err) {

@@ -32,6 +32,6 @@ bool p2p_badge_check(const struct p2p_credentials *ours, enum p2p_role role,
 bool p2p_device_is_among(const struct p2p_sign_public *device,
                          const struct p2p_sign_public *devices, size_t n_devices) {
   for (size_t i = 0; device != NULL && i < n_devices; i++)
-    if (memcmp(device, &devices[i], sizeof devices[i]) == 0) return true;
+    if (p2p_sign_same(device, &devices[i])) return true;
   return false;
 }

@@ -229,7 +229,7 @@ int p2p_grant_read(const struct p2p_line *line, const char *cluster,
   if (!is_type(line, "enrolled")) return P2P_ERR_CANCELED;
   if (text == NULL || !get_bytes(line, "device", to.bytes, P2P_SIGN_KEY_LEN)) return P2P_ERR_PARSE;
   p2p_sign_public_of(device, &ours);
-  if (memcmp(ours.bytes, to.bytes, P2P_SIGN_KEY_LEN) != 0) return P2P_ERR_CANCELED;
+  if (!p2p_sign_same(&ours, &to)) return P2P_ERR_CANCELED;
   int code = p2p_base64url_decode(text, strlen(text), box, sizeof box, &length);
   if (code != P2P_OK || length <= PLAIN_LEN + P2P_SEAL_OVERHEAD) return P2P_ERR_PARSE;
   code = p2p_sign_unseal(device, box, length, plain);

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/encode.h"
 #include "base/endian.h"
 #include "crypto/aead.h"
