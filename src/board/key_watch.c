@@ -51,17 +51,16 @@ static void look(void *arg);
 
 static void on_read(void *arg, const struct p2p_key_job *result) {
   struct p2p_key_watch *watch = arg;
+  bool is_read = result->code == P2P_OK;
+  bool is_later = is_read && result->epoch.epoch > watch->epoch.epoch;
   watch->job = NULL;
-  if (result->code != P2P_OK) {
-    if (watch->config.log != NULL) p2p_log_error(watch->config.log, P2P_LOG_WARN, &result->err);
-  } else if (result->epoch.epoch > watch->epoch.epoch) {
+  if (is_read)
     watch->epoch = result->epoch;
-    announce(watch);
-    watch->callbacks.on_key(watch->arg, &result->membership);
-  } else {
-    watch->epoch = result->epoch;
-  }
+  else if (watch->config.log != NULL)
+    p2p_log_error(watch->config.log, P2P_LOG_WARN, &result->err);
+  if (is_later) announce(watch);
   if (watch->has_changed) look(watch);
+  if (is_later) watch->callbacks.on_key(watch->arg, &result->membership); /* may free the watch */
 }
 
 static void look(void *arg) {

@@ -10,7 +10,7 @@
 struct p2p_key_watch;
 
 struct p2p_key_watch_callbacks {
-  /* A later epoch has begun. */
+  /* A later epoch has begun. May free the watch. */
   void (*on_key)(void *arg, const struct p2p_membership *membership);
   void (*send)(void *arg, const struct p2p_line *line); /* unsealed */
 };
