@@ -68,15 +68,6 @@ static int read_files(struct p2p_key_job *job) {
   return code == P2P_OK ? find_invitation(job) : code;
 }
 
-static int add_owner(void *arg, struct p2p_members *members, struct p2p_err *err) {
-  struct p2p_key_job *job = arg;
-  const struct p2p_sign_public *device = &job->device.public_key;
-  if (p2p_members_standing(members, job->files.account, device) == P2P_STANDING_MEMBER)
-    return P2P_OK;
-  int code = p2p_members_add(members, job->files.account, device, now_s());
-  return code == P2P_OK ? code : p2p_err_set(err, code, "too many devices");
-}
-
 /* The devices that were expelled last come first. */
 static void list_expelled(const struct p2p_members *members, struct p2p_epoch *out) {
   uint32_t epochs[P2P_EXPELLED_MAX] = {0};
@@ -96,19 +87,25 @@ static void list_expelled(const struct p2p_members *members, struct p2p_epoch *o
   }
 }
 
+static int add_owner(void *arg, struct p2p_members *members, struct p2p_err *err) {
+  struct p2p_key_job *job = arg;
+  const struct p2p_sign_public *device = &job->device.public_key;
+  int code = P2P_OK;
+  if (p2p_members_standing(members, job->files.account, device) != P2P_STANDING_MEMBER)
+    code = p2p_members_add(members, job->files.account, device, now_s());
+  list_expelled(members, &job->epoch);
+  return code == P2P_OK ? code : p2p_err_set(err, code, "too many devices");
+}
+
 static int own(struct p2p_key_job *job) {
   const struct p2p_key_place place = p2p_key_files_place(&job->files);
-  struct p2p_members members;
   int code = p2p_device_load(job->files.folder, &job->device, &job->err);
   if (code == P2P_OK) code = p2p_ownership_open(&place, &job->device, &job->membership, &job->err);
   if (code == P2P_OK) code = p2p_members_change(&place, add_owner, job, &job->err);
-  if (code == P2P_OK) code = p2p_members_read(&place, &members, &job->err);
   if (code != P2P_OK) return code;
   job->exists = true;
   job->epoch.epoch = job->membership.grant.epoch;
   job->epoch.owner = job->device.public_key;
-  list_expelled(&members, &job->epoch);
-  p2p_members_clear(&members);
   return P2P_OK;
 }
 
