@@ -1,6 +1,7 @@
 /* The key of this device. */
 #include "keys/device.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/encode.h"
@@ -74,6 +75,16 @@ void p2p_fingerprint_of_hash(const uint8_t hash[static P2P_SHA256_LEN],
   text[strcspn(text, "=")] = '\0';
   memcpy(out, PREFIX, strlen(PREFIX));
   memcpy(out + strlen(PREFIX), text, P2P_FINGERPRINT_MAX - strlen(PREFIX));
+}
+
+bool p2p_fingerprint_read(const char *text, uint8_t hash[static P2P_SHA256_LEN]) {
+  char padded[P2P_BASE64_LEN(P2P_SHA256_LEN) + 1];
+  size_t n;
+  if (strlen(text) != P2P_FINGERPRINT_MAX - 1 || strncmp(text, PREFIX, strlen(PREFIX)) != 0)
+    return false;
+  snprintf(padded, sizeof padded, "%s=", text + strlen(PREFIX));
+  return p2p_base64_decode(padded, strlen(padded), hash, P2P_SHA256_LEN, &n) == P2P_OK &&
+         n == P2P_SHA256_LEN;
 }
 
 void p2p_fingerprint(const struct p2p_sign_public *key, char out[P2P_FINGERPRINT_MAX]) {

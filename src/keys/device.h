@@ -29,5 +29,7 @@ void p2p_fingerprint(const struct p2p_sign_public *key, char out[P2P_FINGERPRINT
 /* The same from the hash (SHA-256) of the key. Pure. */
 void p2p_fingerprint_of_hash(const uint8_t hash[static P2P_SHA256_LEN],
                              char out[P2P_FINGERPRINT_MAX]);
+/* The hash in a fingerprint. False for another text. Pure. */
+bool p2p_fingerprint_read(const char *text, uint8_t hash[static P2P_SHA256_LEN]) P2P_MUST_USE;
 
 #endif

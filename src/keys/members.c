@@ -8,10 +8,6 @@
 #include "base/encode.h"
 #include "keys/device.h"
 
-#define KEY_TEXT_LEN 43         /* of 32 bytes in base64url */
-#define FINGERPRINT_TEXT_LEN 50 /* with "SHA256:" */
-#define PREFIX "SHA256:"
-
 void p2p_members_init(struct p2p_members *members) { memset(members, 0, sizeof *members); }
 
 void p2p_members_clear(struct p2p_members *members) {
@@ -187,16 +183,8 @@ void p2p_members_see(struct p2p_members *members, const char *user,
 /* A fingerprint or a key as the hash of the key. */
 static bool parse_device(const char *text, uint8_t out[P2P_SHA256_LEN]) {
   struct p2p_sign_public key;
-  char padded[P2P_BASE64_LEN(P2P_SHA256_LEN) + 1];
-  size_t length = strlen(text), n;
-  if (length == FINGERPRINT_TEXT_LEN && strncmp(text, PREFIX, strlen(PREFIX)) == 0) {
-    snprintf(padded, sizeof padded, "%s=", text + strlen(PREFIX));
-    return p2p_base64_decode(padded, strlen(padded), out, P2P_SHA256_LEN, &n) == P2P_OK &&
-           n == P2P_SHA256_LEN;
-  }
-  if (length != KEY_TEXT_LEN ||
-      p2p_base64url_decode(text, length, key.bytes, sizeof key.bytes, &n) != P2P_OK)
-    return false;
+  if (p2p_fingerprint_read(text, out)) return true;
+  if (!p2p_base64url_decode_exactly(text, strlen(text), key.bytes, sizeof key.bytes)) return false;
   hash_key(&key, out);
   return true;
 }
