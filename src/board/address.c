@@ -11,6 +11,8 @@
 #include "board/ssh_file.h"
 #include "protocol/public_services.h"
 
+#define SSH_PORT 22
+
 /* One argument of a command line, and not an option. */
 static bool is_word(const char *text, size_t length) {
   return length > 0 && text[0] != '-' && p2p_is_visible_ascii(text, length);
@@ -212,6 +214,11 @@ int p2p_address_parse(const char *host, const char *const *ssh_args, size_t n_ss
   if (code == P2P_OK) code = parse_args(ssh_args, n_ssh_args, &address, err);
   if (code == P2P_OK) *out = address;
   return code;
+}
+
+void p2p_address_board(const struct p2p_address *address, char out[P2P_HOSTPORT_TEXT_MAX]) {
+  uint16_t port = address->port == 0 ? SSH_PORT : address->port;
+  p2p_hostport_format(address->host, port, out, P2P_HOSTPORT_TEXT_MAX);
 }
 
 void p2p_address_account_host(const struct p2p_address *address, char *out, size_t size) {

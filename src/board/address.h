@@ -35,6 +35,8 @@ struct p2p_address {
  * arguments that change what `ssh` does (-N, -W, -L); then *out is unchanged. */
 int p2p_address_parse(const char *host, const char *const *ssh_args, size_t n_ssh_args,
                       struct p2p_address *out, struct p2p_err *err) P2P_MUST_USE;
+/* The board as the folder of its keys is named: "host:port". */
+void p2p_address_board(const struct p2p_address *address, char out[P2P_HOSTPORT_TEXT_MAX]);
 /* The host that knows the accounts of the board: that of the public board, else the board itself.
  */
 void p2p_address_account_host(const struct p2p_address *address, char *out, size_t size);

@@ -11,13 +11,10 @@
 #include "keys/ownership.h"
 #include "keys/personal.h"
 
-#define SSH_PORT 22
-
 int p2p_key_files_set(struct p2p_key_files *files, const char *folder,
                       const struct p2p_address *address, struct p2p_err *err) {
-  uint16_t port = address->port == 0 ? SSH_PORT : address->port;
   memset(files, 0, sizeof *files);
-  p2p_hostport_format(address->host, port, files->board, sizeof files->board);
+  p2p_address_board(address, files->board);
   if (snprintf(files->folder, sizeof files->folder, "%s", folder) < (int)sizeof files->folder)
     return P2P_OK;
   return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the path of the folder of keys is too long");

@@ -11,8 +11,6 @@
 #include "r/ffi_config.h"
 #include "r/ffi_error.h"
 
-#define SSH_PORT 22
-
 /* An element of `place`, or an R error. */
 static const char *need(SEXP place, const char *name) {
   struct p2p_err err;
@@ -73,7 +71,7 @@ SEXP ffi_keys_board(SEXP config) {
   char text[P2P_HOSTPORT_TEXT_MAX];
   if (p2p_address_parse(board.host, board.ssh_args, board.n_ssh_args, &address, &err) != P2P_OK)
     p2p_ffi_raise(&err);
-  p2p_hostport_format(address.host, address.port == 0 ? SSH_PORT : address.port, text, sizeof text);
+  p2p_address_board(&address, text);
   return p2p_ffi_string(text);
 }
 
