@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/encode.h"
+#include "board/topic.h"
 
 #define DONE "attested"
 #define USERS "users="
@@ -37,14 +38,8 @@ void p2p_attested_command(const struct p2p_sign_public *key, char out[P2P_ATTEST
 }
 
 bool p2p_attested_lists(const char *text, size_t length, const char *user) {
-  size_t name = strlen(user);
-  const char *end = text + trim(text, length);
-  if ((size_t)(end - text) < strlen(USERS) || memcmp(text, USERS, strlen(USERS)) != 0) return false;
-  for (const char *at = text + strlen(USERS); at < end; at++) {
-    const char *comma = memchr(at, ',', (size_t)(end - at));
-    const char *part = comma == NULL ? end : comma;
-    if ((size_t)(part - at) == name && memcmp(at, user, name) == 0) return true;
-    at = part;
-  }
-  return false;
+  size_t key = strlen(USERS);
+  length = trim(text, length);
+  return length >= key && memcmp(text, USERS, key) == 0 &&
+         p2p_users_include(text + key, length - key, user, strlen(user));
 }

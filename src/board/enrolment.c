@@ -2,7 +2,6 @@
  * the one that the board vouches for; or else from the first that answers. */
 #include "board/enrolment.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -11,8 +10,7 @@ void p2p_enrolment_begin(struct p2p_enrolment *enrolment, const struct p2p_enrol
                          uint64_t now_ms, uint64_t wait_ms) {
   memset(enrolment, 0, sizeof *enrolment);
   enrolment->config = *config;
-  snprintf(enrolment->user, sizeof enrolment->user, "%.*s", (int)strcspn(config->from.name, "@"),
-           config->from.name);
+  p2p_member_name_user(config->from.name, enrolment->user);
   enrolment->write_ms = now_ms + P2P_ENROL_REPEAT_MS;
   enrolment->alone_ms = config->may_make ? now_ms + P2P_ENROL_ALONE_MS : UINT64_MAX;
   enrolment->end_ms = now_ms + wait_ms;

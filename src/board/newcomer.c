@@ -47,9 +47,8 @@ static void write_line(struct p2p_newcomer *newcomer) {
 
 static void on_attested_output(void *arg, const char *text, size_t length) {
   struct p2p_newcomer *newcomer = arg;
-  const char *cluster = newcomer->files->cluster;
   char owner[P2P_USER_NAME_MAX];
-  snprintf(owner, sizeof owner, "%.*s", (int)strcspn(cluster, "/"), cluster);
+  p2p_cluster_owner(newcomer->files->cluster, owner);
   bool is_owner = text != NULL && p2p_attested_lists(text, length, owner);
   take(newcomer, p2p_enrolment_on_attested(&newcomer->enrolment, is_owner));
 }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "board/attestation.h"
 #include "board/enrol_queue.h"
+#include "board/topic.h"
 #include "net/timer.h"
 #include "protocol/certificate.h"
 
@@ -208,25 +209,15 @@ static void attest(struct p2p_registrar *registrar) {
   if (!ask(registrar, command, on_attested)) vouch(registrar);
 }
 
-/* `list`: joined by ',' */
-static bool has_name(const char *list, const char *name) {
-  size_t length = strlen(name);
-  for (const char *at = list; at != NULL && *at != '\0'; at += *at == ',') {
-    size_t part = strcspn(at, ",");
-    if (part == length && memcmp(at, name, length) == 0) return true;
-    at += part;
-  }
-  return false;
-}
-
 static void begin(struct p2p_registrar *registrar) {
   struct p2p_enrol_case *request = &registrar->request;
-  const char *cluster = cluster_of(registrar);
-  size_t owner = strcspn(cluster, "/");
-  snprintf(request->user, sizeof request->user, "%.*s",
-           (int)strcspn(request->request.from.name, "@"), request->request.from.name);
-  bool is_owner = strlen(request->user) == owner && memcmp(request->user, cluster, owner) == 0;
-  request->is_listed = is_owner || has_name(registrar->config.users, request->user);
+  const char *users = registrar->config.users;
+  char owner[P2P_USER_NAME_MAX];
+  p2p_cluster_owner(cluster_of(registrar), owner);
+  p2p_member_name_user(request->request.from.name, request->user);
+  request->is_listed = strcmp(request->user, owner) == 0 ||
+                       (users != NULL && p2p_users_include(users, strlen(users), request->user,
+                                                           strlen(request->user)));
   request->is_invite_only = registrar->config.is_invite_only;
   if (registrar->config.is_keyless)
     refuse(registrar, P2P_REFUSAL_KEYLESS);

@@ -47,6 +47,17 @@ int p2p_users_join(const char *const *users, size_t n, char *out, size_t size,
   return P2P_OK;
 }
 
+bool p2p_users_include(const char *list, size_t list_length, const char *name, size_t length) {
+  const char *end = list + list_length;
+  for (const char *at = list; at < end; at++) {
+    const char *comma = memchr(at, ',', (size_t)(end - at));
+    const char *part = comma == NULL ? end : comma;
+    if ((size_t)(part - at) == length && memcmp(at, name, length) == 0) return true;
+    at = part;
+  }
+  return false;
+}
+
 int p2p_topic_name(const struct p2p_cluster *cluster, const char *user, char *out, size_t size) {
   int length = strcmp(cluster->owner, user) == 0
                    ? snprintf(out, size, "%s" P2P_TOPIC_SUFFIX, cluster->name)

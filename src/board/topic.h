@@ -24,6 +24,8 @@ bool p2p_user_is_valid(const char *user);
 /* Joins the names by ','. P2P_ERR_INVALID ("member_name"), P2P_ERR_TOO_LARGE. */
 int p2p_users_join(const char *const *users, size_t n, char *out, size_t size,
                    struct p2p_err *err) P2P_MUST_USE;
+/* Whether a list that is so joined has the name. Neither needs a NUL. */
+bool p2p_users_include(const char *list, size_t list_length, const char *name, size_t length);
 int p2p_cluster_parse(const char *text, struct p2p_cluster *out, struct p2p_err *err) P2P_MUST_USE;
 
 /* The topic's name as `user` gives it to the board: "friends/future.p2p" for the owner,

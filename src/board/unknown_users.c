@@ -1,20 +1,12 @@
 /* The output of `users`. */
 #include "board/unknown_users.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY "unknown="
+#include "board/topic.h"
 
-static bool has_name(const char *list, const char *name, size_t length) {
-  for (const char *at = list; *at != '\0'; at += *at == ',') {
-    size_t part = strcspn(at, ",");
-    if (part == length && memcmp(at, name, length) == 0) return true;
-    at += part;
-  }
-  return false;
-}
+#define KEY "unknown="
 
 int p2p_unknown_users_parse(const char *text, size_t length, const char *asked, char *out,
                             size_t size) {
@@ -29,7 +21,8 @@ int p2p_unknown_users_parse(const char *text, size_t length, const char *asked, 
   for (const char *at = names; at < end; at++) {
     const char *comma = memchr(at, ',', (size_t)(end - at));
     const char *name_end = comma == NULL ? end : comma;
-    if (!has_name(asked, at, (size_t)(name_end - at)) || comma == end - 1) return P2P_ERR_PARSE;
+    if (!p2p_users_include(asked, strlen(asked), at, (size_t)(name_end - at)) || comma == end - 1)
+      return P2P_ERR_PARSE;
     at = name_end;
   }
   if (names_length >= size) return P2P_ERR_TOO_LARGE;

@@ -85,7 +85,7 @@ static int make_key(struct ownership *ownership, struct p2p_err *err) {
   grant->owner = ownership->device->public_key;
   grant->epoch = ownership->members.epoch;
   p2p_random_bytes(grant->secret, sizeof grant->secret);
-  snprintf(grant->user, sizeof grant->user, "%.*s", (int)strcspn(cluster, "/"), cluster);
+  p2p_cluster_owner(cluster, grant->user);
   p2p_certificate_sign(&(struct p2p_certificate){.cluster = cluster,
                                                  .epoch = grant->epoch,
                                                  .user = grant->user,

@@ -1,7 +1,6 @@
 /* The key of a personal cluster. */
 #include "keys/personal.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -69,7 +68,7 @@ static void make_grant(const struct personal *personal, struct p2p_grant *grant)
   p2p_cluster_key_derive(cluster, grant->epoch, grant->secret, &key);
   p2p_cluster_key_owner(&key, cluster, &owner);
   p2p_sign_public_of(&owner, &grant->owner);
-  snprintf(grant->user, sizeof grant->user, "%.*s", (int)strcspn(cluster, "/"), cluster);
+  p2p_cluster_owner(cluster, grant->user);
   p2p_certificate_sign(&(struct p2p_certificate){.cluster = cluster,
                                                  .epoch = grant->epoch,
                                                  .user = grant->user,

@@ -1,6 +1,7 @@
 /* Names and counts. */
 #include "protocol/member_name.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define DIGITS "0123456789"
@@ -33,6 +34,14 @@ bool p2p_member_name_is_valid(const char *text) {
   const char *pid = host + length + 1;
   size_t digits = strspn(pid, DIGITS);
   return digits > 0 && digits <= PID_DIGITS_MAX && pid[digits] == '\0';
+}
+
+void p2p_member_name_user(const char *name, char out[P2P_USER_NAME_MAX]) {
+  snprintf(out, P2P_USER_NAME_MAX, "%.*s", (int)strcspn(name, "@"), name);
+}
+
+void p2p_cluster_owner(const char *cluster, char out[P2P_USER_NAME_MAX]) {
+  snprintf(out, P2P_USER_NAME_MAX, "%.*s", (int)strcspn(cluster, "/"), cluster);
 }
 
 bool p2p_count_parse(const char *text, uint32_t max, uint32_t *out) {

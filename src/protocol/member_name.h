@@ -22,6 +22,10 @@ bool p2p_cluster_name_is_valid(const char *text, size_t length);
  * 10 digits; fewer than P2P_MEMBER_NAME_MAX characters in all. */
 bool p2p_member_name_is_valid(const char *text);
 
+/* The user in "alice@laptop:1234", and the owner in "alice/friends"; both names are valid. */
+void p2p_member_name_user(const char *name, char out[P2P_USER_NAME_MAX]);
+void p2p_cluster_owner(const char *cluster, char out[P2P_USER_NAME_MAX]);
+
 /* Parses a decimal number from 1 to `max`, without a sign or leading zeros. False for anything
  * else; *out is then unchanged. */
 bool p2p_count_parse(const char *text, uint32_t max, uint32_t *out);

@@ -348,8 +348,7 @@ int p2p_client_link_new(const struct p2p_client_link_shared *shared,
   client->number = config->number;
   client->identity = *config->client;
   p2p_identity_label(config->client, config->is_ambiguous, client->name);
-  snprintf(client->user, sizeof client->user, "%.*s", (int)strcspn(config->client->name, "@"),
-           config->client->name);
+  p2p_member_name_user(config->client->name, client->user);
   const struct p2p_link_events events = {&callbacks, client};
   int code = p2p_link_opening_start(shared, config, &events, &client->link, err);
   if (code != P2P_OK)

@@ -123,7 +123,16 @@ TEST(a_machine_is_reported_in_whole_or_in_part) {
   CHECK(!p2p_platform_is_valid(big));
 }
 
+TEST(the_user_of_a_member_and_the_owner_of_a_cluster) {
+  char user[P2P_USER_NAME_MAX];
+  p2p_member_name_user("alice@laptop:1234", user);
+  CHECK_STR(user, "alice");
+  p2p_cluster_owner("bob/friends", user);
+  CHECK_STR(user, "bob");
+}
+
 UNIT_MAIN("member_name", UNIT(a_user_name_has_few_characters),
           UNIT(a_cluster_name_has_few_characters), UNIT(a_member_name_is_user_host_and_pid),
           UNIT(a_member_name_has_a_longest_form), UNIT(a_count_is_a_plain_number_within_its_cap),
-          UNIT(a_version_is_two_to_eight_numbers), UNIT(a_machine_is_reported_in_whole_or_in_part))
+          UNIT(a_version_is_two_to_eight_numbers), UNIT(a_machine_is_reported_in_whole_or_in_part),
+          UNIT(the_user_of_a_member_and_the_owner_of_a_cluster))

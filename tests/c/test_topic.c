@@ -175,10 +175,19 @@ TEST(every_prefix_of_an_output_can_be_read) {
   }
 }
 
+TEST(a_list_of_users_includes_whole_names) {
+  CHECK(p2p_users_include("bob,carol", 9, "bob", 3));
+  CHECK(p2p_users_include("bob,carol", 9, "carol", 5));
+  CHECK(!p2p_users_include("bob,carol", 8, "carol", 5));
+  CHECK(!p2p_users_include("bob,carol", 9, "caro", 4));
+  CHECK(!p2p_users_include("bob,carol", 9, "bob,carol", 9));
+  CHECK(!p2p_users_include("", 0, "", 0));
+}
+
 UNIT_MAIN("topic", UNIT(a_cluster_is_owner_slash_name), UNIT(the_length_of_names_is_capped),
           UNIT(the_owner_has_a_shorter_topic_name),
           UNIT(the_owner_sees_the_channel_with_and_without_an_access_list),
           UNIT(another_user_without_access_sees_a_private_channel),
           UNIT(a_malformed_ls_has_no_access_list), UNIT(users_are_found_by_their_whole_name),
           UNIT(the_clusters_that_a_user_hosts_are_listed),
-          UNIT(every_prefix_of_an_output_can_be_read))
+          UNIT(every_prefix_of_an_output_can_be_read), UNIT(a_list_of_users_includes_whole_names))
