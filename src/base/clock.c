@@ -18,3 +18,8 @@ uint64_t p2p_clock_boot_ms(void) {
   return read_ms(CLOCK_MONOTONIC); /* counts sleep on macOS */
 #endif
 }
+
+uint64_t p2p_clock_unix_s(void) {
+  time_t now = time(NULL);
+  return now < 0 ? 0 : (uint64_t)now;
+}

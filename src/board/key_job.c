@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "keys/members_file.h"
 #include "keys/ownership.h"
 #include "keys/personal.h"
@@ -28,11 +28,6 @@ struct p2p_key_place p2p_key_files_place(const struct p2p_key_files *files) {
 }
 
 /* ---- on another thread ---- */
-
-static uint64_t now_s(void) {
-  time_t now = time(NULL);
-  return now < 0 ? 0 : (uint64_t)now;
-}
 
 /* An invitation is kept before the account is known. It was accepted by the user: also where its
  * owner is another one than before. */
@@ -89,7 +84,7 @@ static int add_owner(void *arg, struct p2p_members *members, struct p2p_err *err
   const struct p2p_sign_public *device = &job->device.public_key;
   int code = P2P_OK;
   if (p2p_members_standing(members, job->files.account, device) != P2P_STANDING_MEMBER)
-    code = p2p_members_add(members, job->files.account, device, now_s());
+    code = p2p_members_add(members, job->files.account, device, p2p_clock_unix_s());
   list_expelled(members, &job->epoch);
   return code == P2P_OK ? code : p2p_err_set(err, code, "too many devices");
 }
@@ -130,9 +125,9 @@ static int admit(void *arg, struct p2p_members *members, struct p2p_err *err) {
   if (job->verdict == P2P_ENROL_REFUSED) return P2P_OK;
   if (request->is_invited) p2p_members_end_invitation(members, &request->invitation);
   if (job->verdict == P2P_ENROL_KNOWN)
-    p2p_members_see(members, job->request.user, &request->device, now_s());
+    p2p_members_see(members, job->request.user, &request->device, p2p_clock_unix_s());
   else
-    code = p2p_members_add(members, job->request.user, &request->device, now_s());
+    code = p2p_members_add(members, job->request.user, &request->device, p2p_clock_unix_s());
   return code == P2P_OK ? code : p2p_err_set(err, code, "the cluster has too many devices");
 }
 

@@ -12,7 +12,6 @@
 #include "board/enrol_queue.h"
 #include "board/topic.h"
 #include "net/timer.h"
-#include "protocol/certificate.h"
 
 #define BOARD_ANSWERS_MS 5000
 
@@ -59,11 +58,7 @@ static void write_grant(struct p2p_registrar *registrar, const struct p2p_member
   struct p2p_grant grant = membership->grant;
   struct p2p_line line;
   snprintf(grant.user, sizeof grant.user, "%s", request->user);
-  p2p_certificate_sign(&(struct p2p_certificate){.cluster = cluster_of(registrar),
-                                                 .epoch = grant.epoch,
-                                                 .user = grant.user,
-                                                 .device = request->request.device},
-                       &registrar->owner, grant.certificate);
+  p2p_grant_certify(&grant, cluster_of(registrar), &request->request.device, &registrar->owner);
   if (p2p_grant_write(&line, &grant, &request->request.device, &owner, time(NULL)) == P2P_OK)
     (void)p2p_connection_send(registrar->connection, &line);
   p2p_wipe(&grant, sizeof grant);

@@ -44,7 +44,7 @@ static int take(int fd, struct p2p_key_folder *folder, struct p2p_err *err) {
 
 int p2p_key_folder_open(const char *path, bool make, struct p2p_key_folder *out,
                         struct p2p_err *err) {
-  out->fd = -1;
+  out->fd = out->lock = -1;
   int length = snprintf(out->path, sizeof out->path, "%s", path);
   if (length < 1 || (size_t)length >= sizeof out->path)
     return p2p_err_set(err, P2P_ERR_TOO_LARGE,
@@ -78,27 +78,24 @@ int p2p_key_folder_enter(struct p2p_key_folder *folder, const char *name, bool m
 }
 
 void p2p_key_folder_close(struct p2p_key_folder *folder) {
-  if (folder->fd >= 0) close(folder->fd);
-  folder->fd = -1;
-}
-
-int p2p_key_folder_lock(const struct p2p_key_folder *folder, int *lock, struct p2p_err *err) {
-  int fd = openat(folder->fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-  if (fd < 0) return fail(err, "lock", folder->path);
-  while (flock(fd, LOCK_EX) != 0) {
-    if (errno == EINTR) continue;
-    if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP) break;
-    int code = fail(err, "lock", folder->path);
-    close(fd);
-    return code;
+  if (folder->lock >= 0) {
+    /* A child that was forked meanwhile has it, too: closing ours would not end the lock. */
+    (void)flock(folder->lock, LOCK_UN);
+    close(folder->lock);
   }
-  *lock = fd;
-  return P2P_OK;
+  if (folder->fd >= 0) close(folder->fd);
+  folder->fd = folder->lock = -1;
 }
 
-/* A child that was forked meanwhile has the descriptor, too: closing ours would not end the lock.
- */
-void p2p_key_folder_unlock(int lock) {
-  (void)flock(lock, LOCK_UN);
-  close(lock);
+int p2p_key_folder_lock(struct p2p_key_folder *folder, struct p2p_err *err) {
+  int code = P2P_OK;
+  folder->lock =
+      openat(folder->fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+  if (folder->lock < 0) code = fail(err, "lock", folder->path);
+  while (code == P2P_OK && flock(folder->lock, LOCK_EX) != 0) {
+    if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP) break;
+    if (errno != EINTR) code = fail(err, "lock", folder->path);
+  }
+  if (code != P2P_OK) p2p_key_folder_close(folder);
+  return code;
 }

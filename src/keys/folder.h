@@ -11,7 +11,8 @@
 #define P2P_KEY_PATH_MAX 1024 /* bytes, with the NUL */
 
 struct p2p_key_folder {
-  int fd; /* -1: it does not exist */
+  int fd;   /* -1: it does not exist */
+  int lock; /* -1: not locked */
   char path[P2P_KEY_PATH_MAX];
 };
 
@@ -27,13 +28,12 @@ int p2p_key_folder_open(const char *path, bool make, struct p2p_key_folder *out,
  * no '/' and is not "..". */
 int p2p_key_folder_enter(struct p2p_key_folder *folder, const char *name, bool make,
                          struct p2p_err *err) P2P_MUST_USE;
-void p2p_key_folder_close(struct p2p_key_folder *folder); /* may be repeated */
+/* Ends its lock, too. May be repeated. */
+void p2p_key_folder_close(struct p2p_key_folder *folder);
 
-/* Waits until no other thread or process has the folder's lock, and takes it. It ends with the
- * process. Where the file system has no locks, it protects nothing. P2P_ERR_SYSTEM,
- * P2P_ERR_ACCESS. */
-int p2p_key_folder_lock(const struct p2p_key_folder *folder, int *lock,
-                        struct p2p_err *err) P2P_MUST_USE;
-void p2p_key_folder_unlock(int lock);
+/* Waits until no other thread or process has the folder's lock, and takes it. It ends when the
+ * folder is closed, and with the process. After an error, the folder is closed. Where the file
+ * system has no locks, it protects nothing. P2P_ERR_SYSTEM, P2P_ERR_ACCESS. */
+int p2p_key_folder_lock(struct p2p_key_folder *folder, struct p2p_err *err) P2P_MUST_USE;
 
 #endif

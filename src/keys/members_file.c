@@ -56,13 +56,9 @@ static int change_locked(const struct p2p_key_folder *folder, p2p_members_change
 int p2p_members_change(const struct p2p_key_place *place, p2p_members_change_fn fn, void *arg,
                        struct p2p_err *err) {
   struct p2p_key_folder folder;
-  int lock, code = p2p_key_place_open(place, true, &folder, err);
+  int code = p2p_key_place_lock(place, true, &folder, err);
   if (code != P2P_OK) return code;
-  code = p2p_key_folder_lock(&folder, &lock, err);
-  if (code == P2P_OK) {
-    code = change_locked(&folder, fn, arg, err);
-    p2p_key_folder_unlock(lock);
-  }
+  code = change_locked(&folder, fn, arg, err);
   p2p_key_folder_close(&folder);
   return code;
 }

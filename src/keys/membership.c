@@ -138,17 +138,13 @@ int p2p_membership_keep(const struct p2p_key_place *place, struct p2p_membership
   struct p2p_key_folder folder;
   struct p2p_membership old;
   bool exists;
-  int lock, code = p2p_key_place_open(place, true, &folder, err);
+  int code = p2p_key_place_lock(place, true, &folder, err);
   if (code == P2P_OK) {
-    code = p2p_key_folder_lock(&folder, &lock, err);
-    if (code == P2P_OK) {
-      code = p2p_membership_load(&folder, place->cluster, &old, &exists, err);
-      if (code == P2P_OK && exists) code = merge(&old, membership, place->cluster, err);
-      if (code == P2P_OK) code = p2p_membership_store(&folder, place->cluster, membership, err);
-      p2p_key_folder_unlock(lock);
-      p2p_wipe(&old, sizeof old);
-    }
+    code = p2p_membership_load(&folder, place->cluster, &old, &exists, err);
+    if (code == P2P_OK && exists) code = merge(&old, membership, place->cluster, err);
+    if (code == P2P_OK) code = p2p_membership_store(&folder, place->cluster, membership, err);
     p2p_key_folder_close(&folder);
+    p2p_wipe(&old, sizeof old);
   }
   if (code != P2P_OK) p2p_wipe(membership, sizeof *membership);
   return code;
@@ -156,13 +152,9 @@ int p2p_membership_keep(const struct p2p_key_place *place, struct p2p_membership
 
 int p2p_membership_remove(const struct p2p_key_place *place, struct p2p_err *err) {
   struct p2p_key_folder folder;
-  int lock, code = p2p_key_place_open(place, false, &folder, err);
-  if (code != P2P_OK || folder.fd < 0) return code;
-  code = p2p_key_folder_lock(&folder, &lock, err);
-  if (code == P2P_OK) {
-    code = p2p_private_file_remove(&folder, P2P_MEMBERSHIP_FILE, err);
-    p2p_key_folder_unlock(lock);
-  }
+  int code = p2p_key_place_lock(place, false, &folder, err);
+  if (code != P2P_OK) return code;
+  code = p2p_private_file_remove(&folder, P2P_MEMBERSHIP_FILE, err);
   p2p_key_folder_close(&folder);
   return code;
 }

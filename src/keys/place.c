@@ -87,6 +87,12 @@ int p2p_key_place_open(const struct p2p_key_place *place, bool make, struct p2p_
   return code;
 }
 
+int p2p_key_place_lock(const struct p2p_key_place *place, bool make, struct p2p_key_folder *out,
+                       struct p2p_err *err) {
+  int code = p2p_key_place_open(place, make, out, err);
+  return code == P2P_OK && out->fd >= 0 ? p2p_key_folder_lock(out, err) : code;
+}
+
 int p2p_key_place_path(const struct p2p_key_place *place, const char *name,
                        char out[P2P_KEY_PATH_MAX], struct p2p_err *err) {
   struct names names;

@@ -28,6 +28,10 @@ bool p2p_key_cluster_is_valid(const char *cluster);
 int p2p_key_place_open(const struct p2p_key_place *place, bool make, struct p2p_key_folder *out,
                        struct p2p_err *err) P2P_MUST_USE;
 
+/* The same, and takes its lock. A folder that there is not, unless `make`, has none. */
+int p2p_key_place_lock(const struct p2p_key_place *place, bool make, struct p2p_key_folder *out,
+                       struct p2p_err *err) P2P_MUST_USE;
+
 /* The path of a file in it, for net/file_watch.h. P2P_ERR_INVALID, P2P_ERR_TOO_LARGE. Pure. */
 int p2p_key_place_path(const struct p2p_key_place *place, const char *name,
                        char out[P2P_KEY_PATH_MAX], struct p2p_err *err) P2P_MUST_USE;

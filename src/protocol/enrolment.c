@@ -150,6 +150,12 @@ static void list_grant(const struct p2p_grant *grant, const char *cluster,
   out[6] = P2P_SPAN(grant->certificate, sizeof grant->certificate);
 }
 
+void p2p_grant_certify(struct p2p_grant *grant, const char *cluster,
+                       const struct p2p_sign_public *device, const struct p2p_sign_secret *owner) {
+  const struct p2p_certificate certificate = {cluster, grant->epoch, grant->user, *device};
+  p2p_certificate_sign(&certificate, owner, grant->certificate);
+}
+
 /* Writes one field after the other. */
 static uint8_t *put(uint8_t *at, const void *bytes, size_t length) {
   memcpy(at, bytes, length);

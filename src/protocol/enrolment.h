@@ -52,6 +52,9 @@ struct p2p_grant { /* secret: wipe it */
   char user[P2P_USER_NAME_MAX]; /* to whom the device belongs */
   uint8_t certificate[P2P_SIGNATURE_LEN];
 };
+/* Signs the certificate of `device` for the user and the epoch. */
+void p2p_grant_certify(struct p2p_grant *grant, const char *cluster,
+                       const struct p2p_sign_public *device, const struct p2p_sign_secret *owner);
 int p2p_grant_write(struct p2p_line *out, const struct p2p_grant *grant,
                     const struct p2p_sign_public *device, const struct p2p_owner_device *owner,
                     time_t now) P2P_MUST_USE;
