@@ -144,10 +144,12 @@ flag_help <- c(
   device = "device, by its fingerprint",
   drain = "finish running futures before it stops",
   duration = "seconds after which it ends",
+  enrol = "devices that get the key: auto or invite",
   file = "file of an invitation",
   host = "message board, as name:port",
   host_key = "file of the private host key",
   idle = "seconds without futures after which it ends",
+  key = "give the cluster a key",
   login_time = "seconds that a login may take",
   mailbox_port = "port of the mailbox server, 0 for any",
   memory = "memory limit per future, in bytes or as 2GiB",
@@ -171,7 +173,7 @@ flag_help <- c(
 )
 
 ## Defaults that are not values to type.
-named_defaults <- c(address = "all addresses", cluster = "your personal cluster", code = "none", device = "none", file = "none", host = "pipe.pico.sh",
+named_defaults <- c(address = "all addresses", cluster = "your personal cluster", code = "none", device = "none", enrol = "auto", file = "none", host = "pipe.pico.sh",
                    host_key = "created in R's configuration folder", ssh_args = "none",
                    pass_env = "none", read = "none", sandbox = "auto; none on your personal cluster",
                    user = "none",

@@ -24,10 +24,13 @@ test_that("--help lists all flags and exits with status 0", {
 })
 
 test_that("each flag in --help has an explanation with its default", {
-  for (f in list(worker, host_cluster, serve, pico_username)) {
-    lines <- grep("^  --[a-z-]+[= ]", run(f, "--help")$printed, value = TRUE)
+  for (f in list(worker, host_cluster, serve, pico_username, invite, join, members, approve, expel, forget_cluster)) {
+    help <- run(f, "--help")
+    expect_identical(help$status, 0L)
+    lines <- grep("^  --[a-z-]+[= ]", help$printed, value = TRUE)
     expect_length(lines, length(formals(f)))
     expect_match(lines, "(=[.]{3})? +[a-zA-Z].* [(](default: .+|required)[)]$")
+    expect_no_match(lines, " NA [(]")
     expect_equal(grepl("=[.]{3}", lines), !vapply(formals(f), is.logical, NA), ignore_attr = TRUE)
   }
 })
