@@ -1,8 +1,20 @@
-## The files of keys, for the tests of the functions that change them.
+## Devices and the files of their keys, for the tests of what they know and of the functions that change it.
 
-keys_call <- function(entry, ...) do.call(.Call, list(get(paste0("ffi_keys_", entry), asNamespace("future.p2p")), ...))
+## A variable of the environment that makes a process one of the machine of `user`, which is a device of its own.
+machine_of <- function(lab, user) c(R_USER_CONFIG_DIR = file.path(lab$dir, paste0("machine-", user)))
 
-## Makes this device the owner of the cluster of `place`, as host_cluster() does. `lines`: of the file of members. Returns the cluster's secret.
+## Where that machine has the files of a cluster.
+place_of <- function(lab, user, account = user, cluster = "alice/friends") {
+  folder <- file.path(machine_of(lab, user), "R", "future.p2p", "keys")
+  list(folder = folder, board = sprintf("127.0.0.1:%d", lab$port), cluster = cluster, account = account)
+}
+
+said_by <- function(expr) paste(testthat::capture_messages(expr), collapse = "")
+
+## Calls an entry of src/r/ffi_keys.c.
+keys_call <- function(entry, ...) .Call(get(paste0("ffi_keys_", entry), asNamespace("future.p2p")), ...)
+
+## Makes this device the owner of the cluster of `place`, as host_cluster() does. `lines`: of the file of members.
 own_cluster <- function(place, lines = character()) {
   device <- keys_call("device", place)
   secret <- paste0(paste(sample(c(LETTERS, letters, 0:9), 42L, TRUE), collapse = ""), "A")
@@ -15,5 +27,4 @@ own_cluster <- function(place, lines = character()) {
   writeLines(c("future.p2p membership 1", paste0("cluster=", place$cluster), paste0("owner=", device$key), "epoch=1", paste0("secret=", secret),
                paste0("user=", owner[1L]), paste0("certificate=", strrep("A", 86L))), file.path(folder, "membership"))
   writeLines(c("future.p2p members 1", "epoch=1", lines), file.path(folder, "members"))
-  secret
 }

@@ -6,33 +6,22 @@ start_board(lab)
 library(future)
 
 ## Each user has a machine of its own.
-machine <- function(user) c(R_USER_CONFIG_DIR = file.path(lab$dir, paste0("machine-", user)))
-
-forget_machines <- function() unlink(file.path(lab$dir, paste0("machine-", lab$users)), recursive = TRUE)
-
-place_of <- function(user, cluster = "alice/friends") {
-  list(folder = file.path(machine(user), "R", "future.p2p", "keys"), board = sprintf("127.0.0.1:%d", lab$port), cluster = cluster, account = user)
-}
+forget_machines <- function() unlink(vapply(lab$users, machine_of, "", lab = lab), recursive = TRUE)
 
 host_on_machine <- function(..., env = character()) {
-  flags <- c(list(cluster = "alice/friends", users = "bob,carol"), board_args(lab, "alice"), list(...))
-  process <- start_process(lab, "host_cluster", flags, "host", env = c(machine("alice"), env))
-  wait_for_line(process, "hosting cluster 'alice/friends'")
-  process
+  start_host(lab, "alice/friends", c("bob", "carol"), ..., env = c(machine_of(lab, "alice"), env))
 }
 
 worker_on_machine <- function(user, wait = TRUE, ..., env = character()) {
-  start_worker(lab, user, "alice/friends", wait = wait, ..., env = c(machine(user), env))
+  start_worker(lab, user, "alice/friends", wait = wait, ..., env = c(machine_of(lab, user), env))
 }
 
-plan_on_machine <- function(user, cluster = "alice/friends", on = user, ...) withr::with_envvar(machine(on), plan_as(lab, user, cluster, ...))
+plan_on_machine <- function(user, cluster = "alice/friends", on = user, ...) withr::with_envvar(machine_of(lab, on), plan_as(lab, user, cluster, ...))
 
 stop_all <- function(...) {
   plan(sequential)
   for (process in list(...)) expect_identical(stop_process(process), 0L)
 }
-
-call_keys <- function(entry, ...) .Call(get(paste0("ffi_keys_", entry), asNamespace("future.p2p")), ...)
 
 test_that("members get the key from the host when they first join, and find it in a file later", {
   host <- host_on_machine()
@@ -42,7 +31,7 @@ test_that("members get the key from the host when they first join, and find it i
   expect_match(wait_for_line(worker, "got the key"), "got the key of cluster 'alice/friends' from its owner's device SHA256:[A-Za-z0-9+/]{43}$")
   expect_match(wait_for_line(host, "to 'carol'"), "gave the key of cluster 'alice/friends' to 'carol', device SHA256:[A-Za-z0-9+/]{43}$")
   expect_match(wait_for_line(host, "to 'bob'"), "gave the key of cluster 'alice/friends' to 'bob', device SHA256:")
-  expect_identical(call_keys("membership", place_of("bob"))$user, "bob")
+  expect_identical(keys_call("membership", place_of(lab, "bob"))$user, "bob")
   stop_all(worker)
   worker <- worker_on_machine("carol")
   plan_on_machine("bob")
@@ -75,11 +64,11 @@ test_that("who is expelled loses the key, and the others get a new one", {
   alice <- worker_on_machine("alice")
   plan_on_machine("bob", retries = 0)
   expect_identical(value(future(6 * 7)), 42)
-  expect_identical(call_keys("expel", place_of("alice"), "carol"), 1L)
+  expect_identical(keys_call("expel", place_of(lab, "alice"), "carol"), 1L)
   expect_identical(wait_for_exit(carol), 1L)
   expect_match(tail(carol$lines, 1L), "The owner of the cluster 'alice/friends' has expelled 'carol', or this device, SHA256:.*Only the owner can invite you again[.]$")
   wait_for_line(host, "cluster 'alice/friends' has a new key")
-  wait_until(function() identical(call_keys("membership", place_of("bob"))$epoch, 2))
+  wait_until(function() identical(keys_call("membership", place_of(lab, "bob"))$epoch, 2))
   expect_identical(value(future(6 * 7)), 42)
   carol <- worker_on_machine("carol", wait = FALSE)
   expect_identical(wait_for_exit(carol, 30), 1L)
@@ -88,7 +77,7 @@ test_that("who is expelled loses the key, and the others get a new one", {
     Sys.sleep(60)
   }, globals = list(started = started <- file.path(lab$dir, "started")))
   wait_until(function() file.exists(started))
-  expect_identical(call_keys("expel", place_of("alice"), "bob"), 1L)
+  expect_identical(keys_call("expel", place_of(lab, "alice"), "bob"), 1L)
   error <- expect_error(value(running), class = "FutureError") # the worker has ended the link
   expect_match(conditionMessage(error), "expelled")
   stop_all(alice, host)
@@ -102,7 +91,7 @@ test_that("a cluster can have no key, and says what that means", {
   expect_match(wait_for_line(worker, "has no key"), "Warning: .*'alice/friends' has no key, says its owner's device SHA256:.* can pretend to be a member[.]$")
   plan_on_machine("bob")
   expect_identical(value(future(6 * 7)), 42)
-  expect_null(call_keys("membership", place_of("carol")))
+  expect_null(keys_call("membership", place_of(lab, "carol")))
   stop_all(worker, host)
 })
 
@@ -128,7 +117,7 @@ test_that("without keys, members of older versions and new ones meet", {
 })
 
 test_that("devices of one user share the key of the personal cluster", {
-  start <- function(user) start_worker(lab, "carol", "carol/personal", env = machine(user))
+  start <- function(user) start_worker(lab, "carol", "carol/personal", env = machine_of(lab, user))
   first <- start("carol")
   wait_for_line(first, "made the key of cluster 'carol/personal'")
   second <- start("bob")

@@ -4,19 +4,14 @@ lab <- local_lab(c("alice", "bob"))
 start_board(lab)
 board <- sprintf("127.0.0.1:%d", lab$port)
 
-config_dir <- function(user) file.path(lab$dir, paste0("config-", user))
-place_of <- function(user, account = NULL) {
-  list(folder = file.path(config_dir(user), "R", "future.p2p", "keys"), board = board, cluster = "alice/friends", account = account)
-}
-as_user <- function(user, code) withr::with_envvar(c(R_USER_CONFIG_DIR = config_dir(user)), code)
-said_by <- function(expr) paste(testthat::capture_messages(expr), collapse = "")
-invitations <- function() keys_call("members", place_of("alice", "alice"))$invitations$user
-owner <- keys_call("device", place_of("alice"))$fingerprint
-own_cluster(place_of("alice", "alice"))
+as_user <- function(user, code) withr::with_envvar(machine_of(lab, user), code)
+invitations <- function() keys_call("members", place_of(lab, "alice"))$invitations$user
+owner <- keys_call("device", place_of(lab, "alice"))$fingerprint
+own_cluster(place_of(lab, "alice"))
 
 start_invite <- function(...) {
   flags <- c(list(cluster = "alice/friends", user = "bob"), board_args(lab, "alice"), ...)
-  start_process(lab, "invite", flags, "invite", env = c(R_USER_CONFIG_DIR = config_dir("alice")))
+  start_process(lab, "invite", flags, "invite", env = machine_of(lab, "alice"))
 }
 join_call <- function(process) sub("^There, run ", "", wait_for_line(process, "^There, run "))
 code_in <- function(call) sub(".* ([0-9]+-[a-z-]+) .*", "\\1", call)
@@ -27,14 +22,14 @@ test_that("an invitation goes to who types the code, who learns whose cluster it
   call <- join_call(process)
   expect_match(call, sprintf("^Rscript -e future.p2p::join [0-9]+-[a-z]+-[a-z]+ --host=%s$", board))
   expect_identical(invitations(), "bob")
-  bob <- start_process(lab, "join", c(list(code = code_in(call)), board_args(lab, "bob")), env = c(R_USER_CONFIG_DIR = config_dir("bob")))
+  bob <- start_process(lab, "join", c(list(code = code_in(call)), board_args(lab, "bob")), env = machine_of(lab, "bob"))
   said <- wait_for_line(bob, "^The invitation to 'alice/friends' is kept", timeout = 20)
   expect_identical(said, sprintf("The invitation to 'alice/friends' is kept. Its owner has the device %s.", owner))
   wait_for_line(bob, "^Use it with plan[(]future.p2p::cluster, cluster = \"alice/friends\".* or Rscript -e future.p2p::worker --cluster=alice/friends")
   expect_identical(wait_for_exit(bob), 0L)
   wait_for_line(process, "^'bob' has taken the invitation")
   expect_identical(wait_for_exit(process), 0L)
-  known <- keys_call("membership", place_of("bob"))
+  known <- keys_call("membership", place_of(lab, "bob", NULL))
   expect_identical(known, list(owner = owner, epoch = NA_real_, user = NA_character_, invited = TRUE))
   expect_identical(invitations(), "bob") # until a device enrols with it
 })
@@ -84,7 +79,7 @@ test_that("a file has an invitation for a machine without a person", {
   said <- as_user("machine", said_by(join(file = file)))
   expect_match(said, owner, fixed = TRUE)
   expect_match(said, sprintf("plan(future.p2p::cluster, cluster = \"alice/friends\", host = \"%s\")", board), fixed = TRUE)
-  expect_true(keys_call("membership", place_of("machine"))$invited)
+  expect_true(keys_call("membership", place_of(lab, "machine", NULL))$invited)
   ## Option future.p2p.key_file is for the cluster that it names, and for a device that knows nothing of it.
   withr::local_options(future.p2p.key_file = file)
   config <- function(cluster) board_config(cluster, args$host, args$ssh_args)
@@ -94,7 +89,7 @@ test_that("a file has an invitation for a machine without a person", {
     expect_message(use_key_file(config("alice/friends")), sprintf("is used. Its owner has the device %s.", owner), fixed = TRUE)
     expect_silent(use_key_file(config("alice/friends")))
   })
-  expect_true(keys_call("membership", place_of("other"))$invited)
+  expect_true(keys_call("membership", place_of(lab, "other", NULL))$invited)
   ## Others could be the user first.
   Sys.chmod(file, "640")
   for (call in list(quote(join(file = file)), quote(use_key_file(config("alice/friends"))))) {
@@ -108,7 +103,7 @@ test_that("a file has an invitation for a machine without a person", {
   writeBin(as.raw(c(0, 255, 1, 10)), file)
   as_user("third", expect_error(join(file = file), "not a complete invitation", class = "p2p_error_parse"))
   as_user("third", expect_error(join(file = paste0(file, "-2")), "there is no file", class = "p2p_error_usage"))
-  expect_false(dir.exists(config_dir("third")))
+  expect_false(dir.exists(machine_of(lab, "third")))
 })
 
 test_that("a file that cannot be written leaves no invitation", {
@@ -123,13 +118,13 @@ test_that("a file that cannot be written leaves no invitation", {
 test_that("another owner than the known one is trusted by invitation only, and with a warning", {
   file <- file.path(lab$dir, "other")
   args <- board_args(lab, "alice")
-  own_cluster(replace(place_of("mallory", "alice"), "cluster", "alice/friends"))
+  own_cluster(place_of(lab, "mallory", "alice"))
   as_user("mallory", said_by(invite("alice/friends", "bob", file, host = args$host)))
   withr::with_options(list(future.p2p.key_file = file), as_user("bob", expect_silent(use_key_file(board_config("alice/friends", args$host, args$ssh_args)))))
-  expect_identical(keys_call("membership", place_of("bob"))$owner, owner)
+  expect_identical(keys_call("membership", place_of(lab, "bob", NULL))$owner, owner)
   said <- as_user("bob", said_by(expect_warning(join(file = file), sprintf("knew another owner of 'alice/friends', %s", owner), fixed = TRUE)))
-  expect_match(said, keys_call("device", place_of("mallory"))$fingerprint, fixed = TRUE)
-  expect_identical(keys_call("membership", place_of("bob"))$owner, keys_call("device", place_of("mallory"))$fingerprint)
+  expect_match(said, keys_call("device", place_of(lab, "mallory", NULL))$fingerprint, fixed = TRUE)
+  expect_identical(keys_call("membership", place_of(lab, "bob", NULL))$owner, keys_call("device", place_of(lab, "mallory", NULL))$fingerprint)
 })
 
 test_that("only the owner invites, with names that mean something", {

@@ -3,13 +3,7 @@
 skip_unless_lab()
 lab <- local_lab(c("alice", "bob"))
 lab_board <- start_board(lab, verbose = TRUE)
-board <- sprintf("127.0.0.1:%d", lab$port)
 withr::defer(future::plan(future::sequential))
-
-config_dir <- function(user) file.path(lab$dir, paste0("config-", user))
-place_of <- function(user, account = NULL) {
-  list(folder = file.path(config_dir(user), "R", "future.p2p", "keys"), board = board, cluster = "alice/friends", account = account)
-}
 
 ## The spellings of a secret, by its base64url: raw, hex, base64 with and without padding, base64url. Raw bytes; hex in both cases.
 spellings <- function(secret) {
@@ -52,10 +46,9 @@ test_that("the search finds each spelling", {
 
 test_that("no secret leaves the files of keys in a whole session", {
   args <- board_args(lab, "alice")
-  as_alice <- c(R_USER_CONFIG_DIR = config_dir("alice"))
-  as_bob <- c(R_USER_CONFIG_DIR = config_dir("bob"), R_FUTURE_P2P_DEBUG = "true")
+  as_alice <- machine_of(lab, "alice")
+  as_bob <- c(machine_of(lab, "bob"), R_FUTURE_P2P_DEBUG = "true")
   host <- start_host(lab, "alice/friends", "bob", env = as_alice)
-  if (is.null(keys_call("membership", place_of("alice", "alice")))) own_cluster(place_of("alice", "alice"))
   file <- file.path(lab$dir, "invitation")
   flags <- c(list(cluster = "alice/friends", user = "bob"), args)
   expect_identical(wait_for_exit(start_process(lab, "invite", c(flags, file = file), env = as_alice), 30), 0L)
@@ -72,7 +65,7 @@ test_that("no secret leaves the files of keys in a whole session", {
   expect_identical(wait_for_exit(joined, 30), 0L)
   expect_identical(wait_for_exit(sender, 30), 0L)
   worker <- start_worker(lab, "bob", "alice/friends", env = as_bob)
-  withr::local_envvar(R_USER_CONFIG_DIR = config_dir("alice"))
+  withr::local_envvar(as_alice)
   plan_as(lab, "alice")
   expect_identical(future::value(future::future(1 + 1)), 2)
   seen <- future::value(future::future(c(Sys.getenv(), commandArgs())))
@@ -90,11 +83,11 @@ test_that("no secret leaves the files of keys in a whole session", {
   future::plan(future::sequential)
   for (process in c(worker, host, lab_board)) stop_process(process)
 
-  key_files <- list.files(c(place_of("alice")$folder, place_of("bob")$folder), full.names = TRUE, recursive = TRUE)
+  key_files <- list.files(c(place_of(lab, "alice")$folder, place_of(lab, "bob")$folder), full.names = TRUE, recursive = TRUE)
   secrets <- unique(unlist(lapply(c(key_files, file), secrets_in)))
   expect_gte(length(secrets), 4L) # two devices, the cluster, an invitation
   secrets <- unlist(lapply(secrets, spellings), recursive = FALSE)
-  expect_true(all(vapply(c(file.path(place_of("alice")$folder, "device"), file), function(name) has_any(read_bytes(name), secrets), NA)))
+  expect_true(all(vapply(c(file.path(place_of(lab, "alice")$folder, "device"), file), function(name) has_any(read_bytes(name), secrets), NA)))
 
   expect_false(any(vapply(during, has_any, NA, secrets = secrets)))
   output <- unlist(lapply(lab$processes, process_lines))

@@ -9,7 +9,6 @@ local_owner <- function(env = parent.frame()) {
   own_cluster(place, c(sprintf("device=%s %d %d %d %s", keys, c(1795000000, 1795000000, 1795000600), 1795000600, c(0L, 0L, 1L), c("bob", "bob", "dan"))))
   place
 }
-said_by <- function(expr) paste(testthat::capture_messages(expr), collapse = "")
 
 test_that("members() lists devices, approvals and invitations", {
   place <- local_owner()
