@@ -46,7 +46,7 @@ invite <- function(cluster, user, file = NULL, host = NULL, ssh_args = NULL) {
   if (missing(user)) argument_stop("user", " is missing. It is the name of the user on the message board, as in ", if (in_cli()) "--user=bob." else "\"bob\".")
   user <- one_string(user, "user")
   if (!is.null(file)) file <- new_file(file)
-  config <- cluster_config(if (missing(cluster)) NULL else cluster, host, ssh_args)
+  config <- cluster_config(cluster, host, ssh_args)
   check_has_owner(config, "nobody is invited to")
   place <- owner_place(config)
   text <- .Call(ffi_keys_invite, place, user)
@@ -65,8 +65,8 @@ join <- function(code = NULL, file = NULL, host = NULL, ssh_args = NULL) {
   if (is.null(code) == is.null(file)) argument_stop("code", " must be the code that the owner of the cluster tells you, or ", argument("file", in_cli()), " must be the file of an invitation.")
   config <- board_config(NULL, host, ssh_args)
   text <- if (is.null(file)) receive_invitation(one_string(code, "code"), host, ssh_args) else read_invitation(path.expand(one_string(file, "file")))
-  known <- keep_invitation(text, config)
   invitation <- .Call(ffi_keys_invitation, text)
+  known <- keep_invitation(text, invitation, if (is.null(config$host)) invitation$board else .Call(ffi_keys_board, config))
   message(sprintf("The invitation to %s is kept. Its owner has the device %s.", quote_name(invitation$cluster), invitation$owner))
   if (length(known) > 0L) {
     warning(sprintf("This device knew another owner of %s, %s. From now on it trusts the one of the invitation.", quote_name(invitation$cluster), known[[1L]]), call. = FALSE)
@@ -138,11 +138,9 @@ read_invitation <- function(file) {
   trimws(rawToChar(bytes[bytes != 0L]))
 }
 
-## Keeps an invitation for the board of `config` or, without a host, for its own board. Returns the fingerprints of other owners that this
-## device knew.
-keep_invitation <- function(text, config) {
-  invitation <- .Call(ffi_keys_invitation, text)
-  place <- list(folder = keys_folder(), board = if (is.null(config$host)) invitation$board else .Call(ffi_keys_board, config), cluster = invitation$cluster)
+## Keeps an invitation for this board. `invitation`: what `text` says. Returns the fingerprints of other owners that this device knew.
+keep_invitation <- function(text, invitation, board) {
+  place <- list(folder = keys_folder(), board = board, cluster = invitation$cluster)
   owners <- vapply(known_places(place), function(place) .Call(ffi_keys_membership, place)$owner, "")
   .Call(ffi_keys_join, place, text, TRUE)
   setdiff(owners, invitation$owner)
@@ -156,9 +154,9 @@ use_key_file <- function(config) {
   text <- read_invitation(path.expand(one_string(file, "future.p2p.key_file")))
   invitation <- .Call(ffi_keys_invitation, text)
   if (!identical(invitation$cluster, config$cluster)) return(invisible())
-  if (length(known_places(keys_place(config))) > 0L) return(invisible())
-  if (is.null(config$host)) config$host <- .Call(ffi_keys_board, config)
-  keep_invitation(text, config)
+  place <- keys_place(config)
+  if (length(known_places(place)) > 0L) return(invisible())
+  keep_invitation(text, invitation, place$board)
   message(sprintf("The invitation to %s in '%s' is used. Its owner has the device %s.", quote_name(invitation$cluster), file, invitation$owner))
 }
 
