@@ -32,12 +32,12 @@ ssh_argument <- function(args, cli) {
 
 only_key <- function(cli) ssh_argument(c("-i", "FILE", "-o", "IdentitiesOnly=yes"), cli)
 
-host_call <- function(cli) {
-  if (cli) return("'Rscript -e future.p2p::host_cluster --cluster=OWNER/NAME --users=...'")
-  "`future.p2p::host_cluster(\"owner/name\", users = ...)`"
+## How to call a function about a cluster. `flags` and `arguments`: what follows the cluster.
+cluster_call <- function(name, cli, flags = "", arguments = "") {
+  if (cli) sprintf("'Rscript -e future.p2p::%s --cluster=OWNER/NAME%s'", name, flags) else sprintf("`future.p2p::%s(\"owner/name\"%s)`", name, arguments)
 }
 
-forget_call <- function(cli) if (cli) "'Rscript -e future.p2p::forget_cluster --cluster=OWNER/NAME'" else "`future.p2p::forget_cluster(\"owner/name\")`"
+host_call <- function(cli) cluster_call("host_cluster", cli, " --users=...", ", users = ...")
 
 ## The next step for each reason that the core gives: a sentence, or a function of `cli` that returns one. `cli` is TRUE if the reader called
 ## the function from a shell.
@@ -61,15 +61,13 @@ advice <- c(list(
   owner_changed = function(cli) {
     sprintf(paste("Refused: either the owner hosts it from another device, or someone pretends to be the owner. Compare the fingerprint with the one that",
                   "the owner gives you; only if it is the same, forget the old one with %s, and try again."),
-            forget_call(cli))
+            cluster_call("forget_cluster", cli))
   },
   owner_device = "Do this on the device on which the cluster was first hosted.",
   not_hosted_here = function(cli) {
     sprintf("Only its owner can do this, on the device that hosts it. If you are the owner, host it first, with %s.", host_call(cli))
   },
-  unknown_member = function(cli) {
-    sprintf("%s shows the users and devices.", if (cli) "'Rscript -e future.p2p::members --cluster=OWNER/NAME'" else "`future.p2p::members(\"owner/name\")`")
-  },
+  unknown_member = function(cli) sprintf("%s shows the users and devices.", cluster_call("members", cli)),
   device_form = "A fingerprint looks like \"SHA256:...\"; the host and the device itself show it.",
   not_enrolled = function(cli) {
     sprintf("Ask the owner to run host_cluster() of this version, and try again. If the cluster has no key, since an older version hosts it, set %s.",
@@ -81,7 +79,7 @@ advice <- c(list(
   enrol_expelled = "Only the owner can invite you again.",
   keyless = "Whoever can write to its topic, such as the operator of the message board, can pretend to be a member.",
   two_keys = function(cli) {
-    sprintf("They and this one do not see each other. On one of them, forget the key with %s, and start again.", forget_call(cli))
+    sprintf("They and this one do not see each other. On one of them, forget the key with %s, and start again.", cluster_call("forget_cluster", cli))
   },
   approve_device = "If the user says that this fingerprint is theirs, approve the device with `future.p2p::approve()`.",
   invite_device = "Invite the user with `future.p2p::invite()`, or approve the device with `future.p2p::approve()`.",
