@@ -116,7 +116,7 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   if (!is.null(wait.timeout)) wait.timeout <- check_number(wait.timeout, "wait.timeout", 0, Inf)
   config <- board_config(cluster, host, ssh_args)
   config$object_cap_bytes <- check_sizes(maxSizeOfObjects)[2L]
-  config$results <- check_results(string_or_option(results, "results"))
+  config$results <- check_choice(if (is.null(results)) p2p_option("results", "any") else results, "results", c("any", "data"))
   if (is.null(maxSizeOfObjects)) maxSizeOfObjects <- getOption("future.globals.maxSize", Inf)
   config$retries <- as.integer(check_number(retries, "retries", 0, 1000, whole = TRUE))
   config$workers <- if (workers <= .Machine$integer.max) as.integer(workers) else 0L
@@ -163,13 +163,6 @@ check_sizes <- function(sizes, max_result = 4 * 1024^3) {
     argument_stop("maxSizeOfObjects", " must be one or two numbers of bytes, for globals and results.")
   }
   pmin(rep_len(sizes, 2L), c(Inf, max_result))
-}
-
-## What results may hold: "any" or "data".
-check_results <- function(results) {
-  if (is.null(results)) return("any")
-  if (!results %in% c("any", "data")) argument_stop("results", " must be \"any\" or \"data\", not \"", results, "\".")
-  results
 }
 
 #' @importFrom future launchFuture

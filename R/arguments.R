@@ -14,6 +14,14 @@ argument_stop <- function(name, ...) usage_stop(if (in_cli()) paste("Flag", as_f
 
 option_stop <- function(name, ...) usage_stop("Option '", name, "'", ...)
 
+## One of `choices`. The default of an argument may be all of them, of which it is the first.
+check_choice <- function(value, name, choices) {
+  if (identical(value, choices)) return(choices[1L])
+  if (is.character(value) && length(value) == 1L && value %in% choices) return(value)
+  wrong <- if (is.character(value) && length(value) == 1L) paste0(", not \"", value, "\"")
+  argument_stop(name, " must be ", paste0('"', choices, '"', collapse = " or "), wrong, ".")
+}
+
 ## The names of the arguments of `call`, including those in `...`, which belongs to `frame`.
 names_in_call <- function(call, frame) {
   args <- as.list(call)[-1L]

@@ -83,7 +83,7 @@ parse_flags <- function(f, args) {
     args <- args[-seq_len(flag$length)]
   }
   if (!is.null(values$users) && "cluster" %in% known) values$users <- strsplit(values$users, ",")[[1L]]
-  for (name in intersect(c("read", "write", "pass_env"), names(values))) values[[name]] <- strsplit(values[[name]], ",")[[1L]]
+  for (name in intersect(c("read", "write"), names(values))) values[[name]] <- strsplit(values[[name]], ",")[[1L]]
   values
 }
 

@@ -38,15 +38,13 @@
 host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration = Inf, key = TRUE, enrol = c("auto", "invite")) {
   check_arguments("host_cluster")
   check_not_on_worker("host_cluster")
-  if (missing(cluster)) cluster <- p2p_option("cluster")
-  if (is.null(cluster)) argument_stop("cluster", " is missing. It names the cluster to host, as in ", if (in_cli()) "--cluster=alice/friends." else "\"alice/friends\".")
+  config <- cluster_config(cluster, host, ssh_args)
   users <- if (missing(users)) character() else user_names(users)
   if (length(users) == 0L) argument_stop("users", " must name the users who have access, as in ", if (in_cli()) "--users=bob,carol." else "c(\"bob\", \"carol\").")
   duration <- check_number(duration, "duration", 0, Inf)
-  config <- board_config(cluster, host, ssh_args)
   config$users <- users
   config$is_keyless <- !check_flag(key, "key")
-  config$is_invite_only <- check_enrol(enrol) == "invite"
+  config$is_invite_only <- check_choice(enrol, "enrol", c("auto", "invite")) == "invite"
   if (config$is_keyless || !uses_keys()) message("This cluster has no key: whoever can write to its topic can pretend to be a member.")
   log <- log_new()
   with_terminate({
@@ -55,12 +53,6 @@ host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration 
     run_service(log, until = now() + duration)
   })
   invisible()
-}
-
-check_enrol <- function(enrol) {
-  if (identical(enrol, c("auto", "invite"))) return("auto")
-  if (!is.character(enrol) || length(enrol) != 1L || !enrol %in% c("auto", "invite")) argument_stop("enrol", " must be \"auto\" or \"invite\".")
-  enrol
 }
 
 ## Empty if these are no names.

@@ -1,19 +1,16 @@
 ## Keys and members: what the functions for people share. The files are those of src/keys/.
 
 ## The folder of all keys of this user.
-keys_folder <- function() {
-  folder <- suppressWarnings(tools::R_user_dir("future.p2p", "config")) # about a home directory that does not exist
-  absolute_path(file.path(folder, "keys"))
-}
+keys_folder <- function() absolute_path(file.path(config_folder(), "keys"))
 
 ## Where the files of the cluster of `config` are, see src/keys/place.h. `account`: our user name on the board, or NULL.
 keys_place <- function(config, account = NULL) {
   list(folder = keys_folder(), board = .Call(ffi_keys_board, config), cluster = config$cluster, account = account)
 }
 
-## The configuration for a function about one cluster, which must have a name.
+## The configuration for a function about one cluster, which must have a name. `cluster` may be missing.
 cluster_config <- function(cluster, host, ssh_args) {
-  config <- board_config(cluster, host, ssh_args)
+  config <- board_config(if (missing(cluster)) NULL else cluster, host, ssh_args)
   if (is.null(config$cluster)) argument_stop("cluster", " is missing. It names the cluster, as in ", if (in_cli()) "--cluster=alice/friends." else "\"alice/friends\".")
   .Call(ffi_cluster_check, config$cluster)
   config

@@ -41,7 +41,7 @@
 members <- function(cluster, host = NULL, ssh_args = NULL) {
   check_arguments("members")
   check_not_on_worker("members")
-  config <- cluster_config(if (missing(cluster)) NULL else cluster, host, ssh_args)
+  config <- cluster_config(cluster, host, ssh_args)
   place <- owner_place(config)
   check_is_owner(place)
   found <- .Call(ffi_keys_members, place)
@@ -66,9 +66,8 @@ print.p2p_members <- function(x, ...) {
 
 ## Lines of text. Rows of the data frame that were bound together have no cluster.
 describe_members <- function(x) {
-  count <- function(n, what) sprintf("%d %s%s", n, what, if (n == 1L) "" else "s")
   is_member <- x$state == "member"
-  title <- sprintf("%s: %s of %s", c(attr(x, "cluster"), "members")[1L], count(sum(is_member), "device"), count(length(unique(x$user[is_member])), "user"))
+  title <- sprintf("%s: %s of %s", c(attr(x, "cluster"), "members")[1L], count_of(sum(is_member), "device"), count_of(length(unique(x$user[is_member])), "user"))
   if (length(attr(x, "key")) == 1L) title <- sprintf("%s, key %.0f", title, attr(x, "key"))
   if (nrow(x) == 0L) return(title)
   column <- function(name, values) format(c(name, ifelse(is.na(values), "", values)))
@@ -86,7 +85,7 @@ approve <- function(cluster, user, device, host = NULL, ssh_args = NULL) {
   if (missing(device)) argument_stop("device", " is missing. It is the fingerprint that the device shows when it is refused.")
   user <- one_string(user, "user")
   device <- one_string(device, "device")
-  config <- cluster_config(if (missing(cluster)) NULL else cluster, host, ssh_args)
+  config <- cluster_config(cluster, host, ssh_args)
   check_has_owner(config, "no device is approved for")
   .Call(ffi_keys_approve, owner_place(config), user, device)
   message(sprintf("Device %s of %s gets the key of %s when it tries again with plan() or worker().", device, quote_name(user), quote_name(config$cluster)))
@@ -100,11 +99,11 @@ expel <- function(cluster, user = NULL, device = NULL, host = NULL, ssh_args = N
   check_not_on_worker("expel")
   if (is.null(user) == is.null(device)) argument_stop("user", " or ", argument("device", in_cli()), " must name whom to expel: a user with all devices, or one device.")
   who <- if (is.null(device)) one_string(user, "user") else one_string(device, "device")
-  config <- cluster_config(if (missing(cluster)) NULL else cluster, host, ssh_args)
+  config <- cluster_config(cluster, host, ssh_args)
   check_has_owner(config, "nobody is expelled from")
   place <- owner_place(config)
   if (!is.null(device)) who <- find_device(place, who)
-  if (identical(who, sub("/.*", "", config$cluster)) || identical(who, .Call(ffi_keys_device, place)$fingerprint)) {
+  if (identical(who, place$account) || identical(who, .Call(ffi_keys_device, place)$fingerprint)) {
     argument_stop(if (is.null(device)) "user" else "device", " is the owner of the cluster. Owners cannot be expelled.")
   }
   .Call(ffi_keys_expel, place, who)
@@ -118,7 +117,7 @@ expel <- function(cluster, user = NULL, device = NULL, host = NULL, ssh_args = N
 forget_cluster <- function(cluster, host = NULL, ssh_args = NULL) {
   check_arguments("forget_cluster")
   check_not_on_worker("forget_cluster")
-  config <- cluster_config(if (missing(cluster)) NULL else cluster, host, ssh_args)
+  config <- cluster_config(cluster, host, ssh_args)
   places <- known_places(keys_place(config))
   for (place in places) .Call(ffi_keys_forget, place)
   message(if (length(places) == 0L) "This device knows nothing of " else "This device has forgotten the key and the owner of ", quote_name(config$cluster), ".")

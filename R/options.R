@@ -89,6 +89,9 @@ board_config <- function(cluster, host, ssh_args) {
   )
 }
 
+## The folder of the files of this user.
+config_folder <- function() suppressWarnings(tools::R_user_dir("future.p2p", "config")) # about a home directory that does not exist
+
 ## Whether this session has keys of clusters at all.
 uses_keys <- function() !isFALSE(p2p_option("key"))
 

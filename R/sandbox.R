@@ -5,7 +5,7 @@ sandbox_levels <- c("namespaces", "landlock") # the first one that works is "aut
 ## Returns list(level, net, read, write, command). `command`: what comes before the command of an evaluator; without a sandbox, on Linux, a
 ## keeper (src/proc/keeper.h). `probe` is replaced in tests.
 new_sandbox <- function(sandbox, net, read, write, workdir, probe = probe_sandbox) {
-  sandbox <- check_sandbox(sandbox)
+  sandbox <- check_choice(sandbox, "sandbox", c("auto", sandbox_levels, "none"))
   out <- list(level = sandbox, net = check_flag(net, "net"), read = check_paths(read, "read"), write = check_paths(write, "write"),
               command = character())
   if (sandbox == "none") {
@@ -31,26 +31,13 @@ new_sandbox <- function(sandbox, net, read, write, workdir, probe = probe_sandbo
 
 sandbox_argument <- function(level) sprintf(if (in_cli()) "--sandbox=%s" else "`sandbox = \"%s\"`", level)
 
-check_sandbox <- function(sandbox) {
-  levels <- c("auto", sandbox_levels, "none")
-  if (!is.character(sandbox) || length(sandbox) != 1L || !sandbox %in% levels) {
-    argument_stop("sandbox", " must be ", paste0('"', levels, '"', collapse = " or "), ".")
-  }
-  sandbox
-}
-
 ## The least sandbox of workers, for plan(sandbox = ). NULL: any.
 check_wanted_sandbox <- function(sandbox) {
-  levels <- c("none", rev(sandbox_levels))
-  if (is.null(sandbox)) return(NULL)
-  if (!is.character(sandbox) || length(sandbox) != 1L || !sandbox %in% levels) {
-    argument_stop("sandbox", " must be ", paste0('"', levels, '"', collapse = " or "), ".")
-  }
-  if (sandbox != "none") sandbox
+  if (!is.null(sandbox) && check_choice(sandbox, "sandbox", c("none", rev(sandbox_levels))) != "none") sandbox
 }
 
 ## Futures of a personal cluster are those of the owner of the machine.
-default_sandbox <- function(cluster) if (is.null(cluster) || grepl("/personal$", cluster)) "none" else "auto"
+default_sandbox <- function(cluster) if (is.null(cluster) || is_personal(cluster)) "none" else "auto"
 
 ## Absolute paths. Symbolic links are kept, so that futures may use either name.
 check_paths <- function(paths, name) {
@@ -93,7 +80,7 @@ probe_sandbox <- function(command) {
 
 ## What futures can reach, in one line.
 describe_sandbox <- function(sandbox, pass_env = character()) {
-  quote_all <- function(names) paste0("'", names, "'", collapse = ", ")
+  quote_all <- function(names) toString(quote_name(names))
   passed <- if (length(pass_env) > 0L) paste0(" They see the environment variables ", quote_all(pass_env), ".")
   if (sandbox$level == "none") {
     return(paste0("Futures run without a sandbox: they can read and change whatever this account can, and use its network.", passed))

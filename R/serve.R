@@ -90,7 +90,7 @@ serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_
 }
 
 default_host_key <- function() {
-  folder <- suppressWarnings(tools::R_user_dir("future.p2p", "config")) # about a home directory that does not exist
+  folder <- config_folder()
   dir.create(folder, recursive = TRUE, showWarnings = FALSE, mode = "0700")
   file.path(folder, "host_key")
 }

@@ -89,7 +89,7 @@ wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name
                           verify = FALSE, timeout = 600, progress = NULL, host = NULL, ssh_args = NULL) {
   check_arguments("wormhole_send")
   config <- transfer_config(code, listen, verify, timeout)
-  what <- what_to_send(x, match_type(type))
+  what <- what_to_send(x, check_choice(type, "type", c("auto", "file", "text")))
   if (!is.null(name)) what$name <- one_string(name, "name")
   config <- c(config, transfer_servers(mailbox, relay, host, ssh_args))
   status <- run_transfer(c(config, what[names(what) != "bytes"]), what$bytes, verify, progress, if (is.null(code)) show_transfer_code)
@@ -136,13 +136,6 @@ one_string <- function(value, name) {
     argument_stop(name, " must be one non-empty string.")
   }
   enc2utf8(value)
-}
-
-match_type <- function(type) {
-  types <- c("auto", "file", "text")
-  if (identical(type, types)) return("auto")
-  if (!is.character(type) || length(type) != 1L || !type %in% types) argument_stop("type", " must be \"auto\", \"file\" or \"text\".")
-  type
 }
 
 transfer_config <- function(code, listen, verify, timeout) {

@@ -166,7 +166,7 @@ test_that("with plan(sandbox = ), futures only go to workers with as much of a s
   testthat::skip_if_not("landlock" %in% levels)
   open <- start_worker(lab, "carol", "alice/friends", sandbox = "none")
   withr::local_options(future.p2p.report_after = 0.2)
-  expect_error(plan_as(lab, "bob", sandbox = "auto"), "'sandbox' must be \"none\" or \"landlock\" or \"namespaces\".", fixed = TRUE)
+  expect_error(plan_as(lab, "bob", sandbox = "auto"), "'sandbox' must be \"none\" or \"landlock\" or \"namespaces\", not \"auto\".", fixed = TRUE)
   plan(sequential)
   pattern <- "worker 'carol@[^ ]+' has sandbox 'none', and this session wants at least 'landlock'"
   expect_message(plan_as(lab, "bob", sandbox = "landlock", wait.timeout = 3), pattern)
