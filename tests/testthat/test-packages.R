@@ -88,8 +88,7 @@ test_that("a future that times out waiting for its packages says which ones", {
   plan_as(lab, "alice")
   gate <- file.path(lab$dir, "gate-of-bob")
   busy <- lapply(1:2, function(i) future(while (!file.exists(gate)) Sys.sleep(0.02), packages = "p2ptiny"))
-  until <- Sys.time() + 30
-  while (any(vapply(busy, function(f) .Call(ffi_task_state, f[["task"]]), "") != "running") && Sys.time() < until) Sys.sleep(0.02)
+  wait_until(function() all(vapply(busy, function(f) .Call(ffi_task_state, f[["task"]]), "") == "running"))
   ex <- tryCatch(value(future(1, packages = "p2ptiny")), error = identity)
   file.create(gate)
   expect_s3_class(ex, "FutureError")

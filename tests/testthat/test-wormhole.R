@@ -297,8 +297,7 @@ test_that("Ctrl-C ends the program while it asks the board", {
   signal_process(board, tools::SIGSTOP)
   withr::defer(signal_process(board, tools::SIGCONT))
   sender <- start_command(lab, find_wormhole(), c("send", "--text=hello", paste0("--host=", args$host), paste0("--ssh-args=", args$ssh_args)))
-  deadline <- proc.time()[["elapsed"]] + 30 # for the network thread: signals are caught before it starts
-  while (length(list.files(sprintf("/proc/%d/task", sender$px$get_pid()))) < 2L && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.02)
+  wait_until(function() length(list.files(sprintf("/proc/%d/task", sender$px$get_pid()))) >= 2L) # the network thread; signals are caught before it starts
   signal_process(sender, tools::SIGINT)
   expect_identical(wait_for_exit(sender), 130L)
 })
