@@ -207,13 +207,22 @@ struct hosting {
   struct p2p_cluster_host *host;
 };
 
-static void host_start(struct hosting *hosting, const char *key, const char *cluster,
-                       const char *const *sessions, size_t n) {
+static void host_configure(struct hosting *hosting, const char *key, const char *cluster,
+                           const char *const *sessions, size_t n) {
   configure(&hosting->config, hosting->args, key, cluster, P2P_ROLE_HOST);
   hosting->config.users = sessions;
   hosting->config.n_users = n;
-  hosting->log = p2p_log_queue_new(100);
+}
+
+static void host_go(struct hosting *hosting) {
+  hosting->log = p2p_log_queue_new(200);
   CHECK(p2p_cluster_host_new(&hosting->config, hosting->log, &hosting->host, NULL) == P2P_OK);
+}
+
+static inline void host_start(struct hosting *hosting, const char *key, const char *cluster,
+                              const char *const *sessions, size_t n) {
+  host_configure(hosting, key, cluster, sessions, n);
+  host_go(hosting);
 }
 
 /* Checks the next log line above DEBUG. */

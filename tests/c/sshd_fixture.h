@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/log_queue.h"
 #include "unit.h"
 
 #define SITE_WAIT_MS 60000
@@ -210,6 +211,17 @@ static inline void site_count(struct site_gate *gate, int *counter) {
   (*counter)++;
   pthread_cond_broadcast(&gate->moved);
   pthread_mutex_unlock(&gate->lock);
+}
+
+/* Reads lines of `queue` until one contains `text`; false when none does in time. */
+static inline bool logs_on(struct p2p_log_queue *queue, const char *text) {
+  struct p2p_log_line event;
+  while (p2p_log_queue_next(queue, SITE_WAIT_MS, &event)) {
+    if (getenv("P2P_TEST_SHOW") != NULL) fprintf(stderr, "[%d] %s\n", event.level, event.text);
+    if (strstr(event.text, text) != NULL) return true;
+  }
+  fprintf(stderr, "not logged: %s\n", text);
+  return false;
 }
 
 #endif

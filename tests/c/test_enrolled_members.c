@@ -25,25 +25,14 @@ static void forget(void) {
   }
 }
 
-static bool logs(struct p2p_log_queue *log, const char *expected) {
-  struct p2p_log_line event = {0};
-  while (p2p_log_queue_next(log, SITE_WAIT_MS, &event))
-    if (strstr(event.text, expected) != NULL) return true;
-  fprintf(stderr, "nobody wrote: %s\n", expected);
-  return false;
-}
-
 static const char *const both[] = {"bob", "carol"};
 
 static void host_with(struct hosting *hosting, const char *keys_of_host, bool is_keyless) {
-  configure(&hosting->config, hosting->args, "alice", "alice/friends", P2P_ROLE_HOST);
+  host_configure(hosting, "alice", "alice/friends", both, 2);
   hosting->config.board.keys = keys_of_host;
   hosting->config.is_keyless = is_keyless;
-  hosting->config.users = both;
-  hosting->config.n_users = 2;
-  hosting->log = p2p_log_queue_new(200);
-  CHECK(p2p_cluster_host_new(&hosting->config, hosting->log, &hosting->host, NULL) == P2P_OK);
-  CHECK(logs(hosting->log, "hosting cluster 'alice/friends'"));
+  host_go(hosting);
+  CHECK(logs_on(hosting->log, "hosting cluster 'alice/friends'"));
 }
 
 static void member_with(struct participant *participant, const char *user, const char *cluster,
@@ -85,8 +74,8 @@ TEST(a_newcomer_gets_the_key_and_finds_it_in_its_file_later) {
   start(&listener, "alice", "alice/friends", P2P_ROLE_CLIENT);
   expect_joined(&listener); /* without keys: reads the plain-text lines */
   join_with(&bob, "bob", "alice/friends", BOB);
-  CHECK(logs(queue, "got the key of cluster 'alice/friends' from its owner's device SHA256:"));
-  CHECK(logs(hosting.log, "gave the key of cluster 'alice/friends' to 'bob', device SHA256:"));
+  CHECK(logs_on(queue, "got the key of cluster 'alice/friends' from its owner's device SHA256:"));
+  CHECK(logs_on(hosting.log, "gave the key of cluster 'alice/friends' to 'bob', device SHA256:"));
   join_with(&carol, "carol", "alice/friends", CAROL);
   check_hear_each_other(&bob, &carol);
   CHECK(credentials_of(&bob) != NULL);
@@ -150,10 +139,10 @@ TEST(nobody_enrols_as_another_user) {
   CHECK(p2p_device_load(folders[OTHER], &forger, &err) == P2P_OK);
   bob.note = "carol";
   CHECK(p2p_loop_call(loop, write_forged, &bob) == P2P_OK);
-  CHECK(logs(hosting.log, "did not give the key of cluster 'alice/friends' to 'carol', device"));
+  CHECK(logs_on(hosting.log, "did not give the key of cluster 'alice/friends' to 'carol', device"));
   bob.note = "david";
   CHECK(p2p_loop_call(loop, write_forged, &bob) == P2P_OK);
-  CHECK(logs(hosting.log, "to 'david', device"));
+  CHECK(logs_on(hosting.log, "to 'david', device"));
   stop(&bob);
   host_stop(&hosting);
 }
@@ -164,7 +153,7 @@ TEST(a_cluster_without_a_key_is_joined_without_one) {
   forget();
   host_with(&hosting, folders[ALICE], true);
   join_with(&bob, "bob", "alice/friends", BOB);
-  CHECK(logs(queue, "the cluster 'alice/friends' has no key"));
+  CHECK(logs_on(queue, "the cluster 'alice/friends' has no key"));
   CHECK(credentials_of(&bob) == NULL);
   start(&carol, "carol", "alice/friends", P2P_ROLE_CLIENT);
   expect_joined(&carol);
@@ -217,9 +206,9 @@ TEST(an_expelled_member_loses_the_key_and_the_others_get_a_new_one) {
   CHECK(site_wait(&gate, &n_expelled, 1));
   CHECK(p2p_device_load(folders[CAROL], &device, &err) == P2P_OK);
   CHECK(memcmp(&expelled, &device.public_key, sizeof expelled) == 0);
-  CHECK(logs(queue, "got the key of cluster 'alice/friends'")); /* bob's first one */
-  CHECK(logs(queue, "got the key of cluster 'alice/friends'")); /* carol's */
-  CHECK(logs(queue, "got the key of cluster 'alice/friends'"));
+  CHECK(logs_on(queue, "got the key of cluster 'alice/friends'")); /* bob's first one */
+  CHECK(logs_on(queue, "got the key of cluster 'alice/friends'")); /* carol's */
+  CHECK(logs_on(queue, "got the key of cluster 'alice/friends'"));
   CHECK(credentials_of(&bob)->key.epoch == 2);
   stop(&carol);
   member_with(&carol, "carol", "alice/friends", CAROL);
@@ -237,9 +226,9 @@ TEST(the_devices_of_a_user_share_one_key) {
   struct participant first, second, third;
   forget();
   join_with(&first, "bob", NULL, BOB);
-  CHECK(logs(queue, "made the key of cluster 'bob/personal'"));
+  CHECK(logs_on(queue, "made the key of cluster 'bob/personal'"));
   join_with(&second, "bob", NULL, OTHER);
-  CHECK(logs(queue, "got the key of cluster 'bob/personal' from another of your devices"));
+  CHECK(logs_on(queue, "got the key of cluster 'bob/personal' from another of your devices"));
   check_hear_each_other(&first, &second);
   stop(&first);
   join_with(&third, "bob", NULL, CAROL); /* from one that did not make it */
@@ -268,11 +257,11 @@ TEST(keys_that_were_made_apart_become_one) {
   forget();
   join_with(&first, "bob", NULL, BOB);
   stop(&first);
-  CHECK(logs(queue, "made the key of cluster 'bob/personal'"));
+  CHECK(logs_on(queue, "made the key of cluster 'bob/personal'"));
   join_with(&second, "bob", NULL, OTHER);
-  CHECK(logs(queue, "made the key of cluster 'bob/personal'"));
+  CHECK(logs_on(queue, "made the key of cluster 'bob/personal'"));
   join_with(&first, "bob", NULL, BOB);
-  CHECK(logs(queue, "got the key of cluster 'bob/personal' from another of your devices"));
+  CHECK(logs_on(queue, "got the key of cluster 'bob/personal' from another of your devices"));
   check_hear_each_other(&first, &second);
   stop(&second);
   stop(&first);

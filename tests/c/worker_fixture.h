@@ -153,16 +153,6 @@ static int open_fds(void) {
   return count;
 }
 
-/* Reads lines of `queue` until one contains `text`; false when none does in time. */
-static bool logs_on(struct p2p_log_queue *queue, const char *text) {
-  struct p2p_log_line event;
-  while (p2p_log_queue_next(queue, SITE_WAIT_MS, &event)) {
-    if (getenv("P2P_TEST_SHOW") != NULL) fprintf(stderr, "[%d] %s\n", event.level, event.text);
-    if (strstr(event.text, text) != NULL) return true;
-  }
-  fprintf(stderr, "not logged: %s\n", text);
-  return false;
-}
 static bool logs(const char *text) { return logs_on(worker_log, text); }
 
 static void make_users(char *text, size_t size) {
