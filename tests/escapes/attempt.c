@@ -22,6 +22,12 @@ static void show(const void *bytes, ssize_t length) {
   for (ssize_t i = 0; i < length; i++) putchar(byte[i] < ' ' || byte[i] > '~' ? '\n' : byte[i]);
 }
 
+static void print_file(int fd) {
+  char text[512];
+  ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text);
+  if (length > 0) show(text, length);
+}
+
 static bool is_released(void) { return access(path_in(fact("DROP"), "release"), F_OK) == 0; }
 
 /* For at most a minute. */

@@ -3,12 +3,6 @@
 #include <sys/time.h>
 #include <sys/xattr.h>
 
-static void print_file(int fd) {
-  char text[512];
-  ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text);
-  if (length > 0) show(text, length);
-}
-
 static void read_by_link(void) {
   const char *key = path_in(fact("HOME"), "key_by_link");
   if (symlink(key, "a link") == 0) print_file(open("a link", O_RDONLY));

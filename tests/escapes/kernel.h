@@ -24,20 +24,14 @@ static void clone_users(void) {
 static void mount_home(void) {
   (void)!unshare(CLONE_NEWUSER | CLONE_NEWNS);
   if (mkdir("mount", 0700) != 0 || mount(fact("HOME"), "mount", NULL, MS_BIND, NULL) != 0) return;
-  char text[256];
-  int fd = open("mount/key_by_mount", O_RDONLY);
-  ssize_t length = read(fd, text, sizeof text);
-  if (length > 0) show(text, length);
+  print_file(open("mount/key_by_mount", O_RDONLY));
   umount2("mount", MNT_DETACH);
 }
 static void enter_namespace(void) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)fact_number("PID"));
-  char text[256];
   if (setns(open(path, O_RDONLY), CLONE_NEWNS) != 0) return;
-  int fd = open(path_in(fact("HOME"), "key_by_namespace"), O_RDONLY);
-  ssize_t length = read(fd, text, sizeof text);
-  if (length > 0) show(text, length);
+  print_file(open(path_in(fact("HOME"), "key_by_namespace"), O_RDONLY));
 }
 static void open_mount(void) {
   syscall(430 /* fsopen */, "tmpfs", 0);

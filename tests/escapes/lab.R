@@ -171,8 +171,8 @@ cgroups_of <- function(lab) Sys.glob(file.path("/sys/fs/cgroup", c("", "*"), lab
 ## What both accounts need to use, at places that they can read.
 library_for <- function(parent, uid) {
   can_read <- function(path) {
-    uid_command <- c("setpriv", paste0("--reuid=", uid), paste0("--regid=", uid), "--clear-groups", "test", "-x", path)
-    is.null(uid) || processx::run(uid_command[1L], uid_command[-1L], error_on_status = FALSE)$status == 0L
+    command <- as_user(list(uid = uid), c("test", "-x", path))
+    is.null(uid) || processx::run(command[1L], command[-1L], error_on_status = FALSE)$status == 0L
   }
   hidden <- .libPaths()[!vapply(.libPaths(), can_read, NA)]
   if (length(hidden) == 0L) return(.libPaths())

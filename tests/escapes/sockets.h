@@ -109,13 +109,10 @@ static void write_to_terminal(void) {
   dprintf(open_terminal(O_WRONLY), "\033]0;%s\a\n", fact("SHOWN"));
 }
 static void read_terminal(void) { /* what its lender types meanwhile */
-  char text[256];
   int fd = open_terminal(O_RDONLY);
   struct pollfd readable = {.fd = fd, .events = POLLIN};
   close(open(path_in(fact("DROP"), "reads_terminal"), O_WRONLY | O_CREAT, 0600));
-  if (fd < 0 || poll(&readable, 1, 3000) <= 0) return;
-  ssize_t length = read(fd, text, sizeof text);
-  if (length > 0) show(text, length);
+  if (fd >= 0 && poll(&readable, 1, 3000) > 0) print_file(fd);
 }
 
 static const struct attempt on_sockets[] = {ATTEMPT(tcp4),
