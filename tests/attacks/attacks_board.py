@@ -6,14 +6,8 @@ import secrets
 import time
 
 import p2p
-from lab import memory_mib
+from lab import FRIENDS, TRAPS, memory_mib
 from suite import MEMBER, OUTSIDER, STRANGER, attack, holds
-
-FRIENDS = "alice/friends"
-
-
-def worker_of_carol(hello):
-    return hello.get("type") == "worker" and hello.get("from", "").startswith("carol@")
 
 
 async def hears_and_is_heard(lab, user):
@@ -22,7 +16,7 @@ async def hears_and_is_heard(lab, user):
     stranger = await lab.peer(user, FRIENDS)
     await stranger.topic.join(stranger.identity.worker_hello(slots=1024))
     await member.topic.join(member.identity.hello("client"))  # carol's worker answers
-    await member.find_worker(worker_of_carol)
+    await member.topic.find(p2p.is_hello("worker", "carol"))
     await stranger.topic.join(stranger.identity.hello("client"))
     heard = any(f"member={stranger.identity.member}" in text for text in member.topic.lines)
     hears = any(f"member={stranger.identity.member}" not in text for text in stranger.topic.lines)
@@ -48,16 +42,16 @@ async def forged_leaves(lab):
     peer, worker = await lab.client()
     since, bob = len(lab.worker.lines), len(peer.topic.lines)
     for _ in range(20):
-        await peer.topic.send(p2p.line(type="leave", **{"from": worker["from"]}, member=worker["member"]))
-    await peer.topic.find(lambda pairs: pairs.get("type") == "client" and pairs["from"].startswith("bob@"), bob)  # it has read them
+        await peer.topic.send(p2p.leave(worker["from"], worker["member"]))
+    await peer.topic.find(p2p.is_hello("client", "bob"), bob)  # it has read them
     await lab.canary.sings_on(lab.canary.mark())
     assert lab.worker.count("client 'bob@.*left|linked to client 'bob@", since) == 0, "the link of the canary ended"
     # Of a worker that a client is about to link to: bob's victim finds it and still gets its link.
-    trap = await lab.peer("mallory", "alice/traps", "worker")
-    await lab.plan("alice/traps")
+    trap = await lab.peer("mallory", TRAPS, "worker")
+    await lab.plan(TRAPS)
     making = await lab.victim.start("{ f <- future::future(1); 0 }")
     call = await trap.next_call()
-    await trap.topic.send(trap.identity.leave())
+    await trap.topic.send(p2p.leave(trap.identity.name, trap.identity.member))
     link = await trap.worker_link(call)
     lab.open.append(link)
     await link.receive(p2p.SLOT)
@@ -174,7 +168,7 @@ async def ghosts_with_1024_slots(lab):
     await lab.victim.run("future::value(future::future(1))")
     for i in range(40):
         await peer.topic.send(p2p.Identity("mallory", pid=2000 + i).worker_hello(slots=1024))
-    await asyncio.sleep(1)
+    await lab.victim.run("while (nrow(as.data.frame(future::plan('backend'))) < 41L) Sys.sleep(0.02)")  # until it has found all
     began = time.time()
     assert await lab.victim.run("sum(unlist(future::value(lapply(1:6, function(i) future::future(i)))))") == "21"
     assert time.time() - began < 20, f"{time.time() - began:.1f} s"

@@ -6,13 +6,13 @@ import os
 
 import p2p
 import p2p_keys as keys
-from lab import HERE
+from lab import FRIENDS, HERE, TRAPS
 from suite import MEMBER, attack
 
 
 @attack(MEMBER, "as an honest client")
 async def client_gets_the_result_of_a_task(lab):
-    client = await lab.peer("mallory", "alice/friends", "client")
+    client = await lab.peer("mallory", FRIENDS, "client")
     worker = await client.find_worker()
     for options in ({}, {"via_relay": True}):
         link, hello = await client.client_link(worker, **options)
@@ -29,20 +29,19 @@ async def client_gets_the_result_of_a_task(lab):
 
 @attack(MEMBER, "as an honest worker")
 async def worker_answers_a_client(lab):
-    worker = await lab.peer("mallory", "alice/traps", "worker", slots=3)
-    await lab.plan("alice/traps")
+    worker = await lab.peer("mallory", TRAPS, "worker", slots=3)
+    await lab.plan(TRAPS)
     await lab.victim.start("{ f <- future::future(21 * 2); 0 }")
     link = await worker.worker_link(await worker.next_call(), slots=3)
     lab.open.append(link)
     _, _, want = await link.receive(p2p.SLOT)
     assert want == bytes([p2p.WANT, 0, 0, 0, 1]), want
     await link.send(p2p.slot(p2p.GRANT, 1))
-    _, number, head = await link.receive(p2p.TASK)
-    task = await link.object(int.from_bytes(head[:8], "big"))
+    number, task = await link.next_task()
     assert b"expr" in task
     value = await lab.victim.start("future::value(f)")
     result = await lab.result('"of the worker"')
-    await link.send(p2p.frame(p2p.RESULT, number, len(result).to_bytes(8, "big")), *p2p.object_frames(number, result))
+    await link.answer(number, result)
     assert await value == "of the worker"
 
 
@@ -96,13 +95,13 @@ async def keys_agree_with_the_test_vectors(lab):
 @attack(MEMBER, "with a key, in both roles")
 async def client_and_worker_with_a_key(lab):
     """Two ends of this program, since what it does with a key has to work before it can fail for the right reason."""
-    owner, key = keys.SigningKey.generate(), keys.ClusterKey("alice/traps", 7, os.urandom(32))
+    owner, key = keys.SigningKey.generate(), keys.ClusterKey(TRAPS, 7, os.urandom(32))
     async def member(user):
         device = keys.SigningKey.generate()
         identity = p2p.Identity(user)
         text = keys.enrolled_line(identity, owner, key, user, bytes(device.verify_key))
-        membership = keys.open_enrolled(p2p.parse_line(text), "alice/traps", device)
-        return p2p.Peer(identity, keys.SealedTopic(await lab.topic(user, "alice/traps"), membership.key), lab.services, membership)
+        membership = keys.open_enrolled(p2p.parse_line(text), TRAPS, device)
+        return p2p.Peer(identity, keys.SealedTopic(await lab.topic(user, TRAPS), membership.key), lab.services, membership)
     worker, client = await member("mallory"), await member("bob")
     worker.announcer = asyncio.ensure_future(worker.answer_clients(slots=1))
     lab.open.append(worker)

@@ -9,9 +9,9 @@ from nacl.exceptions import CryptoError
 
 import p2p
 import p2p_keys as keys
+from lab import FRIENDS
 from suite import MEMBER, attack, holds
 
-FRIENDS = "alice/friends"
 WITHOUT_KEY, WITHOUT_CERTIFICATE, EXPELLED = "listed user without the key", "listed user with the key, without a certificate", "expelled member"
 
 
@@ -23,8 +23,7 @@ async def connect(lab, user):
     """A topic of the cluster, read without a key, and the board on the same connection."""
     board, path = lab.as_user(user), os.path.join(lab.dir, f"connection-{secrets.token_hex(4)}")
     board.args[-1:-1] = ["-o", "ControlMaster=auto", "-o", f"ControlPath={path}"]
-    topic = await board.pipe(FRIENDS.partition("/")[2] + "/future.p2p" if user == "alice" else FRIENDS + "/future.p2p")
-    lab.open.append(topic)
+    topic = await lab.topic(user, FRIENDS, board)
     await holds(lambda: os.path.exists(path), "a connection to the board")
     return topic, board
 
@@ -58,7 +57,7 @@ async def worker_of_carol(peer):
     """A new hello of it: an accept must quote one."""
     since = len(peer.topic.topic.lines)
     await peer.topic.join(peer.identity.hello("client"))
-    return await peer.find_worker(lambda hello: hello["from"].startswith("carol@"), since)
+    return await peer.topic.find(p2p.is_hello("worker", "carol"), since)
 
 
 async def honest_link(lab, peer):
@@ -100,7 +99,7 @@ async def lines_in_clear_are_not_followed(lab):
     before = unopened(lab.worker)
     await intruder.join(ghost.hello("client"))
     lines = [ghost.worker_hello(slots=1024), ghost.hello("client"), ghost.accept(p2p.new_id(), worker, hello=worker["id"]),
-             p2p.line(type="leave", **{"from": worker["from"]}, member=worker["member"])]
+             p2p.leave(worker["from"], worker["member"])]
     other = keys.ClusterKey(FRIENDS, 1, os.urandom(32))
     lines += [other.seal(text.strip(), os.urandom(8), 1) + "\n" for text in lines]                        # with a key of its own
     forged = other.seal(lines[0].strip(), os.urandom(8), 1)
@@ -122,12 +121,11 @@ async def links_need_a_certificate(lab):
     await honest_link(lab, peer)
     mine, stolen = peer.membership, keys.SigningKey.generate()
     def hello(member, role="client", **changes):
-        return lambda link: p2p.frame(p2p.HELLO, 0, p2p.hello_text(**{
-            "member": peer.identity.member, "r": "4.2.2", "future": "1.70.0", **(member.hello(link.verifier, role) if member else {}), **changes}))
+        return lambda link: p2p.hello(peer.identity.member, **{**(member.hello(link.verifier, role) if member else {}), **changes})
     def forged(user="mallory", device=mine.device, owner=stolen, epoch=mine.key.epoch):
         return keys.Membership(mine.key, None, user, device, keys.certify(owner, FRIENDS, epoch, user, public(device)))
     def of_another_link(link):
-        return p2p.frame(p2p.HELLO, 0, p2p.hello_text(member=peer.identity.member, r="4.2.2", future="1.70.0", **mine.hello(os.urandom(32), "client")))
+        return p2p.hello(peer.identity.member, **mine.hello(os.urandom(32), "client"))
     attempts = [hello(None), hello(forged()), hello(keys.Membership(mine.key, None, "mallory", stolen, mine.certificate)), hello(mine, user="bob"),
                 hello(mine, device=p2p.to_base64(public(stolen))), hello(mine, "worker"), of_another_link,
                 hello(mine, certificate=p2p.to_base64(bytes(64)))]
@@ -145,13 +143,12 @@ async def accepts_in_the_name_of_another_member(lab):
     await honest_link(lab, peer)
     worker, since = await worker_of_carol(peer), len(peer.topic.topic.lines)
     canary = lab.canary.mark()
-    await peer.topic.send(p2p.line(type="leave", **{"from": worker["from"]}, member=worker["member"]))  # bob's client answers with a hello
-    bob = await peer.topic.find(lambda pairs: pairs.get("type") == "client" and pairs["from"].startswith("bob@"), since)
+    await peer.topic.send(p2p.leave(worker["from"], worker["member"]))  # bob's client answers with a hello
+    bob = await peer.topic.find(p2p.is_hello("client", "bob"), since)
     changes, mine = {"from": bob["from"], "member": bob["member"]}, peer.membership
     as_bob = keys.Membership(mine.key, None, "bob", mine.device, keys.certify(mine.device, FRIENDS, mine.key.epoch, "bob", public(mine.device)))
     for membership in (mine, as_bob):
-        await is_refused(lab, peer, lambda link: p2p.frame(p2p.HELLO, 0, p2p.hello_text(
-            member=bob["member"], r="4.2.2", future="1.70.0", **membership.hello(link.verifier, "client"))), changes)
+        await is_refused(lab, peer, lambda link: p2p.hello(bob["member"], **membership.hello(link.verifier, "client")), changes)
     assert lab.canary.process.count("link to worker .* has ended", canary) == 0
 
 

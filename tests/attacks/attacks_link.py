@@ -57,7 +57,7 @@ async def broken_records_end_the_link(lab):
 async def hello_of_somebody_else_ends_the_link(lab):
     """A link begins with the HELLO of the member that wrote the accept."""
     peer, worker = await lab.client()
-    somebody = p2p.frame(p2p.HELLO, 0, p2p.hello_text(member=p2p.new_id(), r="4.2.2", future="1.70.0"))
+    somebody = p2p.hello(p2p.new_id())
     for data, reason in ((somebody, "sent a HELLO with another id"), (p2p.slot(p2p.WANT, 1), "did not send HELLO first"),
                          (p2p.frame(p2p.HELLO, 0, b"member"), "malformed HELLO")):
         link, since = await peer.open(worker), len(lab.worker.lines)

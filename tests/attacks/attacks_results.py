@@ -5,7 +5,7 @@ import os
 
 import p2p
 import r_objects as objects
-from lab import memory_mib, r_string
+from lab import TRAPS, memory_mib, r_string
 from suite import MEMBER, attack
 
 
@@ -16,31 +16,23 @@ class Trap:
     async def set_up(cls, lab, slots=2, **hello):
         trap = cls()
         trap.lab = lab
-        await lab.plan("alice/traps")
-        worker = await lab.peer("mallory", "alice/traps", "worker", slots=slots, **hello)
+        await lab.plan(TRAPS)
+        worker = await lab.peer("mallory", TRAPS, "worker", slots=slots, **hello)
         future = await lab.victim.start("{ f <- future::future(1, lazy = FALSE); 0 }")
         trap.link = await worker.worker_link(await worker.next_call(), slots=slots)
         lab.open.append(trap.link)
         await trap.link.receive(p2p.SLOT)
         await trap.link.send(p2p.slot(p2p.GRANT, 1))
         await future
-        await trap.answer(await trap.next_task(), await lab.result("1"))
+        number, _ = await trap.link.next_task()
+        await trap.link.answer(number, await lab.result("1"))
         assert await lab.victim.run("future::value(f)") == "1"
         return trap
-
-    async def next_task(self):
-        """The number of the next task, which has arrived."""
-        _, number, head = await self.link.receive(p2p.TASK)
-        await self.link.object(int.from_bytes(head[:8], "big"))
-        return number
-
-    async def answer(self, number, result, kind=p2p.RESULT):
-        await self.link.send(p2p.frame(kind, number, len(result).to_bytes(8, "big")), *p2p.object_frames(number, result))
 
     async def ask(self, code="future::value(f)"):
         """The victim makes a future and evaluates `code`. Returns the number of the task and an awaitable for the outcome."""
         await self.lab.victim.run("{ f <- future::future(1); 0 }")
-        number = await self.next_task()
+        number, _ = await self.link.next_task()
         return number, await self.lab.victim.start(code)
 
 
@@ -80,21 +72,21 @@ async def forged_results_run_no_code_and_take_no_memory(lab):
     before = memory_mib(lab.victim.process.pid)
     for what, value in values.items():
         number, outcome = await trap.ask()
-        await trap.answer(number, await lab.forged_result(value))
+        await trap.link.answer(number, await lab.forged_result(value))
         error = await error_of(outcome)
         assert "is refused" in error, f"{what}: {error}"
     whole = {"an environment": objects.environment(objects.nil), "a promise": objects.promise(left_behind), "a number": objects.integer(1),
              "a function": objects.function(objects.write_file(left_behind)), "nothing": b"", "nested": objects.nested(200000)}
     for what, item in whole.items():
         number, outcome = await trap.ask()
-        await trap.answer(number, objects.HEADER + item)
+        await trap.link.answer(number, objects.HEADER + item)
         error = await error_of(outcome)
         assert "is refused" in error, f"{what} as a result: {error}"
     grown = memory_mib(lab.victim.process.pid, peak=True) - before
     assert grown < 200, f"the client took {grown:.0f} MiB"
     assert not os.path.exists(left_behind), "code ran in the client"
     number, outcome = await trap.ask()
-    await trap.answer(number, await lab.result('"still there"'))
+    await trap.link.answer(number, await lab.result('"still there"'))
     assert await outcome == "still there"
 
 
@@ -105,7 +97,7 @@ async def classes_of_results_call_no_methods(lab):
     for name in ("data.table", "Date", "evil"):
         number, outcome = await trap.ask()
         data = await lab.maker.run(f'hex(structure(list(value = "of the worker", message = "x", call = NULL), class = c({r_string(name)}, "FutureError", "condition")))')
-        await trap.answer(number, bytes.fromhex(data))
+        await trap.link.answer(number, bytes.fromhex(data))
         error = await error_of(outcome)
         assert "returned an object of class" in error, f"{name}: {error}"
 
@@ -124,7 +116,7 @@ async def broken_frames_of_a_worker_end_the_link(lab):
     for what, make in attempts.items():
         trap = await Trap.set_up(lab)
         await lab.victim.run("{ f <- future::future(1); 0 }")
-        number = await trap.next_task()
+        number, _ = await trap.link.next_task()
         await trap.link.send(make(number))
         try:
             await trap.link.ended(timeout=5)
@@ -139,27 +131,29 @@ async def results_of_other_tasks_change_nothing(lab):
     trap = await Trap.set_up(lab)
     number, outcome = await trap.ask()
     for other in (number + 1, number + 1000, 1, 0xFFFFFFFF):
-        await trap.answer(other, await lab.result('"forged"'))
+        await trap.link.answer(other, await lab.result('"forged"'))
         await trap.link.send(p2p.frame(p2p.LOST, other, b"forged"))
-    await trap.answer(number, await lab.result('"real"'))
+    await trap.link.answer(number, await lab.result('"real"'))
     assert await outcome == "real"
 
 
 @attack(MEMBER, "as a worker that evaluates", limit=60)
 async def floods_of_conditions_take_bounded_memory(lab):
     """While R does not ask for them, 4,096 conditions or 64 MiB are kept, and the rest is counted."""
-    trap = await Trap.set_up(lab)
-    number, outcome = await trap.ask('{ Sys.sleep(4); withCallingHandlers(future::value(f), warning = function(w) invokeRestart("muffleWarning")) }')
+    trap, asks = await Trap.set_up(lab), os.path.join(lab.dir, "asks")
+    number, outcome = await trap.ask(f'{{ while (!file.exists({r_string(asks)})) Sys.sleep(0.1); withCallingHandlers(future::value(f), warning = function(w) invokeRestart("muffleWarning")) }}')
     condition = bytes.fromhex(await lab.maker.run('hex(structure(class = c("immediateCondition", "condition"), list(message = strrep("x", 1e6), call = NULL)))'))
     before = memory_mib(lab.victim.process.pid)
     for _ in range(120):
-        await trap.answer(number, condition, p2p.CONDITION)
-    await trap.answer(number, await lab.result('"at last"'))
+        await trap.link.answer(number, condition, p2p.CONDITION)
+    await trap.link.answer(number, await lab.result('"at last"'))
+    with open(asks, "w", encoding="ascii"):
+        pass
     assert await outcome == "at last"
     grown = memory_mib(lab.victim.process.pid, peak=True) - before
     assert grown < 200, f"the client took {grown:.0f} MiB"
     number, outcome = await trap.ask()
-    await trap.answer(number, await lab.result("1"))
+    await trap.link.answer(number, await lab.result("1"))
     assert await outcome == "1"
 
 

@@ -30,8 +30,8 @@ async def evaluators_of_others_are_out_of_reach(lab):
     """First version: members read and poisoned each other's evaluators on an honest worker, and a chain of attacks ran code in a friend's session.
     Now an evaluator belongs to one link, and is replaced when it ends."""
     peer, worker = await lab.client()
-    await peer.topic.send(p2p.line(type="leave", **{"from": worker["from"]}, member=worker["member"]))  # bob's client answers with a hello
-    bob = await peer.topic.find(lambda pairs: pairs.get("type") == "client" and pairs["from"].startswith("bob@"))
+    await peer.topic.send(p2p.leave(worker["from"], worker["member"]))  # bob's client answers with a hello
+    bob = await peer.topic.find(p2p.is_hello("client", "bob"))
     link, _ = await peer.client_link(worker, member=bob["member"], changes={"from": bob["from"], "member": bob["member"]})
     lab.open.append(link)
     await lab.worker.wait_for(f"linked to client '{bob['from']}", timeout=5)

@@ -15,6 +15,7 @@ import r_objects as objects
 from suite import holds
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+FRIENDS, TRAPS = "alice/friends", "alice/traps"
 
 
 def memory_mib(pid, peak=False):
@@ -27,43 +28,24 @@ def r_string(text):
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
-class Process:
+class Process(p2p.Lines):
     """A child process and the lines that it has written."""
 
-    def __init__(self, name, process):
-        self.name, self.process, self.lines, self.pid = name, process, [], process.pid
-        self.news = asyncio.Condition()
-        self.reader = asyncio.ensure_future(self._read())
-
-    async def _read(self):
-        while data := await self.process.stdout.readline():
-            async with self.news:
-                self.lines.append(data.decode(errors="replace").rstrip("\n"))
-                self.news.notify_all()
-        async with self.news:
-            self.reader_done = True
-            self.news.notify_all()
-
-    reader_done = False
     reads_input = False  # it ends with its standard input
+
+    def __init__(self, name, process):
+        super().__init__(process, "\n")
+        self.name, self.pid = name, process.pid
 
     async def wait_for(self, pattern, since=0, timeout=30):
         """The first line from index `since` on that matches."""
-        async def wait():
-            at = since
-            async with self.news:
-                while True:
-                    while at < len(self.lines):
-                        at += 1
-                        if re.search(pattern, self.lines[at - 1]):
-                            return self.lines[at - 1]
-                    if self.reader_done:
-                        raise AssertionError(f"{self.name} ended without a line '{pattern}':\n" + "\n".join(self.lines[-20:]))
-                    await self.news.wait()
         try:
-            return await asyncio.wait_for(wait(), timeout)
+            found = await self.next(lambda text: text if re.search(pattern, text) else None, since, timeout)
         except asyncio.TimeoutError:
             raise AssertionError(f"{self.name} has no line '{pattern}' after {timeout} s:\n" + "\n".join(self.lines[-20:])) from None
+        if found is None:
+            raise AssertionError(f"{self.name} ended without a line '{pattern}':\n" + "\n".join(self.lines[-20:]))
+        return found
 
     def count(self, pattern, since=0):
         return sum(bool(re.search(pattern, text)) for text in self.lines[since:])
@@ -184,12 +166,11 @@ class Lab:
         """alice hosts alice/friends, where carol works, and alice/traps, where only attackers do. bob has a canary on the first, and another
         session, the victim, on the second."""
         await self.start_board()
-        friends, traps = "alice/friends", "alice/traps"
         self.host, _, self.maker, self.victim = await asyncio.gather(
-            self.start_host(friends, ["bob", "carol", "mallory"]), self.start_host(traps, ["bob", "mallory"]),
+            self.start_host(FRIENDS, ["bob", "carol", "mallory"]), self.start_host(TRAPS, ["bob", "mallory"]),
             self.session("maker", "eve"), self.session("victim", "bob"))
-        self.worker = await self.start_worker("carol", friends, 3)
-        self.canary = Canary(await self.spawn("canary", "Rscript", os.path.join(HERE, "canary.R"), friends, config="bob", **self.client_env("bob")))
+        self.worker = await self.start_worker("carol", FRIENDS, 3)
+        self.canary = Canary(await self.spawn("canary", "Rscript", os.path.join(HERE, "canary.R"), FRIENDS, config="bob", **self.client_env("bob")))
         await self.canary.sings_on(0)
 
     def victims(self):
@@ -239,9 +220,9 @@ class Lab:
         args = ["-p", str(self.port), "-i", self.key_file(user), *self.ssh_args(user).split()[2:], "-o", "GlobalKnownHostsFile=/dev/null"]
         return p2p.Board([*args, "127.0.0.1"])
 
-    async def topic(self, user, cluster, **options):
+    async def topic(self, user, cluster, board=None, **options):
         owner, _, name = cluster.partition("/")
-        topic = await self.as_user(user).pipe((name if owner == user else cluster) + "/future.p2p", **options)
+        topic = await (board or self.as_user(user)).pipe((name if owner == user else cluster) + "/future.p2p", **options)
         self.open.append(topic)
         return topic
 
@@ -259,8 +240,8 @@ class Lab:
 
     async def client(self, user="mallory"):
         """A client of the cluster, and the hello of carol's worker."""
-        peer = await self.peer(user, "alice/friends", "client")
-        return peer, await peer.find_worker(lambda hello: hello["from"].startswith("carol@"))
+        peer = await self.peer(user, FRIENDS, "client")
+        return peer, await peer.topic.find(p2p.is_hello("worker", "carol"))
 
     async def link(self, peer, worker, **options):
         link, _ = await peer.client_link(worker, **options)

@@ -8,7 +8,7 @@ import struct
 
 from nacl.secret import SecretBox
 
-from p2p_board import Board, Closed, Identity, from_base64, line, new_id, parse_line, seal, to_base64
+from p2p_board import Board, Closed, Identity, Lines, from_base64, is_hello, leave, line, new_id, parse_line, seal, to_base64
 from p2p_wormhole import APPID, Mailbox, Transit, WebSocket, Wormhole, hints_message, hkdf, read_hints, read_or_close
 
 PAYLOAD_MAX = 65536
@@ -36,8 +36,10 @@ def object_frames(number, data):
     return [frame(DATA, number, data[at:at + PAYLOAD_MAX]) for at in range(0, len(data), PAYLOAD_MAX)]
 
 
-def hello_text(**pairs):
-    return "".join(f"{key}={value}\n" for key, value in pairs.items()).encode()
+def hello(member, **more):
+    """`member`: its id. `more`: further lines, or other values."""
+    pairs = {"member": member, "r": "4.2.2", "future": "1.70.0", **more}
+    return frame(HELLO, 0, "".join(f"{key}={value}\n" for key, value in pairs.items()).encode())
 
 
 class Link:
@@ -122,6 +124,15 @@ class Link:
             op, granted = struct.unpack("!BI", payload)
             count -= granted if op == GRANT else 0
 
+    async def next_task(self):
+        """(number, bytes) of the next task of a client."""
+        _, number, head = await self.receive(TASK)
+        return number, await self.object(int.from_bytes(head[:8], "big"))
+
+    async def answer(self, number, result, kind=RESULT):
+        """A worker's answer to a task. `kind`: RESULT or CONDITION."""
+        await self.send(frame(kind, number, len(result).to_bytes(8, "big")), *object_frames(number, result))
+
     async def run(self, number, data, label="attack", timeout=30):
         """Has a task evaluated, for which there must be a slot: (RESULT, bytes) or (LOST, text)."""
         await self.send(task(number, len(data), label), *object_frames(number, data))
@@ -149,9 +160,7 @@ class Peer:
 
     def __init__(self, identity, topic, services, membership=None):
         self.identity, self.topic, self.announcer, self.membership = identity, topic, None, membership
-        self.mailbox_url = services["mailbox"].replace("*", "127.0.0.1")
-        host, _, port = services["relay"][len("tcp:"):].replace("*", "127.0.0.1").rpartition(":")
-        self.relay = (host, int(port))
+        self.mailbox_url, self.relay = services["mailbox"], services["relay"]
 
     async def answer_clients(self, **hello):
         """A worker's hello, and one after each hello of a client."""
@@ -166,9 +175,9 @@ class Peer:
         if self.announcer:
             self.announcer.cancel()
 
-    async def find_worker(self, accepts=lambda hello: True, since=0, timeout=20):
-        """The hello of a worker. It must have been written after `since`, an index of the lines of the topic."""
-        return await self.topic.find(lambda pairs: pairs.get("type") == "worker" and accepts(pairs), since, timeout)
+    async def find_worker(self):
+        """The hello of a worker."""
+        return await self.topic.find(lambda pairs: pairs.get("type") == "worker")
 
     async def call(self, worker, **changes):
         """Writes an accept for the worker, and is the first in the mailbox. Returns that and the password. `changes`: keys of the line."""
@@ -230,7 +239,7 @@ class Peer:
     def hello(self, link, role, member=None, **more):
         """The HELLO frame of this member on a link."""
         proof = self.membership.hello(link.verifier, role) if self.membership else {}
-        return frame(HELLO, 0, hello_text(**{"member": member or self.identity.member, "r": "4.2.2", "future": "1.70.0", **more, **proof}))
+        return hello(member or self.identity.member, **more, **proof)
 
     async def open(self, worker, changes=None, **options):
         """A link to the worker, before any frame."""

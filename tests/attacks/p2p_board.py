@@ -68,12 +68,18 @@ class Identity:
         """`worker`: its hello, parsed."""
         return line(validity=30, type="accept", **{"from": self.name}, member=self.member, to=worker["member"], **more, via=seal(code, worker["key"]))
 
-    def leave(self):
-        return line(type="leave", **{"from": self.name}, member=self.member)
-
     def open_accept(self, accept):
         """The code in an accept for this worker."""
         return SealedBox(self.secret).decrypt(from_base64(accept["via"][len("link://"):])).decode()
+
+
+def is_hello(kind, user):
+    """Whether a line, parsed, is a hello of a process of this user. `kind`: "client" or "worker"."""
+    return lambda pairs: pairs.get("type") == kind and pairs.get("from", "").startswith(user + "@")
+
+
+def leave(name, member):
+    return line(type="leave", **{"from": name}, member=member)
 
 
 def seal(code, key):
@@ -96,8 +102,10 @@ class Board:
         return output.decode(errors="replace").replace("\r", "").splitlines()
 
     async def services(self):
-        """{"mailbox": url, "relay": "tcp:host:port"}"""
-        return dict(text.split("=", 1) for text in await self.run("services") if "=" in text)
+        """{"mailbox": url, "relay": (host, port)}"""
+        services = dict(text.replace("*", "127.0.0.1").split("=", 1) for text in await self.run("services") if "=" in text)
+        host, _, port = services["relay"][len("tcp:"):].rpartition(":")
+        return {**services, "relay": (host, int(port))}
 
     async def pipe(self, topic, access=None, echo=True):
         """`echo`: whether one's own lines come back."""
@@ -107,11 +115,11 @@ class Board:
         return Topic(process)
 
 
-class Topic:
-    """A topic that one has opened. `lines` has all lines so far, with one's own."""
+class Lines:
+    """What a program has written so far, as `lines`. `end`: the characters that end a line."""
 
-    def __init__(self, process):
-        self.process, self.lines, self.is_open = process, [], True
+    def __init__(self, process, end):
+        self.process, self.end, self.lines, self.is_open = process, end, [], True
         self.news = asyncio.Condition()
         self.reader = asyncio.ensure_future(self._read())
 
@@ -119,13 +127,35 @@ class Topic:
         try:
             while data := await self.process.stdout.readline():
                 async with self.news:
-                    self.lines.append(data.decode(errors="replace").rstrip("\r\n"))
+                    self.lines.append(data.decode(errors="replace").rstrip(self.end))
                     self.news.notify_all()
         except (ValueError, ConnectionError):
             pass
         async with self.news:
             self.is_open = False
             self.news.notify_all()
+
+    async def next(self, find, since, timeout):
+        """What `find(line)` returns for the first line from index `since` on for which that is not None. None: the program has ended without one."""
+        async def wait():
+            at = since
+            async with self.news:
+                while True:
+                    while at < len(self.lines):
+                        at += 1
+                        if (found := find(self.lines[at - 1])) is not None:
+                            return found
+                    if not self.is_open:
+                        return None
+                    await self.news.wait()
+        return await asyncio.wait_for(wait(), timeout)
+
+
+class Topic(Lines):
+    """A topic that one has opened. `lines` has all lines so far, with one's own."""
+
+    def __init__(self, process):
+        super().__init__(process, "\r\n")
 
     async def send(self, data):
         """Text or bytes. Waits until the board has taken most of it."""
@@ -137,19 +167,13 @@ class Topic:
 
     async def find(self, accepts, since=0, timeout=20):
         """The first line, parsed, from index `since` on for which `accepts(pairs)` is true."""
-        async def wait():
-            at = since
-            async with self.news:
-                while True:
-                    while at < len(self.lines):
-                        pairs = parse_line(self.lines[at])
-                        at += 1
-                        if accepts(pairs):
-                            return pairs
-                    if not self.is_open:
-                        raise Closed("the board has closed the topic: " + " / ".join(self.lines[-3:]))
-                    await self.news.wait()
-        return await asyncio.wait_for(wait(), timeout)
+        def find(text):
+            pairs = parse_line(text)
+            return pairs if accepts(pairs) else None
+        found = await self.next(find, since, timeout)
+        if found is None:
+            raise Closed("the board has closed the topic: " + " / ".join(self.lines[-3:]))
+        return found
 
     async def join(self, hello):
         """Writes a hello and waits for its echo."""

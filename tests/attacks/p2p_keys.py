@@ -12,6 +12,7 @@ from nacl.public import SealedBox
 from nacl.signing import SigningKey, VerifyKey
 
 from p2p_board import from_base64, line, parse_line, to_base64
+from p2p_wormhole import hkdf
 
 
 def u32(number):
@@ -23,7 +24,7 @@ def as_bytes(part):
 
 
 def parts(domain, *values):
-    data = domain.encode() + b"\0" + b"".join(u32(len(as_bytes(value))) + as_bytes(value) for value in values)
+    data = domain.encode() + b"\0" + b"".join(u32(len(value)) + value for value in map(as_bytes, values))
     return hashlib.sha256(data).digest()
 
 
@@ -45,9 +46,8 @@ class ClusterKey:
         self.line, self.link, self.mailbox = (self.derive(label, 32) for label in ("line", "link", "mailbox"))
 
     def derive(self, label, size):
-        key = hmac.new(b"future.p2p/cluster/v1", self.secret, hashlib.sha256).digest()
         info = label.encode() + b"\0" + self.cluster.encode() + b"\0" + u32(self.epoch)
-        return hmac.new(key, info + b"\1", hashlib.sha256).digest()[:size]
+        return hkdf(self.secret, info, size, salt=b"future.p2p/cluster/v1")
 
     def mailbox_id(self, code):
         return hmac.new(self.mailbox, code.encode(), hashlib.sha256).digest()[:16].hex()
@@ -182,6 +182,3 @@ def refused_line(identity, owner, cluster, to, reason):
     signature = sign(owner, "future.p2p/refused/v1", cluster, to, reason)
     return line(type="refused", **{"from": identity.name}, member=identity.member, to=to, reason=reason, owner=to_base64(bytes(owner.verify_key)),
                 signature=to_base64(signature))
-
-
-__all__ = ["ClusterKey", "Membership", "SealedTopic", "SigningKey", "certify", "enrol_line", "enrolled_line", "epoch_line", "open_enrolled", "refused_line"]

@@ -155,9 +155,9 @@ class Mailbox:
 # ---- keys ----
 
 
-def hkdf(key, info, size=32):
-    """HKDF-SHA256 without a salt."""
-    key = hmac.new(bytes(32), key, hashlib.sha256).digest()
+def hkdf(key, info, size=32, salt=bytes(32)):
+    """HKDF-SHA256. The salt of 32 zeros is none."""
+    key = hmac.new(salt, key, hashlib.sha256).digest()
     out, block, i = b"", b"", 1
     while len(out) < size:
         block = hmac.new(key, block + info + bytes([i]), hashlib.sha256).digest()
@@ -235,7 +235,7 @@ class Transit:
     def __init__(self, key, mine):
         self.key, self.mine, self.theirs = key, mine, "receiver" if mine == "sender" else "sender"
         self.found = asyncio.get_running_loop().create_future()
-        self.tasks, self.refused = [], 0
+        self.tasks = []
 
     async def start(self, listen=True):
         self.server = await asyncio.start_server(self._try, "127.0.0.1", 0, limit=1 << 22) if listen else None
@@ -263,7 +263,6 @@ class Transit:
             else:
                 self.found.set_result((reader, writer))
         except (Closed, asyncio.IncompleteReadError, ConnectionError):
-            self.refused += 1
             writer.close()
 
     async def _connect(self, host, port, to_relay):
