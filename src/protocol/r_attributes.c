@@ -1,6 +1,8 @@
 /* What R itself makes sure of when a program sets an attribute, and does not when it reads one. */
 #include "protocol/r_attributes.h"
 
+#include "protocol/r_data.h"
+
 #define DIMENSIONS_MAX 1000
 
 struct walk {
@@ -62,6 +64,7 @@ static int dimnames(struct walk *walk) {
   int code = p2p_r_stream_flags(walk->in, &flags);
   if (code < 0) return code;
   if ((flags & 0xff) != P2P_R_LIST) return malformed(walk, "names of dimensions are not a list");
+  if (walk->in->data_only && (code = p2p_r_data_check(walk->in, flags)) < 0) return code;
   if ((code = p2p_r_stream_length(walk->in, 4, &value.length)) < 0) return code;
   if (walk->dim.length == 0 || value.length != walk->dim.length) {
     return malformed(walk, "names of dimensions do not fit the dimensions");

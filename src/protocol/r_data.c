@@ -1,11 +1,12 @@
 /* Names, for users, of what is not data. */
 #include "protocol/r_data.h"
 
-#include <stddef.h>
-
 #include "protocol/r_types.h"
 
-const char *p2p_r_not_data(int type) {
+/* NULL: it is data. */
+static const char *not_data(uint32_t flags) {
+  int type = flags & 0xff;
+  if (flags & P2P_R_IS_S4 && type != P2P_R_STRING) return "an S4 object";
   if (p2p_r_is_vector(type) && type != P2P_R_EXPRESSION) return NULL;
   switch (type) {
   case P2P_R_NIL:
@@ -30,4 +31,11 @@ const char *p2p_r_not_data(int type) {
   case P2P_R_PAIRS: return "a pairlist";
   default: return "code (a call, a formula, a name or an expression)";
   }
+}
+
+int p2p_r_data_check(struct p2p_r_stream *in, uint32_t flags) {
+  const char *what = not_data(flags);
+  if (what == NULL) return P2P_OK;
+  return p2p_err_because(in->err, "not_data",
+                         p2p_err_set(in->err, P2P_ERR_INVALID, "it holds %s", what));
 }

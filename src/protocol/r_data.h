@@ -4,7 +4,10 @@
 #ifndef P2P_PROTOCOL_R_DATA_H
 #define P2P_PROTOCOL_R_DATA_H
 
-/* What an item of this type is, such as "a function". NULL if it is data. */
-const char *p2p_r_not_data(int type);
+#include "protocol/r_stream.h"
+
+/* Whether an item of these flags is data, with the attributes that follow left aside.
+ * P2P_ERR_INVALID ("not_data") says what it is, such as "a function". */
+int p2p_r_data_check(struct p2p_r_stream *stream, uint32_t flags) P2P_MUST_USE;
 
 #endif

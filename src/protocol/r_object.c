@@ -12,8 +12,6 @@
 #include "protocol/r_types.h"
 #include "protocol/r_vectors.h"
 
-#define IS_S4 (1u << 16)
-
 #define INTERNAL_FUNCTION_MAX 128 /* bytes of a name */
 #define ENCODING_MAX 63           /* bytes of a name */
 /* R gives the name to iconv(), which knows suffixes such as "//TRANSLIT". */
@@ -232,7 +230,7 @@ static int reference(struct p2p_r_stream *in, uint32_t flags) {
 
 /* ---- Any item ---- */
 
-/* For byte code and compact vectors. */
+/* For byte code, compact vectors and attributes. */
 static int read_item(void *arg, enum p2p_r_wanted wanted) {
   struct p2p_r_stream *in = arg;
   switch (wanted) {
@@ -250,10 +248,7 @@ static int data_only(struct p2p_r_stream *in, uint32_t flags, enum place place) 
   int type = flags & 0xff;
   if (place == NAME && (type == P2P_R_SYMBOL || type == P2P_R_REFERENCE)) return P2P_OK;
   if (place == SELFREF && type == P2P_R_EXTERNAL_POINTER) return P2P_OK;
-  const char *what = flags & IS_S4 && type != P2P_R_STRING ? "an S4 object" : p2p_r_not_data(type);
-  if (what == NULL) return P2P_OK;
-  return p2p_err_because(in->err, "not_data",
-                         p2p_err_set(in->err, P2P_ERR_INVALID, "it holds %s", what));
+  return p2p_r_data_check(in, flags);
 }
 
 /* What follows the flags of types whose attributes, if any, come last. */
@@ -375,7 +370,7 @@ int p2p_r_object_check(const struct p2p_blob *object, const struct p2p_r_object_
   if (code == P2P_OK) code = p2p_r_stream_flags(&in, &flags);
   in.data_only = rules->data_only;
   if (code == P2P_OK && rules->content != P2P_R_ANY &&
-      ((flags & 0xff) != P2P_R_LIST || (flags & IS_S4))) {
+      ((flags & 0xff) != P2P_R_LIST || (flags & P2P_R_IS_S4))) {
     code = p2p_r_stream_malformed(&in, "it is not a list");
   }
   if (code == P2P_OK) code = item_of(&in, flags, VALUE);

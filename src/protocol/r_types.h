@@ -66,6 +66,7 @@ enum p2p_r_type {
 #define P2P_R_NOT_LEVELS 0xfffu
 #define P2P_R_HAS_ATTRIBUTES (1u << 9)
 #define P2P_R_HAS_TAG (1u << 10)
+#define P2P_R_IS_S4 (1u << 16)
 #define P2P_R_IS_ACTIVE_BINDING (1u << 27) /* in a cell of an environment */
 
 /* P2P_R_NAME_OF_... for a symbol of that name, otherwise P2P_R_SYMBOL. */

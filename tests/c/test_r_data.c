@@ -114,6 +114,11 @@ TEST(what_is_not_data_is_found_in_attributes) {
   cell(0, "hook"), integer(P2P_R_CLOSURE | TAG), integer(P2P_R_GLOBAL_ENVIRONMENT), null(), null();
   null();
   check_not_data();
+  begin_list();
+  integer(P2P_R_DOUBLES | ATTR), integer(0), cell(0, "dim"), number(0);
+  cell(0, "dimnames"), integer((int32_t)(P2P_R_LIST | S4_BIT)), integer(1), null();
+  null();
+  check_not_data();
 }
 
 static void table_with_pointer(const char *name) {
