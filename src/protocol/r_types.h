@@ -36,8 +36,8 @@ enum p2p_r_type {
   P2P_R_NAME_OF_DOUBLES = 101,  /* a sequence of doubles */
   P2P_R_NAME_OF_DEFERRED = 102,
   P2P_R_NAME_OF_WRAPPER = 103,
-  P2P_R_NAME_OF_CLASS =
-      104, /* and attributes that R's own C code trusts; the last one has a rule */
+  /* and attributes that R's own C code trusts, or that have a rule of their own. */
+  P2P_R_NAME_OF_CLASS = 104,
   P2P_R_NAME_OF_DIM = 105,
   P2P_R_NAME_OF_DIMNAMES = 106,
   P2P_R_NAME_OF_LEVELS = 107,

@@ -15,8 +15,7 @@ int p2p_r_string_check(struct p2p_r_stream *in) {
   return (code = p2p_r_stream_use_memory(in, (uint64_t)length, 1)) < 0 ? code : P2P_R_STRING;
 }
 
-/* Skips the strings that are whole in the current chunk, at most `n`.
- * Returns how many. This is where most time is spent on large objects. */
+/* Skips the strings that are whole in the current chunk, at most `n`. Returns how many. */
 static uint64_t skip_plain_strings(struct p2p_r_stream *in, uint64_t n) {
   const uint8_t *at = in->at;
   uint64_t done = 0;
