@@ -34,7 +34,7 @@ struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *lin
   return &link->packages;
 }
 const struct p2p_sign_public *p2p_worker_link_device(const struct p2p_worker_link *link) {
-  return link->has_device ? &link->device : NULL;
+  return link != NULL && link->has_device ? &link->device : NULL;
 }
 const struct p2p_load *p2p_worker_link_load(const struct p2p_worker_link *link) {
   return &link->load;
@@ -165,9 +165,8 @@ static void on_open(void *arg, const char *path) {
   const struct p2p_worker_link_config *config = &link->config;
   struct p2p_hello hello = {.reads_marks = true};
   char text[P2P_HELLO_MAX + 1];
-  uint8_t verifier[P2P_VERIFIER_LEN];
-  p2p_link_verifier(link->link, verifier);
-  p2p_hello_certify(&hello, p2p_member_credentials(config->member), P2P_ROLE_CLIENT, verifier);
+  p2p_hello_certify(&hello, p2p_member_credentials(config->member), P2P_ROLE_CLIENT,
+                    p2p_link_verifier(link->link));
   snprintf(link->path, sizeof link->path, "%s", path);
   snprintf(hello.member, sizeof hello.member, "%s", p2p_member_identity(config->member)->id);
   snprintf(hello.r_version, sizeof hello.r_version, "%s", config->r_version);
@@ -187,18 +186,17 @@ static int on_hello(struct p2p_worker_link *link, const struct p2p_frame *frame,
                     struct p2p_err *err) {
   const struct p2p_worker_link_config *config = &link->config;
   struct p2p_hello hello;
-  uint8_t verifier[P2P_VERIFIER_LEN];
   if (frame->type != P2P_FRAME_HELLO)
     return p2p_err_set(err, P2P_ERR_PROTOCOL, "its first frame is not HELLO");
   int code = p2p_hello_read(frame->payload, frame->length, P2P_ROLE_WORKER, &hello, err);
   if (code != P2P_OK) return code;
   if (strcmp(hello.member, config->worker_id) != 0)
     return p2p_err_set(err, P2P_ERR_PROTOCOL, "it identified itself as another member");
-  p2p_link_verifier(link->link, verifier);
-  if (!p2p_hello_is_certified(&hello, p2p_member_credentials(config->member), P2P_ROLE_WORKER,
-                              verifier, config->worker))
+  const struct p2p_credentials *credentials = p2p_member_credentials(config->member);
+  if (!p2p_hello_is_certified(&hello, credentials, P2P_ROLE_WORKER, p2p_link_verifier(link->link),
+                              config->worker))
     return p2p_err_set(err, P2P_ERR_ACCESS, "it has no valid certificate of its user");
-  link->has_device = p2p_member_credentials(config->member) != NULL;
+  link->has_device = credentials != NULL;
   link->device = hello.badge.device;
   code = link->callbacks.on_hello(link->arg, &hello, err);
   if (code != P2P_OK) return code;

@@ -55,8 +55,8 @@ void p2p_worker_link_free(struct p2p_worker_link *link);
 /* The tasks; NULL without a link, and until the worker has identified itself. */
 struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *link);
 struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *link);
-/* The certified device of the worker; NULL without a cluster key, and until it has identified
- * itself. */
+/* The certified device of the worker; NULL without a link or a cluster key, and until it has
+ * identified itself. */
 const struct p2p_sign_public *p2p_worker_link_device(const struct p2p_worker_link *link);
 /* The load by other clients. */
 const struct p2p_load *p2p_worker_link_load(const struct p2p_worker_link *link);

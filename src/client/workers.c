@@ -103,9 +103,7 @@ void p2p_workers_expel(struct p2p_workers *workers, const struct p2p_sign_public
   const struct p2p_err err = {P2P_ERR_ACCESS, NULL, "the owner has expelled it"};
   for (size_t i = workers->roster.length; i-- > 0;) {
     struct p2p_roster_worker *worker = workers->roster.workers[i];
-    const struct p2p_sign_public *device =
-        worker->link == NULL ? NULL : p2p_worker_link_device(worker->link);
-    if (!p2p_device_is_among(device, devices, n_devices)) continue;
+    if (!p2p_device_is_among(p2p_worker_link_device(worker->link), devices, n_devices)) continue;
     worker->has_left = true;
     lose(workers, worker, &err);
   }

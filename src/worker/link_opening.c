@@ -35,9 +35,8 @@ int p2p_link_opening_start(const struct p2p_client_link_shared *shared,
 long p2p_link_opening_write_hello(const struct p2p_client_link_shared *shared,
                                   const struct p2p_link *link, char out[P2P_HELLO_MAX + 1]) {
   struct p2p_hello hello = {.slots = shared->n_slots, .machine = shared->machine};
-  uint8_t verifier[P2P_VERIFIER_LEN];
-  p2p_link_verifier(link, verifier);
-  p2p_hello_certify(&hello, p2p_member_credentials(shared->member), P2P_ROLE_WORKER, verifier);
+  p2p_hello_certify(&hello, p2p_member_credentials(shared->member), P2P_ROLE_WORKER,
+                    p2p_link_verifier(link));
   snprintf(hello.member, sizeof hello.member, "%s", p2p_member_identity(shared->member)->id);
   snprintf(hello.r_version, sizeof hello.r_version, "%s", shared->r_version);
   snprintf(hello.future_version, sizeof hello.future_version, "%s", shared->future_version);
@@ -50,14 +49,12 @@ const char *p2p_link_opening_read_hello(const struct p2p_client_link_shared *sha
                                         const struct p2p_link *link,
                                         const struct p2p_identity *client,
                                         const struct p2p_frame *frame, struct p2p_hello *out) {
-  uint8_t verifier[P2P_VERIFIER_LEN];
   if (frame->type != P2P_FRAME_HELLO) return "did not send HELLO first";
   if (p2p_hello_read(frame->payload, frame->length, P2P_ROLE_CLIENT, out, NULL) != P2P_OK)
     return "malformed HELLO";
   if (strcmp(out->member, client->id) != 0) return "sent a HELLO with another id";
-  p2p_link_verifier(link, verifier);
   if (!p2p_hello_is_certified(out, p2p_member_credentials(shared->member), P2P_ROLE_CLIENT,
-                              verifier, client->name))
+                              p2p_link_verifier(link), client->name))
     return "has no valid certificate of its user";
   return NULL;
 }

@@ -328,9 +328,7 @@ bool p2p_link_is_confirmed(const struct p2p_link *link) {
   return link->state == OPEN || (link->state == SETUP && p2p_link_setup_is_confirmed(link->setup));
 }
 
-void p2p_link_verifier(const struct p2p_link *link, uint8_t out[32]) {
-  memcpy(out, link->verifier, sizeof link->verifier);
-}
+const uint8_t *p2p_link_verifier(const struct p2p_link *link) { return link->verifier; }
 
 size_t p2p_link_queued(const struct p2p_link *link) {
   return link->tcp ? p2p_tcp_queued(link->tcp) : 0;

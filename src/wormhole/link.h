@@ -61,8 +61,8 @@ int p2p_link_send(struct p2p_link *link, uint8_t type, uint32_t task, const void
 /* The other end has proved that it knows the code or password. */
 bool p2p_link_is_confirmed(const struct p2p_link *link);
 /* From on_open until the link ends: the verifier (wormhole/key.h), 32 bytes that both ends of this
- * link have, and no other link. */
-void p2p_link_verifier(const struct p2p_link *link, uint8_t out[32]);
+ * link have, and no other link. Borrowed; wiped at the end. */
+const uint8_t *p2p_link_verifier(const struct p2p_link *link);
 /* Bytes that the kernel has not taken yet. A sender stops above P2P_LINK_QUEUE_HIGH and continues
  * at on_drain. */
 size_t p2p_link_queued(const struct p2p_link *link);
