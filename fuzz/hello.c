@@ -6,6 +6,20 @@
 #include "protocol/evaluator_hello.h"
 #include "protocol/hello.h"
 
+static bool is_same(const struct p2p_hello *a, const struct p2p_hello *b) {
+  const struct p2p_badge *badge = &a->badge, *other = &b->badge;
+  return strcmp(a->member, b->member) == 0 && strcmp(a->r_version, b->r_version) == 0 &&
+         strcmp(a->future_version, b->future_version) == 0 && a->has_badge == b->has_badge &&
+         strcmp(badge->user, other->user) == 0 &&
+         memcmp(&badge->device, &other->device, sizeof badge->device) == 0 &&
+         memcmp(badge->certificate, other->certificate, sizeof badge->certificate) == 0 &&
+         memcmp(badge->proof, other->proof, sizeof badge->proof) == 0 &&
+         a->reads_marks == b->reads_marks && a->slots == b->slots &&
+         strcmp(a->machine.platform, b->machine.platform) == 0 &&
+         a->machine.cores == b->machine.cores && a->machine.memory_mib == b->machine.memory_mib &&
+         a->machine.sandbox == b->machine.sandbox;
+}
+
 static void check(const uint8_t *bytes, size_t length, enum p2p_role sender) {
   struct p2p_hello hello, again;
   struct p2p_err err = {0};
@@ -17,13 +31,7 @@ static void check(const uint8_t *bytes, size_t length, enum p2p_role sender) {
   long size = p2p_hello_write(&hello, sender, text, sizeof text);
   if (size <= 0 || (size_t)size != strlen(text)) __builtin_trap();
   if (p2p_hello_read(text, (size_t)size, sender, &again, NULL) != P2P_OK) __builtin_trap();
-  if (strcmp(hello.member, again.member) != 0 || strcmp(hello.r_version, again.r_version) != 0 ||
-      strcmp(hello.future_version, again.future_version) != 0 || hello.slots != again.slots ||
-      hello.reads_marks != again.reads_marks ||
-      strcmp(hello.machine.platform, again.machine.platform) != 0 ||
-      hello.machine.cores != again.machine.cores ||
-      hello.machine.memory_mib != again.machine.memory_mib)
-    __builtin_trap();
+  if (!is_same(&hello, &again)) __builtin_trap();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
