@@ -296,7 +296,7 @@ int p2p_link_open(const struct p2p_link_config *config, const struct p2p_link_ca
                                         .code = config->code,
                                         .mailbox_id = config->mailbox_id,
                                         .password = config->password,
-                                        .is_opener = config->is_opener,
+                                        .is_opener = link->is_opener,
                                         .no_listen = config->no_listen,
                                         .no_direct = config->no_direct,
                                         .timeout_ms = config->timeout_ms ? config->timeout_ms

@@ -156,7 +156,7 @@ int p2p_link_setup_new(const struct p2p_link_setup_config *config,
   setup->loop = config->loop;
   setup->callbacks = *callbacks;
   setup->arg = arg;
-  setup->is_opener = config->mailbox_id != NULL ? config->is_opener : config->code == NULL;
+  setup->is_opener = config->is_opener;
   setup->no_listen = config->no_listen;
   setup->no_direct = config->no_direct;
   setup->is_peer_local = p2p_url_is_loopback(config->mailbox);

@@ -17,10 +17,10 @@ struct p2p_link_setup_config {
   struct p2p_loop *loop;
   const char *mailbox; /* ws://host:port/v1 */
   const char *relay;   /* tcp:host:port, or NULL for none */
-  const char *code;    /* NULL: we open the link, and are the sender of transit */
+  bool is_opener;      /* we open the link, and are the sender of transit */
+  const char *code;    /* of the joiner */
   /* Instead of a code; see struct p2p_wormhole_config. */
   const char *mailbox_id, *password;
-  bool is_opener; /* with mailbox_id: our role; else it follows from `code` */
   bool no_listen, no_direct;
   uint32_t timeout_ms; /* for the whole set-up */
 };
