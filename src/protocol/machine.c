@@ -24,8 +24,12 @@ const char *p2p_machine_sandbox_name(enum p2p_machine_sandbox sandbox) {
 }
 
 bool p2p_machine_sandbox_read(const char *name, enum p2p_machine_sandbox *out) {
-  for (int i = name == NULL ? 0 : 1; i <= P2P_MACHINE_SANDBOX_NAMESPACES; i++) {
-    if (name != NULL && strcmp(name, sandboxes[i]) != 0) continue;
+  if (name == NULL) {
+    *out = P2P_MACHINE_SANDBOX_UNKNOWN;
+    return true;
+  }
+  for (int i = P2P_MACHINE_SANDBOX_NONE; i <= P2P_MACHINE_SANDBOX_NAMESPACES; i++) {
+    if (strcmp(name, sandboxes[i]) != 0) continue;
     *out = (enum p2p_machine_sandbox)i;
     return true;
   }
