@@ -55,7 +55,11 @@ static inline void sleep_ms(long ms) {
 /* Signals that the lender's program counts: SIGRTMIN + this. */
 enum { BY_KILL = 1, BY_GROUP, BY_THREAD, BY_TKILL, BY_QUEUE, BY_PIDFD, BY_FILE, SIGNALS };
 
+/* Texts in its memory that nobody but it should change, one after the other. */
+enum { WORD_BY_MEM, WORD_BY_VM, WORDS };
+#define WORD_SIZE 16
+
 /* What the lender's program reports once it is ready, one per line. */
-#define REPORT "MEMORY=%#lx\nWORD=%#lx\nDESCRIPTOR=%d\nTCP4=%d\nTCP6=%d\nUDP4=%d\nUDP6=%d\n"
+#define REPORT "MEMORY=%#lx\nWORDS=%#lx\nDESCRIPTOR=%d\nTCP4=%d\nTCP6=%d\nUDP4=%d\nUDP6=%d\n"
 
 #endif

@@ -23,12 +23,14 @@ enum { TCP4, TCP6, UDP4, UDP6, AGENT, PAIR, ABSTRACT, NETLINK, LISTENERS };
 static const char *const names[LISTENERS] = {"tcp4",  "tcp6",      "udp4",     "udp6",
                                              "agent", "unix_pair", "abstract", "netlink"};
 
+#define UNCHANGED "unchanged"
+
 static struct {
   int sockets[LISTENERS], ports[LISTENERS];
   int log, clock, shared;
   char memory[128];
-  volatile char word[16];
-} lender = {.word = "unchanged"};
+  volatile char words[WORDS][WORD_SIZE]; /* one for each way of writing: no attempt hides another */
+} lender = {.words = {UNCHANGED, UNCHANGED}};
 
 static void say(const char *what) { dprintf(lender.log, "%s\n", what); }
 
@@ -141,9 +143,11 @@ static void be_active(const char *home) {
   snprintf(path, sizeof path, "%s/watched/%s", home, fact("S_WATCH"));
   write_file(path, "");
   unlink(path);
-  if (strcmp((const char *)lender.word, "unchanged") != 0) {
-    say((const char *)lender.word); /* what was written into its memory */
-    memcpy((char *)lender.word, "unchanged", 10);
+  for (int i = 0; i < WORDS; i++) {
+    char *word = (char *)lender.words[i];
+    if (strcmp(word, UNCHANGED) == 0) continue;
+    say(word); /* what was written into its memory */
+    strcpy(word, UNCHANGED);
   }
 }
 
@@ -169,7 +173,7 @@ static int hold(void) {
   if (chdir(path_in(home, "cwd")) != 0) return 1;
   lender.clock = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
   watch_clock();
-  printf(REPORT "ready\n", (unsigned long)lender.memory, (unsigned long)lender.word, descriptor,
+  printf(REPORT "ready\n", (unsigned long)lender.memory, (unsigned long)lender.words, descriptor,
          lender.ports[TCP4], lender.ports[TCP6], lender.ports[UDP4], lender.ports[UDP6]);
   fflush(stdout);
   struct pollfd fds[LISTENERS + 1];

@@ -20,9 +20,11 @@ static void read_memory(void) {
   if (pread(memory, text, sizeof text - 1, fact_number("MEMORY")) > 0) printf("%s", text);
 }
 
+static long address_of_word(int which) { return fact_number("WORDS") + which * WORD_SIZE; }
+
 static void write_memory(void) {
   int memory = open_process(LENDER, "mem", O_RDWR);
-  (void)!pwrite(memory, "by_mem", 7, fact_number("WORD"));
+  (void)!pwrite(memory, "by_mem", 7, address_of_word(WORD_BY_MEM));
 }
 
 static void trace_process(void) {
@@ -45,7 +47,7 @@ static void read_vm(void) {
 
 static void write_vm(void) {
   char text[] = "by_vm";
-  struct iovec from = {text, sizeof text}, to = {(void *)fact_number("WORD"), sizeof text};
+  struct iovec from = {text, sizeof text}, to = {(void *)address_of_word(WORD_BY_VM), sizeof text};
   (void)!process_vm_writev(LENDER, &from, 1, &to, 1, 0);
 }
 
