@@ -2,15 +2,15 @@
 #include "proc/wait_status.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "proc/core_limit.h"
-
 void p2p_wait_status_repeat(int status) {
   if (WIFSIGNALED(status)) {
+    const struct rlimit none = {0, 0};
     sigset_t one;
-    p2p_core_limit_set();
+    setrlimit(RLIMIT_CORE, &none);
     signal(WTERMSIG(status), SIG_DFL);
     sigemptyset(&one);
     sigaddset(&one, WTERMSIG(status));
