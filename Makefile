@@ -2,7 +2,8 @@
 #
 #   make demo     installs what is missing, builds, and runs a cluster on this machine
 #   make test     installs what is missing, builds, and runs every test
-#   make bench    round trips beside other backends; file transfers beside wormhole-william; a board with 1,000 members
+#   make bench    round trips beside other backends; file transfers beside wormhole-william; a board with 1,000 members; the ciphers of links
+#                 beside openssl
 #   make soak     5,000 futures in one session: memory, files, sockets, threads and handles must stay level
 #   make ends     ends processes in each way (error, quit(), signals, end of file) 100 times each
 #   make chaos    300 futures while processes are killed at random, 10 times
@@ -58,9 +59,11 @@ bench:
 	Rscript bench/transfer.R
 	$(MAKE) $(BUILD)/bench/board
 	Rscript bench/board.R $(BUILD)/bench/board
+	$(MAKE) $(BUILD)/bench/cipher
+	Rscript bench/cipher.R $(BUILD)/bench/cipher
 
-# The members for the board's benchmark, built without sanitizers.
-BENCH_SOURCES = $(foreach room,base crypto net proc protocol keys board,$(wildcard src/$(room)/*.c))
+# The benchmarks in C, built without sanitizers.
+BENCH_SOURCES = $(foreach room,base crypto net proc protocol keys board wormhole,$(wildcard src/$(room)/*.c))
 
 $(BUILD)/bench/%: bench/%.c $(BENCH_SOURCES)
 	@mkdir -p $(@D)

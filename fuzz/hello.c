@@ -17,7 +17,8 @@ static bool is_same(const struct p2p_hello *a, const struct p2p_hello *b) {
          a->reads_marks == b->reads_marks && a->slots == b->slots &&
          strcmp(a->machine.platform, b->machine.platform) == 0 &&
          a->machine.cores == b->machine.cores && a->machine.memory_mib == b->machine.memory_mib &&
-         a->machine.sandbox == b->machine.sandbox;
+         a->machine.sandbox == b->machine.sandbox && a->ciphers.count == b->ciphers.count &&
+         memcmp(a->ciphers.kinds, b->ciphers.kinds, sizeof a->ciphers.kinds) == 0;
 }
 
 static void check(const uint8_t *bytes, size_t length, enum p2p_role sender) {

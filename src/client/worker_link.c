@@ -163,7 +163,7 @@ static void on_code(void *arg, const char *code) {
 static void on_open(void *arg, const char *path) {
   struct p2p_worker_link *link = arg;
   const struct p2p_worker_link_config *config = &link->config;
-  struct p2p_hello hello = {.reads_marks = true};
+  struct p2p_hello hello = {.ciphers = *p2p_cipher_ours(), .reads_marks = true};
   char text[P2P_HELLO_MAX + 1];
   p2p_hello_certify(&hello, p2p_member_credentials(config->member), P2P_ROLE_CLIENT,
                     p2p_link_verifier(link->link));
@@ -196,6 +196,8 @@ static int on_hello(struct p2p_worker_link *link, const struct p2p_frame *frame,
   if (!p2p_hello_is_certified(&hello, credentials, P2P_ROLE_WORKER, p2p_link_verifier(link->link),
                               config->worker))
     return p2p_err_set(err, P2P_ERR_ACCESS, "it has no valid certificate of its user");
+  code = p2p_link_switch(link->link, p2p_cipher_list_choose(&hello.ciphers, p2p_cipher_ours()));
+  if (code != P2P_OK) return p2p_err_set(err, code, "cannot use the cipher of the link");
   link->has_device = credentials != NULL;
   link->device = hello.badge.device;
   code = link->callbacks.on_hello(link->arg, &hello, err);

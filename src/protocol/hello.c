@@ -50,9 +50,12 @@ static void put_badge(struct writer *writer, const struct p2p_badge *badge) {
 
 long p2p_hello_write(const struct p2p_hello *hello, enum p2p_role sender, char *out, size_t size) {
   struct writer writer = {out, size < P2P_HELLO_MAX + 1 ? size : P2P_HELLO_MAX + 1, 0};
+  char ciphers[P2P_CIPHER_LIST_MAX];
   put(&writer, "member=%s\nr=%s\nfuture=%s\n", hello->member, hello->r_version,
       hello->future_version);
   if (hello->has_badge) put_badge(&writer, &hello->badge);
+  p2p_cipher_list_write(&hello->ciphers, ciphers);
+  if (ciphers[0] != '\0') put(&writer, "records=%s\n", ciphers);
   if (sender == P2P_ROLE_WORKER) {
     put(&writer, "slots=%u\n", (unsigned)hello->slots);
     put_machine(&writer, &hello->machine);
@@ -94,6 +97,13 @@ static bool read_badge(const void *bytes, size_t length, struct p2p_badge *out) 
          read_bytes(bytes, length, "proof", out->proof, sizeof out->proof);
 }
 
+static bool read_ciphers(const void *bytes, size_t length, struct p2p_cipher_list *out) {
+  char space[P2P_CIPHER_LIST_MAX];
+  const char *text;
+  return p2p_pairs_get_optional(bytes, length, "records", space, sizeof space, &text) &&
+         (text == NULL || p2p_cipher_list_read(text, out));
+}
+
 /* Returns the key of the first field that is missing or malformed, or NULL. */
 static const char *read_fields(const void *bytes, size_t length, enum p2p_role sender,
                                struct p2p_hello *out) {
@@ -108,6 +118,7 @@ static const char *read_fields(const void *bytes, size_t length, enum p2p_role s
   out->has_badge = p2p_pairs_find(bytes, length, "device", &value, &value_length);
   if (out->has_badge && !read_badge(bytes, length, &out->badge))
     return "user, device, certificate, proof";
+  if (!read_ciphers(bytes, length, &out->ciphers)) return "records";
   if (sender != P2P_ROLE_WORKER) {
     out->reads_marks =
         p2p_pairs_get(bytes, length, "marks", marks, sizeof marks) && marks[0] == '1';

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocol/cipher_list.h"
 #include "protocol/credentials.h"
 #include "protocol/identity.h"
 #include "protocol/machine.h"
@@ -20,6 +21,7 @@ struct p2p_hello {
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
   bool has_badge; /* in a cluster with a key */
   struct p2p_badge badge;
+  struct p2p_cipher_list ciphers; /* for records; none in versions that know boxes only */
   /* Of a client. */
   bool reads_marks; /* of LOST: protocol/lost.h */
   /* Of a worker. */

@@ -275,8 +275,9 @@ static const char *on_hello(struct p2p_client_link *client, const struct p2p_fra
   if (breach != NULL) return breach;
   client->reads_marks = hello.reads_marks;
   client->device = hello.badge.device;
-  LOG(client, P2P_LOG_DEBUG, "client '%s' has R %s and future %s", client->name, hello.r_version,
-      hello.future_version);
+  LOG(client, P2P_LOG_DEBUG, "client '%s' has R %s and future %s; cipher: %s", client->name,
+      hello.r_version, hello.future_version,
+      p2p_cipher_list_name(p2p_cipher_list_choose(p2p_cipher_ours(), &hello.ciphers)));
   return NULL;
 }
 

@@ -34,7 +34,8 @@ int p2p_link_opening_start(const struct p2p_client_link_shared *shared,
 
 long p2p_link_opening_write_hello(const struct p2p_client_link_shared *shared,
                                   const struct p2p_link *link, char out[P2P_HELLO_MAX + 1]) {
-  struct p2p_hello hello = {.slots = shared->n_slots, .machine = shared->machine};
+  struct p2p_hello hello = {
+      .ciphers = *p2p_cipher_ours(), .slots = shared->n_slots, .machine = shared->machine};
   p2p_hello_certify(&hello, p2p_member_credentials(shared->member), P2P_ROLE_WORKER,
                     p2p_link_verifier(link));
   snprintf(hello.member, sizeof hello.member, "%s", p2p_member_identity(shared->member)->id);
@@ -46,8 +47,7 @@ long p2p_link_opening_write_hello(const struct p2p_client_link_shared *shared,
 /* HELLO must repeat the id in the accept line. Without a cluster key, both are the client's own
  * statements. */
 const char *p2p_link_opening_read_hello(const struct p2p_client_link_shared *shared,
-                                        const struct p2p_link *link,
-                                        const struct p2p_identity *client,
+                                        struct p2p_link *link, const struct p2p_identity *client,
                                         const struct p2p_frame *frame, struct p2p_hello *out) {
   if (frame->type != P2P_FRAME_HELLO) return "did not send HELLO first";
   if (p2p_hello_read(frame->payload, frame->length, P2P_ROLE_CLIENT, out, NULL) != P2P_OK)
@@ -56,5 +56,7 @@ const char *p2p_link_opening_read_hello(const struct p2p_client_link_shared *sha
   if (!p2p_hello_is_certified(out, p2p_member_credentials(shared->member), P2P_ROLE_CLIENT,
                               p2p_link_verifier(link), client->name))
     return "has no valid certificate of its user";
+  if (p2p_link_switch(link, p2p_cipher_list_choose(p2p_cipher_ours(), &out->ciphers)) != P2P_OK)
+    return "named a cipher that cannot be used";
   return NULL;
 }

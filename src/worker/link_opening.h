@@ -22,11 +22,10 @@ int p2p_link_opening_start(const struct p2p_client_link_shared *shared,
 long p2p_link_opening_write_hello(const struct p2p_client_link_shared *shared,
                                   const struct p2p_link *link,
                                   char out[P2P_HELLO_MAX + 1]) P2P_MUST_USE;
-/* Reads the first frame of a client. Returns what the client did wrong, or NULL; then *out is set.
- */
+/* Reads the first frame of a client, and switches the link to the cipher that both ends have.
+ * Returns what the client did wrong, or NULL; then *out is set. */
 const char *p2p_link_opening_read_hello(const struct p2p_client_link_shared *shared,
-                                        const struct p2p_link *link,
-                                        const struct p2p_identity *client,
+                                        struct p2p_link *link, const struct p2p_identity *client,
                                         const struct p2p_frame *frame, struct p2p_hello *out);
 
 #endif

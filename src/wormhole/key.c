@@ -55,6 +55,24 @@ void p2p_key_record(const struct p2p_transit_key *key, bool by_sender, struct p2
   derive(key->bytes, info, strlen(info), out->bytes);
 }
 
+void p2p_key_cipher(const struct p2p_transit_key *key, const char *cipher, bool by_sender,
+                    struct p2p_record_key *out) {
+  char info[64];
+
+  snprintf(info, sizeof info, "future.p2p/records/%s/%s", cipher,
+           by_sender ? "sender" : "receiver");
+  derive(key->bytes, info, strlen(info), out->bytes);
+}
+
+void p2p_key_next(struct p2p_record_key *key) {
+  static const char INFO[] = "future.p2p/records/next";
+  struct p2p_record_key next;
+
+  derive(key->bytes, INFO, sizeof INFO - 1, next.bytes);
+  *key = next;
+  p2p_wipe(&next, sizeof next);
+}
+
 void p2p_key_handshake(const struct p2p_transit_key *key, bool by_sender,
                        char out[P2P_KEY_HEX_LEN + 1]) {
   derive_hex(key, by_sender ? "transit_sender" : "transit_receiver", out);

@@ -34,6 +34,11 @@ void p2p_key_transit(const struct p2p_wormhole_key *key, const char *appid,
 
 /* The keys of a transit connection. `by_sender`: for what the side in the sender's role sends. */
 void p2p_key_record(const struct p2p_transit_key *key, bool by_sender, struct p2p_record_key *out);
+/* The same, for records of a cipher (protocol/cipher_list.h has its name). */
+void p2p_key_cipher(const struct p2p_transit_key *key, const char *cipher, bool by_sender,
+                    struct p2p_record_key *out);
+/* Replaces the key of a cipher by the one that follows it. */
+void p2p_key_next(struct p2p_record_key *key);
 void p2p_key_handshake(const struct p2p_transit_key *key, bool by_sender,
                        char out[P2P_KEY_HEX_LEN + 1]);
 void p2p_key_relay_token(const struct p2p_transit_key *key, char out[P2P_KEY_HEX_LEN + 1]);

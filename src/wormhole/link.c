@@ -27,6 +27,7 @@ struct p2p_link {
   void *arg;
   bool is_opener;
   uint8_t verifier[P2P_KEY_LEN]; /* in OPEN */
+  struct p2p_transit_key key;    /* in OPEN, until p2p_link_switch */
   uint32_t heartbeat_ms, silence_ms, stall_ms;
   struct p2p_link_setup *setup; /* in SETUP */
   struct p2p_tcp *tcp;          /* in OPEN */
@@ -55,6 +56,7 @@ static void drop_connections(struct p2p_link *link) {
   if (link->tcp != NULL) p2p_tcp_finish(link->tcp, LINGER_MS);
   link->tcp = NULL;
   p2p_wipe(link->verifier, sizeof link->verifier);
+  p2p_wipe(&link->key, sizeof link->key);
 }
 
 static void destroy(void *arg) {
@@ -258,6 +260,7 @@ static void on_connected(void *arg, struct p2p_tcp *tcp, const struct p2p_transi
   struct p2p_link *link = arg;
 
   p2p_record_init(&link->sealer, &link->opener, key, link->is_opener);
+  link->key = *key;
   p2p_link_setup_verifier(link->setup, link->verifier);
   p2p_link_setup_free(link->setup);
   link->setup = NULL;
@@ -318,10 +321,20 @@ int p2p_link_send(struct p2p_link *link, uint8_t type, uint32_t task, const void
     return P2P_ERR_TOO_LARGE;
   p2p_frame_write_header(type, task, (uint32_t)length, frame);
   if (length > 0) memcpy(frame + P2P_FRAME_HEADER_LEN, payload, length);
-  p2p_record_seal(&link->sealer, link->record, P2P_FRAME_HEADER_LEN + length);
-  link->sent_bytes += P2P_RECORD_OVERHEAD + P2P_FRAME_HEADER_LEN + length;
-  return p2p_tcp_write(link->tcp, link->record,
-                       P2P_RECORD_OVERHEAD + P2P_FRAME_HEADER_LEN + length);
+  uint8_t *record = p2p_record_seal(&link->sealer, link->record, P2P_FRAME_HEADER_LEN + length);
+  if (record == NULL) return P2P_ERR_CRYPTO;
+  size_t record_length = (size_t)(frame - record) + P2P_FRAME_HEADER_LEN + length;
+  link->sent_bytes += record_length;
+  return p2p_tcp_write(link->tcp, record, record_length);
+}
+
+int p2p_link_switch(struct p2p_link *link, enum p2p_cipher_kind kind) {
+  if (link->state != OPEN) return P2P_ERR_CLOSED;
+  if (kind == P2P_CIPHER_NONE) return P2P_OK;
+  if (link->sealer.cipher != NULL) return P2P_ERR_INVALID;
+  int code = p2p_record_switch(&link->sealer, &link->opener, kind, &link->key, link->is_opener);
+  p2p_wipe(&link->key, sizeof link->key);
+  return code;
 }
 
 bool p2p_link_is_confirmed(const struct p2p_link *link) {

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "crypto/cipher.h"
 #include "net/loop.h"
 #include "protocol/accept.h"
 #include "protocol/frame.h"
@@ -54,10 +55,16 @@ struct p2p_link_callbacks {
 int p2p_link_open(const struct p2p_link_config *config, const struct p2p_link_callbacks *callbacks,
                   void *arg, struct p2p_link **out, struct p2p_err *err) P2P_MUST_USE;
 
-/* Seals and sends one frame. P2P_ERR_CLOSED before on_open and after the end; P2P_ERR_MEMORY;
+/* Seals and sends one frame. P2P_ERR_CLOSED before on_open and after the end; P2P_ERR_MEMORY,
+ * P2P_ERR_CRYPTO;
  * P2P_ERR_TOO_LARGE, also while more than P2P_LINK_QUEUE_MAX bytes wait: then free the link. */
 int p2p_link_send(struct p2p_link *link, uint8_t type, uint32_t task, const void *payload,
                   size_t length);
+/* From now on, seals records by this cipher, and opens those that the peer seals by it. To be
+ * called once, within on_frame for the peer's HELLO and after ours was sent: both ends choose the
+ * same cipher from the two. P2P_CIPHER_NONE changes nothing. P2P_ERR_CLOSED; P2P_ERR_INVALID the
+ * second time; P2P_ERR_MEMORY and P2P_ERR_CRYPTO: free the link. */
+int p2p_link_switch(struct p2p_link *link, enum p2p_cipher_kind kind) P2P_MUST_USE;
 /* The other end has proved that it knows the code or password. */
 bool p2p_link_is_confirmed(const struct p2p_link *link);
 /* From on_open until the link ends: the verifier (wormhole/key.h), 32 bytes that both ends of this

@@ -14,7 +14,7 @@ from suite import MEMBER, attack
 async def client_gets_the_result_of_a_task(lab):
     client = await lab.peer("mallory", FRIENDS, "client")
     worker = await client.find_worker()
-    for options in ({}, {"via_relay": True}):
+    for options in ({}, {"via_relay": True}, {"cipher": True}):
         link, hello = await client.client_link(worker, **options)
         lab.open.append(link)
         assert f"member={worker['member']}\n" in hello and "slots=3\n" in hello, hello
@@ -24,6 +24,7 @@ async def client_gets_the_result_of_a_task(lab):
         await link.take_slots(1)
         kind, result = await link.run(1, await lab.task('list("task", 6 * 7)'))
         assert kind == p2p.RESULT and await lab.value(result) == "task 42"
+        assert p2p.CIPHER in hello and link.was_switched == ("cipher" in options), "the worker switches if the client names a cipher"
         link.close()
 
 

@@ -46,10 +46,19 @@ async def broken_records_end_the_link(lab):
         lambda link: link.record(long_frame),
         lambda link: link.record(p2p.frame(200)),                                      # an unknown type
     ]
-    for make in attempts:
-        link = await lab.link(peer, worker)
+    by_cipher = [
+        lambda link: b"\x80" + bytes(3),                                               # shorter than a tag
+        lambda link: link.record(p2p.frame(p2p.PING)) + link.box(p2p.frame(p2p.PING)),  # back to boxes
+        lambda link: b"".join([link.record(p2p.frame(p2p.PING)) for _ in range(2)][::-1]),  # in another order
+    ]
+    for make, cipher in [(make, cipher) for cipher in (False, True) for make in attempts] + [(make, True) for make in by_cipher]:
+        link = await lab.link(peer, worker, cipher=cipher)
         await link.write(make(link))
         await link.ended(timeout=5)
+    link = await lab.link(peer, worker)
+    link.switch()
+    await link.write(link.record(p2p.frame(p2p.PING)))                                 # a cipher that its HELLO has not named
+    await link.ended(timeout=5)
     assert memory_mib(lab.worker.pid) - before < 20
 
 

@@ -6,6 +6,7 @@ Needs Python 3.9, PyNaCl and spake2 (Debian: python3-nacl, python3-spake2) and t
 import asyncio
 import struct
 
+from nacl.bindings import crypto_aead_chacha20poly1305_ietf_decrypt, crypto_aead_chacha20poly1305_ietf_encrypt
 from nacl.secret import SecretBox
 
 from p2p_board import Board, Closed, Identity, Lines, from_base64, is_hello, leave, line, new_id, parse_line, seal, to_base64
@@ -14,6 +15,7 @@ from p2p_wormhole import APPID, Mailbox, Transit, WebSocket, Wormhole, hints_mes
 PAYLOAD_MAX = 65536
 HELLO, SLOT, TASK, DATA, CANCEL, CONDITION, RESULT, LOST, PING, PACKAGES, LOAD = range(1, 12)
 WANT, GRANT, RECALL, RETURN = range(1, 5)
+CIPHER = "chacha20poly1305"
 
 
 # ---- records and frames ----
@@ -43,9 +45,11 @@ def hello(member, **more):
 
 
 class Link:
-    """Records and frames on a transit connection."""
+    """Records and frames on a transit connection: boxes, after switch() those of a cipher."""
 
     def __init__(self, reader, writer, key, mine, theirs):
+        self.send_key, self.receive_key = (hkdf(key, f"future.p2p/records/{CIPHER}/{side}".encode()) for side in (mine, theirs))
+        self.is_switched = self.was_switched = False  # our records, the peer's last one
         self.reader, self.writer = reader, writer
         self.send_box = SecretBox(hkdf(key, f"transit_record_{mine}_key".encode()))
         self.receive_box = SecretBox(hkdf(key, f"transit_record_{theirs}_key".encode()))
@@ -61,7 +65,19 @@ class Link:
             except Closed:
                 return
 
+    def switch(self):
+        """To be called once the peer's HELLO was received, in answer to a HELLO with this cipher alone."""
+        self.is_switched = True
+
     def record(self, payload):
+        if self.is_switched:
+            prefix, nonce = struct.pack("!I", 2**31 + 16 + len(payload)), self.sent.to_bytes(12, "big")
+            self.sent += 1
+            sealed = crypto_aead_chacha20poly1305_ietf_encrypt(payload, prefix, nonce, self.send_key)
+            return prefix + sealed[-16:] + sealed[:-16]
+        return self.box(payload)
+
+    def box(self, payload):
         nonce = self.sent.to_bytes(24, "big")
         self.sent += 1
         box = bytes(self.send_box.encrypt(payload, nonce))
@@ -80,11 +96,16 @@ class Link:
         await self.write(b"".join(self.record(data) for data in frames))
 
     async def _record(self):
-        length = int.from_bytes(await read_or_close(self.reader.readexactly(4)), "big")
-        box = await read_or_close(self.reader.readexactly(length))
-        if box[:24] != self.received.to_bytes(24, "big"):
-            raise Closed("nonce")
+        prefix = await read_or_close(self.reader.readexactly(4))
+        length, number = int.from_bytes(prefix, "big"), self.received
         self.received += 1
+        self.was_switched = length >= 2**31
+        if self.was_switched:
+            sealed = await read_or_close(self.reader.readexactly(length - 2**31))
+            return crypto_aead_chacha20poly1305_ietf_decrypt(sealed[16:] + sealed[:16], prefix, number.to_bytes(12, "big"), self.receive_key)
+        box = await read_or_close(self.reader.readexactly(length))
+        if box[:24] != number.to_bytes(24, "big"):
+            raise Closed("nonce")
         return self.receive_box.decrypt(box)
 
     async def receive(self, *wanted, timeout=20):
@@ -245,11 +266,13 @@ class Peer:
         """A link to the worker, before any frame."""
         return await self._link(self.call(worker, **(changes or {})), "sender", **options)
 
-    async def client_link(self, worker, member=None, **options):
-        """A link on which both HELLOs were exchanged. Returns it and the worker's HELLO."""
+    async def client_link(self, worker, member=None, cipher=False, **options):
+        """A link on which both HELLOs were exchanged. `cipher`: which is switched to the cipher. Returns it and the worker's HELLO."""
         link = await self.open(worker, **options)
-        await link.send(self.hello(link, "client", member))
+        await link.send(self.hello(link, "client", member, **({"records": CIPHER} if cipher else {})))
         _, _, payload = await link.receive(HELLO)
+        if cipher:
+            link.switch()
         return link, payload.decode()
 
     async def worker_link(self, call, slots=1, **options):

@@ -12,6 +12,7 @@
 #include "crypto/random.h"
 #include "crypto/seal.h"
 #include "mailbox_fixture.h"
+#include "protocol/hello.h"
 #include "protocol/slot.h"
 #include "wormhole/link.h"
 
@@ -32,6 +33,7 @@ struct fake_worker {
   const char *packages; /* installed ones, as ";a;b;"; NULL: it does not reply to PACKAGES */
   bool sends_bad_reply; /* replies about other packages */
   const char *id;       /* in its HELLO; NULL: its own */
+  const char *records;  /* in its HELLO; NULL: as older versions, which know boxes only */
   const char *load;     /* the payload of a LOAD that answers each WANT, for others that hold all
                            its slots; NULL: none */
   uint32_t taken;       /* `busy` of its hello */
@@ -188,6 +190,17 @@ static void fake_on_packages(struct fake_worker *worker, const struct p2p_frame 
   (void)p2p_link_send(worker->link, P2P_FRAME_PACKAGES, 0, answer, strlen(answer));
 }
 
+/* The client's HELLO. */
+static void fake_on_client_hello(struct fake_worker *worker, const struct p2p_frame *frame) {
+  struct p2p_hello hello;
+  struct p2p_cipher_list ours;
+  if (worker->records == NULL) return;
+  CHECK(p2p_hello_read(frame->payload, frame->length, P2P_ROLE_CLIENT, &hello, NULL) == P2P_OK);
+  CHECK(p2p_cipher_list_read(worker->records, &ours));
+  enum p2p_cipher_kind kind = p2p_cipher_list_choose(&ours, &hello.ciphers);
+  CHECK(p2p_link_switch(worker->link, kind) == P2P_OK);
+}
+
 static void fake_on_frame(void *arg, const struct p2p_frame *frame) {
   struct fake_worker *worker = arg;
   struct fake_task *task = frame->task != 0 ? fake_find(worker, frame->task) : NULL;
@@ -213,6 +226,7 @@ static void fake_on_frame(void *arg, const struct p2p_frame *frame) {
     lab_tell(worker->lab, &worker->n_cancel);
     break;
   case P2P_FRAME_PACKAGES: fake_on_packages(worker, frame); break;
+  case P2P_FRAME_HELLO: fake_on_client_hello(worker, frame); break;
   default: break;
   }
 }
@@ -233,6 +247,9 @@ static void fake_on_open(void *arg, const char *path) {
   int length = snprintf(text, sizeof text, "member=%s\nr=%s\nfuture=%s\nslots=%u\n",
                         worker->id != NULL ? worker->id : p2p_member_identity(worker->member)->id,
                         worker->r_version, worker->future_version, worker->slots);
+  if (worker->records != NULL)
+    length +=
+        snprintf(text + length, sizeof text - (size_t)length, "records=%s\n", worker->records);
   CHECK(p2p_link_send(worker->link, P2P_FRAME_HELLO, 0, text, (size_t)length) == P2P_OK);
   lab_tell(worker->lab, &worker->n_open);
 }

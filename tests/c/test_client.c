@@ -108,6 +108,25 @@ TEST(futures_are_evaluated_over_one_link) {
   close_all();
 }
 
+TEST(the_cipher_is_one_that_the_worker_names) {
+  static const char *const RECORDS[] = {"aes256gcm", "chacha20poly1305;aes256gcm", "new1;aes256gcm",
+                                        "new1", NULL};
+  for (size_t i = 0; i < sizeof RECORDS / sizeof RECORDS[0]; i++) {
+    struct fake_worker carol = {.slots = 2, .records = RECORDS[i]};
+    open_all(0);
+    fake_start(&carol, &lab, &member);
+    struct p2p_task *tasks[4];
+    for (int t = 0; t < 4; t++) tasks[t] = submit("condition", 300000);
+    for (int t = 0; t < 4; t++) {
+      CHECK(wait_for(has_ended, tasks[t]) && is_echo(tasks[t], 300000));
+      p2p_task_free(tasks[t]);
+    }
+    CHECK(carol.n_open == 1 && carol.n_close == 0);
+    fake_stop(&carol);
+    close_all();
+  }
+}
+
 TEST(a_hundred_futures_end_once_while_some_are_cancelled_and_a_link_breaks) {
   static const size_t sizes[] = {0, 1, 3400, 65536, 65537, 300000, 5000000};
   struct fake_worker carol = {.slots = 3}, dave = {.slots = 2};
@@ -401,7 +420,7 @@ TEST(descriptors_are_counted) { descriptors_before = count_descriptors(); }
 TEST(no_descriptor_is_left) { CHECK(count_descriptors() == descriptors_before); }
 
 UNIT_MAIN("client", UNIT(invalid_arguments_are_rejected), UNIT(descriptors_are_counted),
-          UNIT(futures_are_evaluated_over_one_link),
+          UNIT(futures_are_evaluated_over_one_link), UNIT(the_cipher_is_one_that_the_worker_names),
           UNIT(a_hundred_futures_end_once_while_some_are_cancelled_and_a_link_breaks),
           UNIT(a_cancelled_future_fails_at_once_and_its_slot_is_reused),
           UNIT(conditions_lost_futures_and_oversized_results_arrive),

@@ -8,6 +8,7 @@
 #define CAROL "fedcba98765432100123456789abcdef"
 #define CLIENT "member=" BOB "\nr=4.2.2\nfuture=1.70.0\n"
 #define WORKER "member=" CAROL "\nr=4.2.2\nfuture=1.70.0\nslots=3\n"
+#define RECORDS "records=chacha20poly1305;aes256gcm\n"
 #define MACHINE "platform=x86_64-pc-linux-gnu\ncores=4\nmemory=8000\nsandbox=namespaces\n"
 
 static struct p2p_hello hello;
@@ -104,6 +105,30 @@ TEST(a_malformed_badge_is_refused) {
     CHECK(p2p_hello_read(text, length, P2P_ROLE_CLIENT, &hello, &err) == P2P_ERR_PROTOCOL);
 }
 
+TEST(the_ciphers_of_both_roles_are_written_and_read) {
+  char out[P2P_HELLO_MAX + 1];
+  CHECK(read_client(CLIENT) == P2P_OK && hello.ciphers.count == 0);
+  CHECK(read_client(CLIENT RECORDS) == P2P_OK && hello.ciphers.count == 2);
+  CHECK(p2p_hello_write(&hello, P2P_ROLE_CLIENT, out, sizeof out) == (long)strlen(CLIENT RECORDS));
+  CHECK_STR(out, CLIENT RECORDS);
+  CHECK(read_worker(WORKER RECORDS) == P2P_OK && hello.ciphers.count == 2);
+  CHECK(hello.ciphers.kinds[0] == P2P_CIPHER_CHACHA20_POLY1305);
+  CHECK(p2p_hello_write(&hello, P2P_ROLE_WORKER, out, sizeof out) == (long)strlen(WORKER RECORDS));
+  CHECK(read_client(CLIENT "records=new1;new2\n") == P2P_OK && hello.ciphers.count == 0);
+}
+
+/* The longest badge and machine leave room for the ciphers. */
+TEST(the_longest_hello_fits) {
+  char out[P2P_HELLO_MAX + 1];
+  CHECK(read_worker(WORKER BADGE RECORDS MACHINE) == P2P_OK);
+  memset(hello.r_version, '1', sizeof hello.r_version - 1);
+  memset(hello.future_version, '1', sizeof hello.future_version - 1);
+  memset(hello.badge.user, 'u', sizeof hello.badge.user - 1);
+  memset(hello.machine.platform, 'p', sizeof hello.machine.platform - 1);
+  hello.slots = hello.machine.cores = hello.machine.memory_mib = UINT32_MAX;
+  CHECK(p2p_hello_write(&hello, P2P_ROLE_WORKER, out, sizeof out) > 0);
+}
+
 TEST(a_truncated_hello_is_refused) {
   size_t whole = strlen(WORKER) - 1; /* the last newline may be missing */
   for (size_t length = 0; length < whole; length++) {
@@ -131,6 +156,9 @@ TEST(the_error_names_the_malformed_key) {
   check_refused("member=" CAROL "\nr=4.2.2\nfuture=1.70.0\nslots=1025\n", "slots");
   check_refused("member=" CAROL "\nr=4.2.2\nfuture=1.70.0\nslots=4000000000\n", "slots");
   check_refused("member=" CAROL "\nr=4.2.2\nfuture=1.70.0\nslots=99999999999999999999\n", "slots");
+  check_refused(WORKER "records=\n", "records");
+  check_refused(WORKER "records=aes256gcm;\n", "records");
+  check_refused(WORKER "records=AES\n", "records");
   check_refused(WORKER "platform=\n", "platform, cores, memory, sandbox");
   check_refused(WORKER "platform=a b\n", "platform, cores, memory, sandbox");
   check_refused(WORKER "cores=99999999999999999999\n", "platform, cores, memory, sandbox");
@@ -165,6 +193,7 @@ TEST(pairs_are_found_by_their_whole_key) {
 
 UNIT_MAIN("hello", UNIT(a_worker_hello_is_read), UNIT(a_client_hello_is_read),
           UNIT(each_role_has_its_exact_text), UNIT(a_badge_is_written_and_read),
-          UNIT(a_malformed_badge_is_refused), UNIT(a_truncated_hello_is_refused),
+          UNIT(a_malformed_badge_is_refused), UNIT(the_ciphers_of_both_roles_are_written_and_read),
+          UNIT(the_longest_hello_fits), UNIT(a_truncated_hello_is_refused),
           UNIT(the_error_names_the_malformed_key), UNIT(an_oversized_hello_is_refused),
           UNIT(pairs_are_found_by_their_whole_key))

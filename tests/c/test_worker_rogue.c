@@ -209,6 +209,7 @@ TEST(worker_reports_its_machine_and_packages) {
   CHECK(strstr(rogue.hello, "slots=1\nplatform=x86_64-pc-linux-gnu\ncores=4\nmemory=8000\n") !=
         NULL);
   CHECK_STR(rogue.machine, "x86_64-pc-linux-gnu 4 8000");
+  CHECK(logs("; cipher: secretbox")); /* as with a client of an older version */
   rogue_send(P2P_FRAME_PACKAGES, 0, "../../etc", 9);
   check_breach("sent a malformed or oversized PACKAGES request");
   rogue_begin(true);

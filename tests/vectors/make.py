@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Makes keys.json from docs/protocol.md alone: an implementation of "Keys and members" that shares nothing with ours.
+"""Makes keys.json and records.json from docs/protocol.md alone: an implementation of "Keys and members" and "Records" that shares nothing with
+ours.
 
-    python3 make.py           writes keys.json
-    python3 make.py --check   checks that keys.json is what this makes, and that the examples of the document are in it
+    python3 make.py           writes both
+    python3 make.py --check   checks that they are what this makes, and that the examples of the document are in keys.json
 """
 import base64
 import hashlib
@@ -12,9 +13,11 @@ import os
 import struct
 import sys
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
 sys.dont_write_bytecode = True
 from primitives import (ed25519_as_x25519, ed25519_public, ed25519_sign, seal, x25519_public,  # noqa: E402
-                        xchacha20_poly1305)
+                        xchacha20_poly1305, xsalsa20_poly1305)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WHEN = "2026-11-18T11:06:40"
@@ -259,6 +262,43 @@ def epoch_case(epoch, expelled):
                                 ("signature", b64(signature)))}
 
 
+# ---- records ----
+
+CIPHERS = {"aes256gcm": AESGCM, "chacha20poly1305": ChaCha20Poly1305}
+TRANSIT_KEY = bytes(range(192, 224))
+KEY_SPAN = 2**24
+
+
+def box_record(key, counter, text):
+    nonce = counter.to_bytes(24, "big")
+    return u32(40 + len(text)) + nonce + xsalsa20_poly1305(key, nonce, text)
+
+
+def cipher_record(cipher, key, counter, text):
+    for _ in range(counter // KEY_SPAN):
+        key = hkdf(key, b"", b"future.p2p/records/next", 32)
+    length = u32(2**31 + 16 + len(text))
+    sealed = CIPHERS[cipher](key).encrypt(bytes(4) + u64(counter), text, length)
+    return length + sealed[-16:] + sealed[:-16]
+
+
+def record_case(cipher, by, start, texts):
+    """`start`: of the counter of the first record, which is a box only if it is 0."""
+    box_key = hkdf(TRANSIT_KEY, b"", f"transit_record_{by}_key".encode(), 32)
+    key = hkdf(TRANSIT_KEY, b"", f"future.p2p/records/{cipher}/{by}".encode(), 32)
+    records = [{"counter": counter, "payload": text.hex(),
+                "record": (box_record(box_key, counter, text) if counter == 0 else cipher_record(cipher, key, counter, text)).hex()}
+               for counter, text in enumerate(texts, start)]
+    return {"transit_key": TRANSIT_KEY.hex(), "cipher": cipher, "by": by, "key": key.hex(), "records": records}
+
+
+def make_records():
+    hello = b"member=" + BOB[1].encode() + b"\nr=4.2.2\nfuture=1.70.0\nrecords=aes256gcm;chacha20poly1305\n"
+    texts = [b"\1" + bytes(4) + u32(len(hello)) + hello, b"", b"\x09" + bytes(8), bytes(range(256))]
+    return {"records": [record_case(cipher, by, start, texts) for cipher in CIPHERS for by in ("sender", "receiver")
+                        for start in (0, KEY_SPAN - 1)]}
+
+
 def make():
     many = [ed25519_public(hashlib.sha256(bytes([i])).digest()) for i in range(64)]
     two = [ed25519_public(DEVICE), ed25519_public(OTHER)]
@@ -293,14 +333,15 @@ def examples(path):
     return found, [kind for kind in kinds if kind not in dict(found)]
 
 
-def check(text, made):
+def check(files, made):
     passed, bad = 0, []
-    with open(os.path.join(HERE, "keys.json"), encoding="utf-8") as file:
-        stored = file.read()
-    if stored == text:
-        passed += 1
-    else:
-        bad.append("keys.json is not what make.py makes")
+    for name, text in files.items():
+        with open(os.path.join(HERE, name), encoding="utf-8") as file:
+            stored = file.read()
+        if stored == text:
+            passed += 1
+        else:
+            bad.append(f"{name} is not what make.py makes")
     known = {case["line"] for cases in made.values() for case in cases if "line" in case}
     found, missing = examples(os.path.join(HERE, "..", "..", "docs", "protocol.md"))
     for kind, example in found:
@@ -316,11 +357,12 @@ def check(text, made):
 
 def main():
     made = make()
-    text = json.dumps(made, indent=1) + "\n"
+    files = {name: json.dumps(content, indent=1) + "\n" for name, content in (("keys.json", made), ("records.json", make_records()))}
     if sys.argv[1:] == ["--check"]:
-        return check(text, made)
-    with open(os.path.join(HERE, "keys.json"), "w", encoding="utf-8") as file:
-        file.write(text)
+        return check(files, made)
+    for name, text in files.items():
+        with open(os.path.join(HERE, name), "w", encoding="utf-8") as file:
+            file.write(text)
     return 0
 
 
