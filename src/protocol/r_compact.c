@@ -28,7 +28,7 @@ static int sequence_state(struct p2p_r_stream *in, int type) {
                                    .length = (uint64_t)parts[0],
                                    .is_sequence = true,
                                    .first = (int64_t)parts[1],
-                                   .step = (int64_t)parts[2]};
+                                   .step = (int8_t)parts[2]};
   return p2p_r_stream_use_memory(in, in->last.length, type == P2P_R_INTEGERS ? 4 : 8);
 }
 

@@ -31,36 +31,11 @@ enum place {
 
 static int item(struct p2p_r_stream *in, enum place place);
 
-static bool is_environment(int type) {
-  switch (type) {
-  case P2P_R_ENVIRONMENT:
-  case P2P_R_BASE_ENVIRONMENT:
-  case P2P_R_EMPTY_ENVIRONMENT:
-  case P2P_R_GLOBAL_ENVIRONMENT:
-  case P2P_R_BASE_NAMESPACE:
-  case P2P_R_NAMESPACE:
-  case P2P_R_PACKAGE: return true;
-  default: return false;
-  }
-}
-
-static bool is_pairs(int type) {
-  return type == P2P_R_PAIRS || type == P2P_R_NULL_VALUE || type == P2P_R_NIL;
-}
-
-/* Reads an item that must be of one type, or of a type that `suits` accepts. */
-static int expect(struct p2p_r_stream *in, enum place place, bool (*suits)(int type),
-                  const char *what) {
+/* Reads an item that must be of one of these kinds. */
+static int expect(struct p2p_r_stream *in, enum place place, unsigned kinds, const char *what) {
   int type = item(in, place);
-  return type < 0 || suits(type) ? type : p2p_r_stream_malformed(in, what);
+  return type < 0 || p2p_r_is(type, kinds) ? type : p2p_r_stream_malformed(in, what);
 }
-
-static bool is_string(int type) { return type == P2P_R_STRING; }
-static bool is_integers(int type) { return type == P2P_R_INTEGERS; }
-static bool is_name(int type) {
-  return p2p_r_is_symbol(type) || type == P2P_R_NULL_VALUE || type == P2P_R_NIL;
-}
-static bool is_value(int type) { return type != P2P_R_STRING; }
 
 static int read_item(void *arg, enum p2p_r_wanted wanted);
 
@@ -80,11 +55,12 @@ static int attributes_after(struct p2p_r_stream *in, int type) {
 }
 
 static int tag(struct p2p_r_stream *in, bool may_be_null) {
-  return expect(in, NAME, may_be_null ? is_name : p2p_r_is_symbol, "a tag is not a symbol");
+  return expect(in, NAME, may_be_null ? P2P_R_KIND_NAME : P2P_R_KIND_SYMBOL,
+                "a tag is not a symbol");
 }
 
 static int value(struct p2p_r_stream *in, enum place place) {
-  return expect(in, place, is_value, "a string is outside of a character vector");
+  return expect(in, place, P2P_R_KIND_VALUE, "a string is outside of a character vector");
 }
 
 /* The cells of a pairlist or call whose first has `flags`. In a FRAME and in FORMALS, all have a
@@ -118,9 +94,9 @@ static int closure(struct p2p_r_stream *in, uint32_t flags) {
   if (code >= 0 && (flags & P2P_R_HAS_ATTRIBUTES)) code = attributes(in, P2P_R_CLOSURE);
   if (code < 0) return code;
   if (!(flags & P2P_R_HAS_TAG)) return p2p_r_stream_malformed(in, "a function has no environment");
-  code = expect(in, VALUE, is_environment, "a function has no environment");
+  code = expect(in, VALUE, P2P_R_KIND_ENVIRONMENT, "a function has no environment");
   if (code < 0) return code;
-  code = expect(in, FORMALS, is_pairs, "the arguments of a function are not a pairlist");
+  code = expect(in, FORMALS, P2P_R_KIND_PAIRS, "the arguments of a function are not a pairlist");
   if (code < 0 || (code = value(in, VALUE)) < 0) return code;
   return P2P_R_CLOSURE;
 }
@@ -132,15 +108,11 @@ static int promise(struct p2p_r_stream *in, uint32_t flags) {
   if (code >= 0 && (flags & P2P_R_HAS_ATTRIBUTES)) code = attributes(in, P2P_R_PROMISE);
   if (code < 0) return code;
   if (flags & P2P_R_HAS_TAG) {
-    code = expect(in, VALUE, is_environment, "a promise has no environment");
+    code = expect(in, VALUE, P2P_R_KIND_ENVIRONMENT, "a promise has no environment");
     if (code < 0) return code;
   }
   if ((code = value(in, BINDING)) < 0 || (code = value(in, BINDING)) < 0) return code;
   return P2P_R_PROMISE;
-}
-
-static bool is_table(int type) {
-  return type == P2P_R_LIST || type == P2P_R_NULL_VALUE || type == P2P_R_NIL;
 }
 
 static int environment(struct p2p_r_stream *in) {
@@ -150,11 +122,11 @@ static int environment(struct p2p_r_stream *in) {
       (code = p2p_r_stream_add_reference(in, P2P_R_ENVIRONMENT)) < 0) {
     return code;
   }
-  code = expect(in, VALUE, is_environment, "an environment has no enclosing environment");
+  code = expect(in, VALUE, P2P_R_KIND_ENVIRONMENT, "an environment has no enclosing environment");
   if (code < 0) return code;
-  code = expect(in, FRAME, is_pairs, "the frame of an environment is not a pairlist");
+  code = expect(in, FRAME, P2P_R_KIND_PAIRS, "the frame of an environment is not a pairlist");
   if (code < 0) return code;
-  code = expect(in, FRAME, is_table, "the hash table of an environment is not a list");
+  code = expect(in, FRAME, P2P_R_KIND_TABLE, "the hash table of an environment is not a list");
   if (code < 0 || (code = attributes(in, P2P_R_ENVIRONMENT)) < 0) return code;
   return P2P_R_ENVIRONMENT;
 }
@@ -167,17 +139,21 @@ static int list(struct p2p_r_stream *in, int type, enum place place) {
   if (code < 0 || (code = p2p_r_stream_use_memory(in, n, sizeof(void *))) < 0) return code;
   if (place == FRAME && n == 0)
     return p2p_r_stream_malformed(in, "the hash table of an environment is empty");
-  while (n-- > 0) {
-    code = place == FRAME
-               ? expect(in, FRAME, is_pairs, "the frame of an environment is not a pairlist")
-               : value(in, VALUE);
+  while (n > 0) {
+    if (place != FRAME && (code = p2p_r_plain_elements_check(in, &n)) < 0) return code;
+    if (n == 0) break;
+    code = place == FRAME ? expect(in, FRAME, P2P_R_KIND_PAIRS,
+                                   "the frame of an environment is not a pairlist")
+                          : value(in, VALUE);
     if (code < 0) return code;
+    n--;
   }
   p2p_r_stream_set_last(in, type, length);
   return type;
 }
 
-static int symbol(struct p2p_r_stream *in) {
+/* Not inline: its name would take room on the stack at each level of nesting. */
+__attribute__((noinline)) static int symbol(struct p2p_r_stream *in) {
   uint32_t flags = 0;
   int32_t length;
   char name[24] = "";
@@ -209,7 +185,7 @@ static int package(struct p2p_r_stream *in, int type) {
   if (code < 0 || (code = p2p_r_stream_int(in, &n)) < 0) return code;
   if (has_names != 0 || n < 1 || n > 2) return p2p_r_stream_malformed(in, "a package has no name");
   while (n-- > 0) {
-    code = expect(in, VALUE, is_string, "the name of a package is not a string");
+    code = expect(in, VALUE, P2P_R_KIND_STRING, "the name of a package is not a string");
     if (code < 0) return code;
   }
   return (code = p2p_r_stream_add_reference(in, type)) < 0 ? code : type;
@@ -235,8 +211,8 @@ static int read_item(void *arg, enum p2p_r_wanted wanted) {
   struct p2p_r_stream *in = arg;
   switch (wanted) {
   case P2P_R_WANT_TAG: return tag(in, true);
-  case P2P_R_WANT_SYMBOL: return expect(in, NAME, p2p_r_is_symbol, "an attribute has no name");
-  case P2P_R_WANT_INTEGERS: return expect(in, VALUE, is_integers, "integers are missing");
+  case P2P_R_WANT_SYMBOL: return expect(in, NAME, P2P_R_KIND_SYMBOL, "an attribute has no name");
+  case P2P_R_WANT_INTEGERS: return expect(in, VALUE, P2P_R_KIND_INTEGERS, "integers are missing");
   case P2P_R_WANT_SELFREF: return value(in, SELFREF);
   case P2P_R_WANT_ATTRIBUTES_OF_CALL: return attributes(in, P2P_R_CALL);
   default: return value(in, VALUE);
@@ -288,16 +264,10 @@ static int item_of(struct p2p_r_stream *in, uint32_t flags, enum place place) {
   if (place != BINDING && (type == P2P_R_UNBOUND || type == P2P_R_PROMISE || type == P2P_R_DOTS)) {
     return p2p_r_stream_malformed(in, "a promise is outside of an environment");
   }
+  if (p2p_r_is(type, P2P_R_KIND_ATOM)) return type;
   switch (type) {
-  case P2P_R_NIL:
-  case P2P_R_NULL_VALUE:
-  case P2P_R_MISSING:
-  case P2P_R_UNBOUND:
-  case P2P_R_BASE_ENVIRONMENT:
-  case P2P_R_EMPTY_ENVIRONMENT:
-  case P2P_R_GLOBAL_ENVIRONMENT:
-  case P2P_R_BASE_NAMESPACE: return type;
   case P2P_R_REFERENCE: return reference(in, flags);
+  case P2P_R_UNBOUND: return type;
   case P2P_R_SYMBOL: return symbol(in);
   case P2P_R_PACKAGE:
   case P2P_R_NAMESPACE: return package(in, type);
@@ -320,9 +290,12 @@ static int item_of(struct p2p_r_stream *in, uint32_t flags, enum place place) {
 
 static int item(struct p2p_r_stream *in, enum place place) {
   uint32_t flags = 0;
-  int code = p2p_r_stream_flags(in, &flags);
-  if (code < 0 || (code = p2p_r_stream_enter(in)) < 0) return code;
-  int type = item_of(in, flags, place);
+  int code = p2p_r_stream_flags(in, &flags), type = flags & 0xff;
+  if (code < 0) return code;
+  if (p2p_r_is(type, P2P_R_KIND_ATOM) && !in->data_only) return type;
+  if (type == P2P_R_REFERENCE && !in->data_only) return reference(in, flags);
+  if ((code = p2p_r_stream_enter(in)) < 0) return code;
+  type = item_of(in, flags, place);
   p2p_r_stream_leave(in);
   return type;
 }

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define SOME 256 /* integers, checked at once */
+
 void p2p_r_stream_init(struct p2p_r_stream *stream, const struct p2p_blob *object,
                        uint64_t memory_max_bytes, struct p2p_err *err) {
   *stream = (struct p2p_r_stream){.object = object,
@@ -24,7 +26,7 @@ static bool next_chunk(struct p2p_r_stream *stream) {
   return length > 0;
 }
 
-int p2p_r_stream_skip(struct p2p_r_stream *stream, uint64_t length) {
+int p2p_r_stream_skip_far(struct p2p_r_stream *stream, uint64_t length) {
   if (length > stream->left) return p2p_r_stream_malformed(stream, "it is truncated");
   stream->left -= length;
   for (;;) {
@@ -80,7 +82,7 @@ int p2p_r_stream_integer_at(struct p2p_r_stream *stream, const struct p2p_r_vect
 
 int p2p_r_stream_are_within(struct p2p_r_stream *stream, const struct p2p_r_vector *integers,
                             uint64_t max, bool *is_in) {
-  int32_t some[1024];
+  int32_t some[SOME];
   *is_in = true;
   if (integers->is_sequence) {
     int64_t last = integers->first + integers->step * ((int64_t)integers->length - 1);
@@ -89,14 +91,17 @@ int p2p_r_stream_are_within(struct p2p_r_stream *stream, const struct p2p_r_vect
     *is_in = integers->length == 0 || (least >= 1 && (uint64_t)most <= max);
     return P2P_OK;
   }
+  const uint32_t most = max < INT32_MAX ? (uint32_t)max : INT32_MAX;
   for (uint64_t done = 0; done < integers->length && *is_in;) {
     uint64_t n = integers->length - done;
-    if (n > 1024) n = 1024;
+    uint32_t others = 0;
+    if (n > SOME) n = SOME;
     int code = p2p_r_stream_read_at(stream, integers->offset + 4 * done, some, 4 * (size_t)n);
     if (code != P2P_OK) return code;
-    for (uint64_t i = 0; i < n; i++) {
-      *is_in &= some[i] == INT32_MIN || (some[i] >= 1 && (uint64_t)some[i] <= max);
-    }
+    for (size_t i = n; i < SOME; i++) some[i] = INT32_MIN;
+    for (size_t i = 0; i < SOME; i++) /* no branch: compilers use vector instructions */
+      others |= (some[i] != INT32_MIN) & ((uint32_t)some[i] - 1 >= most);
+    *is_in = others == 0;
     done += n;
   }
   return P2P_OK;
@@ -129,15 +134,12 @@ int p2p_r_stream_no_memory(struct p2p_r_stream *stream) {
                      (unsigned long long)stream->memory_max_bytes);
 }
 
-int p2p_r_stream_length(struct p2p_r_stream *stream, uint64_t size, uint64_t *out) {
-  int32_t length;
+int p2p_r_stream_length_of(struct p2p_r_stream *stream, int32_t length, uint64_t size,
+                           uint64_t *out) {
   uint32_t halves[2];
   uint64_t bytes;
-  int code = p2p_r_stream_int(stream, &length);
-  if (code != P2P_OK) return code;
-  *out = (uint64_t)length;
   if (length == -1) { /* a long vector */
-    code = p2p_r_stream_read(stream, halves, sizeof halves);
+    int code = p2p_r_stream_read(stream, halves, sizeof halves);
     if (code != P2P_OK) return code;
     *out = (uint64_t)halves[0] << 32 | halves[1];
   } else if (length < 0) {

@@ -15,12 +15,13 @@
 
 /* A vector that was read. */
 struct p2p_r_vector {
-  int type; /* that of its elements if it is compact */
   uint64_t length;
-  uint64_t offset;  /* of its elements in the object, unless it is a sequence or deferred */
+  uint64_t offset; /* of its elements in the object, unless it is a sequence or deferred */
+  int64_t first;
+  int8_t step;
   bool is_sequence; /* whose integers are `first`, `first + step`, ... */
   bool is_deferred; /* its elements are not in the object */
-  int64_t first, step;
+  int type;         /* that of its elements if it is compact */
 };
 
 struct p2p_r_stream {
@@ -29,9 +30,11 @@ struct p2p_r_stream {
   uint64_t left;           /* bytes that were not read yet */
   uint64_t offset;         /* of `end` in the object */
   const uint8_t *at, *end; /* what is left of the current chunk */
+  uint32_t nesting;
   uint64_t memory_bytes, memory_max_bytes;
-  uint32_t nesting, depth;
+  uint32_t depth; /* not beside `nesting`: compilers would change both at once, which is slower */
   bool data_only;
+  int32_t word;        /* the last one that was in two chunks: variables stay in registers */
   uint8_t *references; /* the types of the objects to which the stream may refer */
   size_t n_references, capacity;
   struct p2p_r_vector last;  /* the last vector that was read, but for its attributes */
@@ -47,7 +50,6 @@ void p2p_r_stream_clear(struct p2p_r_stream *stream); /* frees what init and the
 
 int p2p_r_stream_malformed(struct p2p_r_stream *stream, const char *what) P2P_MUST_USE;
 int p2p_r_stream_read(struct p2p_r_stream *stream, void *out, size_t length) P2P_MUST_USE;
-int p2p_r_stream_skip(struct p2p_r_stream *stream, uint64_t length) P2P_MUST_USE;
 /* Reads again what is elsewhere in the object. */
 int p2p_r_stream_read_at(struct p2p_r_stream *stream, uint64_t offset, void *out,
                          size_t length) P2P_MUST_USE;
@@ -60,8 +62,10 @@ int p2p_r_stream_integer_at(struct p2p_r_stream *stream, const struct p2p_r_vect
 /* Sets *has to whether one of the strings is `text`, which is at most 31 bytes long. */
 int p2p_r_stream_has_string(struct p2p_r_stream *stream, const struct p2p_r_vector *strings,
                             const char *text, bool *has) P2P_MUST_USE;
-/* The length of a vector whose elements take at least `size` bytes each of the stream. */
-int p2p_r_stream_length(struct p2p_r_stream *stream, uint64_t size, uint64_t *out) P2P_MUST_USE;
+/* What p2p_r_stream_skip() and p2p_r_stream_length(), below, cannot do at once. */
+int p2p_r_stream_skip_far(struct p2p_r_stream *stream, uint64_t length) P2P_MUST_USE;
+int p2p_r_stream_length_of(struct p2p_r_stream *stream, int32_t length, uint64_t size,
+                           uint64_t *out) P2P_MUST_USE;
 int p2p_r_stream_add_reference(struct p2p_r_stream *stream, uint8_t type) P2P_MUST_USE;
 
 int p2p_r_stream_no_memory(struct p2p_r_stream *stream) P2P_MUST_USE;
@@ -104,11 +108,32 @@ static inline void p2p_r_stream_leave(struct p2p_r_stream *stream) {
 }
 
 static inline int p2p_r_stream_int(struct p2p_r_stream *stream, int32_t *out) {
-  if (stream->end - stream->at < 4) return p2p_r_stream_read(stream, out, 4);
-  memcpy(out, stream->at, 4);
-  stream->at += 4;
-  stream->left -= 4;
+  if (stream->end - stream->at < 4) {
+    int code = p2p_r_stream_read(stream, &stream->word, sizeof stream->word);
+    *out = stream->word;
+    return code;
+  }
+  memcpy(out, stream->at, sizeof *out);
+  stream->at += sizeof *out;
+  stream->left -= sizeof *out;
   return P2P_OK;
+}
+
+static inline int p2p_r_stream_skip(struct p2p_r_stream *stream, uint64_t length) {
+  if (length > (uint64_t)(stream->end - stream->at)) return p2p_r_stream_skip_far(stream, length);
+  stream->at += length;
+  stream->left -= length;
+  return P2P_OK;
+}
+
+/* The length of a vector whose elements take at least `size` bytes each of the stream. */
+static inline int p2p_r_stream_length(struct p2p_r_stream *stream, uint64_t size, uint64_t *out) {
+  int32_t length;
+  int code = p2p_r_stream_int(stream, &length);
+  if (code != P2P_OK) return code;
+  *out = (uint64_t)length;
+  if (length >= 0 && *out * size <= stream->left) return P2P_OK; /* sizes are small */
+  return p2p_r_stream_length_of(stream, length, size, out);
 }
 
 /* The type, flags and levels of the next item. */

@@ -4,6 +4,7 @@
 #define P2P_PROTOCOL_R_TYPES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* The types of R, and those that occur in the format only. NAME_OF_...: symbols that mean
  * something to the check. */
@@ -69,11 +70,29 @@ enum p2p_r_type {
 #define P2P_R_IS_S4 (1u << 16)
 #define P2P_R_IS_ACTIVE_BINDING (1u << 27) /* in a cell of an environment */
 
+/* What a type is. Most are of several kinds. */
+enum p2p_r_kind {
+  P2P_R_KIND_VALUE = 1,        /* all but a string, which is in a vector of strings only */
+  P2P_R_KIND_VECTOR = 2,       /* which may be compact */
+  P2P_R_KIND_SYMBOL = 4,       /* P2P_R_NAME_OF_..., too */
+  P2P_R_KIND_NAME = 8,         /* a symbol or NULL */
+  P2P_R_KIND_PAIRS = 16,       /* a pairlist, which may be NULL */
+  P2P_R_KIND_ENVIRONMENT = 32, /* of any kind, also of a namespace */
+  P2P_R_KIND_TABLE = 64,       /* the hash table of an environment, or NULL */
+  P2P_R_KIND_STRING = 128,
+  P2P_R_KIND_INTEGERS = 256,
+  P2P_R_KIND_ATOM = 512 /* nothing follows its flags, and it may be anywhere */
+};
+extern const uint16_t p2p_r_kinds[256]; /* by type */
+
+/* False for what is no type. */
+static inline bool p2p_r_is(int type, unsigned kinds) {
+  return (unsigned)type < 256 && (p2p_r_kinds[type] & kinds) != 0;
+}
+static inline bool p2p_r_is_vector(int type) { return p2p_r_is(type, P2P_R_KIND_VECTOR); }
+
 /* P2P_R_NAME_OF_... for a symbol of that name, otherwise P2P_R_SYMBOL. */
 int p2p_r_symbol_type(const char *name);
-bool p2p_r_is_symbol(int type);
-/* Whether the type is that of a vector, which may be compact. */
-bool p2p_r_is_vector(int type);
 
 #define P2P_R_CELL_BYTES 56 /* of R's cells and vector headers */
 

@@ -14,4 +14,9 @@ int p2p_r_numbers_check(struct p2p_r_stream *stream, int type, uint64_t size) P2
 /* Each is TRUE, FALSE or NA: R uses them as indices. */
 int p2p_r_logicals_check(struct p2p_r_stream *stream) P2P_MUST_USE;
 
+/* Reads the next elements of a list as long as they are plain, that is numbers or one string,
+ * without attributes, and in the current chunk; at most *n, from which it subtracts them. P2P_OK or
+ * a negative code. It saves time: other functions could read the same. */
+int p2p_r_plain_elements_check(struct p2p_r_stream *stream, uint64_t *n) P2P_MUST_USE;
+
 #endif
