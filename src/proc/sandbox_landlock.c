@@ -96,7 +96,9 @@ static int add_rules(int ruleset, const struct p2p_sandbox *sandbox, uint64_t kn
                      struct p2p_err *err) {
   const uint64_t to_write = known & ~(MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV);
   int code = add_rule(ruleset, has_own_files(sandbox) ? "/" : "/proc", TO_READ, err);
-  for (size_t i = 0; code == P2P_OK && p2p_sandbox_system[i] != NULL; i++)
+  /* Own files: the rule for "/" has said it. */
+  for (size_t i = 0; !has_own_files(sandbox) && code == P2P_OK && p2p_sandbox_system[i] != NULL;
+       i++)
     code = add_rule(ruleset, p2p_sandbox_system[i], TO_READ, err);
   for (size_t i = 0; code == P2P_OK && p2p_sandbox_devices[i] != NULL; i++)
     code =
