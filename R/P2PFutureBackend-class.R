@@ -36,7 +36,7 @@
 #'
 #' With many workers, it shows the most relevant ones. `as.data.frame(plan("backend"))` has all workers and more columns. [future::nbrOfWorkers()]
 #' is the number of slots, but at least 1, so that a future can wait for the first worker. [future::nbrOfFreeWorkers()] is the number of slots
-#' that are free.
+#' that are free. Of the workers of one user to which this session has had no link yet, at most 1024 slots count: they might be made up.
 #'
 #' @section Results:
 #' The bytes that a worker sends are checked before R reads them, whatever `results` is: a malformed or oversized object is a FutureError. But a

@@ -15,6 +15,7 @@
 #include "board/own_name.h"
 #include "crypto/random.h"
 #include "net/timer.h"
+#include "protocol/certified_line.h"
 
 #define TIMEOUT_MS 30000
 static const struct p2p_backoff BACKOFF = {.first_ms = 500, .max_ms = 30000};
@@ -45,6 +46,7 @@ struct p2p_member {
   struct p2p_timer *report_timer;
   bool is_reporting;                    /* report_timer runs */
   uint64_t reported;                    /* dropped lines */
+  uint64_t hellos;                      /* so far */
   uint64_t unopened, unopened_reported; /* lines that are not of this cluster's key, or repeated */
   struct p2p_member_keys *keys;         /* NULL: clusters without a key only */
   char user[P2P_USER_MAX];
@@ -64,13 +66,17 @@ static void draw_hex(size_t n_bytes, char *out) {
   p2p_hex_encode(bytes, n_bytes, out);
 }
 
-/* The id tells this hello from all others. */
+/* The id tells this hello from all others. In a cluster with a key, that of a worker shows whose it
+ * is. */
 static int write_hello(struct p2p_member *member, struct p2p_line *out) {
   struct p2p_hello_line hello = {.role = member->role};
   draw_hex(HELLO_ID_BYTES, hello.id);
   hello.from = member->identity;
   if (member->callbacks.on_hello != NULL) member->callbacks.on_hello(member->arg, &hello);
-  return p2p_hello_line_write(out, &hello, time(NULL));
+  int code = p2p_hello_line_write(out, &hello, time(NULL));
+  const struct p2p_credentials *credentials = p2p_member_credentials(member);
+  if (code != P2P_OK || member->role != P2P_ROLE_WORKER || credentials == NULL) return code;
+  return p2p_certified_line_sign(out, credentials, ++member->hellos);
 }
 
 /* Replaces *line by the line in a box, where the cluster has a key. */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "client/packages.h"
+#include "client/roster_report.h"
 #include "client/schedule.h"
 #include "client/waiting.h"
 #include "client/worker_link.h"
@@ -31,6 +32,8 @@ struct p2p_dispatcher {
   struct p2p_schedule_worker *numbers; /* ... what the scheduler needs to know about them, ... */
   struct p2p_schedule_step *steps;     /* ... and what it has decided. */
   size_t length, capacity;
+  struct p2p_schedule_user *users; /* those of the roster */
+  size_t n_users;
   struct p2p_package_needs needs;
 };
 
@@ -38,8 +41,21 @@ static uint64_t earlier(uint64_t a_ms, uint64_t b_ms) { return a_ms < b_ms ? a_m
 
 /* The decision. */
 
+static int copy_users(struct p2p_dispatcher *dispatcher, const struct p2p_roster *roster) {
+  if (roster->n_users > dispatcher->n_users) {
+    void *users = realloc(dispatcher->users, roster->n_users * sizeof *dispatcher->users);
+    if (users == NULL) return P2P_ERR_MEMORY;
+    dispatcher->users = users;
+    dispatcher->n_users = roster->n_users;
+  }
+  for (size_t i = 0; i < roster->n_users; i++)
+    dispatcher->users[i] = (struct p2p_schedule_user){.failures = roster->users[i].failures};
+  return P2P_OK;
+}
+
 static int reserve(struct p2p_dispatcher *dispatcher) {
   const struct p2p_roster *roster = p2p_workers_roster(dispatcher->workers);
+  if (copy_users(dispatcher, roster) != P2P_OK) return P2P_ERR_MEMORY;
   if (roster->length <= dispatcher->capacity) return P2P_OK;
   size_t capacity = roster->capacity;
   void *candidates = realloc(dispatcher->candidates, capacity * sizeof *dispatcher->candidates);
@@ -62,6 +78,7 @@ static void describe(struct p2p_dispatcher *dispatcher, const struct p2p_roster_
   } else {
     *out = (struct p2p_schedule_worker){.slots = worker->slots,
                                         .is_claim = !worker->was_linked,
+                                        .user = worker->user,
                                         .taken = worker->busy,
                                         .retry_at_ms = worker->retry_at_ms};
     if (worker->link != NULL) {
@@ -174,6 +191,7 @@ static uint64_t decide_once(struct p2p_dispatcher *dispatcher) {
       .links_min = p2p_package_needs_links(&dispatcher->needs),
       .workers = dispatcher->numbers,
       .length = dispatcher->length,
+      .users = dispatcher->users,
   };
   wake_ms = earlier(wake_ms, p2p_schedule_decide(&schedule, dispatcher->steps));
   take_steps(dispatcher, schedule.waiting);
@@ -288,14 +306,14 @@ void p2p_dispatcher_on_failed(struct p2p_dispatcher *dispatcher, const struct p2
 /* Reports. */
 
 void p2p_dispatcher_count(const struct p2p_dispatcher *dispatcher, struct p2p_client_status *out) {
-  p2p_workers_count(dispatcher->workers, out);
+  p2p_roster_count(p2p_workers_roster(dispatcher->workers), out);
   out->waiting = dispatcher->waiting.length;
   out->waiting_for_packages = dispatcher->waiting.with_packages;
 }
 
 size_t p2p_dispatcher_workers(const struct p2p_dispatcher *dispatcher, struct p2p_worker_info *out,
                               size_t capacity) {
-  return p2p_workers_describe(dispatcher->workers, out, capacity);
+  return p2p_roster_describe(p2p_workers_roster(dispatcher->workers), out, capacity);
 }
 
 void p2p_dispatcher_explain(const struct p2p_dispatcher *dispatcher, const char *packages,
@@ -343,5 +361,6 @@ void p2p_dispatcher_free(struct p2p_dispatcher *dispatcher) {
   free(dispatcher->candidates);
   free(dispatcher->numbers);
   free(dispatcher->steps);
+  free(dispatcher->users);
   free(dispatcher);
 }

@@ -137,6 +137,8 @@ struct expected {
 static struct expected count_opening(const struct p2p_schedule *schedule, uint32_t need,
                                      struct p2p_schedule_step *steps, uint64_t *wake_ms) {
   struct expected expected = {0};
+  for (size_t i = 0; i < schedule->length; i++)
+    if (schedule->workers[i].is_claim) schedule->users[schedule->workers[i].user].opening = 0;
   for (size_t i = 0; i < schedule->length; i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
     if (worker->link != P2P_SCHEDULE_OPENING) continue;
@@ -148,6 +150,7 @@ static struct expected count_opening(const struct p2p_schedule *schedule, uint32
     }
     wake_by(wake_ms, until_ms);
     expected.claims += worker->is_claim;
+    if (worker->is_claim) schedule->users[worker->user].opening++;
     if (patient_until_ms <= schedule->now_ms) continue;
     expected.slots += worker->is_claim ? 1 : worker->slots;
     expected.links++;
@@ -156,49 +159,91 @@ static struct expected count_opening(const struct p2p_schedule *schedule, uint32
   return expected;
 }
 
-struct kind {
-  bool is_free;  /* with a free slot */
-  bool is_claim; /* never linked */
-};
-
 static bool has_free_slot(const struct p2p_schedule_worker *worker) {
   return worker->taken < worker->slots;
 }
 
-/* Opens links to workers of this kind until enough slots are expected. A worker without a free slot
- * counts too: its slots are shared once it knows that somebody waits. */
-static void open_some(const struct p2p_schedule *schedule, uint32_t need, struct kind kind,
-                      struct expected *expected, struct p2p_schedule_step *steps,
-                      uint64_t *wake_ms) {
-  for (size_t i = 0;
-       i < schedule->length && (expected->slots < need || expected->links < schedule->links_min);
-       i++) {
+static bool is_needed(const struct p2p_schedule *schedule, uint32_t need,
+                      const struct expected *expected) {
+  return expected->slots < need || expected->links < schedule->links_min;
+}
+
+static bool may_open(const struct p2p_schedule *schedule, const struct p2p_schedule_worker *worker,
+                     uint64_t *wake_ms) {
+  if (worker->retry_at_ms <= schedule->now_ms) return true;
+  wake_by(wake_ms, worker->retry_at_ms);
+  return false;
+}
+
+static void open_one(const struct p2p_schedule *schedule, uint64_t slots, struct expected *expected,
+                     struct p2p_schedule_step *step, uint64_t *wake_ms) {
+  step->open = true;
+  expected->links++;
+  expected->slots += slots;
+  wake_by(wake_ms, schedule->now_ms + P2P_SCHEDULE_PATIENCE_MS);
+}
+
+/* Opens links to workers that were linked before until enough slots are expected. A worker without
+ * a free slot counts too: its slots are shared once it knows that somebody waits. */
+static void open_known(const struct p2p_schedule *schedule, uint32_t need, bool is_free,
+                       struct expected *expected, struct p2p_schedule_step *steps,
+                       uint64_t *wake_ms) {
+  for (size_t i = 0; i < schedule->length && is_needed(schedule, need, expected); i++) {
     const struct p2p_schedule_worker *worker = &schedule->workers[i];
-    if (worker->link != P2P_SCHEDULE_NONE || has_free_slot(worker) != kind.is_free ||
-        worker->is_claim != kind.is_claim)
+    if (worker->link != P2P_SCHEDULE_NONE || worker->is_claim || has_free_slot(worker) != is_free ||
+        !may_open(schedule, worker, wake_ms))
       continue;
-    if (kind.is_claim && expected->claims >= P2P_SCHEDULE_CLAIMS_MAX) return;
-    if (worker->retry_at_ms > schedule->now_ms) {
-      wake_by(wake_ms, worker->retry_at_ms);
+    open_one(schedule, is_free ? worker->slots - worker->taken : worker->slots, expected, &steps[i],
+             wake_ms);
+  }
+}
+
+/* Whether claim `a` comes before claim `b`. */
+static bool comes_first(const struct p2p_schedule *schedule, const struct p2p_schedule_worker *a,
+                        const struct p2p_schedule_worker *b) {
+  const struct p2p_schedule_user *user_a = &schedule->users[a->user],
+                                 *user_b = &schedule->users[b->user];
+  uint64_t rank_a = (uint64_t)user_a->failures + user_a->opening;
+  uint64_t rank_b = (uint64_t)user_b->failures + user_b->opening;
+  if (rank_a != rank_b) return rank_a < rank_b;
+  return has_free_slot(a) && !has_free_slot(b);
+}
+
+/* Returns the index of the claim that is to be linked next; the length, if there is none. */
+static size_t find_claim(const struct p2p_schedule *schedule, const struct expected *expected,
+                         const struct p2p_schedule_step *steps, uint64_t *wake_ms) {
+  size_t best = schedule->length;
+  for (size_t i = 0; i < schedule->length; i++) {
+    const struct p2p_schedule_worker *worker = &schedule->workers[i];
+    if (!worker->is_claim || worker->link != P2P_SCHEDULE_NONE || steps[i].open ||
+        (expected->claims >= P2P_SCHEDULE_CLAIMS_MAX &&
+         schedule->users[worker->user].opening > 0) ||
+        !may_open(schedule, worker, wake_ms))
       continue;
-    }
-    steps[i].open = true;
-    expected->links++;
-    expected->claims += kind.is_claim;
-    if (kind.is_claim)
-      expected->slots++;
-    else
-      expected->slots += kind.is_free ? worker->slots - worker->taken : worker->slots;
-    wake_by(wake_ms, schedule->now_ms + P2P_SCHEDULE_PATIENCE_MS);
+    if (best == schedule->length || comes_first(schedule, worker, &schedule->workers[best]))
+      best = i;
+  }
+  return best;
+}
+
+static void open_claims(const struct p2p_schedule *schedule, uint32_t need,
+                        struct expected *expected, struct p2p_schedule_step *steps,
+                        uint64_t *wake_ms) {
+  while (is_needed(schedule, need, expected)) {
+    size_t i = find_claim(schedule, expected, steps, wake_ms);
+    if (i == schedule->length) return;
+    open_one(schedule, 1, expected, &steps[i], wake_ms);
+    expected->claims++;
+    schedule->users[schedule->workers[i].user].opening++;
   }
 }
 
 static void open_links(const struct p2p_schedule *schedule, uint32_t need, struct expected expected,
                        struct p2p_schedule_step *steps, uint64_t *wake_ms) {
   if (!schedule->may_open || need == 0) return;
-  static const struct kind kinds[] = {{true, false}, {true, true}, {false, false}, {false, true}};
-  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-    open_some(schedule, need, kinds[i], &expected, steps, wake_ms);
+  open_known(schedule, need, true, &expected, steps, wake_ms);
+  open_claims(schedule, need, &expected, steps, wake_ms);
+  open_known(schedule, need, false, &expected, steps, wake_ms);
 }
 
 static void close_idle_links(const struct p2p_schedule *schedule, uint32_t need,

@@ -2,7 +2,9 @@
  * works with counts, since tasks differ only in which workers can run them. It opens links only for
  * tasks that have neither a slot nor a request for one, spreads tasks over the workers, never uses
  * more slots than allowed, and returns slots that are recalled or idle for long. A worker that was
- * never linked is expected to have one slot, whatever its hello claims. */
+ * never linked is expected to have one slot, whatever its hello claims. Such workers are tried in
+ * turn by user, those last whose workers could not be linked, and one of each user at any time: so
+ * nobody's made-up workers keep a client from those of others. */
 #ifndef P2P_CLIENT_SCHEDULE_H
 #define P2P_CLIENT_SCHEDULE_H
 
@@ -16,7 +18,8 @@
   1000 /* requested slots and opening links count as available soon for this long */
 #define P2P_SCHEDULE_SETUP_MS 35000      /* from opening a link to the worker's HELLO */
 #define P2P_SCHEDULE_LINK_IDLE_MS 600000 /* a link without slots is kept open for this long */
-#define P2P_SCHEDULE_CLAIMS_MAX 32 /* links to workers that were never linked, opened at once */
+/* Links to workers that were never linked, opened at once; and one for each user without any. */
+#define P2P_SCHEDULE_CLAIMS_MAX 32
 #define P2P_SCHEDULE_NEVER UINT64_MAX
 
 enum p2p_schedule_link {
@@ -31,7 +34,8 @@ struct p2p_schedule_worker {
   uint32_t taken;       /* NONE: slots with a task of somebody else, as far as known */
   uint64_t since_ms;    /* OPENING */
   uint32_t slots;       /* in all */
-  bool is_claim;        /* it was never linked: anybody may have written its hello */
+  bool is_claim;        /* it was never linked: its hello may be made up */
+  uint32_t user;        /* of a claim: index of its user */
   uint32_t eligible;    /* waiting tasks that it may be able to run */
   uint32_t confirmed;   /* of these, tasks that it certainly can run */
   /* OPEN: */
@@ -44,6 +48,11 @@ struct p2p_schedule_worker {
   uint64_t used_ms;      /* when the latest task ended, or the link was opened */
 };
 
+struct p2p_schedule_user {
+  uint32_t failures; /* to link to its claims, in a row */
+  uint32_t opening;  /* links to its claims; set by p2p_schedule_decide */
+};
+
 struct p2p_schedule {
   uint64_t now_ms;
   uint32_t waiting;   /* tasks */
@@ -53,6 +62,7 @@ struct p2p_schedule {
                          can run */
   const struct p2p_schedule_worker *workers; /* compatible or linked ones */
   size_t length;
+  struct p2p_schedule_user *users; /* of the claims */
 };
 
 /* What to do with one worker. */

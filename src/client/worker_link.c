@@ -20,8 +20,6 @@ struct p2p_worker_link {
   struct p2p_task_stream *stream; /* NULL before the worker's HELLO */
   struct p2p_worker_packages packages;
   struct p2p_load load;
-  bool has_device;
-  struct p2p_sign_public device;
   uint64_t since_ms;
   char path[128];
   struct p2p_err error; /* of a write; code 0: none */
@@ -32,9 +30,6 @@ struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *lin
 }
 struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *link) {
   return &link->packages;
-}
-const struct p2p_sign_public *p2p_worker_link_device(const struct p2p_worker_link *link) {
-  return link != NULL && link->has_device ? &link->device : NULL;
 }
 const struct p2p_load *p2p_worker_link_load(const struct p2p_worker_link *link) {
   return &link->load;
@@ -196,10 +191,10 @@ static int on_hello(struct p2p_worker_link *link, const struct p2p_frame *frame,
   if (!p2p_hello_is_certified(&hello, credentials, P2P_ROLE_WORKER, p2p_link_verifier(link->link),
                               config->worker))
     return p2p_err_set(err, P2P_ERR_ACCESS, "it has no valid certificate of its user");
+  if (credentials != NULL && !p2p_sign_same(&hello.badge.device, config->device))
+    return p2p_err_set(err, P2P_ERR_ACCESS, "its hello is of another device");
   code = p2p_link_switch(link->link, p2p_cipher_list_choose(&hello.ciphers, p2p_cipher_ours()));
   if (code != P2P_OK) return p2p_err_set(err, code, "cannot use the cipher of the link");
-  link->has_device = credentials != NULL;
-  link->device = hello.badge.device;
   code = link->callbacks.on_hello(link->arg, &hello, err);
   if (code != P2P_OK) return code;
   struct p2p_task_stream_config stream = {

@@ -25,10 +25,11 @@ struct p2p_worker_link_config {
   const char *mailbox, *relay;            /* NULL: those that the board names */
   const char *r_version, *future_version; /* of this session */
   uint64_t object_cap_bytes;
-  const char *worker;                /* its name as people see it, "carol@desk:4711", */
-  const char *worker_id;             /* its id as a member, */
-  const struct p2p_seal_public *key; /* its public key, */
-  const char *hello;                 /* and the id of its latest hello */
+  const char *worker;                   /* its name as people see it, "carol@desk:4711", */
+  const char *worker_id;                /* its id as a member, */
+  const struct p2p_seal_public *key;    /* its public key, */
+  const char *hello;                    /* the id of its latest hello, */
+  const struct p2p_sign_public *device; /* and, in a cluster with a key, its device */
 };
 
 struct p2p_worker_link_callbacks {
@@ -55,9 +56,6 @@ void p2p_worker_link_free(struct p2p_worker_link *link);
 /* The tasks; NULL without a link, and until the worker has identified itself. */
 struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *link);
 struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *link);
-/* The certified device of the worker; NULL without a link or a cluster key, and until it has
- * identified itself. */
-const struct p2p_sign_public *p2p_worker_link_device(const struct p2p_worker_link *link);
 /* The load by other clients. */
 const struct p2p_load *p2p_worker_link_load(const struct p2p_worker_link *link);
 const char *p2p_worker_link_path(const struct p2p_worker_link *link);  /* "" before it is open */

@@ -54,7 +54,7 @@ static void back_off(struct p2p_workers *workers, struct p2p_roster_worker *work
   p2p_err_prefix(&err, "cannot link to worker '%s', retrying in %.1f s", worker->name,
                  delay_ms / 1000.0);
   p2p_log_error(workers->link.log, worker->failures == 0 ? P2P_LOG_WARN : P2P_LOG_DEBUG, &err);
-  worker->failures++;
+  p2p_roster_add_failure(&workers->roster, worker);
 }
 
 /* A link has failed, or its set-up. */
@@ -103,9 +103,12 @@ void p2p_workers_expel(struct p2p_workers *workers, const struct p2p_sign_public
   const struct p2p_err err = {P2P_ERR_ACCESS, NULL, "the owner has expelled it"};
   for (size_t i = workers->roster.length; i-- > 0;) {
     struct p2p_roster_worker *worker = workers->roster.workers[i];
-    if (!p2p_device_is_among(p2p_worker_link_device(worker->link), devices, n_devices)) continue;
+    if (!p2p_device_is_among(&worker->device, devices, n_devices)) continue;
     worker->has_left = true;
-    lose(workers, worker, &err);
+    if (p2p_worker_link_stream(worker->link) != NULL)
+      lose(workers, worker, &err);
+    else
+      release(workers, worker);
   }
 }
 
@@ -159,6 +162,7 @@ void p2p_workers_open_link(struct p2p_workers *workers, struct p2p_roster_worker
   config.worker_id = worker->member.id;
   config.key = &worker->key;
   config.hello = worker->hello;
+  config.device = &worker->device;
   worker->owner = workers;
   if (p2p_worker_link_open(&config, &callbacks, worker, &worker->link, &err) != P2P_OK)
     back_off(workers, worker, &err);
@@ -205,6 +209,14 @@ static void on_new_worker(struct p2p_workers *workers, const struct p2p_roster_w
   }
 }
 
+/* A hello was not read, perhaps that of a new worker: it answers another one of ours. Returns
+ * whether that is news. */
+static bool ask_again(struct p2p_workers *workers) {
+  bool was_due = workers->hello_due;
+  workers->hello_due = true;
+  return !was_due;
+}
+
 /* The 1st, 2nd, 4th, 8th, ... of them are logged: a flood of hellos is not one of log lines. */
 static void reject(struct p2p_workers *workers, const struct p2p_line *line, const char *why) {
   const char *from = p2p_line_get(line, "from");
@@ -218,9 +230,13 @@ static void reject(struct p2p_workers *workers, const struct p2p_line *line, con
 
 bool p2p_workers_on_line(struct p2p_workers *workers, const struct p2p_line *line) {
   struct p2p_roster_worker *worker;
-  switch (p2p_roster_update(&workers->roster, line, p2p_clock_ms(), &worker)) {
+  if (workers->link.member == NULL) return false;
+  const struct p2p_credentials *ours = p2p_member_credentials(workers->link.member);
+  switch (p2p_roster_update(&workers->roster, line, ours, p2p_clock_ms(), &worker)) {
   case P2P_ROSTER_IGNORED: return false;
   case P2P_ROSTER_MALFORMED: reject(workers, line, "its hello is malformed"); return false;
+  case P2P_ROSTER_FORGED: reject(workers, line, "its hello has no valid badge"); return false;
+  case P2P_ROSTER_SKIPPED: return ask_again(workers);
   case P2P_ROSTER_FULL: reject(workers, line, "there are too many workers"); return false;
   case P2P_ROSTER_ADDED: on_new_worker(workers, worker); break;
   case P2P_ROSTER_UPDATED: break;
@@ -277,76 +293,6 @@ uint64_t p2p_workers_settled_ms(const struct p2p_workers *workers) {
 
 const struct p2p_roster *p2p_workers_roster(const struct p2p_workers *workers) {
   return &workers->roster;
-}
-
-/* A worker whose link has failed, and that was never linked, may not exist. */
-static uint32_t count_slots(const struct p2p_roster_worker *worker) {
-  return worker->was_linked || worker->failures == 0 ? worker->slots : 1;
-}
-
-/* At most those that we do not use: the report of the worker may be older than our slots. */
-static uint32_t count_busy(const struct p2p_roster_worker *worker, uint32_t running) {
-  uint32_t slots = count_slots(worker), most = slots > running ? slots - running : 0;
-  uint32_t busy = p2p_worker_link_stream(worker->link) != NULL
-                      ? p2p_worker_link_load(worker->link)->busy
-                      : worker->busy;
-  return busy < most ? busy : most;
-}
-
-static bool is_unreachable(const struct p2p_roster_worker *worker) {
-  return p2p_worker_link_stream(worker->link) == NULL && worker->failures > 0;
-}
-
-void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_status *out) {
-  out->workers = out->slots = out->busy = out->unreachable = out->incompatible = out->running = 0;
-  for (size_t i = 0; i < workers->roster.length; i++) {
-    const struct p2p_roster_worker *worker = workers->roster.workers[i];
-    const struct p2p_task_stream *stream = p2p_worker_link_stream(worker->link);
-    uint32_t running = stream != NULL ? p2p_task_stream_running(stream) : 0;
-    bool is_available = worker->compatible && !worker->has_left && !worker->is_lost;
-    out->incompatible += !worker->compatible;
-    out->workers += is_available;
-    out->slots += is_available ? count_slots(worker) : running;
-    if (is_available && is_unreachable(worker))
-      out->unreachable += count_slots(worker);
-    else if (is_available)
-      out->busy += count_busy(worker, running);
-    out->running += running;
-  }
-  snprintf(out->incompatible_why, sizeof out->incompatible_why, "%s",
-           workers->roster.incompatible_why);
-}
-
-static const char *state_of(const struct p2p_roster_worker *worker) {
-  if (!worker->compatible) return worker->is_too_open ? "weak sandbox" : "incompatible";
-  if (worker->is_lost) return "lost";
-  if (is_unreachable(worker)) return "unreachable";
-  if (worker->link == NULL) return "no link";
-  if (p2p_worker_link_stream(worker->link) == NULL) return "connecting";
-  return worker->has_left ? "leaving" : "linked";
-}
-
-static void describe(const struct p2p_roster_worker *worker, struct p2p_worker_info *out) {
-  const struct p2p_task_stream *stream = p2p_worker_link_stream(worker->link);
-  *out = (struct p2p_worker_info){.slots = worker->slots,
-                                  .running = stream != NULL ? p2p_task_stream_running(stream) : 0,
-                                  .state = state_of(worker),
-                                  .machine = worker->machine};
-  out->others = stream != NULL ? *p2p_worker_link_load(worker->link)
-                               : (struct p2p_load){.waiting = worker->waiting};
-  out->others.busy = count_busy(worker, out->running);
-  snprintf(out->name, sizeof out->name, "%s", worker->name);
-  snprintf(out->r_version, sizeof out->r_version, "%s", worker->r_version);
-  snprintf(out->future_version, sizeof out->future_version, "%s", worker->future_version);
-  if (worker->link != NULL)
-    snprintf(out->path, sizeof out->path, "%s", p2p_worker_link_path(worker->link));
-}
-
-size_t p2p_workers_describe(const struct p2p_workers *workers, struct p2p_worker_info *out,
-                            size_t capacity) {
-  for (size_t i = 0; i < workers->roster.length && i < capacity; i++)
-    describe(workers->roster.workers[i], &out[i]);
-  return workers->roster.length;
 }
 
 /* Creation and end. */

@@ -59,10 +59,4 @@ void p2p_workers_expel(struct p2p_workers *workers, const struct p2p_sign_public
 /* Sends CANCEL for tasks that were cancelled on another thread. */
 void p2p_workers_cancel_ended(struct p2p_workers *workers);
 
-/* Fills the counts of workers and slots, and that of running tasks. */
-void p2p_workers_count(const struct p2p_workers *workers, struct p2p_client_status *out);
-/* Fills up to `capacity` workers; returns how many there are. */
-size_t p2p_workers_describe(const struct p2p_workers *workers, struct p2p_worker_info *out,
-                            size_t capacity);
-
 #endif

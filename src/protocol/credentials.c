@@ -19,14 +19,19 @@ static bool is_personal(const char *cluster, const char *user) {
          memcmp(cluster, user, length) == 0;
 }
 
+bool p2p_device_is_certified(const struct p2p_sign_public *device, const char *user,
+                             const uint8_t *signature, const struct p2p_credentials *ours) {
+  struct p2p_certificate certificate = {ours->cluster, ours->key.epoch, user, *device};
+  return !p2p_device_is_among(device, ours->expelled, ours->n_expelled) &&
+         (is_personal(ours->cluster, user) ||
+          p2p_certificate_check(&certificate, &ours->owner, signature));
+}
+
 bool p2p_badge_check(const struct p2p_credentials *ours, enum p2p_role role,
                      const uint8_t *verifier, const struct p2p_badge *badge) {
-  struct p2p_certificate certificate = {ours->cluster, ours->key.epoch, badge->user, badge->device};
   struct p2p_link_proof proof = {verifier, role, badge->user};
-  return (is_personal(ours->cluster, badge->user) ||
-          p2p_certificate_check(&certificate, &ours->owner, badge->certificate)) &&
-         p2p_link_proof_check(&proof, &badge->device, badge->proof) &&
-         !p2p_device_is_among(&badge->device, ours->expelled, ours->n_expelled);
+  return p2p_device_is_certified(&badge->device, badge->user, badge->certificate, ours) &&
+         p2p_link_proof_check(&proof, &badge->device, badge->proof);
 }
 
 bool p2p_device_is_among(const struct p2p_sign_public *device,

@@ -37,10 +37,16 @@ struct p2p_badge {
 void p2p_badge_make(const struct p2p_credentials *ours, enum p2p_role role, const uint8_t *verifier,
                     struct p2p_badge *out);
 /* Whether the owner certified the other end and has not expelled it, and it has its device. `role`:
- * of the other end. The devices of a personal cluster certify each other: there, the key of the
- * cluster shows that the other end is one of the user's own. */
+ * of the other end. */
 bool p2p_badge_check(const struct p2p_credentials *ours, enum p2p_role role,
                      const uint8_t *verifier, const struct p2p_badge *badge) P2P_MUST_USE;
+
+/* Whether the owner certified this device for the user, by P2P_SIGNATURE_LEN bytes of signature,
+ * and has not expelled it. The devices of a personal cluster certify each other: there, the key of
+ * the cluster shows that a device of its user is one of the user's own. */
+bool p2p_device_is_certified(const struct p2p_sign_public *device, const char *user,
+                             const uint8_t *signature,
+                             const struct p2p_credentials *ours) P2P_MUST_USE;
 
 /* Whether a device is one of these. False for NULL. */
 bool p2p_device_is_among(const struct p2p_sign_public *device,

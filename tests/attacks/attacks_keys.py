@@ -4,12 +4,13 @@ import asyncio
 import os
 import re
 import secrets
+import time
 
 from nacl.exceptions import CryptoError
 
 import p2p
 import p2p_keys as keys
-from lab import FRIENDS
+from lab import FRIENDS, memory_mib
 from suite import MEMBER, attack, holds
 
 WITHOUT_KEY, WITHOUT_CERTIFICATE, EXPELLED = "listed user without the key", "listed user with the key, without a certificate", "expelled member"
@@ -200,6 +201,62 @@ async def enrolment_in_the_name_of_another_user(lab):
         raise AssertionError("mallory opened bob's key")
     except CryptoError:
         pass
+
+
+@attack(MEMBER, "on the board", limit=90, has_keys=True)
+async def ghosts_of_a_member(lab):
+    """In a cluster with a key, the hello of a worker is signed by the device of its user. So a member can make up as many workers as it likes, and all
+    are its own: they take no place of the workers of others, users take turns, and their slots count as those of one worker. It can also make up none
+    in the name of another, nor change what another's worker offers. Before, a client without a link tried the ghosts for more than a minute."""
+    peer = await enrolled(lab)
+    await honest_link(lab, peer)
+    worker = await worker_of_carol(peer)
+    newcomer = await lab.session("newcomer", "bob")
+    await newcomer.run(f'{{ future::plan(future.p2p::cluster, cluster = "{FRIENDS}", retries = 0L); 0 }}')
+    assert await newcomer.run("future::nbrOfWorkers()") == "3"
+    before, since = memory_mib(newcomer.process.pid), len(newcomer.process.lines)
+    forged = p2p.line(**{**worker, "slots": 1000, "number": "f" * 16})
+    as_carol = p2p.Identity("carol", pid=9996).worker_hello(slots=1024)
+    for first in range(0, 4200, 100):
+        ghosts = [p2p.Identity("mallory", pid=10000 + first + i).worker_hello(slots=1024) for i in range(100)]
+        await peer.topic.send("".join(peer.membership.certify_line(ghost, 1) for ghost in ghosts))
+        await asyncio.sleep(0.12)  # more than 1,000 in a second would not be read
+    await peer.topic.send(peer.membership.certify_line(as_carol, 1) + as_carol + forged)
+    await newcomer.run("while (nrow(as.data.frame(future::plan('backend'))) < 4096L) Sys.sleep(0.02)")  # until it has found so many
+    slots = int(await newcomer.run("future::nbrOfWorkers()"))
+    assert 3 < slots <= 3 + 1024, slots
+    began = time.time()
+    assert await newcomer.run("future::value(future::future(6 * 7))") == "42"
+    took = time.time() - began
+    await newcomer.process.wait_for("ignoring worker 'carol@.*': its hello has no valid badge", since)
+    assert took < 8, f"{took:.1f} s"
+    name = worker["from"]
+    assert await newcomer.run(f"subset(as.data.frame(future::plan('backend')), worker == '{name}')$slots") == "3"
+    grown = memory_mib(newcomer.process.pid, peak=True) - before
+    assert grown < 60, f"the client took {grown:.0f} MiB"
+    await newcomer.process.stop()
+
+
+@attack(MEMBER, "on the board", limit=90, has_keys=True)
+async def floods_of_signed_hellos(lab):
+    """Each costs whoever reads it the opening of a box and an Ed25519 check. A client checks at most 1,000 in a second, and asks again for those
+    that it has not read: a flood at the speed that the board allows keeps nobody from the workers for long."""
+    peer = await enrolled(lab)
+    await honest_link(lab, peer)
+    ghost, membership = p2p.Identity("mallory", pid=9995), peer.membership
+    writer = keys.SealedTopic(await lab.topic("mallory", FRIENDS, echo=False), membership.key)
+    await peer.topic.topic.close()  # it would not read as fast
+    hellos = [membership.certify_line(ghost.worker_hello(slots=1024), number) for number in range(1, 16001)]
+    as_carol = membership.certify_line(p2p.Identity("carol", pid=9994).worker_hello(slots=1024), 1)
+    newcomer = await lab.session("newcomer", "bob")
+    canary, began = lab.canary.mark(), time.time()
+    flood = asyncio.gather(*[writer.send("".join(hellos[at:at + 100]) + as_carol) for at in range(0, len(hellos), 100)])
+    answer = await newcomer.start(f'{{ future::plan(future.p2p::cluster, cluster = "{FRIENDS}"); future::value(future::future(6 * 7)) }}')
+    await flood
+    assert await answer == "42"
+    assert time.time() - began < 30, f"{time.time() - began:.1f} s"
+    await lab.canary.sings_on(canary)
+    await newcomer.process.stop()
 
 
 async def stays_out(lab, peer, worker):

@@ -133,6 +133,13 @@ class Membership:
                 "proof": to_base64(proof)}
 
 
+    def certify_line(self, text, number):
+        """A worker's hello with the badge of this device."""
+        text = f"{text.strip()},number={number:016x},device={to_base64(bytes(self.device.verify_key))},certificate={to_base64(self.certificate)}"
+        proof = sign(self.device, "future.p2p/line/v1", self.key.cluster, u32(self.key.epoch), text)
+        return f"{text},proof={to_base64(proof)}\n"
+
+
 def certify(owner, cluster, epoch, user, device):
     return sign(owner, "future.p2p/certificate/v1", cluster, u32(epoch), user, device)
 

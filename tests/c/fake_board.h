@@ -8,6 +8,7 @@
 
 #include "board/member.h"
 #include "mailbox_fixture.h"
+#include "protocol/certified_line.h"
 
 struct p2p_member {
   struct p2p_member *next;
@@ -25,6 +26,7 @@ static struct {
   const char *mailbox;                          /* NULL: the lab's */
   const char *refusal;                          /* a newcomer fails with this */
   const struct p2p_credentials *credentials[3]; /* by role; NULL: without a key */
+  uint64_t hellos;                              /* so far */
 } fake_board;
 
 static void fake_board_init(struct lab *lab) {
@@ -67,6 +69,9 @@ int p2p_member_send_hello(struct p2p_member *member) {
   hello.from = member->identity;
   if (member->callbacks.on_hello != NULL) member->callbacks.on_hello(member->arg, &hello);
   CHECK(p2p_hello_line_write(&line, &hello, time(NULL)) == P2P_OK);
+  const struct p2p_credentials *ours = p2p_member_credentials(member);
+  if (ours != NULL && member->role == P2P_ROLE_WORKER)
+    CHECK(p2p_certified_line_sign(&line, ours, ++fake_board.hellos) == P2P_OK);
   return p2p_member_send(member, &line);
 }
 

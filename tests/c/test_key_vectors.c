@@ -6,6 +6,7 @@
 #include "crypto/aead.h"
 #include "crypto/random.h"
 #include "protocol/certificate.h"
+#include "protocol/certified_line.h"
 #include "protocol/enrolment.h"
 #include "protocol/sealed_line.h"
 #include "vectors.h"
@@ -176,6 +177,48 @@ static void check_proof(const json_t *object) {
 
 TEST(proofs_on_links_are_those_of_the_vectors) { check_cases("proofs", 2, check_proof); }
 
+static void certifier(const json_t *object, struct p2p_credentials *out) {
+  *out = (struct p2p_credentials){.key.epoch = epoch_of(object)};
+  snprintf(out->cluster, sizeof out->cluster, "%s", vectors_text(object, "cluster"));
+  whole(object, "owner", out->owner.bytes, P2P_SIGN_KEY_LEN);
+  whole(object, "device", out->device.bytes, P2P_SIGN_KEY_LEN);
+  whole(object, "device_seed", out->device_secret.bytes, P2P_SIGN_KEY_LEN);
+  whole(object, "certificate", out->certificate, sizeof out->certificate);
+}
+
+static void check_certified_line(const json_t *object) {
+  struct p2p_credentials ours;
+  struct p2p_line_badge badge = {.number = 0};
+  struct p2p_line line;
+  char number[24];
+  certifier(object, &ours);
+  parse(object, "line", &line);
+  CHECK(p2p_certified_line_check(&line, &ours, NULL, &badge));
+  CHECK_STR(badge.user, vectors_text(object, "user"));
+  snprintf(number, sizeof number, "%llu", (unsigned long long)badge.number);
+  CHECK_STR(number, vectors_text(object, "number"));
+  same(object, "device", badge.device.bytes, P2P_SIGN_KEY_LEN);
+  parse(object, "inner", &line);
+  CHECK(p2p_certified_line_sign(&line, &ours, badge.number) == P2P_OK);
+  same_line(object, "line", &line);
+}
+
+static void check_bad_certified_line(const json_t *object) {
+  struct p2p_credentials ours;
+  struct p2p_line_badge badge;
+  struct p2p_line line;
+  certifier(json_array_get(json_object_get(root, "certified_lines"), 0), &ours);
+  parse(object, "line", &line);
+  bool is_accepted = p2p_certified_line_check(&line, &ours, NULL, &badge);
+  if (is_accepted) fprintf(stderr, "accepted: %s\n", vectors_text(object, "why"));
+  CHECK(!is_accepted);
+}
+
+TEST(certified_lines_are_those_of_the_vectors) {
+  check_cases("certified_lines", 2, check_certified_line);
+  check_cases("bad_certified_lines", 9, check_bad_certified_line);
+}
+
 static void check_enrol(const json_t *object) {
   const char *cluster = vectors_text(object, "cluster");
   struct p2p_enrol enrol = {.is_invited = vectors_text(object, "invitation")[0] != '\0'}, read;
@@ -321,6 +364,7 @@ UNIT_MAIN("key_vectors", UNIT(prepare), UNIT(keys_are_derived_as_in_the_vectors)
           UNIT(sealed_lines_are_those_of_the_vectors), UNIT(bad_sealed_lines_are_refused),
           UNIT(certificates_are_those_of_the_vectors),
           UNIT(proofs_on_links_are_those_of_the_vectors),
+          UNIT(certified_lines_are_those_of_the_vectors),
           UNIT(enrol_lines_are_those_of_the_vectors), UNIT(enrolled_lines_are_those_of_the_vectors),
           UNIT(refused_lines_are_those_of_the_vectors), UNIT(epoch_lines_are_those_of_the_vectors),
           UNIT(clean_up))

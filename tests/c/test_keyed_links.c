@@ -1,27 +1,13 @@
 /* Clients and workers of a cluster with a key: who gets a link to whom. */
-#include "protocol/enrolment.h"
+#include "credentials_fixture.h"
 #include "worker_fixture.h"
 
-static struct p2p_sign_public owner;
-static struct p2p_sign_secret owner_secret;
 static struct p2p_credentials of[USERS];
-
-/* Credentials of a new device that the owner has certified for `user`. */
-static void enrol(struct p2p_credentials *out, const char *user, uint32_t epoch, uint8_t seed) {
-  uint8_t secret[P2P_CLUSTER_SECRET_LEN];
-  memset(secret, seed, sizeof secret);
-  *out = (struct p2p_credentials){.cluster = CLUSTER, .owner = owner};
-  snprintf(out->user, sizeof out->user, "%s", user);
-  p2p_cluster_key_derive(CLUSTER, epoch, secret, &out->key);
-  p2p_sign_keypair(&out->device, &out->device_secret);
-  struct p2p_certificate certificate = {CLUSTER, epoch, out->user, out->device};
-  p2p_certificate_sign(&certificate, &owner_secret, out->certificate);
-}
 
 TEST(everybody_is_enrolled) {
   p2p_sign_keypair(&owner, &owner_secret);
   for (int user = 0; user < USERS; user++) {
-    enrol(&of[user], names[user], 1, 7);
+    enrol(&of[user], CLUSTER, names[user], 1, 7);
     credentials[user] = &of[user];
   }
 }
@@ -47,7 +33,7 @@ TEST(members_with_certificates_are_linked) {
 TEST(a_client_with_another_key_finds_no_worker) {
   struct p2p_credentials stranger;
   struct p2p_worker_info info;
-  enrol(&stranger, "bob", 1, 8);
+  enrol(&stranger, CLUSTER, "bob", 1, 8);
   begin(1);
   credentials[BOB] = &stranger;
   struct p2p_client *client = start_client(BOB);
@@ -76,7 +62,7 @@ TEST(a_client_gives_no_future_to_a_worker_with_the_certificate_of_another_user) 
   begin(1);
   credentials[CAROL] = &of[CAROL];
   struct p2p_client *client = start_client(BOB);
-  expect_no_link(client, client_log, "it has no valid certificate of its user");
+  expect_no_link(client, client_log, "its hello has no valid badge");
   end(client);
 }
 
@@ -85,7 +71,8 @@ TEST(a_certificate_of_another_owner_is_none) {
   struct p2p_credentials forged = of[BOB];
   struct p2p_sign_secret other_secret;
   struct p2p_certificate certificate = {CLUSTER, 1, "bob", forged.device};
-  p2p_sign_keypair(&forged.owner, &other_secret);
+  struct p2p_sign_public other;
+  p2p_sign_keypair(&other, &other_secret);
   p2p_certificate_sign(&certificate, &other_secret, forged.certificate);
   begin(1);
   credentials[BOB] = &forged;

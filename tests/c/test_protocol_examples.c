@@ -7,6 +7,7 @@
 #include "crypto/random.h"
 #include "protocol/accept.h"
 #include "protocol/access_line.h"
+#include "protocol/certified_line.h"
 #include "protocol/enrolment.h"
 #include "protocol/frame.h"
 #include "protocol/hello.h"
@@ -86,6 +87,18 @@ static void check_sealed(const struct p2p_line *line) {
   CHECK(place.number == UINT64_MAX);
 }
 
+static void check_certified(const struct p2p_line *line) {
+  struct p2p_sign_secret owner = secret_of(OWNER);
+  struct p2p_credentials ours = {.cluster = CLUSTER, .key.epoch = 1};
+  struct p2p_line_badge badge = {.number = 0};
+  struct p2p_hello_line hello;
+  p2p_sign_public_of(&owner, &ours.owner);
+  CHECK(p2p_hello_line_read(line, &hello) == P2P_OK);
+  CHECK(p2p_certified_line_check(line, &ours, NULL, &badge) && badge.number == 1);
+  CHECK_STR(badge.user, "carol");
+  check_is_of(&badge.device, DEVICE);
+}
+
 static void check_enrol(const struct p2p_line *line, const char *text) {
   struct p2p_sign_secret device = secret_of(DEVICE), invitation = secret_of(INVITATION);
   struct p2p_line again;
@@ -128,6 +141,8 @@ static void check_owners_line(const struct p2p_line *line, const char *text) {
 static bool check_key_line(const char *kind, const struct p2p_line *line, const char *text) {
   if (strcmp(kind, "p2p1") == 0)
     check_sealed(line);
+  else if (strcmp(kind, "certified") == 0)
+    check_certified(line);
   else if (strcmp(kind, "enrol") == 0)
     check_enrol(line, text);
   else if (strcmp(kind, "enrolled") == 0)

@@ -1,9 +1,10 @@
 /* The roster: workers from hostile lines, and compatible versions. */
 #include "client/roster.h"
 
+#include "client/roster_report.h"
+#include "credentials_fixture.h"
 #include "crypto/random.h"
-
-#include "unit.h"
+#include "protocol/certified_line.h"
 
 #define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 #define CAROL "fedcba98765432100123456789abcdef"
@@ -19,7 +20,7 @@ static struct p2p_roster_worker *worker;
 static enum p2p_roster_change receive(const char *text, uint64_t now_ms) {
   struct p2p_line line;
   CHECK(p2p_line_parse(text, strlen(text), &line) == P2P_OK);
-  return p2p_roster_update(&roster, &line, now_ms, &worker);
+  return p2p_roster_update(&roster, &line, NULL, now_ms, &worker);
 }
 
 TEST(a_worker_arrives_repeats_its_hello_and_leaves) {
@@ -248,7 +249,7 @@ static enum p2p_roster_change receive_ghost(int i) {
         p2p_line_put(&line, "slots", "1024") == P2P_OK);
   CHECK(p2p_line_put(&line, "r", "4.2.2") == P2P_OK &&
         p2p_line_put(&line, "future", "1.70.0") == P2P_OK);
-  return p2p_roster_update(&roster, &line, 0, &worker);
+  return p2p_roster_update(&roster, &line, NULL, 0, &worker);
 }
 
 static struct p2p_roster_worker *find(const char *id) {
@@ -276,6 +277,143 @@ TEST(workers_that_were_never_linked_give_way_to_others) {
   p2p_roster_clear(&roster);
 }
 
+/* ---- in a cluster with a key ---- */
+
+#define CLUSTER "alice/friends"
+static struct p2p_credentials bob, carol, mallory;
+
+static void open_keyed(void) {
+  CHECK(p2p_crypto_init() == P2P_OK);
+  p2p_sign_keypair(&owner, &owner_secret);
+  enrol(&bob, CLUSTER, "bob", 1, 7);
+  enrol(&carol, CLUSTER, "carol", 1, 7);
+  enrol(&mallory, CLUSTER, "mallory", 1, 7);
+  p2p_roster_init(&roster, "4.2.2");
+}
+
+static void write_hello(struct p2p_line *line, const char *from, const char *id, uint32_t slots) {
+  struct p2p_hello_line hello = {
+      .role = P2P_ROLE_WORKER, .slots = slots, .r_version = "4.2.2", .future_version = "1.70.0"};
+  CHECK(p2p_identity_set(&hello.from, id, from));
+  CHECK(p2p_hello_line_write(line, &hello, 0) == P2P_OK);
+}
+
+/* Two milliseconds after the last one: no flood. */
+static enum p2p_roster_change receive_line(const struct p2p_line *line) {
+  static uint64_t now_ms;
+  return p2p_roster_update(&roster, line, &bob, now_ms += 2, &worker);
+}
+
+static enum p2p_roster_change receive_signed(const struct p2p_credentials *by, const char *from,
+                                             const char *id, uint32_t slots, uint64_t number) {
+  struct p2p_line line;
+  write_hello(&line, from, id, slots);
+  CHECK(p2p_certified_line_sign(&line, by, number) == P2P_OK);
+  return receive_line(&line);
+}
+
+static enum p2p_roster_change receive_signed_ghost(int i) {
+  char id[33];
+  snprintf(id, sizeof id, "%032x", (unsigned)i);
+  return receive_signed(&mallory, "mallory@box:1", id, 1024, 1);
+}
+
+TEST(a_hello_needs_the_badge_of_its_user) {
+  struct p2p_line line;
+  open_keyed();
+  write_hello(&line, "carol@desk:4711", CAROL, 3);
+  CHECK(receive_line(&line) == P2P_ROSTER_FORGED && roster.length == 0);
+  CHECK(receive_signed(&mallory, "carol@desk:4711", CAROL, 3, 1) == P2P_ROSTER_FORGED);
+  CHECK(receive_signed(&carol, "carol@desk:4711", CAROL, 3, 1) == P2P_ROSTER_ADDED);
+  CHECK_STR(roster.users[worker->user].name, "carol");
+  p2p_roster_clear(&roster);
+}
+
+TEST(what_a_worker_has_signed_before_changes_nothing) {
+  open_keyed();
+  CHECK(receive_signed(&carol, "carol@desk:4711", CAROL, 3, 5) == P2P_ROSTER_ADDED);
+  CHECK(receive_signed(&carol, "carol@desk:4711", CAROL, 2, 5) == P2P_ROSTER_IGNORED);
+  CHECK(receive_signed(&carol, "carol@desk:4711", CAROL, 2, 4) == P2P_ROSTER_IGNORED);
+  CHECK(roster.workers[0]->slots == 3);
+  CHECK(receive_signed(&carol, "carol@desk:4711", CAROL, 2, 6) == P2P_ROSTER_UPDATED);
+  CHECK(worker->slots == 2);
+  p2p_roster_clear(&roster);
+}
+
+/* Id and key are on the board for everybody to read. */
+TEST(another_member_with_the_id_and_key_of_a_worker_is_another_worker) {
+  open_keyed();
+  CHECK(receive_signed(&mallory, "mallory@box:1", CAROL, 9, 99) == P2P_ROSTER_ADDED);
+  CHECK(receive_signed(&carol, "carol@desk:4711", CAROL, 3, 1) == P2P_ROSTER_ADDED);
+  CHECK(worker->slots == 3 && roster.length == 2 && roster.workers[0]->slots == 9);
+  p2p_roster_clear(&roster);
+}
+
+TEST(when_the_roster_is_full_the_user_with_most_workers_gives_way) {
+  open_keyed();
+  CHECK(receive_signed(&carol, "carol@desk:4711", CAROL, 3, 1) == P2P_ROSTER_ADDED);
+  worker->failures = 1; /* it may be off for a moment */
+  for (int i = 0; i < P2P_ROSTER_MAX + 104; i++) CHECK(receive_signed_ghost(i) == P2P_ROSTER_ADDED);
+  CHECK(roster.length == P2P_ROSTER_MAX && find(CAROL) != NULL && roster.n_users == 2);
+  CHECK(receive_signed(&bob, "bob@laptop:1", OTHER, 2, 1) == P2P_ROSTER_ADDED);
+  CHECK(roster.length == P2P_ROSTER_MAX && find(CAROL) != NULL && find(OTHER) != NULL);
+  p2p_roster_clear(&roster);
+}
+
+TEST(a_flood_of_hellos_is_not_one_of_checks) {
+  struct p2p_line line;
+  open_keyed();
+  write_hello(&line, "carol@desk:4711", CAROL, 3);
+  CHECK(p2p_certified_line_sign(&line, &carol, 1) == P2P_OK);
+  struct p2p_line_badge badge;
+  CHECK(p2p_certified_line_check(&line, &bob, NULL, &badge));
+  for (int i = 0; i < P2P_ROSTER_CHECKS_MAX; i++) {
+    enum p2p_roster_change change = p2p_roster_update(&roster, &line, &bob, 5000, &worker);
+    CHECK(change == (i == 0 ? P2P_ROSTER_ADDED : P2P_ROSTER_IGNORED));
+  }
+  CHECK(p2p_roster_update(&roster, &line, &bob, 5999, &worker) == P2P_ROSTER_SKIPPED);
+  CHECK(worker == NULL);
+  CHECK(p2p_roster_update(&roster, &line, &bob, 6000, &worker) == P2P_ROSTER_IGNORED);
+  CHECK(p2p_roster_update(&roster, &line, NULL, 6000, &worker) == P2P_ROSTER_ADDED);
+  p2p_roster_clear(&roster);
+}
+
+TEST(made_up_slots_count_up_to_those_of_one_worker) {
+  struct p2p_client_status status;
+  open_keyed();
+  CHECK(receive_signed(&carol, "carol@desk:4711", CAROL, 3, 1) == P2P_ROSTER_ADDED);
+  CHECK(receive_signed(&bob, "bob@laptop:1", OTHER, 1000, 1) == P2P_ROSTER_ADDED);
+  p2p_roster_count(&roster, &status);
+  CHECK(status.slots == 1003 && status.workers == 2);
+  for (int i = 0; i < 40; i++) CHECK(receive_signed_ghost(i) == P2P_ROSTER_ADDED);
+  p2p_roster_count(&roster, &status);
+  CHECK(status.slots == 1003 + 1024 && status.workers == 42);
+  for (size_t i = 0; i < 12; i++) { /* what was linked is there */
+    link_worker(roster.workers[2 + i], "4.3.1", P2P_OK);
+    roster.workers[2 + i]->slots = 1024;
+  }
+  p2p_roster_count(&roster, &status);
+  CHECK(status.slots == 1003 + 12 * 1024 + 1024);
+  for (size_t i = 14; i < roster.length; i++) roster.workers[i]->failures = 1;
+  p2p_roster_count(&roster, &status);
+  CHECK(status.slots == 1003 + 12 * 1024 + 28 && status.unreachable == 28);
+  p2p_roster_clear(&roster);
+}
+
+TEST(failures_to_link_are_those_of_the_user) {
+  open_keyed();
+  CHECK(receive_signed_ghost(1) == P2P_ROSTER_ADDED);
+  p2p_roster_add_failure(&roster, worker);
+  CHECK(receive_signed_ghost(2) == P2P_ROSTER_ADDED);
+  p2p_roster_add_failure(&roster, worker);
+  CHECK(worker->failures == 1 && roster.users[worker->user].failures == 2);
+  link_worker(worker, "4.3.1", P2P_OK);
+  CHECK(roster.users[worker->user].failures == 0);
+  p2p_roster_add_failure(&roster, worker); /* it exists */
+  CHECK(roster.users[worker->user].failures == 0);
+  p2p_roster_clear(&roster);
+}
+
 UNIT_MAIN("roster", UNIT(a_worker_arrives_repeats_its_hello_and_leaves),
           UNIT(a_worker_may_describe_its_machine),
           UNIT(a_hello_in_the_name_of_a_worker_does_not_change_it),
@@ -284,4 +422,11 @@ UNIT_MAIN("roster", UNIT(a_worker_arrives_repeats_its_hello_and_leaves),
           UNIT(malformed_hellos_are_reported), UNIT(incompatible_versions_are_explained),
           UNIT(a_worker_with_less_of_a_sandbox_is_not_used),
           UNIT(a_silent_worker_without_a_link_is_removed),
-          UNIT(workers_that_were_never_linked_give_way_to_others))
+          UNIT(workers_that_were_never_linked_give_way_to_others),
+          UNIT(a_hello_needs_the_badge_of_its_user),
+          UNIT(what_a_worker_has_signed_before_changes_nothing),
+          UNIT(another_member_with_the_id_and_key_of_a_worker_is_another_worker),
+          UNIT(when_the_roster_is_full_the_user_with_most_workers_gives_way),
+          UNIT(a_flood_of_hellos_is_not_one_of_checks),
+          UNIT(made_up_slots_count_up_to_those_of_one_worker),
+          UNIT(failures_to_link_are_those_of_the_user))

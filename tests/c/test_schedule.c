@@ -7,6 +7,7 @@
 
 static struct p2p_schedule_worker workers[4];
 static struct p2p_schedule_step steps[4];
+static struct p2p_schedule_user users[4];
 static uint64_t wake_ms;
 
 #define ALL 1000 /* waiting tasks */
@@ -35,7 +36,8 @@ static void decide(uint32_t waiting, uint32_t slots_max, size_t length) {
                                   .slots_max = slots_max,
                                   .may_open = true,
                                   .workers = workers,
-                                  .length = length};
+                                  .length = length,
+                                  .users = users};
   wake_ms = p2p_schedule_decide(&schedule, steps);
 }
 
@@ -85,8 +87,12 @@ TEST(a_worker_that_was_never_linked_is_expected_to_have_one_slot) {
 TEST(few_links_to_workers_that_were_never_linked_are_opened_at_once) {
   static struct p2p_schedule_worker many[4000];
   static struct p2p_schedule_step todo[4000];
-  struct p2p_schedule schedule = {
-      .now_ms = NOW, .waiting = ALL, .may_open = true, .workers = many, .length = 4000};
+  struct p2p_schedule schedule = {.now_ms = NOW,
+                                  .waiting = ALL,
+                                  .may_open = true,
+                                  .workers = many,
+                                  .length = 4000,
+                                  .users = users};
   size_t n_open = 0;
   add_unlinked(0, 1024);
   for (size_t i = 0; i < 4000; i++) {
@@ -97,6 +103,46 @@ TEST(few_links_to_workers_that_were_never_linked_are_opened_at_once) {
   (void)p2p_schedule_decide(&schedule, todo);
   for (size_t i = 0; i < 4000; i++) n_open += todo[i].open;
   CHECK(n_open == P2P_SCHEDULE_CLAIMS_MAX + 1 && todo[3999].open);
+}
+
+/* 3,999 made-up workers of one user, all of them with free slots, and a busy worker of another. */
+TEST(claims_of_one_user_do_not_keep_a_client_from_those_of_others) {
+  static struct p2p_schedule_worker many[4000];
+  static struct p2p_schedule_step todo[4000];
+  struct p2p_schedule schedule = {.now_ms = NOW,
+                                  .waiting = 1,
+                                  .may_open = true,
+                                  .workers = many,
+                                  .length = 4000,
+                                  .users = users};
+  memset(users, 0, sizeof users);
+  add_unlinked(0, 1024);
+  workers[0].is_claim = true;
+  for (size_t i = 0; i < 4000; i++) many[i] = workers[0];
+  many[3999].user = 1;
+  many[3999].taken = 1024;
+  (void)p2p_schedule_decide(&schedule, todo);
+  CHECK(todo[0].open && !todo[1].open && !todo[3999].open); /* they are equals so far */
+  many[0].link = P2P_SCHEDULE_OPENING;
+  many[0].since_ms = NOW - P2P_SCHEDULE_PATIENCE_MS;
+  (void)p2p_schedule_decide(&schedule, todo);
+  CHECK(todo[3999].open && !todo[1].open);
+  for (size_t i = 0; i < P2P_SCHEDULE_CLAIMS_MAX; i++) { /* as many as there may be */
+    many[i].link = P2P_SCHEDULE_OPENING;
+    many[i].since_ms = NOW - P2P_SCHEDULE_PATIENCE_MS;
+  }
+  schedule.waiting = ALL;
+  (void)p2p_schedule_decide(&schedule, todo);
+  CHECK(todo[3999].open && !todo[P2P_SCHEDULE_CLAIMS_MAX].open);
+  for (size_t i = 0; i < P2P_SCHEDULE_CLAIMS_MAX; i++) many[i].link = P2P_SCHEDULE_NONE;
+  users[0].failures = 1;
+  schedule.waiting = 1;
+  (void)p2p_schedule_decide(&schedule, todo);
+  CHECK(todo[3999].open && !todo[0].open);
+  users[1].failures = 2;
+  (void)p2p_schedule_decide(&schedule, todo);
+  CHECK(todo[0].open && !todo[3999].open);
+  memset(users, 0, sizeof users);
 }
 
 TEST(no_link_is_opened_while_disconnected_or_backing_off) {
@@ -314,6 +360,7 @@ UNIT_MAIN("schedule", UNIT(without_tasks_nothing_is_done),
           UNIT(links_to_workers_with_free_slots_are_opened_first),
           UNIT(a_worker_that_was_never_linked_is_expected_to_have_one_slot),
           UNIT(few_links_to_workers_that_were_never_linked_are_opened_at_once),
+          UNIT(claims_of_one_user_do_not_keep_a_client_from_those_of_others),
           UNIT(no_link_is_opened_while_disconnected_or_backing_off),
           UNIT(an_opening_link_counts_as_available_soon_for_a_while),
           UNIT(a_task_starts_at_once_on_an_idle_slot_without_further_frames),

@@ -170,6 +170,36 @@ def proof_case(role, user):
             "proof": sign(DEVICE, "future.p2p/hello/v1", verifier, role, user).hex()}
 
 
+# ---- certified lines ----
+
+def certified_line(inner, number, user="carol", epoch=1, owner=OWNER, device=DEVICE, shown=None):
+    """`shown`: the public key in the line, if it is another one."""
+    public = shown or ed25519_public(device)
+    shown_certificate = sign(owner, "future.p2p/certificate/v1", CLUSTER, u32(epoch), user, public)
+    text = f"{inner},number={number:016x},device={b64(public)},certificate={b64(shown_certificate)}"
+    return f"{text},proof={b64(sign(device, 'future.p2p/line/v1', CLUSTER, u32(epoch), text))}"
+
+
+def certified_case(inner, number, user, epoch):
+    return {"cluster": CLUSTER, "epoch": epoch, "user": user, "owner": ed25519_public(OWNER).hex(), "device_seed": DEVICE.hex(),
+            "device": ed25519_public(DEVICE).hex(), "certificate": certificate(OWNER, CLUSTER, epoch, user, DEVICE).hex(),
+            "number": str(number), "inner": inner, "line": certified_line(inner, number, user, epoch)}
+
+
+def bad_certified_cases():
+    good = certified_line(HELLO, 1)
+    return [{"why": why, "line": text} for why, text in (
+        ("no proof", good[:good.index(",proof=")]),
+        ("the number was changed", good.replace("number=0000000000000001", "number=0000000000000002")),
+        ("a pair after the proof", good + ",slots=4"),
+        ("another sender", good.replace("from=carol@", "from=carol2@")),
+        ("the certificate is of another user", certified_line(HELLO, 1, user="bob")),
+        ("the certificate is of another epoch", certified_line(HELLO, 1, epoch=2)),
+        ("the certificate is of another owner", certified_line(HELLO, 1, owner=OTHER)),
+        ("another device has signed it", certified_line(HELLO, 1, device=OTHER, shown=ed25519_public(DEVICE))),
+        ("a number of 15 digits", good.replace("number=0", "number=")))]
+
+
 # ---- enrolment ----
 
 def enrol_line(device=None, signature=None, invited=None, invitation=None):
@@ -312,6 +342,8 @@ def make():
         "bad_sealed_lines": bad_sealed_cases(),
         "certificates": [certificate_case(1, "bob"), certificate_case(999999999, "c" * 63)],
         "proofs": [proof_case("client", "bob"), proof_case("worker", "bob")],
+        "certified_lines": [certified_case(HELLO, 1, "carol", 1), certified_case(HELLO + ",busy=3", 2**64 - 1, "carol", 999999999)],
+        "bad_certified_lines": bad_certified_cases(),
         "enrol": [enrol_case(), enrol_case(INVITATION)],
         "bad_enrol": bad_enrol_cases(),
         "enrolled": [enrolled_case(1, "bob"), enrolled_case(999999999, "c" * 63)],
@@ -322,8 +354,8 @@ def make():
 
 
 def examples(path):
-    """The lines of the blocks `line p2p1`, `line enrol`, `line enrolled`, `line refused` and `line epoch`."""
-    kinds, kind, found = ("p2p1", "enrol", "enrolled", "refused", "epoch"), "", []
+    """The lines of the blocks `line p2p1`, `line certified`, `line enrol`, `line enrolled`, `line refused` and `line epoch`."""
+    kinds, kind, found = ("p2p1", "certified", "enrol", "enrolled", "refused", "epoch"), "", []
     with open(path, encoding="utf-8") as file:
         for text in file.read().splitlines():
             if text.startswith("```"):
