@@ -14,7 +14,15 @@ core_sentence <- function(error) {
 advice_for <- function(error) {
   if (is.null(error) || !nzchar(error$reason)) return(NULL)
   text <- advice[[error$reason]]
-  if (is.function(text)) text(in_cli()) else text
+  if (!is.function(text)) return(text)
+  facts <- list(cli = in_cli(), cluster = cluster_in(error$message))
+  do.call(text, facts[names(formals(text))])
+}
+
+## The cluster that a message of the core names, between single quotes. NULL: it names none.
+cluster_in <- function(message) {
+  found <- regmatches(message, regexpr("'[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*'", message))
+  if (length(found) == 1L) substr(found, 2L, nchar(found) - 1L)
 }
 
 ## Adds a capital letter and a full stop. A first word that is not a plain word (a name, a path, a quotation) is kept.
@@ -32,15 +40,16 @@ ssh_argument <- function(args, cli) {
 
 only_key <- function(cli) ssh_argument(c("-i", "FILE", "-o", "IdentitiesOnly=yes"), cli)
 
-## How to call a function about a cluster. `flags` and `arguments`: what follows the cluster.
-cluster_call <- function(name, cli, flags = "", arguments = "") {
-  if (cli) sprintf("'Rscript -e future.p2p::%s --cluster=OWNER/NAME%s'", name, flags) else sprintf("`future.p2p::%s(\"owner/name\"%s)`", name, arguments)
+## How to call a function about a cluster, NULL for one that is not known. `flags` and `arguments`: what follows the cluster.
+cluster_call <- function(name, cli, cluster, flags = "", arguments = "") {
+  if (cli) return(sprintf("'Rscript -e future.p2p::%s --cluster=%s%s'", name, c(cluster, "OWNER/NAME")[1L], flags))
+  sprintf("`future.p2p::%s(\"%s\"%s)`", name, c(cluster, "owner/name")[1L], arguments)
 }
 
-host_call <- function(cli) cluster_call("host_cluster", cli, " --users=...", ", users = ...")
+host_call <- function(cli, cluster) cluster_call("host_cluster", cli, cluster, " --users=...", ", users = ...")
 
-## The next step for each reason that the core gives: a sentence, or a function of `cli` that returns one. `cli` is TRUE if the reader called
-## the function from a shell.
+## The next step for each reason that the core gives: a sentence, or a function that returns one, of `cli` and perhaps `cluster`. `cli` is TRUE if
+## the reader called the function from a shell; `cluster` is the one that the message names, or NULL.
 advice <- c(list(
   ## base, crypto, net, proc
   too_many_files = "Raise the limit on open files (`ulimit -n`, LimitNOFILE in a systemd unit), or close connections of this R session.",
@@ -58,16 +67,16 @@ advice <- c(list(
   keys_owner = "Run this as its owner, or remove it, and new keys are made.",
   keys_damaged = "Restore it from a copy, or remove it, and a new one is made.",
   keys_newer = "Update future.p2p on this machine.",
-  owner_changed = function(cli) {
+  owner_changed = function(cli, cluster) {
     sprintf(paste("Refused: either the owner hosts it from another device, or someone pretends to be the owner. Compare the fingerprint with the one that",
                   "the owner gives you; only if it is the same, forget the old one with %s, and try again."),
-            cluster_call("forget_cluster", cli))
+            cluster_call("forget_cluster", cli, cluster))
   },
   owner_device = "Do this on the device on which the cluster was first hosted.",
-  not_hosted_here = function(cli) {
-    sprintf("Only its owner can do this, on the device that hosts it. If you are the owner, host it first, with %s.", host_call(cli))
+  not_hosted_here = function(cli, cluster) {
+    sprintf("Only its owner can do this, on the device that hosts it. If you are the owner, host it first, with %s.", host_call(cli, cluster))
   },
-  unknown_member = function(cli) sprintf("%s shows the users and devices.", cluster_call("members", cli)),
+  unknown_member = function(cli, cluster) sprintf("%s shows the users and devices.", cluster_call("members", cli, cluster)),
   device_form = "A fingerprint looks like \"SHA256:...\"; the host and the device itself show it.",
   not_enrolled = function(cli) {
     sprintf("Ask the owner to run host_cluster() of this version, and try again. If the cluster has no key, since an older version hosts it, set %s.",
@@ -78,8 +87,19 @@ advice <- c(list(
   enrol_invite = "Ask the owner to invite you.",
   enrol_expelled = "Only the owner can invite you again.",
   keyless = "Whoever can write to its topic, such as the operator of the message board, can pretend to be a member.",
-  two_keys = function(cli) {
-    sprintf("They and this one do not see each other. On one of them, forget the key with %s, and start again.", cluster_call("forget_cluster", cli))
+  two_keys = function(cli, cluster) {
+    sprintf("They and this one do not see each other. On one of them, forget the key with %s, and start again.", cluster_call("forget_cluster", cli, cluster))
+  },
+  hosted_keyless = function(cli, cluster) {
+    sprintf("Ask the owner to host it with its key. Only if the owner wants it without one, forget the key with %s, and join again.",
+            cluster_call("forget_cluster", cli, cluster))
+  },
+  plain_member = "Update future.p2p there, and do not set R_FUTURE_P2P_KEY=FALSE.",
+  other_key = paste("The owner has made a new key, which the host gives to members that lack it: the host must be running. Then this goes on",
+                    "by itself."),
+  no_key_here = "If its owner hosts it with a key now, leave the cluster and join it again, without R_FUTURE_P2P_KEY=FALSE.",
+  keyless_host = function(cli, cluster) {
+    sprintf("Host it with its key or, if you do not want that, tell them to forget the key with %s, and to join again.", cluster_call("forget_cluster", cli, cluster))
   },
   approve_device = "If the user says that this fingerprint is theirs, approve the device with `future.p2p::approve()`.",
   invite_device = "Invite the user with `future.p2p::invite()`, or approve the device with `future.p2p::approve()`.",
@@ -128,10 +148,10 @@ advice <- c(list(
   },
   no_pico_account = function(cli) sprintf("Create an account with 'ssh pico.sh'. To use another key, set %s.", only_key(cli)),
   not_owner = function(cli) sprintf("Host a cluster of your own, or use the key of the owner with %s.", only_key(cli)),
-  not_hosted = function(cli) {
-    sprintf("You are its owner: host it with %s, and try again. Your personal cluster needs no host.", host_call(cli))
+  not_hosted = function(cli, cluster) {
+    sprintf("You are its owner: host it with %s, and try again. Your personal cluster needs no host.", host_call(cli, cluster))
   },
-  no_access = function(cli) sprintf("Ask its owner to host it with %s, and to include your user name.", host_call(cli)),
+  no_access = function(cli, cluster) sprintf("Ask its owner to host it with %s, and to include your user name.", host_call(cli, cluster)),
   topic_in_use = "Stop that worker or client, host the cluster, and start it again.",
   unknown_users = paste("Check the names, or ask the operator of the board to add these users. They can then join, and the host need not be",
                         "restarted."),

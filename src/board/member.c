@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "board/connection.h"
+#include "board/key_notices.h"
 #include "board/member_keys.h"
 #include "board/own_name.h"
 #include "crypto/random.h"
@@ -44,11 +45,11 @@ struct p2p_member {
   uint64_t dropped;  /* by earlier connections */
   struct p2p_log_queue *log;
   struct p2p_timer *report_timer;
-  bool is_reporting;                    /* report_timer runs */
-  uint64_t reported;                    /* dropped lines */
-  uint64_t hellos;                      /* so far */
-  uint64_t unopened, unopened_reported; /* lines that are not of this cluster's key, or repeated */
-  struct p2p_member_keys *keys;         /* NULL: clusters without a key only */
+  bool is_reporting;               /* report_timer runs */
+  uint64_t reported;               /* dropped lines */
+  uint64_t hellos;                 /* so far */
+  struct p2p_key_notices *notices; /* reads all lines, and counts those that are not opened */
+  struct p2p_member_keys *keys;    /* NULL: clusters without a key only */
   char user[P2P_USER_MAX];
   struct p2p_identity identity; /* the id from the start, the name once connected */
   char cluster_name[P2P_CLUSTER_MAX];
@@ -163,35 +164,20 @@ static void start_report(struct p2p_member *member) {
   member->is_reporting = true;
 }
 
-static void count_unopened(struct p2p_member *member) {
-  member->unopened++;
-  start_report(member);
-}
-
 static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_member *member = arg;
   struct p2p_line opened;
   int code =
       member->keys == NULL ? P2P_ERR_CANCELED : p2p_member_keys_open(member->keys, line, &opened);
+  if (member->is_freed) return;
   if (code == P2P_OK) line = &opened;
-  if (code != P2P_OK && code != P2P_ERR_CANCELED) {
-    if (code != P2P_ERR_CLOSED) count_unopened(member);
-    return;
-  }
   const char *sender = p2p_line_get(line, "member");
   if (sender != NULL && strcmp(sender, member->identity.id) == 0) return; /* an echo */
-  member->callbacks.on_line(member->arg, line);
-}
-
-static void report_unopened(struct p2p_member *member) {
-  uint64_t n = member->unopened - member->unopened_reported;
-  if (n == 0 || member->log == NULL) return;
-  member->unopened_reported = member->unopened;
-  p2p_log_write(member->log, P2P_LOG_DEBUG,
-                "dropped %llu line%s that the key of this cluster does not open, or that %s "
-                "repeated (%llu so far)",
-                (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "was" : "were",
-                (unsigned long long)member->unopened);
+  p2p_key_notices_hear(member->notices, line, p2p_member_credentials(member) != NULL, code);
+  if (code == P2P_OK || code == P2P_ERR_CANCELED)
+    member->callbacks.on_line(member->arg, line);
+  else if (code != P2P_ERR_CLOSED)
+    start_report(member);
 }
 
 static void report_dropped(void *arg) {
@@ -199,7 +185,7 @@ static void report_dropped(void *arg) {
   uint64_t dropped = p2p_member_dropped(member), n = dropped - member->reported;
   member->is_reporting = false;
   p2p_timer_stop(member->report_timer);
-  report_unopened(member);
+  p2p_key_notices_report(member->notices);
   if (n == 0 || member->log == NULL) return;
   member->reported = dropped;
   p2p_log_write(member->log, P2P_LOG_DEBUG,
@@ -220,6 +206,7 @@ static void on_end(void *arg, const struct p2p_err *err) {
   struct p2p_member *member = arg;
   if (member->joined && p2p_clock_ms() - member->joined_at_ms >= STEADY_MS) member->attempts = 0;
   member->joined = false;
+  p2p_key_notices_restart(member->notices);
   if (member->keys != NULL) p2p_member_keys_disconnect(member->keys);
   if (member->connection != NULL) member->dropped += p2p_connection_dropped(member->connection);
   p2p_connection_free(member->connection);
@@ -272,6 +259,16 @@ static void on_enrolled(void *arg) {
 static void on_renewed(void *arg) {
   if (p2p_member_send_hello(arg) != P2P_OK)
     return; /* disconnected: it says hello when it is back */
+}
+
+static struct p2p_key_notices *new_notices(struct p2p_member *member) {
+  const struct p2p_key_notices_config config = {.loop = member->loop,
+                                                .log = member->log,
+                                                .role = member->role,
+                                                .cluster = member->cluster_name,
+                                                .say_hello = on_renewed,
+                                                .arg = member};
+  return p2p_key_notices_new(&config);
 }
 
 static void on_expelled(void *arg, const struct p2p_sign_public *devices, size_t n) {
@@ -343,7 +340,9 @@ int p2p_member_new(const struct p2p_member_config *config,
   if (code == P2P_OK) {
     member->timer = p2p_timer_new(config->loop, on_timer, member);
     member->report_timer = p2p_timer_new(config->loop, report_dropped, member);
-    bool is_complete = member->timer != NULL && member->report_timer != NULL;
+    member->notices = new_notices(member);
+    bool is_complete =
+        member->timer != NULL && member->report_timer != NULL && member->notices != NULL;
     code = is_complete ? start_keys(config, member, err)
                        : p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
@@ -358,8 +357,9 @@ int p2p_member_new(const struct p2p_member_config *config,
 
 void p2p_member_free(struct p2p_member *member) {
   if (member == NULL) return;
-  if (member->report_timer != NULL) report_dropped(member);
+  if (member->notices != NULL && member->report_timer != NULL) report_dropped(member);
   p2p_member_keys_free(member->keys);
+  p2p_key_notices_free(member->notices);
   p2p_connection_free(member->connection);
   p2p_timer_free(member->timer);
   p2p_timer_free(member->report_timer);

@@ -335,6 +335,7 @@ void p2p_member_keys_connect(struct p2p_member_keys *keys, struct p2p_connection
     p2p_newcomer_await(keys->newcomer, connection, left_ms < ENROL_MS ? left_ms : ENROL_MS);
   else if (keys->registrar != NULL)
     p2p_registrar_connect(keys->registrar, connection);
+  if (keys->watch != NULL) p2p_key_watch_announce(keys->watch);
 }
 
 void p2p_member_keys_disconnect(struct p2p_member_keys *keys) {

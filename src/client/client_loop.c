@@ -19,6 +19,7 @@ struct p2p_client_loop {
   struct p2p_member *member;
   struct p2p_dispatcher *dispatcher;
   struct p2p_client_status status;
+  bool was_refused; /* since it was joined */
 };
 
 /* Callbacks of the dispatcher. */
@@ -46,6 +47,7 @@ static void on_joined(void *arg) {
   struct p2p_client_loop *client = arg;
   struct p2p_client_status *status = &client->status;
   status->joined = true;
+  client->was_refused = false;
   snprintf(status->user, sizeof status->user, "%s", p2p_member_user(client->member));
   snprintf(status->cluster, sizeof status->cluster, "%s", p2p_member_cluster(client->member));
   snprintf(status->hosted, sizeof status->hosted, "%s", p2p_member_hosted(client->member));
@@ -61,10 +63,13 @@ static void on_line(void *arg, const struct p2p_line *line) {
 
 static void on_disconnected(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
   struct p2p_client_loop *client = arg;
+  bool is_refused = err->code == P2P_ERR_ACCESS;
+  struct p2p_err away = *err;
   client->status.joined = false;
-  p2p_log_write(client->log, P2P_LOG_INFO,
-                "disconnected from the board, reconnecting in %.1f s: %s", retry_ms / 1000.0,
-                err->message);
+  p2p_err_prefix(&away, "disconnected from the board, reconnecting in %.1f s", retry_ms / 1000.0);
+  p2p_log_error(client->log, is_refused && !client->was_refused ? P2P_LOG_WARN : P2P_LOG_INFO,
+                &away);
+  client->was_refused |= is_refused;
   p2p_dispatcher_on_disconnected(client->dispatcher);
 }
 
