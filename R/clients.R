@@ -132,10 +132,10 @@ report_empty_personal <- function(client, status) {
                   status$cluster, hosts, c(hosted, "alice/friends")[1L], start_worker_hint(status$cluster)))
 }
 
-## Shows the client's log. Called while R waits for the client. A fatal error is raised by those who wait.
+## Shows what matters of the client's log. Called while R waits for the client. A fatal error is raised by those who wait.
 show_client_log <- function(client) {
   while (!is.null(line <- log_next(client$log))) {
     if (line$level == "fatal") next
-    show_log_line(line, if (is_debug()) "debug" else "warn")
+    show_log_line(line, if (is_debug()) "debug" else "notice")
   }
 }

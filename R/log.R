@@ -7,7 +7,7 @@ log_next <- function(log, timeout = 0) {
   .Call(ffi_log_next, log, as.integer(ceiling(1000 * timeout)))
 }
 
-log_levels <- c("debug", "info", "warn", "fatal")
+log_levels <- c("debug", "info", "notice", "warn", "fatal")
 
 ## Shows a line, with the time, as a message, unless it is below `level`.
 show_log_line <- function(line, level = default_log_level()) {

@@ -10,10 +10,11 @@
 #include "base/err.h"
 
 enum p2p_log_level {
-  P2P_LOG_DEBUG = 0, /* for developers */
-  P2P_LOG_INFO = 1,  /* progress: joined, which future, how long */
-  P2P_LOG_WARN = 2,  /* a problem; the program continues */
-  P2P_LOG_FATAL = 3  /* the program has ended with this error */
+  P2P_LOG_DEBUG,  /* for developers */
+  P2P_LOG_INFO,   /* progress: joined, which future, how long */
+  P2P_LOG_NOTICE, /* happens seldom and matters: clients show it, and all above */
+  P2P_LOG_WARN,   /* a problem; the program continues */
+  P2P_LOG_FATAL   /* the program has ended with this error */
 };
 
 #define P2P_LOG_TEXT_MAX 1408

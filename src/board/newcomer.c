@@ -77,10 +77,10 @@ static void log_key(const struct p2p_newcomer *newcomer, const struct p2p_sign_p
   if (newcomer->is_making)
     p2p_log_write(newcomer->log, P2P_LOG_INFO, "made the key of cluster '%s'", cluster);
   else if (newcomer->enrolment.config.is_personal)
-    p2p_log_write(newcomer->log, P2P_LOG_INFO,
+    p2p_log_write(newcomer->log, P2P_LOG_NOTICE,
                   "got the key of cluster '%s' from another of your devices", cluster);
   else
-    p2p_log_write(newcomer->log, P2P_LOG_INFO,
+    p2p_log_write(newcomer->log, P2P_LOG_NOTICE,
                   "got the key of cluster '%s' from its owner's device %s", cluster, fingerprint);
 }
 

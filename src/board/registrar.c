@@ -75,7 +75,7 @@ static void write_refusal(struct p2p_registrar *registrar, enum p2p_refusal why)
 static void log_grant(const struct p2p_registrar *registrar) {
   char fingerprint[P2P_FINGERPRINT_MAX];
   p2p_fingerprint(&registrar->request.request.device, fingerprint);
-  p2p_log_write(registrar->config.log, P2P_LOG_INFO,
+  p2p_log_write(registrar->config.log, P2P_LOG_NOTICE,
                 "gave the key of cluster '%s' to '%s', device %s", cluster_of(registrar),
                 registrar->request.user, fingerprint);
 }

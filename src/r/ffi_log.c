@@ -39,7 +39,7 @@ SEXP p2p_ffi_handle_with_log(const char *tag, void (*free)(void *value), SEXP lo
 /* The next line, list(level, error, text), with `error` as p2p_ffi_error() makes it. NULL if there
  * is none within timeout_ms, or if a signal arrived. */
 SEXP ffi_log_next(SEXP handle, SEXP timeout_ms) {
-  static const char *const levels[] = {"debug", "info", "warn", "fatal"};
+  static const char *const levels[] = {"debug", "info", "notice", "warn", "fatal"};
   struct p2p_log_queue *log = p2p_ffi_handle_get(handle, P2P_TAG_LOG);
   struct p2p_log_line line;
   bool has_line = p2p_log_queue_next(log, 0, &line);

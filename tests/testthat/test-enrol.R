@@ -1,9 +1,16 @@
 # How members get the key of a cluster: by what they type anyway.
 lab <- local_lab(c("alice", "bob", "carol"))
 withr::defer(future::plan(future::sequential))
-start_board(lab)
+board <- start_board(lab)
 
 library(future)
+
+## The board on its old port.
+restart_board <- function(board) {
+  board <- start_child(lab, "board", sub("^--port=0$", paste0("--port=", lab$port), board$command))
+  wait_for_line(board, "^future[.]p2p: board on ")
+  board
+}
 
 ## Each user has a machine of its own.
 forget_machines <- function() unlink(vapply(lab$users, machine_of, "", lab = lab), recursive = TRUE)
@@ -26,7 +33,8 @@ stop_all <- function(...) {
 test_that("members get the key from the host when they first join, and find it in a file later", {
   host <- host_on_machine()
   worker <- worker_on_machine("carol")
-  plan_on_machine("bob")
+  said <- capture_messages(plan_on_machine("bob"))
+  expect_match(said, "got the key of cluster 'alice/friends' from its owner's device SHA256:[A-Za-z0-9+/]{43}\n$")
   expect_identical(value(future(6 * 7)), 42)
   expect_match(wait_for_line(worker, "got the key"), "got the key of cluster 'alice/friends' from its owner's device SHA256:[A-Za-z0-9+/]{43}$")
   expect_match(wait_for_line(host, "to 'carol'"), "gave the key of cluster 'alice/friends' to 'carol', device SHA256:[A-Za-z0-9+/]{43}$")
@@ -34,7 +42,7 @@ test_that("members get the key from the host when they first join, and find it i
   expect_identical(keys_call("membership", place_of(lab, "bob"))$user, "bob")
   stop_all(worker)
   worker <- worker_on_machine("carol")
-  plan_on_machine("bob")
+  expect_no_message(plan_on_machine("bob"))
   expect_identical(value(future(6 * 7)), 42)
   stop_all(worker, host)
   expect_length(grep("gave the key", host$lines), 2L)
@@ -93,6 +101,44 @@ test_that("a cluster can have no key, and says what that means", {
   expect_identical(value(future(6 * 7)), 42)
   expect_null(keys_call("membership", place_of(lab, "carol")))
   stop_all(worker, host)
+})
+
+test_that("a device with the key of a cluster that is hosted without one says so, and does not join", {
+  sentence <- "Warning: the cluster 'alice/friends' is hosted without a key now, while this device has one and talks to members that have it only[.] Ask the owner"
+  host <- host_on_machine()
+  plan_on_machine("bob")
+  stop_all(worker_on_machine("carol"), host)
+  for (old in c(FALSE, TRUE)) {
+    host <- if (old) host_on_machine(env = c(R_FUTURE_P2P_KEY = "false")) else host_on_machine(key = "FALSE")
+    carol <- worker_on_machine("carol")
+    expect_match(wait_for_line(carol, "without a key now"), paste0(sentence, ".*forget the key with 'Rscript -e future.p2p::forget_cluster --cluster=alice/friends', and join again[.]$"))
+    said <- capture_messages(plan_on_machine("bob"))
+    expect_match(said, paste0(sentence, ".*forget the key with `future.p2p::forget_cluster\\(\"alice/friends\"\\)`, and join again[.]\n$"))
+    expect_identical(keys_call("membership", place_of(lab, "bob"))$epoch, 1)
+    if (!old) expect_match(wait_for_line(host, "see nobody"), "Warning: members of the cluster 'alice/friends' use its key, and see nobody, since it is hosted without one")
+    stop_all(carol, host)
+    expect_length(grep("without a key now", carol$lines), 1L)
+    expect_length(grep("linked to client", carol$lines), 0L)
+  }
+  forget_machines()
+})
+
+test_that("a client that comes back to the board while nobody hosts the cluster says so", {
+  host <- host_on_machine()
+  carol <- worker_on_machine("carol")
+  plan_on_machine("bob")
+  expect_identical(value(future(6 * 7)), 42)
+  expect_identical(stop_process(host), 0L)
+  stop_process(board)
+  board <<- restart_board(board)
+  said <- character()
+  wait_until(function() {
+    said <<- c(said, capture_messages(value(future(1)))) # by the link
+    any(grepl("no access", said))
+  })
+  expect_match(said, "Warning: disconnected from the board, reconnecting in .* s: no access to cluster 'alice/friends'.*Ask its owner to host it with `future.p2p::host_cluster[(]\"alice/friends\", users", all = FALSE)
+  stop_all(carol)
+  forget_machines()
 })
 
 test_that("a host can give the key to invited devices only", {
