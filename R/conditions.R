@@ -85,6 +85,7 @@ advice <- c(list(
   enrol_unlisted = "Ask the owner to include your user name in the users of host_cluster().",
   enrol_device = "Ask the owner to approve this device: the message board cannot tell that it is yours.",
   enrol_invite = "Ask the owner to invite you.",
+  invitation_used = "Ask the owner to invite you again, or to approve this device.",
   enrol_expelled = "Only the owner can invite you again.",
   keyless = "Whoever can write to its topic, such as the operator of the message board, can pretend to be a member.",
   two_keys = function(cli, cluster) {

@@ -177,6 +177,13 @@ static int explain_refusal(const struct p2p_enrolment *enrolment, struct p2p_err
   const char *cluster = enrolment->config.cluster, *user = enrolment->user;
   char fingerprint[P2P_FINGERPRINT_MAX];
   p2p_fingerprint(&enrolment->config.device.public_key, fingerprint);
+  if (enrolment->config.is_invited && (enrolment->refused.reason == P2P_REFUSAL_DEVICE ||
+                                       enrolment->refused.reason == P2P_REFUSAL_INVITE))
+    return p2p_err_because(err, "invitation_used",
+                           p2p_err_set(err, P2P_ERR_ACCESS,
+                                       "the invitation of '%s' to the cluster '%s' was used by "
+                                       "another device, or withdrawn; this one is %s",
+                                       user, cluster, fingerprint));
   switch (enrolment->refused.reason) {
   case P2P_REFUSAL_UNLISTED:
     return p2p_err_because(err, "enrol_unlisted",

@@ -69,7 +69,8 @@ int p2p_enrolment_write(const struct p2p_enrolment *enrolment, time_t now,
 const struct p2p_sign_public *p2p_enrolment_owner(const struct p2p_enrolment *enrolment);
 const struct p2p_grant *p2p_enrolment_grant(const struct p2p_enrolment *enrolment);
 /* Fills `err` after P2P_ENROLMENT_FAILED: P2P_ERR_ACCESS with "enrol_unlisted", "enrol_device",
- * "enrol_invite", "enrol_expelled" or "owner_changed"; P2P_ERR_TIMEOUT, "not_enrolled". */
+ * "enrol_invite", "invitation_used", "enrol_expelled" or "owner_changed"; P2P_ERR_TIMEOUT,
+ * "not_enrolled". */
 int p2p_enrolment_explain(const struct p2p_enrolment *enrolment, struct p2p_err *err);
 
 #endif
