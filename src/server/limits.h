@@ -60,8 +60,12 @@ struct p2p_board_limits { /* 0: the default below */
 
 /* --- the mailbox server --- */
 
+/* All clients behind one address share its bounds. So that none of them keeps the others out, the
+ * oldest connection, or mailbox that nobody has open, makes room for a new one, and each mailbox
+ * has room for the messages that open a link, or a transfer, in any case. */
 #define P2P_MAILBOX_CONNECTIONS_MAX 1000
 #define P2P_MAILBOX_CONNECTIONS_PER_ADDRESS_MAX 500
+#define P2P_MAILBOX_CONNECTION_OLD_MS 5000 /* a younger connection makes no room */
 #define P2P_MAILBOX_QUEUE_MAX                                        \
   (4 * 1024 * 1024) /* bytes that wait for one client: closed beyond \
                      */
@@ -74,6 +78,8 @@ struct p2p_board_limits { /* 0: the default below */
 #define P2P_STORE_MESSAGES_MAX 256      /* per mailbox */
 #define P2P_STORE_MAILBOXES_MAX 4096
 #define P2P_STORE_MAILBOXES_PER_ADDRESS_MAX 1024
+/* Bytes of the messages in a mailbox that do not count for the two bounds below. */
+#define P2P_STORE_BYTES_FREE (16u * 1024)
 #define P2P_STORE_BYTES_MAX (128u * 1024 * 1024) /* bytes of all messages */
 /* Bytes of all messages in the mailboxes that one address has created. */
 #define P2P_STORE_BYTES_PER_ADDRESS_MAX (32u * 1024 * 1024)

@@ -25,7 +25,7 @@ struct connection {
   struct p2p_ws *ws;
   struct p2p_mailbox_session *session; /* NULL before the upgrade to WebSocket */
   char client_address[P2P_CLIENT_ADDRESS_MAX];
-  uint64_t received_ms;
+  uint64_t since_ms, received_ms;
   bool is_closing;
 };
 
@@ -36,7 +36,7 @@ struct p2p_mailbox_server {
   struct p2p_timer *check_timer;
   bool is_checking; /* while there are connections or mailboxes */
   struct p2p_mailbox_store *store;
-  struct connection *connections;
+  struct connection *connections; /* the latest one first */
   size_t n_connections;
 };
 
@@ -89,15 +89,32 @@ static void on_close(void *arg, const struct p2p_err *err) {
   free_closing(connection->server);
 }
 
-static const char *reason_to_refuse(const struct p2p_mailbox_server *server,
-                                    const char *client_address) {
+/* Closes the oldest connection of this address; NULL: of all. False: it is too young. */
+static bool close_oldest(struct p2p_mailbox_server *server, const char *client_address) {
+  struct connection *oldest = NULL;
+  for (struct connection *other = server->connections; other != NULL; other = other->next)
+    if (client_address == NULL || strcmp(other->client_address, client_address) == 0)
+      oldest = other;
+  if (oldest == NULL || p2p_clock_ms() - oldest->since_ms < P2P_MAILBOX_CONNECTION_OLD_MS)
+    return false;
+  p2p_log_write(server->log, P2P_LOG_DEBUG, "mailbox closed the oldest connection of %s: too many",
+                oldest->client_address);
+  oldest->is_closing = true;
+  free_closing(server);
+  return true;
+}
+
+/* Makes room for a connection. Returns why there is none, or NULL. */
+static const char *reason_to_refuse(struct p2p_mailbox_server *server, const char *client_address) {
   size_t n_of_address = 0;
   for (const struct connection *other = server->connections; other != NULL; other = other->next)
     n_of_address += strcmp(other->client_address, client_address) == 0;
-  if (server->n_connections >= P2P_MAILBOX_CONNECTIONS_MAX) return "too many connections";
-  return n_of_address >= P2P_MAILBOX_CONNECTIONS_PER_ADDRESS_MAX
-             ? "too many connections from this address"
-             : NULL;
+  if (n_of_address >= P2P_MAILBOX_CONNECTIONS_PER_ADDRESS_MAX &&
+      !close_oldest(server, client_address))
+    return "too many connections from this address";
+  return server->n_connections < P2P_MAILBOX_CONNECTIONS_MAX || close_oldest(server, NULL)
+             ? NULL
+             : "too many connections";
 }
 
 /* Takes over tcp only when it succeeds. */
@@ -109,7 +126,7 @@ static int add_connection(struct p2p_mailbox_server *server, struct p2p_tcp *tcp
   if (connection == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   snprintf(connection->client_address, sizeof connection->client_address, "%s", client_address);
   connection->server = server;
-  connection->received_ms = p2p_clock_ms();
+  connection->since_ms = connection->received_ms = p2p_clock_ms();
   int code = p2p_ws_accept(server->loop, tcp, &callbacks, connection, &connection->ws, err);
   if (code != P2P_OK) {
     free(connection);

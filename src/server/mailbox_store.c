@@ -29,7 +29,7 @@ struct message {
 /* What the mailboxes take that one address has created. */
 struct usage {
   struct usage *next;
-  size_t n_mailboxes, n_bytes;
+  size_t n_mailboxes, n_bytes; /* bytes: those that count */
   char client_address[P2P_CLIENT_ADDRESS_MAX];
 };
 
@@ -48,8 +48,8 @@ struct p2p_stored_mailbox {
 
 struct p2p_mailbox_store {
   struct p2p_stored_mailbox *first;
-  struct usage *usages; /* of addresses that have mailboxes */
-  size_t n_mailboxes, n_bytes;
+  struct usage *usages;        /* of addresses that have mailboxes */
+  size_t n_mailboxes, n_bytes; /* bytes: those that count */
 };
 
 struct p2p_mailbox_store *p2p_mailbox_store_new(void) {
@@ -77,14 +77,19 @@ static void drop_usage_if_empty(struct p2p_mailbox_store *store, struct usage *u
   free(usage);
 }
 
+/* Of the bytes in a mailbox, those that count for the bounds. */
+static size_t count_bytes(size_t n_bytes) {
+  return n_bytes > P2P_STORE_BYTES_FREE ? n_bytes - P2P_STORE_BYTES_FREE : 0;
+}
+
 static void drop_mailbox(struct p2p_stored_mailbox *mailbox) {
   struct p2p_stored_mailbox **at = &mailbox->store->first;
   while (*at != mailbox) at = &(*at)->next;
   *at = mailbox->next;
   mailbox->store->n_mailboxes--;
-  mailbox->store->n_bytes -= mailbox->n_bytes;
+  mailbox->store->n_bytes -= count_bytes(mailbox->n_bytes);
   mailbox->usage->n_mailboxes--;
-  mailbox->usage->n_bytes -= mailbox->n_bytes;
+  mailbox->usage->n_bytes -= count_bytes(mailbox->n_bytes);
   drop_usage_if_empty(mailbox->store, mailbox->usage);
   while (mailbox->first != NULL) {
     struct message *message = mailbox->first;
@@ -131,12 +136,31 @@ static struct p2p_stored_mailbox *find_by_nameplate(const struct p2p_mailbox_sto
   return mailbox;
 }
 
+static struct usage *find_largest_usage(const struct p2p_mailbox_store *store) {
+  struct usage *largest = store->usages;
+  for (struct usage *usage = store->usages; usage != NULL; usage = usage->next)
+    if (usage->n_mailboxes > largest->n_mailboxes) largest = usage;
+  return largest;
+}
+
+/* Drops the mailbox of this address that has been unused for longest. False: all are open. */
+static bool make_room(struct p2p_mailbox_store *store, const struct usage *usage) {
+  struct p2p_stored_mailbox *oldest = NULL;
+  for (struct p2p_stored_mailbox *mailbox = store->first; mailbox != NULL; mailbox = mailbox->next)
+    if (mailbox->usage == usage && mailbox->subscribers == NULL &&
+        (oldest == NULL || mailbox->used_ms <= oldest->used_ms))
+      oldest = mailbox;
+  if (oldest != NULL) drop_mailbox(oldest);
+  return oldest != NULL;
+}
+
 static int add_mailbox(struct p2p_mailbox_store *store, const struct p2p_mailbox_caller *caller,
                        const char *id, struct p2p_stored_mailbox **out, struct p2p_err *err) {
-  if (store->n_mailboxes >= P2P_STORE_MAILBOXES_MAX)
+  if (store->n_mailboxes >= P2P_STORE_MAILBOXES_MAX && !make_room(store, find_largest_usage(store)))
     return p2p_err_set(err, P2P_ERR_TOO_LARGE, "this server is full: try again later");
   struct usage *usage = find_or_add_usage(store, caller->client_address);
-  if (usage != NULL && usage->n_mailboxes >= P2P_STORE_MAILBOXES_PER_ADDRESS_MAX)
+  if (usage != NULL && usage->n_mailboxes >= P2P_STORE_MAILBOXES_PER_ADDRESS_MAX &&
+      !make_room(store, usage))
     return p2p_err_set(err, P2P_ERR_TOO_LARGE,
                        "too many mailboxes were opened from your address: try again later");
   struct p2p_stored_mailbox *mailbox = usage == NULL ? NULL : calloc(1, sizeof *mailbox);
@@ -310,10 +334,11 @@ int p2p_mailbox_store_add(struct p2p_stored_mailbox *mailbox, const struct p2p_s
   if (code == P2P_OK && from->id != NULL && from->id[0] != '\0') code = check_name(from->id, err);
   if (code != P2P_OK) return code;
   if (from->id != NULL) n_bytes += strlen(from->id) + 1;
+  size_t n_more = count_bytes(mailbox->n_bytes + n_bytes) - count_bytes(mailbox->n_bytes);
   if (strlen(from->body) > P2P_STORE_BODY_MAX || mailbox->n_messages >= P2P_STORE_MESSAGES_MAX ||
-      n_bytes > P2P_STORE_BYTES_MAX - mailbox->store->n_bytes)
+      n_more > P2P_STORE_BYTES_MAX - mailbox->store->n_bytes)
     return p2p_err_set(err, P2P_ERR_TOO_LARGE, "this mailbox is full");
-  if (n_bytes > P2P_STORE_BYTES_PER_ADDRESS_MAX - mailbox->usage->n_bytes)
+  if (n_more > P2P_STORE_BYTES_PER_ADDRESS_MAX - mailbox->usage->n_bytes)
     return p2p_err_set(err, P2P_ERR_TOO_LARGE,
                        "the mailboxes that were opened from your address are full");
   struct message *message = copy_message(from, n_bytes);
@@ -322,8 +347,8 @@ int p2p_mailbox_store_add(struct p2p_stored_mailbox *mailbox, const struct p2p_s
   mailbox->end = &message->next;
   mailbox->n_messages++;
   mailbox->n_bytes += n_bytes;
-  mailbox->store->n_bytes += n_bytes;
-  mailbox->usage->n_bytes += n_bytes;
+  mailbox->store->n_bytes += n_more;
+  mailbox->usage->n_bytes += n_more;
   mailbox->used_ms = now_ms;
   for (struct p2p_mailbox_subscriber *subscriber = mailbox->subscribers; subscriber != NULL;
        subscriber = subscriber->next)

@@ -219,13 +219,6 @@ async def squatted_nameplates_and_full_mailboxes(lab):
         refusal = str(closed)
     assert "full" in refusal, refusal
     assert memory_mib(lab.board.pid, peak=True) - before < 100
-    # All members of the lab share the attacker's address, and so the share of that: with a full one, none of them could link.
-    await fat.say("close", mailbox=mailbox, mood="happy")
-    while True:  # the errors of other messages come first: an ack says that a message was read
-        try:
-            await fat.until("closed")
-            break
-        except p2p.Closed as closed:
-            assert "full" in str(closed), closed
+    # All members of the lab share the attacker's address, and so the bounds of that. Each mailbox has room for what opens a link in any case.
     link = await lab.link(peer, worker)
     await link.take_slots(1)

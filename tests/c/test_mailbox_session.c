@@ -327,16 +327,23 @@ TEST(messages_are_bounded_in_size_and_number) {
   p2p_mailbox_store_free(store);
 }
 
-TEST(mailboxes_of_one_address_are_bounded) {
+/* A client that opens as many mailboxes as one address may. */
+static void open_all(bool stays, struct client *clients) {
   char json[64], side[16];
-  begin();
   for (int i = 0; i < P2P_STORE_MAILBOXES_PER_ADDRESS_MAX; i++) {
+    struct client *client = stays ? &clients[i] : &a;
     snprintf(side, sizeof side, "s%d", i);
-    bind_client(&a, side);
+    bind_client(client, side);
     snprintf(json, sizeof json, "{\"type\":\"open\",\"mailbox\":\"m%d\"}", i);
-    CHECK_STR(request(&a, json), "");
-    disconnect(&a, 0);
+    CHECK_STR(request(client, json), "");
+    if (!stays) disconnect(client, 1000 + (uint64_t)i);
   }
+}
+
+TEST(mailboxes_of_one_address_are_bounded) {
+  struct client *many = calloc(P2P_STORE_MAILBOXES_PER_ADDRESS_MAX, sizeof *many);
+  begin();
+  open_all(true, many);
   bind_client(&a, "aa");
   CHECK(strstr(request(&a, "{\"type\":\"open\",\"mailbox\":\"one-more\"}"),
                "too many mailboxes were opened from your address") != NULL);
@@ -349,8 +356,26 @@ TEST(mailboxes_of_one_address_are_bounded) {
   client_address = "192.0.2.1";
   disconnect(&a, 0);
   disconnect(&b, 0);
+  for (int i = 0; i < P2P_STORE_MAILBOXES_PER_ADDRESS_MAX; i++) disconnect(&many[i], 0);
   p2p_mailbox_store_prune(store, P2P_STORE_IDLE_MS + 5000);
   CHECK(p2p_mailbox_store_count(store) == 0);
+  p2p_mailbox_store_free(store);
+  free(many);
+}
+
+TEST(mailboxes_that_nobody_has_open_make_room_for_others_behind_their_address) {
+  begin();
+  open_all(false, NULL);
+  CHECK(p2p_mailbox_store_count(store) == P2P_STORE_MAILBOXES_PER_ADDRESS_MAX);
+  bind_client(&a, "aa");
+  CHECK_STR(request(&a, "{\"type\":\"open\",\"mailbox\":\"one-more\"}"), "");
+  CHECK(strstr(request(&a, "{\"type\":\"allocate\"}"), "\"allocated\"") != NULL);
+  CHECK(p2p_mailbox_store_count(store) == P2P_STORE_MAILBOXES_PER_ADDRESS_MAX);
+  bind_client(&b, "s2"); /* the two that were unused for longest are gone, the third is not */
+  CHECK_STR(request(&b, "{\"type\":\"open\",\"mailbox\":\"m2\"}"), "");
+  CHECK(p2p_mailbox_store_count(store) == P2P_STORE_MAILBOXES_PER_ADDRESS_MAX);
+  disconnect(&a, 0);
+  disconnect(&b, 0);
   p2p_mailbox_store_free(store);
 }
 
@@ -366,8 +391,15 @@ TEST(bytes_of_one_address_are_bounded) {
   for (int i = 0; i < 140 && strstr(request(&a, json), "opened from your address are full") == NULL;
        i++)
     n_stored++;
-  CHECK(n_stored ==
-        P2P_STORE_BYTES_PER_ADDRESS_MAX / P2P_STORE_BODY_MAX - 1); /* names take the rest */
+  CHECK(n_stored == P2P_STORE_BYTES_PER_ADDRESS_MAX / P2P_STORE_BODY_MAX);
+  bind_client(&c, "cc"); /* another client behind this address, with what opens a link */
+  CHECK_STR(request(&c, "{\"type\":\"open\",\"mailbox\":\"small\"}"), "");
+  strcpy(json + 34 + 4000, "\"}");
+  n_stored = 0;
+  while (n_stored < 20 && strstr(request(&c, json), "\"message\"") != NULL) n_stored++;
+  CHECK(n_stored >= 4 && n_stored < 20);
+  CHECK(strstr(c.received, "opened from your address are full") != NULL);
+  disconnect(&c, 0);
   client_address = "192.0.2.2";
   bind_client(&b, "bb");
   CHECK_STR(request(&b, "{\"type\":\"open\",\"mailbox\":\"m\"}"), "");
@@ -439,5 +471,6 @@ UNIT_MAIN("mailbox_session", UNIT(two_sides_meet_and_a_third_is_crowded),
           UNIT(a_nameplate_is_a_number_of_at_most_16_digits),
           UNIT(a_message_that_is_lost_for_want_of_memory_is_reported),
           UNIT(messages_are_bounded_in_size_and_number), UNIT(mailboxes_of_one_address_are_bounded),
+          UNIT(mailboxes_that_nobody_has_open_make_room_for_others_behind_their_address),
           UNIT(bytes_of_one_address_are_bounded), UNIT(many_nameplates_get_longer_and_stay_unique),
           UNIT(applications_are_separate), UNIT(a_mailbox_can_be_closed_from_a_new_connection))

@@ -330,6 +330,36 @@ TEST(connections_of_one_address_to_the_mailbox_are_bounded) {
   p2p_server_free(server);
 }
 
+/* Upgrades to WebSocket, so that the server keeps the connection. */
+static void upgrade_all(const int *fds, size_t count) {
+  static const char request[] =
+      "GET /v1 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+  for (size_t i = 0; i < count; i++)
+    CHECK(write(fds[i], request, sizeof request - 1) == sizeof request - 1);
+}
+
+/* Those that hold all connections of an address keep nobody else behind it out. */
+TEST(the_oldest_connection_of_an_address_makes_room) {
+  static int fds[P2P_MAILBOX_CONNECTIONS_PER_ADDRESS_MAX];
+  static struct client a;
+  CHECK(start_server("") == P2P_OK);
+  idle_connections_open(fds, P2P_MAILBOX_CONNECTIONS_PER_ADDRESS_MAX,
+                        p2p_server_mailbox_port(server));
+  upgrade_all(fds, P2P_MAILBOX_CONNECTIONS_PER_ADDRESS_MAX);
+  for (time_t began = time(NULL); time(NULL) - began < WAIT_S;) {
+    memset(&a, 0, sizeof a);
+    CHECK(p2p_loop_call(loop, connect_on_loop, &a) == P2P_OK);
+    WAIT_FOR(a.is_closed || strstr(a.received, "welcome") != NULL);
+    if (!a.is_closed) break;
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL); /* as a client that tries again */
+  }
+  CHECK(strstr(a.received, "welcome") != NULL);
+  CHECK(p2p_loop_call(loop, free_on_loop, &a) == P2P_OK);
+  idle_connections_close(fds, P2P_MAILBOX_CONNECTIONS_PER_ADDRESS_MAX);
+  p2p_server_free(server);
+}
+
 TEST(clean_up) {
   p2p_loop_stop(loop);
   p2p_log_queue_unref(log);
@@ -346,4 +376,5 @@ UNIT_MAIN("server", UNIT(prepare), UNIT(it_listens_and_leaves_nothing_open),
           UNIT(reading_the_users_file_does_not_block_the_io_thread),
           UNIT(a_server_can_be_freed_while_the_users_file_is_read),
           UNIT(two_clients_meet_in_a_mailbox),
-          UNIT(connections_of_one_address_to_the_mailbox_are_bounded), UNIT(clean_up))
+          UNIT(connections_of_one_address_to_the_mailbox_are_bounded),
+          UNIT(the_oldest_connection_of_an_address_makes_room), UNIT(clean_up))
