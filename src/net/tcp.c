@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "net/address.h"
 #include "net/timer.h"
+#include "net/watch.h"
 
 /* After a failed write: time to read what the peer sent before it closed, often the reason. */
 #define LAST_READ_MS 100
@@ -39,6 +41,9 @@ struct p2p_tcp {
   struct p2p_timer *timer; /* states ENDING and FINISHING */
   struct p2p_err failure;  /* state ENDING */
   bool paused;             /* no reading */
+  bool watches_end;        /* while paused */
+  struct p2p_watch *end;   /* of end_fd, a duplicate: libuv polls its own for reading alone */
+  int end_fd;
   bool has_sent_end;       /* state FINISHING: our last byte was written */
   bool has_received_end;   /* state FINISHING: the peer's last byte was read */
   void (*release)(void *); /* of the connector */
@@ -55,7 +60,15 @@ struct write {
 
 static void on_closed(uv_handle_t *handle) { free(handle); /* the struct socket */ }
 
+static void stop_end_watch(struct p2p_tcp *tcp) {
+  if (tcp->end == NULL) return;
+  p2p_watch_free(tcp->end);
+  tcp->end = NULL;
+  close(tcp->end_fd);
+}
+
 static void drop_socket(struct p2p_tcp *tcp) {
+  stop_end_watch(tcp);
   if (tcp->socket == NULL) return;
   tcp->socket->tcp = NULL;
   uv_close((uv_handle_t *)&tcp->socket->uv, on_closed);
@@ -194,13 +207,39 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer) {
     tcp->callbacks.on_data(tcp->arg, (const uint8_t *)buffer->base, (size_t)n);
 }
 
+static void on_end(void *arg, bool readable, bool writable) {
+  struct p2p_tcp *tcp = arg;
+  (void)readable, (void)writable;
+  on_read_end(tcp, UV_EOF);
+}
+
+/* Without memory or descriptors, the end is noticed later. */
+static void start_end_watch(struct p2p_tcp *tcp) {
+  uv_os_fd_t ours;
+  if (tcp->end != NULL || uv_fileno((uv_handle_t *)&tcp->socket->uv, &ours) != 0) return;
+  tcp->end_fd = fcntl(ours, F_DUPFD_CLOEXEC, 3);
+  if (tcp->end_fd < 0) return;
+  tcp->end = p2p_watch_new(tcp->loop, tcp->end_fd, on_end, tcp);
+  if (tcp->end == NULL)
+    close(tcp->end_fd);
+  else if (p2p_watch_for_end(tcp->end) != P2P_OK)
+    stop_end_watch(tcp);
+}
+
+void p2p_tcp_watch_end(struct p2p_tcp *tcp) {
+  tcp->watches_end = true;
+  if (tcp->paused && tcp->state == OPEN) start_end_watch(tcp);
+}
+
 void p2p_tcp_pause(struct p2p_tcp *tcp) {
   tcp->paused = true;
   if (tcp->socket != NULL) uv_read_stop(stream_of(tcp));
+  if (tcp->watches_end && tcp->state == OPEN) start_end_watch(tcp);
 }
 
 void p2p_tcp_resume(struct p2p_tcp *tcp) {
   tcp->paused = false;
+  stop_end_watch(tcp);
   if (tcp->state == OPEN) uv_read_start(stream_of(tcp), on_alloc, on_read);
 }
 
@@ -315,6 +354,7 @@ void p2p_tcp_finish(struct p2p_tcp *tcp, uint32_t linger_ms) {
     p2p_tcp_free(tcp);
     return;
   }
+  stop_end_watch(tcp);
   tcp->state = FINISHING;
   tcp->callbacks = (struct p2p_tcp_callbacks){0};
   tcp->socket->shutdown.data = tcp->socket;

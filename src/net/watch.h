@@ -1,4 +1,5 @@
-/* Readiness of a descriptor that another library (libssh) reads and writes. io thread only. */
+/* Readiness of a descriptor that somebody else reads and writes (libssh, net/tcp). io thread only.
+ */
 #ifndef P2P_NET_WATCH_H
 #define P2P_NET_WATCH_H
 
@@ -12,6 +13,9 @@ struct p2p_watch *p2p_watch_new(struct p2p_loop *loop, int fd,
                                 void (*fn)(void *arg, bool readable, bool writable), void *arg);
 /* P2P_OK or P2P_ERR_SYSTEM. */
 int p2p_watch_set(struct p2p_watch *watch, bool want_read, bool want_write);
+/* Polls for the end alone: that the peer has closed its direction, or the connection was lost, also
+ * while bytes wait that nobody reads. It is reported as readable. P2P_OK or P2P_ERR_SYSTEM. */
+int p2p_watch_for_end(struct p2p_watch *watch);
 void p2p_watch_free(struct p2p_watch *watch); /* takes NULL */
 
 #endif

@@ -267,6 +267,7 @@ static void on_connected(void *arg, struct p2p_tcp *tcp, const struct p2p_transi
   link->tcp = tcp;
   /* If the connection has ended already, the next read or write reports it. */
   (void)p2p_tcp_attach(tcp, &EVENTS, link);
+  p2p_tcp_watch_end(tcp);
   if (start_heartbeat(link) != P2P_OK) {
     end(link, &OUT_OF_MEMORY);
     return;

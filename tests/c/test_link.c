@@ -245,6 +245,27 @@ TEST(a_pause_that_the_link_survives_is_forgotten) {
   pair_close(&pair);
 }
 
+static void pause_and_free_joiner(void *arg) {
+  struct pair *pair = arg;
+
+  p2p_link_pause(pair->opener.link);
+  CHECK(p2p_link_send(pair->joiner.link, P2P_FRAME_PING, 0, NULL, 0) == P2P_OK); /* is not read */
+  end_free(&pair->joiner);
+}
+
+/* Long before its next heartbeat. */
+TEST(a_paused_link_notices_the_end_of_its_peer) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  pair.opener.config.heartbeat_ms = pair.joiner.config.heartbeat_ms = 60000;
+  pair_open(&pair);
+  CHECK(p2p_loop_call(pair.lab.loop, pause_and_free_joiner, &pair) == P2P_OK);
+  CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
+  CHECK_STR(pair.opener.err.message, "the worker closed the link");
+  pair_close(&pair);
+}
+
 TEST(a_heartbeat_keeps_an_idle_link_open) {
   static struct pair pair;
 
@@ -330,5 +351,6 @@ UNIT_MAIN("link", UNIT(a_link_is_direct_if_possible),
           UNIT(bad_arguments_are_refused_at_once), UNIT(a_peer_that_closes_is_an_orderly_end),
           UNIT(a_silent_peer_is_lost), UNIT(a_pause_of_this_process_is_named_when_the_link_ends),
           UNIT(a_pause_that_the_link_survives_is_forgotten),
+          UNIT(a_paused_link_notices_the_end_of_its_peer),
           UNIT(a_heartbeat_keeps_an_idle_link_open), UNIT(a_malformed_frame_ends_the_link),
           UNIT(streams_both_ways_with_back_pressure), UNIT(a_link_can_be_freed_in_every_event))
