@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
-
 struct p2p_blob {
   uint8_t **chunks; /* each owned, of P2P_BLOB_CHUNK_BYTES */
   size_t n_chunks, chunks_room;
@@ -22,13 +20,7 @@ static uint64_t at_most(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 void p2p_blob_free(struct p2p_blob *blob) {
   if (blob == NULL) return;
-  uint64_t used = blob->size_bytes;
-  for (size_t i = 0; i < blob->n_chunks; i++) {
-    uint64_t here = at_most(used, P2P_BLOB_CHUNK_BYTES);
-    p2p_wipe(blob->chunks[i], (size_t)here);
-    free(blob->chunks[i]);
-    used -= here;
-  }
+  for (size_t i = 0; i < blob->n_chunks; i++) free(blob->chunks[i]);
   free(blob->chunks);
   free(blob);
 }

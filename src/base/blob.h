@@ -1,5 +1,5 @@
 /* The serialized bytes of a future, a condition or a result, kept in chunks, so that large objects
- * are not moved as they grow. Not locked: one thread at a time. */
+ * are not moved as they grow. No place for secrets. Not locked: one thread at a time. */
 #ifndef P2P_BASE_BLOB_H
 #define P2P_BASE_BLOB_H
 
@@ -14,7 +14,7 @@ struct p2p_blob; /* opaque */
 
 /* An empty blob that never holds more than cap_bytes. NULL when out of memory. */
 struct p2p_blob *p2p_blob_new(uint64_t cap_bytes);
-void p2p_blob_free(struct p2p_blob *object); /* wipes; takes NULL */
+void p2p_blob_free(struct p2p_blob *object); /* does not wipe; takes NULL */
 
 /* Appends. P2P_ERR_TOO_LARGE beyond the cap, P2P_ERR_MEMORY; then nothing was appended. */
 int p2p_blob_append(struct p2p_blob *object, const void *bytes, size_t length) P2P_MUST_USE;

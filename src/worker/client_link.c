@@ -1,7 +1,8 @@
 /* The link to a client. Passes frames between the client and the evaluators as they arrive. Each
  * TASK of the client gets one RESULT or one LOST, unless the link ends before.
  *
- * While an evaluator does not read, its link is not read either, so that memory is bounded. */
+ * While an evaluator does not take what is sent to it, its link is not read, so that little must be
+ * kept; but the frames of others do not wait for long before that is much. */
 #include "worker/client_link.h"
 
 #include <stdio.h>
@@ -232,7 +233,9 @@ static const char *on_data(struct p2p_client_link *client, const struct p2p_fram
   if (task == NULL) return NULL;
   if (frame->length > task->to_receive) return "sent more data than announced";
   task->to_receive -= frame->length;
-  if (!p2p_evaluator_data(task->evaluator, frame)) p2p_link_pause(client->link);
+  enum p2p_evaluator_pace pace = p2p_evaluator_data(task->evaluator, frame);
+  if (pace == P2P_EVALUATOR_IS_SLOW) p2p_link_pause(client->link, P2P_EVALUATOR_SLOW_MS);
+  if (pace == P2P_EVALUATOR_IS_FULL) p2p_link_pause(client->link, 0);
   return NULL;
 }
 
@@ -275,9 +278,6 @@ static const char *on_hello(struct p2p_client_link *client, const struct p2p_fra
   if (breach != NULL) return breach;
   client->reads_marks = hello.reads_marks;
   client->device = hello.badge.device;
-  LOG(client, P2P_LOG_DEBUG, "client '%s' has R %s and future %s; cipher: %s", client->name,
-      hello.r_version, hello.future_version,
-      p2p_cipher_list_name(p2p_cipher_list_choose(p2p_cipher_ours(), &hello.ciphers)));
   return NULL;
 }
 

@@ -9,7 +9,6 @@
 #include "net/timer.h"
 #include "protocol/evaluator_hello.h"
 #include "protocol/task_header.h"
-#include "worker/evaluator_process.h"
 #include "worker/task_frames.h"
 
 #define RETRY_MS 1000 /* after the operating system refused a process */
@@ -32,7 +31,6 @@ struct task {
   bool active;
   uint32_t id;
   struct p2p_task_frames frames;
-  bool is_delivered; /* to the process */
   bool cancelled;
   bool timed;            /* the time limit runs, or waits in DEADLINE_PAUSE */
   uint64_t time_left_ms; /* of the time limit, at timed_since_ms */
@@ -57,8 +55,6 @@ struct p2p_evaluator {
   struct task task;
 };
 
-static void on_deadline(void *arg);
-
 static void set_deadline(struct p2p_evaluator *evaluator, enum deadline deadline,
                          uint64_t delay_ms) {
   evaluator->deadline = deadline;
@@ -76,10 +72,6 @@ static void kill_process(struct p2p_evaluator *evaluator, const char *reason) {
 
 /* ---- the time of a task ---- */
 
-static uint64_t time_limit_ms(const struct p2p_evaluator *evaluator) {
-  return evaluator->owner->limits.time_ms;
-}
-
 static void run_time_limit(struct p2p_evaluator *evaluator) {
   evaluator->task.timed_since_ms = p2p_clock_ms();
   set_deadline(evaluator, DEADLINE_TIME, evaluator->task.time_left_ms);
@@ -90,7 +82,8 @@ static void run_time_limit(struct p2p_evaluator *evaluator) {
  * starts it again. */
 static void time_task(struct p2p_evaluator *evaluator) {
   struct task *task = &evaluator->task;
-  if (!evaluator->ready || task->cancelled || task->timed || time_limit_ms(evaluator) == 0) return;
+  if (!evaluator->ready || task->cancelled || task->timed || evaluator->owner->limits.time_ms == 0)
+    return;
   if (task->frames.to_receive > 0) {
     if (evaluator->deadline == DEADLINE_RECEIVE) return;
     set_deadline(evaluator, DEADLINE_RECEIVE,
@@ -99,7 +92,7 @@ static void time_task(struct p2p_evaluator *evaluator) {
     return;
   }
   task->timed = true;
-  task->time_left_ms = time_limit_ms(evaluator);
+  task->time_left_ms = evaluator->owner->limits.time_ms;
   run_time_limit(evaluator);
 }
 
@@ -170,7 +163,7 @@ static void on_frame(void *arg, const struct p2p_frame *frame) {
 static void on_drain(void *arg) {
   struct p2p_evaluator *evaluator = arg;
   struct task *task = &evaluator->task;
-  task->is_delivered = task->active && task->frames.to_receive == 0;
+  if (task->active) p2p_task_frames_delivered(&task->frames);
   if (evaluator->deadline == DEADLINE_TAKE) set_deadline(evaluator, NO_DEADLINE, 0);
   if (task->has_caller) task->callbacks.on_drain(task->arg);
 }
@@ -186,7 +179,7 @@ static uint64_t used_bytes(const struct p2p_evaluator *evaluator) {
 
 static void describe_exit(const struct p2p_evaluator *evaluator, int exit_status, int term_signal,
                           struct p2p_exit_reason *reason) {
-  bool had_begun = evaluator->ready && evaluator->task.is_delivered;
+  bool had_begun = evaluator->ready && evaluator->task.frames.is_delivered;
   if (evaluator->kill_reason[0] != '\0') {
     p2p_exit_reason_of_kill(reason, evaluator->kill_reason, had_begun);
     if (!had_begun) reason->kind = P2P_LOST_NOT_BEGUN;
@@ -331,6 +324,11 @@ uint64_t p2p_evaluator_used_ms(const struct p2p_evaluator *evaluator) { return e
 
 /* ---- for the caller that submits a task ---- */
 
+static void note_if_delivered(struct p2p_evaluator *evaluator) {
+  if (p2p_evaluator_process_queued(evaluator->process) == 0)
+    p2p_task_frames_delivered(&evaluator->task.frames);
+}
+
 int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
                          const struct p2p_frame *task,
                          const struct p2p_evaluator_callbacks *callbacks, void *arg) {
@@ -348,6 +346,7 @@ int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
                                   .has_caller = true,
                                   .callbacks = *callbacks,
                                   .arg = arg};
+  note_if_delivered(evaluator);
   time_task(evaluator);
   return P2P_OK;
 }
@@ -361,14 +360,16 @@ static void send(struct p2p_evaluator *evaluator, const struct p2p_frame *frame)
     kill_process(evaluator, "was killed because its worker is out of memory");
 }
 
-bool p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data) {
+enum p2p_evaluator_pace p2p_evaluator_data(struct p2p_evaluator *evaluator,
+                                           const struct p2p_frame *data) {
   p2p_task_frames_received(&evaluator->task.frames, data->length);
   send(evaluator, data);
   time_task(evaluator);
-  if (p2p_evaluator_process_queued(evaluator->process) <= P2P_EVALUATOR_QUEUE_HIGH) return true;
-  if (evaluator->ready && evaluator->deadline == NO_DEADLINE)
+  note_if_delivered(evaluator);
+  enum p2p_evaluator_pace pace = p2p_evaluator_process_pace(evaluator->process);
+  if (pace == P2P_EVALUATOR_IS_FULL && evaluator->ready && evaluator->deadline == NO_DEADLINE)
     set_deadline(evaluator, DEADLINE_TAKE, P2P_EVALUATOR_TAKE_MS);
-  return false;
+  return pace;
 }
 
 /* The frame is sent before the signal: an evaluator that has not begun the task drops it when it

@@ -9,6 +9,7 @@
 #include "base/log_queue.h"
 #include "net/loop.h"
 #include "protocol/frame.h"
+#include "worker/evaluator_process.h"
 #include "worker/exit_reason.h"
 #include "worker/limits.h"
 #include "worker/scratch.h"
@@ -23,8 +24,11 @@
 #define P2P_EVALUATOR_RECEIVE_MS 60000
 #define P2P_EVALUATOR_RECEIVE_BYTES 16
 #define P2P_EVALUATOR_PAUSE_MS 300000
-#define P2P_EVALUATOR_QUEUE_HIGH (8 * 1024 * 1024) /* see p2p_evaluator_data */
-#define P2P_EVALUATOR_TAKE_MS 60000                /* to take as much; then it is killed */
+#define P2P_EVALUATOR_SLOW_MS \
+  1000 /* how long other frames may wait for an evaluator that is slow */
+#define P2P_EVALUATOR_TAKE_MS                                         \
+  60000 /* for one that is full to take what waits; then it is killed \
+         */
 
 struct p2p_evaluator;
 
@@ -92,9 +96,10 @@ uint64_t p2p_evaluator_used_ms(
 int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
                          const struct p2p_frame *task,
                          const struct p2p_evaluator_callbacks *callbacks, void *arg) P2P_MUST_USE;
-/* False: more than P2P_EVALUATOR_QUEUE_HIGH bytes wait. Do not send more before on_drain or on_end.
- */
-bool p2p_evaluator_data(struct p2p_evaluator *evaluator, const struct p2p_frame *data);
+/* If it is slow, it would be good to wait for on_drain, for
+ * at most P2P_EVALUATOR_SLOW_MS. If it is full, send no more before on_drain or on_end. */
+enum p2p_evaluator_pace p2p_evaluator_data(struct p2p_evaluator *evaluator,
+                                           const struct p2p_frame *data);
 /* Interrupts the task; on_end follows within P2P_EVALUATOR_CANCEL_MS, by force if need be. */
 void p2p_evaluator_cancel(struct p2p_evaluator *evaluator);
 /* The same, without further callbacks for the task; on_abandoned follows. */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "proc/process.h"
@@ -247,14 +248,18 @@ int p2p_evaluator_channel_next(struct p2p_evaluator_channel *channel, uint32_t *
   return P2P_OK;
 }
 
-/* send() raises no SIGPIPE when the supervisor has closed its end. */
-static int send_all(const uint8_t *bytes, size_t length) {
-  while (length > 0) {
-    ssize_t sent = send(P2P_EVALUATOR_PROCESS_FD_FRAMES, bytes, length, MSG_NOSIGNAL);
+/* sendmsg() raises no SIGPIPE when the supervisor has closed its end. */
+static int send_all(struct iovec *parts, size_t n_parts) {
+  while (n_parts > 0) {
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = n_parts};
+    ssize_t sent = sendmsg(P2P_EVALUATOR_PROCESS_FD_FRAMES, &message, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) return P2P_ERR_CLOSED;
-    bytes += sent;
-    length -= (size_t)sent;
+    if (sent < 0) return P2P_ERR_CLOSED;
+    size_t left = (size_t)sent;
+    for (; n_parts > 0 && left >= parts->iov_len; parts++, n_parts--) left -= parts->iov_len;
+    if (n_parts == 0) break;
+    parts->iov_base = (uint8_t *)parts->iov_base + left;
+    parts->iov_len -= left;
   }
   return P2P_OK;
 }
@@ -262,12 +267,11 @@ static int send_all(const uint8_t *bytes, size_t length) {
 int p2p_evaluator_channel_send(struct p2p_evaluator_channel *channel, uint8_t type, uint32_t task,
                                const void *payload, size_t length) {
   (void)channel;
-  struct p2p_buf out;
-  p2p_buf_init(&out, P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX);
-  int code = p2p_frame_put(&out, type, task, payload, length);
-  if (code == P2P_OK) code = send_all(p2p_buf_data(&out), p2p_buf_len(&out));
-  p2p_buf_clear(&out);
-  return code;
+  uint8_t header[P2P_FRAME_HEADER_LEN];
+  struct iovec parts[2] = {{header, sizeof header}, {(void *)(uintptr_t)payload, length}};
+  if (length > P2P_FRAME_PAYLOAD_MAX) return P2P_ERR_TOO_LARGE;
+  p2p_frame_write_header(type, task, (uint32_t)length, header);
+  return send_all(parts, length > 0 ? 2 : 1);
 }
 
 int p2p_evaluator_channel_hello(struct p2p_evaluator_channel *channel, const char *text) {

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/pipe.h"
@@ -27,6 +28,7 @@ struct p2p_evaluator_process {
   void *arg;
   struct p2p_buf in;
   int exit_status, term_signal;
+  bool is_slow;       /* it was said; until its queue is empty */
   bool exited;        /* proc/process has reported the end */
   bool frames_ended;  /* no more will be read */
   bool exit_reported; /* on_exit was called */
@@ -36,9 +38,10 @@ struct p2p_evaluator_process {
   char chunk[P2P_FRAME_PAYLOAD_MAX];
 };
 
+/* What the process has not taken at once. */
 struct message {
   uv_write_t request;
-  struct p2p_buf bytes;
+  uint8_t frame[];
 };
 
 static void close_errors(struct p2p_evaluator_process *process) {
@@ -192,12 +195,10 @@ int p2p_evaluator_process_spawn(const struct p2p_evaluator_process_config *confi
 
 static void on_written(uv_write_t *request, int status) {
   struct p2p_evaluator_process *process = request->handle->data;
-  struct message *message = (struct message *)request;
-  p2p_buf_clear(&message->bytes);
-  free(message);
-  if (status == 0 && !process->freed && process->callbacks.on_drain != NULL &&
-      p2p_evaluator_process_queued(process) == 0)
-    process->callbacks.on_drain(process->arg);
+  free(request); /* the struct message */
+  if (status != 0 || process->freed || p2p_evaluator_process_queued(process) > 0) return;
+  process->is_slow = false;
+  if (process->callbacks.on_drain != NULL) process->callbacks.on_drain(process->arg);
 }
 
 bool p2p_evaluator_process_is_open(const struct p2p_evaluator_process *process) {
@@ -208,23 +209,36 @@ bool p2p_evaluator_process_runs(const struct p2p_evaluator_process *process) {
   return p2p_evaluator_process_is_open(process) && !p2p_process_has_ended(process->child);
 }
 
+/* Queues what the process has not taken of a frame. */
+static int queue_rest(struct p2p_evaluator_process *process, const uint8_t *header,
+                      const void *payload, size_t length, size_t taken) {
+  struct message *message = malloc(sizeof *message + P2P_FRAME_HEADER_LEN + length);
+  if (message == NULL) {
+    if (taken > 0) p2p_evaluator_process_kill(process); /* half a frame must not be followed */
+    return P2P_ERR_MEMORY;
+  }
+  memcpy(message->frame, header, P2P_FRAME_HEADER_LEN);
+  if (length > 0) memcpy(message->frame + P2P_FRAME_HEADER_LEN, payload, length);
+  uv_buf_t rest = uv_buf_init((char *)message->frame + taken,
+                              (unsigned)(P2P_FRAME_HEADER_LEN + length - taken));
+  if (uv_write(&message->request, (uv_stream_t *)&process->frames, &rest, 1, on_written) == 0)
+    return P2P_OK;
+  free(message);
+  return P2P_ERR_CLOSED;
+}
+
 int p2p_evaluator_process_send(struct p2p_evaluator_process *process, uint8_t type, uint32_t task,
                                const void *payload, size_t length) {
   if (!p2p_evaluator_process_is_open(process)) return P2P_ERR_CLOSED;
-  struct message *message = malloc(sizeof *message);
-  if (message == NULL) return P2P_ERR_MEMORY;
-  p2p_buf_init(&message->bytes, P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX);
-  int code = p2p_frame_put(&message->bytes, type, task, payload, length);
-  if (code == P2P_OK) {
-    uv_buf_t part =
-        uv_buf_init((char *)p2p_buf_data(&message->bytes), (unsigned)p2p_buf_len(&message->bytes));
-    if (uv_write(&message->request, (uv_stream_t *)&process->frames, &part, 1, on_written) == 0)
-      return P2P_OK;
-    code = P2P_ERR_CLOSED;
-  }
-  p2p_buf_clear(&message->bytes);
-  free(message);
-  return code;
+  if (length > P2P_FRAME_PAYLOAD_MAX) return P2P_ERR_TOO_LARGE;
+  uint8_t header[P2P_FRAME_HEADER_LEN];
+  p2p_frame_write_header(type, task, (uint32_t)length, header);
+  uv_buf_t parts[2] = {uv_buf_init((char *)header, sizeof header),
+                       uv_buf_init((char *)(uintptr_t)payload, (unsigned)length)};
+  /* Negative: nothing was taken. If that is for good, the end of the frames will say so. */
+  int taken = uv_try_write((uv_stream_t *)&process->frames, parts, length > 0 ? 2 : 1);
+  if (taken == (int)(sizeof header + length)) return P2P_OK;
+  return queue_rest(process, header, payload, length, taken > 0 ? (size_t)taken : 0);
 }
 
 void p2p_evaluator_process_errors(const struct p2p_evaluator_process *process,
@@ -243,6 +257,15 @@ uint64_t p2p_evaluator_process_peak_bytes(const struct p2p_evaluator_process *pr
 
 size_t p2p_evaluator_process_queued(const struct p2p_evaluator_process *process) {
   return uv_stream_get_write_queue_size((const uv_stream_t *)&process->frames);
+}
+
+enum p2p_evaluator_pace p2p_evaluator_process_pace(struct p2p_evaluator_process *process) {
+  size_t queued = p2p_evaluator_process_queued(process);
+  if (queued > P2P_EVALUATOR_PROCESS_QUEUE_HIGH) return P2P_EVALUATOR_IS_FULL;
+  if (queued == 0) process->is_slow = false;
+  if (queued <= P2P_EVALUATOR_PROCESS_QUEUE_SLOW || process->is_slow) return P2P_EVALUATOR_KEEPS_UP;
+  process->is_slow = true;
+  return P2P_EVALUATOR_IS_SLOW;
 }
 
 void p2p_evaluator_process_pause(struct p2p_evaluator_process *process) {

@@ -19,6 +19,17 @@ struct p2p_evaluator_process;
 #define P2P_EVALUATOR_PROCESS_FD_LIFELINE 4
 #define P2P_EVALUATOR_PROCESS_ERRORS_MAX 512
 
+#define P2P_EVALUATOR_PROCESS_QUEUE_SLOW (128 * 1024)
+#define P2P_EVALUATOR_PROCESS_QUEUE_HIGH (8 * 1024 * 1024)
+
+/* Whether it takes what is sent to it. */
+enum p2p_evaluator_pace {
+  P2P_EVALUATOR_KEEPS_UP,
+  P2P_EVALUATOR_IS_SLOW, /* more than ..._SLOW bytes wait, and must be copied; said once until
+                            on_drain */
+  P2P_EVALUATOR_IS_FULL  /* more than ..._HIGH bytes wait */
+};
+
 struct p2p_evaluator_process_callbacks {
   void (*on_frame)(void *arg, const struct p2p_frame *frame);
   void (*on_drain)(void *arg); /* may be NULL: all queued frames have been written */
@@ -44,7 +55,8 @@ int p2p_evaluator_process_spawn(const struct p2p_evaluator_process_config *confi
 bool p2p_evaluator_process_is_open(const struct p2p_evaluator_process *process);
 /* The same, and the operating system confirms it. */
 bool p2p_evaluator_process_runs(const struct p2p_evaluator_process *process);
-/* Queues a frame. P2P_ERR_CLOSED, P2P_ERR_MEMORY, P2P_ERR_TOO_LARGE. */
+/* Writes a frame, and queues what the process does not take at once; on_drain follows only then.
+ * P2P_ERR_CLOSED, P2P_ERR_MEMORY, P2P_ERR_TOO_LARGE. */
 int p2p_evaluator_process_send(struct p2p_evaluator_process *process, uint8_t type, uint32_t task,
                                const void *payload, size_t length) P2P_MUST_USE;
 /* Within on_exit, if it has sent no frame: the start of what it wrote to stderr, on one line and
@@ -55,6 +67,8 @@ void p2p_evaluator_process_errors(const struct p2p_evaluator_process *process,
 uint64_t p2p_evaluator_process_peak_bytes(const struct p2p_evaluator_process *process);
 /* Bytes that are not written yet. */
 size_t p2p_evaluator_process_queued(const struct p2p_evaluator_process *process);
+/* To be asked after each frame. */
+enum p2p_evaluator_pace p2p_evaluator_process_pace(struct p2p_evaluator_process *process);
 /* Back-pressure: no on_frame until resumed, and the writes of the process block. Has no effect once
  * the process has ended. */
 void p2p_evaluator_process_pause(struct p2p_evaluator_process *process);

@@ -56,7 +56,9 @@ const char *p2p_link_opening_read_hello(const struct p2p_client_link_shared *sha
   if (!p2p_hello_is_certified(out, p2p_member_credentials(shared->member), P2P_ROLE_CLIENT,
                               p2p_link_verifier(link), client->name))
     return "has no valid certificate of its user";
-  if (p2p_link_switch(link, p2p_cipher_list_choose(p2p_cipher_ours(), &out->ciphers)) != P2P_OK)
-    return "named a cipher that cannot be used";
+  enum p2p_cipher_kind cipher = p2p_cipher_list_choose(p2p_cipher_ours(), &out->ciphers);
+  if (p2p_link_switch(link, cipher) != P2P_OK) return "named a cipher that cannot be used";
+  p2p_log_write(shared->log, P2P_LOG_DEBUG, "client '%s' has R %s and future %s; cipher: %s",
+                client->name, out->r_version, out->future_version, p2p_cipher_list_name(cipher));
   return NULL;
 }

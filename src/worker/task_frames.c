@@ -7,6 +7,10 @@ void p2p_task_frames_received(struct p2p_task_frames *frames, size_t length) {
   frames->to_receive -= length < frames->to_receive ? length : frames->to_receive;
 }
 
+void p2p_task_frames_delivered(struct p2p_task_frames *frames) {
+  frames->is_delivered = frames->to_receive == 0;
+}
+
 bool p2p_task_frames_sent(struct p2p_task_frames *frames, const struct p2p_frame *frame,
                           bool *ends) {
   *ends = false;

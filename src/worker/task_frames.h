@@ -12,12 +12,15 @@
 
 struct p2p_task_frames {
   uint64_t to_receive; /* bytes that have not arrived from the client */
+  bool is_delivered;   /* all of it, to the evaluator's process */
   uint8_t sending;     /* the object whose DATA the evaluator sends: CONDITION, RESULT; 0: none */
   uint64_t to_send;    /* bytes of it that are missing */
 };
 
 /* Counts a DATA frame of the client. */
 void p2p_task_frames_received(struct p2p_task_frames *frames, size_t length);
+/* The process has taken all frames so far. */
+void p2p_task_frames_delivered(struct p2p_task_frames *frames);
 /* Counts a frame of the evaluator. False: it breaks the protocol. *ends: it is the last one. */
 bool p2p_task_frames_sent(struct p2p_task_frames *frames, const struct p2p_frame *frame,
                           bool *ends) P2P_MUST_USE;

@@ -31,7 +31,7 @@ struct p2p_link {
   uint32_t heartbeat_ms, silence_ms, stall_ms;
   struct p2p_link_setup *setup; /* in SETUP */
   struct p2p_tcp *tcp;          /* in OPEN */
-  struct p2p_timer *heartbeat, *silence;
+  struct p2p_timer *heartbeat, *silence, *pause;
   uint64_t received_ms; /* when the peer's last bytes arrived */
   uint64_t ticked_ms;   /* by p2p_clock_boot_ms, when the heartbeat last ran */
   uint64_t resumed_ms;  /* when the last pause of this process was over */
@@ -52,7 +52,8 @@ static void drop_connections(struct p2p_link *link) {
   link->setup = NULL;
   p2p_timer_free(link->heartbeat);
   p2p_timer_free(link->silence);
-  link->heartbeat = link->silence = NULL;
+  p2p_timer_free(link->pause);
+  link->heartbeat = link->silence = link->pause = NULL;
   if (link->tcp != NULL) p2p_tcp_finish(link->tcp, LINGER_MS);
   link->tcp = NULL;
   p2p_wipe(link->verifier, sizeof link->verifier);
@@ -233,10 +234,14 @@ static void on_silence(void *arg) {
   }
 }
 
+static void on_pause_end(void *arg) { p2p_link_resume(arg); }
+
 static int start_heartbeat(struct p2p_link *link) {
   link->heartbeat = p2p_timer_new(link->loop, on_heartbeat, link);
   link->silence = p2p_timer_new(link->loop, on_silence, link);
-  if (link->heartbeat == NULL || link->silence == NULL) return P2P_ERR_MEMORY;
+  link->pause = p2p_timer_new(link->loop, on_pause_end, link);
+  if (link->heartbeat == NULL || link->silence == NULL || link->pause == NULL)
+    return P2P_ERR_MEMORY;
   link->received_ms = link->taken_ms = p2p_clock_ms();
   link->ticked_ms = p2p_clock_boot_ms();
   p2p_timer_start(link->heartbeat, link->heartbeat_ms, link->heartbeat_ms);
@@ -348,14 +353,19 @@ size_t p2p_link_queued(const struct p2p_link *link) {
   return link->tcp ? p2p_tcp_queued(link->tcp) : 0;
 }
 
-void p2p_link_pause(struct p2p_link *link) {
-  if (link->state != OPEN || link->is_paused) return;
+void p2p_link_pause(struct p2p_link *link, uint32_t for_ms) {
+  if (link->state != OPEN) return;
+  if (for_ms == 0)
+    p2p_timer_stop(link->pause);
+  else if (!link->is_paused)
+    p2p_timer_start(link->pause, for_ms, 0);
   link->is_paused = true;
   p2p_tcp_pause(link->tcp);
 }
 
 void p2p_link_resume(struct p2p_link *link) {
   if (link->state != OPEN || !link->is_paused) return;
+  p2p_timer_stop(link->pause);
   link->is_paused = false;
   link->received_ms = p2p_clock_ms();
   p2p_tcp_resume(link->tcp);

@@ -75,8 +75,9 @@ const uint8_t *p2p_link_verifier(const struct p2p_link *link);
 size_t p2p_link_queued(const struct p2p_link *link);
 
 /* Stops and continues to read, for back-pressure; reading is on at first. A link that is not read
- * does not notice its end, and does not take silence for one. */
-void p2p_link_pause(struct p2p_link *link);
+ * does not notice its end, and does not take silence for one. `for_ms`: then it continues by
+ * itself; 0: it does not, also if it was stopped for a while before. */
+void p2p_link_pause(struct p2p_link *link, uint32_t for_ms);
 void p2p_link_resume(struct p2p_link *link);
 
 /* Closes and frees the link. What is queued is still sent, for at most 1 s. No events follow. Takes

@@ -319,10 +319,18 @@ TEST(ten_megabytes_are_echoed) {
   struct seen seen = {0};
   open_loop(&loop);
   CHECK(spawn_mode(&loop, "echo", &seen) == P2P_OK);
-  for (size_t sent = 0; sent < BIG; sent += sizeof block)
+  int slow = 0, full = 0;
+  for (size_t sent = 0; sent < BIG; sent += sizeof block) {
     CHECK(p2p_evaluator_process_send(seen.process, P2P_FRAME_DATA, 1, block, sizeof block) ==
           P2P_OK);
-  CHECK(p2p_evaluator_process_queued(seen.process) > BIG / 2);
+    enum p2p_evaluator_pace pace = p2p_evaluator_process_pace(seen.process);
+    size_t queued = p2p_evaluator_process_queued(seen.process);
+    slow += pace == P2P_EVALUATOR_IS_SLOW;
+    full += pace == P2P_EVALUATOR_IS_FULL;
+    CHECK((pace == P2P_EVALUATOR_IS_FULL) == (queued > P2P_EVALUATOR_PROCESS_QUEUE_HIGH));
+    CHECK(slow == (queued > P2P_EVALUATOR_PROCESS_QUEUE_SLOW));
+  }
+  CHECK(slow == 1 && full > 0);
   CHECK(p2p_evaluator_process_send(seen.process, P2P_FRAME_DATA, 1, block, sizeof block + 1) ==
         P2P_ERR_TOO_LARGE);
   CHECK(p2p_evaluator_process_send(seen.process, P2P_FRAME_HELLO, 1, "last", 4) == P2P_OK);
@@ -331,6 +339,7 @@ TEST(ten_megabytes_are_echoed) {
   CHECK(seen.data == BIG && seen.drains > 0);
   CHECK_STR(seen.text, "last");
   CHECK(p2p_evaluator_process_queued(seen.process) == 0);
+  CHECK(p2p_evaluator_process_pace(seen.process) == P2P_EVALUATOR_KEEPS_UP);
   p2p_evaluator_process_free(seen.process);
   run(&loop, &seen);
   CHECK(seen.exits == 0);
@@ -438,6 +447,7 @@ TEST(closed_frames_end_the_process) {
 
 /* Within on_exit, every test frees. */
 TEST(free_within_a_callback_ends_callbacks) {
+  static uint8_t block[P2P_FRAME_PAYLOAD_MAX];
   uv_loop_t loop;
   struct seen seen = {.free_on_frame = true};
   open_loop(&loop);
@@ -447,9 +457,10 @@ TEST(free_within_a_callback_ends_callbacks) {
   close_loop(&loop);
   seen = (struct seen){.free_on_drain = true};
   open_loop(&loop);
-  CHECK(spawn_shell(&loop, "exec sleep 60", &seen) == P2P_OK);
-  CHECK(p2p_evaluator_process_send(seen.process, P2P_FRAME_DATA, 1, "x", 1) == P2P_OK);
-  CHECK(p2p_evaluator_process_send(seen.process, P2P_FRAME_DATA, 1, "y", 1) == P2P_OK);
+  CHECK(spawn_shell(&loop, "exec cat <&3 > /dev/null", &seen) == P2P_OK);
+  while (p2p_evaluator_process_queued(seen.process) == 0)
+    CHECK(p2p_evaluator_process_send(seen.process, P2P_FRAME_DATA, 1, block, sizeof block) ==
+          P2P_OK);
   run(&loop, &seen);
   CHECK(seen.drains == 1 && seen.exits == 0);
   close_loop(&loop);

@@ -1,6 +1,7 @@
 /* Links between two ends in one process, over a real mailbox and a real relay. */
 #include <poll.h>
 
+#include "base/clock.h"
 #include "link_fixture.h"
 #include "net/listener.h"
 
@@ -309,6 +310,34 @@ TEST(streams_both_ways_with_back_pressure) {
   }
 }
 
+static void pause_for_a_while(void *arg) { p2p_link_pause(((struct end *)arg)->link, 300); }
+
+static void pause_and_stay_paused(void *arg) {
+  struct end *end = arg;
+  p2p_link_pause(end->link, 100);
+  p2p_link_pause(end->link, 0);
+  p2p_link_pause(end->link, 100); /* changes nothing */
+}
+
+static void resume(void *arg) { p2p_link_resume(((struct end *)arg)->link); }
+
+TEST(a_paused_link_is_read_again_after_a_while_or_when_it_is_resumed) {
+  static struct pair pair;
+  pair_init(&pair);
+  pair_open(&pair);
+  uint64_t began_ms = p2p_clock_ms();
+  CHECK(p2p_loop_call(pair.lab.loop, pause_for_a_while, &pair.joiner) == P2P_OK);
+  CHECK(p2p_loop_call(pair.lab.loop, end_send_hello, &pair.opener) == P2P_OK);
+  CHECK(lab_wait(&pair.lab, &pair.joiner.n_frame, 1, PATIENCE_MS));
+  CHECK(p2p_clock_ms() - began_ms >= 300);
+  CHECK(p2p_loop_call(pair.lab.loop, pause_and_stay_paused, &pair.joiner) == P2P_OK);
+  CHECK(p2p_loop_call(pair.lab.loop, end_send_hello, &pair.opener) == P2P_OK);
+  CHECK(!lab_wait(&pair.lab, &pair.joiner.n_frame, 2, 400));
+  CHECK(p2p_loop_call(pair.lab.loop, resume, &pair.joiner) == P2P_OK);
+  CHECK(lab_wait(&pair.lab, &pair.joiner.n_frame, 2, PATIENCE_MS));
+  pair_close(&pair);
+}
+
 TEST(a_link_can_be_freed_in_every_event) {
   static const enum moment MOMENTS[] = {AT_CODE, AT_OPEN, AT_FRAME, AT_DRAIN, AT_CLOSE};
   static struct pair pair;
@@ -353,4 +382,6 @@ UNIT_MAIN("link", UNIT(a_link_is_direct_if_possible),
           UNIT(a_pause_that_the_link_survives_is_forgotten),
           UNIT(a_paused_link_notices_the_end_of_its_peer),
           UNIT(a_heartbeat_keeps_an_idle_link_open), UNIT(a_malformed_frame_ends_the_link),
-          UNIT(streams_both_ways_with_back_pressure), UNIT(a_link_can_be_freed_in_every_event))
+          UNIT(streams_both_ways_with_back_pressure),
+          UNIT(a_paused_link_is_read_again_after_a_while_or_when_it_is_resumed),
+          UNIT(a_link_can_be_freed_in_every_event))

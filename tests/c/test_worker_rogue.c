@@ -5,6 +5,7 @@
 #include "board/member.h"
 #include "crypto/seal.h"
 #include "protocol/slot.h"
+#include "worker/evaluator.h"
 #include "worker_fixture.h"
 #include "wormhole/link.h"
 
@@ -380,6 +381,31 @@ TEST(data_for_a_stopped_evaluator_is_not_read) {
   end(NULL);
 }
 
+/* The link is not read for a second, and then again, until much waits. */
+TEST(a_slow_evaluator_does_not_hold_up_other_frames_for_long) {
+  begin(1);
+  rogue_begin(true);
+  CHECK(mkdir(site_path(&site, "future"), 0700) == 0 || errno == EEXIST);
+  rogue_hello();
+  rogue_slot(P2P_SLOT_WANT, 1);
+  CHECK(site_wait(&gate, &rogue.granted, 1));
+  rogue_task(1, 3);
+  rogue_send(P2P_FRAME_DATA, 1, "pid", 3);
+  CHECK(site_wait(&gate, &rogue.results, 1));
+  pid_t pid = (pid_t)atoi(rogue.data);
+  CHECK(pid > 1 && kill(pid, SIGSTOP) == 0);
+  rogue_task(2, 32 * 65536);
+  for (int i = 0; i < 32; i++) CHECK(p2p_loop_call(loop, send_block, NULL) == P2P_OK);
+  uint64_t began_ms = p2p_clock_ms();
+  rogue_send(P2P_FRAME_PACKAGES, 0, "future", 6);
+  CHECK(site_wait(&gate, &rogue.replies, 1));
+  CHECK(p2p_clock_ms() - began_ms >= P2P_EVALUATOR_SLOW_MS / 2);
+  CHECK(pid > 1 && kill(pid, SIGCONT) == 0);
+  CHECK(site_wait(&gate, &rogue.results, 2));
+  CHECK(p2p_loop_call(loop, rogue_end, NULL) == P2P_OK);
+  end(NULL);
+}
+
 static void send_accepts(void *arg) {
   (void)arg;
   for (int i = 0; i < rogue.accepts; i++) {
@@ -452,6 +478,8 @@ UNIT_MAIN("worker_rogue", UNIT(prepare), UNIT(worker_reports_its_machine_and_pac
           UNIT(a_client_that_waits_learns_for_whom_the_worker_is_busy),
           UNIT(clients_that_break_the_protocol_are_disconnected),
           UNIT(data_after_the_task_does_not_extend_the_time_limit),
-          UNIT(data_for_a_stopped_evaluator_is_not_read), UNIT(invalid_accepts_are_ignored),
+          UNIT(data_for_a_stopped_evaluator_is_not_read),
+          UNIT(a_slow_evaluator_does_not_hold_up_other_frames_for_long),
+          UNIT(invalid_accepts_are_ignored),
           UNIT(accepts_without_a_client_do_not_keep_others_from_a_worker),
           UNIT(worker_that_leaves_says_so_on_the_board), UNIT(nothing_is_left))
