@@ -163,6 +163,21 @@ test_that("evaluators have the libraries and the environment of the worker, what
   expect_identical(files_in(dirs[3L]), character())
 })
 
+test_that("an evaluator starts R without its shell script only where it would find the same environment", {
+  script <- file.path(R.home("bin"), "R")
+  expect_identical(r_program(libraries = ""), script)
+  expect_identical(r_program(home = "/elsewhere"), script)
+  expect_identical(r_program(arch = "/other"), script)
+  skip_if(r_program() == script, "R's shell script has set nothing that tells it apart")
+  args <- replace(evaluator_argv()[-1L], length(evaluator_argv()) - 1L, "writeLines(paste(names(Sys.getenv()),Sys.getenv()))")
+  environment_of <- function(program) {
+    lines <- system2("env", c("-i", shQuote(evaluator_env()), program, shQuote(args)), stdout = TRUE)
+    grep("^(LD_LIBRARY_PATH|OLDPWD|PWD|R_SESSION_TMPDIR|SED|SHLVL|_) ", lines, value = TRUE, invert = TRUE)
+  }
+  expect_identical(environment_of(r_program()), environment_of(script))
+  expect_true("R_PROFILE_USER " %in% environment_of(r_program()))
+})
+
 test_that("what programs print is dropped, also if nobody reads the output of the worker", {
   worker <- start_worker(lab, "carol", "alice/friends")
   plan_as(lab, "bob")
