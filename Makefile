@@ -2,8 +2,8 @@
 #
 #   make demo     installs what is missing, builds, and runs a cluster on this machine
 #   make test     installs what is missing, builds, and runs every test
-#   make bench    round trips beside other backends; file transfers beside wormhole-william; a board with 1,000 members; the ciphers of links
-#                 beside openssl
+#   make bench    round trips beside other backends; what keys and sandboxes cost; file transfers beside wormhole-william; a board with 1,000
+#                 members; the ciphers of links beside openssl. Each is a file of bench/ and can be run alone, once the package is installed
 #   make soak     5,000 futures in one session: memory, files, sockets, threads and handles must stay level
 #   make ends     ends processes in each way (error, quit(), signals, end of file) 100 times each
 #   make chaos    300 futures while processes are killed at random, 10 times
@@ -56,6 +56,7 @@ bench:
 	tools/install-deps bench
 	$(MAKE) install
 	Rscript bench/roundtrip.R
+	Rscript bench/keys.R
 	Rscript bench/transfer.R
 	$(MAKE) $(BUILD)/bench/board
 	Rscript bench/board.R $(BUILD)/bench/board

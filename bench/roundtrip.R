@@ -4,40 +4,14 @@
 
 library(future)
 source("tests/testthat/helper-cluster.R")
+source("bench/common.R")
 
 rounds <- as.integer(Sys.getenv("ROUNDS", "100"))
 batches <- 5L
 
-one_future <- function() stopifnot(value(future(1 + 2)) == 3)
 hundred_futures <- function() {
   futures <- lapply(1:100, function(i) future(i))
   stopifnot(identical(unlist(value(futures)), 1:100))
-}
-
-## Sets up a plan and returns it. Later, switch_to() makes it the current one without tearing down the previous one.
-set_up <- function(set_plan) {
-  set_plan()
-  stack <- plan("list")
-  for (i in 1:5) one_future()
-  plan(sequential, .cleanup = FALSE)
-  stack
-}
-switch_to <- function(stack) plan(stack, .cleanup = FALSE, .init = FALSE)
-
-## Milliseconds, with one column per backend and one row per round.
-measure <- function(stacks, task, rounds, between = function() NULL) {
-  times <- matrix(NA_real_, rounds, length(stacks), dimnames = list(NULL, names(stacks)))
-  for (round in seq_len(rounds)) {
-    for (name in names(stacks)) {
-      switch_to(stacks[[name]])
-      gc(full = FALSE)
-      started <- Sys.time()
-      task()
-      times[round, name] <- 1000 * as.numeric(difftime(Sys.time(), started, units = "secs"))
-    }
-    between()
-  }
-  times
 }
 
 show_table <- function(title, times, ratios_to) {
