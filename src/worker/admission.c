@@ -62,6 +62,17 @@ static bool may_go(const struct p2p_admission_place *place, bool is_opening, boo
          (!of_client || place->is_of_client);
 }
 
+/* The user with the most links loses one. */
+static int find_crowded(const struct p2p_admission_place *places, size_t length) {
+  int found = P2P_ADMISSION_FULL;
+  for (size_t i = 0; i < length; i++)
+    if (places[i].is_taken && places[i].is_open && !places[i].has_slot &&
+        places[i].crowd > P2P_ADMISSION_PER_USER_MAX &&
+        (found < 0 || places[i].crowd > places[found].crowd))
+      found = (int)i;
+  return found;
+}
+
 int p2p_admission_choose(const struct p2p_admission_place *places, size_t length, uint64_t now_ms) {
   struct count count = count_places(places, length);
   bool of_client = count.of_client >= P2P_ADMISSION_PER_CLIENT_MAX;
@@ -72,5 +83,6 @@ int p2p_admission_choose(const struct p2p_admission_place *places, size_t length
     if (may_go(&places[i], is_opening, of_client, now_ms) &&
         (found < 0 || places[i].since_ms < places[found].since_ms))
       found = (int)i;
+  if (found < 0 && count.taken == length) return find_crowded(places, length);
   return found;
 }

@@ -13,6 +13,7 @@
 #define P2P_ADMISSION_BURST 16         /* links that are started at once */
 #define P2P_ADMISSION_OPENING_MAX 32   /* links that are being opened */
 #define P2P_ADMISSION_PER_CLIENT_MAX 4 /* open links to clients with one id */
+#define P2P_ADMISSION_PER_USER_MAX 16  /* links to one user that wait for a slot, with none free */
 #define P2P_ADMISSION_UNUSED_MS 1000   /* a link that is not used for this long may have to go */
 
 struct p2p_admission {
@@ -31,6 +32,8 @@ struct p2p_admission_place {
   bool is_confirmed; /* somebody with its code is at the other end */
   bool is_of_client; /* it is a link to the client that writes the accept, as far as it says so */
   bool is_used;      /* the client wants a slot, or has one */
+  bool has_slot;
+  size_t crowd;      /* links to its user, by the certificate */
   uint64_t since_ms; /* open: when it was used last; else when it was started */
 };
 
@@ -39,7 +42,8 @@ struct p2p_admission_place {
 
 /* Returns the index of the link that has to go before another one is started, or one of the above.
  * Of links that are being opened, the oldest one goes to which nobody has come; of open ones, the
- * one that was not used for longest. */
+ * one that was not used for longest, or else one without a slot, whose user has more than
+ * P2P_ADMISSION_PER_USER_MAX. */
 int p2p_admission_choose(const struct p2p_admission_place *places, size_t length, uint64_t now_ms);
 
 #endif

@@ -278,6 +278,8 @@ static const char *on_hello(struct p2p_client_link *client, const struct p2p_fra
   if (breach != NULL) return breach;
   client->reads_marks = hello.reads_marks;
   client->device = hello.badge.device;
+  if (p2p_client_link_device(client) != NULL)
+    p2p_slots_set_user(client->shared->slots, client->number, hello.badge.user);
   return NULL;
 }
 
@@ -360,7 +362,6 @@ int p2p_client_link_new(const struct p2p_client_link_shared *shared,
 }
 
 bool p2p_client_link_is_open(const struct p2p_client_link *client) { return client->open; }
-
 bool p2p_client_link_is_confirmed(const struct p2p_client_link *client) {
   return p2p_link_is_confirmed(client->link);
 }
@@ -376,7 +377,6 @@ const struct p2p_sign_public *p2p_client_link_device(const struct p2p_client_lin
 }
 
 const char *p2p_client_link_name(const struct p2p_client_link *client) { return client->name; }
-
 const char *p2p_client_link_user(const struct p2p_client_link *client) { return client->user; }
 
 uint32_t p2p_client_link_running(const struct p2p_client_link *client, uint64_t *lent_ms) {

@@ -25,6 +25,8 @@ int p2p_links_choose(const struct p2p_links *links, const struct p2p_slots *slot
         .is_confirmed = p2p_client_link_is_confirmed(link),
         .is_of_client = strcmp(p2p_client_link_identity(link)->id, client->id) == 0,
         .is_used = use->want > 0 || use->held > 0,
+        .has_slot = use->held > 0,
+        .crowd = p2p_slots_crowd(slots, i),
         .since_ms = use->used_ms > 0 ? use->used_ms : links->started_ms[i]};
   }
   return p2p_admission_choose(places, P2P_SLOTS_CLIENTS_MAX, now_ms);

@@ -1,8 +1,11 @@
-/* A free slot goes to the client that is short of slots and holds the fewest, in turns. With none
- * free, a slot is recalled from a client that holds more than it has work for, or else more than
- * the client that waits. With one slot and two busy clients it alternates with every task. */
+/* A free slot goes to the client that is short of slots and holds the fewest, in turns: the user
+ * who holds the fewest comes first, and of equals the one whose last turn is longest ago, then the
+ * same for the clients of this user. With none free, a slot is recalled from a client that holds
+ * more than it has work for, or else more than the client that waits, or whose user does. With one
+ * slot and two busy clients it alternates with every task. */
 #include "worker/slots.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define CLIENTS P2P_SLOTS_CLIENTS_MAX
@@ -31,13 +34,38 @@ bool p2p_slots_are_wanted(const struct p2p_slots *slots) {
   return false;
 }
 
+/* A group without clients: there are as many groups as clients. */
+static size_t find_group(const struct p2p_slots *slots) {
+  bool is_taken[CLIENTS + 1] = {false};
+  size_t group = 0;
+  for (size_t i = 0; i < CLIENTS; i++)
+    if (slots->clients[i].present) is_taken[slots->clients[i].group] = true;
+  while (is_taken[group]) group++;
+  return group;
+}
+
 int p2p_slots_add(struct p2p_slots *slots) {
   for (size_t i = 0; i < CLIENTS; i++) {
     if (slots->clients[i].present) continue;
-    slots->clients[i] = (struct p2p_slots_client){.present = true};
+    slots->clients[i] = (struct p2p_slots_client){.present = true, .group = find_group(slots)};
     return (int)i;
   }
   return -1;
+}
+
+void p2p_slots_set_user(struct p2p_slots *slots, size_t client, const char *user) {
+  struct p2p_slots_client *c = &slots->clients[client];
+  snprintf(c->user, sizeof c->user, "%s", user);
+  for (size_t i = 0; i < CLIENTS; i++)
+    if (i != client && slots->clients[i].present && strcmp(slots->clients[i].user, user) == 0)
+      c->group = slots->clients[i].group;
+}
+
+size_t p2p_slots_crowd(const struct p2p_slots *slots, size_t client) {
+  size_t count = 0;
+  for (size_t i = 0; i < CLIENTS; i++)
+    count += slots->clients[i].present && slots->clients[i].group == slots->clients[client].group;
+  return count;
 }
 
 void p2p_slots_remove(struct p2p_slots *slots, size_t client) {
@@ -83,16 +111,42 @@ static uint32_t count_free(const struct p2p_slots *slots) {
   return held < slots->available ? slots->available - held : 0;
 }
 
-/* Of the clients that want more slots than has[], the one with the fewest; of equals, the one whose
- * last turn is longest ago. */
+/* What the clients of one user have together, by their group. */
+struct groups {
+  uint32_t has[CLIENTS];
+  uint64_t turn[CLIENTS];
+};
+
+static struct groups add_up(const struct p2p_slots *slots, const uint32_t has[CLIENTS]) {
+  struct groups groups = {{0}, {0}};
+  for (size_t i = 0; i < CLIENTS; i++) {
+    const struct p2p_slots_client *c = &slots->clients[i];
+    if (!c->present) continue;
+    groups.has[c->group] += has[i];
+    if (c->turn > groups.turn[c->group]) groups.turn[c->group] = c->turn;
+  }
+  return groups;
+}
+
+/* Whether it is the turn of client `a` rather than of `b`. */
+static bool is_before(const struct p2p_slots *slots, const struct groups *groups,
+                      const uint32_t has[CLIENTS], size_t a, size_t b) {
+  size_t group_a = slots->clients[a].group, group_b = slots->clients[b].group;
+  if (groups->has[group_a] != groups->has[group_b])
+    return groups->has[group_a] < groups->has[group_b];
+  if (groups->turn[group_a] != groups->turn[group_b])
+    return groups->turn[group_a] < groups->turn[group_b];
+  return has[a] != has[b] ? has[a] < has[b] : slots->clients[a].turn < slots->clients[b].turn;
+}
+
+/* Of the clients that want more slots than has[], the one whose turn it is. */
 static size_t find_short(const struct p2p_slots *slots, const uint32_t has[CLIENTS]) {
+  struct groups groups = add_up(slots, has);
   size_t found = NOBODY;
   for (size_t i = 0; i < CLIENTS; i++) {
     const struct p2p_slots_client *c = &slots->clients[i];
     if (!c->present || c->want <= has[i]) continue;
-    if (found == NOBODY || has[i] < has[found] ||
-        (has[i] == has[found] && c->turn < slots->clients[found].turn))
-      found = i;
+    if (found == NOBODY || is_before(slots, &groups, has, i, found)) found = i;
   }
   return found;
 }
@@ -119,15 +173,23 @@ static uint32_t recallable(const struct p2p_slots_client *c, uint64_t now_ms) {
 }
 
 /* Chooses the client to recall a slot from for `to`: one with more slots than it has work for, else
- * the one that will have the most, if that is more than `to` will have. */
+ * one whose user will have the most, if that is more than the user of `to` will have; of one user,
+ * the client that will have the most, if that is more than `to`. */
 static size_t find_giver(const struct p2p_slots *slots, const uint32_t has[CLIENTS], size_t to,
                          uint64_t now_ms) {
-  size_t found = NOBODY;
+  struct groups groups = add_up(slots, has);
+  size_t found = NOBODY, group_to = slots->clients[to].group;
   for (size_t i = 0; i < CLIENTS; i++) {
     const struct p2p_slots_client *c = &slots->clients[i];
     if (!c->present || i == to || recallable(c, now_ms) == 0) continue;
     if (has[i] > c->want) return i;
-    if (has[i] > has[to] && (found == NOBODY || has[i] > has[found])) found = i;
+    bool has_more =
+        c->group == group_to ? has[i] > has[to] : groups.has[c->group] > groups.has[group_to];
+    if (!has_more) continue;
+    uint32_t most = found == NOBODY ? 0 : groups.has[slots->clients[found].group];
+    if (found == NOBODY || groups.has[c->group] > most ||
+        (groups.has[c->group] == most && has[i] > has[found]))
+      found = i;
   }
   return found;
 }

@@ -1,12 +1,14 @@
 /* Shares a worker's slots out between its clients: who holds how many, who wants more, whose turn
- * it is. A pure state machine: time is an argument, and what to send to which client is returned as
- * steps. */
+ * it is. Clients of one user share what one client would get. A pure state machine: time is an
+ * argument, and what to send to which client is returned as steps. */
 #ifndef P2P_WORKER_SLOTS_H
 #define P2P_WORKER_SLOTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "protocol/member_name.h"
 
 #define P2P_SLOTS_CLIENTS_MAX 64
 /* A slot is not recalled sooner after its grant, so that its new holder can use it. */
@@ -19,11 +21,13 @@
 
 struct p2p_slots_client {
   bool present;
-  uint32_t want;     /* slots that it has work for, in all */
-  uint32_t held;     /* granted and not returned */
-  uint32_t busy;     /* of these, with a task */
-  uint32_t recalled; /* of these, recalled */
-  uint32_t fresh;    /* of these, granted and not used yet; counts until fresh_until_ms */
+  char user[P2P_USER_NAME_MAX]; /* "": not known */
+  size_t group;                 /* the same for clients of one user, below P2P_SLOTS_CLIENTS_MAX */
+  uint32_t want;                /* slots that it has work for, in all */
+  uint32_t held;                /* granted and not returned */
+  uint32_t busy;                /* of these, with a task */
+  uint32_t recalled;            /* of these, recalled */
+  uint32_t fresh; /* of these, granted and not used yet; counts until fresh_until_ms */
   uint64_t fresh_until_ms;
   uint64_t idle_since_ms;     /* when a slot last became idle */
   uint64_t recalled_since_ms; /* when a slot was last recalled */
@@ -61,6 +65,10 @@ bool p2p_slots_are_wanted(const struct p2p_slots *slots); /* by any client */
 
 /* Adds a client and returns its number, or -1 when there are P2P_SLOTS_CLIENTS_MAX already. */
 int p2p_slots_add(struct p2p_slots *slots);
+/* The user who a client is of, by its certificate. Until then, it counts as one of its own. */
+void p2p_slots_set_user(struct p2p_slots *slots, size_t client, const char *user);
+/* The number of clients of the same user, this one included. */
+size_t p2p_slots_crowd(const struct p2p_slots *slots, size_t client);
 /* Removes a client and releases its slots. */
 void p2p_slots_remove(struct p2p_slots *slots, size_t client);
 

@@ -210,13 +210,16 @@ async def squatted_nameplates_and_full_mailboxes(lab):
     fat = await p2p.Mailbox.connect(peer.mailbox_url)
     lab.open.append(fat)
     mailbox = await fat.claim(await fat.allocate())
-    try:
-        for i in range(400):
-            await fat.add(str(i), secrets.token_bytes(100000))
-            await fat.until("ack")
+    for size in (100000, 10000, 1000, 100, 10):  # until there is no room for a byte
         refusal = "nothing"
-    except p2p.Closed as closed:
-        refusal = str(closed)
+        try:
+            for i in range(200):
+                await fat.add(f"{size}-{i}", secrets.token_bytes(size))
+                await fat.say("ping", ping=i)
+                await fat.until("pong")
+        except p2p.Closed as closed:
+            refusal = str(closed)
+            await fat.until("pong")
     assert "full" in refusal, refusal
     assert memory_mib(lab.board.pid, peak=True) - before < 100
     # All members of the lab share the attacker's address, and so the bounds of that. Each mailbox has room for what opens a link in any case.

@@ -259,6 +259,29 @@ async def floods_of_signed_hellos(lab):
     await newcomer.process.stop()
 
 
+@attack(MEMBER, "over links", limit=120, canary=40, has_keys=True)
+async def all_links_and_slots_of_a_worker(lab):
+    """A member that has as many links to a worker as it may, each as another client, and wants all slots on all of them, shares links and slots as one
+    user: the links that wait give way to those of others, and others get a slot as soon as one can be taken back from it."""
+    peer = await enrolled(lab)
+    await honest_link(lab, peer)
+    async def want(number, worker):
+        other = p2p.Peer(p2p.Identity("mallory", pid=7000 + number), peer.topic, lab.services, peer.membership)
+        link = await lab.link(other, worker)
+        await link.send(p2p.slot(p2p.WANT, 3))
+    since = len(lab.worker.lines)
+    for first in range(0, 72, 8):
+        worker = await worker_of_carol(peer)
+        await asyncio.gather(*[want(first + i, worker) for i in range(8)])
+    await holds(lambda: lab.worker.count("linked to client 'mallory@", since) == 72, "all of them were linked")
+    newcomer, began = await lab.session("newcomer", "bob"), time.time()
+    await newcomer.run(f'{{ future::plan(future.p2p::cluster, cluster = "{FRIENDS}", retries = 0L); 0 }}')
+    assert await newcomer.run("future::value(future::future(6 * 7))") == "42"
+    took = time.time() - began
+    assert took < 40, f"{took:.1f} s"
+    await newcomer.process.stop()
+
+
 async def stays_out(lab, peer, worker):
     """No link that is opened with this hello of the worker is good for a future."""
     try:

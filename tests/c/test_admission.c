@@ -85,6 +85,25 @@ TEST(links_to_one_client_are_bounded) {
   CHECK(choose() == P2P_ADMISSION_FULL);
 }
 
+/* A member that has all places, and wants slots on all links. */
+TEST(links_of_one_user_give_way_to_others) {
+  memset(places, 0, sizeof places);
+  take(0, PLACES, (struct p2p_admission_place){.is_open = true, .is_used = true});
+  for (size_t i = 0; i < PLACES; i++) {
+    bool is_of_bob = i >= PLACES - P2P_ADMISSION_PER_USER_MAX;
+    places[i].crowd = is_of_bob ? P2P_ADMISSION_PER_USER_MAX : PLACES - P2P_ADMISSION_PER_USER_MAX;
+  }
+  places[0].has_slot = true;
+  CHECK(choose() == 1);
+  places[1].is_open = false;
+  CHECK(choose() == 2);
+  for (size_t i = 0; i < PLACES; i++) places[i].crowd = P2P_ADMISSION_PER_USER_MAX;
+  CHECK(choose() == P2P_ADMISSION_FULL);
+  places[63].is_taken = false;
+  CHECK(choose() == P2P_ADMISSION_ROOM);
+}
+
 UNIT_MAIN("admission", UNIT(a_code_is_used_once), UNIT(links_are_started_at_a_bounded_rate),
           UNIT(an_accept_without_a_client_gives_way_to_others),
-          UNIT(an_unused_link_gives_way_to_others), UNIT(links_to_one_client_are_bounded))
+          UNIT(an_unused_link_gives_way_to_others), UNIT(links_to_one_client_are_bounded),
+          UNIT(links_of_one_user_give_way_to_others))

@@ -296,6 +296,64 @@ TEST(shares_are_fair_over_time) {
   }
 }
 
+static size_t client_of(const char *user, uint32_t want) {
+  size_t added = client(want);
+  p2p_slots_set_user(&slots, added, user);
+  return added;
+}
+
+/* Returns the idle slots that were recalled from them. */
+static void return_recalled(void) {
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
+    const struct p2p_slots_client *c = &slots.clients[i];
+    if (c->present && c->recalled > 0) CHECK(p2p_slots_return(&slots, i, c->recalled));
+  }
+}
+
+/* Among themselves, they go on taking turns. */
+TEST(clients_of_one_user_share_what_one_client_would_get) {
+  begin(4);
+  for (int i = 0; i < 8; i++) client_of("mallory", 4);
+  CHECK_STR(steps(), "+0 +1 +2 +3");
+  size_t bob = client_of("bob", 4);
+  now += P2P_SLOTS_FRESH_MS;
+  CHECK_STR(steps(), "-0 -1");
+  for (int i = 0; i < 20; i++) {
+    return_recalled();
+    steps();
+    now += P2P_SLOTS_FRESH_MS;
+    steps();
+    CHECK(slots.clients[bob].held == 2 && slots.clients[bob].recalled == 0);
+  }
+  CHECK(p2p_slots_held(&slots) == 4);
+  CHECK(p2p_slots_crowd(&slots, 0) == 8 && p2p_slots_crowd(&slots, bob) == 1);
+}
+
+TEST(users_take_turns_with_one_slot) {
+  begin(1);
+  for (int i = 0; i < 20; i++) client_of("mallory", 1);
+  size_t bob = client_of("bob", 1);
+  CHECK_STR(steps(), "+0");
+  for (int i = 0; i < 3; i++) {
+    CHECK(p2p_slots_return(&slots, (size_t)i, 1));
+    CHECK_STR(steps(), "+20");
+    CHECK(p2p_slots_return(&slots, bob, 1));
+    now++;
+    const char *expected[] = {"+1", "+2", "+3"};
+    CHECK_STR(steps(), expected[i]);
+  }
+}
+
+TEST(a_user_who_returns_is_not_taken_for_another) {
+  begin(2);
+  size_t a = client_of("alice", 1), b = client_of("alice", 1), c = client_of("bob", 1);
+  p2p_slots_remove(&slots, a);
+  size_t d = client(1); /* takes the place of a */
+  CHECK(d == a && p2p_slots_crowd(&slots, d) == 1 && p2p_slots_crowd(&slots, b) == 1);
+  p2p_slots_set_user(&slots, d, "bob");
+  CHECK(p2p_slots_crowd(&slots, c) == 2 && p2p_slots_crowd(&slots, b) == 1);
+}
+
 UNIT_MAIN("slots", UNIT(client_that_is_alone_gets_what_it_wants), UNIT(task_needs_a_slot),
           UNIT(only_idle_slots_are_returned), UNIT(slots_are_granted_in_turns),
           UNIT(idle_slots_are_kept_until_another_wants_one),
@@ -305,4 +363,6 @@ UNIT_MAIN("slots", UNIT(client_that_is_alone_gets_what_it_wants), UNIT(task_need
           UNIT(recalled_slot_takes_no_new_task), UNIT(client_with_a_running_task_is_not_evicted),
           UNIT(lost_client_frees_its_slots), UNIT(only_available_slots_are_granted),
           UNIT(close_recalls_all_slots), UNIT(client_that_keeps_slots_after_close_is_evicted),
-          UNIT(number_of_clients_is_bounded), UNIT(shares_are_fair_over_time))
+          UNIT(number_of_clients_is_bounded), UNIT(shares_are_fair_over_time),
+          UNIT(clients_of_one_user_share_what_one_client_would_get),
+          UNIT(users_take_turns_with_one_slot), UNIT(a_user_who_returns_is_not_taken_for_another))
