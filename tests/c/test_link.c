@@ -249,7 +249,7 @@ TEST(a_pause_that_the_link_survives_is_forgotten) {
 static void pause_and_free_joiner(void *arg) {
   struct pair *pair = arg;
 
-  p2p_link_pause(pair->opener.link);
+  p2p_link_pause(pair->opener.link, 0);
   CHECK(p2p_link_send(pair->joiner.link, P2P_FRAME_PING, 0, NULL, 0) == P2P_OK); /* is not read */
   end_free(&pair->joiner);
 }
