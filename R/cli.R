@@ -167,6 +167,7 @@ flag_help <- c(
   user = "user name on the message board",
   users = "users with access, separated by commas",
   verbose = "also show connections",
+  withdraw = "withdraw the user's open invitations instead",
   workdir = "folder in which futures run",
   workers = "number of futures at the same time",
   write = "files and folders that futures may also change, separated by commas"

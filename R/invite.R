@@ -22,12 +22,14 @@
 #' @param code (character) The code that `invite()` shows.
 #' @param host,ssh_args (character) Message board, and arguments for SSH, as in [cluster]. If the invitation is for a board that you call by another
 #'   name, as through a jump host, give your own name for it to `join()`.
+#' @param withdraw (logical) If `TRUE`, the user's invitations that were not used are withdrawn, and there is no new one. [members()] lists them.
 #'
 #' @section Command line:
 #' ```sh
 #' Rscript -e future.p2p::invite --cluster=alice/friends --user=bob
 #' Rscript -e future.p2p::join 7-crossover-clockwork
 #' Rscript -e future.p2p::invite --cluster=alice/friends --user=bob --file=invitation
+#' Rscript -e future.p2p::invite --cluster=alice/friends --user=bob --withdraw
 #' R_FUTURE_P2P_KEY_FILE=invitation Rscript -e future.p2p::worker --cluster=alice/friends
 #' ```
 #'
@@ -40,7 +42,7 @@
 #' }
 #' @seealso [members()]
 #' @export
-invite <- function(cluster, user, file = NULL, host = NULL, ssh_args = NULL) {
+invite <- function(cluster, user, file = NULL, host = NULL, ssh_args = NULL, withdraw = FALSE) {
   check_arguments("invite")
   check_not_on_worker("invite")
   if (missing(user)) argument_stop("user", " is missing. It is the name of the user on the message board, as in ", if (in_cli()) "--user=bob." else "\"bob\".")
@@ -49,6 +51,7 @@ invite <- function(cluster, user, file = NULL, host = NULL, ssh_args = NULL) {
   config <- cluster_config(cluster, host, ssh_args)
   check_has_owner(config, "nobody is invited to")
   place <- owner_place(config)
+  if (check_flag(withdraw, "withdraw")) return(withdraw_invitations(place, user))
   text <- .Call(ffi_keys_invite, place, user)
   is_taken <- FALSE
   on.exit(if (!is_taken) withdraw_invitation(place, text, user))
@@ -91,6 +94,13 @@ new_file <- function(file) {
   if (file.exists(file)) argument_stop("file", ": file '", file, "' exists already. Use a new name.")
   if (!dir.exists(dirname(file))) argument_stop("file", ": there is no folder '", dirname(file), "'.")
   file
+}
+
+withdraw_invitations <- function(place, user) {
+  n <- .Call(ffi_keys_withdraw_all, place, user)
+  message(sprintf(if (n == 0L) "There is no open invitation of %s to %s." else "The open invitations of %s to %s were withdrawn.",
+                  quote_name(user), quote_name(place$cluster)))
+  invisible()
 }
 
 withdraw_invitation <- function(place, text, user) {

@@ -42,6 +42,7 @@ ask_board <- function(config, services = FALSE) {
 p2p_cluster_name <- function(cluster = NULL, host = NULL, ssh_args = NULL) {
   check_arguments("p2p_cluster_name")
   name <- string_or_option(cluster, "cluster")
+  if (is.null(name)) check_not_on_worker("p2p_cluster_name")
   if (is.null(name)) return(paste0(pico_username(host = host, ssh_args = ssh_args), "/personal"))
   if (!grepl("^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}/[A-Za-z0-9_][A-Za-z0-9._-]{0,94}$", name)) {
     argument_stop("cluster", " must have the form owner/name, with letters, digits, '.', '_' and '-'.")

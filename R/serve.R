@@ -61,6 +61,7 @@ serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_
                   duration = Inf, quiet = FALSE, verbose = FALSE, connections = 2000L, connections_per_key = 200L, topics_per_user = 100L,
                   login_time = 10, bytes_per_second = 8388608) {
   check_arguments("serve")
+  check_not_on_worker("serve")
   if (missing(users)) argument_stop("users", " is missing. It is a file with one key per line (`alice ssh-ed25519 AAAA...`)", if (in_cli()) "." else ", or a named list of public keys.")
   duration <- check_number(duration, "duration", 0, Inf)
   quiet <- check_flag(quiet, "quiet")

@@ -64,7 +64,7 @@ timeout_sentence <- function(client, status, future, wait) {
           format(wait$timeout, scientific = FALSE), wait$setting, describe_wait(why, status, future), next_step(why, status))
 }
 
-## list(reason, worker, users, slots, ours, others), or NULL if the network thread does not respond.
+## list(reason, worker, users, slots, ours, others, missing), or NULL if the network thread does not respond.
 why_waiting <- function(client, future) {
   why <- .Call(ffi_client_explain, client$handle, paste(needed_packages(future), collapse = ";"))
   if (!is.null(why)) why$others <- min(why$others, max(0L, why$slots - why$ours)) # the report of a worker may be a second old
@@ -82,7 +82,7 @@ describe_wait <- function(why, status, future) {
     disconnected = "this session is disconnected from the message board",
     connecting = sprintf("the link to worker '%s' is not open yet", why$worker),
     unreachable = sprintf("no link to worker '%s' could be opened", why$worker),
-    packages = sprintf("no worker of %s has %s", cluster, needed),
+    packages = sprintf("no worker of %s has its packages: '%s' lacks %s", cluster, why$worker, why$missing),
     incompatible = sprintf("no worker of %s can run it (%s)", cluster, status$incompatible_why),
     no_worker = sprintf("there is no worker on %s", cluster),
     "the network thread of this session does not respond"
@@ -100,7 +100,8 @@ describe_busy <- function(why, status, where) {
   if (why$ours + why$others < why$slots) return(sprintf("no slot of %s is free", where))
   users <- name_users(why$users, status$user)
   if (why$slots == 1L) return(sprintf("the only slot of %s is busy (for %s)", where, if (why$ours > 0L) "this session" else users))
-  sprintf("all %d slots of %s are busy (%s)", why$slots, where, shares_text(why$ours, why$others, users))
+  slots <- if (why$slots == 2L) "both slots" else sprintf("all %d slots", why$slots)
+  sprintf("%s of %s are busy (%s)", slots, where, shares_text(why$ours, why$others, users))
 }
 
 shares_text <- function(ours, others, users) {

@@ -38,6 +38,7 @@
   X(ffi_keys_members, 1)         \
   X(ffi_keys_membership, 1)      \
   X(ffi_keys_withdraw, 2)        \
+  X(ffi_keys_withdraw_all, 2)    \
   X(ffi_log_new, 0)              \
   X(ffi_log_next, 2)             \
   X(ffi_loop_set_proxy, 2)       \

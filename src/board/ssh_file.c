@@ -50,6 +50,11 @@ int p2p_ssh_file_read(const char *path, struct p2p_buf *out) {
   return code;
 }
 
+bool p2p_ssh_file_is_folder(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 unsigned p2p_ssh_file_exposed_mode(const char *path) {
   struct stat info;
   if (stat(path, &info) != 0 || info.st_uid != getuid() || (info.st_mode & 077) == 0) return 0;

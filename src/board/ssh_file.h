@@ -19,6 +19,7 @@ bool p2p_ssh_file_is_plain(const char *path);
  * P2P_ERR_MEMORY. */
 int p2p_ssh_file_read(const char *path, struct p2p_buf *out) P2P_MUST_USE;
 
+bool p2p_ssh_file_is_folder(const char *path);
 /* The mode of a file of a private key that users other than its owner can access; 0: it is private,
  * or it belongs to somebody else, whose decision that is. */
 unsigned p2p_ssh_file_exposed_mode(const char *path);

@@ -113,7 +113,7 @@ bool p2p_ssh_login_needs_program(const struct p2p_ssh_login *login) {
     if (p2p_ssh_file_exposed_mode(file) == 0 &&
         ssh_pki_import_privkey_file(file, NULL, no_passphrase, &is_encrypted, &key) == SSH_OK)
       ssh_key_free(key);
-    else
+    else if (!p2p_ssh_file_is_folder(file))
       has_half = has_half || access(file, F_OK) == 0 || access(public_key, F_OK) == 0;
   }
   return has_half && login->agent.path[0] != '\0';
@@ -140,6 +140,10 @@ static bool import_key(struct p2p_ssh_login *login) {
     return false;
   }
   login->has_file = true;
+  if (p2p_ssh_file_is_folder(file)) {
+    note(login, "a folder, and not a key");
+    return false;
+  }
   unsigned mode = p2p_ssh_file_exposed_mode(file);
   if (mode != 0) {
     char text[64];

@@ -50,9 +50,12 @@ enum p2p_waiting_reason {
   P2P_WAITING_NO_WORKER
 };
 
+#define P2P_WAITING_MISSING_MAX 320
 struct p2p_waiting {
   enum p2p_waiting_reason reason;
-  char worker[P2P_IDENTITY_LABEL_MAX]; /* one that REPLY, CONNECTING or UNREACHABLE is about */
+  char worker[P2P_IDENTITY_LABEL_MAX];   /* one that REPLY, CONNECTING, UNREACHABLE or PACKAGES is
+                                            about */
+  char missing[P2P_WAITING_MISSING_MAX]; /* PACKAGES: those that one worker lacks, "'a', 'b'" */
   /* Of the linked workers that can run the task: */
   uint32_t slots, running; /* running: our tasks */
   struct p2p_load others;  /* without `waiting`: a client waits at several workers */

@@ -39,6 +39,14 @@ static void name(struct p2p_waiting *out, const struct p2p_roster_worker *worker
   snprintf(out->worker, sizeof out->worker, "%s", worker->name);
 }
 
+/* Those that wait for a reply or a link have the last word about out->worker. */
+static void name_lacking(const struct p2p_waiting_query *query,
+                         const struct p2p_roster_worker *worker, struct p2p_waiting *out) {
+  p2p_worker_packages_describe_missing(p2p_worker_link_packages(worker->link), query->packages,
+                                       out->missing, sizeof out->missing);
+  if (out->worker[0] == '\0') name(out, worker);
+}
+
 static void add_worker(const struct p2p_waiting_query *query, struct tally *tally,
                        const struct p2p_roster_worker *worker, struct p2p_waiting *out) {
   const struct p2p_task_stream *stream = p2p_worker_link_stream(worker->link);
@@ -52,7 +60,9 @@ static void add_worker(const struct p2p_waiting_query *query, struct tally *tall
   } else {
     switch (p2p_worker_packages_match(p2p_worker_link_packages(worker->link), query->packages,
                                       query->now_ms)) {
-    case P2P_PACKAGES_MISSING: tally->lacking++; break;
+    case P2P_PACKAGES_MISSING:
+      if (tally->lacking++ == 0) name_lacking(query, worker, out);
+      break;
     case P2P_PACKAGES_UNKNOWN:
       tally->asked++;
       name(out, worker);

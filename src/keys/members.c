@@ -215,6 +215,16 @@ static void end_invitation_at(struct p2p_members *members, size_t at) {
   members->is_changed = true;
 }
 
+size_t p2p_members_end_invitations(struct p2p_members *members, const char *user) {
+  size_t n = 0;
+  for (size_t i = members->n_invitations; i > 0; i--) {
+    if (strcmp(members->invitations[i - 1].user, user) != 0) continue;
+    end_invitation_at(members, i - 1);
+    n++;
+  }
+  return n;
+}
+
 void p2p_members_end_invitation(struct p2p_members *members, const struct p2p_sign_public *key) {
   for (size_t i = members->n_invitations; i > 0; i--)
     if (p2p_sign_same(&members->invitations[i - 1].key, key)) end_invitation_at(members, i - 1);
@@ -240,12 +250,7 @@ size_t p2p_members_expel(struct p2p_members *members, const char *who, uint32_t 
     (void)end_approvals(members, NULL, hash);
     n++;
   }
-  for (size_t i = members->n_invitations; i > 0; i--)
-    if (strcmp(members->invitations[i - 1].user, who) == 0) {
-      end_invitation_at(members, i - 1);
-      n++;
-    }
-  return n;
+  return n + p2p_members_end_invitations(members, who);
 }
 
 void p2p_members_set_epoch(struct p2p_members *members, uint32_t epoch) {

@@ -85,6 +85,9 @@ int p2p_members_invite(struct p2p_members *members, const char *user,
 /* Removes an invitation that was used. Does nothing if it does not exist. */
 void p2p_members_end_invitation(struct p2p_members *members, const struct p2p_sign_public *key);
 
+/* Ends those of a user. Returns how many there were. */
+size_t p2p_members_end_invitations(struct p2p_members *members, const char *user);
+
 /* Expels by `epoch`, a number above 0, all devices of a user, or one device (as above), whoever
  * uses it, also if it was expelled before. Ends their approvals and, of a user, the invitations.
  * Returns how many entries there were. */

@@ -172,3 +172,15 @@ int p2p_ownership_withdraw(const struct p2p_key_place *place, const struct p2p_d
   p2p_cluster_files_close(&files);
   return code;
 }
+
+int p2p_ownership_withdraw_all(const struct p2p_key_place *place, const struct p2p_device *device,
+                               const char *user, size_t *n, struct p2p_err *err) {
+  struct p2p_cluster_files files;
+  *n = 0;
+  int code = reopen(place, device, &files, err);
+  if (code != P2P_OK) return code;
+  *n = p2p_members_end_invitations(&files.members, user);
+  code = p2p_members_store(&files.folder, &files.members, err);
+  p2p_cluster_files_close(&files);
+  return code;
+}

@@ -37,5 +37,8 @@ int p2p_ownership_invite(const struct p2p_key_place *place, const struct p2p_dev
 int p2p_ownership_withdraw(const struct p2p_key_place *place, const struct p2p_device *device,
                            const struct p2p_sign_public *invitation,
                            struct p2p_err *err) P2P_MUST_USE;
+/* The same for all invitations of a user; *n: how many there were. */
+int p2p_ownership_withdraw_all(const struct p2p_key_place *place, const struct p2p_device *device,
+                               const char *user, size_t *n, struct p2p_err *err) P2P_MUST_USE;
 
 #endif

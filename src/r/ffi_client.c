@@ -129,7 +129,7 @@ SEXP ffi_client_explain(SEXP handle, SEXP packages) {
   if (p2p_client_explain(p2p_ffi_handle_get(handle, P2P_TAG_CLIENT),
                          Rf_translateCharUTF8(STRING_ELT(packages, 0)), &waiting) != P2P_OK)
     return R_NilValue;
-  const char *names[] = {"reason", "worker", "users", "slots", "ours", "others", ""};
+  const char *names[] = {"reason", "worker", "users", "slots", "ours", "others", "missing", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, p2p_ffi_string(reasons[waiting.reason]));
   SET_VECTOR_ELT(out, 1, p2p_ffi_string(waiting.worker));
@@ -137,6 +137,7 @@ SEXP ffi_client_explain(SEXP handle, SEXP packages) {
   SET_VECTOR_ELT(out, 3, Rf_ScalarInteger((int)waiting.slots));
   SET_VECTOR_ELT(out, 4, Rf_ScalarInteger((int)waiting.running));
   SET_VECTOR_ELT(out, 5, Rf_ScalarInteger((int)waiting.others.busy));
+  SET_VECTOR_ELT(out, 6, p2p_ffi_string(waiting.missing));
   UNPROTECT(1);
   return out;
 }

@@ -256,6 +256,20 @@ SEXP ffi_keys_withdraw(SEXP place, SEXP text) {
   return R_NilValue;
 }
 
+/* Withdraws all invitations of a user. Returns how many there were. */
+SEXP ffi_keys_withdraw_all(SEXP place, SEXP user) {
+  const struct p2p_key_place where = read_place(place);
+  const char *name = need_string(user, "user");
+  struct p2p_device ours;
+  struct p2p_err err = {0};
+  size_t n = 0;
+  int code = p2p_device_load(where.folder, &ours, &err);
+  if (code == P2P_OK) code = p2p_ownership_withdraw_all(&where, &ours, name, &n, &err);
+  p2p_wipe(&ours, sizeof ours);
+  if (code != P2P_OK) p2p_ffi_raise(&err);
+  return Rf_ScalarInteger((int)n);
+}
+
 /* ---- on the invited device ---- */
 
 /* What an invitation says: list(cluster, board, owner), the last one a fingerprint. */

@@ -154,6 +154,19 @@ TEST(a_worker_has_not_replied_about_packages) {
   close_all();
 }
 
+TEST(a_worker_lacks_some_of_the_packages) {
+  struct fake_worker carol = {.slots = 1, .packages = ";readr;"};
+  open_all(0);
+  fake_start(&carol, &lab, &member);
+  struct p2p_task *task = submit("dplyr;readr");
+  CHECK(waits_because(P2P_WAITING_PACKAGES, "dplyr;readr"));
+  CHECK_STR(waiting.worker, "carol@box:2");
+  CHECK_STR(waiting.missing, "'dplyr'");
+  p2p_task_free(task);
+  fake_stop(&carol);
+  close_all();
+}
+
 TEST(a_client_reaches_its_own_limit) {
   struct fake_worker carol = {.slots = 2};
   open_all(1);
@@ -182,5 +195,5 @@ UNIT_MAIN("client_waiting", UNIT(nobody_is_there_or_nobody_who_can_run_it),
           UNIT(a_worker_is_being_linked_or_the_board_is_disconnected),
           UNIT(no_link_to_a_worker_can_be_opened),
           UNIT(all_slots_are_busy_and_the_worker_says_for_whom),
-          UNIT(a_worker_has_not_replied_about_packages), UNIT(a_client_reaches_its_own_limit),
-          UNIT(a_malformed_load_ends_the_link))
+          UNIT(a_worker_has_not_replied_about_packages), UNIT(a_worker_lacks_some_of_the_packages),
+          UNIT(a_client_reaches_its_own_limit), UNIT(a_malformed_load_ends_the_link))

@@ -333,6 +333,15 @@ TEST(files_of_the_home_directory_are_used_unless_others_can_get_at_them) {
   trust_host("host");
 }
 
+TEST(a_folder_is_not_a_key) {
+  struct attempt attempt;
+  CHECK(mkdir(site_path(&site, "folder"), 0755) == 0);
+  prepare(&attempt, "folder");
+  expect_closed(&attempt, P2P_ERR_AUTH);
+  CHECK_STR(attempt.err.reason, "keys_rejected");
+  CHECK(strstr(attempt.err.message, "/folder (a folder, and not a key)") != NULL);
+}
+
 TEST(a_key_that_others_can_read_is_not_used) {
   struct attempt attempt;
   CHECK(chmod(site_path(&site, "alice"), 0644) == 0);
@@ -508,7 +517,7 @@ UNIT_MAIN("ssh", UNIT(a_known_key_runs_a_command),
           UNIT(several_known_hosts_files_count),
           UNIT(a_host_with_several_keys_shows_the_one_that_is_known),
           UNIT(files_of_the_home_directory_are_used_unless_others_can_get_at_them),
-          UNIT(a_key_that_others_can_read_is_not_used),
+          UNIT(a_folder_is_not_a_key), UNIT(a_key_that_others_can_read_is_not_used),
           UNIT(a_user_id_without_an_entry_in_passwd_logs_in),
           UNIT(rejected_keys_are_listed_with_the_reason),
           UNIT(the_second_key_is_tried_after_the_first_is_rejected),

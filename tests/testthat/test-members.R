@@ -57,6 +57,16 @@ test_that("expel() shuts out a user or a device, and says what that means", {
   expect_identical(members()$state, rep("expelled", 3L))
 })
 
+test_that("invitations can be withdrawn without expelling anybody", {
+  place <- local_owner()
+  for (user in c("carol", "bob", "carol")) keys_call("invite", place, user)
+  expect_identical(said_by(invite(user = "carol", withdraw = TRUE)), "The open invitations of 'carol' to 'alice/friends' were withdrawn.\n")
+  expect_identical(members()$user, c("bob", "bob", "dan", "bob"))
+  expect_identical(attr(members(), "key"), 1)
+  expect_identical(said_by(invite(user = "carol", withdraw = TRUE)), "There is no open invitation of 'carol' to 'alice/friends'.\n")
+  expect_error(invite(user = "carol", withdraw = "maybe"), "must be TRUE or FALSE", class = "p2p_error_usage")
+})
+
 test_that("approve() needs a user and a fingerprint", {
   local_owner()
   error <- expect_error(approve(user = "bob", device = "SHA256:47DEQ"), class = "p2p_error_invalid")

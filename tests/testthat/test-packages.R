@@ -92,7 +92,7 @@ test_that("a future that times out waiting for its packages says which ones", {
   ex <- tryCatch(value(future(1, packages = "p2ptiny")), error = identity)
   file.create(gate)
   expect_s3_class(ex, "FutureError")
-  expect_match(conditionMessage(ex), "all 2 slots of the workers of cluster 'alice/friends' that have its packages ('p2ptiny') are busy (2 for this session)", fixed = TRUE)
+  expect_match(conditionMessage(ex), "both slots of the workers of cluster 'alice/friends' that have its packages ('p2ptiny') are busy (2 for this session)", fixed = TRUE)
 })
 
 test_that("futures that wait for their packages do not block futures that another worker can run", {

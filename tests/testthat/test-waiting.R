@@ -105,7 +105,7 @@ test_that("waiting for other futures of the session is not reported", {
 test_that("each reason to wait is a sentence with a next step", {
   status <- list(cluster = "alice/friends", user = "bob", running = 1L, incompatible_why = "worker 'x' has R 3.6.3")
   say <- function(reason, packages = NULL, slots = 3L, ours = 0L, others = 0L, users = "") {
-    why <- list(reason = reason, worker = "carol@desk:1", users = users, slots = slots, ours = ours, others = others)
+    why <- list(reason = reason, worker = "carol@desk:1", users = users, slots = slots, ours = ours, others = others, missing = "'dplyr'")
     paste0(future.p2p:::describe_wait(why, status, list(packages = packages)), ". ", future.p2p:::next_step(why, status))
   }
   start <- "Start a worker with: Rscript -e future.p2p::worker --cluster=alice/friends"
@@ -116,9 +116,10 @@ test_that("each reason to wait is a sentence with a next step", {
   expect_identical(say("busy", packages = "dplyr", slots = 1L, others = 1L, users = "carol"),
                    paste("the only slot of the workers of cluster 'alice/friends' that have its packages ('dplyr') is busy (for carol).", start))
   expect_identical(say("busy", others = 2L, users = "carol"), paste("no slot of cluster 'alice/friends' is free.", start))
-  expect_identical(say("packages", "dplyr"), paste("no worker of cluster 'alice/friends' has its packages ('dplyr').", start))
-  expect_match(say("packages", letters[1:4]), "has its packages [(]'a', 'b', 'c', 'd'[)]")
-  for (reason in c("packages", "reply")) expect_match(say(reason, sprintf("p%02d", 1:36)), "packages ('p01', 'p02', 'p03' and 33 more).", fixed = TRUE)
+  expect_match(say("busy", slots = 2L, others = 2L, users = "carol"), "^both slots of cluster 'alice/friends' are busy [(]2 for carol[)]")
+  expect_identical(say("packages", c("dplyr", "readr")), paste("no worker of cluster 'alice/friends' has its packages: 'carol@desk:1' lacks 'dplyr'.", start))
+  expect_match(say("reply", letters[1:4]), "has its packages [(]'a', 'b', 'c', 'd'[)]")
+  expect_match(say("reply", sprintf("p%02d", 1:36)), "packages ('p01', 'p02', 'p03' and 33 more).", fixed = TRUE)
   expect_match(say("limit"), "^this session already runs 1 future, as many as plan[(]workers = [)] allows[.] Argument 'workers'")
   expect_match(say("connecting"), "^the link to worker 'carol@desk:1' is not open yet[.] If this takes longer")
   expect_match(say("reply", "dplyr"), "^worker 'carol@desk:1' has not replied yet whether it has its packages [(]'dplyr'[)][.] If")
