@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import signal
 import time
 
 import p2p
@@ -188,6 +189,68 @@ async def ghosts_by_the_thousand(lab):
         await lab.canary.sings_on(lab.canary.mark())
     grown = memory_mib(lab.canary.process.pid, peak=True) - before
     assert grown < 40, f"the client took {grown:.0f} MiB"
+
+
+@attack(MEMBER, "on the board")
+async def channels_of_one_connection(lab):
+    """A connection has at most 16 commands at a time; ends of others make room."""
+    board, path = lab.as_user("mallory"), os.path.join(lab.dir, "channels")
+    board.args[-1:-1] = ["-o", "ControlMaster=auto", "-o", f"ControlPath={path}"]
+    topics = [await lab.topic("mallory", FRIENDS, board)]
+    await holds(lambda: os.path.exists(path), "a connection to the board")
+    more = lab.as_user("mallory")  # on this connection, or none
+    more.args[-1:-1] = ["-o", f"ControlPath={path}", "-o", "ProxyCommand=false"]
+    async def has_room():
+        return (await more.run("user"))[:1] == ["mallory"]
+    for _ in range(15):
+        assert await has_room()
+        topic = await lab.topic("mallory", FRIENDS, more)
+        await topic.join(p2p.Identity("mallory").hello("client"))
+        topics.append(topic)
+    assert not await has_room(), "a 17th command"
+    await topics.pop().close()
+    for _ in range(100):
+        if await has_room():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the end of a command makes no room")
+
+
+@attack(MEMBER, "on the board", limit=60)
+async def member_that_does_not_read(lab):
+    """What waits for it is bounded: beyond 1 MiB it is disconnected. Those that read are not."""
+    deaf = await lab.peer("mallory", FRIENDS, "client")
+    before, board = memory_mib(lab.board.pid), len(lab.board.lines)
+    deaf.topic.process.send_signal(signal.SIGSTOP)
+    note = p2p.line(type="note", **{"from": "mallory@x:1"}, text="x" * 4000).encode()
+    flooding = asyncio.ensure_future(flood(lab, [note * 30], 4))
+    await lab.board.wait_for("'mallory' left .*reads too slowly", board)
+    await flooding
+    assert lab.board.count("'(alice|bob|carol)' left", board) == 0
+    assert memory_mib(lab.board.pid, peak=True) - before < 60
+
+
+@attack(STRANGER, "at the mailbox server", limit=60)
+async def side_that_does_not_read_its_mailbox(lab):
+    """What waits for it is bounded: beyond 4 MiB its connection is closed."""
+    url, name, before = (await lab.peer("mallory", FRIENDS)).mailbox_url, secrets.token_hex(16), memory_mib(lab.board.pid)
+    deaf, other = await p2p.Mailbox.connect(url), await p2p.Mailbox.connect(url)
+    lab.open += [deaf, other]
+    await deaf.open(name)
+    await other.open(name)
+    deaf.socket.writer.transport.pause_reading()
+    for i in range(140):
+        await other.add(str(i), secrets.token_bytes(100000))
+        await other.until("ack")
+    deaf.socket.writer.transport.resume_reading()
+    received = 0
+    try:
+        while True:
+            received += '"type":"message"' in await asyncio.wait_for(deaf.socket.receive(), 10)
+    except p2p.Closed:
+        pass
+    assert received < 140, "nothing was dropped"
+    assert memory_mib(lab.board.pid, peak=True) - before < 80
 
 
 @attack(STRANGER, "at the mailbox server", limit=60)

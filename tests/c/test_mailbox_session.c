@@ -379,6 +379,29 @@ TEST(mailboxes_that_nobody_has_open_make_room_for_others_behind_their_address) {
   p2p_mailbox_store_free(store);
 }
 
+/* The address with the most mailboxes makes room. */
+TEST(mailboxes_in_all_are_bounded) {
+  static const char *const addresses[] = {"192.0.2.11", "192.0.2.12", "192.0.2.13", "192.0.2.14"};
+  char json[64];
+  begin();
+  for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+    client_address = addresses[i];
+    for (int j = 0; j < P2P_STORE_MAILBOXES_PER_ADDRESS_MAX; j++) {
+      snprintf(json, sizeof json, "{\"type\":\"open\",\"mailbox\":\"%zu-%d\"}", i, j);
+      bind_client(&a, "aa");
+      CHECK_STR(request(&a, json), "");
+      disconnect(&a, 1000);
+    }
+  }
+  CHECK(p2p_mailbox_store_count(store) == P2P_STORE_MAILBOXES_MAX);
+  client_address = "192.0.2.1";
+  bind_client(&a, "aa");
+  CHECK_STR(request(&a, "{\"type\":\"open\",\"mailbox\":\"one-more\"}"), "");
+  CHECK(p2p_mailbox_store_count(store) == P2P_STORE_MAILBOXES_MAX);
+  disconnect(&a, 0);
+  p2p_mailbox_store_free(store);
+}
+
 TEST(bytes_of_one_address_are_bounded) {
   size_t size = P2P_STORE_BODY_MAX + 64, n_stored = 0;
   char *json = malloc(size);
@@ -472,5 +495,6 @@ UNIT_MAIN("mailbox_session", UNIT(two_sides_meet_and_a_third_is_crowded),
           UNIT(a_message_that_is_lost_for_want_of_memory_is_reported),
           UNIT(messages_are_bounded_in_size_and_number), UNIT(mailboxes_of_one_address_are_bounded),
           UNIT(mailboxes_that_nobody_has_open_make_room_for_others_behind_their_address),
-          UNIT(bytes_of_one_address_are_bounded), UNIT(many_nameplates_get_longer_and_stay_unique),
-          UNIT(applications_are_separate), UNIT(a_mailbox_can_be_closed_from_a_new_connection))
+          UNIT(mailboxes_in_all_are_bounded), UNIT(bytes_of_one_address_are_bounded),
+          UNIT(many_nameplates_get_longer_and_stay_unique), UNIT(applications_are_separate),
+          UNIT(a_mailbox_can_be_closed_from_a_new_connection))
