@@ -50,7 +50,10 @@ measure_keys <- function(lab) {
   for (cluster in clusters) start_worker(lab, "alice", cluster)
   tasks <- lapply(clusters, function(cluster) first_value(lab, cluster))
   for (task in tasks) task() # the first one enrols this device
-  show_pairs("First value after plan()", measure_tasks(tasks, rounds, function(name) rest()))
+  pids <- c(Sys.getpid(), vapply(lab$processes, function(process) process$px$get_pid(), 0L))
+  times <- measure_clocks(tasks, rounds, function(name) rest(), list(cpu = function() cpu_ms(pids), wall = wall_ms))
+  show_pairs("First value after plan()", times$wall)
+  show_pairs("First value after plan(), CPU time of client, worker, host and board", times$cpu)
   rest()
 
   stacks <- lapply(clusters, function(cluster) {
