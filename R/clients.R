@@ -136,6 +136,6 @@ report_empty_personal <- function(client, status) {
 show_client_log <- function(client) {
   while (!is.null(line <- log_next(client$log))) {
     if (line$level == "fatal") next
-    show_log_line(line, if (is_debug()) "debug" else "notice")
+    show_log_lines(list(line), if (is_debug()) "debug" else "notice")
   }
 }

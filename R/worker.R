@@ -149,7 +149,7 @@ run_worker <- function(config, duration, idle, drain) {
   on.exit(suspendInterrupts({
     report <- .Call(ffi_worker_report, handle)
     .Call(ffi_handle_close, handle)
-    while (!is.null(line <- log_next(log))) show_log_line(line)
+    while (length(lines <- log_lines(log)) > 0L) show_log_lines(lines)
     if (is_over || has_lent(report)) message(describe_end(report))
   }))
   signal <- lend_until_signal(handle, log, now() + duration, idle, drain)

@@ -205,3 +205,32 @@ test_that("Ctrl-C and SIGTERM end a wait although another thread of R receives t
   signal_another_thread(tools::SIGINT)
   signal_another_thread(tools::SIGTERM)
 })
+
+test_that("lines that arrive together are shown in one message, in their order, up to a fatal one", {
+  line <- function(level, text) list(level = level, text = text, error = NULL)
+  queue <- list(line("info", "one"), NULL, line("info", "two"), line("debug", "hidden"), line("warn", "three"),
+                list(level = "fatal", text = "four", error = list(message = "four")), line("info", "five"))
+  waits <- 0L
+  ## Copies of the functions that read from this queue.
+  ns <- asNamespace("future.p2p")
+  copies <- new.env(parent = ns)
+  for (name in c("run_service", "log_lines")) copies[[name]] <- `environment<-`(ns[[name]], copies)
+  copies$log_next <- function(log, timeout = 0) {
+    if (timeout > 0) waits <<- waits + 1L
+    line <- queue[[1L]]
+    queue <<- queue[-1L]
+    line
+  }
+  copies$core_stop <- function(error) stop(error$message)
+  messages <- character()
+  began <- proc.time()[["elapsed"]]
+  ex <- tryCatch(withCallingHandlers(copies$run_service(NULL, until = began + 20, level = "info"), message = function(m) {
+    messages <<- c(messages, conditionMessage(m))
+    invokeRestart("muffleMessage")
+  }), error = identity)
+  expect_identical(conditionMessage(ex), "four")
+  expect_identical(gsub("[-0-9]{10} [:0-9]{8} ", "", messages), c("one\n", "two\nWarning: three\n"))
+  expect_identical(waits, 2L)
+  expect_gte(proc.time()[["elapsed"]] - began, 0.09) # between them
+  expect_identical(queue[[1L]]$text, "five")
+})
