@@ -8,6 +8,7 @@ clients <- local({
   join <- function(config) {
     check_not_on_worker()
     use_key_file(config)
+    say_keyless()
     client <- new.env(parent = emptyenv())
     client$log <- log_new()
     client$handle <- .Call(ffi_client_new, config, client$log)

@@ -3,6 +3,11 @@
 ## The folder of all keys of this user.
 keys_folder <- function() absolute_path(file.path(config_folder(), "keys"))
 
+## Says what it means to join without keys.
+say_keyless <- function() {
+  if (!uses_keys()) message("This program uses no keys (option future.p2p.key): whoever can write to the topic of the cluster can pretend to be a member.")
+}
+
 ## Where the files of the cluster of `config` are, see src/keys/place.h. `account`: our user name on the board, or NULL.
 keys_place <- function(config, account = NULL) {
   list(folder = keys_folder(), board = .Call(ffi_keys_board, config), cluster = config$cluster, account = account)

@@ -137,6 +137,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config$is_kept <- sandbox$level == "none" && length(sandbox$command) > 0L
   config$evaluator_env <- evaluator_env(pass_env)
   use_key_file(config)
+  say_keyless()
   message(describe_sandbox(sandbox, pass_env))
   with_terminate(run_worker(config, duration, idle, drain))
   invisible()
