@@ -72,6 +72,10 @@ advice <- c(list(
                   "the owner gives you; only if it is the same, forget the old one with %s, and try again."),
             cluster_call("forget_cluster", cli, cluster))
   },
+  other_account = function(cli) {
+    sprintf("If both accounts are yours, name the cluster with %s. Otherwise do not trust this message board.", argument("cluster", cli))
+  },
+  renamed = "This program goes on when the message board uses the old name again. If you have renamed your account, start it again.",
   owner_device = "Do this on the device on which the cluster was first hosted.",
   not_hosted_here = function(cli, cluster) {
     sprintf("Only its owner can do this, on the device that hosts it. If you are the owner, host it first, with %s.", host_call(cli, cluster))

@@ -221,6 +221,10 @@ void p2p_address_board(const struct p2p_address *address, char out[P2P_HOSTPORT_
   p2p_hostport_format(address->host, port, out, P2P_HOSTPORT_TEXT_MAX);
 }
 
+bool p2p_address_may_vouch(const struct p2p_address *address) {
+  return strcasecmp(address->host, P2P_PUBLIC_BOARD) != 0;
+}
+
 void p2p_address_account_host(const struct p2p_address *address, char *out, size_t size) {
   bool is_public = strcasecmp(address->host, P2P_PUBLIC_BOARD) == 0;
   snprintf(out, size, "%s", is_public ? P2P_PUBLIC_BOARD_ACCOUNTS : address->host);

@@ -40,5 +40,8 @@ void p2p_address_board(const struct p2p_address *address, char out[P2P_HOSTPORT_
 /* The host that knows the accounts of the board: that of the public board, else the board itself.
  */
 void p2p_address_account_host(const struct p2p_address *address, char *out, size_t size);
+/* Whether the board is believed whose a device is (board/attestation.h). The public one does not
+ * say so, and must not begin to: there, only the first device of a user is admitted by itself. */
+bool p2p_address_may_vouch(const struct p2p_address *address);
 
 #endif

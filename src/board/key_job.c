@@ -49,15 +49,49 @@ static int find_invitation(struct p2p_key_job *job) {
   return code;
 }
 
+/* The board says who we are, so it may call us by another name than before. What this device knows
+ * of the cluster's owner counts under each. */
+static int find_owner(struct p2p_key_job *job, const struct p2p_key_accounts *accounts) {
+  struct p2p_key_place place = p2p_key_files_place(&job->files);
+  struct p2p_membership other;
+  int code = P2P_OK;
+  for (size_t i = 0; i < accounts->n && code == P2P_OK && !job->has_owner; i++) {
+    place.account = accounts->names[i];
+    code = p2p_membership_read(&place, &other, &job->has_owner, &job->err);
+    if (job->has_owner) job->membership.grant.owner = other.grant.owner;
+  }
+  p2p_wipe(&other, sizeof other);
+  return code;
+}
+
+/* The name of a personal cluster is that of the account, so a new one needs a word of the user. */
+static int check_account(struct p2p_key_job *job, const struct p2p_key_accounts *accounts) {
+  const char *account = job->files.account;
+  bool is_known = accounts->n == 0 || !job->is_default;
+  for (size_t i = 0; i < accounts->n && !is_known; i++)
+    is_known = strcmp(accounts->names[i], account) == 0;
+  if (is_known) return P2P_OK;
+  return p2p_err_because(&job->err, "other_account",
+                         p2p_err_set(&job->err, P2P_ERR_ACCESS,
+                                     "the message board says that your user name is '%s', and this "
+                                     "device knows '%s' only",
+                                     account, accounts->names[0]));
+}
+
 static int read_files(struct p2p_key_job *job) {
   const struct p2p_key_place place = p2p_key_files_place(&job->files);
+  struct p2p_key_accounts accounts;
   int code = p2p_device_load(job->files.folder, &job->device, &job->err);
+  if (code == P2P_OK) code = p2p_key_place_accounts(&place, &accounts, &job->err);
+  if (code == P2P_OK) code = check_account(job, &accounts);
   if (code != P2P_OK) return code;
   if (job->is_personal)
     return p2p_personal_read(&place, &job->device, &job->membership, &job->exists, &job->is_alone,
                              &job->err);
   code = p2p_membership_read(&place, &job->membership, &job->exists, &job->err);
-  return code == P2P_OK ? find_invitation(job) : code;
+  if (code == P2P_OK) code = find_invitation(job);
+  job->has_owner = job->exists;
+  return code == P2P_OK && !job->exists ? find_owner(job, &accounts) : code;
 }
 
 /* The devices that were expelled last come first. */

@@ -34,9 +34,11 @@ struct p2p_key_job { /* secret: wiped with the job */
   enum p2p_key_task task;
   struct p2p_key_files files;
   bool is_personal;
+  bool is_default; /* personal: the user has not named the cluster, so the board alone does */
   struct p2p_device device; /* set by the first three */
   struct p2p_membership membership;
   bool exists;            /* READ, OWN: the membership */
+  bool has_owner;         /* READ: the owner in it is known, if only under another account */
   bool is_alone;          /* personal: no other device has the key */
   struct p2p_epoch epoch; /* OWN: what the host announces */
   struct p2p_enrol_case request;

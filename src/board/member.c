@@ -14,6 +14,7 @@
 #include "board/key_notices.h"
 #include "board/member_keys.h"
 #include "board/own_name.h"
+#include "board/whoami.h"
 #include "crypto/random.h"
 #include "net/timer.h"
 #include "protocol/certified_line.h"
@@ -116,19 +117,9 @@ static int write_first(struct p2p_member *member, struct p2p_line *out) {
   return p2p_member_keys_seal(member->keys, &plain, out);
 }
 
-static void on_user(void *arg) {
-  struct p2p_member *member = arg;
-  if (member->keys == NULL)
-    p2p_connection_resume(member->connection, NULL);
-  else
-    p2p_member_keys_prepare(member->keys, p2p_connection_user(member->connection),
-                            p2p_connection_cluster(member->connection));
-}
-
 static void on_hello(void *arg, struct p2p_line *hello) {
   struct p2p_member *member = arg;
   const struct p2p_cluster *cluster = p2p_connection_cluster(member->connection);
-  snprintf(member->user, sizeof member->user, "%s", p2p_connection_user(member->connection));
   p2p_own_name(member->user, member->identity.name);
   snprintf(member->cluster_name, sizeof member->cluster_name, "%s/%s", cluster->owner,
            cluster->name);
@@ -222,6 +213,21 @@ static void on_end(void *arg, const struct p2p_err *err) {
   if (member->was_joined) member->callbacks.on_disconnected(member->arg, err, pause_ms);
 }
 
+static void on_user(void *arg) {
+  struct p2p_member *member = arg;
+  const char *user = p2p_connection_user(member->connection);
+  struct p2p_err err;
+  int code = p2p_whoami_check(member->user, user, member->address.host, &err);
+  if (code == P2P_OK) snprintf(member->user, sizeof member->user, "%s", user);
+  if (code != P2P_OK)
+    on_end(member, &err);
+  else if (member->keys == NULL)
+    p2p_connection_resume(member->connection, NULL);
+  else
+    p2p_member_keys_prepare(member->keys, p2p_connection_user(member->connection),
+                            p2p_connection_cluster(member->connection));
+}
+
 static int join(struct p2p_member *member, struct p2p_err *err) {
   static const struct p2p_connection_callbacks callbacks = {on_user, on_hello,   on_joined,
                                                             on_line, on_dropped, on_end};
@@ -295,6 +301,7 @@ static int start_keys(const struct p2p_member_config *config, struct p2p_member 
                                               .log = config->log,
                                               .role = config->role,
                                               .address = &member->address,
+                                              .has_cluster = member->has_cluster,
                                               .folder = config->board.keys,
                                               .from = &member->identity,
                                               .users = member->access,

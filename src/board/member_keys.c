@@ -11,6 +11,7 @@
 #include "board/newcomer.h"
 #include "board/personal_keys.h"
 #include "board/registrar.h"
+#include "proc/secrecy.h"
 
 #define ENROL_MS 10000 /* how long a newcomer waits, at most */
 #define RENEW_MS 60000 /* and a member whose key is an old one */
@@ -32,6 +33,7 @@ struct p2p_member_keys {
   struct p2p_device device;
   struct p2p_membership membership;
   struct p2p_epoch epoch; /* host */
+  uint32_t heard;         /* the last epoch whose line we have followed */
   struct p2p_personal_keys personal;
   struct p2p_line_sealer *sealer;
   struct p2p_job *job;
@@ -40,8 +42,8 @@ struct p2p_member_keys {
   uint32_t renewing;                 /* the epoch of that key; 0: it has no number */
   struct p2p_registrar *registrar;   /* NULL: others give the key away */
   struct p2p_key_watch *watch;       /* host */
-  bool is_freed;
-  struct p2p_post free_post; /* frees the memory after the callbacks that are running */
+  bool is_freed, has_owner;          /* has_owner: the one in the membership is known */
+  struct p2p_post free_post;         /* frees the memory after the callbacks that are running */
 };
 
 static bool is_personal(const struct p2p_member_keys *keys) { return keys->personal.is_personal; }
@@ -58,6 +60,7 @@ static int use(struct p2p_member_keys *keys, const struct p2p_membership *member
   struct p2p_credentials credentials;
   struct p2p_sign_secret owner = keys->device.secret_key;
   keys->membership = *membership;
+  keys->has_owner = true;
   p2p_membership_credentials(membership, keys->files.cluster, &keys->device, &credentials);
   if (is_personal(keys)) p2p_cluster_key_owner(&credentials.key, keys->files.cluster, &owner);
   if (keys->registrar != NULL) p2p_registrar_set_owner(keys->registrar, &owner);
@@ -127,8 +130,7 @@ static int new_enrolment(struct p2p_member_keys *keys, bool can_vouch) {
                     .device = keys->device,
                     .is_invited = membership->is_invited,
                     .invitation = membership->invitation,
-                    .has_owner =
-                        !is_personal(keys) && (membership->is_enrolled || membership->is_invited),
+                    .has_owner = !is_personal(keys) && keys->has_owner,
                     .owner = membership->grant.owner,
                     .can_vouch = can_vouch,
                     .is_personal = is_personal(keys),
@@ -166,10 +168,10 @@ static void begin_epoch(struct p2p_member_keys *keys, const struct p2p_epoch *ep
     p2p_line_sealer_expel(keys->sealer, epoch->expelled, epoch->n_expelled);
     renew(keys, epoch->epoch);
   }
-  /* Also in our epoch: another process of this device may have got its key, and the line was
-   * missed. */
-  if (epoch->n_expelled > 0)
+  /* Once also in our epoch, whose key another process may have got; a device may be back later. */
+  if (epoch->n_expelled > 0 && (epoch->epoch > grant->epoch || keys->heard != epoch->epoch))
     keys->callbacks.on_expelled(keys->arg, epoch->expelled, epoch->n_expelled);
+  keys->heard = epoch->epoch;
 }
 
 /* A plain-text line. False if it does not belong in a cluster with a key. */
@@ -271,6 +273,7 @@ static int settle(struct p2p_member_keys *keys, const struct p2p_key_job *result
   if (result->code != P2P_OK) return result->code;
   keys->device = result->device;
   keys->membership = result->membership;
+  keys->has_owner = result->has_owner;
   keys->epoch = result->epoch;
   keys->personal.is_alone = result->is_alone;
   keys->state = result->task == P2P_KEY_DEVICE ? STATE_KEYLESS : STATE_NEWCOMER;
@@ -308,6 +311,7 @@ void p2p_member_keys_prepare(struct p2p_member_keys *keys, const char *user,
       !is_host && strcmp(user, cluster->owner) == 0 && strcmp(cluster->name, "personal") == 0;
   job.files = keys->files;
   job.is_personal = is_personal(keys);
+  job.is_default = job.is_personal && !keys->config.has_cluster;
   keys->state = STATE_READING;
   if (p2p_key_job_start(keys->config.loop, &job, on_read, keys, &keys->job, &err) != P2P_OK)
     fail(keys, &err);
@@ -317,7 +321,8 @@ void p2p_member_keys_prepare(struct p2p_member_keys *keys, const char *user,
 
 const struct p2p_sign_public *p2p_member_keys_device(const struct p2p_member_keys *keys) {
   bool is_attested = keys->state == STATE_NEWCOMER || keys->config.role == P2P_ROLE_HOST;
-  return is_attested && keys->files.folder[0] != '\0' ? &keys->device.public_key : NULL;
+  if (keys->files.folder[0] == '\0' || !p2p_address_may_vouch(keys->config.address)) return NULL;
+  return is_attested ? &keys->device.public_key : NULL;
 }
 
 bool p2p_member_keys_is_newcomer(const struct p2p_member_keys *keys) {
@@ -349,6 +354,7 @@ int p2p_member_keys_new(const struct p2p_member_keys_config *config,
                         struct p2p_member_keys **out, struct p2p_err *err) {
   struct p2p_member_keys *keys = calloc(1, sizeof *keys);
   if (keys == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  p2p_secrecy_begin();
   keys->config = *config;
   keys->callbacks = *callbacks;
   keys->arg = arg;
@@ -377,6 +383,7 @@ static void free_memory(void *arg) {
   p2p_line_sealer_free(keys->sealer);
   p2p_wipe(keys, sizeof *keys);
   free(keys);
+  p2p_secrecy_end();
 }
 
 void p2p_member_keys_free(struct p2p_member_keys *keys) {

@@ -20,6 +20,7 @@ struct p2p_member_keys_config { /* pointers are borrowed; they outlive the keys 
   struct p2p_log_queue *log; /* may be NULL */
   enum p2p_role role;
   const struct p2p_address *address;
+  bool has_cluster;                          /* the user has named it */
   const char *folder;                        /* of all keys; NULL with `credentials` */
   const struct p2p_identity *from;           /* of the member; the name may be set later */
   const char *users;                         /* host: the users with access, joined by ',' */

@@ -32,6 +32,15 @@ int p2p_whoami_parse(const char *text, size_t length, const char *host,
   return P2P_OK;
 }
 
+int p2p_whoami_check(const char *before, const char *now, const char *host, struct p2p_err *err) {
+  if (before[0] == '\0' || strcmp(before, now) == 0) return P2P_OK;
+  return p2p_err_because(err, "renamed",
+                         p2p_err_set(err, P2P_ERR_ACCESS,
+                                     "'%s' says that your user name is '%s', and has said '%s' "
+                                     "before",
+                                     host, now, before));
+}
+
 static void on_output(void *arg, const char *text, size_t length, const struct p2p_err *err) {
   struct p2p_whoami *whoami = arg;
   char user[P2P_USER_MAX];

@@ -29,4 +29,9 @@ void p2p_whoami_free(struct p2p_whoami *whoami); /* takes NULL */
 int p2p_whoami_parse(const char *text, size_t length, const char *host,
                      char user[static P2P_USER_MAX], struct p2p_err *err) P2P_MUST_USE;
 
+/* P2P_ERR_ACCESS ("renamed") if `host` says that we are `now` and has said `before` before; "": it
+ * has not. Otherwise it could lead us to a cluster of another name at any time. Pure. */
+int p2p_whoami_check(const char *before, const char *now, const char *host,
+                     struct p2p_err *err) P2P_MUST_USE;
+
 #endif

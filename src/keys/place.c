@@ -1,6 +1,7 @@
 /* Where the files of a cluster are. */
 #include "keys/place.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,4 +103,60 @@ int p2p_key_place_path(const struct p2p_key_place *place, const char *name,
                         names.name[1], names.name[2], name);
   if (length > 0 && length < P2P_KEY_PATH_MAX) return P2P_OK;
   return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the path of the folder of keys is too long");
+}
+
+/* ---- the accounts of a board ---- */
+
+/* Undoes escape(). False: it has not written this, or it is too long. */
+static bool unescape(const char *name, size_t length, char *out, size_t size) {
+  static const char digits[] = "0123456789ABCDEF";
+  size_t used = 0;
+  for (size_t i = 0; i < length; i++) {
+    char byte = name[i];
+    if (byte == '%') {
+      const char *high = i + 2 < length ? strchr(digits, name[i + 1]) : NULL;
+      const char *low = i + 2 < length ? strchr(digits, name[i + 2]) : NULL;
+      if (high == NULL || low == NULL) return false;
+      byte = (char)((high - digits) * 16 + (low - digits));
+      i += 2;
+    }
+    if (byte == '\0' || used + 1 >= size) return false;
+    out[used++] = byte;
+  }
+  out[used] = '\0';
+  return true;
+}
+
+/* `name` is that of a folder, `suffix` that of the board. */
+static void add_account(struct p2p_key_accounts *accounts, const char *name, const char *suffix) {
+  size_t length = strlen(name), rest = strlen(suffix);
+  char *out = accounts->names[accounts->n];
+  if (accounts->n == P2P_KEY_ACCOUNTS_MAX || length <= rest ||
+      strcmp(name + length - rest, suffix) != 0)
+    return;
+  if (unescape(name, length - rest, out, P2P_USER_NAME_MAX) &&
+      p2p_user_name_is_valid(out, strlen(out)))
+    accounts->n++;
+}
+
+int p2p_key_place_accounts(const struct p2p_key_place *place, struct p2p_key_accounts *out,
+                           struct p2p_err *err) {
+  const struct p2p_key_place nobody = {.board = place->board, .account = ""};
+  struct p2p_key_folder folder;
+  char board[BOARD_TEXT_MAX], suffix[NAME_MAX_BYTES];
+  out->n = 0;
+  name_board(&nobody, board);
+  if (!escape(board, strlen(board), suffix))
+    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "the name of the board is too long");
+  int code = p2p_key_folder_open(place->folder, false, &folder, err);
+  if (code != P2P_OK || folder.fd < 0) return code;
+  DIR *entries = fdopendir(folder.fd); /* closes it */
+  if (entries == NULL) {
+    p2p_key_folder_close(&folder);
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot read folder '%s'", place->folder);
+  }
+  for (const struct dirent *entry; (entry = readdir(entries)) != NULL;)
+    add_account(out, entry->d_name, suffix);
+  closedir(entries);
+  return P2P_OK;
 }

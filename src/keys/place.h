@@ -19,6 +19,13 @@ struct p2p_key_place { /* borrowed */
   const char *account; /* our user name on the board; NULL: not known yet */
 };
 
+#define P2P_KEY_ACCOUNTS_MAX 64
+
+struct p2p_key_accounts {
+  char names[P2P_KEY_ACCOUNTS_MAX][P2P_USER_NAME_MAX];
+  size_t n;
+};
+
 /* Pure. */
 bool p2p_key_board_is_valid(const char *board);
 bool p2p_key_cluster_is_valid(const char *cluster);
@@ -31,6 +38,11 @@ int p2p_key_place_open(const struct p2p_key_place *place, bool make, struct p2p_
 /* The same, and takes its lock. A folder that there is not, unless `make`, has none. */
 int p2p_key_place_lock(const struct p2p_key_place *place, bool make, struct p2p_key_folder *out,
                        struct p2p_err *err) P2P_MUST_USE;
+
+/* The accounts on the board of `place` for which there are files, in any order; the others of more
+ * than P2P_KEY_ACCOUNTS_MAX are left out. As p2p_key_folder_open. Blocks, as above. */
+int p2p_key_place_accounts(const struct p2p_key_place *place, struct p2p_key_accounts *out,
+                           struct p2p_err *err) P2P_MUST_USE;
 
 /* The path of a file in it, for net/file_watch.h. P2P_ERR_INVALID, P2P_ERR_TOO_LARGE. Pure. */
 int p2p_key_place_path(const struct p2p_key_place *place, const char *name,

@@ -1,34 +1,41 @@
-/* The attribute "dumpable" of Linux, and the limit on core files. */
+/* On Linux the attribute "dumpable", which programs that are started do not inherit; elsewhere the
+ * limit on core files. */
 #include "proc/secrecy.h"
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <sys/resource.h>
 #ifdef __linux__
 #include <sys/prctl.h>
+#else
+#include <sys/resource.h>
 #endif
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned users;
-static bool was_dumpable, has_core_limit;
-static struct rlimit core_limit; /* before */
+static bool was_open; /* before */
 
-static void hide(void) {
-  has_core_limit = getrlimit(RLIMIT_CORE, &core_limit) == 0;
-  const struct rlimit none = {.rlim_cur = 0, .rlim_max = core_limit.rlim_max};
-  if (has_core_limit) (void)!setrlimit(RLIMIT_CORE, &none);
 #ifdef __linux__
-  was_dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
+static void hide(void) {
+  was_open = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
   (void)!prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
 }
 
 static void show(void) {
-  if (has_core_limit) (void)!setrlimit(RLIMIT_CORE, &core_limit);
-#ifdef __linux__
-  if (was_dumpable) (void)!prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-#endif
+  if (was_open) (void)!prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
+#else
+static struct rlimit core_limit; /* before */
+
+static void hide(void) {
+  was_open = getrlimit(RLIMIT_CORE, &core_limit) == 0;
+  const struct rlimit none = {.rlim_cur = 0, .rlim_max = core_limit.rlim_max};
+  if (was_open) (void)!setrlimit(RLIMIT_CORE, &none);
+}
+
+static void show(void) {
+  if (was_open) (void)!setrlimit(RLIMIT_CORE, &core_limit);
+}
+#endif
 
 void p2p_secrecy_begin(void) {
   pthread_mutex_lock(&lock);

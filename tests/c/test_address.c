@@ -137,9 +137,11 @@ TEST(pico_sh_knows_the_accounts_of_the_public_board) {
   CHECK(parse_host("pipe.pico.sh") == P2P_OK);
   p2p_address_account_host(&address, host, sizeof host);
   CHECK_STR(host, "pico.sh");
+  CHECK(!p2p_address_may_vouch(&address));
   CHECK(parse_host("pipe.example.org") == P2P_OK);
   p2p_address_account_host(&address, host, sizeof host);
   CHECK_STR(host, "pipe.example.org");
+  CHECK(p2p_address_may_vouch(&address));
 }
 
 UNIT_MAIN("address", UNIT(a_host_has_a_name_and_optionally_a_port_and_a_user),

@@ -153,8 +153,43 @@ TEST(an_expelled_member_loses_the_key_and_the_others_get_a_new_one) {
   CHECK(site_wait(&gate, &carol.failed, 1));
   CHECK_STR(carol.err.reason, "enrol_expelled");
   stop(&carol);
+  CHECK(n_expelled == 1); /* although the host has told carol, and so bob once more */
   stop(&bob);
   host_stop(&hosting);
+}
+
+/* ---- a board that calls us by another name ---- */
+
+TEST(the_owner_is_known_under_each_name) {
+  struct hosting hosting;
+  struct participant bob, carol;
+  forget();
+  host_with(&hosting, folders[ALICE], false);
+  join_with(&bob, "bob", "alice/friends", BOB);
+  stop(&bob);
+  host_stop(&hosting);
+  host_with(&hosting, folders[OTHER], false); /* another device says that it is the owner */
+  member_with(&carol, "carol", "alice/friends", BOB);
+  expect_failed(&carol, P2P_ERR_ACCESS, "another owner than the one that this device knows");
+  join_with(&carol, "carol", "alice/friends", CAROL);
+  stop(&carol);
+  host_stop(&hosting);
+}
+
+TEST(a_new_account_begins_no_personal_cluster_by_itself) {
+  struct participant bob, carol;
+  forget();
+  join_with(&bob, "bob", NULL, BOB);
+  stop(&bob);
+  member_with(&carol, "carol", NULL, BOB);
+  expect_failed(&carol, P2P_ERR_ACCESS, "'carol', and this device knows 'bob' only");
+  CHECK_STR(carol.err.reason, "other_account");
+  join_with(&carol, "carol", "carol/personal", BOB);
+  stop(&carol);
+  join_with(&carol, "carol", NULL, BOB);
+  stop(&carol);
+  join_with(&bob, "bob", NULL, BOB);
+  stop(&bob);
 }
 
 /* ---- personal clusters ---- */
@@ -210,6 +245,8 @@ UNIT_MAIN("enrolled_members", UNIT(a_board_opens), UNIT(devices_have_folders),
           UNIT(a_cluster_without_a_key_is_joined_without_one),
           UNIT(an_owner_that_says_nothing_is_an_error),
           UNIT(an_expelled_member_loses_the_key_and_the_others_get_a_new_one),
+          UNIT(the_owner_is_known_under_each_name),
+          UNIT(a_new_account_begins_no_personal_cluster_by_itself),
           UNIT(the_devices_of_a_user_share_one_key),
           UNIT(two_devices_that_begin_at_once_come_to_one_key),
           UNIT(keys_that_were_made_apart_become_one), UNIT(the_devices_are_gone),

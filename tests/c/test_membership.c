@@ -248,10 +248,49 @@ TEST(names_that_lead_elsewhere_are_refused) {
   CHECK(path_of("board:22", large, path) == P2P_ERR_TOO_LARGE);
 }
 
+TEST(the_accounts_of_a_board_are_known) {
+  static const char *const names[] = {"bob", "Bob", "b_o.b-2"};
+  struct p2p_key_place other = place;
+  struct p2p_key_accounts accounts;
+  key_folder_make();
+  CHECK(p2p_key_place_accounts(&place, &accounts, &err) == P2P_OK && accounts.n == 0);
+  keep(enrolled(1, 1), enrolled(1, 1)); /* of no account */
+  for (size_t i = 0; i < 3; i++) {
+    struct p2p_membership membership = enrolled(1, 1);
+    other.account = names[i];
+    CHECK(p2p_membership_keep(&other, &membership, &err) == P2P_OK);
+  }
+  other.board = "oard.example:2222";
+  CHECK(p2p_key_place_accounts(&other, &accounts, &err) == P2P_OK && accounts.n == 0);
+  other.board = "BOARD.example:2222";
+  CHECK(p2p_key_place_accounts(&other, &accounts, &err) == P2P_OK && accounts.n == 3);
+  for (size_t i = 0; i < 3; i++) {
+    size_t n = 0;
+    for (size_t j = 0; j < accounts.n; j++) n += strcmp(accounts.names[j], names[i]) == 0;
+    CHECK(n == 1);
+  }
+  key_folder_remove();
+}
+
+TEST(folders_that_we_have_not_named_are_no_accounts) {
+  static const char *const names[] = {"%40board.example%3A2222", "%2%40board.example%3A2222",
+                                      "%ZZ%40board.example%3A2222", "%00%40board.example%3A2222",
+                                      "a%2Fb%40board.example%3A2222"};
+  struct p2p_key_accounts accounts;
+  struct p2p_membership membership = enrolled(1, 1);
+  key_folder_make();
+  CHECK(p2p_membership_keep(&place, &membership, &err) == P2P_OK);
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    CHECK(mkdir(key_folder_path(names[i]), 0700) == 0);
+  CHECK(p2p_key_place_accounts(&place, &accounts, &err) == P2P_OK && accounts.n == 0);
+  key_folder_remove();
+}
+
 UNIT_MAIN("membership", UNIT(a_membership_comes_back_and_can_be_removed),
           UNIT(the_later_epoch_holds), UNIT(an_invitation_ends_with_the_grant),
           UNIT(another_owner_is_refused), UNIT(a_damaged_file_is_an_error),
           UNIT(the_file_of_another_cluster_is_damaged),
           UNIT(links_and_exposed_folders_on_the_way_are_refused),
           UNIT(processes_that_write_at_once_lose_nothing), UNIT(names_are_one_folder_each),
-          UNIT(names_that_lead_elsewhere_are_refused))
+          UNIT(names_that_lead_elsewhere_are_refused), UNIT(the_accounts_of_a_board_are_known),
+          UNIT(folders_that_we_have_not_named_are_no_accounts))

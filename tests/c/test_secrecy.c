@@ -6,7 +6,10 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,8 +70,48 @@ TEST(others_read_nothing_until_it_ends) {
   if (status != 0) fprintf(stderr, "status %x\n", status);
   CHECK(status == 0);
 }
-#endif
 
+/* Whether a child that ends by a signal leaves a core file. 9: it could not try. */
+static int leaves_core(const char *folder, bool is_secret, bool is_over) {
+  const struct rlimit all = {1 << 20, 1 << 20};
+  int status = 0;
+  pid_t child = fork();
+  if (child == 0) {
+    if (chdir(folder) != 0 || setrlimit(RLIMIT_CORE, &all) != 0) _exit(9);
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    if (is_secret) p2p_secrecy_begin();
+    if (is_over) p2p_secrecy_end();
+    signal(SIGQUIT, SIG_DFL);
+    raise(SIGQUIT);
+    _exit(9);
+  }
+  waitpid(child, &status, 0);
+  return WIFSIGNALED(status) ? WCOREDUMP(status) != 0 : 9;
+}
+
+TEST(no_core_file_until_it_ends) {
+  char folder[] = "/tmp/p2p-secrecy-XXXXXX", command[64];
+  CHECK(mkdtemp(folder) != NULL);
+  int without = leaves_core(folder, false, false); /* 0: this system writes none */
+  CHECK(without != 9);
+  CHECK(leaves_core(folder, true, false) == 0);
+  CHECK(leaves_core(folder, true, true) == without);
+  snprintf(command, sizeof command, "rm -rf '%s'", folder);
+  CHECK(system(command) == 0);
+}
+
+TEST(programs_that_it_starts_keep_their_limit) {
+  const struct rlimit before = {1024, 4096};
+  struct rlimit now;
+  CHECK(setrlimit(RLIMIT_CORE, &before) == 0);
+  p2p_secrecy_begin();
+  CHECK(getrlimit(RLIMIT_CORE, &now) == 0 && now.rlim_cur == 1024 && now.rlim_max == 4096);
+  p2p_secrecy_end();
+}
+
+UNIT_MAIN("secrecy", UNIT(others_read_nothing_until_it_ends), UNIT(no_core_file_until_it_ends),
+          UNIT(programs_that_it_starts_keep_their_limit))
+#else
 TEST(core_files_are_off_until_it_ends) {
   struct rlimit before = {1024, 4096}, now;
   CHECK(setrlimit(RLIMIT_CORE, &before) == 0);
@@ -78,9 +121,5 @@ TEST(core_files_are_off_until_it_ends) {
   CHECK(getrlimit(RLIMIT_CORE, &now) == 0 && now.rlim_cur == 1024 && now.rlim_max == 4096);
 }
 
-#ifdef __linux__
-UNIT_MAIN("secrecy", UNIT(others_read_nothing_until_it_ends),
-          UNIT(core_files_are_off_until_it_ends))
-#else
 UNIT_MAIN("secrecy", UNIT(core_files_are_off_until_it_ends))
 #endif

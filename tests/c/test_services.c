@@ -51,6 +51,14 @@ static int user_of(const char *text, char user[static P2P_USER_MAX], struct p2p_
   return p2p_whoami_parse(text, strlen(text), "pico.sh", user, err);
 }
 
+TEST(another_user_than_before_is_an_error) {
+  struct p2p_err err;
+  CHECK(p2p_whoami_check("", "bob", "pico.sh", &err) == P2P_OK);
+  CHECK(p2p_whoami_check("bob", "bob", "pico.sh", &err) == P2P_OK);
+  CHECK(p2p_whoami_check("bob", "bo", "pico.sh", &err) == P2P_ERR_ACCESS);
+  CHECK_STR(err.reason, "renamed");
+}
+
 TEST(the_user_is_the_first_line) {
   char user[P2P_USER_MAX];
   struct p2p_err err;
@@ -125,4 +133,4 @@ TEST(unknown_users_are_among_those_who_were_asked_about) {
 UNIT_MAIN("services", UNIT(unknown_users_are_among_those_who_were_asked_about),
           UNIT(a_board_names_its_mailbox_and_relay),
           UNIT(any_other_output_means_the_public_services), UNIT(the_user_is_the_first_line),
-          UNIT(the_user_public_has_no_account))
+          UNIT(another_user_than_before_is_an_error), UNIT(the_user_public_has_no_account))
