@@ -20,23 +20,23 @@ def public(device):
     return bytes(device.verify_key)
 
 
-async def connect(lab, user):
-    """A topic of the cluster, read without a key, and the board on the same connection."""
-    board, path = lab.as_user(user), os.path.join(lab.dir, f"connection-{secrets.token_hex(4)}")
+async def connect(lab, user, cluster=FRIENDS, port=None):
+    """A topic of the cluster, read without a key, and the board on the same connection. `port`: of another board."""
+    board, path = lab.as_user(user, port), os.path.join(lab.dir, f"connection-{secrets.token_hex(4)}")
     board.args[-1:-1] = ["-o", "ControlMaster=auto", "-o", f"ControlPath={path}"]
-    topic = await lab.topic(user, FRIENDS, board)
+    topic = await lab.topic(user, cluster, board)
     await holds(lambda: os.path.exists(path), "a connection to the board")
     return topic, board
 
 
-async def ask_for_key(lab, user, device, claims=None, attests=True):
+async def ask_for_key(lab, user, device, claims=None, attests=True, cluster=FRIENDS, port=None):
     """Asks the host for the key, as `claims`, or as the user itself. Returns topic, identity and the answer, parsed."""
-    topic, board = await connect(lab, user)
+    topic, board = await connect(lab, user, cluster, port)
     if attests:
         assert await board.run("attest " + p2p.to_base64(public(device))) == ["attested"]
     lab.peers += 1
     identity = p2p.Identity(claims or user, pid=lab.peers)
-    await topic.send(keys.enrol_line(identity, FRIENDS, device))
+    await topic.send(keys.enrol_line(identity, cluster, device))
     mine = {"enrolled": ("device", p2p.to_base64(public(device))), "refused": ("to", identity.member)}
     def is_answer(pairs):
         key, value = mine.get(pairs.get("type"), ("", None))

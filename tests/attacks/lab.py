@@ -44,7 +44,7 @@ class Process(p2p.Lines):
         except asyncio.TimeoutError:
             raise AssertionError(f"{self.name} has no line '{pattern}' after {timeout} s:\n" + "\n".join(self.lines[-20:])) from None
         if found is None:
-            raise AssertionError(f"{self.name} ended without a line '{pattern}':\n" + "\n".join(self.lines[-20:]))
+            raise AssertionError(f"{self.name} ended without a line '{pattern}':\n" + "\n".join(self.lines[-60:]))
         return found
 
     def count(self, pattern, since=0):
@@ -128,24 +128,26 @@ class Lab:
         return await self.spawn(name, "Rscript", "-e", f"future.p2p::{what}", *[f"--{key}={value}" for key, value in flags.items()],
                                 config=config, R_FUTURE_P2P_DEBUG="true")
 
-    def client_env(self, user):
-        return {"R_FUTURE_P2P_DEBUG": "true", "R_FUTURE_P2P_HOST": f"127.0.0.1:{self.port}", "R_FUTURE_P2P_SSH_ARGS": self.ssh_args(user)}
+    def client_env(self, user, port=None):
+        """`port`, here and below: of another board than that of the lab."""
+        return {"R_FUTURE_P2P_DEBUG": "true", "R_FUTURE_P2P_HOST": f"127.0.0.1:{port or self.port}", "R_FUTURE_P2P_SSH_ARGS": self.ssh_args(user)}
 
-    async def session(self, name, user, **env):
+    async def session(self, name, user, port=None, config=None, **env):
         """A session of a user with the package, without a plan."""
-        child = await self.spawn(name, "Rscript", os.path.join(HERE, "session.R"), config=user, **self.client_env(user), **env)
+        child = await self.spawn(name, "Rscript", os.path.join(HERE, "session.R"), config=config or user, **self.client_env(user, port), **env)
         child.reads_input = True
         await child.wait_for("^ready$")
         return Session(child)
 
     async def start_board(self):
-        for user in [*self.users, "public"]:
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", user, "-f", self.key_file(user)], check=True)
+        host_key = os.path.join(self.dir, "host_key")  # made here, since an attacker's program reads it, too
+        for name, file in [("board", host_key), *((user, self.key_file(user)) for user in [*self.users, "public"])]:
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", file], check=True)
         with open(os.path.join(self.dir, "users.txt"), "w", encoding="ascii") as users:
             for user in self.users:
                 with open(self.key_file(user) + ".pub", encoding="ascii") as key:
                     users.write(f"{user} {key.read()}")
-        flags = {"port": 0, "address": "127.0.0.1", "users": os.path.join(self.dir, "users.txt"), "host_key": os.path.join(self.dir, "host_key"),
+        flags = {"port": 0, "address": "127.0.0.1", "users": os.path.join(self.dir, "users.txt"), "host_key": host_key,
                  "verbose": "true"}
         self.board = await self.program("serve", "serve", flags)
         self.port = int((await self.board.wait_for(r"^future\.p2p: board on 127\.0\.0\.1:\d+$")).rpartition(":")[2])
@@ -159,8 +161,8 @@ class Lab:
     def ssh_args(self, user):
         return f"-i {self.key_file(user)} -o IdentitiesOnly=yes -o UserKnownHostsFile={self.dir}/known_hosts"
 
-    def board_flags(self, user):
-        return {"host": f"127.0.0.1:{self.port}", "ssh_args": self.ssh_args(user)}
+    def board_flags(self, user, port=None):
+        return {"host": f"127.0.0.1:{port or self.port}", "ssh_args": self.ssh_args(user)}
 
     async def start(self):
         """alice hosts alice/friends, where carol works, and alice/traps, where only attackers do. bob has a canary on the first, and another
@@ -177,14 +179,16 @@ class Lab:
         """Those that must survive everything."""
         return [self.board, self.host, self.worker, self.canary.process, self.victim.process]
 
-    async def start_host(self, cluster, users):
+    async def start_host(self, cluster, users, port=None, config=None, **flags):
         owner = cluster.split("/")[0]
-        host = await self.program("host", "host_cluster", {"cluster": cluster, "users": ",".join(users), **self.board_flags(owner)}, owner)
+        flags = {"cluster": cluster, "users": ",".join(users), **self.board_flags(owner, port), **flags}
+        host = await self.program("host", "host_cluster", flags, config or owner)
         await host.wait_for("hosting cluster")
         return host
 
-    async def start_worker(self, user, cluster, slots, **flags):
-        worker = await self.program(f"worker of {user}", "worker", {"cluster": cluster, "workers": slots, **self.board_flags(user), **flags}, user)
+    async def start_worker(self, user, cluster, slots, port=None, config=None, **flags):
+        flags = {"cluster": cluster, "workers": slots, **self.board_flags(user, port), **flags}
+        worker = await self.program(f"worker of {user}", "worker", flags, config or user)
         await worker.wait_for("joined cluster")
         return worker
 
@@ -215,9 +219,9 @@ class Lab:
 
     # ---- attackers ----
 
-    def as_user(self, user):
+    def as_user(self, user, port=None):
         """The board as this user, a person with a key and an SSH client."""
-        args = ["-p", str(self.port), "-i", self.key_file(user), *self.ssh_args(user).split()[2:], "-o", "GlobalKnownHostsFile=/dev/null"]
+        args = ["-p", str(port or self.port), "-i", self.key_file(user), *self.ssh_args(user).split()[2:], "-o", "GlobalKnownHostsFile=/dev/null"]
         return p2p.Board([*args, "127.0.0.1"])
 
     async def topic(self, user, cluster, board=None, **options):

@@ -180,17 +180,23 @@ class Peer:
     a SealedTopic."""
 
     def __init__(self, identity, topic, services, membership=None):
-        self.identity, self.topic, self.announcer, self.membership = identity, topic, None, membership
+        self.identity, self.topic, self.announcer, self.membership, self.hellos = identity, topic, None, membership, 0
         self.mailbox_url, self.relay = services["mailbox"], services["relay"]
+
+    def worker_hello(self, **hello):
+        """A worker's hello, in a cluster with a key with the badge of its device."""
+        self.hellos += 1
+        text = self.identity.worker_hello(**hello)
+        return self.membership.certify_line(text, self.hellos) if self.membership else text
 
     async def answer_clients(self, **hello):
         """A worker's hello, and one after each hello of a client."""
-        await self.topic.join(self.identity.worker_hello(**hello))
+        await self.topic.join(self.worker_hello(**hello))
         at = len(self.topic.lines)
         while True:
             await self.topic.find(lambda pairs: pairs.get("type") == "client", at, timeout=None)
             at = len(self.topic.lines)
-            await self.topic.send(self.identity.worker_hello(**hello))
+            await self.topic.send(self.worker_hello(**hello))
 
     def close(self):
         if self.announcer:

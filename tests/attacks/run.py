@@ -11,16 +11,20 @@ import time
 import traceback
 
 try:
+    import liar  # asyncssh
     import nacl
     import spake2
 except ImportError as missing:
-    print(f"{missing}: install python3-nacl and python3-spake2\nattacks: 0 passed, 0 failed, 1 skipped")
+    print(f"{missing}: install python3-asyncssh, python3-nacl and python3-spake2\nattacks: 0 passed, 0 failed, 1 skipped")
     sys.exit(0)
 
 import attacks_honest  # first: the order of the imports is that of the attacks
 import attacks_board
 import attacks_keys
+import attacks_lies
 import attacks_link
+import attacks_memory
+import attacks_middle
 import attacks_operator
 import attacks_results
 import attacks_transit
