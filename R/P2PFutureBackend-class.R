@@ -97,7 +97,8 @@
 cluster <- structure(
   function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 1, sandbox = NULL,
            maxSizeOfObjects = NULL, results = NULL, wait.timeout = NULL, ...) {
-    stop("Internal error: the strategy function of a future backend was called.")
+    named <- if (is.character(cluster) && length(cluster) == 1L) cluster else "alice/friends"
+    usage_stop("future.p2p::cluster is used by plan(). Write: ", describe_plan(named, NULL), ".")
   },
   class = c("p2p_cluster", "FutureStrategy", "multiprocess", "future", "function"), # plan() would put "FutureStrategy" first, see print()
   init = TRUE
@@ -116,7 +117,7 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   if (!is.null(wait.timeout)) wait.timeout <- check_number(wait.timeout, "wait.timeout", 0, Inf)
   config <- board_config(cluster, host, ssh_args)
   config$object_cap_bytes <- check_sizes(maxSizeOfObjects)[2L]
-  config$results <- check_choice(if (is.null(results)) p2p_option("results", "any") else results, "results", c("any", "data"))
+  config$results <- if (is.null(results)) p2p_option("results", "any") else check_choice(results, "results", result_kinds)
   if (is.null(maxSizeOfObjects)) maxSizeOfObjects <- getOption("future.globals.maxSize", Inf)
   config$retries <- as.integer(check_number(retries, "retries", 0, 1000, whole = TRUE))
   config$workers <- if (workers <= .Machine$integer.max) as.integer(workers) else 0L
@@ -131,9 +132,11 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   structure(backend, class = c("P2PFutureBackend", "MultiprocessFutureBackend", class(backend)))
 }
 
+result_kinds <- c("any", "data")
+
 #' @export
 print.p2p_cluster <- function(x, ...) {
-  if (!interactive() && called_from_rscript() && length(commandArgs(trailingOnly = TRUE)) > 0L) {
+  if (!interactive() && called_from_rscript() && called_name() %in% c("cluster", "pico_p2p")) {
     usage_stop("'", called_name(), "' is not a program. Write in R: plan(future.p2p::cluster, cluster = \"alice/friends\").")
   }
   cat(shorten(utils::capture.output(NextMethod()), PRINT_WIDTH), sep = "\n") # `args` and `call` are long

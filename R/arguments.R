@@ -6,13 +6,21 @@ check_arguments <- function(name) {
   parent <- sys.parent()
   known <- names(formals(sys.function(parent)))
   check_names(names_in_call(sys.call(parent), parent.frame(2L)), known, paste0(name, "()"))
+  p2p_option("debug")
   if (!interactive() && !in_cli()) check_flags_are_read(name, commandArgs())
 }
 
-## Raises an error about an argument, which is a flag on the command line.
-argument_stop <- function(name, ...) usage_stop(if (in_cli()) paste("Flag", as_flag(name)) else sprintf("Argument '%s'", name), ...)
+## Raises an error about an argument, which is a flag on the command line, or about an option, whose name starts with "future.".
+argument_stop <- function(name, ...) usage_stop(describe_setting(name), ...)
 
-option_stop <- function(name, ...) usage_stop("Option '", name, "'", ...)
+describe_setting <- function(name) {
+  if (!startsWith(name, "future.")) return(if (in_cli()) paste("Flag", as_flag(name)) else sprintf("Argument '%s'", name))
+  variable <- paste0("R_", toupper(gsub(".", "_", name, fixed = TRUE)))
+  if (identical(Sys.getenv(variable), as.character(getOption(name)))) paste("Environment variable", variable) else sprintf("Option '%s'", name)
+}
+
+## What to blame for a wrong value: the argument, or, if it is NULL, its option.
+setting_name <- function(value, name) if (is.null(value)) paste0("future.p2p.", name) else name
 
 ## One of `choices`. The default of an argument may be all of them, of which it is the first.
 check_choice <- function(value, name, choices) {

@@ -2,8 +2,9 @@
 ## function. The print method of its class calls the function with the flags of the command line, unless R is
 ## interactive. Flags have the names of the arguments. check_arguments() raises an error if the function is called instead.
 
-cli_function <- function(f, name, about, users = NULL) {
-  structure(f, class = c("p2p_cli", "function"), cli_name = name, cli_about = about, cli_users = users)
+## `is_service`: it runs until it is stopped, so that Ctrl-C is no failure.
+cli_function <- function(f, name, about, users = NULL, is_service = FALSE) {
+  structure(f, class = c("p2p_cli", "function"), cli_name = name, cli_about = about, cli_users = users, cli_is_service = is_service)
 }
 
 #' @export
@@ -40,7 +41,7 @@ cli_state <- new.env(parent = emptyenv())
 ## Whether a command line is running. Advice is then given in its syntax.
 in_cli <- function() isTRUE(cli_state$is_running)
 
-## Runs a command line. Returns the exit status: 0, 1 (failed) or 2 (wrong usage).
+## Runs a command line. Returns the exit status: 0, 1 (failed), 2 (wrong usage) or 130 (interrupted before it was done).
 run_cli <- function(f, args, early = NULL) {
   cli_state$is_running <- TRUE
   on.exit(cli_state$is_running <- FALSE)
@@ -63,7 +64,7 @@ run_cli <- function(f, args, early = NULL) {
     0L
   }, interrupt = function(ex) {
     if (!isTRUE(ex$is_reported)) try(message("Stopped."), silent = TRUE) # its reader may have ended
-    0L
+    if (attr(f, "cli_is_service")) 0L else 130L
   }, p2p_error_usage = on_usage, p2p_error_invalid = on_usage, error = function(ex) {
     message("Error: ", conditionMessage(ex))
     1L
@@ -119,7 +120,7 @@ is_switch <- function(f, name) name %in% names(formals(f)) && is.logical(formals
 cli_help <- function(f) {
   name <- attr(f, "cli_name")
   usage <- c(paste0("Usage: Rscript -e future.p2p::", name), if ("cluster" %in% names(formals(f))) "[owner/name]",
-             if (length(formals(f)) > 0L) "[--name=value ...]")
+             if ("code" %in% names(formals(f))) "[code]", if (length(formals(f)) > 0L) "[--name=value ...]")
   c(paste(usage, collapse = " "), "", attr(f, "cli_about"), "", "Flags:", flag_lines(f), "  --help, --version", "",
     sprintf("For details, run in R: help(\"%s\", package = \"future.p2p\")", name))
 }
@@ -182,7 +183,7 @@ named_defaults <- c(address = "all addresses", cluster = "your personal cluster"
 
 ## The default of an argument, as typed in a shell.
 describe_default <- function(x, name) {
-  option <- if (name %in% option_names) p2p_option(name)
+  option <- if (name %in% option_names) getOption(paste0("future.p2p.", name))
   if (!is.null(option)) return(sprintf(" (default: %s)", paste(option, collapse = " ")))
   if (identical(x, quote(expr = ))) return(" (required)")
   text <- if (name %in% names(named_defaults) && (is.null(x) || is.language(x))) named_defaults[[name]]

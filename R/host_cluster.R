@@ -55,10 +55,10 @@ host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration 
   invisible()
 }
 
-## Empty if these are no names.
+## Empty if these are no names. The core checks each name.
 user_names <- function(users) {
   if (!is.character(users) || anyNA(users)) return(character())
-  names <- unlist(strsplit(users, "[, ]+"))
+  names <- unlist(strsplit(trimws(users), " *, *"))
   unique(names[nzchar(names)])
 }
-host_cluster <- cli_function(host_cluster, "host_cluster", "Gives users access to your cluster, until Ctrl-C or for --duration seconds.")
+host_cluster <- cli_function(host_cluster, "host_cluster", "Gives users access to your cluster, until Ctrl-C or for --duration seconds.", is_service = TRUE)

@@ -45,10 +45,10 @@
 invite <- function(cluster, user, file = NULL, host = NULL, ssh_args = NULL, withdraw = FALSE) {
   check_arguments("invite")
   check_not_on_worker("invite")
+  config <- cluster_config(cluster, host, ssh_args)
   if (missing(user)) argument_stop("user", " is missing. It is the name of the user on the message board, as in ", if (in_cli()) "--user=bob." else "\"bob\".")
   user <- one_string(user, "user")
   if (!is.null(file)) file <- new_file(file)
-  config <- cluster_config(cluster, host, ssh_args)
   check_has_owner(config, "nobody is invited to")
   place <- owner_place(config)
   if (check_flag(withdraw, "withdraw")) return(withdraw_invitations(place, user))
@@ -75,7 +75,7 @@ join <- function(code = NULL, file = NULL, host = NULL, ssh_args = NULL) {
     warning(sprintf("This device knew another owner of %s, %s. From now on it trusts the one of the invitation.", quote_name(invitation$cluster), known[[1L]]), call. = FALSE)
   }
   board <- if (is.null(config$host)) other_board(invitation$board) else host
-  message("Use it with ", describe_plan(invitation$cluster, board), " or ", describe_call("worker", list(cluster = invitation$cluster, host = board)), ".")
+  message("Use it with ", describe_plan(invitation$cluster, board), " or ", describe_call("worker", list(cluster = invitation$cluster, host = board)), ", as the user whom the owner has invited.")
   invisible()
 }
 
@@ -116,7 +116,8 @@ send_invitation <- function(text, user, config) {
     message("There, run ", describe_call("join", list(code = code, host = other_board(.Call(ffi_keys_board, config)))))
   }
   run_transfer(transfer, NULL, FALSE, FALSE, show_code, function(status, is_sender) {
-    message(sprintf("%s has taken the invitation, and is a member with the next plan() or worker() there.", quote_name(user)))
+    message(sprintf("The invitation for %s was taken. The device that took it becomes a member with the next plan() or worker() there, if its user is %s.",
+                    quote_name(user), quote_name(user)))
   })
 }
 
@@ -136,14 +137,14 @@ receive_invitation <- function(code, host, ssh_args) {
   run_transfer(transfer, NULL, FALSE, FALSE, show_end = function(status, is_sender) NULL)$text
 }
 
-## The content of a file that nobody else can read.
-read_invitation <- function(file) {
+## The content of a file that nobody else can read. `name`: the argument or the option that names the file.
+read_invitation <- function(file, name = "file") {
   info <- file.info(file, extra_cols = FALSE)
-  if (is.na(info$size) || info$isdir) argument_stop("file", ": there is no file '", file, "'.")
+  if (is.na(info$size) || info$isdir) argument_stop(name, ": there is no file '", file, "'.")
   if (.Platform$OS.type == "unix" && bitwAnd(as.integer(info$mode), 63L) != 0L) {
     core_stop(list(what = "access", message = sprintf("other users can read the file '%s'", file), reason = "invitation_exposed"))
   }
-  if (file.access(file, 4L) != 0L) argument_stop("file", ": '", file, "' cannot be read.")
+  if (file.access(file, 4L) != 0L) argument_stop(name, ": '", file, "' cannot be read.")
   bytes <- readBin(file, "raw", 4096L)
   trimws(rawToChar(bytes[bytes != 0L]))
 }
@@ -161,7 +162,7 @@ keep_invitation <- function(text, invitation, board) {
 use_key_file <- function(config) {
   file <- p2p_option("key_file")
   if (is.null(file)) return(invisible())
-  text <- read_invitation(path.expand(one_string(file, "future.p2p.key_file")))
+  text <- read_invitation(path.expand(file), "future.p2p.key_file")
   invitation <- .Call(ffi_keys_invitation, text)
   if (!identical(invitation$cluster, config$cluster)) return(invisible())
   place <- keys_place(config)

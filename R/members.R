@@ -81,11 +81,11 @@ describe_members <- function(x) {
 approve <- function(cluster, user, device, host = NULL, ssh_args = NULL) {
   check_arguments("approve")
   check_not_on_worker("approve")
+  config <- cluster_config(cluster, host, ssh_args)
   if (missing(user)) argument_stop("user", " is missing. It is the name of the user on the message board whose device it is.")
   if (missing(device)) argument_stop("device", " is missing. It is the fingerprint that the device shows when it is refused.")
   user <- one_string(user, "user")
   device <- one_string(device, "device")
-  config <- cluster_config(cluster, host, ssh_args)
   check_has_owner(config, "no device is approved for")
   .Call(ffi_keys_approve, owner_place(config), user, device)
   message(sprintf("Device %s of %s gets the key of %s when it tries again with plan() or worker().", device, quote_name(user), quote_name(config$cluster)))
@@ -97,9 +97,11 @@ approve <- function(cluster, user, device, host = NULL, ssh_args = NULL) {
 expel <- function(cluster, user = NULL, device = NULL, host = NULL, ssh_args = NULL) {
   check_arguments("expel")
   check_not_on_worker("expel")
-  if (is.null(user) == is.null(device)) argument_stop("user", " or ", argument("device", in_cli()), " must name whom to expel: a user with all devices, or one device.")
-  who <- if (is.null(device)) one_string(user, "user") else one_string(device, "device")
   config <- cluster_config(cluster, host, ssh_args)
+  if (is.null(user) == is.null(device)) {
+    argument_stop("user", " or ", argument("device", in_cli()), if (!is.null(user)) ", not both,", " must name whom to expel: a user with all devices, or one device.")
+  }
+  who <- if (is.null(device)) one_string(user, "user") else one_string(device, "device")
   check_has_owner(config, "nobody is expelled from")
   place <- owner_place(config)
   if (!is.null(device)) who <- find_device(place, who)
@@ -145,5 +147,5 @@ find_device <- function(place, text) {
 
 members <- cli_function(members, "members", "Lists the members of your cluster and their devices.")
 approve <- cli_function(approve, "approve", "Admits a device that the host has refused to your cluster.")
-expel <- cli_function(expel, "expel", "Expels a user, or a device, from your cluster.")
+expel <- cli_function(expel, "expel", "Expels a user (--user) or one device (--device) from your cluster. Exactly one of the two is needed.")
 forget_cluster <- cli_function(forget_cluster, "forget_cluster", "Forgets the key and the owner of a cluster on this device.")

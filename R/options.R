@@ -56,31 +56,49 @@ flag_from_environment <- function(name, value) {
   if (name == "key") !value %in% c("false", "f", "no", "0") else value %in% c("true", "t", "yes", "1")
 }
 
-p2p_option <- function(name, default = NULL) getOption(paste0("future.p2p.", name), default)
+## The value of an option. Raises an error about the option, or about its environment variable, if it has another form.
+p2p_option <- function(name, default = NULL) {
+  option <- paste0("future.p2p.", name)
+  value <- getOption(option)
+  if (is.null(value)) return(default)
+  switch(name,
+    cluster = , host = , mailbox = , key_file = one_string(value, option),
+    relay = if (identical(value, "")) value else one_string(value, option),
+    ssh_args = , pass_env = check_strings(value, option),
+    results = check_choice(value, option, result_kinds),
+    key = , debug = check_flag(value, option),
+    value
+  )
+}
+
+check_strings <- function(value, name) {
+  if (!is.character(value) || anyNA(value)) argument_stop(name, " must be a character vector without NA.")
+  value
+}
 
 ## An argument, or else its option: one string, or NULL.
 string_or_option <- function(value, name) {
-  if (is.null(value)) value <- p2p_option(name)
-  if (!is.null(value)) one_string(value, name)
+  if (is.null(value)) p2p_option(name) else one_string(value, name)
 }
 
 ## SSH arguments as a vector. One string is split as a shell does it.
 ssh_args_or_option <- function(ssh_args) {
-  if (is.null(ssh_args)) ssh_args <- p2p_option("ssh_args")
-  if (is.null(ssh_args)) return(character(0L))
-  if (!is.character(ssh_args) || anyNA(ssh_args)) argument_stop("ssh_args", " must be a character vector without NA.")
-  if (length(ssh_args) == 1L) split_words(ssh_args) else ssh_args
+  name <- setting_name(ssh_args, "ssh_args")
+  ssh_args <- if (is.null(ssh_args)) p2p_option("ssh_args", character()) else check_strings(ssh_args, name)
+  if (length(ssh_args) == 1L) split_words(ssh_args, name) else ssh_args
 }
 
-## Splits at blanks outside of single or double quotes.
-split_words <- function(text) {
-  words <- scan(text = text, what = "", sep = "", quote = "\"'", quiet = TRUE, comment.char = "")
+## Splits at blanks outside of single or double quotes. `name`: the argument or the option.
+split_words <- function(text, name) {
+  words <- tryCatch(scan(text = text, what = "", sep = "", quote = "\"'", quiet = TRUE, comment.char = ""),
+                    warning = function(ex) argument_stop(name, " has a quote that is not closed: ", text))
   words[nzchar(words)]
 }
 
 ## Where a cluster meets, and our versions.
 board_config <- function(cluster, host, ssh_args) {
   use_proxy()
+  p2p_option("debug")
   list(
     cluster = string_or_option(cluster, "cluster"), host = string_or_option(host, "host"),
     ssh_args = ssh_args_or_option(ssh_args), mailbox = p2p_option("mailbox"), relay = p2p_option("relay"),
@@ -93,6 +111,6 @@ board_config <- function(cluster, host, ssh_args) {
 config_folder <- function() suppressWarnings(tools::R_user_dir("future.p2p", "config")) # about a home directory that does not exist
 
 ## Whether this session has keys of clusters at all.
-uses_keys <- function() !isFALSE(p2p_option("key"))
+uses_keys <- function() p2p_option("key", TRUE)
 
-is_debug <- function() isTRUE(p2p_option("debug"))
+is_debug <- function() isTRUE(getOption("future.p2p.debug")) # also while another error is reported

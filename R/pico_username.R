@@ -45,7 +45,7 @@ p2p_cluster_name <- function(cluster = NULL, host = NULL, ssh_args = NULL) {
   if (is.null(name)) check_not_on_worker("p2p_cluster_name")
   if (is.null(name)) return(paste0(pico_username(host = host, ssh_args = ssh_args), "/personal"))
   if (!grepl("^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}/[A-Za-z0-9_][A-Za-z0-9._-]{0,94}$", name)) {
-    argument_stop("cluster", " must have the form owner/name, with letters, digits, '.', '_' and '-'.")
+    argument_stop(setting_name(cluster, "cluster"), " must have the form owner/name, with letters, digits, '.', '_' and '-'.")
   }
   name
 }

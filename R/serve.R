@@ -114,7 +114,8 @@ check_flag <- function(value, name) {
 ## The users file, which the server reads and watches. NULL if the users are given in another form.
 users_file <- function(users) {
   if (!is.character(users) || length(users) != 1L || !is.null(names(users))) return(NULL)
-  if (!file.exists(users) || dir.exists(users)) argument_stop("users", ": there is no file '", users, "'. It has one key per line, `alice ssh-ed25519 AAAA...`.")
+  if (dir.exists(users)) argument_stop("users", ": '", users, "' is a folder. Name a file with one key per line, `alice ssh-ed25519 AAAA...`.")
+  if (!file.exists(users)) argument_stop("users", ": there is no file '", users, "'. It has one key per line, `alice ssh-ed25519 AAAA...`.")
   absolute_path(users)
 }
 
@@ -141,4 +142,4 @@ public_key_lines <- function(key) {
   lines[grepl("^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", lines)]
 }
 serve <- cli_function(serve, "serve", "Runs a message board, a mailbox server and a relay on this machine, until Ctrl-C or for --duration seconds.",
-                      users = "file with one key per line")
+                      users = "file with one key per line", is_service = TRUE)

@@ -4,7 +4,7 @@
 new_wait <- function(backend) {
   timeout <- backend[["wait.timeout"]]
   setting <- if (is.null(timeout)) "future.wait.timeout" else "wait.timeout"
-  if (is.null(timeout)) timeout <- check_number(getOption(setting, 24 * 60 * 60), setting, 0, Inf, stop = option_stop)
+  if (is.null(timeout)) timeout <- check_number(getOption(setting, 24 * 60 * 60), setting, 0, Inf)
   began <- now()
   list2env(list(began = began, until = began + timeout, report_at = began + report_after(), timeout = timeout, setting = setting),
            parent = emptyenv())

@@ -246,12 +246,12 @@ total_memory_mib <- function() {
   if (length(kib) == 1L && !is.na(kib)) floor(kib / 1024) else 0
 }
 
-check_number <- function(value, name, from, to, whole = FALSE, stop = argument_stop) {
+check_number <- function(value, name, from, to, whole = FALSE) {
   if (is.character(value) && length(value) == 1L) value <- suppressWarnings(as.numeric(value))
   is_valid <- is.numeric(value) && length(value) == 1L && !is.na(value) && value >= from && value <= to
   if (!is_valid || (whole && is.finite(value) && value != round(value))) {
     range <- if (is.finite(to)) sprintf("from %s to %s", from, format(to, scientific = FALSE)) else paste("of at least", from)
-    stop(name, " must be a ", if (whole) "whole ", "number ", range, ".")
+    argument_stop(name, " must be a ", if (whole) "whole ", "number ", range, ".")
   }
   value
 }
@@ -280,11 +280,11 @@ check_workdir <- function(workdir) {
 
 ## Names of environment variables that are set.
 check_pass_env <- function(names) {
-  if (is.null(names)) names <- p2p_option("pass_env", character())
-  if (!is.character(names) || anyNA(names)) argument_stop("pass_env", " must be a character vector without NA.")
+  setting <- setting_name(names, "pass_env")
+  names <- if (is.null(names)) p2p_option("pass_env", character()) else check_strings(names, setting)
   names <- as.character(unlist(strsplit(names, ",", fixed = TRUE)))
   unset <- names[is.na(Sys.getenv(names, NA))]
-  if (length(unset) > 0L) argument_stop("pass_env", ": there is no environment variable '", unset[1L], "'.")
+  if (length(unset) > 0L) argument_stop(setting, ": there is no environment variable '", unset[1L], "'.")
   unique(names)
 }
 
@@ -315,4 +315,4 @@ evaluator_env <- function(pass_env = character()) {
   env[c("R_ENVIRON", "R_ENVIRON_USER", "R_PROFILE", "R_PROFILE_USER")] <- ""
   paste0(names(env), "=", env)
 }
-worker <- cli_function(worker, "worker", "Adds this machine to a cluster, until Ctrl-C or for --duration seconds.")
+worker <- cli_function(worker, "worker", "Adds this machine to a cluster, until Ctrl-C or for --duration seconds.", is_service = TRUE)

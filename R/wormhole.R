@@ -89,9 +89,11 @@ wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name
                           verify = FALSE, timeout = 600, progress = NULL, host = NULL, ssh_args = NULL) {
   check_arguments("wormhole_send")
   config <- transfer_config(code, listen, verify, timeout)
+  if (missing(x)) argument_stop("x", " is missing. It is what to send: the name of a file, a text, or a raw vector.")
   what <- what_to_send(x, check_choice(type, "type", c("auto", "file", "text")))
   if (!is.null(name)) what$name <- one_string(name, "name")
   config <- c(config, transfer_servers(mailbox, relay, host, ssh_args))
+  message(describe_sent(what))
   status <- run_transfer(c(config, what[names(what) != "bytes"]), what$bytes, verify, progress, if (is.null(code)) show_transfer_code)
   invisible(status$code)
 }
@@ -173,9 +175,18 @@ board_services <- function(host, ssh_args) {
 what_to_send <- function(x, type) {
   if (is.raw(x)) return(list(bytes = x, name = "bytes.raw"))
   if (!is.character(x) || length(x) != 1L || is.na(x)) argument_stop("x", " must be a raw vector, or one string: the name of a file, or a text.")
-  path <- path.expand(x)
-  if (type == "file" || (type == "auto" && file.exists(path))) return(list(file = path))
+  if (!nzchar(x)) argument_stop("x", " is empty. It must be the name of a file, or a text.")
+  is_path <- nchar(x, "bytes") < 4096L # R warns about longer ones
+  path <- if (is_path) path.expand(x) else x
+  if (type == "file" || (type == "auto" && is_path && file.exists(path))) return(list(file = path))
   list(text = enc2utf8(x))
+}
+
+## A string may be the misspelt name of a file, which is sent as a text.
+describe_sent <- function(what) {
+  if (!is.null(what$bytes)) return(sprintf("Sending %s.", show_size(length(what$bytes))))
+  if (!is.null(what$file)) return(sprintf("Sending the file '%s'.", what$file))
+  sprintf("Sending the text '%s'.", shorten(encodeString(what$text), 60L))
 }
 
 ## A folder, in which the file gets the sender's name for it, or the name of a new file.
@@ -200,11 +211,16 @@ run_transfer <- function(config, bytes, verify, progress, show_code = NULL, show
   bar <- transfer_bar(progress)
   on.exit(bar$close(), add = TRUE)
   is_confirmed <- FALSE
+  say_waiting_at <- if (is.null(config$code)) Inf else now() + 1.5 # a new code has to be told first, and says so
   seen <- 0
   repeat {
     seen <- .Call(ffi_transfer_wait, handle, seen, 250L)
     status <- .Call(ffi_transfer_status, handle)
     if (status$state == "failed") core_stop(status$failed)
+    if (status$state %in% c("mailbox", "waiting") && now() >= say_waiting_at) {
+      message("Waiting for the other side (Ctrl-C stops).")
+      say_waiting_at <- Inf
+    }
     if (!is.null(show_code) && nzchar(status$code)) {
       show_code(status$code, config)
       show_code <- NULL

@@ -111,6 +111,31 @@ test_that("a failure exits with status 1 and the error message", {
   expect_match(result$said, "The board is on fire.", fixed = TRUE)
 })
 
+test_that("Ctrl-C is a failure, except for programs that run until they are stopped", {
+  for (is_service in c(TRUE, FALSE)) {
+    result <- run(cli_function(function() interrupt_r(), "stops", "Stops.", is_service = is_service))
+    expect_equal(result$status, if (is_service) 0L else 130L)
+    expect_match(result$said, "Stopped.", fixed = TRUE)
+  }
+  for (f in list(worker, host_cluster, serve)) expect_true(attr(f, "cli_is_service"))
+  for (f in list(invite, join, pico_username, members)) expect_false(attr(f, "cli_is_service"))
+})
+
+test_that("calling future.p2p::cluster() says how it is used", {
+  expect_error(cluster("alice/lab"), "Write: plan(future.p2p::cluster, cluster = \"alice/lab\").", fixed = TRUE, class = "p2p_error_usage")
+  expect_error(pico_p2p(), "Write: plan(future.p2p::cluster, cluster = \"alice/friends\").", fixed = TRUE, class = "p2p_error_usage")
+})
+
+test_that("--help names the word that join() takes, and that expel() takes a user or a device", {
+  expect_match(run(join, "--help")$printed[1L], "future.p2p::join [code] [--name=value ...]", fixed = TRUE)
+  expect_match(run(expel, "--help")$printed, "Exactly one of", all = FALSE)
+})
+
+test_that("only commas separate users", {
+  expect_identical(user_names("bob, carol,bob"), c("bob", "carol"))
+  expect_error(host_cluster("alice/friends", "b o b", "127.0.0.1:1"), "b o b", class = "p2p_error_invalid")
+})
+
 test_that("Rscript -e NAME runs the function; other code prints it", {
   rscript <- function(expression, ...) {
     suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), c("-e", shQuote(expression), ...), stdout = TRUE, stderr = TRUE))
@@ -121,8 +146,8 @@ test_that("Rscript -e NAME runs the function; other code prints it", {
   unread <- rscript("future.p2p::worker(host = '127.0.0.1:1')", "--cluster=alice/friends")
   expect_equal(attr(unread, "status"), 1L)
   expect_match(paste(unread, collapse = " "), "'--cluster=alice/friends' would have no effect.*: Rscript -e future[.]p2p::worker --cluster=alice/friends")
-  for (command in list(c("future.p2p::cluster", "--cluster=alice/friends"), c("future.p2p::wormhole('--version')", "--timeout=1"))) {
-    ignored <- rscript(command[1L], command[2L])
+  for (command in list(c("future.p2p::cluster", "--cluster=alice/friends"), "future.p2p::cluster", "future.p2p::pico_p2p", c("future.p2p::wormhole('--version')", "--timeout=1"))) {
+    ignored <- rscript(command[1L], command[-1L])
     expect_gt(attr(ignored, "status"), 0L)
     expect_match(paste(ignored, collapse = " "), "plan[(]future.p2p::cluster, cluster =|'--timeout=1' would have no effect")
   }

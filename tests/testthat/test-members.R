@@ -53,7 +53,7 @@ test_that("expel() shuts out a user or a device, and says what that means", {
   expect_error(expel(user = "alice"), "is the owner of the cluster", class = "p2p_error_usage")
   expect_error(expel(device = keys_call("device", place)$fingerprint), "is the owner of the cluster", class = "p2p_error_usage")
   expect_error(expel(), "must name whom to expel", class = "p2p_error_usage")
-  expect_error(expel(user = "bob", device = keys[1L]), "must name whom to expel", class = "p2p_error_usage")
+  expect_error(expel(user = "bob", device = keys[1L]), "not both, must name whom to expel", class = "p2p_error_usage")
   expect_identical(members()$state, rep("expelled", 3L))
 })
 

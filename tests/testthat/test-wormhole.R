@@ -110,6 +110,23 @@ test_that("a missing peer and an unreachable mailbox server are reported in time
   expect_lt(proc.time()[["elapsed"]] - began, 5)
 })
 
+test_that("the side that waits for the other says so", {
+  lab <- local_transfer_lab()
+  said <- capture_messages(expect_error(wormhole_receive("7-used-code", mailbox = lab$mailbox, relay = "", timeout = 2.5), "did not join",
+                                        class = "p2p_error_timeout"))
+  expect_match(said, "^Waiting for the other side \\(Ctrl-C stops\\)[.]\n$", all = FALSE)
+})
+
+test_that("the sender says what it sends", {
+  lab <- local_transfer_lab()
+  send <- function(x) capture_messages(try(wormhole_send(x, mailbox = lab$mailbox, relay = "", timeout = 0.5), silent = TRUE))
+  expect_match(send("reslts.rds"), "^Sending the text 'reslts.rds'[.]\n$", all = FALSE)
+  file <- withr::local_tempfile(lines = "x")
+  expect_match(send(file), paste0("^Sending the file '", file, "'[.]\n$"), all = FALSE)
+  expect_match(send(raw(10)), "^Sending 10 B[.]\n$", all = FALSE)
+  expect_identical(nchar(describe_sent(list(text = strrep("a", 200)))), 60L + nchar("Sending the text ''."))
+})
+
 test_that("a time limit of R ends a transfer that waits for the other side", {
   lab <- local_transfer_lab()
   withr::defer(setTimeLimit())
@@ -204,6 +221,9 @@ test_that("an unreachable proxy is named", {
 
 test_that("wrong arguments are reported before anything is sent", {
   expect_error(wormhole_send(1:3), "'x'", class = "p2p_error_usage")
+  expect_error(wormhole_send(), "'x' is missing", class = "p2p_error_usage")
+  expect_error(wormhole_send(""), "'x' is empty", class = "p2p_error_usage")
+  expect_no_warning(expect_error(wormhole_send(strrep("a", 40000L), mailbox = "ws://127.0.0.1:1/v1", relay = ""), "40000 bytes; the limit is 32768"))
   expect_error(wormhole_send("a", type = "b"), "'type'", class = "p2p_error_usage")
   expect_error(wormhole_send("/no/such/file", type = "file"), "/no/such/file", class = "p2p_error_system")
   expect_error(wormhole_receive(), "'code'", class = "p2p_error_usage")
