@@ -109,6 +109,8 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
                              maxSizeOfObjects = NULL, results = NULL,
                              interrupts = TRUE, gc = FALSE, earlySignal = FALSE,
                              wait.timeout = NULL, ...) {
+  has_joined <- FALSE
+  on.exit(if (!has_joined) mark_failed_plan())
   if (is.function(workers)) workers <- workers()
   check_not_hosts(workers)
   check_names(names_in_call(sys.call(), parent.frame()), plan_arguments(), "plan(future.p2p::cluster)")
@@ -123,6 +125,7 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   config$workers <- if (workers <= .Machine$integer.max) as.integer(workers) else 0L
   config$sandbox <- check_wanted_sandbox(sandbox)
   reg <- clients$open(config)
+  has_joined <- TRUE
   backend <- FutureBackend(
     reg = reg, config = config, cluster = config$cluster, host = config$host, ssh_args = config$ssh_args, workers = workers,
     retries = config$retries, sandbox = config$sandbox, maxSizeOfObjects = maxSizeOfObjects[1L],
@@ -133,6 +136,15 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
 }
 
 result_kinds <- c("any", "data")
+
+## plan() puts a strategy into its stack before the backend is made, and does nothing if the same strategy is there already. With this
+## attribute it is another one, so that the same plan() tries again after it failed.
+mark_failed_plan <- function() {
+  stack <- future::plan("list")
+  if (!inherits(stack[[1L]], "p2p_cluster") || !is.null(attr(stack[[1L]], "backend"))) return(invisible())
+  attr(stack[[1L]], "has_failed") <- TRUE
+  future::plan(stack, substitute = FALSE, .cleanup = FALSE, .init = FALSE)
+}
 
 #' @export
 print.p2p_cluster <- function(x, ...) {

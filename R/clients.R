@@ -114,7 +114,9 @@ wait_until_joined <- function(client) {
   first_until <- now() + 1 # for the first worker
   all_until <- Inf # for the others
   while (now() < min(first_until, all_until)) {
-    if (client_status(client)$slots > 0L && all_until == Inf) {
+    status <- client_status(client)
+    if (!is.null(status$failed)) core_stop(status$failed) # such as a member that was expelled
+    if (status$slots > 0L && all_until == Inf) {
       first_until <- Inf
       all_until <- now() + 0.2
     }

@@ -81,6 +81,9 @@ advice <- c(list(
     sprintf("Only its owner can do this, on the device that hosts it. If you are the owner, host it first, with %s.", host_call(cli, cluster))
   },
   unknown_member = function(cli, cluster) sprintf("%s shows the users and devices.", cluster_call("members", cli, cluster)),
+  device_of_other = function(cli, cluster) {
+    sprintf("%s shows whose it is. Approve the fingerprint that the new device itself shows.", cluster_call("members", cli, cluster))
+  },
   device_form = "A fingerprint looks like \"SHA256:...\"; the host and the device itself show it.",
   not_enrolled = function(cli) {
     sprintf("Ask the owner to run host_cluster() of this version, and try again. If the cluster has no key, since an older version hosts it, set %s.",

@@ -11,9 +11,10 @@
 #'
 #' `invite(file = )` writes the invitation to a file instead, for a machine that nobody sits at. The first device to use
 #' the file joins as that user, so protect it as you would a private SSH key. On that machine, environment variable `R_FUTURE_P2P_KEY_FILE` or option `future.p2p.key_file`
-#' names it, or `join(file = )` reads it.
+#' names it, or `join(file = )` reads it. A device that was expelled comes back with it, too. The variable is ignored on a device that knows another
+#' owner of the cluster.
 #'
-#' `join()` keeps the invitation, and shows the fingerprint of the device that hosts the cluster. The invitation is used by the next `plan()` or
+#' `join()` keeps the invitation. It shows the fingerprint of the device that hosts the cluster, as `invite()` does. The invitation is used by the next `plan()` or
 #' [worker()] on that cluster, while the host is running. The user needs access as before, by `host_cluster(users = )`.
 #'
 #' @param cluster (character) Name of the cluster, as `"alice/friends"`. If missing, option `future.p2p.cluster`.
@@ -51,6 +52,7 @@ invite <- function(cluster, user, file = NULL, host = NULL, ssh_args = NULL, wit
   if (!is.null(file)) file <- new_file(file)
   check_has_owner(config, "nobody is invited to")
   place <- owner_place(config)
+  check_is_owner(place)
   if (check_flag(withdraw, "withdraw")) return(withdraw_invitations(place, user))
   text <- .Call(ffi_keys_invite, place, user)
   is_taken <- FALSE
@@ -114,10 +116,11 @@ send_invitation <- function(text, user, config) {
   show_code <- function(code, transfer) {
     message(sprintf("Tell %s this code for %s. It works once, on one device, until you press Ctrl-C: %s", quote_name(user), quote_name(config$cluster), code))
     message("There, run ", describe_call("join", list(code = code, host = other_board(.Call(ffi_keys_board, config)))))
+    message(sprintf("It shows the fingerprint of this device, %s.", .Call(ffi_keys_invitation, text)$owner))
   }
   run_transfer(transfer, NULL, FALSE, FALSE, show_code, function(status, is_sender) {
-    message(sprintf("The invitation for %s was taken. The device that took it becomes a member with the next plan() or worker() there, if its user is %s.",
-                    quote_name(user), quote_name(user)))
+    message(sprintf("The invitation for %s was taken. The device that took it becomes a member with the next plan() or worker() there, if its user is %s.%s",
+                    quote_name(user), quote_name(user), access_hint(owner_place(config), user)))
   })
 }
 
@@ -125,8 +128,8 @@ write_invitation <- function(text, file, user, config) {
   old <- Sys.umask("077")
   on.exit(Sys.umask(old))
   tryCatch(suppressWarnings(writeLines(text, file)), error = function(ex) argument_stop("file", ": cannot write '", file, "': ", conditionMessage(ex), "."))
-  message(sprintf("'%s' has an invitation to %s for one device of %s. Move it there safely, and set R_FUTURE_P2P_KEY_FILE to its name, or run %s.",
-                  file, quote_name(config$cluster), quote_name(user), describe_call("join", list(file = basename(file)))))
+  message(sprintf("'%s' has an invitation to %s for one device of %s. Move it there safely, and set R_FUTURE_P2P_KEY_FILE to its name, or run %s. It shows the fingerprint of this device, %s.",
+                  file, quote_name(config$cluster), quote_name(user), describe_call("join", list(file = basename(file))), .Call(ffi_keys_invitation, text)$owner), access_hint(owner_place(config), user))
 }
 
 ## ---- on the invited device ----
@@ -152,13 +155,13 @@ read_invitation <- function(file, name = "file") {
 ## Keeps an invitation for this board. `invitation`: what `text` says. Returns the fingerprints of other owners that this device knew.
 keep_invitation <- function(text, invitation, board) {
   place <- list(folder = keys_folder(), board = board, cluster = invitation$cluster)
-  owners <- vapply(known_places(place), function(place) .Call(ffi_keys_membership, place)$owner, "")
+  owners <- known_owners(place)
   .Call(ffi_keys_join, place, text, TRUE)
   setdiff(owners, invitation$owner)
 }
 
-## Keeps the invitation of option `future.p2p.key_file` if it is for the cluster of `config` and this device knows nothing of that cluster.
-## Called before the cluster is joined.
+## Keeps the invitation of option `future.p2p.key_file` if it is for the cluster of `config`, unless this device knows another owner of that
+## cluster. A member uses it only if the host would not give it a new key otherwise, as after it was expelled. Called before the cluster is joined.
 use_key_file <- function(config) {
   file <- p2p_option("key_file")
   if (is.null(file)) return(invisible())
@@ -166,9 +169,10 @@ use_key_file <- function(config) {
   invitation <- .Call(ffi_keys_invitation, text)
   if (!identical(invitation$cluster, config$cluster)) return(invisible())
   place <- keys_place(config)
-  if (length(known_places(place)) > 0L) return(invisible())
+  owners <- known_owners(place)
+  if (any(owners != invitation$owner)) return(invisible())
   keep_invitation(text, invitation, place$board)
-  message(sprintf("The invitation to %s in '%s' is used. Its owner has the device %s.", quote_name(invitation$cluster), file, invitation$owner))
+  if (length(owners) == 0L) message(sprintf("The invitation to %s in '%s' is used. Its owner has the device %s.", quote_name(invitation$cluster), file, invitation$owner))
 }
 
 invite <- cli_function(invite, "invite", "Invites a device of a user to your cluster, by a code or a file.")

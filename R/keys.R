@@ -46,6 +46,24 @@ known_places <- function(place) {
   Filter(function(place) !is.null(.Call(ffi_keys_membership, place)), places)
 }
 
+## A sentence about a user who has no device in the cluster of `place` yet, whose name may be wrong: these files do not have the list of users.
+access_hint <- function(place, user) {
+  devices <- .Call(ffi_keys_members, place)$devices
+  if (user == place$account || user %in% devices$user[!devices$expelled]) return("")
+  sprintf(" %s must be among the users of host_cluster().", quote_name(user))
+}
+
+## The fingerprints of the owners of a cluster that this device knows.
+known_owners <- function(place) vapply(known_places(place), function(place) .Call(ffi_keys_membership, place)$owner, "")
+
+## The other boards on which this device hosts the cluster of `place`.
+hosted_boards <- function(place) {
+  boards <- vapply(list.files(place$folder), utils::URLdecode, "", USE.NAMES = FALSE)
+  boards <- sub("^[^@]*@", "", boards[startsWith(boards, paste0(place$account, "@"))])
+  device <- .Call(ffi_keys_device, place)$fingerprint
+  Filter(function(board) identical(.Call(ffi_keys_membership, replace(place, "board", list(board)))$owner, device), boards)
+}
+
 ## How to call a function here, in R or in a shell. `arguments`: named strings; an empty name is for a word.
 describe_call <- function(name, arguments) {
   arguments <- arguments[lengths(arguments) > 0L]

@@ -3,9 +3,10 @@
 #' The members of a cluster share its key, which the host gives to their devices when they join. These functions are for the owner of a cluster, on the
 #' device that hosts it. They change its files; a running host notices that at once.
 #'
-#' * `members()` lists the devices that have the key, those that are expelled, and open approvals and invitations.
+#' * `members()` lists the devices that have the key, those that are expelled, and open approvals and invitations. On the device of another member,
+#'   it shows only what that device knows: the owner's device, and itself.
 #' * `approve()` admits a device that the host refused because its user already has another one. Compare the fingerprint with the one that
-#'   the device itself shows.
+#'   the device itself shows. `expel(device = )` withdraws an approval.
 #' * `expel()` shuts out a user with all devices, or a single device, such as a lost one. It makes a new key, which the remaining members get from
 #'   the host, and ends the links to expelled devices. It cannot take back what they have already seen. To admit them again, [invite()] the user or `approve()` the device.
 #'
@@ -27,7 +28,8 @@
 #' ```
 #'
 #' @return `members()` returns a data frame with a row for each device, approval and invitation, and the columns `user`, `device` (its fingerprint),
-#'   `since` (when it got the key, or the invitation was made), `seen` (when it last asked the host for the key) and `state`: `"member"`, `"expelled"`, `"approved"` or `"invited"`.
+#'   `since` (when it got the key, or the invitation was made), `seen` (when it last asked the host for the key) and `state`: `"member"`, `"expelled"`, `"approved"` or `"invited"`;
+#'   on other devices than the owner's, `"owner"` and `"this device"`, or `"invited"` before it has the key.
 #'   The others return `NULL`, invisibly. Errors have class `p2p_error`.
 #'
 #' @examples
@@ -43,6 +45,7 @@ members <- function(cluster, host = NULL, ssh_args = NULL) {
   check_not_on_worker("members")
   config <- cluster_config(cluster, host, ssh_args)
   place <- owner_place(config)
+  if (!is_owner(place) && length(known <- known_places(place)) > 0L) return(own_device(known))
   check_is_owner(place)
   found <- .Call(ffi_keys_members, place)
   devices <- found$devices
@@ -57,6 +60,20 @@ members <- function(cluster, host = NULL, ssh_args = NULL) {
   structure(out, class = c("p2p_members", "data.frame"), cluster = config$cluster, key = found$epoch)
 }
 
+## What a device knows that is not the owner's: the owner's device, and this one.
+own_device <- function(places) {
+  device <- .Call(ffi_keys_device, places[[1L]])$fingerprint
+  rows <- lapply(places, function(place) {
+    known <- .Call(ffi_keys_membership, place)
+    data.frame(user = c(sub("/.*", "", place$cluster), known$user), device = c(known$owner, device),
+               state = c("owner", if (is.na(known$epoch)) "invited" else "this device"), key = known$epoch, stringsAsFactors = FALSE)
+  })
+  found <- unique(do.call(rbind, rows))
+  never <- structure(rep(NA_real_, nrow(found)), class = c("POSIXct", "POSIXt"))
+  out <- data.frame(found[c("user", "device")], since = never, seen = never, state = found$state, stringsAsFactors = FALSE)
+  structure(out, class = c("p2p_members", "data.frame"), cluster = places[[1L]]$cluster, key = if (!is.na(found$key[1L])) found$key[1L], is_partial = TRUE)
+}
+
 #' @export
 print.p2p_members <- function(x, ...) {
   if (!all(c("user", "device", "since", "seen", "state") %in% names(x))) return(NextMethod())
@@ -67,7 +84,7 @@ print.p2p_members <- function(x, ...) {
 ## Lines of text. Rows of the data frame that were bound together have no cluster.
 describe_members <- function(x) {
   is_member <- x$state == "member"
-  title <- sprintf("%s: %s of %s", c(attr(x, "cluster"), "members")[1L], count_of(sum(is_member), "device"), count_of(length(unique(x$user[is_member])), "user"))
+  title <- if (isTRUE(attr(x, "is_partial"))) sprintf("%s: the owner's device and this one; only the owner's lists all", attr(x, "cluster")) else sprintf("%s: %s of %s", c(attr(x, "cluster"), "members")[1L], count_of(sum(is_member), "device"), count_of(length(unique(x$user[is_member])), "user"))
   if (length(attr(x, "key")) == 1L) title <- sprintf("%s, key %.0f", title, attr(x, "key"))
   if (nrow(x) == 0L) return(title)
   column <- function(name, values) format(c(name, ifelse(is.na(values), "", values)))
@@ -87,8 +104,11 @@ approve <- function(cluster, user, device, host = NULL, ssh_args = NULL) {
   user <- one_string(user, "user")
   device <- one_string(device, "device")
   check_has_owner(config, "no device is approved for")
-  .Call(ffi_keys_approve, owner_place(config), user, device)
-  message(sprintf("Device %s of %s gets the key of %s when it tries again with plan() or worker().", device, quote_name(user), quote_name(config$cluster)))
+  place <- owner_place(config)
+  check_is_owner(place)
+  .Call(ffi_keys_approve, place, user, device)
+  message(sprintf("Device %s of %s gets the key of %s when it tries again with plan() or worker().%s", device, quote_name(user), quote_name(config$cluster),
+                  access_hint(place, user)))
   invisible()
 }
 
@@ -104,6 +124,7 @@ expel <- function(cluster, user = NULL, device = NULL, host = NULL, ssh_args = N
   who <- if (is.null(device)) one_string(user, "user") else one_string(device, "device")
   check_has_owner(config, "nobody is expelled from")
   place <- owner_place(config)
+  check_is_owner(place)
   if (!is.null(device)) who <- find_device(place, who)
   if (identical(who, place$account) || identical(who, .Call(ffi_keys_device, place)$fingerprint)) {
     argument_stop(if (is.null(device)) "user" else "device", " is the owner of the cluster. Owners cannot be expelled.")
@@ -126,13 +147,22 @@ forget_cluster <- function(cluster, host = NULL, ssh_args = NULL) {
   invisible()
 }
 
-## Raises an error unless this device hosts the cluster, or has its personal cluster.
-check_is_owner <- function(place) {
+## Whether this device hosts the cluster, or has its personal cluster.
+is_owner <- function(place) {
   membership <- .Call(ffi_keys_membership, place)
-  if (is.null(membership)) {
+  !is.null(membership) && (is_personal(place$cluster) || membership$owner == .Call(ffi_keys_device, place)$fingerprint)
+}
+
+check_is_owner <- function(place) {
+  if (is_owner(place)) return(invisible())
+  if (is.null(.Call(ffi_keys_membership, place))) {
+    boards <- hosted_boards(place)
+    if (length(boards) > 0L) {
+      usage_stop(sprintf("This device hosts the cluster '%s' on the message board %s, not on '%s'. Set %s.", place$cluster, join_names(quote_name(boards)), place$board,
+                         if (in_cli()) paste0("--host=", boards[1L]) else sprintf("`host = \"%s\"`", boards[1L])))
+    }
     core_stop(list(what = "access", message = sprintf("the cluster '%s' was never hosted on this device", place$cluster), reason = "not_hosted_here"))
   }
-  if (is_personal(place$cluster) || membership$owner == .Call(ffi_keys_device, place)$fingerprint) return(invisible())
   core_stop(list(what = "access", message = sprintf("this device does not own the cluster '%s'", place$cluster), reason = "owner_device"))
 }
 

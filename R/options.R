@@ -17,7 +17,7 @@
 #'    with commas.}
 #'  \item{`future.p2p.results`}{(character) What results of workers may hold: `"any"` or `"data"`, see [cluster()]. If not set, `"any"`.}
 #'  \item{`future.p2p.key_file`}{(character) File with an invitation, as [invite()] writes it, for a machine without a person. It is used when
-#'    this machine knows nothing of the cluster yet.}
+#'    this machine has no key of the cluster yet, or was expelled.}
 #'  \item{`future.p2p.key`}{(logical) If `FALSE`, use no keys: for clusters that are hosted by a version without them, where whoever
 #'    can write to the topic can pretend to be a member. If not set, `TRUE`.}
 #'  \item{`future.p2p.debug`}{(logical) If `TRUE`, show debug messages. If not set, `FALSE`.}

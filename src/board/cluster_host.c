@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "keys/device.h"
 #include "net/service.h"
 #include "net/timer.h"
 #include "protocol/access_line.h"
@@ -23,6 +24,7 @@ struct p2p_cluster_host {
   char board[300];
   char *users; /* joined by ';' */
   size_t n_users;
+  bool has_joined;
   char *reported; /* users without an account, as in the last warning; NULL: none so far */
 };
 
@@ -70,12 +72,23 @@ static void warn_of_unknown_users(struct p2p_cluster_host *host) {
   p2p_log_error(host->log, P2P_LOG_WARN, &err);
 }
 
+/* Once. Members compare it with the one that they see. */
+static void show_device(struct p2p_cluster_host *host) {
+  const struct p2p_credentials *credentials = p2p_member_credentials(host->member);
+  char fingerprint[P2P_FINGERPRINT_MAX];
+  if (host->has_joined || credentials == NULL) return; /* NULL: a cluster without a key */
+  p2p_fingerprint(&credentials->device, fingerprint);
+  p2p_log_write(host->log, P2P_LOG_INFO, "this is its owner's device %s", fingerprint);
+}
+
 static void on_joined(void *arg) {
   struct p2p_cluster_host *host = arg;
   char users[600] = "its owner alone";
   if (host->n_users > 0) list_names(host->users, ';', users, sizeof users);
   p2p_log_write(host->log, P2P_LOG_INFO, "hosting cluster '%s' for %s on '%s'",
                 p2p_member_cluster(host->member), users, host->board);
+  show_device(host);
+  host->has_joined = true;
   warn_of_unknown_users(host);
   send_access(host);
   p2p_timer_start(host->timer, ACCESS_EVERY_MS, ACCESS_EVERY_MS);

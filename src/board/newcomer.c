@@ -71,9 +71,10 @@ static void fail(struct p2p_newcomer *newcomer, const struct p2p_err *err) {
 
 static void log_key(const struct p2p_newcomer *newcomer, const struct p2p_sign_public *owner) {
   const char *cluster = newcomer->files->cluster;
-  char fingerprint[P2P_FINGERPRINT_MAX];
+  char fingerprint[P2P_FINGERPRINT_MAX], ours[P2P_FINGERPRINT_MAX];
   if (newcomer->log == NULL) return;
   p2p_fingerprint(owner, fingerprint);
+  p2p_fingerprint(&newcomer->enrolment.config.device.public_key, ours);
   if (newcomer->is_making)
     p2p_log_write(newcomer->log, P2P_LOG_INFO, "made the key of cluster '%s'", cluster);
   else if (newcomer->enrolment.config.is_personal)
@@ -81,7 +82,8 @@ static void log_key(const struct p2p_newcomer *newcomer, const struct p2p_sign_p
                   "got the key of cluster '%s' from another of your devices", cluster);
   else
     p2p_log_write(newcomer->log, P2P_LOG_NOTICE,
-                  "got the key of cluster '%s' from its owner's device %s", cluster, fingerprint);
+                  "got the key of cluster '%s' from its owner's device %s; this one is %s", cluster,
+                  fingerprint, ours);
 }
 
 static void warn_of_keyless(const struct p2p_newcomer *newcomer) {

@@ -189,10 +189,25 @@ static bool parse_device(const char *text, uint8_t out[P2P_SHA256_LEN]) {
   return true;
 }
 
+/* Whether the device is a member as another user than this one. */
+static bool is_of_other(const struct p2p_members *members, const char *user,
+                        const uint8_t hash[P2P_SHA256_LEN]) {
+  uint8_t known[P2P_SHA256_LEN];
+  for (size_t i = 0; i < members->n_devices; i++) {
+    const struct p2p_member_device *entry = &members->devices[i];
+    hash_key(&entry->device, known);
+    if (entry->expelled_by == 0 && memcmp(known, hash, sizeof known) == 0 &&
+        strcmp(entry->user, user) != 0)
+      return true;
+  }
+  return false;
+}
+
 int p2p_members_approve(struct p2p_members *members, const char *user, const char *device) {
   struct p2p_member_approval new = {.user = ""};
   if (!p2p_user_name_is_valid(user, strlen(user)) || !parse_device(device, new.hash))
     return P2P_ERR_INVALID;
+  if (is_of_other(members, user, new.hash)) return P2P_ERR_ACCESS;
   if (is_approved(members, user, new.hash)) return P2P_OK;
   snprintf(new.user, sizeof new.user, "%s", user);
   int code = p2p_members_put_approval(members, &new);

@@ -77,7 +77,8 @@ int p2p_members_add(struct p2p_members *members, const char *user,
 /* Notes when a member was last there. Does nothing for other devices. */
 void p2p_members_see(struct p2p_members *members, const char *user,
                      const struct p2p_sign_public *device, uint64_t now_s);
-/* `device`: a fingerprint ("SHA256:...") or a key in base64url. Once is enough. */
+/* `device`: a fingerprint ("SHA256:...") or a key in base64url. Once is enough. P2P_ERR_ACCESS for
+ * a device that is a member as another user. */
 int p2p_members_approve(struct p2p_members *members, const char *user,
                         const char *device) P2P_MUST_USE;
 int p2p_members_invite(struct p2p_members *members, const char *user,

@@ -129,6 +129,12 @@ int p2p_ownership_approve(const struct p2p_key_place *place, const struct p2p_de
   else if (code == P2P_ERR_INVALID)
     p2p_err_because(err, "device_form",
                     p2p_err_set(err, code, "the device is neither a fingerprint nor a key"));
+  else if (code == P2P_ERR_ACCESS)
+    p2p_err_because(err, "device_of_other",
+                    p2p_err_set(err, code,
+                                "the device is a member of the cluster '%s' as another user than "
+                                "'%s'",
+                                place->cluster, user));
   else if (code != P2P_OK)
     p2p_err_set(err, code, "cannot approve one more device: %s", p2p_err_name(code));
   if (code == P2P_OK) code = p2p_members_store(&files.folder, &files.members, err);

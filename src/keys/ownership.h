@@ -26,7 +26,7 @@ int p2p_ownership_open(const struct p2p_key_place *place, const struct p2p_devic
 int p2p_ownership_expel(const struct p2p_key_place *place, const struct p2p_device *device,
                         const char *who, size_t *n, struct p2p_err *err) P2P_MUST_USE;
 /* Approves a device of a user by its fingerprint or key. P2P_ERR_INVALID ("device_form",
- * "member_name"). */
+ * "member_name"); P2P_ERR_ACCESS ("device_of_other") for a device of another member. */
 int p2p_ownership_approve(const struct p2p_key_place *place, const struct p2p_device *device,
                           const char *user, const char *who, struct p2p_err *err) P2P_MUST_USE;
 /* Invites a user: an invitation for one device. P2P_ERR_INVALID ("member_name"). */

@@ -12,6 +12,7 @@ TEST(a_newcomer_gets_the_key_and_finds_it_in_its_file_later) {
   expect_joined(&listener); /* without keys: reads the plain-text lines */
   join_with(&bob, "bob", "alice/friends", BOB);
   CHECK(logs_on(queue, "got the key of cluster 'alice/friends' from its owner's device SHA256:"));
+  CHECK(logs_on(hosting.log, "this is its owner's device SHA256:"));
   CHECK(logs_on(hosting.log, "gave the key of cluster 'alice/friends' to 'bob', device SHA256:"));
   join_with(&carol, "carol", "alice/friends", CAROL);
   check_hear_each_other(&bob, &carol);

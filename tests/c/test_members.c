@@ -89,6 +89,8 @@ TEST(an_approval_is_for_one_user) {
   CHECK(p2p_members_expel(&members, "bob", 2) == 1); /* a user with an approval alone */
   CHECK(members.n_approvals == 1 && standing("bob", 1) == P2P_STANDING_FIRST);
   CHECK(standing("carol", 1) == P2P_STANDING_MEMBER);
+  CHECK(p2p_members_approve(&members, "bob", fingerprint(1)) == P2P_ERR_ACCESS); /* carol's */
+  CHECK(members.n_approvals == 1);
   p2p_members_clear(&members);
 }
 

@@ -180,6 +180,11 @@ TEST(an_invitation_can_be_withdrawn) {
   key_folder_remove();
 }
 
+static int add_carol(void *arg, struct p2p_members *all, struct p2p_err *why) {
+  (void)why;
+  return p2p_members_add(all, "carol", arg, 1);
+}
+
 TEST(approvals_are_written) {
   char fingerprint[P2P_FINGERPRINT_MAX];
   begin();
@@ -190,6 +195,9 @@ TEST(approvals_are_written) {
   CHECK(p2p_ownership_approve(&place, &device, "b b", fingerprint, &err) == P2P_ERR_INVALID);
   CHECK_STR(err.reason, "member_name");
   CHECK(p2p_ownership_approve(&place, &device, "bob", fingerprint, &err) == P2P_OK);
+  CHECK(p2p_members_change(&place, add_carol, &public_key, &err) == P2P_OK);
+  CHECK(p2p_ownership_approve(&place, &device, "dan", fingerprint, &err) == P2P_ERR_ACCESS);
+  CHECK_STR(err.reason, "device_of_other");
   CHECK(p2p_members_read(&place, &members, &err) == P2P_OK);
   CHECK(p2p_members_standing(&members, "bob", &public_key) == P2P_STANDING_APPROVED);
   p2p_members_clear(&members);

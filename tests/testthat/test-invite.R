@@ -21,13 +21,14 @@ test_that("an invitation goes to who types the code, who learns whose cluster it
   wait_for_line(process, "^Tell 'bob' this code for 'alice/friends'. It works once, on one device, until you press Ctrl-C: [0-9]+-[a-z]+-[a-z]+$")
   call <- join_call(process)
   expect_match(call, sprintf("^Rscript -e future.p2p::join [0-9]+-[a-z]+-[a-z]+ --host=%s$", board))
+  expect_identical(wait_for_line(process, "^It shows"), sprintf("It shows the fingerprint of this device, %s.", owner))
   expect_identical(invitations(), "bob")
   bob <- start_process(lab, "join", c(list(code = code_in(call)), board_args(lab, "bob")), env = machine_of(lab, "bob"))
   said <- wait_for_line(bob, "^The invitation to 'alice/friends' is kept", timeout = 20)
   expect_identical(said, sprintf("The invitation to 'alice/friends' is kept. Its owner has the device %s.", owner))
   wait_for_line(bob, "^Use it with plan[(]future.p2p::cluster, cluster = \"alice/friends\".* or Rscript -e future.p2p::worker --cluster=alice/friends.*, as the user whom the owner has invited[.]$")
   expect_identical(wait_for_exit(bob), 0L)
-  wait_for_line(process, "^The invitation for 'bob' was taken[.].* if its user is 'bob'[.]$")
+  wait_for_line(process, "^The invitation for 'bob' was taken[.].* if its user is 'bob'[.] 'bob' must be among the users of host_cluster[(][)][.]$")
   expect_identical(wait_for_exit(process), 0L)
   known <- keys_call("membership", place_of(lab, "bob", NULL))
   expect_identical(known, list(owner = owner, epoch = NA_real_, user = NA_character_, invited = TRUE))
@@ -73,6 +74,7 @@ test_that("a file has an invitation for a machine without a person", {
   args <- board_args(lab, "alice")
   said <- as_user("alice", said_by(invite("alice/friends", "bob", file, host = args$host, ssh_args = args$ssh_args)))
   expect_match(said, "has an invitation to 'alice/friends' for one device of 'bob'", fixed = TRUE)
+  expect_match(said, sprintf("It shows the fingerprint of this device, %s. 'bob' must be among the users of host_cluster().", owner), fixed = TRUE)
   expect_match(said, "R_FUTURE_P2P_KEY_FILE to its name, or run future.p2p::join(file = \"invitation\")", fixed = TRUE)
   expect_identical(as.character(file.mode(file)), "600")
   expect_error(as_user("alice", invite("alice/friends", "bob", file, host = args$host)), "exists already", class = "p2p_error_usage")
@@ -80,7 +82,7 @@ test_that("a file has an invitation for a machine without a person", {
   expect_match(said, owner, fixed = TRUE)
   expect_match(said, sprintf("plan(future.p2p::cluster, cluster = \"alice/friends\", host = \"%s\")", board), fixed = TRUE)
   expect_true(keys_call("membership", place_of(lab, "machine", NULL))$invited)
-  ## Option future.p2p.key_file is for the cluster that it names, and for a device that knows nothing of it.
+  ## Option future.p2p.key_file is for the cluster that it names.
   withr::local_options(future.p2p.key_file = file)
   config <- function(cluster) board_config(cluster, args$host, args$ssh_args)
   as_user("other", {
@@ -104,6 +106,19 @@ test_that("a file has an invitation for a machine without a person", {
   as_user("third", expect_error(join(file = file), "not a complete invitation", class = "p2p_error_parse"))
   as_user("third", expect_error(join(file = paste0(file, "-2")), "there is no file", class = "p2p_error_usage"))
   expect_false(dir.exists(machine_of(lab, "third")))
+})
+
+test_that("a member keeps the invitation of option future.p2p.key_file for the time after it was expelled", {
+  file <- file.path(lab$dir, "again")
+  args <- board_args(lab, "alice")
+  as_user("alice", said_by(invite("alice/friends", "bob", file, host = args$host, ssh_args = args$ssh_args)))
+  own_cluster(place_of(lab, "member", "bob")) # a file of a member ...
+  path <- file.path(place_of(lab, "member")$folder, utils::URLencode(paste0("bob@", board), reserved = TRUE), "alice", "friends", "membership")
+  writeLines(sub("^owner=.*", paste0("owner=", keys_call("device", place_of(lab, "alice"))$key), readLines(path)), path) # ... of that owner
+  withr::local_options(future.p2p.key_file = file)
+  as_user("member", expect_silent(use_key_file(board_config("alice/friends", args$host, args$ssh_args))))
+  expect_true(keys_call("membership", place_of(lab, "member", NULL))$invited)
+  expect_identical(keys_call("membership", place_of(lab, "member", "bob"))$epoch, 1)
 })
 
 test_that("a file that cannot be written leaves no invitation", {

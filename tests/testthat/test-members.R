@@ -67,6 +67,32 @@ test_that("invitations can be withdrawn without expelling anybody", {
   expect_error(invite(user = "carol", withdraw = "maybe"), "must be TRUE or FALSE", class = "p2p_error_usage")
 })
 
+test_that("approve() refuses the device of another member, and says what a user needs", {
+  place <- local_owner()
+  bobs <- members()$device[1L]
+  for (device in c(bobs, keys[1L])) {
+    error <- expect_error(approve(user = "carol", device = device), class = "p2p_error_access")
+    expect_match(conditionMessage(error), "The device is a member of the cluster 'alice/friends' as another user than 'carol'. `future.p2p::members(\"alice/friends\")` shows", fixed = TRUE)
+  }
+  expect_identical(members()$state, c("member", "member", "expelled"))
+  said <- said_by(approve(user = "carol", device = members()$device[3L])) # who was expelled has lost it
+  expect_match(said, "worker(). 'carol' must be among the users of host_cluster().\n", fixed = TRUE)
+  expect_no_match(said_by(approve(user = "bob", device = sub("^A", "C", keys[1L]))), "must be among")
+  suppressMessages(expel(device = sub("^A", "C", keys[1L]))) # withdraws it
+  expect_identical(members()$state, c("member", "member", "expelled", "approved"))
+})
+
+test_that("the owner of a cluster on another board learns which one", {
+  local_owner()
+  calls <- list(quote(members(host = "lab:22")), quote(expel(user = "bob", host = "lab:22")), quote(approve(user = "bob", device = keys[1L], host = "lab:22")),
+                quote(invite(user = "bob", file = tempfile(), host = "lab:22")))
+  for (call in calls) {
+    error <- expect_error(eval(call), class = "p2p_error_usage")
+    expect_identical(conditionMessage(error), paste0("This device hosts the cluster 'alice/friends' on the message board 'board.example:2222', not on 'lab:22'. ",
+                                                     "Set `host = \"board.example:2222\"`."))
+  }
+})
+
 test_that("approve() needs a user and a fingerprint", {
   local_owner()
   error <- expect_error(approve(user = "bob", device = "SHA256:47DEQ"), class = "p2p_error_invalid")
@@ -83,7 +109,10 @@ test_that("a device that does not own the cluster gets an error", {
     expect_match(conditionMessage(error), "The cluster 'alice/lab' was never hosted on this device. Only its owner", fixed = TRUE)
   }
   unlink(file.path(place$folder, "device"))
-  for (call in list(quote(members()), quote(expel(user = "bob")), quote(approve(user = "bob", device = keys[1L])), quote(invite(user = "bob", file = tempfile())))) {
+  known <- members()
+  expect_identical(known$state, c("owner", "this device"))
+  expect_identical(capture.output(print(known))[1L], "alice/friends: the owner's device and this one; only the owner's lists all, key 1")
+  for (call in list(quote(expel(user = "bob")), quote(approve(user = "bob", device = keys[1L])), quote(invite(user = "bob", file = tempfile())))) {
     error <- expect_error(eval(call), class = "p2p_error_access")
     expect_match(conditionMessage(error), "This device does not own the cluster 'alice/friends'. Do this on the device on which the cluster was first hosted.", fixed = TRUE)
   }

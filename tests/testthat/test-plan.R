@@ -22,6 +22,17 @@ test_that("hosts in plan(workers = ) are an error that names future::cluster", {
   }
 })
 
+test_that("a plan() that failed fails again, and is not taken for the current one", {
+  withr::defer(plan(sequential))
+  fail <- function() expect_error(suppressWarnings(plan(future.p2p::cluster, cluster = "alice/friends", host = "127.0.0.1:1")), class = "p2p_error")
+  first <- conditionMessage(fail())
+  expect_identical(conditionMessage(fail()), first)
+  expect_s3_class(tryCatch(value(future(1)), error = identity), "p2p_error") # nothing runs here instead
+  expect_identical(conditionMessage(fail()), first)
+  plan(sequential)
+  expect_identical(value(future(6 * 7)), 42)
+})
+
 lab <- local_lab(c("alice", "bob"))
 start_board(lab)
 start_host(lab, "alice/friends", "bob")
