@@ -183,6 +183,15 @@ check_sizes <- function(sizes, max_result = 4 * 1024^3) {
 #' @importFrom future launchFuture
 #' @export
 launchFuture.P2PFutureBackend <- function(backend, future, ...) {
+  tryCatch(launch(backend, future), FutureError = function(ex) {
+    future[["backend"]] <- backend
+    future[["state"]] <- "failed"
+    future[["result"]] <- ex # value() raises it; future::run() would wrap an error in another one, with the name of the future twice
+    invisible(future)
+  })
+}
+
+launch <- function(backend, future) {
   check_requests(future)
   client <- clients$of(backend)
   wait_for_slot(client, future, new_wait(backend))

@@ -89,7 +89,8 @@ test_that("a future that requests resources is an error", {
   for (request in list(list(resources = list(gpu = 1L)), list(memory = "2 GiB"), list(time = 60), list(cores = 2L))) {
     ex <- quick_error(value(do.call(future, c(list(quote(1 + 1), substitute = FALSE), request))))
     expect_s3_class(ex, "FutureError")
-    expect_match(conditionMessage(ex), sprintf("'%s ='.*cannot request resources yet", names(request)))
+    expect_match(conditionMessage(ex), sprintf("^Future [(]<unnamed>[)] has '%s ='.*cannot request resources yet", names(request)))
+    expect_length(gregexpr("[future ", conditionMessage(ex), fixed = TRUE)[[1L]], 1L)
   }
   lazy <- future(1 + 1, resources = list(gpu = 1L), lazy = TRUE)
   expect_s3_class(quick_error(value(lazy)), "FutureError")

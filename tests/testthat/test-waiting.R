@@ -75,7 +75,7 @@ test_that("future() itself reports what it waits for, and says so when its time 
   plan_as(lab, "bob")
   f <- future(1)
   wait_for_load()
-  said <- waiting_messages(withr::with_options(list(future.wait.timeout = 2), ex <- tryCatch(future(2, label = "second"), error = identity)))
+  said <- waiting_messages(withr::with_options(list(future.wait.timeout = 2), ex <- tryCatch(value(future(2, label = "second")), error = identity)))
   busy <- "the only slot of cluster 'alice/friends' is busy (for alice). Start a worker with: Rscript -e future.p2p::worker"
   expect_length(said, 1L)
   expect_match(said, paste0("s: ", busy), fixed = TRUE)
