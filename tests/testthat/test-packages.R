@@ -53,7 +53,8 @@ test_that("futures that need a package run on the worker that has it, others on 
 })
 
 test_that("if no worker has a package, the error names the package and the workers, and nothing is sent", {
-  started <- futures_started(bob) + futures_started(carol)
+  started <- 24L # those of the test above; workers show lines together
+  wait_until(function() futures_started(bob) + futures_started(carol) >= started)
   began <- proc.time()[["elapsed"]]
   f <- future(42, packages = c("p2ptiny", "p2pnobody"), label = "needy")
   ex <- tryCatch(value(f), error = identity)
@@ -66,6 +67,7 @@ test_that("if no worker has a package, the error names the package and the worke
   expect_true(resolved(f))
   expect_equal(nbrOfFreeWorkers(), 4L)
   expect_equal(value(future(1 + 2)), 3)
+  wait_until(function() futures_started(bob) + futures_started(carol) > started)
   expect_equal(futures_started(bob) + futures_started(carol), started + 1L)
 })
 
