@@ -27,7 +27,7 @@ cluster_in <- function(message) {
 
 ## Adds a capital letter and a full stop. A first word that is not a plain word (a name, a path, a quotation) is kept.
 as_sentence <- function(text) {
-  if (grepl("^[a-z]+([ ,:]|$)", text)) text <- paste0(toupper(substr(text, 1L, 1L)), substring(text, 2L))
+  if (grepl("^[a-z]+(,|:( |$)| |$)", text)) text <- paste0(toupper(substr(text, 1L, 1L)), substring(text, 2L))
   if (grepl("[.!?]$", text)) text else paste0(text, ".")
 }
 
@@ -191,6 +191,11 @@ advice <- c(list(
   mailbox_lost = function(cli) {
     sprintf("Check that the mailbox server is running, or use another one with %s.", argument("mailbox", cli))
   },
+  mailbox_unreachable = paste("Check the address of the mailbox server, the network, and that the server is running. Option `future.p2p.mailbox`",
+                              "(R_FUTURE_P2P_MAILBOX) selects another one."),
+  no_sender = "Check the code. It works once, and only while the sender waits: if it is correct, ask the sender for a new one.",
+  no_receiver = "Check that the other side has entered the code, and uses the same mailbox server. Then start again with a new code.",
+  transfer_overdue = "Check the network of both sides, and start again with a new code.",
   mailbox_permission = function(cli) sprintf("Use another mailbox server with %s.", argument("mailbox", cli)),
   text_not_utf8 = "Send it as a file instead.",
   text_too_long = "Send it as a file instead.",

@@ -30,6 +30,15 @@ void p2p_ssh_file_expand(const char *path, char *out, size_t size) {
     snprintf(out, size, "%s", path);
 }
 
+void p2p_ssh_file_show(const char *path, char *out, size_t size) {
+  char home[512];
+  const char *shell_home = getenv("HOME");
+  if (shell_home != NULL && strcmp(shell_home, home_directory(home, sizeof home)) == 0)
+    snprintf(out, size, "%s", path);
+  else
+    p2p_ssh_file_expand(path, out, size);
+}
+
 bool p2p_ssh_file_is_plain(const char *path) {
   return strpbrk(path, "%$'\\") == NULL && (path[0] != '~' || path[1] == '/') &&
          strcmp(path, "SSH_AUTH_SOCK") != 0;

@@ -11,6 +11,8 @@
 /* Replaces ~/ at the start of a path with the home directory of the account; with HOME if the user
  * id has no account. */
 void p2p_ssh_file_expand(const char *path, char *out, size_t size);
+/* The path for people, to whom ~ is HOME: expanded if that is not the home directory above. */
+void p2p_ssh_file_show(const char *path, char *out, size_t size);
 /* Whether p2p_ssh_file_expand expands the path completely. Tokens (%h), variables, the home of
  * another user and escapes are for the program `ssh`. Pure. */
 bool p2p_ssh_file_is_plain(const char *path);

@@ -28,7 +28,9 @@ static bool find_file(const struct p2p_ssh_texts *texts, bool is_global, unsigne
 
 void p2p_ssh_known_hosts_file(const struct p2p_ssh_texts *texts,
                               char out[static P2P_KNOWN_HOSTS_FILE_MAX]) {
-  if (!find_file(texts, false, 0, out)) out[0] = '\0';
+  char file[P2P_KNOWN_HOSTS_FILE_MAX];
+  out[0] = '\0';
+  if (find_file(texts, false, 0, file)) p2p_ssh_file_show(file, out, P2P_KNOWN_HOSTS_FILE_MAX);
 }
 
 bool p2p_ssh_known_hosts_are_odd(const struct p2p_ssh_texts *texts) {
@@ -40,14 +42,15 @@ bool p2p_ssh_known_hosts_are_odd(const struct p2p_ssh_texts *texts) {
 }
 
 static int read_file(struct p2p_known_hosts *known, const char *file) {
-  char path[P2P_KNOWN_HOSTS_FILE_MAX + 512];
+  char path[P2P_KNOWN_HOSTS_FILE_MAX + 512], shown[P2P_KNOWN_HOSTS_FILE_MAX];
   struct p2p_buf text;
   if (strcasecmp(file, "none") == 0) return P2P_OK;
   p2p_ssh_file_expand(file, path, sizeof path);
+  p2p_ssh_file_show(file, shown, sizeof shown);
   p2p_buf_init(&text, FILE_BYTES_MAX);
   int code = p2p_ssh_file_read(path, &text);
   if (code == P2P_OK && p2p_buf_len(&text) > 0)
-    code = p2p_known_hosts_add(known, file, (const char *)p2p_buf_data(&text), p2p_buf_len(&text));
+    code = p2p_known_hosts_add(known, shown, (const char *)p2p_buf_data(&text), p2p_buf_len(&text));
   else if (code == P2P_ERR_TOO_LARGE)
     p2p_known_hosts_set_problem(known, file, "it is larger than 64 MiB");
   else if (code == P2P_ERR_SYSTEM && errno != ENOENT)

@@ -17,7 +17,7 @@ struct p2p_ssh_texts {
   const char *system; /* that of the system's; "": none, or -F was given */
 };
 
-/* The first file of the user: where an entry would be added. */
+/* The first file of the user, where an entry would be added, as p2p_ssh_file_show shows it. */
 void p2p_ssh_known_hosts_file(const struct p2p_ssh_texts *texts,
                               char out[static P2P_KNOWN_HOSTS_FILE_MAX]);
 /* Whether a name of a file has tokens or anything else that only OpenSSH expands. Pure. */

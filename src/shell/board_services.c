@@ -52,6 +52,9 @@ static int ask(struct p2p_loop *loop, const struct p2p_board_config *board,
 int p2p_board_services_find(struct p2p_loop *loop, const char *host, const char *ssh_args,
                             struct p2p_services *out, struct p2p_err *err) {
   struct p2p_board_config board = {.host = host};
+  if (ssh_args != NULL && !p2p_words_are_closed(ssh_args))
+    return p2p_err_set(err, P2P_ERR_INVALID,
+                       "the SSH arguments have a quote that is not closed: %s", ssh_args);
   char **words = p2p_words_split(ssh_args != NULL ? ssh_args : "");
   if (words == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   board.ssh_args = (const char *const *)words;

@@ -76,7 +76,14 @@ const char *p2p_console_advice(const char *reason) {
                         "it with 'ssh-add FILE', which is necessary if it has a passphrase."},
       {"mailbox_lost",
        "Check that the mailbox server is running, or use another one with --mailbox."},
+      {"mailbox_unreachable",
+       "Check the address of the mailbox server, the network, and that the server is running. "
+       "--mailbox selects another one."},
       {"mailbox_permission", "Use another mailbox server with --mailbox."},
+      {"no_receiver", "Check that the other side has entered the code, and uses the same mailbox "
+                      "server. Then start again with a new code."},
+      {"no_sender", "Check the code. It works once, and only while the sender waits: if it is "
+                    "correct, ask the sender for a new one."},
       {"no_answer", "Check the host name, the port and the network."},
       {"no_directory", "Use --path to give a directory, or a new name in one."},
       {"no_ssh_key",
@@ -100,6 +107,7 @@ const char *p2p_console_advice(const char *reason) {
                           "unknown one shows the entry to add."},
       {"text_not_utf8", "Send it as a file instead."},
       {"text_too_long", "Send it as a file instead."},
+      {"transfer_overdue", "Check the network of both sides, and start again with a new code."},
       {"too_many_files", "Raise the limit on open files (ulimit -n)."},
       {"too_many_processes", "Raise the limit on processes and threads (ulimit -u)."},
       {"too_many_keys", "Select one key with --ssh-args=\"-i FILE -o IdentitiesOnly=yes\"."},
@@ -141,6 +149,10 @@ void p2p_console_code(const struct p2p_transfer_config *config, const char *code
     snprintf(options + strlen(options), sizeof options - strlen(options), " --relay=%s",
              config->relay ? config->relay : "");
   dprintf(STDERR_FILENO, "  Rscript -e future.p2p::wormhole receive %s%s\n", code, options);
+}
+
+void p2p_console_waiting(void) {
+  dprintf(STDERR_FILENO, "Waiting for the other side (Ctrl-C stops).\n");
 }
 
 void p2p_console_verifier(const char *verifier) {

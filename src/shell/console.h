@@ -18,6 +18,8 @@ void p2p_console_usage(int fd);
 void p2p_console_error(const struct p2p_err *err);
 /* The code, and the command to run on the other machine. */
 void p2p_console_code(const struct p2p_transfer_config *config, const char *code);
+/* That the other side has not come yet. */
+void p2p_console_waiting(void);
 /* The verifier, and the question whether it is the same on the other side. */
 void p2p_console_verifier(const char *verifier);
 /* The progress. Replaces the previous line. */

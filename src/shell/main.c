@@ -19,6 +19,7 @@
 
 #define PATH_SIZE 4096
 #define PROGRESS_AFTER_MS 1000
+#define WAITING_AFTER_MS 1500
 
 enum status { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_INTERRUPTED = 130 };
 
@@ -33,6 +34,8 @@ struct run {
   bool has_asked, is_answered; /* about the verifier */
   char answer[8];              /* the part that was typed */
   size_t answer_length;
+  bool has_said_waiting;
+  uint64_t start_ms;
   uint64_t moving_ms; /* when the state became MOVING; 0: it has not */
 };
 
@@ -155,10 +158,20 @@ static void show_progress(struct run *run, const struct p2p_transfer_status *sta
   run->has_shown_progress = true;
 }
 
+/* A code that was made is shown, and has to be typed first. */
+static bool must_say_waiting(const struct run *run, const struct p2p_transfer_status *status) {
+  return run->config.code != NULL && !run->has_said_waiting &&
+         status->state <= P2P_TRANSFER_WAITING;
+}
+
 static void show(struct run *run, const struct p2p_transfer_status *status) {
   if (run->config.code == NULL && !run->has_shown_code && status->code[0] != '\0') {
     p2p_console_code(&run->config, status->code);
     run->has_shown_code = true;
+  }
+  if (must_say_waiting(run, status) && p2p_clock_ms() >= run->start_ms + WAITING_AFTER_MS) {
+    p2p_console_waiting();
+    run->has_said_waiting = true;
   }
   if (status->state == P2P_TRANSFER_CONFIRMING && !run->has_asked) {
     p2p_console_verifier(status->verifier);
@@ -167,14 +180,16 @@ static void show(struct run *run, const struct p2p_transfer_status *status) {
   if (status->state == P2P_TRANSFER_MOVING) show_progress(run, status);
 }
 
-/* Waits for a change of the transfer, for input, or for a signal, which cancels the transfer. */
-static void wait_for_change(struct run *run) {
+/* Waits for a change of the transfer, for input, or for a signal, which cancels the transfer; or
+ * until it is time to say that the other side has not come yet. */
+static void wait_for_change(struct run *run, const struct p2p_transfer_status *status) {
   bool is_asking = run->has_asked && !run->is_answered;
   struct pollfd ready[] = {
       {.fd = p2p_transfer_fd(run->transfer), .events = POLLIN},
       {.fd = p2p_interrupt_is_pending() ? -1 : p2p_interrupt_fd(), .events = POLLIN},
       {.fd = is_asking ? STDIN_FILENO : -1, .events = POLLIN}};
-  bool is_ready = poll(ready, sizeof ready / sizeof ready[0], -1) > 0;
+  int limit_ms = must_say_waiting(run, status) ? WAITING_AFTER_MS : -1;
+  bool is_ready = poll(ready, sizeof ready / sizeof ready[0], limit_ms) > 0;
 
   if (p2p_interrupt_is_pending())
     p2p_transfer_cancel(run->transfer);
@@ -189,7 +204,7 @@ static void follow(struct run *run, struct p2p_transfer_status *status) {
     p2p_transfer_status(run->transfer, status);
     show(run, status);
     if (status->state >= P2P_TRANSFER_DONE) break;
-    wait_for_change(run);
+    wait_for_change(run, status);
   }
   if (run->has_shown_progress || run->has_asked != run->is_answered) dprintf(STDERR_FILENO, "\n");
 }
@@ -228,6 +243,7 @@ static enum status transfer(struct run *run) {
   if (configure(run, &err) != P2P_OK ||
       p2p_transfer_new(&run->config, &run->transfer, &err) != P2P_OK)
     return failed_to_start(run, &err);
+  run->start_ms = p2p_clock_ms();
   follow(run, &status);
   if (status.state == P2P_TRANSFER_DONE) {
     p2p_console_end(&status, is_sender);

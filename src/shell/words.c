@@ -1,7 +1,6 @@
 /* SSH arguments arrive as one text: in an option or in an environment variable. */
 #include "shell/words.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +21,17 @@ static const char *read_word(const char *text, char *out) {
   }
   *out = '\0';
   return text;
+}
+
+bool p2p_words_are_closed(const char *text) {
+  char quote = '\0';
+  for (; *text != '\0'; text++) {
+    if (quote == '\0' && (*text == '"' || *text == '\''))
+      quote = *text;
+    else if (*text == quote)
+      quote = '\0';
+  }
+  return quote == '\0';
 }
 
 char **p2p_words_split(const char *text) {

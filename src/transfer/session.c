@@ -141,6 +141,8 @@ static void on_timeout(void *arg) {
                 peer, session->stall_ms / 1000.0);
   else
     return;
+  if (err.reason == NULL)
+    err.reason = p2p_wormhole_overdue_reason(session->wormhole, session->negotiation.is_sender);
   fail(session, &err);
 }
 

@@ -60,6 +60,7 @@ static void on_ws_close(void *arg, const struct p2p_err *err) {
   connection->ws = NULL;
   connection->is_served = false;
   if (!connection->was_served) {
+    if (connection->trouble.reason == NULL) connection->trouble.reason = "mailbox_unreachable";
     connection->callbacks.on_fail(connection->arg, &connection->trouble);
     return;
   }

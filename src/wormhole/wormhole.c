@@ -287,6 +287,14 @@ void p2p_wormhole_time_out(const struct p2p_wormhole *wormhole, const char *peer
   p2p_err_set(err, P2P_ERR_TIMEOUT, "%s within %g s", step, seconds);
 }
 
+const char *p2p_wormhole_overdue_reason(const struct p2p_wormhole *wormhole, bool is_sender) {
+  enum p2p_mailbox_state state = p2p_mailbox_state(wormhole->mailbox);
+
+  if (p2p_wormhole_is_disconnected(wormhole) || state < P2P_MAILBOX_ALONE) return "mailbox_lost";
+  if (state == P2P_MAILBOX_ALONE) return is_sender ? "no_receiver" : "no_sender";
+  return "transfer_overdue";
+}
+
 /* ---- open and free ---- */
 
 /* `text` is NULL to make a code. */

@@ -57,6 +57,9 @@ bool p2p_wormhole_is_disconnected(const struct p2p_wormhole *wormhole);
  * "the worker did not join mailbox ws://... within 30 s" for `peer` "worker". */
 void p2p_wormhole_time_out(const struct p2p_wormhole *wormhole, const char *peer, double seconds,
                            struct p2p_err *err);
+/* Why a transfer's wait ran out: "mailbox_lost", "no_sender" or "no_receiver", or
+ * "transfer_overdue" once both sides have met. */
+const char *p2p_wormhole_overdue_reason(const struct p2p_wormhole *wormhole, bool is_sender);
 
 /* Leaves the mailbox and frees the wormhole. `happy`: whether all went well, which is reported to
  * the mailbox server as the mood. No events follow. Takes NULL. Safe from within an event. */

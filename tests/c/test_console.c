@@ -29,6 +29,7 @@ TEST(every_reason_has_advice) {
       "config_exposed",    "revoked_host_key",  "keys_rejected",      "no_answer",
       "no_ssh_key",        "no_ssh_program",    "no_user_entry",      "not_a_board",
       "ssh_argument",      "ssh_failed",        "ssh_files",          "ssh_silent",
+      "no_sender",         "no_receiver",       "transfer_overdue",   "mailbox_unreachable",
       "strict_host_key",   "too_many_keys",     "unknown_host_key",   "unknown_host_key_unseen"};
 
   for (size_t i = 0; i < sizeof REASONS / sizeof REASONS[0]; i++) {

@@ -2,10 +2,13 @@
 #include "board/known_hosts.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/encode.h"
 #include "base/endian.h"
+#include "board/ssh_file.h"
 #include "unit.h"
 
 #define FILE_NAME "/home/bob/.ssh/known_hosts"
@@ -205,7 +208,24 @@ TEST(a_file_that_is_cut_anywhere_has_no_other_key) {
   p2p_known_hosts_free(known);
 }
 
-UNIT_MAIN("known_hosts", UNIT(keys_are_made), UNIT(a_key_is_found_by_name_pattern_and_hash),
+TEST(a_file_in_another_home_directory_is_shown_whole) {
+  char *home = getenv("HOME") == NULL ? NULL : strdup(getenv("HOME"));
+  char whole[700], shown[700], account[700];
+  p2p_ssh_file_expand("~/x", whole, sizeof whole);
+  CHECK(whole[0] == '/');
+  setenv("HOME", "/no/such/home", 1);
+  p2p_ssh_file_show("~/x", shown, sizeof shown);
+  CHECK_STR(shown, whole);
+  snprintf(account, sizeof account, "%.*s", (int)strlen(whole) - 2, whole);
+  setenv("HOME", account, 1);
+  p2p_ssh_file_show("~/x", shown, sizeof shown);
+  CHECK_STR(shown, "~/x");
+  if (home != NULL) setenv("HOME", home, 1);
+  free(home);
+}
+
+UNIT_MAIN("known_hosts", UNIT(a_file_in_another_home_directory_is_shown_whole), UNIT(keys_are_made),
+          UNIT(a_key_is_found_by_name_pattern_and_hash),
           UNIT(lines_end_with_crlf_and_are_as_long_as_they_are),
           UNIT(another_key_of_the_host_means_that_it_has_changed),
           UNIT(a_revoked_key_is_refused_wherever_the_line_is),

@@ -291,6 +291,7 @@ TEST(a_missing_receiver_is_named) {
   CHECK(reaches(pair.sender, P2P_TRANSFER_FAILED, &pair.sent) &&
         pair.sent.err.code == P2P_ERR_TIMEOUT);
   CHECK(strstr(pair.sent.err.message, "the receiver did not join mailbox ws://") != NULL);
+  CHECK_STR(pair.sent.err.reason, "no_receiver");
   pair_close(&pair);
 }
 

@@ -29,4 +29,10 @@ TEST(words_are_split_at_blanks_outside_of_quotes) {
   CHECK_WORDS("a", "a", );
 }
 
-UNIT_MAIN("words", UNIT(words_are_split_at_blanks_outside_of_quotes))
+TEST(a_quote_without_an_end_is_seen) {
+  CHECK(p2p_words_are_closed("") && p2p_words_are_closed("-o \"User=it's\" 'a b'"));
+  CHECK(!p2p_words_are_closed("'unclosed") && !p2p_words_are_closed("a \"b' c"));
+}
+
+UNIT_MAIN("words", UNIT(a_quote_without_an_end_is_seen),
+          UNIT(words_are_split_at_blanks_outside_of_quotes))

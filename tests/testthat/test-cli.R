@@ -131,6 +131,11 @@ test_that("--help names the word that join() takes, and that expel() takes a use
   expect_match(run(expel, "--help")$printed, "Exactly one of", all = FALSE)
 })
 
+test_that("a URL at the start of a sentence is kept", {
+  expect_identical(as_sentence("ws://127.0.0.1:1/v1: cannot connect"), "ws://127.0.0.1:1/v1: cannot connect.")
+  expect_identical(as_sentence("client: gone"), "Client: gone.")
+})
+
 test_that("only commas separate users", {
   expect_identical(user_names("bob, carol,bob"), c("bob", "carol"))
   expect_error(host_cluster("alice/friends", "b o b", "127.0.0.1:1"), "b o b", class = "p2p_error_invalid")

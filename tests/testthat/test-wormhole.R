@@ -106,14 +106,18 @@ test_that("a missing peer and an unreachable mailbox server are reported in time
   lab <- local_transfer_lab()
   began <- proc.time()[["elapsed"]]
   expect_error(suppressMessages(wormhole_send("hello", mailbox = lab$mailbox, relay = "", timeout = 0.5)), "did not join", class = "p2p_error_timeout")
-  expect_error(wormhole_receive("7-a-b", mailbox = "ws://127.0.0.1:1/v1", timeout = 2), "127.0.0.1:1", class = "p2p_error_network")
+  expect_error(wormhole_receive("7-a-b", mailbox = "ws://127.0.0.1:1/v1", timeout = 2), "127.0.0.1:1.* Check the address of the mailbox server", class = "p2p_error_network")
   expect_lt(proc.time()[["elapsed"]] - began, 5)
 })
 
 test_that("the side that waits for the other says so", {
   lab <- local_transfer_lab()
-  said <- capture_messages(expect_error(wormhole_receive("7-used-code", mailbox = lab$mailbox, relay = "", timeout = 2.5), "did not join",
+  said <- capture_messages(expect_error(wormhole_receive("7-used-code", mailbox = lab$mailbox, relay = "", timeout = 2.5), "did not join.* Check the code",
                                         class = "p2p_error_timeout"))
+  receiver <- start_wormhole(lab, "receive", "8-used-code", "--timeout=2.5")
+  expect_identical(wait_for_exit(receiver), 1L)
+  expect_match(receiver$lines, "^Waiting for the other side \\(Ctrl-C stops\\)[.]$", all = FALSE)
+  expect_match(receiver$lines, "^Check the code", all = FALSE)
   expect_match(said, "^Waiting for the other side \\(Ctrl-C stops\\)[.]\n$", all = FALSE)
 })
 
