@@ -184,10 +184,11 @@ static void show(struct run *run, const struct p2p_transfer_status *status) {
  * until it is time to say that the other side has not come yet. */
 static void wait_for_change(struct run *run, const struct p2p_transfer_status *status) {
   bool is_asking = run->has_asked && !run->is_answered;
-  struct pollfd ready[] = {
-      {.fd = p2p_transfer_fd(run->transfer), .events = POLLIN},
-      {.fd = p2p_interrupt_is_pending() ? -1 : p2p_interrupt_fd(), .events = POLLIN},
-      {.fd = is_asking ? STDIN_FILENO : -1, .events = POLLIN}};
+  bool is_interrupted = p2p_interrupt_is_pending(); /* asked once: the next signal ends poll() */
+  if (is_interrupted) p2p_transfer_cancel(run->transfer);
+  struct pollfd ready[] = {{.fd = p2p_transfer_fd(run->transfer), .events = POLLIN},
+                           {.fd = is_interrupted ? -1 : p2p_interrupt_fd(), .events = POLLIN},
+                           {.fd = is_asking ? STDIN_FILENO : -1, .events = POLLIN}};
   int limit_ms = must_say_waiting(run, status) ? WAITING_AFTER_MS : -1;
   bool is_ready = poll(ready, sizeof ready / sizeof ready[0], limit_ms) > 0;
 
