@@ -43,6 +43,10 @@ bool p2p_sign_check(const struct p2p_sign_public *public_key, const char *domain
   return signature[0] <= 0x7f;
 }
 
+bool p2p_sign_same(const struct p2p_sign_public *a, const struct p2p_sign_public *b) {
+  return memcmp(a->bytes, b->bytes, P2P_SIGN_KEY_LEN) == 0;
+}
+
 int p2p_sign_seal(const struct p2p_sign_public *to, const void *text, size_t length, uint8_t *out) {
   memset(out, 0, P2P_SEAL_OVERHEAD);
   memcpy(out, to->bytes, P2P_SIGN_KEY_LEN);

@@ -10,12 +10,6 @@ static struct p2p_credentials credentials_of(uint32_t epoch, uint8_t seed) {
   return credentials;
 }
 
-static void expect_logged(struct p2p_log_queue *queue, const char *expected) {
-  struct p2p_log_line event = {0};
-  CHECK(p2p_log_queue_next(queue, SITE_WAIT_MS, &event));
-  CHECK(strstr(event.text, expected) != NULL);
-}
-
 TEST(members_with_the_key_of_a_cluster_hear_each_other_alone) {
   struct hosting hosting;
   struct participant bob, alice, keyless, other;
@@ -46,7 +40,7 @@ TEST(members_with_the_key_of_a_cluster_hear_each_other_alone) {
   CHECK_STR(bob.hellos, "client"); /* of alice */
   CHECK_STR(keyless.notes, "");
   CHECK_STR(other.notes, "");
-  expect_logged(queue, "that the key of this cluster does not open");
+  CHECK(logs_on(queue, "that the key of this cluster does not open"));
   stop(&other);
   stop(&keyless);
   stop(&alice);

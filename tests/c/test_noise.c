@@ -40,9 +40,11 @@ static void on_line(void *arg, const struct p2p_line *line) {
   const char *type = p2p_line_get(line, "type"), *member = p2p_line_get(line, "member");
   (void)arg;
   ear.now_ms++;
-  switch (p2p_roster_update(&ear.roster, line, ear.now_ms, &who)) {
+  switch (p2p_roster_update(&ear.roster, line, NULL, ear.now_ms, &who)) {
   case P2P_ROSTER_IGNORED:
   case P2P_ROSTER_MALFORMED:
+  case P2P_ROSTER_FORGED:
+  case P2P_ROSTER_SKIPPED:
   case P2P_ROSTER_FULL: break;
   case P2P_ROSTER_ADDED: ear.came++; break;
   case P2P_ROSTER_UPDATED: ear.again++; break;
