@@ -22,10 +22,7 @@ has_capability <- function(lab, name) {
 }
 
 ## A command that runs as the user of the lab.
-as_user <- function(lab, command) {
-  if (is.null(lab$uid)) return(command)
-  c("setpriv", paste0("--reuid=", lab$uid), paste0("--regid=", lab$uid), "--clear-groups", command)
-}
+as_user <- function(lab, command) as_account(lab$uid, command)
 give <- function(lab, paths) if (!is.null(lab$uid)) processx::run("chown", c("-R", sprintf("%d:%d", lab$uid, lab$uid), paths))
 
 write_in <- function(folder, ...) {
@@ -167,25 +164,6 @@ data_limit_mib <- function(pid) {
 cgroups_of <- function(lab) Sys.glob(file.path("/sys/fs/cgroup", c("", "*"), lab$token))
 
 ## ---- the worker ----
-
-## What both accounts need to use, at places that they can read.
-library_for <- function(parent, uid) {
-  can_read <- function(path) {
-    command <- as_user(list(uid = uid), c("test", "-x", path))
-    is.null(uid) || processx::run(command[1L], command[-1L], error_on_status = FALSE)$status == 0L
-  }
-  hidden <- .libPaths()[!vapply(.libPaths(), can_read, NA)]
-  if (length(hidden) == 0L) return(.libPaths())
-  installed <- installed.packages()
-  wanted <- c("future.p2p", "data.table")
-  wanted <- c(wanted, unlist(tools::package_dependencies(wanted, installed, recursive = TRUE)))
-  own <- file.path(parent, "library")
-  if (dir.exists(own)) return(c(own, setdiff(.libPaths(), hidden)))
-  dir.create(own)
-  file.copy(file.path(installed[installed[, "Package"] %in% wanted & installed[, "LibPath"] %in% hidden, "LibPath"],
-                      installed[installed[, "Package"] %in% wanted & installed[, "LibPath"] %in% hidden, "Package"]), own, recursive = TRUE)
-  c(own, setdiff(.libPaths(), hidden))
-}
 
 start_lent_worker <- function(lab, board, mode, libraries, memory = NULL) {
   write_in(lab$dir, key = readLines(key_file(board, "carol")), known_hosts = readLines(known_hosts_file(board)))

@@ -1,6 +1,7 @@
 ## Makes the attempts of attempts.R in each mode, as root and as another account, and ordinary work. Each attempt counts once for each mode and
 ## account: it passes if what is seen from outside is what the documents say.
 source("tests/testthat/helper-cluster.R")
+source("tests/testthat/helper-accounts.R")
 source("tests/escapes/attempts.R")
 source("tests/escapes/lab.R")
 library(future)
@@ -225,7 +226,7 @@ run_account <- function(uid, mode) {
   lab <- new_account(parent, uid, programs)
   who <- paste(mode, if (lab$is_root) "root" else "user")
   began <- Sys.time()
-  result <- tryCatch(run_mode(lab, board, mode, library_for(parent, uid)), error = function(ex) {
+  result <- tryCatch(run_mode(lab, board, mode, libraries_for(uid, file.path(parent, "library"), c("future.p2p", "data.table"))), error = function(ex) {
     failed <<- failed + 1L
     cat(sprintf("failed: %s: %s\n", who, conditionMessage(ex)))
   }, finally = clean_up(lab))

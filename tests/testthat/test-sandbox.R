@@ -118,7 +118,8 @@ for (level in levels) test_that(paste("sandbox", level, "works for a user withou
   })
   code <- sprintf("dir <- '%s'; supervisor <- %d; port <- %d; %s", dir, Sys.getpid(), lab$port, paste(deparse(code), collapse = "\n"))
   command <- c(new_sandbox(level, FALSE, character(), character(), NULL)$command, file.path(R.home("bin"), "R"), "--no-echo", "--no-environ", "-e", code)
-  out <- processx::run("setpriv", c("--reuid=12345", "--regid=12345", "--clear-groups", command), error_on_status = FALSE, wd = dir, timeout = 60,
+  command <- as_account(12345L, command)
+  out <- processx::run(command[1L], command[-1L], error_on_status = FALSE, wd = dir, timeout = 60,
                        env = c("current", TMPDIR = file.path(dir, "scratch", "tmp")))
   expect_identical(out[c("stdout", "stderr", "status")], list(stdout = "done", stderr = "", status = 0L))
   expect_false(file.exists(file.path(dir, "x")))

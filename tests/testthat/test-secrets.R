@@ -37,16 +37,18 @@ test_that("a future without a sandbox cannot read the memory, environment and fi
   testthat::skip_if_not(dir.exists("/proc/self"))
   is_root <- Sys.info()[["user"]] == "root"
   testthat::skip_if(is_root && !nzchar(Sys.which("setpriv")), "only setpriv can start it as another user")
+  uid <- if (is_root) 12345L
   dir <- tempfile("p2p-", "/tmp")
   dir.create(dir)
   withr::defer(unlink(dir, recursive = TRUE))
   file.copy(c(key_file(lab, "carol"), known_hosts_file(lab)), dir)
+  libraries <- paste(libraries_for(uid, file.path(dir, "library")), collapse = ":")
   if (is_root) processx::run("chown", c("-R", "12345:12345", dir))
   args <- list(cluster = "alice/friends", host = sprintf("127.0.0.1:%d", lab$port), sandbox = "none",
                ssh_args = sprintf("-i %s/key-carol -o IdentitiesOnly=yes -o UserKnownHostsFile=%s/known_hosts", dir, dir))
-  command <- c(if (is_root) c("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"), file.path(R.home("bin"), "Rscript"),
-               "-e", "future.p2p::worker", sprintf("--%s=%s", gsub("_", "-", names(args)), args))
-  worker <- start_child(lab, "worker of another user", command, env = c(TMPDIR = dir, HOME = dir, R_USER_CONFIG_DIR = dir, secrets))
+  command <- as_account(uid, c(file.path(R.home("bin"), "Rscript"), "-e", "future.p2p::worker",
+                               sprintf("--%s=%s", gsub("_", "-", names(args)), args)))
+  worker <- start_child(lab, "worker of another user", command, env = c(TMPDIR = dir, HOME = dir, R_USER_CONFIG_DIR = dir, R_LIBS = libraries, secrets))
   wait_for_line(worker, "joined cluster 'alice/friends'")
   plan_as(lab, "bob")
   seen <- value(future({
