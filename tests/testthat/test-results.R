@@ -130,6 +130,6 @@ test_that("functions that R has compiled arrive and work", {
 
 test_that("another value of `results` is an error that names the two", {
   withr::local_options(future.p2p.results = "everything")
-  expect_error(future::plan(future.p2p::cluster, cluster = "alice/friends"), "Argument 'results' must be \"any\" or \"data\", not \"everything\"")
+  expect_error(future::plan(future.p2p::cluster, cluster = "alice/friends"), "Option 'future.p2p.results' must be \"any\" or \"data\", not \"everything\"")
   expect_error(future::plan(future.p2p::cluster, cluster = "alice/friends", results = 1), class = "p2p_error_usage")
 })
