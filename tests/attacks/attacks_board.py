@@ -41,7 +41,7 @@ async def forged_leaves(lab):
     """A leave in the name of a worker, of a linked one or of one that a client is linking to, ends nothing: the client says hello, and the worker
     answers."""
     peer, worker = await lab.client()
-    since, bob = len(lab.worker.lines), len(peer.topic.lines)
+    since, bob = await lab.worker.mark(), len(peer.topic.lines)
     for _ in range(20):
         await peer.topic.send(p2p.leave(worker["from"], worker["member"]))
     await peer.topic.find(p2p.is_hello("client", "bob"), bob)  # it has read them
@@ -66,7 +66,7 @@ async def replays_of_every_line(lab):
     honest, _ = await lab.client("bob")
     link = await lab.link(honest, worker)
     await link.take_slots(1)
-    heard, since = peer.topic.lines[:], len(lab.worker.lines)
+    heard, since = peer.topic.lines[:], await lab.worker.mark()
     accepts = [text for text in heard if "type=accept" in text]
     assert accepts and any("type=worker" in text for text in heard)
     for _ in range(3):
@@ -95,7 +95,7 @@ async def hellos_in_the_name_of_a_linked_worker(lab):
 async def malformed_lines_and_escape_sequences(lab):
     """A strict codec drops lines and counts them, and names are sanitized before they are shown."""
     peer, worker = await lab.client()
-    since, canary = len(lab.worker.lines), lab.canary.mark()
+    since, canary = await lab.worker.mark(), lab.canary.mark()
     escape = "\x1b]0;owned\x07"
     accept = p2p.parse_line(peer.identity.accept("1-" + p2p.new_id(), worker))
     lines = [b"when=1\0,type=accept\n", b"x" * 9000 + b"\n", b"=,=,=\n", b",".join([b"a=b"] * 40) + b"\n", os.urandom(3000).replace(b"\n", b"") + b"\n",
@@ -131,7 +131,7 @@ async def floods_of_eight_megabytes_a_second(lab):
     connection, forwards whole lines, and members skip what is not for them."""
     watched = [lab.board, lab.host, lab.worker, lab.canary.process]
     before = [memory_mib(process.pid) for process in watched]
-    since, board = len(lab.worker.lines), len(lab.board.lines)
+    since, board = await lab.worker.mark(), await lab.board.mark()
     note = p2p.line(type="note", **{"from": "mallory@x:1"}, text="x" * 4000).encode()
     sent = await flood(lab, [note * 30, os.urandom(100000) + b"\n", (b"y" * 9000 + b"\n") * 10, b"\n" * 100000], 4)
     assert sent > 8 << 20, f"only {sent >> 20} MiB were read"
@@ -149,7 +149,7 @@ async def floods_of_eight_megabytes_a_second(lab):
 async def floods_of_accepts_that_do_not_open(lab):
     """Each costs the worker a scalar multiplication, and the attacker nothing. Their number is logged, not each of them."""
     peer, worker = await lab.client()
-    since = len(lab.worker.lines)
+    since = await lab.worker.mark()
     lines = [p2p.line(validity=30, type="accept", **{"from": peer.identity.name}, member=peer.identity.member, to=worker["member"],
                       via="link://" + p2p.to_base64(secrets.token_bytes(82))).encode() for _ in range(500)]
     await peer.topic.close()
@@ -220,7 +220,7 @@ async def channels_of_one_connection(lab):
 async def member_that_does_not_read(lab):
     """What waits for it is bounded: beyond 1 MiB it is disconnected. Those that read are not."""
     deaf = await lab.peer("mallory", FRIENDS, "client")
-    before, board = memory_mib(lab.board.pid), len(lab.board.lines)
+    before, board = memory_mib(lab.board.pid), await lab.board.mark()
     deaf.topic.process.send_signal(signal.SIGSTOP)
     note = p2p.line(type="note", **{"from": "mallory@x:1"}, text="x" * 4000).encode()
     flooding = asyncio.ensure_future(flood(lab, [note * 30], 4))

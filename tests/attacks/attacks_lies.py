@@ -95,7 +95,7 @@ async def board_that_forges(lab):
     """What it makes up in the name of host, worker and client is as if it had not been said, with its own owner's key, and in the name of the real one."""
     stage, fake = await Stage.settled(lab), Impostor()
     stage.board.answer = fake.vouch
-    since, bob, before = len(stage.worker.lines), len(stage.bob.process.lines), unopened(stage.worker)
+    since, bob, before = await stage.worker.mark(), len(stage.bob.process.lines), unopened(stage.worker)
     enrolled = [line for line in stage.board.heard if kind_of(line) == "enrol"]
     devices = [p2p.from_base64(p2p.parse_line(line.decode())["device"]) for line in enrolled]
     real = next(key for key, users in stage.board.attested.items() if "alice" in users)
@@ -119,7 +119,7 @@ async def board_that_forges(lab):
 async def board_that_repeats(lab):
     """Each line counts once, also for a member that was not there when it was written. A client that comes later reads all old ones first, and still finds its worker."""
     stage = await Stage.settled(lab)
-    since, bob, before = len(stage.worker.lines), len(stage.bob.process.lines), unopened(stage.worker)
+    since, bob, before = await stage.worker.mark(), len(stage.bob.process.lines), unopened(stage.worker)
     heard = stage.board.heard[:]
     sealed = sum(kind_of(line) == "p2p1" for line in heard)
     for _ in range(3):
@@ -139,7 +139,7 @@ async def board_that_drops_and_delays(lab):
     stage.board.pass_on = lambda sender, receiver, line: []
     await stage.works()
     stage.board.pass_on = lambda sender, receiver, line: [line] if sender is receiver else []
-    since = len(stage.bob.process.lines)
+    since = await stage.bob.process.mark()
     await stage.bob.run(stage.plan())
     value = await stage.bob.start("future::value(future::future(6 * 7))")
     await stage.bob.process.wait_for(f"No worker on cluster '{CLUSTER}' yet", since)
@@ -161,7 +161,7 @@ async def board_that_renames_its_members(lab):
     """The board says who a member is. If it says another name than before, a running program stays away until the name is right again, and a new one trusts
     the owner that this device knows, and begins no cluster of that name."""
     stage, fake = await Stage.settled(lab), Impostor()
-    again, seat, since = await stage.session("bob"), stage.board.seat("bob"), len(stage.bob.process.lines)
+    again, seat, since = await stage.session("bob"), stage.board.seat("bob"), await stage.bob.process.mark()
     stage.board.name = lambda user: "mallory" if user == "bob" else user
     stage.board.answer, stage.board.pass_on = fake.vouch, between(fake, "bob", lambda line: fake.refuse(line, "keyless"))
     error = await error_of(again.run(stage.plan(None)))
@@ -183,7 +183,7 @@ async def board_that_makes_up_answers(lab):
     """A made-up answer to a command is a sentence without control characters, at once, or is ignored. It takes no memory."""
     stage = await Stage.settled(lab)
     late, escape = await stage.session("bob"), "\x1b]0;owned\x07"
-    before, since = memory_mib(late.process.pid), len(late.process.lines)
+    before, since = memory_mib(late.process.pid), await late.process.mark()
     refused = {
         ("user", f"{escape}bob\r\n"): "SSH key",
         ("user", "../../bob\r\n"): "SSH key",
@@ -210,7 +210,7 @@ async def board_that_floods(lab):
     """Members read what the board writes, and keep none of it."""
     stage = await Stage.settled(lab)
     watched = [stage.host, stage.worker, stage.bob.process]
-    before, since = [memory_mib(process.pid) for process in watched], len(stage.worker.lines)
+    before, since = [memory_mib(process.pid) for process in watched], await stage.worker.mark()
     sealed = next(line for line in stage.board.heard if kind_of(line) == "p2p1").decode()
     enrol = [keys.enrol_line(p2p.Identity("bob", pid=i), CLUSTER, keys.SigningKey.generate()) for i in range(500)]
     pieces = [sealed * 500, "x" * (1 << 20), "\n" * 100000, "".join(enrol), sealed[:200] * 1000 + "\n"]
@@ -237,7 +237,7 @@ async def board_that_helps_an_expelled_member(lab):
     worker = await peer.topic.find(p2p.is_hello("worker", "carol"), len(topic.lines) - 1)
     link = await lab.link(peer, worker)
     await link.take_slots(1)
-    owner, since = await stage.session("alice"), len(stage.worker.lines)
+    owner, since = await stage.session("alice"), await stage.worker.mark()
     stage.board.pass_on = lambda sender, receiver, line: [] if sender.user == "alice" and receiver.user == "carol" else [line]
     await owner.run(f'future.p2p::expel("{CLUSTER}", "eve")')
     await topic.find(lambda pairs: pairs.get("type") == "epoch" and pairs["epoch"] == "2")

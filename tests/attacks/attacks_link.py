@@ -21,7 +21,7 @@ async def broken_frames_and_records_end_the_link(lab):
         "sent a PACKAGES request while another one was pending": b"".join([p2p.frame(p2p.PACKAGES, 0, b"future;absent")] * 200),
     }
     for reason, data in frames.items():
-        link, since = await lab.link(peer, worker), len(lab.worker.lines)
+        link, since = await lab.link(peer, worker), await lab.worker.mark()
         await link.send(data)
         await link.ended(timeout=5)
         await lab.worker.wait_for(f"closing the link to client 'mallory@.*{reason}", since)
@@ -69,7 +69,7 @@ async def hello_of_somebody_else_ends_the_link(lab):
     somebody = p2p.hello(p2p.new_id())
     for data, reason in ((somebody, "sent a HELLO with another id"), (p2p.slot(p2p.WANT, 1), "did not send HELLO first"),
                          (p2p.frame(p2p.HELLO, 0, b"member"), "malformed HELLO")):
-        link, since = await peer.open(worker), len(lab.worker.lines)
+        link, since = await peer.open(worker), await lab.worker.mark()
         lab.open.append(link)
         await link.send(data)
         await link.ended(timeout=5)
@@ -107,7 +107,7 @@ async def many_idle_links_leave_room_for_others(lab):
 async def sixteen_bogus_accepts_a_second(lab):
     """A link that nobody has joined gives way to the next one, and another client still gets its link."""
     peer, worker = await lab.client()
-    since = len(lab.worker.lines)
+    since = await lab.worker.mark()
     async def flood():
         number = 0
         while True:

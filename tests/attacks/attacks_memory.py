@@ -39,7 +39,7 @@ class Dumping:
         return child
 
     async def run(self, child, code):
-        since = len(child.lines)
+        since = await child.mark()
         child.process.stdin.write((code + "\n").encode())
         text = await child.wait_for("^[=!] ", since)
         assert text[0] == "=", text

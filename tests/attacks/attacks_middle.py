@@ -144,7 +144,7 @@ async def man_in_the_middle_with_the_mailbox(lab):
     stage = await Stage.settled(lab)
     proxy = await MailboxInTheMiddle.start(lab, replace_pake())
     stage.board.services = lambda: f"mailbox={proxy.url}\r\nrelay=tcp:127.0.0.1:1\r\n"
-    bob, worker = len(stage.bob.process.lines), len(stage.worker.lines)
+    bob, worker = await stage.bob.process.mark(), len(stage.worker.lines)
     try:
         await stage.bob.run(stage.plan())
         value = await stage.bob.start("future::value(future::future(6 * 7))")
@@ -165,7 +165,7 @@ async def man_in_the_middle_with_the_key(lab):
     stage = await Stage.settled(lab)
     device = keys.SigningKey.generate()
     _, _, reply = await ask_for_key(lab, "mallory", device, cluster=CLUSTER, port=stage.board.port)
-    middle, since = Middle(stage, keys.open_enrolled(reply, CLUSTER, device)), len(stage.bob.process.lines)
+    middle, since = Middle(stage, keys.open_enrolled(reply, CLUSTER, device)), await stage.bob.process.mark()
     await stage.bob.run(stage.plan())
     value = await stage.bob.start("future::value(future::future(6 * 7))")
     await holds(lambda: middle.worker, "the worker says hello, and the operator changes it")

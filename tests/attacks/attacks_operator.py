@@ -94,7 +94,7 @@ async def man_in_the_middle_of_the_mailbox(lab):
         return change(is_of_client, message)
     proxy = await MailboxInTheMiddle.start(lab, note_side)
     worker = await lab.peer("mallory", TRAPS, "worker")
-    since = len(lab.victim.process.lines)
+    since = await lab.victim.process.mark()
     await ask(lab, mailbox=f'"{proxy.url}"')
     linking = asyncio.ensure_future(worker.worker_link(await worker.next_call(), timeout=35))
     await lab.victim.process.wait_for("cannot link to worker 'mallory@.*", since, timeout=35)
@@ -123,7 +123,7 @@ async def unruly_mailbox(lab):
         return [message, message] + held
     proxy = await MailboxInTheMiddle.start(lab, change)
     worker = await lab.peer("mallory", TRAPS, "worker")
-    since = len(lab.victim.process.lines)
+    since = await lab.victim.process.mark()
     value = await ask(lab, mailbox=f'"{proxy.url}"')
     link = await worker.worker_link(await worker.next_call())
     lab.open.append(link)

@@ -161,7 +161,7 @@ async def floods_of_conditions_take_bounded_memory(lab):
 async def text_of_a_worker_is_safe_to_show(lab):
     """LOST and hellos reach the terminal without control characters, which could set titles, or answers that the terminal types."""
     trap = await Trap.set_up(lab, platform="evil")
-    since = len(lab.victim.process.lines)
+    since = await lab.victim.process.mark()
     number, outcome = await trap.ask()
     escape = "\x1b]0;owned\x07\x1b[2J\r\u202eevil\u0085"
     await trap.link.send(p2p.frame(p2p.LOST, number, (escape + "lost it").encode()))

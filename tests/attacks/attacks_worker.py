@@ -93,7 +93,7 @@ async def forged_tasks_reach_no_supervisor(lab):
     peer, worker = await lab.client()
     link = await lab.link(peer, worker)
     await link.take_slots(1)
-    since, number = len(lab.worker.lines), 0
+    since, number = await lab.worker.mark(), 0
     for data in (objects.HEADER + objects.nested(200000), objects.HEADER + objects.promise("/nowhere"), objects.HEADER + objects.integer(1), b"", b"X\n",
                  objects.HEADER + objects.long_vector(objects.RAW, (1 << 62) - 1), objects.HEADER + objects.nested_calls(200000)):
         number += 1
@@ -109,7 +109,7 @@ async def output_of_futures_stays_away_from_the_lender(lab):
     peer, worker = await lab.client()
     link = await lab.link(peer, worker)
     await link.take_slots(1)
-    since, before = len(lab.worker.lines), memory_mib(lab.worker.pid)
+    since, before = await lab.worker.mark(), memory_mib(lab.worker.pid)
     code = """{ for (to in 1:2) system(sprintf("head -c 50000000 /dev/zero | tr '\\\\\\\\0' 'Y' >&%d; printf '\\\\\\\\033]0;owned' >&%d", to, to))
                write("owned", stderr()); for (fd in 3:4) system(sprintf("(echo owned; head -c 1000000 /dev/zero) >&%d", fd), ignore.stderr = TRUE); "done" }"""
     assert await evaluate(lab, link, 1, code) == "done"

@@ -47,6 +47,11 @@ class Process(p2p.Lines):
             raise AssertionError(f"{self.name} ended without a line '{pattern}':\n" + "\n".join(self.lines[-60:]))
         return found
 
+    async def mark(self):
+        """The index of the next line: what was logged before has been written, which takes up to 0.1 s when lines follow each other."""
+        await asyncio.sleep(0.3)
+        return len(self.lines)
+
     def count(self, pattern, since=0):
         return sum(bool(re.search(pattern, text)) for text in self.lines[since:])
 
