@@ -46,7 +46,8 @@ known_places <- function(place) {
   Filter(function(place) !is.null(.Call(ffi_keys_membership, place)), places)
 }
 
-## A sentence about a user who has no device in the cluster of `place` yet, whose name may be wrong: these files do not have the list of users.
+## A hint for a user without a device in the cluster of `place`: the name may be wrong, which cannot be checked here, since only the host has
+## the list of users. Empty for a known user.
 access_hint <- function(place, user) {
   devices <- .Call(ffi_keys_members, place)$devices
   if (user == place$account || user %in% devices$user[!devices$expelled]) return("")

@@ -73,7 +73,7 @@ static void say(struct p2p_key_notices *notices, enum notice notice, const char 
   p2p_log_error(notices->config.log, P2P_LOG_WARN, &err);
 }
 
-/* At most once in HELLO_EVERY_MS, for everybody who has joined until then. */
+/* At most once in HELLO_EVERY_MS: one hello answers all members that have joined since the last. */
 static void answer(struct p2p_key_notices *notices) {
   notices->is_due = notices->is_waiting;
   if (notices->is_due) return;

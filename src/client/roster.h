@@ -3,8 +3,8 @@
  * limited. In a cluster with a key, a hello counts only with the badge of its user's device
  * (protocol/certified_line). Without a key, anybody can write one in the name of a worker. So a
  * worker is known by its id, its key and its device, and one that was linked keeps what it has said
- * over its link. When the roster is full, one that was never linked gives way to a new one: of the
- * user who has the most of them. */
+ * over its link. When the roster is full, a worker that was never linked gives way to a new one. It
+ * is one of the user with the most such workers. */
 #ifndef P2P_CLIENT_ROSTER_H
 #define P2P_CLIENT_ROSTER_H
 

@@ -209,7 +209,7 @@ static bool comes_first(const struct p2p_schedule *schedule, const struct p2p_sc
   return has_free_slot(a) && !has_free_slot(b);
 }
 
-/* Returns the index of the claim that is to be linked next; the length, if there is none. */
+/* Returns the index of the claim to link next, or the length if there is none. */
 static size_t find_claim(const struct p2p_schedule *schedule, const struct expected *expected,
                          const struct p2p_schedule_step *steps, uint64_t *wake_ms) {
   size_t best = schedule->length;

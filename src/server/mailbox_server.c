@@ -104,7 +104,7 @@ static bool close_oldest(struct p2p_mailbox_server *server, const char *client_a
   return true;
 }
 
-/* Makes room for a connection. Returns why there is none, or NULL. */
+/* Makes room for a connection. Returns NULL, or the reason to refuse it. */
 static const char *reason_to_refuse(struct p2p_mailbox_server *server, const char *client_address) {
   size_t n_of_address = 0;
   for (const struct connection *other = server->connections; other != NULL; other = other->next)
