@@ -71,10 +71,12 @@ join <- function(code = NULL, file = NULL, host = NULL, ssh_args = NULL) {
   config <- board_config(NULL, host, ssh_args)
   text <- if (is.null(file)) receive_invitation(one_string(code, "code"), host, ssh_args) else read_invitation(path.expand(one_string(file, "file")))
   invitation <- .Call(ffi_keys_invitation, text)
-  known <- keep_invitation(text, invitation, if (is.null(config$host)) invitation$board else .Call(ffi_keys_board, config))
+  place <- list(folder = keys_folder(), board = if (is.null(config$host)) invitation$board else .Call(ffi_keys_board, config), cluster = invitation$cluster)
+  others <- setdiff(known_owners(place), invitation$owner)
+  .Call(ffi_keys_join, place, text, TRUE)
   message(sprintf("The invitation to %s is kept. Its owner has the device %s.", quote_name(invitation$cluster), invitation$owner))
-  if (length(known) > 0L) {
-    warning(sprintf("This device knew another owner of %s, %s. From now on it trusts the one of the invitation.", quote_name(invitation$cluster), known[[1L]]), call. = FALSE)
+  if (length(others) > 0L) {
+    warning(sprintf("This device knew another owner of %s, %s. From now on it trusts the one of the invitation.", quote_name(invitation$cluster), others[[1L]]), call. = FALSE)
   }
   board <- if (is.null(config$host)) other_board(invitation$board) else host
   message("Use it with ", describe_plan(invitation$cluster, board), " or ", describe_call("worker", list(cluster = invitation$cluster, host = board)), ", as the user whom the owner has invited.")
@@ -152,14 +154,6 @@ read_invitation <- function(file, name = "file") {
   trimws(rawToChar(bytes[bytes != 0L]))
 }
 
-## Keeps an invitation for this board. `invitation`: what `text` says. Returns the fingerprints of other owners that this device knew.
-keep_invitation <- function(text, invitation, board) {
-  place <- list(folder = keys_folder(), board = board, cluster = invitation$cluster)
-  owners <- known_owners(place)
-  .Call(ffi_keys_join, place, text, TRUE)
-  setdiff(owners, invitation$owner)
-}
-
 ## Keeps the invitation of option `future.p2p.key_file` if it is for the cluster of `config`, unless this device knows another owner of that
 ## cluster. A member uses it only if the host would not give it a new key otherwise, as after it was expelled. Called before the cluster is joined.
 use_key_file <- function(config) {
@@ -171,7 +165,7 @@ use_key_file <- function(config) {
   place <- keys_place(config)
   owners <- known_owners(place)
   if (any(owners != invitation$owner)) return(invisible())
-  keep_invitation(text, invitation, place$board)
+  .Call(ffi_keys_join, place, text, TRUE)
   if (length(owners) == 0L) message(sprintf("The invitation to %s in '%s' is used. Its owner has the device %s.", quote_name(invitation$cluster), file, invitation$owner))
 }
 
