@@ -206,18 +206,29 @@ SEXP ffi_keys_approve(SEXP place, SEXP user, SEXP device) {
   return R_NilValue;
 }
 
-/* `who`: a user, a fingerprint or a key. Returns how many devices and invitations there were. */
-SEXP ffi_keys_expel(SEXP place, SEXP who) {
+/* Makes a change as the owner. Returns how many devices and invitations it was about. */
+static SEXP change(SEXP place, const char *who,
+                   int (*fn)(const struct p2p_key_place *place, const struct p2p_device *device,
+                             const char *who, size_t *n, struct p2p_err *err)) {
   const struct p2p_key_place where = read_place(place);
-  const char *text = need_string(who, "who");
   struct p2p_device ours;
   struct p2p_err err = {0};
   size_t n = 0;
   int code = p2p_device_load(where.folder, &ours, &err);
-  if (code == P2P_OK) code = p2p_ownership_expel(&where, &ours, text, &n, &err);
+  if (code == P2P_OK) code = fn(&where, &ours, who, &n, &err);
   p2p_wipe(&ours, sizeof ours);
   if (code != P2P_OK) p2p_ffi_raise(&err);
   return Rf_ScalarInteger((int)n);
+}
+
+/* `who`: a user, a fingerprint or a key. */
+SEXP ffi_keys_expel(SEXP place, SEXP who) {
+  return change(place, need_string(who, "who"), p2p_ownership_expel);
+}
+
+/* All invitations of a user. */
+SEXP ffi_keys_withdraw_all(SEXP place, SEXP user) {
+  return change(place, need_string(user, "user"), p2p_ownership_withdraw_all);
 }
 
 /* The text of an invitation for one device of a user: a secret. */
@@ -254,20 +265,6 @@ SEXP ffi_keys_withdraw(SEXP place, SEXP text) {
   p2p_wipe(&ours, sizeof ours);
   if (code != P2P_OK) p2p_ffi_raise(&err);
   return R_NilValue;
-}
-
-/* Withdraws all invitations of a user. Returns how many there were. */
-SEXP ffi_keys_withdraw_all(SEXP place, SEXP user) {
-  const struct p2p_key_place where = read_place(place);
-  const char *name = need_string(user, "user");
-  struct p2p_device ours;
-  struct p2p_err err = {0};
-  size_t n = 0;
-  int code = p2p_device_load(where.folder, &ours, &err);
-  if (code == P2P_OK) code = p2p_ownership_withdraw_all(&where, &ours, name, &n, &err);
-  p2p_wipe(&ours, sizeof ours);
-  if (code != P2P_OK) p2p_ffi_raise(&err);
-  return Rf_ScalarInteger((int)n);
 }
 
 /* ---- on the invited device ---- */
