@@ -3,7 +3,6 @@
 #include "board/key_notices.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "net/timer.h"
 #include "protocol/access_line.h"
@@ -98,16 +97,6 @@ static void doubt(struct p2p_key_notices *notices, enum notice notice) {
   p2p_timer_start(notices->timer, P2P_KEY_NOTICE_MS, 0);
 }
 
-static bool is_personal(const char *cluster) {
-  const char *name = strchr(cluster, '/');
-  return name != NULL && strcmp(name + 1, "personal") == 0;
-}
-
-static bool is_of_type(const struct p2p_line *line, const char *expected) {
-  const char *type = p2p_line_get(line, "type");
-  return type != NULL && strcmp(type, expected) == 0;
-}
-
 /* We have a key, and this line does not. */
 static void hear_plain(struct p2p_key_notices *notices, const struct p2p_line *line) {
   struct p2p_hello_line hello;
@@ -125,7 +114,7 @@ static void hear_plain(struct p2p_key_notices *notices, const struct p2p_line *l
 static void hear_keyless(struct p2p_key_notices *notices, const struct p2p_line *line) {
   struct p2p_hello_line hello;
   struct p2p_access_line access;
-  if (!is_of_type(line, "p2p1")) {
+  if (!p2p_line_is(line, "p2p1")) {
     if (p2p_hello_line_read(line, &hello) == P2P_OK ||
         p2p_access_line_read(line, &access) == P2P_OK)
       notices->is_confirmed = true;
@@ -139,11 +128,12 @@ static void hear_keyless(struct p2p_key_notices *notices, const struct p2p_line 
 
 void p2p_key_notices_hear(struct p2p_key_notices *notices, const struct p2p_line *line,
                           bool has_key, int code) {
-  bool can_doubt = notices->config.role != P2P_ROLE_HOST && !is_personal(notices->config.cluster);
+  bool can_doubt =
+      notices->config.role != P2P_ROLE_HOST && !p2p_cluster_is_personal(notices->config.cluster);
   if (code != P2P_OK && code != P2P_ERR_CANCELED && code != P2P_ERR_CLOSED) notices->unopened++;
   if (!has_key && code == P2P_ERR_CANCELED)
     hear_keyless(notices, line);
-  else if (has_key && (code == P2P_OK || (code == P2P_ERR_CLOSED && is_of_type(line, "epoch"))))
+  else if (has_key && (code == P2P_OK || (code == P2P_ERR_CLOSED && p2p_line_is(line, "epoch"))))
     notices->is_confirmed = true;
   else if (has_key && code == P2P_ERR_ACCESS && can_doubt)
     doubt(notices, OTHER_KEY);

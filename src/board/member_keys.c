@@ -177,13 +177,12 @@ static void begin_epoch(struct p2p_member_keys *keys, const struct p2p_epoch *ep
 /* A plain-text line. False if it does not belong in a cluster with a key. */
 static bool read_clear(struct p2p_member_keys *keys, const struct p2p_line *line) {
   static const char *const others[] = {"enrol", "enrolled", "refused"};
-  const char *type = p2p_line_get(line, "type");
   struct p2p_epoch epoch;
   int code = p2p_epoch_read(line, keys->files.cluster, &epoch);
   if (code == P2P_OK) begin_epoch(keys, &epoch);
   if (code != P2P_ERR_CANCELED) return code == P2P_OK;
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-    if (type != NULL && strcmp(type, others[i]) == 0) return true;
+    if (p2p_line_is(line, others[i])) return true;
   return false;
 }
 
@@ -308,7 +307,7 @@ void p2p_member_keys_prepare(struct p2p_member_keys *keys, const char *user,
   snprintf(keys->files.account, sizeof keys->files.account, "%s", user);
   snprintf(keys->files.cluster, sizeof keys->files.cluster, "%s/%s", cluster->owner, cluster->name);
   keys->personal.is_personal =
-      !is_host && strcmp(user, cluster->owner) == 0 && strcmp(cluster->name, "personal") == 0;
+      !is_host && strcmp(user, cluster->owner) == 0 && p2p_cluster_is_personal(keys->files.cluster);
   job.files = keys->files;
   job.is_personal = is_personal(keys);
   job.is_default = job.is_personal && !keys->config.has_cluster;

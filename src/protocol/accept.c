@@ -73,10 +73,10 @@ static int unseal(const char *base64, const struct p2p_seal_public *public_key,
 int p2p_accept_read(const struct p2p_line *line, const char *our_id,
                     const struct p2p_seal_public *public_key,
                     const struct p2p_seal_secret *secret_key, struct p2p_accept *out) {
-  const char *type = p2p_line_get(line, "type"), *to = p2p_line_get(line, "to"),
-             *via = p2p_line_get(line, "via"), *hello = p2p_line_get(line, "hello");
+  const char *to = p2p_line_get(line, "to"), *via = p2p_line_get(line, "via"),
+             *hello = p2p_line_get(line, "hello");
   struct p2p_accept accept = {0};
-  if (type == NULL || strcmp(type, "accept") != 0 || to == NULL || strcmp(to, our_id) != 0)
+  if (!p2p_line_is(line, "accept") || to == NULL || strcmp(to, our_id) != 0)
     return P2P_ERR_CANCELED;
   if (!p2p_line_sender(line, &accept.client) || via == NULL || strncmp(via, VIA, strlen(VIA)) != 0)
     return P2P_ERR_PARSE;

@@ -22,12 +22,6 @@ static void list_parts(const struct p2p_credentials *ours, const char *text, siz
   out[2] = P2P_SPAN(text, length);
 }
 
-static int put_bytes(struct p2p_line *line, const char *key, const uint8_t *bytes, size_t length) {
-  char text[P2P_BASE64_LEN(P2P_SIGNATURE_LEN) + 1];
-  p2p_base64url_encode(bytes, length, text);
-  return p2p_line_put(line, key, text);
-}
-
 int p2p_certified_line_sign(struct p2p_line *line, const struct p2p_credentials *ours,
                             uint64_t number) {
   char text[P2P_LINE_MAX + 1];
@@ -36,19 +30,16 @@ int p2p_certified_line_sign(struct p2p_line *line, const struct p2p_credentials 
   struct p2p_identity from;
   if (!p2p_line_sender(line, &from)) return P2P_ERR_INVALID;
   int code = p2p_line_putf(line, "number", "%016llx", (unsigned long long)number);
-  if (code == P2P_OK) code = put_bytes(line, "device", ours->device.bytes, P2P_SIGN_KEY_LEN);
-  if (code == P2P_OK) code = put_bytes(line, "certificate", ours->certificate, P2P_SIGNATURE_LEN);
+  if (code == P2P_OK)
+    code = p2p_line_put_bytes(line, "device", ours->device.bytes, P2P_SIGN_KEY_LEN);
+  if (code == P2P_OK)
+    code = p2p_line_put_bytes(line, "certificate", ours->certificate, P2P_SIGNATURE_LEN);
   if (code != P2P_OK) return code;
   long length = p2p_line_format(line, text, sizeof text);
   if (length < 0) return (int)length;
   list_parts(ours, text, (size_t)length - 1, epoch, parts);
   p2p_sign(&ours->device_secret, DOMAIN, parts, PARTS, proof);
-  return put_bytes(line, "proof", proof, sizeof proof);
-}
-
-static bool read_bytes(const struct p2p_line *line, const char *key, uint8_t *out, size_t length) {
-  const char *text = p2p_line_get(line, key);
-  return text != NULL && p2p_base64url_decode_exactly(text, strlen(text), out, length);
+  return p2p_line_put_bytes(line, "proof", proof, sizeof proof);
 }
 
 static bool read_number(const struct p2p_line *line, uint64_t *out) {
@@ -65,7 +56,7 @@ static bool is_signed(const struct p2p_line *line, const struct p2p_credentials 
   struct p2p_span parts[PARTS];
   uint8_t epoch[4], proof[P2P_SIGNATURE_LEN];
   const struct p2p_line_pair *last = &line->pairs[line->used - 1];
-  if (strcmp(last->key, "proof") != 0 || !read_bytes(line, "proof", proof, sizeof proof))
+  if (strcmp(last->key, "proof") != 0 || !p2p_line_get_bytes(line, "proof", proof, sizeof proof))
     return false;
   long length = p2p_line_format(line, text, sizeof text);
   size_t rest = strlen(",proof=") + strlen(last->value) + 1; /* and the LF */
@@ -88,8 +79,8 @@ bool p2p_certified_line_check(const struct p2p_line *line, const struct p2p_cred
   struct p2p_identity from;
   uint8_t certificate[P2P_SIGNATURE_LEN];
   if (!p2p_line_sender(line, &from) || !read_number(line, &badge.number) ||
-      !read_bytes(line, "device", badge.device.bytes, P2P_SIGN_KEY_LEN) ||
-      !read_bytes(line, "certificate", certificate, sizeof certificate))
+      !p2p_line_get_bytes(line, "device", badge.device.bytes, P2P_SIGN_KEY_LEN) ||
+      !p2p_line_get_bytes(line, "certificate", certificate, sizeof certificate))
     return false;
   p2p_member_name_user(from.name, badge.user);
   if ((!is_known(&badge, known, ours) &&

@@ -14,9 +14,9 @@ void p2p_badge_make(const struct p2p_credentials *ours, enum p2p_role role, cons
 
 /* Whether `user` is the owner of a personal cluster. */
 static bool is_personal(const char *cluster, const char *user) {
-  size_t length = strcspn(cluster, "/");
-  return strcmp(cluster + length, "/personal") == 0 && strlen(user) == length &&
-         memcmp(cluster, user, length) == 0;
+  char owner[P2P_USER_NAME_MAX];
+  p2p_cluster_owner(cluster, owner);
+  return p2p_cluster_is_personal(cluster) && strcmp(owner, user) == 0;
 }
 
 bool p2p_device_is_certified(const struct p2p_sign_public *device, const char *user,

@@ -25,40 +25,24 @@ static const char *const reasons[] = {[P2P_REFUSAL_UNLISTED] = "unlisted",
 
 /* ---- values ---- */
 
-static bool is_type(const struct p2p_line *line, const char *type) {
-  const char *value = p2p_line_get(line, "type");
-  return value != NULL && strcmp(value, type) == 0;
-}
-
-static int put_bytes(struct p2p_line *out, const char *key, const uint8_t *bytes, size_t length) {
-  char text[P2P_BASE64_LEN(P2P_SIGNATURE_LEN) + 1];
-  p2p_base64url_encode(bytes, length, text);
-  return p2p_line_put(out, key, text);
-}
-
-static bool get_bytes(const struct p2p_line *line, const char *key, uint8_t *out, size_t length) {
-  const char *text = p2p_line_get(line, key);
-  return text != NULL && p2p_base64url_decode_exactly(text, strlen(text), out, length);
-}
-
 static int put_signed(struct p2p_line *out, const struct p2p_sign_secret *key, const char *domain,
                       const struct p2p_span *parts, size_t n_parts) {
   uint8_t signature[P2P_SIGNATURE_LEN];
   p2p_sign(key, domain, parts, n_parts, signature);
-  return put_bytes(out, "signature", signature, sizeof signature);
+  return p2p_line_put_bytes(out, "signature", signature, sizeof signature);
 }
 
 static bool is_signed(const struct p2p_line *line, const struct p2p_sign_public *key,
                       const char *domain, const struct p2p_span *parts, size_t n_parts) {
   uint8_t signature[P2P_SIGNATURE_LEN];
-  return get_bytes(line, "signature", signature, sizeof signature) &&
+  return p2p_line_get_bytes(line, "signature", signature, sizeof signature) &&
          p2p_sign_check(key, domain, parts, n_parts, signature);
 }
 
 static int put_owner(struct p2p_line *out, const struct p2p_sign_secret *owner) {
   struct p2p_sign_public public_key;
   p2p_sign_public_of(owner, &public_key);
-  return put_bytes(out, "owner", public_key.bytes, sizeof public_key.bytes);
+  return p2p_line_put_bytes(out, "owner", public_key.bytes, sizeof public_key.bytes);
 }
 
 /* A line without expires: whoever reads it looks at its signature, not at the time. */
@@ -97,11 +81,11 @@ int p2p_enrol_write(struct p2p_line *out, const struct p2p_enrol *enrol, const c
   if (invitation != NULL) p2p_sign_public_of(invitation, &ours.invitation);
   size_t n_parts = list_enrol(&ours, cluster, parts);
   int code = begin(out, "enrol", &ours.from, now);
-  if (code == P2P_OK) code = put_bytes(out, "device", ours.device.bytes, P2P_SIGN_KEY_LEN);
+  if (code == P2P_OK) code = p2p_line_put_bytes(out, "device", ours.device.bytes, P2P_SIGN_KEY_LEN);
   if (code == P2P_OK && invitation != NULL) {
     p2p_sign(invitation, INVITATION, parts, n_parts, proof);
-    code = put_bytes(out, "invitation", ours.invitation.bytes, P2P_SIGN_KEY_LEN);
-    if (code == P2P_OK) code = put_bytes(out, "invited", proof, sizeof proof);
+    code = p2p_line_put_bytes(out, "invitation", ours.invitation.bytes, P2P_SIGN_KEY_LEN);
+    if (code == P2P_OK) code = p2p_line_put_bytes(out, "invited", proof, sizeof proof);
   }
   if (code == P2P_OK) code = put_signed(out, device, ENROL, parts, n_parts);
   return end(out, code);
@@ -111,14 +95,14 @@ int p2p_enrol_read(const struct p2p_line *line, const char *cluster, struct p2p_
   struct p2p_enrol enrol = {0};
   struct p2p_span parts[ENROL_PARTS + 1];
   uint8_t proof[P2P_SIGNATURE_LEN];
-  if (!is_type(line, "enrol")) return P2P_ERR_CANCELED;
+  if (!p2p_line_is(line, "enrol")) return P2P_ERR_CANCELED;
   enrol.is_invited = p2p_line_get(line, "invitation") != NULL;
   if (!p2p_line_sender(line, &enrol.from) ||
-      !get_bytes(line, "device", enrol.device.bytes, P2P_SIGN_KEY_LEN))
+      !p2p_line_get_bytes(line, "device", enrol.device.bytes, P2P_SIGN_KEY_LEN))
     return P2P_ERR_PARSE;
   if (enrol.is_invited &&
-      (!get_bytes(line, "invitation", enrol.invitation.bytes, P2P_SIGN_KEY_LEN) ||
-       !get_bytes(line, "invited", proof, sizeof proof)))
+      (!p2p_line_get_bytes(line, "invitation", enrol.invitation.bytes, P2P_SIGN_KEY_LEN) ||
+       !p2p_line_get_bytes(line, "invited", proof, sizeof proof)))
     return P2P_ERR_PARSE;
   size_t n_parts = list_enrol(&enrol, cluster, parts);
   if (!is_signed(line, &enrol.device, ENROL, parts, n_parts) ||
@@ -192,7 +176,7 @@ int p2p_grant_write(struct p2p_line *out, const struct p2p_grant *grant,
   if (code != P2P_OK) return code;
   p2p_base64url_encode(box, length + P2P_SEAL_OVERHEAD, text);
   code = begin(out, "enrolled", owner->from, now);
-  if (code == P2P_OK) code = put_bytes(out, "device", device->bytes, P2P_SIGN_KEY_LEN);
+  if (code == P2P_OK) code = p2p_line_put_bytes(out, "device", device->bytes, P2P_SIGN_KEY_LEN);
   if (code == P2P_OK) code = p2p_line_put(out, "box", text);
   return end(out, code);
 }
@@ -232,8 +216,9 @@ int p2p_grant_read(const struct p2p_line *line, const char *cluster,
   const char *text = p2p_line_get(line, "box");
   uint8_t box[PLAIN_MAX + P2P_SEAL_OVERHEAD], plain[PLAIN_MAX];
   size_t length;
-  if (!is_type(line, "enrolled")) return P2P_ERR_CANCELED;
-  if (text == NULL || !get_bytes(line, "device", to.bytes, P2P_SIGN_KEY_LEN)) return P2P_ERR_PARSE;
+  if (!p2p_line_is(line, "enrolled")) return P2P_ERR_CANCELED;
+  if (text == NULL || !p2p_line_get_bytes(line, "device", to.bytes, P2P_SIGN_KEY_LEN))
+    return P2P_ERR_PARSE;
   p2p_sign_public_of(device, &ours);
   if (!p2p_sign_same(&ours, &to)) return P2P_ERR_CANCELED;
   int code = p2p_base64url_decode(text, strlen(text), box, sizeof box, &length);
@@ -277,9 +262,10 @@ int p2p_refused_read(const struct p2p_line *line, const char *cluster, const cha
   struct p2p_refused refused;
   struct p2p_span parts[REFUSED_PARTS];
   size_t i = 0;
-  if (!is_type(line, "refused") || ours == NULL || strcmp(ours, to) != 0) return P2P_ERR_CANCELED;
+  if (!p2p_line_is(line, "refused") || ours == NULL || strcmp(ours, to) != 0)
+    return P2P_ERR_CANCELED;
   while (i < N_REASONS && (reason == NULL || strcmp(reason, reasons[i]) != 0)) i++;
-  if (i == N_REASONS || !get_bytes(line, "owner", refused.owner.bytes, P2P_SIGN_KEY_LEN))
+  if (i == N_REASONS || !p2p_line_get_bytes(line, "owner", refused.owner.bytes, P2P_SIGN_KEY_LEN))
     return P2P_ERR_PARSE;
   list_refused(cluster, to, reason, parts);
   if (!is_signed(line, &refused.owner, REFUSED, parts, REFUSED_PARTS)) return P2P_ERR_CRYPTO;
@@ -347,9 +333,9 @@ int p2p_epoch_read(const struct p2p_line *line, const char *cluster, struct p2p_
   struct p2p_epoch epoch = {0};
   struct p2p_span parts[EPOCH_PARTS];
   uint8_t bytes[4];
-  if (!is_type(line, "epoch")) return P2P_ERR_CANCELED;
+  if (!p2p_line_is(line, "epoch")) return P2P_ERR_CANCELED;
   if (number == NULL || expelled == NULL || !p2p_count_parse(number, P2P_EPOCH_MAX, &epoch.epoch) ||
-      !get_bytes(line, "owner", epoch.owner.bytes, P2P_SIGN_KEY_LEN) ||
+      !p2p_line_get_bytes(line, "owner", epoch.owner.bytes, P2P_SIGN_KEY_LEN) ||
       !split_keys(expelled, &epoch))
     return P2P_ERR_PARSE;
   p2p_set_u32(bytes, epoch.epoch);

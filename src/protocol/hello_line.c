@@ -24,9 +24,7 @@ static int put_number(struct p2p_line *line, const char *key, uint32_t number) {
 }
 
 static int put_offer(struct p2p_line *line, const struct p2p_hello_line *hello) {
-  char key[P2P_BASE64_LEN(P2P_SEAL_KEY_LEN) + 1];
-  p2p_base64url_encode(hello->key.bytes, sizeof hello->key.bytes, key);
-  int code = p2p_line_put(line, "key", key);
+  int code = p2p_line_put_bytes(line, "key", hello->key.bytes, sizeof hello->key.bytes);
   return code == P2P_OK ? put_number(line, "slots", hello->slots) : code;
 }
 
@@ -96,11 +94,10 @@ static bool read_count(const char *text, uint32_t max, uint32_t *out) {
 }
 
 static bool read_offer(const struct p2p_line *line, struct p2p_hello_line *out) {
-  const char *key = p2p_line_get(line, "key"), *slots = p2p_line_get(line, "slots");
-  return key != NULL && slots != NULL && out->r_version[0] != '\0' &&
-         out->future_version[0] != '\0' &&
+  const char *slots = p2p_line_get(line, "slots");
+  return slots != NULL && out->r_version[0] != '\0' && out->future_version[0] != '\0' &&
          p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots) &&
-         p2p_base64url_decode_exactly(key, strlen(key), out->key.bytes, sizeof out->key.bytes) &&
+         p2p_line_get_bytes(line, "key", out->key.bytes, sizeof out->key.bytes) &&
          p2p_machine_read(p2p_line_get(line, "platform"), p2p_line_get(line, "cores"),
                           p2p_line_get(line, "memory"), p2p_line_get(line, "sandbox"),
                           &out->machine) &&

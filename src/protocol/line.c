@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/encode.h"
+
 static bool is_plain(char c) {
   unsigned char byte = (unsigned char)c;
   return byte >= 0x20 && byte != 0x7f && c != ',' && c != '=';
@@ -97,6 +99,24 @@ const char *p2p_line_get(const struct p2p_line *line, const char *key) {
     if (strcmp(line->pairs[i].key, key) == 0) return line->pairs[i].value;
   }
   return NULL;
+}
+
+bool p2p_line_is(const struct p2p_line *line, const char *type) {
+  const char *value = p2p_line_get(line, "type");
+  return value != NULL && strcmp(value, type) == 0;
+}
+
+int p2p_line_put_bytes(struct p2p_line *line, const char *key, const uint8_t *bytes,
+                       size_t length) {
+  char text[P2P_BASE64_LEN(P2P_LINE_BYTES_MAX) + 1];
+  if (length > P2P_LINE_BYTES_MAX) return P2P_ERR_TOO_LARGE;
+  p2p_base64url_encode(bytes, length, text);
+  return p2p_line_put(line, key, text);
+}
+
+bool p2p_line_get_bytes(const struct p2p_line *line, const char *key, uint8_t *out, size_t length) {
+  const char *text = p2p_line_get(line, key);
+  return text != NULL && p2p_base64url_decode_exactly(text, strlen(text), out, length);
 }
 
 bool p2p_line_sender(const struct p2p_line *line, struct p2p_identity *out) {

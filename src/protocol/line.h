@@ -12,6 +12,7 @@
 #include "protocol/identity.h"
 
 #define P2P_LINE_MAX 8192 /* bytes, newline included */
+#define P2P_LINE_BYTES_MAX 64
 #define P2P_LINE_PAIRS_MAX 32
 #define P2P_LINE_KEY_MAX 32
 
@@ -45,6 +46,14 @@ int p2p_line_begin(struct p2p_line *line, const char *type, const struct p2p_ide
 bool p2p_line_sender(const struct p2p_line *line, struct p2p_identity *out);
 /* Returns the value of the first pair with this key, or NULL. */
 const char *p2p_line_get(const struct p2p_line *line, const char *key);
+/* Whether the line has this `type`. */
+bool p2p_line_is(const struct p2p_line *line, const char *type);
+/* A key, a hash or a signature, of at most P2P_LINE_BYTES_MAX bytes, as base64url. Errors of
+ * p2p_line_put; false unless the value has exactly `length` bytes. */
+int p2p_line_put_bytes(struct p2p_line *line, const char *key, const uint8_t *bytes,
+                       size_t length) P2P_MUST_USE;
+bool p2p_line_get_bytes(const struct p2p_line *line, const char *key, uint8_t *out,
+                        size_t length) P2P_MUST_USE;
 /* Writes the text of the line with its newline and a NUL. Returns its length without the NUL, or
  * P2P_ERR_TOO_LARGE. */
 long p2p_line_format(const struct p2p_line *line, char *out, size_t size) P2P_MUST_USE;

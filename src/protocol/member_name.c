@@ -44,6 +44,10 @@ void p2p_cluster_owner(const char *cluster, char out[P2P_USER_NAME_MAX]) {
   snprintf(out, P2P_USER_NAME_MAX, "%.*s", (int)strcspn(cluster, "/"), cluster);
 }
 
+bool p2p_cluster_is_personal(const char *cluster) {
+  return strcmp(cluster + strcspn(cluster, "/"), "/personal") == 0;
+}
+
 bool p2p_count_parse(const char *text, uint32_t max, uint32_t *out) {
   size_t digits = strspn(text, DIGITS);
   if (digits == 0 || digits > COUNT_DIGITS_MAX || text[digits] != '\0' || text[0] == '0')

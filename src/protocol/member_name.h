@@ -25,6 +25,8 @@ bool p2p_member_name_is_valid(const char *text);
 /* The user in "alice@laptop:1234", and the owner in "alice/friends"; both names are valid. */
 void p2p_member_name_user(const char *name, char out[P2P_USER_NAME_MAX]);
 void p2p_cluster_owner(const char *cluster, char out[P2P_USER_NAME_MAX]);
+/* Whether a cluster is its owner's personal one: "alice/personal". */
+bool p2p_cluster_is_personal(const char *cluster);
 
 /* Parses a decimal number from 1 to `max`, without a sign or leading zeros. False for anything
  * else; *out is then unchanged. */

@@ -66,11 +66,10 @@ static int read_plain(const uint8_t *plain, size_t length, struct p2p_line *out,
 
 int p2p_sealed_line_read(const struct p2p_line *line, const struct p2p_cluster_key *key,
                          struct p2p_line *out, struct p2p_line_place *place) {
-  const char *type = p2p_line_get(line, "type"), *id = p2p_line_get(line, "kid"),
-             *text = p2p_line_get(line, "box");
+  const char *id = p2p_line_get(line, "kid"), *text = p2p_line_get(line, "box");
   uint8_t box[BOX_MAX], plain[PLAIN_MAX];
   size_t length;
-  if (type == NULL || strcmp(type, TYPE) != 0) return P2P_ERR_CANCELED;
+  if (!p2p_line_is(line, TYPE)) return P2P_ERR_CANCELED;
   if (id == NULL || text == NULL) return P2P_ERR_PARSE;
   if (strcmp(id, key->id) != 0) return P2P_ERR_ACCESS;
   int code = p2p_base64url_decode(text, strlen(text), box, sizeof box, &length);
