@@ -2,12 +2,18 @@
 ## expectations fails.
 library(testthat)
 
-results <- as.data.frame(test_dir(
+tests <- test_dir(
   "tests/testthat", package = "future.p2p", load_package = "installed", reporter = "summary", stop_on_failure = FALSE
-))
+)
+results <- as.data.frame(tests)
 failed <- results$failed > 0L | results$error
 skipped <- results$skipped & !failed
 slow <- results[order(-results$real), c("file", "test", "real")]
 print(head(slow, 5L), row.names = FALSE)
+for (test in tests[failed]) {
+  for (outcome in Filter(function(x) inherits(x, c("expectation_failure", "expectation_error")), test$results)) {
+    cat(sprintf("FAILED: %s: %s: %s\n", test$file, test$test, gsub("\\s+", " ", conditionMessage(outcome))))
+  }
+}
 cat(sprintf("R tests: %d passed, %d failed, %d skipped\n", sum(!failed & !skipped), sum(failed), sum(skipped)))
 quit(save = "no", status = any(failed))

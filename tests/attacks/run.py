@@ -61,9 +61,9 @@ async def attempt_all(lab, attacks):
             except Skip as why:
                 skipped += 1
                 print(f"skipped: {attack.__name__}: {why}", flush=True)
-            except Exception:  # whatever it was, the other attacks go on
+            except Exception as error:  # whatever it was, the other attacks go on
                 failed += 1
-                print(f"FAILED: {attack.__name__} ({attack.who}, {attack.when})\n{traceback.format_exc()}", flush=True)
+                print(f"FAILED: {attack.__name__} ({attack.who}, {attack.when}): {error!r}\n{traceback.format_exc()}", flush=True)
                 for victim in lab.victims():
                     print(f"  the end of {victim.name}:", *victim.lines[-8:], sep="\n    ", flush=True)
     finally:

@@ -43,7 +43,7 @@ struct unit_test {
       tests[i].fn();                                                     \
       if (unit_bad) {                                                    \
         failed++;                                                        \
-        fprintf(stderr, "FAILED %s: %s\n", program, tests[i].name);      \
+        fprintf(stderr, "FAILED: %s: %s\n", program, tests[i].name);     \
       } else {                                                           \
         passed++;                                                        \
       }                                                                  \

@@ -32,7 +32,10 @@ close_lab(lab)
 
 skipped <- is_skipped(steps)
 failed <- vapply(steps, function(step) inherits(step$error, "error"), NA) & !skipped
-for (step in steps[failed]) print(step)
+for (name in names(steps)[failed]) {
+  cat(sprintf("FAILED: %s: %s\n", name, gsub("\\s+", " ", conditionMessage(steps[[name]]$error))))
+  print(steps[[name]])
+}
 if (any(skipped)) {
   theirs <- check_steps("future::multisession, workers = 2")
   ours_alone <- skipped & !names(steps) %in% names(theirs)[is_skipped(theirs)]

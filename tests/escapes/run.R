@@ -174,7 +174,7 @@ count <- function(lab, seen) {
       cat(sprintf("skipped: %s (%s): this machine refuses it without a sandbox, too\n", name, who))
     } else {
       failed <<- failed + 1L
-      cat(sprintf("failed: %s (%s): it is %s, expected %s\n", name, who, if (is_open) "open" else "stopped", promise))
+      cat(sprintf("FAILED: %s (%s): it is %s, expected %s\n", name, who, if (is_open) "open" else "stopped", promise))
     }
   }
 }
@@ -185,7 +185,7 @@ count_work <- function(lab, work) {
       passed <<- passed + 1L
     } else {
       failed <<- failed + 1L
-      cat(sprintf("failed: ordinary work %s (%s, %s): %s\n", name, lab$mode, if (lab$is_root) "root" else "user", work[[name]]))
+      cat(sprintf("FAILED: ordinary work %s (%s, %s): %s\n", name, lab$mode, if (lab$is_root) "root" else "user", work[[name]]))
     }
   }
 }
@@ -228,7 +228,7 @@ run_account <- function(uid, mode) {
   began <- Sys.time()
   result <- tryCatch(run_mode(lab, board, mode, libraries_for(uid, file.path(parent, "library"), c("future.p2p", "data.table"))), error = function(ex) {
     failed <<- failed + 1L
-    cat(sprintf("failed: %s: %s\n", who, conditionMessage(ex)))
+    cat(sprintf("FAILED: %s: %s\n", who, conditionMessage(ex)))
   }, finally = clean_up(lab))
   if (is.null(result)) return(invisible())
   count(lab, result$seen)
@@ -254,7 +254,7 @@ run_all <- function() {
 
 tryCatch(run_all(), error = function(ex) {
   failed <<- failed + 1L
-  cat("failed:", conditionMessage(ex), "\n")
+  cat("FAILED:", conditionMessage(ex), "\n")
 })
 plan(sequential)
 close_lab(board)

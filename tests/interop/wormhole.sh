@@ -106,7 +106,7 @@ judge() {
     passed=$((passed + 1))
   else
     failed=$((failed + 1))
-    echo "failed: $1 to $2, ${3##*/} ($servers${way:+, $way})"
+    echo "FAILED: $1 to $2, ${3##*/} ($servers${way:+, $way})"
     sed 's/^/  sender: /' "$work/send.log"
     sed 's/^/  receiver: /' "$work/receive.log"
   fi
@@ -163,7 +163,7 @@ links() {
       passed=$((passed + 1))
     else
       failed=$((failed + 1))
-      echo "failed: unit $name ($servers)" && cat "$work/links.log"
+      echo "FAILED: unit $name ($servers)" && cat "$work/links.log"
     fi
   done
 }
@@ -246,7 +246,7 @@ if start_debian_servers $relay_port; then
   end $mailbox_pid $relay_pid
 else
   failed=$((failed + 1))
-  echo "failed: Debian's servers do not start" && cat "$work/mailbox.log" "$work/relay.log"
+  echo "FAILED: Debian's servers do not start" && cat "$work/mailbox.log" "$work/relay.log"
 fi
 
 servers="our servers"
@@ -261,7 +261,7 @@ if start_our_servers $relay_port; then
   pair python william "$work/small"
 else
   failed=$((failed + 1))
-  echo "failed: our servers do not start" && cat "$work/serve.log"
+  echo "FAILED: our servers do not start" && cat "$work/serve.log"
 fi
 
 echo "interop wormhole: $passed passed, $failed failed, $skipped skipped"
