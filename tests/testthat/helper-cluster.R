@@ -111,7 +111,7 @@ terminal_lines <- function(process) {
 }
 
 ## Waits for the nth line that matches and returns it. After `timeout` seconds it fails and shows the output.
-wait_for_line <- function(process, pattern, nth = 1L, timeout = 30) {
+wait_for_line <- function(process, pattern, nth = 1L, timeout = 60) {
   deadline <- proc.time()[["elapsed"]] + timeout
   repeat {
     found <- grep(pattern, process_lines(process), value = TRUE)
@@ -127,7 +127,7 @@ wait_for_line <- function(process, pattern, nth = 1L, timeout = 30) {
 }
 
 ## Waits until `condition()` is TRUE, and expects that within `timeout` seconds.
-wait_until <- function(condition, timeout = 30) {
+wait_until <- function(condition, timeout = 60) {
   deadline <- proc.time()[["elapsed"]] + timeout
   while (!condition() && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.02)
   testthat::expect_true(condition())
@@ -135,7 +135,7 @@ wait_until <- function(condition, timeout = 30) {
 
 ## Waits at most `timeout` seconds for the process to end. Returns its exit status. NA if it was killed after the timeout (process$killed is
 ## TRUE), or if processx lost the status, which happens on a busy machine.
-wait_for_exit <- function(process, timeout = 10) {
+wait_for_exit <- function(process, timeout = 30) {
   deadline <- proc.time()[["elapsed"]] + timeout
   while (is_open(process) && (left <- deadline - proc.time()[["elapsed"]]) > 0) {
     process$px$poll_io(ceiling(1000 * left))
@@ -154,7 +154,7 @@ wait_for_exit <- function(process, timeout = 10) {
 signal_process <- function(process, signal) tools::pskill(process$px$get_pid(), signal)
 
 ## Does what Ctrl-C does.
-stop_process <- function(process, timeout = 10) {
+stop_process <- function(process, timeout = 30) {
   if (process$px$is_alive()) signal_process(process, tools::SIGINT)
   wait_for_exit(process, timeout)
 }

@@ -17,7 +17,7 @@ tested <- function(phase, fault) table[phase, fault] <<- "tested"
 ## Also used by other sessions, see start_session().
 phase_code <- quote({
   seconds <- function() proc.time()[["elapsed"]]
-  wait_until <- function(condition, timeout = 20) {
+  wait_until <- function(condition, timeout = 60) {
     deadline <- seconds() + timeout
     while (!isTRUE(condition()) && seconds() < deadline) Sys.sleep(0.01)
     stopifnot(isTRUE(condition()))
@@ -148,8 +148,8 @@ outcome_of <- function(f) {
   tryCatch(value(f), error = identity)
 }
 
-## Seconds within which a death is reported. On an idle machine it takes a fraction of a second; the heartbeat timeout is 15 s.
-soon <- 5
+## Seconds within which a death is reported: before the heartbeat timeout of 15 s. On an idle machine it takes a fraction of a second.
+soon <- 13
 
 expect_death_reported <- function(f, says, began = seconds(), within = soon) {
   ex <- outcome_of(f)
@@ -328,23 +328,23 @@ test_that("a future that waits for a slot is resolved, whatever happens to the o
     wait_until(function() client_status(clients$of(plan("backend")))$waiting == 1L)
     f
   }
-  expect_result <- function(f, within) {
+  expect_result <- function(f) {
     began <- seconds()
     expect_equal(value(f), "done")
-    expect_lt(seconds() - began, within)
+    expect_lt(seconds() - began, soon)
   }
   ## Alice uses the only slot.
   holder <- start_session("alice", "evaluating", worker)
   f <- wait()
   signal(holder$evaluator, tools::SIGKILL)
-  expect_result(f, 5)
+  expect_result(f)
   tested("waiting", "evaluator killed")
   kill(holder)
 
   holder <- start_session("alice", "evaluating", worker)
   f <- wait()
   kill(holder)
-  expect_result(f, 5)
+  expect_result(f)
   holder <- start_session("alice", "evaluating", worker)
   waits <- start_r(lab, "session of bob", c("library(future)", sprintf("plan(future.p2p::cluster, %s)", board_code("bob")), deparse(phase_code),
     "f <- future('done')", "wait_until(function() future.p2p:::client_status(future.p2p:::clients$of(plan('backend')))$waiting == 1L)",
@@ -359,7 +359,7 @@ test_that("a future that waits for a slot is resolved, whatever happens to the o
   f <- wait()
   signal(pid_of(worker), tools::SIGSTOP)
   other <- start_worker(lab, "carol", "alice/friends")
-  expect_result(f, 5)
+  expect_result(f)
   tested("waiting", "worker silent")
   expect_ended_well(other, stop_process(other))
   signal(pid_of(worker), tools::SIGCONT)
@@ -367,7 +367,7 @@ test_that("a future that waits for a slot is resolved, whatever happens to the o
   f <- wait()
   kill(worker)
   other <- start_worker(lab, "carol", "alice/friends")
-  expect_result(f, 5)
+  expect_result(f)
   tested("waiting", "supervisor killed")
   kill(holder)
   leave_and_stop(other)
@@ -388,7 +388,7 @@ test_that("a future whose link is being set up is resolved, whatever happens to 
   signal(pid_of(worker), tools::SIGCONT)
   began <- seconds()
   expect_equal(value(f), "done")
-  expect_lt(seconds() - began, 10)
+  expect_lt(seconds() - began, soon)
   tested("link set-up", "evaluator killed")
   plan(sequential)
 
@@ -406,7 +406,7 @@ test_that("a future whose link is being set up is resolved, whatever happens to 
     other <- start_worker(lab, "carol", "alice/friends")
     began <- seconds()
     expect_equal(value(f), "done")
-    expect_lt(seconds() - began, 10)
+    expect_lt(seconds() - began, soon)
     tested("link set-up", fault)
     leave_and_stop(other)
     if (fault == "worker silent") signal(pid_of(worker), tools::SIGCONT)
@@ -440,8 +440,8 @@ test_that("canceled code that ignores interrupts is killed after 5 seconds, with
   for (f in fs) cancel(f)
   for (f in fs) expect_error(value(f), class = "FutureInterruptError")
   expect_lt(seconds() - began, 4) # before anything is killed
-  for (name in c("uninterruptible", "system")) wait_for_line(worker, paste0("'", name, ".*canceled after"), timeout = 11)
-  expect_lt(seconds() - began, 12)
+  for (name in c("uninterruptible", "system")) wait_for_line(worker, paste0("'", name, ".*canceled after"))
+  expect_lt(seconds() - began, 30)
   expect_equal(unlist(value(lapply(1:2, function(i) future(i)))), 1:2)
   sleeps <- function() Filter(function(pid) identical(readLines(file.path("/proc", pid, "comm")), "sleep"), lab_processes(lab))
   wait_until(function() length(tryCatch(sleeps(), error = function(ex) 1)) == 0L)

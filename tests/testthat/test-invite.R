@@ -24,7 +24,7 @@ test_that("an invitation goes to who types the code, who learns whose cluster it
   expect_identical(wait_for_line(process, "^It shows"), sprintf("It shows the fingerprint of this device, %s.", owner))
   expect_identical(invitations(), "bob")
   bob <- start_process(lab, "join", c(list(code = code_in(call)), board_args(lab, "bob")), env = machine_of(lab, "bob"))
-  said <- wait_for_line(bob, "^The invitation to 'alice/friends' is kept", timeout = 20)
+  said <- wait_for_line(bob, "^The invitation to 'alice/friends' is kept")
   expect_identical(said, sprintf("The invitation to 'alice/friends' is kept. Its owner has the device %s.", owner))
   wait_for_line(bob, "^Use it with plan[(]future.p2p::cluster, cluster = \"alice/friends\".* or Rscript -e future.p2p::worker --cluster=alice/friends.*, as the user whom the owner has invited[.]$")
   expect_identical(wait_for_exit(bob), 0L)

@@ -38,9 +38,9 @@ start_board(lab)
 start_host(lab, "alice/friends", "bob")
 withr::defer(plan(sequential), priority = "first")
 
-## The error of `expr`, which fails within 20 seconds.
+## The error of `expr`, which fails within 60 seconds.
 quick_error <- function(expr) {
-  setTimeLimit(elapsed = 20, transient = TRUE)
+  setTimeLimit(elapsed = 60, transient = TRUE)
   on.exit(setTimeLimit())
   suppressMessages(tryCatch(expr, error = identity))
 }

@@ -79,7 +79,7 @@ for (level in levels) test_that(paste("sandbox", level, "keeps memory limits, an
   expect_match(grep("Futures run", process_lines(worker), value = TRUE), "use the network")
   plan_as(lab, "bob")
   expect_match(value(future({
-    con <- socketConnection("127.0.0.1", port, timeout = 5L, open = "r+", blocking = TRUE)
+    con <- socketConnection("127.0.0.1", port, timeout = 30L, open = "r+", blocking = TRUE)
     on.exit(close(con))
     readLines(con, 1L)
   }, globals = list(port = lab$port))), "^SSH-2")

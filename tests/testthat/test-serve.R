@@ -71,6 +71,7 @@ test_that("the limits are arguments; an unused board sleeps, and Ctrl-C ends it 
       files <- file.path(list.files(file.path("/proc", board$px$get_pid(), "task"), full.names = TRUE), "status")
       sum(as.numeric(sub(".*:\t", "", grep("^voluntary_ctxt_switches", unlist(lapply(files, readLines)), value = TRUE))))
     }
+    Sys.sleep(1) # its threads finish what they do
     before <- waits()
     Sys.sleep(6) # a ping every 5 seconds would show
     expect_lte(waits() - before, 1) # one more check after the last member has left

@@ -21,11 +21,11 @@ running_future <- function(mark) {
 wait_for_file <- function(mark) wait_until(function() file.exists(file.path(lab$dir, mark)))
 
 ## Expects that the worker has a free slot long before the minute is over.
-expect_slot_is_free <- function(within = 5) {
+expect_slot_is_free <- function() {
   plan_as(lab, "bob")
   began <- proc.time()[["elapsed"]]
   expect_equal(value(future(1 + 1)), 2)
-  expect_lt(proc.time()[["elapsed"]] - began, within)
+  expect_lt(proc.time()[["elapsed"]] - began, 30)
   plan(sequential)
 }
 
@@ -37,7 +37,7 @@ expect_interrupted <- function(session, pattern, answer) {
   began <- proc.time()[["elapsed"]]
   ctrl_c(session)
   expect_match(wait_for_line(session, pattern), answer)
-  expect_lt(proc.time()[["elapsed"]] - began, 5)
+  expect_lt(proc.time()[["elapsed"]] - began, 30)
 }
 
 test_that("Ctrl-C during value() or future() returns at once; afterwards the value arrives, or the future is canceled, reset and run again", {

@@ -107,7 +107,7 @@ test_that("a missing peer and an unreachable mailbox server are reported in time
   began <- proc.time()[["elapsed"]]
   expect_error(suppressMessages(wormhole_send("hello", mailbox = lab$mailbox, relay = "", timeout = 0.5)), "did not join", class = "p2p_error_timeout")
   expect_error(wormhole_receive("7-a-b", mailbox = "ws://127.0.0.1:1/v1", timeout = 2), "127.0.0.1:1.* Check the address of the mailbox server", class = "p2p_error_network")
-  expect_lt(proc.time()[["elapsed"]] - began, 5)
+  expect_lt(proc.time()[["elapsed"]] - began, 20)
 })
 
 test_that("the side that waits for the other says so", {
