@@ -108,13 +108,13 @@ TEST(a_client_that_does_not_answer_is_disconnected) {
 /* Its replies to pings are read while more is written to it; they must count. */
 TEST(a_client_that_reads_without_a_pause_is_not_taken_for_silent) {
   char lines[1024];
-  start_board_with((struct p2p_board_limits){.silence_ms = 1500, .ping_ms = 100});
+  start_board_with((struct p2p_board_limits){.silence_ms = 5000, .ping_ms = 100});
   memset(lines, '\n', sizeof lines);
   start_ssh(&bob, "bob", NULL, "sub t -p");
   CHECK(wait_for_log("'bob' joined 'public/t'"));
   start_ssh(&alice, "alice", NULL, "pub t -p");
   fcntl(alice.in, F_SETFL, O_NONBLOCK);
-  uint64_t end_ms = p2p_clock_ms() + 4000;
+  uint64_t end_ms = p2p_clock_ms() + 8000;
   bool is_there = true;
   while (is_there && p2p_clock_ms() < end_ms) {
     struct pollfd fds[] = {{.fd = alice.in, .events = POLLOUT}, {.fd = bob.out, .events = POLLIN}};

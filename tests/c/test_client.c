@@ -301,7 +301,7 @@ TEST(an_unresponsive_worker_does_not_block_others) {
   uint64_t began_ms = p2p_clock_ms();
   struct p2p_task *task = submit("echo", 10);
   CHECK(wait_for(has_ended, task) && is_echo(task, 10));
-  CHECK(p2p_clock_ms() - began_ms < 5000);
+  CHECK(p2p_clock_ms() - began_ms < 12000);
   p2p_task_free(task);
   fake_stop(&mute);
   fake_stop(&carol);

@@ -10,7 +10,7 @@
 #include "unit.h"
 
 #define CLUSTER "alice/friends"
-#define WAIT_MS 10000
+#define WAIT_MS 30000
 
 static struct p2p_device owner, device, other;
 static const struct p2p_identity host = {"00112233445566778899aabbccddeeff", "alice@home:1"};

@@ -47,7 +47,7 @@ TEST(a_wait_ends_after_its_timeout) {
   uint64_t before_ms = p2p_clock_ms();
   CHECK(!p2p_log_queue_next(log, 30, &line));
   uint64_t waited_ms = p2p_clock_ms() - before_ms;
-  CHECK(waited_ms >= 29 && waited_ms < 2000);
+  CHECK(waited_ms >= 29 && waited_ms < 10000);
   p2p_log_queue_unref(log);
 }
 

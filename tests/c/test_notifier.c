@@ -36,7 +36,7 @@ TEST(a_wait_ends_at_an_earlier_notification_or_after_its_timeout) {
   uint64_t before_ms = p2p_clock_ms();
   CHECK(p2p_notifier_wait(&notifier, 2, 30) == 2);
   uint64_t waited_ms = p2p_clock_ms() - before_ms;
-  CHECK(waited_ms >= 29 && waited_ms < 2000);
+  CHECK(waited_ms >= 29 && waited_ms < 10000);
   CHECK(p2p_notifier_wait(&notifier, 2, -1) == 2);
   p2p_notifier_destroy(&notifier);
 }

@@ -165,7 +165,7 @@ TEST(a_service_that_is_not_stopped_in_time_is_stopped_and_destroyed_later) {
   block_loop(loop);
   uint64_t before_ms = p2p_clock_ms();
   p2p_service_stop_within(service, 50);
-  CHECK(p2p_clock_ms() - before_ms < 5000);
+  CHECK(p2p_clock_ms() - before_ms < 12000);
   CHECK(n_stopped == 0 && n_destroyed == 0); /* the io thread may use it */
   may_go_on = true;
   CHECK(p2p_loop_stop(loop));
