@@ -12,6 +12,7 @@ clients <- local({
     client <- new.env(parent = emptyenv())
     client$log <- log_new()
     client$handle <- .Call(ffi_client_new, config, client$log)
+    client$board <- other_board(.Call(ffi_keys_board, config))
     client$max_workers <- config$workers
     client$pid <- Sys.getpid()
     joined <- FALSE
@@ -74,7 +75,12 @@ stop_in_fork <- function() {
                  "plan(future::sequential) in the fork."))
 }
 
-client_status <- function(client) .Call(ffi_client_status, client$handle)
+## `board`: NULL for the one that programs use without `host`.
+client_status <- function(client) {
+  status <- .Call(ffi_client_status, client$handle)
+  status$board <- client$board
+  status
+}
 
 client_workers <- function(client) {
   as.data.frame(.Call(ffi_client_workers, client$handle), stringsAsFactors = FALSE)
@@ -132,7 +138,7 @@ report_empty_personal <- function(client, status) {
   hosted <- strsplit(status$hosted, " ", fixed = TRUE)[[1L]]
   hosts <- if (length(hosted) > 0L) sprintf(" You host %s.", paste0("'", hosted, "'", collapse = ", ")) else ""
   message(sprintf("No worker on your personal cluster '%s' yet. Futures wait for one.%s To use another cluster, name it: plan(future.p2p::cluster, cluster = \"%s\"). %s",
-                  status$cluster, hosts, c(hosted, "alice/friends")[1L], start_worker_hint(status$cluster)))
+                  status$cluster, hosts, c(hosted, "alice/friends")[1L], start_worker_hint(status)))
 }
 
 ## Shows what matters of the client's log. Called while R waits for the client. A fatal error is raised by those who wait.

@@ -49,7 +49,7 @@ report_no_worker <- function(client, status) {
   if (isTRUE(client$reported_no_worker)) return()
   client$reported_no_worker <- TRUE
   why <- if (status$incompatible > 0L) sprintf(" that can run futures of this session (%s)", status$incompatible_why) else ""
-  waiting_message(sprintf("No worker on cluster '%s' yet%s. Futures wait for one.", status$cluster, why), start_worker_hint(status$cluster))
+  waiting_message(sprintf("No worker on cluster '%s' yet%s. Futures wait for one.", status$cluster, why), start_worker_hint(status))
 }
 
 ## A message of class "p2p_waiting", so that suppressMessages(classes = ) can select it.
@@ -131,10 +131,11 @@ next_step <- function(why, status) {
     disconnected = "Check the network of this machine.",
     unreachable = "Check that both machines reach the mailbox server and the relay.",
     none = "Leave the cluster with plan(sequential) and join it again.",
-    start_worker_hint(status$cluster)
+    start_worker_hint(status)
   )
 }
 
-start_worker_hint <- function(cluster) {
-  sprintf("Start a worker with: Rscript -e future.p2p::worker --cluster=%s", cluster)
+start_worker_hint <- function(status) {
+  host <- if (is.null(status$board)) "" else paste0(" --host=", shell_words(status$board))
+  sprintf("Start a worker with: Rscript -e future.p2p::worker --cluster=%s%s", status$cluster, host)
 }

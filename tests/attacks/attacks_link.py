@@ -89,10 +89,10 @@ async def many_idle_links_leave_room_for_others(lab):
         lab.open.append(link)
         return asyncio.ensure_future(link.ended(timeout=None))
     ends, tries = [], 0
-    while len(ends) < 96 and tries < 256:  # the worker starts 32 links a second
+    while len(ends) < 128 and tries < 320:  # the worker starts 32 links a second
         ends += [end for end in await asyncio.gather(*[idle(tries + i) for i in range(16)]) if end]
         tries += 16
-    assert len(ends) >= 96, f"only {len(ends)} links were opened"
+    assert len(ends) >= 128, f"only {len(ends)} links were opened"
     honest = await lab.link(*await lab.client())
     await honest.take_slots(1)
     def still_open():

@@ -1,6 +1,9 @@
 """What a member does as a worker to a client that it lures to itself: on alice/traps there is no other worker. The victim is a session of bob."""
 
 import asyncio
+import bz2
+import gzip
+import lzma
 import os
 
 import p2p
@@ -46,7 +49,7 @@ async def error_of(awaitable):
 @attack(MEMBER, "as a worker that answers", limit=60)
 async def forged_results_run_no_code_and_take_no_memory(lab):
     """First version: a forged result ran code in the client. Now each of these is an error of this one future: promises, active bindings, functions
-    of ALTREP classes, nesting, and lengths without data."""
+    of ALTREP classes, nesting, lengths without data, and compressed data."""
     trap = await Trap.set_up(lab)
     left_behind = os.path.join(lab.dir, "attacked")
     values = {
@@ -77,9 +80,12 @@ async def forged_results_run_no_code_and_take_no_memory(lab):
         assert "is refused" in error, f"{what}: {error}"
     whole = {"an environment": objects.environment(objects.nil), "a promise": objects.promise(left_behind), "a number": objects.integer(1),
              "a function": objects.function(objects.write_file(left_behind)), "nothing": b"", "nested": objects.nested(200000)}
-    for what, item in whole.items():
+    results = {what: objects.HEADER + item for what, item in whole.items()}
+    begin = objects.HEADER + objects.item(objects.RAW) + objects.word(1 << 29)
+    results |= {"512 MiB in the form of " + codec.__name__: codec.compress(begin) + codec.compress(bytes(1 << 20)) * 512 for codec in (gzip, bz2, lzma)}
+    for what, result in results.items():
         number, outcome = await trap.ask()
-        await trap.link.answer(number, objects.HEADER + item)
+        await trap.link.answer(number, result)
         error = await error_of(outcome)
         assert "is refused" in error, f"{what} as a result: {error}"
     grown = memory_mib(lab.victim.process.pid, peak=True) - before

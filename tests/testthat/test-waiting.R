@@ -58,7 +58,7 @@ test_that("a future that waits for the slots of somebody else says so once, in p
   expect_identical(workers[c("state", "slots", "ours", "others", "queue", "users")],
                    data.frame(state = "busy for alice", slots = 1L, ours = 0L, others = 1L, queue = 0L, users = "alice"))
 
-  busy <- "the only slot of cluster 'alice/friends' is busy (for alice). Start a worker with: Rscript -e future.p2p::worker"
+  busy <- "the only slot of cluster 'alice/friends' is busy (for alice). Start a worker with: Rscript -e future.p2p::worker --cluster=alice/friends --host=127.0.0.1:"
   said <- waiting_messages(value <- value(f), on_message = function() file.create(gate))
   expect_length(said, 1L)
   expect_match(said, "^Future \\(<unnamed>\\) has been waiting for [0-9]+ s: ")
@@ -110,6 +110,7 @@ test_that("each reason to wait is a sentence with a next step", {
   }
   start <- "Start a worker with: Rscript -e future.p2p::worker --cluster=alice/friends"
   expect_identical(say("no_worker"), paste("there is no worker on cluster 'alice/friends'.", start))
+  expect_identical(future.p2p:::start_worker_hint(c(status, board = "host.example:2222")), paste0(start, " --host=host.example:2222"))
   expect_identical(say("incompatible"), paste("no worker of cluster 'alice/friends' can run it (worker 'x' has R 3.6.3).", start))
   expect_identical(say("busy", ours = 1L, others = 2L, users = "bob;carol"),
                    paste("all 3 slots of cluster 'alice/friends' are busy (1 for this session, 2 for carol and other sessions of yours).", start))
