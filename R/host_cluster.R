@@ -45,7 +45,7 @@ host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration 
   config$users <- users
   config$is_keyless <- !check_flag(key, "key")
   config$is_invite_only <- check_choice(enrol, "enrol", c("auto", "invite")) == "invite"
-  if (config$is_keyless || !uses_keys()) message("This cluster has no key: whoever can write to its topic can pretend to be a member.")
+  if (config$is_keyless || !uses_keys()) message("This cluster has no key: whoever can write to its topic can pretend to be a member.") else say_expelled(config)
   log <- log_new()
   with_terminate({
     handle <- .Call(ffi_host_new, config, log)

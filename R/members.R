@@ -135,6 +135,18 @@ expel <- function(cluster, user = NULL, device = NULL, host = NULL, ssh_args = N
   invisible()
 }
 
+## Hosts say of which of their users no device gets the key.
+say_expelled <- function(config) {
+  place <- owner_place(config)
+  if (!is_owner(place)) return(invisible())
+  devices <- .Call(ffi_keys_members, place)$devices
+  users <- setdiff(intersect(config$users, devices$user[devices$expelled]), devices$user[!devices$expelled])
+  for (user in users) {
+    message(sprintf("%s is expelled from %s: no device of this user gets its key, until you use %s.", quote_name(user), quote_name(config$cluster),
+                    describe_call("invite", list(cluster = config$cluster, user = user))))
+  }
+}
+
 #' @rdname members
 #' @export
 forget_cluster <- function(cluster, host = NULL, ssh_args = NULL) {

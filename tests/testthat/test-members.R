@@ -57,6 +57,17 @@ test_that("expel() shuts out a user or a device, and says what that means", {
   expect_identical(members()$state, rep("expelled", 3L))
 })
 
+test_that("the host says which of its users are expelled with all devices", {
+  place <- local_owner()
+  config <- function(...) c(future.p2p:::cluster_config("alice/friends", NULL, NULL), list(users = c(...)))
+  expect_identical(said_by(future.p2p:::say_expelled(config("bob", "dan"))),
+                   "'dan' is expelled from 'alice/friends': no device of this user gets its key, until you use future.p2p::invite(\"alice/friends\", user = \"dan\").\n")
+  suppressMessages(expel(device = keys[1L]))
+  expect_identical(said_by(future.p2p:::say_expelled(config("bob"))), "")
+  suppressMessages(expel(user = "bob"))
+  expect_match(said_by(future.p2p:::say_expelled(config("bob", "carol"))), "^'bob' is expelled from 'alice/friends'")
+})
+
 test_that("invitations can be withdrawn without expelling anybody", {
   place <- local_owner()
   for (user in c("carol", "bob", "carol")) keys_call("invite", place, user)
