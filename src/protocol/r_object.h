@@ -34,4 +34,15 @@ struct p2p_r_object_rules {
 int p2p_r_object_check(const struct p2p_blob *object, const struct p2p_r_object_rules *rules,
                        struct p2p_err *err) P2P_MUST_USE;
 
+/* The same for an object that comes in pieces. It keeps none of the bytes. R may read a piece once
+ * it was fed, since R's reader touches nothing of what it has read that is checked later. */
+struct p2p_r_walk;
+/* NULL: out of memory. */
+struct p2p_r_walk *p2p_r_walk_new(uint64_t size_bytes, const struct p2p_r_object_rules *rules);
+void p2p_r_walk_free(struct p2p_r_walk *walk); /* takes NULL */
+/* Checks the next bytes of the object. P2P_OK: they are right so far; with the last one, all of it
+ * is. Other codes are as above, and final: feed no more. An object of 0 bytes is fed once, too. */
+int p2p_r_walk_feed(struct p2p_r_walk *walk, const void *bytes, size_t length,
+                    struct p2p_err *err) P2P_MUST_USE;
+
 #endif

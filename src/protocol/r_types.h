@@ -1,5 +1,4 @@
-/* The types of items in a serialized R object ("R Internals", section 1.8), and how files that
- * check a part of it read the items in that part. Pure. */
+/* The types of items in a serialized R object ("R Internals", section 1.8). Pure. */
 #ifndef P2P_PROTOCOL_R_TYPES_H
 #define P2P_PROTOCOL_R_TYPES_H
 
@@ -95,21 +94,5 @@ static inline bool p2p_r_is_vector(int type) { return p2p_r_is(type, P2P_R_KIND_
 int p2p_r_symbol_type(const char *name);
 
 #define P2P_R_CELL_BYTES 56 /* of R's cells and vector headers */
-
-/* What an item must be. */
-enum p2p_r_wanted {
-  P2P_R_WANT_VALUE,
-  P2P_R_WANT_TAG,
-  P2P_R_WANT_SYMBOL,
-  P2P_R_WANT_INTEGERS,
-  P2P_R_WANT_SELFREF,
-  P2P_R_WANT_ATTRIBUTES_OF_CALL
-};
-
-/* Reads an item. Returns its type, or a negative code. */
-struct p2p_r_reader {
-  int (*read)(void *arg, enum p2p_r_wanted wanted);
-  void *arg;
-};
 
 #endif

@@ -65,9 +65,34 @@ static inline void environment_without_frame(void) {
   integer(P2P_R_EMPTY_ENVIRONMENT);
 }
 
+/* Checks the object in pieces of `length` bytes. */
+static inline int check_pieces(const struct p2p_r_object_rules *rules, size_t length) {
+  uint64_t size = p2p_blob_size(object);
+  uint8_t *all = malloc(size + 1), *piece = malloc(length);
+  struct p2p_r_walk *walk = p2p_r_walk_new(size, rules);
+  struct p2p_err err;
+  const uint8_t *from;
+  for (uint64_t at = 0, n; at < size; at += n) {
+    n = p2p_blob_span(object, at, &from);
+    memcpy(all + at, from, n);
+  }
+  int code = size == 0 ? p2p_r_walk_feed(walk, NULL, 0, &err) : P2P_OK;
+  for (uint64_t at = 0; at < size && code == P2P_OK; at += length) {
+    size_t n = size - at < length ? (size_t)(size - at) : length;
+    memcpy(piece, all + at, n); /* whose bytes do not last */
+    code = p2p_r_walk_feed(walk, piece, n, &err);
+  }
+  p2p_r_walk_free(walk);
+  free(piece);
+  free(all);
+  return code;
+}
+
 static inline int check_rules(struct p2p_r_object_rules rules) {
   struct p2p_err err = {.message = ""};
   int code = p2p_r_object_check(object, &rules, &err);
+  CHECK(check_pieces(&rules, p2p_blob_size(object) < 10000 ? 1 : 4097) == code);
+  CHECK(check_pieces(&rules, 13) == code || p2p_blob_size(object) > 10000);
   CHECK(code == P2P_OK ? err.message[0] == '\0' : err.code == code && err.message[0] != '\0');
   return code;
 }
