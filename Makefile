@@ -2,8 +2,7 @@
 #
 #   make demo     installs what is missing, builds, and runs a cluster on this machine
 #   make test     installs what is missing, builds, and runs every test
-#   make bench    round trips beside other backends; what keys and sandboxes cost; file transfers beside wormhole-william; a board with 1,000
-#                 members; the ciphers of links beside openssl. Each is a file of bench/ and can be run alone, once the package is installed
+#   make bench    measures speed and memory beside other backends, openssl and wormhole-william; see bench/README.md
 #   make soak     5,000 futures in one session: memory, files, sockets, threads and handles must stay level
 #   make ends     ends processes in each way (error, quit(), signals, end of file) 100 times each
 #   make chaos    300 futures while processes are killed at random, 10 times
@@ -55,15 +54,20 @@ chaos: test-library
 bench:
 	tools/install-deps bench
 	$(MAKE) install
-	Rscript bench/roundtrip.R
+	$(MAKE) $(addprefix $(BUILD)/bench/,cipher board delay no_listen.so)
+	Rscript bench/run.R $(BUILD)/bench
 	Rscript bench/keys.R
-	Rscript bench/transfer.R
-	$(MAKE) $(BUILD)/bench/board
 	Rscript bench/board.R $(BUILD)/bench/board
-	$(MAKE) $(BUILD)/bench/cipher
-	Rscript bench/cipher.R $(BUILD)/bench/cipher
 
-# The benchmarks in C, built without sanitizers.
+# The benchmarks in C, built without sanitizers. These two use nothing of the core.
+$(BUILD)/bench/delay: bench/delay.c
+	@mkdir -p $(@D)
+	$(CC) -O2 $(WARNINGS) $< -o $@ -lpthread
+
+$(BUILD)/bench/no_listen.so: bench/no_listen.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -shared -fPIC $(WARNINGS) $< -o $@
+
 BENCH_SOURCES = $(foreach room,base crypto net proc protocol keys board wormhole,$(wildcard src/$(room)/*.c))
 
 $(BUILD)/bench/%: bench/%.c $(BENCH_SOURCES)

@@ -2,32 +2,21 @@
 ## first all at the same time, then one after another. It also measures the memory and the idle CPU time of the server per member. The board is a
 ## process of serve(). One program, bench/board.c, runs all members over ordinary connections. Run by `make bench`.
 
-source("tests/testthat/helper-cluster.R")
+source("bench/common.R")
+source("bench/processes.R")
 program <- commandArgs(trailingOnly = TRUE)[1L]
 keys_of <- function(n_members) sprintf("key%d", seq_len(ceiling(n_members / 150))) # at most 200 connections per key
 
-## Resident MB, CPU seconds, and the number of wake-ups of each thread of a process.
-process_usage <- function(pid) {
-  status <- readLines(file.path("/proc", pid, "status"))
-  number <- function(lines, field) as.numeric(gsub("[^0-9]", "", grep(paste0("^", field, ":"), lines, value = TRUE)))
-  stat <- strsplit(sub(".*\\) ", "", readLines(file.path("/proc", pid, "stat"))), " ")[[1L]]
-  threads <- list.files(file.path("/proc", pid, "task"), full.names = TRUE)
-  wakeups <- vapply(threads, function(thread) number(readLines(file.path(thread, "status")), "voluntary_ctxt_switches"), 0)
-  names(wakeups) <- ifelse(basename(threads) == pid, "R", basename(threads))
-  list(mb = number(status, "VmRSS") / 1024, cpu = sum(as.numeric(stat[12:13])) / 100, wakeups = wakeups)
-}
-
-measure_idle <- function(pid, seconds) {
+show_idle <- function(pid, seconds) {
   before <- process_usage(pid)
   Sys.sleep(seconds)
   after <- process_usage(pid)
-  same <- intersect(names(before$wakeups), names(after$wakeups))
-  n_wakeups <- after$wakeups[same] - before$wakeups[same]
+  n_wakeups <- wakeups_between(before, after)
   cat(sprintf("           idle for %g s: %.1f %% of a CPU; wake-ups: %s of R's thread, %s of the others\n", seconds,
-              100 * (after$cpu - before$cpu) / seconds, sum(n_wakeups[names(n_wakeups) == "R"]), sum(n_wakeups[names(n_wakeups) != "R"])))
+              100 * (after$cpu - before$cpu) / seconds, n_wakeups[["R"]], n_wakeups[["others"]]))
 }
 
-measure <- function(n_topics, n_members, idle = 20) {
+measure_board <- function(n_topics, n_members, idle = 20) {
   keys <- keys_of(n_topics * n_members)
   lab <- new_lab(character())
   on.exit(close_lab(lab))
@@ -36,14 +25,14 @@ measure <- function(n_topics, n_members, idle = 20) {
   board <- start_board(lab)
   pid <- as.character(board$px$get_pid())
   cat(sprintf("%d x %d  without members\n", n_topics, n_members))
-  measure_idle(pid, idle)
+  show_idle(pid, idle)
   alone <- process_usage(pid)
   members <- start_members(lab, n_topics, n_members, keys)
   joined <- wait_for(members, board, "^joined")
   there <- process_usage(pid)
   cat(sprintf("           %s; %.0f kB and %.1f ms of CPU time per member\n", joined, 1024 * (there$mb - alone$mb) / (n_topics * n_members),
               1000 * (there$cpu - alone$cpu) / (n_topics * n_members)))
-  measure_idle(pid, idle)
+  show_idle(pid, idle)
   commands <- c("at-once", "in-turn")
   for (i in seq_along(commands)) {
     before <- process_usage(pid)
@@ -77,5 +66,5 @@ wait_for <- function(members, board, pattern, nth = 1L) {
   }
 }
 
-members <- as.integer(strsplit(Sys.getenv("MEMBERS", "1x1000 50x20"), "[x ]")[[1L]])
-for (i in seq(1L, length(members), 2L)) measure(members[i], members[i + 1L], idle = as.numeric(Sys.getenv("IDLE", "20")))
+members <- as.integer(strsplit(Sys.getenv("MEMBERS", full_or_quick("1x1000 50x20", "1x100 5x20")), "[x ]")[[1L]])
+for (i in seq(1L, length(members), 2L)) measure_board(members[i], members[i + 1L], idle = as.numeric(Sys.getenv("IDLE", full_or_quick("20", "2"))))

@@ -6,11 +6,9 @@
 ##
 ## A round measures all that is compared, in turn, so that the ratios hold on a machine that does other work, too.
 
-library(future)
-source("tests/testthat/helper-cluster.R")
 source("bench/common.R")
 
-rounds <- as.integer(Sys.getenv("ROUNDS", "20"))
+rounds <- rounds_or(20L)
 clusters <- c("without a key" = "alice/open", "with a key" = "alice/friends")
 
 ## Compares each column with the first one, round by round.

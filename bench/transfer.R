@@ -15,8 +15,8 @@ if (!nzchar(inside)) {
   quit(status = status)
 }
 
-source("tests/testthat/helper-cluster.R")
-rounds <- as.integer(Sys.getenv("ROUNDS", "7"))
+source("bench/common.R")
+rounds <- rounds_or(7L)
 ours <- future.p2p::find_wormhole()
 number <- 0L
 
@@ -80,7 +80,7 @@ programs <- function(sender, mailbox, relay, file) {
       flags <- c(paste0("--mailbox=", mailbox), paste0("--relay=", relay))
       transfer(c(ours, "send", paste0("--code=", code), flags, file), c(ours, "receive", code, flags), dir, file)
     },
-    william = function(dir) {
+    "wormhole-william" = function(dir) {
       code <- new_code()
       flags <- c("--hide-progress", "--relay-url", mailbox)
       transfer(c("wormhole-william", "send", flags, "--code", code, file), c("wormhole-william", "receive", flags, code), dir, file)
@@ -96,19 +96,17 @@ retry <- function(run, dir, tries = 5L) {
   stop(seconds)
 }
 
-measure <- function(title, runs, dir, rounds) {
+measure_transfers <- function(size, runs, dir, rounds) {
   times <- matrix(NA_real_, rounds, length(runs), dimnames = list(NULL, names(runs)))
-  runs$william <- local({
-    once <- runs$william
+  runs[["wormhole-william"]] <- local({
+    once <- runs[["wormhole-william"]]
     function(dir) retry(once, dir)
   })
   for (run in runs) run(dir) # warm
   for (round in seq_len(rounds)) for (name in names(runs)) times[round, name] <- runs[[name]](dir)
-  for (name in colnames(times)) {
-    ratio <- stats::median(times[, "william"] / times[, name])
-    cat(sprintf("%-8s %-12s median %.3f s, fastest %.3f s; wormhole-william takes %.2f times as long (median of %d paired ratios)\n", title, name,
-                stats::median(times[, name]), min(times[, name]), ratio, rounds))
-  }
+  bars <- if (size == "100 MB") lapply(setdiff(names(runs), "wormhole-william"), function(name) at_least(3, "wormhole-william", name))
+  record(paste0("transfer_", sub(" ", "_", tolower(size))), paste("A file transfer of", size), times, unit = "s",
+         against = "wormhole-william", bars = bars)
 }
 
 ## Peak resident memory of an R session after a call, which Linux reports as VmHWM. With NULL, of R with the package.
@@ -168,10 +166,11 @@ main <- function() {
   relay <- "tcp:127.0.0.1:4001"
   sender <- start_sender(mailbox, relay)
   on.exit(sender$px$kill(), add = TRUE, after = FALSE)
-  for (size in c("100 kB" = 1e5, "100 MB" = 1e8)) {
+  sizes <- c("100 kB" = 1e5, "100 MB" = 1e8)
+  for (size in names(sizes)) {
     file <- file.path(lab$dir, "file")
-    system2("head", c("-c", format(size, scientific = FALSE), "/dev/urandom"), stdout = file)
-    measure(if (size > 1e6) "100 MB" else "100 kB", programs(sender, mailbox, relay, file), lab$dir, rounds)
+    system2("head", c("-c", format(sizes[[size]], scientific = FALSE), "/dev/urandom"), stdout = file)
+    measure_transfers(size, programs(sender, mailbox, relay, file), lab$dir, rounds)
   }
   system2("truncate", c("-s", "1000000000", file))
   received <- file.path(lab$dir, "received")
