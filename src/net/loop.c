@@ -140,7 +140,8 @@ struct uv_loop_s *p2p_loop_uv(struct p2p_loop *loop) {
 /* --- on any thread: start and end --- */
 
 /* All signals are for R's main thread: the io thread begins with all of them blocked, and so do the
- * threads that are started from it. That also turns SIGPIPE into EPIPE. */
+ * threads that are started from it. That also turns SIGPIPE into EPIPE, except on macOS, where
+ * libuv does so for its own sockets. */
 static int start_thread(struct p2p_loop *loop) {
   sigset_t all, before;
   sigfillset(&all);

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#ifdef __APPLE__
+#include <mach/mach.h>
+#endif
 
 #ifdef __linux__
 #define RESOURCE RLIMIT_DATA
@@ -23,7 +26,16 @@ static uint64_t used_bytes(void) {
 #else
 #define RESOURCE RLIMIT_AS
 
-static uint64_t used_bytes(void) { return 0; }
+/* macOS refuses a limit below the size of the address space, which is gigabytes from the start. */
+static uint64_t used_bytes(void) {
+#ifdef __APPLE__
+  struct mach_task_basic_info info;
+  mach_msg_type_number_t count = MACH_TASK_BASIC_INFO_COUNT;
+  if (task_info(mach_task_self(), MACH_TASK_BASIC_INFO, (task_info_t)&info, &count) == KERN_SUCCESS)
+    return info.virtual_size;
+#endif
+  return 0;
+}
 #endif
 
 int p2p_memory_limit_set(uint64_t bytes, struct p2p_err *err) {

@@ -1,6 +1,7 @@
 /* A child process with three pipes. Its end is reported after its output. */
 #include "proc/pipe_process.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -111,7 +112,13 @@ static int spawn(struct p2p_pipe_process *piped, uv_loop_t *loop, const char *co
       {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&piped->err}};
   uv_process_options_t options = {
       .file = argv[0], .args = (char **)argv, .stdio = stdio, .stdio_count = 3};
-  return p2p_process_spawn(loop, &options, on_process_end, piped, &piped->process);
+  int bad = p2p_process_spawn(loop, &options, on_process_end, piped, &piped->process);
+#ifdef F_SETNOSIGPIPE /* macOS sends SIGPIPE to the process, not to the thread that writes */
+  uv_os_fd_t in;
+  if (bad == 0 && uv_fileno((uv_handle_t *)&piped->in, &in) == 0)
+    (void)fcntl(in, F_SETNOSIGPIPE, 1);
+#endif
+  return bad;
 }
 
 int p2p_pipe_process_spawn(struct uv_loop_s *loop, const char *const *argv,
