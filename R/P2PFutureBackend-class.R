@@ -71,8 +71,9 @@
 #'   run twice, which matters if it writes files or sends messages; a warning says so for each future. With `0`, a future whose worker was
 #'   lost is never run again, and its value is a FutureInterruptError. A future that crashes its own R process, or exceeds a limit of the
 #'   worker, is never run again automatically. One that had certainly not begun runs again without being counted and without a warning.
-#' @param sandbox (character) The least sandbox that a worker must have: `"landlock"` or `"namespaces"`, which is more. Futures do not go to
-#'   workers with less, and wait until there is one with as much, see [worker()]. `NULL` or `"none"` means any worker.
+#' @param sandbox (character) The least sandbox that a worker must have: `"seatbelt"`, `"landlock"` or `"namespaces"`, each of which is more
+#'   than the one before. Futures do not go to workers with less, and wait until there is one with as much, see [worker()]. `NULL` or
+#'   `"none"` means any worker.
 #'   It is what the worker says of itself.
 #' @param maxSizeOfObjects (numeric) Maximum size in bytes of the globals of a future and, as a second number, of its result. One number
 #'   applies to both. Larger objects are a FutureError. The default is option `future.globals.maxSize` for globals, and 4 GiB for results.

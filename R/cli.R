@@ -161,7 +161,7 @@ flag_help <- c(
   quiet = "only show warnings",
   read = "files and folders that futures may read, separated by commas",
   relay_port = "port of the relay, 0 for any",
-  sandbox = "sandbox of futures: auto, namespaces, landlock or none",
+  sandbox = "sandbox of futures: auto, namespaces, landlock, seatbelt (macOS) or none",
   ssh_args = "arguments for SSH, in one string",
   time = "time limit per future in seconds",
   topics_per_user = "maximum number of topics per user",

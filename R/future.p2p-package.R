@@ -12,7 +12,7 @@
 #' (Magic Wormhole). See [future.p2p.options] for the options.
 #'
 #' @section Trust:
-#' Anyone who may use a cluster can run any R code on its workers. On Linux, workers of shared clusters run it in a sandbox, without access to
+#' Anyone who may use a cluster can run any R code on its workers. Workers of shared clusters run it in a sandbox, without access to
 #' your files, your other programs and your network: see [worker()], which also says what the sandbox does not do. With
 #' `worker(sandbox = "none")`, and on your personal cluster, the code can do whatever your account can. Clients have no sandbox: results are
 #' objects that others have made, and may contain functions.

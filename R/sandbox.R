@@ -1,11 +1,14 @@
 ## The sandbox of futures: how worker() chooses it, and what it says about it. src/shell/sandbox.c is the program that enters it.
 
-sandbox_levels <- c("namespaces", "landlock") # the first one that works is "auto"
+## Those of an operating system: the first one that works is "auto". The rank is that of all, see p2p_machine_sandbox.
+sandbox_levels <- function(system = Sys.info()[["sysname"]]) if (system == "Darwin") "seatbelt" else c("namespaces", "landlock")
+sandbox_rank <- c("none", "seatbelt", "landlock", "namespaces")
 
 ## Returns list(level, net, read, write, command). `command`: what comes before the command of an evaluator; without a sandbox, on Linux, a
-## keeper (src/proc/keeper.h). `probe` is replaced in tests.
-new_sandbox <- function(sandbox, net, read, write, workdir, probe = probe_sandbox) {
-  sandbox <- check_choice(sandbox, "sandbox", c("auto", sandbox_levels, "none"))
+## keeper (src/proc/keeper.h). `probe` and `levels` are replaced in tests.
+new_sandbox <- function(sandbox, net, read, write, workdir, probe = probe_sandbox, levels = sandbox_levels()) {
+  sandbox <- check_choice(sandbox, "sandbox", c("auto", rev(sandbox_rank)))
+  check_system(sandbox, levels)
   out <- list(level = sandbox, net = check_flag(net, "net"), read = check_paths(read, "read"), write = check_paths(write, "write"),
               command = character())
   if (sandbox == "none") {
@@ -17,7 +20,7 @@ new_sandbox <- function(sandbox, net, read, write, workdir, probe = probe_sandbo
   }
   out$write <- c(out$write, workdir)
   problems <- character()
-  for (level in if (sandbox == "auto") sandbox_levels else sandbox) {
+  for (level in if (sandbox == "auto") levels else sandbox) {
     out$level <- level
     out$command <- sandbox_command(out)
     problem <- probe(out$command)
@@ -29,11 +32,18 @@ new_sandbox <- function(sandbox, net, read, write, workdir, probe = probe_sandbo
                   sandbox_argument("none"), "."))
 }
 
+## A sandbox of another operating system is an error that names those of this one.
+check_system <- function(sandbox, levels) {
+  if (sandbox %in% c("auto", "none", levels)) return(invisible())
+  argument_stop("sandbox", ": \"", sandbox, "\" is only for ", if (sandbox == "seatbelt") "macOS" else "Linux", ". Here, use \"auto\", ",
+                paste0("\"", levels, "\"", collapse = ", "), " or \"none\".")
+}
+
 sandbox_argument <- function(level) sprintf(if (in_cli()) "--sandbox=%s" else "`sandbox = \"%s\"`", level)
 
 ## The least sandbox of workers, for plan(sandbox = ). NULL: any.
 check_wanted_sandbox <- function(sandbox) {
-  if (!is.null(sandbox) && check_choice(sandbox, "sandbox", c("none", rev(sandbox_levels))) != "none") sandbox
+  if (!is.null(sandbox) && check_choice(sandbox, "sandbox", sandbox_rank) != "none") sandbox
 }
 
 ## Futures of a personal cluster are those of the owner of the machine.
@@ -86,7 +96,8 @@ describe_sandbox <- function(sandbox, pass_env = character()) {
     return(paste0("Futures run without a sandbox: they can read and change whatever this account can, and use its network.", passed))
   }
   quote_paths <- function(paths) if (length(paths) > 0L) paste(" and", quote_all(paths))
+  seen <- if (sandbox$level == "seatbelt") " They can see the arguments and environment variables of other programs of this account."
   paste0("Futures run in a sandbox (", sandbox$level, "): they can read R, its packages and programs", quote_paths(sandbox$read),
          ", write to temporary folders of their own", quote_paths(sandbox$write), ", and use ", if (sandbox$net) "the" else "no",
-         " network.", passed)
+         " network.", seen, passed)
 }

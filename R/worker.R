@@ -26,9 +26,9 @@
 #' @param drain (logical) If `TRUE`, an interrupted worker first finishes its running futures. `--drain` on the command line.
 #' @param workdir (character) The folder in which futures run. `NULL` means a private folder of each child process, which is emptied
 #'   after each future and removed at the end.
-#' @param sandbox (character) What confines futures: `"namespaces"`, `"landlock"`, `"none"`, or `"auto"`, the first of these two sandboxes that
-#'   works on this machine. See the section below. The default is `"auto"`, and `"none"` on your personal cluster, whose futures are your
-#'   own.
+#' @param sandbox (character) What confines futures: `"namespaces"` or `"landlock"` (Linux), `"seatbelt"` (macOS, not tested by us), `"none"`,
+#'   or `"auto"`, the first sandbox that works on this machine. See the sections below. The default is `"auto"`, and `"none"` on your
+#'   personal cluster, whose futures are your own.
 #' @param net (logical) If `TRUE`, futures in a sandbox may use the network as your programs can: the internet, but also your local
 #'   network and the services of this machine.
 #' @param read,write (character) Files and folders that futures in a sandbox may read, or read, change and delete, besides those listed
@@ -74,8 +74,16 @@
 #' `"namespaces"`, each up to a tenth of the memory of the machine). The account may have 4,096 processes, root any number. A fault in the
 #' kernel may break any sandbox.
 #'
-#' Both need a processor of type x86_64 or aarch64. If no sandbox works, as on macOS, `worker()` stops with an error, unless
-#' `sandbox = "none"`.
+#' Both need a processor of type x86_64 or aarch64. If no sandbox works, `worker()` stops with an error, unless `sandbox = "none"`.
+#'
+#' @section Sandbox of macOS:
+#' `"seatbelt"` starts each child process by `sandbox-exec`, with rules that are meant to allow the same files, network and processes as above.
+#' They were written from manual pages and were never tried on macOS by us: R may not work in it, and it may not stop all that it should.
+#' `worker()` only checks, by `R --version`, that macOS accepts the rules and that R can be loaded.
+#'
+#' It does not hide the arguments and environment variables with which programs of your account were started, also this worker. So start
+#' the worker from a shell that has no secrets in its environment. Futures can find out whether a file of a given name exists, and what they
+#' start in a session of its own, such as daemons, outlives them. `docs/sandbox.md` in the sources has the list.
 #'
 #' @section How a worker ends:
 #' After `duration`, the worker takes no new futures, finishes those that are running, and leaves.
@@ -110,7 +118,7 @@
 #' @seealso [cluster], [host_cluster()]
 #' @export
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
-                   nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "none"),
+                   nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "seatbelt", "none"),
                    net = FALSE, read = character(), write = character(), pass_env = NULL) {
   check_arguments("worker")
   check_not_on_worker("worker")

@@ -1,6 +1,7 @@
 /* The sandbox of a program: what it may read, write and reach, from its first instruction on. A
  * process enters it and then replaces itself by the program, so that no library of the program has
- * started a thread outside of it. Linux only: elsewhere it is an error.
+ * started a thread outside of it. Linux only: elsewhere it is an error. For P2P_SANDBOX_SEATBELT,
+ * see proc/sandbox_seatbelt.
  *
  * P2P_SANDBOX_LANDLOCK: the process stays where it is, and the kernel refuses what is not listed:
  * files by Landlock, everything else by a filter of system calls. P2P_SANDBOX_NAMESPACES: besides,

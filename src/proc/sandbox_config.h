@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum p2p_sandbox_level { P2P_SANDBOX_LANDLOCK, P2P_SANDBOX_NAMESPACES };
+enum p2p_sandbox_level { P2P_SANDBOX_LANDLOCK, P2P_SANDBOX_NAMESPACES, P2P_SANDBOX_SEATBELT };
 
 struct p2p_sandbox_path {
   const char *path; /* absolute; passed over if it does not exist */
@@ -16,7 +16,7 @@ struct p2p_sandbox_path {
 struct p2p_sandbox {
   enum p2p_sandbox_level level;
   bool net;                             /* IPv4 and IPv6, as without a sandbox */
-  const struct p2p_sandbox_path *paths; /* besides those of the system, see proc/sandbox_paths */
+  const struct p2p_sandbox_path *paths; /* besides those of the system */
   size_t n_paths;
   pid_t supervisor; /* a process that must not be signalled; 0: none */
 };

@@ -5,21 +5,23 @@
 #endif
 #include "proc/sandbox_privileges.h"
 
-#ifdef __linux__
 #include <errno.h>
-#include <linux/capability.h>
-#include <linux/securebits.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define FIRST_OTHER_FD 5 /* after the standard files, the frames and the lifeline */
-#define CLOSE_RANGE 436  /* the same on all architectures */
-#define CAPABILITIES_MAX 64
 #define FILES_MAX 4096
 #define PROCESSES_MAX 4096 /* all of the account count, except in a user namespace */
+
+#ifdef __linux__
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#define CLOSE_RANGE 436 /* the same on all architectures */
+#define CAPABILITIES_MAX 64
 
 /* A program of user 0 gets all capabilities of the bounding set, unless SECBIT_NOROOT is set. Both
  * steps need a capability, without which they are not needed. */
@@ -34,6 +36,10 @@ static int drop_capabilities(void) {
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+#else /* the rules of macOS bind root, too, and forbid set-user-id programs */
+static int drop_capabilities(void) { return 0; }
+#endif
+
 static void limit(int resource, rlim_t most) {
   struct rlimit now;
   if (getrlimit(resource, &now) != 0) return;
@@ -43,7 +49,9 @@ static void limit(int resource, rlim_t most) {
 }
 
 static void close_other_descriptors(void) {
+#ifdef __linux__
   if (syscall(CLOSE_RANGE, FIRST_OTHER_FD, ~0U, 0) == 0) return;
+#endif
   for (int fd = FIRST_OTHER_FD; fd < FILES_MAX; fd++) close(fd);
 }
 
@@ -55,9 +63,3 @@ int p2p_sandbox_privileges_drop(struct p2p_err *err) {
   if (drop_capabilities() == 0) return P2P_OK;
   return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot give up privileges: %s", strerror(errno));
 }
-
-#else
-int p2p_sandbox_privileges_drop(struct p2p_err *err) {
-  return p2p_err_set(err, P2P_ERR_SYSTEM, "this system does not offer capabilities");
-}
-#endif

@@ -11,6 +11,7 @@
 
 static const char *const sandboxes[] = {[P2P_MACHINE_SANDBOX_UNKNOWN] = "",
                                         [P2P_MACHINE_SANDBOX_NONE] = "none",
+                                        [P2P_MACHINE_SANDBOX_SEATBELT] = "seatbelt",
                                         [P2P_MACHINE_SANDBOX_LANDLOCK] = "landlock",
                                         [P2P_MACHINE_SANDBOX_NAMESPACES] = "namespaces"};
 

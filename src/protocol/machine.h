@@ -14,6 +14,7 @@
 enum p2p_machine_sandbox {
   P2P_MACHINE_SANDBOX_UNKNOWN, /* not reported */
   P2P_MACHINE_SANDBOX_NONE,
+  P2P_MACHINE_SANDBOX_SEATBELT,
   P2P_MACHINE_SANDBOX_LANDLOCK,
   P2P_MACHINE_SANDBOX_NAMESPACES
 };
@@ -24,7 +25,7 @@ struct p2p_machine {
   enum p2p_machine_sandbox sandbox;
 };
 
-/* "none", "landlock", "namespaces"; "": not reported. */
+/* "none", "seatbelt", "landlock", "namespaces"; "": not reported. */
 const char *p2p_machine_sandbox_name(enum p2p_machine_sandbox sandbox);
 /* Reads such a name; NULL means not reported. False for any other text; *out is then unchanged. */
 bool p2p_machine_sandbox_read(const char *name, enum p2p_machine_sandbox *out);

@@ -3,9 +3,10 @@
  *
  *   sandbox [--probe] [--net] [--read=PATH ...] [--write=PATH ...] LEVEL PROGRAM [ARGUMENT ...]
  *
- * LEVEL is "namespaces" or "landlock". The folder that has $TMPDIR is writable, too, and $TMPDIR is
- * the home folder of the program. With --probe, it ends instead of starting the program. LEVEL
- * "none" confines nothing, but leaves a keeper (proc/keeper), with descriptor 4 as its lifeline.
+ * LEVEL is "namespaces" or "landlock", or "seatbelt" on macOS. The folder that has $TMPDIR is
+ * writable, too, and $TMPDIR is the home folder of the program. With --probe, it ends instead of
+ * starting the program, or, with "seatbelt", lets it only print its version. LEVEL "none" confines
+ * nothing, but leaves a keeper (proc/keeper), with descriptor 4 as its lifeline.
  * Exit status: that of the program, or 126 and a line on standard error. */
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #include "proc/keeper.h"
 #include "proc/sandbox.h"
+#include "proc/sandbox_seatbelt.h"
 
 #define FAILED 126
 #define LIFELINE 4
@@ -72,6 +74,8 @@ static bool read_level(struct command *command, const char *level) {
     command->sandbox.level = P2P_SANDBOX_NAMESPACES;
   else if (strcmp(level, "landlock") == 0)
     command->sandbox.level = P2P_SANDBOX_LANDLOCK;
+  else if (strcmp(level, "seatbelt") == 0)
+    command->sandbox.level = P2P_SANDBOX_SEATBELT;
   else
     return false;
   return true;
@@ -93,7 +97,16 @@ static int read_command(struct command *command, int argc, char **argv, struct p
   return P2P_OK;
 }
 
+/* Only a program that runs by the rules shows that macOS takes them, and that its loader can. */
+static int run_in_seatbelt(struct command *command, struct p2p_err *err) {
+  char *probe[] = {command->program[0], "--version", NULL};
+  return p2p_sandbox_seatbelt_become(&command->sandbox,
+                                     command->is_probe ? probe : command->program, err);
+}
+
 static int run(struct command *command, struct p2p_err *err) {
+  if (!command->is_none && command->sandbox.level == P2P_SANDBOX_SEATBELT)
+    return run_in_seatbelt(command, err);
   int code = command->is_none ? p2p_keeper_enter(LIFELINE, err)
                               : p2p_sandbox_enter(&command->sandbox, err);
   if (code != P2P_OK) return code;

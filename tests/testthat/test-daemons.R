@@ -19,7 +19,7 @@ running <- function(mark) {
 }
 is_gone <- function(mark) function() length(running(mark)) == 0L
 
-for (level in c("none", Filter(has_sandbox, future.p2p:::sandbox_levels))) test_that(paste("daemons end with the evaluator, in sandbox", level), {
+for (level in c("none", Filter(has_sandbox, future.p2p:::sandbox_levels()))) test_that(paste("daemons end with the evaluator, in sandbox", level), {
   worker <- start_worker(lab, "carol", "alice/friends", sandbox = level)
   plan_as(lab, "bob")
   ## It goes on during the future and after it, and ends with the evaluator: that of a session that ends, crashes, or is canceled.

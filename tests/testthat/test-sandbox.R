@@ -1,7 +1,7 @@
 ## What futures can reach in the sandbox of a worker. tests/escapes has most attempts to get at what belongs to its lender, and ordinary work, in
 ## each sandbox; here are those that it lacks.
 skip_unless_lab()
-levels <- Filter(has_sandbox, future.p2p:::sandbox_levels)
+levels <- Filter(has_sandbox, future.p2p:::sandbox_levels())
 testthat::skip_if(length(levels) == 0L, "no sandbox works here")
 lab <- local_lab()
 start_cluster(lab, "alice/friends", c("bob", "carol"), workers = c())
@@ -129,7 +129,7 @@ test_that("with plan(sandbox = ), futures only go to workers with as much of a s
   testthat::skip_if_not("landlock" %in% levels)
   open <- start_worker(lab, "carol", "alice/friends", sandbox = "none")
   withr::local_options(future.p2p.report_after = 0.2)
-  expect_error(plan_as(lab, "bob", sandbox = "auto"), "'sandbox' must be \"none\" or \"landlock\" or \"namespaces\", not \"auto\".", fixed = TRUE)
+  expect_error(plan_as(lab, "bob", sandbox = "auto"), "'sandbox' must be \"none\" or \"seatbelt\" or \"landlock\" or \"namespaces\", not \"auto\".", fixed = TRUE)
   plan(sequential)
   pattern <- "worker 'carol@[^ ]+' has sandbox 'none', and this session wants at least 'landlock'"
   expect_message(plan_as(lab, "bob", sandbox = "landlock", wait.timeout = 3), pattern)
@@ -159,6 +159,22 @@ test_that("a sandbox that does not work, and arguments without one, are errors w
                "No sandbox works here (namespaces: it is refused; landlock: it is refused). Without one, futures of others could read", fixed = TRUE)
   expect_identical(new_sandbox("auto", FALSE, character(), character(), NULL, probe = function(command) if ("namespaces" %in% command) "no")$level, "landlock")
   expect_error(new_sandbox("landlock", FALSE, character(), character(), NULL, probe = refuse), "use `sandbox = \"none\"`.", fixed = TRUE)
+  expect_error(new_sandbox("seatbelt", FALSE, character(), character(), NULL, levels = sandbox_levels("Linux")),
+               "'sandbox': \"seatbelt\" is only for macOS. Here, use \"auto\", \"namespaces\", \"landlock\" or \"none\".", fixed = TRUE)
+})
+
+test_that("on macOS, seatbelt is the sandbox, and says what it leaves open", {
+  macos <- function(...) new_sandbox(..., net = FALSE, write = character(), workdir = NULL, levels = sandbox_levels("Darwin"))
+  auto <- macos("auto", read = readable, probe = function(command) NULL)
+  expect_identical(auto$level, "seatbelt")
+  expect_identical(auto$command[length(auto$command)], "seatbelt")
+  expect_true(all(paste0("--read=", c(R.home(), readable)) %in% auto$command))
+  expect_match(describe_sandbox(auto), "in a sandbox (seatbelt)", fixed = TRUE)
+  expect_match(describe_sandbox(auto), "no network. They can see the arguments and environment variables of other programs of this account.", fixed = TRUE)
+  expect_error(macos("landlock", read = character()), "\"landlock\" is only for Linux. Here, use \"auto\", \"seatbelt\" or \"none\".", fixed = TRUE)
+  ## The program itself, here: "auto" ends with the sentence.
+  testthat::skip_on_os("mac")
+  expect_error(macos("auto", read = character()), "No sandbox works here (seatbelt: only macOS offers Seatbelt). Without one, futures", fixed = TRUE)
 })
 
 test_that("nothing is left", {
