@@ -163,8 +163,18 @@ static int open_dimnames(struct p2p_r_stream *in, const struct p2p_r_frame *fram
 
 static bool is_slot(const struct p2p_r_frame *frame) { return frame->of.subject.type == P2P_R_S4; }
 
+/* R takes the first of two attributes of one name; the checks would see the last one. */
+static int add_name(struct p2p_r_stream *in, struct p2p_r_frame *frame) {
+  if (frame->name < P2P_R_NAME_OF_CLASS || frame->name > P2P_R_NAME_OF_SELFREF) return P2P_OK;
+  uint16_t bit = (uint16_t)(1u << (frame->name - P2P_R_NAME_OF_CLASS));
+  if (frame->of.names & bit) return malformed(in, "an attribute occurs twice");
+  frame->of.names |= bit;
+  return P2P_OK;
+}
+
 static int open_value(struct p2p_r_stream *in, struct p2p_r_frame *frame) {
-  int name = frame->name;
+  int name = frame->name, code = add_name(in, frame);
+  if (code != P2P_OK) return code;
   bool is_shape = name >= P2P_R_NAME_OF_DIM && name <= P2P_R_NAME_OF_TSP &&
                   name != P2P_R_NAME_OF_LEVELS && !is_slot(frame);
   if (is_shape && !p2p_r_is_vector(frame->of.subject.type))

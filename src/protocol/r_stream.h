@@ -66,6 +66,7 @@ struct p2p_r_attributes {
   uint32_t n_dims;
   int16_t levels_type;
   uint8_t classes;
+  uint16_t names; /* that have occurred, as bits from P2P_R_NAME_OF_CLASS on */
 };
 
 struct p2p_r_frame {

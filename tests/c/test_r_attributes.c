@@ -168,6 +168,27 @@ TEST(a_factor_has_integers_of_its_levels) {
   CHECK(end() == P2P_ERR_PARSE);
 }
 
+/* R takes the first one. */
+TEST(attributes_that_are_checked_occur_once) {
+  static const char *const names[] = {"class", "dim", "levels", "names", "row.names", "tsp"};
+  static const int32_t three = 3, times[] = {1, 3, 1};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (int n = 1; n <= 2; n++) {
+      vector(P2P_R_INTEGERS, 3);
+      for (int k = 0; k < n; k++) {
+        cell(0, names[i]);
+        if (strcmp(names[i], "dim") == 0)
+          integers(1, &three);
+        else if (strcmp(names[i], "tsp") == 0)
+          integers(3, times);
+        else
+          strings(3, (const char *const[]){"a", "b", "c"});
+      }
+      CHECK(end() == (n == 1 ? P2P_OK : P2P_ERR_PARSE));
+    }
+  }
+}
+
 TEST(a_factor_of_several_chunks_is_read_to_its_end) {
   for (int32_t last = 1; last <= 2; last++) {
     begin();
@@ -236,6 +257,7 @@ UNIT_MAIN("r_attributes", UNIT(dimensions_are_integers_whose_product_is_the_leng
           UNIT(dimensions_may_be_a_compact_sequence_of_integers),
           UNIT(names_of_dimensions_fit_the_dimensions), UNIT(names_are_as_many_strings_as_elements),
           UNIT(a_class_is_strings), UNIT(a_factor_has_integers_of_its_levels),
+          UNIT(attributes_that_are_checked_occur_once),
           UNIT(a_factor_of_several_chunks_is_read_to_its_end),
           UNIT(names_of_rows_are_strings_or_integers_and_count_as_memory),
           UNIT(the_times_of_a_series_are_three_numbers),
