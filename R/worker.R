@@ -18,7 +18,7 @@
 #'   TB). Each evaluator, and each process that it starts, may allocate this much beyond the memory of R itself with the future package
 #'   loaded. The heap, anonymous mappings and thread stacks count (`RLIMIT_DATA` on Linux); mapped files do not. Other systems use
 #'   `RLIMIT_AS` as far as they support it. An allocation beyond the limit fails with R's own error, whose message then names the limit.
-#'   `Inf` means no limit.
+#'   `Inf` means no limit. See section 'Memory of several processes'.
 #' @param time (numeric) Seconds that the evaluation of one future may take. It is then interrupted, and killed 5 seconds later. Its value
 #'   is a FutureInterruptError. `Inf` means no limit.
 #' @param nice (integer) Niceness of the evaluators, from 0 to 19. Higher values leave more CPU time to other programs.
@@ -69,10 +69,8 @@
 #' | `Sys.chmod()`, `Sys.setFileTime()` | work | fail |
 #' | `parallel::makeCluster()` without `net = TRUE` | works | fails; `parallel::mclapply()` works |
 #'
-#' What no sandbox does: futures can use all cores, all memory and all space on the disk of the temporary folder. `memory` limits what
-#' each process allocates, but not how much several of them have together, what they share, or files in memory (`/tmp` and `/dev/shm` of
-#' `"namespaces"`, each up to a tenth of the memory of the machine). The account may have 4,096 processes, root any number. A fault in the
-#' kernel may break any sandbox.
+#' What no sandbox does: futures can use all cores, all memory and all space on the disk of the temporary folder, within the limits of
+#' `worker()`. The account may have 4,096 processes, root any number. A fault in the kernel may break any sandbox.
 #'
 #' Both need a processor of type x86_64 or aarch64. If no sandbox works, `worker()` stops with an error, unless `sandbox = "none"`.
 #'
@@ -84,6 +82,24 @@
 #' It does not hide the arguments and environment variables with which programs of your account were started, also this worker. So start
 #' the worker from a shell that has no secrets in its environment. Futures can find out whether a file of a given name exists, and what they
 #' start in a session of its own, such as daemons, outlives them. `docs/sandbox.md` in the sources has the list.
+#'
+#' @section Memory of several processes:
+#' By itself, `memory` limits what each process allocates, but not how much several of them have together, what they share, or files in
+#' memory (`/tmp` and `/dev/shm` of sandbox `"namespaces"`, each up to a tenth of the memory of the machine).
+#'
+#' Linux limits all of that where the worker has a control group (cgroup v2) for itself, such as one of systemd:
+#'
+#' ```sh
+#' systemd-run --user --scope --property=Delegate=yes Rscript -e future.p2p::worker --memory=2GiB
+#' ```
+#'
+#' A service of systemd needs the line `Delegate=yes`. `worker()` then gives each evaluator a control group. When its processes together
+#' need more than `memory`, 16 MiB and what R itself has, Linux kills all of them, and the value of the future is a FutureInterruptError
+#' that says so. They get no swap, and may be 4,096. When an evaluator ends, all that is in its control group is killed (Linux 5.14). Futures in a
+#' sandbox cannot leave their control group or change its limits; without a sandbox, futures can.
+#'
+#' The worker must be the only process of its control group, which must be able to limit memory. Otherwise all is as without one; with
+#' `R_FUTURE_P2P_DEBUG=true`, the worker says why.
 #'
 #' @section How a worker ends:
 #' After `duration`, the worker takes no new futures, finishes those that are running, and leaves.
@@ -142,7 +158,8 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
   config$evaluator_argv <- c(sandbox$command, evaluator_argv(memory, nice, is_scratch = is.null(workdir)))
   config$sandbox <- sandbox$level
-  config$is_kept <- sandbox$level == "none" && length(sandbox$command) > 0L
+  config$is_launched <- length(sandbox$command) > 0L
+  config$is_kept <- config$is_launched && sandbox$level == "none"
   config$evaluator_env <- evaluator_env(pass_env)
   use_key_file(config)
   say_keyless()

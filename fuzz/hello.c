@@ -43,5 +43,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     __builtin_trap();
   if (memchr(error, '\0', sizeof error) == NULL) __builtin_trap();
   (void)p2p_evaluator_hello_peak_bytes(bytes, length);
+  (void)p2p_evaluator_hello_data_bytes(bytes, length);
   return 0;
 }

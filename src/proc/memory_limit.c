@@ -13,7 +13,7 @@
 #ifdef __linux__
 #define RESOURCE RLIMIT_DATA
 
-static uint64_t used_bytes(void) {
+uint64_t p2p_memory_limit_used(void) {
   unsigned long long kib = 0;
   char line[256];
   FILE *status = fopen("/proc/self/status", "re");
@@ -27,7 +27,7 @@ static uint64_t used_bytes(void) {
 #define RESOURCE RLIMIT_AS
 
 /* macOS refuses a limit below the size of the address space, which is gigabytes from the start. */
-static uint64_t used_bytes(void) {
+uint64_t p2p_memory_limit_used(void) {
 #ifdef __APPLE__
   struct mach_task_basic_info info;
   mach_msg_type_number_t count = MACH_TASK_BASIC_INFO_COUNT;
@@ -42,7 +42,7 @@ int p2p_memory_limit_set(uint64_t bytes, struct p2p_err *err) {
   struct rlimit limit;
   if (getrlimit(RESOURCE, &limit) != 0)
     return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot read the memory limit: %s", strerror(errno));
-  uint64_t used = used_bytes();
+  uint64_t used = p2p_memory_limit_used();
   uint64_t wanted = bytes < UINT64_MAX - used ? bytes + used : UINT64_MAX;
   if (limit.rlim_max != RLIM_INFINITY && wanted >= limit.rlim_max)
     return P2P_OK; /* there is a lower one already */

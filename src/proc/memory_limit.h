@@ -11,5 +11,7 @@
  * or shared memory), by RLIMIT_AS elsewhere. Cannot be raised again. Allocations beyond the limit
  * fail. */
 int p2p_memory_limit_set(uint64_t bytes, struct p2p_err *err) P2P_MUST_USE;
+/* What this process has now of the memory that the limit counts, in bytes; 0: not known. */
+uint64_t p2p_memory_limit_used(void);
 
 #endif

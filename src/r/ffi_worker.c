@@ -33,6 +33,7 @@ SEXP ffi_worker_new(SEXP config, SEXP log) {
       .sandbox = p2p_ffi_text(config, "sandbox"),
       .libraries = p2p_ffi_text(config, "packages"),
       .account = p2p_ffi_text(config, "account"),
+      .is_launched = p2p_ffi_number(config, "is_launched", 0) > 0,
       .is_kept = p2p_ffi_number(config, "is_kept", 0) > 0,
       .scratch = p2p_ffi_text(config, "scratch"),
       .workdir = p2p_ffi_text(config, "workdir"),

@@ -1,12 +1,14 @@
 /* The program `sandbox`, by which a worker starts its evaluators. It enters the sandbox and becomes
  * the evaluator:
  *
- *   sandbox [--probe] [--net] [--read=PATH ...] [--write=PATH ...] LEVEL PROGRAM [ARGUMENT ...]
+ *   sandbox [--cgroup] [--probe] [--net] [--read=PATH ...] [--write=PATH ...] LEVEL PROGRAM
+ *           [ARGUMENT ...]
  *
  * LEVEL is "namespaces" or "landlock", or "seatbelt" on macOS. The folder that has $TMPDIR is
  * writable, too, and $TMPDIR is the home folder of the program. With --probe, it ends instead of
  * starting the program, or, with "seatbelt", lets it only print its version. LEVEL "none" confines
  * nothing, but leaves a keeper (proc/keeper), with descriptor 4 as its lifeline.
+ * With --cgroup, it first moves into the control group by descriptor 5 (see p2p_cgroup_open()).
  * Exit status: that of the program, or 126 and a line on standard error. */
 #include <errno.h>
 #include <stdio.h>
@@ -20,12 +22,14 @@
 
 #define FAILED 126
 #define LIFELINE 4
+#define GROUP 5
 
 struct command {
   struct p2p_sandbox sandbox;
   struct p2p_sandbox_path *paths;
   char *scratch;
   bool is_probe;
+  bool has_group;
   bool is_none;   /* no sandbox, but a keeper */
   char **program; /* NULL-terminated */
 };
@@ -43,6 +47,8 @@ static void add_path(struct command *command, const char *path, bool is_writable
 static bool read_flag(struct command *command, const char *flag) {
   if (strcmp(flag, "--probe") == 0)
     command->is_probe = true;
+  else if (strcmp(flag, "--cgroup") == 0)
+    command->has_group = true;
   else if (strcmp(flag, "--net") == 0)
     command->sandbox.net = true;
   else if (strncmp(flag, "--read=/", 8) == 0)
@@ -104,11 +110,22 @@ static int run_in_seatbelt(struct command *command, struct p2p_err *err) {
                                      command->is_probe ? probe : command->program, err);
 }
 
+static int join_group(struct p2p_err *err) {
+  bool done = write(GROUP, "0", 1) == 1;
+  int number = errno;
+  close(GROUP);
+  return done ? P2P_OK
+              : p2p_err_set(err, P2P_ERR_SYSTEM, "cannot join the control group: %s",
+                            strerror(number));
+}
+
 static int run(struct command *command, struct p2p_err *err) {
+  int code = command->has_group ? join_group(err) : P2P_OK;
+  if (code != P2P_OK) return code;
   if (!command->is_none && command->sandbox.level == P2P_SANDBOX_SEATBELT)
     return run_in_seatbelt(command, err);
-  int code = command->is_none ? p2p_keeper_enter(LIFELINE, err)
-                              : p2p_sandbox_enter(&command->sandbox, err);
+  code = command->is_none ? p2p_keeper_enter(LIFELINE, err)
+                          : p2p_sandbox_enter(&command->sandbox, err);
   if (code != P2P_OK) return code;
   if (access(command->program[0], X_OK) == 0) {
     if (command->is_probe) return P2P_OK;

@@ -127,17 +127,17 @@ static void complete_task(struct p2p_evaluator *evaluator) {
 
 static void on_hello(struct p2p_evaluator *evaluator, const struct p2p_frame *frame) {
   char text[REASON_MAX - 32], reason[REASON_MAX];
-  if (p2p_evaluator_hello_read(frame->payload, frame->length, text, sizeof text)) {
-    snprintf(reason, sizeof reason, "failed to start: %s", text);
+  bool failed = p2p_evaluator_hello_read(frame->payload, frame->length, text, sizeof text);
+  uint64_t memory_bytes = evaluator->owner->limits.memory_bytes;
+  if (failed || !p2p_evaluator_process_limit(evaluator->process, memory_bytes, frame)) {
+    snprintf(reason, sizeof reason, "failed to start: %s", failed ? text : "cannot limit memory");
     kill_process(evaluator, reason);
     return;
   }
   evaluator->ready = true;
   evaluator->peak_bytes = p2p_evaluator_hello_peak_bytes(frame->payload, frame->length);
-  if (evaluator->task.cancelled)
-    set_deadline(evaluator, DEADLINE_CANCEL, P2P_EVALUATOR_CANCEL_MS);
-  else
-    set_deadline(evaluator, NO_DEADLINE, 0);
+  set_deadline(evaluator, evaluator->task.cancelled ? DEADLINE_CANCEL : NO_DEADLINE,
+               P2P_EVALUATOR_CANCEL_MS);
   if (evaluator->task.active) time_task(evaluator);
   evaluator->owner->on_change(evaluator->owner->arg);
 }
@@ -185,11 +185,9 @@ static void describe_exit(const struct p2p_evaluator *evaluator, int exit_status
     if (!had_begun) reason->kind = P2P_LOST_NOT_BEGUN;
     return;
   }
-  const struct p2p_evaluator_end end = {.exit_status = exit_status,
-                                        .term_signal = term_signal,
-                                        .was_ready = evaluator->ready,
-                                        .had_begun = had_begun,
-                                        .used_bytes = used_bytes(evaluator)};
+  const struct p2p_evaluator_end end = {
+      exit_status, term_signal,           evaluator->ready,
+      had_begun,   used_bytes(evaluator), p2p_evaluator_process_was_full(evaluator->process)};
   p2p_exit_reason_of_end(reason, &end, &evaluator->owner->limits);
 }
 
@@ -279,6 +277,7 @@ static int spawn(struct p2p_evaluator *evaluator, struct p2p_err *err) {
       .loop = p2p_loop_uv(owner->loop),
       .argv = owner->argv,
       .is_kept = owner->is_kept,
+      .groups = owner->groups,
       .env = p2p_scratch_folder_env(evaluator->folder),
       .folder =
           owner->workdir != NULL ? owner->workdir : p2p_scratch_folder_work(evaluator->folder)};

@@ -39,6 +39,7 @@ struct p2p_evaluator_owner {
   struct p2p_log_queue *log;
   const char *const *argv, *const *env; /* NULL-terminated */
   bool is_kept;                         /* argv starts a keeper, which starts the evaluator */
+  struct p2p_cgroups *groups;           /* see p2p_evaluator_process_config */
   struct p2p_scratch *scratch;
   const char *workdir; /* of the processes; NULL: their scratch folders */
   struct p2p_limits limits;

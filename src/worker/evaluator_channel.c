@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "proc/memory_limit.h"
 #include "proc/process.h"
 #include "protocol/evaluator_hello.h"
 #include "protocol/task_header.h"
@@ -279,7 +280,8 @@ int p2p_evaluator_channel_hello(struct p2p_evaluator_channel *channel, const cha
   if (null < 0 || dup2(null, STDERR_FILENO) < 0) return P2P_ERR_SYSTEM;
   close(null);
   char hello[P2P_EVALUATOR_HELLO_MAX];
-  long length = p2p_evaluator_hello_write(p2p_process_own_peak_bytes(), text, hello);
+  long length =
+      p2p_evaluator_hello_write(p2p_process_own_peak_bytes(), p2p_memory_limit_used(), text, hello);
   if (length < 0) return (int)length;
   return p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, hello, (size_t)length);
 }

@@ -150,9 +150,24 @@ static int start_all(struct p2p_evaluator_pool *pool, struct p2p_err *err) {
 
 static uint64_t or_default(uint64_t ms, uint64_t default_ms) { return ms > 0 ? ms : default_ms; }
 
+/* NULL: out of memory. */
+static char **copy_argv(const struct p2p_evaluator_pool_config *config) {
+  size_t count = 1;
+  if (config->groups == NULL) return p2p_strings_copy(config->argv);
+  while (config->argv[count - 1] != NULL) count++;
+  const char **argv = calloc(count + 1, sizeof *argv);
+  if (argv == NULL) return NULL;
+  argv[0] = config->argv[0];
+  argv[1] = "--cgroup";
+  memcpy(argv + 2, config->argv + 1, (count - 1) * sizeof *argv);
+  char **copy = p2p_strings_copy(argv);
+  free(argv);
+  return copy;
+}
+
 static int init_owner(struct p2p_evaluator_pool *pool,
                       const struct p2p_evaluator_pool_config *config, struct p2p_err *err) {
-  pool->argv = p2p_strings_copy(config->argv);
+  pool->argv = copy_argv(config);
   pool->env = p2p_strings_copy(config->env);
   pool->workdir = config->workdir == NULL ? NULL : strdup(config->workdir);
   if (pool->argv == NULL || pool->env == NULL || (pool->workdir == NULL && config->workdir != NULL))
@@ -163,6 +178,7 @@ static int init_owner(struct p2p_evaluator_pool *pool,
       .argv = (const char *const *)pool->argv,
       .env = (const char *const *)pool->env,
       .is_kept = config->is_kept,
+      .groups = config->groups,
       .workdir = pool->workdir,
       .limits = config->limits,
       .receive_ms = or_default(config->receive_ms, P2P_EVALUATOR_RECEIVE_MS),

@@ -20,7 +20,10 @@ struct p2p_evaluator_pool_config {
   struct p2p_log_queue *log;            /* borrowed */
   const char *const *argv, *const *env; /* NULL-terminated; copied */
   bool is_kept;                         /* argv starts a keeper, which starts the evaluator */
-  const char *scratch;                  /* the folder of all scratch folders, see p2p_scratch_new */
+  /* Borrowed. Each evaluator gets a control group, which argv[0] joins if its first argument is
+   * --cgroup (see shell/sandbox); NULL: none. */
+  struct p2p_cgroups *groups;
+  const char *scratch; /* the folder of all scratch folders, see p2p_scratch_new */
   const char *workdir; /* the working directory of the evaluators; NULL: their scratch folders */
   uint32_t slots;
   struct p2p_limits limits;

@@ -11,15 +11,21 @@
 
 #include "base/pipe.h"
 #include "base/sanitize.h"
+#include "proc/cgroup.h"
 #include "proc/process.h"
+#include "protocol/evaluator_hello.h"
 
 /* How long to read on after the process has ended, since a descendant may keep its end of the
  * frames open; and how long a process may run after it has closed its frames. */
 #define GRACE_MS 500
 #define HANDLES 3
+/* What a control group may have besides the memory of a process: the kernel's records, and the
+ * parts of files that it must keep. */
+#define GROUP_BYTES (16 * 1024 * 1024)
 
 struct p2p_evaluator_process {
   struct p2p_process *child;
+  struct p2p_cgroup *group; /* NULL: none */
   uv_pipe_t frames, lifeline;
   uv_timer_t grace;
   int open_handles;
@@ -60,6 +66,7 @@ static void on_closed(uv_handle_t *handle) {
 static void close_all(struct p2p_evaluator_process *process) {
   close_errors(process);
   p2p_process_free(process->child);
+  p2p_cgroup_free(process->group);
   uv_close((uv_handle_t *)&process->frames, on_closed);
   uv_close((uv_handle_t *)&process->lifeline, on_closed);
   uv_close((uv_handle_t *)&process->grace, on_closed);
@@ -140,10 +147,18 @@ static void init_handles(struct p2p_evaluator_process *process, uv_loop_t *loop)
   process->open_handles = HANDLES;
 }
 
+/* Makes its group. `procs`: the descriptor by which to join it; -1: none. */
+static int make_group(struct p2p_evaluator_process *process, struct p2p_cgroups *groups, int *procs,
+                      struct p2p_err *err) {
+  *procs = -1;
+  int code = groups == NULL ? P2P_OK : p2p_cgroup_new(groups, &process->group, err);
+  return process->group == NULL ? code : p2p_cgroup_open(process->group, procs, err);
+}
+
 /* Returns 0 or an error of libuv. */
 static int spawn(struct p2p_evaluator_process *process,
-                 const struct p2p_evaluator_process_config *config, int errors) {
-  uv_stdio_container_t stdio[P2P_EVALUATOR_PROCESS_FD_LIFELINE + 1] = {{.flags = UV_IGNORE}};
+                 const struct p2p_evaluator_process_config *config, int errors, int procs) {
+  uv_stdio_container_t stdio[P2P_EVALUATOR_PROCESS_FD_GROUP + 1] = {{.flags = UV_IGNORE}};
   stdio[1].flags = UV_IGNORE;
   stdio[2].flags = UV_INHERIT_FD;
   stdio[2].data.fd = errors;
@@ -152,12 +167,15 @@ static int spawn(struct p2p_evaluator_process *process,
   stdio[P2P_EVALUATOR_PROCESS_FD_FRAMES].data.stream = (uv_stream_t *)&process->frames;
   stdio[P2P_EVALUATOR_PROCESS_FD_LIFELINE].flags = UV_CREATE_PIPE | UV_READABLE_PIPE;
   stdio[P2P_EVALUATOR_PROCESS_FD_LIFELINE].data.stream = (uv_stream_t *)&process->lifeline;
+  stdio[P2P_EVALUATOR_PROCESS_FD_GROUP].flags = UV_INHERIT_FD;
+  stdio[P2P_EVALUATOR_PROCESS_FD_GROUP].data.fd = procs;
   uv_process_options_t options = {.file = config->argv[0],
                                   .args = (char **)config->argv,
                                   .env = (char **)config->env,
                                   .cwd = config->folder,
                                   .stdio = stdio,
-                                  .stdio_count = P2P_EVALUATOR_PROCESS_FD_LIFELINE + 1};
+                                  .stdio_count =
+                                      P2P_EVALUATOR_PROCESS_FD_LIFELINE + (procs >= 0 ? 2 : 1)};
   int status = p2p_process_spawn(config->loop, &options, on_process_end, process, &process->child);
   if (status == 0 && config->is_kept) p2p_process_set_keeper(process->child);
   return status == 0 ? uv_read_start((uv_stream_t *)&process->frames, on_alloc, on_read) : status;
@@ -171,16 +189,20 @@ int p2p_evaluator_process_spawn(const struct p2p_evaluator_process_config *confi
   process->callbacks = *callbacks;
   process->arg = arg;
   p2p_buf_init(&process->in, sizeof process->chunk + P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX);
-  int errors[2];
-  int code = p2p_pipe_open(errors, true, err);
+  int errors[2], procs;
+  int code = make_group(process, config->groups, &procs, err);
+  if (code == P2P_OK) code = p2p_pipe_open(errors, true, err);
   if (code != P2P_OK) {
+    if (procs >= 0) close(procs);
+    p2p_cgroup_free(process->group);
     free(process);
     return p2p_err_prefix(err, "cannot start '%s'", config->argv[0]);
   }
   process->errors = errors[0];
   init_handles(process, config->loop);
-  int status = spawn(process, config, errors[1]);
+  int status = spawn(process, config, errors[1], procs);
   close(errors[1]);
+  if (procs >= 0) close(procs);
   if (status != 0) {
     close_all(process);
     if (config->folder != NULL && access(config->folder, X_OK) != 0)
@@ -249,6 +271,17 @@ void p2p_evaluator_process_errors(const struct p2p_evaluator_process *process,
   for (ssize_t i = 0; i < length; i++)
     if (text[i] == '\n') text[i] = ' ';
   p2p_sanitize(text, length > 0 ? (size_t)length : 0, out, P2P_EVALUATOR_PROCESS_ERRORS_MAX);
+}
+
+bool p2p_evaluator_process_limit(const struct p2p_evaluator_process *process, uint64_t memory_bytes,
+                                 const struct p2p_frame *hello) {
+  if (process->group == NULL || memory_bytes == 0) return true;
+  uint64_t used_bytes = p2p_evaluator_hello_data_bytes(hello->payload, hello->length);
+  return p2p_cgroup_limit(process->group, memory_bytes + used_bytes + GROUP_BYTES, NULL) == P2P_OK;
+}
+
+bool p2p_evaluator_process_was_full(const struct p2p_evaluator_process *process) {
+  return process->group != NULL && p2p_cgroup_was_full(process->group);
 }
 
 uint64_t p2p_evaluator_process_peak_bytes(const struct p2p_evaluator_process *process) {

@@ -13,10 +13,12 @@
 #include "protocol/frame.h"
 
 struct uv_loop_s;
+struct p2p_cgroups;
 struct p2p_evaluator_process;
 
 #define P2P_EVALUATOR_PROCESS_FD_FRAMES 3
 #define P2P_EVALUATOR_PROCESS_FD_LIFELINE 4
+#define P2P_EVALUATOR_PROCESS_FD_GROUP 5
 #define P2P_EVALUATOR_PROCESS_ERRORS_MAX 512
 
 #define P2P_EVALUATOR_PROCESS_QUEUE_SLOW (128 * 1024)
@@ -44,6 +46,9 @@ struct p2p_evaluator_process_config {
   const char *const *env;  /* "NAME=value", NULL-terminated; NULL: our environment */
   const char *folder;      /* its working directory; NULL: ours */
   bool is_kept;            /* argv starts a keeper, which starts the evaluator */
+  /* It gets a control group of its own, which argv joins by fd 5 (see p2p_cgroup_open) before it
+   * starts anything; NULL: none. */
+  struct p2p_cgroups *groups;
 };
 
 /* Starts the process. A failed exec is an error here. */
@@ -63,6 +68,13 @@ int p2p_evaluator_process_send(struct p2p_evaluator_process *process, uint8_t ty
  * safe to show; else "". */
 void p2p_evaluator_process_errors(const struct p2p_evaluator_process *process,
                                   char out[P2P_EVALUATOR_PROCESS_ERRORS_MAX]);
+/* If it has a control group, limits what it and all that it starts have together, as it limits
+ * itself: to `memory_bytes`, unless that is 0, more than it had at its HELLO. False: that failed.
+ */
+bool p2p_evaluator_process_limit(const struct p2p_evaluator_process *process, uint64_t memory_bytes,
+                                 const struct p2p_frame *hello) P2P_MUST_USE;
+/* Within on_exit: it was killed at that limit. */
+bool p2p_evaluator_process_was_full(const struct p2p_evaluator_process *process);
 /* Within on_exit: see p2p_process_peak_bytes. */
 uint64_t p2p_evaluator_process_peak_bytes(const struct p2p_evaluator_process *process);
 /* Bytes that are not written yet. */

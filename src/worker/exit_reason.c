@@ -61,9 +61,25 @@ static bool was_near_limit(const struct p2p_evaluator_end *end, const struct p2p
          (end->term_signal <= 0 || is_crash(end->term_signal));
 }
 
+static void of_memory_limit(struct p2p_exit_reason *reason, bool had_begun,
+                            const struct p2p_limits *limits) {
+  char memory[P2P_LIMITS_TEXT_MAX];
+  p2p_limits_memory(limits, memory);
+  p2p_exit_reason_of_kill(reason, "", had_begun);
+  snprintf(reason->how, sizeof reason->how, "was killed at the memory limit of %s per future",
+           memory);
+  snprintf(reason->hint, sizeof reason->hint,
+           "It holds for all processes of a future together; the owner of the worker can raise it "
+           "(--memory)");
+}
+
 void p2p_exit_reason_of_end(struct p2p_exit_reason *reason, const struct p2p_evaluator_end *end,
                             const struct p2p_limits *limits) {
   char text[96], limit[64 + P2P_LIMITS_TEXT_MAX] = "", memory[P2P_LIMITS_TEXT_MAX];
+  if (end->was_full && limits->memory_bytes > 0) {
+    of_memory_limit(reason, end->had_begun, limits);
+    return;
+  }
   if (was_near_limit(end, limits)) {
     p2p_limits_memory(limits, memory);
     snprintf(limit, sizeof limit, ", perhaps at the memory limit of %s", memory);

@@ -23,6 +23,7 @@ struct p2p_evaluator_end {
   int exit_status, term_signal; /* as p2p_evaluator_process reports them */
   bool was_ready, had_begun;
   uint64_t used_bytes; /* by which its peak of memory has grown since it was ready; 0: unknown */
+  bool was_full;       /* its control group was at its memory limit, for which it was killed */
 };
 
 void p2p_exit_reason_of_end(struct p2p_exit_reason *reason, const struct p2p_evaluator_end *end,

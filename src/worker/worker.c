@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "net/service.h"
+#include "proc/cgroup.h"
 #include "worker/admission.h"
 #include "worker/announcer.h"
 #include "worker/client_link.h"
@@ -27,8 +28,10 @@ struct p2p_worker {
   char *mailbox, *relay; /* NULL: those of the board */
   char *r_version, *future_version;
   struct p2p_machine machine;
-  char *libraries, *account, *offer; /* offer: the slots and their limits, for the log */
-  char *scratch;                     /* the folder of the evaluators */
+  char *libraries, *account;
+  char offer[128];            /* the slots and their limits, for the log */
+  char *scratch;              /* the folder of the evaluators */
+  struct p2p_cgroups *groups; /* of the evaluators; NULL: none */
   struct p2p_announcer *announcer;
   struct p2p_evaluator_pool *pool;
   struct p2p_slots slots;
@@ -229,6 +232,7 @@ static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_c
                                                         .argv = config->evaluator_argv,
                                                         .env = config->evaluator_env,
                                                         .is_kept = config->is_kept,
+                                                        .groups = worker->groups,
                                                         .scratch = worker->scratch,
                                                         .workdir = config->workdir,
                                                         .slots = config->slots,
@@ -287,15 +291,9 @@ static bool copy(const char *text, char **out) {
   return text == NULL || *out != NULL;
 }
 
-static bool describe_offer(const struct p2p_worker_config *config, char **offer) {
-  char text[256];
-  p2p_limits_describe(&config->limits, config->slots, text, sizeof text);
-  *offer = strdup(text);
-  return *offer != NULL;
-}
-
 static void destroy(void *state) {
   struct p2p_worker *worker = state;
+  p2p_cgroups_free(worker->groups);
   if (worker->scratch != NULL) (void)!p2p_file_tree_remove(worker->scratch);
   free(worker->scratch);
   free(worker->mailbox);
@@ -304,7 +302,6 @@ static void destroy(void *state) {
   free(worker->future_version);
   free(worker->libraries);
   free(worker->account);
-  free(worker->offer);
   free(worker);
 }
 
@@ -325,11 +322,13 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
       !copy(config->board.relay, &worker->relay) || !copy(config->r_version, &worker->r_version) ||
       !copy(config->future_version, &worker->future_version) ||
       !copy(config->libraries, &worker->libraries) || !copy(config->account, &worker->account) ||
-      !copy(config->scratch, &worker->scratch) || !describe_offer(config, &worker->offer)) {
+      !copy(config->scratch, &worker->scratch)) {
     destroy(worker);
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
+  p2p_limits_describe(&config->limits, config->slots, worker->offer, sizeof worker->offer);
   p2p_scratch_sweep(worker->scratch);
+  worker->groups = p2p_worker_config_groups(config, log);
   code = p2p_service_start(config->loop, &type, worker, config, &service, err);
   if (code != P2P_OK) return code;
   worker->service = service;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "crypto/random.h"
+#include "proc/cgroup.h"
 #include "proc/file_limit.h"
 
 #define FILES_PER_EVALUATOR 4 /* frames, lifeline, errors, process descriptor */
@@ -34,6 +35,20 @@ int p2p_worker_config_check(const struct p2p_worker_config *config, struct p2p_e
   if (p2p_crypto_init() != P2P_OK)
     return p2p_err_set(err, P2P_ERR_CRYPTO, "cannot initialize libsodium");
   return check_files(config->slots, err);
+}
+
+struct p2p_cgroups *p2p_worker_config_groups(const struct p2p_worker_config *config,
+                                             struct p2p_log_queue *log) {
+  struct p2p_cgroups *groups;
+  struct p2p_err err;
+  if (!config->is_launched) return NULL;
+  if (p2p_cgroups_new(NULL, true, &groups, &err) != P2P_OK) {
+    p2p_log_write(log, P2P_LOG_DEBUG, "evaluators have no control groups: %s", err.message);
+    return NULL;
+  }
+  p2p_log_write(log, P2P_LOG_DEBUG, "evaluators have control groups in '%s'",
+                p2p_cgroups_path(groups));
+  return groups;
 }
 
 static uint32_t at_most(uint32_t number, uint32_t cap) { return number < cap ? number : cap; }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/log_queue.h"
 #include "board/board_config.h"
 #include "net/loop.h"
 #include "protocol/machine.h"
@@ -23,6 +24,9 @@ struct p2p_worker_config {
   /* The program and arguments of an evaluator, and its environment, "NAME=value"; both
    * NULL-terminated. */
   const char *const *evaluator_argv, *const *evaluator_env;
+  /* evaluator_argv starts the program of shell/sandbox, so that evaluators can have control groups
+   */
+  bool is_launched;
   bool is_kept; /* evaluator_argv starts a keeper (proc/keeper), which starts the evaluator */
   /* The folder of their scratch folders, PARENT/Rtmp123/NAME (see worker/scratch); removed at the
    * end. */
@@ -37,6 +41,10 @@ struct p2p_worker_config {
  * libsodium cannot be initialized; P2P_ERR_SYSTEM: the limit is too low. */
 int p2p_worker_config_check(const struct p2p_worker_config *config,
                             struct p2p_err *err) P2P_MUST_USE;
+/* The control groups of the evaluators, for p2p_cgroups_free(); NULL: they can have none, and the
+ * log says why. */
+struct p2p_cgroups *p2p_worker_config_groups(const struct p2p_worker_config *config,
+                                             struct p2p_log_queue *log);
 /* What is unknown or not valid is not reported. */
 void p2p_worker_config_machine(const struct p2p_worker_config *config, struct p2p_machine *out);
 

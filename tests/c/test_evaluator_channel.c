@@ -77,7 +77,8 @@ static void ignore_exit(void *arg, int exit_status, int term_signal) {
 static int supervise(void) {
   const char *const argv[] = {program, NULL}, *const env[] = {MODE "=busy", NULL};
   const struct p2p_evaluator_process_callbacks callbacks = {ignore_frame, NULL, ignore_exit};
-  const struct p2p_evaluator_process_config config = {uv_default_loop(), argv, env, NULL, false};
+  const struct p2p_evaluator_process_config config = {
+      uv_default_loop(), argv, env, NULL, false, NULL};
   struct p2p_evaluator_process *process;
   struct p2p_err err;
   if (p2p_evaluator_process_spawn(&config, &callbacks, NULL, &process, &err) != P2P_OK) return 96;
@@ -181,7 +182,7 @@ static void run_until(struct seen *seen, const int *counter, int enough) {
 static void begin(struct seen *seen, const char *entry) {
   const char *const argv[] = {program, NULL}, *const env[] = {entry, NULL};
   const struct p2p_evaluator_process_callbacks callbacks = {on_frame, NULL, on_exit_};
-  const struct p2p_evaluator_process_config config = {&seen->loop, argv, env, NULL, false};
+  const struct p2p_evaluator_process_config config = {&seen->loop, argv, env, NULL, false, NULL};
   struct p2p_err err;
   signal(SIGPIPE, SIG_IGN);
   *seen = (struct seen){0};

@@ -194,7 +194,7 @@ static int spawn_mode(uv_loop_t *loop, const char *mode, struct seen *seen) {
   struct p2p_err err = {0};
   seen->loop = loop;
   return p2p_evaluator_process_spawn(
-      &(struct p2p_evaluator_process_config){loop, argv, env, NULL, false}, &callbacks, seen,
+      &(struct p2p_evaluator_process_config){loop, argv, env, NULL, false, NULL}, &callbacks, seen,
       &seen->process, &err);
 }
 
@@ -203,7 +203,7 @@ static int spawn_shell(uv_loop_t *loop, const char *script, struct seen *seen) {
   struct p2p_err err = {0};
   seen->loop = loop;
   return p2p_evaluator_process_spawn(
-      &(struct p2p_evaluator_process_config){loop, argv, NULL, NULL, false}, &callbacks, seen,
+      &(struct p2p_evaluator_process_config){loop, argv, NULL, NULL, false, NULL}, &callbacks, seen,
       &seen->process, &err);
 }
 
@@ -264,13 +264,14 @@ TEST(failed_exec_is_an_error_at_once) {
   const char *const argv[] = {"/no/such/program", NULL};
   open_loop(&loop);
   CHECK(p2p_evaluator_process_spawn(
-            &(struct p2p_evaluator_process_config){&loop, argv, NULL, NULL, false}, &callbacks,
-            &seen, &seen.process, &err) == P2P_ERR_SYSTEM);
+            &(struct p2p_evaluator_process_config){&loop, argv, NULL, NULL, false, NULL},
+            &callbacks, &seen, &seen.process, &err) == P2P_ERR_SYSTEM);
   CHECK_STR(err.message, "cannot start '/no/such/program': no such file or directory");
   const char *const shell[] = {"/bin/sh", "-c", "exit 1", NULL};
-  CHECK(p2p_evaluator_process_spawn(
-            &(struct p2p_evaluator_process_config){&loop, shell, NULL, "/no/such/folder", false},
-            &callbacks, &seen, &seen.process, &err) == P2P_ERR_SYSTEM);
+  CHECK(p2p_evaluator_process_spawn(&(struct p2p_evaluator_process_config){&loop, shell, NULL,
+                                                                           "/no/such/folder", false,
+                                                                           NULL},
+                                    &callbacks, &seen, &seen.process, &err) == P2P_ERR_SYSTEM);
   CHECK_STR(err.message,
             "cannot start '/bin/sh' in folder '/no/such/folder': no such file or directory");
   run(&loop, &seen);

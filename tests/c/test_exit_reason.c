@@ -104,6 +104,23 @@ TEST(code_that_has_not_begun_is_not_blamed) {
   CHECK(strstr(reason.hint, "was killed by a user") != NULL && reason.kind == P2P_LOST_NOT_BEGUN);
 }
 
+TEST(a_control_group_that_was_full_names_the_memory_limit) {
+  struct p2p_exit_reason reason;
+  struct p2p_evaluator_end end = {
+      .term_signal = SIGKILL, .was_ready = true, .had_begun = true, .was_full = true};
+  char text[512];
+  p2p_exit_reason_of_end(&reason, &end, &(struct p2p_limits){.memory_bytes = 2 * GIB});
+  p2p_exit_reason_sentence(&reason, "carol@desk:4711", "one", text, sizeof text);
+  CHECK_STR(text,
+            "the evaluator of worker 'carol@desk:4711' was killed at the memory limit of 2 GiB per "
+            "future while evaluating future 'one'. It holds for all processes of a future "
+            "together; the owner of the worker can raise it (--memory)");
+  CHECK(reason.kind == P2P_LOST_FINAL);
+  p2p_exit_reason_of_end(&reason, &end, &(struct p2p_limits){0}); /* it was another limit */
+  CHECK_STR(reason.how, "ended with signal 9 (SIGKILL)");
+  CHECK(reason.kind == P2P_LOST_KILLED);
+}
+
 TEST(exit_reason_has_a_hint) {
   struct p2p_exit_reason reason = of_end(0, SIGKILL, 2 * GIB);
   CHECK_STR(reason.how, "ended with signal 9 (SIGKILL)");
@@ -133,4 +150,5 @@ TEST(exit_reason_has_a_hint) {
 UNIT_MAIN("exit_reason", UNIT(limits_are_in_the_largest_unit),
           UNIT(description_that_does_not_fit_is_cut), UNIT(memory_limit_is_named_if_it_was_near),
           UNIT(a_process_that_somebody_else_killed_may_run_its_future_again),
-          UNIT(code_that_has_not_begun_is_not_blamed), UNIT(exit_reason_has_a_hint))
+          UNIT(code_that_has_not_begun_is_not_blamed),
+          UNIT(a_control_group_that_was_full_names_the_memory_limit), UNIT(exit_reason_has_a_hint))

@@ -178,10 +178,12 @@ TEST(an_evaluator_reports_that_it_is_ready_or_its_error) {
   CHECK(!p2p_evaluator_hello_read("", 0, error, sizeof error));
   CHECK(p2p_evaluator_hello_peak_bytes("r=4.2.2\npeak=81788928\n", 22) == 81788928);
   char hello[P2P_EVALUATOR_HELLO_MAX], text[P2P_EVALUATOR_HELLO_MAX] = "r=4.2.2\n";
-  CHECK(p2p_evaluator_hello_write(7, text, hello) == 15);
-  CHECK_STR(hello, "peak=7\nr=4.2.2\n");
+  CHECK(p2p_evaluator_hello_write(7, 5, text, hello) == 22);
+  CHECK_STR(hello, "peak=7\ndata=5\nr=4.2.2\n");
+  CHECK(p2p_evaluator_hello_data_bytes(hello, 22) == 5);
+  CHECK(p2p_evaluator_hello_data_bytes(hello, 7) == 0);
   memset(text, 'r', sizeof text - 1);
-  CHECK(p2p_evaluator_hello_write(7, text, hello) == P2P_ERR_TOO_LARGE);
+  CHECK(p2p_evaluator_hello_write(7, 5, text, hello) == P2P_ERR_TOO_LARGE);
   CHECK(p2p_evaluator_hello_peak_bytes("peak=1x\n", 8) == 0 &&
         p2p_evaluator_hello_peak_bytes("r=4.2.2\n", 8) == 0);
 }

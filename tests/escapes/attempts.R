@@ -178,6 +178,10 @@ attempts <- list(
   attempt("make_cgroup", function(lab) length(cgroups_of(lab)) > 0L,
           quote(for (folder in c("", "unified", "pids")) dir.create(file.path("/sys/fs/cgroup", folder, TOKEN))), needs = "dac_override",
           refusable = TRUE),
+  attempt("leave_group", function(lab) length(readLines(file.path(lab$supervisor_group, "cgroup.procs"))) > 1L, quote({
+    path <- sub("^0::", "/sys/fs/cgroup", grep("^0::", readLines("/proc/self/cgroup"), value = TRUE))
+    cat("0", file = file.path(dirname(path), "supervisor", "cgroup.procs"))
+  })),
 
   ## more of the machine than is lent
   attempt("memory_private", took_memory("memory_private"), held = TRUE, always = TRUE),
@@ -202,6 +206,7 @@ attempts <- list(
   attempt("end_supervisor", function(lab) !lab$supervisor_lives)
 )
 names(attempts) <- vapply(attempts, function(attempt) attempt$name, "")
+apart <- c("memory_shared", "memory_memfd", "memory_file", "memory_children", "fork_many") # where there is a control group
 last <- c("kill_sibling", "end_supervisor", grep("^daemon_", names(attempts), value = TRUE))
 
 ## ---- ordinary work: TRUE ----

@@ -166,6 +166,8 @@ cgroups_of <- function(lab) Sys.glob(file.path("/sys/fs/cgroup", c("", "*"), lab
 ## ---- the worker ----
 
 start_lent_worker <- function(lab, board, mode, libraries, memory = NULL) {
+  remove_group(lab$group)
+  lab$group <- new_group(lab$uid)
   write_in(lab$dir, key = readLines(key_file(board, "carol")), known_hosts = readLines(known_hosts_file(board)))
   give(lab, file.path(lab$dir, c("key", "known_hosts")))
   flags <- list(cluster = "alice/friends", workers = 2L, sandbox = mode, host = sprintf("127.0.0.1:%d", board$port),
@@ -178,10 +180,11 @@ start_lent_worker <- function(lab, board, mode, libraries, memory = NULL) {
            R_USER_CONFIG_DIR = file.path(lab$home, ".config"),
            R_LIBS = paste(c(libraries, file.path(lab$home, "library")), collapse = ":"), R_LIBS_USER = file.path(lab$home, "library"),
            AWS_SECRET_ACCESS_KEY = lab$secrets[["read_environment"]])
-  lab$worker <- start_child(board, paste("worker", mode), c("sh", "-c", descriptor, "sh", command), env = env, pty = TRUE)
+  lab$worker <- start_child(board, paste("worker", mode), c("sh", "-c", descriptor, "sh", lab$group$command, command), env = env, pty = TRUE)
   wait_for_line(lab$worker, "joined cluster 'alice/friends'")
   lab$facts$SUPERVISOR <- lab$worker$px$get_pid()
   lab$facts$TERMINAL <- Sys.readlink(file.path("/proc", lab$facts$SUPERVISOR, "fd", "0"))
   give(lab, lab$facts$TERMINAL)
-  lab$has_cgroup <- FALSE
+  lab$supervisor_group <- sub("^0::", "/sys/fs/cgroup", grep("^0::", readLines(file.path("/proc", lab$facts$SUPERVISOR, "cgroup")), value = TRUE))
+  lab$has_cgroup <- isTRUE(basename(lab$supervisor_group) == "supervisor")
 }

@@ -2,6 +2,7 @@
 ## account: it passes if what is seen from outside is what the documents say.
 source("tests/testthat/helper-cluster.R")
 source("tests/testthat/helper-accounts.R")
+source("tests/testthat/helper-groups.R")
 source("tests/escapes/attempts.R")
 source("tests/escapes/lab.R")
 library(future)
@@ -15,10 +16,7 @@ other_user <- 23457L
 
 ## The environment of attempts has the facts, `run_program`, `read_bytes` and `attempts`, a list of name, code and held.
 make_attempts <- function() {
-  for (name in names(facts)) {
-    assign(name, facts[[name]], globalenv())
-    do.call(Sys.setenv, stats::setNames(list(facts[[name]]), paste0("P2P_ESCAPE_", name)))
-  }
+  use_facts(facts)
   out <- list()
   for (attempt in attempts[!vapply(attempts, `[[`, NA, "held")]) {
     value <- tryCatch(suppressWarnings(if (is.null(attempt$code)) run_program(attempt$name) else eval(attempt$code, globalenv())),
@@ -34,6 +32,19 @@ make_attempts <- function() {
   while (!file.exists(file.path(DROP, "release"))) Sys.sleep(0.01)
   while (inherits(try(run_program("kill_sibling"), silent = TRUE), "try-error")) Sys.sleep(0.01) # until the account can start processes again
   out
+}
+
+use_facts <- function(facts) {
+  for (name in names(facts)) {
+    assign(name, facts[[name]], globalenv())
+    do.call(Sys.setenv, stats::setNames(list(facts[[name]]), paste0("P2P_ESCAPE_", name)))
+  }
+}
+
+make_apart <- function() {
+  use_facts(facts)
+  run_program(name, wait = FALSE)
+  while (!file.exists(file.path(DROP, "release"))) Sys.sleep(0.01)
 }
 
 run_program <- function(name, wait = TRUE) {
@@ -68,20 +79,24 @@ wait_for_file <- function(lab, name, task, timeout = 120) {
 }
 
 run_attempts <- function(lab) {
-  in_future <- function(code, ...) future(code, substitute = FALSE, globals = list(...), packages = character(), stdout = NA, conditions = NULL)
-  sibling <- in_future(body(be_sibling), secret = lab$secrets[["read_sibling"]], drop = lab$drop)
+  in_future <- function(code, globals) future(code, substitute = FALSE, globals = globals, packages = character(), stdout = NA, conditions = NULL)
+  sibling <- in_future(body(be_sibling), list(secret = lab$secrets[["read_sibling"]], drop = lab$drop))
   wait_for_file(lab, "sibling", sibling)
   lines <- readLines(file.path(lab$drop, "sibling"))
   lab$facts[c("SIBLING", "SCRATCH_OF_SIBLING", "PROGRAM", "MARK")] <- list(lines[1L], lines[2L], lab$program, random_word("mark"))
-  lab$attempts <- attempts[!names(attempts) %in% c("secret", if (is.null(lab$setuid)) "run_setuid")]
-  first <- lapply(lab$attempts[!names(lab$attempts) %in% last], `[`, c("name", "code", "held"))
-  main <- in_future(body(make_attempts), attempts = first, facts = Filter(Negate(is.null), lab$facts), run_program = run_program, read_bytes = read_bytes)
+  lab$attempts <- attempts[!names(attempts) %in% c("secret", if (is.null(lab$setuid)) "run_setuid", if (!lab$has_cgroup) "leave_group")]
+  common <- list(facts = Filter(Negate(is.null), lab$facts), use_facts = use_facts, run_program = run_program)
+  seen_apart <- vapply(if (lab$has_cgroup) apart else character(), function(name) {
+    run_apart(lab, name, in_future(body(make_apart), c(common, name = name)))
+  }, NA)
+  early <- lab$attempts[!names(lab$attempts) %in% c(last, names(seen_apart))]
+  first <- lapply(early, `[`, c("name", "code", "held"))
+  main <- in_future(body(make_attempts), c(common, list(attempts = first, read_bytes = read_bytes)))
   wait_for_file(lab, "reads_terminal", main)
   lab$worker$px$write_input(paste0(lab$secrets[["read_terminal"]], "\n"))
   wait_for_file(lab, "ready", main)
   lab$held <- all_attempt_processes(lab)
   lab$limit_mib <- data_limit_mib(lab$held$memory_private[1L])
-  early <- lab$attempts[!names(lab$attempts) %in% last]
   is_change <- vapply(early, function(attempt) is.function(attempt$witness), NA)
   seen <- vapply(early[is_change], function(attempt) attempt$witness(lab), NA)
   file.create(file.path(lab$drop, "release"))
@@ -94,6 +109,20 @@ run_attempts <- function(lab) {
       else grepl(lab$secrets[[attempt$name]], output[[attempt$name]], fixed = TRUE)
   }
   seen[["kill_sibling"]] <- attempts$kill_sibling$witness(lab)
+  c(seen, seen_apart)
+}
+
+## `task` makes the attempt alone: at the limits of its control group, all of its processes are killed.
+run_apart <- function(lab, name, task) {
+  deadline <- Sys.time() + 60
+  while (!file.exists(file.path(lab$drop, name)) && !resolved(task) && Sys.time() < deadline) Sys.sleep(0.02)
+  lab$held <- all_attempt_processes(lab)
+  is_held <- length(lab$held[[name]]) > 0L
+  if (is_held) lab$limit_mib <- data_limit_mib(lab$held[[name]][1L])
+  seen <- is_held && attempts[[name]]$witness(lab)
+  file.create(file.path(lab$drop, "release"))
+  try(value(task), silent = TRUE)
+  file.remove(intersect(file.path(lab$drop, c("release", name)), list.files(lab$drop, full.names = TRUE)))
   seen
 }
 
@@ -218,6 +247,7 @@ clean_up <- function(lab) {
   unlink(file.path("/etc/cron.d", lab$token))
   if (!before$has_cron) unlink("/etc/cron.d", recursive = TRUE)
   suppressWarnings(file.remove(cgroups_of(lab)))
+  remove_group(lab$group)
   try(cat("\n", file = "/sys/class/net/lo/ifalias"), silent = TRUE)
 }
 
