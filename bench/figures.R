@@ -28,14 +28,14 @@ draw_bars <- function(file) {
   parts <- pmin(pmax(rows$part, 0.02), 50) # of zero, and of what is far beyond
   grDevices::png(file, width = 1500, height = 150 + 34 * nrow(rows), res = 110, type = type)
   on.exit(grDevices::dev.off())
-  graphics::par(mar = c(4, 40, 3, 5))
+  graphics::par(mar = c(4, 40, 3, 5), cex.axis = 0.7, cex.lab = 0.8)
   colour <- colours[ifelse(rows$met, "met", "missed")]
   graphics::plot(parts, seq_along(parts), log = "x", xlim = range(parts, 0.1, 5), yaxt = "n", pch = ifelse(rows$met, 19L, 4L), col = colour,
                  ylab = "", xlab = "part of the limit (log scale); left of the line: met; right: the value")
   graphics::abline(v = 1, lty = 2L)
   graphics::segments(1, seq_along(parts), parts, seq_along(parts), col = colour, lwd = 3)
-  graphics::axis(2L, seq_along(parts), rows$label, las = 1L, cex.axis = 0.7, tick = FALSE)
-  graphics::axis(4L, seq_along(parts), rows$value, las = 1L, cex.axis = 0.7, tick = FALSE)
+  graphics::axis(2L, seq_along(parts), rows$label, las = 1L, tick = FALSE)
+  graphics::axis(4L, seq_along(parts), rows$value, las = 1L, tick = FALSE)
   graphics::mtext(subtitle, side = 3L, line = 1, adj = 1, cex = 0.8)
 }
 

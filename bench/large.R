@@ -37,7 +37,7 @@ peaks_of <- function(name, what, rest, lab) {
   vapply(processes_of(name, lab), peak_mb, 0) - rest
 }
 
-measure_peaks <- function(stacks, lab, rounds = 3L) {
+measure_peaks <- function(stacks, lab, rounds = rounds_or(3L)) {
   gc()
   rests <- lapply(stats::setNames(nm = names(stacks)), function(name) {
     switch_to(stacks[[name]])

@@ -27,7 +27,7 @@ record <- function(id, title, times, unit = "ms", against = character(), bars = 
   bars <- lapply(bars, judge, times, unit)
   show_table(title, times, unit, against)
   for (bar in bars) cat(sprintf("  %s: %s, %s\n", bar$text, format(signif(bar$value, 3L)), if (isTRUE(bar$met)) "met" else "NOT MET"))
-  keep(list(id = id, title = title, unit = unit, rounds = as.list(as.data.frame(signif(times, 6L), optional = TRUE)),
+  keep(list(id = id, title = title, unit = unit, rounds = lapply(as.data.frame(signif(times, 6L), optional = TRUE), I), # I(): an array in JSON
             median = as.list(apply(times, 2L, stats::median)), minimum = as.list(apply(times, 2L, min)), bars = bars))
 }
 

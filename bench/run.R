@@ -42,7 +42,7 @@ results <- list(date = format(Sys.time(), "%Y-%m-%dT%H:%M:%SZ", tz = "UTC"), com
                 complete = is_complete, quick = is_quick, machine = machine(), load_before = load_average())
 runs <- lapply(chosen, run_topic)
 results$load_after <- load_average()
-results$failed <- as.character(unlist(lapply(runs, function(run) run$failed)))
+results$failed <- I(as.character(unlist(lapply(runs, function(run) run$failed))))
 results$measurements <- do.call(c, lapply(runs, function(run) run$measurements))
 file <- file.path(if (is_complete) "bench" else programs, "results.json")
 jsonlite::write_json(results, file, auto_unbox = TRUE, pretty = TRUE, digits = 6, null = "null", na = "null")
