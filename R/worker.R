@@ -87,7 +87,7 @@
 #' By itself, `memory` limits what each process allocates, but not how much several of them have together, what they share, or files in
 #' memory (`/tmp` and `/dev/shm` of sandbox `"namespaces"`, each up to a tenth of the memory of the machine).
 #'
-#' Linux limits all of that where the worker has a control group (cgroup v2) for itself, such as one of systemd:
+#' Linux limits all of that where the worker has a control group (cgroup v2) for itself, such as one of systemd (251 or later):
 #'
 #' ```sh
 #' systemd-run --user --scope --property=Delegate=yes Rscript -e future.p2p::worker --memory=2GiB

@@ -16,6 +16,7 @@
 #ifdef __linux__
 #include <linux/magic.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #endif
 
 #include "base/clock.h"
@@ -116,6 +117,16 @@ static bool remove_when_empty(int folder, const char *name, uint64_t until_ms) {
 /* ---- the groups ---- */
 
 #ifdef __linux__
+/* systemd changes the groups of its units as it likes, except for those that it has marked (since
+ * version 251): https://systemd.io/CGROUP_DELEGATION. */
+static int check_delegation(const char *path, struct p2p_err *err) {
+  const char *end = strrchr(path, '.');
+  char mark = '0';
+  if (end == NULL || (strcmp(end, ".scope") != 0 && strcmp(end, ".service") != 0)) return P2P_OK;
+  if (getxattr(path, "user.delegate", &mark, 1) == 1 && mark == '1') return P2P_OK;
+  return p2p_err_set(err, P2P_ERR_SYSTEM, "systemd has not delegated control group '%s'", path);
+}
+
 /* The places that systemd uses. That the group there is ours shows by its processes. */
 static int find_own(char out[static P2P_CGROUP_PATH_MAX], struct p2p_err *err) {
   static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
@@ -128,7 +139,7 @@ static int find_own(char out[static P2P_CGROUP_PATH_MAX], struct p2p_err *err) {
     struct statfs status;
     if (statfs(roots[i], &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC &&
         snprintf(out, P2P_CGROUP_PATH_MAX, "%s%s", roots[i], path) < P2P_CGROUP_PATH_MAX)
-      return P2P_OK;
+      return check_delegation(out, err);
   }
   return p2p_err_set(err, P2P_ERR_SYSTEM, "this process is in no control group of version 2");
 }

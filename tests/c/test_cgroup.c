@@ -8,6 +8,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#ifdef __linux__
+#include <sys/xattr.h>
+#endif
 
 #include "group_fixture.h"
 
@@ -254,6 +257,27 @@ TEST(a_group_with_another_process_stays_as_it_is) {
   CHECK(was_killed(other));
 }
 
+/* `place`/a.scope stands for one. */
+TEST(a_group_of_systemd_must_be_delegated) {
+#ifdef __linux__
+  struct p2p_err err;
+  struct p2p_cgroups *groups = NULL;
+  CHECK(mkdir(below_place("a.scope"), 0755) == 0);
+  CHECK(put_text(below_place("a.scope/cgroup.procs"), "0"));
+  CHECK(!has_memory || put_text(below_place("cgroup.subtree_control"), "+memory"));
+  CHECK(p2p_cgroups_new(NULL, has_memory, &groups, &err) == P2P_ERR_SYSTEM);
+  CHECK(strstr(err.message, "systemd has not delegated control group '") == err.message);
+  CHECK(is_in("a.scope"));
+  CHECK(setxattr(below_place("a.scope"), "user.delegate", "1", 1, 0) == 0); /* Linux 5.7 */
+  CHECK(p2p_cgroups_new(NULL, has_memory, &groups, &err) == P2P_OK);
+  CHECK(is_in("a.scope/supervisor"));
+  p2p_cgroups_free(groups);
+  put_text(below_place("cgroup.subtree_control"), "-memory");
+  CHECK(put_text(below_place("cgroup.procs"), "0"));
+  CHECK(rmdir(below_place("a.scope")) == 0);
+#endif
+}
+
 /* The process that has made the groups is killed; what it has left is ours to remove. */
 TEST(what_a_killed_process_has_left_is_removed) {
   struct p2p_cgroup *group;
@@ -364,6 +388,7 @@ int main(void) {
       GROUP_TEST(a_group_that_cannot_be_removed_yet_is_removed_later, false, false),
       GROUP_TEST(all_that_a_process_starts_is_killed_with_its_group, true, false),
       GROUP_TEST(a_group_with_another_process_stays_as_it_is, true, false),
+      GROUP_TEST(a_group_of_systemd_must_be_delegated, true, false),
       GROUP_TEST(what_a_killed_process_has_left_is_removed, true, false),
       GROUP_TEST(a_group_is_killed_at_its_limit, true, true),
       GROUP_TEST(a_process_that_is_killed_below_the_limit_was_not_killed_for_it, true, true)};

@@ -10,8 +10,10 @@ new_group <- function(uid = NULL) {
     return(list(path = path, command = c("sh", "-c", sprintf("echo 0 > '%s/cgroup.procs'; exec \"$@\"", path), "sh")))
   }
   command <- c("systemd-run", "--user", "--scope", "--quiet", "--property=Delegate=yes")
-  works <- is.null(uid) && nzchar(Sys.which(command[1L])) && processx::run(command[1L], c(command[-1L], "true"), error_on_status = FALSE)$status == 0L
-  if (works) list(command = command)
+  if (!is.null(uid) || !nzchar(Sys.which(command[1L]))) return(NULL)
+  version <- as.integer(sub("^systemd ([0-9]+).*", "\\1", system2(command[1L], "--version", stdout = TRUE)[1L]))
+  works <- processx::run(command[1L], c(command[-1L], "true"), error_on_status = FALSE)$status == 0L
+  if (works && version >= 251L) list(command = command)
 }
 
 ## The names of the groups in a group, which is removed if there are none.
