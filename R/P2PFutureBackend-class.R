@@ -51,6 +51,15 @@
 #' because of it. What is *not* covered: values may be wrong, and an object may have any class, so that a method of a package that is loaded in this
 #' session handles it. If you evaluate strings from results, or use them as file names or URLs, check them.
 #'
+#' @section Promises and Shiny:
+#' With the packages promises and later (>= 1.4.0), a future can be used where a promise is expected, as in `promises::then(f, print)` or in outputs
+#' of a Shiny app. The session sleeps until something happens: nothing is polled, however many promises there are. Output, messages and warnings
+#' appear before the promise is kept, as with `value()`. If the plan changes, promises that are pending are rejected with a FutureInterruptError.
+#'
+#' `future()` itself waits while all slots are busy. In an app whose users must not wait for each other there, use [promises::future_promise()], which
+#' queues futures, and asks again after up to 2 seconds if other sessions use all slots. The package promises polls futures 10 times a second if they
+#' are created with `lazy = TRUE` and not started yet, or in a private event loop of the package later.
+#'
 #' @section Errors:
 #' Errors while joining the cluster have class `p2p_error` and say what to do next. For example, the cluster may not be hosted, you may not
 #' have access to it, the SSH host key may be unknown, the board may not accept any of your SSH keys, or it may be unreachable. Errors of a

@@ -68,6 +68,9 @@
   X(ffi_transfer_text, 1)        \
   X(ffi_transfer_wait, 3)        \
   X(ffi_unserialize, 4)          \
+  X(ffi_watch_fds, 1)            \
+  X(ffi_watch_new, 1)            \
+  X(ffi_watch_poll, 1)           \
   X(ffi_worker_drain, 1)         \
   X(ffi_worker_idle, 1)          \
   X(ffi_worker_is_done, 1)       \

@@ -18,7 +18,7 @@ struct p2p_client {
   struct p2p_service *service;
   struct p2p_post post; /* of take_submitted */
   uint32_t retries;
-  struct p2p_notifier notifier;
+  struct p2p_notifier notifier, watch; /* both are notified of every change */
 
   pthread_mutex_t lock;            /* guards what follows */
   struct p2p_task_queue submitted; /* not yet taken by the io thread */
@@ -28,6 +28,12 @@ struct p2p_client {
 
   struct p2p_client_loop *client_loop; /* io thread only */
 };
+
+/* Any thread. */
+static void notify(struct p2p_client *client) {
+  p2p_notifier_notify(&client->notifier);
+  p2p_notifier_notify(&client->watch);
+}
 
 /* On the io thread. */
 
@@ -47,13 +53,10 @@ static void on_status(void *arg, const struct p2p_client_status *status) {
   pthread_mutex_lock(&client->lock);
   client->status = *status;
   pthread_mutex_unlock(&client->lock);
-  p2p_notifier_notify(&client->notifier);
+  notify(client);
 }
 
-static void on_task(void *arg) {
-  struct p2p_client *client = arg;
-  p2p_notifier_notify(&client->notifier);
-}
+static void on_task(void *arg) { notify(arg); }
 
 /* A submitted task is counted at every moment: by p2p_client_status while it is in the queue, by
  * the status from here on. */
@@ -130,22 +133,29 @@ static int create(const struct p2p_client_config *config, struct p2p_client **ou
   client->retries = config->retries;
   client->post = (struct p2p_post){.fn = take_submitted, .arg = client};
   int code = p2p_notifier_init(&client->notifier, err);
-  if (code != P2P_OK) {
-    free(client);
-    return code;
-  }
+  if (code != P2P_OK) goto fail;
+  code = p2p_notifier_init(&client->watch, err);
+  if (code != P2P_OK) goto fail_watch;
   if (pthread_mutex_init(&client->lock, NULL) != 0) {
-    p2p_notifier_destroy(&client->notifier);
-    free(client);
-    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot create a mutex");
+    code = p2p_err_set(err, P2P_ERR_SYSTEM, "cannot create a mutex");
+    goto fail_lock;
   }
   *out = client;
   return P2P_OK;
+
+fail_lock:
+  p2p_notifier_destroy(&client->watch);
+fail_watch:
+  p2p_notifier_destroy(&client->notifier);
+fail:
+  free(client);
+  return code;
 }
 
 /* Any thread. */
 static void destroy(void *state) {
   struct p2p_client *client = state;
+  p2p_notifier_destroy(&client->watch);
   p2p_notifier_destroy(&client->notifier);
   pthread_mutex_destroy(&client->lock);
   free(client);
@@ -198,6 +208,10 @@ uint64_t p2p_client_wait(struct p2p_client *client, uint64_t seen, int timeout_m
 
 int p2p_client_fd(const struct p2p_client *client) { return p2p_notifier_fd(&client->notifier); }
 
+int p2p_client_watch_fd(const struct p2p_client *client) { return p2p_notifier_fd(&client->watch); }
+
+void p2p_client_watch_poll(struct p2p_client *client) { (void)p2p_notifier_poll(&client->watch); }
+
 /* Once for all that is submitted and cancelled before the io thread takes it. */
 static int post_locked(struct p2p_client *client) {
   if (client->is_posted) return P2P_OK;
@@ -230,7 +244,7 @@ void p2p_client_cancel(struct p2p_client *client, struct p2p_task *task) {
   struct p2p_err err;
   p2p_err_set(&err, P2P_ERR_CANCELED, "this session canceled it");
   if (!p2p_task_fail(task, &err)) return;
-  p2p_notifier_notify(&client->notifier);
+  notify(client);
   pthread_mutex_lock(&client->lock);
   client->has_cancelled = true;
   (void)post_locked(client); /* it fails only if the io thread has ended, and the link with it */

@@ -37,6 +37,11 @@ uint64_t p2p_client_wait(struct p2p_client *client, uint64_t seen, int timeout_m
 /* A descriptor that is readable when something has changed since p2p_client_wait returned. Only
  * poll it. */
 int p2p_client_fd(const struct p2p_client *client);
+/* Another one, for an event loop, whatever p2p_client_wait has seen: readable when something has
+ * changed since p2p_client_watch_poll returned. p2p_client_free hangs it up. Only poll it, or a
+ * duplicate. */
+int p2p_client_watch_fd(const struct p2p_client *client);
+void p2p_client_watch_poll(struct p2p_client *client);
 
 /* Queues a new task, and takes a reference of its own. Tasks start in the order of submission,
  * except that a task is overtaken while no worker with its packages is free. When the client has

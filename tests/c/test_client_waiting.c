@@ -1,5 +1,8 @@
 /* Why a task waits, as the client says it: each reason, with what the workers report. Over real
  * links, on a fake board. */
+#include <poll.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "client_fixture.h"
 
@@ -191,9 +194,28 @@ TEST(a_malformed_load_ends_the_link) {
   close_all();
 }
 
+TEST(a_watch_sees_what_a_wait_has_seen_and_the_end_of_the_client) {
+  open_all(0);
+  struct pollfd watch = {.fd = dup(p2p_client_watch_fd(client)), .events = POLLIN};
+  struct p2p_task *task = submit(NULL);
+  CHECK(waits_because(P2P_WAITING_NO_WORKER, ""));
+  CHECK(poll(&watch, 1, PATIENCE_MS) == 1 && watch.revents == POLLIN);
+  int looks = 0;
+  for (; poll(&watch, 1, 200) == 1 && looks < 50; looks++) p2p_client_watch_poll(client);
+  CHECK(looks > 0 && looks < 50);
+  p2p_client_cancel(client, task);
+  p2p_client_wait(client, p2p_client_wait(client, 0, 0), 0);
+  CHECK(poll(&watch, 1, PATIENCE_MS) == 1 && watch.revents == POLLIN);
+  p2p_task_free(task);
+  close_all();
+  CHECK(poll(&watch, 1, PATIENCE_MS) == 1 && (watch.revents & POLLHUP) != 0);
+  close(watch.fd);
+}
+
 UNIT_MAIN("client_waiting", UNIT(nobody_is_there_or_nobody_who_can_run_it),
           UNIT(a_worker_is_being_linked_or_the_board_is_disconnected),
           UNIT(no_link_to_a_worker_can_be_opened),
           UNIT(all_slots_are_busy_and_the_worker_says_for_whom),
           UNIT(a_worker_has_not_replied_about_packages), UNIT(a_worker_lacks_some_of_the_packages),
-          UNIT(a_client_reaches_its_own_limit), UNIT(a_malformed_load_ends_the_link))
+          UNIT(a_client_reaches_its_own_limit), UNIT(a_malformed_load_ends_the_link),
+          UNIT(a_watch_sees_what_a_wait_has_seen_and_the_end_of_the_client))
