@@ -51,9 +51,9 @@ SEXP ffi_watch_fds(SEXP handle) {
   const struct watch *watch = p2p_ffi_handle_get(handle, TAG_WATCH);
   SEXP client = R_ExternalPtrProtected(handle);
   SEXP fds = PROTECT(Rf_allocVector(INTSXP, 2));
-  INTEGER(fds)[0] = watch->fd;
-  INTEGER(fds)
-  [1] = p2p_log_queue_fd(p2p_ffi_handle_get(R_ExternalPtrProtected(client), P2P_TAG_LOG));
+  int *out = INTEGER(fds);
+  out[0] = watch->fd;
+  out[1] = p2p_log_queue_fd(p2p_ffi_handle_get(R_ExternalPtrProtected(client), P2P_TAG_LOG));
   UNPROTECT(1);
   return fds;
 }
