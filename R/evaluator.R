@@ -18,13 +18,17 @@ evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE) {
   ## A SIGINT is meant for the task that is being evaluated. Between tasks it is ignored.
   suspendInterrupts({
     while (!is.null(task <- .Call(ffi_evaluator_next, channel))) {
-      evaluator_state$task <- task$task
-      result <- evaluate_task(task$object)
-      .Call(ffi_evaluator_result, channel, task$task, serialize_result(result))
+      evaluator_state$task <- task[1L]
+      data <- read_task(channel, task[2L])
+      if (!.Call(ffi_evaluator_begin, channel)) next # it was canceled
+      result <- if (inherits(data, "FutureError")) data else evaluate_task(data)
+      rm(data)
+      bytes <- task[2L] + send_result(channel, task[1L], result)
       discard_interrupt()
       rm(result)
       clean_workspace()
       if (is_scratch) .Call(ffi_evaluator_renew_folder, evaluator_state$folders$work)
+      if (bytes > 2^20) collect_garbage()
     }
   })
   quit(save = "no", status = 0L, runLast = FALSE)
@@ -39,19 +43,27 @@ evaluator_hello <- function() {
   sprintf("r=%s\nfuture=%s\npid=%d\n", getRversion(), utils::packageVersion("future"), Sys.getpid())
 }
 
-## Returns a FutureError, which the client raises, if the task cannot be evaluated.
-evaluate_task <- function(object) {
+## The task, of `size` bytes, which may still arrive. Returns a FutureError, which the client raises, if it cannot be evaluated.
+read_task <- function(channel, size) {
   tryCatch({
     enter_folders(evaluator_state$folders)
-    data <- .Call(ffi_unserialize, object, Inf, "task", FALSE)
+    .Call(ffi_evaluator_read, channel, size)
+  }, error = cannot_be_evaluated)
+}
+
+## Returns a FutureError, too.
+evaluate_task <- function(data) {
+  tryCatch({
     evaluator_state$data_only <- identical(data[["results"]], "data")
     name_memory_limit(allowInterrupts(eval_future(data)))
   }, interrupt = function(ex) {
     evaluator_error("was interrupted before it started")
-  }, error = function(ex) {
-    evaluator_error(sprintf("cannot be evaluated by R %s with future %s: %s", getRversion(),
-                            utils::packageVersion("future"), with_memory_limit(conditionMessage(ex))))
-  })
+  }, error = cannot_be_evaluated)
+}
+
+cannot_be_evaluated <- function(ex) {
+  evaluator_error(sprintf("cannot be evaluated by R %s with future %s: %s", getRversion(),
+                          utils::packageVersion("future"), with_memory_limit(conditionMessage(ex))))
 }
 
 ## A failed allocation is an ordinary error of the future. If there is a memory limit, its message says so.
@@ -74,11 +86,13 @@ with_memory_limit <- function(message) {
 
 evaluator_error <- function(what) FutureError(sprintf("The future %s (on %s)", what, Sys.info()[["nodename"]]))
 
-serialize_result <- function(result) {
+## A result that cannot be serialized is replaced by an error; if a part of it was sent, the future is lost. Returns how many bytes it has.
+send_result <- function(channel, task, result) {
   if (isTRUE(evaluator_state$data_only)) result <- plain_result(result)
-  tryCatch(.Call(ffi_serialize, result, Inf), error = function(ex) {
-    gc() # frees what was serialized so far
-    .Call(ffi_serialize, evaluator_error(paste("has a value that cannot be serialized:", with_memory_limit(conditionMessage(ex)))), Inf)
+  tryCatch(.Call(ffi_evaluator_result, channel, task, result), error = function(ex) {
+    why <- with_memory_limit(conditionMessage(ex))
+    if (.Call(ffi_evaluator_abandon, channel, task, paste("could not serialize the value, of which a part was sent:", why))) return(0)
+    .Call(ffi_evaluator_result, channel, task, evaluator_error(paste("has a value that cannot be serialized:", why)))
   })
 }
 
@@ -113,6 +127,12 @@ relay_from_evaluator <- function(condition) {
   if (isTRUE(evaluator_state$data_only)) condition <- plain(condition)
   suspendInterrupts(.Call(ffi_evaluator_condition, channel, evaluator_state$task, .Call(ffi_serialize, condition, Inf)))
   FALSE
+}
+
+## After a large task or result, while nobody waits: otherwise the next large object waits for it, and the memory is kept until then.
+collect_garbage <- function() {
+  vectors <- gc(full = FALSE)[2L, 2L] # MiB; mostly, the youngest generation has it all
+  if (vectors > 64) gc()
 }
 
 clean_workspace <- function() {

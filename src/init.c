@@ -15,11 +15,14 @@
   X(ffi_client_wait, 3)          \
   X(ffi_client_workers, 1)       \
   X(ffi_cluster_check, 1)        \
+  X(ffi_evaluator_abandon, 3)    \
+  X(ffi_evaluator_begin, 1)      \
   X(ffi_evaluator_condition, 3)  \
   X(ffi_evaluator_hello, 2)      \
   X(ffi_evaluator_limit, 1)      \
   X(ffi_evaluator_make_folder, 1) \
   X(ffi_evaluator_next, 1)       \
+  X(ffi_evaluator_read, 2)       \
   X(ffi_evaluator_open, 0)       \
   X(ffi_evaluator_renew_folder, 1) \
   X(ffi_evaluator_result, 3)     \

@@ -23,16 +23,23 @@ int p2p_frame_put(struct p2p_buf *buf, uint8_t type, uint32_t task, const void *
   return P2P_OK;
 }
 
+int p2p_frame_read_header(const uint8_t header[static P2P_FRAME_HEADER_LEN],
+                          struct p2p_frame *frame) {
+  if (header[0] < P2P_FRAME_HELLO || header[0] > P2P_FRAME_LOAD) return P2P_ERR_PARSE;
+  *frame = (struct p2p_frame){
+      .type = header[0], .task = p2p_get_u32(header + 1), .length = p2p_get_u32(header + 5)};
+  return frame->length > P2P_FRAME_PAYLOAD_MAX ? P2P_ERR_TOO_LARGE : P2P_OK;
+}
+
 long p2p_frame_get(const uint8_t *bytes, size_t length, struct p2p_frame *frame) {
+  struct p2p_frame read;
   if (length == 0) return 0;
   if (bytes[0] < P2P_FRAME_HELLO || bytes[0] > P2P_FRAME_LOAD) return P2P_ERR_PARSE;
   if (length < P2P_FRAME_HEADER_LEN) return 0;
-  uint32_t payload_length = p2p_get_u32(bytes + 5);
-  if (payload_length > P2P_FRAME_PAYLOAD_MAX) return P2P_ERR_TOO_LARGE;
-  if (length - P2P_FRAME_HEADER_LEN < payload_length) return 0;
-  *frame = (struct p2p_frame){.type = bytes[0],
-                              .task = p2p_get_u32(bytes + 1),
-                              .length = payload_length,
-                              .payload = bytes + P2P_FRAME_HEADER_LEN};
-  return P2P_FRAME_HEADER_LEN + (long)payload_length;
+  int code = p2p_frame_read_header(bytes, &read);
+  if (code != P2P_OK) return code;
+  if (length - P2P_FRAME_HEADER_LEN < read.length) return 0;
+  *frame = read;
+  frame->payload = bytes + P2P_FRAME_HEADER_LEN;
+  return P2P_FRAME_HEADER_LEN + (long)read.length;
 }

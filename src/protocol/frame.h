@@ -42,6 +42,11 @@ void p2p_frame_write_header(uint8_t type, uint32_t task, uint32_t length,
 int p2p_frame_put(struct p2p_buf *buf, uint8_t type, uint32_t task, const void *payload,
                   size_t length) P2P_MUST_USE;
 
+/* Reads the header of a frame, but for *frame's payload. P2P_ERR_PARSE for an unknown type,
+ * P2P_ERR_TOO_LARGE for a payload beyond the cap. */
+int p2p_frame_read_header(const uint8_t header[static P2P_FRAME_HEADER_LEN],
+                          struct p2p_frame *frame) P2P_MUST_USE;
+
 /* Reads the frame at the start of `bytes`. Returns its length when it is whole (*frame is then
  * set), 0 when more bytes are needed, P2P_ERR_PARSE for an unknown type and P2P_ERR_TOO_LARGE for a
  * payload beyond the cap. The header alone is enough for either error. */

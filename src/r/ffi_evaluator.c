@@ -1,12 +1,18 @@
 /* The evaluator's end of its channel to the supervisor, for R. Runs in the evaluator process. */
+#include <stdbool.h>
+#include <string.h>
+
 #include "proc/core_limit.h"
 #include "proc/memory_limit.h"
+#include "protocol/lost.h"
 #include "r/ffi.h"
 #include "r/ffi_error.h"
 #include "r/ffi_handle.h"
 #include "r/ffi_serialize.h"
 #include "worker/evaluator_channel.h"
 #include "worker/file_tree.h"
+#include "worker/result_writer.h"
+#include "worker/task_reader.h"
 
 #define TAG_CHANNEL "evaluator channel"
 
@@ -43,42 +49,111 @@ SEXP ffi_evaluator_hello(SEXP handle, SEXP text) {
   return R_NilValue;
 }
 
-/* Waits for the next task: list(task, object), or NULL at the end. The caller suspends interrupts,
- * since a SIGINT is meant for the task that is being evaluated. */
+/* Waits for the next task: c(task, bytes of its object), or NULL at the end. The caller suspends
+ * interrupts, since a SIGINT is meant for the task that is being evaluated. */
 SEXP ffi_evaluator_next(SEXP handle) {
-  SEXP object = PROTECT(p2p_ffi_blob_handle(NULL));
   uint32_t task;
-  struct p2p_blob *bytes = NULL;
+  uint64_t size;
   struct p2p_err err = {0};
   int code =
-      p2p_evaluator_channel_next(p2p_ffi_handle_get(handle, TAG_CHANNEL), &task, &bytes, &err);
-  if (code == P2P_ERR_CLOSED) {
-    UNPROTECT(1);
-    return R_NilValue;
-  }
+      p2p_evaluator_channel_next(p2p_ffi_handle_get(handle, TAG_CHANNEL), &task, &size, &err);
+  if (code == P2P_ERR_CLOSED) return R_NilValue;
   if (code != P2P_OK) p2p_ffi_raise(&err);
-  p2p_ffi_handle_set(object, bytes);
-  const char *names[] = {"task", "object", ""};
-  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
-  SET_VECTOR_ELT(out, 0, Rf_ScalarReal(task));
-  SET_VECTOR_ELT(out, 1, object);
-  UNPROTECT(2);
+  SEXP out = Rf_allocVector(REALSXP, 2);
+  REAL(out)[0] = task;
+  REAL(out)[1] = (double)size;
   return out;
 }
 
-static SEXP send_object(SEXP handle, SEXP task, SEXP object, uint8_t type) {
-  check(p2p_evaluator_channel_send_object(p2p_ffi_handle_get(handle, TAG_CHANNEL), type,
-                                          (uint32_t)Rf_asReal(task),
-                                          p2p_ffi_handle_get(object, P2P_TAG_BLOB)));
-  return R_NilValue;
+static void read_bytes(R_inpstream_t stream, void *out, int length) {
+  struct p2p_err err = {0};
+  if (p2p_task_reader_read(stream->data, out, (size_t)length, &err) != P2P_OK) p2p_ffi_raise(&err);
 }
 
-SEXP ffi_evaluator_result(SEXP handle, SEXP task, SEXP object) {
-  return send_object(handle, task, object, P2P_FRAME_RESULT);
+static int read_byte(R_inpstream_t stream) {
+  unsigned char one;
+  read_bytes(stream, &one, 1);
+  return one;
+}
+
+static SEXP read_object(void *reader) {
+  struct R_inpstream_st stream;
+  R_InitInPStream(&stream, reader, R_pstream_any_format, read_byte, read_bytes, NULL, R_NilValue);
+  return R_Unserialize(&stream);
+}
+
+static void clear_reader(void *reader, Rboolean is_jump) {
+  (void)is_jump;
+  p2p_task_reader_clear(reader);
+}
+
+/* Unserializes the object of the task while it arrives. R sees no byte that was not checked. */
+SEXP ffi_evaluator_read(SEXP handle, SEXP size) {
+  struct p2p_task_reader reader;
+  struct p2p_err err = {0};
+  struct p2p_evaluator_channel *channel = p2p_ffi_handle_get(handle, TAG_CHANNEL);
+  int code = p2p_task_reader_init(&reader, channel, (uint64_t)Rf_asReal(size), &err);
+  if (code != P2P_OK) {
+    p2p_task_reader_clear(&reader);
+    p2p_ffi_raise(&err);
+  }
+  return R_UnwindProtect(read_object, &reader, clear_reader, &reader, NULL);
+}
+
+/* Ends the reading of the task. FALSE: it was canceled, and has its answer. */
+SEXP ffi_evaluator_begin(SEXP handle) {
+  int code = p2p_evaluator_channel_begin(p2p_ffi_handle_get(handle, TAG_CHANNEL));
+  if (code != P2P_ERR_CANCELED) check(code);
+  return Rf_ScalarLogical(code == P2P_OK);
+}
+
+static void write_bytes(R_outpstream_t stream, void *bytes, int length) {
+  int code = p2p_result_writer_put(stream->data, bytes, (size_t)length);
+  if (code == P2P_ERR_INVALID) Rf_error("it changed while it was serialized");
+  check(code);
+}
+
+static void write_byte(R_outpstream_t stream, int byte) {
+  unsigned char one = (unsigned char)byte;
+  write_bytes(stream, &one, 1);
+}
+
+/* Serializes the result into the channel. An R error in the middle leaves nothing behind but,
+ * perhaps, a result that was announced: ffi_evaluator_abandon(). Returns its bytes. */
+SEXP ffi_evaluator_result(SEXP handle, SEXP task, SEXP value) {
+  static struct p2p_result_writer writer; /* large; R has one thread */
+  struct R_outpstream_st stream;
+  bool again;
+  p2p_result_writer_init(&writer, p2p_ffi_handle_get(handle, TAG_CHANNEL),
+                         (uint32_t)Rf_asReal(task));
+  do {
+    R_InitOutPStream(&stream, (R_pstream_data_t)&writer, R_pstream_binary_format, 3, write_byte,
+                     write_bytes, NULL, R_NilValue);
+    R_Serialize(value, &stream);
+    int code = p2p_result_writer_end(&writer, &again);
+    if (code == P2P_ERR_INVALID) Rf_error("it changed while it was serialized");
+    check(code);
+  } while (again);
+  return Rf_ScalarReal((double)writer.size);
+}
+
+/* Whether a result was announced, which ends with LOST now. `why` follows "the evaluator". */
+SEXP ffi_evaluator_abandon(SEXP handle, SEXP task, SEXP why) {
+  struct p2p_evaluator_channel *channel = p2p_ffi_handle_get(handle, TAG_CHANNEL);
+  const char *text = Rf_translateCharUTF8(STRING_ELT(why, 0));
+  bool has_result = p2p_evaluator_channel_has_result(channel);
+  if (has_result) {
+    check(p2p_evaluator_channel_send(channel, P2P_FRAME_LOST, (uint32_t)Rf_asReal(task), text,
+                                     strnlen(text, P2P_LOST_MAX)));
+  }
+  return Rf_ScalarLogical(has_result);
 }
 
 SEXP ffi_evaluator_condition(SEXP handle, SEXP task, SEXP object) {
-  return send_object(handle, task, object, P2P_FRAME_CONDITION);
+  check(p2p_evaluator_channel_send_condition(p2p_ffi_handle_get(handle, TAG_CHANNEL),
+                                             (uint32_t)Rf_asReal(task),
+                                             p2p_ffi_handle_get(object, P2P_TAG_BLOB)));
+  return R_NilValue;
 }
 
 /* Whether the folder exists now. */

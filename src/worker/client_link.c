@@ -23,7 +23,7 @@ struct task {
   uint64_t to_receive; /* bytes of the future that have not arrived */
   uint64_t started_ms;
   bool canceled;
-  bool refused; /* the evaluator has replied with LOST */
+  bool refused, has_result; /* the evaluator has replied with LOST, has begun its RESULT */
   char label[P2P_TASK_LABEL_MAX];
 };
 
@@ -122,15 +122,15 @@ static void on_evaluator_frame(void *arg, const struct p2p_frame *frame) {
     char how[P2P_EXIT_REASON_TEXT_MAX];
     struct p2p_exit_reason reason;
     p2p_lost_read(frame->payload, frame->length, how, sizeof how);
-    p2p_exit_reason_of_refusal(&reason, how, &task->client->shared->limits);
+    p2p_exit_reason_of_kill(&reason, how, task->has_result);
     task->refused = true;
     send_exit_reason(task, &reason);
     return;
   }
+  task->has_result |= frame->type == P2P_FRAME_RESULT;
   send(task->client, frame->type, task->id, frame->payload, frame->length);
   if (p2p_link_queued(task->client->link) <= P2P_LINK_QUEUE_HIGH) return;
-  for (task = task->client->tasks; task != NULL; task = task->next)
-    p2p_evaluator_pause(task->evaluator);
+  for (task = task->client->tasks; task; task = task->next) p2p_evaluator_pause(task->evaluator);
 }
 
 static void on_evaluator_drain(void *arg) { p2p_link_resume(((struct task *)arg)->client->link); }

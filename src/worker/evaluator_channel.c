@@ -31,14 +31,16 @@
 
 struct p2p_evaluator_channel {
   pthread_t watcher;
-  pid_t owner;       /* the watcher exists in this process only, not in forks of it */
+  pid_t owner;       /* forks of this process have no watcher, and no part in the frames */
   int stop[2];       /* a byte in this channel ends the watcher */
   sigset_t old_mask; /* of the thread that opened the channel */
-  struct p2p_buf in;
-  /* The task that is being received, while object is not NULL. */
-  struct p2p_blob *object;
+  /* The task that was announced last, and is being received. */
+  bool has_task, is_canceled, has_result;
   uint32_t task;
-  uint64_t size;
+  uint64_t missing;    /* bytes of its object that were not read */
+  size_t payload_left; /* of the DATA frame that was begun */
+  size_t start, end;   /* what was received and not read: */
+  uint8_t in[P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX];
 };
 
 /* on the watcher's thread */
@@ -88,7 +90,6 @@ static int set_up(struct p2p_evaluator_channel *channel) {
   setsockopt(P2P_EVALUATOR_PROCESS_FD_FRAMES, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
 #endif
   channel->owner = getpid();
-  p2p_buf_init(&channel->in, 2 * (P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX));
   int code = start_watcher(channel);
   if (code != 0) {
     close(channel->stop[0]);
@@ -133,26 +134,52 @@ void p2p_evaluator_channel_free(struct p2p_evaluator_channel *channel) {
   close(P2P_EVALUATOR_PROCESS_FD_FRAMES);
   close(P2P_EVALUATOR_PROCESS_FD_LIFELINE);
   pthread_sigmask(SIG_SETMASK, &channel->old_mask, NULL);
-  p2p_blob_free(channel->object);
-  p2p_buf_clear(&channel->in);
   free(channel);
 }
 
-/* Reads once; with MSG_DONTWAIT only what has arrived. P2P_ERR_CLOSED at the end of the stream or
- * after a reset. */
-static int fill(struct p2p_evaluator_channel *channel, int flags) {
-  char chunk[P2P_FRAME_PAYLOAD_MAX];
-  ssize_t length;
-  do length = recv(P2P_EVALUATOR_PROCESS_FD_FRAMES, chunk, sizeof chunk, flags);
-  while (length < 0 && errno == EINTR);
-  if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return P2P_OK;
-  if (length <= 0) return P2P_ERR_CLOSED;
-  return p2p_buf_put(&channel->in, chunk, (size_t)length);
+static bool is_fork(const struct p2p_evaluator_channel *channel) {
+  return channel->owner != getpid();
 }
 
-static void drop_task(struct p2p_evaluator_channel *channel) {
-  p2p_blob_free(channel->object);
-  channel->object = NULL;
+/* ---- Reading: what is long goes to where it belongs, the rest by way of `in` ---- */
+
+static size_t received(const struct p2p_evaluator_channel *channel) {
+  return channel->end - channel->start;
+}
+
+/* Receives once, at first to `out`, then to `in`, of which at most `in_max` bytes. With
+ * MSG_DONTWAIT only what has arrived. P2P_ERR_CLOSED at the end of the stream or after a reset.
+ * Otherwise how many bytes went to `out`. */
+static long receive(struct p2p_evaluator_channel *channel, void *out, size_t length, size_t in_max,
+                    int flags) {
+  struct iovec parts[2] = {{out, length}, {channel->in + channel->end, in_max}};
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+  ssize_t n;
+  if (is_fork(channel)) return P2P_ERR_INVALID;
+  do n = recvmsg(P2P_EVALUATOR_PROCESS_FD_FRAMES, &message, flags);
+  while (n < 0 && errno == EINTR);
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return 0;
+  if (n <= 0) return P2P_ERR_CLOSED;
+  size_t to_out = (size_t)n < length ? (size_t)n : length;
+  channel->end += (size_t)n - to_out;
+  return (long)to_out;
+}
+
+/* Receives once to `in`, which has less than a frame. */
+static int fill(struct p2p_evaluator_channel *channel, int flags) {
+  if (channel->start > 0) {
+    memmove(channel->in, channel->in + channel->start, received(channel));
+    channel->end -= channel->start;
+    channel->start = 0;
+  }
+  return (int)receive(channel, NULL, 0, sizeof channel->in - channel->end, flags);
+}
+
+/* Receives until `in` has so many bytes. */
+static int await(struct p2p_evaluator_channel *channel, size_t length) {
+  int code = P2P_OK;
+  while (code == P2P_OK && received(channel) < length) code = fill(channel, 0);
+  return code;
 }
 
 /* A SIGINT that is pending when a task arrives was sent for an earlier task. POSIX discards pending
@@ -162,91 +189,139 @@ static void discard_interrupts(void) {
   if (sigaction(SIGINT, &ignore, &before) == 0) sigaction(SIGINT, &before, NULL);
 }
 
-/* Drops the task; the rest of its frames will be ignored. */
-static int refuse_task(struct p2p_evaluator_channel *channel, const char *why) {
-  drop_task(channel);
-  return p2p_evaluator_channel_send(channel, P2P_FRAME_LOST, channel->task, why, strlen(why));
-}
-
-static int refuse_for_memory(struct p2p_evaluator_channel *channel) {
-  return refuse_task(channel, "does not have enough memory for this future");
-}
-
 static int on_task(struct p2p_evaluator_channel *channel, const struct p2p_frame *frame) {
   struct p2p_task_header header;
-  if (channel->object != NULL ||
-      p2p_task_header_read(frame->payload, frame->length, &header) != P2P_OK)
+  if (channel->has_task || p2p_task_header_read(frame->payload, frame->length, &header) != P2P_OK)
     return P2P_ERR_PROTOCOL;
   discard_interrupts();
-  channel->size = header.size;
+  channel->has_task = true;
+  channel->is_canceled = false;
   channel->task = frame->task;
-  channel->object = p2p_blob_new(channel->size); /* the supervisor has checked the size */
-  return channel->object == NULL ? refuse_for_memory(channel) : P2P_OK;
-}
-
-static int on_data(struct p2p_evaluator_channel *channel, const struct p2p_frame *frame) {
-  int code = p2p_blob_append(channel->object, frame->payload, frame->length);
-  return code == P2P_ERR_MEMORY ? refuse_for_memory(channel) : code;
-}
-
-static int on_frame(struct p2p_evaluator_channel *channel, const struct p2p_frame *frame) {
-  if (frame->type == P2P_FRAME_TASK) return on_task(channel, frame);
-  if (channel->object == NULL || frame->task != channel->task)
-    return P2P_OK; /* of a task that has ended or was refused */
-  if (frame->type == P2P_FRAME_CANCEL)
-    return refuse_task(channel, "was interrupted before the evaluation started");
-  if (frame->type == P2P_FRAME_DATA) return on_data(channel, frame);
+  channel->missing = header.size; /* the supervisor has checked it */
   return P2P_OK;
 }
 
-static bool is_complete(const struct p2p_evaluator_channel *channel) {
-  return channel->object != NULL && p2p_blob_size(channel->object) == channel->size;
+static int on_frame(struct p2p_evaluator_channel *channel, const struct p2p_frame *frame) {
+  static const char why[] = "was interrupted before the evaluation started";
+  if (frame->type == P2P_FRAME_TASK) return on_task(channel, frame);
+  bool is_current = channel->has_task && !channel->is_canceled && frame->task == channel->task;
+  if (frame->type != P2P_FRAME_CANCEL || !is_current)
+    return P2P_OK; /* of a task that has ended or was refused */
+  channel->is_canceled = true;
+  return p2p_evaluator_channel_send(channel, P2P_FRAME_LOST, channel->task, why, sizeof why - 1);
 }
 
-/* Handles the frames that have arrived. */
-static int parse_frames(struct p2p_evaluator_channel *channel) {
+/* Begins the frame whose header has been received: of a DATA frame of the task, the payload is what
+ * comes next, and others are handled. */
+static int begin_frame(struct p2p_evaluator_channel *channel) {
   struct p2p_frame frame;
-  long used;
-  while ((used = p2p_frame_get(p2p_buf_data(&channel->in), p2p_buf_len(&channel->in), &frame)) >
-         0) {
-    int code = on_frame(channel, &frame);
-    p2p_buf_consume(&channel->in, (size_t)used);
-    if (code != P2P_OK) return code;
+  int code = p2p_frame_read_header(channel->in + channel->start, &frame);
+  if (code != P2P_OK) return P2P_ERR_PROTOCOL;
+  if (frame.type == P2P_FRAME_DATA && channel->has_task && !channel->is_canceled &&
+      frame.task == channel->task) {
+    if (frame.length > channel->missing) return P2P_ERR_PROTOCOL;
+    channel->start += P2P_FRAME_HEADER_LEN;
+    channel->payload_left = frame.length;
+    return P2P_OK;
   }
-  return (int)used;
+  if ((code = await(channel, P2P_FRAME_HEADER_LEN + frame.length)) != P2P_OK) return code;
+  frame.payload = channel->in + channel->start + P2P_FRAME_HEADER_LEN;
+  code = on_frame(channel, &frame);
+  channel->start += P2P_FRAME_HEADER_LEN + frame.length;
+  return code;
 }
 
-static int read_task(struct p2p_evaluator_channel *channel) {
-  int code = parse_frames(channel);
-  while (code == P2P_OK && !is_complete(channel)) {
-    code = fill(channel, 0);
-    if (code == P2P_OK) code = parse_frames(channel);
-    if (code != P2P_OK || !is_complete(channel)) continue;
-    /* Complete; a CANCEL may have arrived meanwhile. */
-    code = fill(channel, MSG_DONTWAIT);
-    if (code == P2P_OK) code = parse_frames(channel);
+static int next_frame(struct p2p_evaluator_channel *channel) {
+  int code = await(channel, P2P_FRAME_HEADER_LEN);
+  return code != P2P_OK ? code : begin_frame(channel);
+}
+
+/* Waits for bytes of the object. */
+static int await_payload(struct p2p_evaluator_channel *channel) {
+  int code = P2P_OK;
+  while (code == P2P_OK && channel->payload_left == 0) {
+    if (channel->is_canceled) return P2P_ERR_CANCELED;
+    if (channel->missing == 0) return P2P_ERR_INVALID;
+    code = next_frame(channel);
   }
   return code;
+}
+
+static long take(struct p2p_evaluator_channel *channel, size_t length) {
+  channel->payload_left -= length;
+  channel->missing -= length;
+  return (long)length;
+}
+
+long p2p_evaluator_channel_span(struct p2p_evaluator_channel *channel, const uint8_t **bytes) {
+  int code = await_payload(channel);
+  if (code == P2P_OK) code = await(channel, 1);
+  if (code != P2P_OK) return code;
+  size_t length = received(channel);
+  if (length > channel->payload_left) length = channel->payload_left;
+  *bytes = channel->in + channel->start;
+  channel->start += length;
+  return take(channel, length);
+}
+
+long p2p_evaluator_channel_read(struct p2p_evaluator_channel *channel, void *out, size_t length) {
+  const uint8_t *bytes;
+  int code = await_payload(channel);
+  if (code != P2P_OK) return code;
+  if (length > channel->payload_left) length = channel->payload_left;
+  if (received(channel) > 0) {
+    if (length > received(channel)) length = received(channel);
+    bytes = channel->in + channel->start;
+    memcpy(out, bytes, length);
+    channel->start += length;
+    return take(channel, length);
+  }
+  channel->start = channel->end = 0;
+  /* After the payload comes a header. */
+  long got =
+      receive(channel, out, length, length == channel->payload_left ? P2P_FRAME_HEADER_LEN : 0, 0);
+  return got < 0 ? got : take(channel, (size_t)got);
 }
 
 static int next_error(int code, struct p2p_err *err) {
   switch (code) {
   case P2P_ERR_CLOSED: return p2p_err_set(err, code, "the supervisor has closed the channel");
-  case P2P_ERR_MEMORY: return p2p_err_set(err, code, "out of memory for the next future");
+  case P2P_ERR_INVALID:
+    return p2p_err_set(err, code, "this process is a fork, which has no part in the channel");
   default: return p2p_err_set(err, P2P_ERR_PROTOCOL, "the supervisor sent a malformed frame");
   }
 }
 
 int p2p_evaluator_channel_next(struct p2p_evaluator_channel *channel, uint32_t *task,
-                               struct p2p_blob **object, struct p2p_err *err) {
+                               uint64_t *size, struct p2p_err *err) {
+  int code = P2P_OK;
   mask_interrupts(SIG_BLOCK, NULL); /* the last task may have failed without a RESULT */
-  int code = read_task(channel);
+  channel->has_task = channel->has_result = false;
+  while (code == P2P_OK && !channel->has_task) code = next_frame(channel);
   if (code != P2P_OK) return next_error(code, err);
   *task = channel->task;
-  *object = channel->object;
-  channel->object = NULL;
-  mask_interrupts(SIG_UNBLOCK, NULL);
+  *size = channel->missing;
   return P2P_OK;
+}
+
+/* The frames that have arrived: a CANCEL may be among them. */
+static int look_ahead(struct p2p_evaluator_channel *channel) {
+  int code = received(channel) < P2P_FRAME_HEADER_LEN ? fill(channel, MSG_DONTWAIT) : P2P_OK;
+  while (code == P2P_OK && !channel->is_canceled && received(channel) >= P2P_FRAME_HEADER_LEN)
+    code = begin_frame(channel);
+  return code;
+}
+
+int p2p_evaluator_channel_begin(struct p2p_evaluator_channel *channel) {
+  const uint8_t *rest;
+  long code = P2P_OK;
+  while (code >= 0 && channel->missing > 0 && !channel->is_canceled)
+    code = p2p_evaluator_channel_span(channel, &rest);
+  if (code >= 0 && !channel->is_canceled) code = look_ahead(channel);
+  channel->payload_left = 0;
+  if (channel->is_canceled) return P2P_ERR_CANCELED;
+  if (code >= 0) mask_interrupts(SIG_UNBLOCK, NULL);
+  return code >= 0 ? P2P_OK : (int)code;
 }
 
 /* sendmsg() raises no SIGPIPE when the supervisor has closed its end. */
@@ -267,9 +342,9 @@ static int send_all(struct iovec *parts, size_t n_parts) {
 
 int p2p_evaluator_channel_send(struct p2p_evaluator_channel *channel, uint8_t type, uint32_t task,
                                const void *payload, size_t length) {
-  (void)channel;
   uint8_t header[P2P_FRAME_HEADER_LEN];
   struct iovec parts[2] = {{header, sizeof header}, {(void *)(uintptr_t)payload, length}};
+  if (is_fork(channel)) return P2P_ERR_INVALID;
   if (length > P2P_FRAME_PAYLOAD_MAX) return P2P_ERR_TOO_LARGE;
   p2p_frame_write_header(type, task, (uint32_t)length, header);
   return send_all(parts, length > 0 ? 2 : 1);
@@ -286,14 +361,33 @@ int p2p_evaluator_channel_hello(struct p2p_evaluator_channel *channel, const cha
   return p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, hello, (size_t)length);
 }
 
-int p2p_evaluator_channel_send_object(struct p2p_evaluator_channel *channel, uint8_t type,
-                                      uint32_t task, const struct p2p_blob *object) {
+int p2p_evaluator_channel_send_result(struct p2p_evaluator_channel *channel, uint32_t task,
+                                      uint64_t size, const void *bytes, size_t length) {
+  uint8_t head[P2P_FRAME_HEADER_LEN + P2P_SIZE_HEADER_LEN + P2P_FRAME_HEADER_LEN];
+  uint8_t *data = head + sizeof head - P2P_FRAME_HEADER_LEN;
+  size_t head_length = length > 0 ? sizeof head : sizeof head - P2P_FRAME_HEADER_LEN;
+  struct iovec parts[2] = {{head, head_length}, {(void *)(uintptr_t)bytes, length}};
+  if (is_fork(channel)) return P2P_ERR_INVALID;
+  if (length > P2P_FRAME_PAYLOAD_MAX) return P2P_ERR_TOO_LARGE;
+  mask_interrupts(SIG_BLOCK, NULL);
+  channel->has_result = true;
+  p2p_frame_write_header(P2P_FRAME_RESULT, task, P2P_SIZE_HEADER_LEN, head);
+  p2p_size_header_write(size, head + P2P_FRAME_HEADER_LEN);
+  p2p_frame_write_header(P2P_FRAME_DATA, task, (uint32_t)length, data);
+  return send_all(parts, length > 0 ? 2 : 1);
+}
+
+bool p2p_evaluator_channel_has_result(const struct p2p_evaluator_channel *channel) {
+  return channel->has_result;
+}
+
+int p2p_evaluator_channel_send_condition(struct p2p_evaluator_channel *channel, uint32_t task,
+                                         const struct p2p_blob *object) {
   uint8_t header[P2P_SIZE_HEADER_LEN];
   const uint8_t *bytes;
   size_t length;
-  if (type == P2P_FRAME_RESULT) mask_interrupts(SIG_BLOCK, NULL);
   p2p_size_header_write(p2p_blob_size(object), header);
-  int code = p2p_evaluator_channel_send(channel, type, task, header, sizeof header);
+  int code = p2p_evaluator_channel_send(channel, P2P_FRAME_CONDITION, task, header, sizeof header);
   for (uint64_t offset = 0; code == P2P_OK && (length = p2p_blob_span(object, offset, &bytes)) > 0;
        offset += length) {
     if (length > P2P_FRAME_PAYLOAD_MAX) length = P2P_FRAME_PAYLOAD_MAX;

@@ -3,6 +3,8 @@
 #ifndef P2P_WORKER_EVALUATOR_CHANNEL_H
 #define P2P_WORKER_EVALUATOR_CHANNEL_H
 
+#include <stdbool.h>
+
 #include "base/blob.h"
 #include "protocol/frame.h"
 
@@ -23,22 +25,42 @@ void p2p_evaluator_channel_free(struct p2p_evaluator_channel *channel);
 int p2p_evaluator_channel_hello(struct p2p_evaluator_channel *channel,
                                 const char *text) P2P_MUST_USE;
 
-/* Waits for the next complete TASK. P2P_OK: *task and *object, which the caller frees.
- * P2P_ERR_CLOSED: the supervisor has closed the channel. EINTR is retried. A task that does not fit
- * into memory is refused with LOST.
+/* All of these belong to the process that opened the channel: in a fork of it they return
+ * P2P_ERR_INVALID.
  *
- * The supervisor interrupts a task with a CANCEL frame and a SIGINT. A task that is canceled before
- * this function has returned it is dropped and refused with LOST. The calling thread blocks SIGINT
- * from _open on, except between the return of this function and the RESULT of the task. A SIGINT
- * for an earlier task is discarded; one that arrives with this task is delivered on return and so
- * interrupts the evaluation. */
+ * A task is read in three steps: _next, _read or _span until all of its object was read, _begin.
+ * The supervisor interrupts a task with a CANCEL frame and a SIGINT. A task whose CANCEL arrives
+ * before the end of _begin is answered with LOST here, and the rest of its object is ignored. The
+ * calling thread blocks SIGINT from _open on, except between _begin and the RESULT of the task. A
+ * SIGINT for an earlier task is discarded; one that arrives with this task is delivered by _begin
+ * and so interrupts the evaluation. EINTR is retried. */
+
+/* Waits for the next TASK. *size: bytes of its object.
+ * P2P_ERR_CLOSED: the supervisor has closed the channel. */
 int p2p_evaluator_channel_next(struct p2p_evaluator_channel *channel, uint32_t *task,
-                               struct p2p_blob **object, struct p2p_err *err) P2P_MUST_USE;
+                               uint64_t *size, struct p2p_err *err) P2P_MUST_USE;
+/* Waits for the next bytes of the object: at most `length`, to `out`. Returns how many, at least
+ * one. P2P_ERR_CANCELED: the task was canceled. P2P_ERR_CLOSED, P2P_ERR_PROTOCOL; P2P_ERR_INVALID:
+ * all of it was read. */
+long p2p_evaluator_channel_read(struct p2p_evaluator_channel *channel, void *out,
+                                size_t length) P2P_MUST_USE;
+/* The same, but *bytes is where they are, until the next call. */
+long p2p_evaluator_channel_span(struct p2p_evaluator_channel *channel,
+                                const uint8_t **bytes) P2P_MUST_USE;
+/* Ends the reading; what is left of the object is skipped. P2P_OK: the task is to be evaluated.
+ * P2P_ERR_CANCELED: it was canceled. P2P_ERR_CLOSED, P2P_ERR_PROTOCOL. */
+int p2p_evaluator_channel_begin(struct p2p_evaluator_channel *channel) P2P_MUST_USE;
+
 int p2p_evaluator_channel_send(struct p2p_evaluator_channel *channel, uint8_t type, uint32_t task,
                                const void *payload, size_t length) P2P_MUST_USE;
-/* Sends a RESULT or CONDITION frame with the size of the object, and the object as DATA frames.
- * Blocks SIGINT from a RESULT on. */
-int p2p_evaluator_channel_send_object(struct p2p_evaluator_channel *channel, uint8_t type,
-                                      uint32_t task, const struct p2p_blob *object) P2P_MUST_USE;
+/* Sends a RESULT frame for an object of `size` bytes and, in the same write, its first `length`
+ * bytes, at most P2P_FRAME_PAYLOAD_MAX. The other ones follow as DATA frames. Blocks SIGINT. */
+int p2p_evaluator_channel_send_result(struct p2p_evaluator_channel *channel, uint32_t task,
+                                      uint64_t size, const void *bytes, size_t length) P2P_MUST_USE;
+/* Whether a RESULT frame was sent for the task. */
+bool p2p_evaluator_channel_has_result(const struct p2p_evaluator_channel *channel);
+/* Sends a CONDITION frame with the size of the object, and the object as DATA frames. */
+int p2p_evaluator_channel_send_condition(struct p2p_evaluator_channel *channel, uint32_t task,
+                                         const struct p2p_blob *object) P2P_MUST_USE;
 
 #endif

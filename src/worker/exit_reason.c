@@ -104,17 +104,6 @@ void p2p_exit_reason_of_time_limit(struct p2p_exit_reason *reason,
            "Smaller futures may stay below it; the owner of the worker can raise it (--time)");
 }
 
-void p2p_exit_reason_of_refusal(struct p2p_exit_reason *reason, const char *how,
-                                const struct p2p_limits *limits) {
-  char memory[P2P_LIMITS_TEXT_MAX];
-  p2p_exit_reason_of_kill(reason, how, false);
-  if (limits->memory_bytes == 0) return;
-  p2p_limits_memory(limits, memory);
-  snprintf(reason->hint, sizeof reason->hint,
-           "The memory limit is %s per future; the owner of the worker can raise it (--memory)",
-           memory);
-}
-
 void p2p_exit_reason_of_kill(struct p2p_exit_reason *reason, const char *how, bool had_begun) {
   reason->had_begun = had_begun;
   reason->kind = P2P_LOST_FINAL;

@@ -30,12 +30,8 @@ void p2p_exit_reason_of_end(struct p2p_exit_reason *reason, const struct p2p_eva
                             const struct p2p_limits *limits);
 /* The future took longer than the limit. */
 void p2p_exit_reason_of_time_limit(struct p2p_exit_reason *reason, const struct p2p_limits *limits);
-/* The evaluator refused the task, as `how` says, before the evaluation, mostly for lack of
- * memory, and continues. */
-void p2p_exit_reason_of_refusal(struct p2p_exit_reason *reason, const char *how,
-                                const struct p2p_limits *limits);
-/* The worker stopped the task or killed the process, as `how` says. Final: the caller may know
- * better. */
+/* The worker stopped the task or killed the process, or the evaluator gave the task up, as `how`
+ * says. Final: the caller may know better. */
 void p2p_exit_reason_of_kill(struct p2p_exit_reason *reason, const char *how, bool had_begun);
 
 /* "the evaluator of worker 'carol@desk:4711' ended with signal 9 (SIGKILL) while evaluating future

@@ -28,7 +28,7 @@ bool p2p_task_frames_sent(struct p2p_task_frames *frames, const struct p2p_frame
     if (frames->sending == 0 || frame->length > frames->to_send) return false;
     frames->to_send -= frame->length;
     break;
-  case P2P_FRAME_LOST: *ends = true; return frames->sending == 0;
+  case P2P_FRAME_LOST: *ends = true; return frames->sending != P2P_FRAME_CONDITION;
   default: return false;
   }
   if (frames->to_send > 0) return true;

@@ -21,7 +21,8 @@ struct p2p_task_frames {
 void p2p_task_frames_received(struct p2p_task_frames *frames, size_t length);
 /* The process has taken all frames so far. */
 void p2p_task_frames_delivered(struct p2p_task_frames *frames);
-/* Counts a frame of the evaluator. False: it breaks the protocol. *ends: it is the last one. */
+/* Counts a frame of the evaluator. False: it breaks the protocol. *ends: it is the last one. LOST
+ * may be in the middle of a RESULT, which it abandons. */
 bool p2p_task_frames_sent(struct p2p_task_frames *frames, const struct p2p_frame *frame,
                           bool *ends) P2P_MUST_USE;
 

@@ -126,7 +126,7 @@ async def frames_of_a_hostile_evaluator(lab):
     link = await lab.link(peer, worker)
     await link.take_slots(1)
     forge = """{ ns <- asNamespace("future.p2p"); channel <- get("evaluator_state", ns)$channel
-      for (task in c(1L, 77L, 2147483647L)) .Call(get("ffi_evaluator_result", ns), channel, task, .Call(get("ffi_serialize", ns), list("forged"), Inf))
+      for (task in c(1L, 77L, 2147483647L)) .Call(get("ffi_evaluator_result", ns), channel, task, list("forged"))
       "evaluated" }"""
     kind, result = await link.run(9, await lab.task(forge))
     assert kind in (p2p.RESULT, p2p.LOST)

@@ -6,9 +6,9 @@
 #include "board/cluster_host.h"
 #include "client/client.h"
 #include "descriptors.h"
+#include "evaluator_fixture.h"
 #include "server/server.h"
 #include "sshd_fixture.h"
-#include "worker/evaluator_channel.h"
 #include "worker/worker.h"
 
 #define MODE "P2P_TEST_EVALUATOR"
@@ -31,18 +31,15 @@ static int evaluate(void) {
   sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
   if (p2p_evaluator_channel_open(&pipe, &err) != P2P_OK) return 90;
   if (p2p_evaluator_channel_send(pipe, P2P_FRAME_HELLO, 0, "", 0) != P2P_OK) return 91;
-  while (p2p_evaluator_channel_next(pipe, &task, &object, &err) == P2P_OK) {
+  while (next_task(pipe, &task, &object, &err) == P2P_OK) {
     const uint8_t *bytes;
     size_t length = p2p_blob_span(object, 0, &bytes);
     char what = length > 0 ? (char)bytes[0] : 'e';
     if (what == 'd') raise(SIGKILL);
     while (what == 's' && interrupts == 0) pause();
     interrupts = 0;
-    if (what == 'c' &&
-        p2p_evaluator_channel_send_object(pipe, P2P_FRAME_CONDITION, task, object) != P2P_OK)
-      return 92;
-    if (p2p_evaluator_channel_send_object(pipe, P2P_FRAME_RESULT, task, object) != P2P_OK)
-      return 93;
+    if (what == 'c' && send_object(pipe, P2P_FRAME_CONDITION, task, object) != P2P_OK) return 92;
+    if (send_object(pipe, P2P_FRAME_RESULT, task, object) != P2P_OK) return 93;
     p2p_blob_free(object);
   }
   p2p_evaluator_channel_free(pipe);

@@ -12,7 +12,7 @@
 #include <uv.h>
 
 #include "base/endian.h"
-#include "worker/evaluator_channel.h"
+#include "evaluator_fixture.h"
 #include "worker/evaluator_process.h"
 
 #define MODE "P2P_TEST_EVALUATOR"
@@ -43,7 +43,7 @@ static int evaluate(bool slowly) {
   if (p2p_evaluator_channel_open(&channel, &err) != P2P_OK) return 90;
   if ((fcntl(3, F_GETFD) & fcntl(4, F_GETFD) & FD_CLOEXEC) == 0) return 91;
   if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, "r=4.2.2\n", 8) != P2P_OK) return 92;
-  while ((code = p2p_evaluator_channel_next(channel, &task, &object, &err)) == P2P_OK) {
+  while ((code = next_task(channel, &task, &object, &err)) == P2P_OK) {
     if (slowly) {
       if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, task, "begun", 5) != P2P_OK)
         return 96;
@@ -52,10 +52,8 @@ static int evaluate(bool slowly) {
     struct p2p_blob *condition = p2p_blob_new(1);
     uint8_t count = (uint8_t)interrupts;
     if (p2p_blob_append(condition, &count, 1) != P2P_OK) return 93;
-    if (p2p_evaluator_channel_send_object(channel, P2P_FRAME_CONDITION, task, condition) != P2P_OK)
-      return 94;
-    if (p2p_evaluator_channel_send_object(channel, P2P_FRAME_RESULT, task, object) != P2P_OK)
-      return 95;
+    if (send_object(channel, P2P_FRAME_CONDITION, task, condition) != P2P_OK) return 94;
+    if (send_object(channel, P2P_FRAME_RESULT, task, object) != P2P_OK) return 95;
     p2p_blob_free(condition);
     p2p_blob_free(object);
   }

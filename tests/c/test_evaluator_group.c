@@ -5,9 +5,9 @@
 #include <sys/mman.h>
 
 #include "base/endian.h"
+#include "evaluator_fixture.h"
 #include "group_fixture.h"
 #include "sshd_fixture.h"
-#include "worker/evaluator_channel.h"
 #include "worker/file_tree.h"
 
 #define MODE "P2P_TEST_EVALUATOR"
@@ -34,7 +34,7 @@ static int run_evaluator(int argc, char **argv) {
   if (p2p_evaluator_channel_open(&channel, &err) != P2P_OK) return 91;
   if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, HELLO, strlen(HELLO)) != P2P_OK)
     return 92;
-  while (p2p_evaluator_channel_next(channel, &task, &object, &err) == P2P_OK) {
+  while (next_task(channel, &task, &object, &err) == P2P_OK) {
     const uint8_t *byte;
     if (p2p_blob_span(object, 0, &byte) != 1) return 93;
     if (*byte == 'k') raise(SIGKILL);

@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 
 #include "base/endian.h"
+#include "evaluator_fixture.h"
 #include "sshd_fixture.h"
-#include "worker/evaluator_channel.h"
 #include "worker/file_tree.h"
 
 #define LARGE (4 * 1024 * 1024)
@@ -25,7 +25,7 @@ static int run_evaluator(void) {
   uint32_t task;
   if (p2p_evaluator_channel_open(&channel, &err) != P2P_OK) return 90;
   if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, "r=4.2.2\n", 8) != P2P_OK) return 91;
-  while (p2p_evaluator_channel_next(channel, &task, &object, &err) == P2P_OK) {
+  while (next_task(channel, &task, &object, &err) == P2P_OK) {
     const uint8_t *byte;
     bool closes = p2p_blob_span(object, 0, &byte) == 1 && *byte == 'c';
     if (*byte == 'l') {
@@ -34,8 +34,7 @@ static int run_evaluator(void) {
       object = p2p_blob_new(sizeof zeros);
       if (p2p_blob_append(object, zeros, sizeof zeros) != P2P_OK) return 93;
     }
-    if (p2p_evaluator_channel_send_object(channel, P2P_FRAME_RESULT, task, object) != P2P_OK)
-      return 92;
+    if (send_object(channel, P2P_FRAME_RESULT, task, object) != P2P_OK) return 92;
     p2p_blob_free(object);
     if (!closes) continue;
     close(3);

@@ -133,15 +133,6 @@ TEST(exit_reason_has_a_hint) {
   p2p_exit_reason_of_time_limit(&reason, &(struct p2p_limits){.time_ms = 2000});
   CHECK_STR(reason.how, "was stopped at the time limit of 2 s per future");
   CHECK(reason.had_begun && reason.kind == P2P_LOST_FINAL);
-  p2p_exit_reason_of_refusal(&reason, "does not have enough memory",
-                             &(struct p2p_limits){.memory_bytes = UINT64_C(2) << 30});
-  CHECK_STR(reason.how, "does not have enough memory");
-  CHECK(!reason.had_begun && reason.kind == P2P_LOST_FINAL);
-  CHECK_STR(
-      reason.hint,
-      "The memory limit is 2 GiB per future; the owner of the worker can raise it (--memory)");
-  p2p_exit_reason_of_refusal(&reason, "does not have enough memory", &(struct p2p_limits){0});
-  CHECK_STR(reason.hint, "");
   p2p_exit_reason_of_kill(&reason, "was not ready within 60 s", false);
   CHECK_STR(reason.how, "was not ready within 60 s");
   CHECK_STR(reason.hint, "");

@@ -68,6 +68,8 @@ TEST(evaluator_that_dies_is_reported_and_replaced) {
   check_error(client, submit(client, "lost", 0), "the evaluator of worker 'carol@");
   check_error(client, submit(client, "lost", 0),
               "needed more than it has; it had not begun future 'lost'");
+  check_error(client, submit(client, "abandon", 0),
+              "needed more than it has while evaluating future 'abandon'");
   CHECK_STR(resolve(client, "next"), "next");
   end(client);
 }

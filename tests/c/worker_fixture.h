@@ -13,10 +13,10 @@
 #include "board/cluster_host.h"
 #include "client/client.h"
 #include "crypto/random.h"
+#include "evaluator_fixture.h"
 #include "protocol/task_header.h"
 #include "server/server.h"
 #include "sshd_fixture.h"
-#include "worker/evaluator_channel.h"
 #include "worker/worker.h"
 
 #define MODE "P2P_TEST_EVALUATOR"
@@ -40,7 +40,7 @@ static void send_text(struct p2p_evaluator_channel *channel, uint8_t type, uint3
     if (p2p_blob_append(object, zeros, size - done < sizeof zeros ? size - done : sizeof zeros) !=
         P2P_OK)
       _exit(81);
-  if (p2p_evaluator_channel_send_object(channel, type, task, object) != P2P_OK) _exit(82);
+  if (send_object(channel, type, task, object) != P2P_OK) _exit(82);
   p2p_blob_free(object);
 }
 
@@ -70,7 +70,11 @@ static void evaluate(struct p2p_evaluator_channel *channel, uint32_t task, const
   interrupts = 0;
   if (strcmp(text, "crash") == 0) raise(SIGKILL);
   if (strcmp(text, "exit") == 0) _exit(3); /* at once: no check for leaks */
-  if (strcmp(text, "lost") == 0) {
+  if (strcmp(text, "abandon") == 0) {      /* in the middle of the result */
+    send_size(channel, P2P_FRAME_RESULT, task, 1000000);
+    (void)!p2p_evaluator_channel_send(channel, P2P_FRAME_DATA, task, text, 7);
+  }
+  if (strcmp(text, "lost") == 0 || strcmp(text, "abandon") == 0) {
     if (p2p_evaluator_channel_send(channel, P2P_FRAME_LOST, task, "needed more than it has", 23) !=
         P2P_OK)
       _exit(85);
@@ -107,7 +111,7 @@ static int run_evaluator(const char *mode) {
       strcmp(mode, "error") == 0 ? "error=there is no package called 'future'\n" : "r=4.2.2\n";
   if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, hello, strlen(hello)) != P2P_OK)
     return 91;
-  while (p2p_evaluator_channel_next(channel, &task, &object, &err) == P2P_OK) {
+  while (next_task(channel, &task, &object, &err) == P2P_OK) {
     const uint8_t *bytes;
     char text[32];
     size_t length = p2p_blob_span(object, 0, &bytes);

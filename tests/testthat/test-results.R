@@ -4,7 +4,7 @@
 forge_result <- function(object) {
   space <- asNamespace("future.p2p")
   state <- space$evaluator_state
-  .Call(space$ffi_evaluator_result, state$channel, state$task, .Call(space$ffi_serialize, object, Inf))
+  .Call(space$ffi_evaluator_result, state$channel, state$task, object)
   quit(save = "no")
 }
 
