@@ -41,15 +41,18 @@ result.P2PFuture <- function(future, ...) {
   if (!is.null(future[["result"]])) return(result_or_stop(future))
   assert_queryable(future)
   if (future[["state"]] == "created") future <- run(future)
-  wait_for_task(future)
-  if (!is.null(future[["result"]])) return(result_or_stop(future))
-  relay_conditions(future)
-  task <- future[["task"]]
-  if (.Call(ffi_task_state, task) == "done") {
-    take_result(future, task)
-  } else {
-    error <- .Call(ffi_task_error, task)
-    future[["result"]] <- future_failure(future, error$what, core_sentence(error))
+  repeat {
+    wait_for_task(future)
+    if (!is.null(future[["result"]])) return(result_or_stop(future))
+    relay_conditions(future)
+    task <- future[["task"]]
+    if (.Call(ffi_task_state, task) == "failed") {
+      error <- .Call(ffi_task_error, task)
+      future[["result"]] <- future_failure(future, error$what, core_sentence(error))
+    } else {
+      take_result(future, task)
+    }
+    if (!is.null(future[["result"]])) break # else its link was lost while the result arrived
   }
   future[["worker"]] <- .Call(ffi_task_worker, task)
   loss <- .Call(ffi_task_loss, task)
@@ -81,11 +84,11 @@ result_or_stop <- function(future) {
   result
 }
 
-## Waits until the task has ended. Only the wait for a worker is limited (future.wait.timeout): an evaluation may take any time, and the
-## core detects lost workers.
+## Waits until the task has ended, or a large result arrives, which is read meanwhile. Only the wait for a worker is limited
+## (future.wait.timeout): an evaluation may take any time, and the core detects lost workers.
 wait_for_task <- function(future) {
   seen <- 0
-  while (!has_ended(future)) {
+  while (!has_ended(future) && .Call(ffi_task_state, future[["task"]]) != "arriving") {
     waits <- is_waiting(future)
     if (waits && has_timed_out(future)) return()
     seen <- wait_for_change(clients$of(future[["backend"]]), seen, if (waits) future[["wait"]]$until else Inf)
@@ -115,11 +118,11 @@ has_timed_out <- function(future) {
   TRUE
 }
 
-## Unserializes the result into the future. Conditions that were relayed while it ran come first, marked as signaled.
+## Unserializes the result into the future. Does nothing if it is lost before it has arrived. Conditions that were relayed while it ran come
+## first, marked as signaled.
 take_result <- function(future, task) {
-  result <- tryCatch(read_object(future, .Call(ffi_task_result, task), "result"), error = function(ex) {
-    FutureError(sprintf("The result of future (%s) is refused. %s", future_label(future), conditionMessage(ex)), future = future)
-  })
+  result <- read_result(future, task)
+  if (is.null(result)) return(invisible())
   if (identical(attr(result, "class"), "FutureResult")) {
     result[["conditions"]] <- c(future[[".signaledConditions"]], result[["conditions"]])
     future[[".signaledConditions"]] <- NULL
@@ -134,6 +137,19 @@ take_result <- function(future, task) {
   future[["result"]] <- result
 }
 
+## The result, also if it still arrives. NULL if its link is lost before. An interrupt leaves it unread.
+read_result <- function(future, task) {
+  config <- future[["backend"]][["config"]]
+  result <- .Call(ffi_result_open, task, config$object_cap_bytes, identical(config$results, "data"))
+  if (is.null(result)) return(NULL)
+  on.exit(.Call(ffi_handle_close, result))
+  tryCatch(.Call(ffi_result_read, result), p2p_error_lost = function(ex) NULL, error = function(ex) {
+    if (.Call(ffi_result_waits, result)) stop(ex) # the time limit of R
+    if (!has_ended(future)) .Call(ffi_task_cancel, clients$of(future[["backend"]])$handle, task) # the rest need not arrive
+    FutureError(sprintf("The result of future (%s) is refused. %s", future_label(future), conditionMessage(ex)), future = future)
+  })
+}
+
 ## Whether a list is an error of the future framework, such as a FutureLaunchError. All its classes must be: a class of some other package
 ## would have its code handle what a worker has sent.
 is_future_error <- function(x) {
@@ -141,16 +157,16 @@ is_future_error <- function(x) {
   "FutureError" %in% classes && all(grepl("^([A-Za-z]*Future[A-Za-z]*|simpleError|error|interrupt|condition)$", classes))
 }
 
-## A list that a worker has sent, a "result" or a "condition". It may need as much memory as a result may have.
-read_object <- function(future, object, content) {
+## A condition that a worker has sent. It may need as much memory as a result may have.
+read_condition <- function(future, object) {
   config <- future[["backend"]][["config"]]
-  .Call(ffi_unserialize, object, config$object_cap_bytes, content, identical(config$results, "data"))
+  .Call(ffi_unserialize, object, config$object_cap_bytes, "condition", identical(config$results, "data"))
 }
 
 ## Signals the conditions that the evaluator has sent while the future runs, such as progress.
 relay_conditions <- function(future) {
   while (!is.null(task <- future[["task"]]) && !is.null(object <- .Call(ffi_task_condition, task))) {
-    condition <- tryCatch(read_object(future, object, "condition"), error = function(ex) NULL)
+    condition <- tryCatch(read_condition(future, object), error = function(ex) NULL)
     if (!inherits(condition, "condition") || inherits(condition, "error")) next
     future[[".signaledConditions"]] <- c(future[[".signaledConditions"]], list(list(condition = condition, signaled = 1L)))
     if (inherits(condition, "warning")) {

@@ -49,6 +49,9 @@
   X(ffi_lookup, 3)               \
   X(ffi_program_exec, 2)         \
   X(ffi_public_services, 0)      \
+  X(ffi_result_open, 3)          \
+  X(ffi_result_read, 1)          \
+  X(ffi_result_waits, 1)         \
   X(ffi_serialize, 2)            \
   X(ffi_server_info, 1)          \
   X(ffi_server_new, 2)           \
@@ -57,7 +60,6 @@
   X(ffi_task_dropped, 1)         \
   X(ffi_task_error, 1)           \
   X(ffi_task_loss, 1)            \
-  X(ffi_task_result, 1)          \
   X(ffi_task_starts, 1)          \
   X(ffi_task_state, 1)           \
   X(ffi_task_submit, 4)          \

@@ -25,8 +25,8 @@ struct p2p_task {
   char label[P2P_TASK_LABEL_MAX];
   char *packages; /* NULL: none; constant after p2p_task_submit */
 
-  pthread_mutex_t lock; /* guards what follows */
-  struct p2p_blob *result;
+  pthread_mutex_t lock;      /* guards what follows */
+  struct p2p_result *result; /* in state RUNNING, it may still arrive */
   struct p2p_err err;
   char worker[P2P_IDENTITY_LABEL_MAX];
   uint32_t retries; /* that are left */
@@ -61,7 +61,7 @@ void p2p_task_free(struct p2p_task *task) {
   if (task == NULL || atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) != 1)
     return;
   p2p_blob_free(task->object);
-  p2p_blob_free(task->result);
+  p2p_result_free(task->result);
   free(task->packages);
   while (task->first != NULL) {
     struct condition *condition = task->first;
@@ -113,8 +113,13 @@ int p2p_task_set_packages(struct p2p_task *task, const char *packages, struct p2
   return P2P_OK;
 }
 
-/* Release order: a thread that reads the flag sees everything that was written before. */
+/* Release order: a thread that reads the flag sees everything that was written before. A result
+ * that has not arrived is dropped when another state begins. */
 static void set_state_locked(struct p2p_task *task, enum p2p_task_state state) {
+  if (state != P2P_TASK_DONE) {
+    p2p_result_free(task->result);
+    task->result = NULL;
+  }
   atomic_store_explicit(&task->state, (int)state, memory_order_release);
 }
 
@@ -166,15 +171,22 @@ bool p2p_task_requeue(struct p2p_task *task) {
   return is_allowed;
 }
 
-bool p2p_task_finish(struct p2p_task *task, struct p2p_blob *result) {
+bool p2p_task_receive(struct p2p_task *task, struct p2p_result *result) {
   pthread_mutex_lock(&task->lock);
-  bool is_allowed = p2p_task_state(task) == P2P_TASK_RUNNING;
+  bool is_allowed = p2p_task_state(task) == P2P_TASK_RUNNING && task->result == NULL;
   if (is_allowed) {
+    p2p_result_ref(result);
     task->result = result;
-    set_state_locked(task, P2P_TASK_DONE);
   }
   pthread_mutex_unlock(&task->lock);
-  if (!is_allowed) p2p_blob_free(result);
+  return is_allowed;
+}
+
+bool p2p_task_finish(struct p2p_task *task) {
+  pthread_mutex_lock(&task->lock);
+  bool is_allowed = p2p_task_state(task) == P2P_TASK_RUNNING && task->result != NULL;
+  if (is_allowed) set_state_locked(task, P2P_TASK_DONE);
+  pthread_mutex_unlock(&task->lock);
   return is_allowed;
 }
 
@@ -244,8 +256,28 @@ uint64_t p2p_task_dropped_conditions(struct p2p_task *task) {
   return dropped;
 }
 
-const struct p2p_blob *p2p_task_result(struct p2p_task *task) {
+const struct p2p_result *p2p_task_result(struct p2p_task *task) {
   return p2p_task_state(task) == P2P_TASK_DONE ? task->result : NULL;
+}
+
+static bool is_readable_locked(const struct p2p_task *task) {
+  return task->result != NULL && (p2p_task_state(task) == P2P_TASK_DONE ||
+                                  p2p_result_size(task->result) > P2P_TASK_WHOLE_BYTES);
+}
+
+bool p2p_task_is_readable(struct p2p_task *task) {
+  pthread_mutex_lock(&task->lock);
+  bool is_readable = is_readable_locked(task);
+  pthread_mutex_unlock(&task->lock);
+  return is_readable;
+}
+
+struct p2p_result *p2p_task_read(struct p2p_task *task) {
+  pthread_mutex_lock(&task->lock);
+  struct p2p_result *result = is_readable_locked(task) ? task->result : NULL;
+  if (result != NULL) p2p_result_ref(result);
+  pthread_mutex_unlock(&task->lock);
+  return result;
 }
 
 void p2p_task_error(struct p2p_task *task, struct p2p_err *out) {

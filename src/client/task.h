@@ -11,6 +11,7 @@
 
 #include "base/blob.h"
 #include "base/err.h"
+#include "client/result.h"
 #include "protocol/task_header.h"
 
 struct p2p_task;
@@ -44,7 +45,11 @@ static inline bool p2p_task_has_ended(const struct p2p_task *task) {
   return p2p_task_state(task) >= P2P_TASK_DONE;
 }
 /* Owned by the task; NULL unless P2P_TASK_DONE. */
-const struct p2p_blob *p2p_task_result(struct p2p_task *task);
+const struct p2p_result *p2p_task_result(struct p2p_task *task);
+/* A reference to a result that has arrived, or that arrives and has more than P2P_TASK_WHOLE_BYTES.
+ * NULL: there is none. If it breaks, the task has already another state. */
+struct p2p_result *p2p_task_read(struct p2p_task *task);
+bool p2p_task_is_readable(struct p2p_task *task); /* p2p_task_read would not return NULL */
 void p2p_task_error(struct p2p_task *task, struct p2p_err *out);
 /* "carol@desk:4711"; "" before it was assigned to a worker. */
 void p2p_task_worker(struct p2p_task *task, char *out, size_t size);
@@ -60,6 +65,7 @@ uint64_t p2p_task_dropped_conditions(struct p2p_task *task);
 
 /* ---- For the client ---- */
 
+#define P2P_TASK_WHOLE_BYTES (UINT64_C(1) << 20)       /* smaller results are read when whole */
 #define P2P_TASK_CONDITIONS_MAX 4096                   /* conditions that wait for R, */
 #define P2P_TASK_CONDITIONS_BYTES (UINT64_C(64) << 20) /* in all; a single one may be larger */
 
@@ -78,8 +84,9 @@ const struct p2p_blob *p2p_task_object(const struct p2p_task *task);
 /* Transitions. Each returns false, and changes nothing, in any other state. */
 bool p2p_task_submit(struct p2p_task *task, uint32_t retries);  /* NEW -> WAITING */
 bool p2p_task_start(struct p2p_task *task, const char *worker); /* WAITING -> RUNNING */
-/* RUNNING -> DONE. Takes over the result in every case. */
-bool p2p_task_finish(struct p2p_task *task, struct p2p_blob *result);
+/* Stays RUNNING: the result begins to arrive. Takes a reference of its own. */
+bool p2p_task_receive(struct p2p_task *task, struct p2p_result *result);
+bool p2p_task_finish(struct p2p_task *task); /* RUNNING -> DONE: the result is whole */
 /* Any state before the end -> FAILED. */
 bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err);
 /* RUNNING -> WAITING, if a retry is left: its worker was lost, `why` says how. */

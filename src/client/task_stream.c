@@ -5,23 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/received.h"
 #include "client/slot_pool.h"
 #include "protocol/identity.h"
 #include "protocol/lost.h"
 #include "protocol/slot.h"
 #include "protocol/task_header.h"
 
-enum receiving { NOTHING, CONDITION, RESULT };
-
 /* A task at the worker. */
 struct run {
   struct run *next;
   uint32_t id;
-  struct p2p_task *task;     /* NULL: ended for us */
-  uint64_t sent;             /* bytes of the task's object */
-  enum receiving receiving;  /* what was announced and has not arrived */
-  uint64_t missing;          /* bytes of it */
-  struct p2p_blob *incoming; /* NULL: discarded */
+  struct p2p_task *task; /* NULL: ended for us */
+  uint64_t sent;         /* bytes of the task's object */
+  struct p2p_received received;
 };
 
 struct p2p_task_stream {
@@ -46,11 +43,11 @@ struct p2p_task_stream *p2p_task_stream_new(const struct p2p_task_stream_config 
   return NULL;
 }
 
-/* Takes the task out of a run, which goes on until the worker answers. */
+/* Takes the task, which is not RUNNING any more, out of a run, which goes on until the worker
+ * answers. */
 static struct p2p_task *detach_task(struct p2p_task_stream *stream, struct run *run) {
   struct p2p_task *task = run->task;
-  p2p_blob_free(run->incoming);
-  run->incoming = NULL;
+  p2p_received_discard(&run->received);
   run->task = NULL;
   stream->running -= task != NULL;
   return task;
@@ -221,10 +218,13 @@ static int reject(struct p2p_task_stream *stream, struct run *run, const struct 
   return send_frame(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
 }
 
+static const char *what_arrives(const struct run *run) {
+  return run->received.kind == P2P_RECEIVED_RESULT ? "result" : "condition";
+}
+
 static int reject_memory(struct p2p_task_stream *stream, struct run *run) {
   struct p2p_err err;
-  p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory for its %s",
-              run->receiving == RESULT ? "result" : "condition");
+  p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory for its %s", what_arrives(run));
   return reject(stream, run, &err);
 }
 
@@ -235,25 +235,20 @@ static int reject_size(struct p2p_task_stream *stream, struct run *run, uint64_t
       p2p_err_set(&err, P2P_ERR_TOO_LARGE,
                   "the %s of future '%s' from worker '%s' is too large: %llu bytes, but this "
                   "session accepts at most %llu bytes",
-                  run->receiving == RESULT ? "result" : "condition", p2p_task_label(run->task),
-                  stream->worker, (unsigned long long)size,
-                  (unsigned long long)stream->config.object_cap_bytes));
+                  what_arrives(run), p2p_task_label(run->task), stream->worker,
+                  (unsigned long long)size, (unsigned long long)stream->config.object_cap_bytes));
   return reject(stream, run, &err);
 }
 
 /* All bytes of a condition or result have arrived. */
 static void complete(struct p2p_task_stream *stream, struct run *run, uint64_t now_ms,
                      bool *changed) {
-  enum receiving received = run->receiving;
-  struct p2p_blob *object = run->incoming;
-  run->incoming = NULL;
-  run->receiving = NOTHING;
-  if (received == CONDITION) {
-    if (object != NULL && p2p_task_add_condition(run->task, object))
-      stream->config.on_task(stream->config.arg);
+  bool is_result = run->received.kind == P2P_RECEIVED_RESULT;
+  bool is_news = p2p_received_complete(&run->received, run->task);
+  if (!is_result) {
+    if (is_news) stream->config.on_task(stream->config.arg);
     return;
   }
-  if (object != NULL) p2p_task_finish(run->task, object);
   *changed = true;
   end_run(stream, run, now_ms);
 }
@@ -266,16 +261,18 @@ static int on_header(struct p2p_task_stream *stream, const struct p2p_frame *fra
   if (p2p_size_header_read(frame->payload, frame->length, &size) != P2P_OK)
     return violation(err, "malformed CONDITION or RESULT");
   if (run == NULL) return P2P_OK;
-  if (run->receiving != NOTHING) return violation(err, "an object within another one");
-  run->receiving = frame->type == P2P_FRAME_RESULT ? RESULT : CONDITION;
-  run->missing = size;
+  if (run->received.kind != P2P_RECEIVED_NOTHING)
+    return violation(err, "an object within another one");
+  run->received.kind =
+      frame->type == P2P_FRAME_RESULT ? P2P_RECEIVED_RESULT : P2P_RECEIVED_CONDITION;
+  run->received.missing_bytes = size;
   int code = P2P_OK;
-  if (run->task != NULL && size > stream->config.object_cap_bytes) {
+  if (run->task != NULL && size > stream->config.object_cap_bytes)
     code = reject_size(stream, run, size);
-  } else if (run->task != NULL) {
-    run->incoming = p2p_blob_new(size);
-    if (run->incoming == NULL) code = reject_memory(stream, run);
-  }
+  else if (run->task != NULL && p2p_received_keep(&run->received, run->task) != P2P_OK)
+    code = reject_memory(stream, run);
+  else if (run->task != NULL && p2p_task_is_readable(run->task))
+    stream->config.on_task(stream->config.arg);
   if (code == P2P_OK && size == 0) complete(stream, run, now_ms, changed);
   return code;
 }
@@ -284,14 +281,14 @@ static int on_data(struct p2p_task_stream *stream, const struct p2p_frame *frame
                    bool *changed, struct p2p_err *err) {
   struct run *run = find(stream, frame->task);
   if (run == NULL) return P2P_OK;
-  if (run->receiving == NOTHING) return violation(err, "DATA without CONDITION or RESULT");
-  if (frame->length > run->missing) return violation(err, "more DATA than announced");
+  if (run->received.kind == P2P_RECEIVED_NOTHING)
+    return violation(err, "DATA without CONDITION or RESULT");
+  if (frame->length > run->received.missing_bytes)
+    return violation(err, "more DATA than announced");
   int code = P2P_OK;
-  if (run->incoming != NULL &&
-      p2p_blob_append(run->incoming, frame->payload, frame->length) != P2P_OK)
+  if (p2p_received_append(&run->received, frame->payload, frame->length) != P2P_OK)
     code = reject_memory(stream, run);
-  run->missing -= frame->length;
-  if (code == P2P_OK && run->missing == 0) complete(stream, run, now_ms, changed);
+  if (code == P2P_OK && run->received.missing_bytes == 0) complete(stream, run, now_ms, changed);
   return code;
 }
 

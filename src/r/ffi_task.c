@@ -43,23 +43,13 @@ SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages)
   return handle;
 }
 
+/* "arriving": it runs, and its result can be read. */
 SEXP ffi_task_state(SEXP handle) {
   static const char *const names[] = {"new", "waiting", "running", "done", "failed"};
-  return Rf_mkString(names[p2p_task_state(p2p_ffi_handle_get(handle, P2P_TAG_TASK))]);
-}
-
-static void free_nothing(void *blob) { (void)blob; }
-
-/* A handle of the result's bytes, which the task owns. NULL if there is no result. */
-SEXP ffi_task_result(SEXP handle) {
   struct p2p_task *task = p2p_ffi_handle_get(handle, P2P_TAG_TASK);
-  const struct p2p_blob *result = p2p_task_result(task);
-  if (result == NULL) return R_NilValue;
-  SEXP object = PROTECT(p2p_ffi_handle(P2P_TAG_BLOB, free_nothing));
-  R_SetExternalPtrProtected(object, handle);
-  p2p_ffi_handle_set(object, (void *)(uintptr_t)result);
-  UNPROTECT(1);
-  return object;
+  enum p2p_task_state state = p2p_task_state(task);
+  bool is_arriving = state == P2P_TASK_RUNNING && p2p_task_is_readable(task);
+  return Rf_mkString(is_arriving ? "arriving" : names[state]);
 }
 
 /* The next condition that arrived while the task runs, as a handle of its bytes, or NULL. */

@@ -25,9 +25,9 @@ static struct p2p_task *submit(uint32_t number) {
 }
 
 static bool is_echo(struct p2p_task *task, uint32_t number) {
-  const struct p2p_blob *object = p2p_task_result(task);
+  const struct p2p_result *object = p2p_task_result(task);
   const uint8_t *bytes;
-  return object != NULL && p2p_blob_span(object, 0, &bytes) == sizeof number &&
+  return object != NULL && p2p_result_span(object, 0, &bytes) == sizeof number &&
          memcmp(bytes, &number, sizeof number) == 0;
 }
 

@@ -167,11 +167,11 @@ static struct p2p_task *submit(struct p2p_client *client, char what, size_t size
 }
 
 static bool is_echo(struct p2p_task *task, char what, size_t size) {
-  const struct p2p_blob *object = p2p_task_result(task);
-  if (object == NULL || p2p_blob_size(object) != size) return false;
+  const struct p2p_result *object = p2p_task_result(task);
+  if (object == NULL || p2p_result_size(object) != size) return false;
   const uint8_t *bytes;
   size_t part;
-  for (uint64_t at = 0; (part = p2p_blob_span(object, at, &bytes)) > 0; at += part) {
+  for (uint64_t at = 0; (part = p2p_result_span(object, at, &bytes)) > 0; at += part) {
     for (size_t i = 0; i < part; i++) {
       if (bytes[i] != (at + i == 0 ? (uint8_t)what : (uint8_t)((at + i) * 31 + size))) return false;
     }

@@ -12,6 +12,16 @@ static struct p2p_blob *object_of(const char *text) {
   return object;
 }
 
+/* Gives the task a result of which `text` has arrived, and `missing` bytes are still to come. */
+static bool receive_some(struct p2p_task *task, const char *text, uint64_t missing) {
+  struct p2p_result *result = p2p_result_new(strlen(text) + missing);
+  CHECK(p2p_result_append(result, text, strlen(text)) == P2P_OK);
+  bool is_allowed = p2p_task_receive(task, result);
+  p2p_result_free(result);
+  return is_allowed;
+}
+static bool receive(struct p2p_task *task, const char *text) { return receive_some(task, text, 0); }
+
 static struct p2p_task *task_of(const char *label) {
   return p2p_task_new(object_of("future"), label);
 }
@@ -26,18 +36,41 @@ TEST(a_task_goes_from_new_to_done) {
   CHECK(p2p_task_state(task) == P2P_TASK_WAITING);
   p2p_task_worker(task, worker, sizeof worker);
   CHECK_STR(worker, "");
-  CHECK(!p2p_task_finish(task, object_of("too early")));
+  CHECK(!receive(task, "too early"));
+  CHECK(!p2p_task_finish(task));
   CHECK(p2p_task_start(task, "carol@desk:1"));
   p2p_task_worker(task, worker, sizeof worker);
   CHECK_STR(worker, "carol@desk:1");
   CHECK(p2p_task_result(task) == NULL);
-  CHECK(p2p_task_finish(task, object_of("3")));
+  CHECK(!p2p_task_finish(task)); /* without a result */
+  CHECK(receive(task, "3"));
+  CHECK(!receive(task, "again"));
+  CHECK(p2p_task_state(task) == P2P_TASK_RUNNING && p2p_task_result(task) == NULL);
+  CHECK(p2p_task_finish(task));
   CHECK(p2p_task_state(task) == P2P_TASK_DONE);
-  CHECK(p2p_blob_size(p2p_task_result(task)) == 1);
+  CHECK(p2p_result_size(p2p_task_result(task)) == 1);
   struct p2p_err err = {.code = P2P_ERR_LOST};
   CHECK(!p2p_task_fail(task, &err));
-  CHECK(!p2p_task_finish(task, object_of("again")));
+  CHECK(!receive(task, "again") && !p2p_task_finish(task));
   CHECK(p2p_task_state(task) == P2P_TASK_DONE);
+  p2p_task_free(task);
+}
+
+TEST(a_large_result_can_be_read_while_it_arrives_and_goes_with_its_run) {
+  struct p2p_err why = {.code = P2P_ERR_LOST};
+  struct p2p_task *task = task_of("large");
+  CHECK(p2p_task_submit(task, 1) && p2p_task_start(task, "carol@desk:1"));
+  CHECK(!p2p_task_is_readable(task));
+  CHECK(receive_some(task, "x", P2P_TASK_WHOLE_BYTES));
+  struct p2p_result *result = p2p_task_read(task);
+  CHECK(result != NULL && p2p_task_is_readable(task) && p2p_task_result(task) == NULL);
+  CHECK(p2p_task_retry(task, &why));
+  CHECK(!p2p_task_is_readable(task) && p2p_task_read(task) == NULL);
+  CHECK(p2p_result_size(result) == P2P_TASK_WHOLE_BYTES + 1); /* until its reader drops it */
+  p2p_result_free(result);
+  CHECK(p2p_task_start(task, "carol@desk:2"));
+  CHECK(receive_some(task, "x", P2P_TASK_WHOLE_BYTES - 1) && !p2p_task_is_readable(task));
+  CHECK(p2p_task_finish(task) && p2p_task_is_readable(task));
   p2p_task_free(task);
 }
 
@@ -240,7 +273,7 @@ static void *cancel_it(void *arg) {
 }
 
 static void *finish_it(void *arg) {
-  if (p2p_task_finish(arg, p2p_blob_new(1))) atomic_fetch_add(&ends, 1);
+  if (receive(arg, "3") && p2p_task_finish(arg)) atomic_fetch_add(&ends, 1);
   p2p_task_free(arg);
   return NULL;
 }
@@ -263,6 +296,7 @@ TEST(a_result_and_a_cancel_that_race_end_it_once) {
 }
 
 UNIT_MAIN("task", UNIT(a_task_goes_from_new_to_done),
+          UNIT(a_large_result_can_be_read_while_it_arrives_and_goes_with_its_run),
           UNIT(a_task_that_has_not_begun_waits_again_a_few_times),
           UNIT(a_failed_task_keeps_its_first_error), UNIT(labels_are_truncated_and_sanitized),
           UNIT(conditions_arrive_in_order_up_to_a_limit),

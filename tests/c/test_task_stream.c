@@ -9,7 +9,7 @@
 #include "unit.h"
 
 #define WORKER "carol@desk:4711"
-#define CAP 1000000
+#define CAP 4000000
 
 /* The frames that were sent. */
 static struct sent {
@@ -130,13 +130,41 @@ TEST(a_task_is_sent_and_its_result_arrives) {
   CHECK(announce(stream, P2P_FRAME_RESULT, id, 4) == P2P_OK);
   CHECK(take(stream, P2P_FRAME_DATA, id, "12", 2, 0) == P2P_OK && !changed);
   CHECK(take(stream, P2P_FRAME_DATA, id, "34", 2, 9) == P2P_OK && changed);
-  CHECK(p2p_task_state(task) == P2P_TASK_DONE && p2p_blob_size(p2p_task_result(task)) == 4);
+  CHECK(p2p_task_state(task) == P2P_TASK_DONE && p2p_result_size(p2p_task_result(task)) == 4);
   CHECK(p2p_task_object(task) == NULL && numbers(stream, 0).busy == 0 &&
         numbers(stream, 9).held == 1);
   struct p2p_blob *condition = p2p_task_next_condition(task);
   CHECK(condition != NULL && p2p_blob_size(condition) == 3);
   p2p_blob_free(condition);
   p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+/* As it arrives, others can read it. Which run it is of is certain: a lost one breaks. */
+TEST(large_results_are_reported_at_their_start_and_break_with_the_link) {
+  static const uint8_t piece[P2P_FRAME_PAYLOAD_MAX];
+  struct p2p_task_stream *stream = stream_new(2);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 2, 0) == P2P_OK);
+  struct p2p_task *task = start(stream, 10), *other = start(stream, 10);
+  task_news = 0;
+  CHECK(announce(stream, P2P_FRAME_RESULT, 1, P2P_TASK_WHOLE_BYTES) == P2P_OK && task_news == 0);
+  CHECK(announce(stream, P2P_FRAME_RESULT, 2, 2 * P2P_TASK_WHOLE_BYTES) == P2P_OK);
+  CHECK(task_news == 1 && p2p_task_state(other) == P2P_TASK_RUNNING);
+  struct p2p_result *result = p2p_task_read(other);
+  const uint8_t *bytes;
+  CHECK(result != NULL && p2p_task_read(task) == NULL);
+  for (int i = 0; i < 2; i++) { /* in turn */
+    CHECK(take(stream, P2P_FRAME_DATA, 1, piece, sizeof piece, 0) == P2P_OK);
+    CHECK(take(stream, P2P_FRAME_DATA, 2, piece, 1000, 0) == P2P_OK);
+  }
+  CHECK(p2p_result_span(result, 0, &bytes) == 2000 && !p2p_result_is_broken(result));
+  struct p2p_err why = {.code = P2P_ERR_LOST, .message = "gone"};
+  p2p_task_stream_fail(stream, &why, &again);
+  CHECK(p2p_task_state(other) == P2P_TASK_FAILED && p2p_result_is_broken(result));
+  CHECK(p2p_result_span(result, 0, &bytes) == 2000);
+  p2p_result_free(result);
+  p2p_task_free(task);
+  p2p_task_free(other);
   p2p_task_stream_free(stream);
 }
 
@@ -365,8 +393,8 @@ TEST(a_result_beyond_the_limit_fails_when_it_is_announced) {
   uint32_t id = sent[0].task;
   CHECK(announce(stream, P2P_FRAME_RESULT, id, CAP + 1) == P2P_OK);
   p2p_task_error(task, &err);
-  CHECK(err.code == P2P_ERR_TOO_LARGE && strstr(err.message, "1000001 bytes") != NULL &&
-        strstr(err.message, "at most 1000000") != NULL);
+  CHECK(err.code == P2P_ERR_TOO_LARGE && strstr(err.message, "4000001 bytes") != NULL &&
+        strstr(err.message, "at most 4000000") != NULL);
   CHECK(sent[n_sent - 1].type == P2P_FRAME_CANCEL && numbers(stream, 0).busy == 1);
   static uint8_t bytes[65536];
   uint64_t left = CAP + 1;
@@ -385,7 +413,7 @@ TEST(an_empty_result_is_a_result) {
   CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
   struct p2p_task *task = start(stream, 1);
   CHECK(announce(stream, P2P_FRAME_RESULT, sent[0].task, 0) == P2P_OK && changed);
-  CHECK(p2p_task_state(task) == P2P_TASK_DONE && p2p_blob_size(p2p_task_result(task)) == 0);
+  CHECK(p2p_task_state(task) == P2P_TASK_DONE && p2p_result_size(p2p_task_result(task)) == 0);
   p2p_task_free(task);
   p2p_task_stream_free(stream);
 }
@@ -449,6 +477,7 @@ TEST(a_failed_write_is_an_error) {
 }
 
 UNIT_MAIN("task_stream", UNIT(a_task_is_sent_and_its_result_arrives),
+          UNIT(large_results_are_reported_at_their_start_and_break_with_the_link),
           UNIT(uploads_are_interleaved_and_pause_when_the_queue_is_full),
           UNIT(a_task_with_one_retry_is_sent_again_once_in_full),
           UNIT(a_future_that_crashed_its_evaluator_does_not_run_again),

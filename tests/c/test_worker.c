@@ -31,7 +31,7 @@ TEST(large_futures_are_resolved) {
   struct p2p_task *up = submit(client, "long", BIG), *down = submit(client, "big", 0);
   CHECK(has_ended(client, up) && p2p_task_state(up) == P2P_TASK_DONE);
   CHECK(has_ended(client, down) && p2p_task_result(down) != NULL &&
-        p2p_blob_size(p2p_task_result(down)) == BIG + 3);
+        p2p_result_size(p2p_task_result(down)) == BIG + 3);
   p2p_task_free(up);
   p2p_task_free(down);
   check_error(client, submit(client, "huge", CAP),

@@ -290,7 +290,7 @@ static inline const char *result(struct p2p_client *client, struct p2p_task *tas
   const uint8_t *bytes;
   text[0] = '\0';
   if (!has_ended(client, task) || p2p_task_result(task) == NULL) return text;
-  size_t length = p2p_blob_span(p2p_task_result(task), 0, &bytes);
+  size_t length = p2p_result_span(p2p_task_result(task), 0, &bytes);
   snprintf(text, sizeof text, "%.*s", length < sizeof text ? (int)length : (int)sizeof text - 1,
            (const char *)bytes);
   return text;
