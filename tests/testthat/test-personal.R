@@ -47,7 +47,7 @@ test_that("a personal cluster needs no host: client first, which reports once th
 test_that("plan() on an empty personal cluster names the clusters that the user hosts, and others can be named", {
   said <- capture_messages(plan_personal())
   expect_match(said, "^No worker on your personal cluster 'alice/personal' yet[.] Futures wait for one[.] To use another cluster, name it: plan[(]")
-  expect_match(said, "worker --cluster=alice/personal\n$")
+  expect_match(said, "worker --cluster=alice/personal --host=127[.]0[.]0[.]1:[0-9]+\n$")
   plan(sequential)
   hosts <- lapply(c("alice/friends", "alice/lab"), start_host, lab = lab, users = "alice")
   said <- capture_messages(plan_personal())
