@@ -5,8 +5,8 @@
 as.promise.P2PFuture <- function(x) {
   if (!can_watch()) return(NextMethod()) # which polls
   if (is.null(x[["promise"]])) {
+    if (is.null(x[["result"]])) assert_queryable(x) # an error: in a fork, the package later may wait forever for its own thread
     x[["promise"]] <- promises::promise(function(resolve, reject) {
-      if (is.null(x[["result"]])) assert_queryable(x)
       entry <- list2env(list(future = x, resolve = resolve, reject = reject, is_settled = FALSE), parent = emptyenv())
       settle(entry)
       if (!entry$is_settled) watch_for(entry)
