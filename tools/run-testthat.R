@@ -1,5 +1,5 @@
 ## Runs tests/testthat against the installed package and counts tests, not expectations: a test passes if none of its
-## expectations fails.
+## expectations fails. A file that skips itself as a whole has no tests, and counts as one that is skipped.
 library(testthat)
 
 tests <- test_dir(
@@ -8,6 +8,7 @@ tests <- test_dir(
 results <- as.data.frame(tests)
 failed <- results$failed > 0L | results$error
 skipped <- results$skipped & !failed
+skipped_files <- setdiff(list.files("tests/testthat", "^test-.*[.][rR]$"), results$file)
 slow <- results[order(-results$real), c("file", "test", "real")]
 print(head(slow, 5L), row.names = FALSE)
 for (test in tests[failed]) {
@@ -15,5 +16,6 @@ for (test in tests[failed]) {
     cat(sprintf("FAILED: %s: %s: %s\n", test$file, test$test, gsub("\\s+", " ", conditionMessage(outcome))))
   }
 }
-cat(sprintf("R tests: %d passed, %d failed, %d skipped\n", sum(!failed & !skipped), sum(failed), sum(skipped)))
+for (file in skipped_files) cat(sprintf("skipped as a whole: %s\n", file))
+cat(sprintf("R tests: %d passed, %d failed, %d skipped\n", sum(!failed & !skipped), sum(failed), sum(skipped) + length(skipped_files)))
 quit(save = "no", status = any(failed))
