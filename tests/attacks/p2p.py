@@ -191,8 +191,8 @@ class Peer:
 
     async def answer_clients(self, **hello):
         """A worker's hello, and one after each hello of a client."""
+        at = len(self.topic.lines)  # a client may come before the echo of the first hello is read
         await self.topic.join(self.worker_hello(**hello))
-        at = len(self.topic.lines)
         while True:
             await self.topic.find(lambda pairs: pairs.get("type") == "client", at, timeout=None)
             at = len(self.topic.lines)
