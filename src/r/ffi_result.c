@@ -9,6 +9,7 @@
 #include "r/ffi_client.h"
 #include "r/ffi_error.h"
 #include "r/ffi_handle.h"
+#include "r/ffi_serialize.h"
 #include "r/ffi_wait.h"
 
 #define TAG_RESULT "result"
@@ -29,10 +30,8 @@ static void result_free(void *arg) {
 /* A handle, which must be closed at the end. `memory_bytes` limits what R allocates for the result.
  * NULL: the task has no result that can be read. */
 SEXP ffi_result_open(SEXP task, SEXP memory_bytes, SEXP data_only) {
-  double memory = Rf_asReal(memory_bytes);
-  struct p2p_r_object_rules rules = {.memory_bytes = memory < 9e18 ? (uint64_t)memory : UINT64_MAX,
-                                     .content = P2P_R_RESULT,
-                                     .data_only = Rf_asLogical(data_only) == TRUE};
+  const struct p2p_r_object_rules rules =
+      p2p_ffi_object_rules(memory_bytes, P2P_R_RESULT, data_only);
   struct p2p_task *of = p2p_ffi_handle_get(task, P2P_TAG_TASK);
   SEXP handle = PROTECT(p2p_ffi_handle(TAG_RESULT, result_free));
   struct p2p_result *bytes = p2p_task_read(of);
@@ -99,7 +98,7 @@ SEXP ffi_result_read(SEXP handle) {
   return object;
 }
 
-/* Whether the error that ended ffi_result_read() is none of the result, but came while it waited:
+/* Whether the error that ended ffi_result_read() is not about the result, but came while it waited:
  * R's time limit. */
 SEXP ffi_result_waits(SEXP handle) {
   struct result *result = p2p_ffi_handle_get(handle, TAG_RESULT);

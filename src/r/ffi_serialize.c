@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "protocol/r_object.h"
 #include "r/ffi_error.h"
 #include "r/ffi_handle.h"
 
@@ -70,20 +69,24 @@ static int get_byte(R_inpstream_t stream) {
   return one;
 }
 
-static enum p2p_r_content content_of(SEXP name) {
-  const char *text = CHAR(Rf_asChar(name));
-  if (strcmp(text, "result") == 0) return P2P_R_RESULT;
-  return strcmp(text, "condition") == 0 ? P2P_R_CONDITION : P2P_R_TASK;
+struct p2p_r_object_rules p2p_ffi_object_rules(SEXP memory_bytes, enum p2p_r_content content,
+                                               SEXP data_only) {
+  double memory = Rf_asReal(memory_bytes);
+  return (struct p2p_r_object_rules){.memory_bytes = memory < 9e18 ? (uint64_t)memory : UINT64_MAX,
+                                     .content = content,
+                                     .data_only = Rf_asLogical(data_only) == TRUE};
 }
 
-/* A list that a peer has sent: its bytes are checked first, since R trusts them. `memory_bytes`
- * limits what R allocates for it. `content`: "task", "result" or "condition". */
+static enum p2p_r_content content_of(SEXP name) {
+  return strcmp(CHAR(Rf_asChar(name)), "condition") == 0 ? P2P_R_CONDITION : P2P_R_TASK;
+}
+
+/* A list that a peer has sent: its bytes are checked first, since R trusts them.
+ * `content`: "task" or "condition". */
 SEXP ffi_unserialize(SEXP handle, SEXP memory_bytes, SEXP content, SEXP data_only) {
   struct source source = {p2p_ffi_handle_get(handle, P2P_TAG_BLOB), 0};
-  double memory = Rf_asReal(memory_bytes);
-  struct p2p_r_object_rules rules = {.memory_bytes = memory < 9e18 ? (uint64_t)memory : UINT64_MAX,
-                                     .content = content_of(content),
-                                     .data_only = Rf_asLogical(data_only) == TRUE};
+  const struct p2p_r_object_rules rules =
+      p2p_ffi_object_rules(memory_bytes, content_of(content), data_only);
   struct p2p_err err;
   if (p2p_r_object_check(source.blob, &rules, &err) != P2P_OK) p2p_ffi_raise(&err);
   struct R_inpstream_st stream;
