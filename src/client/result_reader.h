@@ -26,7 +26,7 @@ enum p2p_reading {
  * rest of the result will not arrive. */
 int p2p_result_reader_next(struct p2p_result_reader *reader, const uint8_t **bytes, size_t *length,
                            struct p2p_err *err) P2P_MUST_USE;
-/* -1: there is none, only the time. */
+/* -1: no descriptor; wait for the time alone. */
 int p2p_result_reader_fd(const struct p2p_result_reader *reader);
 
 #endif

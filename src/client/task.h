@@ -47,7 +47,7 @@ static inline bool p2p_task_has_ended(const struct p2p_task *task) {
 /* Owned by the task; NULL unless P2P_TASK_DONE. */
 const struct p2p_result *p2p_task_result(struct p2p_task *task);
 /* A reference to a result that has arrived, or that arrives and has more than P2P_TASK_WHOLE_BYTES.
- * NULL: there is none. If it breaks, the task has already another state. */
+ * NULL: no such result. If it breaks, the task is already in another state. */
 struct p2p_result *p2p_task_read(struct p2p_task *task);
 bool p2p_task_is_readable(struct p2p_task *task); /* p2p_task_read would not return NULL */
 void p2p_task_error(struct p2p_task *task, struct p2p_err *out);

@@ -7,7 +7,7 @@
 
 #define DIGITS_MAX 19 /* so that the number fits into 64 bits */
 
-/* Takes the next whole line. NULL: there is none. */
+/* Takes the next whole line. NULL: no more lines. */
 static const char *next_line(const char **at, const char *end, size_t *length) {
   const char *line = *at, *newline = memchr(line, '\n', (size_t)(end - line));
   if (newline == NULL) return NULL;

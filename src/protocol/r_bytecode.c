@@ -15,7 +15,7 @@ static bool is_cell(int32_t type) {
          type == P2P_R_ATTRIBUTED_PAIRS;
 }
 
-/* The state of the cell of this index; NULL: there is none. */
+/* The state of the cell with this index; NULL: no such cell. */
 static uint8_t *state_of(struct p2p_r_stream *in, const struct p2p_r_frame *frame, int32_t index) {
   if (index < 0 || (uint64_t)index >= frame->length) return NULL;
   return (uint8_t *)in->cells.items + frame->of.dim_at + index;

@@ -29,6 +29,12 @@ static int open_attributes(struct p2p_r_stream *in, const struct p2p_r_frame *fr
   return p2p_r_attributes_open(in, &(struct p2p_r_vector){.type = frame->type});
 }
 
+/* What is built of one cell: its memory, and its attributes, which come first. */
+static int open_cell(struct p2p_r_stream *in, const struct p2p_r_frame *frame) {
+  int code = p2p_r_stream_use_memory(in, 1, P2P_R_CELL_BYTES);
+  return code != P2P_OK ? code : open_attributes(in, frame);
+}
+
 /* ---- Steps of items whose flags were read ---- */
 
 /* Begins a cell of a pairlist or call. In a FRAME and in FORMALS, all have a name. */
@@ -41,8 +47,7 @@ static int begin_cell(struct p2p_r_stream *in, struct p2p_r_frame *frame) {
     return malformed(in, "a variable has no name or is outside of an environment");
   }
   frame->at = 2;
-  if ((code = p2p_r_stream_use_memory(in, 1, P2P_R_CELL_BYTES)) != P2P_OK) return code;
-  return open_attributes(in, frame);
+  return open_cell(in, frame);
 }
 
 /* The cells of a pairlist or call. In a FRAME, and in `...`, their values are those of variables.
@@ -74,11 +79,8 @@ static int cells_step(struct p2p_r_stream *in, struct p2p_r_frame *frame) {
 }
 
 static int closure_step(struct p2p_r_stream *in, struct p2p_r_frame *frame) {
-  int code;
   switch (frame->at++) {
-  case 0:
-    if ((code = p2p_r_stream_use_memory(in, 1, P2P_R_CELL_BYTES)) != P2P_OK) return code;
-    return open_attributes(in, frame);
+  case 0: return open_cell(in, frame);
   case 1:
     if (!(frame->flags & P2P_R_HAS_TAG)) return malformed(in, "a function has no environment");
     return open_environment(in, "a function has no environment");
@@ -93,11 +95,8 @@ static int closure_step(struct p2p_r_stream *in, struct p2p_r_frame *frame) {
 /* Its environment, value and expression. One that has a value has no environment. The expression
  * may be a promise, too: that of a caller. */
 static int promise_step(struct p2p_r_stream *in, struct p2p_r_frame *frame) {
-  int code;
   switch (frame->at++) {
-  case 0:
-    if ((code = p2p_r_stream_use_memory(in, 1, P2P_R_CELL_BYTES)) != P2P_OK) return code;
-    return open_attributes(in, frame);
+  case 0: return open_cell(in, frame);
   case 1:
     if (!(frame->flags & P2P_R_HAS_TAG)) return P2P_OK;
     return open_environment(in, "a promise has no environment");

@@ -21,6 +21,12 @@ stop_worker <- function(worker, env = parent.frame()) {
 }
 continue <- function(worker) tools::pskill(worker$px$get_pid(), tools::SIGCONT)
 
+## Expects that Ctrl-C, in a second, ends the wait for the value.
+expect_interruptible <- function(f) {
+  in_a_second(paste("kill -INT", Sys.getpid()))
+  expect_identical(tryCatch(value(f), interrupt = function(ex) "interrupted"), "interrupted")
+}
+
 ## A future, list(future, worker), whose result has begun to arrive; then its worker is stopped until the end of the test. `code` is evaluated
 ## on the worker, again if all arrives before the worker is stopped.
 arriving <- function(code = quote({ x <- raw(size); x[c(1, size)] <- as.raw(1:2); x }), ..., env = parent.frame()) {
@@ -75,8 +81,7 @@ test_that("a future whose result has begun to arrive is not resolved", {
 test_that("after Ctrl-C, or a time limit, the session goes on, and value() gives the value", {
   plan_as(lab, "bob")
   x <- arriving()
-  in_a_second(paste("kill -INT", Sys.getpid()))
-  expect_identical(tryCatch(value(x$future), interrupt = function(ex) "interrupted"), "interrupted")
+  expect_interruptible(x$future)
   expect_identical(state_of(x$future), "arriving")
   setTimeLimit(elapsed = 1, transient = TRUE)
   error <- tryCatch(value(x$future), error = identity)
@@ -144,8 +149,7 @@ test_that("while a result arrives, another one is read, whichever began first", 
 test_that("nothing is left of results that were not read", {
   plan_as(lab, "bob")
   x <- arriving()
-  in_a_second(paste("kill -INT", Sys.getpid()))
-  expect_identical(tryCatch(value(x$future), interrupt = function(ex) "interrupted"), "interrupted")
+  expect_interruptible(x$future)
   continue(x$worker)
   cancel(x$future)
   expect_error(value(x$future), class = "FutureError")
