@@ -226,6 +226,14 @@ processes_with <- function(text) {
   }, grep("^[0-9]+$", list.files("/proc"), value = TRUE)))
 }
 
+## The ids of the processes whose parent is `pid`.
+children_of <- function(pid) {
+  as.integer(Filter(function(other) {
+    stat <- suppressWarnings(tryCatch(readLines(file.path("/proc", other, "stat")), error = function(e) ""))
+    identical(sub("^.*[)] [A-Z] ([0-9]+) .*$", "\\1", stat[1L]), as.character(pid))
+  }, grep("^[0-9]+$", list.files("/proc"), value = TRUE)))
+}
+
 ## Stops the processes of the lab. Expects that each ends without being killed and that no process and no temporary file is left.
 expect_nothing_left <- function(lab) {
   for (process in rev(lab$processes)) {

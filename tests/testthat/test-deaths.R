@@ -115,6 +115,20 @@ has_died <- function(pid) {
   !grepl("^[0-9]+ [(].*[)] [^ZX]", stat)
 }
 
+## The pids of the evaluators of a worker with one slot: one that is used, and a spare one.
+evaluators_of <- function(worker) {
+  pids <- integer()
+  is_complete <- function() {
+    pids <<- children_of(pid_of(worker))
+    length(pids) == 2L
+  }
+  tryCatch(wait_until(is_complete), error = function(e) {
+    commands <- vapply(pids, function(pid) paste(readLines(file.path("/proc", pid, "stat"), warn = FALSE), collapse = ""), "")
+    stop("the worker has ", length(pids), " children:\n", paste(c(commands, process_lines(worker)), collapse = "\n"), call. = FALSE)
+  })
+  pids
+}
+
 expect_ended_well <- function(worker, status) {
   expect_false(isTRUE(worker$killed))
   expect_equal(status, 0L)
@@ -375,13 +389,8 @@ test_that("a future that waits for a slot is resolved, whatever happens to the o
 
 test_that("a future whose link is being set up is resolved, whatever happens to the other end", {
   testthat::skip_if_not(dir.exists("/proc/self"))
-  others <- lab_processes(lab)
   worker <- start_worker(lab, "carol", "alice/friends")
-  evaluators <- integer()
-  wait_until(function() { # the start script of R runs other programs
-    evaluators <<- setdiff(lab_processes(lab), c(others, pid_of(worker)))
-    length(evaluators) == 2L
-  })
+  evaluators <- evaluators_of(worker)
   plan_as(lab, "bob")
   f <- phases[["link set-up"]](pid_of(worker), function(pid) for (evaluator in evaluators) signal(evaluator, tools::SIGKILL))
   wait_until(function() all(vapply(evaluators, has_died, NA))) # a killed process is listed for a moment
