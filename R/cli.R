@@ -41,7 +41,7 @@ cli_state <- new.env(parent = emptyenv())
 ## Whether a command line is running. Advice is then given in its syntax.
 in_cli <- function() isTRUE(cli_state$is_running)
 
-## Runs a command line. Returns the exit status: 0, 1 (failed), 2 (wrong usage) or 130 (interrupted before it was done).
+## Runs a command line. Returns the exit status: that of the value, else 0; 1 (failed), 2 (wrong usage) or 130 (interrupted before it was done).
 run_cli <- function(f, args, early = NULL) {
   cli_state$is_running <- TRUE
   on.exit(cli_state$is_running <- FALSE)
@@ -61,7 +61,7 @@ run_cli <- function(f, args, early = NULL) {
   tryCatch({
     value <- do.call(unclass_cli(f), parse_flags(f, args))
     if (is.character(value)) cat(value, sep = "\n") else if (inherits(value, "p2p_members")) print(value)
-    0L
+    c(attr(value, "exit_status"), 0L)[1L]
   }, interrupt = function(ex) {
     if (!isTRUE(ex$is_reported)) try(message("Stopped."), silent = TRUE) # its reader may have ended
     if (attr(f, "cli_is_service")) 0L else 130L
@@ -150,6 +150,7 @@ flag_help <- c(
   host = "message board, as name:port",
   host_key = "file of the private host key",
   idle = "seconds without futures after which it ends",
+  json = "write JSON",
   key = "give the cluster a key",
   login_time = "seconds that a login may take",
   mailbox_port = "port of the mailbox server, 0 for any",

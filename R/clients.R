@@ -18,6 +18,7 @@ clients <- local({
     joined <- FALSE
     on.exit(if (!joined) .Call(ffi_handle_close, client$handle))
     wait_until_joined(client)
+    report_empty_personal(client, client_status(client))
     joined <- TRUE
     client
   }
@@ -107,15 +108,16 @@ wait_for_change <- function(client, seen, until = Inf) {
   seen
 }
 
-## The core limits how long joining may take. Then workers reply within a second; plan() waits for them, so that nbrOfWorkers() is right
+## The core limits how long joining may take; `until` may be earlier. Then workers reply within a second; plan() waits for them, so that nbrOfWorkers() is right
 ## from the start.
-wait_until_joined <- function(client) {
+wait_until_joined <- function(client, until = Inf) {
   seen <- 0
   repeat {
     status <- client_status(client)
     if (!is.null(status$failed)) core_stop(status$failed)
     if (status$joined) break
-    seen <- wait_for_change(client, seen)
+    if (now() >= until) core_stop(list(what = "timeout", message = "the cluster could not be joined in time", reason = "no_answer"))
+    seen <- wait_for_change(client, seen, until)
   }
   first_until <- now() + 1 # for the first worker
   all_until <- Inf # for the others
@@ -128,7 +130,6 @@ wait_until_joined <- function(client) {
     }
     seen <- wait_for_change(client, seen, min(first_until, all_until))
   }
-  report_empty_personal(client, client_status(client))
 }
 
 ## A user who forgot to name a cluster would wait forever for a worker on the personal one.

@@ -2,7 +2,9 @@
 
 ## Raises an error of the core, `list(what, message, reason)`. src/r/ffi_error.c calls it, too.
 core_stop <- function(error) {
-  p2p_stop(core_sentence(error), error$what)
+  condition <- p2p_error(core_sentence(error), error$what)
+  condition$error <- error # for doctor()
+  stop(condition)
 }
 
 ## What happened, and the next step. Messages of the core start in lower case, have no full stop and do not mention R.
@@ -140,9 +142,9 @@ advice <- c(list(
                   "The operator of the board can add a new key."), ssh_argument(c("-i", "FILE"), cli))
   },
   too_many_keys = function(cli) sprintf("Select one key with %s.", only_key(cli)),
-  board_unreachable = "Check that the board is running, and that its host name and port are correct.",
+  board_unreachable = function(cli) paste(c("Check that the board is running, and that its host name and port are correct.", doctor_hint(cli)), collapse = " "),
   not_a_board = "Check that this is the port of a message board, and that the board is not full.",
-  no_answer = "Check the host name, the port and the network.",
+  no_answer = function(cli) paste(c("Check the host name, the port and the network.", doctor_hint(cli)), collapse = " "),
   no_ssh_program = "Install OpenSSH, and make sure that 'ssh' is in PATH.",
   ssh_failed = paste("Check the host names and ports of the board and of jump hosts, and that the board is running.",
                      "'ssh' with the same arguments shows more."),
@@ -191,8 +193,10 @@ advice <- c(list(
   mailbox_lost = function(cli) {
     sprintf("Check that the mailbox server is running, or use another one with %s.", argument("mailbox", cli))
   },
-  mailbox_unreachable = paste("Check the address of the mailbox server, the network, and that the server is running. Option `future.p2p.mailbox`",
-                              "(R_FUTURE_P2P_MAILBOX) selects another one."),
+  mailbox_unreachable = function(cli) {
+    paste(c("Check the address of the mailbox server, the network, and that the server is running. Option `future.p2p.mailbox`",
+            "(R_FUTURE_P2P_MAILBOX) selects another one.", doctor_hint(cli)), collapse = " ")
+  },
   no_sender = "Check the code. It works once, and only while the sender waits: if it is correct, ask the sender for a new one.",
   no_receiver = "Check that the other side has entered the code, and uses the same mailbox server. Then start again with a new code.",
   transfer_overdue = "Check the network of both sides, and start again with a new code.",

@@ -6,6 +6,7 @@
 #' * [worker()]: add your machine to it, `Rscript -e future.p2p::worker --cluster=alice/friends`
 #' * [host_cluster()]: choose who has access, `future.p2p::host_cluster("alice/friends", users = c("bob", "carol"))`
 #' * [serve()]: run your own message board, for a lab or without internet access
+#' * [doctor()]: find out what is wrong
 #' * [wormhole_send()] and [wormhole_receive()]: transfer a file or a text
 #'
 #' Clients and workers meet on a message board over SSH. They exchange futures and results over encrypted peer-to-peer connections

@@ -24,13 +24,16 @@ pico_username <- function(host = NULL, ssh_args = NULL) {
   ask_board(board_config(NULL, host, ssh_args))
 }
 
-## The user name, or, with `services`, "MAILBOX RELAY".
-ask_board <- function(config, services = FALSE) {
+## The user name, or, with `services`, "MAILBOX RELAY". The core waits for half a minute; `until` (in seconds, as `now()` has them) may be earlier.
+ask_board <- function(config, services = FALSE, until = Inf) {
   log <- log_new()
   handle <- .Call(ffi_lookup, config, services, log)
   on.exit(.Call(ffi_handle_close, handle))
   repeat {
-    line <- log_next(log, 60)
+    line <- log_next(log, min(60, max(0, until - now())))
+    if (is.null(line) && now() >= until) {
+      core_stop(list(what = "timeout", message = sprintf("'%s' did not answer in time", .Call(ffi_keys_board, config)), reason = "no_answer"))
+    }
     if (is.null(line)) next
     if (line$level == "fatal") core_stop(line$error)
     if (line$level == "info") return(line$text)

@@ -81,7 +81,7 @@ probe_sandbox <- function(command) {
   dir.create(folder)
   on.exit(unlink(folder, recursive = TRUE))
   args <- c("--probe", command[-1L], file.path(R.home("bin"), "R"))
-  output <- suppressWarnings(system2(command[1L], shQuote(args), stdout = TRUE, stderr = TRUE,
+  output <- suppressWarnings(system2(command[1L], shQuote(args), stdout = TRUE, stderr = TRUE, timeout = 30,
                                      env = paste0("TMPDIR=", shQuote(file.path(folder, "tmp")))))
   if (is.null(attr(output, "status"))) return(NULL)
   text <- sub("^cannot set up the sandbox: ", "", paste(output, collapse = " "))

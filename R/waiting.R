@@ -129,7 +129,7 @@ next_step <- function(why, status) {
     reply = ,
     connecting = "If this takes longer than half a minute, check the log of the worker.",
     disconnected = "Check the network of this machine.",
-    unreachable = "Check that both machines reach the mailbox server and the relay.",
+    unreachable = paste("Check that both machines reach the mailbox server and the relay:", doctor_hint(in_cli(), status$cluster)),
     none = "Leave the cluster with plan(sequential) and join it again.",
     start_worker_hint(status)
   )

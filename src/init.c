@@ -15,6 +15,7 @@
   X(ffi_client_wait, 3)          \
   X(ffi_client_workers, 1)       \
   X(ffi_cluster_check, 1)        \
+  X(ffi_disk_free, 1)            \
   X(ffi_evaluator_abandon, 3)    \
   X(ffi_evaluator_begin, 1)      \
   X(ffi_evaluator_condition, 3)  \
@@ -30,6 +31,7 @@
   X(ffi_handle_is_open, 1)       \
   X(ffi_handles_live, 0)         \
   X(ffi_host_new, 2)             \
+  X(ffi_json, 1)                 \
   X(ffi_keys_approve, 3)         \
   X(ffi_keys_board, 1)           \
   X(ffi_keys_device, 1)          \
@@ -42,6 +44,8 @@
   X(ffi_keys_membership, 1)      \
   X(ffi_keys_withdraw, 2)        \
   X(ffi_keys_withdraw_all, 2)    \
+  X(ffi_libraries, 0)            \
+  X(ffi_local_addresses, 0)      \
   X(ffi_log_new, 0)              \
   X(ffi_log_next, 2)             \
   X(ffi_loop_set_proxy, 2)       \
