@@ -23,7 +23,7 @@ WARNINGS = -Wall -Wextra -Werror
 SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 UNIT_CFLAGS = -g -O1 -Isrc -Itests/c -DP2P_VERSION=\"0\" $(WARNINGS) $(SANITIZE) $(shell pkg-config --cflags $(LIBRARIES))
-UNIT_LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lwslay -lpthread
+UNIT_LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lwslay -lpthread -lm
 CORE_SOURCES = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
 CORE_OBJECTS = $(CORE_SOURCES:src/%.c=$(BUILD)/core/%.o)
 UNITS ?= $(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c))

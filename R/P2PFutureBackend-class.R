@@ -31,7 +31,7 @@
 #'  * `others`: busy with futures of other sessions, up to 5 seconds ago, or up to a minute ago if there is no link yet,
 #'  * `queue`: slots that other sessions wait for,
 #'  * `link`: direct, or through a relay; empty if none is open,
-#'  * `state`: `ready`, `busy for` whom, `connecting`, `unreachable`, `leaving`, `lost`, `incompatible` or `weak sandbox`,
+#'  * `state`: `ready`, `busy for` whom, `resting` and why, `connecting`, `unreachable`, `leaving`, `lost`, `incompatible` or `weak sandbox`,
 #'  * `sandbox`: what confines futures there, see [worker()].
 #'
 #' With many workers, it shows the most relevant ones. `as.data.frame(plan("backend"))` has all workers and more columns. [future::nbrOfWorkers()]

@@ -84,7 +84,7 @@ parse_flags <- function(f, args) {
     args <- args[-seq_len(flag$length)]
   }
   if (!is.null(values$users) && "cluster" %in% known) values$users <- strsplit(values$users, ",")[[1L]]
-  for (name in intersect(c("read", "write"), names(values))) values[[name]] <- strsplit(values[[name]], ",")[[1L]]
+  for (name in intersect(c("hours", "read", "write"), names(values))) values[[name]] <- strsplit(values[[name]], ",")[[1L]]
   values
 }
 
@@ -147,6 +147,7 @@ flag_help <- c(
   duration = "seconds after which it ends",
   enrol = "devices that get the key: auto or invite",
   file = "file of an invitation",
+  hours = "local time to lend in, as 22:00-07:00, separated by commas",
   host = "message board, as name:port",
   host_key = "file of the private host key",
   idle = "seconds without futures after which it ends",
@@ -154,21 +155,25 @@ flag_help <- c(
   key = "give the cluster a key",
   login_time = "seconds that a login may take",
   mailbox_port = "port of the mailbox server, 0 for any",
+  max_load = "load by other programs from which on nothing new is lent",
   memory = "memory limit per future, in bytes or as 2GiB",
   net = "let futures use the network",
   nice = "niceness of futures, 0 to 19",
+  on_battery = "lend also on battery",
   pass_env = "environment variables that futures see, separated by commas",
   port = "port of the board, 0 for any",
   quiet = "only show warnings",
   read = "files and folders that futures may read, separated by commas",
   relay_port = "port of the relay, 0 for any",
   sandbox = "sandbox of futures: auto, namespaces, landlock, seatbelt (macOS) or none",
+  share = "slots that one user may have at a time",
   ssh_args = "arguments for SSH, in one string",
   time = "time limit per future in seconds",
   topics_per_user = "maximum number of topics per user",
   user = "user name on the message board",
   users = "users with access, separated by commas",
   verbose = "also show connections",
+  when_idle = "seconds for which nobody must have used this machine",
   withdraw = "withdraw the user's open invitations instead",
   workdir = "folder in which futures run",
   workers = "number of futures at the same time",
@@ -176,10 +181,10 @@ flag_help <- c(
 )
 
 ## Defaults that are not values to type.
-named_defaults <- c(address = "all addresses", cluster = "your personal cluster", code = "none", device = "none", enrol = "auto", file = "none", host = "pipe.pico.sh",
+named_defaults <- c(address = "all addresses", cluster = "your personal cluster", code = "none", device = "none", enrol = "auto", file = "none", hours = "any", host = "pipe.pico.sh",
                    host_key = "created in R's configuration folder", ssh_args = "none",
                    pass_env = "none", read = "none", sandbox = "auto; none on your personal cluster",
-                   user = "none",
+                   user = "none", users = "all",
                    workdir = "a private one, emptied after each future", write = "none")
 
 ## The default of an argument, as typed in a shell.

@@ -96,7 +96,7 @@ capacity <- function(client, status) {
 }
 
 ## The number of slots without a future, of this session or another one, that this session can use at once.
-free_slots <- function(status) max(0L, status$slots - status$running - status$busy - status$unreachable)
+free_slots <- function(status) max(0L, status$slots - status$running - status$busy - status$unreachable - status$resting)
 
 ## Waits until the client's state changes, or until `until` (in seconds, as `now()` has them), and shows the client's log. `seen` is the
 ## value of the last call, 0 at first. It can be interrupted. It returns at least four times a second, since an expired time limit

@@ -42,6 +42,7 @@ slots_line <- function(status, workers) {
   shares <- shares_text(status$running, status$busy, name_users(paste(users, collapse = ";"), status$user))
   sprintf("Slots: %d on %s: %s", status$slots, count_of(max(1L, status$workers), "worker"), toString(c(
     if (nzchar(shares)) paste("busy", shares), if (status$unreachable > 0L) paste(status$unreachable, "unreachable"),
+    if (status$resting > 0L) paste(status$resting, "resting"),
     paste(free_slots(status), "free")
   )))
 }
@@ -95,7 +96,7 @@ workers_lines <- function(workers, me, most) {
 ## Workers that evaluate futures of this session come first, then those that it can use.
 by_relevance <- function(workers) {
   states <- c("linked", "connecting", "no link", "unreachable", "leaving", "lost", "weak sandbox", "incompatible")
-  workers[order(workers$ours == 0L, match(workers$state, states), -(workers$slots - workers$others)), ]
+  workers[order(workers$ours == 0L, match(workers$state, states, nomatch = 3L), -(workers$slots - workers$others)), ]
 }
 
 state_text <- function(workers, me) {

@@ -64,7 +64,7 @@ timeout_sentence <- function(client, status, future, wait) {
           format(wait$timeout, scientific = FALSE), wait$setting, describe_wait(why, status, future), next_step(why, status))
 }
 
-## list(reason, worker, users, slots, ours, others, missing), or NULL if the network thread does not respond.
+## list(reason, worker, users, slots, ours, others, missing, state), or NULL if the network thread does not respond.
 why_waiting <- function(client, future) {
   why <- .Call(ffi_client_explain, client$handle, paste(needed_packages(future), collapse = ";"))
   if (!is.null(why)) why$others <- min(why$others, max(0L, why$slots - why$ours)) # the report of a worker may be a second old
@@ -79,6 +79,7 @@ describe_wait <- function(why, status, future) {
     limit = sprintf("this session already runs %s, as many as plan(workers = ) allows", count_of(status$running, "future")),
     busy = describe_busy(why, status, if (is.null(needed)) cluster else paste("the workers of", cluster, "that have", needed)),
     reply = sprintf("worker '%s' has not replied yet whether it has %s", why$worker, needed),
+    resting = sprintf("worker '%s' is %s%s", why$worker, why$state, if (startsWith(why$state, "resting until")) " (its local time)" else ""),
     disconnected = "this session is disconnected from the message board",
     connecting = sprintf("the link to worker '%s' is not open yet", why$worker),
     unreachable = sprintf("no link to worker '%s' could be opened", why$worker),

@@ -21,7 +21,8 @@
 #'   `Inf` means no limit. See section 'Memory of several processes'.
 #' @param time (numeric) Seconds that the evaluation of one future may take. It is then interrupted, and killed 5 seconds later. Its value
 #'   is a FutureInterruptError. `Inf` means no limit.
-#' @param nice (integer) Niceness of the evaluators, from 0 to 19. Higher values leave more CPU time to other programs.
+#' @param nice (integer) Niceness of the evaluators, from 0 to 19. Higher values leave more CPU time to other programs and, on Linux with an I/O
+#'   scheduler that has priorities, more of the disk.
 #' @param idle (numeric) Seconds without a future after which the worker leaves. `Inf` means that it stays.
 #' @param drain (logical) If `TRUE`, an interrupted worker first finishes its running futures. `--drain` on the command line.
 #' @param workdir (character) The folder in which futures run. `NULL` means a private folder of each child process, which is emptied
@@ -35,6 +36,38 @@
 #'   below. Futures find them by their full paths, since they have a home folder of their own. On the command line, separated by commas.
 #' @param pass_env (character) Names of environment variables that futures see besides the usual ones, such as `"https_proxy"`. `NULL` means
 #'   option `future.p2p.pass_env`, or else none. On the command line and in `R_FUTURE_P2P_PASS_ENV`, separated by commas.
+#'
+#' @param hours (character) The time in which the worker lends, as `"22:00-07:00"`, also several. Local time, as the clock on the wall shows it,
+#'   also when it is changed. `NULL` means at any time. On the command line, separated by commas.
+#' @param max_load (numeric) The load by other programs (processes that run or wait for a core, on average over a minute) above which the worker
+#'   rests. Each running future counts as one process of the worker's own. `Inf` means any load.
+#' @param users (character) The users to lend to. `NULL` means all members. On the command line, separated by commas.
+#' @param share (integer) Slots that one user may have at a time. `Inf` means all.
+#' @param on_battery (logical) If `FALSE`, the worker rests while this machine is on battery (Linux).
+#' @param when_idle (numeric) Seconds for which nobody must have used this machine, or else the worker rests; 0 means that it does not matter. See
+#'   section 'Policy'.
+#'
+#' @section Policy:
+#' `hours`, `max_load`, `users`, `share`, `on_battery` and `when_idle` are your policy. Outside of it, the worker *rests*: it starts no new
+#' futures, and those that run are finished. It stays on the cluster and says so: clients read "resting until 22:00" while they wait.
+#'
+#' The file `worker.dcf` in `tools::R_user_dir("future.p2p", "config")` (or option `future.p2p.worker_file`) has settings for all your workers on this
+#' machine, and also `memory`, `time` and `nice`:
+#'
+#' ```
+#' hours: 22:00-07:00, 12:00-13:00
+#' users: alice, bob
+#' on_battery: FALSE
+#' nice: 19
+#' ```
+#'
+#' Arguments and flags go before the file. When the file changes, running workers read it again: the policy applies at once; `memory`, `time` and `nice`
+#' apply when the worker is started again. If the file has a mistake, `worker()` stops at its start, and later keeps the policy that it has.
+#'
+#' Whether somebody uses the machine (`when_idle`) is asked of `xprintidle`, if it is installed and there is a display, or else of systemd-logind, to which
+#' desktops and terminals report it. Without either, the machine counts as used for as long as other programs had a load of more than 0.5. No program
+#' tells when that, the load or the supply of power change: while the policy depends on one of them, the worker looks every 10 seconds. Without a
+#' key of the cluster, users are who they say they are.
 #'
 #' @section What futures never see:
 #' Of the environment of the worker, futures see the variables of the locale and of R, `HOME`, `PATH`, `TZ`, `USER`, those that say how
@@ -135,14 +168,16 @@
 #' @export
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
                    nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "seatbelt", "none"),
-                   net = FALSE, read = character(), write = character(), pass_env = NULL) {
+                   net = FALSE, read = character(), write = character(), pass_env = NULL, hours = NULL, max_load = Inf, users = NULL,
+                   share = Inf, on_battery = TRUE, when_idle = 0) {
   check_arguments("worker")
   check_not_on_worker("worker")
   workers <- check_number(workers, "workers", 1, 1024, whole = TRUE)
   duration <- check_number(duration, "duration", 0, Inf)
-  memory <- check_memory(memory)
-  time <- check_number(time, "time", 0.001, Inf)
-  nice <- check_number(nice, "nice", 0, 19, whole = TRUE)
+  given <- intersect(worker_settings, names(match.call()))
+  arguments <- check_settings(mget(worker_settings))
+  policy_file <- worker_file()
+  settings <- merge_settings(arguments, given, policy_file)
   idle <- check_number(idle, "idle", 1, Inf)
   drain <- check_flag(drain, "drain")
   workdir <- check_workdir(workdir)
@@ -152,23 +187,25 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   sandbox <- new_sandbox(if (missing(sandbox)) default_sandbox(config$cluster) else sandbox, net, read, write, workdir)
   config$workers <- as.integer(workers)
   config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = account_name())
-  config$memory <- if (is.finite(memory)) memory
-  config$time <- if (is.finite(time)) time
+  config$memory <- if (is.finite(settings$memory)) settings$memory
+  config$time <- if (is.finite(settings$time)) settings$time
+  config <- c(config, policy_config(settings), list(policy_file = policy_file, idle_argv = idle_program()))
   config$workdir <- workdir
   config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
-  config$evaluator_argv <- c(sandbox$command, evaluator_argv(memory, nice, is_scratch = is.null(workdir)))
+  config$evaluator_argv <- c(sandbox$command, evaluator_argv(settings$memory, settings$nice, is_scratch = is.null(workdir)))
   config$sandbox <- sandbox$level
   config$is_launched <- length(sandbox$command) > 0L
   config$is_kept <- config$is_launched && sandbox$level == "none"
   config$evaluator_env <- evaluator_env(pass_env)
   use_key_file(config)
   say_keyless()
-  message(describe_sandbox(sandbox, pass_env))
-  with_terminate(run_worker(config, duration, idle, drain))
+  message(paste(c(describe_sandbox(sandbox, pass_env), describe_policy(settings)), collapse = "\n"))
+  with_terminate(run_worker(config, duration, idle, drain, new_policy_reader(arguments, given, policy_file)))
   invisible()
 }
 
-run_worker <- function(config, duration, idle, drain) {
+## `reread(handle)` reads the file of the policy again.
+run_worker <- function(config, duration, idle, drain, reread) {
   log <- log_new()
   handle <- .Call(ffi_worker_new, config, log)
   is_over <- FALSE
@@ -178,7 +215,11 @@ run_worker <- function(config, duration, idle, drain) {
     while (length(lines <- log_lines(log)) > 0L) show_log_lines(lines)
     if (is_over || has_lent(report)) message(describe_end(report))
   }))
-  signal <- lend_until_signal(handle, log, now() + duration, idle, drain)
+  take_news <- function() {
+    if (.Call(ffi_worker_take_policy_change, handle)) reread(handle)
+    FALSE
+  }
+  signal <- lend_until_signal(handle, log, now() + duration, idle, drain, take_news)
   is_over <- TRUE
   if (signal == "" || drain) {
     say_finishing(.Call(ffi_worker_report, handle), again = signal != "")
@@ -191,10 +232,11 @@ run_worker <- function(config, duration, idle, drain) {
 ask_seconds <- 10
 
 ## Returns the signal that ends the worker, as signal_during() does. At a terminal, a Ctrl-C that would lose futures must come twice.
-lend_until_signal <- function(handle, log, end, idle, drain) {
+## `take_news`: see lend().
+lend_until_signal <- function(handle, log, end, idle, drain, take_news) {
   asked <- -Inf
   repeat {
-    signal <- signal_during(lend(handle, log, end, idle))
+    signal <- signal_during(lend(handle, log, end, idle, take_news))
     if (signal != "SIGINT" || drain || !is_at_terminal()) return(signal)
     report <- .Call(ffi_worker_report, handle)
     if (length(report$users) == 0L || now() - asked <= ask_seconds) return(signal)
@@ -204,13 +246,14 @@ lend_until_signal <- function(handle, log, end, idle, drain) {
   }
 }
 
-## Evaluates futures until the worker has been idle for `idle` seconds, or until `end`.
-lend <- function(handle, log, end, idle) {
+## Evaluates futures until the worker has been idle for `idle` seconds, until `end`, or until `take_news()`, which is called after lines of the
+## log were shown, is TRUE.
+lend <- function(handle, log, end, idle, take_news) {
   repeat {
     idle_until <- now() + idle - .Call(ffi_worker_idle, handle)
     if (idle_until <= now()) message(sprintf("No future for %g s: leaving.", idle))
     if (min(idle_until, end) <= now()) return(invisible())
-    run_service(log, until = min(idle_until, end))
+    run_service(log, until = min(idle_until, end), is_done = take_news)
   }
 }
 
@@ -340,4 +383,4 @@ evaluator_env <- function(pass_env = character()) {
   env[c("R_ENVIRON", "R_ENVIRON_USER", "R_PROFILE", "R_PROFILE_USER")] <- ""
   paste0(names(env), "=", env)
 }
-worker <- cli_function(worker, "worker", "Adds this machine to a cluster, until Ctrl-C or for --duration seconds.", is_service = TRUE)
+worker <- cli_function(worker, "worker", "Adds this machine to a cluster, until Ctrl-C or for --duration seconds.", "users to lend to, separated by commas", is_service = TRUE)

@@ -84,7 +84,9 @@
   X(ffi_worker_idle, 1)          \
   X(ffi_worker_is_done, 1)       \
   X(ffi_worker_new, 2)           \
-  X(ffi_worker_report, 1)
+  X(ffi_worker_report, 1)        \
+  X(ffi_worker_set_policy, 2)    \
+  X(ffi_worker_take_policy_change, 1)
 /* clang-format on */
 
 /* Declared here, defined in src/r/. R checks the number of arguments. */

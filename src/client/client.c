@@ -40,8 +40,9 @@ static void notify(struct p2p_client *client) {
 static bool is_same(const struct p2p_client_status *a, const struct p2p_client_status *b) {
   return a->joined == b->joined && a->failed.code == b->failed.code && a->workers == b->workers &&
          a->slots == b->slots && a->busy == b->busy && a->unreachable == b->unreachable &&
-         a->incompatible == b->incompatible && a->waiting == b->waiting &&
-         a->running == b->running && a->waiting_for_packages == b->waiting_for_packages &&
+         a->resting == b->resting && a->incompatible == b->incompatible &&
+         a->waiting == b->waiting && a->running == b->running &&
+         a->waiting_for_packages == b->waiting_for_packages &&
          strcmp(a->incompatible_why, b->incompatible_why) == 0 && strcmp(a->user, b->user) == 0 &&
          strcmp(a->cluster, b->cluster) == 0;
 }

@@ -21,6 +21,7 @@ struct p2p_client_status {
   uint32_t slots;                /* of these workers, and those still in use */
   uint32_t busy;                 /* of these, with tasks of other clients */
   uint32_t unreachable;          /* of these, of workers that no link could be opened to */
+  uint32_t resting;              /* of these, free ones of workers that take nothing new */
   uint32_t incompatible;         /* workers whose R, future or sandbox does not suit us */
   char incompatible_why[256];    /* of the latest such worker */
   uint32_t waiting, running;     /* tasks */
@@ -42,6 +43,7 @@ enum p2p_waiting_reason {
   P2P_WAITING_LIMIT,        /* this client uses as many slots as it may */
   P2P_WAITING_BUSY,         /* the linked workers that can run the task have no free slot */
   P2P_WAITING_REPLY,        /* a worker has not replied yet whether it has the packages */
+  P2P_WAITING_RESTING,      /* workers that can run the task take nothing new */
   P2P_WAITING_DISCONNECTED, /* no link can be opened without the board */
   P2P_WAITING_CONNECTING,   /* the link to a worker is being opened */
   P2P_WAITING_UNREACHABLE,  /* no link could be opened; more attempts follow */
@@ -53,8 +55,9 @@ enum p2p_waiting_reason {
 #define P2P_WAITING_MISSING_MAX 320
 struct p2p_waiting {
   enum p2p_waiting_reason reason;
-  char worker[P2P_IDENTITY_LABEL_MAX];   /* one that REPLY, CONNECTING, UNREACHABLE or PACKAGES is
-                                            about */
+  char worker[P2P_IDENTITY_LABEL_MAX];   /* one that REPLY, RESTING, CONNECTING, UNREACHABLE or
+                                            PACKAGES is about */
+  char state[P2P_LOAD_STATE_MAX];        /* RESTING: its state */
   char missing[P2P_WAITING_MISSING_MAX]; /* PACKAGES: those that one worker lacks, "'a', 'b'" */
   /* Of the linked workers that can run the task: */
   uint32_t slots, running; /* running: our tasks */

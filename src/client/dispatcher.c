@@ -79,7 +79,8 @@ static void describe(struct p2p_dispatcher *dispatcher, const struct p2p_roster_
     *out = (struct p2p_schedule_worker){.slots = worker->slots,
                                         .is_claim = !worker->was_linked,
                                         .user = worker->user,
-                                        .taken = worker->busy,
+                                        .taken =
+                                            worker->state[0] != '\0' ? worker->slots : worker->busy,
                                         .retry_at_ms = worker->retry_at_ms};
     if (worker->link != NULL) {
       out->link = P2P_SCHEDULE_OPENING;

@@ -171,6 +171,7 @@ static void take_hello(struct p2p_roster *roster, struct p2p_roster_worker *work
     set_member(roster, worker, &hello->from);
     worker->busy = hello->busy;
     worker->waiting = hello->waiting;
+    memcpy(worker->state, hello->state, sizeof worker->state);
   }
   if (worker->link == NULL && !worker->was_linked) describe(roster, worker, hello);
 }

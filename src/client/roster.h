@@ -41,11 +41,12 @@ struct p2p_roster_worker {
   uint32_t slots;
   char r_version[P2P_VERSION_MAX], future_version[P2P_VERSION_MAX];
   struct p2p_machine machine;
-  uint32_t busy, waiting; /* slots, of all clients; with a link, see p2p_worker_link_load */
-  bool compatible;        /* it can run our tasks: its versions suit us, and its sandbox */
-  bool is_too_open;       /* it is its sandbox that does not suit us */
-  uint64_t last_seen_ms;  /* its latest hello */
-  bool was_linked;        /* it has identified itself over a link: see p2p_roster_set_hello */
+  uint32_t busy, waiting;         /* slots, of all clients; with a link, see p2p_worker_link_load */
+  char state[P2P_LOAD_STATE_MAX]; /* why it takes nothing new, "": it does; the same */
+  bool compatible;                /* it can run our tasks: its versions suit us, and its sandbox */
+  bool is_too_open;               /* it is its sandbox that does not suit us */
+  uint64_t last_seen_ms;          /* its latest hello */
+  bool was_linked; /* it has identified itself over a link: see p2p_roster_set_hello */
   /* Kept for workers.c: */
   struct p2p_workers *owner;    /* of the link */
   struct p2p_worker_link *link; /* from the start of its set-up to its end; NULL: none */

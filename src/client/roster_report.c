@@ -5,6 +5,11 @@
 
 #include "client/worker_link.h"
 
+const char *p2p_roster_resting(const struct p2p_roster_worker *worker) {
+  return p2p_worker_link_stream(worker->link) != NULL ? p2p_worker_link_load(worker->link)->state
+                                                      : worker->state;
+}
+
 /* A worker whose link has failed, and that was never linked, may not exist. */
 static uint32_t count_slots(const struct p2p_roster_worker *worker) {
   return worker->was_linked || worker->failures == 0 ? worker->slots : 1;
@@ -49,12 +54,15 @@ static void count(struct p2p_roster_user *user, const struct p2p_roster_worker *
   out->slots += slots;
   if (is_unreachable(worker))
     out->unreachable += slots;
+  else if (p2p_roster_resting(worker)[0] != '\0')
+    out->resting += slots > running ? slots - running : 0;
   else
     out->busy += count_busy(worker, slots, running);
 }
 
 void p2p_roster_count(const struct p2p_roster *roster, struct p2p_client_status *out) {
-  out->workers = out->slots = out->busy = out->unreachable = out->incompatible = out->running = 0;
+  out->workers = out->slots = out->busy = out->unreachable = out->resting = 0;
+  out->incompatible = out->running = 0;
   for (size_t i = 0; i < roster->n_users; i++) roster->users[i].tally = 0;
   for (size_t i = 0; i < roster->length; i++)
     count(&roster->users[roster->workers[i]->user], roster->workers[i], out);
@@ -78,6 +86,7 @@ static void describe(const struct p2p_roster_worker *worker, struct p2p_worker_i
                                   .machine = worker->machine};
   out->others = stream != NULL ? *p2p_worker_link_load(worker->link)
                                : (struct p2p_load){.waiting = worker->waiting};
+  snprintf(out->others.state, sizeof out->others.state, "%s", p2p_roster_resting(worker));
   out->others.busy = count_busy(worker, count_slots(worker), out->running);
   snprintf(out->name, sizeof out->name, "%s", worker->name);
   snprintf(out->r_version, sizeof out->r_version, "%s", worker->r_version);

@@ -15,5 +15,7 @@ void p2p_roster_count(const struct p2p_roster *roster, struct p2p_client_status 
 /* Fills up to `capacity` workers; returns how many there are. */
 size_t p2p_roster_describe(const struct p2p_roster *roster, struct p2p_worker_info *out,
                            size_t capacity);
+/* Why a worker takes nothing new (see struct p2p_load), as far as known; "": it does. */
+const char *p2p_roster_resting(const struct p2p_roster_worker *worker);
 
 #endif

@@ -31,7 +31,8 @@ enum p2p_schedule_link {
 struct p2p_schedule_worker {
   enum p2p_schedule_link link;
   uint64_t retry_at_ms; /* NONE */
-  uint32_t taken;       /* NONE: slots with a task of somebody else, as far as known */
+  uint32_t taken;       /* NONE: slots with a task of somebody else, as far as known, or all while
+                           the worker takes nothing new */
   uint64_t since_ms;    /* OPENING */
   uint32_t slots;       /* in all */
   bool is_claim;        /* it was never linked: its hello may be made up */

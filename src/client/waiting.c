@@ -3,12 +3,14 @@
 
 #include <stdio.h>
 
+#include "client/roster_report.h"
 #include "client/worker_link.h"
 #include "protocol/list.h"
 
 /* Workers, each counted once. */
 struct tally {
   uint32_t able;       /* linked, with the packages of the task */
+  uint32_t resting;    /* able, or no link yet: they take nothing new */
   uint32_t asked;      /* linked, and have not replied yet whether they have them */
   uint32_t lacking;    /* linked, without them */
   uint32_t connecting; /* no link yet */
@@ -39,6 +41,13 @@ static void name(struct p2p_waiting *out, const struct p2p_roster_worker *worker
   snprintf(out->worker, sizeof out->worker, "%s", worker->name);
 }
 
+static void add_resting(struct tally *tally, const struct p2p_roster_worker *worker,
+                        struct p2p_waiting *out) {
+  tally->resting++;
+  name(out, worker);
+  snprintf(out->state, sizeof out->state, "%s", p2p_roster_resting(worker));
+}
+
 /* Those that wait for a reply or a link have the last word about out->worker. */
 static void name_lacking(const struct p2p_waiting_query *query,
                          const struct p2p_roster_worker *worker, struct p2p_waiting *out) {
@@ -54,6 +63,8 @@ static void add_worker(const struct p2p_waiting_query *query, struct tally *tall
   if (worker->is_lost || worker->has_left) return;
   if (!worker->compatible) {
     tally->incompatible++;
+  } else if (stream == NULL && worker->failures == 0 && worker->state[0] != '\0') {
+    add_resting(tally, worker, out);
   } else if (stream == NULL) {
     *(worker->failures > 0 ? &tally->unreachable : &tally->connecting) += 1;
     name(out, worker);
@@ -68,6 +79,10 @@ static void add_worker(const struct p2p_waiting_query *query, struct tally *tall
       name(out, worker);
       break;
     case P2P_PACKAGES_INSTALLED:
+      if (p2p_roster_resting(worker)[0] != '\0') {
+        add_resting(tally, worker, out);
+        break;
+      }
       tally->able++;
       add_able(out, worker);
       break;
@@ -81,6 +96,7 @@ static enum p2p_waiting_reason choose(const struct p2p_waiting_query *query,
   if (query->slots_max > 0 && tally->running >= query->slots_max) return P2P_WAITING_LIMIT;
   if (tally->able > 0) return P2P_WAITING_BUSY;
   if (tally->asked > 0) return P2P_WAITING_REPLY;
+  if (tally->resting > 0) return P2P_WAITING_RESTING;
   if (!query->is_joined) return P2P_WAITING_DISCONNECTED;
   if (tally->connecting > 0) return P2P_WAITING_CONNECTING;
   if (tally->unreachable > 0) return P2P_WAITING_UNREACHABLE;

@@ -37,6 +37,7 @@ static void release(struct p2p_workers *workers, struct p2p_roster_worker *worke
   if (p2p_worker_link_stream(worker->link) != NULL) { /* newer than its latest hello */
     worker->busy = p2p_worker_link_load(worker->link)->busy;
     worker->waiting = p2p_worker_link_load(worker->link)->waiting;
+    memcpy(worker->state, p2p_worker_link_load(worker->link)->state, sizeof worker->state);
   }
   p2p_worker_link_free(worker->link);
   worker->link = NULL;

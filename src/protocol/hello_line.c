@@ -6,7 +6,6 @@
 
 #include "base/encode.h"
 #include "protocol/list.h"
-#include "protocol/load.h"
 
 #define LINK "link"
 
@@ -38,7 +37,8 @@ static int put_machine(struct p2p_line *line, const struct p2p_machine *machine)
 
 static int put_load(struct p2p_line *line, const struct p2p_hello_line *hello) {
   int code = put_number(line, "busy", hello->busy);
-  return code == P2P_OK ? put_number(line, "waiting", hello->waiting) : code;
+  if (code == P2P_OK) code = put_number(line, "waiting", hello->waiting);
+  return code == P2P_OK ? put_text(line, "state", hello->state) : code;
 }
 
 static int write_pairs(struct p2p_line *line, const struct p2p_hello_line *hello, time_t now) {
@@ -93,6 +93,13 @@ static bool read_count(const char *text, uint32_t max, uint32_t *out) {
   return text == NULL || p2p_count_parse(text, max, out);
 }
 
+static bool read_state(const char *text, char out[P2P_LOAD_STATE_MAX]) {
+  if (text == NULL) return true;
+  if (!p2p_load_state_is_valid(text)) return false;
+  snprintf(out, P2P_LOAD_STATE_MAX, "%s", text);
+  return true;
+}
+
 static bool read_offer(const struct p2p_line *line, struct p2p_hello_line *out) {
   const char *slots = p2p_line_get(line, "slots");
   return slots != NULL && out->r_version[0] != '\0' && out->future_version[0] != '\0' &&
@@ -102,7 +109,8 @@ static bool read_offer(const struct p2p_line *line, struct p2p_hello_line *out) 
                           p2p_line_get(line, "memory"), p2p_line_get(line, "sandbox"),
                           &out->machine) &&
          read_count(p2p_line_get(line, "busy"), P2P_WORKER_SLOTS_MAX, &out->busy) &&
-         read_count(p2p_line_get(line, "waiting"), P2P_LOAD_WAITING_MAX, &out->waiting);
+         read_count(p2p_line_get(line, "waiting"), P2P_LOAD_WAITING_MAX, &out->waiting) &&
+         read_state(p2p_line_get(line, "state"), out->state);
 }
 
 int p2p_hello_line_read(const struct p2p_line *line, struct p2p_hello_line *out) {

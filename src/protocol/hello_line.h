@@ -10,6 +10,7 @@
 #include "crypto/seal.h"
 #include "protocol/identity.h"
 #include "protocol/line.h"
+#include "protocol/load.h"
 #include "protocol/machine.h"
 #include "protocol/role.h"
 #include "protocol/versions.h"
@@ -28,6 +29,7 @@ struct p2p_hello_line {
   struct p2p_machine machine;
   uint32_t busy;    /* slots with a task, at most P2P_WORKER_SLOTS_MAX */
   uint32_t waiting; /* slots that clients want and do not have, at most P2P_LOAD_WAITING_MAX */
+  char state[P2P_LOAD_STATE_MAX]; /* see struct p2p_load */
 };
 
 /* Replaces *out by the hello as of `now`. What only a worker has is written for a worker only.

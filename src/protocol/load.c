@@ -26,16 +26,24 @@ void p2p_load_add_user(struct p2p_load *load, const char *user) {
 }
 
 bool p2p_load_is_same(const struct p2p_load *a, const struct p2p_load *b) {
-  return a->busy == b->busy && a->waiting == b->waiting && strcmp(a->users, b->users) == 0;
+  return a->busy == b->busy && a->waiting == b->waiting && strcmp(a->users, b->users) == 0 &&
+         strcmp(a->state, b->state) == 0;
+}
+
+bool p2p_load_state_is_valid(const char *state) {
+  size_t length = strlen(state);
+  return state[0] >= 'a' && state[0] <= 'z' && length < P2P_LOAD_STATE_MAX &&
+         strspn(state, "abcdefghijklmnopqrstuvwxyz0123456789: ") == length;
 }
 
 size_t p2p_load_write(const struct p2p_load *load, char out[static P2P_LOAD_MAX]) {
-  char *at = out, *end = out + P2P_LOAD_MAX; /* room for all three lines */
+  char *at = out, *end = out + P2P_LOAD_MAX; /* room for all lines */
   *at = '\0';
   if (load->busy > 0) at += snprintf(at, (size_t)(end - at), "busy=%u\n", (unsigned)load->busy);
   if (load->waiting > 0)
     at += snprintf(at, (size_t)(end - at), "waiting=%u\n", (unsigned)load->waiting);
   if (load->users[0] != '\0') at += snprintf(at, (size_t)(end - at), "users=%s\n", load->users);
+  if (load->state[0] != '\0') at += snprintf(at, (size_t)(end - at), "state=%s\n", load->state);
   return (size_t)(at - out);
 }
 
@@ -57,12 +65,18 @@ static bool read_users(const void *payload, size_t length, char out[P2P_LOAD_USE
   return count > 0 && count <= P2P_LOAD_USERS_MAX;
 }
 
+static bool read_state(const void *payload, size_t length, char out[P2P_LOAD_STATE_MAX]) {
+  const char *state;
+  return p2p_pairs_get_optional(payload, length, "state", out, P2P_LOAD_STATE_MAX, &state) &&
+         (state == NULL || p2p_load_state_is_valid(state));
+}
+
 int p2p_load_read(const void *payload, size_t length, struct p2p_load *out) {
   struct p2p_load load = {0};
   if (length >= P2P_LOAD_MAX ||
       !read_count(payload, length, "busy", P2P_WORKER_SLOTS_MAX, &load.busy) ||
       !read_count(payload, length, "waiting", P2P_LOAD_WAITING_MAX, &load.waiting) ||
-      !read_users(payload, length, load.users))
+      !read_users(payload, length, load.users) || !read_state(payload, length, load.state))
     return P2P_ERR_PROTOCOL;
   *out = load;
   return P2P_OK;

@@ -14,17 +14,23 @@
 #define P2P_LOAD_WAITING_MAX 999999999 /* slots */
 #define P2P_LOAD_USERS_MAX 8           /* names */
 #define P2P_LOAD_USERS_LEN (P2P_LOAD_USERS_MAX * P2P_USER_NAME_MAX)
+#define P2P_LOAD_STATE_MAX 48 /* bytes, with a NUL */
 
 /* Of clients other than the one that it is sent to. All zeros: the worker is free. */
 struct p2p_load {
   uint32_t busy;                  /* slots with a task; at most P2P_WORKER_SLOTS_MAX */
   uint32_t waiting;               /* slots that are wanted and not granted */
   char users[P2P_LOAD_USERS_LEN]; /* with busy slots: "bob;carol"; there may be more */
+  /* Why the worker takes nothing new: "resting until 22:00", in its local time; "": it does. */
+  char state[P2P_LOAD_STATE_MAX];
 };
 
 /* Adds a user, unless it is listed already, or P2P_LOAD_USERS_MAX others are. */
 void p2p_load_add_user(struct p2p_load *load, const char *user);
 bool p2p_load_is_same(const struct p2p_load *a, const struct p2p_load *b);
+
+/* Lower-case letters, digits, colons and spaces; begins with a letter. */
+bool p2p_load_state_is_valid(const char *state);
 
 /* Writes the payload, with a NUL behind it. Returns its length. */
 size_t p2p_load_write(const struct p2p_load *load, char out[static P2P_LOAD_MAX]);

@@ -3,6 +3,7 @@
 
 #include <R_ext/Utils.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "r/ffi_config.h"
 #include "r/ffi_error.h"
@@ -54,6 +55,7 @@ SEXP ffi_client_status(SEXP handle) {
                          "busy",
                          "hosted",
                          "unreachable",
+                         "resting",
                          ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_ScalarLogical(status.joined));
@@ -70,8 +72,15 @@ SEXP ffi_client_status(SEXP handle) {
   SET_VECTOR_ELT(out, 11, Rf_ScalarInteger((int)status.busy));
   SET_VECTOR_ELT(out, 12, p2p_ffi_string(status.hosted));
   SET_VECTOR_ELT(out, 13, Rf_ScalarInteger((int)status.unreachable));
+  SET_VECTOR_ELT(out, 14, Rf_ScalarInteger((int)status.resting));
   UNPROTECT(1);
   return out;
+}
+
+/* Of a worker that could be used, why it takes nothing new. */
+static const char *state_of(const struct p2p_worker_info *info) {
+  bool is_usable = strcmp(info->state, "linked") == 0 || strcmp(info->state, "no link") == 0;
+  return is_usable && info->others.state[0] != '\0' ? info->others.state : info->state;
 }
 
 /* A list of columns, with one row per worker. */
@@ -93,7 +102,7 @@ SEXP ffi_client_workers(SEXP handle) {
   for (size_t i = 0; i < n; i++) {
     R_xlen_t row = (R_xlen_t)i;
     const char *texts[TEXTS] = {info[i].name,
-                                info[i].state,
+                                state_of(&info[i]),
                                 info[i].others.users,
                                 info[i].path,
                                 info[i].r_version,
@@ -119,17 +128,23 @@ SEXP ffi_client_workers(SEXP handle) {
  * thread does not say. */
 SEXP ffi_client_explain(SEXP handle, SEXP packages) {
   static const char *const reasons[] = {
-      [P2P_WAITING_LIMIT] = "limit",           [P2P_WAITING_BUSY] = "busy",
-      [P2P_WAITING_REPLY] = "reply",           [P2P_WAITING_DISCONNECTED] = "disconnected",
-      [P2P_WAITING_CONNECTING] = "connecting", [P2P_WAITING_UNREACHABLE] = "unreachable",
-      [P2P_WAITING_PACKAGES] = "packages",     [P2P_WAITING_INCOMPATIBLE] = "incompatible",
+      [P2P_WAITING_LIMIT] = "limit",
+      [P2P_WAITING_BUSY] = "busy",
+      [P2P_WAITING_REPLY] = "reply",
+      [P2P_WAITING_DISCONNECTED] = "disconnected",
+      [P2P_WAITING_RESTING] = "resting",
+      [P2P_WAITING_CONNECTING] = "connecting",
+      [P2P_WAITING_UNREACHABLE] = "unreachable",
+      [P2P_WAITING_PACKAGES] = "packages",
+      [P2P_WAITING_INCOMPATIBLE] = "incompatible",
       [P2P_WAITING_NO_WORKER] = "no_worker",
   };
   struct p2p_waiting waiting;
   if (p2p_client_explain(p2p_ffi_handle_get(handle, P2P_TAG_CLIENT),
                          Rf_translateCharUTF8(STRING_ELT(packages, 0)), &waiting) != P2P_OK)
     return R_NilValue;
-  const char *names[] = {"reason", "worker", "users", "slots", "ours", "others", "missing", ""};
+  const char *names[] = {"reason", "worker",  "users", "slots", "ours",
+                         "others", "missing", "state", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, p2p_ffi_string(reasons[waiting.reason]));
   SET_VECTOR_ELT(out, 1, p2p_ffi_string(waiting.worker));
@@ -138,6 +153,7 @@ SEXP ffi_client_explain(SEXP handle, SEXP packages) {
   SET_VECTOR_ELT(out, 4, Rf_ScalarInteger((int)waiting.running));
   SET_VECTOR_ELT(out, 5, Rf_ScalarInteger((int)waiting.others.busy));
   SET_VECTOR_ELT(out, 6, p2p_ffi_string(waiting.missing));
+  SET_VECTOR_ELT(out, 7, p2p_ffi_string(waiting.state));
   UNPROTECT(1);
   return out;
 }

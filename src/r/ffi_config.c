@@ -46,6 +46,12 @@ const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length) {
   return texts;
 }
 
+const int *p2p_ffi_integers(SEXP list, const char *name, size_t *length) {
+  SEXP value = element(list, name);
+  *length = TYPEOF(value) == INTSXP ? (size_t)Rf_xlength(value) : 0;
+  return *length > 0 ? INTEGER(value) : NULL;
+}
+
 struct p2p_board_config p2p_ffi_board_config(SEXP config) {
   struct p2p_board_config board = {
       .host = p2p_ffi_text(config, "host"),

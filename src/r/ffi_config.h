@@ -15,6 +15,9 @@ uint64_t p2p_ffi_count(SEXP list, const char *name, uint64_t otherwise, uint64_t
 /* A character vector as a NULL-terminated array, valid until the .Call returns. */
 const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length);
 
+/* An integer vector; NULL, with *length 0, if it is missing. */
+const int *p2p_ffi_integers(SEXP list, const char *name, size_t *length);
+
 /* Where to meet, from the elements that R's board_config() makes. Valid until the .Call returns. */
 struct p2p_board_config p2p_ffi_board_config(SEXP config);
 

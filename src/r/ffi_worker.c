@@ -1,4 +1,6 @@
 /* worker() for R. */
+#include <stdio.h>
+
 #include "proc/secrecy.h"
 #include "r/ffi.h"
 #include "r/ffi_config.h"
@@ -19,6 +21,23 @@ static void worker_free(void *worker) {
 static uint64_t milliseconds(SEXP config, const char *name) {
   double seconds = p2p_ffi_number(config, name, 0);
   return seconds > 0 && seconds < 1e12 ? (uint64_t)(1000 * seconds) : 0;
+}
+
+/* Elements of R's policy_config(). */
+static void read_policy(SEXP config, struct p2p_policy *out) {
+  size_t n;
+  const char *users = p2p_ffi_text(config, "users");
+  const int *minutes = p2p_ffi_integers(config, "hours", &n);
+  *out = (struct p2p_policy){
+      .share = (uint32_t)p2p_ffi_count(config, "share", 0, UINT32_MAX),
+      .max_load = p2p_ffi_number(config, "max_load", 0),
+      .when_idle_s = (uint32_t)p2p_ffi_count(config, "when_idle", 0, UINT32_MAX),
+      .spares_battery = p2p_ffi_number(config, "spares_battery", 0) > 0,
+  };
+  for (; out->n_hours < n / 2 && out->n_hours < P2P_POLICY_HOURS_MAX; out->n_hours++)
+    out->hours[out->n_hours] = (struct p2p_policy_hours){(uint16_t)minutes[2 * out->n_hours],
+                                                         (uint16_t)minutes[2 * out->n_hours + 1]};
+  if (users != NULL) snprintf(out->users, sizeof out->users, "%s", users);
 }
 
 SEXP ffi_worker_new(SEXP config, SEXP log) {
@@ -47,6 +66,10 @@ SEXP ffi_worker_new(SEXP config, SEXP log) {
           p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),
   };
   c.evaluator_argv = p2p_ffi_texts(config, "evaluator_argv", NULL);
+  const char *const *idle = p2p_ffi_texts(config, "idle_argv", NULL);
+  c.idle_argv = idle[0] != NULL ? idle : NULL;
+  c.policy_file = p2p_ffi_text(config, "policy_file");
+  read_policy(config, &c.policy);
   c.evaluator_env = p2p_ffi_texts(config, "evaluator_env", NULL);
   SEXP handle = PROTECT(p2p_ffi_handle_with_log(TAG_WORKER, worker_free, log));
   struct p2p_worker *worker;
@@ -59,6 +82,18 @@ SEXP ffi_worker_new(SEXP config, SEXP log) {
   p2p_ffi_handle_set(handle, worker);
   UNPROTECT(1);
   return handle;
+}
+
+SEXP ffi_worker_set_policy(SEXP handle, SEXP config) {
+  struct p2p_policy policy;
+  read_policy(config, &policy);
+  p2p_worker_set_policy(p2p_ffi_handle_get(handle, TAG_WORKER), &policy);
+  return R_NilValue;
+}
+
+/* TRUE once after each change of the file. */
+SEXP ffi_worker_take_policy_change(SEXP handle) {
+  return Rf_ScalarLogical(p2p_worker_take_policy_change(p2p_ffi_handle_get(handle, TAG_WORKER)));
 }
 
 SEXP ffi_worker_drain(SEXP handle) {

@@ -18,7 +18,8 @@ struct p2p_announcer {
   struct p2p_log_queue *log;
   const char *r_version, *future_version;
   struct p2p_machine machine;
-  uint32_t slots, busy, waiting;
+  uint32_t slots;
+  struct p2p_load load;
   struct p2p_announcer_callbacks callbacks;
   void *arg;
   struct p2p_seal_public public_key;
@@ -86,8 +87,9 @@ static void on_hello(void *arg, struct p2p_hello_line *hello) {
   hello->key = announcer->public_key;
   hello->slots = announcer->slots;
   hello->machine = announcer->machine;
-  hello->busy = announcer->busy;
-  hello->waiting = announcer->waiting;
+  hello->busy = announcer->load.busy;
+  hello->waiting = announcer->load.waiting;
+  memcpy(hello->state, announcer->load.state, sizeof hello->state);
 }
 
 static void on_joined(void *arg) {
@@ -168,8 +170,9 @@ int p2p_announcer_new(const struct p2p_announcer_config *config,
 }
 
 void p2p_announcer_set_load(struct p2p_announcer *announcer, const struct p2p_load *load) {
-  announcer->busy = load->busy;
-  announcer->waiting = load->waiting;
+  bool is_other_state = strcmp(announcer->load.state, load->state) != 0;
+  announcer->load = *load;
+  if (is_other_state) send_hello(announcer);
 }
 
 void p2p_announcer_leave(struct p2p_announcer *announcer) {

@@ -35,7 +35,7 @@ struct p2p_announcer_callbacks {
 int p2p_announcer_new(const struct p2p_announcer_config *config,
                       const struct p2p_announcer_callbacks *callbacks, void *arg,
                       struct p2p_announcer **out, struct p2p_err *err) P2P_MUST_USE;
-/* From now on, hellos contain this load. It is not a reason to send one. */
+/* From now on, hellos contain this load. A change of its state is a reason to send one. */
 void p2p_announcer_set_load(struct p2p_announcer *announcer, const struct p2p_load *load);
 /* Sends `leave`, and ends all hellos and on_accept. */
 void p2p_announcer_leave(struct p2p_announcer *announcer);

@@ -1,6 +1,7 @@
 /* What is known of the links of a worker, for others to decide. */
 #include "worker/links.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool p2p_links_has_namesake(const struct p2p_links *links, const struct p2p_identity *client) {
@@ -39,4 +40,15 @@ int p2p_links_find(const struct p2p_links *links, const struct p2p_sign_public *
         p2p_device_is_among(p2p_client_link_device(links->of[i]), devices, n_devices))
       return i;
   return -1;
+}
+
+void p2p_links_report(const struct p2p_links *links, struct p2p_worker_report *out) {
+  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
+    const struct p2p_client_link *link = links->of[i];
+    uint32_t count = link != NULL ? p2p_client_link_running(link, &out->ended.lent_ms) : 0;
+    if (count == 0) continue;
+    out->running[out->n_running].count = count;
+    snprintf(out->running[out->n_running++].user, P2P_MEMBER_NAME_MAX, "%s",
+             p2p_client_link_user(link));
+  }
 }

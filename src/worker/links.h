@@ -5,6 +5,7 @@
 #include "worker/admission.h"
 #include "worker/client_link.h"
 #include "worker/slots.h"
+#include "worker/tally.h"
 
 struct p2p_links {
   struct p2p_client_link *of[P2P_SLOTS_CLIENTS_MAX]; /* by the client's number in the slots */
@@ -20,5 +21,7 @@ int p2p_links_choose(const struct p2p_links *links, const struct p2p_slots *slot
 /* The number of a link to one of these devices; -1: there is none. */
 int p2p_links_find(const struct p2p_links *links, const struct p2p_sign_public *devices,
                    size_t n_devices);
+/* Adds the running futures of each link and the time that they took so far. */
+void p2p_links_report(const struct p2p_links *links, struct p2p_worker_report *out);
 
 #endif

@@ -22,6 +22,14 @@ void p2p_slots_close(struct p2p_slots *slots, uint64_t now_ms) {
   for (size_t i = 0; i < CLIENTS; i++) slots->clients[i].idle_since_ms = now_ms;
 }
 
+void p2p_slots_set_share(struct p2p_slots *slots, uint32_t share) { slots->share = share; }
+
+void p2p_slots_bar(struct p2p_slots *slots, size_t client, bool barred, uint64_t now_ms) {
+  struct p2p_slots_client *c = &slots->clients[client];
+  if (barred && !c->barred) c->idle_since_ms = now_ms;
+  c->barred = barred;
+}
+
 uint32_t p2p_slots_held(const struct p2p_slots *slots) {
   uint32_t held = 0;
   for (size_t i = 0; i < CLIENTS; i++) held += slots->clients[i].held;
@@ -139,13 +147,14 @@ static bool is_before(const struct p2p_slots *slots, const struct groups *groups
   return has[a] != has[b] ? has[a] < has[b] : slots->clients[a].turn < slots->clients[b].turn;
 }
 
-/* Of the clients that want more slots than has[], the one whose turn it is. */
+/* Of the clients that want more slots than has[] and may have them, the one whose turn it is. */
 static size_t find_short(const struct p2p_slots *slots, const uint32_t has[CLIENTS]) {
   struct groups groups = add_up(slots, has);
   size_t found = NOBODY;
   for (size_t i = 0; i < CLIENTS; i++) {
     const struct p2p_slots_client *c = &slots->clients[i];
-    if (!c->present || c->want <= has[i]) continue;
+    if (!c->present || c->barred || c->want <= has[i]) continue;
+    if (slots->share > 0 && groups.has[c->group] >= slots->share) continue;
     if (found == NOBODY || is_before(slots, &groups, has, i, found)) found = i;
   }
   return found;
@@ -223,22 +232,38 @@ static bool recall(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_st
   return true;
 }
 
-static bool recall_all(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_step *step) {
+/* How many slots nobody may keep: those of a client that is barred, those beyond a user's share,
+ * and all when the slots are closed. */
+static uint32_t count_surplus(const struct p2p_slots *slots, const struct groups *groups,
+                              size_t client) {
+  const struct p2p_slots_client *c = &slots->clients[client];
+  uint32_t keeps = c->held - c->recalled, of_user = groups->has[c->group];
+  if (slots->closed || c->barred) return keeps;
+  if (slots->share == 0 || of_user <= slots->share) return 0;
+  return min_u32(keeps, of_user - slots->share);
+}
+
+static bool recall_surplus(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_step *step) {
+  uint32_t keeps[CLIENTS];
+  for (size_t i = 0; i < CLIENTS; i++)
+    keeps[i] = slots->clients[i].held - slots->clients[i].recalled;
+  struct groups groups = add_up(slots, keeps);
   for (size_t i = 0; i < CLIENTS; i++) {
-    struct p2p_slots_client *c = &slots->clients[i];
-    if (c->held <= c->recalled) continue;
-    *step = (struct p2p_slots_step){P2P_SLOTS_RECALL, i, c->held - c->recalled};
-    note_recall(c, step->count, now_ms);
+    uint32_t count = slots->clients[i].present ? count_surplus(slots, &groups, i) : 0;
+    if (count == 0) continue;
+    *step = (struct p2p_slots_step){P2P_SLOTS_RECALL, i, count};
+    note_recall(&slots->clients[i], count, now_ms);
     return true;
   }
   return false;
 }
 
 static bool others_wait(const struct p2p_slots *slots, size_t client) {
-  if (slots->closed) return true;
-  for (size_t i = 0; i < CLIENTS; i++)
-    if (i != client && slots->clients[i].present && slots->clients[i].want > slots->clients[i].held)
-      return true;
+  if (slots->closed || slots->clients[client].barred) return true;
+  for (size_t i = 0; i < CLIENTS; i++) {
+    const struct p2p_slots_client *c = &slots->clients[i];
+    if (i != client && c->present && !c->barred && c->want > c->held) return true;
+  }
   return false;
 }
 
@@ -274,7 +299,8 @@ static bool evict(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_ste
 bool p2p_slots_next(struct p2p_slots *slots, uint64_t now_ms, struct p2p_slots_step *step) {
   update_times(slots, now_ms);
   if (evict(slots, now_ms, step)) return true;
-  if (slots->closed) return recall_all(slots, now_ms, step);
+  if (recall_surplus(slots, now_ms, step)) return true;
+  if (slots->closed) return false;
   return grant(slots, now_ms, step) || recall(slots, now_ms, step);
 }
 
@@ -284,7 +310,7 @@ uint64_t p2p_slots_deadline(const struct p2p_slots *slots, uint64_t now_ms) {
     const struct p2p_slots_client *c = &slots->clients[i];
     uint64_t at_ms = eviction_ms(slots, i);
     if (at_ms < soonest_ms) soonest_ms = at_ms;
-    bool is_fresh = !slots->closed && c->fresh > 0 && now_ms < c->fresh_until_ms;
+    bool is_fresh = !slots->closed && !c->barred && c->fresh > 0 && now_ms < c->fresh_until_ms;
     if (is_fresh && count_idle(c) > 0 && others_wait(slots, i) && c->fresh_until_ms < soonest_ms)
       soonest_ms = c->fresh_until_ms;
   }

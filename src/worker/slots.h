@@ -21,6 +21,7 @@
 
 struct p2p_slots_client {
   bool present;
+  bool barred;                  /* gets no slots */
   char user[P2P_USER_NAME_MAX]; /* "": not known */
   size_t group;                 /* the same for clients of one user, below P2P_SLOTS_CLIENTS_MAX */
   uint32_t want;                /* slots that it has work for, in all */
@@ -40,6 +41,7 @@ struct p2p_slots_client {
 struct p2p_slots {
   uint32_t available; /* evaluators that are ready or evaluate for a client */
   bool closed;
+  uint32_t share; /* of one user, at most; 0: no limit */
   uint64_t turn;
   struct p2p_slots_client clients[P2P_SLOTS_CLIENTS_MAX];
 };
@@ -59,6 +61,11 @@ void p2p_slots_init(struct p2p_slots *slots);
 void p2p_slots_set_available(struct p2p_slots *slots, uint32_t available);
 /* Ends all grants; every slot that is held is recalled. */
 void p2p_slots_close(struct p2p_slots *slots, uint64_t now_ms);
+/* How many slots the clients of one user may hold at a time, 0: any number. More than these are
+ * recalled. */
+void p2p_slots_set_share(struct p2p_slots *slots, uint32_t share);
+/* Whether this client gets no slots, until it is called again; those that it holds are recalled. */
+void p2p_slots_bar(struct p2p_slots *slots, size_t client, bool barred, uint64_t now_ms);
 uint32_t p2p_slots_held(const struct p2p_slots *slots); /* by all clients */
 
 bool p2p_slots_are_wanted(const struct p2p_slots *slots); /* by any client */

@@ -15,8 +15,8 @@
 #include "worker/client_link.h"
 #include "worker/evaluator_pool.h"
 #include "worker/file_tree.h"
+#include "worker/lending.h"
 #include "worker/links.h"
-#include "worker/load_report.h"
 #include "worker/scratch.h"
 #include "worker/slots.h"
 #include "worker/wakeup.h"
@@ -25,12 +25,9 @@ struct p2p_worker {
   struct p2p_service *service;
   struct p2p_loop *loop;
   struct p2p_log_queue *log;
-  char *mailbox, *relay; /* NULL: those of the board */
-  char *r_version, *future_version;
+  struct p2p_worker_texts texts; /* mailbox, relay NULL: those of the board */
   struct p2p_machine machine;
-  char *libraries, *account;
   char offer[128];            /* the slots and their limits, for the log */
-  char *scratch;              /* the folder of the evaluators */
   struct p2p_cgroups *groups; /* of the evaluators; NULL: none */
   struct p2p_announcer *announcer;
   struct p2p_evaluator_pool *pool;
@@ -38,7 +35,7 @@ struct p2p_worker {
   struct p2p_tally tally;
   struct p2p_links links;
   struct p2p_admission admission;
-  struct p2p_load_report reports[P2P_SLOTS_CLIENTS_MAX]; /* to the clients of these links */
+  struct p2p_lending *lending;
   struct p2p_client_link_shared shared;
   struct p2p_wakeup *poll; /* runs poll_slots: after a change, and at the slots' deadline */
   bool announced;          /* the offer has been logged */
@@ -78,35 +75,6 @@ static void run_step(struct p2p_worker *worker, const struct p2p_slots_step *ste
   }
 }
 
-/* The load by all clients but one; P2P_SLOTS_CLIENTS_MAX: by all. */
-static void describe_load(const struct p2p_worker *worker, size_t except, struct p2p_load *out) {
-  *out = (struct p2p_load){0};
-  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
-    if (i != except && worker->links.of[i] != NULL)
-      p2p_load_report_add(out, &worker->slots.clients[i],
-                          p2p_client_link_user(worker->links.of[i]));
-}
-
-/* Returns when to call it again if nothing changes before. */
-static uint64_t report_load(struct p2p_worker *worker, uint64_t now_ms) {
-  uint64_t due_ms = P2P_SLOTS_NEVER;
-  struct p2p_load load;
-  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
-    struct p2p_client_link *link = worker->links.of[i];
-    if (link == NULL || !p2p_client_link_is_open(link)) {
-      worker->reports[i] = (struct p2p_load_report){0};
-      continue;
-    }
-    describe_load(worker, i, &load);
-    if (p2p_load_report_is_due(&worker->reports[i], &load, &worker->slots.clients[i], now_ms,
-                               &due_ms))
-      p2p_client_link_send_load(link, &load);
-  }
-  describe_load(worker, P2P_SLOTS_CLIENTS_MAX, &load);
-  p2p_announcer_set_load(worker->announcer, &load);
-  return due_ms;
-}
-
 /* By the wakeup only, never within a callback of a link or an evaluator: it may free links. */
 static void poll_slots(void *arg) {
   struct p2p_worker *worker = arg;
@@ -116,9 +84,10 @@ static void poll_slots(void *arg) {
     if (worker->links.of[i] != NULL && p2p_client_link_is_broken(worker->links.of[i]))
       free_link(worker, i, "this client does not read, or the worker is out of memory");
   p2p_slots_set_available(&worker->slots, p2p_evaluator_pool_usable(worker->pool));
+  p2p_lending_apply(worker->lending, now_ms);
   while (p2p_slots_next(&worker->slots, now_ms, &step)) run_step(worker, &step);
   uint64_t deadline_ms = p2p_slots_deadline(&worker->slots, now_ms);
-  uint64_t report_ms = report_load(worker, now_ms);
+  uint64_t report_ms = p2p_lending_report(worker->lending, worker->announcer, now_ms);
   if (report_ms < deadline_ms) deadline_ms = report_ms;
   if (deadline_ms != P2P_SLOTS_NEVER)
     p2p_wakeup_after(worker->poll, deadline_ms > now_ms ? deadline_ms - now_ms : 1);
@@ -134,8 +103,10 @@ static void stop_with(struct p2p_worker *worker, const char *why) {
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) free_link(worker, i, why);
   if (worker->announcer != NULL) p2p_announcer_leave(worker->announcer);
   p2p_announcer_free(worker->announcer);
+  p2p_lending_free(worker->lending);
   p2p_evaluator_pool_free(worker->pool);
   worker->announcer = NULL;
+  worker->lending = NULL;
   worker->pool = NULL;
   p2p_wakeup_free(worker->poll);
   worker->poll = NULL;
@@ -150,7 +121,7 @@ static void on_failed(void *arg, const struct p2p_err *err) {
 }
 
 static void log_offer(struct p2p_worker *worker) {
-  const char *account = worker->account;
+  const char *account = worker->texts.account;
   if (worker->announced) return;
   worker->announced = true;
   p2p_log_write(worker->log, P2P_LOG_INFO,
@@ -180,8 +151,8 @@ static void open_link(struct p2p_worker *worker, const struct p2p_accept *accept
       .client = &accept->client,
       .is_ambiguous = p2p_links_has_namesake(&worker->links, &accept->client),
       .code = accept->code,
-      .mailbox = worker->mailbox != NULL ? worker->mailbox : p2p_member_mailbox(member),
-      .relay = worker->relay != NULL ? worker->relay : p2p_member_relay(member)};
+      .mailbox = worker->texts.mailbox != NULL ? worker->texts.mailbox : p2p_member_mailbox(member),
+      .relay = worker->texts.relay != NULL ? worker->texts.relay : p2p_member_relay(member)};
   struct p2p_err err;
   worker->links.started_ms[number] = p2p_clock_ms();
   if (p2p_client_link_new(&worker->shared, &config, &worker->links.of[number], &err) == P2P_OK) {
@@ -233,7 +204,7 @@ static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_c
                                                         .env = config->evaluator_env,
                                                         .is_kept = config->is_kept,
                                                         .groups = worker->groups,
-                                                        .scratch = worker->scratch,
+                                                        .scratch = worker->texts.scratch,
                                                         .workdir = config->workdir,
                                                         .slots = config->slots,
                                                         .limits = config->limits};
@@ -249,11 +220,26 @@ static int start_announcer(struct p2p_worker *worker, const struct p2p_worker_co
                                                             .role = P2P_ROLE_WORKER,
                                                             .log = worker->log},
                                                  .log = worker->log,
-                                                 .r_version = worker->r_version,
-                                                 .future_version = worker->future_version,
+                                                 .r_version = worker->texts.r_version,
+                                                 .future_version = worker->texts.future_version,
                                                  .machine = worker->machine,
                                                  .slots = config->slots};
   return p2p_announcer_new(&announcer, &callbacks, worker, &worker->announcer, err);
+}
+
+static int start_lending(struct p2p_worker *worker, const struct p2p_worker_config *config,
+                         struct p2p_err *err) {
+  const struct p2p_lending_config lending = {.watch = {.loop = worker->loop,
+                                                       .log = worker->log,
+                                                       .idle_argv = config->idle_argv,
+                                                       .on_change = poll_soon,
+                                                       .arg = worker},
+                                             .slots = &worker->slots,
+                                             .links = &worker->links,
+                                             .file = config->policy_file};
+  int code = p2p_lending_new(&lending, &worker->lending, err);
+  if (code == P2P_OK) p2p_lending_set_policy(worker->lending, &config->policy);
+  return code;
 }
 
 static int start(void *state, const void *arg, struct p2p_err *err) {
@@ -261,17 +247,18 @@ static int start(void *state, const void *arg, struct p2p_err *err) {
   const struct p2p_worker_config *config = arg;
   worker->poll = p2p_wakeup_new(config->loop, poll_slots, worker);
   int code = worker->poll == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory")
-                                  : start_announcer(worker, config, err);
+                                  : start_lending(worker, config, err);
+  if (code == P2P_OK) code = start_announcer(worker, config, err);
   if (code == P2P_OK) code = start_evaluators(worker, config, err);
   worker->shared = (struct p2p_client_link_shared){.loop = worker->loop,
                                                    .log = worker->log,
                                                    .slots = &worker->slots,
                                                    .pool = worker->pool,
                                                    .tally = &worker->tally,
-                                                   .r_version = worker->r_version,
-                                                   .future_version = worker->future_version,
+                                                   .r_version = worker->texts.r_version,
+                                                   .future_version = worker->texts.future_version,
                                                    .machine = worker->machine,
-                                                   .libraries = worker->libraries,
+                                                   .libraries = worker->texts.libraries,
                                                    .n_slots = config->slots,
                                                    .limits = config->limits,
                                                    .object_cap_bytes = config->object_cap_bytes,
@@ -285,23 +272,11 @@ static void stop(void *worker) { stop_with(worker, "the worker was stopped by it
 
 /* ---- on any other thread ---- */
 
-/* NULL stays NULL. False: out of memory. */
-static bool copy(const char *text, char **out) {
-  *out = text == NULL ? NULL : strdup(text);
-  return text == NULL || *out != NULL;
-}
-
 static void destroy(void *state) {
   struct p2p_worker *worker = state;
   p2p_cgroups_free(worker->groups);
-  if (worker->scratch != NULL) (void)!p2p_file_tree_remove(worker->scratch);
-  free(worker->scratch);
-  free(worker->mailbox);
-  free(worker->relay);
-  free(worker->r_version);
-  free(worker->future_version);
-  free(worker->libraries);
-  free(worker->account);
+  if (worker->texts.scratch != NULL) (void)!p2p_file_tree_remove(worker->texts.scratch);
+  p2p_worker_texts_free(&worker->texts);
   free(worker);
 }
 
@@ -318,16 +293,12 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
   p2p_slots_init(&worker->slots);
   p2p_admission_init(&worker->admission, p2p_clock_ms());
   p2p_worker_config_machine(config, &worker->machine);
-  if (!copy(config->board.mailbox, &worker->mailbox) ||
-      !copy(config->board.relay, &worker->relay) || !copy(config->r_version, &worker->r_version) ||
-      !copy(config->future_version, &worker->future_version) ||
-      !copy(config->libraries, &worker->libraries) || !copy(config->account, &worker->account) ||
-      !copy(config->scratch, &worker->scratch)) {
+  if (!p2p_worker_texts_copy(config, &worker->texts)) {
     destroy(worker);
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   }
   p2p_limits_describe(&config->limits, config->slots, worker->offer, sizeof worker->offer);
-  p2p_scratch_sweep(worker->scratch);
+  p2p_scratch_sweep(worker->texts.scratch);
   worker->groups = p2p_worker_config_groups(config, log);
   code = p2p_service_start(config->loop, &type, worker, config, &service, err);
   if (code != P2P_OK) return code;
@@ -350,6 +321,31 @@ void p2p_worker_drain(struct p2p_worker *worker) {
   struct p2p_err err;
   if (p2p_service_call(worker->service, drain, NULL, &err) != P2P_OK)
     p2p_log_error(worker->log, P2P_LOG_WARN, &err);
+}
+
+static void set_policy(void *state, void *policy) {
+  struct p2p_worker *worker = state;
+  if (worker->failed) return;
+  p2p_lending_set_policy(worker->lending, policy);
+  poll_soon(worker);
+}
+
+void p2p_worker_set_policy(struct p2p_worker *worker, const struct p2p_policy *policy) {
+  struct p2p_policy copy = *policy;
+  struct p2p_err err;
+  if (p2p_service_call(worker->service, set_policy, &copy, &err) != P2P_OK)
+    p2p_log_error(worker->log, P2P_LOG_WARN, &err);
+}
+
+static void take_change(void *state, void *has_changed) {
+  const struct p2p_worker *worker = state;
+  *(bool *)has_changed = !worker->failed && p2p_lending_take_change(worker->lending);
+}
+
+bool p2p_worker_take_policy_change(struct p2p_worker *worker) {
+  bool has_changed = false;
+  return p2p_service_call(worker->service, take_change, &has_changed, NULL) == P2P_OK &&
+         has_changed;
 }
 
 static void get_done(void *state, void *done) {
@@ -377,14 +373,7 @@ static void get_report(void *state, void *report) {
   const struct p2p_worker *worker = state;
   struct p2p_worker_report *out = report;
   out->ended = worker->tally;
-  for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
-    const struct p2p_client_link *link = worker->links.of[i];
-    uint32_t count = link != NULL ? p2p_client_link_running(link, &out->ended.lent_ms) : 0;
-    if (count == 0) continue;
-    out->running[out->n_running].count = count;
-    snprintf(out->running[out->n_running++].user, P2P_MEMBER_NAME_MAX, "%s",
-             p2p_client_link_user(link));
-  }
+  p2p_links_report(&worker->links, out);
 }
 
 void p2p_worker_report(struct p2p_worker *worker, struct p2p_worker_report *out) {

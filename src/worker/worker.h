@@ -19,6 +19,10 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
 /* Accepts no new clients and recalls all slots; running tasks continue. When no client holds a slot
  * any more, the worker logs it and p2p_worker_is_done becomes true. */
 void p2p_worker_drain(struct p2p_worker *worker);
+/* Whether config.policy_file has changed since the last call; the log says so, too. */
+bool p2p_worker_take_policy_change(struct p2p_worker *worker);
+/* From now on. Copied. */
+void p2p_worker_set_policy(struct p2p_worker *worker, const struct p2p_policy *policy);
 /* Drained, or failed. */
 bool p2p_worker_is_done(struct p2p_worker *worker);
 /* Milliseconds since the last future ended, or since the start; 0 while one runs or waits. */

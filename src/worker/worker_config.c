@@ -2,6 +2,8 @@
 #include "worker/worker_config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "crypto/random.h"
 #include "proc/cgroup.h"
@@ -49,6 +51,34 @@ struct p2p_cgroups *p2p_worker_config_groups(const struct p2p_worker_config *con
   p2p_log_write(log, P2P_LOG_DEBUG, "evaluators have control groups in '%s'",
                 p2p_cgroups_path(groups));
   return groups;
+}
+
+static bool copy(const char *text, char **out) {
+  *out = text == NULL ? NULL : strdup(text);
+  return text == NULL || *out != NULL;
+}
+
+bool p2p_worker_texts_copy(const struct p2p_worker_config *config, struct p2p_worker_texts *out) {
+  *out = (struct p2p_worker_texts){.mailbox = NULL};
+  if (copy(config->board.mailbox, &out->mailbox) && copy(config->board.relay, &out->relay) &&
+      copy(config->r_version, &out->r_version) &&
+      copy(config->future_version, &out->future_version) &&
+      copy(config->libraries, &out->libraries) && copy(config->account, &out->account) &&
+      copy(config->scratch, &out->scratch))
+    return true;
+  p2p_worker_texts_free(out);
+  return false;
+}
+
+void p2p_worker_texts_free(struct p2p_worker_texts *texts) {
+  free(texts->mailbox);
+  free(texts->relay);
+  free(texts->r_version);
+  free(texts->future_version);
+  free(texts->libraries);
+  free(texts->account);
+  free(texts->scratch);
+  *texts = (struct p2p_worker_texts){.mailbox = NULL};
 }
 
 static uint32_t at_most(uint32_t number, uint32_t cap) { return number < cap ? number : cap; }

@@ -10,6 +10,7 @@
 #include "net/loop.h"
 #include "protocol/machine.h"
 #include "worker/limits.h"
+#include "worker/policy.h"
 
 struct p2p_worker_config {
   struct p2p_loop *loop;
@@ -35,6 +36,9 @@ struct p2p_worker_config {
   /* Of each evaluator. The evaluator itself sets its memory limit; it is reported here. */
   struct p2p_limits limits;
   uint64_t object_cap_bytes; /* the largest future that is accepted */
+  struct p2p_policy policy;
+  const char *policy_file;      /* watched for changes; NULL: none */
+  const char *const *idle_argv; /* see p2p_policy_watch_config; NULL: none */
 };
 
 /* Raises the limit on open files as far as the slots need it. P2P_ERR_INVALID; P2P_ERR_CRYPTO:
@@ -45,6 +49,14 @@ int p2p_worker_config_check(const struct p2p_worker_config *config,
  * log says why. */
 struct p2p_cgroups *p2p_worker_config_groups(const struct p2p_worker_config *config,
                                              struct p2p_log_queue *log);
+/* Copies of texts of a configuration, for as long as the worker lives; NULL as there. */
+struct p2p_worker_texts {
+  char *mailbox, *relay, *r_version, *future_version, *libraries, *account, *scratch;
+};
+bool p2p_worker_texts_copy(const struct p2p_worker_config *config,
+                           struct p2p_worker_texts *out) P2P_MUST_USE; /* false: out of memory */
+void p2p_worker_texts_free(struct p2p_worker_texts *texts);
+
 /* What is unknown or not valid is not reported. */
 void p2p_worker_config_machine(const struct p2p_worker_config *config, struct p2p_machine *out);
 

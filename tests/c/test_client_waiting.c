@@ -144,6 +144,29 @@ TEST(all_slots_are_busy_and_the_worker_says_for_whom) {
   close_all();
 }
 
+TEST(a_worker_that_rests_says_why_and_its_slots_are_not_free) {
+  struct fake_worker carol = {.slots = 2, .load = "state=resting until 22:00\n"};
+  struct p2p_client_status status;
+  struct p2p_worker_info info;
+  open_all(0);
+  fake_start(&carol, &lab, &member);
+  struct p2p_task *task = submit(NULL);
+  CHECK(waits_because(P2P_WAITING_RESTING, ""));
+  CHECK_STR(waiting.worker, "carol@box:2");
+  CHECK_STR(waiting.state, "resting until 22:00");
+  uint64_t until_ms = p2p_clock_ms() + PATIENCE_MS, seen = 0;
+  do {
+    seen = p2p_client_wait(client, seen, 100);
+    p2p_client_status(client, &status);
+  } while (status.resting == 0 && p2p_clock_ms() < until_ms);
+  CHECK(status.slots == 2 && status.resting == 2 && status.busy == 0);
+  CHECK(p2p_client_workers(client, &info, 1) == 1);
+  CHECK_STR(info.others.state, "resting until 22:00");
+  p2p_task_free(task);
+  fake_stop(&carol);
+  close_all();
+}
+
 TEST(a_worker_has_not_replied_about_packages) {
   struct fake_worker carol = {.slots = 1};
   open_all(0);
@@ -216,6 +239,7 @@ UNIT_MAIN("client_waiting", UNIT(nobody_is_there_or_nobody_who_can_run_it),
           UNIT(a_worker_is_being_linked_or_the_board_is_disconnected),
           UNIT(no_link_to_a_worker_can_be_opened),
           UNIT(all_slots_are_busy_and_the_worker_says_for_whom),
+          UNIT(a_worker_that_rests_says_why_and_its_slots_are_not_free),
           UNIT(a_worker_has_not_replied_about_packages), UNIT(a_worker_lacks_some_of_the_packages),
           UNIT(a_client_reaches_its_own_limit), UNIT(a_malformed_load_ends_the_link),
           UNIT(a_watch_sees_what_a_wait_has_seen_and_the_end_of_the_client))

@@ -35,6 +35,18 @@ TEST(a_load_has_its_exact_text) {
   check_written(&load, "waiting=999999999\n");
   load = (struct p2p_load){.busy = 3, .waiting = 2, .users = "bob;carol"};
   check_written(&load, TEXT);
+  load = (struct p2p_load){.state = "resting until 22:00"};
+  check_written(&load, "state=resting until 22:00\n");
+}
+
+TEST(a_state_is_short_and_plain) {
+  struct p2p_load load = {.busy = 77};
+  CHECK(p2p_load_state_is_valid("r") && p2p_load_state_is_valid("resting until 22:00"));
+  CHECK(read_text("state=\n", &load) != P2P_OK && read_text("state=Resting\n", &load) != P2P_OK);
+  CHECK(read_text("state= a\n", &load) != P2P_OK && read_text("state=a\033[1m\n", &load) != P2P_OK);
+  CHECK(read_text("state=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", &load) != P2P_OK);
+  CHECK(load.busy == 77);
+  CHECK(read_text("state=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", &load) == P2P_OK);
 }
 
 TEST(a_user_is_listed_once_and_only_so_many) {
@@ -109,7 +121,8 @@ TEST(an_oversized_load_is_refused) {
   CHECK(read_bytes(bytes, 6 + P2P_USER_NAME_MAX - 1, &load) == P2P_OK);
 }
 
-UNIT_MAIN("load", UNIT(a_load_has_its_exact_text), UNIT(a_user_is_listed_once_and_only_so_many),
+UNIT_MAIN("load", UNIT(a_load_has_its_exact_text), UNIT(a_state_is_short_and_plain),
+          UNIT(a_user_is_listed_once_and_only_so_many),
           UNIT(what_is_missing_is_none_and_what_is_unknown_is_ignored),
           UNIT(a_truncated_load_has_no_more_than_its_bytes), UNIT(a_malformed_load_is_refused),
           UNIT(an_oversized_load_is_refused))

@@ -354,9 +354,56 @@ TEST(a_user_who_returns_is_not_taken_for_another) {
   CHECK(p2p_slots_crowd(&slots, c) == 2 && p2p_slots_crowd(&slots, b) == 1);
 }
 
-UNIT_MAIN("slots", UNIT(client_that_is_alone_gets_what_it_wants), UNIT(task_needs_a_slot),
-          UNIT(only_idle_slots_are_returned), UNIT(slots_are_granted_in_turns),
-          UNIT(idle_slots_are_kept_until_another_wants_one),
+TEST(barred_client_gives_its_slots_back_and_gets_none) {
+  begin(2);
+  size_t a = client(2), b = client(1);
+  CHECK_STR(steps(), "+0 +1");
+  CHECK(p2p_slots_start_task(&slots, a, now));
+  p2p_slots_bar(&slots, a, true, now);
+  CHECK_STR(steps(), "-0");
+  p2p_slots_end_task(&slots, a, now);
+  CHECK(p2p_slots_return(&slots, a, 1));
+  CHECK_STR(steps(), "");
+  p2p_slots_want(&slots, b, 2);
+  CHECK_STR(steps(), "+1"); /* nobody waits for it but b */
+  CHECK(p2p_slots_return(&slots, b, 1));
+  p2p_slots_want(&slots, b, 1);
+  p2p_slots_bar(&slots, a, false, now);
+  CHECK_STR(steps(), "+0");
+}
+
+TEST(barred_client_that_keeps_an_idle_slot_is_evicted) {
+  begin(1);
+  size_t a = client(1);
+  CHECK_STR(steps(), "+0");
+  p2p_slots_bar(&slots, a, true, now);
+  CHECK_STR(steps(), "-0");
+  CHECK(p2p_slots_deadline(&slots, now) == now + P2P_SLOTS_OVERDUE_MS);
+  now += P2P_SLOTS_OVERDUE_MS;
+  CHECK_STR(steps(), "!0");
+}
+
+TEST(user_gets_no_more_than_the_share) {
+  begin(4);
+  size_t a = client(3), b = client(3), c = client(1);
+  p2p_slots_set_user(&slots, a, "bob");
+  p2p_slots_set_user(&slots, b, "bob");
+  CHECK_STR(steps(), "+0 +2 +1 +0");
+  p2p_slots_set_share(&slots, 1);
+  CHECK_STR(steps(), "-0:2");
+  CHECK(p2p_slots_return(&slots, a, 2));
+  CHECK_STR(steps(), "");
+  p2p_slots_want(&slots, c, 4);
+  CHECK_STR(steps(), "");
+  p2p_slots_set_share(&slots, 0);
+  CHECK_STR(steps(), "+2 +0");
+}
+
+UNIT_MAIN("slots", UNIT(barred_client_gives_its_slots_back_and_gets_none),
+          UNIT(barred_client_that_keeps_an_idle_slot_is_evicted),
+          UNIT(user_gets_no_more_than_the_share), UNIT(client_that_is_alone_gets_what_it_wants),
+          UNIT(task_needs_a_slot), UNIT(only_idle_slots_are_returned),
+          UNIT(slots_are_granted_in_turns), UNIT(idle_slots_are_kept_until_another_wants_one),
           UNIT(busy_clients_share_one_slot_in_turns), UNIT(unused_slot_is_recalled_after_a_while),
           UNIT(even_shares_are_stable), UNIT(client_that_keeps_a_slot_idle_is_evicted),
           UNIT(client_that_keeps_a_recalled_slot_idle_is_evicted),

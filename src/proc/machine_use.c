@@ -1,0 +1,45 @@
+/* Linux has a folder for each supply of power: its type, whether it is online, its status. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* getloadavg() */
+#endif
+#include "proc/machine_use.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+double p2p_machine_use_load(void) {
+  double load;
+  return getloadavg(&load, 1) == 1 ? load : 0;
+}
+
+/* Whether the first line of FOLDER/SUPPLY/FILE is `text`. */
+static bool says(const char *folder, const char *supply, const char *file, const char *text) {
+  char path[512], line[32] = "";
+  if ((size_t)snprintf(path, sizeof path, "%s/%s/%s", folder, supply, file) >= sizeof path)
+    return false;
+  FILE *stream = fopen(path, "re");
+  if (stream == NULL) return false;
+  if (fgets(line, sizeof line, stream) == NULL) line[0] = '\0';
+  fclose(stream);
+  line[strcspn(line, "\n")] = '\0';
+  return strcmp(line, text) == 0;
+}
+
+bool p2p_machine_use_battery(const char *folder) {
+  bool is_discharged = false, has_power = false;
+  DIR *supplies = opendir(folder);
+  if (supplies == NULL) return false;
+  for (struct dirent *entry; (entry = readdir(supplies)) != NULL;) {
+    const char *supply = entry->d_name;
+    if (supply[0] == '.') continue;
+    has_power |= says(folder, supply, "online", "1") && !says(folder, supply, "type", "Battery");
+    /* Mice and keyboards have batteries, too. */
+    is_discharged |= says(folder, supply, "type", "Battery") &&
+                     says(folder, supply, "status", "Discharging") &&
+                     !says(folder, supply, "scope", "Device");
+  }
+  closedir(supplies);
+  return is_discharged && !has_power;
+}

@@ -1,0 +1,88 @@
+## What the owner of a worker allows: the file, the settings, and what clients read.
+library(future)
+
+write_file <- function(..., env = parent.frame()) {
+  path <- withr::local_tempfile(fileext = ".dcf", .local_envir = env)
+  writeLines(as.character(c(...)), path)
+  path
+}
+
+settings_of <- function(...) {
+  defaults <- lapply(formals(worker)[worker_settings], eval)
+  merge_settings(utils::modifyList(defaults, list(...), keep.null = TRUE), ...names(), write_file())
+}
+
+test_that("the file has settings, and arguments go before it", {
+  path <- write_file("hours: 22:00-07:00, 12:00-13:30", "users: alice,bob", "share: 2", "max_load: 1.5", "when_idle: 600", "memory: 2 GiB",
+                     "time: 60", "nice: 19", "on_battery: true")
+  settings <- read_worker_file(path)
+  expect_identical(settings$hours, c("22:00-07:00", "12:00-13:30"))
+  expect_equal(settings[c("users", "share", "max_load", "when_idle", "memory", "time", "nice", "on_battery")],
+               list(users = c("alice", "bob"), share = 2, max_load = 1.5, when_idle = 600, memory = 2^31, time = 60, nice = 19, on_battery = TRUE))
+  defaults <- lapply(formals(worker)[worker_settings], eval)
+  defaults$share <- 5
+  merged <- merge_settings(defaults, "share", path)
+  expect_equal(merged$share, 5)
+  expect_equal(merged$nice, 19)
+  expect_equal(policy_config(merged), list(hours = c(1320L, 420L, 720L, 810L), max_load = 1.5, users = "alice;bob", share = 5, when_idle = 600,
+                                           spares_battery = 0))
+  expect_identical(read_worker_file(file.path(tempdir(), "nonexistent")), list())
+  expect_length(read_worker_file(write_file("")), 0L)
+})
+
+test_that("mistakes in the file name it and the key", {
+  fails <- function(line, pattern) expect_error(read_worker_file(write_file(line)), pattern, class = "p2p_error_usage")
+  fails("hours: 22-7", "^File '.*dcf': key 'hours' must have the form \"22:00-07:00\", not \"22-7\"[.]$")
+  fails("hours: 24:00-07:00", "key 'hours' must")
+  fails("user: bob", "there is no key 'user'. Did you mean 'users'[?]")
+  fails("users: bob, ev il", "key 'users': \"ev il\" is not")
+  fails("share: none", "key 'share' must be a whole number")
+  fails("on_battery: sometimes", "key 'on_battery' must be TRUE or FALSE")
+  fails("max_load: 0", "key 'max_load' must")
+  fails("nonsense", "does not consist of lines 'key: value'")
+  fails(c("share: 1", "", "share: 2"), "empty lines")
+})
+
+test_that("settings of the command line are checked and described", {
+  expect_equal(parse_flags(worker, c("--hours=22:00-24:00,00:00-07:00", "--users", "bob,carol", "--on-battery=FALSE")),
+               list(hours = c("22:00-24:00", "00:00-07:00"), users = c("bob", "carol"), on_battery = "FALSE"))
+  expect_error(worker(hours = "7pm-8pm"), "Argument 'hours' must", class = "p2p_error_usage")
+  expect_error(worker(share = 0), "Argument 'share' must", class = "p2p_error_usage")
+  expect_null(describe_policy(settings_of()))
+  expect_match(describe_policy(settings_of(hours = "22:00-07:00", users = c("bob", "carol"), share = 1, max_load = 2)),
+               "^Lending from 22:00 to 07:00, to bob and carol, at most 1 slot to a user, up to a load of 2 by other programs[.]$")
+  expect_match(describe_policy(settings_of(when_idle = 600)), "when nobody has used this machine for 10 min")
+})
+
+test_that("a worker rests by its file, says so to those who wait, and lends again when the file changes", {
+  lab <- local_lab(c("alice", "bob"))
+  file <- file.path(lab$dir, "worker.dcf")
+  soon <- format(Sys.time() + 7200, "%H:%M")
+  late <- format(Sys.time() + 10800, "%H:%M")
+  writeLines(sprintf("hours: %s-%s", soon, late), file)
+  start_board(lab)
+  start_host(lab, "alice/friends", "bob")
+  worker <- start_worker(lab, "alice", "alice/friends", env = c(R_FUTURE_P2P_WORKER_FILE = file))
+  wait_for_line(worker, sprintf("resting until %s: no new futures are started", soon))
+  withr::local_options(future.p2p.report_after = 0.2)
+  withr::defer(plan(sequential), priority = "first")
+  plan_as(lab, "bob")
+  said <- NULL
+  f <- withCallingHandlers(future(42), p2p_waiting = function(m) {
+    said <<- c(said, conditionMessage(m))
+    invokeRestart("muffleMessage")
+  })
+  wait_until(function() any(grepl(paste("resting until", soon), utils::capture.output(print(plan("backend"))))))
+  expect_equal(nbrOfFreeWorkers(), 0L)
+  expect_false(resolved(f))
+  why <- why_waiting(clients$of(plan("backend")), f)
+  expect_match(describe_wait(why, client_status(clients$of(plan("backend"))), f),
+               sprintf("^worker 'alice@.*' is resting until %s [(]its local time[)]$", soon))
+  writeLines("hours: now", file)
+  wait_for_line(worker, "The policy stays as it was. File '.*': key 'hours' must")
+  writeLines("share: 1", file)
+  wait_for_line(worker, "Lending at most 1 slot to a user")
+  expect_equal(value(f), 42)
+  plan(sequential)
+  expect_nothing_left(lab)
+})
