@@ -9,10 +9,12 @@ evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE) {
   channel <- .Call(ffi_evaluator_open)
   set_libraries(strsplit(Sys.getenv("R_LIBS"), .Platform$path.sep, fixed = TRUE)[[1L]])
   if (nice > 0L) tools::psnice(value = nice)
-  if (is.finite(memory)) .Call(ffi_evaluator_limit, memory)
+  ## With a limit, memory that is kept in pieces might be what the next future lacks.
+  if (is.finite(memory)) .Call(ffi_evaluator_limit, memory) else .Call(ffi_evaluator_keep, 2^28)
   evaluator_state$memory <- memory
   evaluator_state$channel <- channel
   evaluator_state$pid <- Sys.getpid()
+  evaluator_state$session <- session_state()
   evaluator_state$folders <- list(work = getwd(), tmp = Sys.getenv("TMPDIR"), is_scratch = is_scratch)
   .Call(ffi_evaluator_hello, channel, evaluator_hello())
   ## A SIGINT is meant for the task that is being evaluated. Between tasks it is ignored.
@@ -26,9 +28,13 @@ evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE) {
       bytes <- task[2L] + send_result(channel, task[1L], result)
       discard_interrupt()
       rm(result)
+      tidy()
       clean_workspace()
       if (is_scratch) .Call(ffi_evaluator_renew_folder, evaluator_state$folders$work)
-      if (bytes > 2^20) collect_garbage()
+      if (bytes > 2^20) {
+        collect_garbage()
+        .Call(ffi_evaluator_rest, channel, 10)
+      }
     }
   })
   quit(save = "no", status = 0L, runLast = FALSE)
@@ -55,6 +61,8 @@ read_task <- function(channel, size) {
 evaluate_task <- function(data) {
   tryCatch({
     evaluator_state$data_only <- identical(data[["results"]], "data")
+    evaluator_state$to_restore <- if (can_restore_later(data)) setdiff(data[["context"]][["reset"]], "globalenv")
+    data[["context"]][["reset"]] <- setdiff(data[["context"]][["reset"]], evaluator_state$to_restore)
     name_memory_limit(allowInterrupts(eval_future(data)))
   }, interrupt = function(ex) {
     evaluator_error("was interrupted before it started")
@@ -133,6 +141,13 @@ relay_from_evaluator <- function(condition) {
 collect_garbage <- function() {
   vectors <- gc(full = FALSE)[2L, 2L] # MiB; mostly, the youngest generation has it all
   if (vectors > 64) gc()
+}
+
+## Restores what future did not, or takes the state after future has, with the packages that are attached now.
+tidy <- function() {
+  if (is.null(evaluator_state$to_restore)) evaluator_state$session <- session_state()
+  restore_state(evaluator_state$session, evaluator_state$to_restore)
+  evaluator_state$to_restore <- NULL
 }
 
 clean_workspace <- function() {

@@ -21,6 +21,8 @@
   X(ffi_evaluator_condition, 3)  \
   X(ffi_evaluator_hello, 2)      \
   X(ffi_evaluator_limit, 1)      \
+  X(ffi_evaluator_keep, 1)       \
+  X(ffi_evaluator_rest, 2)       \
   X(ffi_evaluator_make_folder, 1) \
   X(ffi_evaluator_next, 1)       \
   X(ffi_evaluator_read, 2)       \

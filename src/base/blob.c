@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/chunks.h"
+
 struct p2p_blob {
-  uint8_t **chunks; /* each owned, of P2P_BLOB_CHUNK_BYTES */
+  uint8_t **chunks; /* each owned, of P2P_CHUNK_BYTES */
   size_t n_chunks, chunks_room;
   uint64_t size_bytes, cap_bytes;
 };
@@ -20,7 +22,7 @@ static uint64_t at_most(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 void p2p_blob_free(struct p2p_blob *blob) {
   if (blob == NULL) return;
-  for (size_t i = 0; i < blob->n_chunks; i++) free(blob->chunks[i]);
+  for (size_t i = 0; i < blob->n_chunks; i++) p2p_chunk_free(blob->chunks[i]);
   free(blob->chunks);
   free(blob);
 }
@@ -34,7 +36,7 @@ static int add_chunk(struct p2p_blob *blob) {
     blob->chunks = chunks;
     blob->chunks_room = room;
   }
-  uint8_t *chunk = malloc(P2P_BLOB_CHUNK_BYTES);
+  uint8_t *chunk = p2p_chunk_new();
   if (chunk == NULL) return P2P_ERR_MEMORY;
   blob->chunks[blob->n_chunks++] = chunk;
   return P2P_OK;
@@ -43,15 +45,15 @@ static int add_chunk(struct p2p_blob *blob) {
 int p2p_blob_append(struct p2p_blob *blob, const void *bytes, size_t length) {
   if (length > blob->cap_bytes - blob->size_bytes) return P2P_ERR_TOO_LARGE;
   /* Allocate everything first: a failed call must not append anything. */
-  while ((uint64_t)blob->n_chunks * P2P_BLOB_CHUNK_BYTES - blob->size_bytes < length) {
+  while ((uint64_t)blob->n_chunks * P2P_CHUNK_BYTES - blob->size_bytes < length) {
     int code = add_chunk(blob);
     if (code != P2P_OK) return code;
   }
   const uint8_t *from = bytes;
   while (length > 0) {
-    size_t at = (size_t)(blob->size_bytes % P2P_BLOB_CHUNK_BYTES);
-    size_t part = (size_t)at_most(length, P2P_BLOB_CHUNK_BYTES - at);
-    memcpy(blob->chunks[blob->size_bytes / P2P_BLOB_CHUNK_BYTES] + at, from, part);
+    size_t at = (size_t)(blob->size_bytes % P2P_CHUNK_BYTES);
+    size_t part = (size_t)at_most(length, P2P_CHUNK_BYTES - at);
+    memcpy(blob->chunks[blob->size_bytes / P2P_CHUNK_BYTES] + at, from, part);
     blob->size_bytes += part;
     from += part;
     length -= part;
@@ -63,7 +65,7 @@ uint64_t p2p_blob_size(const struct p2p_blob *blob) { return blob->size_bytes; }
 
 size_t p2p_blob_span(const struct p2p_blob *blob, uint64_t offset, const uint8_t **bytes) {
   if (offset >= blob->size_bytes) return 0;
-  size_t at = (size_t)(offset % P2P_BLOB_CHUNK_BYTES);
-  *bytes = blob->chunks[offset / P2P_BLOB_CHUNK_BYTES] + at;
-  return (size_t)at_most(blob->size_bytes - offset, P2P_BLOB_CHUNK_BYTES - at);
+  size_t at = (size_t)(offset % P2P_CHUNK_BYTES);
+  *bytes = blob->chunks[offset / P2P_CHUNK_BYTES] + at;
+  return (size_t)at_most(blob->size_bytes - offset, P2P_CHUNK_BYTES - at);
 }

@@ -8,8 +8,6 @@
 
 #include "base/err.h"
 
-#define P2P_BLOB_CHUNK_BYTES 65536
-
 struct p2p_blob; /* opaque */
 
 /* An empty blob that never holds more than cap_bytes. NULL when out of memory. */

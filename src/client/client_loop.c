@@ -6,10 +6,15 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/chunks.h"
 #include "board/member.h"
 #include "client/dispatcher.h"
+#include "net/timer.h"
 #include "protocol/leave.h"
 #include "protocol/versions.h"
+
+#define KEPT_BYTES (UINT64_C(128) << 20)
+#define REST_MS 10000
 
 struct p2p_client_loop {
   struct p2p_log_queue *log;
@@ -19,14 +24,32 @@ struct p2p_client_loop {
   struct p2p_member *member;
   struct p2p_dispatcher *dispatcher;
   struct p2p_client_status status;
-  bool was_refused; /* since it was joined */
+  bool was_refused;       /* since it was joined */
+  struct p2p_timer *rest; /* gives memory back when there have been no tasks for a while */
 };
+
+/* Memory of large objects is kept for the next ones. */
+
+static void on_rest(void *arg) {
+  (void)arg;
+  p2p_chunks_keep(0);
+}
+
+static void keep_memory(struct p2p_client_loop *client) {
+  if (client->status.waiting + client->status.running == 0) {
+    p2p_timer_start(client->rest, REST_MS, 0);
+  } else {
+    p2p_timer_stop(client->rest);
+    p2p_chunks_keep(KEPT_BYTES);
+  }
+}
 
 /* Callbacks of the dispatcher. */
 
 static void on_change(void *arg) {
   struct p2p_client_loop *client = arg;
   p2p_dispatcher_count(client->dispatcher, &client->status);
+  keep_memory(client);
   client->callbacks.on_status(client->arg, &client->status);
 }
 
@@ -132,7 +155,9 @@ int p2p_client_loop_new(const struct p2p_client_config *config, struct p2p_log_q
   client->arg = arg;
   snprintf(client->r_version, sizeof client->r_version, "%s", config->r_version);
   snprintf(client->future_version, sizeof client->future_version, "%s", config->future_version);
-  int code = join(client, config, err);
+  client->rest = p2p_timer_new(config->loop, on_rest, client);
+  int code = client->rest == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory")
+                                  : join(client, config, err);
   if (code == P2P_OK)
     *out = client;
   else
@@ -153,5 +178,7 @@ void p2p_client_loop_free(struct p2p_client_loop *client) {
   p2p_dispatcher_free(client->dispatcher);
   if (client->member != NULL) leave(client);
   p2p_member_free(client->member);
+  p2p_timer_free(client->rest);
+  p2p_chunks_keep(0);
   free(client);
 }

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_BYTES 65536
+#include "base/chunks.h"
+
 #define NOBODY UINT64_MAX
 
 struct p2p_result {
@@ -21,7 +22,7 @@ struct p2p_result {
 };
 
 struct p2p_result *p2p_result_new(uint64_t size_bytes) {
-  size_t n_chunks = (size_t)(size_bytes / CHUNK_BYTES + 1);
+  size_t n_chunks = (size_t)(size_bytes / P2P_CHUNK_BYTES + 1);
   struct p2p_result *result = calloc(1, sizeof *result);
   if (result == NULL) return NULL;
   result->chunks = calloc(n_chunks, sizeof *result->chunks);
@@ -45,7 +46,8 @@ void p2p_result_free(struct p2p_result *result) {
       atomic_fetch_sub_explicit(&result->references, 1, memory_order_acq_rel) != 1)
     return;
   uint64_t arrived = atomic_load(&result->arrived);
-  for (size_t i = 0; i < (arrived + CHUNK_BYTES - 1) / CHUNK_BYTES; i++) free(result->chunks[i]);
+  for (size_t i = 0; i < (arrived + P2P_CHUNK_BYTES - 1) / P2P_CHUNK_BYTES; i++)
+    p2p_chunk_free(result->chunks[i]);
   free(result->chunks);
   pthread_mutex_destroy(&result->lock);
   free(result);
@@ -64,11 +66,11 @@ static void notify(struct p2p_result *result) {
 /* Allocates the chunks for bytes up to `end`. Those beyond `arrived` are freed if one is missing.
  */
 static int reserve(struct p2p_result *result, uint64_t arrived, uint64_t end) {
-  size_t first = (size_t)((arrived + CHUNK_BYTES - 1) / CHUNK_BYTES), i = first;
-  for (; (uint64_t)i * CHUNK_BYTES < end; i++) {
-    result->chunks[i] = malloc(CHUNK_BYTES);
+  size_t first = (size_t)((arrived + P2P_CHUNK_BYTES - 1) / P2P_CHUNK_BYTES), i = first;
+  for (; (uint64_t)i * P2P_CHUNK_BYTES < end; i++) {
+    result->chunks[i] = p2p_chunk_new();
     if (result->chunks[i] != NULL) continue;
-    while (i > first) free(result->chunks[--i]);
+    while (i > first) p2p_chunk_free(result->chunks[--i]);
     return P2P_ERR_MEMORY;
   }
   return P2P_OK;
@@ -81,9 +83,9 @@ int p2p_result_append(struct p2p_result *result, const void *bytes, size_t lengt
   int code = reserve(result, arrived, arrived + length);
   if (code != P2P_OK) return code;
   while (length > 0) {
-    size_t at = (size_t)(arrived % CHUNK_BYTES), part = CHUNK_BYTES - at;
+    size_t at = (size_t)(arrived % P2P_CHUNK_BYTES), part = P2P_CHUNK_BYTES - at;
     if (part > length) part = length;
-    memcpy(result->chunks[arrived / CHUNK_BYTES] + at, from, part);
+    memcpy(result->chunks[arrived / P2P_CHUNK_BYTES] + at, from, part);
     from += part;
     arrived += part;
     length -= part;
@@ -114,8 +116,8 @@ bool p2p_result_is_broken(const struct p2p_result *result) {
 size_t p2p_result_span(const struct p2p_result *result, uint64_t offset, const uint8_t **bytes) {
   uint64_t arrived = atomic_load_explicit(&result->arrived, memory_order_acquire);
   if (offset >= arrived) return 0;
-  size_t at = (size_t)(offset % CHUNK_BYTES), here = CHUNK_BYTES - at;
-  *bytes = result->chunks[offset / CHUNK_BYTES] + at;
+  size_t at = (size_t)(offset % P2P_CHUNK_BYTES), here = P2P_CHUNK_BYTES - at;
+  *bytes = result->chunks[offset / P2P_CHUNK_BYTES] + at;
   return arrived - offset < here ? (size_t)(arrived - offset) : here;
 }
 

@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "proc/core_limit.h"
+#include "proc/memory_keep.h"
 #include "proc/memory_limit.h"
 #include "protocol/lost.h"
 #include "r/ffi.h"
 #include "r/ffi_error.h"
 #include "r/ffi_handle.h"
 #include "r/ffi_serialize.h"
+#include "worker/condition_writer.h"
 #include "worker/evaluator_channel.h"
 #include "worker/file_tree.h"
 #include "worker/result_writer.h"
@@ -39,6 +41,20 @@ static void check(int code) {
 SEXP ffi_evaluator_limit(SEXP memory_bytes) {
   struct p2p_err err = {0};
   if (p2p_memory_limit_set((uint64_t)Rf_asReal(memory_bytes), &err) != P2P_OK) p2p_ffi_raise(&err);
+  return R_NilValue;
+}
+
+SEXP ffi_evaluator_keep(SEXP memory_bytes) {
+  p2p_memory_keep((uint64_t)Rf_asReal(memory_bytes));
+  return R_NilValue;
+}
+
+/* Waits for the next task, for at most `seconds`. If none has arrived then, the memory that is kept
+ * goes back to the system. */
+SEXP ffi_evaluator_rest(SEXP handle, SEXP seconds) {
+  int ms = 1000 * Rf_asInteger(seconds);
+  if (!p2p_evaluator_channel_wait(p2p_ffi_handle_get(handle, TAG_CHANNEL), ms))
+    p2p_memory_release(0);
   return R_NilValue;
 }
 
@@ -150,9 +166,9 @@ SEXP ffi_evaluator_abandon(SEXP handle, SEXP task, SEXP why) {
 }
 
 SEXP ffi_evaluator_condition(SEXP handle, SEXP task, SEXP object) {
-  check(p2p_evaluator_channel_send_condition(p2p_ffi_handle_get(handle, TAG_CHANNEL),
-                                             (uint32_t)Rf_asReal(task),
-                                             p2p_ffi_handle_get(object, P2P_TAG_BLOB)));
+  check(p2p_condition_writer_send(p2p_ffi_handle_get(handle, TAG_CHANNEL),
+                                  (uint32_t)Rf_asReal(task),
+                                  p2p_ffi_handle_get(object, P2P_TAG_BLOB)));
   return R_NilValue;
 }
 

@@ -292,6 +292,15 @@ static int next_error(int code, struct p2p_err *err) {
   }
 }
 
+bool p2p_evaluator_channel_wait(const struct p2p_evaluator_channel *channel, int timeout_ms) {
+  struct pollfd frames = {.fd = P2P_EVALUATOR_PROCESS_FD_FRAMES, .events = POLLIN};
+  int n;
+  if (received(channel) > 0) return true;
+  do n = poll(&frames, 1, timeout_ms);
+  while (n < 0 && errno == EINTR);
+  return n != 0;
+}
+
 int p2p_evaluator_channel_next(struct p2p_evaluator_channel *channel, uint32_t *task,
                                uint64_t *size, struct p2p_err *err) {
   int code = P2P_OK;
@@ -379,19 +388,4 @@ int p2p_evaluator_channel_send_result(struct p2p_evaluator_channel *channel, uin
 
 bool p2p_evaluator_channel_has_result(const struct p2p_evaluator_channel *channel) {
   return channel->has_result;
-}
-
-int p2p_evaluator_channel_send_condition(struct p2p_evaluator_channel *channel, uint32_t task,
-                                         const struct p2p_blob *object) {
-  uint8_t header[P2P_SIZE_HEADER_LEN];
-  const uint8_t *bytes;
-  size_t length;
-  p2p_size_header_write(p2p_blob_size(object), header);
-  int code = p2p_evaluator_channel_send(channel, P2P_FRAME_CONDITION, task, header, sizeof header);
-  for (uint64_t offset = 0; code == P2P_OK && (length = p2p_blob_span(object, offset, &bytes)) > 0;
-       offset += length) {
-    if (length > P2P_FRAME_PAYLOAD_MAX) length = P2P_FRAME_PAYLOAD_MAX;
-    code = p2p_evaluator_channel_send(channel, P2P_FRAME_DATA, task, bytes, length);
-  }
-  return code;
 }

@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 
-#include "base/blob.h"
 #include "protocol/frame.h"
 
 struct p2p_evaluator_channel;
@@ -35,6 +34,8 @@ int p2p_evaluator_channel_hello(struct p2p_evaluator_channel *channel,
  * SIGINT for an earlier task is discarded; one that arrives with this task is delivered by _begin
  * and so interrupts the evaluation. EINTR is retried. */
 
+/* Waits for at most `timeout_ms` until something has arrived; returns whether it has. */
+bool p2p_evaluator_channel_wait(const struct p2p_evaluator_channel *channel, int timeout_ms);
 /* Waits for the next TASK. *size: bytes of its object.
  * P2P_ERR_CLOSED: the supervisor has closed the channel. */
 int p2p_evaluator_channel_next(struct p2p_evaluator_channel *channel, uint32_t *task,
@@ -59,8 +60,5 @@ int p2p_evaluator_channel_send_result(struct p2p_evaluator_channel *channel, uin
                                       uint64_t size, const void *bytes, size_t length) P2P_MUST_USE;
 /* Whether a RESULT frame was sent for the task. */
 bool p2p_evaluator_channel_has_result(const struct p2p_evaluator_channel *channel);
-/* Sends a CONDITION frame with the size of the object, and the object as DATA frames. */
-int p2p_evaluator_channel_send_condition(struct p2p_evaluator_channel *channel, uint32_t task,
-                                         const struct p2p_blob *object) P2P_MUST_USE;
 
 #endif

@@ -3,6 +3,7 @@
 #define P2P_TESTS_EVALUATOR_FIXTURE_H
 
 #include "base/blob.h"
+#include "worker/condition_writer.h"
 #include "worker/evaluator_channel.h"
 
 /* Waits for the next task that is not canceled. */
@@ -29,8 +30,7 @@ static inline int next_task(struct p2p_evaluator_channel *channel, uint32_t *tas
 static inline int send_object(struct p2p_evaluator_channel *channel, uint8_t type, uint32_t task,
                               const struct p2p_blob *object) {
   const uint8_t *bytes;
-  if (type == P2P_FRAME_CONDITION)
-    return p2p_evaluator_channel_send_condition(channel, task, object);
+  if (type == P2P_FRAME_CONDITION) return p2p_condition_writer_send(channel, task, object);
   uint64_t size = p2p_blob_size(object), n;
   int code = p2p_evaluator_channel_send_result(channel, task, size, NULL, 0);
   for (uint64_t at = 0; at < size && code == P2P_OK; at += n) {

@@ -1,12 +1,13 @@
 /* base/object: what is appended in any portions is read back in runs, under the cap. */
 #include "base/blob.h"
+#include "base/chunks.h"
 
 #include "unit.h"
 
 static uint8_t expected_at(uint64_t offset) { return (uint8_t)(offset * 31 + offset / 65536); }
 
 static int append_portion(struct p2p_blob *object, size_t length) {
-  static uint8_t portion[3 * P2P_BLOB_CHUNK_BYTES];
+  static uint8_t portion[3 * P2P_CHUNK_BYTES];
   uint64_t at = p2p_blob_size(object);
   for (size_t i = 0; i < length; i++) portion[i] = expected_at(at + i);
   return p2p_blob_append(object, portion, length);

@@ -1,3 +1,4 @@
+#include "base/chunks.h"
 #include "protocol/r_object.h"
 
 #include "r_object_fixture.h"
@@ -93,11 +94,11 @@ TEST(an_object_of_several_chunks_is_accepted) {
   begin();
   integer(P2P_R_STRINGS), integer(30000);
   for (int i = 0; i < 30000; i++) string("12345"); /* 13 bytes: crosses the chunks' ends */
-  CHECK(p2p_blob_size(object) > 3 * P2P_BLOB_CHUNK_BYTES);
+  CHECK(p2p_blob_size(object) > 3 * P2P_CHUNK_BYTES);
   CHECK(check() == P2P_OK);
   begin();
-  integer(P2P_R_RAWS), integer(3 * P2P_BLOB_CHUNK_BYTES);
-  for (int i = 0; i < 3 * P2P_BLOB_CHUNK_BYTES / 4; i++) integer(i);
+  integer(P2P_R_RAWS), integer(3 * P2P_CHUNK_BYTES);
+  for (int i = 0; i < 3 * P2P_CHUNK_BYTES / 4; i++) integer(i);
   CHECK(check() == P2P_OK);
 }
 

@@ -1,4 +1,5 @@
 /* protocol/r_vectors: elements that are read several at once are checked as others are. */
+#include "base/chunks.h"
 #include "protocol/r_vectors.h"
 
 #include "r_object_fixture.h"
@@ -44,7 +45,7 @@ static uint64_t list_at(size_t offset, int n, uint64_t (*put)(int i)) {
   uint64_t memory = 3 * P2P_R_CELL_BYTES + (2 + (uint64_t)n) * sizeof(void *);
   begin();
   list_of(2);
-  uint64_t fill = P2P_BLOB_CHUNK_BYTES - offset - p2p_blob_size(object) - 16;
+  uint64_t fill = P2P_CHUNK_BYTES - offset - p2p_blob_size(object) - 16;
   integer(P2P_R_RAWS);
   integer((int32_t)fill);
   for (uint64_t i = 0; i < fill; i++) bytes("", 1);

@@ -1,6 +1,8 @@
 /* Tasks: each ends once, even in a race; references, conditions, queues. */
 #include "client/task.h"
 
+#include "base/chunks.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -140,7 +142,7 @@ TEST(conditions_arrive_in_order_up_to_a_limit) {
 }
 
 static struct p2p_blob *object_of_size(uint64_t size) {
-  static const uint8_t zeros[P2P_BLOB_CHUNK_BYTES];
+  static const uint8_t zeros[P2P_CHUNK_BYTES];
   struct p2p_blob *object = p2p_blob_new(size);
   for (uint64_t left = size; left > 0;) {
     size_t part = left < sizeof zeros ? (size_t)left : sizeof zeros;
