@@ -54,7 +54,7 @@ result.P2PFuture <- function(future, ...) {
     }
     if (!is.null(future[["result"]])) break # else its link was lost while the result arrived
   }
-  future[["worker"]] <- .Call(ffi_task_worker, task)
+  future[["last_worker"]] <- .Call(ffi_task_worker, task)
   loss <- .Call(ffi_task_loss, task)
   dropped <- .Call(ffi_task_dropped, task)
   future[["task"]] <- NULL
@@ -69,7 +69,7 @@ result.P2PFuture <- function(future, ...) {
 #' @importFrom future FutureWarning
 warn_second_run <- function(future, loss) {
   warning(FutureWarning(sprintf("Future (%s) was run again by %s and may have been evaluated twice. %s",
-                                future_label(future), future[["worker"]], core_sentence(loss)), future = future))
+                                future_label(future), worker_of(future), core_sentence(loss)), future = future))
 }
 
 warn_dropped_conditions <- function(future, dropped) {

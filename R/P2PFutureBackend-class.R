@@ -214,6 +214,7 @@ launch <- function(backend, future) {
   name <- sprintf("%s (%s)", future_label(future), paste(future[["uuid"]], collapse = "-"))
   future[["wait"]] <- new_wait(backend)
   future[["starts"]] <- 0L
+  bind_worker(future)
   future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, needed_packages(future))
   future[["state"]] <- "running"
   registry(backend, action = "add", future = future)

@@ -60,7 +60,7 @@ run_cli <- function(f, args, early = NULL) {
   }
   tryCatch({
     value <- do.call(unclass_cli(f), parse_flags(f, args))
-    if (is.character(value)) cat(value, sep = "\n") else if (inherits(value, "p2p_members")) print(value)
+    if (is.character(value)) cat(value, sep = "\n") else if (is.data.frame(value)) print(value)
     c(attr(value, "exit_status"), 0L)[1L]
   }, interrupt = function(ex) {
     if (!isTRUE(ex$is_reported)) try(message("Stopped."), silent = TRUE) # its reader may have ended
@@ -173,6 +173,7 @@ flag_help <- c(
   user = "user name on the message board",
   users = "users with access, separated by commas",
   verbose = "also show connections",
+  watch = "show it again every 2 seconds",
   when_idle = "seconds for which nobody must have used this machine",
   withdraw = "withdraw the user's open invitations instead",
   workdir = "folder in which futures run",

@@ -4,8 +4,8 @@ clients <- local({
   open_clients <- new.env(parent = emptyenv())
   counter <- 0L
 
-  ## Joins the cluster, or raises a p2p_error.
-  join <- function(config) {
+  ## Joins the cluster, or raises a p2p_error. `is_observer`: for status(), which waits itself.
+  join <- function(config, is_observer = FALSE) {
     check_not_on_worker()
     use_key_file(config)
     say_keyless()
@@ -17,8 +17,12 @@ clients <- local({
     client$pid <- Sys.getpid()
     joined <- FALSE
     on.exit(if (!joined) .Call(ffi_handle_close, client$handle))
-    wait_until_joined(client)
-    report_empty_personal(client, client_status(client))
+    if (is_observer) {
+      wait_until_joined(client)
+    } else {
+      wait_until_ready(client)
+      report_empty_personal(client, client_status(client))
+    }
     joined <- TRUE
     client
   }
@@ -55,7 +59,7 @@ clients <- local({
     !is.null(client) && client$pid != Sys.getpid()
   }
 
-  list(open = open, of = of, close = close, has = function(name) !is.null(open_clients[[name]]), is_of_parent = is_of_parent,
+  list(join = join, open = open, of = of, close = close, has = function(name) !is.null(open_clients[[name]]), is_of_parent = is_of_parent,
        close_all = function() for (name in ls(open_clients)) close(name))
 })
 
@@ -108,17 +112,22 @@ wait_for_change <- function(client, seen, until = Inf) {
   seen
 }
 
-## The core limits how long joining may take; `until` may be earlier. Then workers reply within a second; plan() waits for them, so that nbrOfWorkers() is right
-## from the start.
+## The core limits how long joining may take; `until` may be earlier.
 wait_until_joined <- function(client, until = Inf) {
   seen <- 0
   repeat {
     status <- client_status(client)
     if (!is.null(status$failed)) core_stop(status$failed)
-    if (status$joined) break
+    if (status$joined) return(invisible())
     if (now() >= until) core_stop(list(what = "timeout", message = "the cluster could not be joined in time", reason = "no_answer"))
     seen <- wait_for_change(client, seen, until)
   }
+}
+
+## After joining, workers reply within a second; plan() waits for them, so that nbrOfWorkers() is right from the start.
+wait_until_ready <- function(client, until = Inf) {
+  wait_until_joined(client, until)
+  seen <- 0
   first_until <- now() + 1 # for the first worker
   all_until <- Inf # for the others
   while (now() < min(first_until, all_until)) {

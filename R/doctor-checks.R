@@ -178,7 +178,7 @@ check_cluster <- function(facts) {
   client <- list2env(list(log = log_new(), board = other_board(.Call(ffi_keys_board, facts$config))), parent = emptyenv())
   client$handle <- .Call(ffi_client_new, facts$config, client$log)
   on.exit(.Call(ffi_handle_close, client$handle))
-  wait_until_joined(client, began + check_seconds)
+  wait_until_ready(client, began + check_seconds)
   facts$status <- client_status(client)
   facts$workers <- client_workers(client)
   if (!uses_keys()) {

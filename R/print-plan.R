@@ -29,6 +29,7 @@ print.P2PFutureBackend <- function(x, ...) {
 as.data.frame.P2PFutureBackend <- function(x, row.names = NULL, optional = FALSE, ...) {
   client <- clients$of(x)
   workers <- by_relevance(client_workers(client))
+  workers$id <- NULL # it is for programs: status()
   workers$state <- state_text(workers, client_status(client)$user)
   row.names(workers) <- row.names
   workers

@@ -7,6 +7,7 @@
 #include "protocol/accept.h"
 #include "protocol/access_line.h"
 #include "protocol/hello_line.h"
+#include "protocol/here.h"
 #include "protocol/leave.h"
 
 #define NOW 1795000000
@@ -30,6 +31,17 @@ static void check_hello(const struct p2p_line *line) {
       copy.machine.cores != hello.machine.cores ||
       copy.machine.memory_mib != hello.machine.memory_mib || copy.busy != hello.busy ||
       copy.waiting != hello.waiting)
+    __builtin_trap();
+}
+
+static void check_here(const struct p2p_line *line) {
+  struct p2p_here here, copy;
+  if (p2p_here_read(line, &here) != P2P_OK) return;
+  if (p2p_here_write(&again, &here, NOW) != P2P_OK || p2p_here_read(&again, &copy) != P2P_OK)
+    __builtin_trap();
+  if (copy.role != here.role || !is_same(&copy.from, &here.from) || copy.up_s != here.up_s ||
+      copy.busy != here.busy || strcmp(copy.users, here.users) != 0 || copy.load != here.load ||
+      copy.free_mib != here.free_mib)
     __builtin_trap();
 }
 
@@ -86,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   is_ready = true;
   if (p2p_line_parse((const char *)bytes, length, &line) != P2P_OK) return 0;
   check_hello(&line);
+  check_here(&line);
   check_leave(&line);
   check_access(&line);
   check_accept(&line);

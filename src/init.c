@@ -9,8 +9,10 @@
 /* clang-format off */
 #define ENTRIES(X)               \
   X(ffi_blob_size, 1)            \
+  X(ffi_client_ask, 1)           \
   X(ffi_client_explain, 2)       \
   X(ffi_client_new, 2)           \
+  X(ffi_client_present, 1)       \
   X(ffi_client_status, 1)        \
   X(ffi_client_wait, 3)          \
   X(ffi_client_workers, 1)       \
@@ -69,6 +71,7 @@
   X(ffi_task_starts, 1)          \
   X(ffi_task_state, 1)           \
   X(ffi_task_submit, 4)          \
+  X(ffi_task_times, 1)           \
   X(ffi_task_worker, 1)          \
   X(ffi_terminate_catch, 0)      \
   X(ffi_terminate_release, 0)    \

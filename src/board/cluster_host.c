@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "board/attendance.h"
 #include "keys/device.h"
 #include "net/service.h"
 #include "net/timer.h"
@@ -21,6 +22,7 @@ struct p2p_cluster_host {
   struct p2p_log_queue *log;
   struct p2p_member *member;
   struct p2p_timer *timer;
+  struct p2p_attendance *attendance;
   char board[300];
   char *users; /* joined by ';' */
   size_t n_users;
@@ -95,8 +97,8 @@ static void on_joined(void *arg) {
 }
 
 static void on_line(void *arg, const struct p2p_line *line) {
-  (void)arg;
-  (void)line; /* read, so that the board does not wait for us; a host answers nothing */
+  const struct p2p_cluster_host *host = arg;
+  p2p_attendance_hear(host->attendance, line);
 }
 
 static void on_disconnected(void *arg, const struct p2p_err *err, uint32_t retry_ms) {
@@ -120,11 +122,15 @@ static int start(void *state, const void *config, struct p2p_err *err) {
   struct p2p_cluster_host *host = state;
   host->timer = p2p_timer_new(host->loop, send_access, host);
   if (host->timer == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
-  return p2p_member_new(config, &callbacks, host, &host->member, err);
+  int code = p2p_member_new(config, &callbacks, host, &host->member, err);
+  if (code != P2P_OK) return code;
+  host->attendance = p2p_attendance_new(host->loop, host->member, P2P_ROLE_HOST, NULL, NULL);
+  return host->attendance != NULL ? P2P_OK : p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
 }
 
 static void stop(void *state) {
   struct p2p_cluster_host *host = state;
+  p2p_attendance_free(host->attendance);
   p2p_member_free(host->member);
   p2p_timer_free(host->timer);
 }

@@ -104,6 +104,26 @@ static void list_here(void *state, void *arg) {
   listing->length = p2p_client_loop_workers(client->client_loop, listing->out, listing->capacity);
 }
 
+static void ask_here(void *state, void *arg) {
+  const struct p2p_client *client = state;
+  int *code = arg;
+  *code = p2p_client_loop_ask(client->client_loop);
+}
+
+struct roll_call {
+  struct p2p_roll_member *out;
+  size_t capacity, length;
+};
+
+static void call_roll_here(void *state, void *arg) {
+  const struct p2p_client *client = state;
+  struct roll_call *call = arg;
+  const struct p2p_roll *roll = p2p_client_loop_roll(client->client_loop);
+  call->length = roll->length;
+  size_t n = roll->length < call->capacity ? roll->length : call->capacity;
+  if (n > 0) memcpy(call->out, roll->members, n * sizeof *call->out);
+}
+
 struct question {
   const char *packages;
   struct p2p_waiting *out;
@@ -196,6 +216,17 @@ size_t p2p_client_workers(struct p2p_client *client, struct p2p_worker_info *out
   struct listing listing = {out, capacity, 0};
   if (p2p_service_call(client->service, list_here, &listing, NULL) != P2P_OK) return 0;
   return listing.length;
+}
+
+int p2p_client_ask(struct p2p_client *client) {
+  int answer = P2P_OK, code = p2p_service_call(client->service, ask_here, &answer, NULL);
+  return code != P2P_OK ? code : answer;
+}
+
+size_t p2p_client_present(struct p2p_client *client, struct p2p_roll_member *out, size_t capacity) {
+  struct roll_call call = {out, capacity, 0};
+  if (p2p_service_call(client->service, call_roll_here, &call, NULL) != P2P_OK) return 0;
+  return call.length;
 }
 
 int p2p_client_explain(struct p2p_client *client, const char *packages, struct p2p_waiting *out) {

@@ -9,6 +9,7 @@
 #include "base/log_queue.h"
 #include "client/client_config.h"
 #include "client/client_status.h"
+#include "client/roll.h"
 #include "client/task.h"
 
 struct p2p_client;
@@ -25,6 +26,13 @@ void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out)
 /* Fills up to `capacity` workers; returns how many there are. None if the io thread has ended or
  * does not respond. */
 size_t p2p_client_workers(struct p2p_client *client, struct p2p_worker_info *out, size_t capacity);
+
+/* Asks all members who is there. They answer within a second, those of older versions not at all.
+ * P2P_ERR_CLOSED while disconnected from the board; or the errors of p2p_service_call. */
+int p2p_client_ask(struct p2p_client *client) P2P_MUST_USE;
+/* Fills up to `capacity` members that have answered; returns how many there are. None if the io
+ * thread has ended or does not respond. */
+size_t p2p_client_present(struct p2p_client *client, struct p2p_roll_member *out, size_t capacity);
 
 /* Why a task that needs `packages` ("a;b"; "": none) waits, or would wait if all slots that it can
  * run in are busy. P2P_ERR_INVALID: not a list of packages; else the errors of p2p_service_call. */

@@ -7,6 +7,8 @@
 #include <time.h>
 
 #include "base/chunks.h"
+#include "base/clock.h"
+#include "board/attendance.h"
 #include "board/member.h"
 #include "client/dispatcher.h"
 #include "net/timer.h"
@@ -24,6 +26,8 @@ struct p2p_client_loop {
   struct p2p_member *member;
   struct p2p_dispatcher *dispatcher;
   struct p2p_client_status status;
+  struct p2p_attendance *attendance;
+  struct p2p_roll roll;
   bool was_refused;       /* since it was joined */
   struct p2p_timer *rest; /* gives memory back when there have been no tasks for a while */
 };
@@ -72,6 +76,7 @@ static void on_joined(void *arg) {
   status->joined = true;
   client->was_refused = false;
   snprintf(status->user, sizeof status->user, "%s", p2p_member_user(client->member));
+  snprintf(status->name, sizeof status->name, "%s", p2p_member_name(client->member));
   snprintf(status->cluster, sizeof status->cluster, "%s", p2p_member_cluster(client->member));
   snprintf(status->hosted, sizeof status->hosted, "%s", p2p_member_hosted(client->member));
   p2p_log_write(client->log, P2P_LOG_INFO, "joined cluster '%s' as '%s'", status->cluster,
@@ -81,6 +86,8 @@ static void on_joined(void *arg) {
 
 static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_client_loop *client = arg;
+  p2p_attendance_hear(client->attendance, line);
+  p2p_roll_hear(&client->roll, line, p2p_clock_ms());
   p2p_dispatcher_on_line(client->dispatcher, line);
 }
 
@@ -126,6 +133,20 @@ void p2p_client_loop_explain(const struct p2p_client_loop *client, const char *p
   p2p_dispatcher_explain(client->dispatcher, packages, out);
 }
 
+int p2p_client_loop_ask(struct p2p_client_loop *client) {
+  struct p2p_line line;
+  int code = client->status.joined
+                 ? p2p_who_write(&line, p2p_member_identity(client->member), time(NULL))
+                 : P2P_ERR_CLOSED;
+  if (code != P2P_OK) return code;
+  p2p_roll_ask(&client->roll, p2p_clock_ms());
+  return p2p_member_send(client->member, &line);
+}
+
+const struct p2p_roll *p2p_client_loop_roll(const struct p2p_client_loop *client) {
+  return &client->roll;
+}
+
 /* Creation and end. */
 
 static int join(struct p2p_client_loop *client, const struct p2p_client_config *config,
@@ -142,7 +163,11 @@ static int join(struct p2p_client_loop *client, const struct p2p_client_config *
   int code = p2p_dispatcher_new(config, client->log, &dispatcher_callbacks, client,
                                 &client->dispatcher, err);
   if (code != P2P_OK) return code;
-  return p2p_member_new(&member, &member_callbacks, client, &client->member, err);
+  code = p2p_member_new(&member, &member_callbacks, client, &client->member, err);
+  if (code != P2P_OK) return code;
+  client->attendance =
+      p2p_attendance_new(config->loop, client->member, P2P_ROLE_CLIENT, NULL, NULL);
+  return client->attendance != NULL ? P2P_OK : p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
 }
 
 int p2p_client_loop_new(const struct p2p_client_config *config, struct p2p_log_queue *log,
@@ -176,6 +201,8 @@ static void leave(struct p2p_client_loop *client) {
 void p2p_client_loop_free(struct p2p_client_loop *client) {
   if (client == NULL) return;
   p2p_dispatcher_free(client->dispatcher);
+  p2p_attendance_free(client->attendance);
+  p2p_roll_clear(&client->roll);
   if (client->member != NULL) leave(client);
   p2p_member_free(client->member);
   p2p_timer_free(client->rest);

@@ -6,6 +6,7 @@
 #include "base/log_queue.h"
 #include "client/client_config.h"
 #include "client/client_status.h"
+#include "client/roll.h"
 #include "client/task.h"
 
 struct p2p_client_loop;
@@ -30,6 +31,10 @@ void p2p_client_loop_update(struct p2p_client_loop *client, struct p2p_task_queu
 /* Fills up to `capacity` workers; returns how many there are. */
 size_t p2p_client_loop_workers(const struct p2p_client_loop *client, struct p2p_worker_info *out,
                                size_t capacity);
+/* Asks all members who is there. P2P_ERR_CLOSED while disconnected. */
+int p2p_client_loop_ask(struct p2p_client_loop *client) P2P_MUST_USE;
+/* Those who have answered. */
+const struct p2p_roll *p2p_client_loop_roll(const struct p2p_client_loop *client);
 /* See p2p_dispatcher_explain. */
 void p2p_client_loop_explain(const struct p2p_client_loop *client, const char *packages,
                              struct p2p_waiting *out);

@@ -8,27 +8,30 @@
 
 #include "base/err.h"
 #include "board/topic.h"
+#include "net/tcp_measure.h"
 #include "protocol/identity.h"
 #include "protocol/load.h"
 #include "protocol/machine.h"
 
 struct p2p_client_status {
-  bool joined;                   /* on the board at this moment */
-  struct p2p_err failed;         /* code != 0: it could not join, or cannot rejoin */
-  char user[64], cluster[192];   /* "" before it has joined */
-  char hosted[P2P_HOSTED_MAX];   /* the clusters that the user hosts, separated by blanks */
-  uint32_t workers;              /* available and compatible */
-  uint32_t slots;                /* of these workers, and those still in use */
-  uint32_t busy;                 /* of these, with tasks of other clients */
-  uint32_t unreachable;          /* of these, of workers that no link could be opened to */
-  uint32_t resting;              /* of these, free ones of workers that take nothing new */
-  uint32_t incompatible;         /* workers whose R, future or sandbox does not suit us */
-  char incompatible_why[256];    /* of the latest such worker */
-  uint32_t waiting, running;     /* tasks */
-  uint32_t waiting_for_packages; /* waiting tasks that need packages */
+  bool joined;                    /* on the board at this moment */
+  struct p2p_err failed;          /* code != 0: it could not join, or cannot rejoin */
+  char user[64], cluster[192];    /* "" before it has joined */
+  char name[P2P_MEMBER_NAME_MAX]; /* of the member: "bob@laptop:99" */
+  char hosted[P2P_HOSTED_MAX];    /* the clusters that the user hosts, separated by blanks */
+  uint32_t workers;               /* available and compatible */
+  uint32_t slots;                 /* of these workers, and those still in use */
+  uint32_t busy;                  /* of these, with tasks of other clients */
+  uint32_t unreachable;           /* of these, of workers that no link could be opened to */
+  uint32_t resting;               /* of these, free ones of workers that take nothing new */
+  uint32_t incompatible;          /* workers whose R, future or sandbox does not suit us */
+  char incompatible_why[256];     /* of the latest such worker */
+  uint32_t waiting, running;      /* tasks */
+  uint32_t waiting_for_packages;  /* waiting tasks that need packages */
 };
 
 struct p2p_worker_info {
+  char id[P2P_IDENTITY_ID_MAX];
   char name[P2P_IDENTITY_LABEL_MAX];
   char r_version[32], future_version[32];
   struct p2p_machine machine;
@@ -36,7 +39,9 @@ struct p2p_worker_info {
   struct p2p_load others;  /* by its other clients; without a link, by its latest hello */
   const char *state;       /* "no link", "unreachable", "connecting", "linked", "leaving", "lost",
                               "incompatible", "weak sandbox"; a literal */
-  char path[128];          /* of the link: "direct 192.0.2.7:40001", "relay ..."; "" without one */
+  uint64_t seen_ms;        /* how long ago it has sent its latest hello */
+  struct p2p_tcp_measure measure; /* of the link */
+  char path[128]; /* of the link: "direct 192.0.2.7:40001", "relay ..."; "" without one */
 };
 
 enum p2p_waiting_reason {

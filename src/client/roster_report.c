@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "client/worker_link.h"
 
 const char *p2p_roster_resting(const struct p2p_roster_worker *worker) {
@@ -88,11 +89,14 @@ static void describe(const struct p2p_roster_worker *worker, struct p2p_worker_i
                                : (struct p2p_load){.waiting = worker->waiting};
   snprintf(out->others.state, sizeof out->others.state, "%s", p2p_roster_resting(worker));
   out->others.busy = count_busy(worker, count_slots(worker), out->running);
+  snprintf(out->id, sizeof out->id, "%s", worker->member.id);
   snprintf(out->name, sizeof out->name, "%s", worker->name);
   snprintf(out->r_version, sizeof out->r_version, "%s", worker->r_version);
   snprintf(out->future_version, sizeof out->future_version, "%s", worker->future_version);
-  if (worker->link != NULL)
-    snprintf(out->path, sizeof out->path, "%s", p2p_worker_link_path(worker->link));
+  out->seen_ms = p2p_clock_ms() - worker->last_seen_ms;
+  if (worker->link == NULL) return;
+  snprintf(out->path, sizeof out->path, "%s", p2p_worker_link_path(worker->link));
+  p2p_worker_link_measure(worker->link, &out->measure);
 }
 
 size_t p2p_roster_describe(const struct p2p_roster *roster, struct p2p_worker_info *out,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/sanitize.h"
 #include "protocol/identity.h"
 #include "protocol/package_list.h"
@@ -33,6 +34,7 @@ struct p2p_task {
   uint32_t losses;  /* of its workers, so far */
   uint32_t starts, requeues;
   struct p2p_err last_loss;
+  struct p2p_task_times times;
   struct condition *first, *last;
   uint32_t conditions; /* in the list */
   uint64_t conditions_bytes, dropped;
@@ -120,6 +122,7 @@ static void set_state_locked(struct p2p_task *task, enum p2p_task_state state) {
     p2p_result_free(task->result);
     task->result = NULL;
   }
+  if (state >= P2P_TASK_DONE) task->times.ended_ms = p2p_clock_ms();
   atomic_store_explicit(&task->state, (int)state, memory_order_release);
 }
 
@@ -128,6 +131,7 @@ bool p2p_task_submit(struct p2p_task *task, uint32_t retries) {
   bool is_allowed = p2p_task_state(task) == P2P_TASK_NEW;
   if (is_allowed) {
     task->retries = retries;
+    task->times.submitted_ms = p2p_clock_ms();
     set_state_locked(task, P2P_TASK_WAITING);
   }
   pthread_mutex_unlock(&task->lock);
@@ -140,6 +144,8 @@ bool p2p_task_start(struct p2p_task *task, const char *worker) {
   if (is_allowed) {
     snprintf(task->worker, sizeof task->worker, "%s", worker);
     task->starts++;
+    task->times.started_ms = p2p_clock_ms();
+    task->times.sent_ms = task->times.arriving_ms = 0;
     set_state_locked(task, P2P_TASK_RUNNING);
   }
   pthread_mutex_unlock(&task->lock);
@@ -177,6 +183,7 @@ bool p2p_task_receive(struct p2p_task *task, struct p2p_result *result) {
   if (is_allowed) {
     p2p_result_ref(result);
     task->result = result;
+    task->times.arriving_ms = p2p_clock_ms();
   }
   pthread_mutex_unlock(&task->lock);
   return is_allowed;
@@ -292,6 +299,18 @@ uint32_t p2p_task_losses(struct p2p_task *task, struct p2p_err *last) {
   if (losses > 0) *last = task->last_loss;
   pthread_mutex_unlock(&task->lock);
   return losses;
+}
+
+void p2p_task_mark_sent(struct p2p_task *task) {
+  pthread_mutex_lock(&task->lock);
+  task->times.sent_ms = p2p_clock_ms();
+  pthread_mutex_unlock(&task->lock);
+}
+
+void p2p_task_times(struct p2p_task *task, struct p2p_task_times *out) {
+  pthread_mutex_lock(&task->lock);
+  *out = task->times;
+  pthread_mutex_unlock(&task->lock);
 }
 
 uint32_t p2p_task_starts(struct p2p_task *task) {

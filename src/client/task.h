@@ -58,6 +58,15 @@ void p2p_task_worker(struct p2p_task *task, char *out, size_t size);
 uint32_t p2p_task_losses(struct p2p_task *task, struct p2p_err *last);
 /* How often it was assigned to a worker. */
 uint32_t p2p_task_starts(struct p2p_task *task);
+/* By p2p_clock_ms, of its latest run; 0: not yet. */
+struct p2p_task_times {
+  uint64_t submitted_ms;
+  uint64_t started_ms;  /* a worker has a slot for it */
+  uint64_t sent_ms;     /* its last byte was given to the link */
+  uint64_t arriving_ms; /* the first byte of its result has arrived */
+  uint64_t ended_ms;    /* done or failed */
+};
+void p2p_task_times(struct p2p_task *task, struct p2p_task_times *out);
 /* Removes and returns the oldest condition that has arrived; NULL: none. The caller frees it. */
 struct p2p_blob *p2p_task_next_condition(struct p2p_task *task);
 /* How many conditions were dropped because too many were waiting. */
@@ -93,6 +102,7 @@ bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err);
 bool p2p_task_retry(struct p2p_task *task, const struct p2p_err *why);
 /* RUNNING -> WAITING, P2P_TASK_REQUEUES_MAX times: its evaluation has not begun. */
 bool p2p_task_requeue(struct p2p_task *task);
+void p2p_task_mark_sent(struct p2p_task *task); /* of a running one */
 /* Adds a condition to a running task. Beyond the limits it is counted as dropped. Takes over the
  * condition in every case. */
 bool p2p_task_add_condition(struct p2p_task *task, struct p2p_blob *condition);

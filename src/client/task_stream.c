@@ -135,6 +135,7 @@ static int send_piece(struct p2p_task_stream *stream, struct run *run) {
   size_t length = p2p_blob_span(p2p_task_object(run->task), run->sent, &bytes);
   if (length > P2P_FRAME_PAYLOAD_MAX) length = P2P_FRAME_PAYLOAD_MAX;
   run->sent += length;
+  if (!is_sending(run)) p2p_task_mark_sent(run->task);
   return send_frame(stream, P2P_FRAME_DATA, run->id, bytes, length);
 }
 

@@ -35,6 +35,10 @@ const struct p2p_load *p2p_worker_link_load(const struct p2p_worker_link *link) 
   return &link->load;
 }
 const char *p2p_worker_link_path(const struct p2p_worker_link *link) { return link->path; }
+void p2p_worker_link_measure(const struct p2p_worker_link *link, struct p2p_tcp_measure *out) {
+  *out = (struct p2p_tcp_measure){0};
+  if (link->link != NULL) p2p_link_measure(link->link, out);
+}
 uint64_t p2p_worker_link_since_ms(const struct p2p_worker_link *link) { return link->since_ms; }
 const struct p2p_err *p2p_worker_link_error(const struct p2p_worker_link *link) {
   return link->error.code != P2P_OK ? &link->error : NULL;

@@ -10,6 +10,7 @@
 #include "client/task_stream.h"
 #include "crypto/seal.h"
 #include "net/loop.h"
+#include "net/tcp_measure.h"
 #include "protocol/hello.h"
 #include "protocol/load.h"
 
@@ -58,7 +59,8 @@ struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *lin
 struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *link);
 /* The load by other clients. */
 const struct p2p_load *p2p_worker_link_load(const struct p2p_worker_link *link);
-const char *p2p_worker_link_path(const struct p2p_worker_link *link);  /* "" before it is open */
+const char *p2p_worker_link_path(const struct p2p_worker_link *link); /* "" before it is open */
+void p2p_worker_link_measure(const struct p2p_worker_link *link, struct p2p_tcp_measure *out);
 uint64_t p2p_worker_link_since_ms(const struct p2p_worker_link *link); /* when it was started */
 
 /* Requests the packages that were looked up and not requested yet. */

@@ -90,6 +90,12 @@ struct uv_tcp_s *p2p_tcp_socket(const struct p2p_tcp *tcp) {
   return tcp->socket == NULL ? NULL : &tcp->socket->uv;
 }
 
+int p2p_tcp_fd(const struct p2p_tcp *tcp) {
+  uv_os_fd_t fd;
+  bool has_fd = tcp->socket != NULL && uv_fileno((const uv_handle_t *)&tcp->socket->uv, &fd) == 0;
+  return has_fd ? fd : -1;
+}
+
 static uv_stream_t *stream_of(const struct p2p_tcp *tcp) { return (uv_stream_t *)&tcp->socket->uv; }
 
 /* --- states --- */

@@ -60,7 +60,7 @@ void p2p_tcp_finish(struct p2p_tcp *tcp, uint32_t linger_ms);
 /* Closes and frees at once. No more callbacks. Safe within its callbacks. Takes NULL. */
 void p2p_tcp_free(struct p2p_tcp *tcp);
 
-/* --- for net/connect and net/listener --- */
+/* --- for net/connect, net/listener and net/tcp_measure --- */
 
 struct uv_tcp_s;
 
@@ -70,6 +70,8 @@ struct p2p_tcp *p2p_tcp_new(struct p2p_loop *loop, const char *name);
 struct uv_tcp_s *p2p_tcp_new_socket(struct p2p_tcp *tcp);
 /* Its socket; NULL: none. */
 struct uv_tcp_s *p2p_tcp_socket(const struct p2p_tcp *tcp);
+/* Its descriptor, which stays the connection's; -1: none. */
+int p2p_tcp_fd(const struct p2p_tcp *tcp);
 /* What is to be released, with release(connector), if the connection is freed before it is open. */
 void p2p_tcp_set_connector(struct p2p_tcp *tcp, void (*release)(void *connector), void *connector);
 /* The socket is connected. Forgets the connector, and reads if callbacks are set. */

@@ -8,10 +8,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
 double p2p_machine_use_load(void) {
   double load;
   return getloadavg(&load, 1) == 1 ? load : 0;
+}
+
+/* uv_get_free_memory() of libuv before 1.45 leaves out what Linux would give up, its caches. */
+uint64_t p2p_machine_use_free_mib(void) {
+  unsigned long long kib = 0;
+  char line[128];
+  FILE *file = fopen("/proc/meminfo", "re");
+  if (file == NULL) return uv_get_free_memory() >> 20;
+  while (kib == 0 && fgets(line, sizeof line, file) != NULL)
+    if (sscanf(line, "MemAvailable: %llu kB", &kib) != 1) kib = 0;
+  fclose(file);
+  return kib / 1024;
 }
 
 /* Whether the first line of FOLDER/SUPPLY/FILE is `text`. */

@@ -17,6 +17,11 @@ static size_t count_users(const char *list) {
   return count;
 }
 
+bool p2p_load_users_are_valid(const char *list) {
+  size_t count = count_users(list);
+  return count > 0 && count <= P2P_LOAD_USERS_MAX;
+}
+
 void p2p_load_add_user(struct p2p_load *load, const char *user) {
   size_t used = strlen(load->users);
   if (p2p_list_contains(load->users, user) || count_users(load->users) >= P2P_LOAD_USERS_MAX ||
@@ -60,9 +65,7 @@ static bool read_users(const void *payload, size_t length, char out[P2P_LOAD_USE
   const char *users;
   if (!p2p_pairs_get_optional(payload, length, "users", out, P2P_LOAD_USERS_LEN, &users))
     return false;
-  if (users == NULL) return true;
-  size_t count = count_users(users);
-  return count > 0 && count <= P2P_LOAD_USERS_MAX;
+  return users == NULL || p2p_load_users_are_valid(users);
 }
 
 static bool read_state(const void *payload, size_t length, char out[P2P_LOAD_STATE_MAX]) {

@@ -27,6 +27,8 @@ struct p2p_load {
 
 /* Adds a user, unless it is listed already, or P2P_LOAD_USERS_MAX others are. */
 void p2p_load_add_user(struct p2p_load *load, const char *user);
+/* A list of 1 to P2P_LOAD_USERS_MAX names of users. */
+bool p2p_load_users_are_valid(const char *list);
 bool p2p_load_is_same(const struct p2p_load *a, const struct p2p_load *b);
 
 /* Lower-case letters, digits, colons and spaces; begins with a letter. */

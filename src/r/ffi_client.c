@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "r/ffi_config.h"
 #include "r/ffi_error.h"
 #include "r/ffi_handle.h"
@@ -56,6 +57,7 @@ SEXP ffi_client_status(SEXP handle) {
                          "hosted",
                          "unreachable",
                          "resting",
+                         "name",
                          ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_ScalarLogical(status.joined));
@@ -73,6 +75,7 @@ SEXP ffi_client_status(SEXP handle) {
   SET_VECTOR_ELT(out, 12, p2p_ffi_string(status.hosted));
   SET_VECTOR_ELT(out, 13, Rf_ScalarInteger((int)status.unreachable));
   SET_VECTOR_ELT(out, 14, Rf_ScalarInteger((int)status.resting));
+  SET_VECTOR_ELT(out, 15, p2p_ffi_string(status.name));
   UNPROTECT(1);
   return out;
 }
@@ -83,6 +86,11 @@ static const char *state_of(const struct p2p_worker_info *info) {
   return is_usable && info->others.state[0] != '\0' ? info->others.state : info->state;
 }
 
+/* 0 means that it is not known. */
+static double known(uint64_t count, double unit) {
+  return count > 0 ? (double)count * unit : NA_REAL;
+}
+
 /* A list of columns, with one row per worker. */
 SEXP ffi_client_workers(SEXP handle) {
   enum { MOST = 4096 };
@@ -90,18 +98,19 @@ SEXP ffi_client_workers(SEXP handle) {
   struct p2p_worker_info *info = (struct p2p_worker_info *)R_alloc(MOST, sizeof *info);
   size_t n = p2p_client_workers(client, info, MOST);
   if (n > MOST) n = MOST;
-  const char *names[] = {"worker", "state",    "users",   "link",   "r",
-                         "future", "platform", "sandbox", "slots",  "ours",
-                         "others", "queue",    "cores",   "memory", ""};
-  enum { TEXTS = 8, COUNTS = 4 }; /* the columns in this order, then cores and memory */
+  const char *names[] = {"id",       "worker",  "state",      "users", "link",   "r",     "future",
+                         "platform", "sandbox", "slots",      "ours",  "others", "queue", "cores",
+                         "memory",   "seen",    "round_trip", "rate",  ""};
+  enum { TEXTS = 9, COUNTS = 4, CORES = TEXTS + COUNTS, NUMBERS }; /* the columns in this order */
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   for (int column = 0; names[column][0] != '\0'; column++) {
-    SEXPTYPE type = column < TEXTS ? STRSXP : column <= TEXTS + COUNTS ? INTSXP : REALSXP;
+    SEXPTYPE type = column < TEXTS ? STRSXP : column < NUMBERS ? INTSXP : REALSXP;
     SET_VECTOR_ELT(out, column, Rf_allocVector(type, (R_xlen_t)n));
   }
   for (size_t i = 0; i < n; i++) {
     R_xlen_t row = (R_xlen_t)i;
-    const char *texts[TEXTS] = {info[i].name,
+    const char *texts[TEXTS] = {info[i].id,
+                                info[i].name,
                                 state_of(&info[i]),
                                 info[i].others.users,
                                 info[i].path,
@@ -114,11 +123,47 @@ SEXP ffi_client_workers(SEXP handle) {
     for (int k = 0; k < TEXTS; k++)
       SET_STRING_ELT(VECTOR_ELT(out, k), row, Rf_mkCharCE(texts[k], CE_UTF8));
     for (int k = 0; k < COUNTS; k++) INTEGER(VECTOR_ELT(out, TEXTS + k))[row] = (int)counts[k];
-    INTEGER(VECTOR_ELT(out, TEXTS + COUNTS))
+    INTEGER(VECTOR_ELT(out, CORES))
     [row] = info[i].machine.cores > 0 ? (int)info[i].machine.cores : NA_INTEGER;
-    REAL(VECTOR_ELT(out, TEXTS + COUNTS + 1))
-    [row] = info[i].machine.memory_mib > 0 ? info[i].machine.memory_mib * 1048576.0
-                                           : NA_REAL; /* bytes */
+    const struct p2p_tcp_measure *measure = &info[i].measure;
+    double numbers[] = {known(info[i].machine.memory_mib, 1048576), /* bytes */
+                        (double)info[i].seen_ms / 1000, known(measure->round_trip_us, 1e-6),
+                        known(measure->bytes_per_second, 1)};
+    for (int k = 0; NUMBERS + k < (int)XLENGTH(out); k++)
+      REAL(VECTOR_ELT(out, NUMBERS + k))[row] = numbers[k];
+  }
+  UNPROTECT(1);
+  return out;
+}
+
+/* Whether the question was sent. */
+SEXP ffi_client_ask(SEXP handle) {
+  return Rf_ScalarLogical(p2p_client_ask(p2p_ffi_handle_get(handle, P2P_TAG_CLIENT)) == P2P_OK);
+}
+
+/* A list of columns, with one row per member that has answered: texts, then numbers. */
+SEXP ffi_client_present(SEXP handle) {
+  static const char *const roles[] = {
+      [P2P_ROLE_CLIENT] = "client", [P2P_ROLE_WORKER] = "worker", [P2P_ROLE_HOST] = "host"};
+  struct p2p_client *client = p2p_ffi_handle_get(handle, P2P_TAG_CLIENT);
+  struct p2p_roll_member *members =
+      (struct p2p_roll_member *)R_alloc(P2P_ROLL_MAX, sizeof *members);
+  size_t n = p2p_client_present(client, members, P2P_ROLL_MAX);
+  const char *names[] = {"id", "member", "role", "users", "up", "busy", "load", "free", ""};
+  enum { TEXTS = 4, NUMBERS = 4 };
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  for (int column = 0; column < TEXTS + NUMBERS; column++)
+    SET_VECTOR_ELT(out, column, Rf_allocVector(column < TEXTS ? STRSXP : REALSXP, (R_xlen_t)n));
+  for (size_t i = 0; i < n; i++) {
+    const struct p2p_here *here = &members[i].here;
+    const char *texts[TEXTS] = {here->from.id, here->from.name, roles[here->role], here->users};
+    double age_s = (double)(p2p_clock_ms() - members[i].heard_ms) / 1000;
+    double free_bytes = known(here->free_mib, 1048576);
+    double numbers[NUMBERS] = {here->up_s + age_s, here->busy,
+                               here->free_mib > 0 ? here->load / 100.0 : NA_REAL, free_bytes};
+    for (int k = 0; k < TEXTS; k++)
+      SET_STRING_ELT(VECTOR_ELT(out, k), (R_xlen_t)i, Rf_mkCharCE(texts[k], CE_UTF8));
+    for (int k = 0; k < NUMBERS; k++) REAL(VECTOR_ELT(out, TEXTS + k))[i] = numbers[k];
   }
   UNPROTECT(1);
   return out;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "r/ffi.h"
 #include "r/ffi_client.h"
 #include "r/ffi_error.h"
@@ -72,6 +73,21 @@ SEXP ffi_task_worker(SEXP handle) {
   char worker[P2P_IDENTITY_LABEL_MAX];
   p2p_task_worker(p2p_ffi_handle_get(handle, P2P_TAG_TASK), worker, sizeof worker);
   return Rf_ScalarString(Rf_mkCharCE(worker, CE_UTF8));
+}
+
+/* How many seconds ago each of struct p2p_task_times was; NA: not yet. */
+SEXP ffi_task_times(SEXP handle) {
+  const char *names[] = {"submitted", "started", "sent", "arriving", "ended", ""};
+  struct p2p_task_times times;
+  p2p_task_times(p2p_ffi_handle_get(handle, P2P_TAG_TASK), &times);
+  const uint64_t all[] = {times.submitted_ms, times.started_ms, times.sent_ms, times.arriving_ms,
+                          times.ended_ms};
+  uint64_t now_ms = p2p_clock_ms();
+  SEXP out = PROTECT(Rf_mkNamed(REALSXP, names));
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    REAL(out)[i] = all[i] > 0 ? (double)(now_ms - all[i]) / 1000 : NA_REAL;
+  UNPROTECT(1);
+  return out;
 }
 
 /* The last lost worker's error, if the task was submitted to another worker after it; else NULL. */

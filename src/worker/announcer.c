@@ -8,8 +8,10 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "board/attendance.h"
 #include "crypto/random.h"
 #include "net/timer.h"
+#include "proc/machine_use.h"
 #include "protocol/leave.h"
 #include "worker/other_workers.h"
 
@@ -24,6 +26,7 @@ struct p2p_announcer {
   void *arg;
   struct p2p_seal_public public_key;
   struct p2p_seal_secret secret_key;
+  struct p2p_attendance *attendance;
   struct p2p_other_workers others;
   struct p2p_timer *hello_timer, *reply_timer;
   bool reply_pending; /* the reply timer runs */
@@ -92,6 +95,20 @@ static void on_hello(void *arg, struct p2p_hello_line *hello) {
   memcpy(hello->state, announcer->load.state, sizeof hello->state);
 }
 
+static uint32_t bounded(uint64_t count) {
+  return count < P2P_HERE_COUNT_MAX ? (uint32_t)count : P2P_HERE_COUNT_MAX;
+}
+
+/* Without a key, the board could read whose futures run here. */
+static void describe(void *arg, struct p2p_here *here) {
+  const struct p2p_announcer *announcer = arg;
+  here->busy = announcer->load.busy;
+  here->load = bounded((uint64_t)(100 * p2p_machine_use_load()));
+  here->free_mib = bounded(p2p_machine_use_free_mib());
+  if (p2p_member_credentials(announcer->member) != NULL)
+    snprintf(here->users, sizeof here->users, "%s", announcer->load.users);
+}
+
 static void on_joined(void *arg) {
   struct p2p_announcer *announcer = arg;
   p2p_log_write(announcer->log, P2P_LOG_INFO, "joined cluster '%s' as '%s' with %u slot%s",
@@ -108,6 +125,7 @@ static void on_line(void *arg, const struct p2p_line *line) {
   struct p2p_hello_line hello;
   struct p2p_identity from;
   if (announcer->left) return;
+  p2p_attendance_hear(announcer->attendance, line);
   if (p2p_hello_line_read(line, &hello) == P2P_OK) {
     if (hello.role == P2P_ROLE_CLIENT)
       reply_to_client(announcer);
@@ -161,6 +179,11 @@ int p2p_announcer_new(const struct p2p_announcer_config *config,
       announcer->hello_timer == NULL || announcer->reply_timer == NULL
           ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory")
           : p2p_member_new(&config->member, &member_callbacks, announcer, &announcer->member, err);
+  if (code == P2P_OK) {
+    announcer->attendance = p2p_attendance_new(config->member.loop, announcer->member,
+                                               P2P_ROLE_WORKER, describe, announcer);
+    if (announcer->attendance == NULL) code = p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  }
   if (code != P2P_OK) {
     p2p_announcer_free(announcer);
     return code;
@@ -179,6 +202,8 @@ void p2p_announcer_leave(struct p2p_announcer *announcer) {
   struct p2p_line line;
   if (announcer->left) return;
   announcer->left = true;
+  p2p_attendance_free(announcer->attendance);
+  announcer->attendance = NULL;
   if (p2p_leave_write(&line, p2p_member_identity(announcer->member), time(NULL)) == P2P_OK)
     (void)p2p_member_send(announcer->member, &line);
 }
@@ -187,6 +212,7 @@ void p2p_announcer_free(struct p2p_announcer *announcer) {
   if (announcer == NULL) return;
   p2p_timer_free(announcer->hello_timer);
   p2p_timer_free(announcer->reply_timer);
+  p2p_attendance_free(announcer->attendance);
   p2p_member_free(announcer->member);
   p2p_wipe(announcer, sizeof *announcer);
   free(announcer);

@@ -353,6 +353,10 @@ size_t p2p_link_queued(const struct p2p_link *link) {
   return link->tcp ? p2p_tcp_queued(link->tcp) : 0;
 }
 
+void p2p_link_measure(const struct p2p_link *link, struct p2p_tcp_measure *out) {
+  p2p_tcp_measure(link->tcp, out);
+}
+
 void p2p_link_pause(struct p2p_link *link, uint32_t for_ms) {
   if (link->state != OPEN) return;
   if (for_ms == 0)

@@ -13,6 +13,7 @@
 
 #include "crypto/cipher.h"
 #include "net/loop.h"
+#include "net/tcp_measure.h"
 #include "protocol/accept.h"
 #include "protocol/frame.h"
 
@@ -73,6 +74,9 @@ const uint8_t *p2p_link_verifier(const struct p2p_link *link);
 /* Bytes that the kernel has not taken yet. A sender stops above P2P_LINK_QUEUE_HIGH and continues
  * at on_drain. */
 size_t p2p_link_queued(const struct p2p_link *link);
+
+/* What is known of its connection. */
+void p2p_link_measure(const struct p2p_link *link, struct p2p_tcp_measure *out);
 
 /* Stops and continues to read, for back-pressure; reading is on at first. A link that is not read
  * does not notice its end, and does not take silence for one. `for_ms`: then it continues by

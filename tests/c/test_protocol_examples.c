@@ -12,6 +12,7 @@
 #include "protocol/frame.h"
 #include "protocol/hello.h"
 #include "protocol/hello_line.h"
+#include "protocol/here.h"
 #include "protocol/leave.h"
 #include "protocol/load.h"
 #include "protocol/lost.h"
@@ -158,6 +159,7 @@ static bool check_line(const char *kind, const char *text) {
   struct p2p_line line, again;
   struct p2p_hello_line hello;
   struct p2p_access_line access;
+  struct p2p_here here;
   struct p2p_identity from;
   CHECK(p2p_line_parse(text, strlen(text), &line) == P2P_OK);
   if (strcmp(kind, "hello") == 0) {
@@ -168,6 +170,13 @@ static bool check_line(const char *kind, const char *text) {
     CHECK(p2p_leave_read(&line, &from) == P2P_OK && p2p_leave_write(&again, &from, NOW) == P2P_OK);
     check_same(&again, text);
     snprintf(leave, sizeof leave, "%s", text);
+  } else if (strcmp(kind, "who") == 0) {
+    CHECK(p2p_who_read(&line) == P2P_OK && p2p_line_sender(&line, &from));
+    CHECK(p2p_who_write(&again, &from, NOW) == P2P_OK);
+    check_same(&again, text);
+  } else if (strcmp(kind, "here") == 0) {
+    CHECK(p2p_here_read(&line, &here) == P2P_OK && p2p_here_write(&again, &here, NOW) == P2P_OK);
+    check_same(&again, text);
   } else if (strcmp(kind, "access") == 0) {
     CHECK(p2p_access_line_read(&line, &access) == P2P_OK);
     CHECK(p2p_access_line_write(&again, &access, NOW) == P2P_OK);

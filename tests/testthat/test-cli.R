@@ -24,7 +24,7 @@ test_that("--help lists all flags and exits with status 0", {
 })
 
 test_that("each flag in --help has an explanation with its default", {
-  for (f in list(worker, host_cluster, serve, pico_username, invite, join, members, approve, expel, forget_cluster, doctor)) {
+  for (f in list(worker, host_cluster, serve, pico_username, invite, join, members, approve, expel, forget_cluster, doctor, status)) {
     help <- run(f, "--help")
     expect_identical(help$status, 0L)
     lines <- grep("^  --[a-z-]+[= ]", help$printed, value = TRUE)
