@@ -55,6 +55,7 @@ result.P2PFuture <- function(future, ...) {
     if (!is.null(future[["result"]])) break # else its link was lost while the result arrived
   }
   future[["last_worker"]] <- .Call(ffi_task_worker, task)
+  write_journal(future, task)
   loss <- .Call(ffi_task_loss, task)
   dropped <- .Call(ffi_task_dropped, task)
   future[["task"]] <- NULL
@@ -80,6 +81,7 @@ warn_dropped_conditions <- function(future, dropped) {
 
 result_or_stop <- function(future) {
   result <- future[["result"]]
+  if (!is_timed(result)) close_journal(future)
   if (inherits(result, "FutureError")) stop(result)
   result
 }

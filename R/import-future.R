@@ -16,6 +16,7 @@ import_future <- function() {
   for (name in internal_names) assign(name, get(name, envir = namespace), envir = internals)
   ## Newer versions distinguish canceled futures from interrupted ones.
   internals$FutureCanceledError <- get0("FutureCanceledError", envir = namespace, ifnotfound = FutureInterruptError)
+  internals$appendToFutureJournal <- get0("appendToFutureJournal", envir = namespace, ifnotfound = function(x, ...) x)
   registerS3method("getFutureBackendConfigs", "P2PFuture", getFutureBackendConfigs.P2PFuture, envir = namespace)
 }
 

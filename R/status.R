@@ -241,6 +241,12 @@ json_rows <- function(x) {
 #' `worker_of()` names the worker that evaluates a future of [cluster()], or that has evaluated it. `future$worker` is the same, and printing a
 #' future shows it.
 #'
+#' @section Journals:
+#' With `options(future.journal = TRUE)`, the future package keeps a journal of each future, and signals it as a FutureJournalCondition with the value.
+#' For this backend, it also has the events `"queue"` (waiting for a slot) and `"transferOut"`, parts of `"launch"`, `"transferBack"`, a part of
+#' `"gather"`, and a part of `"evaluate"` with the name of the worker. Then the start and the end of the evaluation, which the clock of the
+#' worker gives, are moved if they do not lie between the start and the end of the future by the clock of this session.
+#'
 #' @param future A future of this backend, as [future::future()] returns it.
 #'
 #' @return (character) The name of the worker, as `"carol@desk:4711"`. `NA` if the future waits for a worker, was not launched, or belongs to another

@@ -52,6 +52,20 @@ test_that("status() shows members, workers and futures, and disturbs nobody", {
   file.create(gate)
   future::value(f)
   expect_identical(f$worker, found$member[1L])
+
+  withr::local_options(future.journal = TRUE)
+  noted <- future::future(Sys.sleep(0.3), label = "noted")
+  journal <- NULL
+  withCallingHandlers(future::value(noted), FutureJournalCondition = function(ex) journal <<- ex$journal)
+  parents <- c(create = NA, launch = NA, queue = "launch", transferOut = "launch", evaluate = NA, transferBack = "gather", gather = NA)
+  parents[worker_of(noted)] <- "evaluate"
+  expect_identical(journal$parent[match(names(parents), journal$event)], unname(parents))
+  expect_gte(as.numeric(journal$duration[journal$event == "evaluate"], units = "secs"), 0.3)
+  expect_true(all(as.numeric(journal$duration) >= 0))
+  summary <- utils::getS3method("summary", "FutureJournal", envir = asNamespace("future"))(journal)
+  expect_true(attr(summary, "speedup") > 0 && attr(summary, "speedup") <= 1)
+  expect_error(future::value(future::future(quit("no"))), class = "FutureInterruptError") # not one about the journal
+
   stop_process(worker)
   f <- suppressMessages(future::future(1, label = "sec\"ond\033[2J"))
   wait_until(function() nrow(ours <<- status()) == 2L)
@@ -86,4 +100,16 @@ test_that("without a key, workers do not tell for whom they work", {
   future::cancel(f)
   future::plan(future::sequential)
   expect_nothing_left(lab)
+})
+
+test_that("the clock of a worker is not believed: an evaluation lies between two times of ours", {
+  time <- function(seconds) as.POSIXct(seconds, origin = "1970-01-01", tz = "UTC")
+  fit <- function(start, stop) as.numeric(fit_span(time(start), time(stop), time(1000), time(1010)))
+  expect_identical(fit(1002, 1005), c(1002, 1005))
+  expect_identical(fit(2, 5), c(1000, 1003))
+  expect_identical(fit(5e9, 5e9 + 3), c(1007, 1010))
+  expect_identical(fit(1e9, 5e9), c(1000, 1010))
+  expect_identical(fit(1005, 1002), c(1005, 1005))
+  expect_false(is_timed(structure(list(started = "now", finished = time(1)), class = "FutureResult")))
+  expect_false(is_timed(structure(list(started = time(Inf), finished = time(1)), class = "FutureResult")))
 })
