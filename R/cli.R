@@ -2,9 +2,11 @@
 ## function. The print method of its class calls the function with the flags of the command line, unless R is
 ## interactive. Flags have the names of the arguments. check_arguments() raises an error if the function is called instead.
 
-## `is_service`: it runs until it is stopped, so that Ctrl-C is no failure.
-cli_function <- function(f, name, about, users = NULL, is_service = FALSE) {
-  structure(f, class = c("p2p_cli", "function"), cli_name = name, cli_about = about, cli_users = users, cli_is_service = is_service)
+## `is_service`: it runs until it is stopped, so that Ctrl-C is no failure. `command`: a function of the flags that does something else for some of
+## them, and then returns lines to print; `command_help`: lines of --help about it.
+cli_function <- function(f, name, about, users = NULL, is_service = FALSE, command = NULL, command_help = NULL) {
+  structure(f, class = c("p2p_cli", "function"), cli_name = name, cli_about = about, cli_users = users, cli_is_service = is_service,
+            cli_command = command, cli_command_help = command_help)
 }
 
 #' @export
@@ -58,8 +60,10 @@ run_cli <- function(f, args, early = NULL) {
     message("Error: ", conditionMessage(ex), "\nTry --help.")
     2L
   }
+  command <- attr(f, "cli_command")
   tryCatch({
-    value <- do.call(unclass_cli(f), parse_flags(f, args))
+    value <- if (!is.null(command)) command(args)
+    if (is.null(value)) value <- do.call(unclass_cli(f), parse_flags(f, args))
     if (is.character(value)) cat(value, sep = "\n") else if (is.data.frame(value)) print(value)
     c(attr(value, "exit_status"), 0L)[1L]
   }, interrupt = function(ex) {
@@ -121,7 +125,7 @@ cli_help <- function(f) {
   name <- attr(f, "cli_name")
   usage <- c(paste0("Usage: Rscript -e future.p2p::", name), if ("cluster" %in% names(formals(f))) "[owner/name]",
              if ("code" %in% names(formals(f))) "[code]", if (length(formals(f)) > 0L) "[--name=value ...]")
-  c(paste(usage, collapse = " "), "", attr(f, "cli_about"), "", "Flags:", flag_lines(f), "  --help, --version", "",
+  c(paste(usage, collapse = " "), "", attr(f, "cli_about"), "", "Flags:", flag_lines(f), "  --help, --version", attr(f, "cli_command_help"), "",
     sprintf("For details, run in R: help(\"%s\", package = \"future.p2p\")", name))
 }
 

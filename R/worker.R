@@ -135,7 +135,7 @@
 #' `R_FUTURE_P2P_DEBUG=true`, the worker says why.
 #'
 #' @section How a worker ends:
-#' After `duration`, the worker takes no new futures, finishes those that are running, and leaves.
+#' After `duration`, and when [worker_control()] says so, the worker takes no new futures, finishes those that are running, and leaves.
 #'
 #' Ctrl-C stops it at once if nothing is running. If futures are running, it says whose, and only a second Ctrl-C within 10 seconds stops
 #' it. Running futures are then lost: clients run them again on another worker, and those with `plan(..., retries = 0)` get a
@@ -164,7 +164,7 @@
 #' future.p2p::worker("alice/friends")
 #' future.p2p::worker() # your personal cluster
 #' }
-#' @seealso [cluster], [host_cluster()]
+#' @seealso [cluster], [host_cluster()], [worker_control()]
 #' @export
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
                    nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "seatbelt", "none"),
@@ -189,7 +189,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = account_name())
   config$memory <- if (is.finite(settings$memory)) settings$memory
   config$time <- if (is.finite(settings$time)) settings$time
-  config <- c(config, policy_config(settings), list(policy_file = policy_file, idle_argv = idle_program()))
+  config <- c(config, policy_config(settings), list(policy_file = policy_file, idle_argv = idle_program(), control_folder = control_folder()))
   config$workdir <- workdir
   config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
   config$evaluator_argv <- c(sandbox$command, evaluator_argv(settings$memory, settings$nice, is_scratch = is.null(workdir)))
@@ -216,8 +216,9 @@ run_worker <- function(config, duration, idle, drain, reread) {
     if (is_over || has_lent(report)) message(describe_end(report))
   }))
   take_news <- function() {
-    if (.Call(ffi_worker_take_policy_change, handle)) reread(handle)
-    FALSE
+    news <- .Call(ffi_worker_news, handle) # of the file of the policy, of draining
+    if (news[1L]) reread(handle)
+    news[2L]
   }
   signal <- lend_until_signal(handle, log, now() + duration, idle, drain, take_news)
   is_over <- TRUE
@@ -249,7 +250,7 @@ lend_until_signal <- function(handle, log, end, idle, drain, take_news) {
 ## Evaluates futures until the worker has been idle for `idle` seconds, until `end`, or until `take_news()`, which is called after lines of the
 ## log were shown, is TRUE.
 lend <- function(handle, log, end, idle, take_news) {
-  repeat {
+  while (!take_news()) {
     idle_until <- now() + idle - .Call(ffi_worker_idle, handle)
     if (idle_until <= now()) message(sprintf("No future for %g s: leaving.", idle))
     if (min(idle_until, end) <= now()) return(invisible())
@@ -383,4 +384,6 @@ evaluator_env <- function(pass_env = character()) {
   env[c("R_ENVIRON", "R_ENVIRON_USER", "R_PROFILE", "R_PROFILE_USER")] <- ""
   paste0(names(env), "=", env)
 }
-worker <- cli_function(worker, "worker", "Adds this machine to a cluster, until Ctrl-C or for --duration seconds.", "users to lend to, separated by commas", is_service = TRUE)
+worker <- cli_function(worker, "worker", "Adds this machine to a cluster, until Ctrl-C or for --duration seconds.", "users to lend to, separated by commas", is_service = TRUE,
+                       command = worker_command, command_help = c("", "For workers that run on this machine, one of these alone:",
+                       "    --status[=pid], --pause[=pid], --resume[=pid], --drain=pid, --drain=all"))

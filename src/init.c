@@ -17,6 +17,8 @@
   X(ffi_client_wait, 3)          \
   X(ffi_client_workers, 1)       \
   X(ffi_cluster_check, 1)        \
+  X(ffi_control_ask, 3)          \
+  X(ffi_control_prepare, 1)      \
   X(ffi_disk_free, 1)            \
   X(ffi_evaluator_abandon, 3)    \
   X(ffi_evaluator_begin, 1)      \
@@ -89,9 +91,9 @@
   X(ffi_worker_idle, 1)          \
   X(ffi_worker_is_done, 1)       \
   X(ffi_worker_new, 2)           \
+  X(ffi_worker_news, 1)          \
   X(ffi_worker_report, 1)        \
-  X(ffi_worker_set_policy, 2)    \
-  X(ffi_worker_take_policy_change, 1)
+  X(ffi_worker_set_policy, 2)
 /* clang-format on */
 
 /* Declared here, defined in src/r/. R checks the number of arguments. */

@@ -8,6 +8,8 @@
 #include "r/ffi_handle.h"
 #include "r/ffi_log.h"
 #include "r/ffi_loop.h"
+#include "worker/control.h"
+#include "worker/control_client.h"
 #include "worker/worker.h"
 
 #define TAG_WORKER "worker"
@@ -68,6 +70,7 @@ SEXP ffi_worker_new(SEXP config, SEXP log) {
   c.evaluator_argv = p2p_ffi_texts(config, "evaluator_argv", NULL);
   const char *const *idle = p2p_ffi_texts(config, "idle_argv", NULL);
   c.idle_argv = idle[0] != NULL ? idle : NULL;
+  c.control_folder = p2p_ffi_text(config, "control_folder");
   c.policy_file = p2p_ffi_text(config, "policy_file");
   read_policy(config, &c.policy);
   c.evaluator_env = p2p_ffi_texts(config, "evaluator_env", NULL);
@@ -91,14 +94,36 @@ SEXP ffi_worker_set_policy(SEXP handle, SEXP config) {
   return R_NilValue;
 }
 
-/* TRUE once after each change of the file. */
-SEXP ffi_worker_take_policy_change(SEXP handle) {
-  return Rf_ScalarLogical(p2p_worker_take_policy_change(p2p_ffi_handle_get(handle, TAG_WORKER)));
-}
-
 SEXP ffi_worker_drain(SEXP handle) {
   p2p_worker_drain(p2p_ffi_handle_get(handle, TAG_WORKER));
   return R_NilValue;
+}
+
+/* Whether the file of the policy has changed since the last call; whether it drains. */
+SEXP ffi_worker_news(SEXP handle) {
+  struct p2p_worker_news news = p2p_worker_news(p2p_ffi_handle_get(handle, TAG_WORKER));
+  SEXP out = Rf_allocVector(LGLSXP, 2);
+  LOGICAL(out)[0] = news.has_policy_changed;
+  LOGICAL(out)[1] = news.is_drained;
+  return out;
+}
+
+/* Makes the folder of control sockets, see src/worker/control.h. */
+SEXP ffi_control_prepare(SEXP folder) {
+  struct p2p_err err = {0};
+  if (p2p_control_prepare(Rf_translateCharUTF8(STRING_ELT(folder, 0)), &err) != P2P_OK)
+    p2p_ffi_raise(&err);
+  return R_NilValue;
+}
+
+/* `op`: a number of enum p2p_control_op. Returns the reply of a worker. */
+SEXP ffi_control_ask(SEXP folder, SEXP pid, SEXP op) {
+  char reply[P2P_CONTROL_REPLY_MAX];
+  struct p2p_err err = {0};
+  if (p2p_control_ask(Rf_translateCharUTF8(STRING_ELT(folder, 0)), Rf_asInteger(pid),
+                      (enum p2p_control_op)Rf_asInteger(op), reply, &err) != P2P_OK)
+    p2p_ffi_raise(&err);
+  return p2p_ffi_string(reply);
 }
 
 SEXP ffi_worker_is_done(SEXP handle) {

@@ -11,9 +11,13 @@
 #define OTHERS "lending to other users only"
 
 struct p2p_lending {
+  struct p2p_lending_config config;
   struct p2p_log_queue *log;
   struct p2p_slots *slots;
   const struct p2p_links *links;
+  const struct p2p_announcer *announcer; /* NULL: nothing was reported yet */
+  struct p2p_control *control;           /* NULL: none */
+  bool is_paused;                        /* by the owner */
   struct p2p_policy_watch *watch;
   struct p2p_file_watch *file;                           /* NULL: none */
   bool has_changed;                                      /* the file */
@@ -34,10 +38,26 @@ static void watch_file(struct p2p_lending *lending, struct p2p_loop *loop, const
     p2p_log_error(lending->log, P2P_LOG_WARN, &err);
 }
 
+static void on_request(void *arg, enum p2p_control_op op, char reply[P2P_CONTROL_REPLY_MAX - 1]);
+
+static void open_control(struct p2p_lending *lending, const struct p2p_lending_config *config) {
+  const struct p2p_control_config control = {.loop = config->watch.loop,
+                                             .folder = config->control_folder,
+                                             .on_request = on_request,
+                                             .arg = lending};
+  struct p2p_err err;
+  if (config->control_folder == NULL ||
+      p2p_control_new(&control, &lending->control, &err) == P2P_OK)
+    return;
+  p2p_err_prefix(&err, "this worker cannot be paused or asked by other programs");
+  p2p_log_error(lending->log, P2P_LOG_WARN, &err);
+}
+
 int p2p_lending_new(const struct p2p_lending_config *config, struct p2p_lending **out,
                     struct p2p_err *err) {
   struct p2p_lending *lending = calloc(1, sizeof *lending);
   if (lending == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  lending->config = *config;
   lending->log = config->watch.log;
   lending->slots = config->slots;
   lending->links = config->links;
@@ -47,12 +67,14 @@ int p2p_lending_new(const struct p2p_lending_config *config, struct p2p_lending 
     return code;
   }
   watch_file(lending, config->watch.loop, config->file);
+  open_control(lending, config);
   *out = lending;
   return P2P_OK;
 }
 
 void p2p_lending_free(struct p2p_lending *lending) {
   if (lending == NULL) return;
+  p2p_control_free(lending->control);
   p2p_policy_watch_free(lending->watch);
   p2p_file_watch_free(lending->file);
   free(lending);
@@ -69,6 +91,7 @@ bool p2p_lending_take_change(struct p2p_lending *lending) {
 }
 
 static const char *get_state(const struct p2p_lending *lending) {
+  if (lending->is_paused) return "paused by its owner";
   return p2p_policy_watch_state(lending->watch);
 }
 
@@ -136,5 +159,35 @@ uint64_t p2p_lending_report(struct p2p_lending *lending, struct p2p_announcer *a
   }
   describe_load(lending, P2P_SLOTS_CLIENTS_MAX, &load);
   p2p_announcer_set_load(announcer, &load);
+  lending->announcer = announcer;
   return due_ms;
+}
+
+/* ---- the control socket ---- */
+
+/* Fields "key=value", joined by "|". */
+static void describe(const struct p2p_lending *lending, char reply[P2P_CONTROL_REPLY_MAX - 1]) {
+  struct p2p_load load;
+  const char *state = "lending", *cluster = "";
+  describe_load(lending, P2P_SLOTS_CLIENTS_MAX, &load);
+  if (load.state[0] != '\0') state = load.state;
+  if (lending->slots->closed) state = "draining";
+  if (lending->announcer != NULL)
+    cluster = p2p_member_cluster(p2p_announcer_member(lending->announcer));
+  snprintf(reply, P2P_CONTROL_REPLY_MAX - 1,
+           "cluster=%s|slots=%u|running=%u|users=%s|done=%llu|state=%s", cluster,
+           (unsigned)lending->config.n_slots, (unsigned)load.busy, load.users,
+           (unsigned long long)lending->config.tally->done, state);
+}
+
+static void on_request(void *arg, enum p2p_control_op op, char reply[P2P_CONTROL_REPLY_MAX - 1]) {
+  struct p2p_lending *lending = arg;
+  switch (op) {
+  case P2P_CONTROL_STATUS: break;
+  case P2P_CONTROL_PAUSE: lending->is_paused = true; break;
+  case P2P_CONTROL_RESUME: lending->is_paused = false; break;
+  case P2P_CONTROL_DRAIN: lending->config.on_drain(lending->config.watch.arg); break;
+  }
+  describe(lending, reply);
+  lending->config.watch.on_change(lending->config.watch.arg);
 }

@@ -1,9 +1,10 @@
-/* What a worker lends at this moment: applies the policy of its owner to the slots, and tells the
- * board and each client. io thread only. */
+/* What a worker lends at this moment: applies the policy of its owner, and what the owner asks over
+ * the control socket, to the slots, and tells the board and each client. io thread only. */
 #ifndef P2P_WORKER_LENDING_H
 #define P2P_WORKER_LENDING_H
 
 #include "worker/announcer.h"
+#include "worker/control.h"
 #include "worker/links.h"
 #include "worker/load_report.h"
 #include "worker/policy_watch.h"
@@ -15,10 +16,15 @@ struct p2p_lending_config {
   struct p2p_policy_watch_config watch; /* on_change and arg: call p2p_lending_apply soon */
   struct p2p_slots *slots;              /* borrowed, as is `links` */
   const struct p2p_links *links;
-  const char *file; /* of the policy; NULL: none */
+  const struct p2p_tally *tally; /* borrowed */
+  uint32_t n_slots;
+  const char *file;            /* of the policy; NULL: none */
+  const char *control_folder;  /* see p2p_control_prepare; NULL: no control socket */
+  void (*on_drain)(void *arg); /* the owner asks for it; with watch.arg */
 };
 
-/* Lends to all, at any time. A file that cannot be watched is a warning in the log. */
+/* Lends to all, at any time. A file that cannot be watched, or a control socket that cannot be
+ * made, is a warning in the log. */
 int p2p_lending_new(const struct p2p_lending_config *config, struct p2p_lending **out,
                     struct p2p_err *err) P2P_MUST_USE;
 /* Whether the file has changed since the last call. The log says so, too, which wakes R. */

@@ -227,6 +227,10 @@ static int start_announcer(struct p2p_worker *worker, const struct p2p_worker_co
   return p2p_announcer_new(&announcer, &callbacks, worker, &worker->announcer, err);
 }
 
+static void drain(void *state, void *unused);
+
+static void on_drain(void *arg) { drain(arg, NULL); }
+
 static int start_lending(struct p2p_worker *worker, const struct p2p_worker_config *config,
                          struct p2p_err *err) {
   const struct p2p_lending_config lending = {.watch = {.loop = worker->loop,
@@ -236,7 +240,11 @@ static int start_lending(struct p2p_worker *worker, const struct p2p_worker_conf
                                                        .arg = worker},
                                              .slots = &worker->slots,
                                              .links = &worker->links,
-                                             .file = config->policy_file};
+                                             .tally = &worker->tally,
+                                             .n_slots = config->slots,
+                                             .file = config->policy_file,
+                                             .control_folder = config->control_folder,
+                                             .on_drain = on_drain};
   int code = p2p_lending_new(&lending, &worker->lending, err);
   if (code == P2P_OK) p2p_lending_set_policy(worker->lending, &config->policy);
   return code;
@@ -312,6 +320,7 @@ static void drain(void *state, void *unused) {
   (void)unused;
   if (worker->failed || worker->drained) return;
   worker->drained = true;
+  p2p_log_write(worker->log, P2P_LOG_INFO, "taking no new futures");
   p2p_announcer_leave(worker->announcer);
   p2p_slots_close(&worker->slots, p2p_clock_ms());
   poll_soon(worker);
@@ -337,15 +346,16 @@ void p2p_worker_set_policy(struct p2p_worker *worker, const struct p2p_policy *p
     p2p_log_error(worker->log, P2P_LOG_WARN, &err);
 }
 
-static void take_change(void *state, void *has_changed) {
+static void get_news(void *state, void *news) {
   const struct p2p_worker *worker = state;
-  *(bool *)has_changed = !worker->failed && p2p_lending_take_change(worker->lending);
+  *(struct p2p_worker_news *)news = (struct p2p_worker_news){
+      !worker->failed && p2p_lending_take_change(worker->lending), worker->drained};
 }
 
-bool p2p_worker_take_policy_change(struct p2p_worker *worker) {
-  bool has_changed = false;
-  return p2p_service_call(worker->service, take_change, &has_changed, NULL) == P2P_OK &&
-         has_changed;
+struct p2p_worker_news p2p_worker_news(struct p2p_worker *worker) {
+  struct p2p_worker_news news = {false, false};
+  (void)!p2p_service_call(worker->service, get_news, &news, NULL);
+  return news;
 }
 
 static void get_done(void *state, void *done) {

@@ -19,8 +19,12 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
 /* Accepts no new clients and recalls all slots; running tasks continue. When no client holds a slot
  * any more, the worker logs it and p2p_worker_is_done becomes true. */
 void p2p_worker_drain(struct p2p_worker *worker);
-/* Whether config.policy_file has changed since the last call; the log says so, too. */
-bool p2p_worker_take_policy_change(struct p2p_worker *worker);
+struct p2p_worker_news {
+  bool has_policy_changed; /* config.policy_file, since the last call */
+  bool is_drained;         /* by p2p_worker_drain, or by its owner over the control socket */
+};
+/* To be called after log lines: each is one. */
+struct p2p_worker_news p2p_worker_news(struct p2p_worker *worker);
 /* From now on. Copied. */
 void p2p_worker_set_policy(struct p2p_worker *worker, const struct p2p_policy *policy);
 /* Drained, or failed. */

@@ -37,6 +37,7 @@ struct p2p_worker_config {
   struct p2p_limits limits;
   uint64_t object_cap_bytes; /* the largest future that is accepted */
   struct p2p_policy policy;
+  const char *control_folder;   /* of its control socket; NULL: none */
   const char *policy_file;      /* watched for changes; NULL: none */
   const char *const *idle_argv; /* see p2p_policy_watch_config; NULL: none */
 };

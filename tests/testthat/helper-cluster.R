@@ -85,7 +85,7 @@ start_r <- function(lab, name, code, stdin = FALSE, env = character()) {
 lab_environment <- function(lab, tmp, more = character()) {
   env <- Sys.getenv()
   env <- env[!grepl("^(SSH_|R_FUTURE_|R_TESTS$)", names(env))]
-  env <- c(env, TMPDIR = tmp, R_P2P_LAB = lab$dir, R_USER_CONFIG_DIR = lab_config_dir(lab), R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
+  env <- c(env, TMPDIR = tmp, R_P2P_LAB = lab$dir, R_USER_CONFIG_DIR = lab_config_dir(lab), XDG_RUNTIME_DIR = lab$dir, R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
   env <- c(env[!names(env) %in% names(more)], more)
   env[!duplicated(names(env), fromLast = TRUE)]
 }
