@@ -178,6 +178,7 @@ flag_help <- c(
   users = "users with access, separated by commas",
   verbose = "also show connections",
   watch = "show it again every 2 seconds",
+  when_busy = "running futures while nothing is lent: finish or pause",
   when_idle = "seconds for which nobody must have used this machine",
   withdraw = "withdraw the user's open invitations instead",
   workdir = "folder in which futures run",
@@ -189,7 +190,7 @@ flag_help <- c(
 named_defaults <- c(address = "all addresses", cluster = "your personal cluster", code = "none", device = "none", enrol = "auto", file = "none", hours = "any", host = "pipe.pico.sh",
                    host_key = "created in R's configuration folder", ssh_args = "none",
                    pass_env = "none", read = "none", sandbox = "auto; none on your personal cluster",
-                   user = "none", users = "all",
+                   user = "none", users = "all", when_busy = "finish",
                    workdir = "a private one, emptied after each future", write = "none")
 
 ## The default of an argument, as typed in a shell.

@@ -2,7 +2,7 @@
 ## changes. src/worker/policy.h decides by them.
 
 ## Arguments of worker() that the file may have, too. The others of `worker_settings` hold from the start of an evaluator on.
-policy_settings <- c("hours", "max_load", "users", "share", "on_battery", "when_idle")
+policy_settings <- c("hours", "max_load", "users", "share", "on_battery", "when_idle", "when_busy")
 worker_settings <- c(policy_settings, "memory", "time", "nice")
 
 worker_file <- function() {
@@ -41,7 +41,7 @@ check_settings <- function(settings) {
   check <- list(
     hours = check_hours, users = check_policy_users, memory = check_memory,
     max_load = function(x) check_number(x, "max_load", 0.01, Inf), share = function(x) check_number(x, "share", 1, Inf, whole = TRUE),
-    on_battery = check_on_battery, when_idle = function(x) check_number(x, "when_idle", 0, 1e9),
+    on_battery = check_on_battery, when_busy = check_when_busy, when_idle = function(x) check_number(x, "when_idle", 0, 1e9),
     time = function(x) check_number(x, "time", 0.001, Inf), nice = function(x) check_number(x, "nice", 0, 19, whole = TRUE)
   )
   for (name in intersect(names(settings), names(check))) settings[name] <- list(check[[name]](settings[[name]]))
@@ -76,6 +76,14 @@ check_policy_users <- function(users) {
   users
 }
 
+busy_actions <- c("finish", "pause")
+
+check_when_busy <- function(when_busy) {
+  when_busy <- check_choice(when_busy, "when_busy", busy_actions)
+  if (when_busy == "pause" && !file.exists("/proc/self/stat")) argument_stop("when_busy", " must be \"finish\" on this system.")
+  when_busy
+}
+
 power_supplies <- "/sys/class/power_supply"
 
 check_on_battery <- function(on_battery) {
@@ -88,7 +96,8 @@ check_on_battery <- function(on_battery) {
 policy_config <- function(settings) {
   list(hours = minutes_of(settings$hours), max_load = if (is.finite(settings$max_load)) settings$max_load,
        users = if (length(settings$users) > 0L) paste(settings$users, collapse = ";"),
-       share = if (is.finite(settings$share)) min(settings$share, 1024), when_idle = settings$when_idle, spares_battery = as.numeric(!settings$on_battery))
+       share = if (is.finite(settings$share)) min(settings$share, 1024), when_idle = settings$when_idle, spares_battery = as.numeric(!settings$on_battery),
+       pauses = as.numeric(settings$when_busy == "pause"))
 }
 
 ## The program that says since when nobody has used the machine: with a display, xprintidle if it is installed; else logind's, where it runs. NULL:
@@ -110,7 +119,8 @@ describe_policy <- function(settings) {
                                         if (is.null(idle_program())) " (which its load must tell)" else ""),
     if (!settings$on_battery) "not on battery"
   )
-  if (length(rules) > 0L) sprintf("Lending %s.", paste(rules, collapse = ", "))
+  about <- if (length(rules) > 0L) sprintf("Lending %s.", paste(rules, collapse = ", "))
+  if (settings$when_busy == "pause") paste(c(about, "While it lends nothing, running futures stand still."), collapse = " ") else about
 }
 
 ## A function that reads the file again. `settings`: the arguments of worker(), see merge_settings().
@@ -119,7 +129,6 @@ new_policy_reader <- function(settings, given, path) {
     merged <- tryCatch(merge_settings(settings, given, path), p2p_error = identity)
     if (inherits(merged, "error")) return(message("The policy stays as it was. ", conditionMessage(merged)))
     .Call(ffi_worker_set_policy, handle, policy_config(merged))
-    about <- describe_policy(merged)
-    message(if (is.null(about)) "Lending to all, at any time." else about)
+    message(c(describe_policy(merged), "Lending to all, at any time.")[1L])
   }
 }

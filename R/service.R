@@ -82,8 +82,9 @@ check_service_name <- function(name) {
 
 service_label <- function(name) paste0("future.p2p-", name)
 
-## "systemd", "launchd" or "wsl". Raises an error on other systems.
+## "systemd", "launchd" or "wsl". Raises an error on other systems. Only tests set the option.
 service_system <- function() {
+  if (!is.null(p2p_option("service_system"))) return(p2p_option("service_system"))
   if (Sys.info()[["sysname"]] == "Darwin") return("launchd")
   if (dir.exists("/run/systemd/system")) return("systemd")
   if (nzchar(Sys.getenv("WSL_DISTRO_NAME"))) return("wsl")

@@ -47,8 +47,10 @@
 #' @param when_idle (numeric) Seconds for which nobody must have used this machine, or else the worker rests; 0 means that it does not matter. See
 #'   section 'Policy'.
 #'
+#' @param when_busy (character) What happens to running futures when the worker rests or is paused: `"finish"`, or `"pause"`: they stand still (Linux).
+#'
 #' @section Policy:
-#' `hours`, `max_load`, `users`, `share`, `on_battery` and `when_idle` are your policy. Outside of it, the worker *rests*: it starts no new
+#' `hours`, `max_load`, `users`, `share`, `on_battery`, `when_idle` and `when_busy` are your policy. Outside of it, the worker *rests*: it starts no new
 #' futures, and those that run are finished. It stays on the cluster and says so: clients read "resting until 22:00" while they wait.
 #'
 #' The file `worker.dcf` in `tools::R_user_dir("future.p2p", "config")` (or option `future.p2p.worker_file`) has settings for all your workers on this
@@ -63,6 +65,10 @@
 #'
 #' Arguments and flags go before the file. When the file changes, running workers read it again: the policy applies at once; `memory`, `time` and `nice`
 #' apply when the worker is started again. If the file has a mistake, `worker()` stops at its start, and later keeps the policy that it has.
+#'
+#' With `when_busy = "pause"`, the processes of running futures are stopped (SIGSTOP) while the worker rests, or was paused by [worker_control()]. They keep
+#' their memory, their time limit stands still, and their clients read "paused by its owner". A canceled future goes on until it has ended. What a
+#' future has started in a session of its own, such as a daemon, goes on, too.
 #'
 #' Whether somebody uses the machine (`when_idle`) is asked of `xprintidle`, if it is installed and there is a display, or else of systemd-logind, to which
 #' desktops and terminals report it. Without either, the machine counts as used for as long as other programs had a load of more than 0.5. No program
@@ -169,7 +175,7 @@
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
                    nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "seatbelt", "none"),
                    net = FALSE, read = character(), write = character(), pass_env = NULL, hours = NULL, max_load = Inf, users = NULL,
-                   share = Inf, on_battery = TRUE, when_idle = 0) {
+                   share = Inf, on_battery = TRUE, when_idle = 0, when_busy = c("finish", "pause")) {
   check_arguments("worker")
   check_not_on_worker("worker")
   workers <- check_number(workers, "workers", 1, 1024, whole = TRUE)

@@ -74,6 +74,8 @@ static void take_signal(int signals, pid_t program) {
   struct signalfd_siginfo info;
   if (read(signals, &info, sizeof info) != sizeof info) return;
   if (info.ssi_signo == SIGINT) kill(-program, SIGINT);
+  if (info.ssi_signo == P2P_KEEPER_STOP) kill(-program, SIGSTOP);
+  if (info.ssi_signo == P2P_KEEPER_CONTINUE) kill(-program, SIGCONT);
   if (info.ssi_signo == P2P_KEEPER_KILL) kill_with_group(program);
 }
 
@@ -97,6 +99,8 @@ int p2p_keeper_enter(int lifeline, struct p2p_err *err) {
   sigemptyset(&handled);
   sigaddset(&handled, SIGINT);
   sigaddset(&handled, P2P_KEEPER_KILL);
+  sigaddset(&handled, P2P_KEEPER_STOP);
+  sigaddset(&handled, P2P_KEEPER_CONTINUE);
   sigaddset(&handled, SIGCHLD);
   int signals = signalfd(-1, &handled, SFD_CLOEXEC);
   if (signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 ||

@@ -17,6 +17,9 @@
 /* Kills the program and all that it has started. SIGINT is passed on to the program's group. When
  * the keeper itself is killed, the kernel kills the program, and daemons may remain. */
 #define P2P_KEEPER_KILL SIGTERM
+/* The program's group is stopped, or goes on. */
+#define P2P_KEEPER_STOP SIGUSR1
+#define P2P_KEEPER_CONTINUE SIGUSR2
 
 /* Returns in a new process, the program, which leads a session. The calling process becomes its
  * keeper, closes descriptors 0 to 4 but `lifeline`, kills the program when that descriptor reaches

@@ -151,6 +151,12 @@ void p2p_process_signal(const struct p2p_process *process, int number) {
 
 void p2p_process_set_keeper(struct p2p_process *process) { process->is_keeper = true; }
 
+void p2p_process_suspend(const struct p2p_process *process, bool is_suspended) {
+  int by_keeper = is_suspended ? P2P_KEEPER_STOP : P2P_KEEPER_CONTINUE;
+  int number = is_suspended ? SIGSTOP : SIGCONT;
+  p2p_process_signal(process, process->is_keeper && !process->ended ? by_keeper : number);
+}
+
 void p2p_process_kill(const struct p2p_process *process) {
   p2p_process_signal(process, process->is_keeper && !process->ended ? P2P_KEEPER_KILL : SIGKILL);
 }

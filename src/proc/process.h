@@ -29,8 +29,11 @@ uint64_t p2p_process_own_peak_bytes(void);
 void p2p_process_expect_end(struct p2p_process *process);
 /* Whether it has ended, even if on_end was not called yet. */
 bool p2p_process_has_ended(const struct p2p_process *process);
-/* It is a keeper (proc/keeper): p2p_process_kill lets it kill what it keeps. */
+/* It is a keeper (proc/keeper): p2p_process_kill lets it kill what it keeps, and
+ * p2p_process_suspend stop it. */
 void p2p_process_set_keeper(struct p2p_process *process);
+/* Stops its process group, or that of what it keeps, or lets it go on. */
+void p2p_process_suspend(const struct p2p_process *process, bool is_suspended);
 /* Kills its process group, which may outlive it. */
 void p2p_process_kill(const struct p2p_process *process);
 /* Kills it if it still runs, and frees it when it was reaped, while the loop runs. on_end is not

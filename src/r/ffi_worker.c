@@ -34,6 +34,7 @@ static void read_policy(SEXP config, struct p2p_policy *out) {
       .share = (uint32_t)p2p_ffi_count(config, "share", 0, UINT32_MAX),
       .max_load = p2p_ffi_number(config, "max_load", 0),
       .when_idle_s = (uint32_t)p2p_ffi_count(config, "when_idle", 0, UINT32_MAX),
+      .pauses = p2p_ffi_number(config, "pauses", 0) > 0,
       .spares_battery = p2p_ffi_number(config, "spares_battery", 0) > 0,
   };
   for (; out->n_hours < n / 2 && out->n_hours < P2P_POLICY_HOURS_MAX; out->n_hours++)

@@ -11,9 +11,13 @@
  * With --cgroup, it first moves into the control group by descriptor 5 (see p2p_cgroup_open()).
  * Exit status: that of the program, or 126 and a line on standard error. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <unistd.h>
 
 #include "proc/keeper.h"
@@ -124,6 +128,10 @@ static int run(struct command *command, struct p2p_err *err) {
   if (code != P2P_OK) return code;
   if (!command->is_none && command->sandbox.level == P2P_SANDBOX_SEATBELT)
     return run_in_seatbelt(command, err);
+#ifdef __linux__
+  /* An evaluator that is stopped cannot see that its supervisor has died. */
+  if (!command->is_none) prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+#endif
   code = command->is_none ? p2p_keeper_enter(LIFELINE, err)
                           : p2p_sandbox_enter(&command->sandbox, err);
   if (code != P2P_OK) return code;

@@ -6,35 +6,20 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "net/timer.h"
 #include "protocol/evaluator_hello.h"
 #include "protocol/task_header.h"
+#include "worker/deadline.h"
 #include "worker/task_frames.h"
 
 #define RETRY_MS 1000 /* after the operating system refused a process */
 #define REASON_MAX 256
-
-/* What the timer is for. */
-enum deadline {
-  NO_DEADLINE,
-  DEADLINE_RETRY,   /* without a process: until the next attempt to start it */
-  DEADLINE_START,   /* until its HELLO */
-  DEADLINE_RECEIVE, /* until the whole task has arrived from the client */
-  DEADLINE_TIME,    /* the time limit of the future */
-  DEADLINE_PAUSE,   /* the result waits for the client; the time limit does not run */
-  DEADLINE_TAKE,    /* until it has read what waits */
-  DEADLINE_CANCEL,  /* until a cancelled task ends */
-  DEADLINE_UNUSED   /* without a task */
-};
 
 struct task {
   bool active;
   uint32_t id;
   struct p2p_task_frames frames;
   bool cancelled;
-  bool timed;            /* the time limit runs, or waits in DEADLINE_PAUSE */
-  uint64_t time_left_ms; /* of the time limit, at timed_since_ms */
-  uint64_t timed_since_ms;
+  bool timed;                     /* the time limit runs, or stands still */
   struct p2p_exit_reason stopped; /* why we stopped it: overrides its answer; how "": we did not */
   bool has_caller;
   struct p2p_evaluator_callbacks callbacks;
@@ -45,24 +30,15 @@ struct p2p_evaluator {
   const struct p2p_evaluator_owner *owner;
   struct p2p_evaluator_process *process; /* NULL: could not be started */
   struct p2p_scratch_folder *folder;     /* of the process */
-  struct p2p_timer *timer;
-  enum deadline deadline;
+  struct p2p_deadline deadline;
   bool ready;                   /* its HELLO has arrived */
+  bool is_suspended;            /* the process is stopped, and its time limit */
   uint64_t peak_bytes;          /* of its memory, then */
   const void *client;           /* NULL: no task so far */
   uint64_t used_ms;             /* when its last task ended */
   char kill_reason[REASON_MAX]; /* "": it was not killed by us */
   struct task task;
 };
-
-static void set_deadline(struct p2p_evaluator *evaluator, enum deadline deadline,
-                         uint64_t delay_ms) {
-  evaluator->deadline = deadline;
-  if (deadline == NO_DEADLINE)
-    p2p_timer_stop(evaluator->timer);
-  else
-    p2p_timer_start(evaluator->timer, delay_ms, 0);
-}
 
 static void kill_process(struct p2p_evaluator *evaluator, const char *reason) {
   if (evaluator->kill_reason[0] == '\0')
@@ -72,37 +48,29 @@ static void kill_process(struct p2p_evaluator *evaluator, const char *reason) {
 
 /* ---- the time of a task ---- */
 
-static void run_time_limit(struct p2p_evaluator *evaluator) {
-  evaluator->task.timed_since_ms = p2p_clock_ms();
-  set_deadline(evaluator, DEADLINE_TIME, evaluator->task.time_left_ms);
-}
-
 /* Chooses the deadline of a task that has just been submitted, has just arrived, or whose process
  * has just become ready. The time limit starts once, when the task is complete: no later frame
  * starts it again. */
 static void time_task(struct p2p_evaluator *evaluator) {
   struct task *task = &evaluator->task;
-  if (!evaluator->ready || task->cancelled || task->timed || evaluator->owner->limits.time_ms == 0)
+  if (!evaluator->ready || task->cancelled || task->timed || evaluator->is_suspended ||
+      evaluator->owner->limits.time_ms == 0)
     return;
   if (task->frames.to_receive > 0) {
-    if (evaluator->deadline == DEADLINE_RECEIVE) return;
-    set_deadline(evaluator, DEADLINE_RECEIVE,
-                 evaluator->owner->receive_ms +
-                     task->frames.to_receive / P2P_EVALUATOR_RECEIVE_BYTES);
+    if (evaluator->deadline.kind == P2P_DEADLINE_RECEIVE) return;
+    p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_RECEIVE,
+                     evaluator->owner->receive_ms +
+                         task->frames.to_receive / P2P_EVALUATOR_RECEIVE_BYTES);
     return;
   }
   task->timed = true;
-  task->time_left_ms = evaluator->owner->limits.time_ms;
-  run_time_limit(evaluator);
+  evaluator->deadline.left_ms = evaluator->owner->limits.time_ms;
+  p2p_deadline_run_limit(&evaluator->deadline);
 }
 
-/* A result that is slowed down by the client's link costs the future no time, for a while. */
-static void pause_time_limit(struct p2p_evaluator *evaluator) {
-  struct task *task = &evaluator->task;
-  if (evaluator->deadline != DEADLINE_TIME || task->frames.sending != P2P_FRAME_RESULT) return;
-  uint64_t used_ms = p2p_clock_ms() - task->timed_since_ms;
-  task->time_left_ms -= used_ms < task->time_left_ms ? used_ms : task->time_left_ms;
-  set_deadline(evaluator, DEADLINE_PAUSE, evaluator->owner->pause_ms);
+static void time_reading(struct p2p_evaluator *evaluator) {
+  if (evaluator->ready && !evaluator->is_suspended && evaluator->deadline.kind == P2P_DEADLINE_NONE)
+    p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_TAKE, P2P_EVALUATOR_TAKE_MS);
 }
 
 /* ---- the frames of a task ---- */
@@ -118,7 +86,8 @@ static void end_task(struct p2p_evaluator *evaluator, const struct p2p_exit_reas
 static void complete_task(struct p2p_evaluator *evaluator) {
   const struct p2p_evaluator_owner *owner = evaluator->owner;
   bool is_abandoned = !evaluator->task.has_caller;
-  set_deadline(evaluator, DEADLINE_UNUSED, P2P_EVALUATOR_UNUSED_MS);
+  p2p_evaluator_continue(evaluator);
+  p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_UNUSED, P2P_EVALUATOR_UNUSED_MS);
   p2p_evaluator_process_resume(evaluator->process);
   end_task(evaluator, NULL);
   if (is_abandoned) owner->on_abandoned(owner->arg, evaluator);
@@ -136,9 +105,11 @@ static void on_hello(struct p2p_evaluator *evaluator, const struct p2p_frame *fr
   }
   evaluator->ready = true;
   evaluator->peak_bytes = p2p_evaluator_hello_peak_bytes(frame->payload, frame->length);
-  set_deadline(evaluator, evaluator->task.cancelled ? DEADLINE_CANCEL : NO_DEADLINE,
-               P2P_EVALUATOR_CANCEL_MS);
+  p2p_deadline_set(&evaluator->deadline,
+                   evaluator->task.cancelled ? P2P_DEADLINE_CANCEL : P2P_DEADLINE_NONE,
+                   P2P_EVALUATOR_CANCEL_MS);
   if (evaluator->task.active) time_task(evaluator);
+  if (evaluator->owner->is_suspended) p2p_evaluator_suspend(evaluator);
   evaluator->owner->on_change(evaluator->owner->arg);
 }
 
@@ -164,7 +135,8 @@ static void on_drain(void *arg) {
   struct p2p_evaluator *evaluator = arg;
   struct task *task = &evaluator->task;
   if (task->active) p2p_task_frames_delivered(&task->frames);
-  if (evaluator->deadline == DEADLINE_TAKE) set_deadline(evaluator, NO_DEADLINE, 0);
+  if (evaluator->deadline.kind == P2P_DEADLINE_TAKE)
+    p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_NONE, 0);
   if (task->has_caller) task->callbacks.on_drain(task->arg);
 }
 
@@ -180,24 +152,22 @@ static uint64_t used_bytes(const struct p2p_evaluator *evaluator) {
 static void describe_exit(const struct p2p_evaluator *evaluator, int exit_status, int term_signal,
                           struct p2p_exit_reason *reason) {
   bool had_begun = evaluator->ready && evaluator->task.frames.is_delivered;
-  if (evaluator->kill_reason[0] != '\0') {
-    p2p_exit_reason_of_kill(reason, evaluator->kill_reason, had_begun);
-    if (!had_begun) reason->kind = P2P_LOST_NOT_BEGUN;
-    return;
-  }
   const struct p2p_evaluator_end end = {
       exit_status, term_signal,           evaluator->ready,
       had_begun,   used_bytes(evaluator), p2p_evaluator_process_was_full(evaluator->process)};
-  p2p_exit_reason_of_end(reason, &end, &evaluator->owner->limits);
+  if (evaluator->kill_reason[0] == '\0')
+    p2p_exit_reason_of_end(reason, &end, &evaluator->owner->limits);
+  else
+    p2p_exit_reason_of_own_kill(reason, evaluator->kill_reason, had_begun);
 }
 
 static void drop_process(struct p2p_evaluator *evaluator) {
-  set_deadline(evaluator, NO_DEADLINE, 0);
+  p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_NONE, 0);
   p2p_evaluator_process_free(evaluator->process);
   p2p_scratch_folder_free(evaluator->folder);
   evaluator->process = NULL;
   evaluator->folder = NULL;
-  evaluator->ready = false;
+  evaluator->ready = evaluator->is_suspended = false;
   evaluator->client = NULL;
   evaluator->kill_reason[0] = '\0';
 }
@@ -219,7 +189,7 @@ static void on_process_exit(void *arg, int exit_status, int term_signal) {
 }
 
 static void stop_task(struct p2p_evaluator *evaluator) {
-  if (evaluator->deadline == DEADLINE_RECEIVE)
+  if (evaluator->deadline.kind == P2P_DEADLINE_RECEIVE)
     p2p_exit_reason_of_kill(&evaluator->task.stopped,
                             "was stopped because the future took too long to arrive", false);
   else
@@ -230,20 +200,20 @@ static void stop_task(struct p2p_evaluator *evaluator) {
 static void on_deadline(void *arg) {
   struct p2p_evaluator *evaluator = arg;
   const struct p2p_evaluator_owner *owner = evaluator->owner;
-  switch (evaluator->deadline) {
-  case NO_DEADLINE: break;
-  case DEADLINE_RETRY: owner->on_retry(owner->arg, evaluator); break;
-  case DEADLINE_START:
+  switch (evaluator->deadline.kind) {
+  case P2P_DEADLINE_NONE: break;
+  case P2P_DEADLINE_RETRY: owner->on_retry(owner->arg, evaluator); break;
+  case P2P_DEADLINE_START:
     kill_process(evaluator, "was killed because it was not ready within 60 s");
     break;
-  case DEADLINE_RECEIVE:
-  case DEADLINE_TIME:
-  case DEADLINE_PAUSE: stop_task(evaluator); break;
-  case DEADLINE_TAKE: kill_process(evaluator, "was killed because it did not read"); break;
-  case DEADLINE_CANCEL:
+  case P2P_DEADLINE_RECEIVE:
+  case P2P_DEADLINE_TIME:
+  case P2P_DEADLINE_PAUSE: stop_task(evaluator); break;
+  case P2P_DEADLINE_TAKE: kill_process(evaluator, "was killed because it did not read"); break;
+  case P2P_DEADLINE_CANCEL:
     kill_process(evaluator, "was killed because it did not stop within 5 s of an interrupt");
     break;
-  case DEADLINE_UNUSED: owner->on_unused(owner->arg, evaluator); break;
+  case P2P_DEADLINE_UNUSED: owner->on_unused(owner->arg, evaluator); break;
   }
 }
 
@@ -253,8 +223,8 @@ struct p2p_evaluator *p2p_evaluator_new(const struct p2p_evaluator_owner *owner)
   struct p2p_evaluator *evaluator = calloc(1, sizeof *evaluator);
   if (evaluator == NULL) return NULL;
   evaluator->owner = owner;
-  evaluator->timer = p2p_timer_new(owner->loop, on_deadline, evaluator);
-  if (evaluator->timer != NULL) return evaluator;
+  if (p2p_deadline_init(&evaluator->deadline, owner->loop, on_deadline, evaluator))
+    return evaluator;
   free(evaluator);
   return NULL;
 }
@@ -263,7 +233,7 @@ void p2p_evaluator_free(struct p2p_evaluator *evaluator) {
   if (evaluator == NULL) return;
   p2p_evaluator_process_free(evaluator->process);
   p2p_scratch_folder_free(evaluator->folder);
-  p2p_timer_free(evaluator->timer);
+  p2p_deadline_close(&evaluator->deadline);
   free(evaluator);
 }
 
@@ -288,9 +258,9 @@ int p2p_evaluator_start(struct p2p_evaluator *evaluator, struct p2p_err *err) {
   drop_process(evaluator);
   int code = spawn(evaluator, err);
   if (code == P2P_OK)
-    set_deadline(evaluator, DEADLINE_START, P2P_EVALUATOR_START_MS);
+    p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_START, P2P_EVALUATOR_START_MS);
   else
-    set_deadline(evaluator, DEADLINE_RETRY, RETRY_MS);
+    p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_RETRY, RETRY_MS);
   return code;
 }
 
@@ -337,7 +307,7 @@ int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
     code = p2p_evaluator_process_send(evaluator->process, P2P_FRAME_TASK, task->task, task->payload,
                                       task->length);
   if (code != P2P_OK) return code;
-  if (evaluator->ready) set_deadline(evaluator, NO_DEADLINE, 0);
+  if (evaluator->ready) p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_NONE, 0);
   evaluator->client = client;
   evaluator->task = (struct task){.active = true,
                                   .id = task->task,
@@ -347,6 +317,7 @@ int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
                                   .arg = arg};
   note_if_delivered(evaluator);
   time_task(evaluator);
+  if (evaluator->owner->is_suspended) p2p_evaluator_suspend(evaluator);
   return P2P_OK;
 }
 
@@ -366,8 +337,7 @@ enum p2p_evaluator_pace p2p_evaluator_data(struct p2p_evaluator *evaluator,
   time_task(evaluator);
   note_if_delivered(evaluator);
   enum p2p_evaluator_pace pace = p2p_evaluator_process_pace(evaluator->process);
-  if (pace == P2P_EVALUATOR_IS_FULL && evaluator->ready && evaluator->deadline == NO_DEADLINE)
-    set_deadline(evaluator, DEADLINE_TAKE, P2P_EVALUATOR_TAKE_MS);
+  if (pace == P2P_EVALUATOR_IS_FULL) time_reading(evaluator);
   return pace;
 }
 
@@ -375,12 +345,13 @@ enum p2p_evaluator_pace p2p_evaluator_data(struct p2p_evaluator *evaluator,
  * reads the frame. A process that still starts must not be interrupted. */
 void p2p_evaluator_cancel(struct p2p_evaluator *evaluator) {
   if (evaluator->task.cancelled) return;
+  p2p_evaluator_continue(evaluator);
   evaluator->task.cancelled = true;
   send(evaluator, &(struct p2p_frame){.type = P2P_FRAME_CANCEL, .task = evaluator->task.id});
   p2p_evaluator_process_resume(evaluator->process);
   if (!evaluator->ready) return;
   p2p_evaluator_process_interrupt(evaluator->process);
-  set_deadline(evaluator, DEADLINE_CANCEL, P2P_EVALUATOR_CANCEL_MS);
+  p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_CANCEL, P2P_EVALUATOR_CANCEL_MS);
 }
 
 void p2p_evaluator_abandon(struct p2p_evaluator *evaluator) {
@@ -388,12 +359,40 @@ void p2p_evaluator_abandon(struct p2p_evaluator *evaluator) {
   p2p_evaluator_cancel(evaluator);
 }
 
+/* A result that is slowed down by the client's link costs the future no time, for a while. */
 void p2p_evaluator_pause(struct p2p_evaluator *evaluator) {
+  struct p2p_deadline *deadline = &evaluator->deadline;
   p2p_evaluator_process_pause(evaluator->process);
-  pause_time_limit(evaluator);
+  if (deadline->kind != P2P_DEADLINE_TIME || evaluator->task.frames.sending != P2P_FRAME_RESULT)
+    return;
+  p2p_deadline_stop(deadline);
+  p2p_deadline_set(deadline, P2P_DEADLINE_PAUSE, evaluator->owner->pause_ms);
 }
 
 void p2p_evaluator_resume(struct p2p_evaluator *evaluator) {
   p2p_evaluator_process_resume(evaluator->process);
-  if (evaluator->deadline == DEADLINE_PAUSE) run_time_limit(evaluator);
+  if (evaluator->deadline.kind == P2P_DEADLINE_PAUSE) p2p_deadline_run_limit(&evaluator->deadline);
+}
+
+/* ---- for the owner of the machine ---- */
+
+void p2p_evaluator_suspend(struct p2p_evaluator *evaluator) {
+  if (!evaluator->task.active || evaluator->task.cancelled || !evaluator->ready ||
+      evaluator->is_suspended)
+    return;
+  evaluator->is_suspended = true;
+  p2p_evaluator_process_suspend(evaluator->process, true);
+  p2p_deadline_stop(&evaluator->deadline);
+}
+
+void p2p_evaluator_continue(struct p2p_evaluator *evaluator) {
+  if (!evaluator->is_suspended) return;
+  evaluator->is_suspended = false;
+  p2p_evaluator_process_suspend(evaluator->process, false);
+  if (evaluator->task.timed && evaluator->deadline.kind == P2P_DEADLINE_NONE)
+    p2p_deadline_run_limit(&evaluator->deadline);
+  else
+    time_task(evaluator);
+  if (p2p_evaluator_process_pace(evaluator->process) == P2P_EVALUATOR_IS_FULL)
+    time_reading(evaluator);
 }

@@ -43,6 +43,7 @@ struct p2p_evaluator_owner {
   struct p2p_scratch *scratch;
   const char *workdir; /* of the processes; NULL: their scratch folders */
   struct p2p_limits limits;
+  bool is_suspended;             /* tasks that begin are suspended at once */
   uint64_t receive_ms, pause_ms; /* P2P_EVALUATOR_RECEIVE_MS and _PAUSE_MS, except in tests */
   void (*on_change)(void *arg);  /* the evaluator is ready, or its task has ended */
   /* The process has ended, `how` says how; start it again. */
@@ -108,5 +109,10 @@ void p2p_evaluator_abandon(struct p2p_evaluator *evaluator);
 /* Back-pressure: stop and continue to read from the evaluator, until its task ends. */
 void p2p_evaluator_pause(struct p2p_evaluator *evaluator);
 void p2p_evaluator_resume(struct p2p_evaluator *evaluator);
+
+/* The owner of the machine wants it back for a while: stops the process, if it has a task, and its
+ * time limit, until p2p_evaluator_continue, the end of the task, or its cancellation. */
+void p2p_evaluator_suspend(struct p2p_evaluator *evaluator);
+void p2p_evaluator_continue(struct p2p_evaluator *evaluator);
 
 #endif

@@ -213,6 +213,13 @@ int p2p_evaluator_pool_new(const struct p2p_evaluator_pool_config *config,
   return P2P_OK;
 }
 
+void p2p_evaluator_pool_suspend(struct p2p_evaluator_pool *pool, bool is_suspended) {
+  if (pool->owner.is_suspended == is_suspended) return;
+  pool->owner.is_suspended = is_suspended;
+  for (uint32_t i = 0; i < pool->count; i++)
+    (is_suspended ? p2p_evaluator_suspend : p2p_evaluator_continue)(pool->all[i]);
+}
+
 void p2p_evaluator_pool_close(struct p2p_evaluator_pool *pool) { pool->is_closed = true; }
 
 void p2p_evaluator_pool_free(struct p2p_evaluator_pool *pool) {

@@ -58,6 +58,9 @@ struct p2p_evaluator *p2p_evaluator_pool_submit(struct p2p_evaluator_pool *pool,
                                                 void *arg);
 /* The client has left, and its tasks were abandoned: replaces its evaluators. */
 void p2p_evaluator_pool_remove_client(struct p2p_evaluator_pool *pool, const void *client);
+/* Suspends all tasks, also those that begin from now on, or lets them go on: see
+ * p2p_evaluator_suspend. */
+void p2p_evaluator_pool_suspend(struct p2p_evaluator_pool *pool, bool is_suspended);
 /* Starts no more evaluators: the pool will be freed. */
 void p2p_evaluator_pool_close(struct p2p_evaluator_pool *pool);
 

@@ -315,6 +315,10 @@ void p2p_evaluator_process_interrupt(struct p2p_evaluator_process *process) {
   if (!process->exited) p2p_process_signal(process->child, SIGINT);
 }
 
+void p2p_evaluator_process_suspend(struct p2p_evaluator_process *process, bool is_suspended) {
+  if (!process->exited) p2p_process_suspend(process->child, is_suspended);
+}
+
 void p2p_evaluator_process_kill(struct p2p_evaluator_process *process) {
   if (process->exited) return;
   p2p_process_kill(process->child);

@@ -87,6 +87,9 @@ void p2p_evaluator_process_pause(struct p2p_evaluator_process *process);
 void p2p_evaluator_process_resume(struct p2p_evaluator_process *process);
 /* Sends SIGINT to the process group, by way of the keeper if there is one. */
 void p2p_evaluator_process_interrupt(struct p2p_evaluator_process *process);
+/* Stops its process group, as SIGSTOP does, or lets it go on; by way of the keeper if there is one.
+ * What has left the group goes on. */
+void p2p_evaluator_process_suspend(struct p2p_evaluator_process *process, bool is_suspended);
 /* Kills the process group, or all that its keeper keeps; on_exit follows. */
 void p2p_evaluator_process_kill(struct p2p_evaluator_process *process);
 /* Kills the process if it still runs. The loop must run until it has been reaped. No callbacks

@@ -111,6 +111,11 @@ void p2p_exit_reason_of_kill(struct p2p_exit_reason *reason, const char *how, bo
   reason->hint[0] = '\0';
 }
 
+void p2p_exit_reason_of_own_kill(struct p2p_exit_reason *reason, const char *how, bool had_begun) {
+  p2p_exit_reason_of_kill(reason, how, had_begun);
+  if (!had_begun) reason->kind = P2P_LOST_NOT_BEGUN;
+}
+
 void p2p_exit_reason_sentence(const struct p2p_exit_reason *reason, const char *worker,
                               const char *label, char *out, size_t size) {
   snprintf(out, size, "the evaluator of worker '%s' %s%s '%s'%s%s", worker, reason->how,

@@ -34,6 +34,9 @@ void p2p_exit_reason_of_time_limit(struct p2p_exit_reason *reason, const struct 
  * says. Final: the caller may know better. */
 void p2p_exit_reason_of_kill(struct p2p_exit_reason *reason, const char *how, bool had_begun);
 
+/* The worker killed the process, also one that had not begun. */
+void p2p_exit_reason_of_own_kill(struct p2p_exit_reason *reason, const char *how, bool had_begun);
+
 /* "the evaluator of worker 'carol@desk:4711' ended with signal 9 (SIGKILL) while evaluating future
  * 'one'. It was killed by ..." */
 void p2p_exit_reason_sentence(const struct p2p_exit_reason *reason, const char *worker,

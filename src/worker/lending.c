@@ -15,9 +15,9 @@ struct p2p_lending {
   struct p2p_log_queue *log;
   struct p2p_slots *slots;
   const struct p2p_links *links;
-  const struct p2p_announcer *announcer; /* NULL: nothing was reported yet */
-  struct p2p_control *control;           /* NULL: none */
-  bool is_paused;                        /* by the owner */
+  struct p2p_announcer *announcer;
+  struct p2p_control *control; /* NULL: none */
+  bool is_paused;              /* by the owner */
   struct p2p_policy_watch *watch;
   struct p2p_file_watch *file;                           /* NULL: none */
   bool has_changed;                                      /* the file */
@@ -80,6 +80,10 @@ void p2p_lending_free(struct p2p_lending *lending) {
   free(lending);
 }
 
+void p2p_lending_set_announcer(struct p2p_lending *lending, struct p2p_announcer *announcer) {
+  lending->announcer = announcer;
+}
+
 void p2p_lending_set_policy(struct p2p_lending *lending, const struct p2p_policy *policy) {
   p2p_policy_watch_set(lending->watch, policy);
 }
@@ -90,8 +94,14 @@ bool p2p_lending_take_change(struct p2p_lending *lending) {
   return has_changed;
 }
 
+bool p2p_lending_pauses(const struct p2p_lending *lending) {
+  return p2p_policy_watch_policy(lending->watch)->pauses &&
+         (lending->is_paused || p2p_policy_watch_state(lending->watch)[0] != '\0');
+}
+
+/* Whether futures stand still is what their clients need to know first. */
 static const char *get_state(const struct p2p_lending *lending) {
-  if (lending->is_paused) return "paused by its owner";
+  if (lending->is_paused || p2p_lending_pauses(lending)) return "paused by its owner";
   return p2p_policy_watch_state(lending->watch);
 }
 
@@ -142,8 +152,7 @@ static void describe_load(const struct p2p_lending *lending, size_t except, stru
   snprintf(out->state, sizeof out->state, "%s", state);
 }
 
-uint64_t p2p_lending_report(struct p2p_lending *lending, struct p2p_announcer *announcer,
-                            uint64_t now_ms) {
+uint64_t p2p_lending_report(struct p2p_lending *lending, uint64_t now_ms) {
   uint64_t due_ms = P2P_SLOTS_NEVER;
   struct p2p_load load;
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
@@ -158,8 +167,7 @@ uint64_t p2p_lending_report(struct p2p_lending *lending, struct p2p_announcer *a
       p2p_client_link_send_load(link, &load);
   }
   describe_load(lending, P2P_SLOTS_CLIENTS_MAX, &load);
-  p2p_announcer_set_load(announcer, &load);
-  lending->announcer = announcer;
+  p2p_announcer_set_load(lending->announcer, &load);
   return due_ms;
 }
 
@@ -168,14 +176,13 @@ uint64_t p2p_lending_report(struct p2p_lending *lending, struct p2p_announcer *a
 /* Fields "key=value", joined by "|". */
 static void describe(const struct p2p_lending *lending, char reply[P2P_CONTROL_REPLY_MAX - 1]) {
   struct p2p_load load;
-  const char *state = "lending", *cluster = "";
+  const char *state = "lending";
   describe_load(lending, P2P_SLOTS_CLIENTS_MAX, &load);
   if (load.state[0] != '\0') state = load.state;
   if (lending->slots->closed) state = "draining";
-  if (lending->announcer != NULL)
-    cluster = p2p_member_cluster(p2p_announcer_member(lending->announcer));
   snprintf(reply, P2P_CONTROL_REPLY_MAX - 1,
-           "cluster=%s|slots=%u|running=%u|users=%s|done=%llu|state=%s", cluster,
+           "cluster=%s|slots=%u|running=%u|users=%s|done=%llu|state=%s",
+           p2p_member_cluster(p2p_announcer_member(lending->announcer)),
            (unsigned)lending->config.n_slots, (unsigned)load.busy, load.users,
            (unsigned long long)lending->config.tally->done, state);
 }

@@ -31,12 +31,15 @@ int p2p_lending_new(const struct p2p_lending_config *config, struct p2p_lending 
 bool p2p_lending_take_change(struct p2p_lending *lending);
 /* From now on; call p2p_lending_apply soon. */
 void p2p_lending_set_policy(struct p2p_lending *lending, const struct p2p_policy *policy);
+/* Whether running futures are to stand still now. */
+bool p2p_lending_pauses(const struct p2p_lending *lending);
 /* Bars the clients that get no slots now. To be called before p2p_slots_next. */
 void p2p_lending_apply(struct p2p_lending *lending, uint64_t now_ms);
-/* Sends LOAD to clients whose load has changed, and sets it in the hellos of `announcer`. Returns
+/* Borrowed, until the lending is freed; to be set once. */
+void p2p_lending_set_announcer(struct p2p_lending *lending, struct p2p_announcer *announcer);
+/* Sends LOAD to clients whose load has changed, and sets it in the hellos of the announcer. Returns
  * when to call it again if nothing changes before; P2P_SLOTS_NEVER. */
-uint64_t p2p_lending_report(struct p2p_lending *lending, struct p2p_announcer *announcer,
-                            uint64_t now_ms);
+uint64_t p2p_lending_report(struct p2p_lending *lending, uint64_t now_ms);
 void p2p_lending_free(struct p2p_lending *lending); /* takes NULL */
 
 #endif

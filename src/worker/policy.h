@@ -31,6 +31,7 @@ struct p2p_policy {
   double max_load;                  /* of other programs, processes that run; 0: any */
   uint32_t when_idle_s;             /* for so long, nobody must have used the machine; 0: any */
   bool spares_battery;              /* lends nothing on battery */
+  bool pauses;                      /* while it lends nothing, running futures stand still */
 };
 
 struct p2p_policy_facts {

@@ -85,9 +85,10 @@ static void poll_slots(void *arg) {
       free_link(worker, i, "this client does not read, or the worker is out of memory");
   p2p_slots_set_available(&worker->slots, p2p_evaluator_pool_usable(worker->pool));
   p2p_lending_apply(worker->lending, now_ms);
+  p2p_evaluator_pool_suspend(worker->pool, p2p_lending_pauses(worker->lending) && !worker->drained);
   while (p2p_slots_next(&worker->slots, now_ms, &step)) run_step(worker, &step);
   uint64_t deadline_ms = p2p_slots_deadline(&worker->slots, now_ms);
-  uint64_t report_ms = p2p_lending_report(worker->lending, worker->announcer, now_ms);
+  uint64_t report_ms = p2p_lending_report(worker->lending, now_ms);
   if (report_ms < deadline_ms) deadline_ms = report_ms;
   if (deadline_ms != P2P_SLOTS_NEVER)
     p2p_wakeup_after(worker->poll, deadline_ms > now_ms ? deadline_ms - now_ms : 1);
@@ -257,6 +258,7 @@ static int start(void *state, const void *arg, struct p2p_err *err) {
   int code = worker->poll == NULL ? p2p_err_set(err, P2P_ERR_MEMORY, "out of memory")
                                   : start_lending(worker, config, err);
   if (code == P2P_OK) code = start_announcer(worker, config, err);
+  if (code == P2P_OK) p2p_lending_set_announcer(worker->lending, worker->announcer);
   if (code == P2P_OK) code = start_evaluators(worker, config, err);
   worker->shared = (struct p2p_client_link_shared){.loop = worker->loop,
                                                    .log = worker->log,

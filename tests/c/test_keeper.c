@@ -164,6 +164,39 @@ TEST(interrupts_are_passed_on) {
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 5);
 }
 
+/* Whether the state of the keeper's only child becomes `state`, or something else. */
+static bool becomes(const struct kept *kept, char state, bool is_state) {
+  char path[64], text[256];
+  long child = 0;
+  snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)kept->keeper, (int)kept->keeper);
+  FILE *file = fopen(path, "re");
+  if (file == NULL || fscanf(file, "%ld", &child) != 1) return false;
+  fclose(file);
+  snprintf(path, sizeof path, "/proc/%ld/stat", child);
+  for (int i = 0; i < 1000; i++, poll(NULL, 0, 10)) {
+    memset(text, 0, sizeof text);
+    if ((file = fopen(path, "re")) == NULL) return false;
+    (void)!fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    const char *end = strrchr(text, ')');
+    if (end != NULL && (end[2] == state) == is_state) return true;
+  }
+  return false;
+}
+
+TEST(the_program_stands_still_and_goes_on) {
+  struct kept kept;
+  start(&kept, wait_for_interrupt);
+  expect(&kept, "p");
+  CHECK(kill(-kept.keeper, P2P_KEEPER_STOP) == 0 && becomes(&kept, 'T', true));
+  CHECK(kill(-kept.keeper, P2P_KEEPER_CONTINUE) == 0 && becomes(&kept, 'T', false));
+  CHECK(kill(-kept.keeper, P2P_KEEPER_STOP) == 0 && becomes(&kept, 'T', true));
+  close(kept.lifeline);
+  kept.lifeline = -1;
+  int status = finish(&kept);
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 TEST(a_keeper_that_is_killed_takes_the_program_along) {
   struct kept kept;
   start(&kept, wait_for_interrupt);
@@ -201,6 +234,7 @@ TEST(processes_of_others_stay) {
 
 UNIT_MAIN("keeper", UNIT(daemons_end_with_the_program), UNIT(its_signal_kills_all),
           UNIT(the_end_of_the_lifeline_kills_all), UNIT(interrupts_are_passed_on),
+          UNIT(the_program_stands_still_and_goes_on),
           UNIT(a_keeper_that_is_killed_takes_the_program_along), UNIT(processes_of_others_stay))
 #else
 TEST(it_is_an_error_elsewhere) {

@@ -103,6 +103,54 @@ TEST(a_user_holds_no_more_than_the_share) {
   end(dave);
 }
 
+static char state_of(const char *pid) {
+  char path[64], text[256] = "";
+  snprintf(path, sizeof path, "/proc/%s/stat", pid);
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return '-';
+  (void)!fread(text, 1, sizeof text - 1, file);
+  fclose(file);
+  const char *end = strrchr(text, ')');
+  return end != NULL && end[1] == ' ' ? end[2] : '?';
+}
+
+static bool becomes(const char *pid, char state, bool is_state) {
+  for (int i = 0; i < 1000; i++, poll(NULL, 0, 10))
+    if ((state_of(pid) == state) == is_state) return true;
+  return false;
+}
+
+TEST(futures_stand_still_and_so_does_their_time_limit) {
+  struct p2p_policy closed = open_in(120), always = {.n_hours = 0};
+  char pid[64];
+  closed.pauses = true;
+  limits.time_ms = 1000;
+  begin(1);
+  limits.time_ms = 0;
+  struct p2p_client *client = start_client(BOB);
+  snprintf(pid, sizeof pid, "%s", resolve(client, "pid"));
+  struct p2p_task *task = submit(client, "hang", 0);
+  CHECK(starts(client, task));
+  p2p_worker_set_policy(worker, &closed);
+  CHECK(becomes(pid, 'T', true));
+  CHECK(logs("paused by its owner"));
+  poll(NULL, 0, 1500);
+  CHECK(p2p_task_state(task) == P2P_TASK_RUNNING && state_of(pid) == 'T');
+  p2p_worker_set_policy(worker, &always);
+  CHECK(becomes(pid, 'T', false));
+  check_error(client, task, "was stopped at the time limit of 1 s per future");
+  task = submit(client, "sleep", 0);
+  CHECK(starts(client, task));
+  p2p_worker_set_policy(worker, &closed);
+  CHECK(logs("paused by its owner"));
+  p2p_client_cancel(client, task); /* ends at once, not when it is killed */
+  CHECK(has_ended(client, task));
+  p2p_task_free(task);
+  p2p_worker_set_policy(worker, &always);
+  CHECK_STR(resolve(client, "next"), "next");
+  end(client);
+}
+
 /* Nobody uses the machine of the tests for 10^9 s: not even since it was started. */
 TEST(a_machine_in_use_lends_nothing) {
   struct p2p_policy policy = {.when_idle_s = 1000000000}, load = {.max_load = 1e9};
@@ -117,4 +165,5 @@ UNIT_MAIN("lending", UNIT(prepare),
           UNIT(running_futures_finish_and_others_wait_until_it_lends_again),
           UNIT(a_client_that_comes_later_is_told_on_the_board),
           UNIT(users_that_are_not_listed_get_nothing), UNIT(a_user_holds_no_more_than_the_share),
+          UNIT(futures_stand_still_and_so_does_their_time_limit),
           UNIT(a_machine_in_use_lends_nothing), UNIT(nothing_is_left))

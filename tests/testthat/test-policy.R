@@ -7,8 +7,10 @@ write_file <- function(..., env = parent.frame()) {
   path
 }
 
+default_settings <- function() check_settings(lapply(formals(worker)[worker_settings], eval))
+
 settings_of <- function(...) {
-  defaults <- lapply(formals(worker)[worker_settings], eval)
+  defaults <- default_settings()
   merge_settings(utils::modifyList(defaults, list(...), keep.null = TRUE), ...names(), write_file())
 }
 
@@ -19,13 +21,13 @@ test_that("the file has settings, and arguments go before it", {
   expect_identical(settings$hours, c("22:00-07:00", "12:00-13:30"))
   expect_equal(settings[c("users", "share", "max_load", "when_idle", "memory", "time", "nice", "on_battery")],
                list(users = c("alice", "bob"), share = 2, max_load = 1.5, when_idle = 600, memory = 2^31, time = 60, nice = 19, on_battery = TRUE))
-  defaults <- lapply(formals(worker)[worker_settings], eval)
+  defaults <- default_settings()
   defaults$share <- 5
   merged <- merge_settings(defaults, "share", path)
   expect_equal(merged$share, 5)
   expect_equal(merged$nice, 19)
   expect_equal(policy_config(merged), list(hours = c(1320L, 420L, 720L, 810L), max_load = 1.5, users = "alice;bob", share = 5, when_idle = 600,
-                                           spares_battery = 0))
+                                           spares_battery = 0, pauses = 0))
   expect_identical(read_worker_file(file.path(tempdir(), "nonexistent")), list())
   expect_length(read_worker_file(write_file("")), 0L)
 })
@@ -38,6 +40,7 @@ test_that("mistakes in the file name it and the key", {
   fails("users: bob, ev il", "key 'users': \"ev il\" is not")
   fails("share: none", "key 'share' must be a whole number")
   fails("on_battery: sometimes", "key 'on_battery' must be TRUE or FALSE")
+  fails("when_busy: stop", "key 'when_busy' must be")
   fails("max_load: 0", "key 'max_load' must")
   fails("nonsense", "does not consist of lines 'key: value'")
   fails(c("share: 1", "", "share: 2"), "empty lines")
@@ -134,4 +137,49 @@ test_that("workers are asked, paused, resumed and drained by other programs of t
   wrong <- command("--pause", "--cluster=alice/friends")
   expect_identical(wrong$status, 2L)
   expect_match(wrong$stderr, "Flag --pause is about a running worker, and stands alone")
+})
+
+## "T": stopped.
+process_state <- function(pid) sub("^.*[)] ([A-Z]) .*$", "\\1", readLines(file.path("/proc", pid, "stat")))
+
+## A process and its descendants.
+tree_of <- function(pid) c(pid, unlist(lapply(children_of(pid), tree_of)))
+
+test_that("with when_busy = \"pause\", running futures stand still while the worker is paused, and end with it", {
+  skip_if_not(file.exists("/proc/self/stat"), "this system has no /proc")
+  lab <- local_lab(c("alice", "bob"))
+  withr::local_envvar(XDG_RUNTIME_DIR = lab$dir)
+  start_board(lab)
+  start_host(lab, "alice/friends", "bob")
+  withr::defer(plan(sequential), priority = "first")
+  for (sandbox in c("none", "landlock", "namespaces")) {
+    if (sandbox != "none" && !has_sandbox(sandbox)) next
+    worker <- start_worker(lab, "alice", "alice/friends", when_busy = "pause", sandbox = sandbox)
+    plan_as(lab, "bob", retries = 0)
+    pid <- worker$px$get_pid()
+    states <- function() vapply(tree_of(pid)[-1L], process_state, "")
+    if (sandbox == "none") {
+      f <- future({
+        for (i in 1:20) Sys.sleep(0.1)
+        44
+      })
+      wait_until(function() worker_control()$running == 1)
+      expect_identical(worker_control("pause")$state, "paused by its owner")
+      wait_until(function() "T" %in% states())
+      Sys.sleep(3) # longer than the future takes
+      expect_false(resolved(f))
+      expect_identical(worker_control("resume")$state, "lending")
+      expect_equal(value(f), 44)
+    }
+    f <- future(Sys.sleep(60))
+    wait_until(function() worker_control()$running == 1)
+    worker_control("pause")
+    wait_until(function() "T" %in% states())
+    tree <- tree_of(pid)
+    signal_process(worker, tools::SIGKILL)
+    wait_for_exit(worker)
+    wait_until(function() !any(file.exists(file.path("/proc", tree))))
+    expect_error(value(f), class = "FutureInterruptError")
+    plan(sequential)
+  }
 })

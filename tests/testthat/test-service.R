@@ -2,7 +2,7 @@
 
 test_that("a unit of systemd has the command, is valid and has limits", {
   withr::local_envvar(XDG_CONFIG_HOME = withr::local_tempdir())
-  local_mocked_bindings(service_system = function() "systemd")
+  withr::local_options(future.p2p.service_system = "systemd")
   expect_message(path <- install_service("worker", cluster = "alice/friends", hours = c("22:00-24:00", "00:00-07:00"), nice = 19, on_battery = FALSE,
                                          ssh_args = c("-i", "~/.ssh/my key"), name = "night"), "systemctl --user enable --now future.p2p-night.service")
   expect_identical(path, file.path(Sys.getenv("XDG_CONFIG_HOME"), "systemd", "user", "future.p2p-night.service"))
@@ -42,12 +42,12 @@ test_that("what cannot be written is refused", {
 
 test_that("launchd and the Windows Task Scheduler get the same command", {
   withr::local_envvar(HOME = withr::local_tempdir(), WSL_DISTRO_NAME = "Debian")
-  local_mocked_bindings(service_system = function() "launchd")
+  withr::local_options(future.p2p.service_system = "launchd")
   expect_message(path <- install_service("serve", users = "a<b&c.txt"), "launchctl load -w")
   plist <- readLines(path)
   expect_true(all(c("    <string>future.p2p::serve</string>", "    <string>--users=a&lt;b&amp;c.txt</string>") %in% plist))
   expect_match(path, "/Library/LaunchAgents/future.p2p-serve.plist", fixed = TRUE)
-  local_mocked_bindings(service_system = function() "wsl")
+  withr::local_options(future.p2p.service_system = "wsl")
   expect_message(install_service("worker", cluster = "alice/friends"),
                  "schtasks.exe /Create /SC ONLOGON /TN future.p2p-worker /TR \"wsl.exe -d Debian --exec .*Rscript -e future.p2p::worker --cluster=alice/friends\"")
 })
