@@ -134,22 +134,35 @@ take_result <- function(future, task) {
       result <- FutureError(sprintf("The worker returned an object of class %2$s instead of the result of future (%1$s).",
                                     future_label(future), sQuote(class(result)[1L])), future = future)
     }
-    future[["state"]] <- "failed"
+    future[["state"]] <- if (inherits(result, "FutureInterruptError")) "interrupted" else "failed"
   }
   future[["result"]] <- result
 }
 
-## The result, also if it still arrives. NULL if its link is lost before. An interrupt leaves it unread.
+## Serialized results of up to so many bytes are kept until R has read them. Larger ones are freed meanwhile.
+KEPT_RESULT <- 2^27
+
+## The result, also if it still arrives. NULL if its link is lost before. An interrupt leaves it unread; if it is large, it is lost then.
 read_result <- function(future, task) {
   config <- future[["backend"]][["config"]]
-  result <- .Call(ffi_result_open, task, config$object_cap_bytes, identical(config$results, "data"))
+  result <- .Call(ffi_result_open, task, config$object_cap_bytes, identical(config$results, "data"), KEPT_RESULT)
   if (is.null(result)) return(NULL)
+  if (isFALSE(result)) {
+    cancel_rest(future, task)
+    why <- sprintf("Reading its value was interrupted, and values of more than %s can be read only once.", format_bytes(KEPT_RESULT))
+    return(future_failure(future, "lost", why))
+  }
   on.exit(.Call(ffi_handle_close, result))
   tryCatch(.Call(ffi_result_read, result), p2p_error_lost = function(ex) NULL, error = function(ex) {
     if (.Call(ffi_result_waits, result)) stop(ex) # the time limit of R
-    if (!has_ended(future)) .Call(ffi_task_cancel, clients$of(future[["backend"]])$handle, task) # the rest need not arrive
+    cancel_rest(future, task)
     FutureError(sprintf("The result of future (%s) is refused. %s", future_label(future), conditionMessage(ex)), future = future)
   })
+}
+
+## The rest of a result need not arrive.
+cancel_rest <- function(future, task) {
+  if (!has_ended(future)) .Call(ffi_task_cancel, clients$of(future[["backend"]])$handle, task)
 }
 
 ## Whether a list is an error of the future framework, such as a FutureLaunchError. All its classes must be: a class of some other package

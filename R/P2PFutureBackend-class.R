@@ -64,7 +64,7 @@
 #' Errors while joining the cluster have class `p2p_error` and say what to do next. For example, the cluster may not be hosted, you may not
 #' have access to it, the SSH host key may be unknown, the board may not accept any of your SSH keys, or it may be unreachable. Errors of a
 #' future are a FutureError; if its worker was lost more often than `retries`, a FutureInterruptError, after which `reset()` allows it to run
-#' again.
+#' again. So are values of more than 128 MiB if Ctrl-C interrupts `value()` while they arrive: smaller ones can be collected again.
 #'
 #' @param cluster (character) Name of the cluster, as `"owner/name"`. If `NULL`, option `future.p2p.cluster`, or else your personal cluster,
 #'   which needs no host.

@@ -59,7 +59,7 @@
   X(ffi_lookup, 3)               \
   X(ffi_program_exec, 2)         \
   X(ffi_public_services, 0)      \
-  X(ffi_result_open, 3)          \
+  X(ffi_result_open, 4)          \
   X(ffi_result_read, 1)          \
   X(ffi_result_waits, 1)         \
   X(ffi_serialize, 2)            \

@@ -16,6 +16,7 @@ struct p2p_result {
   uint8_t **chunks;         /* NULL: not needed yet */
   _Atomic uint64_t arrived; /* bytes */
   atomic_bool is_broken;
+  size_t n_dropped;             /* chunks; the reader's */
   _Atomic uint64_t wanted;      /* when to notify `watcher`; NOBODY: not */
   pthread_mutex_t lock;         /* guards `watcher` */
   struct p2p_notifier *watcher; /* NULL: none */
@@ -120,6 +121,15 @@ size_t p2p_result_span(const struct p2p_result *result, uint64_t offset, const u
   *bytes = result->chunks[offset / P2P_CHUNK_BYTES] + at;
   return arrived - offset < here ? (size_t)(arrived - offset) : here;
 }
+
+void p2p_result_drop(struct p2p_result *result, uint64_t offset) {
+  for (; result->n_dropped < offset / P2P_CHUNK_BYTES; result->n_dropped++) {
+    p2p_chunk_free(result->chunks[result->n_dropped]);
+    result->chunks[result->n_dropped] = NULL;
+  }
+}
+
+bool p2p_result_is_dropped(const struct p2p_result *result) { return result->n_dropped > 0; }
 
 bool p2p_result_watch(struct p2p_result *result, struct p2p_notifier *notifier) {
   pthread_mutex_lock(&result->lock);

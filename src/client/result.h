@@ -32,6 +32,10 @@ bool p2p_result_is_whole(const struct p2p_result *result);
 bool p2p_result_is_broken(const struct p2p_result *result);
 /* The longest contiguous run at `offset` of what has arrived; 0: none. */
 size_t p2p_result_span(const struct p2p_result *result, uint64_t offset, const uint8_t **bytes);
+/* Frees chunks of what was read, before `offset`: it cannot be read again. Only for the one reader
+ * of the result. */
+void p2p_result_drop(struct p2p_result *result, uint64_t offset);
+bool p2p_result_is_dropped(const struct p2p_result *result);
 /* From now on, `notifier` can be notified, until p2p_result_unwatch. False: another one is. */
 bool p2p_result_watch(struct p2p_result *result, struct p2p_notifier *notifier);
 void p2p_result_unwatch(struct p2p_result *result);

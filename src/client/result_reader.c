@@ -10,6 +10,7 @@ struct p2p_result_reader {
   struct p2p_result *result;
   struct p2p_r_walk *walk;
   uint64_t at;  /* bytes that were checked and given */
+  bool drops;   /* them, when more are read */
   bool watches; /* the result, with `notifier` */
   struct p2p_notifier notifier;
 };
@@ -22,7 +23,8 @@ static void start_watching(struct p2p_result_reader *reader) {
 }
 
 struct p2p_result_reader *p2p_result_reader_new(struct p2p_result *result,
-                                                const struct p2p_r_object_rules *rules) {
+                                                const struct p2p_r_object_rules *rules,
+                                                uint64_t keep_bytes) {
   struct p2p_result_reader *reader = calloc(1, sizeof *reader);
   if (reader == NULL) return NULL;
   reader->walk = p2p_r_walk_new(p2p_result_size(result), rules);
@@ -31,6 +33,7 @@ struct p2p_result_reader *p2p_result_reader_new(struct p2p_result *result,
     return NULL;
   }
   reader->result = result;
+  reader->drops = p2p_result_size(result) > keep_bytes;
   if (!p2p_result_is_whole(result)) start_watching(reader);
   return reader;
 }
@@ -57,6 +60,7 @@ int p2p_result_reader_next(struct p2p_result_reader *reader, const uint8_t **byt
                            struct p2p_err *err) {
   uint64_t size = p2p_result_size(reader->result);
   if (reader->at == size && size > 0) return P2P_READING_END;
+  if (reader->drops) p2p_result_drop(reader->result, reader->at);
   *bytes = NULL;
   *length = p2p_result_span(reader->result, reader->at, bytes);
   if (*length == 0 && has_more(reader))

@@ -8,9 +8,11 @@
 
 struct p2p_result_reader;
 
-/* Takes over the reference. NULL: out of memory; then the reference stays the caller's. */
+/* Takes over the reference. A result of more than `keep_bytes` is freed as it is read, so that only
+ * its first reader can read it. NULL: out of memory; then the reference stays the caller's. */
 struct p2p_result_reader *p2p_result_reader_new(struct p2p_result *result,
-                                                const struct p2p_r_object_rules *rules);
+                                                const struct p2p_r_object_rules *rules,
+                                                uint64_t keep_bytes);
 void p2p_result_reader_free(struct p2p_result_reader *reader); /* takes NULL */
 
 enum p2p_reading {
@@ -21,7 +23,7 @@ enum p2p_reading {
 };
 #define P2P_READING_WAIT_MS 250
 
-/* Gives bytes that were not given before; *bytes is valid until the reader is freed. Returns enum
+/* Gives bytes that were not given before; *bytes is valid until the next call. Returns enum
  * p2p_reading, or an error, which is final: those of p2p_r_object_check, or P2P_ERR_LOST if the
  * rest of the result will not arrive. */
 int p2p_result_reader_next(struct p2p_result_reader *reader, const uint8_t **bytes, size_t *length,

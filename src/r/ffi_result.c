@@ -28,8 +28,9 @@ static void result_free(void *arg) {
 }
 
 /* A handle, which must be closed at the end. `memory_bytes` limits what R allocates for the result.
+ * A result of more than `keep_bytes` can be read once only; then FALSE.
  * NULL: the task has no result that can be read. */
-SEXP ffi_result_open(SEXP task, SEXP memory_bytes, SEXP data_only) {
+SEXP ffi_result_open(SEXP task, SEXP memory_bytes, SEXP data_only, SEXP keep_bytes) {
   const struct p2p_r_object_rules rules =
       p2p_ffi_object_rules(memory_bytes, P2P_R_RESULT, data_only);
   struct p2p_task *of = p2p_ffi_handle_get(task, P2P_TAG_TASK);
@@ -39,8 +40,14 @@ SEXP ffi_result_open(SEXP task, SEXP memory_bytes, SEXP data_only) {
     UNPROTECT(1);
     return R_NilValue;
   }
+  if (p2p_result_is_dropped(bytes)) {
+    p2p_result_free(bytes);
+    UNPROTECT(1);
+    return Rf_ScalarLogical(FALSE);
+  }
   struct result *result = calloc(1, sizeof *result);
-  if (result != NULL) result->reader = p2p_result_reader_new(bytes, &rules);
+  uint64_t keep = (uint64_t)Rf_asReal(keep_bytes);
+  if (result != NULL) result->reader = p2p_result_reader_new(bytes, &rules, keep);
   if (result == NULL || result->reader == NULL) {
     p2p_result_free(bytes);
     free(result);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 
+#include "base/chunks.h"
 #include "r_object_fixture.h"
 
 #define MEMORY 10000000
@@ -80,11 +81,16 @@ static int read_some(struct p2p_result_reader *reader, uint64_t stop, uint64_t *
   return code;
 }
 
-static struct p2p_result_reader *reader_of(struct p2p_result *result, bool data_only) {
+static struct p2p_result_reader *keeping_reader(struct p2p_result *result, bool data_only,
+                                                uint64_t keep_bytes) {
   struct p2p_r_object_rules rules = {
       .memory_bytes = MEMORY, .content = P2P_R_RESULT, .data_only = data_only};
   p2p_result_ref(result);
-  return p2p_result_reader_new(result, &rules);
+  return p2p_result_reader_new(result, &rules, keep_bytes);
+}
+
+static struct p2p_result_reader *reader_of(struct p2p_result *result, bool data_only) {
+  return keeping_reader(result, data_only, UINT64_MAX);
 }
 
 struct feeder {
@@ -139,6 +145,29 @@ TEST(a_result_is_read_before_it_is_whole_and_again_from_the_start) {
   p2p_result_reader_free(first);
   p2p_result_free(result);
   p2p_blob_free(object);
+}
+
+TEST(a_large_result_is_freed_as_it_is_read) {
+  large_result();
+  uint64_t size = p2p_blob_size(object), before, at = 0;
+  p2p_chunks_keep(UINT64_MAX);
+  before = p2p_chunks_kept();
+  struct p2p_result *result = p2p_result_new(size);
+  struct p2p_result_reader *reader = keeping_reader(result, false, size); /* not large */
+  feed(result, 0, size, 1000);
+  CHECK(read_some(reader, UINT64_MAX, &at) == P2P_READING_END && p2p_chunks_kept() == before);
+  CHECK(!p2p_result_is_dropped(result));
+  p2p_result_reader_free(reader);
+  reader = keeping_reader(result, false, size - 1);
+  at = 0;
+  CHECK(read_some(reader, 150000, &at) == P2P_READING_BYTES && p2p_result_is_dropped(result));
+  CHECK(p2p_chunks_kept() == before + (at - 1) / P2P_CHUNK_BYTES * P2P_CHUNK_BYTES);
+  CHECK(read_some(reader, UINT64_MAX, &at) == P2P_READING_END && at == size);
+  CHECK(p2p_chunks_kept() == before + (size - 1) / P2P_CHUNK_BYTES * P2P_CHUNK_BYTES);
+  p2p_result_reader_free(reader);
+  p2p_result_free(result);
+  p2p_blob_free(object);
+  p2p_chunks_keep(0);
 }
 
 /* Feeds what `object` has, of a result that is larger: it is refused before the rest is there, and
@@ -217,6 +246,6 @@ TEST(a_result_that_breaks_is_lost) {
 
 UNIT_MAIN("result_reader", UNIT(a_result_is_read_while_it_arrives_in_pieces_of_any_size),
           UNIT(a_result_is_read_before_it_is_whole_and_again_from_the_start),
-          UNIT(a_result_is_refused_in_the_middle),
+          UNIT(a_large_result_is_freed_as_it_is_read), UNIT(a_result_is_refused_in_the_middle),
           UNIT(a_result_of_another_class_or_with_bytes_after_it_is_never_given_whole),
           UNIT(a_result_that_breaks_is_lost))

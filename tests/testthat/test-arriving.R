@@ -93,6 +93,39 @@ test_that("after Ctrl-C, or a time limit, the session goes on, and value() gives
   wait_until(function() nbrOfFreeWorkers() == 2L)
 })
 
+## Until the end of the test.
+keep_results_up_to <- function(bytes, env = parent.frame()) {
+  space <- asNamespace("future.p2p")
+  set <- function(bytes) {
+    unlockBinding("KEPT_RESULT", space)
+    assign("KEPT_RESULT", bytes, envir = space)
+    lockBinding("KEPT_RESULT", space)
+  }
+  before <- space$KEPT_RESULT
+  set(bytes)
+  withr::defer(set(before), envir = env)
+}
+
+test_that("a large value can be read only once: after Ctrl-C the future is lost, and reset() runs it again", {
+  keep_results_up_to(2^20)
+  plan_as(lab, "bob")
+  repeat {
+    x <- arriving()
+    expect_interruptible(x$future)
+    again <- .Call(ffi_result_open, x$future[["task"]], Inf, FALSE, 2^20)
+    if (isFALSE(again)) break
+    .Call(ffi_handle_close, again) # too little had arrived
+    continue(x$worker)
+    value(x$future)
+  }
+  error <- tryCatch(value(x$future), error = identity)
+  expect_s3_class(error, "FutureInterruptError")
+  expect_match(conditionMessage(error), "was lost\\. Reading its value was interrupted, and values of more than 1 MiB can be read only once\\. Use reset")
+  continue(x$worker)
+  wait_until(function() nbrOfFreeWorkers() == 2L)
+  expect_true(is_whole(value(reset(x$future))))
+})
+
 test_that("if the link is lost in the middle, it is an error that says so, or the future runs again", {
   plan_as(lab, "bob", retries = 0)
   x <- arriving()
