@@ -204,7 +204,8 @@ launchFuture.P2PFutureBackend <- function(backend, future, ...) {
 launch <- function(backend, future) {
   check_requests(future)
   client <- clients$of(backend)
-  wait_for_slot(client, future, new_wait(backend))
+  packages <- needed_packages(future)
+  wait_for_slot(client, future, length(packages) > 0L, new_wait(backend))
   unregister_ended(backend)
   future[["backend"]] <- backend
   future[["state"]] <- "submitted"
@@ -215,7 +216,7 @@ launch <- function(backend, future) {
   future[["wait"]] <- new_wait(backend)
   future[["starts"]] <- 0L
   bind_worker(future)
-  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, needed_packages(future))
+  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, packages)
   future[["state"]] <- "running"
   registry(backend, action = "add", future = future)
   invisible(future)
@@ -233,7 +234,7 @@ check_requests <- function(future) {
 ## The packages that a worker must have to run the future, except those that come with R.
 needed_packages <- function(future) {
   packages <- future[["packages"]]
-  if (is.null(packages)) character() else setdiff(sort(as.character(packages)), packages_of_r)
+  if (is.null(packages)) character() else sort(setdiff(as.character(packages), packages_of_r))
 }
 
 packages_of_r <- c("base", "compiler", "datasets", "graphics", "grDevices", "grid", "methods", "parallel", "splines", "stats", "stats4",
@@ -246,9 +247,8 @@ unregister_ended <- function(backend) {
 
 ## Returns when one more future may be submitted: when fewer futures are submitted than there are slots. Without any worker, one future may
 ## wait. Futures that wait for a worker with their packages do not block one that any worker can run.
-wait_for_slot <- function(client, future, wait) {
+wait_for_slot <- function(client, future, needs_packages, wait) {
   seen <- 0
-  needs_packages <- length(needed_packages(future)) > 0L
   repeat {
     status <- client_status(client)
     if (!is.null(status$failed)) stop(FutureError(core_sentence(status$failed), future = future))
