@@ -213,6 +213,7 @@ launch <- function(backend, future) {
   data[["results"]] <- backend[["config"]]$results # for evaluate_task()
   object <- .Call(ffi_serialize, data, Inf)
   name <- sprintf("%s (%s)", future_label(future), paste(future[["uuid"]], collapse = "-"))
+  if (has_journal(future)) future[["bytes"]] <- .Call(ffi_blob_size, object)
   future[["wait"]] <- new_wait(backend)
   future[["starts"]] <- 0L
   bind_worker(future)

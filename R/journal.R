@@ -22,6 +22,9 @@ write_journal <- function(future, task) {
   result[["finished"]] <- span[2L]
   future[["result"]] <- result
   note(worker_of(future), "evaluation", "evaluate", span[1L], span[2L])
+  times <- as.numeric(c(at[[1L]], at[[2L]], at[[3L]], span, at[[4L]], at[[5L]]))
+  names(times) <- c("submitted", "started", "sent", "began", "finished", "arriving", "ended")
+  note_future(c(list(label = future_label(future), worker = worker_of(future), bytes_out = future[["bytes"]], bytes_in = .Call(ffi_task_result_bytes, task)), as.list(times)))
 }
 
 is_timed <- function(result) {

@@ -70,6 +70,7 @@
   X(ffi_task_dropped, 1)         \
   X(ffi_task_error, 1)           \
   X(ffi_task_loss, 1)            \
+  X(ffi_task_result_bytes, 1)    \
   X(ffi_task_starts, 1)          \
   X(ffi_task_state, 1)           \
   X(ffi_task_submit, 4)          \

@@ -90,6 +90,12 @@ SEXP ffi_task_times(SEXP handle) {
   return out;
 }
 
+/* The size of the result of a task that is done; else NA. */
+SEXP ffi_task_result_bytes(SEXP handle) {
+  const struct p2p_result *result = p2p_task_result(p2p_ffi_handle_get(handle, P2P_TAG_TASK));
+  return Rf_ScalarReal(result != NULL ? (double)p2p_result_size(result) : NA_REAL);
+}
+
 /* The last lost worker's error, if the task was submitted to another worker after it; else NULL. */
 SEXP ffi_task_loss(SEXP handle) {
   struct p2p_err last;

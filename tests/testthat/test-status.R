@@ -1,4 +1,8 @@
-# status() and worker_of(): who is there, what runs where, in R and on the command line.
+# status(), worker_of(), journals and the report: who is there, what runs where, in R and on the command line.
+
+test_that("there is no report without journals", {
+  expect_error(performance_report(tempfile()), "There is nothing to report", class = "p2p_error_usage")
+})
 
 test_that("status() shows members, workers and futures, and disturbs nobody", {
   lab <- local_lab()
@@ -64,6 +68,13 @@ test_that("status() shows members, workers and futures, and disturbs nobody", {
   expect_true(all(as.numeric(journal$duration) >= 0))
   summary <- utils::getS3method("summary", "FutureJournal", envir = asNamespace("future"))(journal)
   expect_true(attr(summary, "speedup") > 0 && attr(summary, "speedup") <= 1)
+  file <- file.path(lab$dir, "report.html")
+  expect_identical(performance_report(file), normalizePath(file))
+  page <- readLines(file)
+  expect_match(page, paste0("<td>", worker_of(noted), "</td><td>1</td><td>0[.]3"), all = FALSE)
+  expect_match(page, "<title>noted: 0[.]3", all = FALSE)
+  expect_match(page, "^<p>1 future on 1 worker in .* Sent: [1-9].* KiB; received: [1-9].*B[.]</p>$", all = FALSE)
+  expect_no_match(page, "<script|http")
   expect_error(future::value(future::future(quit("no"))), class = "FutureInterruptError") # not one about the journal
 
   stop_process(worker)
@@ -112,4 +123,13 @@ test_that("the clock of a worker is not believed: an evaluation lies between two
   expect_identical(fit(1005, 1002), c(1005, 1005))
   expect_false(is_timed(structure(list(started = "now", finished = time(1)), class = "FutureResult")))
   expect_false(is_timed(structure(list(started = time(Inf), finished = time(1)), class = "FutureResult")))
+})
+
+test_that("a report shows futures side by side, and what is in their labels as text", {
+  expect_identical(lanes(c(0, 1, 2, 3), c(2.5, 2, 4, 5)), c(1L, 2L, 2L, 1L))
+  row <- data.frame(label = "<b>&\"\033", worker = "carol@desk:1", bytes_out = 10, bytes_in = 20, submitted = 0, started = 1, sent = 1, began = 2, finished = 3, arriving = 3, ended = 4)
+  page <- paste(report_page(row), collapse = "\n")
+  expect_match(page, "&lt;b&gt;&amp;&quot; ", fixed = TRUE)
+  expect_no_match(page, "\033|<b>")
+  expect_match(page, "x=\"500.00\" y=\"16\" width=\"250.00\"", fixed = TRUE)
 })
