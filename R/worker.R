@@ -199,6 +199,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config$workdir <- workdir
   config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
   config$evaluator_argv <- c(sandbox$command, evaluator_argv(settings$memory, settings$nice, is_scratch = is.null(workdir)))
+  on.exit(suppressWarnings(file.remove(as.character(config$control_folder)))) # unless another worker uses it
   config$sandbox <- sandbox$level
   config$is_launched <- length(sandbox$command) > 0L
   config$is_kept <- config$is_launched && sandbox$level == "none"
