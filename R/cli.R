@@ -140,6 +140,7 @@ flag_lines <- function(f) {
 }
 
 flag_help <- c(
+  accounts_file = "users file of serve()",
   address = "address to listen on",
   bytes_per_second = "maximum rate of one connection, in bytes per second",
   cluster = "cluster, as owner/name",
@@ -158,6 +159,7 @@ flag_help <- c(
   json = "write JSON",
   key = "give the cluster a key",
   login_time = "seconds that a login may take",
+  mailbox = "mailbox server, as ws://name:4000/v1",
   mailbox_port = "port of the mailbox server, 0 for any",
   max_load = "load by other programs from which on nothing new is lent",
   memory = "memory limit per future, in bytes or as 2GiB",
@@ -176,6 +178,7 @@ flag_help <- c(
   topics_per_user = "maximum number of topics per user",
   user = "user name on the message board",
   users = "users with access, separated by commas",
+  users_file = "file of the users of host_cluster()",
   verbose = "also show connections",
   watch = "show it again every 2 seconds",
   when_busy = "running futures while nothing is lent: finish or pause",
@@ -183,14 +186,15 @@ flag_help <- c(
   withdraw = "withdraw the user's open invitations instead",
   workdir = "folder in which futures run",
   workers = "number of futures at the same time",
-  write = "files and folders that futures may also change, separated by commas"
+  write = "files and folders that futures may also change, separated by commas",
+  yes = "add lines to files without asking"
 )
 
 ## Defaults that are not values to type.
-named_defaults <- c(address = "all addresses", cluster = "your personal cluster", code = "none", device = "none", enrol = "auto", file = "none", hours = "any", host = "pipe.pico.sh",
+named_defaults <- c(accounts_file = "that of the board, if it runs here", address = "all addresses", mailbox = "that of the board", cluster = "your personal cluster", code = "none", device = "none", enrol = "auto", file = "none", hours = "any", host = "pipe.pico.sh",
                    host_key = "created in R's configuration folder", ssh_args = "none",
                    pass_env = "none", read = "none", sandbox = "auto; none on your personal cluster",
-                   user = "none", users = "all", when_busy = "finish",
+                   user = "none", users = "all", users_file = "that of the host, if it runs here", when_busy = "finish",
                    workdir = "a private one, emptied after each future", write = "none")
 
 ## The default of an argument, as typed in a shell.

@@ -56,7 +56,7 @@ services_of <- function(facts) {
 }
 
 told_services <- function(facts) {
-  answer <- ask_board(facts$config, services = TRUE, until = now() + check_seconds)
+  answer <- ask_board(facts$config, "services", until = now() + check_seconds)
   structure(strsplit(answer, " ", fixed = TRUE)[[1L]], names = c("mailbox", "relay"))
 }
 

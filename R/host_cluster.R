@@ -9,6 +9,8 @@
 #' @param duration (numeric) Seconds after which hosting ends. `Inf` means never.
 #' @param users (character) Names of the users who have access in addition to you. Separate them by commas on the command line. If the board
 #'   tells that some of them have no account, as a board of [serve()] does, a warning names them. They can join as soon as they have one.
+#'   Or the name of a file with a user name at the start of each line, such as the users file of [serve()]. It is read again when it
+#'   changes, and [invite()] adds users to it.
 #'
 #' @param key (logical) If `FALSE`, the cluster has no key, as clusters of older versions: whoever can write to its topic, such as the operator
 #'   of the message board, can pretend to be a member.
@@ -39,20 +41,50 @@ host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration 
   check_arguments("host_cluster")
   check_not_on_worker("host_cluster")
   config <- cluster_config(cluster, host, ssh_args)
-  users <- if (missing(users)) character() else user_names(users)
-  if (length(users) == 0L) argument_stop("users", " must name the users who have access, as in ", if (in_cli()) "--users=bob,carol." else "c(\"bob\", \"carol\").")
+  file <- if (!missing(users)) users_list_file(users)
+  users <- if (missing(users)) character() else if (is.null(file)) user_names(users) else listed_users(file, config)
+  if (length(users) == 0L && is.null(file)) argument_stop("users", " must name the users who have access, as in ", if (in_cli()) "--users=bob,carol." else "c(\"bob\", \"carol\").")
   duration <- check_number(duration, "duration", 0, Inf)
   config$users <- users
   config$is_keyless <- !check_flag(key, "key")
   config$is_invite_only <- check_choice(enrol, "enrol", c("auto", "invite")) == "invite"
   if (config$is_keyless || !uses_keys()) message("This cluster has no key: whoever can write to its topic can pretend to be a member.") else say_expelled(config)
-  log <- log_new()
-  with_terminate({
-    handle <- .Call(ffi_host_new, config, log)
-    on.exit(.Call(ffi_handle_close, handle))
-    run_service(log, until = now() + duration)
-  })
+  remember_file("users", cluster_place(config), file)
+  with_terminate(run_host(config, file, now() + duration))
   invisible()
+}
+
+## Hosts until `end`. When the file of users has changed, the topic is opened again: the access list is that of the member that opens it.
+## Members stay connected meanwhile.
+run_host <- function(config, file, end) {
+  log <- log_new()
+  if (!is.null(file)) {
+    report <- .Call(ffi_file_report, file, log)
+    on.exit(.Call(ffi_handle_close, report))
+  }
+  retry_until <- -Inf
+  while (now() < end) {
+    users <- config$users
+    is_changed <- function() {
+      if (!is.null(file)) users <<- listed_users(file, config, users)
+      !setequal(users, config$users)
+    }
+    ended <- tryCatch(host_until(config, log, end, is_changed), p2p_error = identity)
+    if (inherits(ended, "error")) {
+      ## The board may not have noticed yet that we have left the topic.
+      if (now() >= retry_until || !isTRUE(ended$error$reason %in% c("already_hosted", "topic_in_use"))) stop(ended)
+      Sys.sleep(1)
+      next
+    }
+    config$users <- users
+    retry_until <- now() + 30
+  }
+}
+
+host_until <- function(config, log, end, is_changed) {
+  handle <- .Call(ffi_host_new, config, log)
+  on.exit(.Call(ffi_handle_close, handle))
+  run_service(log, until = end, is_done = is_changed)
 }
 
 ## Empty if these are no names. The core checks each name.
@@ -61,4 +93,31 @@ user_names <- function(users) {
   names <- unlist(strsplit(trimws(users), " *, *"))
   unique(names[nzchar(names)])
 }
+
+## The absolute path of the file that `users` names. NULL: these are names of users.
+users_list_file <- function(users) {
+  if (is.character(users) && length(users) == 1L && !is.na(users) && file.exists(users) && !dir.exists(users)) absolute_path(users)
+}
+
+## The users in a file: the first word of each line, but for the owner. If it cannot be used, a warning says why, and it is `kept`; without `kept`, it is an
+## error.
+listed_users <- function(file, config, kept = NULL) {
+  lines <- tryCatch(suppressWarnings(readLines(file, warn = FALSE)), error = function(ex) NULL)
+  words <- first_words(lines)
+  wrong <- which(nzchar(words) & !grepl(user_name_form, words))
+  users <- setdiff(words[nzchar(words)], sub("/.*", "", config$cluster))
+  problem <- if (is.null(lines)) "cannot be read" else if (length(wrong) > 0L) sprintf("has no user name in line %d", wrong[1L])
+  if (is.null(problem)) host_state$problem <- NULL
+  if (is.null(problem)) return(users)
+  if (is.null(kept)) argument_stop("users", ": file '", file, "' ", problem, ". It has one user name a line.")
+  if (!identical(host_state$problem, problem)) warning(sprintf("File '%s' %s. The users stay as they were.", file, problem), call. = FALSE, immediate. = TRUE)
+  host_state$problem <- problem
+  kept
+}
+
+first_words <- function(lines) sub("[ \t].*", "", trimws(sub("#.*", "", lines)))
+
+host_state <- new.env(parent = emptyenv())
+user_name_form <- "^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$"
+
 host_cluster <- cli_function(host_cluster, "host_cluster", "Gives users access to your cluster, until Ctrl-C or for --duration seconds.", is_service = TRUE)

@@ -1,21 +1,28 @@
-#' Invite a device to your cluster
+#' Invite somebody to your cluster
 #'
-#' Members of a cluster share its key, which a new device gets from the host when it joins. With an invitation, the host and the new device know
-#' each other beforehand. The new device accepts no other host. With `host_cluster(enrol = "invite")`, the host accepts no new device without
-#' an invitation. Use it if you do not trust the operator of the message board, or
-#' for a device that the host has refused.
-#'
-#' The owner of the cluster calls `invite()`, on the device that hosts it. It shows a code such as `7-crossover-clockwork`, and what to type on the
+#' The owner of a cluster calls `invite()`, on the device that hosts it. It shows a code such as `7-crossover-clockwork`, and what to type on the
 #' other device: `future.p2p::join("7-crossover-clockwork")`. The invitation travels by [Magic Wormhole][wormhole_send], and `invite()` waits
 #' until the other device has received it. Ctrl-C withdraws it. Tell nobody but the invited person the code. It works once, for one device.
 #'
-#' `invite(file = )` writes the invitation to a file instead, for a machine that nobody sits at. The first device to use
+#' What is handed over:
+#'
+#' * to the new device: the name of the cluster, the message board and, if it is one of [serve()], its host key; and an invitation, by which the host
+#'   and the new device know each other.
+#' * from the new device: its public SSH key, if the users file of the board is on this machine (`accounts_file`).
+#'
+#' The owner's device then adds the user to the users file of [serve()] and to that of [host_cluster()]. Both programs read them again at
+#' once, and need no restart. `join()` shows the lines that it would add to `known_hosts` and to `.Renviron` (the board's host key, and the options
+#' that name cluster and board), asks, and says what to type to use the cluster. If you host it with `users = c(...)` and not with a file, or
+#' somebody else runs the board, add the user there yourself.
+#'
+#' `join()` also shows the fingerprint of the device that hosts the cluster, as `invite()` does. The invitation is used by the next `plan()` or
+#' [worker()] on that cluster, while the host is running. The new device accepts no other host. With `host_cluster(enrol = "invite")`, the host accepts no
+#' new device without an invitation. Use it if you do not trust the operator of the message board, or for a device that the host has refused.
+#'
+#' `invite(file = )` writes the invitation alone to a file, for a machine that nobody sits at. The first device to use
 #' the file joins as that user, so protect it as you would a private SSH key. On that machine, environment variable `R_FUTURE_P2P_KEY_FILE` or option `future.p2p.key_file`
 #' names it, or `join(file = )` reads it. A device that was expelled comes back with it, too. The variable is ignored on a device that knows another
 #' owner of the cluster.
-#'
-#' `join()` keeps the invitation. It shows the fingerprint of the device that hosts the cluster, as `invite()` does. The invitation is used by the next `plan()` or
-#' [worker()] on that cluster, while the host is running. The user needs access as before, by `host_cluster(users = )`.
 #'
 #' @param cluster (character) Name of the cluster, as `"alice/friends"`. If missing, option `future.p2p.cluster`.
 #' @param user (character) User name of the invited person on the message board.
@@ -24,11 +31,18 @@
 #' @param host,ssh_args (character) Message board, and arguments for SSH, as in [cluster]. If the invitation is for a board that you call by another
 #'   name, as through a jump host, give your own name for it to `join()`.
 #' @param withdraw (logical) If `TRUE`, the user's invitations that were not used are withdrawn, and there is no new one. [members()] lists them.
+#' @param users_file (character) The file of users of [host_cluster()], to which the user is added. If `NULL`, the one that host_cluster() uses on this machine.
+#' @param accounts_file (character) The users file of [serve()], to which the user is added with the public key of the new device. If `NULL`, the one
+#'   that the board uses, if it runs on this machine.
+#' @param mailbox (character) Mailbox server, as `"ws://name:4000/v1"`, if `invite()` shows one: that of a board of your own. Then the board need not
+#'   be known here yet.
+#' @param yes (logical) If `TRUE`, `join()` adds the lines without asking. `--yes` on the command line.
 #'
 #' @section Command line:
 #' ```sh
 #' Rscript -e future.p2p::invite --cluster=alice/friends --user=bob
 #' Rscript -e future.p2p::join 7-crossover-clockwork
+#' Rscript -e future.p2p::join 7-crossover-clockwork --mailbox=ws://lab:4000/v1 --yes
 #' Rscript -e future.p2p::invite --cluster=alice/friends --user=bob --file=invitation
 #' Rscript -e future.p2p::invite --cluster=alice/friends --user=bob --withdraw
 #' R_FUTURE_P2P_KEY_FILE=invitation Rscript -e future.p2p::worker --cluster=alice/friends
@@ -43,13 +57,15 @@
 #' }
 #' @seealso [members()]
 #' @export
-invite <- function(cluster, user, file = NULL, host = NULL, ssh_args = NULL, withdraw = FALSE) {
+invite <- function(cluster, user, file = NULL, host = NULL, ssh_args = NULL, withdraw = FALSE, users_file = NULL, accounts_file = NULL) {
   check_arguments("invite")
   check_not_on_worker("invite")
   config <- cluster_config(cluster, host, ssh_args)
   if (missing(user)) argument_stop("user", " is missing. It is the name of the user on the message board, as in ", if (in_cli()) "--user=bob." else "\"bob\".")
   user <- one_string(user, "user")
   if (!is.null(file)) file <- new_file(file)
+  if (!is.null(users_file)) users_file <- old_file(users_file, "users_file")
+  if (!is.null(accounts_file)) accounts_file <- old_file(accounts_file, "accounts_file")
   check_has_owner(config, "nobody is invited to")
   place <- owner_place(config)
   check_is_owner(place)
@@ -57,20 +73,25 @@ invite <- function(cluster, user, file = NULL, host = NULL, ssh_args = NULL, wit
   text <- .Call(ffi_keys_invite, place, user)
   is_taken <- FALSE
   on.exit(if (!is_taken) withdraw_invitation(place, text, user))
-  if (is.null(file)) send_invitation(text, user, config) else write_invitation(text, file, user, config)
+  if (is.null(file)) send_invitation(text, user, config, users_file, accounts_file) else write_invitation(text, file, user, config)
   is_taken <- TRUE
   invisible()
 }
 
 #' @rdname invite
 #' @export
-join <- function(code = NULL, file = NULL, host = NULL, ssh_args = NULL) {
+join <- function(code = NULL, file = NULL, host = NULL, ssh_args = NULL, mailbox = NULL, yes = FALSE) {
   check_arguments("join")
   check_not_on_worker("join")
+  yes <- check_flag(yes, "yes")
   if (is.null(code) == is.null(file)) argument_stop("code", " must be the code that the owner of the cluster tells you, or ", argument("file", in_cli()), " must be the file of an invitation.")
   config <- board_config(NULL, host, ssh_args)
-  text <- if (is.null(file)) receive_invitation(one_string(code, "code"), host, ssh_args) else read_invitation(path.expand(one_string(file, "file")))
+  if (!is.null(code)) code <- check_code(code)
+  servers <- if (is.null(file)) transfer_servers(mailbox, if (!is.null(mailbox)) "", host, ssh_args)
+  welcome <- if (is.null(file)) read_welcome(receive_text(code, servers, 600)) else list(invitation = read_invitation(path.expand(one_string(file, "file"))))
+  text <- welcome$invitation
   invitation <- .Call(ffi_keys_invitation, text)
+  if (!grepl("^[A-Za-z0-9._:@%[-]+(\\][A-Za-z0-9:]*)?$", invitation$board)) stop_incomplete() # it is written to files
   place <- list(folder = keys_folder(), board = if (is.null(config$host)) invitation$board else .Call(ffi_keys_board, config), cluster = invitation$cluster)
   others <- setdiff(known_owners(place), invitation$owner)
   .Call(ffi_keys_join, place, text, TRUE)
@@ -79,12 +100,23 @@ join <- function(code = NULL, file = NULL, host = NULL, ssh_args = NULL) {
     warning(sprintf("This device knew another owner of %s, %s. From now on it trusts the one of the invitation.", quote_name(invitation$cluster), others[[1L]]), call. = FALSE)
   }
   board <- if (is.null(config$host)) other_board(invitation$board) else host
-  message("Use it with ", describe_plan(invitation$cluster, board), " or ", describe_call("worker", list(cluster = invitation$cluster, host = board)), ", as the user whom the owner has invited.")
+  is_set <- is.null(file) && settle_in(welcome, place, board, ssh_args, servers, yes)
+  plan <- if (is_set) describe_plan() else describe_plan(invitation$cluster, board)
+  worker <- describe_call("worker", if (is_set) list() else list(cluster = invitation$cluster, host = board))
+  message("Use it with ", plan, " or ", worker, ", as the user whom the owner has invited.")
   invisible()
 }
 
-describe_plan <- function(cluster, host) {
-  sprintf("plan(future.p2p::cluster, cluster = %s)", paste(c(dQuote(cluster, FALSE), if (!is.null(host)) paste("host =", dQuote(host, FALSE))), collapse = ", "))
+check_code <- function(code) {
+  code <- one_string(code, "code")
+  if (startsWith(code, "p2p-invitation-")) argument_stop("code", " is an invitation itself. Write it to a file that only you can read, and use ", argument("file", in_cli()), ".")
+  code
+}
+
+## Without arguments, options name the cluster.
+describe_plan <- function(cluster = NULL, host = NULL) {
+  named <- c(cluster = cluster, host = host)
+  sprintf("plan(%s)", paste(c("future.p2p::cluster", if (length(named) > 0L) paste(names(named), "=", dQuote(named, FALSE))), collapse = ", "))
 }
 
 ## The board, unless it is the public one.
@@ -100,6 +132,12 @@ new_file <- function(file) {
   file
 }
 
+old_file <- function(file, name) {
+  file <- path.expand(one_string(file, name))
+  if (!file.exists(file) || dir.exists(file)) argument_stop(name, ": there is no file '", file, "'.")
+  absolute_path(file)
+}
+
 withdraw_invitations <- function(place, user) {
   n <- .Call(ffi_keys_withdraw_all, place, user)
   message(sprintf(if (n == 0L) "There is no open invitation of %s to %s." else "The open invitations of %s to %s were withdrawn.",
@@ -112,20 +150,6 @@ withdraw_invitation <- function(place, text, user) {
   message(sprintf("The invitation of %s was withdrawn.", quote_name(user)))
 }
 
-## Waits until somebody has received the invitation.
-send_invitation <- function(text, user, config) {
-  transfer <- c(transfer_config(NULL, TRUE, FALSE, Inf), transfer_servers(NULL, NULL, config$host, config$ssh_args), text = text)
-  show_code <- function(code, transfer) {
-    message(sprintf("Tell %s this code for %s. It works once, on one device, until you press Ctrl-C: %s", quote_name(user), quote_name(config$cluster), code))
-    message("There, run ", describe_call("join", list(code = code, host = other_board(.Call(ffi_keys_board, config)))))
-    message(sprintf("It shows the fingerprint of this device, %s.", .Call(ffi_keys_invitation, text)$owner))
-  }
-  run_transfer(transfer, NULL, FALSE, FALSE, show_code, function(status, is_sender) {
-    message(sprintf("The invitation for %s was taken. The device that took it becomes a member with the next plan() or worker() there, if its user is %s.%s",
-                    quote_name(user), quote_name(user), access_hint(owner_place(config), user)))
-  })
-}
-
 write_invitation <- function(text, file, user, config) {
   old <- Sys.umask("077")
   on.exit(Sys.umask(old))
@@ -135,12 +159,6 @@ write_invitation <- function(text, file, user, config) {
 }
 
 ## ---- on the invited device ----
-
-receive_invitation <- function(code, host, ssh_args) {
-  if (startsWith(code, "p2p-invitation-")) argument_stop("code", " is an invitation itself. Write it to a file that only you can read, and use ", argument("file", in_cli()), ".")
-  transfer <- c(transfer_config(code, TRUE, FALSE, 600), transfer_servers(NULL, NULL, host, ssh_args))
-  run_transfer(transfer, NULL, FALSE, FALSE, show_end = function(status, is_sender) NULL)$text
-}
 
 ## The content of a file that nobody else can read. `name`: the argument or the option that names the file.
 read_invitation <- function(file, name = "file") {
@@ -169,5 +187,5 @@ use_key_file <- function(config) {
   if (length(owners) == 0L) message(sprintf("The invitation to %s in '%s' is used. Its owner has the device %s.", quote_name(invitation$cluster), file, invitation$owner))
 }
 
-invite <- cli_function(invite, "invite", "Invites a device of a user to your cluster, by a code or a file.")
-join <- cli_function(join, "join", "Keeps the invitation to a cluster that its owner has sent.")
+invite <- cli_function(invite, "invite", "Invites a user to your cluster, by a code or a file.")
+join <- cli_function(join, "join", "Takes the invitation to a cluster, and sets up this device.")

@@ -24,6 +24,28 @@ cluster_config <- function(cluster, host, ssh_args) {
 ## The files of a cluster that this user owns. The owner is the account.
 owner_place <- function(config) keys_place(config, sub("/.*", "", config$cluster))
 
+## The cluster on its board, as a name.
+cluster_place <- function(config) paste0(config$cluster, "@", .Call(ffi_keys_board, config))
+
+## invite() changes files that serve() and host_cluster() read on this machine. `what`: "users" or "accounts", `of`: a cluster or a host key.
+remembered_at <- function(what, of) file.path(config_folder(), "files", utils::URLencode(paste(what, of), reserved = TRUE))
+
+## NULL: forget it.
+remember_file <- function(what, of, file) {
+  at <- remembered_at(what, of)
+  if (is.null(file)) return(invisible(unlink(at)))
+  dir.create(dirname(at), recursive = TRUE, showWarnings = FALSE, mode = "0700")
+  try(suppressWarnings(writeLines(file, at)), silent = TRUE)
+  invisible()
+}
+
+## NULL if there is none, or not any more.
+remembered_file <- function(what, of) {
+  at <- remembered_at(what, of)
+  file <- if (file.exists(at)) readLines(at, 1L, warn = FALSE)
+  if (length(file) == 1L && file.exists(file)) file
+}
+
 is_personal <- function(cluster) endsWith(cluster, "/personal")
 
 ## `what`: what cannot be done with a personal cluster.

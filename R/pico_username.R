@@ -24,10 +24,10 @@ pico_username <- function(host = NULL, ssh_args = NULL) {
   ask_board(board_config(NULL, host, ssh_args))
 }
 
-## The user name, or, with `services`, "MAILBOX RELAY". The core waits for half a minute; `until` (in seconds, as `now()` has them) may be earlier.
-ask_board <- function(config, services = FALSE, until = Inf) {
+## The user name; "MAILBOX RELAY" for "services"; or the host key that the board names, "" if it does not, for "host_key". The core waits for half a minute; `until` (in seconds, as `now()` has them) may be earlier.
+ask_board <- function(config, what = "user", until = Inf) {
   log <- log_new()
-  handle <- .Call(ffi_lookup, config, services, log)
+  handle <- .Call(ffi_lookup, config, what, log)
   on.exit(.Call(ffi_handle_close, handle))
   repeat {
     line <- log_next(log, min(60, max(0, until - now())))

@@ -165,7 +165,7 @@ transfer_servers <- function(mailbox, relay, host, ssh_args) {
 board_services <- function(host, ssh_args) {
   host <- string_or_option(host, "host")
   if (is.null(host)) return(public_services())
-  answer <- tryCatch(ask_board(board_config(NULL, host, ssh_args), services = TRUE), p2p_error = function(ex) {
+  answer <- tryCatch(ask_board(board_config(NULL, host, ssh_args), "services"), p2p_error = function(ex) {
     ex$message <- paste(conditionMessage(ex), "To use other servers, set `mailbox =` and `relay =`.")
     stop(ex)
   })
@@ -264,11 +264,14 @@ show_size <- function(size) if (size == 1) "1 byte" else format(structure(size, 
 confirm_verifier <- function(verifier, verify) {
   message("Verifier: ", verifier)
   if (is.function(verify)) return(isTRUE(verify(verifier)))
-  question <- "Does the other side show the same verifier? (yes/no) "
+  ask_yes("Does the other side show the same verifier? (yes/no) ")
+}
+
+ask_yes <- function(question) {
   if (interactive()) {
     answer <- readline(question)
   } else {
-    message(question, appendLF = FALSE)
+    message(question, appendLF = !isatty(stdin())) # at a terminal, the answer ends the line
     input <- file("stdin")
     on.exit(close(input))
     answer <- readLines(input, 1L)

@@ -21,6 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   p2p_services_parse(text, length, "board", &services);
   if (strncmp(services.mailbox, "ws://", 5) != 0 || strncmp(services.relay, "tcp:", 4) != 0)
     __builtin_trap();
+  char host_key[P2P_HOST_KEY_TEXT_MAX];
+  p2p_services_host_key(text, length, host_key);
+  if (strcspn(host_key, "\"\r\n#") != strlen(host_key)) __builtin_trap();
   if (p2p_unknown_users_parse(text, length, "bob,diana,eve", unknown, sizeof unknown) == P2P_OK
           ? strlen(unknown) > 0 && strspn(unknown, "bobdianaeve,") != strlen(unknown)
           : unknown[0] != '\0')

@@ -19,6 +19,7 @@
   X(ffi_cluster_check, 1)        \
   X(ffi_control_ask, 3)          \
   X(ffi_control_prepare, 1)      \
+  X(ffi_code_new, 0)             \
   X(ffi_disk_free, 1)            \
   X(ffi_evaluator_abandon, 3)    \
   X(ffi_evaluator_begin, 1)      \
@@ -33,6 +34,7 @@
   X(ffi_evaluator_open, 0)       \
   X(ffi_evaluator_renew_folder, 1) \
   X(ffi_evaluator_result, 3)     \
+  X(ffi_file_report, 2)          \
   X(ffi_handle_close, 1)         \
   X(ffi_handle_is_open, 1)       \
   X(ffi_handles_live, 0)         \

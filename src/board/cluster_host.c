@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
+#include "board/arrivals.h"
 #include "board/attendance.h"
 #include "keys/device.h"
 #include "net/service.h"
@@ -27,6 +29,7 @@ struct p2p_cluster_host {
   char *users; /* joined by ';' */
   size_t n_users;
   bool has_joined;
+  struct p2p_arrivals arrivals;
   char *reported; /* users without an account, as in the last warning; NULL: none so far */
 };
 
@@ -96,9 +99,30 @@ static void on_joined(void *arg) {
   p2p_timer_start(host->timer, ACCESS_EVERY_MS, ACCESS_EVERY_MS);
 }
 
+/* "carol@desk:4711 has arrived (worker, 4 slots)" */
 static void on_line(void *arg, const struct p2p_line *line) {
-  const struct p2p_cluster_host *host = arg;
+  static const char *const roles[] = {
+      [P2P_ROLE_CLIENT] = "client", [P2P_ROLE_WORKER] = "worker", [P2P_ROLE_HOST] = "host"};
+  struct p2p_cluster_host *host = arg;
+  struct p2p_hello_line hello;
+  char slots[32] = "";
   p2p_attendance_hear(host->attendance, line);
+  switch (p2p_arrivals_read(&host->arrivals, line, (time_t)(p2p_clock_ms() / 1000), &hello)) {
+  case P2P_ARRIVALS_ARRIVED:
+    if (hello.role == P2P_ROLE_WORKER)
+      snprintf(slots, sizeof slots, ", %u slot%s", (unsigned)hello.slots,
+               hello.slots == 1 ? "" : "s");
+    p2p_log_write(host->log, P2P_LOG_INFO, "%s has arrived (%s%s)", hello.from.name,
+                  roles[hello.role], slots);
+    break;
+  case P2P_ARRIVALS_LEFT:
+    p2p_log_write(host->log, P2P_LOG_INFO, "%s has left", hello.from.name);
+    break;
+  case P2P_ARRIVALS_MANY:
+    p2p_log_write(host->log, P2P_LOG_INFO, "more members arrive and leave than are shown");
+    break;
+  case P2P_ARRIVALS_NONE: break;
+  }
 }
 
 static void on_disconnected(void *arg, const struct p2p_err *err, uint32_t retry_ms) {

@@ -37,6 +37,12 @@ static void report_services(struct lookup *lookup, const char *text, size_t leng
 
 static void on_services(void *arg, const char *text, size_t length, const struct p2p_err *err) {
   struct lookup *lookup = arg;
+  char host_key[P2P_HOST_KEY_TEXT_MAX];
+  if (err == NULL && lookup->what == P2P_LOOKUP_HOST_KEY) {
+    p2p_services_host_key(text, length, host_key);
+    p2p_log_write(lookup->log, P2P_LOG_INFO, "%s", host_key);
+    return;
+  }
   if (err == NULL) {
     report_services(lookup, text, length, p2p_query_host(lookup->query));
     return;
@@ -56,7 +62,7 @@ static int start(void *state, const void *unused, struct p2p_err *err) {
   (void)unused;
   if (lookup->what == P2P_LOOKUP_USER)
     return p2p_whoami_request(&whoami, on_user, lookup, &lookup->whoami, err);
-  if (strcmp(lookup->address.host, P2P_PUBLIC_BOARD) != 0)
+  if (lookup->what == P2P_LOOKUP_HOST_KEY || strcmp(lookup->address.host, P2P_PUBLIC_BOARD) != 0)
     return p2p_query_start(&services, on_services, lookup, &lookup->query, err);
   report_services(lookup, "", 0, lookup->address.host);
   return P2P_OK;

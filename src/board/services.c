@@ -38,6 +38,32 @@ static bool find_value(const char *text, size_t length, const char *start,
   return false;
 }
 
+static bool is_key(const char *text, size_t length) {
+  const char *letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=@.-";
+  size_t type = strcspn(text, " ");
+  return type > 0 && type + 1 < length && strspn(text, letters) == type &&
+         strspn(text + type + 1, letters) == length - type - 1;
+}
+
+void p2p_services_host_key(const char *text, size_t length,
+                           char out[static P2P_HOST_KEY_TEXT_MAX]) {
+  static const char start[] = "host_key=";
+  out[0] = '\0';
+  while (length > 0) {
+    const char *newline = memchr(text, '\n', length);
+    size_t line = newline == NULL ? length : (size_t)(newline - text), skip = strlen(start);
+    if (line > skip && line - skip < P2P_HOST_KEY_TEXT_MAX && memcmp(text, start, skip) == 0) {
+      memcpy(out, text + skip, line - skip);
+      out[line - skip] = '\0';
+      if (!is_key(out, line - skip)) out[0] = '\0';
+      return;
+    }
+    if (newline == NULL) return;
+    text += line + 1;
+    length -= line + 1;
+  }
+}
+
 static void expand(const char *value, const char *host, char *out, size_t size) {
   const char *star = strchr(value, '*');
   char place[P2P_HOSTPORT_TEXT_MAX];

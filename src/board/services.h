@@ -16,4 +16,10 @@ struct p2p_services {
 void p2p_services_parse(const char *text, size_t length, const char *host,
                         struct p2p_services *out);
 
+#define P2P_HOST_KEY_TEXT_MAX 4096 /* bytes, with the NUL */
+
+/* The host key that a board names by `host_key=ssh-ed25519 AAAA...`: its type and its base64, as in
+ * known_hosts. "": it names none, or not in this form. */
+void p2p_services_host_key(const char *text, size_t length, char out[static P2P_HOST_KEY_TEXT_MAX]);
+
 #endif

@@ -1,5 +1,7 @@
 /* Questions to the board for R: pico_username(), and the mailbox server of wormhole_send(); names
  * of clusters. */
+#include <string.h>
+
 #include "board/lookup.h"
 #include "board/topic.h"
 #include "r/ffi.h"
@@ -13,18 +15,21 @@
 
 static void stop_service(void *service) { p2p_service_stop(service); }
 
-/* The answer is one line of `log`, see board/lookup.h. `services`: whether to ask for the mailbox
- * server and the relay, and not for the user. */
-SEXP ffi_lookup(SEXP config, SEXP services, SEXP log) {
+static enum p2p_lookup_what read_what(SEXP what) {
+  const char *text = CHAR(STRING_ELT(what, 0));
+  if (strcmp(text, "services") == 0) return P2P_LOOKUP_SERVICES;
+  return strcmp(text, "host_key") == 0 ? P2P_LOOKUP_HOST_KEY : P2P_LOOKUP_USER;
+}
+
+/* The answer is one line of `log`, see board/lookup.h. `what`: "user", "services" or "host_key". */
+SEXP ffi_lookup(SEXP config, SEXP what, SEXP log) {
   const struct p2p_board_config board = p2p_ffi_board_config(config);
-  enum p2p_lookup_what what =
-      Rf_asLogical(services) == TRUE ? P2P_LOOKUP_SERVICES : P2P_LOOKUP_USER;
   SEXP handle = PROTECT(p2p_ffi_handle_with_log(TAG_LOOKUP, stop_service, log));
   struct p2p_service *service = NULL;
   struct p2p_err err = {0};
   struct p2p_loop *loop = p2p_ffi_loop();
-  if (p2p_lookup_start(loop, &board, what, p2p_ffi_handle_get(log, P2P_TAG_LOG), &service, &err) !=
-      P2P_OK) {
+  if (p2p_lookup_start(loop, &board, read_what(what), p2p_ffi_handle_get(log, P2P_TAG_LOG),
+                       &service, &err) != P2P_OK) {
     p2p_ffi_handle_close(handle);
     p2p_ffi_raise(&err);
   }

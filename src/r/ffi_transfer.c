@@ -1,7 +1,9 @@
 /* wormhole_send() and wormhole_receive() for R. */
 #include <R_ext/Utils.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "crypto/random.h"
 #include "protocol/public_services.h"
 #include "r/ffi.h"
 #include "r/ffi_config.h"
@@ -10,6 +12,7 @@
 #include "r/ffi_loop.h"
 #include "r/ffi_wait.h"
 #include "transfer/transfer.h"
+#include "wormhole/code.h"
 
 #define TAG_TRANSFER "transfer"
 
@@ -23,6 +26,15 @@ SEXP ffi_public_services(void) {
   Rf_setAttrib(out, R_NamesSymbol, names);
   UNPROTECT(2);
   return out;
+}
+
+/* A code that nobody has to type, and nobody can guess. */
+SEXP ffi_code_new(void) {
+  char nameplate[P2P_NAMEPLATE_MAX], code[P2P_CODE_MAX];
+  (void)p2p_ffi_loop(); /* initializes libsodium */
+  snprintf(nameplate, sizeof nameplate, "%u", 1000000000U + p2p_random_below(1000000000U));
+  p2p_code_make(nameplate, false, code);
+  return p2p_ffi_string(code);
 }
 
 static void transfer_free(void *transfer) { p2p_transfer_free(transfer); }

@@ -19,6 +19,7 @@ struct p2p_board_server {
   struct p2p_accounts *accounts;
   struct p2p_attested_keys *attested; /* of all connections that have some */
   uint16_t mailbox_port, relay_port;
+  const char *host_key; /* "ssh-ed25519 AAAA...", of the listener; NULL: not known */
   time_t opened_at;
   struct p2p_board_limits limits;
 };

@@ -90,10 +90,15 @@ static void run_user(struct p2p_board_session *session) {
 
 /* '*' stands for the name by which the client has reached this board. */
 static void run_services(struct p2p_board_session *session) {
+  const struct p2p_board_server *board = session->board;
   char text[96];
   snprintf(text, sizeof text, "mailbox=ws://*:%u/v1\nrelay=tcp:*:%u\n",
-           (unsigned)session->board->mailbox_port, (unsigned)session->board->relay_port);
+           (unsigned)board->mailbox_port, (unsigned)board->relay_port);
   print(session, text);
+  if (board->host_key == NULL) return;
+  print(session, "host_key=");
+  print(session, board->host_key);
+  print(session, "\n");
 }
 
 /* "unknown=diana,eve": the users without an account. Anybody with an account may ask. */

@@ -74,6 +74,7 @@ static int start_services(struct p2p_server *server, const struct p2p_server_con
   code = p2p_board_listener_new(board, config->address, config->board_port, config->host_key,
                                 &server->board_listener, err);
   if (code != P2P_OK) return name_service(code, "board", err);
+  board->host_key = p2p_board_listener_host_key(server->board_listener);
   if (config->users_file == NULL) return P2P_OK;
   return p2p_accounts_file_new(config->loop, config->users_file, &callbacks, server,
                                &server->accounts_file, err);

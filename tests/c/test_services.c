@@ -1,6 +1,8 @@
 /* The output of `services` and `user`. */
 #include "board/services.h"
 
+#include <stdlib.h>
+
 #include "board/unknown_users.h"
 #include "board/whoami.h"
 #include "protocol/public_services.h"
@@ -22,6 +24,37 @@ TEST(a_board_names_its_mailbox_and_relay) {
   parse("mailbox=ws://other.example.org:80/v1\n", "lab");
   CHECK_STR(services.mailbox, "ws://other.example.org:80/v1");
   CHECK_STR(services.relay, P2P_PUBLIC_RELAY);
+}
+
+TEST(the_host_key_is_that_of_the_first_line_of_this_form) {
+  char key[P2P_HOST_KEY_TEXT_MAX];
+  static const char text[] = "mailbox=ws://*:1/v1\nhost_key=ssh-ed25519 AAAA+/=\nhost_key=x y\n";
+  p2p_services_host_key(text, strlen(text), key);
+  CHECK_STR(key, "ssh-ed25519 AAAA+/=");
+  for (size_t length = 0; length < strlen("mailbox=ws://*:1/v1\nhost_key=ssh-ed25519 "); length++) {
+    p2p_services_host_key(text, length, key);
+    CHECK_STR(key, "");
+  }
+  static const char *const bad[] = {"host_key=AAAA",
+                                    "host_key= AAAA",
+                                    "host_key=a b c",
+                                    "host_key=a \"b",
+                                    "host_key=a b\r",
+                                    "x_host_key=a b",
+                                    ""};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    p2p_services_host_key(bad[i], strlen(bad[i]), key);
+    CHECK_STR(key, "");
+  }
+  size_t size = P2P_HOST_KEY_TEXT_MAX + 100;
+  char *large = malloc(size);
+  memset(large, 'A', size);
+  memcpy(large, "host_key=a ", 11);
+  p2p_services_host_key(large, size, key);
+  CHECK_STR(key, "");
+  p2p_services_host_key(large, P2P_HOST_KEY_TEXT_MAX - 1 + 9, key);
+  CHECK(strlen(key) == P2P_HOST_KEY_TEXT_MAX - 1);
+  free(large);
 }
 
 TEST(any_other_output_means_the_public_services) {
@@ -132,5 +165,6 @@ TEST(unknown_users_are_among_those_who_were_asked_about) {
 
 UNIT_MAIN("services", UNIT(unknown_users_are_among_those_who_were_asked_about),
           UNIT(a_board_names_its_mailbox_and_relay),
+          UNIT(the_host_key_is_that_of_the_first_line_of_this_form),
           UNIT(any_other_output_means_the_public_services), UNIT(the_user_is_the_first_line),
           UNIT(another_user_than_before_is_an_error), UNIT(the_user_public_has_no_account))

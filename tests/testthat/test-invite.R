@@ -20,7 +20,7 @@ test_that("an invitation goes to who types the code, who learns whose cluster it
   process <- start_invite()
   wait_for_line(process, "^Tell 'bob' this code for 'alice/friends'. It works once, on one device, until you press Ctrl-C: [0-9]+-[a-z]+-[a-z]+$")
   call <- join_call(process)
-  expect_match(call, sprintf("^Rscript -e future.p2p::join [0-9]+-[a-z]+-[a-z]+ --host=%s$", board))
+  expect_match(call, "^Rscript -e future.p2p::join [0-9]+-[a-z]+-[a-z]+ --mailbox=ws://127.0.0.1:[0-9]+/v1$")
   expect_identical(wait_for_line(process, "^It shows"), sprintf("It shows the fingerprint of this device, %s.", owner))
   expect_identical(invitations(), "bob")
   bob <- start_process(lab, "join", c(list(code = code_in(call)), board_args(lab, "bob")), env = machine_of(lab, "bob"))
