@@ -13,6 +13,7 @@ resolved.P2PFuture <- function(x, ...) {
   switch(.Call(ffi_task_state, x[["task"]]),
     done = TRUE,
     failed = {
+      if (run_whole(x)) return(FALSE)
       tryCatch(result(x), FutureError = identity) # sets its state, so that reset() works
       TRUE
     },
@@ -46,6 +47,7 @@ result.P2PFuture <- function(future, ...) {
     if (!is.null(future[["result"]])) return(result_or_stop(future))
     relay_conditions(future)
     task <- future[["task"]]
+    if (run_whole(future)) next
     if (.Call(ffi_task_state, task) == "failed") {
       error <- .Call(ffi_task_error, task)
       future[["result"]] <- future_failure(future, error$what, core_sentence(error))
@@ -65,6 +67,14 @@ result.P2PFuture <- function(future, ...) {
   if (!is.null(loss)) warn_second_run(future, loss)
   if (dropped > 0) warn_dropped_conditions(future, dropped)
   result_or_stop(future)
+}
+
+## If the task has failed because its worker knows no parts, submits the future again, without them.
+run_whole <- function(future) {
+  task <- future[["task"]]
+  if (.Call(ffi_task_state, task) != "failed" || .Call(ffi_task_error, task)$reason != "no_cache") return(FALSE)
+  submit(clients$of(future[["backend"]]), future, whole = TRUE)
+  TRUE
 }
 
 #' @importFrom future FutureWarning

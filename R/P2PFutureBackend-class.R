@@ -209,18 +209,25 @@ launch <- function(backend, future) {
   unregister_ended(backend)
   future[["backend"]] <- backend
   future[["state"]] <- "submitted"
+  future[["wait"]] <- new_wait(backend)
+  submit(client, future)
+  future[["state"]] <- "running"
+  invisible(future)
+}
+
+## `whole`: without parts, for workers that do not know them.
+submit <- function(client, future, whole = FALSE) {
+  backend <- future[["backend"]]
   data <- future_data(future)
   data[["results"]] <- backend[["config"]]$results # for evaluate_task()
-  object <- .Call(ffi_serialize, data, Inf)
+  split <- if (whole) list(data = data, parts = list()) else split_parts(client, data)
+  object <- .Call(ffi_serialize, split$data, Inf)
   name <- sprintf("%s (%s)", future_label(future), paste(future[["uuid"]], collapse = "-"))
   if (has_journal(future)) future[["bytes"]] <- .Call(ffi_blob_size, object)
-  future[["wait"]] <- new_wait(backend)
   future[["starts"]] <- 0L
   bind_worker(future)
-  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, packages)
-  future[["state"]] <- "running"
-  registry(backend, action = "add", future = future)
-  invisible(future)
+  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, needed_packages(future), split$parts)
+  if (!registry(backend, action = "contains", future = future)) registry(backend, action = "add", future = future)
 }
 
 ## The future package accepts any argument of future(). A request that would have no effect must not be ignored silently.

@@ -4,8 +4,8 @@
 evaluator_state <- new.env(parent = emptyenv())
 
 ## `memory`: bytes that it may allocate from here on. `nice`: increment of its niceness. `is_scratch`: whether its working directory is its
-## own, to be emptied after each future.
-evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE) {
+## own, to be emptied after each future. `cache`: bytes of parts that it keeps.
+evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE, cache = 0) {
   channel <- .Call(ffi_evaluator_open)
   set_libraries(strsplit(Sys.getenv("R_LIBS"), .Platform$path.sep, fixed = TRUE)[[1L]])
   if (nice > 0L) tools::psnice(value = nice)
@@ -30,6 +30,7 @@ evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE) {
       rm(result)
       tidy()
       clean_workspace()
+      cached_parts$tidy(cache)
       if (is_scratch) .Call(ffi_evaluator_renew_folder, evaluator_state$folders$work)
       if (bytes > 2^20) {
         collect_garbage()
@@ -53,7 +54,8 @@ evaluator_hello <- function() {
 read_task <- function(channel, size) {
   tryCatch({
     enter_folders(evaluator_state$folders)
-    .Call(ffi_evaluator_read, channel, size)
+    parts <- cached_parts$receive(channel)
+    put_parts(.Call(ffi_evaluator_read, channel, size), parts)
   }, error = cannot_be_evaluated)
 }
 
@@ -140,7 +142,7 @@ relay_from_evaluator <- function(condition) {
 ## After a large task or result, while nobody waits: otherwise the next large object waits for it, and the memory is kept until then.
 collect_garbage <- function() {
   vectors <- gc(full = FALSE)[2L, 2L] # MiB; mostly, the youngest generation has it all
-  if (vectors > 64) gc()
+  if (vectors - cached_parts$bytes() / 2^20 > 64) gc()
 }
 
 ## Restores what future did not, or takes the state after future has, with the packages that are attached now.

@@ -17,6 +17,7 @@
 #'    with commas.}
 #'  \item{`future.p2p.worker_file`}{(character) The file of the policy of [worker()]. If not set, `worker.dcf` in
 #'    `tools::R_user_dir("future.p2p", "config")`.}
+#'  \item{`future.p2p.cache`}{(numeric or character) How much a worker keeps of large globals, as `"1 GiB"`; see [worker()].}
 #'  \item{`future.p2p.results`}{(character) What results of workers may hold: `"any"` or `"data"`, see [cluster()]. If not set, `"any"`.}
 #'  \item{`future.p2p.key_file`}{(character) File with an invitation, as [invite()] writes it, for a machine without a person. It is used when
 #'    this machine has no key of the cluster yet, or was expelled.}
@@ -35,10 +36,10 @@
 #' options(future.p2p.cluster = NULL)
 #' @name future.p2p.options
 #' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay future.p2p.pass_env future.p2p.results
-#' @aliases future.p2p.worker_file future.p2p.key_file future.p2p.key future.p2p.debug
+#' @aliases future.p2p.cache future.p2p.worker_file future.p2p.key_file future.p2p.key future.p2p.debug
 NULL
 
-option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "worker_file", "results", "key_file", "key", "debug")
+option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "cache", "worker_file", "results", "key_file", "key", "debug")
 
 set_options_from_environment <- function() {
   for (name in option_names) {
@@ -67,6 +68,7 @@ p2p_option <- function(name, default = NULL) {
     cluster = , host = , mailbox = , key_file = , worker_file = one_string(value, option),
     relay = if (identical(value, "")) value else one_string(value, option),
     ssh_args = , pass_env = check_strings(value, option),
+    cache = cache_bytes(value, option),
     results = check_choice(value, option, result_kinds),
     key = , debug = check_flag(value, option),
     value

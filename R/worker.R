@@ -36,7 +36,6 @@
 #'   below. Futures find them by their full paths, since they have a home folder of their own. On the command line, separated by commas.
 #' @param pass_env (character) Names of environment variables that futures see besides the usual ones, such as `"https_proxy"`. `NULL` means
 #'   option `future.p2p.pass_env`, or else none. On the command line and in `R_FUTURE_P2P_PASS_ENV`, separated by commas.
-#'
 #' @param hours (character) The time in which the worker lends, as `"22:00-07:00"`, also several. Local time, as the clock on the wall shows it,
 #'   also when it is changed. `NULL` means at any time. On the command line, separated by commas.
 #' @param max_load (numeric) The load by other programs (processes that run or wait for a core, on average over a minute) above which the worker
@@ -46,8 +45,11 @@
 #' @param on_battery (logical) If `FALSE`, the worker rests while this machine is on battery (Linux).
 #' @param when_idle (numeric) Seconds for which nobody must have used this machine, or else the worker rests; 0 means that it does not matter. See
 #'   section 'Policy'.
-#'
 #' @param when_busy (character) What happens to running futures when the worker rests or is paused: `"finish"`, or `"pause"`: they stand still (Linux).
+#' @param cache (numeric or character) How much each child process keeps of large globals (64 KiB or more: vectors, data frames, lists of
+#'   them) for later futures of the same session, which then need not be sent again; in bytes, or as `"1 GiB"`. It counts towards `memory`, of
+#'   which it is at most a quarter. `0` turns it off. `NULL` means option `future.p2p.cache`, or else 1 GiB, but with all child processes at most a
+#'   quarter of the memory of the machine.
 #'
 #' @section Policy:
 #' `hours`, `max_load`, `users`, `share`, `on_battery`, `when_idle` and `when_busy` are your policy. Outside of it, the worker *rests*: it starts no new
@@ -175,7 +177,7 @@
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
                    nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "seatbelt", "none"),
                    net = FALSE, read = character(), write = character(), pass_env = NULL, hours = NULL, max_load = Inf, users = NULL,
-                   share = Inf, on_battery = TRUE, when_idle = 0, when_busy = c("finish", "pause")) {
+                   share = Inf, on_battery = TRUE, when_idle = 0, when_busy = c("finish", "pause"), cache = NULL) {
   check_arguments("worker")
   check_not_on_worker("worker")
   workers <- check_number(workers, "workers", 1, 1024, whole = TRUE)
@@ -188,17 +190,18 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   drain <- check_flag(drain, "drain")
   workdir <- check_workdir(workdir)
   pass_env <- check_pass_env(pass_env)
+  cache <- check_cache(cache, workers, settings$memory)
   config <- board_config(cluster, host, ssh_args)
   if (!is.null(config$cluster)) .Call(ffi_cluster_check, config$cluster)
   sandbox <- new_sandbox(if (missing(sandbox)) default_sandbox(config$cluster) else sandbox, net, read, write, workdir)
   config$workers <- as.integer(workers)
-  config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = account_name())
+  config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = account_name(), cache_mib = floor(cache / 2^20))
   config$memory <- if (is.finite(settings$memory)) settings$memory
   config$time <- if (is.finite(settings$time)) settings$time
   config <- c(config, policy_config(settings), list(policy_file = policy_file, idle_argv = idle_program(), control_folder = control_folder()))
   config$workdir <- workdir
   config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
-  config$evaluator_argv <- c(sandbox$command, evaluator_argv(settings$memory, settings$nice, is_scratch = is.null(workdir)))
+  config$evaluator_argv <- c(sandbox$command, evaluator_argv(settings$memory, settings$nice, is_scratch = is.null(workdir), cache))
   on.exit(suppressWarnings(file.remove(as.character(config$control_folder)))) # unless another worker uses it
   config$sandbox <- sandbox$level
   config$is_launched <- length(sandbox$command) > 0L
@@ -371,9 +374,10 @@ r_program <- function(arch = Sys.getenv("R_ARCH"), home = Sys.getenv("R_HOME"), 
   if (has_environment && file.access(program, mode = 1L) == 0L) program else file.path(R.home("bin"), "R")
 }
 
-evaluator_argv <- function(memory = Inf, nice = 0, is_scratch = TRUE) {
+evaluator_argv <- function(memory = Inf, nice = 0, is_scratch = TRUE, cache = 0) {
   c(r_program(), "--no-echo", "--no-save", "--no-restore", "--no-environ", "--no-site-file", "--no-init-file", "-e",
-    sprintf("future.p2p:::evaluator(memory=%s,nice=%d,is_scratch=%s)", format(memory, digits = 15), as.integer(nice), is_scratch))
+    sprintf("future.p2p:::evaluator(memory=%s,nice=%d,is_scratch=%s,cache=%s)", format(memory, digits = 15), as.integer(nice), is_scratch,
+            format(cache, digits = 15)))
 }
 
 ## The environment of evaluators: variables of ours in which hardly anybody keeps secrets, and those named in `pass_env`; our library paths;

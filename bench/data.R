@@ -15,6 +15,14 @@ touch <- function() x[1L] <<- stats::runif(1L) # makes it new without the pause 
 send <- function() stopifnot(value(future(length(x))) == n_doubles)
 share <- function() stopifnot(identical(unlist(value(lapply(1:20, function(i) future(x[i])))), x[1:20]))
 
+## MB that this session has written meanwhile, as Linux counts it: over links, and hardly anything else.
+written_mb <- function(task) {
+  count <- function() scan("/proc/self/io", list("", 0), nlines = 2L, quiet = TRUE)[[2L]][2L] / 1e6
+  before <- count()
+  task()
+  count() - before
+}
+
 n_strings <- mb * 1e4
 n_rows <- floor(mb * 1e6 / 36)
 
@@ -61,5 +69,14 @@ with_plans(function(stacks, lab) {
     drain(lab)
   }
   both("shared_new", sprintf("20 futures that share a global of %g MB, new", mb), remote, share, 0.1, is_new = TRUE, n_loops = 3L)
+  if (file.exists("/proc/self/io")) {
+    switch_to(stacks[["future.p2p"]])
+    sent <- vapply(1:3, function(round) {
+      renew()
+      written_mb(share)
+    }, 0)
+    record("shared_bytes", sprintf("Bytes sent to 2 workers for 20 futures that share a global of %g MB", mb), cbind(future.p2p = sent), unit = "MB",
+           bars = list(at_most(2.05 * mb)))
+  }
   both("shared_known", sprintf("20 futures that share a global of %g MB, known", mb), remote, share, 0.05, n_loops = 3L)
 })

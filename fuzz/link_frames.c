@@ -28,12 +28,22 @@ static void check_object(const struct p2p_frame *frame) {
 
 static void check_task(const struct p2p_frame *frame) {
   struct p2p_task_header header, again;
-  uint8_t out[P2P_TASK_HEADER_MAX];
+  uint8_t out[P2P_TASK_HEADER_MAX + P2P_TASK_PARTS_LEN_MAX];
   if (p2p_task_header_read(frame->payload, frame->length, &header) != P2P_OK) return;
   size_t length = p2p_task_header_write(header.size, header.label, out);
+  length += p2p_task_parts_write(&header.parts, out + length);
   if (p2p_task_header_read(out, length, &again) != P2P_OK || again.size != header.size ||
-      strcmp(again.label, header.label) != 0)
+      strcmp(again.label, header.label) != 0 ||
+      memcmp(&again.parts, &header.parts, sizeof again.parts) != 0)
     __builtin_trap();
+}
+
+static void check_need(const struct p2p_frame *frame) {
+  uint32_t mask;
+  uint8_t out[P2P_NEED_LEN];
+  if (p2p_need_read(frame->payload, frame->length, P2P_TASK_PARTS_MAX, &mask) != P2P_OK) return;
+  p2p_need_write(mask, out);
+  if (memcmp(out, frame->payload, sizeof out) != 0) __builtin_trap();
 }
 
 static void check_lost(const struct p2p_frame *frame) {
@@ -60,6 +70,7 @@ static void check_payload(const struct p2p_frame *frame) {
   check_slot(frame, P2P_ROLE_WORKER);
   check_object(frame);
   check_task(frame);
+  check_need(frame);
   check_lost(frame);
   check_load(frame);
 }

@@ -29,12 +29,16 @@
   X(ffi_evaluator_keep, 1)       \
   X(ffi_evaluator_rest, 2)       \
   X(ffi_evaluator_make_folder, 1) \
+  X(ffi_evaluator_need, 2)       \
   X(ffi_evaluator_next, 1)       \
+  X(ffi_evaluator_parts, 1)      \
   X(ffi_evaluator_read, 2)       \
+  X(ffi_evaluator_read_part, 2)  \
   X(ffi_evaluator_open, 0)       \
   X(ffi_evaluator_renew_folder, 1) \
   X(ffi_evaluator_result, 3)     \
   X(ffi_file_report, 2)          \
+  X(ffi_fingerprint, 1)          \
   X(ffi_handle_close, 1)         \
   X(ffi_handle_is_open, 1)       \
   X(ffi_handles_live, 0)         \
@@ -59,6 +63,9 @@
   X(ffi_loop_set_proxy, 2)       \
   X(ffi_loop_stop, 0)            \
   X(ffi_lookup, 3)               \
+  X(ffi_part, 3)                 \
+  X(ffi_part_cache, 0)           \
+  X(ffi_part_candidates, 1)      \
   X(ffi_program_exec, 2)         \
   X(ffi_public_services, 0)      \
   X(ffi_result_open, 4)          \
@@ -75,7 +82,7 @@
   X(ffi_task_result_bytes, 1)    \
   X(ffi_task_starts, 1)          \
   X(ffi_task_state, 1)           \
-  X(ffi_task_submit, 4)          \
+  X(ffi_task_submit, 5)          \
   X(ffi_task_times, 1)           \
   X(ffi_task_worker, 1)          \
   X(ffi_terminate_catch, 0)      \
@@ -105,6 +112,7 @@
 #define DECLARE_2 SEXP, SEXP
 #define DECLARE_3 SEXP, SEXP, SEXP
 #define DECLARE_4 SEXP, SEXP, SEXP, SEXP
+#define DECLARE_5 SEXP, SEXP, SEXP, SEXP, SEXP
 #define DECLARE(name, n) SEXP name(DECLARE_##n);
 ENTRIES(DECLARE)
 

@@ -26,6 +26,7 @@ struct p2p_client_status {
   uint32_t resting;               /* of these, free ones of workers that take nothing new */
   uint32_t incompatible;          /* workers whose R, future or sandbox does not suit us */
   char incompatible_why[256];     /* of the latest such worker */
+  uint32_t cache_mib;             /* the least of these workers; 0: one reads no TASK with parts */
   uint32_t waiting, running;      /* tasks */
   uint32_t waiting_for_packages;  /* waiting tasks that need packages */
 };

@@ -51,7 +51,8 @@ static void count(struct p2p_roster_user *user, const struct p2p_roster_worker *
     return;
   }
   uint32_t slots = add_slots(user, worker);
-  out->workers++;
+  if (out->workers++ == 0 || worker->machine.cache_mib < out->cache_mib)
+    out->cache_mib = worker->machine.cache_mib;
   out->slots += slots;
   if (is_unreachable(worker))
     out->unreachable += slots;
@@ -62,7 +63,7 @@ static void count(struct p2p_roster_user *user, const struct p2p_roster_worker *
 }
 
 void p2p_roster_count(const struct p2p_roster *roster, struct p2p_client_status *out) {
-  out->workers = out->slots = out->busy = out->unreachable = out->resting = 0;
+  out->cache_mib = out->workers = out->slots = out->busy = out->unreachable = out->resting = 0;
   out->incompatible = out->running = 0;
   for (size_t i = 0; i < roster->n_users; i++) roster->users[i].tally = 0;
   for (size_t i = 0; i < roster->length; i++)

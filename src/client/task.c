@@ -22,6 +22,7 @@ struct p2p_task {
   atomic_uint references;
   atomic_int state; /* enum p2p_task_state; written under the lock */
   struct p2p_blob *object;
+  struct p2p_part_list parts;
   struct p2p_task *next; /* in its queue */
   char label[P2P_TASK_LABEL_MAX];
   char *packages; /* NULL: none; constant after p2p_task_submit */
@@ -42,8 +43,7 @@ struct p2p_task {
 
 struct p2p_task *p2p_task_new(struct p2p_blob *object, const char *label) {
   struct p2p_task *task = calloc(1, sizeof *task);
-  if (task == NULL) return NULL;
-  if (pthread_mutex_init(&task->lock, NULL) != 0) {
+  if (task == NULL || pthread_mutex_init(&task->lock, NULL) != 0) {
     free(task);
     return NULL;
   }
@@ -63,20 +63,18 @@ void p2p_task_free(struct p2p_task *task) {
   if (task == NULL || atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) != 1)
     return;
   p2p_blob_free(task->object);
+  p2p_part_list_clear(&task->parts);
   p2p_result_free(task->result);
   free(task->packages);
-  while (task->first != NULL) {
-    struct condition *condition = task->first;
-    task->first = condition->next;
-    p2p_blob_free(condition->object);
-    free(condition);
-  }
+  struct p2p_blob *condition;
+  while ((condition = p2p_task_next_condition(task)) != NULL) p2p_blob_free(condition);
   pthread_mutex_destroy(&task->lock);
   free(task);
 }
 
 void p2p_task_release(struct p2p_task *task) {
   p2p_blob_free(task->object);
+  p2p_part_list_clear(&task->parts);
   task->object = NULL;
   p2p_task_free(task);
 }
@@ -86,12 +84,14 @@ enum p2p_task_state p2p_task_state(const struct p2p_task *task) {
 }
 
 const char *p2p_task_label(const struct p2p_task *task) { return task->label; }
-
 const char *p2p_task_packages(const struct p2p_task *task) {
   return task->packages != NULL ? task->packages : "";
 }
 
 const struct p2p_blob *p2p_task_object(const struct p2p_task *task) { return task->object; }
+struct p2p_part_list *p2p_task_parts(struct p2p_task *task) {
+  return &task->parts;
+}
 
 int p2p_task_set_packages(struct p2p_task *task, const char *packages, struct p2p_err *err) {
   size_t count = 1;

@@ -11,6 +11,7 @@
 
 #include "base/blob.h"
 #include "base/err.h"
+#include "client/part.h"
 #include "client/result.h"
 #include "protocol/task_header.h"
 
@@ -89,6 +90,8 @@ const char *p2p_task_label(const struct p2p_task *task);
 const char *p2p_task_packages(const struct p2p_task *task); /* "a;b"; "": it needs none */
 /* What is sent to the worker; NULL once released. io thread. */
 const struct p2p_blob *p2p_task_object(const struct p2p_task *task);
+/* Its parts; none once released. A new task's creator may add some; then io thread. */
+struct p2p_part_list *p2p_task_parts(struct p2p_task *task);
 
 /* Transitions. Each returns false, and changes nothing, in any other state. */
 bool p2p_task_submit(struct p2p_task *task, uint32_t retries);  /* NEW -> WAITING */

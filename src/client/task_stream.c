@@ -7,6 +7,7 @@
 
 #include "client/received.h"
 #include "client/slot_pool.h"
+#include "client/upload.h"
 #include "protocol/identity.h"
 #include "protocol/lost.h"
 #include "protocol/slot.h"
@@ -17,7 +18,7 @@ struct run {
   struct run *next;
   uint32_t id;
   struct p2p_task *task; /* NULL: ended for us */
-  uint64_t sent;         /* bytes of the task's object */
+  struct p2p_upload upload;
   struct p2p_received received;
 };
 
@@ -126,34 +127,25 @@ static uint32_t next_id(struct p2p_task_stream *stream) {
   return stream->last_id;
 }
 
-static bool is_sending(const struct run *run) {
-  return run->task != NULL && run->sent < p2p_blob_size(p2p_task_object(run->task));
-}
-
-static int send_piece(struct p2p_task_stream *stream, struct run *run) {
-  const uint8_t *bytes;
-  size_t length = p2p_blob_span(p2p_task_object(run->task), run->sent, &bytes);
-  if (length > P2P_FRAME_PAYLOAD_MAX) length = P2P_FRAME_PAYLOAD_MAX;
-  run->sent += length;
-  if (!is_sending(run)) p2p_task_mark_sent(run->task);
-  return send_frame(stream, P2P_FRAME_DATA, run->id, bytes, length);
-}
-
 int p2p_task_stream_on_drain(struct p2p_task_stream *stream) {
   while (stream->config.queued(stream->config.arg) < stream->config.queue_high_bytes) {
+    const uint8_t *bytes;
+    size_t length = 0;
     struct run *run = stream->first;
-    while (run != NULL && !is_sending(run)) run = run->next;
+    for (; run != NULL; run = run->next)
+      if (run->task && (length = p2p_upload_take(&run->upload, run->task, &bytes)) > 0) break;
     if (run == NULL) break;
     unlink_run(stream, run);
     append(stream, run); /* the next piece is another task's */
-    int code = send_piece(stream, run);
+    if (!p2p_upload_is_left(&run->upload, run->task)) p2p_task_mark_sent(run->task);
+    int code = send_frame(stream, P2P_FRAME_DATA, run->id, bytes, length);
     if (code != P2P_OK) return code;
   }
   return P2P_OK;
 }
 
 int p2p_task_stream_start(struct p2p_task_stream *stream, struct p2p_task *task) {
-  uint8_t header[P2P_TASK_HEADER_MAX];
+  uint8_t header[P2P_UPLOAD_HEADER_MAX];
   struct run *run = calloc(1, sizeof *run);
   if (run == NULL) {
     struct p2p_err err;
@@ -168,8 +160,7 @@ int p2p_task_stream_start(struct p2p_task_stream *stream, struct p2p_task *task)
   append(stream, run);
   stream->running++;
   p2p_slot_pool_take(stream->slots);
-  size_t length =
-      p2p_task_header_write(p2p_blob_size(p2p_task_object(task)), p2p_task_label(task), header);
+  size_t length = p2p_upload_begin(&run->upload, task, header);
   int code = send_frame(stream, P2P_FRAME_TASK, run->id, header, length);
   return code != P2P_OK ? code : p2p_task_stream_on_drain(stream);
 }
@@ -278,6 +269,15 @@ static int on_header(struct p2p_task_stream *stream, const struct p2p_frame *fra
   return code;
 }
 
+static int on_need(struct p2p_task_stream *stream, const struct p2p_frame *frame,
+                   struct p2p_err *err) {
+  struct run *run = find(stream, frame->task);
+  if (run == NULL || run->task == NULL) return P2P_OK;
+  if (p2p_upload_need(&run->upload, run->task, frame->payload, frame->length) != P2P_OK)
+    return violation(err, "malformed NEED, or one that nobody waits for");
+  return p2p_task_stream_on_drain(stream);
+}
+
 static int on_data(struct p2p_task_stream *stream, const struct p2p_frame *frame, uint64_t now_ms,
                    bool *changed, struct p2p_err *err) {
   struct run *run = find(stream, frame->task);
@@ -342,6 +342,7 @@ int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_fr
   case P2P_FRAME_SLOT: *changed = true; return on_slot(stream, frame, now_ms, err);
   case P2P_FRAME_CONDITION:
   case P2P_FRAME_RESULT: code = on_header(stream, frame, now_ms, changed, err); break;
+  case P2P_FRAME_NEED: code = on_need(stream, frame, err); break;
   case P2P_FRAME_DATA: code = on_data(stream, frame, now_ms, changed, err); break;
   case P2P_FRAME_LOST:
     if (frame->task == 0) return on_link_lost(stream, frame, err);
@@ -374,7 +375,8 @@ void p2p_task_stream_fail(struct p2p_task_stream *stream, const struct p2p_err *
     if (run->task == NULL) continue;
     struct p2p_err err;
     describe_loss(stream, run->task, why->message, &err);
-    enum p2p_lost_kind kind = is_sending(run) ? P2P_LOST_NOT_BEGUN : P2P_LOST_KILLED;
+    enum p2p_lost_kind kind =
+        p2p_upload_is_left(&run->upload, run->task) ? P2P_LOST_NOT_BEGUN : P2P_LOST_KILLED;
     if (may_run_again(run->task, kind, &err)) {
       p2p_task_queue_push(again, detach_task(stream, run));
     } else {

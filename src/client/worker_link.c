@@ -20,6 +20,7 @@ struct p2p_worker_link {
   struct p2p_task_stream *stream; /* NULL before the worker's HELLO */
   struct p2p_worker_packages packages;
   struct p2p_load load;
+  uint32_t cache_mib; /* of the worker; 0: it reads no TASK with parts */
   uint64_t since_ms;
   char path[128];
   struct p2p_err error; /* of a write; code 0: none */
@@ -67,6 +68,20 @@ void p2p_worker_link_request_packages(struct p2p_worker_link *link, uint64_t now
   p2p_buf_clear(&request);
 }
 
+/* The worker's cache is in sight before its link is, but a worker of an older version may come
+ * later. */
+static bool fail_if_too_old(const struct p2p_worker_link *link, struct p2p_task *task) {
+  if (link->cache_mib > 0 || p2p_task_parts(task)->n == 0) return false;
+  struct p2p_err err;
+  p2p_err_because(&err, "no_cache",
+                  p2p_err_set(&err, P2P_ERR_VERSION, "worker '%s' has no cache for large globals",
+                              link->config.worker));
+  p2p_task_fail(task, &err);
+  p2p_task_release(task);
+  link->callbacks.on_task(link->arg);
+  return true;
+}
+
 struct choice {
   struct p2p_worker_packages *packages;
   uint64_t now_ms;
@@ -89,6 +104,7 @@ static bool start_tasks(struct p2p_worker_link *link, uint32_t count,
       p2p_task_release(task);
       continue;
     }
+    if (fail_if_too_old(link, task)) continue;
     p2p_log_write(link->config.log, P2P_LOG_DEBUG, "future '%s' is sent to worker '%s'",
                   p2p_task_label(task), link->config.worker);
     check(link, p2p_task_stream_start(link->stream, task));
@@ -201,6 +217,7 @@ static int on_hello(struct p2p_worker_link *link, const struct p2p_frame *frame,
   if (code != P2P_OK) return p2p_err_set(err, code, "cannot use the cipher of the link");
   code = link->callbacks.on_hello(link->arg, &hello, err);
   if (code != P2P_OK) return code;
+  link->cache_mib = hello.machine.cache_mib;
   struct p2p_task_stream_config stream = {
       .worker = config->worker,
       .slots = hello.slots,

@@ -33,6 +33,7 @@ static void put_machine(struct writer *writer, const struct p2p_machine *machine
   if (machine->memory_mib > 0) put(writer, "memory=%u\n", (unsigned)machine->memory_mib);
   if (machine->sandbox != P2P_MACHINE_SANDBOX_UNKNOWN)
     put(writer, "sandbox=%s\n", p2p_machine_sandbox_name(machine->sandbox));
+  if (machine->cache_mib > 0) put(writer, "cache=%u\n", (unsigned)machine->cache_mib);
 }
 
 static void put_bytes(struct writer *writer, const char *key, const uint8_t *bytes, size_t length) {
@@ -73,13 +74,14 @@ static bool read_version(const void *bytes, size_t length, const char *key,
 }
 
 static bool read_machine(const void *bytes, size_t length, struct p2p_machine *out) {
-  char texts[4][P2P_PLATFORM_MAX];
-  const char *platform, *cores, *memory, *sandbox;
+  char texts[5][P2P_PLATFORM_MAX];
+  const char *platform, *cores, *memory, *sandbox, *cache;
   return p2p_pairs_get_optional(bytes, length, "platform", texts[0], sizeof texts[0], &platform) &&
          p2p_pairs_get_optional(bytes, length, "cores", texts[1], sizeof texts[1], &cores) &&
          p2p_pairs_get_optional(bytes, length, "memory", texts[2], sizeof texts[2], &memory) &&
          p2p_pairs_get_optional(bytes, length, "sandbox", texts[3], sizeof texts[3], &sandbox) &&
-         p2p_machine_read(platform, cores, memory, sandbox, out);
+         p2p_pairs_get_optional(bytes, length, "cache", texts[4], sizeof texts[4], &cache) &&
+         p2p_machine_read(platform, cores, memory, sandbox, cache, out);
 }
 
 static bool read_bytes(const void *bytes, size_t length, const char *key, uint8_t *out,
@@ -127,7 +129,8 @@ static const char *read_fields(const void *bytes, size_t length, enum p2p_role s
   if (!p2p_pairs_get(bytes, length, "slots", slots, sizeof slots) ||
       !p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots))
     return "slots";
-  return read_machine(bytes, length, &out->machine) ? NULL : "platform, cores, memory, sandbox";
+  return read_machine(bytes, length, &out->machine) ? NULL
+                                                    : "platform, cores, memory, sandbox, cache";
 }
 
 int p2p_hello_read(const void *bytes, size_t length, enum p2p_role sender, struct p2p_hello *out,

@@ -31,8 +31,8 @@ static int put_machine(struct p2p_line *line, const struct p2p_machine *machine)
   int code = put_text(line, "platform", machine->platform);
   if (code == P2P_OK) code = put_number(line, "cores", machine->cores);
   if (code == P2P_OK) code = put_number(line, "memory", machine->memory_mib);
-  return code == P2P_OK ? put_text(line, "sandbox", p2p_machine_sandbox_name(machine->sandbox))
-                        : code;
+  if (code == P2P_OK) code = put_text(line, "sandbox", p2p_machine_sandbox_name(machine->sandbox));
+  return code == P2P_OK ? put_number(line, "cache", machine->cache_mib) : code;
 }
 
 static int put_load(struct p2p_line *line, const struct p2p_hello_line *hello) {
@@ -107,7 +107,7 @@ static bool read_offer(const struct p2p_line *line, struct p2p_hello_line *out) 
          p2p_line_get_bytes(line, "key", out->key.bytes, sizeof out->key.bytes) &&
          p2p_machine_read(p2p_line_get(line, "platform"), p2p_line_get(line, "cores"),
                           p2p_line_get(line, "memory"), p2p_line_get(line, "sandbox"),
-                          &out->machine) &&
+                          p2p_line_get(line, "cache"), &out->machine) &&
          read_count(p2p_line_get(line, "busy"), P2P_WORKER_SLOTS_MAX, &out->busy) &&
          read_count(p2p_line_get(line, "waiting"), P2P_LOAD_WAITING_MAX, &out->waiting) &&
          read_state(p2p_line_get(line, "state"), out->state);

@@ -38,7 +38,7 @@ bool p2p_machine_sandbox_read(const char *name, enum p2p_machine_sandbox *out) {
 }
 
 bool p2p_machine_read(const char *platform, const char *cores, const char *memory,
-                      const char *sandbox, struct p2p_machine *out) {
+                      const char *sandbox, const char *cache, struct p2p_machine *out) {
   struct p2p_machine machine = {0};
   if (platform != NULL) {
     if (!p2p_platform_is_valid(platform)) return false;
@@ -48,6 +48,8 @@ bool p2p_machine_read(const char *platform, const char *cores, const char *memor
   if (memory != NULL && !p2p_count_parse(memory, P2P_MACHINE_MEMORY_MAX, &machine.memory_mib))
     return false;
   if (!p2p_machine_sandbox_read(sandbox, &machine.sandbox)) return false;
+  if (cache != NULL && !p2p_count_parse(cache, P2P_MACHINE_MEMORY_MAX, &machine.cache_mib))
+    return false;
   *out = machine;
   return true;
 }

@@ -8,7 +8,7 @@
 #define P2P_WORKER_SLOTS_MAX 1024 /* slots of one worker */
 #define P2P_PLATFORM_MAX 64       /* bytes, with the NUL */
 #define P2P_MACHINE_CORES_MAX 65536
-#define P2P_MACHINE_MEMORY_MAX 999999999 /* MiB */
+#define P2P_MACHINE_MEMORY_MAX 999999999 /* MiB; of the cache, too */
 
 /* What confines futures there: the more, the higher. */
 enum p2p_machine_sandbox {
@@ -23,6 +23,7 @@ struct p2p_machine {
   char platform[P2P_PLATFORM_MAX]; /* "x86_64-pc-linux-gnu"; "": not reported */
   uint32_t cores, memory_mib;      /* 0: not reported */
   enum p2p_machine_sandbox sandbox;
+  uint32_t cache_mib; /* for parts of tasks, in each evaluator; 0: it reads no TASK with parts */
 };
 
 /* "none", "seatbelt", "landlock", "namespaces"; "": not reported. */
@@ -33,9 +34,9 @@ bool p2p_machine_sandbox_read(const char *name, enum p2p_machine_sandbox *out);
 /* True for 1 to P2P_PLATFORM_MAX - 1 letters, digits, '.', '_' and '-'. */
 bool p2p_platform_is_valid(const char *text);
 
-/* Reads the four values as text; NULL means not reported. False when one of them is malformed or
+/* Reads the five values as text; NULL means not reported. False when one of them is malformed or
  * beyond its cap; *out is then unchanged. */
 bool p2p_machine_read(const char *platform, const char *cores, const char *memory,
-                      const char *sandbox, struct p2p_machine *out);
+                      const char *sandbox, const char *cache, struct p2p_machine *out);
 
 #endif

@@ -28,8 +28,12 @@ size_t p2p_task_header_write(uint64_t size, const char *label,
 int p2p_task_header_read(const void *payload, size_t length, struct p2p_task_header *out) {
   const uint8_t *bytes = payload;
   if (length < P2P_SIZE_HEADER_LEN) return P2P_ERR_PROTOCOL;
+  const uint8_t *label = bytes + P2P_SIZE_HEADER_LEN, *end = bytes + length;
+  const uint8_t *parts = label < end ? memchr(label, 0, (size_t)(end - label)) : NULL;
+  if (parts == NULL) parts = end;
+  if (p2p_task_parts_read(parts, (size_t)(end - parts), &out->parts) != P2P_OK)
+    return P2P_ERR_PROTOCOL;
   out->size = p2p_get_u64(bytes);
-  p2p_sanitize(bytes + P2P_SIZE_HEADER_LEN, length - P2P_SIZE_HEADER_LEN, out->label,
-               sizeof out->label);
+  p2p_sanitize(label, (size_t)(parts - label), out->label, sizeof out->label);
   return P2P_OK;
 }

@@ -58,6 +58,7 @@ SEXP ffi_client_status(SEXP handle) {
                          "unreachable",
                          "resting",
                          "name",
+                         "cache_mib",
                          ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_ScalarLogical(status.joined));
@@ -76,6 +77,7 @@ SEXP ffi_client_status(SEXP handle) {
   SET_VECTOR_ELT(out, 13, Rf_ScalarInteger((int)status.unreachable));
   SET_VECTOR_ELT(out, 14, Rf_ScalarInteger((int)status.resting));
   SET_VECTOR_ELT(out, 15, p2p_ffi_string(status.name));
+  SET_VECTOR_ELT(out, 16, Rf_ScalarReal(status.cache_mib));
   UNPROTECT(1);
   return out;
 }

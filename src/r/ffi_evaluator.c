@@ -2,6 +2,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "proc/core_limit.h"
 #include "proc/memory_keep.h"
 #include "proc/memory_limit.h"
@@ -114,6 +115,71 @@ SEXP ffi_evaluator_read(SEXP handle, SEXP size) {
     p2p_ffi_raise(&err);
   }
   return R_UnwindProtect(read_object, &reader, clear_reader, &reader, NULL);
+}
+
+/* The parts of the task: their ids, and their sizes in bytes. */
+SEXP ffi_evaluator_parts(SEXP handle) {
+  const struct p2p_task_parts *parts =
+      p2p_evaluator_channel_parts(p2p_ffi_handle_get(handle, TAG_CHANNEL));
+  SEXP ids = PROTECT(Rf_allocVector(STRSXP, (R_xlen_t)parts->n));
+  SEXP sizes = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)parts->n));
+  for (uint32_t i = 0; i < parts->n; i++) {
+    char id[2 * P2P_PART_ID_LEN + 1];
+    p2p_hex_encode(parts->list[i].id, P2P_PART_ID_LEN, id);
+    SET_STRING_ELT(ids, (R_xlen_t)i, Rf_mkChar(id));
+    REAL(sizes)[i] = (double)parts->list[i].size;
+  }
+  const char *names[] = {"id", "size", ""};
+  SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(out, 0, ids);
+  SET_VECTOR_ELT(out, 1, sizes);
+  UNPROTECT(3);
+  return out;
+}
+
+/* Asks for those parts that are TRUE. */
+SEXP ffi_evaluator_need(SEXP handle, SEXP which) {
+  uint32_t needed = 0;
+  for (R_xlen_t i = 0; i < XLENGTH(which) && i < P2P_TASK_PARTS_MAX; i++)
+    if (LOGICAL(which)[i] == TRUE) needed |= UINT32_C(1) << i;
+  check(p2p_evaluator_channel_need(p2p_ffi_handle_get(handle, TAG_CHANNEL), needed));
+  return R_NilValue;
+}
+
+/* Writes out compact sequences, as 1:n, in lists, too: R serializes one as it was made, also after
+ * C code has changed its elements in place, so that ffi_fingerprint() would not see the change. */
+static SEXP expand(SEXP x) {
+  if (TYPEOF(x) == VECSXP) {
+    for (R_xlen_t i = 0; i < XLENGTH(x); i++) SET_VECTOR_ELT(x, i, expand(VECTOR_ELT(x, i)));
+    return x;
+  }
+  if (!ALTREP(x) || (TYPEOF(x) != INTSXP && TYPEOF(x) != REALSXP)) return x;
+  SEXP out = PROTECT(Rf_allocVector(TYPEOF(x), XLENGTH(x)));
+  if (TYPEOF(x) == INTSXP)
+    INTEGER_GET_REGION(x, 0, XLENGTH(x), INTEGER(out));
+  else
+    REAL_GET_REGION(x, 0, XLENGTH(x), REAL(out));
+  DUPLICATE_ATTRIB(out, x);
+  UNPROTECT(1);
+  return out;
+}
+
+/* The same as ffi_evaluator_read() for the next one of these parts. R copies it before a change. */
+SEXP ffi_evaluator_read_part(SEXP handle, SEXP size) {
+  struct p2p_task_reader reader;
+  struct p2p_err err = {0};
+  struct p2p_evaluator_channel *channel = p2p_ffi_handle_get(handle, TAG_CHANNEL);
+  int code = p2p_task_reader_init_part(&reader, channel, (uint64_t)Rf_asReal(size), &err);
+  if (code != P2P_OK) {
+    p2p_task_reader_clear(&reader);
+    p2p_ffi_raise(&err);
+  }
+  SEXP read = PROTECT(R_UnwindProtect(read_object, &reader, clear_reader, &reader, NULL));
+  if (!p2p_evaluator_channel_end_part(channel)) Rf_error("a part of the future is malformed");
+  SEXP value = expand(read);
+  MARK_NOT_MUTABLE(value);
+  UNPROTECT(1);
+  return value;
 }
 
 /* Ends the reading of the task. FALSE: it was canceled, and has its answer. */

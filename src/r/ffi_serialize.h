@@ -10,6 +10,8 @@
 #define P2P_TAG_BLOB "serialized object"
 /* A handle that owns the blob, which may be NULL. */
 SEXP p2p_ffi_blob_handle(struct p2p_blob *blob);
+/* The object as a handle of its bytes, at most `cap_bytes`. Raises R errors. */
+SEXP ffi_serialize(SEXP value, SEXP cap_bytes);
 /* The rules for an object that a peer has sent. `memory_bytes` limits what R allocates for it. */
 struct p2p_r_object_rules p2p_ffi_object_rules(SEXP memory_bytes, enum p2p_r_content content,
                                                SEXP data_only);

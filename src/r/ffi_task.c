@@ -7,6 +7,7 @@
 #include "r/ffi_client.h"
 #include "r/ffi_error.h"
 #include "r/ffi_handle.h"
+#include "r/ffi_parts.h"
 #include "r/ffi_serialize.h"
 
 static void task_free(void *task) { p2p_task_free(task); }
@@ -26,8 +27,9 @@ static const char *join(SEXP names) {
 }
 
 /* `object`: a handle from ffi_serialize(), which gives its bytes to the task. `packages`: the names
- * of the packages that a worker must have. */
-SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages) {
+ * of the packages that a worker must have. `parts`: a list of handles from ffi_part(), which give
+ * their parts to the task. */
+SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages, SEXP parts) {
   struct p2p_client *client = p2p_ffi_handle_get(client_handle, P2P_TAG_CLIENT);
   struct p2p_blob *bytes = p2p_ffi_handle_get(object, P2P_TAG_BLOB);
   const char *name = Rf_translateCharUTF8(STRING_ELT(label, 0));
@@ -36,6 +38,10 @@ SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages)
   if (task == NULL) p2p_ffi_raise_memory();
   p2p_ffi_handle_set(object, NULL);
   p2p_ffi_handle_set(handle, task);
+  for (R_xlen_t i = 0; i < XLENGTH(parts) && i < P2P_TASK_PARTS_MAX; i++) {
+    p2p_part_list_add(p2p_task_parts(task), p2p_ffi_handle_get(VECTOR_ELT(parts, i), P2P_TAG_PART));
+    p2p_ffi_handle_set(VECTOR_ELT(parts, i), NULL);
+  }
   struct p2p_err err = {0};
   if (XLENGTH(packages) > 0 && p2p_task_set_packages(task, join(packages), &err) != P2P_OK)
     p2p_ffi_raise(&err);

@@ -52,6 +52,7 @@ SEXP ffi_worker_new(SEXP config, SEXP log) {
       .platform = p2p_ffi_text(config, "platform"),
       .cores = (uint32_t)p2p_ffi_count(config, "cores", 0, UINT32_MAX),
       .memory_mib = (uint32_t)p2p_ffi_count(config, "memory_mib", 0, UINT32_MAX),
+      .cache_mib = (uint32_t)p2p_ffi_count(config, "cache_mib", 0, UINT32_MAX),
       .sandbox = p2p_ffi_text(config, "sandbox"),
       .libraries = p2p_ffi_text(config, "packages"),
       .account = p2p_ffi_text(config, "account"),

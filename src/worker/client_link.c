@@ -20,7 +20,6 @@ struct task {
   struct p2p_client_link *client;
   struct p2p_evaluator *evaluator;
   uint32_t id;
-  uint64_t to_receive; /* bytes of the future that have not arrived */
   uint64_t started_ms;
   bool canceled;
   bool refused, has_result; /* the evaluator has replied with LOST, has begun its RESULT */
@@ -186,7 +185,6 @@ static bool start_task(struct p2p_client_link *client, const struct p2p_frame *f
   if (task == NULL) return false;
   task->client = client;
   task->id = frame->task;
-  task->to_receive = header->size;
   task->started_ms = p2p_clock_ms();
   memcpy(task->label, header->label, sizeof task->label);
   task->evaluator =
@@ -211,13 +209,14 @@ static const char *on_task(struct p2p_client_link *client, const struct p2p_fram
   if (find(client, frame->task) != NULL) return "sent a TASK frame with a number in use";
   if (!p2p_slots_start_task(shared->slots, client->number, p2p_clock_ms()))
     return "sent a TASK frame without a slot for it";
-  bool is_too_large = header.size > shared->object_cap_bytes;
+  uint64_t parts = p2p_task_parts_bytes(&header.parts, UINT32_MAX), cap = shared->object_cap_bytes;
+  bool is_too_large = header.size > cap || parts > cap - header.size;
   if (!is_too_large && start_task(client, frame, &header)) return NULL;
   if (is_too_large)
     snprintf(why, sizeof why,
              "the future has %llu bytes, and worker '%s' accepts at most %llu bytes",
-             (unsigned long long)header.size, p2p_member_name(shared->member),
-             (unsigned long long)shared->object_cap_bytes);
+             (unsigned long long)(header.size + parts), p2p_member_name(shared->member),
+             (unsigned long long)cap);
   else
     snprintf(why, sizeof why, "worker '%s' is out of memory for this future",
              p2p_member_name(shared->member));
@@ -231,9 +230,8 @@ static const char *on_task(struct p2p_client_link *client, const struct p2p_fram
 static const char *on_data(struct p2p_client_link *client, const struct p2p_frame *frame) {
   struct task *task = find(client, frame->task);
   if (task == NULL) return NULL;
-  if (frame->length > task->to_receive) return "sent more data than announced";
-  task->to_receive -= frame->length;
   enum p2p_evaluator_pace pace = p2p_evaluator_data(task->evaluator, frame);
+  if (pace == P2P_EVALUATOR_REFUSES) return "sent more data than announced";
   if (pace == P2P_EVALUATOR_IS_SLOW) p2p_link_pause(client->link, P2P_EVALUATOR_SLOW_MS);
   if (pace == P2P_EVALUATOR_IS_FULL) p2p_link_pause(client->link, 0);
   return NULL;

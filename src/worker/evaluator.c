@@ -60,7 +60,7 @@ static void time_task(struct p2p_evaluator *evaluator) {
     if (evaluator->deadline.kind == P2P_DEADLINE_RECEIVE) return;
     p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_RECEIVE,
                      evaluator->owner->receive_ms +
-                         task->frames.to_receive / P2P_EVALUATOR_RECEIVE_BYTES);
+                         p2p_task_frames_expected(&task->frames) / P2P_EVALUATOR_RECEIVE_BYTES);
     return;
   }
   task->timed = true;
@@ -311,7 +311,7 @@ int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
   evaluator->client = client;
   evaluator->task = (struct task){.active = true,
                                   .id = task->task,
-                                  .frames.to_receive = header.size,
+                                  .frames = {.to_receive = header.size, .parts = header.parts},
                                   .has_caller = true,
                                   .callbacks = *callbacks,
                                   .arg = arg};
@@ -332,7 +332,8 @@ static void send(struct p2p_evaluator *evaluator, const struct p2p_frame *frame)
 
 enum p2p_evaluator_pace p2p_evaluator_data(struct p2p_evaluator *evaluator,
                                            const struct p2p_frame *data) {
-  p2p_task_frames_received(&evaluator->task.frames, data->length);
+  if (!p2p_task_frames_received(&evaluator->task.frames, data->length))
+    return P2P_EVALUATOR_REFUSES;
   send(evaluator, data);
   time_task(evaluator);
   note_if_delivered(evaluator);

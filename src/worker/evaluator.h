@@ -61,7 +61,7 @@ struct p2p_evaluator_owner {
 struct p2p_evaluator_callbacks {
   /* The evaluator has taken all data so far. */
   void (*on_drain)(void *arg);
-  /* A CONDITION, RESULT, DATA or LOST frame of the task. */
+  /* A NEED, CONDITION, RESULT, DATA or LOST frame of the task. */
   void (*on_frame)(void *arg, const struct p2p_frame *frame);
   /* The task has ended: with a complete RESULT or a LOST (reason NULL), or without, for this
    * reason. The last callback. */
@@ -99,7 +99,8 @@ int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
                          const struct p2p_frame *task,
                          const struct p2p_evaluator_callbacks *callbacks, void *arg) P2P_MUST_USE;
 /* If it is slow, it would be good to wait for on_drain, for
- * at most P2P_EVALUATOR_SLOW_MS. If it is full, send no more before on_drain or on_end. */
+ * at most P2P_EVALUATOR_SLOW_MS. If it is full, send no more before on_drain or on_end. Data beyond
+ * what was announced are not taken. */
 enum p2p_evaluator_pace p2p_evaluator_data(struct p2p_evaluator *evaluator,
                                            const struct p2p_frame *data);
 /* Interrupts the task; on_end follows within P2P_EVALUATOR_CANCEL_MS, by force if need be. */

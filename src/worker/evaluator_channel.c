@@ -1,14 +1,9 @@
-/* The evaluator's end of the frames and of the lifeline. A thread watches the lifeline, since R may
- * be busy for hours when the supervisor dies. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* pipe2 */
-#endif
+/* The evaluator's end of the frames. */
 #include "worker/evaluator_channel.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -22,54 +17,34 @@
 #include "protocol/evaluator_hello.h"
 #include "protocol/task_header.h"
 #include "worker/evaluator_process.h"
-
-#include "base/pipe.h"
+#include "worker/lifeline.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* macOS: SO_NOSIGPIPE instead */
 #endif
 
 struct p2p_evaluator_channel {
-  pthread_t watcher;
+  struct p2p_lifeline lifeline;
   pid_t owner;       /* forks of this process have no watcher, and no part in the frames */
-  int stop[2];       /* a byte in this channel ends the watcher */
   sigset_t old_mask; /* of the thread that opened the channel */
   /* The task that was announced last, and is being received. */
   bool has_task, is_canceled, has_result;
   uint32_t task;
-  uint64_t missing;    /* bytes of its object that were not read */
+  uint64_t size; /* of its object */
+  struct p2p_task_parts parts;
+  uint32_t needed;     /* of these, those that come next, in this order; then the object */
+  bool waits;          /* for p2p_evaluator_channel_need() */
+  uint64_t missing;    /* bytes of what is being read that were not read */
   size_t payload_left; /* of the DATA frame that was begun */
   size_t start, end;   /* what was received and not read: */
   uint8_t in[P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX];
 };
-
-/* on the watcher's thread */
-static void *watch(void *arg) {
-  struct p2p_evaluator_channel *channel = arg;
-  struct pollfd fds[2] = {{.fd = P2P_EVALUATOR_PROCESS_FD_LIFELINE, .events = POLLIN},
-                          {.fd = channel->stop[0], .events = POLLIN}};
-  for (;;) {
-    char byte;
-    if (poll(fds, 2, -1) < 0) continue;
-    if (fds[1].revents != 0) return NULL;
-    if (read(P2P_EVALUATOR_PROCESS_FD_LIFELINE, &byte, 1) <= 0) kill(0, SIGKILL);
-  }
-}
 
 static void mask_interrupts(int how, sigset_t *before) {
   sigset_t interrupt;
   sigemptyset(&interrupt);
   sigaddset(&interrupt, SIGINT);
   pthread_sigmask(how, &interrupt, before);
-}
-
-static int start_watcher(struct p2p_evaluator_channel *channel) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited by the thread */
-  int code = pthread_create(&channel->watcher, NULL, watch, channel);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return code;
 }
 
 static bool is_socket(int fd) {
@@ -83,19 +58,13 @@ static int set_cloexec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
 /* Returns 0 or an errno. */
 static int set_up(struct p2p_evaluator_channel *channel) {
   if (set_cloexec(P2P_EVALUATOR_PROCESS_FD_FRAMES) != 0 ||
-      set_cloexec(P2P_EVALUATOR_PROCESS_FD_LIFELINE) != 0 ||
-      p2p_pipe_open(channel->stop, false, NULL) != P2P_OK)
+      set_cloexec(P2P_EVALUATOR_PROCESS_FD_LIFELINE) != 0)
     return errno;
 #ifdef SO_NOSIGPIPE
   setsockopt(P2P_EVALUATOR_PROCESS_FD_FRAMES, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
 #endif
   channel->owner = getpid();
-  int code = start_watcher(channel);
-  if (code != 0) {
-    close(channel->stop[0]);
-    close(channel->stop[1]);
-  }
-  return code;
+  return p2p_lifeline_watch(&channel->lifeline);
 }
 
 int p2p_evaluator_channel_open(struct p2p_evaluator_channel **out, struct p2p_err *err) {
@@ -117,22 +86,10 @@ int p2p_evaluator_channel_open(struct p2p_evaluator_channel **out, struct p2p_er
   return P2P_OK;
 }
 
-/* A byte, not the end of the channel: forks of the evaluator (parallel::mcparallel) hold it open.
- */
-static void stop_watcher(struct p2p_evaluator_channel *channel) {
-  ssize_t sent;
-  do sent = write(channel->stop[1], "", 1);
-  while (sent < 0 && errno == EINTR);
-  if (sent == 1) pthread_join(channel->watcher, NULL);
-}
-
 void p2p_evaluator_channel_free(struct p2p_evaluator_channel *channel) {
   if (channel == NULL) return;
-  if (channel->owner == getpid()) stop_watcher(channel);
-  close(channel->stop[0]);
-  close(channel->stop[1]);
+  p2p_lifeline_end(&channel->lifeline, channel->owner != getpid());
   close(P2P_EVALUATOR_PROCESS_FD_FRAMES);
-  close(P2P_EVALUATOR_PROCESS_FD_LIFELINE);
   pthread_sigmask(SIG_SETMASK, &channel->old_mask, NULL);
   free(channel);
 }
@@ -197,7 +154,10 @@ static int on_task(struct p2p_evaluator_channel *channel, const struct p2p_frame
   channel->has_task = true;
   channel->is_canceled = false;
   channel->task = frame->task;
-  channel->missing = header.size; /* the supervisor has checked it */
+  channel->size = channel->missing = header.size; /* the supervisor has checked it */
+  channel->parts = header.parts;
+  channel->needed = 0;
+  channel->waits = header.parts.n > 0;
   return P2P_OK;
 }
 
@@ -241,7 +201,7 @@ static int await_payload(struct p2p_evaluator_channel *channel) {
   int code = P2P_OK;
   while (code == P2P_OK && channel->payload_left == 0) {
     if (channel->is_canceled) return P2P_ERR_CANCELED;
-    if (channel->missing == 0) return P2P_ERR_INVALID;
+    if (channel->missing == 0 || channel->waits) return P2P_ERR_INVALID;
     code = next_frame(channel);
   }
   return code;
@@ -281,6 +241,36 @@ long p2p_evaluator_channel_read(struct p2p_evaluator_channel *channel, void *out
   long got =
       receive(channel, out, length, length == channel->payload_left ? P2P_FRAME_HEADER_LEN : 0, 0);
   return got < 0 ? got : take(channel, (size_t)got);
+}
+
+const struct p2p_task_parts *p2p_evaluator_channel_parts(
+    const struct p2p_evaluator_channel *channel) {
+  return &channel->parts;
+}
+
+/* Of the needed parts, the first one that was not read; else the object. */
+static void begin_object(struct p2p_evaluator_channel *channel) {
+  uint32_t i = 0;
+  while (i < channel->parts.n && !(channel->needed >> i & 1)) i++;
+  channel->missing = i < channel->parts.n ? channel->parts.list[i].size : channel->size;
+}
+
+int p2p_evaluator_channel_need(struct p2p_evaluator_channel *channel, uint32_t needed) {
+  uint8_t payload[P2P_NEED_LEN];
+  if (!channel->waits || channel->is_canceled) return P2P_OK;
+  channel->waits = false;
+  channel->needed = needed;
+  begin_object(channel);
+  p2p_need_write(needed, payload);
+  return p2p_evaluator_channel_send(channel, P2P_FRAME_NEED, channel->task, payload,
+                                    sizeof payload);
+}
+
+bool p2p_evaluator_channel_end_part(struct p2p_evaluator_channel *channel) {
+  if (channel->needed == 0 || channel->missing > 0) return false;
+  channel->needed &= channel->needed - 1;
+  begin_object(channel);
+  return true;
 }
 
 static int next_error(int code, struct p2p_err *err) {
@@ -324,8 +314,10 @@ static int look_ahead(struct p2p_evaluator_channel *channel) {
 int p2p_evaluator_channel_begin(struct p2p_evaluator_channel *channel) {
   const uint8_t *rest;
   long code = P2P_OK;
-  while (code >= 0 && channel->missing > 0 && !channel->is_canceled)
-    code = p2p_evaluator_channel_span(channel, &rest);
+  if (channel->waits) code = p2p_evaluator_channel_need(channel, 0);
+  while (code >= 0 && !channel->is_canceled &&
+         (channel->missing > 0 || p2p_evaluator_channel_end_part(channel)))
+    if (channel->missing > 0) code = p2p_evaluator_channel_span(channel, &rest);
   if (code >= 0 && !channel->is_canceled) code = look_ahead(channel);
   channel->payload_left = 0;
   if (channel->is_canceled) return P2P_ERR_CANCELED;

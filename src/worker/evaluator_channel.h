@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "protocol/frame.h"
+#include "protocol/task_parts.h"
 
 struct p2p_evaluator_channel;
 
@@ -40,6 +41,13 @@ bool p2p_evaluator_channel_wait(const struct p2p_evaluator_channel *channel, int
  * P2P_ERR_CLOSED: the supervisor has closed the channel. */
 int p2p_evaluator_channel_next(struct p2p_evaluator_channel *channel, uint32_t *task,
                                uint64_t *size, struct p2p_err *err) P2P_MUST_USE;
+/* The parts of this task. If there are any, they come before the object: _need() says which of them
+ * are to come, as bits, and after each of these is read, _end_part(). */
+const struct p2p_task_parts *p2p_evaluator_channel_parts(
+    const struct p2p_evaluator_channel *channel);
+int p2p_evaluator_channel_need(struct p2p_evaluator_channel *channel, uint32_t needed) P2P_MUST_USE;
+/* False: it is not a part, or was not read to its end. */
+bool p2p_evaluator_channel_end_part(struct p2p_evaluator_channel *channel);
 /* Waits for the next bytes of the object: at most `length`, to `out`. Returns how many, at least
  * one. P2P_ERR_CANCELED: the task was canceled. P2P_ERR_CLOSED, P2P_ERR_PROTOCOL; P2P_ERR_INVALID:
  * all of it was read. */

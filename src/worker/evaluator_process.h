@@ -29,7 +29,8 @@ enum p2p_evaluator_pace {
   P2P_EVALUATOR_KEEPS_UP,
   P2P_EVALUATOR_IS_SLOW, /* more than ..._SLOW bytes wait, and must be copied; said once until
                             on_drain */
-  P2P_EVALUATOR_IS_FULL  /* more than ..._HIGH bytes wait */
+  P2P_EVALUATOR_IS_FULL, /* more than ..._HIGH bytes wait */
+  P2P_EVALUATOR_REFUSES  /* never said by a process: see p2p_evaluator_data */
 };
 
 struct p2p_evaluator_process_callbacks {

@@ -3,8 +3,25 @@
 
 #include "protocol/task_header.h"
 
-void p2p_task_frames_received(struct p2p_task_frames *frames, size_t length) {
-  frames->to_receive -= length < frames->to_receive ? length : frames->to_receive;
+bool p2p_task_frames_received(struct p2p_task_frames *frames, size_t length) {
+  if (length > frames->to_receive) return false;
+  frames->to_receive -= length;
+  return true;
+}
+
+uint64_t p2p_task_frames_expected(const struct p2p_task_frames *frames) {
+  return frames->to_receive + p2p_task_parts_bytes(&frames->parts, UINT32_MAX);
+}
+
+/* Once, and before anything else. */
+static bool need(struct p2p_task_frames *frames, const struct p2p_frame *frame) {
+  uint32_t mask;
+  if (frames->parts.n == 0 ||
+      p2p_need_read(frame->payload, frame->length, frames->parts.n, &mask) != P2P_OK)
+    return false;
+  frames->to_receive += p2p_task_parts_bytes(&frames->parts, mask);
+  frames->parts.n = 0;
+  return true;
 }
 
 void p2p_task_frames_delivered(struct p2p_task_frames *frames) {
@@ -15,6 +32,7 @@ bool p2p_task_frames_sent(struct p2p_task_frames *frames, const struct p2p_frame
                           bool *ends) {
   *ends = false;
   switch (frame->type) {
+  case P2P_FRAME_NEED: return need(frames, frame);
   case P2P_FRAME_RESULT:
     if (frames->to_receive > 0) return false;
     /* fall through */

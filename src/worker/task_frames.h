@@ -9,16 +9,20 @@
 #include <stdint.h>
 
 #include "protocol/frame.h"
+#include "protocol/task_parts.h"
 
 struct p2p_task_frames {
-  uint64_t to_receive; /* bytes that have not arrived from the client */
-  bool is_delivered;   /* all of it, to the evaluator's process */
-  uint8_t sending;     /* the object whose DATA the evaluator sends: CONDITION, RESULT; 0: none */
-  uint64_t to_send;    /* bytes of it that are missing */
+  uint64_t to_receive;         /* bytes that have not arrived from the client */
+  struct p2p_task_parts parts; /* which the evaluator may still ask for */
+  bool is_delivered;           /* all of it, to the evaluator's process */
+  uint8_t sending;  /* the object whose DATA the evaluator sends: CONDITION, RESULT; 0: none */
+  uint64_t to_send; /* bytes of it that are missing */
 };
 
-/* Counts a DATA frame of the client. */
-void p2p_task_frames_received(struct p2p_task_frames *frames, size_t length);
+/* Counts a DATA frame of the client. False: it has more than is to come. */
+bool p2p_task_frames_received(struct p2p_task_frames *frames, size_t length) P2P_MUST_USE;
+/* The bytes that have not arrived, with all parts that the evaluator may ask for. */
+uint64_t p2p_task_frames_expected(const struct p2p_task_frames *frames);
 /* The process has taken all frames so far. */
 void p2p_task_frames_delivered(struct p2p_task_frames *frames);
 /* Counts a frame of the evaluator. False: it breaks the protocol. *ends: it is the last one. LOST

@@ -3,14 +3,26 @@
 
 #define DIRECT_BYTES 4096 /* what is at least as long is not copied */
 
+static int init(struct p2p_task_reader *reader, struct p2p_evaluator_channel *channel,
+                uint64_t size, const struct p2p_r_object_rules *rules, struct p2p_err *err) {
+  *reader = (struct p2p_task_reader){.channel = channel, .walk = p2p_r_walk_new(size, rules)};
+  if (reader->walk == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  if (size > 0) return P2P_OK;
+  return p2p_r_walk_feed(reader->walk, NULL, 0, err);
+}
+
 int p2p_task_reader_init(struct p2p_task_reader *reader, struct p2p_evaluator_channel *channel,
                          uint64_t size, struct p2p_err *err) {
   static const struct p2p_r_object_rules rules = {.memory_bytes = UINT64_MAX,
                                                   .content = P2P_R_TASK};
-  *reader = (struct p2p_task_reader){.channel = channel, .walk = p2p_r_walk_new(size, &rules)};
-  if (reader->walk == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
-  if (size > 0) return P2P_OK;
-  return p2p_r_walk_feed(reader->walk, NULL, 0, err);
+  return init(reader, channel, size, &rules, err);
+}
+
+int p2p_task_reader_init_part(struct p2p_task_reader *reader, struct p2p_evaluator_channel *channel,
+                              uint64_t size, struct p2p_err *err) {
+  static const struct p2p_r_object_rules rules = {
+      .memory_bytes = UINT64_MAX, .content = P2P_R_ANY, .data_only = true};
+  return init(reader, channel, size, &rules, err);
 }
 
 void p2p_task_reader_clear(struct p2p_task_reader *reader) {

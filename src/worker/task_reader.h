@@ -19,6 +19,9 @@ struct p2p_task_reader {
 /* For the task that p2p_evaluator_channel_next() has returned, of `size` bytes. P2P_ERR_MEMORY. */
 int p2p_task_reader_init(struct p2p_task_reader *reader, struct p2p_evaluator_channel *channel,
                          uint64_t size, struct p2p_err *err) P2P_MUST_USE;
+/* The same for a part of it, which is plain data. */
+int p2p_task_reader_init_part(struct p2p_task_reader *reader, struct p2p_evaluator_channel *channel,
+                              uint64_t size, struct p2p_err *err) P2P_MUST_USE;
 void p2p_task_reader_clear(struct p2p_task_reader *reader);
 
 /* What p2p_task_reader_read() cannot do at once. */

@@ -85,7 +85,8 @@ static uint32_t at_most(uint32_t number, uint32_t cap) { return number < cap ? n
 
 void p2p_worker_config_machine(const struct p2p_worker_config *config, struct p2p_machine *out) {
   *out = (struct p2p_machine){.cores = at_most(config->cores, P2P_MACHINE_CORES_MAX),
-                              .memory_mib = at_most(config->memory_mib, P2P_MACHINE_MEMORY_MAX)};
+                              .memory_mib = at_most(config->memory_mib, P2P_MACHINE_MEMORY_MAX),
+                              .cache_mib = at_most(config->cache_mib, P2P_MACHINE_MEMORY_MAX)};
   if (config->platform != NULL && p2p_platform_is_valid(config->platform))
     snprintf(out->platform, sizeof out->platform, "%s", config->platform);
   (void)p2p_machine_sandbox_read(config->sandbox, &out->sandbox);

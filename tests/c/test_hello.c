@@ -159,11 +159,12 @@ TEST(the_error_names_the_malformed_key) {
   check_refused(WORKER "records=\n", "records");
   check_refused(WORKER "records=aes256gcm;\n", "records");
   check_refused(WORKER "records=AES\n", "records");
-  check_refused(WORKER "platform=\n", "platform, cores, memory, sandbox");
-  check_refused(WORKER "platform=a b\n", "platform, cores, memory, sandbox");
-  check_refused(WORKER "cores=99999999999999999999\n", "platform, cores, memory, sandbox");
-  check_refused(WORKER "memory=1e3\n", "platform, cores, memory, sandbox");
-  check_refused(WORKER "sandbox=jail\n", "platform, cores, memory, sandbox");
+  check_refused(WORKER "platform=\n", "platform, cores, memory, sandbox, cache");
+  check_refused(WORKER "platform=a b\n", "platform, cores, memory, sandbox, cache");
+  check_refused(WORKER "cores=99999999999999999999\n", "platform, cores, memory, sandbox, cache");
+  check_refused(WORKER "memory=1e3\n", "platform, cores, memory, sandbox, cache");
+  check_refused(WORKER "sandbox=jail\n", "platform, cores, memory, sandbox, cache");
+  check_refused(WORKER "cache=0\n", "platform, cores, memory, sandbox, cache");
   static const char nul[] = "member=" CAROL "\0\nr=4.2.2\nfuture=1.70.0\nslots=3\n";
   CHECK(p2p_hello_read(nul, sizeof nul - 1, P2P_ROLE_WORKER, &hello, &err) == P2P_ERR_PROTOCOL);
 }

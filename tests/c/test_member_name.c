@@ -101,21 +101,21 @@ TEST(a_version_is_two_to_eight_numbers) {
 
 TEST(a_machine_is_reported_in_whole_or_in_part) {
   struct p2p_machine machine = {.cores = 7};
-  CHECK(p2p_machine_read(NULL, NULL, NULL, NULL, &machine) && machine.cores == 0);
-  CHECK(p2p_machine_read("aarch64-apple-darwin20", "65536", "999999999", NULL, &machine));
+  CHECK(p2p_machine_read(NULL, NULL, NULL, NULL, NULL, &machine) && machine.cores == 0);
+  CHECK(p2p_machine_read("aarch64-apple-darwin20", "65536", "999999999", NULL, NULL, &machine));
   CHECK_STR(machine.platform, "aarch64-apple-darwin20");
   CHECK(machine.cores == 65536 && machine.memory_mib == 999999999);
-  CHECK(!p2p_machine_read("", NULL, NULL, NULL, &machine));
-  CHECK(!p2p_machine_read("a,b", NULL, NULL, NULL, &machine));
-  CHECK(!p2p_machine_read(NULL, "65537", NULL, NULL, &machine));
-  CHECK(!p2p_machine_read(NULL, "0", NULL, NULL, &machine));
-  CHECK(!p2p_machine_read(NULL, NULL, "1000000000", NULL, &machine));
-  CHECK(!p2p_machine_read(NULL, NULL, NULL, "", &machine));
-  CHECK(!p2p_machine_read(NULL, NULL, NULL, "landlocked", &machine));
+  CHECK(!p2p_machine_read("", NULL, NULL, NULL, NULL, &machine));
+  CHECK(!p2p_machine_read("a,b", NULL, NULL, NULL, NULL, &machine));
+  CHECK(!p2p_machine_read(NULL, "65537", NULL, NULL, NULL, &machine));
+  CHECK(!p2p_machine_read(NULL, "0", NULL, NULL, NULL, &machine));
+  CHECK(!p2p_machine_read(NULL, NULL, "1000000000", NULL, NULL, &machine));
+  CHECK(!p2p_machine_read(NULL, NULL, NULL, "", NULL, &machine));
+  CHECK(!p2p_machine_read(NULL, NULL, NULL, "landlocked", NULL, &machine));
   CHECK(machine.cores == 65536); /* unchanged */
   for (int i = 1; i <= P2P_MACHINE_SANDBOX_NAMESPACES; i++) {
     const char *name = p2p_machine_sandbox_name((enum p2p_machine_sandbox)i);
-    CHECK(p2p_machine_read(NULL, NULL, NULL, name, &machine) && (int)machine.sandbox == i);
+    CHECK(p2p_machine_read(NULL, NULL, NULL, name, NULL, &machine) && (int)machine.sandbox == i);
   }
   fill(P2P_PLATFORM_MAX - 1);
   CHECK(p2p_platform_is_valid(big));

@@ -115,9 +115,9 @@ TEST(a_label_is_cut_and_made_safe) {
   memcpy(payload + 8, label, sizeof label);
   CHECK(p2p_task_header_read(payload, sizeof payload - 1, &header) == P2P_OK);
   CHECK(strlen(header.label) == P2P_TASK_LABEL_MAX - 1);
-  memcpy(payload + 8, "\033[2J\r\n\0x", 8);
-  CHECK(p2p_task_header_read(payload, 16, &header) == P2P_OK);
-  CHECK_STR(header.label, "?[2J???x");
+  memcpy(payload + 8, "\033[2J\r\nx", 7);
+  CHECK(p2p_task_header_read(payload, 15, &header) == P2P_OK);
+  CHECK_STR(header.label, "?[2J??x");
 }
 
 /* ---- LOST, HELLO of an evaluator ---- */

@@ -209,9 +209,10 @@ static void check_slot(const struct p2p_frame *frame, enum p2p_role sender) {
 
 static void check_task(const struct p2p_frame *frame) {
   struct p2p_task_header header;
-  uint8_t out[P2P_TASK_HEADER_MAX];
+  uint8_t out[P2P_TASK_HEADER_MAX + P2P_TASK_PARTS_LEN_MAX];
   CHECK(p2p_task_header_read(frame->payload, frame->length, &header) == P2P_OK);
-  CHECK(p2p_task_header_write(header.size, header.label, out) == frame->length);
+  size_t length = p2p_task_header_write(header.size, header.label, out);
+  CHECK(length + p2p_task_parts_write(&header.parts, out + length) == frame->length);
   CHECK(memcmp(out, frame->payload, frame->length) == 0);
 }
 
@@ -254,6 +255,7 @@ static void check_payload(const struct p2p_frame *frame, enum p2p_role sender) {
     break;
   case P2P_FRAME_PACKAGES: check_packages(frame, sender); break;
   case P2P_FRAME_LOAD: check_load(frame); break;
+  case P2P_FRAME_NEED: CHECK(frame->length == P2P_NEED_LEN); break;
   case P2P_FRAME_CANCEL:
   case P2P_FRAME_PING: CHECK(frame->length == 0); break;
   default: CHECK(frame->type == P2P_FRAME_DATA);
@@ -320,7 +322,7 @@ TEST(the_examples_are_read_and_written_as_they_are) {
   }
   fclose(file);
   CHECK(example.lines >= 13 && example.frames >= 14);
-  CHECK(example.types == 0xffe); /* every type has an example */
+  CHECK(example.types == 0x1ffe); /* every type has an example */
 }
 
 TEST(prepare) {

@@ -20,26 +20,56 @@ static char program[1024]; /* its path: under valgrind, /proc/self/exe is valgri
 
 /* ---- in the evaluator: it reads pieces of this length, and answers with LOST ---- */
 
-static int evaluate(size_t piece) {
+static uint8_t *out;
+static size_t piece;
+
+static int read_sum(struct p2p_task_reader *reader, uint64_t size, uint32_t *sum,
+                    struct p2p_err *err) {
+  int code = P2P_OK;
+  for (uint64_t at = 0, n; at < size && code == P2P_OK; at += n) {
+    n = size - at < piece ? size - at : piece;
+    code = p2p_task_reader_read(reader, out, (size_t)n, err);
+    for (uint64_t i = 0; i < n && code == P2P_OK; i++) *sum = 31 * *sum + out[i];
+  }
+  p2p_task_reader_clear(reader);
+  return code;
+}
+
+/* All parts but the second one, which it has. */
+static int read_parts(struct p2p_evaluator_channel *channel, uint32_t *sum, struct p2p_err *err) {
+  struct p2p_task_reader reader;
+  const struct p2p_task_parts *parts = p2p_evaluator_channel_parts(channel);
+  int code = P2P_OK;
+  if (parts->n == 0) return P2P_OK;
+  if (p2p_evaluator_channel_need(channel, ((1u << parts->n) - 1) & ~2u) != P2P_OK) return 95;
+  for (uint32_t i = 0; i < parts->n && code == P2P_OK; i++) {
+    if (i == 1) continue;
+    if (p2p_task_reader_init_part(&reader, channel, parts->list[i].size, err) != P2P_OK) return 92;
+    code = read_sum(&reader, parts->list[i].size, sum, err);
+    if (code == P2P_OK && !p2p_evaluator_channel_end_part(channel)) return 96;
+  }
+  return code;
+}
+
+static int evaluate(void) {
   struct p2p_evaluator_channel *channel;
   struct p2p_err err = {0};
   uint32_t task;
   uint64_t size;
   int code;
-  uint8_t *out = malloc(piece);
+  out = malloc(piece);
   if (p2p_evaluator_channel_open(&channel, &err) != P2P_OK) return 90;
   if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, "r=4.2.2\n", 8) != P2P_OK) return 91;
   while ((code = p2p_evaluator_channel_next(channel, &task, &size, &err)) == P2P_OK) {
     struct p2p_task_reader reader;
     uint32_t sum = 0;
     char text[256];
-    if (p2p_task_reader_init(&reader, channel, size, &err) != P2P_OK) return 92;
-    for (uint64_t at = 0, n; at < size && code == P2P_OK; at += n) {
-      n = size - at < piece ? size - at : piece;
-      code = p2p_task_reader_read(&reader, out, (size_t)n, &err);
-      for (uint64_t i = 0; i < n && code == P2P_OK; i++) sum = 31 * sum + out[i];
+    code = read_parts(channel, &sum, &err);
+    if (code > P2P_OK) return code;
+    if (code == P2P_OK) {
+      if (p2p_task_reader_init(&reader, channel, size, &err) != P2P_OK) return 92;
+      code = read_sum(&reader, size, &sum, &err);
     }
-    p2p_task_reader_clear(&reader);
     int begun = p2p_evaluator_channel_begin(channel);
     if (begun == P2P_ERR_CANCELED) continue;
     if (begun != P2P_OK) return 93;
@@ -56,7 +86,9 @@ static int evaluate(size_t piece) {
 __attribute__((constructor)) static void run_as_evaluator(void) {
   const char *mode = getenv(MODE);
   if (readlink("/proc/self/exe", program, sizeof program - 1) < 0) program[0] = '\0';
-  if (mode != NULL) exit(evaluate((size_t)atol(mode)));
+  if (mode == NULL) return;
+  piece = (size_t)atol(mode);
+  exit(evaluate());
 }
 
 /* ---- the supervisor's side ---- */
@@ -70,6 +102,8 @@ static bool timed_out, ended;
 static void on_frame(void *arg, const struct p2p_frame *frame) {
   (void)arg;
   frames++;
+  if (frame->type == P2P_FRAME_NEED)
+    CHECK(frame->length == P2P_NEED_LEN && p2p_get_u32(frame->payload) == 5);
   snprintf(text, sizeof text, "%.*s", (int)frame->length, (const char *)frame->payload);
 }
 static void on_end(void *arg, int exit_status, int term_signal) {
@@ -95,9 +129,9 @@ static void run_until(const int *counter, int enough) {
   uv_run(&loop, UV_RUN_NOWAIT);
 }
 
-static void start(size_t piece) {
+static void start(size_t length) {
   char entry[64];
-  snprintf(entry, sizeof entry, MODE "=%zu", piece);
+  snprintf(entry, sizeof entry, MODE "=%zu", length);
   const char *const argv[] = {program, NULL}, *const env[] = {entry, NULL};
   const struct p2p_evaluator_process_callbacks callbacks = {on_frame, NULL, on_end};
   const struct p2p_evaluator_process_config config = {.loop = &loop, .argv = argv, .env = env};
@@ -135,7 +169,7 @@ static uint32_t sum_of_object(void) {
 }
 
 static void send_header(uint32_t task) {
-  uint8_t header[9] = {0};
+  uint8_t header[8] = {0};
   p2p_set_u64(header, p2p_blob_size(object));
   CHECK(p2p_evaluator_process_send(process, P2P_FRAME_TASK, task, header, sizeof header) == P2P_OK);
 }
@@ -219,6 +253,71 @@ TEST(cancel_in_the_middle_is_answered_at_once_and_the_rest_is_ignored) {
   p2p_blob_free(object);
 }
 
+/* ---- parts: three, all like the object, of which the evaluator has the second ---- */
+
+static void send_header_with_parts(uint32_t task) {
+  uint8_t header[8 + P2P_TASK_PARTS_LEN_MAX];
+  struct p2p_task_parts parts = {.n = 3};
+  for (uint32_t i = 0; i < parts.n; i++) parts.list[i].size = p2p_blob_size(object);
+  p2p_set_u64(header, p2p_blob_size(object));
+  size_t length = 8 + p2p_task_parts_write(&parts, header + 8);
+  CHECK(p2p_evaluator_process_send(process, P2P_FRAME_TASK, task, header, length) == P2P_OK);
+  run_until(&frames, frames + 1); /* NEED */
+}
+
+static uint32_t sum_of_objects(int n) {
+  uint32_t sum = 0;
+  const uint8_t *at;
+  while (n-- > 0)
+    for (uint64_t done = 0, k; (k = p2p_blob_span(object, done, &at)) > 0; done += k)
+      for (uint64_t i = 0; i < k; i++) sum = 31 * sum + at[i];
+  return sum;
+}
+
+TEST(parts_that_are_needed_come_before_the_object) {
+  static const size_t pieces[] = {7, 4096, 1000000}, lengths[] = {11, 5000, 65536};
+  char sum[32];
+  make_object(100000, P2P_R_INTEGERS);
+  snprintf(sum, sizeof sum, "%u", (unsigned)sum_of_objects(3));
+  for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+    start(pieces[i]);
+    for (size_t k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
+      send_header_with_parts((uint32_t)k + 1);
+      for (int n = 0; n < 3; n++)
+        send_object((uint32_t)k + 1, 0, p2p_blob_size(object), lengths[k]);
+      run_until(&frames, frames + 1);
+      CHECK_STR(text, sum);
+    }
+    stop();
+  }
+  p2p_blob_free(object);
+}
+
+TEST(a_malformed_part_and_a_canceled_one_are_skipped_with_their_task) {
+  char sum[32];
+  start(4096);
+  make_object(100000, P2P_R_SYMBOL); /* no data */
+  send_header_with_parts(1);
+  for (int n = 0; n < 3; n++) send_object(1, 0, p2p_blob_size(object), 65536);
+  run_until(&frames, frames + 1);
+  CHECK(text[0] != '\0' && strspn(text, "0123456789") == 0);
+  p2p_blob_free(object);
+  make_object(100000, P2P_R_INTEGERS);
+  snprintf(sum, sizeof sum, "%u", (unsigned)sum_of_objects(3));
+  send_header_with_parts(2);
+  send_object(2, 0, 70000, 65536);
+  CHECK(p2p_evaluator_process_send(process, P2P_FRAME_CANCEL, 2, NULL, 0) == P2P_OK);
+  run_until(&frames, frames + 1);
+  CHECK_STR(text, "was interrupted before the evaluation started");
+  send_object(2, 70000, p2p_blob_size(object), 65536); /* was on its way */
+  send_header_with_parts(3);
+  for (int n = 0; n < 3; n++) send_object(3, 0, p2p_blob_size(object), 65536);
+  run_until(&frames, frames + 1);
+  CHECK_STR(text, sum);
+  stop();
+  p2p_blob_free(object);
+}
+
 TEST(evaluator_ends_when_the_supervisor_goes_in_the_middle) {
   make_object(1000000, P2P_R_INTEGERS);
   start(64768);
@@ -231,4 +330,6 @@ TEST(evaluator_ends_when_the_supervisor_goes_in_the_middle) {
 UNIT_MAIN("task_reader", UNIT(bytes_arrive_whatever_the_lengths_of_frames_and_reads),
           UNIT(malformed_task_is_refused_where_it_is_wrong_and_the_next_one_is_read),
           UNIT(cancel_in_the_middle_is_answered_at_once_and_the_rest_is_ignored),
+          UNIT(parts_that_are_needed_come_before_the_object),
+          UNIT(a_malformed_part_and_a_canceled_one_are_skipped_with_their_task),
           UNIT(evaluator_ends_when_the_supervisor_goes_in_the_middle))

@@ -1,0 +1,31 @@
+/* What a worker gets for a task: TASK, then the bytes of the parts that it needs and of the task's
+ * own object, in this order. A task with parts waits for the worker's NEED first. io thread. */
+#ifndef P2P_CLIENT_UPLOAD_H
+#define P2P_CLIENT_UPLOAD_H
+
+#include <stdbool.h>
+
+#include "client/task.h"
+#include "protocol/task_parts.h"
+
+/* All zero at first. */
+struct p2p_upload {
+  bool waits;      /* for NEED */
+  uint32_t needed; /* parts that are to be sent, as bits */
+  uint32_t at;     /* of the parts, or of all: that which is sent next */
+  uint64_t sent;   /* bytes of it */
+};
+
+#define P2P_UPLOAD_HEADER_MAX (P2P_TASK_HEADER_MAX + P2P_TASK_PARTS_LEN_MAX)
+/* The payload of TASK. Returns its length. */
+size_t p2p_upload_begin(struct p2p_upload *upload, struct p2p_task *task,
+                        uint8_t header[static P2P_UPLOAD_HEADER_MAX]);
+/* NEED. P2P_ERR_PROTOCOL: it is malformed, or nobody waits for it. */
+int p2p_upload_need(struct p2p_upload *upload, struct p2p_task *task, const void *payload,
+                    size_t length) P2P_MUST_USE;
+/* Not all was sent. */
+bool p2p_upload_is_left(const struct p2p_upload *upload, struct p2p_task *task);
+/* The next bytes for one DATA frame, which count as sent. 0: none, or none yet. */
+size_t p2p_upload_take(struct p2p_upload *upload, struct p2p_task *task, const uint8_t **bytes);
+
+#endif
