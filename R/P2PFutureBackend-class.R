@@ -210,13 +210,13 @@ launch <- function(backend, future) {
   future[["backend"]] <- backend
   future[["state"]] <- "submitted"
   future[["wait"]] <- new_wait(backend)
-  submit(client, future)
+  submit(client, future, packages)
   future[["state"]] <- "running"
   invisible(future)
 }
 
 ## `whole`: without parts, for workers that do not know them.
-submit <- function(client, future, whole = FALSE) {
+submit <- function(client, future, packages = needed_packages(future), whole = FALSE) {
   backend <- future[["backend"]]
   data <- future_data(future)
   data[["results"]] <- backend[["config"]]$results # for evaluate_task()
@@ -226,7 +226,7 @@ submit <- function(client, future, whole = FALSE) {
   if (has_journal(future)) future[["bytes"]] <- .Call(ffi_blob_size, object)
   future[["starts"]] <- 0L
   bind_worker(future)
-  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, needed_packages(future), split$parts)
+  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, packages, split$parts)
   if (!registry(backend, action = "contains", future = future)) registry(backend, action = "add", future = future)
 }
 

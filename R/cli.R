@@ -143,6 +143,7 @@ flag_help <- c(
   accounts_file = "users file of serve()",
   address = "address to listen on",
   bytes_per_second = "maximum rate of one connection, in bytes per second",
+  cache = "large globals to keep for later futures, in bytes or as 1GiB",
   cluster = "cluster, as owner/name",
   code = "code of an invitation, such as 7-guitar-wizard",
   connections = "maximum number of connections",
@@ -191,7 +192,7 @@ flag_help <- c(
 )
 
 ## Defaults that are not values to type.
-named_defaults <- c(accounts_file = "that of the board, if it runs here", address = "all addresses", mailbox = "that of the board", cluster = "your personal cluster", code = "none", device = "none", enrol = "auto", file = "none", hours = "any", host = "pipe.pico.sh",
+named_defaults <- c(accounts_file = "that of the board, if it runs here", address = "all addresses", cache = "1GiB", mailbox = "that of the board", cluster = "your personal cluster", code = "none", device = "none", enrol = "auto", file = "none", hours = "any", host = "pipe.pico.sh",
                    host_key = "created in R's configuration folder", ssh_args = "none",
                    pass_env = "none", read = "none", sandbox = "auto; none on your personal cluster",
                    user = "none", users = "all", users_file = "that of the host, if it runs here", when_busy = "finish",

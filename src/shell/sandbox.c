@@ -129,8 +129,10 @@ static int run(struct command *command, struct p2p_err *err) {
   if (!command->is_none && command->sandbox.level == P2P_SANDBOX_SEATBELT)
     return run_in_seatbelt(command, err);
 #ifdef __linux__
-  /* An evaluator that is stopped cannot see that its supervisor has died. */
-  if (!command->is_none) prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  /* An evaluator that is stopped cannot see that its supervisor has died. With Landlock it goes on,
+   * sees it, and kills its group; the end of this process ends all of a namespace. */
+  int signal = command->sandbox.level == P2P_SANDBOX_LANDLOCK ? SIGCONT : SIGKILL;
+  if (!command->is_none) prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0);
 #endif
   code = command->is_none ? p2p_keeper_enter(LIFELINE, err)
                           : p2p_sandbox_enter(&command->sandbox, err);

@@ -21,14 +21,14 @@ is_gone <- function(mark) function() length(running(mark)) == 0L
 
 for (level in c("none", Filter(has_sandbox, future.p2p:::sandbox_levels()))) test_that(paste("daemons end with the evaluator, in sandbox", level), {
   worker <- start_worker(lab, "carol", "alice/friends", sandbox = level)
-  plan_as(lab, "bob")
+  plan_as(lab, "bob", retries = 0)
   ## It goes on during the future and after it, and ends with the evaluator: that of a session that ends, crashes, or is canceled.
   mark <- new_mark()
   expect_equal(value(future({ start_daemon(mark); 1 }, globals = list(start_daemon = start_daemon, mark = mark))), 1)
   expect_length(running(mark), 1L)
   plan(sequential)
   wait_until(is_gone(mark))
-  plan_as(lab, "bob")
+  plan_as(lab, "bob", retries = 0)
   mark <- new_mark()
   f <- future({ start_daemon(mark); quit(save = "no", status = 3L) }, globals = list(start_daemon = start_daemon, mark = mark))
   expect_error(value(f), "exit status 3")
