@@ -52,12 +52,14 @@ worker_control <- function(action = c("status", "pause", "resume", "drain"), pid
 
 control_actions <- c("status", "pause", "resume", "drain") # as in src/worker/control_line.h
 
-## Where workers of this account may have their sockets: the first one that exists is that of a new worker.
+## Where workers of this account may have their sockets: the first one is that of a new worker. A folder that somebody has chosen stands alone.
 runtime_folders <- function() {
   uid <- file.info(tempdir(check = TRUE))$uid
-  bases <- c(Sys.getenv("XDG_RUNTIME_DIR"), sprintf("/run/user/%d", uid))
-  bases <- unique(bases[nzchar(bases) & dir.exists(bases) & file.access(bases, 2L) == 0L])
-  c(if (length(bases) > 0L) file.path(bases, "future.p2p"), sprintf("/tmp/future.p2p-%d", uid))
+  chosen <- Sys.getenv("XDG_RUNTIME_DIR")
+  usual <- sprintf("/run/user/%d", uid)
+  is_usable <- function(folder) nzchar(folder) && dir.exists(folder) && file.access(folder, 2L) == 0L
+  if (chosen != usual && is_usable(chosen)) return(file.path(chosen, "future.p2p"))
+  c(if (is_usable(usual)) file.path(usual, "future.p2p"), sprintf("/tmp/future.p2p-%d", uid))
 }
 
 ## The folder for the socket of a worker. NULL, with a warning, if it cannot be used.
