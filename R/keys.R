@@ -33,7 +33,11 @@ remembered_at <- function(what, of) file.path(config_folder(), "files", utils::U
 ## NULL: forget it.
 remember_file <- function(what, of, file) {
   at <- remembered_at(what, of)
-  if (is.null(file)) return(invisible(unlink(at)))
+  if (is.null(file)) {
+    unlink(at)
+    if (length(list.files(dirname(at))) == 0L) unlink(dirname(at), recursive = TRUE)
+    return(invisible())
+  }
   dir.create(dirname(at), recursive = TRUE, showWarnings = FALSE, mode = "0700")
   try(suppressWarnings(writeLines(file, at)), silent = TRUE)
   invisible()

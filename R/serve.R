@@ -84,8 +84,10 @@ serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_
   with_terminate({
     handle <- .Call(ffi_server_new, config, log)
     on.exit(.Call(ffi_handle_close, handle))
-    remember_file("accounts", .Call(ffi_server_info, handle)$host_key, file)
-    if (!quiet) show_server(.Call(ffi_server_info, handle), address)
+    info <- .Call(ffi_server_info, handle)
+    remember_file("accounts", info$host_key, file)
+    on.exit(remember_file("accounts", info$host_key, NULL), add = TRUE, after = FALSE)
+    if (!quiet) show_server(info, address)
     run_service(log, until = now() + duration, level = level)
   })
   invisible()

@@ -26,7 +26,7 @@
 #'
 #' @examples
 #' \dontrun{
-#' install_service("worker", cluster = "alice/friends", hours = "22:00-07:00", nice = 19, enable = TRUE)
+#' install_service("worker", cluster = "alice/friends", nice = 19, enable = TRUE)
 #' uninstall_service("worker")
 #' }
 #' @seealso [worker()], [worker_control()]

@@ -7,4 +7,5 @@ programs <- file.path(bin, c("wormhole", "sandbox"))
 stopifnot(file.copy(files, libs, overwrite = TRUE), file.copy(paste0(basename(programs), "-program"), programs, overwrite = TRUE))
 Sys.chmod(programs, "0755", use_umask = FALSE) # for all who may use the package, whatever the umask of who installs it
 ## Without their debugging symbols, which are most of their size.
-if (Sys.info()[["sysname"]] == "Linux" && nzchar(Sys.which("strip"))) system2("strip", c("-S", shQuote(programs)))
+built <- c(programs, file.path(libs, files[files != "symbols.rds"]))
+if (Sys.info()[["sysname"]] == "Linux" && nzchar(Sys.which("strip"))) system2("strip", c("-S", shQuote(built)))
