@@ -42,9 +42,10 @@ static bool is_same(const struct p2p_client_status *a, const struct p2p_client_s
          a->slots == b->slots && a->busy == b->busy && a->unreachable == b->unreachable &&
          a->resting == b->resting && a->incompatible == b->incompatible &&
          a->waiting == b->waiting && a->running == b->running &&
-         a->waiting_for_packages == b->waiting_for_packages &&
+         a->waiting_for_packages == b->waiting_for_packages && a->cache_mib == b->cache_mib &&
          strcmp(a->incompatible_why, b->incompatible_why) == 0 && strcmp(a->user, b->user) == 0 &&
-         strcmp(a->cluster, b->cluster) == 0;
+         strcmp(a->name, b->name) == 0 && strcmp(a->cluster, b->cluster) == 0 &&
+         strcmp(a->hosted, b->hosted) == 0;
 }
 
 /* Only this thread writes the status, so it may read it without the lock. */
