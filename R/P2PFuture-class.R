@@ -149,7 +149,7 @@ take_result <- function(future, task) {
   future[["result"]] <- result
 }
 
-## Serialized results of up to so many bytes are kept until R has read them. Larger ones are freed meanwhile.
+## Serialized results up to this size, in bytes, are kept until R has read them. Larger ones are freed as R reads them.
 KEPT_RESULT <- 2^27
 
 ## The result, also if it still arrives. NULL if its link is lost before. An interrupt leaves it unread; if it is large, it is lost then.

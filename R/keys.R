@@ -43,7 +43,7 @@ remember_file <- function(what, of, file) {
   invisible()
 }
 
-## NULL if there is none, or not any more.
+## NULL if nothing is remembered, or the file no longer exists.
 remembered_file <- function(what, of) {
   at <- remembered_at(what, of)
   file <- if (file.exists(at)) readLines(at, 1L, warn = FALSE)

@@ -101,8 +101,6 @@ static void on_joined(void *arg) {
 
 /* "carol@desk:4711 has arrived (worker, 4 slots)" */
 static void on_line(void *arg, const struct p2p_line *line) {
-  static const char *const roles[] = {
-      [P2P_ROLE_CLIENT] = "client", [P2P_ROLE_WORKER] = "worker", [P2P_ROLE_HOST] = "host"};
   struct p2p_cluster_host *host = arg;
   struct p2p_hello_line hello;
   char slots[32] = "";
@@ -113,7 +111,7 @@ static void on_line(void *arg, const struct p2p_line *line) {
       snprintf(slots, sizeof slots, ", %u slot%s", (unsigned)hello.slots,
                hello.slots == 1 ? "" : "s");
     p2p_log_write(host->log, P2P_LOG_INFO, "%s has arrived (%s%s)", hello.from.name,
-                  roles[hello.role], slots);
+                  p2p_role_name(hello.role), slots);
     break;
   case P2P_ARRIVALS_LEFT:
     p2p_log_write(host->log, P2P_LOG_INFO, "%s has left", hello.from.name);

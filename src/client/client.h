@@ -27,7 +27,7 @@ void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out)
  * does not respond. */
 size_t p2p_client_workers(struct p2p_client *client, struct p2p_worker_info *out, size_t capacity);
 
-/* Asks all members who is there. They answer within a second, those of older versions not at all.
+/* Asks all members who is there. They answer within a second; older versions do not answer.
  * P2P_ERR_CLOSED while disconnected from the board; or the errors of p2p_service_call. */
 int p2p_client_ask(struct p2p_client *client) P2P_MUST_USE;
 /* Fills up to `capacity` members that have answered; returns how many there are. None if the io

@@ -9,9 +9,6 @@
 
 #define LINK "link"
 
-static const char *const types[] = {
-    [P2P_ROLE_CLIENT] = "client", [P2P_ROLE_WORKER] = "worker", [P2P_ROLE_HOST] = "cluster"};
-
 /* ---- writing ---- */
 
 static int put_text(struct p2p_line *line, const char *key, const char *value) {
@@ -43,7 +40,8 @@ static int put_load(struct p2p_line *line, const struct p2p_hello_line *hello) {
 
 static int write_pairs(struct p2p_line *line, const struct p2p_hello_line *hello, time_t now) {
   bool is_worker = hello->role == P2P_ROLE_WORKER;
-  int code = p2p_line_begin(line, types[hello->role], &hello->from, now, P2P_HELLO_LINE_VALID_S);
+  int code =
+      p2p_line_begin(line, p2p_role_text(hello->role), &hello->from, now, P2P_HELLO_LINE_VALID_S);
   if (code == P2P_OK) code = p2p_line_put(line, "protocols", LINK);
   if (code == P2P_OK) code = put_text(line, "id", hello->id);
   if (code == P2P_OK && is_worker) code = put_offer(line, hello);
@@ -63,15 +61,6 @@ int p2p_hello_line_write(struct p2p_line *out, const struct p2p_hello_line *hell
 }
 
 /* ---- reading ---- */
-
-static bool read_role(const char *type, enum p2p_role *out) {
-  for (size_t i = 0; type != NULL && i < sizeof types / sizeof types[0]; i++) {
-    if (strcmp(type, types[i]) != 0) continue;
-    *out = (enum p2p_role)i;
-    return true;
-  }
-  return false;
-}
 
 /* A missing version is "". */
 static bool read_version(const char *text, char out[P2P_VERSION_MAX]) {
@@ -116,7 +105,7 @@ static bool read_offer(const struct p2p_line *line, struct p2p_hello_line *out) 
 int p2p_hello_line_read(const struct p2p_line *line, struct p2p_hello_line *out) {
   struct p2p_hello_line hello = {0};
   const char *protocols = p2p_line_get(line, "protocols");
-  if (!read_role(p2p_line_get(line, "type"), &hello.role) || protocols == NULL ||
+  if (!p2p_role_parse(p2p_line_get(line, "type"), &hello.role) || protocols == NULL ||
       !p2p_list_contains(protocols, LINK))
     return P2P_ERR_CANCELED;
   if (!p2p_line_sender(line, &hello.from) || !read_id(p2p_line_get(line, "id"), hello.id) ||

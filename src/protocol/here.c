@@ -6,9 +6,6 @@
 
 #include "protocol/machine.h"
 
-static const char *const roles[] = {
-    [P2P_ROLE_CLIENT] = "client", [P2P_ROLE_WORKER] = "worker", [P2P_ROLE_HOST] = "cluster"};
-
 int p2p_who_write(struct p2p_line *out, const struct p2p_identity *from, time_t now) {
   return p2p_line_begin(out, "who", from, now, 0);
 }
@@ -35,7 +32,7 @@ static int put_worker(struct p2p_line *line, const struct p2p_here *here) {
 int p2p_here_write(struct p2p_line *out, const struct p2p_here *here, time_t now) {
   struct p2p_here read;
   int code = p2p_line_begin(out, "here", &here->from, now, 0);
-  if (code == P2P_OK) code = p2p_line_put(out, "role", roles[here->role]);
+  if (code == P2P_OK) code = p2p_line_put(out, "role", p2p_role_text(here->role));
   if (code == P2P_OK) code = put_count(out, "up", here->up_s);
   if (code == P2P_OK && here->role == P2P_ROLE_WORKER) code = put_worker(out, here);
   if (code == P2P_OK && p2p_here_read(out, &read) != P2P_OK) code = P2P_ERR_INVALID;
@@ -44,15 +41,6 @@ int p2p_here_write(struct p2p_line *out, const struct p2p_here *here, time_t now
 }
 
 /* ---- reading ---- */
-
-static bool read_role(const char *text, enum p2p_role *out) {
-  for (size_t i = 0; text != NULL && i < sizeof roles / sizeof roles[0]; i++) {
-    if (strcmp(text, roles[i]) != 0) continue;
-    *out = (enum p2p_role)i;
-    return true;
-  }
-  return false;
-}
 
 /* A missing count is 0. */
 static bool read_count(const struct p2p_line *line, const char *key, uint32_t max, uint32_t *out) {
@@ -77,7 +65,8 @@ static bool read_worker(const struct p2p_line *line, struct p2p_here *out) {
 int p2p_here_read(const struct p2p_line *line, struct p2p_here *out) {
   struct p2p_here here = {0};
   if (!p2p_line_is(line, "here")) return P2P_ERR_CANCELED;
-  if (!p2p_line_sender(line, &here.from) || !read_role(p2p_line_get(line, "role"), &here.role) ||
+  if (!p2p_line_sender(line, &here.from) ||
+      !p2p_role_parse(p2p_line_get(line, "role"), &here.role) ||
       !read_count(line, "up", P2P_HERE_COUNT_MAX, &here.up_s) ||
       (here.role == P2P_ROLE_WORKER && !read_worker(line, &here)))
     return P2P_ERR_PARSE;

@@ -145,8 +145,6 @@ SEXP ffi_client_ask(SEXP handle) {
 
 /* A list of columns, with one row per member that has answered: texts, then numbers. */
 SEXP ffi_client_present(SEXP handle) {
-  static const char *const roles[] = {
-      [P2P_ROLE_CLIENT] = "client", [P2P_ROLE_WORKER] = "worker", [P2P_ROLE_HOST] = "host"};
   struct p2p_client *client = p2p_ffi_handle_get(handle, P2P_TAG_CLIENT);
   struct p2p_roll_member *members =
       (struct p2p_roll_member *)R_alloc(P2P_ROLL_MAX, sizeof *members);
@@ -158,7 +156,8 @@ SEXP ffi_client_present(SEXP handle) {
     SET_VECTOR_ELT(out, column, Rf_allocVector(column < TEXTS ? STRSXP : REALSXP, (R_xlen_t)n));
   for (size_t i = 0; i < n; i++) {
     const struct p2p_here *here = &members[i].here;
-    const char *texts[TEXTS] = {here->from.id, here->from.name, roles[here->role], here->users};
+    const char *texts[TEXTS] = {here->from.id, here->from.name, p2p_role_name(here->role),
+                                here->users};
     double age_s = (double)(p2p_clock_ms() - members[i].heard_ms) / 1000;
     double free_bytes = known(here->free_mib, 1048576);
     double numbers[NUMBERS] = {here->up_s + age_s, here->busy,

@@ -104,17 +104,23 @@ static void clear_reader(void *reader, Rboolean is_jump) {
   p2p_task_reader_clear(reader);
 }
 
-/* Unserializes the object of the task while it arrives. R sees no byte that was not checked. */
-SEXP ffi_evaluator_read(SEXP handle, SEXP size) {
+/* `init`: p2p_task_reader_init, or _init_part. */
+static SEXP read_checked(struct p2p_evaluator_channel *channel, SEXP size,
+                         int (*init)(struct p2p_task_reader *, struct p2p_evaluator_channel *,
+                                     uint64_t, struct p2p_err *)) {
   struct p2p_task_reader reader;
   struct p2p_err err = {0};
-  struct p2p_evaluator_channel *channel = p2p_ffi_handle_get(handle, TAG_CHANNEL);
-  int code = p2p_task_reader_init(&reader, channel, (uint64_t)Rf_asReal(size), &err);
+  int code = init(&reader, channel, (uint64_t)Rf_asReal(size), &err);
   if (code != P2P_OK) {
     p2p_task_reader_clear(&reader);
     p2p_ffi_raise(&err);
   }
   return R_UnwindProtect(read_object, &reader, clear_reader, &reader, NULL);
+}
+
+/* Unserializes the object of the task while it arrives. R sees no byte that was not checked. */
+SEXP ffi_evaluator_read(SEXP handle, SEXP size) {
+  return read_checked(p2p_ffi_handle_get(handle, TAG_CHANNEL), size, p2p_task_reader_init);
 }
 
 /* The parts of the task: their ids, and their sizes in bytes. */
@@ -166,15 +172,8 @@ static SEXP expand(SEXP x) {
 
 /* The same as ffi_evaluator_read() for the next one of these parts. R copies it before a change. */
 SEXP ffi_evaluator_read_part(SEXP handle, SEXP size) {
-  struct p2p_task_reader reader;
-  struct p2p_err err = {0};
   struct p2p_evaluator_channel *channel = p2p_ffi_handle_get(handle, TAG_CHANNEL);
-  int code = p2p_task_reader_init_part(&reader, channel, (uint64_t)Rf_asReal(size), &err);
-  if (code != P2P_OK) {
-    p2p_task_reader_clear(&reader);
-    p2p_ffi_raise(&err);
-  }
-  SEXP read = PROTECT(R_UnwindProtect(read_object, &reader, clear_reader, &reader, NULL));
+  SEXP read = PROTECT(read_checked(channel, size, p2p_task_reader_init_part));
   if (!p2p_evaluator_channel_end_part(channel)) Rf_error("a part of the future is malformed");
   SEXP value = expand(read);
   MARK_NOT_MUTABLE(value);
