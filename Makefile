@@ -11,7 +11,7 @@
 #   make fuzz     fuzzes every parser of untrusted bytes, RUNS=1000000 inputs each (needs clang)
 #   make install  installs the package into R's first library
 #   make check    R CMD check --as-cran, without the network
-#   make check-style  formatting, names and phrases; the rules of the rooms
+#   make check-style  formatting, names and phrases; the rules of the rooms; the web site
 #   make docs     man/ and NAMESPACE from the comments in R/ (roxygen2)
 #   make clean    removes everything that these targets made
 
@@ -117,6 +117,7 @@ test-library:
 check-style:
 	tools/check-rooms
 	tools/check-style
+	tools/check-site
 
 check:
 	tools/install-deps test
