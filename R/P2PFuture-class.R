@@ -142,7 +142,7 @@ take_result <- function(future, task) {
   } else {
     if (!is_future_error(result)) {
       result <- FutureError(sprintf("The worker returned an object of class %2$s instead of the result of future (%1$s).",
-                                    future_label(future), sQuote(class(result)[1L])), future = future)
+                                    future_label(future), sQuote(safe_text(class(result)[1L]))), future = future)
     }
     future[["state"]] <- if (inherits(result, "FutureInterruptError")) "interrupted" else "failed"
   }

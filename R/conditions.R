@@ -264,7 +264,14 @@ future_failure <- function(future, what, why) {
   }
 }
 
-future_label <- function(future) {
+## The label of a future, as it is.
+label_of <- function(future) {
   label <- future[["label"]]
-  if (is.null(label) || is.na(label)) "<unnamed>" else label
+  if (is.null(label) || is.na(label)) "<unnamed>" else as.character(label)
 }
+
+## The same, for messages.
+future_label <- function(future) safe_text(label_of(future))
+
+## Texts that others have chosen, made safe to show: a terminal would obey control characters.
+safe_text <- function(text) .Call(ffi_sanitize, as.character(text))

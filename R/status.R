@@ -152,7 +152,7 @@ future_rows <- function(backend, client, status) {
     times <- .Call(ffi_task_times, future[["task"]])
     began <- times[[switch(state, running = "started", arriving = "arriving", done = , failed = "ended", "submitted")]]
     why <- if (state == "waiting") describe_wait(why_waiting(client, future), status, future)
-    data.frame(label = future_label(future), state = state, worker = worker_of(future), since = started(began), why = c(why, NA_character_)[1L],
+    data.frame(label = label_of(future), state = state, worker = worker_of(future), since = started(began), why = c(why, NA_character_)[1L],
                stringsAsFactors = FALSE)
   })
   none <- data.frame(label = character(), state = character(), worker = character(), since = started(numeric()), why = character(), stringsAsFactors = FALSE)
@@ -206,7 +206,7 @@ future_lines <- function(futures) {
   if (is.null(futures)) return(NULL)
   if (nrow(futures) == 0L) return("No futures of this session.")
   most <- utils::head(futures, 20L)
-  c(table_lines(list(future = encodeString(most$label), state = most$state, `for` = up_text(most$since), where = ifelse(is.na(most$worker), most$why, most$worker))),
+  c(table_lines(list(future = safe_text(most$label), state = most$state, `for` = up_text(most$since), where = ifelse(is.na(most$worker), most$why, most$worker))),
     if (nrow(futures) > 20L) sprintf("... and %d more, see attr(, \"futures\")", nrow(futures) - 20L))
 }
 

@@ -71,6 +71,7 @@
   X(ffi_result_open, 4)          \
   X(ffi_result_read, 1)          \
   X(ffi_result_waits, 1)         \
+  X(ffi_sanitize, 1)             \
   X(ffi_serialize, 2)            \
   X(ffi_server_info, 1)          \
   X(ffi_server_new, 2)           \

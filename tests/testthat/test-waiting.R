@@ -235,3 +235,23 @@ test_that("lines that arrive together are shown in one message, in their order, 
   expect_gte(proc.time()[["elapsed"]] - began, 0.09) # between them
   expect_identical(queue[[1L]]$text, "five")
 })
+
+test_that("labels that a terminal would obey are shown without what it would obey", {
+  withr::local_options(future.p2p.report_after = 0.2)
+  gate <- file.path(lab$dir, "gate-labels")
+  session <- use_slot(gate)
+  plan_as(lab, "bob", wait.timeout = 1)
+  label <- "red\u001b[31m\u202e\n\r\u009b2J"
+  f <- future(1, label = label)
+  said <- waiting_messages(error <- tryCatch(value(f), FutureError = conditionMessage))
+  expect_match(said[1L], "Future (red?[31m????2J) has been waiting for", fixed = TRUE)
+  expect_match(error, "Future (red?[31m????2J) was not started within 1 s", fixed = TRUE)
+  f <- future(1, label = label)
+  shown <- status()
+  expect_identical(attr(shown, "futures")$label, label)
+  expect_match(paste(utils::capture.output(print(shown)), collapse = "\n"), "red?[31m????2J", fixed = TRUE)
+  cancel(f)
+  file.create(gate)
+  expect_identical(wait_for_exit(session), 0L)
+  expect_identical(safe_text(c("a\tb", NA, "\u009f", "\u00fc")), c("a?b", "NA", "?", "\u00fc"))
+})
