@@ -139,7 +139,7 @@ with_us <- function(workers, me) {
 ## Members that are not workers, with NA for what only workers have.
 other_rows <- function(member, role, since, columns) {
   known <- data.frame(member = member, user = member_user(member), machine = member_machine(member), role = role, since = since, stringsAsFactors = FALSE)
-  known[setdiff(columns, names(known))] <- NA
+  known[setdiff(columns, names(known))] <- list(rep(NA, nrow(known))) # there may be no rows
   known[columns]
 }
 

@@ -23,6 +23,16 @@ test_that("a personal cluster needs no host: worker first", {
   expect_equal(stop_process(worker), 0L)
 })
 
+test_that("status() shows a worker and this session, where nobody else is", {
+  worker <- start_personal_worker()
+  plan_personal()
+  on.exit(future::plan(future::sequential))
+  expect_equal(future::value(future::future(21 * 2)), 42)
+  expect_identical(status()$role, c("worker", "client"))
+  future::plan(future::sequential)
+  stop_process(worker)
+})
+
 test_that("a personal cluster needs no host: client first, which reports once that it waits", {
   said <- character()
   got <- NULL
