@@ -134,7 +134,7 @@ run_last <- function(lab) {
   started <- names(all_attempt_processes(lab))
   if (!all(daemons %in% started)) stop("daemons do not start: ", paste(setdiff(daemons, started), collapse = ", "))
   try(value(future(run_program("end_supervisor"), globals = program, packages = character())), silent = TRUE)
-  lab$worker$px$wait(1000)
+  wait_for_end(lab$worker$px, 1)
   lab$supervisor_lives <- lab$worker$px$is_alive() && identical(tryCatch(value(future(1 + 1)), error = identity), 2)
   plan(sequential)
   if (lab$supervisor_lives) stop_process(lab$worker)
@@ -239,7 +239,7 @@ before <- list(host = Sys.info()[["nodename"]], has_cron = dir.exists("/etc/cron
 
 clean_up <- function(lab) {
   lab$lender$signal(15L)
-  lab$lender$wait(2000)
+  wait_for_end(lab$lender, 2)
   lapply(unlist(all_attempt_processes(lab)), tools::pskill, 9L)
   if (!is.null(lab$worker)) lab$worker$px$kill_tree()
   plan(sequential)

@@ -133,6 +133,14 @@ wait_until <- function(condition, timeout = 60) {
   testthat::expect_true(condition())
 }
 
+## Waits at most `timeout` seconds for a processx process to end. Returns whether it has ended. Instead of its method wait(): that of processx
+## 3.8.0 closes a pipe twice, and the second time closes what another thread of this session, such as our io thread, has opened meanwhile.
+wait_for_end <- function(px, timeout) {
+  deadline <- proc.time()[["elapsed"]] + timeout
+  while (px$is_alive() && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.01)
+  !px$is_alive()
+}
+
 ## Waits at most `timeout` seconds for the process to end. Returns its exit status. NA if it was killed after the timeout (process$killed is
 ## TRUE), or if processx lost the status, which happens on a busy machine.
 wait_for_exit <- function(process, timeout = 30) {
@@ -141,8 +149,7 @@ wait_for_exit <- function(process, timeout = 30) {
     process$px$poll_io(ceiling(1000 * left))
     process_lines(process)
   }
-  process$px$wait(max(0, 1000 * (deadline - proc.time()[["elapsed"]])))
-  if (process$px$is_alive()) {
+  if (!wait_for_end(process$px, deadline - proc.time()[["elapsed"]])) {
     process$killed <- TRUE
     process$px$kill_tree()
     return(NA_integer_)

@@ -211,7 +211,7 @@ test_that("two clients share a worker fairly, with one slot and with two", {
       mine <- c(Filter(Negate(resolved), mine), list(future({ Sys.sleep(0.3); 1 }, label = 'his')))
     }
     value(mine)
-    other$wait(30000)
+    wait_for_end(other, 30)
     expect_equal(other$get_exit_status(), 0L)
     expect_match(paste(other$read_all_output_lines(), collapse = "\n"), "78$")
     plan(sequential)

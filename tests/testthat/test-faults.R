@@ -46,7 +46,7 @@ test_that("a main thread that sleeps for 30 s while another member writes 20 MB 
   wait_for_line(members$board, "'alice' joined 'alice/friends/future.p2p'", nth = 3L) # host, worker, reader
   f <- future("elsewhere") # of this session, whose main thread does nothing until the writer has finished
   writer <- ssh_pipe("carol", "alice/friends/future.p2p", stdin = file, stdout = NULL, paced = TRUE)
-  writer$wait(25000)
+  wait_for_end(writer, 25)
   expect_identical(writer$get_exit_status(), 0L) # everything was read
   expect_identical(grep("^woken", process_lines(sleeper), value = TRUE), character()) # the session still sleeps
   expect_no_match(paste(process_lines(members$board), collapse = "\n"), "closed the connection|too slowly")
@@ -108,7 +108,7 @@ test_that("10,000 forged lines and garbage on the board change nothing, and debu
       fs <- lapply(1:2, function(i) future({ Sys.sleep(0.3); i }))
       writer <- ssh_pipe("carol", "alice/friends/future.p2p", stdin = file, stdout = NULL)
       expect_equal(unlist(value(fs)), 1:2, label = paste("values during noise:", kind))
-      writer$wait(20000)
+      wait_for_end(writer, 20)
       expect_identical(writer$get_exit_status(), 0L)
     }
     expect_equal(unlist(value(lapply(1:4, function(i) future(i)))), 1:4)
@@ -156,7 +156,7 @@ test_that("if the board is killed and restarted, all futures are resolved and me
   fs <- lapply(1:6, function(i) future({ file.create(file.path(dir, i)); Sys.sleep(0.4); i }, globals = list(dir = dir, i = i)))
   while (length(list.files(dir)) < 2L) Sys.sleep(0.01)
   signal_process(members$board, tools::SIGKILL)
-  members$board$px$wait(5000)
+  wait_for_end(members$board$px, 5)
   lab$port <- NULL
   restarted <- start_process(lab, "serve", list(port = port, address = "127.0.0.1", users = file.path(lab$dir, "users.txt"),
                                                 host_key = file.path(lab$dir, "host_key")), "board again")

@@ -173,7 +173,7 @@ test_that("3 MB of arbitrary bytes arrive unchanged, with pub and pipe", {
     reader <- processx::process$new("ssh", ssh_args("alice", "sub big"), stdout = output, env = lab_environment(lab, lab$dir))
     wait_for_seats(1L)
     expect_identical(ssh_with_input("alice", paste(verb, "big"), input_file(bytes))$status, 0L)
-    reader$wait(20000)
+    wait_for_end(reader, 20)
     expect_identical(reader$get_exit_status(), 0L)
     expect_identical(readBin(output, raw(), 4e6), bytes)
   }

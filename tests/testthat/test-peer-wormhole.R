@@ -30,8 +30,8 @@ expect_transfer <- function(sender, receiver, input = NULL) {
   two <- processx::process$new(receiver[1L], receiver[-1L], stdin = answer, stdout = "|", stderr = "2>&1", env = env,
                                wd = file.path(dir, "out"), cleanup_tree = TRUE)
   on.exit(two$kill_tree(), add = TRUE)
-  two$wait(20000)
-  one$wait(5000)
+  wait_for_end(two, 20)
+  wait_for_end(one, 5)
   ended <- c(one$get_exit_status(), two$get_exit_status())
   one$kill_tree(close_connections = FALSE)
   two$kill_tree(close_connections = FALSE)

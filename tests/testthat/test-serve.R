@@ -91,7 +91,7 @@ test_that("a worker with an RSA key reconnects each time after the board has res
   wait_for_line(worker, "joined cluster 'alice/personal'")
   for (n in 1:3) {
     signal_process(board, tools::SIGKILL)
-    board$px$wait(5000)
+    wait_for_end(board$px, 5)
     unlink(list.files(board$tmp, full.names = TRUE), recursive = TRUE) # it could not remove them
     board <- start_process(lab, "serve", list(port = port, address = "127.0.0.1", users = users, host_key = file.path(lab$dir, "host_key")))
     wait_for_line(board, "'alice' joined 'alice/personal/future.p2p'")
