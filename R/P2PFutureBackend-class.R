@@ -228,6 +228,7 @@ submit <- function(client, future, packages = needed_packages(future), whole = F
   bind_worker(future)
   future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, packages, split$parts)
   if (!registry(backend, action = "contains", future = future)) registry(backend, action = "add", future = future)
+  if (length(split$parts) > 0L) settle_parts(client, future[["task"]])
 }
 
 ## The future package accepts any argument of future(). A request that would have no effect must not be ignored silently.

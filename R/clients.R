@@ -24,7 +24,6 @@ clients <- local({
       report_empty_personal(client, client_status(client))
     }
     joined <- TRUE
-    client$parts <- .Call(ffi_part_cache)
     client
   }
 
@@ -51,7 +50,6 @@ clients <- local({
     if (is.null(client)) return(invisible())
     rm(list = name, envir = open_clients)
     .Call(ffi_handle_close, client$handle)
-    .Call(ffi_handle_close, client$parts)
     invisible()
   }
 

@@ -12,6 +12,7 @@ evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE, cache = 0) {
   ## With a limit, memory that is kept in pieces might be what the next future lacks.
   if (is.finite(memory)) .Call(ffi_evaluator_limit, memory) else .Call(ffi_evaluator_keep, 2^28)
   evaluator_state$memory <- memory
+  evaluator_state$cache <- cache
   evaluator_state$channel <- channel
   evaluator_state$pid <- Sys.getpid()
   evaluator_state$session <- session_state()
@@ -30,7 +31,7 @@ evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE, cache = 0) {
       rm(result)
       tidy()
       clean_workspace()
-      cached_parts$tidy(cache)
+      bytes <- bytes + cached_parts$tidy(cache)
       if (is_scratch) .Call(ffi_evaluator_renew_folder, evaluator_state$folders$work)
       if (bytes > 2^20) {
         collect_garbage()
@@ -54,7 +55,7 @@ evaluator_hello <- function() {
 read_task <- function(channel, size) {
   tryCatch({
     enter_folders(evaluator_state$folders)
-    parts <- cached_parts$receive(channel)
+    parts <- cached_parts$receive(channel, evaluator_state$cache)
     put_parts(.Call(ffi_evaluator_read, channel, size), parts)
   }, error = cannot_be_evaluated)
 }

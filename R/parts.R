@@ -8,9 +8,8 @@ split_parts <- function(client, data) {
   globals <- data[["core"]][["globals"]]
   candidates <- .Call(ffi_part_candidates, globals)
   candidates <- candidates[!names(globals)[candidates] %in% never_shared]
-  largest <- if (length(candidates) > 0L) largest_part(client) else 0
-  if (largest == 0) return(list(data = data, parts = list()))
-  parts <- lapply(candidates, function(i) part_of(client, globals[[i]], largest))
+  if (length(candidates) == 0L || !takes_parts(client)) return(list(data = data, parts = list()))
+  parts <- lapply(candidates, function(i) part_of(globals[[i]]))
   is_part <- !vapply(parts, is.null, NA)
   data[["parts"]] <- candidates[is_part]
   data[["core"]][["globals"]] <- replace_elements(globals, candidates[is_part], list(NULL))
@@ -20,13 +19,23 @@ split_parts <- function(client, data) {
 ## What future.apply and its relatives make for each future.
 never_shared <- c("...future.elements_ii", "...future.seeds_ii")
 
-## Half of the smallest cache of the workers in sight, in bytes, so that one part does not take the place of all others. 0: one of them has none,
-## or is of an older version.
-largest_part <- function(client) client_status(client)$cache_mib * 2^20 / 2
+## Not if one of the workers in sight has no cache, or is of an older version.
+takes_parts <- function(client) client_status(client)$cache_mib > 0
 
-## NULL: it is too large, or not plain, as a list of functions.
-part_of <- function(client, value, largest) {
-  tryCatch(.Call(ffi_part, client$parts, value, largest), error = function(ex) NULL)
+## NULL: it is not plain, as a list of functions.
+part_of <- function(value) tryCatch(.Call(ffi_part, value), error = function(ex) NULL)
+
+## The parts of a new task have borrowed the elements of vectors, which must not change before they were sent. On a slow link, or while no
+## worker is free, they are copied instead: future() does not wait for long.
+settle_parts <- function(client, task) {
+  on.exit(.Call(ffi_task_settle, task))
+  began <- now()
+  seen <- 0
+  repeat {
+    until <- began + if (.Call(ffi_task_state, task) == "waiting") 0.1 else 1
+    if (now() >= until || !.Call(ffi_task_is_sending, task)) break
+    seen <- wait_for_change(client, seen, until)
+  }
 }
 
 ## The list with other values, whatever methods its class has.
@@ -40,45 +49,61 @@ replace_elements <- function(list, at, values) {
 
 ## ---- The evaluator ----
 
-## What it has, the last used one last: lists of `value`, `size`, and the `fingerprint` of the value as it arrived.
+## What it has, the last used one last: lists of `value`, `size`, how many tasks have used it (`uses`), and the `fingerprint` of the value as
+## it arrived.
 cached_parts <- local({
   parts <- list()
   used <- character() # by the last task
 
-  ## The parts of the task, of which those that are missing are received.
-  receive <- function(channel) {
+  ## The parts of the task, of which those that are missing are received. At most `max_bytes` are kept later.
+  receive <- function(channel, max_bytes) {
     wanted <- .Call(ffi_evaluator_parts, channel)
     used <<- unique(wanted$id)
     is_missing <- !wanted$id %in% names(parts)
     if (length(is_missing) > 0L) .Call(ffi_evaluator_need, channel, is_missing)
     for (i in seq_along(is_missing)) {
       id <- wanted$id[i]
-      part <- if (is_missing[i]) read(channel, wanted$size[i]) else parts[[id]]
+      part <- if (is_missing[i]) read(channel, wanted$size[i], max_bytes) else parts[[id]]
+      part$uses <- part$uses + 1L
       parts[[id]] <<- NULL
       parts[[id]] <<- part
     }
     lapply(parts[wanted$id], function(part) part$value)
   }
 
-  read <- function(channel, size) {
+  read <- function(channel, size, max_bytes) {
     value <- .Call(ffi_evaluator_read_part, channel, size)
-    list(value = value, size = size, fingerprint = fingerprint(value))
+    list(value = value, size = size, uses = 0L, fingerprint = if (size <= max_bytes) fingerprint(value) else NA)
   }
 
   fingerprint <- function(value) tryCatch(.Call(ffi_fingerprint, value), error = function(ex) NA) # a libcrypto without Poly1305
 
   is_as_it_was <- function(part) !is.na(part$fingerprint) && identical(fingerprint(part$value), part$fingerprint)
 
-  ## After a task, while nobody waits: forgets those that its code has changed in place, as C code can, and those that are too many.
+  ## After a task, while nobody waits: forgets those that its code has changed in place, as C code can, and those that are too many. Returns
+  ## their bytes.
   tidy <- function(max_bytes) {
+    before <- bytes()
     for (id in intersect(used, names(parts))) if (!is_as_it_was(parts[[id]])) parts[[id]] <<- NULL
-    if (length(parts) > 0L) parts <<- parts[rev(cumsum(rev(sizes()))) <= max_bytes]
+    if (length(parts) == 0L) return(before)
+    parts <<- newest(parts, max_bytes)
+    used_once <- vapply(parts, function(part) part$uses == 1L, NA)
+    parts <<- parts[!used_once | names(parts) %in% names(newest(parts[used_once], min(max_bytes, USED_ONCE_BYTES)))]
+    before - bytes()
   }
 
-  sizes <- function() vapply(parts, function(part) part$size, 0)
+  newest <- function(parts, max_bytes) parts[rev(cumsum(rev(sizes(parts)))) <= max_bytes]
 
-  list(receive = receive, tidy = tidy, bytes = function() sum(sizes()))
+  sizes <- function(parts) vapply(parts, function(part) part$size, 0)
+
+  bytes <- function() sum(sizes(parts))
+
+  list(receive = receive, tidy = tidy, bytes = bytes)
 })
+
+## Globals that every future has anew would fill the cache with what is never used again. Their memory is worth more for the next one: new
+## memory may cost more time than sending does.
+USED_ONCE_BYTES <- 2^27
 
 ## The task, with its parts where they belong.
 put_parts <- function(data, parts) {

@@ -63,8 +63,7 @@
   X(ffi_loop_set_proxy, 2)       \
   X(ffi_loop_stop, 0)            \
   X(ffi_lookup, 3)               \
-  X(ffi_part, 3)                 \
-  X(ffi_part_cache, 0)           \
+  X(ffi_part, 1)                 \
   X(ffi_part_candidates, 1)      \
   X(ffi_program_exec, 2)         \
   X(ffi_public_services, 0)      \
@@ -79,8 +78,10 @@
   X(ffi_task_condition, 1)       \
   X(ffi_task_dropped, 1)         \
   X(ffi_task_error, 1)           \
+  X(ffi_task_is_sending, 1)      \
   X(ffi_task_loss, 1)            \
   X(ffi_task_result_bytes, 1)    \
+  X(ffi_task_settle, 1)          \
   X(ffi_task_starts, 1)          \
   X(ffi_task_state, 1)           \
   X(ffi_task_submit, 5)          \

@@ -13,11 +13,6 @@
 #include "protocol/identity.h"
 #include "protocol/package_list.h"
 
-struct condition {
-  struct p2p_blob *object;
-  struct condition *next;
-};
-
 struct p2p_task {
   atomic_uint references;
   atomic_int state; /* enum p2p_task_state; written under the lock */
@@ -36,9 +31,7 @@ struct p2p_task {
   uint32_t starts, requeues;
   struct p2p_err last_loss;
   struct p2p_task_times times;
-  struct condition *first, *last;
-  uint32_t conditions; /* in the list */
-  uint64_t conditions_bytes, dropped;
+  struct p2p_conditions conditions;
 };
 
 struct p2p_task *p2p_task_new(struct p2p_blob *object, const char *label) {
@@ -66,17 +59,37 @@ void p2p_task_free(struct p2p_task *task) {
   p2p_part_list_clear(&task->parts);
   p2p_result_free(task->result);
   free(task->packages);
-  struct p2p_blob *condition;
-  while ((condition = p2p_task_next_condition(task)) != NULL) p2p_blob_free(condition);
+  p2p_conditions_clear(&task->conditions);
   pthread_mutex_destroy(&task->lock);
   free(task);
 }
 
+/* The creator may want the parts at the same time. */
 void p2p_task_release(struct p2p_task *task) {
   p2p_blob_free(task->object);
-  p2p_part_list_clear(&task->parts);
   task->object = NULL;
+  pthread_mutex_lock(&task->lock);
+  struct p2p_part_list parts = task->parts;
+  task->parts.n = 0;
+  pthread_mutex_unlock(&task->lock);
+  p2p_part_list_clear(&parts);
   p2p_task_free(task);
+}
+
+struct p2p_part_list p2p_task_take_parts(struct p2p_task *task) {
+  struct p2p_part_list list = {0};
+  pthread_mutex_lock(&task->lock);
+  while (list.n < task->parts.n) p2p_part_list_add(&list, p2p_part_ref(task->parts.parts[list.n]));
+  pthread_mutex_unlock(&task->lock);
+  return list;
+}
+
+bool p2p_task_is_sending(struct p2p_task *task) {
+  pthread_mutex_lock(&task->lock);
+  bool is_sent = p2p_task_state(task) == P2P_TASK_RUNNING && task->times.sent_ms > 0;
+  bool is_sending = task->parts.n > 0 && !is_sent && !p2p_task_has_ended(task);
+  pthread_mutex_unlock(&task->lock);
+  return is_sending;
 }
 
 enum p2p_task_state p2p_task_state(const struct p2p_task *task) {
@@ -208,57 +221,25 @@ bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err) {
   return is_allowed;
 }
 
-static bool has_room_locked(const struct p2p_task *task, uint64_t size) {
-  if (task->conditions == 0) return true;
-  return task->conditions < P2P_TASK_CONDITIONS_MAX && size <= P2P_TASK_CONDITIONS_BYTES &&
-         task->conditions_bytes <= P2P_TASK_CONDITIONS_BYTES - size;
-}
-
-bool p2p_task_add_condition(struct p2p_task *task, struct p2p_blob *object) {
-  struct condition *condition = calloc(1, sizeof *condition);
-  uint64_t size = p2p_blob_size(object);
+bool p2p_task_add_condition(struct p2p_task *task, struct p2p_blob *condition) {
   pthread_mutex_lock(&task->lock);
-  bool is_running = p2p_task_state(task) == P2P_TASK_RUNNING;
-  bool is_allowed = condition != NULL && is_running && has_room_locked(task, size);
-  if (is_allowed) {
-    condition->object = object;
-    if (task->last != NULL)
-      task->last->next = condition;
-    else
-      task->first = condition;
-    task->last = condition;
-    task->conditions++;
-    task->conditions_bytes += size;
-  } else if (is_running) {
-    task->dropped++;
-  }
+  bool is_allowed =
+      p2p_task_state(task) == P2P_TASK_RUNNING && p2p_conditions_put(&task->conditions, condition);
   pthread_mutex_unlock(&task->lock);
-  if (!is_allowed) {
-    free(condition);
-    p2p_blob_free(object);
-  }
+  if (!is_allowed) p2p_blob_free(condition);
   return is_allowed;
 }
 
 struct p2p_blob *p2p_task_next_condition(struct p2p_task *task) {
   pthread_mutex_lock(&task->lock);
-  struct condition *condition = task->first;
-  if (condition != NULL) {
-    task->first = condition->next;
-    if (task->first == NULL) task->last = NULL;
-    task->conditions--;
-    task->conditions_bytes -= p2p_blob_size(condition->object);
-  }
+  struct p2p_blob *condition = p2p_conditions_take(&task->conditions);
   pthread_mutex_unlock(&task->lock);
-  if (condition == NULL) return NULL;
-  struct p2p_blob *object = condition->object;
-  free(condition);
-  return object;
+  return condition;
 }
 
 uint64_t p2p_task_dropped_conditions(struct p2p_task *task) {
   pthread_mutex_lock(&task->lock);
-  uint64_t dropped = task->dropped;
+  uint64_t dropped = task->conditions.dropped;
   pthread_mutex_unlock(&task->lock);
   return dropped;
 }

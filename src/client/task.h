@@ -11,6 +11,7 @@
 
 #include "base/blob.h"
 #include "base/err.h"
+#include "client/conditions.h"
 #include "client/part.h"
 #include "client/result.h"
 #include "protocol/task_header.h"
@@ -68,6 +69,10 @@ struct p2p_task_times {
   uint64_t ended_ms;    /* done or failed */
 };
 void p2p_task_times(struct p2p_task *task, struct p2p_task_times *out);
+/* Its parts were not all sent: what they have borrowed must not change. */
+bool p2p_task_is_sending(struct p2p_task *task);
+/* References of its parts; none once released. */
+struct p2p_part_list p2p_task_take_parts(struct p2p_task *task);
 /* Removes and returns the oldest condition that has arrived; NULL: none. The caller frees it. */
 struct p2p_blob *p2p_task_next_condition(struct p2p_task *task);
 /* How many conditions were dropped because too many were waiting. */
@@ -75,9 +80,7 @@ uint64_t p2p_task_dropped_conditions(struct p2p_task *task);
 
 /* ---- For the client ---- */
 
-#define P2P_TASK_WHOLE_BYTES (UINT64_C(1) << 20)       /* smaller results are read when whole */
-#define P2P_TASK_CONDITIONS_MAX 4096                   /* conditions that wait for R, */
-#define P2P_TASK_CONDITIONS_BYTES (UINT64_C(64) << 20) /* in all; a single one may be larger */
+#define P2P_TASK_WHOLE_BYTES (UINT64_C(1) << 20) /* smaller results are read when whole */
 
 /* Of one task. Then it counts as lost, so that it does not go back and forth for ever. */
 #define P2P_TASK_REQUEUES_MAX 10

@@ -7,6 +7,7 @@
 
 #include "client/received.h"
 #include "client/slot_pool.h"
+#include "client/task_loss.h"
 #include "client/upload.h"
 #include "protocol/identity.h"
 #include "protocol/lost.h"
@@ -59,13 +60,18 @@ static void release_task(struct p2p_task_stream *stream, struct run *run) {
   if (task != NULL) p2p_task_release(task);
 }
 
+static void free_run(struct p2p_task_stream *stream, struct run *run) {
+  release_task(stream, run);
+  p2p_upload_clear(&run->upload);
+  free(run);
+}
+
 void p2p_task_stream_free(struct p2p_task_stream *stream) {
   if (stream == NULL) return;
   while (stream->first != NULL) {
     struct run *run = stream->first;
     stream->first = run->next;
-    release_task(stream, run);
-    free(run);
+    free_run(stream, run);
   }
   p2p_slot_pool_free(stream->slots);
   free(stream);
@@ -127,18 +133,42 @@ static uint32_t next_id(struct p2p_task_stream *stream) {
   return stream->last_id;
 }
 
+/* Fails a task and cancels it at the worker. */
+static int reject(struct p2p_task_stream *stream, struct run *run, const struct p2p_err *why) {
+  p2p_task_fail(run->task, why);
+  release_task(stream, run);
+  stream->config.on_task(stream->config.arg);
+  return send_frame(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
+}
+
+static int reject_part(struct p2p_task_stream *stream, struct run *run, int code) {
+  struct p2p_err err;
+  p2p_task_loss_of_part(run->task, code, &err);
+  return reject(stream, run, &err);
+}
+
+static int send_piece(struct p2p_task_stream *stream, struct run *run, const uint8_t *bytes,
+                      size_t length) {
+  int code = send_frame(stream, P2P_FRAME_DATA, run->id, bytes, length);
+  p2p_upload_done(&run->upload);
+  if (code != P2P_OK || p2p_upload_is_left(&run->upload, run->task)) return code;
+  p2p_task_mark_sent(run->task);
+  if (p2p_task_parts(run->task)->n > 0) stream->config.on_task(stream->config.arg); /* R waits */
+  return P2P_OK;
+}
+
 int p2p_task_stream_on_drain(struct p2p_task_stream *stream) {
   while (stream->config.queued(stream->config.arg) < stream->config.queue_high_bytes) {
     const uint8_t *bytes;
-    size_t length = 0;
+    long length = 0;
     struct run *run = stream->first;
     for (; run != NULL; run = run->next)
-      if (run->task && (length = p2p_upload_take(&run->upload, run->task, &bytes)) > 0) break;
+      if (run->task && (length = p2p_upload_take(&run->upload, run->task, &bytes)) != 0) break;
     if (run == NULL) break;
     unlink_run(stream, run);
     append(stream, run); /* the next piece is another task's */
-    if (!p2p_upload_is_left(&run->upload, run->task)) p2p_task_mark_sent(run->task);
-    int code = send_frame(stream, P2P_FRAME_DATA, run->id, bytes, length);
+    int code = length < 0 ? reject_part(stream, run, (int)length)
+                          : send_piece(stream, run, bytes, (size_t)length);
     if (code != P2P_OK) return code;
   }
   return P2P_OK;
@@ -184,8 +214,7 @@ static int violation(struct p2p_err *err, const char *what) {
 /* The worker has answered: the slot is idle again. */
 static void end_run(struct p2p_task_stream *stream, struct run *run, uint64_t now_ms) {
   unlink_run(stream, run);
-  release_task(stream, run);
-  free(run);
+  free_run(stream, run);
   p2p_slot_pool_release(stream->slots, now_ms);
   stream->config.on_task(stream->config.arg);
 }
@@ -200,14 +229,6 @@ static int on_slot(struct p2p_task_stream *stream, const struct p2p_frame *frame
   else if (!p2p_slot_pool_grant(stream->slots, slot.count, now_ms))
     return violation(err, "it granted more slots than it has");
   return P2P_OK;
-}
-
-/* Fails a task because of what the worker sends for it, and cancels it there. */
-static int reject(struct p2p_task_stream *stream, struct run *run, const struct p2p_err *why) {
-  p2p_task_fail(run->task, why);
-  release_task(stream, run);
-  stream->config.on_task(stream->config.arg);
-  return send_frame(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
 }
 
 static const char *what_arrives(const struct run *run) {
@@ -293,20 +314,6 @@ static int on_data(struct p2p_task_stream *stream, const struct p2p_frame *frame
   return code;
 }
 
-/* Retries would have helped a task that has none. */
-static void fail_lost(struct p2p_task *task, struct p2p_err *err) {
-  struct p2p_err last;
-  if (p2p_task_losses(task, &last) == 0) p2p_err_because(err, "worker_lost", err->code);
-  p2p_task_fail(task, err);
-}
-
-/* Puts a lost task back into the state of waiting, if it may run again. */
-static bool may_run_again(struct p2p_task *task, enum p2p_lost_kind kind,
-                          const struct p2p_err *why) {
-  if (kind == P2P_LOST_FINAL) return false;
-  return (kind == P2P_LOST_NOT_BEGUN && p2p_task_requeue(task)) || p2p_task_retry(task, why);
-}
-
 static void on_lost(struct p2p_task_stream *stream, const struct p2p_frame *frame, uint64_t now_ms,
                     bool *changed) {
   struct run *run = find(stream, frame->task);
@@ -315,12 +322,12 @@ static void on_lost(struct p2p_task_stream *stream, const struct p2p_frame *fram
     struct p2p_err err = {.code = P2P_ERR_LOST};
     enum p2p_lost_kind kind =
         p2p_lost_read(frame->payload, frame->length, err.message, sizeof err.message);
-    if (may_run_again(run->task, kind, &err))
+    if (p2p_task_loss_retries(run->task, kind, &err))
       stream->config.on_again(stream->config.arg, detach_task(stream, run));
     else if (kind == P2P_LOST_FINAL)
       p2p_task_fail(run->task, &err);
     else
-      fail_lost(run->task, &err);
+      p2p_task_loss_fail(run->task, &err);
   }
   *changed = true;
   end_run(stream, run, now_ms);
@@ -357,30 +364,18 @@ int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_fr
 
 /* The end of the link. */
 
-static void describe_loss(const struct p2p_task_stream *stream, const struct p2p_task *task,
-                          const char *why, struct p2p_err *err) {
-  if (stream->is_closed)
-    p2p_err_set(err, P2P_ERR_LOST,
-                "worker '%s' closed the link while it was evaluating future '%s': %s",
-                stream->worker, p2p_task_label(task), why);
-  else
-    p2p_err_set(err, P2P_ERR_LOST,
-                "the link to worker '%s' was lost (%s) while it was evaluating future '%s'",
-                stream->worker, why, p2p_task_label(task));
-}
-
 void p2p_task_stream_fail(struct p2p_task_stream *stream, const struct p2p_err *why,
                           struct p2p_task_queue *again) {
   for (struct run *run = stream->first; run != NULL; run = run->next) {
     if (run->task == NULL) continue;
     struct p2p_err err;
-    describe_loss(stream, run->task, why->message, &err);
+    p2p_task_loss_of_link(run->task, stream->is_closed, why->message, &err);
     enum p2p_lost_kind kind =
         p2p_upload_is_left(&run->upload, run->task) ? P2P_LOST_NOT_BEGUN : P2P_LOST_KILLED;
-    if (may_run_again(run->task, kind, &err)) {
+    if (p2p_task_loss_retries(run->task, kind, &err)) {
       p2p_task_queue_push(again, detach_task(stream, run));
     } else {
-      fail_lost(run->task, &err);
+      p2p_task_loss_fail(run->task, &err);
       release_task(stream, run);
     }
   }

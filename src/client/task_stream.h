@@ -22,7 +22,8 @@ struct p2p_task_stream_config {
   size_t queue_high_bytes;   /* no DATA is sent while more is queued */
   int (*send)(void *arg, uint8_t type, uint32_t task, const void *payload, size_t length);
   size_t (*queued)(void *arg);
-  void (*on_task)(void *arg); /* a task has ended, or a condition has arrived */
+  /* A task has ended, or one with parts was sent, or a condition has arrived. */
+  void (*on_task)(void *arg);
   /* A task has been lost without its worker, and waits again. Takes over the reference. */
   void (*on_again)(void *arg, struct p2p_task *task);
   void *arg;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/settle.h"
 #include "r/ffi.h"
 #include "r/ffi_client.h"
 #include "r/ffi_error.h"
@@ -10,7 +11,11 @@
 #include "r/ffi_parts.h"
 #include "r/ffi_serialize.h"
 
-static void task_free(void *task) { p2p_task_free(task); }
+/* R may reuse the memory of what the task has borrowed. */
+static void task_free(void *task) {
+  p2p_abandon(task);
+  p2p_task_free(task);
+}
 
 /* "a;b", valid until the .Call returns. */
 static const char *join(SEXP names) {
@@ -28,7 +33,7 @@ static const char *join(SEXP names) {
 
 /* `object`: a handle from ffi_serialize(), which gives its bytes to the task. `packages`: the names
  * of the packages that a worker must have. `parts`: a list of handles from ffi_part(), which give
- * their parts to the task. */
+ * their parts to the task. If there are some, ffi_task_settle() has to be called. */
 SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages, SEXP parts) {
   struct p2p_client *client = p2p_ffi_handle_get(client_handle, P2P_TAG_CLIENT);
   struct p2p_blob *bytes = p2p_ffi_handle_get(object, P2P_TAG_BLOB);
@@ -38,6 +43,7 @@ SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages,
   if (task == NULL) p2p_ffi_raise_memory();
   p2p_ffi_handle_set(object, NULL);
   p2p_ffi_handle_set(handle, task);
+  R_SetExternalPtrProtected(handle, parts); /* with the objects that they have borrowed */
   for (R_xlen_t i = 0; i < XLENGTH(parts) && i < P2P_TASK_PARTS_MAX; i++) {
     p2p_part_list_add(p2p_task_parts(task), p2p_ffi_handle_get(VECTOR_ELT(parts, i), P2P_TAG_PART));
     p2p_ffi_handle_set(VECTOR_ELT(parts, i), NULL);
@@ -48,6 +54,16 @@ SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages,
   if (p2p_client_submit(client, task, &err) != P2P_OK) p2p_ffi_raise(&err);
   UNPROTECT(1);
   return handle;
+}
+
+SEXP ffi_task_is_sending(SEXP handle) {
+  return Rf_ScalarLogical(p2p_task_is_sending(p2p_ffi_handle_get(handle, P2P_TAG_TASK)));
+}
+
+/* From here on, the globals of the future may change. */
+SEXP ffi_task_settle(SEXP handle) {
+  p2p_settle(p2p_ffi_handle_get(handle, P2P_TAG_TASK));
+  return R_NilValue;
 }
 
 /* "arriving": it runs, and its result can be read. */

@@ -133,8 +133,7 @@ TEST(conditions_arrive_in_order_up_to_a_limit) {
   p2p_blob_free(first);
   p2p_blob_free(second);
   CHECK(p2p_task_next_condition(task) == NULL);
-  for (int i = 0; i < P2P_TASK_CONDITIONS_MAX; i++)
-    CHECK(p2p_task_add_condition(task, p2p_blob_new(1)));
+  for (int i = 0; i < P2P_CONDITIONS_MAX; i++) CHECK(p2p_task_add_condition(task, p2p_blob_new(1)));
   CHECK(!p2p_task_add_condition(task, p2p_blob_new(1)) && p2p_task_dropped_conditions(task) == 1);
   p2p_blob_free(p2p_task_next_condition(task));
   CHECK(p2p_task_add_condition(task, p2p_blob_new(1)));
@@ -153,7 +152,7 @@ static struct p2p_blob *object_of_size(uint64_t size) {
 }
 
 TEST(waiting_conditions_are_limited_in_bytes_and_dropped_ones_are_counted) {
-  const uint64_t most = P2P_TASK_CONDITIONS_BYTES;
+  const uint64_t most = P2P_CONDITIONS_BYTES;
   struct p2p_task *task = task_of("a");
   CHECK(!p2p_task_add_condition(task, p2p_blob_new(1)) &&
         p2p_task_dropped_conditions(task) == 0); /* it is not running, so this does not count */
