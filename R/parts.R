@@ -101,7 +101,7 @@ cached_parts <- local({
   list(receive = receive, tidy = tidy, bytes = bytes)
 })
 
-## Globals that every future has anew would fill the cache with what is never used again. Their memory is worth more for the next one: new
+## Globals that are new with every future would fill the cache with what is never used again. Their memory is worth more for the next one: new
 ## memory may cost more time than sending does.
 USED_ONCE_BYTES <- 2^27
 
