@@ -58,6 +58,7 @@ result.P2PFuture <- function(future, ...) {
   }
   future[["last_worker"]] <- .Call(ffi_task_worker, task)
   write_journal(future, task)
+  dashboards$each(note_collected, future)
   loss <- .Call(ffi_task_loss, task)
   dropped <- .Call(ffi_task_dropped, task)
   future[["task"]] <- NULL

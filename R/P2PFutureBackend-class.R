@@ -223,7 +223,7 @@ submit <- function(client, future, packages = needed_packages(future), whole = F
   split <- if (whole) list(data = data, parts = list()) else split_parts(client, data)
   object <- .Call(ffi_serialize, split$data, Inf)
   name <- sprintf("%s (%s)", future_label(future), paste(future[["uuid"]], collapse = "-"))
-  if (has_journal(future)) future[["bytes"]] <- .Call(ffi_blob_size, object)
+  if (has_journal(future) || dashboards$any()) future[["bytes"]] <- .Call(ffi_blob_size, object)
   future[["starts"]] <- 0L
   bind_worker(future)
   future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, packages, split$parts)

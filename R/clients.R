@@ -34,6 +34,7 @@ clients <- local({
     counter <<- counter + 1L
     name <- sprintf("p2p-%s-%d-%d", basename(tempdir()), Sys.getpid(), counter)
     assign(name, client, envir = open_clients)
+    dashboards$each(update_soon)
     name
   }
 
@@ -107,8 +108,10 @@ free_slots <- function(status) max(0L, status$slots - status$running - status$bu
 ## (setTimeLimit()) raises no signal.
 wait_for_change <- function(client, seen, until = Inf) {
   left <- max(0, min(until - now(), 0.25))
-  seen <- .Call(ffi_client_wait, client$handle, seen, as.integer(ceiling(1000 * left)))
+  before <- seen
+  seen <- .Call(ffi_client_wait, client$handle, before, as.integer(ceiling(1000 * left)))
   show_client_log(client)
+  dashboards$each(update_while_waiting, seen != before)
   seen
 }
 

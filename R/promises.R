@@ -1,5 +1,5 @@
 ## Promises of futures, for the packages promises and shiny. All promises that wait for one client share a watch: the event loop of the
-## package later calls back when the client has changed, and when it is time to report why a future waits.
+## package later calls back when the client has changed, and when it is time to report why a future waits. Dashboards listen to it, too.
 
 #' @exportS3Method promises::as.promise
 as.promise.P2PFuture <- function(x) {
@@ -44,15 +44,31 @@ is_pending <- function(future, is_open) {
 }
 
 watch_for <- function(entry) {
-  client <- clients$of(entry$future[["backend"]])
+  watch <- watch_of(clients$of(entry$future[["backend"]]))
+  watch$entries <- c(watch$entries, entry)
+  continue_watch(watch)
+}
+
+watch_of <- function(client) {
   if (is.null(client$watch)) client$watch <- new_watch(client)
-  client$watch$entries <- c(client$watch$entries, entry)
-  continue_watch(client$watch)
+  client$watch
+}
+
+## Calls `listener`, a function without arguments, after each change of the client, until it is closed or `stop_listening()`.
+start_listening <- function(client, listener) {
+  watch <- watch_of(client)
+  watch$listeners <- c(watch$listeners, listener)
+  continue_watch(watch)
+}
+
+## The watch itself ends with the next change.
+stop_listening <- function(client, listener) {
+  if (!is.null(client$watch)) client$watch$listeners <- Filter(function(other) !identical(other, listener), client$watch$listeners)
 }
 
 new_watch <- function(client) {
-  watch <- list2env(list(client = client, handle = .Call(ffi_watch_new, client$handle), entries = list(), cancel = NULL, cancel_timer = NULL),
-                    parent = emptyenv())
+  watch <- list2env(list(client = client, handle = .Call(ffi_watch_new, client$handle), entries = list(), listeners = list(), cancel = NULL,
+                         cancel_timer = NULL), parent = emptyenv())
   ## When R ends, the client closes, and the thread of later that waits for it must not use the event loop, which may be gone. This is the only
   ## use of `cancel`: the thread frees the callback then, which is not safe beside R.
   reg.finalizer(watch, function(watch) if (!is.null(watch$cancel)) watch$cancel(), onexit = TRUE)
@@ -71,6 +87,8 @@ look_at <- function(watch, has_changed) {
   show_client_log(client)
   for (entry in watch$entries) settle(entry, is_open)
   is_whole <- TRUE
+  if (has_changed) for (listener in watch$listeners) listener()
+  if (!is_open) watch$listeners <- list()
 }
 
 ## Waits for the next change, or ends the watch if there is nothing to wait for. `is_whole`: all entries were looked at.
@@ -78,7 +96,7 @@ continue_watch <- function(watch, has_changed = TRUE, is_whole = TRUE) {
   watch$entries <- Filter(function(entry) !entry$is_settled, watch$entries)
   set_timer(watch, if (is_whole) next_report(watch, has_changed) else now())
   if (!is.null(watch$cancel)) return(invisible()) # the event loop uses the descriptors
-  if (length(watch$entries) > 0L) {
+  if (length(watch$entries) > 0L || length(watch$listeners) > 0L) {
     watch$cancel <- later::later_fd(function(ready) look_at(watch, TRUE), .Call(ffi_watch_fds, watch$handle), loop = later::global_loop())
   } else {
     watch$client$watch <- NULL

@@ -42,7 +42,7 @@
 #' future.p2p::status("alice/friends")
 #' attr(future.p2p::status(), "futures")
 #' }
-#' @seealso [cluster], [worker_of()], [members()]
+#' @seealso [cluster], [dashboard()], [worker_of()], [members()]
 #' @export
 status <- function(cluster = NULL, host = NULL, ssh_args = NULL, json = FALSE, watch = FALSE) {
   check_arguments("status")

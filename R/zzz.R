@@ -13,6 +13,7 @@
 }
 
 .onUnload <- function(libpath) {
+  dashboards$each(close)
   clients$close_all()
   has_run <- .Call(ffi_loop_stop)
   gc() # runs the finalizers of handles that are not in use, while their code is loaded

@@ -90,6 +90,8 @@
   X(ffi_terminate_catch, 0)      \
   X(ffi_terminate_release, 0)    \
   X(ffi_terminate_take, 0)       \
+  X(ffi_token_is, 2)             \
+  X(ffi_token_new, 0)            \
   X(ffi_transfer_confirm, 2)     \
   X(ffi_transfer_new, 2)         \
   X(ffi_transfer_status, 1)      \
