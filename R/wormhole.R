@@ -49,7 +49,7 @@
 #'   other side), `p2p_error_lost`, `p2p_error_network`, `p2p_error_access` (two others use the code) and `p2p_error_system` (a file cannot
 #'   be read or written). After an error or an interrupt, no incomplete file is left.
 #'
-#' @seealso The section "Troubleshooting transfers" of `vignette("future-p2p-friends", package = "future.p2p")`.
+#' @seealso The section "Networks, proxies and transfers" of `vignette("future-p2p-errors", package = "future.p2p")`.
 #'
 #' @examples
 #' \dontrun{
