@@ -223,12 +223,13 @@ submit <- function(client, future, packages = needed_packages(future), whole = F
   split <- if (whole) list(data = data, parts = list()) else split_parts(client, data)
   object <- .Call(ffi_serialize, split$data, Inf)
   name <- sprintf("%s (%s)", future_label(future), paste(future[["uuid"]], collapse = "-"))
-  if (has_journal(future) || dashboards$any()) future[["bytes"]] <- .Call(ffi_blob_size, object)
+  parts_bytes <- sum(part_sizes(split$parts))
+  if (has_journal(future) || dashboards$any()) future[["bytes"]] <- .Call(ffi_blob_size, object) + parts_bytes
   future[["starts"]] <- 0L
   bind_worker(future)
   future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, packages, split$parts)
   if (!registry(backend, action = "contains", future = future)) registry(backend, action = "add", future = future)
-  if (length(split$parts) > 0L) settle_parts(client, future[["task"]])
+  if (parts_bytes > 0) settle_parts(client, future[["task"]], parts_bytes)
 }
 
 ## The future package accepts any argument of future(). A request that would have no effect must not be ignored silently.

@@ -25,18 +25,22 @@ takes_parts <- function(client) client_status(client)$cache_mib > 0
 ## NULL: it is not plain, as a list of functions.
 part_of <- function(value) tryCatch(.Call(ffi_part, value), error = function(ex) NULL)
 
-## The parts of a new task have borrowed the elements of vectors, which must not change before they were sent. On a slow link, or while no
-## worker is free, they are copied instead: future() does not wait for long.
-settle_parts <- function(client, task) {
+part_sizes <- function(parts) vapply(parts, function(part) .Call(ffi_part_size, part), 0)
+
+## The parts of a new task, of so many bytes, have borrowed the elements of vectors, which must not change before they were sent. On a slow
+## link, or while no worker is free, they are copied instead: that takes less time than to send them.
+settle_parts <- function(client, task, bytes) {
   on.exit(.Call(ffi_task_settle, task))
   began <- now()
   seen <- 0
   repeat {
-    until <- began + if (.Call(ffi_task_state, task) == "waiting") 0.1 else 1
+    until <- began + if (.Call(ffi_task_state, task) == "waiting") 0.1 else 1 + bytes / SLOW_LINK
     if (now() >= until || !.Call(ffi_task_is_sending, task)) break
     seen <- wait_for_change(client, seen, until)
   }
 }
+
+SLOW_LINK <- 2e7 # bytes per second
 
 ## The list with other values, whatever methods its class has.
 replace_elements <- function(list, at, values) {

@@ -64,6 +64,7 @@
   X(ffi_loop_stop, 0)            \
   X(ffi_lookup, 3)               \
   X(ffi_part, 1)                 \
+  X(ffi_part_size, 1)            \
   X(ffi_part_candidates, 1)      \
   X(ffi_program_exec, 2)         \
   X(ffi_public_services, 0)      \

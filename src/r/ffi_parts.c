@@ -197,3 +197,8 @@ SEXP ffi_part(SEXP value) {
   UNPROTECT(1);
   return is_part ? handle : R_NilValue;
 }
+
+/* Bytes, before its task is submitted. */
+SEXP ffi_part_size(SEXP handle) {
+  return Rf_ScalarReal((double)p2p_part_size(p2p_ffi_handle_get(handle, P2P_TAG_PART)));
+}

@@ -48,6 +48,29 @@ test_that("if the worker reads slowly, future() does not wait, and the global ar
   expect_identical(value(f), before)
 })
 
+test_that("if the link breaks meanwhile, another worker gets all of it, as it was", {
+  other <- start_worker(lab, "bob", "alice/friends")
+  plan_as(lab, "bob")
+  wait_until(function() nbrOfWorkers() == 2L)
+  invisible(value(lapply(1:2, function(i) future(Sys.sleep(0.5))))) # both are linked
+  pids <- c(worker$px$get_pid(), other$px$get_pid())
+  for (pid in pids) tools::pskill(pid, tools::SIGSTOP)
+  x <- new_global(5e6)
+  before <- sum(x)
+  f <- future(sum(x))
+  poke(x, 5e6)
+  first <- sub(".*:", "", worker_of(f))
+  expect_true(first %in% pids)
+  tools::pskill(as.integer(first), tools::SIGKILL)
+  for (pid in setdiff(pids, first)) tools::pskill(pid, tools::SIGCONT)
+  expect_identical(value(f), before)
+  for (process in list(worker, other)) {
+    stop_process(process)
+    unlink(list.files(process$tmp, full.names = TRUE, all.files = TRUE, no.. = TRUE), recursive = TRUE) # which one could not remove
+  }
+  worker <<- start_worker(lab, "alice", "alice/friends")
+})
+
 ## Returns the future, which runs and has told its process id, and this id.
 running_with <- function(x) {
   mark <- tempfile("mark", lab$dir)
