@@ -1,16 +1,30 @@
 #' future.p2p: A Future Backend for Peer-to-Peer Clusters among Friends
 #'
-#' Share the computers of friends and colleagues as one cluster, wherever they are:
+#' Share the computers of friends and colleagues as one cluster, wherever they are.
 #'
-#' * [cluster]: use a cluster, `plan(future.p2p::cluster, cluster = "alice/friends")`
-#' * [worker()]: add your machine to it, `Rscript -e future.p2p::worker --cluster=alice/friends`
-#' * [host_cluster()]: choose who has access, `future.p2p::host_cluster("alice/friends", users = c("bob", "carol"))`
-#' * [serve()]: run your own message board, for a lab or without internet access
+#' **Use a cluster**
+#' * [cluster]: `plan(future.p2p::cluster, cluster = "alice/friends")`
+#' * [status()] and [dashboard()]: who is there, and where are my futures? [worker_of()]: which worker has this one?
+#' * [performance_report()]: what took the time?
+#'
+#' **Lend a computer**
+#' * [worker()]: `Rscript -e future.p2p::worker --cluster=alice/friends`
+#' * [worker_control()]: see, pause and end it. [install_service()]: start it with your session.
+#'
+#' **Host a cluster**
+#' * [host_cluster()]: `future.p2p::host_cluster("alice/friends", users = c("bob", "carol"))`
+#' * [invite()] and [join()]: bring in a device by a code. [members()], [approve()] and [expel()]: who may stay.
+#'
+#' **And also**
 #' * [doctor()]: find out what is wrong
+#' * [serve()]: run your own message board, for a lab or without internet access
 #' * [wormhole_send()] and [wormhole_receive()]: transfer a file or a text
+#' * [future.p2p.options]: options and environment variables
+#'
+#' New here? See `vignette("future-p2p", package = "future.p2p")`. What a message means: `vignette("future-p2p-errors", package = "future.p2p")`.
 #'
 #' Clients and workers meet on a message board over SSH. They exchange futures and results over encrypted peer-to-peer connections
-#' (Magic Wormhole). See [future.p2p.options] for the options.
+#' (Magic Wormhole).
 #'
 #' @section Trust:
 #' Anyone who may use a cluster can run any R code on its workers. Workers of shared clusters run it in a sandbox, without access to

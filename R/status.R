@@ -193,7 +193,8 @@ worker_lines <- function(workers) {
 ## "direct, 0.3 ms, 110 MB/s"
 link_text <- function(workers) {
   trip <- ifelse(is.na(workers$round_trip), "", sprintf(", %.3g ms", 1000 * workers$round_trip))
-  rate <- ifelse(is.na(workers$rate), "", sprintf(", %.3g MB/s", workers$rate / 1e6))
+  is_fast <- !is.na(workers$rate) & workers$rate >= 999.5e6
+  rate <- ifelse(is.na(workers$rate), "", sprintf(", %.3g %s/s", workers$rate / ifelse(is_fast, 1e9, 1e6), ifelse(is_fast, "GB", "MB")))
   ifelse(nzchar(workers$link), paste0(sub(" .*", "", workers$link), trip, rate), "")
 }
 

@@ -105,3 +105,12 @@ test_that("the commands of 'When something is wrong' do what it says", {
   try_document(lab, file)
   expect_nothing_left(lab)
 })
+
+test_that("the commands of 'Use it from other packages' do what it says", {
+  for (package in c("future.apply", "furrr", "doFuture", "progressr", "promises", "later")) skip_if_not_installed(package)
+  file <- document("vignettes/future-p2p-packages.Rmd")
+  lab <- local_lab(c("alice", "bob", "carol"))
+  start_cluster(lab)
+  try_document(lab, file)
+  expect_nothing_left(lab)
+})

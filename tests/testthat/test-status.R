@@ -1,5 +1,10 @@
 # status(), worker_of(), journals and the report: who is there, what runs where, in R and on the command line.
 
+test_that("the rate of a link has a unit that fits", {
+  links <- data.frame(link = c("direct 192.0.2.7:1", "relay", "direct", ""), round_trip = c(3e-4, NA, NA, NA), rate = c(1.1e8, 9.996e8, 9.13e9, NA))
+  expect_identical(link_text(links), c("direct, 0.3 ms, 110 MB/s", "relay, 1 GB/s", "direct, 9.13 GB/s", ""))
+})
+
 test_that("there is no report without journals", {
   expect_error(performance_report(tempfile()), "There is nothing to report", class = "p2p_error_usage")
 })
