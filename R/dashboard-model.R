@@ -109,7 +109,7 @@ model_present <- function(model, client, workers) {
   workers <- workers[nzchar(workers$link), ]
   at <- match(workers$id, present$id)
   present$busy[at[!is.na(at)]] <- (workers$ours + workers$others)[!is.na(at)]
-  present$users[at[!is.na(at)]] <- workers$users[!is.na(at)]
+  present$users[at[!is.na(at)]] <- "" # as the link has it
   present
 }
 

@@ -12,6 +12,8 @@
 #'
 #' The package httpuv is needed, which comes with shiny.
 #'
+#' \if{html}{\figure{dashboard.png}{options: width="100\%" alt="The page: slots, a timeline of futures on three workers, and a table of workers"}}
+#'
 #' @param cluster,host,ssh_args As for [cluster()]. If all are `NULL` and this session has joined a cluster by `plan()`, that cluster.
 #' @param port (integer) The port of the page, 0 for any.
 #'

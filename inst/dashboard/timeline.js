@@ -49,7 +49,7 @@ function findFuture(id) {
 
 function showDetail(id) {
   const future = id && findFuture(id);
-  if (!future) return setText("detail", state.is_session ? "Point at a bar for details." : "");
+  if (!future) return setText("detail", state.is_session ? "Choose a bar for details." : "");
   const end = future.ended || now();
   const waited = (future.started || end) - future.submitted;
   const parts = [future.label + ": " + ({ arriving: "result arrives", error: "ended with an error" }[future.state] || future.state)];
@@ -61,16 +61,32 @@ function showDetail(id) {
   setText("detail", parts.join(", "));
 }
 
-// The first row that is free at each start.
+// The first row that is free at each start. The next future starts while the result of the last one arrives: that is no other slot.
 function rowsOf(bars) {
-  const freeAt = [];
+  const freeAt = [], overlap = range / 300;
   for (const bar of bars) {
-    let row = freeAt.findIndex((at) => at <= bar.from);
+    let row = freeAt.findIndex((at) => at <= bar.from + overlap);
     if (row < 0) row = freeAt.length;
     freeAt[row] = bar.to;
     bar.row = row;
   }
   return freeAt.length;
+}
+
+// Bars that are too small to choose become one with their neighbor of the same kind: there may be thousands.
+function joinSmall(bars, x) {
+  const last = [], out = [];
+  for (const bar of bars) {
+    const before = last[bar.row];
+    const isSmall = x(bar.to) - x(bar.from) < 3;
+    if (isSmall && before && before.isSmall && before.kind === bar.kind && x(bar.from) - x(before.to) < 2) {
+      before.to = Math.max(before.to, bar.to);
+      before.id = null;
+    } else {
+      out.push((last[bar.row] = { ...bar, isSmall }));
+    }
+  }
+  return out;
 }
 
 function barsOf(futures, from, until) {
@@ -143,10 +159,10 @@ function laneNode(lane, x, width, until) {
     const tall = Math.min(part.n, rows) * ROW;
     svg.append(draw("rect", { class: "f-others", x: x(part.from), width: Math.max(1, x(part.to) - x(part.from)), y: top + rows * ROW - tall, height: tall }));
   }
-  for (const bar of lane.bars) {
+  for (const bar of joinSmall(lane.bars, x)) {
     if (bar.row >= rows) continue;
     const node = draw("rect", { class: "f-" + bar.kind + (bar.id === chosen ? " chosen" : ""), x: x(bar.from), width: Math.max(2, x(bar.to) - x(bar.from) - 1), y: top + bar.row * ROW + (ROW - BAR) / 2, height: BAR, rx: 2.5 });
-    node.dataset.id = bar.id;
+    if (bar.id) node.dataset.id = bar.id;
     svg.append(node);
   }
   const running = lane.bars.filter((bar) => bar.kind === "running").length;

@@ -174,6 +174,19 @@ test_that("the page needs its token, and a browser shows what happens", {
   wait_for_page(browser, text_of("live"), "^Live$")
   wait_for_page(browser, text_of("done"), "^2$")
 
+  ## A bar can be chosen, and nothing is wider than a phone.
+  look_at_page(browser, "document.querySelector('#timeline .f-failed').dispatchEvent(new Event('click', {bubbles: true}))")
+  wait_for_page(browser, text_of("detail"), "^third: ended with an error, on .*@.*, for .*, after waiting ")
+  for (width in c(320L, 390L, 768L, 1180L)) {
+    set_screen(browser, width, 800L, is_mobile = width < 700L)
+    expect_identical(look_at_page(browser, "String(document.documentElement.scrollWidth <= innerWidth)"), "true")
+  }
+
+  ## R computes something else for longer than it may be silent.
+  look_at_page(browser, "(() => { window.said = ''; new MutationObserver(() => { window.said += $('live-text').textContent + '; '; }).observe($('live-text'), {childList: true}); return ''; })()")
+  Sys.sleep(12)
+  wait_for_page(browser, "window.said", "R is busy, last seen [0-9]+.* ago; .*Live; $")
+
   ## A worker dies.
   f <- future::future(Sys.sleep(60), label = "fourth")
   serve_until(function() !is.na(worker_of(f)))
