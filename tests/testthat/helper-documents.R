@@ -42,11 +42,14 @@ document_machine <- function(lab, user) {
   if (!file.exists(hosts) && user %in% lab$users) file.copy(known_hosts_file(lab), hosts)
   args <- sprintf("-i %s -o IdentitiesOnly=yes -o UserKnownHostsFile=%s", key_file(lab, user), hosts)
   c(machine_of(lab, user), XDG_RUNTIME_DIR = run, R_ENVIRON_USER = file.path(lab$dir, paste0(user, ".Renviron")), R_FUTURE_P2P_SSH_ARGS = args,
-    if (user %in% lab$users) c(R_FUTURE_P2P_HOST = sprintf("127.0.0.1:%d", lab$port)), PATH = paste(R.home("bin"), Sys.getenv("PATH"), sep = ":"), lab$variables)
+    if (user %in% lab$users && !is.null(lab$port)) c(R_FUTURE_P2P_HOST = sprintf("127.0.0.1:%d", lab$port)), PATH = paste(R.home("bin"), Sys.getenv("PATH"), sep = ":"), lab$variables)
 }
 
-## What the document names, as it is here: the code of the last invitation, folders below /data.
+## What the document names, as it is here: the code of the last invitation, folders below /data, the board and its users.
 as_here <- function(lab, text) {
+  if (grepl("::serve ", text)) text <- paste(gsub(" --(port|mailbox-port|relay-port)=[0-9]+", "", text), "--port=0 --address=127.0.0.1")
+  text <- gsub("lab.example.org:2222", sprintf("127.0.0.1:%d", c(lab$port, 0L)[1L]), text, fixed = TRUE)
+  text <- gsub("=users.txt", paste0("=", file.path(lab$dir, "users.txt")), text, fixed = TRUE)
   if (!is.null(lab$invited)) text <- sub("future[.]p2p::join [0-9]+-[a-z]+-[a-z]+( --mailbox=[^ ]+)?", paste("future.p2p::join", lab$invited), text)
   gsub("/data/", paste0(lab$dir, "/data/"), text, fixed = TRUE)
 }
@@ -62,6 +65,13 @@ expect_printed <- function(said, expected, where) {
     form <- gsub(" \\E", "\\E", expected_form(line), fixed = TRUE)
     testthat::expect_true(any(grepl(form, said, perl = TRUE)), info = sprintf("%s: '%s' is not in:\n%s", where, line, paste(said, collapse = "\n")))
   }
+}
+
+## From now on, the users of the lab meet on this board.
+meet_on <- function(lab, board) {
+  lab$port <- as.integer(sub(".*:", "", wait_for_line(board, "board on 127[.]0[.]0[.]1:[0-9]+$")))
+  writeLines(wait_for_line(board, "^\\[127[.]0[.]0[.]1\\]:[0-9]+ ssh-ed25519 AAAA"), known_hosts_file(lab))
+  file.copy(known_hosts_file(lab), file.path(lab$dir, paste0("hosts-", lab$users)), overwrite = TRUE)
 }
 
 ## Starts a command in a folder of the user, with "yes" for its question.
@@ -96,6 +106,7 @@ try_document <- function(lab, file) {
     process <- start_command(lab, command, where)
     if (nzchar(program)) {
       line <- wait_for_line(process, ready_lines[[program]])
+      if (program == "serve") meet_on(lab, process)
       if (program == "invite") lab$invited <- sub("^There, run Rscript -e future.p2p::join ", "", line)
       if (length(command$expected)) expect_printed(process_lines(process), command$expected, where)
       if (program == "invite") waiting <- list(process)

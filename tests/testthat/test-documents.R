@@ -114,3 +114,12 @@ test_that("the commands of 'Use it from other packages' do what it says", {
   try_document(lab, file)
   expect_nothing_left(lab)
 })
+
+test_that("the commands of 'Your own message board' bring a newcomer without an account to work", {
+  file <- document("vignettes/own-message-board.Rmd")
+  lab <- local_lab("alice")
+  make_key(lab, "dave")
+  try_document(lab, file)
+  expect_match(readLines(file.path(lab$dir, "users.txt"))[2L], "^dave ssh-ed25519 ")
+  expect_nothing_left(lab)
+})
