@@ -15,7 +15,7 @@
 #' After `library(future.p2p)`, `cluster` is this function and masks [future::cluster]. With both packages attached, write
 #' `future.p2p::cluster` or `future::cluster`.
 #'
-#' Futures cannot request resources yet: `future(..., resources = )`, `memory =`, `time =` and `cores =` are an error. On a worker, this
+#' A future may request memory, cores and tags of its worker, as `future(..., resources = list(memory = "2 GiB"))`, see [resources]. On a worker, this
 #' backend cannot be used: with `plan(list(future.p2p::cluster, future.p2p::cluster))`, a future inside a future is an error.
 #'
 #' @section Waiting for a worker:
@@ -88,6 +88,8 @@
 #'   applies to both. Larger objects are a FutureError. The default is option `future.globals.maxSize` for globals, and 4 GiB for results.
 #' @param results (character) What results may hold: `"any"` R objects, or plain `"data"`; see section Results. If `NULL`, option
 #'   `future.p2p.results`, or else `"any"`.
+#' @param resources (list) What each future requests of its worker unless it requests something else itself, as `list(memory = "2 GiB", cores = 4)`,
+#'   see [resources]. `NULL` means nothing.
 #' @param wait.timeout (numeric) Seconds that a future waits for a worker before it fails with a FutureError. If `NULL`, option
 #'   `future.wait.timeout` at the time when it starts to wait, or else one day.
 #' @param ... Further arguments of future backends, such as `earlySignal`, `gc` and `interrupts`.
@@ -106,7 +108,7 @@
 #' @export
 cluster <- structure(
   function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 1, sandbox = NULL,
-           maxSizeOfObjects = NULL, results = NULL, wait.timeout = NULL, ...) {
+           maxSizeOfObjects = NULL, results = NULL, resources = NULL, wait.timeout = NULL, ...) {
     named <- if (is.character(cluster) && length(cluster) == 1L) cluster else "alice/friends"
     usage_stop("future.p2p::cluster is used by plan(). Write: ", describe_plan(named, NULL), ".")
   },
@@ -116,7 +118,7 @@ cluster <- structure(
 
 #' @importFrom future FutureBackend FutureError FutureInterruptError
 P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, workers = NULL, retries = 1, sandbox = NULL,
-                             maxSizeOfObjects = NULL, results = NULL,
+                             maxSizeOfObjects = NULL, results = NULL, resources = NULL,
                              interrupts = TRUE, gc = FALSE, earlySignal = FALSE,
                              wait.timeout = NULL, ...) {
   has_joined <- FALSE
@@ -134,11 +136,12 @@ P2PFutureBackend <- function(cluster = NULL, host = NULL, ssh_args = NULL, worke
   config$retries <- as.integer(check_number(retries, "retries", 0, 1000, whole = TRUE))
   config$workers <- if (workers <= .Machine$integer.max) as.integer(workers) else 0L
   config$sandbox <- check_wanted_sandbox(sandbox)
+  resources <- check_resources(resources, function(...) usage_stop("The resources of plan(future.p2p::cluster) ", ...))
   reg <- clients$open(config)
   has_joined <- TRUE
   backend <- FutureBackend(
     reg = reg, config = config, cluster = config$cluster, host = config$host, ssh_args = config$ssh_args, workers = workers,
-    retries = config$retries, sandbox = config$sandbox, maxSizeOfObjects = maxSizeOfObjects[1L],
+    retries = config$retries, sandbox = config$sandbox, resources = resources, maxSizeOfObjects = maxSizeOfObjects[1L],
     interrupts = interrupts, gc = gc, earlySignal = earlySignal, wait.timeout = wait.timeout, ...
   )
   backend[["futureClasses"]] <- c("P2PFuture", "MultiprocessFuture", backend[["futureClasses"]])
@@ -205,9 +208,10 @@ launch <- function(backend, future) {
   check_requests(future)
   client <- clients$of(backend)
   packages <- needed_packages(future)
-  wait_for_slot(client, future, length(packages) > 0L, new_wait(backend))
-  unregister_ended(backend)
   future[["backend"]] <- backend
+  has_needs <- length(packages) > 0L || length(requested_resources(future)) > 0L
+  wait_for_slot(client, future, has_needs, new_wait(backend))
+  unregister_ended(backend)
   future[["state"]] <- "submitted"
   future[["wait"]] <- new_wait(backend)
   submit(client, future, packages)
@@ -227,18 +231,22 @@ submit <- function(client, future, packages = needed_packages(future), whole = F
   if (has_journal(future) || dashboards$any()) future[["bytes"]] <- .Call(ffi_blob_size, object) + parts_bytes
   future[["starts"]] <- 0L
   bind_worker(future)
-  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, packages, split$parts)
+  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, packages,
+                            resources_config(requested_resources(future)), split$parts)
   if (!registry(backend, action = "contains", future = future)) registry(backend, action = "add", future = future)
   if (parts_bytes > 0) settle_parts(client, future[["task"]], parts_bytes)
 }
 
 ## The future package accepts any argument of future(). A request that would have no effect must not be ignored silently.
 check_requests <- function(future) {
-  requests <- Filter(function(name) !is.null(future[[name]]), c("resources", "memory", "time", "cores"))
+  requests <- Filter(function(name) !is.null(future[[name]]), c("memory", "time", "cores"))
   if (length(requests) == 0L) return(invisible())
-  stop(FutureError(sprintf(paste("Future (%s) has %s, but futures of future.p2p::cluster cannot request resources yet.",
-                                 "Leave %s out. Limits are set where a worker is started, as in worker(memory = \"2 GiB\", time = 60)."),
-                           future_label(future), paste0("'", requests, " ='", collapse = " and "), if (length(requests) > 1L) "them" else "it"), future = future))
+  known <- intersect(requests, resource_names)
+  advice <- if (length(known) == 0L) "A limit of time is set where a worker is started, as in worker(time = 60)." else {
+    sprintf("Write resources = list(%s).", toString(sprintf("%s = %s", known, vapply(known, function(name) paste(deparse(future[[name]]), collapse = " "), ""))))
+  }
+  stop(FutureError(sprintf("Future (%s) has %s, which is not an argument of futures. %s", future_label(future),
+                           paste0("'", requests, " ='", collapse = " and "), advice), future = future))
 }
 
 ## The packages that a worker must have to run the future, except those that come with R.
@@ -256,13 +264,13 @@ unregister_ended <- function(backend) {
 }
 
 ## Returns when one more future may be submitted: when fewer futures are submitted than there are slots. Without any worker, one future may
-## wait. Futures that wait for a worker with their packages do not block one that any worker can run.
-wait_for_slot <- function(client, future, needs_packages, wait) {
+## wait. Futures that wait for a worker with their packages or resources do not block one that any worker can run.
+wait_for_slot <- function(client, future, has_needs, wait) {
   seen <- 0
   repeat {
     status <- client_status(client)
     if (!is.null(status$failed)) stop(FutureError(core_sentence(status$failed), future = future))
-    before <- status$waiting + status$running - if (needs_packages) 0L else status$waiting_for_packages
+    before <- status$waiting + status$running - if (has_needs) 0L else status$waiting_with_needs
     if (before < capacity(client, status)) return()
     report_wait(client, status, future, wait)
     if (is_over(wait)) stop(FutureError(timeout_sentence(client, status, future, wait), future = future))

@@ -175,6 +175,7 @@ flag_help <- c(
   sandbox = "sandbox of futures: auto, namespaces, landlock, seatbelt (macOS) or none",
   share = "slots that one user may have at a time",
   ssh_args = "arguments for SSH, in one string",
+  tags = "words by which futures choose this worker, separated by commas",
   time = "time limit per future in seconds",
   topics_per_user = "maximum number of topics per user",
   user = "user name on the message board",

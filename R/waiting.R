@@ -66,7 +66,8 @@ timeout_sentence <- function(client, status, future, wait) {
 
 ## list(reason, worker, users, slots, ours, others, missing, state), or NULL if the network thread does not respond.
 why_waiting <- function(client, future) {
-  why <- .Call(ffi_client_explain, client$handle, paste(needed_packages(future), collapse = ";"))
+  why <- .Call(ffi_client_explain, client$handle, paste(needed_packages(future), collapse = ";"),
+               resources_config(requested_resources(future)))
   if (!is.null(why)) why$others <- min(why$others, max(0L, why$slots - why$ours)) # the report of a worker may be a second old
   why
 }
@@ -78,6 +79,8 @@ describe_wait <- function(why, status, future) {
   switch(if (is.null(why)) "none" else why$reason,
     limit = sprintf("this session already runs %s, as many as plan(workers = ) allows", count_of(status$running, "future")),
     busy = describe_busy(why, status, if (is.null(needed)) cluster else paste("the workers of", cluster, "that have", needed)),
+    room = sprintf("the workers of %s that have %s have reserved it for other futures", cluster, describe_resources(requested_resources(future))),
+    resources = sprintf("no worker of %s has what it requests (%s)", cluster, describe_resources(requested_resources(future))),
     reply = sprintf("worker '%s' has not replied yet whether it has %s", why$worker, needed),
     resting = sprintf("worker '%s' is %s%s", why$worker, why$state, if (startsWith(why$state, "resting until")) " (its local time)" else ""),
     disconnected = "this session is disconnected from the message board",

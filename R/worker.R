@@ -50,13 +50,15 @@
 #'   them) for later futures of the same session, which then need not be sent again; in bytes, or as `"1 GiB"`. It counts towards `memory`, of
 #'   which it is at most a quarter. `0` turns it off. `NULL` means option `future.p2p.cache`, or else 1 GiB, but with all child processes at most a
 #'   quarter of the memory of the machine.
+#' @param tags (character) Words by which futures can choose this worker, such as `"bioc"`: those with `resources = list(tags = "bioc")` go only to workers
+#'   that have it, see [resources]. Up to 16, of letters, digits, `.`, `_` and `-`. `NULL` means none. On the command line, separated by commas.
 #'
 #' @section Policy:
 #' `hours`, `max_load`, `users`, `share`, `on_battery`, `when_idle` and `when_busy` are your policy. Outside of it, the worker *rests*: it starts no new
 #' futures, and those that run are finished. It stays on the cluster and says so: clients read "resting until 22:00" while they wait.
 #'
 #' The file `worker.dcf` in `tools::R_user_dir("future.p2p", "config")` (or option `future.p2p.worker_file`) has settings for all your workers on this
-#' machine, and also `memory`, `time` and `nice`:
+#' machine, and also `memory`, `time`, `nice` and `tags`:
 #'
 #' ```
 #' hours: 22:00-07:00, 12:00-13:00
@@ -65,7 +67,7 @@
 #' nice: 19
 #' ```
 #'
-#' Arguments and flags go before the file. When the file changes, running workers read it again: the policy applies at once; `memory`, `time` and `nice`
+#' Arguments and flags go before the file. When the file changes, running workers read it again: the policy applies at once; `memory`, `time`, `nice` and `tags`
 #' apply when the worker is started again. If the file has a mistake, `worker()` stops at its start, and later keeps the policy that it has.
 #'
 #' With `when_busy = "pause"`, the processes of running futures are stopped (SIGSTOP) while the worker rests, or was paused by [worker_control()]. They keep
@@ -177,7 +179,7 @@
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
                    nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "seatbelt", "none"),
                    net = FALSE, read = character(), write = character(), pass_env = NULL, hours = NULL, max_load = Inf, users = NULL,
-                   share = Inf, on_battery = TRUE, when_idle = 0, when_busy = c("finish", "pause"), cache = NULL) {
+                   share = Inf, on_battery = TRUE, when_idle = 0, when_busy = c("finish", "pause"), cache = NULL, tags = NULL) {
   check_arguments("worker")
   check_not_on_worker("worker")
   workers <- check_number(workers, "workers", 1, 1024, whole = TRUE)
@@ -196,6 +198,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   sandbox <- new_sandbox(if (missing(sandbox)) default_sandbox(config$cluster) else sandbox, net, read, write, workdir)
   config$workers <- as.integer(workers)
   config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = account_name(), cache_mib = floor(cache / 2^20))
+  config$tags <- if (length(settings$tags) > 0L) paste(settings$tags, collapse = ";")
   config$memory <- if (is.finite(settings$memory)) settings$memory
   config$time <- if (is.finite(settings$time)) settings$time
   config <- c(config, policy_config(settings), list(policy_file = policy_file, idle_argv = idle_program(), control_folder = control_folder()))
@@ -309,20 +312,6 @@ format_seconds <- function(seconds) {
 account_name <- function() {
   name <- Sys.info()[["user"]]
   if (name == "unknown") sprintf("user id %d", file.info(tempdir(check = TRUE))$uid) else name
-}
-
-## Properties by which clients may choose a worker. They are announced on the board.
-machine_config <- function() {
-  list(platform = gsub("[^A-Za-z0-9._-]", "-", R.version$platform), cores = future::availableCores()[[1L]],
-       memory_mib = total_memory_mib())
-}
-
-## Memory of this machine; 0 if /proc does not report it.
-total_memory_mib <- function() {
-  if (!file.exists("/proc/meminfo")) return(0)
-  line <- grep("^MemTotal:", readLines("/proc/meminfo"), value = TRUE)
-  kib <- suppressWarnings(as.numeric(gsub("[^0-9]", "", line)))
-  if (length(kib) == 1L && !is.na(kib)) floor(kib / 1024) else 0
 }
 
 check_number <- function(value, name, from, to, whole = FALSE) {

@@ -7,6 +7,7 @@
 #include "protocol/frame.h"
 #include "protocol/load.h"
 #include "protocol/lost.h"
+#include "protocol/resources.h"
 #include "protocol/slot.h"
 #include "protocol/task_header.h"
 
@@ -65,6 +66,17 @@ static void check_load(const struct p2p_frame *frame) {
     __builtin_trap();
 }
 
+static void check_request(const struct p2p_frame *frame) {
+  struct p2p_resources request, again;
+  char text[P2P_REQUEST_MAX], words[64];
+  if (p2p_request_read(frame->payload, frame->length, &request) != P2P_OK) return;
+  p2p_resources_describe(&request, words, sizeof words);
+  size_t length = p2p_request_write(&request, text);
+  if (p2p_request_read(text, length, &again) != P2P_OK ||
+      !p2p_resources_are_same(&request, &again) || !p2p_tags_contain(request.tags, again.tags))
+    __builtin_trap();
+}
+
 static void check_payload(const struct p2p_frame *frame) {
   check_slot(frame, P2P_ROLE_CLIENT);
   check_slot(frame, P2P_ROLE_WORKER);
@@ -73,6 +85,7 @@ static void check_payload(const struct p2p_frame *frame) {
   check_need(frame);
   check_lost(frame);
   check_load(frame);
+  check_request(frame);
 }
 
 static void check_frame(const struct p2p_frame *frame, const uint8_t *bytes, size_t length) {

@@ -10,7 +10,7 @@
 #define ENTRIES(X)               \
   X(ffi_blob_size, 1)            \
   X(ffi_client_ask, 1)           \
-  X(ffi_client_explain, 2)       \
+  X(ffi_client_explain, 3)       \
   X(ffi_client_new, 2)           \
   X(ffi_client_present, 1)       \
   X(ffi_client_status, 1)        \
@@ -85,7 +85,7 @@
   X(ffi_task_settle, 1)          \
   X(ffi_task_starts, 1)          \
   X(ffi_task_state, 1)           \
-  X(ffi_task_submit, 5)          \
+  X(ffi_task_submit, 6)          \
   X(ffi_task_times, 1)           \
   X(ffi_task_worker, 1)          \
   X(ffi_terminate_catch, 0)      \
@@ -118,6 +118,7 @@
 #define DECLARE_3 SEXP, SEXP, SEXP
 #define DECLARE_4 SEXP, SEXP, SEXP, SEXP
 #define DECLARE_5 SEXP, SEXP, SEXP, SEXP, SEXP
+#define DECLARE_6 SEXP, SEXP, SEXP, SEXP, SEXP, SEXP
 #define DECLARE(name, n) SEXP name(DECLARE_##n);
 ENTRIES(DECLARE)
 

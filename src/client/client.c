@@ -42,7 +42,7 @@ static bool is_same(const struct p2p_client_status *a, const struct p2p_client_s
          a->slots == b->slots && a->busy == b->busy && a->unreachable == b->unreachable &&
          a->resting == b->resting && a->incompatible == b->incompatible &&
          a->waiting == b->waiting && a->running == b->running &&
-         a->waiting_for_packages == b->waiting_for_packages && a->cache_mib == b->cache_mib &&
+         a->waiting_with_needs == b->waiting_with_needs && a->cache_mib == b->cache_mib &&
          strcmp(a->incompatible_why, b->incompatible_why) == 0 && strcmp(a->user, b->user) == 0 &&
          strcmp(a->name, b->name) == 0 && strcmp(a->cluster, b->cluster) == 0 &&
          strcmp(a->hosted, b->hosted) == 0;
@@ -69,7 +69,7 @@ static void take_submitted(void *arg) {
   bool has_cancelled = client->has_cancelled;
   client->submitted = (struct p2p_task_queue){0};
   client->status.waiting += tasks.length;
-  client->status.waiting_for_packages += tasks.with_packages;
+  client->status.waiting_with_needs += tasks.with_needs;
   client->has_cancelled = client->is_posted = false;
   pthread_mutex_unlock(&client->lock);
   p2p_client_loop_update(client->client_loop, &tasks, has_cancelled);
@@ -126,14 +126,14 @@ static void call_roll_here(void *state, void *arg) {
 }
 
 struct question {
-  const char *packages;
+  const struct p2p_requirements *needs;
   struct p2p_waiting *out;
 };
 
 static void explain_here(void *state, void *arg) {
   const struct p2p_client *client = state;
   const struct question *question = arg;
-  p2p_client_loop_explain(client->client_loop, question->packages, question->out);
+  p2p_client_loop_explain(client->client_loop, question->needs, question->out);
 }
 
 /* On any other thread. */
@@ -209,7 +209,7 @@ void p2p_client_status(struct p2p_client *client, struct p2p_client_status *out)
   pthread_mutex_lock(&client->lock);
   *out = client->status;
   out->waiting += client->submitted.length;
-  out->waiting_for_packages += client->submitted.with_packages;
+  out->waiting_with_needs += client->submitted.with_needs;
   pthread_mutex_unlock(&client->lock);
 }
 
@@ -230,9 +230,9 @@ size_t p2p_client_present(struct p2p_client *client, struct p2p_roll_member *out
   return call.length;
 }
 
-int p2p_client_explain(struct p2p_client *client, const char *packages, struct p2p_waiting *out) {
-  if (packages[0] != '\0' && !p2p_package_list_is_valid(packages)) return P2P_ERR_INVALID;
-  return p2p_service_call(client->service, explain_here, &(struct question){packages, out}, NULL);
+int p2p_client_explain(struct p2p_client *client, const struct p2p_requirements *needs,
+                       struct p2p_waiting *out) {
+  return p2p_service_call(client->service, explain_here, &(struct question){needs, out}, NULL);
 }
 
 uint64_t p2p_client_wait(struct p2p_client *client, uint64_t seen, int timeout_ms) {

@@ -34,9 +34,9 @@ int p2p_client_ask(struct p2p_client *client) P2P_MUST_USE;
  * thread has ended or does not respond. */
 size_t p2p_client_present(struct p2p_client *client, struct p2p_roll_member *out, size_t capacity);
 
-/* Why a task that needs `packages` ("a;b"; "": none) waits, or would wait if all slots that it can
- * run in are busy. P2P_ERR_INVALID: not a list of packages; else the errors of p2p_service_call. */
-int p2p_client_explain(struct p2p_client *client, const char *packages,
+/* Why a task with these needs waits, or would wait if all slots that it can
+ * run in are busy. The errors of p2p_service_call. */
+int p2p_client_explain(struct p2p_client *client, const struct p2p_requirements *needs,
                        struct p2p_waiting *out) P2P_MUST_USE;
 
 /* Every change of the status or of a task increments a generation, which is never 0. Waits until it

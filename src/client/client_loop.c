@@ -128,9 +128,9 @@ size_t p2p_client_loop_workers(const struct p2p_client_loop *client, struct p2p_
   return p2p_dispatcher_workers(client->dispatcher, out, capacity);
 }
 
-void p2p_client_loop_explain(const struct p2p_client_loop *client, const char *packages,
-                             struct p2p_waiting *out) {
-  p2p_dispatcher_explain(client->dispatcher, packages, out);
+void p2p_client_loop_explain(const struct p2p_client_loop *client,
+                             const struct p2p_requirements *needs, struct p2p_waiting *out) {
+  p2p_dispatcher_explain(client->dispatcher, needs, out);
 }
 
 int p2p_client_loop_ask(struct p2p_client_loop *client) {

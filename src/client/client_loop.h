@@ -36,7 +36,7 @@ int p2p_client_loop_ask(struct p2p_client_loop *client) P2P_MUST_USE;
 /* Those who have answered. */
 const struct p2p_roll *p2p_client_loop_roll(const struct p2p_client_loop *client);
 /* See p2p_dispatcher_explain. */
-void p2p_client_loop_explain(const struct p2p_client_loop *client, const char *packages,
-                             struct p2p_waiting *out);
+void p2p_client_loop_explain(const struct p2p_client_loop *client,
+                             const struct p2p_requirements *needs, struct p2p_waiting *out);
 
 #endif

@@ -28,7 +28,7 @@ struct p2p_client_status {
   char incompatible_why[256];     /* of the latest such worker */
   uint32_t cache_mib;             /* the least of these workers; 0: one reads no TASK with parts */
   uint32_t waiting, running;      /* tasks */
-  uint32_t waiting_for_packages;  /* waiting tasks that need packages */
+  uint32_t waiting_with_needs;    /* waiting tasks that need packages or resources */
 };
 
 struct p2p_worker_info {
@@ -48,12 +48,14 @@ struct p2p_worker_info {
 enum p2p_waiting_reason {
   P2P_WAITING_LIMIT,        /* this client uses as many slots as it may */
   P2P_WAITING_BUSY,         /* the linked workers that can run the task have no free slot */
+  P2P_WAITING_ROOM,         /* what the task requests is reserved for other tasks */
   P2P_WAITING_REPLY,        /* a worker has not replied yet whether it has the packages */
   P2P_WAITING_RESTING,      /* workers that can run the task take nothing new */
   P2P_WAITING_DISCONNECTED, /* no link can be opened without the board */
   P2P_WAITING_CONNECTING,   /* the link to a worker is being opened */
   P2P_WAITING_UNREACHABLE,  /* no link could be opened; more attempts follow */
   P2P_WAITING_PACKAGES,     /* all workers lack a package of the task */
+  P2P_WAITING_RESOURCES,    /* no worker can ever give what it requests */
   P2P_WAITING_INCOMPATIBLE, /* only workers whose R or future cannot run our tasks */
   P2P_WAITING_NO_WORKER
 };

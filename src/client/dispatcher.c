@@ -72,10 +72,13 @@ static int reserve(struct p2p_dispatcher *dispatcher) {
 static void describe(struct p2p_dispatcher *dispatcher, const struct p2p_roster_worker *worker,
                      uint64_t now_ms, struct p2p_schedule_worker *out) {
   struct p2p_worker_packages *packages = NULL;
+  struct p2p_room room;
   if (p2p_worker_link_stream(worker->link) != NULL) {
+    p2p_worker_link_room(worker->link, &room);
     p2p_task_stream_describe(p2p_worker_link_stream(worker->link), now_ms, out);
     packages = p2p_worker_link_packages(worker->link);
   } else {
+    p2p_room_init(&room, &worker->machine, &(struct p2p_amounts){0}, NULL, true);
     *out = (struct p2p_schedule_worker){.slots = worker->slots,
                                         .is_claim = !worker->was_linked,
                                         .user = worker->user,
@@ -87,7 +90,7 @@ static void describe(struct p2p_dispatcher *dispatcher, const struct p2p_roster_
       out->since_ms = p2p_worker_link_since_ms(worker->link);
     }
   }
-  p2p_package_needs_add_worker(&dispatcher->needs, packages, now_ms, out);
+  p2p_package_needs_add_worker(&dispatcher->needs, packages, &room, now_ms, out);
 }
 
 static void collect_candidates(struct p2p_dispatcher *dispatcher, uint64_t now_ms) {
@@ -121,7 +124,9 @@ static void fail_need(struct p2p_dispatcher *dispatcher, const struct p2p_packag
   for (size_t i = 0; i < dispatcher->length && i < P2P_PACKAGE_REPORT_MAX; i++) {
     const struct p2p_roster_worker *worker = dispatcher->candidates[i];
     report.workers[i].name = worker->name;
-    report.workers[i].packages = p2p_worker_link_packages(worker->link);
+    report.workers[i].machine = &worker->machine;
+    if (p2p_worker_link_stream(worker->link) != NULL)
+      report.workers[i].packages = p2p_worker_link_packages(worker->link);
   }
   p2p_package_need_fail(need, &report, &dispatcher->waiting);
   dispatcher->callbacks.on_task(dispatcher->arg);
@@ -309,7 +314,7 @@ void p2p_dispatcher_on_failed(struct p2p_dispatcher *dispatcher, const struct p2
 void p2p_dispatcher_count(const struct p2p_dispatcher *dispatcher, struct p2p_client_status *out) {
   p2p_roster_count(p2p_workers_roster(dispatcher->workers), out);
   out->waiting = dispatcher->waiting.length;
-  out->waiting_for_packages = dispatcher->waiting.with_packages;
+  out->waiting_with_needs = dispatcher->waiting.with_needs;
 }
 
 size_t p2p_dispatcher_workers(const struct p2p_dispatcher *dispatcher, struct p2p_worker_info *out,
@@ -317,12 +322,12 @@ size_t p2p_dispatcher_workers(const struct p2p_dispatcher *dispatcher, struct p2
   return p2p_roster_describe(p2p_workers_roster(dispatcher->workers), out, capacity);
 }
 
-void p2p_dispatcher_explain(const struct p2p_dispatcher *dispatcher, const char *packages,
-                            struct p2p_waiting *out) {
+void p2p_dispatcher_explain(const struct p2p_dispatcher *dispatcher,
+                            const struct p2p_requirements *needs, struct p2p_waiting *out) {
   struct p2p_waiting_query query = {.roster = p2p_workers_roster(dispatcher->workers),
                                     .is_joined = p2p_workers_is_joined(dispatcher->workers),
                                     .slots_max = dispatcher->slots_max,
-                                    .packages = packages,
+                                    .needs = needs,
                                     .now_ms = p2p_clock_ms()};
   p2p_waiting_explain(&query, out);
 }

@@ -48,8 +48,8 @@ void p2p_dispatcher_count(const struct p2p_dispatcher *dispatcher, struct p2p_cl
 /* Fills up to `capacity` workers; returns how many there are. */
 size_t p2p_dispatcher_workers(const struct p2p_dispatcher *dispatcher, struct p2p_worker_info *out,
                               size_t capacity);
-/* Why a task that needs `packages` ("a;b"; "": none) waits. */
-void p2p_dispatcher_explain(const struct p2p_dispatcher *dispatcher, const char *packages,
-                            struct p2p_waiting *out);
+/* Why a task with these needs waits. */
+void p2p_dispatcher_explain(const struct p2p_dispatcher *dispatcher,
+                            const struct p2p_requirements *needs, struct p2p_waiting *out);
 
 #endif

@@ -173,24 +173,25 @@ uint64_t p2p_worker_packages_timeout_ms(const struct p2p_worker_packages *packag
 
 /* Groups of waiting tasks. */
 
-static struct p2p_package_need *find_need(struct p2p_package_needs *needs, const char *names) {
+static struct p2p_package_need *find_need(struct p2p_package_needs *needs,
+                                          const struct p2p_requirements *of_task) {
   for (size_t i = 0; i < needs->length; i++) {
-    if (strcmp(needs->list[i].packages, names) == 0) return &needs->list[i];
+    if (p2p_requirements_are_same(needs->list[i].needs, of_task)) return &needs->list[i];
   }
   if (needs->length == P2P_PACKAGE_NEEDS_MAX) return NULL;
   struct p2p_package_need *need = &needs->list[needs->length++];
-  *need = (struct p2p_package_need){.packages = names};
+  *need = (struct p2p_package_need){.needs = of_task};
   return need;
 }
 
 void p2p_package_needs_collect(struct p2p_package_needs *needs,
                                const struct p2p_task_queue *waiting) {
   needs->length = 0;
-  needs->without = waiting->length - waiting->with_packages;
-  uint32_t left = waiting->with_packages;
+  needs->without = waiting->length - waiting->with_needs;
+  uint32_t left = waiting->with_needs;
   for (const struct p2p_task *task = waiting->first; left > 0; task = p2p_task_next(task)) {
-    if (p2p_task_packages(task)[0] == '\0') continue;
-    struct p2p_package_need *need = find_need(needs, p2p_task_packages(task));
+    if (p2p_requirements_are_none(p2p_task_requirements(task))) continue;
+    struct p2p_package_need *need = find_need(needs, p2p_task_requirements(task));
     if (need != NULL) need->waiting++;
     left--;
   }
@@ -215,22 +216,35 @@ static bool has_open_request(struct p2p_worker_packages *packages, const char *n
   return false;
 }
 
+/* A worker without a link is asked for its packages once it has one. */
+static enum p2p_packages_match match(struct p2p_worker_packages *packages, const char *names,
+                                     uint64_t now_ms) {
+  if (names[0] == '\0' && packages != NULL) return P2P_PACKAGES_INSTALLED;
+  return packages != NULL ? p2p_worker_packages_match(packages, names, now_ms)
+                          : P2P_PACKAGES_UNKNOWN;
+}
+
 void p2p_package_needs_add_worker(struct p2p_package_needs *needs,
-                                  struct p2p_worker_packages *packages, uint64_t now_ms,
-                                  struct p2p_schedule_worker *worker) {
+                                  struct p2p_worker_packages *packages, const struct p2p_room *room,
+                                  uint64_t now_ms, struct p2p_schedule_worker *worker) {
   worker->eligible = worker->confirmed = needs->without;
   for (size_t i = 0; i < needs->length; i++) {
     struct p2p_package_need *need = &needs->list[i];
-    enum p2p_packages_match match =
-        packages != NULL ? p2p_worker_packages_match(packages, need->packages, now_ms)
-                         : P2P_PACKAGES_UNKNOWN;
-    if (match != P2P_PACKAGES_MISSING) worker->eligible += need->waiting;
-    if (match == P2P_PACKAGES_INSTALLED) worker->confirmed += need->waiting;
-    need->installed += match == P2P_PACKAGES_INSTALLED;
-    need->missing += match == P2P_PACKAGES_MISSING;
-    need->unknown +=
-        match == P2P_PACKAGES_UNKNOWN ||
-        (match == P2P_PACKAGES_MISSING && has_open_request(packages, need->packages, now_ms));
+    const char *names = p2p_requirements_packages(need->needs);
+    if (!p2p_room_can_ever(room, &need->needs->resources)) {
+      need->missing++;
+      need->too_small++;
+      continue;
+    }
+    enum p2p_packages_match found = match(packages, names, now_ms);
+    uint32_t count = p2p_room_count(room, &need->needs->resources);
+    if (count > need->waiting) count = need->waiting;
+    if (found != P2P_PACKAGES_MISSING) worker->eligible += count;
+    if (found == P2P_PACKAGES_INSTALLED) worker->confirmed += count;
+    need->installed += found == P2P_PACKAGES_INSTALLED;
+    need->missing += found == P2P_PACKAGES_MISSING;
+    need->unknown += found == P2P_PACKAGES_UNKNOWN ||
+                     (found == P2P_PACKAGES_MISSING && has_open_request(packages, names, now_ms));
   }
 }
 
@@ -238,7 +252,8 @@ uint32_t p2p_package_needs_links(const struct p2p_package_needs *needs) {
   uint32_t most = 0;
   for (size_t i = 0; i < needs->length; i++) {
     const struct p2p_package_need *need = &needs->list[i];
-    if (need->waiting > 0 && need->installed == 0 && need->missing > most) most = need->missing;
+    uint32_t lacking = need->missing - need->too_small;
+    if (need->waiting > 0 && need->installed == 0 && lacking > most) most = lacking;
   }
   if (most == 0) return 0;
   return most < LINKS_MAX ? most + 1 : LINKS_MAX;
@@ -250,44 +265,75 @@ bool p2p_package_need_is_hopeless(const struct p2p_package_need *need) {
   return need->installed == 0 && need->unknown == 0 && need->missing > 0;
 }
 
+/* "lacks 'mgcv'", "has 4 cores, 8 GiB of memory" */
+static void describe_lack(const struct p2p_package_report *report, size_t i,
+                          const struct p2p_package_need *need, char *out, size_t size) {
+  const struct p2p_machine *machine = report->workers[i].machine;
+  struct p2p_resources all;
+  char text[P2P_ERR_MESSAGE_MAX / 4] = "";
+  if (!p2p_machine_can_give(machine, &need->needs->resources)) {
+    p2p_machine_resources(machine, &all);
+    if (machine->limit_mib > 0 && machine->limit_mib < all.amounts.memory_mib)
+      all.amounts.memory_mib = machine->limit_mib;
+    p2p_resources_describe(&all, text, sizeof text);
+    snprintf(out, size, machine->reserves ? "has %s" : "is of a version that reserves nothing",
+             text);
+    return;
+  }
+  if (report->workers[i].packages != NULL)
+    p2p_worker_packages_describe_missing(report->workers[i].packages,
+                                         p2p_requirements_packages(need->needs), text, sizeof text);
+  snprintf(out, size, "%s%s", text[0] != '\0' ? "lacks " : "did not report its packages", text);
+}
+
 /* "'carol@desk:4711' lacks 'mgcv'; 'dave@box:12' did not report its packages; and 3 more",
  * truncated at the size. */
-static void describe_workers(const struct p2p_package_report *report, const char *names, char *out,
-                             size_t size) {
+static void describe_workers(const struct p2p_package_report *report,
+                             const struct p2p_package_need *need, char *out, size_t size) {
   size_t at = 0, n = report->n_workers;
   out[0] = '\0';
   for (size_t i = 0; i < n && i < P2P_PACKAGE_REPORT_MAX && at < size; i++) {
-    char missing[P2P_ERR_MESSAGE_MAX / 4];
-    p2p_worker_packages_describe_missing(report->workers[i].packages, names, missing,
-                                         sizeof missing);
-    at += (size_t)snprintf(out + at, size - at, "%s'%s' %s%s", i > 0 ? "; " : "",
-                           report->workers[i].name,
-                           missing[0] != '\0' ? "lacks " : "did not report its packages", missing);
+    char lack[P2P_ERR_MESSAGE_MAX / 2];
+    describe_lack(report, i, need, lack, sizeof lack);
+    at += (size_t)snprintf(out + at, size - at, "%s'%s' %s", i > 0 ? "; " : "",
+                           report->workers[i].name, lack);
   }
   if (n > P2P_PACKAGE_REPORT_MAX && at < size)
     snprintf(out + at, size - at, "; and %u more", (unsigned)(n - P2P_PACKAGE_REPORT_MAX));
 }
 
-static bool has_packages(void *names, const struct p2p_task *task) {
-  return strcmp(p2p_task_packages(task), names) == 0;
+static void describe_hopeless(const struct p2p_package_need *need,
+                              const struct p2p_package_report *report, struct p2p_err *err) {
+  char workers[P2P_ERR_MESSAGE_MAX / 2], wanted[P2P_TAGS_LEN + 64];
+  describe_workers(report, need, workers, sizeof workers);
+  if (need->too_small == 0 || need->too_small < need->missing) {
+    p2p_err_because(
+        err, "missing_packages",
+        p2p_err_set(err, P2P_ERR_VERSION,
+                    "no worker of cluster '%s' has all packages that the future needs: %s",
+                    report->cluster, workers));
+    return;
+  }
+  p2p_resources_describe(&need->needs->resources, wanted, sizeof wanted);
+  p2p_err_because(err, "missing_resources",
+                  p2p_err_set(err, P2P_ERR_VERSION,
+                              "no worker of cluster '%s' has what the future requests (%s): %s",
+                              report->cluster, wanted, workers));
+}
+
+static bool has_needs(void *needs, const struct p2p_task *task) {
+  return p2p_requirements_are_same(p2p_task_requirements(task), needs);
 }
 
 void p2p_package_need_fail(const struct p2p_package_need *need,
                            const struct p2p_package_report *report,
                            struct p2p_task_queue *waiting) {
-  char workers[P2P_ERR_MESSAGE_MAX / 2];
-  void *names = (void *)(uintptr_t)need->packages;
-  struct p2p_task_queue failed = {0}; /* owns `names` until all are found */
+  void *needs = (void *)(uintptr_t)need->needs;
+  struct p2p_task_queue failed = {0}; /* owns `needs` until all are found */
   struct p2p_err err;
-  for (struct p2p_task *task;
-       (task = p2p_task_queue_pop_if(waiting, has_packages, names)) != NULL;) {
+  for (struct p2p_task *task; (task = p2p_task_queue_pop_if(waiting, has_needs, needs)) != NULL;) {
     p2p_task_queue_push(&failed, task);
   }
-  describe_workers(report, need->packages, workers, sizeof workers);
-  p2p_err_because(
-      &err, "missing_packages",
-      p2p_err_set(&err, P2P_ERR_VERSION,
-                  "no worker of cluster '%s' has all packages that the future needs: %s",
-                  report->cluster, workers));
+  describe_hopeless(need, report, &err);
   p2p_task_queue_fail(&failed, &err);
 }

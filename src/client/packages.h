@@ -1,7 +1,7 @@
-/* Which worker has the packages that a future needs: what the linked workers have reported about
+/* Which worker has what a future needs: what the linked workers have reported about
  * their packages (the client's side of the PACKAGES frame), the waiting tasks grouped by the
- * packages they need, and the end of tasks that no worker can run. No I/O: requests and replies are
- * bytes, and time is an argument. Replies are hostile. io thread only. */
+ * packages and resources they need, and the end of tasks that no worker can run. No I/O: requests
+ * and replies are bytes, and time is an argument. Replies are hostile. io thread only. */
 #ifndef P2P_CLIENT_PACKAGES_H
 #define P2P_CLIENT_PACKAGES_H
 
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "client/room.h"
 #include "client/schedule.h"
 #include "client/task.h"
 
@@ -65,18 +66,21 @@ uint64_t p2p_worker_packages_timeout_ms(const struct p2p_worker_packages *packag
 
 /* ---- What the waiting tasks need ---- */
 
-#define P2P_PACKAGE_NEEDS_MAX 64 /* lists of packages per decision; tasks with others wait */
+#define P2P_PACKAGE_NEEDS_MAX 64 /* needs per decision; tasks with others wait */
 
-/* The waiting tasks that need the same packages. */
+/* The waiting tasks that need the same. */
 struct p2p_package_need {
-  const char *packages;                 /* borrowed from one of the tasks */
+  const struct p2p_requirements *needs; /* borrowed from one of the tasks */
   uint32_t waiting;                     /* tasks */
-  uint32_t installed, missing, unknown; /* workers, by what p2p_worker_packages_match returned */
+  /* Workers, by what p2p_worker_packages_match returned; those that can never give the resources
+   * are missing, too. */
+  uint32_t installed, missing, unknown;
+  uint32_t too_small; /* of the missing ones, those without the resources */
 };
 
 /* Collected for one decision; valid while the queue does not change. */
 struct p2p_package_needs {
-  uint32_t without; /* tasks that need no package */
+  uint32_t without; /* tasks that need nothing */
   struct p2p_package_need list[P2P_PACKAGE_NEEDS_MAX];
   size_t length;
 };
@@ -88,12 +92,12 @@ uint32_t p2p_package_needs_waiting(const struct p2p_package_needs *needs);
 /* Counts a worker and fills the tasks that it can run: worker->eligible and ->confirmed. `packages`
  * is NULL for a worker without a link, of which nothing is known. */
 void p2p_package_needs_add_worker(struct p2p_package_needs *needs,
-                                  struct p2p_worker_packages *packages, uint64_t now_ms,
-                                  struct p2p_schedule_worker *worker);
+                                  struct p2p_worker_packages *packages, const struct p2p_room *room,
+                                  uint64_t now_ms, struct p2p_schedule_worker *worker);
 /* How many links to open at once to find a worker with packages that no linked worker has. Grows
  * with the number of workers that lack them. */
 uint32_t p2p_package_needs_links(const struct p2p_package_needs *needs);
-/* There are workers, all of them have reported, and none has the packages. */
+/* There are workers, all of them have reported, and none has the packages and resources. */
 bool p2p_package_need_is_hopeless(const struct p2p_package_need *need);
 
 #define P2P_PACKAGE_REPORT_MAX 4 /* workers that an error names */
@@ -102,13 +106,15 @@ struct p2p_package_report {
   const char *cluster;
   struct {
     const char *name;                           /* of the worker */
-    const struct p2p_worker_packages *packages; /* of the worker */
+    const struct p2p_worker_packages *packages; /* of the worker; NULL: no link */
+    const struct p2p_machine *machine;
   } workers[P2P_PACKAGE_REPORT_MAX];
   size_t n_workers; /* in all; may be more than are listed */
 };
 
-/* Fails the waiting tasks of a hopeless need with P2P_ERR_VERSION and the reason
- * "missing_packages"; the message says which worker lacks what. `need` is invalid afterwards. */
+/* Fails the waiting tasks of a hopeless need with P2P_ERR_VERSION and the reason "missing_packages"
+ * or, if none has the resources, "missing_resources"; the message says which worker lacks what.
+ * `need` is invalid afterwards. */
 void p2p_package_need_fail(const struct p2p_package_need *need,
                            const struct p2p_package_report *report, struct p2p_task_queue *waiting);
 

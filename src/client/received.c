@@ -1,6 +1,21 @@
 /* Conditions and results on their way in. */
 #include "client/received.h"
 
+const char *p2p_received_name(const struct p2p_received *received) {
+  return received->kind == P2P_RECEIVED_RESULT ? "result" : "condition";
+}
+
+void p2p_received_too_large(const struct p2p_received *received, const struct p2p_task *task,
+                            const char *worker, uint64_t cap_bytes, struct p2p_err *err) {
+  p2p_err_because(
+      err, "object_too_large",
+      p2p_err_set(err, P2P_ERR_TOO_LARGE,
+                  "the %s of future '%s' from worker '%s' is too large: %llu bytes, but this "
+                  "session accepts at most %llu bytes",
+                  p2p_received_name(received), p2p_task_label(task), worker,
+                  (unsigned long long)received->missing_bytes, (unsigned long long)cap_bytes));
+}
+
 int p2p_received_keep(struct p2p_received *received, struct p2p_task *task) {
   if (received->kind == P2P_RECEIVED_CONDITION) {
     received->condition = p2p_blob_new(received->missing_bytes);

@@ -14,6 +14,10 @@ struct p2p_received {
   struct p2p_result *result;  /* the task has it, too */
 };
 
+const char *p2p_received_name(const struct p2p_received *received); /* "result" or "condition" */
+/* The error of a task for which `missing_bytes` are more than this session accepts. */
+void p2p_received_too_large(const struct p2p_received *received, const struct p2p_task *task,
+                            const char *worker, uint64_t cap_bytes, struct p2p_err *err);
 /* Makes room for what was announced, `missing_bytes` of `kind`. P2P_ERR_MEMORY. */
 int p2p_received_keep(struct p2p_received *received, struct p2p_task *task) P2P_MUST_USE;
 /* At most `missing_bytes`. P2P_ERR_MEMORY: it was not kept. */

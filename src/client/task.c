@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/sanitize.h"
 #include "protocol/identity.h"
-#include "protocol/package_list.h"
 
 struct p2p_task {
   atomic_uint references;
@@ -20,7 +19,7 @@ struct p2p_task {
   struct p2p_part_list parts;
   struct p2p_task *next; /* in its queue */
   char label[P2P_TASK_LABEL_MAX];
-  char *packages; /* NULL: none; constant after p2p_task_submit */
+  struct p2p_requirements needs; /* constant after p2p_task_submit */
 
   pthread_mutex_t lock;      /* guards what follows */
   struct p2p_result *result; /* in state RUNNING, it may still arrive */
@@ -58,7 +57,7 @@ void p2p_task_free(struct p2p_task *task) {
   p2p_blob_free(task->object);
   p2p_part_list_clear(&task->parts);
   p2p_result_free(task->result);
-  free(task->packages);
+  p2p_requirements_clear(&task->needs);
   p2p_conditions_clear(&task->conditions);
   pthread_mutex_destroy(&task->lock);
   free(task);
@@ -97,8 +96,11 @@ enum p2p_task_state p2p_task_state(const struct p2p_task *task) {
 }
 
 const char *p2p_task_label(const struct p2p_task *task) { return task->label; }
+const struct p2p_requirements *p2p_task_requirements(const struct p2p_task *task) {
+  return &task->needs;
+}
 const char *p2p_task_packages(const struct p2p_task *task) {
-  return task->packages != NULL ? task->packages : "";
+  return p2p_requirements_packages(&task->needs);
 }
 
 const struct p2p_blob *p2p_task_object(const struct p2p_task *task) { return task->object; }
@@ -107,25 +109,14 @@ struct p2p_part_list *p2p_task_parts(struct p2p_task *task) {
 }
 
 int p2p_task_set_packages(struct p2p_task *task, const char *packages, struct p2p_err *err) {
-  size_t count = 1;
   if (p2p_task_state(task) != P2P_TASK_NEW) {
     return p2p_err_set(err, P2P_ERR_INVALID, "future '%s' was already submitted", task->label);
   }
-  for (const char *at = packages; *at != '\0'; at++) count += *at == ';';
-  if (!p2p_package_list_is_valid(packages)) {
-    return p2p_err_set(err, P2P_ERR_INVALID,
-                       "future '%s' needs packages with invalid names: '%.200s'", task->label,
-                       packages);
-  }
-  if (count > P2P_TASK_PACKAGES_MAX) {
-    return p2p_err_set(err, P2P_ERR_TOO_LARGE, "future '%s' needs more than %d packages",
-                       task->label, P2P_TASK_PACKAGES_MAX);
-  }
-  char *copy = strdup(packages);
-  if (copy == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
-  free(task->packages);
-  task->packages = copy;
-  return P2P_OK;
+  return p2p_requirements_set_packages(&task->needs, packages, task->label, err);
+}
+
+void p2p_task_set_resources(struct p2p_task *task, const struct p2p_resources *request) {
+  if (p2p_task_state(task) == P2P_TASK_NEW) task->needs.resources = *request;
 }
 
 /* Release order: a thread that reads the flag sees everything that was written before. A result
@@ -315,7 +306,7 @@ void p2p_task_queue_push(struct p2p_task_queue *queue, struct p2p_task *task) {
     queue->first = task;
   queue->last = task;
   queue->length++;
-  queue->with_packages += task->packages != NULL;
+  queue->with_needs += !p2p_requirements_are_none(&task->needs);
 }
 
 const struct p2p_task *p2p_task_next(const struct p2p_task *task) { return task->next; }
@@ -332,7 +323,7 @@ struct p2p_task *p2p_task_queue_pop_if(struct p2p_task_queue *queue,
     queue->first = task->next;
   if (queue->last == task) queue->last = before;
   queue->length--;
-  queue->with_packages -= task->packages != NULL;
+  queue->with_needs -= !p2p_requirements_are_none(&task->needs);
   task->next = NULL;
   return task;
 }
@@ -354,7 +345,7 @@ void p2p_task_queue_append(struct p2p_task_queue *to, struct p2p_task_queue *fro
     to->first = from->first;
   to->last = from->last;
   to->length += from->length;
-  to->with_packages += from->with_packages;
+  to->with_needs += from->with_needs;
   *from = (struct p2p_task_queue){0};
 }
 

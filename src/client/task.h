@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "client/conditions.h"
 #include "client/part.h"
+#include "client/requirements.h"
 #include "client/result.h"
 #include "protocol/task_header.h"
 
@@ -28,18 +29,18 @@ enum p2p_task_state {
 
 /* ---- For the creator of the task; any thread ---- */
 
-#define P2P_TASK_PACKAGES_MAX 1000
-
 /* Takes over `object`, the serialized future. `label` is copied, up to P2P_TASK_LABEL_MAX
  * bytes; it identifies the future in logs.
  * NULL when out of memory; then `object` stays the caller's. */
 struct p2p_task *p2p_task_new(struct p2p_blob *object, const char *label);
 void p2p_task_free(struct p2p_task *task); /* drops the creator's reference; takes NULL */
 /* Restricts a new task to workers that have all these packages: "a;b", at most
- * P2P_TASK_PACKAGES_MAX. If every worker reports that one is missing, the task fails with
+ * P2P_REQUIREMENTS_PACKAGES_MAX. If every worker reports that one is missing, the task fails with
  * P2P_ERR_VERSION before anything of it is sent. */
 int p2p_task_set_packages(struct p2p_task *task, const char *packages,
                           struct p2p_err *err) P2P_MUST_USE;
+/* Restricts a new task to workers that have these resources, which are reserved there. */
+void p2p_task_set_resources(struct p2p_task *task, const struct p2p_resources *request);
 
 /* Constant time, never blocks. */
 enum p2p_task_state p2p_task_state(const struct p2p_task *task);
@@ -90,6 +91,7 @@ void p2p_task_ref(struct p2p_task *task);
 void p2p_task_release(struct p2p_task *task);
 
 const char *p2p_task_label(const struct p2p_task *task);
+const struct p2p_requirements *p2p_task_requirements(const struct p2p_task *task);
 const char *p2p_task_packages(const struct p2p_task *task); /* "a;b"; "": it needs none */
 /* What is sent to the worker; NULL once released. io thread. */
 const struct p2p_blob *p2p_task_object(const struct p2p_task *task);
@@ -118,7 +120,7 @@ bool p2p_task_add_condition(struct p2p_task *task, struct p2p_blob *condition);
 struct p2p_task_queue {
   struct p2p_task *first, *last;
   uint32_t length;
-  uint32_t with_packages; /* of these, tasks that need packages */
+  uint32_t with_needs; /* of these, tasks that need packages or resources */
 };
 /* The next task in the same queue; NULL: it is the last. */
 const struct p2p_task *p2p_task_next(const struct p2p_task *task);

@@ -5,32 +5,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "client/received.h"
+#include "client/run.h"
 #include "client/slot_pool.h"
 #include "client/task_loss.h"
-#include "client/upload.h"
 #include "protocol/identity.h"
 #include "protocol/lost.h"
 #include "protocol/slot.h"
 #include "protocol/task_header.h"
 
-/* A task at the worker. */
-struct run {
-  struct run *next;
-  uint32_t id;
-  struct p2p_task *task; /* NULL: ended for us */
-  struct p2p_upload upload;
-  struct p2p_received received;
-};
-
 struct p2p_task_stream {
   struct p2p_task_stream_config config;
   char worker[P2P_IDENTITY_LABEL_MAX];
   struct p2p_slot_pool *slots;
-  struct run *first; /* the next to send a piece of its object */
+  struct p2p_run *first; /* the next to send a piece of its object */
   uint32_t last_id;
-  uint32_t running; /* runs with a task */
-  bool is_closed;   /* by LOST of task 0 */
+  uint32_t running;           /* runs with a task */
+  uint32_t in_line;           /* runs whose resources are not reserved yet, as far as we know */
+  struct p2p_amounts amounts; /* of all runs */
+  bool is_closed;             /* by LOST of task 0 */
 };
 
 struct p2p_task_stream *p2p_task_stream_new(const struct p2p_task_stream_config *config,
@@ -47,7 +39,7 @@ struct p2p_task_stream *p2p_task_stream_new(const struct p2p_task_stream_config 
 
 /* Takes the task, which is not RUNNING any more, out of a run, which goes on until the worker
  * answers. */
-static struct p2p_task *detach_task(struct p2p_task_stream *stream, struct run *run) {
+static struct p2p_task *detach_task(struct p2p_task_stream *stream, struct p2p_run *run) {
   struct p2p_task *task = run->task;
   p2p_received_discard(&run->received);
   run->task = NULL;
@@ -55,12 +47,12 @@ static struct p2p_task *detach_task(struct p2p_task_stream *stream, struct run *
   return task;
 }
 
-static void release_task(struct p2p_task_stream *stream, struct run *run) {
+static void release_task(struct p2p_task_stream *stream, struct p2p_run *run) {
   struct p2p_task *task = detach_task(stream, run);
   if (task != NULL) p2p_task_release(task);
 }
 
-static void free_run(struct p2p_task_stream *stream, struct run *run) {
+static void free_run(struct p2p_task_stream *stream, struct p2p_run *run) {
   release_task(stream, run);
   p2p_upload_clear(&run->upload);
   free(run);
@@ -69,7 +61,7 @@ static void free_run(struct p2p_task_stream *stream, struct run *run) {
 void p2p_task_stream_free(struct p2p_task_stream *stream) {
   if (stream == NULL) return;
   while (stream->first != NULL) {
-    struct run *run = stream->first;
+    struct p2p_run *run = stream->first;
     stream->first = run->next;
     free_run(stream, run);
   }
@@ -83,6 +75,11 @@ void p2p_task_stream_describe(const struct p2p_task_stream *stream, uint64_t now
 }
 
 uint32_t p2p_task_stream_running(const struct p2p_task_stream *stream) { return stream->running; }
+
+void p2p_task_stream_room(const struct p2p_task_stream *stream, const struct p2p_machine *machine,
+                          const struct p2p_load *load, struct p2p_room *out) {
+  p2p_room_init(out, machine, &stream->amounts, load, stream->in_line == 0);
+}
 
 /* Sending. */
 
@@ -107,47 +104,28 @@ int p2p_task_stream_return_slots(struct p2p_task_stream *stream, uint32_t count)
   return count > 0 ? send_slot(stream, P2P_SLOT_RETURN, count) : P2P_OK;
 }
 
-static struct run *find(const struct p2p_task_stream *stream, uint32_t id) {
-  struct run *run = stream->first;
-  while (run != NULL && run->id != id) run = run->next;
-  return run;
-}
-
-static void append(struct p2p_task_stream *stream, struct run *run) {
-  struct run **at = &stream->first;
-  while (*at != NULL) at = &(*at)->next;
-  run->next = NULL;
-  *at = run;
-}
-
-static void unlink_run(struct p2p_task_stream *stream, const struct run *run) {
-  struct run **at = &stream->first;
-  while (*at != run) at = &(*at)->next;
-  *at = run->next;
-}
-
 /* Numbers start from 1. They wrap around on a link that is open for very long. */
 static uint32_t next_id(struct p2p_task_stream *stream) {
   do stream->last_id++;
-  while (stream->last_id == 0 || find(stream, stream->last_id) != NULL);
+  while (stream->last_id == 0 || p2p_run_find(stream->first, stream->last_id) != NULL);
   return stream->last_id;
 }
 
 /* Fails a task and cancels it at the worker. */
-static int reject(struct p2p_task_stream *stream, struct run *run, const struct p2p_err *why) {
+static int reject(struct p2p_task_stream *stream, struct p2p_run *run, const struct p2p_err *why) {
   p2p_task_fail(run->task, why);
   release_task(stream, run);
   stream->config.on_task(stream->config.arg);
   return send_frame(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
 }
 
-static int reject_part(struct p2p_task_stream *stream, struct run *run, int code) {
+static int reject_part(struct p2p_task_stream *stream, struct p2p_run *run, int code) {
   struct p2p_err err;
   p2p_task_loss_of_part(run->task, code, &err);
   return reject(stream, run, &err);
 }
 
-static int send_piece(struct p2p_task_stream *stream, struct run *run, const uint8_t *bytes,
+static int send_piece(struct p2p_task_stream *stream, struct p2p_run *run, const uint8_t *bytes,
                       size_t length) {
   int code = send_frame(stream, P2P_FRAME_DATA, run->id, bytes, length);
   p2p_upload_done(&run->upload);
@@ -161,12 +139,12 @@ int p2p_task_stream_on_drain(struct p2p_task_stream *stream) {
   while (stream->config.queued(stream->config.arg) < stream->config.queue_high_bytes) {
     const uint8_t *bytes;
     long length = 0;
-    struct run *run = stream->first;
+    struct p2p_run *run = stream->first;
     for (; run != NULL; run = run->next)
       if (run->task && (length = p2p_upload_take(&run->upload, run->task, &bytes)) != 0) break;
     if (run == NULL) break;
-    unlink_run(stream, run);
-    append(stream, run); /* the next piece is another task's */
+    p2p_run_unlink(&stream->first, run);
+    p2p_run_append(&stream->first, run); /* the next piece is another task's */
     int code = length < 0 ? reject_part(stream, run, (int)length)
                           : send_piece(stream, run, bytes, (size_t)length);
     if (code != P2P_OK) return code;
@@ -174,9 +152,28 @@ int p2p_task_stream_on_drain(struct p2p_task_stream *stream) {
   return P2P_OK;
 }
 
+/* The worker reads it before the TASK. */
+static int send_request(struct p2p_task_stream *stream, struct p2p_run *run) {
+  const struct p2p_resources *request = &p2p_task_requirements(run->task)->resources;
+  char payload[P2P_REQUEST_MAX];
+  if (p2p_resources_are_none(request)) return P2P_OK;
+  run->is_in_line = true;
+  run->amounts = request->amounts;
+  stream->in_line++;
+  p2p_amounts_add(&stream->amounts, &run->amounts);
+  return send_frame(stream, P2P_FRAME_REQUEST, run->id, payload,
+                    p2p_request_write(request, payload));
+}
+
+/* It has its turn, or has ended. */
+static void leave_line(struct p2p_task_stream *stream, struct p2p_run *run) {
+  stream->in_line -= run->is_in_line;
+  run->is_in_line = false;
+}
+
 int p2p_task_stream_start(struct p2p_task_stream *stream, struct p2p_task *task) {
   uint8_t header[P2P_UPLOAD_HEADER_MAX];
-  struct run *run = calloc(1, sizeof *run);
+  struct p2p_run *run = calloc(1, sizeof *run);
   if (run == NULL) {
     struct p2p_err err;
     p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory");
@@ -187,17 +184,19 @@ int p2p_task_stream_start(struct p2p_task_stream *stream, struct p2p_task *task)
   }
   run->id = next_id(stream);
   run->task = task;
-  append(stream, run);
+  p2p_run_append(&stream->first, run);
   stream->running++;
   p2p_slot_pool_take(stream->slots);
+  int code = send_request(stream, run);
+  if (code != P2P_OK) return code;
   size_t length = p2p_upload_begin(&run->upload, task, header);
-  int code = send_frame(stream, P2P_FRAME_TASK, run->id, header, length);
+  code = send_frame(stream, P2P_FRAME_TASK, run->id, header, length);
   return code != P2P_OK ? code : p2p_task_stream_on_drain(stream);
 }
 
 int p2p_task_stream_cancel_ended(struct p2p_task_stream *stream) {
   int code = P2P_OK;
-  for (struct run *run = stream->first; run != NULL && code == P2P_OK; run = run->next) {
+  for (struct p2p_run *run = stream->first; run != NULL && code == P2P_OK; run = run->next) {
     if (run->task == NULL || !p2p_task_has_ended(run->task)) continue;
     release_task(stream, run);
     code = send_frame(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
@@ -212,8 +211,10 @@ static int violation(struct p2p_err *err, const char *what) {
 }
 
 /* The worker has answered: the slot is idle again. */
-static void end_run(struct p2p_task_stream *stream, struct run *run, uint64_t now_ms) {
-  unlink_run(stream, run);
+static void end_run(struct p2p_task_stream *stream, struct p2p_run *run, uint64_t now_ms) {
+  p2p_run_unlink(&stream->first, run);
+  leave_line(stream, run);
+  p2p_amounts_subtract(&stream->amounts, &run->amounts);
   free_run(stream, run);
   p2p_slot_pool_release(stream->slots, now_ms);
   stream->config.on_task(stream->config.arg);
@@ -231,30 +232,21 @@ static int on_slot(struct p2p_task_stream *stream, const struct p2p_frame *frame
   return P2P_OK;
 }
 
-static const char *what_arrives(const struct run *run) {
-  return run->received.kind == P2P_RECEIVED_RESULT ? "result" : "condition";
-}
-
-static int reject_memory(struct p2p_task_stream *stream, struct run *run) {
+static int reject_memory(struct p2p_task_stream *stream, struct p2p_run *run) {
   struct p2p_err err;
-  p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory for its %s", what_arrives(run));
+  p2p_err_set(&err, P2P_ERR_MEMORY, "out of memory for its %s", p2p_received_name(&run->received));
   return reject(stream, run, &err);
 }
 
-static int reject_size(struct p2p_task_stream *stream, struct run *run, uint64_t size) {
+static int reject_size(struct p2p_task_stream *stream, struct p2p_run *run) {
   struct p2p_err err;
-  p2p_err_because(
-      &err, "object_too_large",
-      p2p_err_set(&err, P2P_ERR_TOO_LARGE,
-                  "the %s of future '%s' from worker '%s' is too large: %llu bytes, but this "
-                  "session accepts at most %llu bytes",
-                  what_arrives(run), p2p_task_label(run->task), stream->worker,
-                  (unsigned long long)size, (unsigned long long)stream->config.object_cap_bytes));
+  p2p_received_too_large(&run->received, run->task, stream->worker, stream->config.object_cap_bytes,
+                         &err);
   return reject(stream, run, &err);
 }
 
 /* All bytes of a condition or result have arrived. */
-static void complete(struct p2p_task_stream *stream, struct run *run, uint64_t now_ms,
+static void complete(struct p2p_task_stream *stream, struct p2p_run *run, uint64_t now_ms,
                      bool *changed) {
   bool is_result = run->received.kind == P2P_RECEIVED_RESULT;
   bool is_news = p2p_received_complete(&run->received, run->task);
@@ -269,7 +261,7 @@ static void complete(struct p2p_task_stream *stream, struct run *run, uint64_t n
 /* CONDITION or RESULT. */
 static int on_header(struct p2p_task_stream *stream, const struct p2p_frame *frame, uint64_t now_ms,
                      bool *changed, struct p2p_err *err) {
-  struct run *run = find(stream, frame->task);
+  struct p2p_run *run = p2p_run_find(stream->first, frame->task);
   uint64_t size;
   if (p2p_size_header_read(frame->payload, frame->length, &size) != P2P_OK)
     return violation(err, "malformed CONDITION or RESULT");
@@ -281,7 +273,7 @@ static int on_header(struct p2p_task_stream *stream, const struct p2p_frame *fra
   run->received.missing_bytes = size;
   int code = P2P_OK;
   if (run->task != NULL && size > stream->config.object_cap_bytes)
-    code = reject_size(stream, run, size);
+    code = reject_size(stream, run);
   else if (run->task != NULL && p2p_received_keep(&run->received, run->task) != P2P_OK)
     code = reject_memory(stream, run);
   else if (run->task != NULL && p2p_task_is_readable(run->task))
@@ -292,7 +284,8 @@ static int on_header(struct p2p_task_stream *stream, const struct p2p_frame *fra
 
 static int on_need(struct p2p_task_stream *stream, const struct p2p_frame *frame,
                    struct p2p_err *err) {
-  struct run *run = find(stream, frame->task);
+  struct p2p_run *run = p2p_run_find(stream->first, frame->task);
+  if (run != NULL) leave_line(stream, run);
   if (run == NULL || run->task == NULL) return P2P_OK;
   if (p2p_upload_need(&run->upload, run->task, frame->payload, frame->length) != P2P_OK)
     return violation(err, "malformed NEED, or one that nobody waits for");
@@ -301,7 +294,7 @@ static int on_need(struct p2p_task_stream *stream, const struct p2p_frame *frame
 
 static int on_data(struct p2p_task_stream *stream, const struct p2p_frame *frame, uint64_t now_ms,
                    bool *changed, struct p2p_err *err) {
-  struct run *run = find(stream, frame->task);
+  struct p2p_run *run = p2p_run_find(stream->first, frame->task);
   if (run == NULL) return P2P_OK;
   if (run->received.kind == P2P_RECEIVED_NOTHING)
     return violation(err, "DATA without CONDITION or RESULT");
@@ -316,7 +309,7 @@ static int on_data(struct p2p_task_stream *stream, const struct p2p_frame *frame
 
 static void on_lost(struct p2p_task_stream *stream, const struct p2p_frame *frame, uint64_t now_ms,
                     bool *changed) {
-  struct run *run = find(stream, frame->task);
+  struct p2p_run *run = p2p_run_find(stream->first, frame->task);
   if (run == NULL) return;
   if (run->task != NULL) {
     struct p2p_err err = {.code = P2P_ERR_LOST};
@@ -349,7 +342,10 @@ int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_fr
   case P2P_FRAME_SLOT: *changed = true; return on_slot(stream, frame, now_ms, err);
   case P2P_FRAME_CONDITION:
   case P2P_FRAME_RESULT: code = on_header(stream, frame, now_ms, changed, err); break;
-  case P2P_FRAME_NEED: code = on_need(stream, frame, err); break;
+  case P2P_FRAME_NEED:
+    *changed = true;
+    code = on_need(stream, frame, err);
+    break;
   case P2P_FRAME_DATA: code = on_data(stream, frame, now_ms, changed, err); break;
   case P2P_FRAME_LOST:
     if (frame->task == 0) return on_link_lost(stream, frame, err);
@@ -366,7 +362,7 @@ int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_fr
 
 void p2p_task_stream_fail(struct p2p_task_stream *stream, const struct p2p_err *why,
                           struct p2p_task_queue *again) {
-  for (struct run *run = stream->first; run != NULL; run = run->next) {
+  for (struct p2p_run *run = stream->first; run != NULL; run = run->next) {
     if (run->task == NULL) continue;
     struct p2p_err err;
     p2p_task_loss_of_link(run->task, stream->is_closed, why->message, &err);
@@ -384,7 +380,7 @@ void p2p_task_stream_fail(struct p2p_task_stream *stream, const struct p2p_err *
 
 void p2p_task_stream_cancel_all(struct p2p_task_stream *stream, const struct p2p_err *why) {
   int code = P2P_OK;
-  for (struct run *run = stream->first; run != NULL; run = run->next) {
+  for (struct p2p_run *run = stream->first; run != NULL; run = run->next) {
     if (run->task == NULL) continue;
     p2p_task_fail(run->task, why);
     release_task(stream, run);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/room.h"
 #include "client/schedule.h"
 #include "client/task.h"
 #include "protocol/frame.h"
@@ -41,6 +42,10 @@ void p2p_task_stream_describe(const struct p2p_task_stream *stream, uint64_t now
                               struct p2p_schedule_worker *out);
 /* The number of tasks that have not ended. */
 uint32_t p2p_task_stream_running(const struct p2p_task_stream *stream);
+
+/* What is left at its worker for requests. `load`: see p2p_room_init. */
+void p2p_task_stream_room(const struct p2p_task_stream *stream, const struct p2p_machine *machine,
+                          const struct p2p_load *load, struct p2p_room *out);
 
 /* ---- These return P2P_OK, or an error after which the link must be closed ---- */
 

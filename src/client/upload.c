@@ -29,7 +29,8 @@ size_t p2p_upload_begin(struct p2p_upload *upload, struct p2p_task *task,
                         uint8_t header[static P2P_UPLOAD_HEADER_MAX]) {
   struct p2p_task_parts parts;
   p2p_part_list_describe(p2p_task_parts(task), &parts);
-  *upload = (struct p2p_upload){.waits = parts.n > 0};
+  *upload = (struct p2p_upload){
+      .waits = parts.n > 0 || !p2p_resources_are_none(&p2p_task_requirements(task)->resources)};
   size_t length =
       p2p_task_header_write(p2p_blob_size(p2p_task_object(task)), p2p_task_label(task), header);
   return length + p2p_task_parts_write(&parts, header + length);

@@ -1,5 +1,6 @@
 /* What a worker gets for a task: TASK, then the bytes of the parts that it needs and of the task's
- * own object, in this order. A task with parts waits for the worker's NEED first. io thread. */
+ * own object, in this order. A task with parts or a request waits for the worker's
+ * NEED first. io thread. */
 #ifndef P2P_CLIENT_UPLOAD_H
 #define P2P_CLIENT_UPLOAD_H
 

@@ -7,13 +7,14 @@
 #include <stdint.h>
 
 #include "client/client_status.h"
+#include "client/requirements.h"
 #include "client/roster.h"
 
 struct p2p_waiting_query {
   const struct p2p_roster *roster;
-  bool is_joined;       /* on the board at this moment */
-  uint32_t slots_max;   /* slots used at once; 0: no limit */
-  const char *packages; /* that the task needs, "a;b"; "": none. They may be looked up. */
+  bool is_joined;                       /* on the board at this moment */
+  uint32_t slots_max;                   /* slots used at once; 0: no limit */
+  const struct p2p_requirements *needs; /* of the task. Packages may be looked up. */
   uint64_t now_ms;
 };
 

@@ -20,7 +20,7 @@ struct p2p_worker_link {
   struct p2p_task_stream *stream; /* NULL before the worker's HELLO */
   struct p2p_worker_packages packages;
   struct p2p_load load;
-  uint32_t cache_mib; /* of the worker; 0: it reads no TASK with parts */
+  struct p2p_machine machine; /* of the worker */
   uint64_t since_ms;
   char path[128];
   struct p2p_err error; /* of a write; code 0: none */
@@ -71,7 +71,7 @@ void p2p_worker_link_request_packages(struct p2p_worker_link *link, uint64_t now
 /* The worker's cache is in sight before its link is, but a worker of an older version may come
  * later. */
 static bool fail_if_too_old(const struct p2p_worker_link *link, struct p2p_task *task) {
-  if (link->cache_mib > 0 || p2p_task_parts(task)->n == 0) return false;
+  if (link->machine.cache_mib > 0 || p2p_task_parts(task)->n == 0) return false;
   struct p2p_err err;
   p2p_err_because(&err, "no_cache",
                   p2p_err_set(&err, P2P_ERR_VERSION, "worker '%s' has no cache for large globals",
@@ -82,22 +82,29 @@ static bool fail_if_too_old(const struct p2p_worker_link *link, struct p2p_task 
   return true;
 }
 
+void p2p_worker_link_room(const struct p2p_worker_link *link, struct p2p_room *out) {
+  p2p_task_stream_room(link->stream, &link->machine, &link->load, out);
+}
+
 struct choice {
   struct p2p_worker_packages *packages;
+  struct p2p_room room;
   uint64_t now_ms;
 };
 
 static bool can_run(void *arg, const struct p2p_task *task) {
   struct choice *choice = arg;
-  return p2p_worker_packages_match(choice->packages, p2p_task_packages(task), choice->now_ms) ==
-         P2P_PACKAGES_INSTALLED;
+  return p2p_room_count(&choice->room, &p2p_task_requirements(task)->resources) > 0 &&
+         p2p_worker_packages_match(choice->packages, p2p_task_packages(task), choice->now_ms) ==
+             P2P_PACKAGES_INSTALLED;
 }
 
 /* Returns false if there are fewer than `count` tasks for this worker. */
 static bool start_tasks(struct p2p_worker_link *link, uint32_t count,
                         struct p2p_task_queue *waiting) {
-  struct choice choice = {&link->packages, p2p_clock_ms()};
+  struct choice choice = {.packages = &link->packages, .now_ms = p2p_clock_ms()};
   while (count > 0 && link->error.code == P2P_OK) {
+    p2p_worker_link_room(link, &choice.room);
     struct p2p_task *task = p2p_task_queue_pop_if(waiting, can_run, &choice);
     if (task == NULL) return false;
     if (!p2p_task_start(task, link->config.worker)) { /* cancelled at this moment */
@@ -217,7 +224,7 @@ static int on_hello(struct p2p_worker_link *link, const struct p2p_frame *frame,
   if (code != P2P_OK) return p2p_err_set(err, code, "cannot use the cipher of the link");
   code = link->callbacks.on_hello(link->arg, &hello, err);
   if (code != P2P_OK) return code;
-  link->cache_mib = hello.machine.cache_mib;
+  link->machine = hello.machine;
   struct p2p_task_stream_config stream = {
       .worker = config->worker,
       .slots = hello.slots,

@@ -58,6 +58,8 @@ void p2p_worker_link_free(struct p2p_worker_link *link);
 struct p2p_task_stream *p2p_worker_link_stream(const struct p2p_worker_link *link);
 struct p2p_worker_packages *p2p_worker_link_packages(struct p2p_worker_link *link);
 /* The load by other clients. */
+/* What is left there for requests. It has a stream. */
+void p2p_worker_link_room(const struct p2p_worker_link *link, struct p2p_room *out);
 const struct p2p_load *p2p_worker_link_load(const struct p2p_worker_link *link);
 const char *p2p_worker_link_path(const struct p2p_worker_link *link); /* "" before it is open */
 void p2p_worker_link_measure(const struct p2p_worker_link *link, struct p2p_tcp_measure *out);

@@ -25,7 +25,7 @@ int p2p_frame_put(struct p2p_buf *buf, uint8_t type, uint32_t task, const void *
 
 int p2p_frame_read_header(const uint8_t header[static P2P_FRAME_HEADER_LEN],
                           struct p2p_frame *frame) {
-  if (header[0] < P2P_FRAME_HELLO || header[0] > P2P_FRAME_NEED) return P2P_ERR_PARSE;
+  if (header[0] < P2P_FRAME_HELLO || header[0] > P2P_FRAME_REQUEST) return P2P_ERR_PARSE;
   *frame = (struct p2p_frame){
       .type = header[0], .task = p2p_get_u32(header + 1), .length = p2p_get_u32(header + 5)};
   return frame->length > P2P_FRAME_PAYLOAD_MAX ? P2P_ERR_TOO_LARGE : P2P_OK;
@@ -34,7 +34,7 @@ int p2p_frame_read_header(const uint8_t header[static P2P_FRAME_HEADER_LEN],
 long p2p_frame_get(const uint8_t *bytes, size_t length, struct p2p_frame *frame) {
   struct p2p_frame read;
   if (length == 0) return 0;
-  if (bytes[0] < P2P_FRAME_HELLO || bytes[0] > P2P_FRAME_NEED) return P2P_ERR_PARSE;
+  if (bytes[0] < P2P_FRAME_HELLO || bytes[0] > P2P_FRAME_REQUEST) return P2P_ERR_PARSE;
   if (length < P2P_FRAME_HEADER_LEN) return 0;
   int code = p2p_frame_read_header(bytes, &read);
   if (code != P2P_OK) return code;

@@ -22,7 +22,8 @@ enum p2p_frame_type {
   P2P_FRAME_PING = 9,      /* empty; task 0 */
   P2P_FRAME_PACKAGES = 10, /* which packages the worker has: protocol/package_list.h; task 0 */
   P2P_FRAME_LOAD = 11,     /* the slots of a worker's other clients: protocol/load.h; task 0 */
-  P2P_FRAME_NEED = 12      /* which parts of this task are missing: protocol/task_parts.h */
+  P2P_FRAME_NEED = 12,     /* which parts of this task are missing: protocol/task_parts.h */
+  P2P_FRAME_REQUEST = 13   /* what the next TASK of this number needs: protocol/resources.h */
 };
 
 #define P2P_FRAME_HEADER_LEN 9

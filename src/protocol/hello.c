@@ -34,6 +34,9 @@ static void put_machine(struct writer *writer, const struct p2p_machine *machine
   if (machine->sandbox != P2P_MACHINE_SANDBOX_UNKNOWN)
     put(writer, "sandbox=%s\n", p2p_machine_sandbox_name(machine->sandbox));
   if (machine->cache_mib > 0) put(writer, "cache=%u\n", (unsigned)machine->cache_mib);
+  if (machine->reserves) put(writer, "reserves=1\n");
+  if (machine->limit_mib > 0) put(writer, "limit=%u\n", (unsigned)machine->limit_mib);
+  if (machine->tags[0] != '\0') put(writer, "tags=%s\n", machine->tags);
 }
 
 static void put_bytes(struct writer *writer, const char *key, const uint8_t *bytes, size_t length) {
@@ -74,14 +77,26 @@ static bool read_version(const void *bytes, size_t length, const char *key,
 }
 
 static bool read_machine(const void *bytes, size_t length, struct p2p_machine *out) {
-  char texts[5][P2P_PLATFORM_MAX];
-  const char *platform, *cores, *memory, *sandbox, *cache;
-  return p2p_pairs_get_optional(bytes, length, "platform", texts[0], sizeof texts[0], &platform) &&
-         p2p_pairs_get_optional(bytes, length, "cores", texts[1], sizeof texts[1], &cores) &&
-         p2p_pairs_get_optional(bytes, length, "memory", texts[2], sizeof texts[2], &memory) &&
-         p2p_pairs_get_optional(bytes, length, "sandbox", texts[3], sizeof texts[3], &sandbox) &&
-         p2p_pairs_get_optional(bytes, length, "cache", texts[4], sizeof texts[4], &cache) &&
-         p2p_machine_read(platform, cores, memory, sandbox, cache, out);
+  struct p2p_machine_texts texts;
+  char platform[P2P_PLATFORM_MAX], tags[P2P_TAGS_LEN], numbers[6][16];
+  const struct {
+    const char *key;
+    char *space;
+    size_t size;
+    const char **out;
+  } fields[] = {{"platform", platform, sizeof platform, &texts.platform},
+                {"tags", tags, sizeof tags, &texts.tags},
+                {"cores", numbers[0], sizeof numbers[0], &texts.cores},
+                {"memory", numbers[1], sizeof numbers[1], &texts.memory},
+                {"sandbox", numbers[2], sizeof numbers[2], &texts.sandbox},
+                {"cache", numbers[3], sizeof numbers[3], &texts.cache},
+                {"reserves", numbers[4], sizeof numbers[4], &texts.reserves},
+                {"limit", numbers[5], sizeof numbers[5], &texts.limit}};
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+    if (!p2p_pairs_get_optional(bytes, length, fields[i].key, fields[i].space, fields[i].size,
+                                fields[i].out))
+      return false;
+  return p2p_machine_read(&texts, out);
 }
 
 static bool read_bytes(const void *bytes, size_t length, const char *key, uint8_t *out,
@@ -129,8 +144,9 @@ static const char *read_fields(const void *bytes, size_t length, enum p2p_role s
   if (!p2p_pairs_get(bytes, length, "slots", slots, sizeof slots) ||
       !p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots))
     return "slots";
-  return read_machine(bytes, length, &out->machine) ? NULL
-                                                    : "platform, cores, memory, sandbox, cache";
+  return read_machine(bytes, length, &out->machine)
+             ? NULL
+             : "platform, cores, memory, sandbox, cache, limit, tags";
 }
 
 int p2p_hello_read(const void *bytes, size_t length, enum p2p_role sender, struct p2p_hello *out,

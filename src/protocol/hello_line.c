@@ -29,7 +29,10 @@ static int put_machine(struct p2p_line *line, const struct p2p_machine *machine)
   if (code == P2P_OK) code = put_number(line, "cores", machine->cores);
   if (code == P2P_OK) code = put_number(line, "memory", machine->memory_mib);
   if (code == P2P_OK) code = put_text(line, "sandbox", p2p_machine_sandbox_name(machine->sandbox));
-  return code == P2P_OK ? put_number(line, "cache", machine->cache_mib) : code;
+  if (code == P2P_OK) code = put_number(line, "cache", machine->cache_mib);
+  if (code == P2P_OK) code = put_number(line, "reserves", machine->reserves);
+  if (code == P2P_OK) code = put_number(line, "limit", machine->limit_mib);
+  return code == P2P_OK ? put_text(line, "tags", machine->tags) : code;
 }
 
 static int put_load(struct p2p_line *line, const struct p2p_hello_line *hello) {
@@ -89,14 +92,26 @@ static bool read_state(const char *text, char out[P2P_LOAD_STATE_MAX]) {
   return true;
 }
 
+static bool read_machine(const struct p2p_line *line, struct p2p_machine *out) {
+  const struct p2p_machine_texts texts = {
+      .platform = p2p_line_get(line, "platform"),
+      .cores = p2p_line_get(line, "cores"),
+      .memory = p2p_line_get(line, "memory"),
+      .sandbox = p2p_line_get(line, "sandbox"),
+      .cache = p2p_line_get(line, "cache"),
+      .reserves = p2p_line_get(line, "reserves"),
+      .limit = p2p_line_get(line, "limit"),
+      .tags = p2p_line_get(line, "tags"),
+  };
+  return p2p_machine_read(&texts, out);
+}
+
 static bool read_offer(const struct p2p_line *line, struct p2p_hello_line *out) {
   const char *slots = p2p_line_get(line, "slots");
   return slots != NULL && out->r_version[0] != '\0' && out->future_version[0] != '\0' &&
          p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots) &&
          p2p_line_get_bytes(line, "key", out->key.bytes, sizeof out->key.bytes) &&
-         p2p_machine_read(p2p_line_get(line, "platform"), p2p_line_get(line, "cores"),
-                          p2p_line_get(line, "memory"), p2p_line_get(line, "sandbox"),
-                          p2p_line_get(line, "cache"), &out->machine) &&
+         read_machine(line, &out->machine) &&
          read_count(p2p_line_get(line, "busy"), P2P_WORKER_SLOTS_MAX, &out->busy) &&
          read_count(p2p_line_get(line, "waiting"), P2P_LOAD_WAITING_MAX, &out->waiting) &&
          read_state(p2p_line_get(line, "state"), out->state);

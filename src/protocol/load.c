@@ -31,7 +31,8 @@ void p2p_load_add_user(struct p2p_load *load, const char *user) {
 }
 
 bool p2p_load_is_same(const struct p2p_load *a, const struct p2p_load *b) {
-  return a->busy == b->busy && a->waiting == b->waiting && strcmp(a->users, b->users) == 0 &&
+  return a->busy == b->busy && a->waiting == b->waiting &&
+         p2p_amounts_are_same(&a->reserved, &b->reserved) && strcmp(a->users, b->users) == 0 &&
          strcmp(a->state, b->state) == 0;
 }
 
@@ -43,10 +44,17 @@ bool p2p_load_state_is_valid(const char *state) {
 
 size_t p2p_load_write(const struct p2p_load *load, char out[static P2P_LOAD_MAX]) {
   char *at = out, *end = out + P2P_LOAD_MAX; /* room for all lines */
+  const struct {
+    const char *key;
+    uint32_t count;
+  } counts[] = {{"busy", load->busy},
+                {"waiting", load->waiting},
+                {"cores", load->reserved.cores},
+                {"memory", load->reserved.memory_mib}};
   *at = '\0';
-  if (load->busy > 0) at += snprintf(at, (size_t)(end - at), "busy=%u\n", (unsigned)load->busy);
-  if (load->waiting > 0)
-    at += snprintf(at, (size_t)(end - at), "waiting=%u\n", (unsigned)load->waiting);
+  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+    if (counts[i].count > 0)
+      at += snprintf(at, (size_t)(end - at), "%s=%u\n", counts[i].key, (unsigned)counts[i].count);
   if (load->users[0] != '\0') at += snprintf(at, (size_t)(end - at), "users=%s\n", load->users);
   if (load->state[0] != '\0') at += snprintf(at, (size_t)(end - at), "state=%s\n", load->state);
   return (size_t)(at - out);
@@ -79,6 +87,8 @@ int p2p_load_read(const void *payload, size_t length, struct p2p_load *out) {
   if (length >= P2P_LOAD_MAX ||
       !read_count(payload, length, "busy", P2P_WORKER_SLOTS_MAX, &load.busy) ||
       !read_count(payload, length, "waiting", P2P_LOAD_WAITING_MAX, &load.waiting) ||
+      !read_count(payload, length, "cores", P2P_CORES_MAX, &load.reserved.cores) ||
+      !read_count(payload, length, "memory", P2P_MEMORY_MAX, &load.reserved.memory_mib) ||
       !read_users(payload, length, load.users) || !read_state(payload, length, load.state))
     return P2P_ERR_PROTOCOL;
   *out = load;

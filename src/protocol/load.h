@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "protocol/member_name.h"
+#include "protocol/resources.h"
 
 #define P2P_LOAD_MAX 1024              /* bytes, and a NUL that is not sent */
 #define P2P_LOAD_WAITING_MAX 999999999 /* slots */
@@ -20,6 +21,7 @@
 struct p2p_load {
   uint32_t busy;                  /* slots with a task; at most P2P_WORKER_SLOTS_MAX */
   uint32_t waiting;               /* slots that are wanted and not granted */
+  struct p2p_amounts reserved;    /* for their tasks */
   char users[P2P_LOAD_USERS_LEN]; /* with busy slots: "bob;carol"; there may be more */
   /* Why the worker takes nothing new: "resting until 22:00", in its local time; "": it does. */
   char state[P2P_LOAD_STATE_MAX];

@@ -37,19 +37,40 @@ bool p2p_machine_sandbox_read(const char *name, enum p2p_machine_sandbox *out) {
   return false;
 }
 
-bool p2p_machine_read(const char *platform, const char *cores, const char *memory,
-                      const char *sandbox, const char *cache, struct p2p_machine *out) {
+static bool read_count(const char *text, uint32_t max, uint32_t *out) {
+  return text == NULL || p2p_count_parse(text, max, out);
+}
+
+bool p2p_machine_read(const struct p2p_machine_texts *texts, struct p2p_machine *out) {
   struct p2p_machine machine = {0};
-  if (platform != NULL) {
-    if (!p2p_platform_is_valid(platform)) return false;
-    snprintf(machine.platform, sizeof machine.platform, "%s", platform);
+  if (texts->platform != NULL) {
+    if (!p2p_platform_is_valid(texts->platform)) return false;
+    snprintf(machine.platform, sizeof machine.platform, "%s", texts->platform);
   }
-  if (cores != NULL && !p2p_count_parse(cores, P2P_MACHINE_CORES_MAX, &machine.cores)) return false;
-  if (memory != NULL && !p2p_count_parse(memory, P2P_MACHINE_MEMORY_MAX, &machine.memory_mib))
+  if (texts->tags != NULL) {
+    if (!p2p_tags_are_valid(texts->tags)) return false;
+    snprintf(machine.tags, sizeof machine.tags, "%s", texts->tags);
+  }
+  if (!read_count(texts->cores, P2P_MACHINE_CORES_MAX, &machine.cores) ||
+      !read_count(texts->memory, P2P_MACHINE_MEMORY_MAX, &machine.memory_mib) ||
+      !read_count(texts->cache, P2P_MACHINE_MEMORY_MAX, &machine.cache_mib) ||
+      !read_count(texts->limit, P2P_MACHINE_MEMORY_MAX, &machine.limit_mib) ||
+      !p2p_machine_sandbox_read(texts->sandbox, &machine.sandbox))
     return false;
-  if (!p2p_machine_sandbox_read(sandbox, &machine.sandbox)) return false;
-  if (cache != NULL && !p2p_count_parse(cache, P2P_MACHINE_MEMORY_MAX, &machine.cache_mib))
-    return false;
+  machine.reserves = texts->reserves != NULL && texts->reserves[0] == '1';
   *out = machine;
   return true;
+}
+
+void p2p_machine_resources(const struct p2p_machine *machine, struct p2p_resources *out) {
+  *out = (struct p2p_resources){.amounts = {machine->cores, machine->memory_mib}};
+  memcpy(out->tags, machine->tags, sizeof out->tags);
+}
+
+bool p2p_machine_can_give(const struct p2p_machine *machine, const struct p2p_resources *request) {
+  struct p2p_resources all;
+  if (p2p_resources_are_none(request)) return true;
+  p2p_machine_resources(machine, &all);
+  bool is_within = machine->limit_mib == 0 || request->amounts.memory_mib <= machine->limit_mib;
+  return machine->reserves && is_within && p2p_resources_contain(&all, request);
 }

@@ -52,7 +52,7 @@ SEXP ffi_client_status(SEXP handle) {
                          "incompatible_why",
                          "waiting",
                          "running",
-                         "waiting_for_packages",
+                         "waiting_with_needs",
                          "busy",
                          "hosted",
                          "unreachable",
@@ -71,7 +71,7 @@ SEXP ffi_client_status(SEXP handle) {
   SET_VECTOR_ELT(out, 7, p2p_ffi_string(status.incompatible_why));
   SET_VECTOR_ELT(out, 8, Rf_ScalarInteger((int)status.waiting));
   SET_VECTOR_ELT(out, 9, Rf_ScalarInteger((int)status.running));
-  SET_VECTOR_ELT(out, 10, Rf_ScalarInteger((int)status.waiting_for_packages));
+  SET_VECTOR_ELT(out, 10, Rf_ScalarInteger((int)status.waiting_with_needs));
   SET_VECTOR_ELT(out, 11, Rf_ScalarInteger((int)status.busy));
   SET_VECTOR_ELT(out, 12, p2p_ffi_string(status.hosted));
   SET_VECTOR_ELT(out, 13, Rf_ScalarInteger((int)status.unreachable));
@@ -170,25 +170,33 @@ SEXP ffi_client_present(SEXP handle) {
   return out;
 }
 
-/* Why a future that needs `packages` ("a;b"; "": none) waits: a named list, or NULL if the io
- * thread does not say. */
-SEXP ffi_client_explain(SEXP handle, SEXP packages) {
+/* Why a future that needs `packages` ("a;b"; "": none) and `resources` waits: a named list, or NULL
+ * if the io thread does not say. */
+SEXP ffi_client_explain(SEXP handle, SEXP packages, SEXP resources) {
   static const char *const reasons[] = {
       [P2P_WAITING_LIMIT] = "limit",
       [P2P_WAITING_BUSY] = "busy",
+      [P2P_WAITING_ROOM] = "room",
       [P2P_WAITING_REPLY] = "reply",
       [P2P_WAITING_DISCONNECTED] = "disconnected",
       [P2P_WAITING_RESTING] = "resting",
       [P2P_WAITING_CONNECTING] = "connecting",
       [P2P_WAITING_UNREACHABLE] = "unreachable",
       [P2P_WAITING_PACKAGES] = "packages",
+      [P2P_WAITING_RESOURCES] = "resources",
       [P2P_WAITING_INCOMPATIBLE] = "incompatible",
       [P2P_WAITING_NO_WORKER] = "no_worker",
   };
   struct p2p_waiting waiting;
-  if (p2p_client_explain(p2p_ffi_handle_get(handle, P2P_TAG_CLIENT),
-                         Rf_translateCharUTF8(STRING_ELT(packages, 0)), &waiting) != P2P_OK)
+  struct p2p_requirements needs = {.packages = NULL};
+  struct p2p_err err;
+  const char *list = Rf_translateCharUTF8(STRING_ELT(packages, 0));
+  p2p_ffi_resources(resources, &needs.resources);
+  if (list[0] != '\0' && p2p_requirements_set_packages(&needs, list, "", &err) != P2P_OK)
     return R_NilValue;
+  int code = p2p_client_explain(p2p_ffi_handle_get(handle, P2P_TAG_CLIENT), &needs, &waiting);
+  p2p_requirements_clear(&needs);
+  if (code != P2P_OK) return R_NilValue;
   const char *names[] = {"reason", "worker",  "users", "slots", "ours",
                          "others", "missing", "state", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));

@@ -63,3 +63,17 @@ struct p2p_board_config p2p_ffi_board_config(SEXP config) {
   board.ssh_args = p2p_ffi_texts(config, "ssh_args", &board.n_ssh_args);
   return board;
 }
+
+void p2p_ffi_resources(SEXP list, struct p2p_resources *out) {
+  const char *tags = p2p_ffi_text(list, "tags");
+  struct p2p_err err;
+  *out = (struct p2p_resources){
+      .amounts = {.cores = (uint32_t)p2p_ffi_count(list, "cores", 0, P2P_CORES_MAX),
+                  .memory_mib = (uint32_t)p2p_ffi_count(list, "memory_mib", 0, P2P_MEMORY_MAX)}};
+  if (tags == NULL) return;
+  if (!p2p_tags_are_valid(tags)) {
+    p2p_err_set(&err, P2P_ERR_INVALID, "these tags are not valid: '%.200s'", tags);
+    p2p_ffi_raise(&err);
+  }
+  memcpy(out->tags, tags, strlen(tags) + 1);
+}

@@ -6,6 +6,7 @@
 #include "client/settle.h"
 #include "r/ffi.h"
 #include "r/ffi_client.h"
+#include "r/ffi_config.h"
 #include "r/ffi_error.h"
 #include "r/ffi_handle.h"
 #include "r/ffi_parts.h"
@@ -32,12 +33,16 @@ static const char *join(SEXP names) {
 }
 
 /* `object`: a handle from ffi_serialize(), which gives its bytes to the task. `packages`: the names
- * of the packages that a worker must have. `parts`: a list of handles from ffi_part(), which give
- * their parts to the task. If there are some, ffi_task_settle() has to be called. */
-SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages, SEXP parts) {
+ * of the packages that a worker must have. `resources`: see p2p_ffi_resources(). `parts`: a list of
+ * handles from ffi_part(), which give their parts to the task. If there are some, ffi_task_settle()
+ * has to be called. */
+SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages, SEXP resources,
+                     SEXP parts) {
   struct p2p_client *client = p2p_ffi_handle_get(client_handle, P2P_TAG_CLIENT);
   struct p2p_blob *bytes = p2p_ffi_handle_get(object, P2P_TAG_BLOB);
   const char *name = Rf_translateCharUTF8(STRING_ELT(label, 0));
+  struct p2p_resources request;
+  p2p_ffi_resources(resources, &request);
   SEXP handle = PROTECT(p2p_ffi_handle(P2P_TAG_TASK, task_free));
   struct p2p_task *task = p2p_task_new(bytes, name);
   if (task == NULL) p2p_ffi_raise_memory();
@@ -48,6 +53,7 @@ SEXP ffi_task_submit(SEXP client_handle, SEXP object, SEXP label, SEXP packages,
     p2p_part_list_add(p2p_task_parts(task), p2p_ffi_handle_get(VECTOR_ELT(parts, i), P2P_TAG_PART));
     p2p_ffi_handle_set(VECTOR_ELT(parts, i), NULL);
   }
+  p2p_task_set_resources(task, &request);
   struct p2p_err err = {0};
   if (XLENGTH(packages) > 0 && p2p_task_set_packages(task, join(packages), &err) != P2P_OK)
     p2p_ffi_raise(&err);

@@ -54,6 +54,7 @@ SEXP ffi_worker_new(SEXP config, SEXP log) {
       .memory_mib = (uint32_t)p2p_ffi_count(config, "memory_mib", 0, UINT32_MAX),
       .cache_mib = (uint32_t)p2p_ffi_count(config, "cache_mib", 0, UINT32_MAX),
       .sandbox = p2p_ffi_text(config, "sandbox"),
+      .tags = p2p_ffi_text(config, "tags"),
       .libraries = p2p_ffi_text(config, "packages"),
       .account = p2p_ffi_text(config, "account"),
       .is_launched = p2p_ffi_number(config, "is_launched", 0) > 0,

@@ -13,6 +13,7 @@
 #include "protocol/identity.h"
 #include "protocol/machine.h"
 #include "worker/evaluator_pool.h"
+#include "worker/reservations.h"
 #include "worker/slots.h"
 #include "worker/tally.h"
 
@@ -21,6 +22,7 @@ struct p2p_client_link_shared {
   struct p2p_loop *loop;
   struct p2p_log_queue *log;
   struct p2p_slots *slots;
+  struct p2p_reservations *reservations;
   struct p2p_evaluator_pool *pool;
   const struct p2p_member *member;          /* the worker on the board */
   const struct p2p_seal_public *worker_key; /* in its hello */

@@ -147,6 +147,7 @@ static void describe_load(const struct p2p_lending *lending, size_t except, stru
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++)
     if (i != except && links->of[i] != NULL)
       p2p_load_report_add(out, &lending->slots->clients[i], p2p_client_link_user(links->of[i]));
+  p2p_reservations_of_others(&links->reservations, except, &out->reserved);
   const char *state = except < P2P_SLOTS_CLIENTS_MAX ? get_state_for(lending, links->of[except])
                                                      : get_state(lending);
   snprintf(out->state, sizeof out->state, "%s", state);

@@ -4,6 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "worker/client_tasks.h"
+
+void p2p_links_init(struct p2p_links *links, const struct p2p_machine *machine) {
+  struct p2p_resources all;
+  p2p_machine_resources(machine, &all);
+  p2p_reservations_init(&links->reservations, &all.amounts);
+}
+
 bool p2p_links_has_namesake(const struct p2p_links *links, const struct p2p_identity *client) {
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) {
     if (links->of[i] == NULL) continue;
@@ -40,6 +48,22 @@ int p2p_links_find(const struct p2p_links *links, const struct p2p_sign_public *
         p2p_device_is_among(p2p_client_link_device(links->of[i]), devices, n_devices))
       return i;
   return -1;
+}
+
+static void send_back(struct p2p_links *links, const struct p2p_slots *slots) {
+  struct p2p_reservation *next = p2p_reservations_waiting(&links->reservations, NULL), *at;
+  while ((at = next) != NULL) {
+    next = p2p_reservations_waiting(&links->reservations, at);
+    if (slots->closed || slots->clients[at->client].barred)
+      p2p_client_tasks_send_back(at, "the worker takes nothing new");
+  }
+}
+
+void p2p_links_start_tasks(struct p2p_links *links, const struct p2p_slots *slots) {
+  struct p2p_reservation *granted;
+  send_back(links, slots);
+  while ((granted = p2p_reservations_grant(&links->reservations)) != NULL)
+    p2p_client_tasks_start(granted);
 }
 
 void p2p_links_report(const struct p2p_links *links, struct p2p_worker_report *out) {

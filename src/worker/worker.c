@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "net/service.h"
 #include "proc/cgroup.h"
@@ -58,11 +57,9 @@ static void free_link(struct p2p_worker *worker, size_t number, const char *why)
 }
 
 static void evict(struct p2p_worker *worker, size_t number) {
-  struct p2p_err err;
-  p2p_err_set(&err, P2P_ERR_PROTOCOL,
-              "closing the link to client '%s', which kept a slot idle that other clients wait for",
-              p2p_client_link_name(worker->links.of[number]));
-  p2p_log_error(worker->log, P2P_LOG_WARN, &err);
+  p2p_log_write(worker->log, P2P_LOG_WARN,
+                "closing the link to client '%s', which kept an idle slot that others wait for",
+                p2p_client_link_name(worker->links.of[number]));
   free_link(worker, number, "this client kept a slot idle that other clients wait for");
 }
 
@@ -85,6 +82,7 @@ static void poll_slots(void *arg) {
       free_link(worker, i, "this client does not read, or the worker is out of memory");
   p2p_slots_set_available(&worker->slots, p2p_evaluator_pool_usable(worker->pool));
   p2p_lending_apply(worker->lending, now_ms);
+  p2p_links_start_tasks(&worker->links, &worker->slots);
   p2p_evaluator_pool_suspend(worker->pool, p2p_lending_pauses(worker->lending) && !worker->drained);
   while (p2p_slots_next(&worker->slots, now_ms, &step)) run_step(worker, &step);
   uint64_t deadline_ms = p2p_slots_deadline(&worker->slots, now_ms);
@@ -263,6 +261,7 @@ static int start(void *state, const void *arg, struct p2p_err *err) {
   worker->shared = (struct p2p_client_link_shared){.loop = worker->loop,
                                                    .log = worker->log,
                                                    .slots = &worker->slots,
+                                                   .reservations = &worker->links.reservations,
                                                    .pool = worker->pool,
                                                    .tally = &worker->tally,
                                                    .r_version = worker->texts.r_version,
@@ -303,6 +302,7 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
   p2p_slots_init(&worker->slots);
   p2p_admission_init(&worker->admission, p2p_clock_ms());
   p2p_worker_config_machine(config, &worker->machine);
+  p2p_links_init(&worker->links, &worker->machine);
   if (!p2p_worker_texts_copy(config, &worker->texts)) {
     destroy(worker);
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");

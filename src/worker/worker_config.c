@@ -83,10 +83,19 @@ void p2p_worker_texts_free(struct p2p_worker_texts *texts) {
 
 static uint32_t at_most(uint32_t number, uint32_t cap) { return number < cap ? number : cap; }
 
+static uint32_t in_mib(uint64_t bytes) {
+  uint64_t mib = bytes >> 20;
+  return mib < P2P_MACHINE_MEMORY_MAX ? (uint32_t)mib : P2P_MACHINE_MEMORY_MAX;
+}
+
 void p2p_worker_config_machine(const struct p2p_worker_config *config, struct p2p_machine *out) {
   *out = (struct p2p_machine){.cores = at_most(config->cores, P2P_MACHINE_CORES_MAX),
                               .memory_mib = at_most(config->memory_mib, P2P_MACHINE_MEMORY_MAX),
-                              .cache_mib = at_most(config->cache_mib, P2P_MACHINE_MEMORY_MAX)};
+                              .cache_mib = at_most(config->cache_mib, P2P_MACHINE_MEMORY_MAX),
+                              .limit_mib = in_mib(config->limits.memory_bytes),
+                              .reserves = true};
+  if (config->tags != NULL && p2p_tags_are_valid(config->tags))
+    snprintf(out->tags, sizeof out->tags, "%s", config->tags);
   if (config->platform != NULL && p2p_platform_is_valid(config->platform))
     snprintf(out->platform, sizeof out->platform, "%s", config->platform);
   (void)p2p_machine_sandbox_read(config->sandbox, &out->sandbox);

@@ -19,6 +19,7 @@ struct p2p_worker_config {
   const char *platform;       /* of R: letters, digits, '.', '_' and '-'; NULL: not reported */
   uint32_t cores, memory_mib; /* of the machine; 0: not reported */
   uint32_t cache_mib;         /* of each evaluator, for parts of tasks; 0: none */
+  const char *tags;           /* "bioc;gpu-lab", see p2p_tags_are_valid; NULL: none */
   const char *sandbox;        /* of futures, a name of protocol/machine; NULL: not reported */
   const char *libraries;      /* folders that contain R packages, one per line; NULL: none */
   const char *account; /* the account that futures run under, for the log; NULL: not logged */

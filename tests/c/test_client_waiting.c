@@ -27,10 +27,13 @@ static struct p2p_task *submit(const char *packages) {
 }
 
 static bool waits_because(enum p2p_waiting_reason reason, const char *packages) {
+  char copy[64];
+  struct p2p_requirements needs = {.packages = packages[0] != '\0' ? copy : NULL};
+  snprintf(copy, sizeof copy, "%s", packages);
   uint64_t until_ms = p2p_clock_ms() + PATIENCE_MS;
   for (uint64_t seen = 0;;) {
     seen = p2p_client_wait(client, seen, 0);
-    CHECK(p2p_client_explain(client, packages, &waiting) == P2P_OK);
+    CHECK(p2p_client_explain(client, &needs, &waiting) == P2P_OK);
     if (waiting.reason == reason) return true;
     if (p2p_clock_ms() >= until_ms) break;
     p2p_client_wait(client, seen, 100);
@@ -138,7 +141,6 @@ TEST(all_slots_are_busy_and_the_worker_says_for_whom) {
   CHECK(info.others.busy == 3 && info.others.waiting == 2 && info.running == 0);
   CHECK_STR(info.others.users, "dave;eve");
   CHECK_STR(info.state, "linked");
-  CHECK(p2p_client_explain(client, "not;a list", &waiting) == P2P_ERR_INVALID);
   p2p_task_free(task);
   fake_stop(&carol);
   close_all();

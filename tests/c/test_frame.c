@@ -51,7 +51,7 @@ TEST(a_truncated_frame_asks_for_more) {
 TEST(unknown_types_and_long_lengths_are_refused_by_the_header) {
   struct p2p_frame frame;
   CHECK(p2p_frame_get((const uint8_t *)"\x00", 1, &frame) == P2P_ERR_PARSE);
-  CHECK(p2p_frame_get((const uint8_t *)"\x0d", 1, &frame) == P2P_ERR_PARSE);
+  CHECK(p2p_frame_get((const uint8_t *)"\x0e", 1, &frame) == P2P_ERR_PARSE);
   CHECK(p2p_frame_get((const uint8_t *)"\xff", 1, &frame) == P2P_ERR_PARSE);
   CHECK(p2p_frame_get((const uint8_t *)"\x04\0\0\0\1\x00\x01\x00\x00", 9, &frame) == 0);
   CHECK(p2p_frame_get((const uint8_t *)"\x04\0\0\0\1\x00\x01\x00\x01", 9, &frame) ==
@@ -62,7 +62,7 @@ TEST(unknown_types_and_long_lengths_are_refused_by_the_header) {
 
 TEST(every_type_is_read) {
   struct p2p_frame frame;
-  for (int type = P2P_FRAME_HELLO; type <= P2P_FRAME_NEED; type++) {
+  for (int type = P2P_FRAME_HELLO; type <= P2P_FRAME_REQUEST; type++) {
     uint8_t wire[10] = {(uint8_t)type, 0, 0, 0, 0, 0, 0, 0, 1, 'a'};
     CHECK(p2p_frame_get(wire, 9, &frame) == 0);
     CHECK(p2p_frame_get(wire, 10, &frame) == 10 && frame.type == type && frame.length == 1);

@@ -10,6 +10,7 @@
 #define WORKER "member=" CAROL "\nr=4.2.2\nfuture=1.70.0\nslots=3\n"
 #define RECORDS "records=chacha20poly1305;aes256gcm\n"
 #define MACHINE "platform=x86_64-pc-linux-gnu\ncores=4\nmemory=8000\nsandbox=namespaces\n"
+#define RESERVES "reserves=1\nlimit=2048\ntags=bioc;x\n"
 
 static struct p2p_hello hello;
 static struct p2p_err err;
@@ -32,7 +33,9 @@ TEST(a_worker_hello_is_read) {
   CHECK(hello.machine.cores == 4 && hello.machine.memory_mib == 8000);
   CHECK(hello.machine.sandbox == P2P_MACHINE_SANDBOX_NAMESPACES);
   CHECK(read_worker("slots=3\nslots=4\n" WORKER) == P2P_OK && hello.slots == 3);
-  CHECK(hello.machine.platform[0] == '\0' && hello.machine.cores == 0);
+  CHECK(hello.machine.platform[0] == '\0' && hello.machine.cores == 0 && !hello.machine.reserves);
+  CHECK(read_worker(WORKER RESERVES) == P2P_OK && hello.machine.reserves);
+  CHECK(hello.machine.limit_mib == 2048 && strcmp(hello.machine.tags, "bioc;x") == 0);
 }
 
 TEST(a_client_hello_is_read) {
@@ -52,8 +55,8 @@ TEST(a_client_hello_is_read) {
 
 TEST(each_role_has_its_exact_text) {
   char out[P2P_HELLO_MAX + 1];
-  static const char *const texts[] = {WORKER MACHINE, WORKER};
-  for (size_t i = 0; i < 2; i++) {
+  static const char *const texts[] = {WORKER MACHINE, WORKER, WORKER MACHINE RESERVES};
+  for (size_t i = 0; i < 3; i++) {
     CHECK(read_worker(texts[i]) == P2P_OK);
     CHECK(p2p_hello_write(&hello, P2P_ROLE_WORKER, out, sizeof out) == (long)strlen(texts[i]));
     CHECK_STR(out, texts[i]);
@@ -146,6 +149,8 @@ static void check_refused(const char *text, const char *key) {
   CHECK_STR(err.message, expected);
 }
 
+#define MACHINE_KEYS "platform, cores, memory, sandbox, cache, limit, tags"
+
 TEST(the_error_names_the_malformed_key) {
   check_refused("", "member");
   check_refused("member=carol\nr=4.2.2\nfuture=1.70.0\nslots=3\n", "member");
@@ -159,12 +164,14 @@ TEST(the_error_names_the_malformed_key) {
   check_refused(WORKER "records=\n", "records");
   check_refused(WORKER "records=aes256gcm;\n", "records");
   check_refused(WORKER "records=AES\n", "records");
-  check_refused(WORKER "platform=\n", "platform, cores, memory, sandbox, cache");
-  check_refused(WORKER "platform=a b\n", "platform, cores, memory, sandbox, cache");
-  check_refused(WORKER "cores=99999999999999999999\n", "platform, cores, memory, sandbox, cache");
-  check_refused(WORKER "memory=1e3\n", "platform, cores, memory, sandbox, cache");
-  check_refused(WORKER "sandbox=jail\n", "platform, cores, memory, sandbox, cache");
-  check_refused(WORKER "cache=0\n", "platform, cores, memory, sandbox, cache");
+  check_refused(WORKER "platform=\n", MACHINE_KEYS);
+  check_refused(WORKER "platform=a b\n", MACHINE_KEYS);
+  check_refused(WORKER "cores=99999999999999999999\n", MACHINE_KEYS);
+  check_refused(WORKER "memory=1e3\n", MACHINE_KEYS);
+  check_refused(WORKER "sandbox=jail\n", MACHINE_KEYS);
+  check_refused(WORKER "cache=0\n", MACHINE_KEYS);
+  check_refused(WORKER "limit=0\n", MACHINE_KEYS);
+  check_refused(WORKER "tags=a b\n", MACHINE_KEYS);
   static const char nul[] = "member=" CAROL "\0\nr=4.2.2\nfuture=1.70.0\nslots=3\n";
   CHECK(p2p_hello_read(nul, sizeof nul - 1, P2P_ROLE_WORKER, &hello, &err) == P2P_ERR_PROTOCOL);
 }

@@ -73,6 +73,12 @@ TEST(each_role_has_its_exact_text) {
   worker.machine.sandbox = P2P_MACHINE_SANDBOX_LANDLOCK;
   worker.busy = worker.waiting = 0;
   check_text(&worker, WORKER ",platform=x86_64-pc-linux-gnu,cores=4,memory=8000,sandbox=landlock");
+  worker.machine.sandbox = P2P_MACHINE_SANDBOX_UNKNOWN;
+  worker.machine.reserves = true;
+  worker.machine.limit_mib = 2048;
+  snprintf(worker.machine.tags, sizeof worker.machine.tags, "bioc;x");
+  check_text(&worker, WORKER ",platform=x86_64-pc-linux-gnu,cores=4,memory=8000,reserves=1,"
+                             "limit=2048,tags=bioc;x");
 }
 
 TEST(what_the_reader_would_refuse_is_not_written) {

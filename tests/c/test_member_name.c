@@ -99,23 +99,31 @@ TEST(a_version_is_two_to_eight_numbers) {
   for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) CHECK(p2p_version_is_valid(good[i]));
 }
 
+static bool reads(struct p2p_machine_texts texts, struct p2p_machine *machine) {
+  return p2p_machine_read(&texts, machine);
+}
+
+#define TEXTS(...) ((struct p2p_machine_texts){__VA_ARGS__})
+
 TEST(a_machine_is_reported_in_whole_or_in_part) {
   struct p2p_machine machine = {.cores = 7};
-  CHECK(p2p_machine_read(NULL, NULL, NULL, NULL, NULL, &machine) && machine.cores == 0);
-  CHECK(p2p_machine_read("aarch64-apple-darwin20", "65536", "999999999", NULL, NULL, &machine));
+  CHECK(reads(TEXTS(.cores = NULL), &machine) && machine.cores == 0 && !machine.reserves);
+  CHECK(reads(TEXTS(.platform = "aarch64-apple-darwin20", .cores = "65536", .memory = "999999999",
+                    .reserves = "1", .limit = "2048", .tags = "bioc;x"),
+              &machine));
   CHECK_STR(machine.platform, "aarch64-apple-darwin20");
-  CHECK(machine.cores == 65536 && machine.memory_mib == 999999999);
-  CHECK(!p2p_machine_read("", NULL, NULL, NULL, NULL, &machine));
-  CHECK(!p2p_machine_read("a,b", NULL, NULL, NULL, NULL, &machine));
-  CHECK(!p2p_machine_read(NULL, "65537", NULL, NULL, NULL, &machine));
-  CHECK(!p2p_machine_read(NULL, "0", NULL, NULL, NULL, &machine));
-  CHECK(!p2p_machine_read(NULL, NULL, "1000000000", NULL, NULL, &machine));
-  CHECK(!p2p_machine_read(NULL, NULL, NULL, "", NULL, &machine));
-  CHECK(!p2p_machine_read(NULL, NULL, NULL, "landlocked", NULL, &machine));
+  CHECK(machine.cores == 65536 && machine.memory_mib == 999999999 && machine.limit_mib == 2048);
+  CHECK(machine.reserves);
+  CHECK_STR(machine.tags, "bioc;x");
+  CHECK(!reads(TEXTS(.platform = ""), &machine) && !reads(TEXTS(.platform = "a,b"), &machine));
+  CHECK(!reads(TEXTS(.cores = "65537"), &machine) && !reads(TEXTS(.cores = "0"), &machine));
+  CHECK(!reads(TEXTS(.memory = "1000000000"), &machine) && !reads(TEXTS(.limit = "x"), &machine));
+  CHECK(!reads(TEXTS(.tags = "a b"), &machine) && !reads(TEXTS(.tags = ""), &machine));
+  CHECK(!reads(TEXTS(.sandbox = ""), &machine) && !reads(TEXTS(.sandbox = "locked"), &machine));
   CHECK(machine.cores == 65536); /* unchanged */
   for (int i = 1; i <= P2P_MACHINE_SANDBOX_NAMESPACES; i++) {
     const char *name = p2p_machine_sandbox_name((enum p2p_machine_sandbox)i);
-    CHECK(p2p_machine_read(NULL, NULL, NULL, name, NULL, &machine) && (int)machine.sandbox == i);
+    CHECK(reads(TEXTS(.sandbox = name), &machine) && (int)machine.sandbox == i);
   }
   fill(P2P_PLATFORM_MAX - 1);
   CHECK(p2p_platform_is_valid(big));

@@ -238,17 +238,26 @@ static struct p2p_worker_packages packages_of(const char *text) {
   return known;
 }
 
-static struct p2p_schedule_worker add_worker(struct p2p_worker_packages *known) {
+static struct p2p_schedule_worker add_worker_with(struct p2p_worker_packages *known,
+                                                  const struct p2p_machine *machine) {
   struct p2p_schedule_worker worker = {0};
-  p2p_package_needs_add_worker(&needs, known, 0, &worker);
+  struct p2p_room room;
+  p2p_room_init(&room, machine, &(struct p2p_amounts){0, 0}, NULL, false);
+  p2p_package_needs_add_worker(&needs, known, &room, 0, &worker);
   return worker;
+}
+
+static const struct p2p_machine plain_machine;
+
+static struct p2p_schedule_worker add_worker(struct p2p_worker_packages *known) {
+  return add_worker_with(known, &plain_machine);
 }
 
 TEST(tasks_with_the_same_packages_are_one_need) {
   submit(""), submit("a"), submit("a;b"), submit("a"), submit("");
   p2p_package_needs_collect(&needs, &queue);
   CHECK(needs.without == 2 && needs.length == 2 && p2p_package_needs_waiting(&needs) == 5);
-  CHECK_STR(needs.list[0].packages, "a");
+  CHECK_STR(needs.list[0].needs->packages, "a");
   CHECK(needs.list[0].waiting == 2 && needs.list[1].waiting == 1);
   struct p2p_worker_packages has_a = packages_of("a=1;b="), has_both = packages_of("a=1;b=1"),
                              has_none = packages_of("a=;b="), is_new = {0};
@@ -283,6 +292,61 @@ TEST(a_need_is_hopeless_when_all_workers_have_replied_and_none_has_it) {
   CHECK(p2p_package_needs_links(&needs) == 8); /* not the whole cluster at once */
   p2p_worker_packages_clear(&has_a), p2p_worker_packages_clear(&has_none);
   empty_queue();
+}
+
+static void submit_request(uint32_t cores, const char *tags) {
+  struct p2p_resources request = {.amounts = {.cores = cores}};
+  struct p2p_task *task = p2p_task_new(p2p_blob_new(0), "x");
+  snprintf(request.tags, sizeof request.tags, "%s", tags);
+  p2p_task_set_resources(task, &request);
+  p2p_task_queue_push(&queue, task);
+}
+
+TEST(tasks_with_the_same_request_are_one_need_and_fit_as_often_as_there_is_room) {
+  const struct p2p_machine large = {.cores = 8, .reserves = true, .tags = "x"},
+                           small = {.cores = 2, .reserves = true}, old = {.cores = 64};
+  struct p2p_worker_packages known = {0};
+  for (int i = 0; i < 3; i++) submit_request(4, "");
+  submit_request(1, "x");
+  submit("");
+  p2p_package_needs_collect(&needs, &queue);
+  CHECK(needs.length == 2 && needs.without == 1 && needs.list[0].waiting == 3);
+  struct p2p_schedule_worker worker = add_worker_with(&known, &large);
+  CHECK(worker.eligible == 4 &&
+        worker.confirmed == 4); /* two of 4 cores, the one with x, the plain one */
+  worker = add_worker_with(NULL, &large);
+  CHECK(worker.eligible == 4 && worker.confirmed == 1);
+  worker = add_worker_with(&known, &small);
+  CHECK(worker.eligible == 1 && worker.confirmed == 1);
+  worker = add_worker_with(&known, &old);
+  CHECK(worker.eligible == 1 && worker.confirmed == 1);
+  CHECK(needs.list[0].installed == 1 && needs.list[0].missing == 2 && needs.list[0].too_small == 2);
+  CHECK(!p2p_package_need_is_hopeless(&needs.list[0]));
+  empty_queue();
+}
+
+TEST(a_request_that_no_worker_can_give_fails_with_a_sentence) {
+  const struct p2p_machine small = {.cores = 2, .memory_mib = 2048, .reserves = true}, old = {0};
+  struct p2p_worker_packages known = {0};
+  struct p2p_package_report report = {
+      .cluster = "alice/friends",
+      .n_workers = 2,
+      .workers = {{"carol@desk:4711", &known, &small}, {"dave@box:12", NULL, &old}}};
+  struct p2p_err err;
+  submit_request(4, "");
+  struct p2p_task *task = queue.first;
+  p2p_task_ref(task);
+  p2p_package_needs_collect(&needs, &queue);
+  add_worker_with(&known, &small), add_worker_with(NULL, &old);
+  CHECK(p2p_package_need_is_hopeless(&needs.list[0]) && p2p_package_needs_links(&needs) == 0);
+  p2p_package_need_fail(&needs.list[0], &report, &queue);
+  p2p_task_error(task, &err);
+  CHECK_STR(err.reason, "missing_resources");
+  CHECK_STR(err.message,
+            "no worker of cluster 'alice/friends' has what the future requests (4 cores): "
+            "'carol@desk:4711' has 2 cores and 2 GiB of memory; 'dave@box:12' is of a version that "
+            "reserves nothing");
+  p2p_task_free(task);
 }
 
 TEST(a_need_is_not_hopeless_while_a_reply_is_missing_that_the_error_would_name) {
@@ -335,9 +399,10 @@ TEST(the_tasks_of_a_hopeless_need_fail_and_others_wait_on) {
   for (size_t i = 0; i < P2P_PACKAGE_REPORT_MAX; i++) {
     report.workers[i].name = i == 0 ? "carol@desk:4711" : "dave@box:12";
     report.workers[i].packages = i == 0 ? &has_none : &is_silent;
+    report.workers[i].machine = &plain_machine;
   }
   p2p_package_need_fail(&needs.list[0], &report, &queue);
-  CHECK(queue.length == 2 && queue.with_packages == 1);
+  CHECK(queue.length == 2 && queue.with_needs == 1);
   CHECK(p2p_task_state(task) == P2P_TASK_FAILED && p2p_task_object(task) == NULL);
   p2p_task_error(task, &err);
   CHECK(err.code == P2P_ERR_VERSION);
@@ -361,6 +426,8 @@ UNIT_MAIN("packages", UNIT(a_package_is_requested_once),
           UNIT(the_list_of_missing_packages_is_short),
           UNIT(tasks_with_the_same_packages_are_one_need),
           UNIT(a_need_is_hopeless_when_all_workers_have_replied_and_none_has_it),
+          UNIT(tasks_with_the_same_request_are_one_need_and_fit_as_often_as_there_is_room),
+          UNIT(a_request_that_no_worker_can_give_fails_with_a_sentence),
           UNIT(a_need_is_not_hopeless_while_a_reply_is_missing_that_the_error_would_name),
           UNIT(without_needs_every_worker_can_run_all_and_nothing_is_requested),
           UNIT(the_number_of_needs_is_bounded),

@@ -17,6 +17,7 @@
 #include "protocol/load.h"
 #include "protocol/lost.h"
 #include "protocol/package_list.h"
+#include "protocol/resources.h"
 #include "protocol/sealed_line.h"
 #include "protocol/slot.h"
 #include "protocol/task_header.h"
@@ -235,6 +236,14 @@ static void check_load(const struct p2p_frame *frame) {
   CHECK(memcmp(text, frame->payload, frame->length) == 0);
 }
 
+static void check_request(const struct p2p_frame *frame) {
+  struct p2p_resources request;
+  char text[P2P_REQUEST_MAX];
+  CHECK(p2p_request_read(frame->payload, frame->length, &request) == P2P_OK);
+  CHECK(p2p_request_write(&request, text) == frame->length);
+  CHECK(memcmp(text, frame->payload, frame->length) == 0);
+}
+
 static void check_payload(const struct p2p_frame *frame, enum p2p_role sender) {
   uint64_t size;
   enum p2p_lost_kind kind;
@@ -255,6 +264,7 @@ static void check_payload(const struct p2p_frame *frame, enum p2p_role sender) {
     break;
   case P2P_FRAME_PACKAGES: check_packages(frame, sender); break;
   case P2P_FRAME_LOAD: check_load(frame); break;
+  case P2P_FRAME_REQUEST: check_request(frame); break;
   case P2P_FRAME_NEED: CHECK(frame->length == P2P_NEED_LEN); break;
   case P2P_FRAME_CANCEL:
   case P2P_FRAME_PING: CHECK(frame->length == 0); break;
@@ -322,7 +332,7 @@ TEST(the_examples_are_read_and_written_as_they_are) {
   }
   fclose(file);
   CHECK(example.lines >= 13 && example.frames >= 14);
-  CHECK(example.types == 0x1ffe); /* every type has an example */
+  CHECK(example.types == 0x3ffe); /* every type has an example */
 }
 
 TEST(prepare) {

@@ -190,10 +190,10 @@ TEST(packages_are_a_list_of_names) {
   CHECK(p2p_task_set_packages(task, longest, &err) == P2P_OK &&
         p2p_task_set_packages(task, "data.table;R6", &err) == P2P_OK);
   CHECK_STR(p2p_task_packages(task), "data.table;R6");
-  static char many[2 * P2P_TASK_PACKAGES_MAX + 2];
+  static char many[2 * P2P_REQUIREMENTS_PACKAGES_MAX + 2];
   for (size_t i = 0; i < sizeof many - 1; i++) many[i] = i % 2 == 0 ? 'a' : ';';
   CHECK(p2p_task_set_packages(task, many, &err) == P2P_ERR_TOO_LARGE);
-  many[2 * P2P_TASK_PACKAGES_MAX - 1] = '\0';
+  many[2 * P2P_REQUIREMENTS_PACKAGES_MAX - 1] = '\0';
   CHECK(p2p_task_set_packages(task, many, &err) == P2P_OK);
   CHECK(p2p_task_submit(task, 0) && p2p_task_set_packages(task, "R6", &err) == P2P_ERR_INVALID);
   p2p_task_free(task);
@@ -213,14 +213,14 @@ TEST(the_first_task_that_matches_is_removed_from_a_queue) {
     p2p_task_queue_push(i < 2 ? &queue : &more, task);
   }
   p2p_task_queue_append(&queue, &more);
-  CHECK(queue.length == 4 && queue.with_packages == 3 && more.with_packages == 0);
+  CHECK(queue.length == 4 && queue.with_needs == 3 && more.with_needs == 0);
   CHECK(p2p_task_queue_pop_if(&queue, has_label, "d") == NULL && queue.length == 4);
   static const char *const order[] = {
       "c", "b", "a", "a"}; /* the last, one in the middle, the first, the only one */
-  static const uint32_t with_packages[] = {2, 1, 1, 0};
+  static const uint32_t with_needs[] = {2, 1, 1, 0};
   for (int i = 0; i < 4; i++) {
     struct p2p_task *task = p2p_task_queue_pop_if(&queue, has_label, (void *)(uintptr_t)order[i]);
-    CHECK(task != NULL && p2p_task_next(task) == NULL && queue.with_packages == with_packages[i]);
+    CHECK(task != NULL && p2p_task_next(task) == NULL && queue.with_needs == with_needs[i]);
     p2p_task_free(task);
     if (i == 0) p2p_task_queue_push(&more, task_of("e"));
     if (i == 0) p2p_task_queue_append(&queue, &more); /* behind the last one */

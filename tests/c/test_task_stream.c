@@ -326,6 +326,41 @@ TEST(a_future_that_was_canceled_does_not_run_again) {
   p2p_task_stream_free(stream);
 }
 
+/* What is left at a worker with 8 GiB. */
+static struct p2p_room room_of(const struct p2p_task_stream *stream) {
+  static const struct p2p_machine machine = {.memory_mib = 8192, .reserves = true};
+  struct p2p_room room;
+  p2p_task_stream_room(stream, &machine, NULL, &room);
+  return room;
+}
+
+TEST(a_task_with_a_request_waits_for_need_and_is_reserved_until_its_end) {
+  static const uint8_t need[P2P_NEED_LEN], bad_need[P2P_NEED_LEN] = {0, 0, 0, 1};
+  const struct p2p_resources request = {.amounts = {.memory_mib = 6144}, .tags = "x"};
+  struct p2p_task_stream *stream = stream_new(2);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 2, 0) == P2P_OK);
+  struct p2p_blob *object = p2p_blob_new(3);
+  CHECK(p2p_blob_append(object, "abc", 3) == P2P_OK);
+  struct p2p_task *task = p2p_task_new(object, "x");
+  p2p_task_set_resources(task, &request);
+  CHECK(p2p_task_submit(task, 0) && p2p_task_start(task, WORKER));
+  p2p_task_ref(task);
+  CHECK(p2p_task_stream_start(stream, task) == P2P_OK && n_sent == 2);
+  CHECK(sent[0].type == P2P_FRAME_REQUEST && sent[0].task == 1 && sent[0].length == 19);
+  CHECK(memcmp(sent[0].payload, "memory=6144\ntags", 16) == 0);
+  CHECK(sent[1].type == P2P_FRAME_TASK && sent[1].task == 1);
+  CHECK(room_of(stream).left.memory_mib == 2048 && !room_of(stream).may_wait);
+  CHECK(p2p_task_stream_on_drain(stream) == P2P_OK && n_sent == 2);
+  CHECK(take(stream, P2P_FRAME_NEED, 1, need, sizeof need, 0) == P2P_OK && changed);
+  CHECK(n_sent == 3 && sent[2].type == P2P_FRAME_DATA && sent[2].length == 3);
+  CHECK(room_of(stream).left.memory_mib == 2048 && room_of(stream).may_wait);
+  CHECK(announce(stream, P2P_FRAME_RESULT, 1, 0) == P2P_OK);
+  CHECK(p2p_task_state(task) == P2P_TASK_DONE && room_of(stream).left.memory_mib == 8192);
+  CHECK(take(stream, P2P_FRAME_NEED, 1, bad_need, sizeof bad_need, 0) == P2P_OK); /* too late */
+  p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
 TEST(a_cancelled_task_keeps_its_slot_until_the_answer) {
   struct p2p_task_stream *stream = stream_new(1);
   struct p2p_err canceled = {.code = P2P_ERR_CANCELED};
@@ -485,6 +520,7 @@ UNIT_MAIN("task_stream", UNIT(a_task_is_sent_and_its_result_arrives),
           UNIT(a_future_that_has_not_begun_waits_again_without_using_a_retry),
           UNIT(a_future_that_was_not_sent_in_full_waits_again_without_using_a_retry),
           UNIT(a_future_that_was_canceled_does_not_run_again),
+          UNIT(a_task_with_a_request_waits_for_need_and_is_reserved_until_its_end),
           UNIT(a_cancelled_task_keeps_its_slot_until_the_answer),
           UNIT(a_worker_that_ends_the_link_states_the_reason),
           UNIT(a_lost_task_fails_with_the_message_of_the_worker),

@@ -84,15 +84,16 @@ test_that("on a worker, a nested plan of this package is an error at once, and o
   plan(sequential)
 })
 
-test_that("a future that requests resources is an error", {
+test_that("a request outside of `resources` is an error that says what to write", {
   plan_as(lab, "bob")
-  for (request in list(list(resources = list(gpu = 1L)), list(memory = "2 GiB"), list(time = 60), list(cores = 2L))) {
+  for (request in list(list(memory = "2 GiB"), list(time = 60), list(cores = 2L))) {
     ex <- quick_error(value(do.call(future, c(list(quote(1 + 1), substitute = FALSE), request))))
     expect_s3_class(ex, "FutureError")
-    expect_match(conditionMessage(ex), sprintf("^Future [(]<unnamed>[)] has '%s ='.*cannot request resources yet", names(request)))
+    expect_match(conditionMessage(ex), sprintf("^Future [(]<unnamed>[)] has '%s =', which is not an argument", names(request)))
     expect_length(gregexpr("[future ", conditionMessage(ex), fixed = TRUE)[[1L]], 1L)
   }
-  lazy <- future(1 + 1, resources = list(gpu = 1L), lazy = TRUE)
+  expect_match(conditionMessage(quick_error(value(future(1, memory = "2 GiB")))), 'Write resources = list(memory = "2 GiB").', fixed = TRUE)
+  lazy <- future(1 + 1, cores = 1L, lazy = TRUE)
   expect_s3_class(quick_error(value(lazy)), "FutureError")
   expect_equal(value(future(1 + 1, resources = NULL, label = "plain")), 2)
   plan(sequential)
