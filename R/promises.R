@@ -84,7 +84,7 @@ look_at <- function(watch, has_changed) {
   on.exit(continue_watch(watch, has_changed, is_whole))
   is_open <- .Call(ffi_handle_is_open, client$handle)
   if (is_open) .Call(ffi_watch_poll, client$handle)
-  show_client_log(client)
+  if (.Call(ffi_handle_is_open, client$log)) show_client_log(client) # it is closed when the package is unloaded
   for (entry in watch$entries) settle(entry, is_open)
   is_whole <- TRUE
   if (has_changed) for (listener in watch$listeners) listener()

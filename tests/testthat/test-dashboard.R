@@ -231,3 +231,19 @@ test_that("on the command line, it shows all workers, and ends by Ctrl-C and SIG
   }
   expect_nothing_left(lab)
 })
+
+test_that("a session with a dashboard ends, and unloads the package, without errors", {
+  lab <- local_lab(c("alice", "bob"))
+  start_cluster(lab, workers = c(alice = 1L))
+  args <- board_args(lab, "bob")
+  begin <- c(sprintf("future::plan(future.p2p::cluster, cluster = 'alice/friends', host = '%s', ssh_args = '%s')", args$host, args$ssh_args),
+             "d <- future.p2p::dashboard()", "future.p2p:::listen(d, d$view$client)", "later::run_now(0.5)") # as for a page that somebody sees
+  unload <- c("unloadNamespace('future.p2p')", "later::run_now(1)")
+  for (code in list(c(begin, "cat('done\\n')"), c(begin, unload, "cat('done\\n')"))) {
+    session <- start_r(lab, "session", code)
+    wait_for_line(session, "^done$")
+    expect_identical(wait_for_exit(session), 0L)
+    expect_no_match(session$lines, "rror|exception")
+  }
+  expect_nothing_left(lab)
+})
