@@ -47,7 +47,8 @@ document_machine <- function(lab, user) {
 
 ## What the document names, as it is here: the code of the last invitation, folders below /data, the board and its users.
 as_here <- function(lab, text) {
-  if (grepl("::serve ", text)) text <- paste(gsub(" --(port|mailbox-port|relay-port)=[0-9]+", "", text), "--port=0 --address=127.0.0.1")
+  serves <- grepl("::serve ", text)
+  text[serves] <- paste(gsub(" --(port|mailbox-port|relay-port)=[0-9]+", "", text[serves]), "--port=0 --address=127.0.0.1")
   text <- gsub("lab.example.org:2222", sprintf("127.0.0.1:%d", c(lab$port, 0L)[1L]), text, fixed = TRUE)
   text <- gsub("=users.txt", paste0("=", file.path(lab$dir, "users.txt")), text, fixed = TRUE)
   if (!is.null(lab$invited)) text <- sub("future[.]p2p::join [0-9]+-[a-z]+-[a-z]+( --mailbox=[^ ]+)?", paste("future.p2p::join", lab$invited), text)
