@@ -221,6 +221,7 @@ advice <- c(list(
   ## client
   object_too_large = "The second number of `plan(..., maxSizeOfObjects = )` sets this limit.",
   missing_packages = "Ask the owner of a worker to install the missing packages.",
+  missing_resources = "Request less, or ask the owner of a worker to lend more.",
   worker_lost = "With `plan(..., retries = 1)`, the default, such a future is run again."
 ), list(
   ## worker
