@@ -17,7 +17,7 @@
 
 BUILD ?= build
 CC ?= cc
-ROOMS ?= base crypto net proc protocol keys board wormhole transfer server client worker shell
+ROOMS ?= base crypto net proc protocol keys board ledger wormhole transfer server client worker shell
 LIBRARIES = libssh libsodium libuv jansson libcrypto
 WARNINGS = -Wall -Wextra -Werror
 SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -80,7 +80,7 @@ units: $(UNITS:%=$(BUILD)/units/%)
 # libFuzzer harnesses, linked with a core that is instrumented for them.
 FUZZ_CFLAGS = -g -O1 -Isrc -Ifuzz $(WARNINGS) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
   $(shell pkg-config --cflags $(LIBRARIES))
-FUZZ_SOURCES = $(foreach room,base crypto net proc protocol keys board wormhole transfer,$(wildcard src/$(room)/*.c)) src/shell/arguments.c src/worker/control_line.c
+FUZZ_SOURCES = $(foreach room,base crypto net proc protocol keys board ledger wormhole transfer,$(wildcard src/$(room)/*.c)) src/shell/arguments.c src/worker/control_line.c
 FUZZ = $(patsubst fuzz/%.c,%,$(wildcard fuzz/*.c))
 
 .SECONDARY: $(FUZZ_SOURCES:src/%.c=$(BUILD)/fuzzers/core/%.o)

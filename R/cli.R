@@ -153,6 +153,7 @@ flag_help <- c(
   duration = "seconds after which it ends",
   enrol = "devices that get the key: auto or invite",
   file = "file of an invitation",
+  forget = "remove the counts, of --cluster or all",
   hours = "local time to lend in, as 22:00-07:00, separated by commas",
   host = "message board, as name:port",
   host_key = "file of the private host key",
@@ -201,7 +202,7 @@ named_defaults <- c(accounts_file = "that of the board, if it runs here", addres
 
 ## The default of an argument, as typed in a shell.
 describe_default <- function(x, name) {
-  option <- if (name %in% option_names) getOption(paste0("future.p2p.", name))
+  option <- if (is.null(x) && name %in% option_names) getOption(paste0("future.p2p.", name))
   if (!is.null(option)) return(sprintf(" (default: %s)", paste(option, collapse = " ")))
   if (identical(x, quote(expr = ))) return(" (required)")
   text <- if (name %in% names(named_defaults) && (is.null(x) || is.language(x))) named_defaults[[name]]

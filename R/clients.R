@@ -11,12 +11,13 @@ clients <- local({
     say_keyless()
     client <- new.env(parent = emptyenv())
     client$log <- log_new()
-    client$handle <- .Call(ffi_client_new, config, client$log)
+    client$recorder <- new_recorder() # before the client, so that it ends after it
+    client$handle <- .Call(ffi_client_new, c(config, list(recorder = client$recorder)), client$log)
     client$board <- other_board(.Call(ffi_keys_board, config))
     client$max_workers <- config$workers
     client$pid <- Sys.getpid()
     joined <- FALSE
-    on.exit(if (!joined) .Call(ffi_handle_close, client$handle))
+    on.exit(if (!joined) leave(client))
     if (is_observer) {
       wait_until_joined(client)
     } else {
@@ -50,9 +51,17 @@ clients <- local({
     client <- open_clients[[name]]
     if (is.null(client)) return(invisible())
     rm(list = name, envir = open_clients)
-    .Call(ffi_handle_close, client$handle)
+    leave(client)
     invisible()
   }
+
+  leave <- function(client) {
+    .Call(ffi_handle_close, client$handle)
+    .Call(ffi_handle_close, client$recorder)
+  }
+
+  ## Writes what was received so far.
+  record <- function() for (name in ls(open_clients)) if (!is_of_parent(name)) .Call(ffi_recorder_write, open_clients[[name]]$recorder)
 
   ## Whether this process is a fork of the one that has the client.
   is_of_parent <- function(name) {
@@ -60,7 +69,7 @@ clients <- local({
     !is.null(client) && client$pid != Sys.getpid()
   }
 
-  list(join = join, open = open, of = of, close = close, has = function(name) !is.null(open_clients[[name]]), is_of_parent = is_of_parent,
+  list(join = join, open = open, of = of, close = close, has = function(name) !is.null(open_clients[[name]]), is_of_parent = is_of_parent, leave = leave, record = record,
        close_all = function() for (name in ls(open_clients)) close(name))
 })
 

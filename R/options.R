@@ -23,6 +23,8 @@
 #'    this machine has no key of the cluster yet, or was expelled.}
 #'  \item{`future.p2p.key`}{(logical) If `FALSE`, use no keys: for clusters that are hosted by a version without them, where whoever
 #'    can write to the topic can pretend to be a member. If not set, `TRUE`.}
+#'  \item{`future.p2p.contributions`}{(logical) If `FALSE`, workers and clients do not write down what they give and receive, see [contributions()]. If
+#'    not set, `TRUE`.}
 #'  \item{`future.p2p.debug`}{(logical) If `TRUE`, show debug messages. If not set, `FALSE`.}
 #' }
 #'
@@ -36,10 +38,10 @@
 #' options(future.p2p.cluster = NULL)
 #' @name future.p2p.options
 #' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay future.p2p.pass_env future.p2p.results
-#' @aliases future.p2p.cache future.p2p.worker_file future.p2p.key_file future.p2p.key future.p2p.debug
+#' @aliases future.p2p.cache future.p2p.worker_file future.p2p.key_file future.p2p.key future.p2p.contributions future.p2p.debug
 NULL
 
-option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "cache", "worker_file", "results", "key_file", "key", "debug")
+option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "cache", "worker_file", "results", "key_file", "key", "contributions", "debug")
 
 set_options_from_environment <- function() {
   for (name in option_names) {
@@ -47,7 +49,7 @@ set_options_from_environment <- function() {
     value <- Sys.getenv(paste0("R_FUTURE_P2P_", toupper(name)), NA_character_)
     if (is.na(value) || !is.null(getOption(option))) next
     if (!nzchar(value) && name != "relay") next # an empty relay means: use no relay
-    if (name %in% c("debug", "key")) value <- flag_from_environment(name, value)
+    if (name %in% c("debug", "key", "contributions")) value <- flag_from_environment(name, value)
     do.call(options, structure(list(value), names = option))
   }
 }
@@ -56,7 +58,7 @@ flag_from_environment <- function(name, value) {
   value <- tolower(value)
   is_known <- value %in% c("true", "t", "yes", "1", "false", "f", "no", "0")
   if (!is_known) warning("Environment variable R_FUTURE_P2P_", toupper(name), " should be 'true' or 'false', not '", value, "'.", call. = FALSE)
-  if (name == "key") !value %in% c("false", "f", "no", "0") else value %in% c("true", "t", "yes", "1")
+  if (name != "debug") !value %in% c("false", "f", "no", "0") else value %in% c("true", "t", "yes", "1")
 }
 
 ## The value of an option. Raises an error about the option, or about its environment variable, if it has another form.
@@ -70,7 +72,7 @@ p2p_option <- function(name, default = NULL) {
     ssh_args = , pass_env = check_strings(value, option),
     cache = cache_bytes(value, option),
     results = check_choice(value, option, result_kinds),
-    key = , debug = check_flag(value, option),
+    key = , contributions = , debug = check_flag(value, option),
     value
   )
 }

@@ -34,7 +34,7 @@
 #'   which the worker took what was last sent to it). The last two are known on Linux.
 #'
 #'   Attribute `futures` is a data frame of the futures of this session whose value was not collected yet, with `label`, `state` (`"waiting"`, `"running"`, `"arriving"`, `"done"`
-#'   or `"failed"`), `worker`, `since` (when this state began) and `why` (why it waits). Attributes `cluster`, `user` and `connected` say where this
+#'   or `"failed"`), `worker`, `since` (when this state began) and `why` (why it waits). Attribute `contributions` has the rows of [contributions()] about the cluster. Attributes `cluster`, `user` and `connected` say where this
 #'   session is. With `json = TRUE`, all of this is one string of JSON, with times in UTC. Errors have class `p2p_error`.
 #'
 #' @examples
@@ -42,7 +42,7 @@
 #' future.p2p::status("alice/friends")
 #' attr(future.p2p::status(), "futures")
 #' }
-#' @seealso [cluster], [dashboard()], [worker_of()], [members()]
+#' @seealso [cluster], [dashboard()], [contributions()], [worker_of()], [members()]
 #' @export
 status <- function(cluster = NULL, host = NULL, ssh_args = NULL, json = FALSE, watch = FALSE) {
   check_arguments("status")
@@ -72,7 +72,7 @@ open_view <- function(cluster, host, ssh_args) {
     return(list(client = clients$of(backend), backend = backend, close = function() NULL))
   }
   client <- clients$join(board_config(cluster, host, ssh_args), is_observer = TRUE)
-  list(client = client, close = function() .Call(ffi_handle_close, client$handle))
+  list(client = client, close = function() clients$leave(client))
 }
 
 ## The backend of the plan, if it is ours and has joined. plan("backend") would join.
@@ -105,7 +105,13 @@ look <- function(view) {
   rows <- rows[order(match(rows$role, c("worker", "client", "host")), rows$member), ]
   row.names(rows) <- NULL
   structure(rows, class = c("p2p_status", "data.frame"), cluster = status$cluster, user = status$user, name = status$name, connected = status$joined,
-            futures = if (!is.null(view$backend)) future_rows(view$backend, client, status))
+            futures = if (!is.null(view$backend)) future_rows(view$backend, client, status), contributions = contributions_to(status$cluster))
+}
+
+## What this account has given to and received from a cluster. A file that cannot be read is not what status() is about.
+contributions_to <- function(cluster) {
+  clients$record()
+  tryCatch(account_contributions(cluster), p2p_error = function(ex) NULL)
 }
 
 started <- function(seconds) Sys.time() - as.numeric(seconds)
@@ -172,7 +178,7 @@ describe_status <- function(x) {
   is_ours <- others$member == attr(x, "name") & is.na(others$since)
   c(status_title(x, workers), worker_lines(workers),
     table_lines(list(role = others$role, member = others$member, up = ifelse(is_ours, "this session", up_text(others$since)))),
-    future_lines(attr(x, "futures")))
+    future_lines(attr(x, "futures")), contributions_line(attr(x, "contributions")))
 }
 
 status_title <- function(x, workers) {
@@ -227,7 +233,8 @@ show_again <- function(found) {
 
 as_json <- function(x) {
   .Call(ffi_json, list(cluster = attr(x, "cluster"), user = attr(x, "user"), connected = attr(x, "connected"), members = json_rows(as.data.frame(x)),
-                       futures = if (!is.null(attr(x, "futures"))) json_rows(attr(x, "futures"))))
+                       futures = if (!is.null(attr(x, "futures"))) json_rows(attr(x, "futures")),
+                       contributions = if (!is.null(attr(x, "contributions"))) json_contributions(attr(x, "contributions"))))
 }
 
 json_rows <- function(x) {

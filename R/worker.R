@@ -153,8 +153,8 @@
 #'
 #' With `drain = TRUE`, the first Ctrl-C or signal lets the running futures finish, as after `duration`. The second one stops it at once.
 #'
-#' At its end, the worker says which futures were lost, how many it has done, and the total time that futures ran. A reader of its output
-#' that ends, or a closed standard file, does not end it.
+#' At its end, the worker says which futures were lost, how many it has done, and the total time that futures ran, also for each user; see
+#' [contributions()] for those of all workers. A reader of its output that ends, or a closed standard file, does not end it.
 #'
 #' @section Command line:
 #' ```sh
@@ -220,13 +220,16 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
 ## `reread(handle)` reads the file of the policy again.
 run_worker <- function(config, duration, idle, drain, reread) {
   log <- log_new()
-  handle <- .Call(ffi_worker_new, config, log)
+  recorder <- new_recorder()
+  handle <- .Call(ffi_worker_new, c(config, list(recorder = recorder)), log)
   is_over <- FALSE
   on.exit(suspendInterrupts({
     report <- .Call(ffi_worker_report, handle)
     .Call(ffi_handle_close, handle)
     while (length(lines <- log_lines(log)) > 0L) show_log_lines(lines)
-    if (is_over || has_lent(report)) message(describe_end(report))
+    lent <- describe_lent(contribution_rows(.Call(ffi_recorder_session, recorder)))
+    .Call(ffi_handle_close, recorder)
+    if (is_over || has_lent(report)) message(paste(c(describe_end(report), lent), collapse = "\n"))
   }))
   take_news <- function() {
     news <- .Call(ffi_worker_news, handle) # of the file of the policy, of draining

@@ -1,4 +1,5 @@
-/* Files of keys, and invitations: what a reader accepts is written back byte for byte. */
+/* Files of keys and of the ledger, and invitations: what a reader accepts is written back byte for
+ * byte. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "keys/invitation.h"
 #include "keys/members_text.h"
 #include "keys/membership.h"
+#include "ledger/ledger_text.h"
 
 #define CLUSTER "alice/friends"
 
@@ -40,6 +42,18 @@ static void check_members(const struct p2p_buf *contents) {
   p2p_buf_clear(&written);
 }
 
+static void check_ledger(const struct p2p_buf *contents) {
+  struct p2p_ledger ledger = {0};
+  struct p2p_buf written;
+  p2p_buf_init(&written, p2p_buf_len(contents));
+  if (p2p_ledger_text_read(contents, &ledger) == P2P_OK) {
+    if (p2p_ledger_text_write(&ledger, &written) != P2P_OK) __builtin_trap();
+    check_same(&written, contents);
+  }
+  p2p_ledger_clear(&ledger);
+  p2p_buf_clear(&written);
+}
+
 static void check_invitation(const uint8_t *bytes, size_t length) {
   struct p2p_invitation invitation;
   char *text = malloc(length + 1), written[P2P_INVITATION_TEXT_MAX];
@@ -59,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   (void)!p2p_device_parse(&contents, &device);
   check_membership(&contents);
   check_members(&contents);
+  check_ledger(&contents);
   check_invitation(bytes, length);
   p2p_buf_clear(&contents);
   return 0;

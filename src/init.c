@@ -56,6 +56,8 @@
   X(ffi_keys_membership, 1)      \
   X(ffi_keys_withdraw, 2)        \
   X(ffi_keys_withdraw_all, 2)    \
+  X(ffi_ledger_forget, 2)        \
+  X(ffi_ledger_read, 1)          \
   X(ffi_libraries, 0)            \
   X(ffi_local_addresses, 0)      \
   X(ffi_log_new, 0)              \
@@ -68,6 +70,9 @@
   X(ffi_part_candidates, 1)      \
   X(ffi_program_exec, 2)         \
   X(ffi_public_services, 0)      \
+  X(ffi_recorder_new, 1)         \
+  X(ffi_recorder_session, 1)     \
+  X(ffi_recorder_write, 1)       \
   X(ffi_result_open, 4)          \
   X(ffi_result_read, 1)          \
   X(ffi_result_waits, 1)         \

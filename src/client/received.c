@@ -34,6 +34,7 @@ int p2p_received_append(struct p2p_received *received, const void *bytes, size_t
   else if (received->result != NULL)
     code = p2p_result_append(received->result, bytes, length);
   received->missing_bytes -= length;
+  received->total += length;
   return code;
 }
 

@@ -10,6 +10,7 @@ enum p2p_received_kind { P2P_RECEIVED_NOTHING, P2P_RECEIVED_CONDITION, P2P_RECEI
 struct p2p_received {
   enum p2p_received_kind kind;
   uint64_t missing_bytes;
+  uint64_t total;             /* bytes of all, so far */
   struct p2p_blob *condition; /* both NULL: it is discarded */
   struct p2p_result *result;  /* the task has it, too */
 };

@@ -43,7 +43,9 @@ static struct p2p_task *detach_task(struct p2p_task_stream *stream, struct p2p_r
   struct p2p_task *task = run->task;
   p2p_received_discard(&run->received);
   run->task = NULL;
-  stream->running -= task != NULL;
+  if (task == NULL) return NULL;
+  stream->running--;
+  stream->config.on_left(stream->config.arg, task, run->upload.total, run->received.total);
   return task;
 }
 
@@ -250,10 +252,8 @@ static void complete(struct p2p_task_stream *stream, struct p2p_run *run, uint64
                      bool *changed) {
   bool is_result = run->received.kind == P2P_RECEIVED_RESULT;
   bool is_news = p2p_received_complete(&run->received, run->task);
-  if (!is_result) {
-    if (is_news) stream->config.on_task(stream->config.arg);
-    return;
-  }
+  if (!is_result && is_news) stream->config.on_task(stream->config.arg);
+  if (!is_result) return;
   *changed = true;
   end_run(stream, run, now_ms);
 }

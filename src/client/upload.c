@@ -95,6 +95,7 @@ static long take_part(struct p2p_upload *upload, struct p2p_part *part, const ui
     return code;
   }
   upload->sent += length;
+  upload->total += length;
   return (long)length;
 }
 
@@ -104,6 +105,7 @@ long p2p_upload_take(struct p2p_upload *upload, struct p2p_task *task, const uin
   if (part != NULL) return take_part(upload, part, bytes);
   size_t length = at_most(p2p_blob_span(p2p_task_object(task), upload->sent, bytes));
   upload->sent += length;
+  upload->total += length;
   return (long)length;
 }
 

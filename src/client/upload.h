@@ -15,6 +15,7 @@ struct p2p_upload {
   uint32_t needed;              /* parts that are to be sent, as bits */
   uint32_t at;                  /* of the parts, or of all: that which is sent next */
   uint64_t sent;                /* bytes of it */
+  uint64_t total;               /* bytes of all, so far */
   struct p2p_part *held;        /* by p2p_upload_take(); NULL: none */
   struct p2p_part_check *check; /* of a part that may have changed; NULL: none */
 };

@@ -157,6 +157,20 @@ static void on_again(void *arg, struct p2p_task *task) {
   link->callbacks.on_again(link->arg, task);
 }
 
+static void on_left(void *arg, struct p2p_task *task, uint64_t sent, uint64_t received) {
+  const struct p2p_worker_link *link = arg;
+  struct p2p_task_times times;
+  bool is_done = p2p_task_state(task) == P2P_TASK_DONE;
+  p2p_task_times(task, &times);
+  const struct p2p_ledger_counts counts = {.futures = is_done,
+                                           .failed = !is_done,
+                                           .ms = p2p_clock_ms() - times.started_ms,
+                                           .bytes_in = received,
+                                           .bytes_out = sent};
+  p2p_recording_add(link->config.recording, P2P_LEDGER_RECEIVED,
+                    p2p_member_cluster(link->config.member), link->config.worker, &counts);
+}
+
 /* Callbacks of the link. */
 
 /* `hello`: in a cluster with a key, what the accept quotes. Returns P2P_OK, or an error of which
@@ -234,6 +248,7 @@ static int on_hello(struct p2p_worker_link *link, const struct p2p_frame *frame,
       .queued = count_queued,
       .on_task = on_task,
       .on_again = on_again,
+      .on_left = on_left,
       .arg = link,
   };
   link->stream = p2p_task_stream_new(&stream, p2p_clock_ms());

@@ -9,6 +9,7 @@
 #include "client/packages.h"
 #include "client/task_stream.h"
 #include "crypto/seal.h"
+#include "ledger/recording.h"
 #include "net/loop.h"
 #include "net/tcp_measure.h"
 #include "protocol/hello.h"
@@ -23,6 +24,7 @@ struct p2p_worker_link_config {
   struct p2p_loop *loop;
   struct p2p_log_queue *log;
   struct p2p_member *member;              /* sends the link's code to the worker */
+  struct p2p_recording *recording;        /* NULL: nothing is recorded */
   const char *mailbox, *relay;            /* NULL: those that the board names */
   const char *r_version, *future_version; /* of this session */
   uint64_t object_cap_bytes;

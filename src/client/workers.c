@@ -319,6 +319,7 @@ int p2p_workers_new(const struct p2p_client_config *config, struct p2p_log_queue
   workers->link = (struct p2p_worker_link_config){
       .loop = config->loop,
       .log = log,
+      .recording = p2p_recording_new(config->loop, log, config->recorder),
       .mailbox = workers->mailbox,
       .relay = workers->relay,
       .r_version = workers->r_version,
@@ -338,6 +339,7 @@ void p2p_workers_free(struct p2p_workers *workers, const struct p2p_err *why) {
     p2p_worker_link_free(worker->link);
   }
   p2p_roster_clear(&workers->roster);
+  p2p_recording_free(workers->link.recording);
   free(workers->mailbox);
   free(workers->relay);
   free(workers);

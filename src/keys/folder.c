@@ -7,12 +7,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "keys/privacy.h"
 
 #define FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 #define LOCK "lock"
+#define PAUSE_MS 10
 
 static int fail(struct p2p_err *err, const char *what, const char *path) {
   return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot %s folder '%s': %s", what, path, strerror(errno));
@@ -87,14 +89,39 @@ void p2p_key_folder_close(struct p2p_key_folder *folder) {
   folder->fd = folder->lock = -1;
 }
 
-int p2p_key_folder_lock(struct p2p_key_folder *folder, struct p2p_err *err) {
-  int code = P2P_OK;
+static int open_lock(struct p2p_key_folder *folder, struct p2p_err *err) {
   folder->lock =
       openat(folder->fd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-  if (folder->lock < 0) code = fail(err, "lock", folder->path);
+  return folder->lock < 0 ? fail(err, "lock", folder->path) : P2P_OK;
+}
+
+/* Whether flock() has failed because the file system has no locks. */
+static bool has_no_locks(void) { return errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP; }
+
+int p2p_key_folder_lock(struct p2p_key_folder *folder, struct p2p_err *err) {
+  int code = open_lock(folder, err);
   while (code == P2P_OK && flock(folder->lock, LOCK_EX) != 0) {
-    if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP) break;
+    if (has_no_locks()) break;
     if (errno != EINTR) code = fail(err, "lock", folder->path);
+  }
+  if (code != P2P_OK) p2p_key_folder_close(folder);
+  return code;
+}
+
+int p2p_key_folder_lock_within(struct p2p_key_folder *folder, uint32_t timeout_ms,
+                               struct p2p_err *err) {
+  const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
+  int code = open_lock(folder, err);
+  for (uint32_t waited_ms = 0; code == P2P_OK && flock(folder->lock, LOCK_EX | LOCK_NB) != 0;
+       waited_ms += PAUSE_MS) {
+    if (has_no_locks()) break;
+    if (errno != EINTR && errno != EWOULDBLOCK)
+      code = fail(err, "lock", folder->path);
+    else if (waited_ms >= timeout_ms)
+      code = p2p_err_set(err, P2P_ERR_TIMEOUT, "another program keeps the folder '%s' locked",
+                         folder->path);
+    else
+      nanosleep(&pause, NULL);
   }
   if (code != P2P_OK) p2p_key_folder_close(folder);
   return code;

@@ -5,6 +5,7 @@
 #define P2P_KEYS_FOLDER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -35,5 +36,9 @@ void p2p_key_folder_close(struct p2p_key_folder *folder);
  * folder is closed, and with the process. After an error, the folder is closed. Where the file
  * system has no locks, it protects nothing. P2P_ERR_SYSTEM, P2P_ERR_ACCESS. */
 int p2p_key_folder_lock(struct p2p_key_folder *folder, struct p2p_err *err) P2P_MUST_USE;
+/* The same, but P2P_ERR_TIMEOUT after about this time. No call of the system has both, so this one
+ * looks 100 times a second. */
+int p2p_key_folder_lock_within(struct p2p_key_folder *folder, uint32_t timeout_ms,
+                               struct p2p_err *err) P2P_MUST_USE;
 
 #endif

@@ -2,6 +2,7 @@
  * before it has renamed it, it stays, as private as the file. */
 #include "keys/private_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -140,4 +141,14 @@ int p2p_private_file_remove(const struct p2p_key_folder *folder, const char *nam
                             struct p2p_err *err) {
   if (folder->fd < 0 || unlinkat(folder->fd, name, 0) == 0 || errno == ENOENT) return P2P_OK;
   return fail(err, "remove", folder, name);
+}
+
+void p2p_private_file_sweep(const struct p2p_key_folder *folder) {
+  int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+  if (dir == NULL && fd >= 0) close(fd);
+  for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
+    if (strncmp(entry->d_name, TEMPORARY, sizeof TEMPORARY - 1) == 0)
+      unlinkat(folder->fd, entry->d_name, 0);
+  if (dir != NULL) closedir(dir);
 }

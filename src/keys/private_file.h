@@ -25,6 +25,10 @@ int p2p_private_file_make(const struct p2p_key_folder *folder, const char *name,
                           const struct p2p_buf *contents, bool *existed,
                           struct p2p_err *err) P2P_MUST_USE;
 
+/* Removes the temporary files of processes that have died meanwhile. Only for a folder in which
+ * nobody writes without its lock, and with that. */
+void p2p_private_file_sweep(const struct p2p_key_folder *folder);
+
 /* P2P_OK also if there is none. P2P_ERR_SYSTEM. */
 int p2p_private_file_remove(const struct p2p_key_folder *folder, const char *name,
                             struct p2p_err *err) P2P_MUST_USE;

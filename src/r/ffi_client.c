@@ -9,6 +9,7 @@
 #include "r/ffi_config.h"
 #include "r/ffi_error.h"
 #include "r/ffi_handle.h"
+#include "r/ffi_ledger.h"
 #include "r/ffi_log.h"
 #include "r/ffi_loop.h"
 #include "r/ffi_wait.h"
@@ -25,6 +26,7 @@ SEXP ffi_client_new(SEXP config, SEXP log) {
       .object_cap_bytes =
           p2p_ffi_count(config, "object_cap_bytes", UINT64_C(1) << 32, UINT64_C(1) << 53),
       .retries = (uint32_t)p2p_ffi_count(config, "retries", 0, UINT32_MAX),
+      .recorder = p2p_ffi_recorder(config),
   };
   (void)p2p_machine_sandbox_read(p2p_ffi_text(config, "sandbox"),
                                  &c.sandbox); /* R has checked it */

@@ -5,7 +5,7 @@
 
 #include "r/ffi_error.h"
 
-static SEXP element(SEXP list, const char *name) {
+SEXP p2p_ffi_element(SEXP list, const char *name) {
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);
   for (R_xlen_t i = 0; i < Rf_xlength(names); i++)
     if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) return VECTOR_ELT(list, i);
@@ -13,14 +13,14 @@ static SEXP element(SEXP list, const char *name) {
 }
 
 const char *p2p_ffi_text(SEXP list, const char *name) {
-  SEXP value = element(list, name);
+  SEXP value = p2p_ffi_element(list, name);
   if (TYPEOF(value) != STRSXP || Rf_xlength(value) != 1 || STRING_ELT(value, 0) == NA_STRING)
     return NULL;
   return Rf_translateCharUTF8(STRING_ELT(value, 0));
 }
 
 double p2p_ffi_number(SEXP list, const char *name, double otherwise) {
-  SEXP value = element(list, name);
+  SEXP value = p2p_ffi_element(list, name);
   if (value == R_NilValue || Rf_xlength(value) != 1) return otherwise;
   return Rf_asReal(value);
 }
@@ -37,7 +37,7 @@ uint64_t p2p_ffi_count(SEXP list, const char *name, uint64_t otherwise, uint64_t
 }
 
 const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length) {
-  SEXP value = element(list, name);
+  SEXP value = p2p_ffi_element(list, name);
   size_t n = TYPEOF(value) == STRSXP ? (size_t)Rf_xlength(value) : 0;
   const char **texts = (const char **)R_alloc(n + 1, sizeof *texts);
   for (size_t i = 0; i < n; i++) texts[i] = Rf_translateCharUTF8(STRING_ELT(value, (R_xlen_t)i));
@@ -47,7 +47,7 @@ const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length) {
 }
 
 const int *p2p_ffi_integers(SEXP list, const char *name, size_t *length) {
-  SEXP value = element(list, name);
+  SEXP value = p2p_ffi_element(list, name);
   *length = TYPEOF(value) == INTSXP ? (size_t)Rf_xlength(value) : 0;
   return *length > 0 ? INTEGER(value) : NULL;
 }

@@ -8,6 +8,7 @@
 
 /* Elements of a named list. A missing element is NULL or `otherwise`. Strings are valid until the
  * .Call returns. */
+SEXP p2p_ffi_element(SEXP list, const char *name); /* R_NilValue: it is missing */
 const char *p2p_ffi_text(SEXP list, const char *name);
 double p2p_ffi_number(SEXP list, const char *name, double otherwise);
 /* A number from 0 to `most`, truncated to an integer. Raises an R error (p2p_error_invalid) for

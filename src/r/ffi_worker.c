@@ -6,6 +6,7 @@
 #include "r/ffi_config.h"
 #include "r/ffi_error.h"
 #include "r/ffi_handle.h"
+#include "r/ffi_ledger.h"
 #include "r/ffi_log.h"
 #include "r/ffi_loop.h"
 #include "worker/control.h"
@@ -74,6 +75,7 @@ SEXP ffi_worker_new(SEXP config, SEXP log) {
   const char *const *idle = p2p_ffi_texts(config, "idle_argv", NULL);
   c.idle_argv = idle[0] != NULL ? idle : NULL;
   c.control_folder = p2p_ffi_text(config, "control_folder");
+  c.recorder = p2p_ffi_recorder(config);
   c.policy_file = p2p_ffi_text(config, "policy_file");
   read_policy(config, &c.policy);
   c.evaluator_env = p2p_ffi_texts(config, "evaluator_env", NULL);

@@ -9,6 +9,7 @@
 #include "base/log_queue.h"
 #include "board/member.h"
 #include "crypto/seal.h"
+#include "ledger/recording.h"
 #include "net/loop.h"
 #include "protocol/identity.h"
 #include "protocol/machine.h"
@@ -27,6 +28,7 @@ struct p2p_client_link_shared {
   const struct p2p_member *member;          /* the worker on the board */
   const struct p2p_seal_public *worker_key; /* in its hello */
   struct p2p_tally *tally;                  /* of the futures that have ended */
+  struct p2p_recording *recording;          /* of the same; NULL: none */
   const char *r_version, *future_version;
   struct p2p_machine machine;
   const char *libraries; /* see p2p_package_library_reply */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "protocol/task_header.h"
 #include "worker/exit_reason.h"
+#include "worker/lent.h"
 #include "wormhole/link.h"
 
 struct p2p_client_task {
@@ -21,6 +22,7 @@ struct p2p_client_task {
   bool refused, has_result; /* the evaluator has replied with LOST, has begun its RESULT */
   struct p2p_task_header header;
   struct p2p_reservation reservation; /* of what it requests */
+  struct p2p_ledger_counts use;
 };
 
 static void notify(const struct p2p_client_tasks *tasks) {
@@ -29,6 +31,12 @@ static void notify(const struct p2p_client_tasks *tasks) {
 
 static uint64_t age_ms(const struct p2p_client_task *task) {
   return task->evaluator != NULL ? p2p_clock_ms() - task->started_ms : 0;
+}
+
+/* `as`: one of the numbers of the tally. */
+static void count(struct p2p_client_task *task, uint64_t *as) {
+  task->use.ms = age_ms(task);
+  p2p_lent_count(task->tasks->shared, task->tasks->name, as, task->use);
 }
 
 static struct p2p_client_task *find(const struct p2p_client_tasks *tasks, uint32_t id) {
@@ -53,12 +61,10 @@ void p2p_client_tasks_send_lost(struct p2p_client_tasks *tasks, uint32_t id,
 }
 
 void p2p_client_tasks_abandon(struct p2p_client_tasks *tasks) {
-  struct p2p_tally *tally = tasks->shared->tally;
   while (tasks->list != NULL) {
     struct p2p_client_task *task = tasks->list;
     tasks->list = task->next;
-    tally->lost++;
-    tally->lent_ms += age_ms(task);
+    count(task, &tasks->shared->tally->lost);
     p2p_reservations_remove(tasks->shared->reservations, &task->reservation);
     if (task->evaluator != NULL) p2p_evaluator_abandon(task->evaluator);
     free(task);
@@ -100,6 +106,7 @@ static void on_evaluator_frame(void *arg, const struct p2p_frame *frame) {
     return;
   }
   task->has_result |= frame->type == P2P_FRAME_RESULT;
+  if (frame->type == P2P_FRAME_DATA) task->use.bytes_out += frame->length;
   p2p_client_tasks_send(task->tasks, frame->type, task->id, frame->payload, frame->length);
   if (p2p_link_queued(task->tasks->link) <= P2P_LINK_QUEUE_HIGH) return;
   for (task = task->tasks->list; task != NULL; task = task->next)
@@ -118,15 +125,10 @@ static void on_evaluator_drain(void *arg) {
 static void on_task_end(void *arg, const struct p2p_exit_reason *reason) {
   struct p2p_client_task *task = arg;
   struct p2p_tally *tally = task->tasks->shared->tally;
-  const char *outcome = "finished in";
+  bool is_lost = reason != NULL || task->refused;
+  const char *outcome = task->canceled ? "canceled after" : is_lost ? "lost after" : "finished in";
   if (reason != NULL) send_exit_reason(task, reason);
-  if (task->canceled)
-    outcome = "canceled after", tally->canceled++;
-  else if (reason != NULL || task->refused)
-    outcome = "lost after", tally->lost++;
-  else
-    tally->done++;
-  tally->lent_ms += age_ms(task);
+  count(task, task->canceled ? &tally->canceled : is_lost ? &tally->lost : &tally->done);
   p2p_log_write(task->tasks->shared->log, P2P_LOG_INFO, "future '%s' of '%s' %s %.1f s",
                 task->header.label, task->tasks->name, outcome, (double)age_ms(task) / 1000);
   end_task(task);
@@ -269,6 +271,7 @@ const char *p2p_client_tasks_on_data(struct p2p_client_tasks *tasks,
   if (task->evaluator == NULL) return "sent data that nobody has asked for";
   enum p2p_evaluator_pace pace = p2p_evaluator_data(task->evaluator, frame);
   if (pace == P2P_EVALUATOR_REFUSES) return "sent more data than announced";
+  task->use.bytes_in += frame->length;
   if (pace == P2P_EVALUATOR_IS_SLOW) p2p_link_pause(tasks->link, P2P_EVALUATOR_SLOW_MS);
   if (pace == P2P_EVALUATOR_IS_FULL) p2p_link_pause(tasks->link, 0);
   return NULL;

@@ -100,6 +100,8 @@ static void poll_slots(void *arg) {
 static void stop_with(struct p2p_worker *worker, const char *why) {
   if (worker->pool != NULL) p2p_evaluator_pool_close(worker->pool);
   for (size_t i = 0; i < P2P_SLOTS_CLIENTS_MAX; i++) free_link(worker, i, why);
+  p2p_recording_free(worker->shared.recording);
+  worker->shared.recording = NULL;
   if (worker->announcer != NULL) p2p_announcer_leave(worker->announcer);
   p2p_announcer_free(worker->announcer);
   p2p_lending_free(worker->lending);
@@ -274,6 +276,7 @@ static int start(void *state, const void *arg, struct p2p_err *err) {
                                                    .on_change = poll_soon,
                                                    .on_end = on_link_end,
                                                    .arg = worker};
+  worker->shared.recording = p2p_recording_new(worker->loop, worker->log, config->recorder);
   return code;
 }
 
@@ -311,10 +314,8 @@ int p2p_worker_new(const struct p2p_worker_config *config, struct p2p_log_queue 
   p2p_scratch_sweep(worker->texts.scratch);
   worker->groups = p2p_worker_config_groups(config, log);
   code = p2p_service_start(config->loop, &type, worker, config, &service, err);
-  if (code != P2P_OK) return code;
-  worker->service = service;
-  *out = worker;
-  return P2P_OK;
+  if (code == P2P_OK) (*out = worker)->service = service;
+  return code;
 }
 
 static void drain(void *state, void *unused) {
@@ -383,9 +384,8 @@ uint64_t p2p_worker_idle_ms(struct p2p_worker *worker) {
 
 static void get_report(void *state, void *report) {
   const struct p2p_worker *worker = state;
-  struct p2p_worker_report *out = report;
-  out->ended = worker->tally;
-  p2p_links_report(&worker->links, out);
+  ((struct p2p_worker_report *)report)->ended = worker->tally;
+  p2p_links_report(&worker->links, report);
 }
 
 void p2p_worker_report(struct p2p_worker *worker, struct p2p_worker_report *out) {

@@ -7,6 +7,7 @@
 
 #include "base/log_queue.h"
 #include "board/board_config.h"
+#include "ledger/recorder.h"
 #include "net/loop.h"
 #include "protocol/machine.h"
 #include "worker/limits.h"
@@ -39,9 +40,10 @@ struct p2p_worker_config {
   struct p2p_limits limits;
   uint64_t object_cap_bytes; /* the largest future that is accepted */
   struct p2p_policy policy;
-  const char *control_folder;   /* of its control socket; NULL: none */
-  const char *policy_file;      /* watched for changes; NULL: none */
-  const char *const *idle_argv; /* see p2p_policy_watch_config; NULL: none */
+  const char *control_folder;    /* of its control socket; NULL: none */
+  const char *policy_file;       /* watched for changes; NULL: none */
+  const char *const *idle_argv;  /* see p2p_policy_watch_config; NULL: none */
+  struct p2p_recorder *recorder; /* of what is lent; NULL: none. Takes a reference */
 };
 
 /* Raises the limit on open files as far as the slots need it. P2P_ERR_INVALID; P2P_ERR_CRYPTO:

@@ -122,7 +122,7 @@ class Lab:
         inherited = {key: value for key, value in os.environ.items() if not re.match("SSH_|R_FUTURE_|R_TESTS$", key)}
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, limit=1 << 24,
-            env={**inherited, "TMPDIR": tmp, "R_USER_CONFIG_DIR": os.path.join(self.dir, config), "R_P2P_LAB": self.dir,
+            env={**inherited, "TMPDIR": tmp, "R_USER_CONFIG_DIR": os.path.join(self.dir, config), "R_USER_DATA_DIR": os.path.join(self.dir, "data"), "R_P2P_LAB": self.dir,
                  **({} if self.has_keys else {"R_FUTURE_P2P_KEY": "FALSE"}), **env})
         child = Process(name, process)
         child.tmp = tmp

@@ -52,6 +52,21 @@ static void queue_again(void *arg, struct p2p_task *task) {
   p2p_task_queue_push(&again, task);
 }
 
+static struct {
+  size_t tasks, done;
+  uint64_t sent, received;
+} left;
+
+static void count_left(void *arg, struct p2p_task *task, uint64_t n_sent_bytes,
+                       uint64_t n_received_bytes) {
+  (void)arg;
+  CHECK(p2p_task_state(task) != P2P_TASK_RUNNING);
+  left.tasks++;
+  left.done += p2p_task_state(task) == P2P_TASK_DONE;
+  left.sent += n_sent_bytes;
+  left.received += n_received_bytes;
+}
+
 static struct p2p_task_stream *stream_new(uint32_t slots) {
   struct p2p_task_stream_config config = {.worker = WORKER,
                                           .slots = slots,
@@ -60,8 +75,10 @@ static struct p2p_task_stream *stream_new(uint32_t slots) {
                                           .send = record,
                                           .queued = queued,
                                           .on_task = count_task,
-                                          .on_again = queue_again};
+                                          .on_again = queue_again,
+                                          .on_left = count_left};
   n_sent = queued_bytes = task_news = 0;
+  memset(&left, 0, sizeof left);
   send_code = P2P_OK;
   return p2p_task_stream_new(&config, 0);
 }
@@ -133,6 +150,7 @@ TEST(a_task_is_sent_and_its_result_arrives) {
   CHECK(p2p_task_state(task) == P2P_TASK_DONE && p2p_result_size(p2p_task_result(task)) == 4);
   CHECK(p2p_task_object(task) == NULL && numbers(stream, 0).busy == 0 &&
         numbers(stream, 9).held == 1);
+  CHECK(left.tasks == 1 && left.done == 1 && left.sent == 100000 && left.received == 7);
   struct p2p_blob *condition = p2p_task_next_condition(task);
   CHECK(condition != NULL && p2p_blob_size(condition) == 3);
   p2p_blob_free(condition);

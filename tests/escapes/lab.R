@@ -177,7 +177,7 @@ start_lent_worker <- function(lab, board, mode, libraries, memory = NULL) {
   command <- as_user(lab, c(file.path(R.home("bin"), "Rscript"), "-e", "future.p2p::worker", sprintf("--%s=%s", names(flags), unlist(flags))))
   descriptor <- sprintf("exec 9< '%s'; exec \"$@\"", file.path(lab$home, "descriptor"))
   env <- c(HOME = lab$home, TMPDIR = lab$tmp, SSH_AUTH_SOCK = file.path(lab$home, "agent"), R_P2P_LAB = board$dir,
-           R_USER_CONFIG_DIR = file.path(lab$home, ".config"),
+           R_USER_CONFIG_DIR = file.path(lab$home, ".config"), R_USER_DATA_DIR = file.path(lab$home, ".local"),
            R_LIBS = paste(c(libraries, file.path(lab$home, "library")), collapse = ":"), R_LIBS_USER = file.path(lab$home, "library"),
            AWS_SECRET_ACCESS_KEY = lab$secrets[["read_environment"]])
   lab$worker <- start_child(board, paste("worker", mode), c("sh", "-c", descriptor, "sh", lab$group$command, command), env = env, pty = TRUE)

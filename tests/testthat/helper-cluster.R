@@ -19,12 +19,16 @@ new_lab <- function(users = c("alice", "bob", "carol")) {
   lines <- vapply(users, function(user) paste(user, make_key(lab, user)), "")
   writeLines(lines, file.path(dir, "users.txt"))
   lab$old_config_dir <- Sys.getenv("R_USER_CONFIG_DIR", NA_character_)
-  Sys.setenv(R_USER_CONFIG_DIR = lab_config_dir(lab)) # plan() in this session uses it, too
+  lab$old_data_dir <- Sys.getenv("R_USER_DATA_DIR", NA_character_)
+  Sys.setenv(R_USER_CONFIG_DIR = lab_config_dir(lab), R_USER_DATA_DIR = lab_data_dir(lab)) # plan() in this session uses them, too
   lab
 }
 
 ## Where the processes of the lab have their keys of clusters. They share a device.
 lab_config_dir <- function(lab) file.path(lab$dir, "keys")
+
+## Where they count what they give and receive.
+lab_data_dir <- function(lab) file.path(lab$dir, "data")
 
 local_lab <- function(users = c("alice", "bob", "carol"), env = parent.frame()) {
   skip_unless_lab()
@@ -37,6 +41,7 @@ local_lab <- function(users = c("alice", "bob", "carol"), env = parent.frame()) 
 close_lab <- function(lab) {
   for (process in rev(lab$processes)) stop_process(process)
   if (is.na(lab$old_config_dir)) Sys.unsetenv("R_USER_CONFIG_DIR") else Sys.setenv(R_USER_CONFIG_DIR = lab$old_config_dir)
+  if (is.na(lab$old_data_dir)) Sys.unsetenv("R_USER_DATA_DIR") else Sys.setenv(R_USER_DATA_DIR = lab$old_data_dir)
   unlink(lab$dir, recursive = TRUE)
 }
 
@@ -85,7 +90,7 @@ start_r <- function(lab, name, code, stdin = FALSE, env = character()) {
 lab_environment <- function(lab, tmp, more = character()) {
   env <- Sys.getenv()
   env <- env[!grepl("^(SSH_|R_FUTURE_|R_TESTS$)", names(env))]
-  env <- c(env, TMPDIR = tmp, R_P2P_LAB = lab$dir, R_USER_CONFIG_DIR = lab_config_dir(lab), XDG_RUNTIME_DIR = lab$dir, R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
+  env <- c(env, TMPDIR = tmp, R_P2P_LAB = lab$dir, R_USER_CONFIG_DIR = lab_config_dir(lab), R_USER_DATA_DIR = lab_data_dir(lab), XDG_RUNTIME_DIR = lab$dir, R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
   env <- c(env[!names(env) %in% names(more)], more)
   env[!duplicated(names(env), fromLast = TRUE)]
 }
