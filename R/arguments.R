@@ -84,3 +84,9 @@ rscript_texts <- function(command) {
 
 ## Words as typed in a shell.
 shell_words <- function(words) ifelse(grepl("^[A-Za-z0-9_.,:/@%+=-]+$", words), words, shQuote(words))
+
+check_workdir <- function(workdir) {
+  if (is.null(workdir)) return(NULL)
+  if (!is.character(workdir) || length(workdir) != 1L || is.na(workdir) || !dir.exists(workdir)) argument_stop("workdir", " must be a folder that exists.")
+  normalizePath(workdir)
+}

@@ -343,12 +343,6 @@ parse_bytes <- function(text) {
   suppressWarnings(as.numeric(parts[2L])) * (if (grepl("i", parts[3L]) || !nzchar(parts[4L])) 1024 else 1000)^power
 }
 
-check_workdir <- function(workdir) {
-  if (is.null(workdir)) return(NULL)
-  if (!is.character(workdir) || length(workdir) != 1L || is.na(workdir) || !dir.exists(workdir)) argument_stop("workdir", " must be a folder that exists.")
-  normalizePath(workdir)
-}
-
 ## Names of environment variables that are set.
 check_pass_env <- function(names) {
   setting <- setting_name(names, "pass_env")
