@@ -45,7 +45,8 @@ static struct p2p_task *detach_task(struct p2p_task_stream *stream, struct p2p_r
   run->task = NULL;
   if (task == NULL) return NULL;
   stream->running--;
-  stream->config.on_left(stream->config.arg, task, run->upload.total, run->received.total);
+  if (!run->is_in_line)
+    stream->config.on_left(stream->config.arg, task, run->upload.total, run->received.total);
   return task;
 }
 

@@ -27,8 +27,8 @@ struct p2p_task_stream_config {
   void (*on_task)(void *arg);
   /* A task has been lost without its worker, and waits again. Takes over the reference. */
   void (*on_again)(void *arg, struct p2p_task *task);
-  /* A task is no longer RUNNING here: it has ended, or waits again. With the bytes of objects that
-   * were sent and received for it. */
+  /* A task that the worker has taken is not RUNNING here any more: it has ended, or waits again.
+   * With the bytes of objects that were sent and received for it. */
   void (*on_left)(void *arg, struct p2p_task *task, uint64_t sent, uint64_t received);
   void *arg;
 };
