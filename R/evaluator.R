@@ -24,7 +24,7 @@ evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE, cache = 0) {
       evaluator_state$task <- task[1L]
       data <- read_task(channel, task[2L])
       if (!.Call(ffi_evaluator_begin, channel)) next # it was canceled
-      result <- if (inherits(data, "FutureError")) data else evaluate_task(data)
+      result <- if (inherits(data, "FutureError")) data else evaluate_with_resources(channel, data)
       rm(data)
       bytes <- task[2L] + send_result(channel, task[1L], result)
       discard_interrupt()
@@ -58,6 +58,24 @@ read_task <- function(channel, size) {
     parts <- cached_parts$receive(channel, evaluator_state$cache)
     put_parts(.Call(ffi_evaluator_read, channel, size), parts)
   }, error = cannot_be_evaluated)
+}
+
+## Returns a FutureError, too. Within the limits of what the future has requested; see ffi_evaluator_take().
+evaluate_with_resources <- function(channel, data) {
+  given <- tryCatch(.Call(ffi_evaluator_take, channel), error = cannot_be_evaluated)
+  if (is.null(given)) return(evaluate_task(data))
+  if (inherits(given, "FutureError")) return(given)
+  memory <- evaluator_state$memory
+  if (given[2L] > 0) evaluator_state$memory <- min(memory, given[2L])
+  cores <- as.integer(given[1L])
+  old <- if (cores > 0L) options(parallelly.availableCores.fallback = cores) # what availableCores() says, with `mc.cores`
+  if (cores > 0L) data[["context"]][["forwardOptions"]][["mc.cores"]] <- cores
+  on.exit({
+    .Call(ffi_evaluator_give_back)
+    evaluator_state$memory <- memory
+    options(old)
+  })
+  evaluate_task(data)
 }
 
 ## Returns a FutureError, too.

@@ -18,6 +18,12 @@ resource_names <- c("memory", "cores", "tags")
 #' In the order of precedence: `future(..., resources = )`, or `%resources%` behind the future assignment; `plan(..., resources = )`, the default for
 #' all futures. A resource that the first does not name is taken from the second; `NULL` turns it off, as in `list(memory = NULL)`.
 #'
+#' @section On the worker:
+#' While the future runs, `availableCores()` says how many cores it has, so that what it starts in parallel uses these; without a request, it says 1. On Linux,
+#' the future and the programs that it starts run on cores of their own, among futures that request cores. A future that requests memory can allocate no more than
+#' that beyond what its process has at the start of the future, and so can each process that it starts: an allocation beyond it fails with an error whose message names
+#' the limit, see `worker(memory = )`. Neither is a sandbox: code that wants to can use other cores.
+#'
 #' @section Resources:
 #' \describe{
 #'  \item{`memory`}{(numeric or character) In bytes, or as `"2 GiB"`. A worker has the memory of its machine, and gives one future at most what

@@ -24,6 +24,7 @@
   X(ffi_evaluator_abandon, 3)    \
   X(ffi_evaluator_begin, 1)      \
   X(ffi_evaluator_condition, 3)  \
+  X(ffi_evaluator_give_back, 0)  \
   X(ffi_evaluator_hello, 2)      \
   X(ffi_evaluator_limit, 1)      \
   X(ffi_evaluator_keep, 1)       \
@@ -37,6 +38,7 @@
   X(ffi_evaluator_open, 0)       \
   X(ffi_evaluator_renew_folder, 1) \
   X(ffi_evaluator_result, 3)     \
+  X(ffi_evaluator_take, 1)       \
   X(ffi_file_report, 2)          \
   X(ffi_fingerprint, 1)          \
   X(ffi_handle_close, 1)         \

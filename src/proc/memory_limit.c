@@ -51,3 +51,24 @@ int p2p_memory_limit_set(uint64_t bytes, struct p2p_err *err) {
     return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot set the memory limit: %s", strerror(errno));
   return P2P_OK;
 }
+
+int p2p_memory_limit_lower(uint64_t bytes, uint64_t *old, struct p2p_err *err) {
+  struct rlimit limit;
+  if (getrlimit(RESOURCE, &limit) != 0)
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot read the memory limit: %s", strerror(errno));
+  uint64_t used = p2p_memory_limit_used();
+  rlim_t wanted = bytes < UINT64_MAX / 2 - used ? (rlim_t)(bytes + used) : RLIM_INFINITY;
+  *old = (uint64_t)limit.rlim_cur;
+  if (limit.rlim_cur != RLIM_INFINITY && wanted >= limit.rlim_cur) return P2P_OK;
+  limit.rlim_cur = wanted;
+  if (setrlimit(RESOURCE, &limit) != 0)
+    return p2p_err_set(err, P2P_ERR_SYSTEM, "cannot set the memory limit: %s", strerror(errno));
+  return P2P_OK;
+}
+
+void p2p_memory_limit_restore(uint64_t old) {
+  struct rlimit limit;
+  if (getrlimit(RESOURCE, &limit) != 0) return;
+  limit.rlim_cur = (rlim_t)old;
+  (void)!setrlimit(RESOURCE, &limit);
+}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/encode.h"
+#include "proc/affinity.h"
 #include "proc/core_limit.h"
 #include "proc/memory_keep.h"
 #include "proc/memory_limit.h"
@@ -18,6 +19,12 @@
 #include "worker/task_reader.h"
 
 #define TAG_CHANNEL "evaluator channel"
+
+static struct {
+  bool is_limited, is_pinned;
+  uint64_t memory_limit;
+  struct p2p_cpus cpus;
+} before_task;
 
 static void channel_free(void *channel) { p2p_evaluator_channel_free(channel); }
 
@@ -42,6 +49,33 @@ static void check(int code) {
 SEXP ffi_evaluator_limit(SEXP memory_bytes) {
   struct p2p_err err = {0};
   if (p2p_memory_limit_set((uint64_t)Rf_asReal(memory_bytes), &err) != P2P_OK) p2p_ffi_raise(&err);
+  return R_NilValue;
+}
+
+/* What was given to the task, while it is evaluated: c(cores, bytes of memory), or NULL if it
+ * requested neither. ffi_evaluator_give_back() follows. */
+SEXP ffi_evaluator_take(SEXP handle) {
+  const struct p2p_given *given =
+      p2p_evaluator_channel_given(p2p_ffi_handle_get(handle, TAG_CHANNEL));
+  uint64_t memory_bytes = (uint64_t)given->amounts.memory_mib << 20;
+  if (p2p_amounts_are_none(&given->amounts)) return R_NilValue;
+  struct p2p_err err = {0};
+  if (memory_bytes > 0 &&
+      p2p_memory_limit_lower(memory_bytes, &before_task.memory_limit, &err) != P2P_OK)
+    p2p_ffi_raise(&err);
+  before_task.is_limited = memory_bytes > 0;
+  p2p_affinity_get(&before_task.cpus);
+  before_task.is_pinned = p2p_cpus_count(&given->cpus) > 0 && p2p_affinity_set(&given->cpus);
+  SEXP out = Rf_allocVector(REALSXP, 2);
+  REAL(out)[0] = given->amounts.cores;
+  REAL(out)[1] = (double)memory_bytes;
+  return out;
+}
+
+SEXP ffi_evaluator_give_back(void) {
+  if (before_task.is_limited) p2p_memory_limit_restore(before_task.memory_limit);
+  if (before_task.is_pinned) (void)p2p_affinity_set(&before_task.cpus);
+  before_task.is_limited = before_task.is_pinned = false;
   return R_NilValue;
 }
 

@@ -290,8 +290,12 @@ const void *p2p_evaluator_client(const struct p2p_evaluator *evaluator) {
 }
 
 uint64_t p2p_evaluator_used_ms(const struct p2p_evaluator *evaluator) { return evaluator->used_ms; }
-
 /* ---- for the caller that submits a task ---- */
+
+static int forward(struct p2p_evaluator *evaluator, const struct p2p_frame *frame) {
+  return p2p_evaluator_process_send(evaluator->process, frame->type, frame->task, frame->payload,
+                                    frame->length);
+}
 
 static void note_if_delivered(struct p2p_evaluator *evaluator) {
   if (p2p_evaluator_process_queued(evaluator->process) == 0)
@@ -299,13 +303,12 @@ static void note_if_delivered(struct p2p_evaluator *evaluator) {
 }
 
 int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
-                         const struct p2p_frame *task,
+                         const struct p2p_frame *given, const struct p2p_frame *task,
                          const struct p2p_evaluator_callbacks *callbacks, void *arg) {
   struct p2p_task_header header;
   int code = p2p_task_header_read(task->payload, task->length, &header);
-  if (code == P2P_OK)
-    code = p2p_evaluator_process_send(evaluator->process, P2P_FRAME_TASK, task->task, task->payload,
-                                      task->length);
+  if (code == P2P_OK && given != NULL) code = forward(evaluator, given);
+  if (code == P2P_OK) code = forward(evaluator, task);
   if (code != P2P_OK) return code;
   if (evaluator->ready) p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_NONE, 0);
   evaluator->client = client;
@@ -324,9 +327,7 @@ int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
 /* A frame that cannot be sent is lost with the process, whose end will be reported; but nothing
  * else reports a lack of memory. */
 static void send(struct p2p_evaluator *evaluator, const struct p2p_frame *frame) {
-  int code = p2p_evaluator_process_send(evaluator->process, frame->type, frame->task,
-                                        frame->payload, frame->length);
-  if (code == P2P_ERR_MEMORY)
+  if (forward(evaluator, frame) == P2P_ERR_MEMORY)
     kill_process(evaluator, "was killed because its worker is out of memory");
 }
 

@@ -92,11 +92,12 @@ const void *p2p_evaluator_client(const struct p2p_evaluator *evaluator); /* NULL
 uint64_t p2p_evaluator_used_ms(
     const struct p2p_evaluator *evaluator); /* the end of its last task */
 
-/* Sends a TASK frame, at least 8 bytes long, for `client`, any pointer that identifies it. The DATA
+/* Sends a TASK frame, at least 8 bytes long, for `client`, any pointer that identifies it, and
+ * before it `given`, what was given to the task (protocol/given.h), unless that is NULL. The DATA
  * frames that it announces follow. The evaluator has no task and is alive. P2P_ERR_MEMORY,
  * P2P_ERR_CLOSED. */
 int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
-                         const struct p2p_frame *task,
+                         const struct p2p_frame *given, const struct p2p_frame *task,
                          const struct p2p_evaluator_callbacks *callbacks, void *arg) P2P_MUST_USE;
 /* If it is slow, it would be good to wait for on_drain, for
  * at most P2P_EVALUATOR_SLOW_MS. If it is full, send no more before on_drain or on_end. Data beyond

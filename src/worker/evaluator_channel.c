@@ -31,6 +31,7 @@ struct p2p_evaluator_channel {
   bool has_task, is_canceled, has_result;
   uint32_t task;
   uint64_t size; /* of its object */
+  struct p2p_given given;
   struct p2p_task_parts parts;
   uint32_t needed;     /* of these, those that come next, in this order; then the object */
   bool waits;          /* for p2p_evaluator_channel_need() */
@@ -164,6 +165,8 @@ static int on_task(struct p2p_evaluator_channel *channel, const struct p2p_frame
 static int on_frame(struct p2p_evaluator_channel *channel, const struct p2p_frame *frame) {
   static const char why[] = "was interrupted before the evaluation started";
   if (frame->type == P2P_FRAME_TASK) return on_task(channel, frame);
+  if (frame->type == P2P_FRAME_REQUEST)
+    return p2p_given_read(frame->payload, frame->length, &channel->given);
   bool is_current = channel->has_task && !channel->is_canceled && frame->task == channel->task;
   if (frame->type != P2P_FRAME_CANCEL || !is_current)
     return P2P_OK; /* of a task that has ended or was refused */
@@ -243,6 +246,10 @@ long p2p_evaluator_channel_read(struct p2p_evaluator_channel *channel, void *out
   return got < 0 ? got : take(channel, (size_t)got);
 }
 
+const struct p2p_given *p2p_evaluator_channel_given(const struct p2p_evaluator_channel *channel) {
+  return &channel->given;
+}
+
 const struct p2p_task_parts *p2p_evaluator_channel_parts(
     const struct p2p_evaluator_channel *channel) {
   return &channel->parts;
@@ -296,6 +303,7 @@ int p2p_evaluator_channel_next(struct p2p_evaluator_channel *channel, uint32_t *
   int code = P2P_OK;
   mask_interrupts(SIG_BLOCK, NULL); /* the last task may have failed without a RESULT */
   channel->has_task = channel->has_result = false;
+  channel->given = (struct p2p_given){.amounts = {0}};
   while (code == P2P_OK && !channel->has_task) code = next_frame(channel);
   if (code != P2P_OK) return next_error(code, err);
   *task = channel->task;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "protocol/frame.h"
+#include "protocol/given.h"
 #include "protocol/task_parts.h"
 
 struct p2p_evaluator_channel;
@@ -41,6 +42,8 @@ bool p2p_evaluator_channel_wait(const struct p2p_evaluator_channel *channel, int
  * P2P_ERR_CLOSED: the supervisor has closed the channel. */
 int p2p_evaluator_channel_next(struct p2p_evaluator_channel *channel, uint32_t *task,
                                uint64_t *size, struct p2p_err *err) P2P_MUST_USE;
+/* What was given to this task; zeros if it requested nothing. */
+const struct p2p_given *p2p_evaluator_channel_given(const struct p2p_evaluator_channel *channel);
 /* The parts of this task. If there are any, they come before the object: _need() says which of them
  * are to come, as bits, and after each of these is read, _end_part(). */
 const struct p2p_task_parts *p2p_evaluator_channel_parts(

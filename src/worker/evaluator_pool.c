@@ -119,12 +119,14 @@ static struct p2p_evaluator *choose(struct p2p_evaluator_pool *pool, const void 
 }
 
 struct p2p_evaluator *p2p_evaluator_pool_submit(struct p2p_evaluator_pool *pool, const void *client,
+                                                const struct p2p_frame *given,
                                                 const struct p2p_frame *task,
                                                 const struct p2p_evaluator_callbacks *callbacks,
                                                 void *arg) {
   struct p2p_evaluator *evaluator = choose(pool, client);
   if (evaluator == NULL) return NULL;
-  return p2p_evaluator_submit(evaluator, client, task, callbacks, arg) == P2P_OK ? evaluator : NULL;
+  return p2p_evaluator_submit(evaluator, client, given, task, callbacks, arg) == P2P_OK ? evaluator
+                                                                                        : NULL;
 }
 
 void p2p_evaluator_pool_remove_client(struct p2p_evaluator_pool *pool, const void *client) {

@@ -53,6 +53,7 @@ uint64_t p2p_evaluator_pool_idle_ms(const struct p2p_evaluator_pool *pool);
  * else an unused one, else a new one in place of one that is dying or belongs to another client.
  * NULL when all have a task, or out of memory. */
 struct p2p_evaluator *p2p_evaluator_pool_submit(struct p2p_evaluator_pool *pool, const void *client,
+                                                const struct p2p_frame *given,
                                                 const struct p2p_frame *task,
                                                 const struct p2p_evaluator_callbacks *callbacks,
                                                 void *arg);

@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proc/affinity.h"
 #include "worker/client_tasks.h"
 
 void p2p_links_init(struct p2p_links *links, const struct p2p_machine *machine) {
   struct p2p_resources all;
+  struct p2p_cpus cpus;
   p2p_machine_resources(machine, &all);
-  p2p_reservations_init(&links->reservations, &all.amounts);
+  p2p_affinity_get(&cpus);
+  p2p_reservations_init(&links->reservations, &all.amounts, &cpus);
 }
 
 bool p2p_links_has_namesake(const struct p2p_links *links, const struct p2p_identity *client) {

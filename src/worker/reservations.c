@@ -1,8 +1,9 @@
 /* Reservations of a worker. */
 #include "worker/reservations.h"
 
-void p2p_reservations_init(struct p2p_reservations *reservations, const struct p2p_amounts *all) {
-  *reservations = (struct p2p_reservations){.left = *all};
+void p2p_reservations_init(struct p2p_reservations *reservations, const struct p2p_amounts *all,
+                           const struct p2p_cpus *cpus) {
+  *reservations = (struct p2p_reservations){.left = *all, .cpus = *cpus};
 }
 
 void p2p_reservations_add(struct p2p_reservations *reservations,
@@ -20,7 +21,9 @@ void p2p_reservations_remove(struct p2p_reservations *reservations,
   while (*at != NULL && *at != reservation) at = &(*at)->next;
   if (*at == NULL) return;
   *at = reservation->next;
-  if (reservation->is_granted) p2p_amounts_add(&reservations->left, &reservation->amounts);
+  if (!reservation->is_granted) return;
+  p2p_amounts_add(&reservations->left, &reservation->amounts);
+  p2p_cpus_give(&reservations->cpus, &reservation->cpus);
 }
 
 struct p2p_reservation *p2p_reservations_waiting(const struct p2p_reservations *reservations,
@@ -34,6 +37,7 @@ struct p2p_reservation *p2p_reservations_grant(struct p2p_reservations *reservat
   struct p2p_reservation *next = p2p_reservations_waiting(reservations, NULL);
   if (next == NULL || p2p_amounts_count(&reservations->left, &next->amounts) == 0) return NULL;
   p2p_amounts_subtract(&reservations->left, &next->amounts);
+  p2p_cpus_take(&reservations->cpus, next->amounts.cores, &next->cpus);
   next->is_granted = true;
   return next;
 }

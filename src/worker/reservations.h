@@ -7,22 +7,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "protocol/resources.h"
+#include "protocol/given.h"
 
 struct p2p_reservation {
   struct p2p_reservation *next;
   struct p2p_amounts amounts;
-  size_t client;   /* its number */
-  bool is_granted; /* else it is in line */
-  void *arg;       /* of the caller */
+  size_t client;        /* its number */
+  bool is_granted;      /* else it is in line */
+  struct p2p_cpus cpus; /* granted: the processors that it has for itself; none: it may use any */
+  void *arg;            /* of the caller */
 };
 
 struct p2p_reservations {
   struct p2p_amounts left;
+  struct p2p_cpus cpus;          /* those that nobody has for itself */
   struct p2p_reservation *first; /* in the order of their arrival, with those that are granted */
 };
 
-void p2p_reservations_init(struct p2p_reservations *reservations, const struct p2p_amounts *all);
+/* `cpus`: the processors that are given with cores, as long as there are enough. */
+void p2p_reservations_init(struct p2p_reservations *reservations, const struct p2p_amounts *all,
+                           const struct p2p_cpus *cpus);
 /* Puts it at the end of the line. Borrowed until it is removed. */
 void p2p_reservations_add(struct p2p_reservations *reservations,
                           struct p2p_reservation *reservation);

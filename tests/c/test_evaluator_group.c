@@ -126,7 +126,7 @@ static void submit_here(void *arg) {
   const struct p2p_frame frame = {P2P_FRAME_TASK, 1, sizeof size, size},
                          data = {P2P_FRAME_DATA, 1, 1, arg};
   struct p2p_evaluator *evaluator =
-      p2p_evaluator_pool_submit(pool, &client, &frame, &callbacks, NULL);
+      p2p_evaluator_pool_submit(pool, &client, NULL, &frame, &callbacks, NULL);
   CHECK(evaluator != NULL);
   if (evaluator != NULL) p2p_evaluator_data(evaluator, &data);
 }

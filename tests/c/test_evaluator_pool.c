@@ -131,7 +131,7 @@ static void submit_here(void *arg) {
   p2p_set_u64(size, 1);
   struct p2p_frame frame = {P2P_FRAME_TASK, ++task, sizeof size, size},
                    data = {P2P_FRAME_DATA, task, 1, arg};
-  evaluator = p2p_evaluator_pool_submit(pool, &client, &frame, &callbacks, NULL);
+  evaluator = p2p_evaluator_pool_submit(pool, &client, NULL, &frame, &callbacks, NULL);
   CHECK(evaluator != NULL);
   if (evaluator != NULL && arg != NULL) p2p_evaluator_data(evaluator, &data);
 }

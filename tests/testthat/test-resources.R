@@ -131,6 +131,24 @@ test_that("sessions share what a worker has, and a large request is not overtake
   wait_for_line(other, "all done")
 })
 
+test_that("a future has the cores and the memory that it has requested, and the next one does not", {
+  plan_as(lab, "bob")
+  withr::defer(plan(sequential))
+  cpus <- function() sub(".*\t", "", grep("^Cpus_allowed_list", readLines("/proc/self/status"), value = TRUE))
+  got <- function(...) value(future(list(future::availableCores()[[1L]], if (file.exists("/proc/self/status")) cpus()), ...))
+  plain <- got(resources = list(tags = "alice"))
+  one <- got(resources = list(cores = 1, tags = "alice"))
+  expect_equal(one[[1L]], 1)
+  expect_equal(got(resources = list(cores = cores, tags = "alice"))[[1L]], cores)
+  skip_on_os(c("mac", "windows"))
+  expect_match(one[[2L]], "^[0-9]+$") # pinned
+  small <- future(length(numeric(5e7)), resources = list(memory = "100 MiB", tags = "alice"))
+  expect_error(value(small), "needed more than the memory limit of 100 MiB on worker")
+  expect_equal(value(future(length(numeric(5e7)), resources = list(tags = "alice"))), 5e7)
+  expect_equal(value(future(length(numeric(5e7)), resources = list(memory = "1 GiB", tags = "alice"))), 5e7)
+  expect_equal(got(resources = list(tags = "alice")), plain)
+})
+
 test_that("nothing is left", {
   expect_nothing_left(lab)
 })
