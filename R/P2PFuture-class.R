@@ -101,9 +101,12 @@ result_or_stop <- function(future) {
 ## (future.wait.timeout): an evaluation may take any time, and the core detects lost workers.
 wait_for_task <- function(future) {
   seen <- 0
+  display <- transfer_display()
+  on.exit(clear_line())
   while (!has_ended(future) && .Call(ffi_task_state, future[["task"]]) != "arriving") {
     waits <- is_waiting(future)
     if (waits && has_timed_out(future)) return()
+    show_transfers(display, list(future))
     seen <- wait_for_change(clients$of(future[["backend"]]), seen, if (waits) future[["wait"]]$until else Inf)
     relay_conditions(future)
   }
@@ -164,7 +167,10 @@ read_result <- function(future, task) {
     return(future_failure(future, "lost", why))
   }
   on.exit(.Call(ffi_handle_close, result))
-  tryCatch(.Call(ffi_result_read, result), p2p_error_lost = function(ex) NULL, error = function(ex) {
+  display <- transfer_display()
+  on.exit(clear_line(), add = TRUE)
+  show <- if (display$is_shown()) function() show_transfers(display, list(future))
+  tryCatch(.Call(ffi_result_read, result, show), p2p_error_lost = function(ex) NULL, error = function(ex) {
     if (.Call(ffi_result_waits, result)) stop(ex) # the time limit of R
     cancel_rest(future, task)
     FutureError(sprintf("The result of future (%s) is refused. %s", future_label(future), conditionMessage(ex)), future = future)
@@ -194,6 +200,7 @@ relay_conditions <- function(future) {
   while (!is.null(task <- future[["task"]]) && !is.null(object <- .Call(ffi_task_condition, task))) {
     condition <- tryCatch(read_condition(future, object), error = function(ex) NULL)
     if (!inherits(condition, "condition") || inherits(condition, "error")) next
+    clear_line()
     future[[".signaledConditions"]] <- c(future[[".signaledConditions"]], list(list(condition = condition, signaled = 1L)))
     if (inherits(condition, "warning")) {
       warning(condition)

@@ -38,6 +38,12 @@
 #' is the number of slots, but at least 1, so that a future can wait for the first worker. [future::nbrOfFreeWorkers()] is the number of slots
 #' that are free. Of the workers of one user to which this session has had no link yet, at most 1024 slots count: they might be made up.
 #'
+#' @section Progress of transfers:
+#' In an interactive session at a terminal, a line shows the progress of globals and values that take longer than a second on their way, with size and rate,
+#' while `value()` or `future()` waits. It is drawn on standard error, is taken away at the end, and is no condition, so that nothing else sees it. Option
+#' `future.p2p.progress` turns it off or on, see [future.p2p.options]. For progress of your own code, use the progressr package, whose conditions arrive
+#' while futures run.
+#'
 #' @section Results:
 #' The bytes that a worker sends are checked before R reads them, whatever `results` is: a malformed or oversized object is a FutureError. But a
 #' well-formed result may hold functions, and environments whose variables are computed when they are read. They run with your rights in this
@@ -234,7 +240,7 @@ submit <- function(client, future, packages = needed_packages(future), whole = F
   future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, packages,
                             resources_config(requested_resources(future)), split$parts)
   if (!registry(backend, action = "contains", future = future)) registry(backend, action = "add", future = future)
-  if (parts_bytes > 0) settle_parts(client, future[["task"]], parts_bytes)
+  if (parts_bytes > 0) settle_parts(client, future, parts_bytes)
 }
 
 ## The future package accepts any argument of future(). A request that would have no effect must not be ignored silently.
@@ -265,8 +271,9 @@ unregister_ended <- function(backend) {
 
 ## Returns when one more future may be submitted: when fewer futures are submitted than there are slots. Without any worker, one future may
 ## wait. Futures that wait for a worker with their packages or resources do not block one that any worker can run.
-wait_for_slot <- function(client, future, has_needs, wait) {
+wait_for_slot <- function(client, future, has_needs, wait, display = transfer_display()) {
   seen <- 0
+  on.exit(clear_line())
   repeat {
     status <- client_status(client)
     if (!is.null(status$failed)) stop(FutureError(core_sentence(status$failed), future = future))
@@ -274,6 +281,7 @@ wait_for_slot <- function(client, future, has_needs, wait) {
     if (before < capacity(client, status)) return()
     report_wait(client, status, future, wait)
     if (is_over(wait)) stop(FutureError(timeout_sentence(client, status, future, wait), future = future))
+    show_transfers(display, registry(future[["backend"]], action = "list"))
     seen <- wait_for_change(client, seen, wait$until)
   }
 }

@@ -24,6 +24,7 @@ log_lines <- function(log, timeout = 0) {
 show_log_lines <- function(lines, level = default_log_level()) {
   lines <- Filter(function(line) match(line$level, log_levels) >= match(level, log_levels), lines)
   if (length(lines) == 0L) return(invisible())
+  clear_line()
   texts <- vapply(lines, function(line) {
     label <- switch(line$level, warn = "Warning: ", debug = "debug: ", "")
     paste0(label, paste(c(line$text, advice_for(line$error)), collapse = ". "))

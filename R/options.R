@@ -25,6 +25,10 @@
 #'    can write to the topic can pretend to be a member. If not set, `TRUE`.}
 #'  \item{`future.p2p.contributions`}{(logical) If `FALSE`, workers and clients do not write down what they give and receive, see [contributions()]. If
 #'    not set, `TRUE`.}
+#'  \item{`future.p2p.progress`}{(logical or character) Whether to show a progress bar, with size and rate, for globals and values that take longer than a second
+#'    on their way, while `value()` or `future()` waits. `"auto"`, the default, shows it at a terminal of an interactive session. `TRUE` also shows it at
+#'    a terminal of a script, and in a log as a message every 10 seconds, of class `p2p_progress`. `FALSE` shows none. Nothing is shown as a line that is drawn
+#'    again if `NO_COLOR` is set, or `TERM` is `dumb`.}
 #'  \item{`future.p2p.debug`}{(logical) If `TRUE`, show debug messages. If not set, `FALSE`.}
 #' }
 #'
@@ -38,10 +42,10 @@
 #' options(future.p2p.cluster = NULL)
 #' @name future.p2p.options
 #' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay future.p2p.pass_env future.p2p.results
-#' @aliases future.p2p.cache future.p2p.worker_file future.p2p.key_file future.p2p.key future.p2p.contributions future.p2p.debug
+#' @aliases future.p2p.cache future.p2p.worker_file future.p2p.key_file future.p2p.key future.p2p.contributions future.p2p.debug future.p2p.progress
 NULL
 
-option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "cache", "worker_file", "results", "key_file", "key", "contributions", "debug")
+option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "cache", "worker_file", "results", "key_file", "key", "contributions", "progress", "debug")
 
 set_options_from_environment <- function() {
   for (name in option_names) {
@@ -49,7 +53,7 @@ set_options_from_environment <- function() {
     value <- Sys.getenv(paste0("R_FUTURE_P2P_", toupper(name)), NA_character_)
     if (is.na(value) || !is.null(getOption(option))) next
     if (!nzchar(value) && name != "relay") next # an empty relay means: use no relay
-    if (name %in% c("debug", "key", "contributions")) value <- flag_from_environment(name, value)
+    if (name %in% c("debug", "key", "contributions") || (name == "progress" && !identical(tolower(value), "auto"))) value <- flag_from_environment(name, value)
     do.call(options, structure(list(value), names = option))
   }
 }
@@ -73,6 +77,7 @@ p2p_option <- function(name, default = NULL) {
     cache = cache_bytes(value, option),
     results = check_choice(value, option, result_kinds),
     key = , contributions = , debug = check_flag(value, option),
+    progress = if (isTRUE(value) || isFALSE(value) || identical(value, "auto")) value else argument_stop(option, " must be TRUE, FALSE or \"auto\"."),
     value
   )
 }
@@ -104,7 +109,7 @@ split_words <- function(text, name) {
 ## Where a cluster meets, and our versions.
 board_config <- function(cluster, host, ssh_args) {
   use_proxy()
-  p2p_option("debug")
+  for (name in c("debug", "progress")) p2p_option(name)
   list(
     cluster = string_or_option(cluster, "cluster"), host = string_or_option(host, "host"),
     ssh_args = ssh_args_or_option(ssh_args), mailbox = p2p_option("mailbox"), relay = p2p_option("relay"),

@@ -29,13 +29,18 @@ part_sizes <- function(parts) vapply(parts, function(part) .Call(ffi_part_size, 
 
 ## The parts of a new task, of so many bytes, have borrowed the elements of vectors, which must not change before they were sent. On a slow
 ## link, or while no worker is free, they are copied instead: that takes less time than to send them.
-settle_parts <- function(client, task, bytes) {
-  on.exit(.Call(ffi_task_settle, task))
+settle_parts <- function(client, future, bytes, display = transfer_display()) {
+  task <- future[["task"]]
+  on.exit({
+    .Call(ffi_task_settle, task)
+    clear_line()
+  })
   began <- now()
   seen <- 0
   repeat {
     until <- began + if (.Call(ffi_task_state, task) == "waiting") 0.1 else 1 + bytes / SLOW_LINK
     if (now() >= until || !.Call(ffi_task_is_sending, task)) break
+    show_transfers(display, list(future))
     seen <- wait_for_change(client, seen, until)
   }
 }

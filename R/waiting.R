@@ -55,6 +55,7 @@ report_no_worker <- function(client, status) {
 ## A message of class "p2p_waiting", so that suppressMessages(classes = ) can select it.
 waiting_message <- function(...) {
   text <- paste(c(...), collapse = " ")
+  clear_line()
   message(structure(class = c("p2p_waiting", "message", "condition"), list(message = paste0(text, "\n"), call = NULL)))
 }
 

@@ -28,7 +28,8 @@
 #' @param host,ssh_args (character) Message board whose mailbox server and relay are used, and arguments for SSH, as in [cluster]. If `host`
 #'   is `NULL`, option `future.p2p.host`. The board is asked over SSH, for which any key will do: no account is needed. Without a board, the
 #'   public servers of Magic Wormhole are used, and nothing is asked.
-#' @param progress (logical) Whether to show a progress bar for transfers that take more than a second. If `NULL`, only at a terminal.
+#' @param progress (logical) Whether to show a progress bar for transfers that take more than a second. If `NULL`, option `future.p2p.progress`, or else only at
+#'   a terminal.
 #'
 #' @section Proxies:
 #' Mailbox server and relay are reached through the HTTP proxy in the environment variable `https_proxy`, or else `http_proxy`
@@ -208,7 +209,7 @@ where_to_save <- function(path) {
 run_transfer <- function(config, bytes, verify, progress, show_code = NULL, show_end = show_transfer_end) {
   handle <- .Call(ffi_transfer_new, config, bytes)
   on.exit(.Call(ffi_handle_close, handle))
-  bar <- transfer_bar(progress)
+  bar <- transfer_bar(progress, is_sender = is.null(config$path))
   on.exit(bar$close(), add = TRUE)
   is_confirmed <- FALSE
   say_waiting_at <- if (is.null(config$code)) Inf else now() + 1.5 # a new code has to be told first, and says so
@@ -280,21 +281,18 @@ ask_yes <- function(question) {
 }
 
 ## A progress bar that appears after a second.
-transfer_bar <- function(progress) {
-  is_enabled <- if (is.null(progress)) isatty(stderr()) || interactive() else check_flag(progress, "progress")
+transfer_bar <- function(progress, is_sender) {
+  mode <- progress_mode(progress, is_wanted = TRUE)
+  display <- progress_display(mode)
   started <- NULL
-  bar <- NULL
   list(
     show = function(status) {
       if (is.null(started)) started <<- now()
-      if (!is_enabled || status$size == 0 || now() < started + 1) return(invisible())
-      if (is.null(bar)) bar <<- utils::txtProgressBar(0, status$size, style = 3L, file = stderr())
-      utils::setTxtProgressBar(bar, status$moved)
+      seconds <- now() - started
+      if (status$size == 0 || seconds < progress_after()) return(invisible())
+      display$show(paste(if (is_sender) "Sending" else "Receiving", shorten(status$name, 30L)), status$moved, status$size, status$moved / max(seconds, 0.001))
     },
-    close = function() {
-      if (!is.null(bar)) close(bar)
-      bar <<- NULL
-    }
+    close = clear_line
   )
 }
 

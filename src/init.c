@@ -76,7 +76,7 @@
   X(ffi_recorder_session, 1)     \
   X(ffi_recorder_write, 1)       \
   X(ffi_result_open, 4)          \
-  X(ffi_result_read, 1)          \
+  X(ffi_result_read, 2)          \
   X(ffi_result_waits, 1)         \
   X(ffi_sanitize, 1)             \
   X(ffi_serialize, 2)            \
@@ -88,6 +88,7 @@
   X(ffi_task_error, 1)           \
   X(ffi_task_is_sending, 1)      \
   X(ffi_task_loss, 1)            \
+  X(ffi_task_progress, 1)        \
   X(ffi_task_result_bytes, 1)    \
   X(ffi_task_settle, 1)          \
   X(ffi_task_starts, 1)          \
@@ -95,6 +96,7 @@
   X(ffi_task_submit, 6)          \
   X(ffi_task_times, 1)           \
   X(ffi_task_worker, 1)          \
+  X(ffi_terminal_width, 0)       \
   X(ffi_terminate_catch, 0)      \
   X(ffi_terminate_release, 0)    \
   X(ffi_terminate_take, 0)       \

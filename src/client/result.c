@@ -106,6 +106,10 @@ void p2p_result_break(struct p2p_result *result) {
 
 uint64_t p2p_result_size(const struct p2p_result *result) { return result->size_bytes; }
 
+uint64_t p2p_result_arrived(const struct p2p_result *result) {
+  return atomic_load(&result->arrived);
+}
+
 bool p2p_result_is_whole(const struct p2p_result *result) {
   return atomic_load(&result->arrived) == result->size_bytes;
 }

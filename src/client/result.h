@@ -28,6 +28,7 @@ void p2p_result_break(struct p2p_result *result);
 /* ---- Any thread ---- */
 
 uint64_t p2p_result_size(const struct p2p_result *result);
+uint64_t p2p_result_arrived(const struct p2p_result *result); /* bytes */
 bool p2p_result_is_whole(const struct p2p_result *result);
 bool p2p_result_is_broken(const struct p2p_result *result);
 /* The longest contiguous run at `offset` of what has arrived; 0: none. */

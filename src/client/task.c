@@ -20,6 +20,7 @@ struct p2p_task {
   struct p2p_task *next; /* in its queue */
   char label[P2P_TASK_LABEL_MAX];
   struct p2p_requirements needs; /* constant after p2p_task_submit */
+  _Atomic uint64_t sent, to_send;
 
   pthread_mutex_t lock;      /* guards what follows */
   struct p2p_result *result; /* in state RUNNING, it may still arrive */
@@ -150,6 +151,8 @@ bool p2p_task_start(struct p2p_task *task, const char *worker) {
     task->starts++;
     task->times.started_ms = p2p_clock_ms();
     task->times.sent_ms = task->times.arriving_ms = 0;
+    atomic_store(&task->sent, 0);
+    atomic_store(&task->to_send, 0);
     set_state_locked(task, P2P_TASK_RUNNING);
   }
   pthread_mutex_unlock(&task->lock);
@@ -273,7 +276,10 @@ uint32_t p2p_task_losses(struct p2p_task *task, struct p2p_err *last) {
   return losses;
 }
 
-void p2p_task_mark_sent(struct p2p_task *task) {
+void p2p_task_note_sent(struct p2p_task *task, uint64_t sent, uint64_t to_send) {
+  atomic_store_explicit(&task->to_send, to_send, memory_order_relaxed);
+  atomic_store_explicit(&task->sent, sent, memory_order_relaxed);
+  if (sent < to_send) return;
   pthread_mutex_lock(&task->lock);
   task->times.sent_ms = p2p_clock_ms();
   pthread_mutex_unlock(&task->lock);
@@ -282,6 +288,17 @@ void p2p_task_mark_sent(struct p2p_task *task) {
 void p2p_task_times(struct p2p_task *task, struct p2p_task_times *out) {
   pthread_mutex_lock(&task->lock);
   *out = task->times;
+  pthread_mutex_unlock(&task->lock);
+}
+
+void p2p_task_progress(struct p2p_task *task, struct p2p_task_progress *out) {
+  pthread_mutex_lock(&task->lock);
+  const struct p2p_result *result = task->result;
+  *out = (struct p2p_task_progress){.sent = atomic_load_explicit(&task->sent, memory_order_relaxed),
+                                    .to_send =
+                                        atomic_load_explicit(&task->to_send, memory_order_relaxed),
+                                    .arrived = result != NULL ? p2p_result_arrived(result) : 0,
+                                    .to_arrive = result != NULL ? p2p_result_size(result) : 0};
   pthread_mutex_unlock(&task->lock);
 }
 

@@ -74,6 +74,12 @@ void p2p_task_times(struct p2p_task *task, struct p2p_task_times *out);
 bool p2p_task_is_sending(struct p2p_task *task);
 /* References of its parts; none once released. */
 struct p2p_part_list p2p_task_take_parts(struct p2p_task *task);
+/* Bytes of its latest run: given to the link, and arrived of the result. */
+struct p2p_task_progress {
+  uint64_t sent, to_send;      /* to_send 0: not known yet */
+  uint64_t arrived, to_arrive; /* to_arrive 0: nothing has arrived, or the result is gone */
+};
+void p2p_task_progress(struct p2p_task *task, struct p2p_task_progress *out);
 /* Removes and returns the oldest condition that has arrived; NULL: none. The caller frees it. */
 struct p2p_blob *p2p_task_next_condition(struct p2p_task *task);
 /* How many conditions were dropped because too many were waiting. */
@@ -110,7 +116,8 @@ bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err);
 bool p2p_task_retry(struct p2p_task *task, const struct p2p_err *why);
 /* RUNNING -> WAITING, P2P_TASK_REQUEUES_MAX times: its evaluation has not begun. */
 bool p2p_task_requeue(struct p2p_task *task);
-void p2p_task_mark_sent(struct p2p_task *task); /* of a running one */
+/* Of a running one: so much of what is sent to its worker was given to the link. */
+void p2p_task_note_sent(struct p2p_task *task, uint64_t sent, uint64_t to_send);
 /* Adds a condition to a running task. Beyond the limits it is counted as dropped. Takes over the
  * condition in every case. */
 bool p2p_task_add_condition(struct p2p_task *task, struct p2p_blob *condition);

@@ -132,8 +132,8 @@ static int send_piece(struct p2p_task_stream *stream, struct p2p_run *run, const
                       size_t length) {
   int code = send_frame(stream, P2P_FRAME_DATA, run->id, bytes, length);
   p2p_upload_done(&run->upload);
+  p2p_task_note_sent(run->task, run->upload.total, run->upload.wanted);
   if (code != P2P_OK || p2p_upload_is_left(&run->upload, run->task)) return code;
-  p2p_task_mark_sent(run->task);
   if (p2p_task_parts(run->task)->n > 0) stream->config.on_task(stream->config.arg); /* R waits */
   return P2P_OK;
 }

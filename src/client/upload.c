@@ -29,19 +29,24 @@ size_t p2p_upload_begin(struct p2p_upload *upload, struct p2p_task *task,
                         uint8_t header[static P2P_UPLOAD_HEADER_MAX]) {
   struct p2p_task_parts parts;
   p2p_part_list_describe(p2p_task_parts(task), &parts);
-  *upload = (struct p2p_upload){
-      .waits = parts.n > 0 || !p2p_resources_are_none(&p2p_task_requirements(task)->resources)};
-  size_t length =
-      p2p_task_header_write(p2p_blob_size(p2p_task_object(task)), p2p_task_label(task), header);
+  uint64_t size = p2p_blob_size(p2p_task_object(task));
+  bool waits = parts.n > 0 || !p2p_resources_are_none(&p2p_task_requirements(task)->resources);
+  *upload = (struct p2p_upload){.waits = waits, .wanted = waits ? 0 : size};
+  size_t length = p2p_task_header_write(size, p2p_task_label(task), header);
   return length + p2p_task_parts_write(&parts, header + length);
 }
 
 int p2p_upload_need(struct p2p_upload *upload, struct p2p_task *task, const void *payload,
                     size_t length) {
   if (!upload->waits) return P2P_ERR_PROTOCOL;
-  int code = p2p_need_read(payload, length, p2p_task_parts(task)->n, &upload->needed);
-  if (code == P2P_OK) upload->waits = false;
-  return code;
+  const struct p2p_part_list *list = p2p_task_parts(task);
+  int code = p2p_need_read(payload, length, list->n, &upload->needed);
+  if (code != P2P_OK) return code;
+  upload->waits = false;
+  upload->wanted = p2p_blob_size(p2p_task_object(task));
+  for (uint32_t i = 0; i < list->n; i++)
+    if (upload->needed >> i & 1) upload->wanted += p2p_part_size(list->parts[i]);
+  return P2P_OK;
 }
 
 /* The part that is sent now or next; NULL: the object is. */

@@ -18,6 +18,7 @@ struct p2p_upload {
   uint64_t total;               /* bytes of all, so far */
   struct p2p_part *held;        /* by p2p_upload_take(); NULL: none */
   struct p2p_part_check *check; /* of a part that may have changed; NULL: none */
+  uint64_t wanted;              /* bytes of all that is to be sent; 0 while it waits */
 };
 
 #define P2P_UPLOAD_HEADER_MAX (P2P_TASK_HEADER_MAX + P2P_TASK_PARTS_LEN_MAX)

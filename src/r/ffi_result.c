@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "client/result_reader.h"
 #include "client/task.h"
 #include "r/ffi.h"
@@ -18,8 +19,12 @@ struct result {
   struct p2p_result_reader *reader;
   const uint8_t *at; /* of bytes that are given to R next */
   size_t length;
-  bool is_waiting; /* within p2p_ffi_wait */
+  bool is_waiting;  /* within p2p_ffi_wait, or `progress` */
+  SEXP progress;    /* a function of R that is called a few times a second, or NULL */
+  uint64_t next_ms; /* when to call it again */
 };
+
+#define PROGRESS_MS 250
 
 static void result_free(void *arg) {
   struct result *result = arg;
@@ -58,15 +63,27 @@ SEXP ffi_result_open(SEXP task, SEXP memory_bytes, SEXP data_only, SEXP keep_byt
   return handle;
 }
 
+static void show_progress(struct result *result) {
+  if (result->progress == R_NilValue || p2p_clock_ms() < result->next_ms) return;
+  SEXP call = PROTECT(Rf_lang1(result->progress));
+  result->is_waiting = true;
+  Rf_eval(call, R_GlobalEnv);
+  result->is_waiting = false;
+  result->next_ms = p2p_clock_ms() + PROGRESS_MS;
+  UNPROTECT(1);
+}
+
 /* Gets more bytes. Returns false at the end. */
 static bool advance(struct result *result) {
   struct p2p_err err;
   int code;
+  show_progress(result);
   while ((code = p2p_result_reader_next(result->reader, &result->at, &result->length, &err)) ==
          P2P_READING_WAIT) {
     result->is_waiting = true;
     p2p_ffi_wait(p2p_result_reader_fd(result->reader), P2P_READING_WAIT_MS);
     result->is_waiting = false;
+    show_progress(result);
   }
   if (code < 0) p2p_ffi_raise(&err);
   return code == P2P_READING_BYTES;
@@ -93,9 +110,11 @@ static int get_byte(R_inpstream_t stream) {
 }
 
 /* Reads the whole object, once. Waits for what has not arrived. Raises p2p_error_lost if the link
- * is lost before. */
-SEXP ffi_result_read(SEXP handle) {
+ * is lost before. `progress`: a function without arguments that is called a few times a second
+ * meanwhile, or NULL. */
+SEXP ffi_result_read(SEXP handle, SEXP progress) {
   struct result *result = p2p_ffi_handle_get(handle, TAG_RESULT);
+  result->progress = progress;
   struct R_inpstream_st stream;
   R_InitInPStream(&stream, (R_pstream_data_t)result, R_pstream_any_format, get_byte, get_bytes,
                   NULL, R_NilValue);

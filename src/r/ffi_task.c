@@ -118,6 +118,18 @@ SEXP ffi_task_times(SEXP handle) {
   return out;
 }
 
+/* Bytes of its latest run, see struct p2p_task_progress. */
+SEXP ffi_task_progress(SEXP handle) {
+  const char *names[] = {"sent", "to_send", "arrived", "to_arrive", ""};
+  struct p2p_task_progress progress;
+  p2p_task_progress(p2p_ffi_handle_get(handle, P2P_TAG_TASK), &progress);
+  const uint64_t all[] = {progress.sent, progress.to_send, progress.arrived, progress.to_arrive};
+  SEXP out = PROTECT(Rf_mkNamed(REALSXP, names));
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) REAL(out)[i] = (double)all[i];
+  UNPROTECT(1);
+  return out;
+}
+
 /* The size of the result of a task that is done; else NA. */
 SEXP ffi_task_result_bytes(SEXP handle) {
   const struct p2p_result *result = p2p_task_result(p2p_ffi_handle_get(handle, P2P_TAG_TASK));

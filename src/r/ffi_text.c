@@ -1,5 +1,7 @@
-/* Text that is made safe to show, for R. */
+/* Text for the terminal: made safe to show, and how much of it there is room for. */
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/sanitize.h"
 #include "r/ffi.h"
@@ -18,4 +20,11 @@ SEXP ffi_sanitize(SEXP texts) {
   }
   UNPROTECT(1);
   return out;
+}
+
+/* The columns of the terminal that standard error is; 0: not known. */
+SEXP ffi_terminal_width(void) {
+  struct winsize size = {0};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0) size.ws_col = 0;
+  return Rf_ScalarInteger(size.ws_col);
 }

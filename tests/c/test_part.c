@@ -168,7 +168,9 @@ TEST(a_task_with_parts_waits_for_what_the_worker_needs) {
   CHECK(p2p_upload_need(&upload, task, need, sizeof need) == P2P_ERR_PROTOCOL);
   check_sent(&upload, task, "65536 of 2;1 of 2;65536 of 3;2 of 3;10 of 120;");
   CHECK(!p2p_upload_is_left(&upload, task));
+  CHECK(upload.total == upload.wanted && upload.wanted == 2 * P2P_PART_MIN_BYTES + 3 + 10);
   p2p_upload_begin(&upload, task, header); /* on another link */
+  CHECK(upload.total == 0 && upload.wanted == 0);
   p2p_need_write(0, need);
   CHECK(p2p_upload_need(&upload, task, need, sizeof need) == P2P_OK);
   check_sent(&upload, task, "10 of 120;");
@@ -190,7 +192,7 @@ TEST(what_was_settled_after_it_was_sent_is_checked_when_it_is_sent_again) {
   begin(&upload, task, 3);
   check_sent(&upload, task, "65536 of 1;65536 of 2;1 of 2;10 of 120;");
   p2p_upload_clear(&upload);
-  p2p_task_mark_sent(task);
+  p2p_task_note_sent(task, 1, 1);
   CHECK(!p2p_task_is_sending(task));
   p2p_settle(task);
   begin(&upload, task, 3);

@@ -76,6 +76,29 @@ TEST(a_large_result_can_be_read_while_it_arrives_and_goes_with_its_run) {
   p2p_task_free(task);
 }
 
+TEST(progress_is_that_of_the_latest_run) {
+  struct p2p_task *task = task_of("a");
+  struct p2p_task_progress progress;
+  struct p2p_task_times times;
+  CHECK(p2p_task_submit(task, 0) && p2p_task_start(task, "w"));
+  p2p_task_progress(task, &progress);
+  CHECK(progress.to_send == 0 && progress.to_arrive == 0);
+  p2p_task_note_sent(task, 3, 7);
+  p2p_task_times(task, &times);
+  CHECK(times.sent_ms == 0);
+  CHECK(receive_some(task, "ab", 2));
+  p2p_task_progress(task, &progress);
+  CHECK(progress.sent == 3 && progress.to_send == 7);
+  CHECK(progress.arrived == 2 && progress.to_arrive == 4);
+  p2p_task_note_sent(task, 7, 7);
+  p2p_task_times(task, &times);
+  CHECK(times.sent_ms > 0);
+  CHECK(p2p_task_requeue(task) && p2p_task_start(task, "w"));
+  p2p_task_progress(task, &progress);
+  CHECK(progress.sent == 0 && progress.to_send == 0 && progress.to_arrive == 0);
+  p2p_task_free(task);
+}
+
 TEST(a_task_that_has_not_begun_waits_again_a_few_times) {
   struct p2p_task *task = task_of("a");
   struct p2p_err err;
@@ -298,6 +321,7 @@ TEST(a_result_and_a_cancel_that_race_end_it_once) {
 
 UNIT_MAIN("task", UNIT(a_task_goes_from_new_to_done),
           UNIT(a_large_result_can_be_read_while_it_arrives_and_goes_with_its_run),
+          UNIT(progress_is_that_of_the_latest_run),
           UNIT(a_task_that_has_not_begun_waits_again_a_few_times),
           UNIT(a_failed_task_keeps_its_first_error), UNIT(labels_are_truncated_and_sanitized),
           UNIT(conditions_arrive_in_order_up_to_a_limit),

@@ -146,6 +146,10 @@ TEST(a_task_is_sent_and_its_result_arrives) {
   CHECK(take(stream, P2P_FRAME_DATA, id, "abc", 3, 0) == P2P_OK && task_news == 1);
   CHECK(announce(stream, P2P_FRAME_RESULT, id, 4) == P2P_OK);
   CHECK(take(stream, P2P_FRAME_DATA, id, "12", 2, 0) == P2P_OK && !changed);
+  struct p2p_task_progress progress;
+  p2p_task_progress(task, &progress);
+  CHECK(progress.sent == 100000 && progress.to_send == 100000);
+  CHECK(progress.arrived == 2 && progress.to_arrive == 4);
   CHECK(take(stream, P2P_FRAME_DATA, id, "34", 2, 9) == P2P_OK && changed);
   CHECK(p2p_task_state(task) == P2P_TASK_DONE && p2p_result_size(p2p_task_result(task)) == 4);
   CHECK(p2p_task_object(task) == NULL && numbers(stream, 0).busy == 0 &&

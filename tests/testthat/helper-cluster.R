@@ -104,15 +104,27 @@ process_lines <- function(process) {
 ## Output may follow.
 is_open <- function(process) !isTRUE(process$has_hung_up) && process$px$is_incomplete_output()
 
-## processx reads no lines from a terminal, and takes its end for an error.
+## processx reads no lines from a terminal, and takes its end for an error. What the process has erased is in `process$raw` only.
 terminal_lines <- function(process) {
   output <- if (is_open(process)) tryCatch(process$px$read_output(), error = function(e) NULL)
   process$has_hung_up <- is.null(output)
-  text <- paste0(process$rest, output)
-  lines <- strsplit(gsub("\r", "", text), "\n")[[1L]]
-  is_whole <- endsWith(text, "\n")
-  process$rest <- if (is_whole || length(lines) == 0L) "" else lines[length(lines)]
-  if (is_whole) lines else lines[-length(lines)]
+  process$raw <- paste0(process$raw, output)
+  text <- gsub("[^\n]*\r\033\\[K", "", paste0(process$rest, output))
+  end <- max(0L, gregexpr("\n", text, fixed = TRUE)[[1L]])
+  process$rest <- substring(text, end + 1L)
+  strsplit(gsub("\r", "", substr(text, 1L, end)), "\n", fixed = TRUE)[[1L]]
+}
+
+## Waits until all that a process in a terminal has written matches.
+wait_for_output <- function(process, pattern, timeout = 60) {
+  deadline <- proc.time()[["elapsed"]] + timeout
+  repeat {
+    process_lines(process)
+    if (grepl(pattern, process$raw)) return(invisible(process$raw))
+    left <- deadline - proc.time()[["elapsed"]]
+    if (!is_open(process) || left <= 0) stop(sprintf("%s did not write '%s', but:\n%s", process$name, pattern, process$raw), call. = FALSE)
+    process$px$poll_io(ceiling(1000 * left))
+  }
 }
 
 ## Waits for the nth line that matches and returns it. After `timeout` seconds it fails and shows the output.
