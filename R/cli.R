@@ -46,6 +46,7 @@ in_cli <- function() isTRUE(cli_state$is_running)
 ## Runs a command line. Returns the exit status: that of the value, else 0; 1 (failed), 2 (wrong usage) or 130 (interrupted before it was done).
 run_cli <- function(f, args, early = NULL) {
   cli_state$is_running <- TRUE
+  cli_state$is_json <- FALSE
   on.exit(cli_state$is_running <- FALSE)
   if (!is.null(early)) name_new_spelling(early, attr(f, "cli_name"))
   if ("--help" %in% args) {
@@ -67,10 +68,10 @@ run_cli <- function(f, args, early = NULL) {
     if (is.character(value)) cat(value, sep = "\n") else if (is.data.frame(value)) print(value)
     c(attr(value, "exit_status"), 0L)[1L]
   }, interrupt = function(ex) {
-    if (!isTRUE(ex$is_reported)) try(message("Stopped."), silent = TRUE) # its reader may have ended
+    if (!isTRUE(ex$is_reported) && !cli_state$is_json) try(message("Stopped."), silent = TRUE) # its reader may have ended
     if (attr(f, "cli_is_service")) 0L else 130L
   }, p2p_error_usage = on_usage, p2p_error_invalid = on_usage, error = function(ex) {
-    message("Error: ", conditionMessage(ex))
+    if (cli_state$is_json) write_json_line("fatal", conditionMessage(ex), "failed", ex$error) else message("Error: ", conditionMessage(ex))
     1L
   })
 }
@@ -159,6 +160,7 @@ flag_help <- c(
   host_key = "file of the private host key",
   idle = "seconds without futures after which it ends",
   json = "write JSON",
+  json_log = "write each line of the log as JSON",
   key = "give the cluster a key",
   login_time = "seconds that a login may take",
   mailbox = "mailbox server, as ws://name:4000/v1",
@@ -170,7 +172,7 @@ flag_help <- c(
   on_battery = "lend also on battery",
   pass_env = "environment variables that futures see, separated by commas",
   port = "port of the board, 0 for any",
-  quiet = "only show warnings",
+  quiet = "only show warnings, and what others wait for",
   read = "files and folders that futures may read, separated by commas",
   relay_port = "port of the relay, 0 for any",
   sandbox = "sandbox of futures: auto, namespaces, landlock, seatbelt (macOS) or none",

@@ -69,7 +69,7 @@ control_folder <- function() {
     .Call(ffi_control_prepare, folder)
     folder
   }, p2p_error = function(ex) {
-    message("Warning: other programs cannot pause this worker: ", conditionMessage(ex))
+    notice("Warning: other programs cannot pause this worker: ", conditionMessage(ex))
     NULL
   })
 }

@@ -17,6 +17,11 @@
 #' @param enrol (character) Which devices get the key of the cluster: `"auto"` (default) means those of your users, as described below.
 #'   `"invite"` means only those that have it already, and those that you invite.
 #'
+#' @param quiet (logical) If `TRUE`, show only warnings, errors, and the line "hosting cluster ...", for which other programs wait. The default is option
+#'   `future.p2p.quiet`. `--quiet` on the command line.
+#' @param json_log (logical) If `TRUE`, write each line of the log as a JSON object, as [worker()] does. The default is option `future.p2p.json_log`.
+#'   `--json-log` on the command line.
+#'
 #' @section Keys:
 #' The first time that you host a cluster, a key is made for it, which only members have. Without it, nobody can read what members write to the
 #' message board, or pretend to be one of them. `plan()` and `worker()` get the key from the host when they first join, and keep it. The host
@@ -37,9 +42,11 @@
 #' }
 #' @seealso [worker()], [cluster]
 #' @export
-host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration = Inf, key = TRUE, enrol = c("auto", "invite")) {
+host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration = Inf, key = TRUE, enrol = c("auto", "invite"),
+                         quiet = FALSE, json_log = FALSE) {
   check_arguments("host_cluster")
   check_not_on_worker("host_cluster")
+  format <- log_format(flag_or_option(quiet, "quiet", missing(quiet)), flag_or_option(json_log, "json_log", missing(json_log)))
   config <- cluster_config(cluster, host, ssh_args)
   file <- if (!missing(users)) users_list_file(users)
   users <- if (missing(users)) character() else if (is.null(file)) user_names(users) else listed_users(file, config)
@@ -48,9 +55,11 @@ host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration 
   config$users <- users
   config$is_keyless <- !check_flag(key, "key")
   config$is_invite_only <- check_choice(enrol, "enrol", c("auto", "invite")) == "invite"
-  if (config$is_keyless || !uses_keys()) message("This cluster has no key: whoever can write to its topic can pretend to be a member.") else say_expelled(config)
-  remember_file("users", cluster_place(config), file)
-  with_terminate(run_host(config, file, now() + duration))
+  with_log({
+    if (config$is_keyless || !uses_keys()) notice("This cluster has no key: whoever can write to its topic can pretend to be a member.") else say_expelled(config)
+    remember_file("users", cluster_place(config), file)
+    with_terminate(run_host(config, file, now() + duration))
+  }, format, list(program = "host_cluster", cluster = config$cluster))
   invisible()
 }
 

@@ -5,7 +5,7 @@ keys_folder <- function() absolute_path(file.path(config_folder(), "keys"))
 
 ## Says what it means to join without keys.
 say_keyless <- function() {
-  if (!uses_keys()) message("This program uses no keys (option future.p2p.key): whoever can write to the topic of the cluster can pretend to be a member.")
+  if (!uses_keys()) notice("This program uses no keys (option future.p2p.key): whoever can write to the topic of the cluster can pretend to be a member.")
 }
 
 ## Where the files of the cluster of `config` are, see src/keys/place.h. `account`: our user name on the board, or NULL.

@@ -29,6 +29,7 @@
 #'    on their way, while `value()` or `future()` waits. `"auto"`, the default, shows it at a terminal of an interactive session. `TRUE` also shows it at
 #'    a terminal of a script, and in a log as a message every 10 seconds, of class `p2p_progress`. `FALSE` shows none. Nothing is shown as a line that is drawn
 #'    again if `NO_COLOR` is set, or `TERM` is `dumb`.}
+#'  \item{`future.p2p.quiet`, `future.p2p.json_log`}{(logical) Arguments `quiet` and `json_log` of [worker()], [host_cluster()] and [serve()], where they are not given.}
 #'  \item{`future.p2p.debug`}{(logical) If `TRUE`, show debug messages. If not set, `FALSE`.}
 #' }
 #'
@@ -42,10 +43,10 @@
 #' options(future.p2p.cluster = NULL)
 #' @name future.p2p.options
 #' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay future.p2p.pass_env future.p2p.results
-#' @aliases future.p2p.cache future.p2p.worker_file future.p2p.key_file future.p2p.key future.p2p.contributions future.p2p.debug future.p2p.progress
+#' @aliases future.p2p.cache future.p2p.worker_file future.p2p.key_file future.p2p.key future.p2p.contributions future.p2p.debug future.p2p.progress future.p2p.quiet future.p2p.json_log
 NULL
 
-option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "cache", "worker_file", "results", "key_file", "key", "contributions", "progress", "debug")
+option_names <- c("cluster", "host", "ssh_args", "mailbox", "relay", "pass_env", "cache", "worker_file", "results", "key_file", "key", "contributions", "progress", "quiet", "json_log", "debug")
 
 set_options_from_environment <- function() {
   for (name in option_names) {
@@ -53,7 +54,7 @@ set_options_from_environment <- function() {
     value <- Sys.getenv(paste0("R_FUTURE_P2P_", toupper(name)), NA_character_)
     if (is.na(value) || !is.null(getOption(option))) next
     if (!nzchar(value) && name != "relay") next # an empty relay means: use no relay
-    if (name %in% c("debug", "key", "contributions") || (name == "progress" && !identical(tolower(value), "auto"))) value <- flag_from_environment(name, value)
+    if (name %in% c("debug", "key", "contributions", "quiet", "json_log") || (name == "progress" && !identical(tolower(value), "auto"))) value <- flag_from_environment(name, value)
     do.call(options, structure(list(value), names = option))
   }
 }
@@ -76,7 +77,7 @@ p2p_option <- function(name, default = NULL) {
     ssh_args = , pass_env = check_strings(value, option),
     cache = cache_bytes(value, option),
     results = check_choice(value, option, result_kinds),
-    key = , contributions = , debug = check_flag(value, option),
+    key = , contributions = , debug = , quiet = , json_log = check_flag(value, option),
     progress = if (isTRUE(value) || isFALSE(value) || identical(value, "auto")) value else argument_stop(option, " must be TRUE, FALSE or \"auto\"."),
     value
   )

@@ -17,7 +17,7 @@
 #' @param host_key (character) File of the private host key. It is created if it does not exist. If `NULL`, a file in
 #'   `tools::R_user_dir("future.p2p", "config")`.
 #' @param duration (numeric) Seconds after which the server stops. `Inf` means never.
-#' @param quiet (logical) If `TRUE`, only show warnings. `--quiet` on the command line.
+#' @param quiet (logical) If `TRUE`, only show warnings. The default is option `future.p2p.quiet`. `--quiet` on the command line.
 #' @param verbose (logical) If `TRUE`, also show connections. `--verbose` on the command line.
 #' @param connections,connections_per_key (integer) Maximum number of connections to the board, in total and per key. Each client,
 #'   each worker and each host uses one.
@@ -26,6 +26,8 @@
 #' @param login_time (numeric) Seconds that a connection may take to log in.
 #' @param bytes_per_second (numeric) Maximum number of bytes per second that the board reads from one connection, after the first 512 KiB.
 #'   A faster sender has to wait. At least 65536; the default is 8 MiB.
+#' @param json_log (logical) If `TRUE`, write each line of the log, also those at its start, as a JSON object, as [worker()] does. The default is option
+#'   `future.p2p.json_log`. `--json-log` on the command line.
 #'
 #' @section Log:
 #' For each member that joins or leaves a topic and for each refusal, a line with the time is written to standard error. The log never
@@ -59,12 +61,13 @@
 #' @export
 serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_port = 0L, host_key = NULL,
                   duration = Inf, quiet = FALSE, verbose = FALSE, connections = 2000L, connections_per_key = 200L, topics_per_user = 100L,
-                  login_time = 10, bytes_per_second = 8388608) {
+                  login_time = 10, bytes_per_second = 8388608, json_log = FALSE) {
   check_arguments("serve")
   check_not_on_worker("serve")
   if (missing(users)) argument_stop("users", " is missing. It is a file with one key per line (`alice ssh-ed25519 AAAA...`)", if (in_cli()) "." else ", or a named list of public keys.")
   duration <- check_number(duration, "duration", 0, Inf)
-  quiet <- check_flag(quiet, "quiet")
+  quiet <- flag_or_option(quiet, "quiet", missing(quiet))
+  format <- log_format(quiet, flag_or_option(json_log, "json_log", missing(json_log)))
   verbose <- check_flag(verbose, "verbose")
   if (quiet && verbose) usage_stop("At most one of the arguments 'quiet' and 'verbose' can be TRUE.")
   file <- users_file(users)
@@ -81,7 +84,7 @@ serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_
   )
   log <- log_new()
   level <- if (quiet) "warn" else if (verbose) "debug" else "info"
-  with_terminate({
+  with_log(with_terminate({
     handle <- .Call(ffi_server_new, config, log)
     on.exit(.Call(ffi_handle_close, handle))
     info <- .Call(ffi_server_info, handle)
@@ -89,7 +92,7 @@ serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_
     on.exit(remember_file("accounts", info$host_key, NULL), add = TRUE, after = FALSE)
     if (!quiet) show_server(info, address)
     run_service(log, until = now() + duration, level = level)
-  })
+  }), format, list(program = "serve"))
   invisible()
 }
 

@@ -52,6 +52,20 @@
 #'   quarter of the memory of the machine.
 #' @param tags (character) Words by which futures can choose this worker, such as `"bioc"`: those with `resources = list(tags = "bioc")` go only to workers
 #'   that have it, see [resources]. Up to 16, of letters, digits, `.`, `_` and `-`. `NULL` means none. On the command line, separated by commas.
+#' @param quiet (logical) If `TRUE`, show only warnings, errors, what Ctrl-C asks, and the line "joined cluster ...", for which other programs wait. The
+#'   default is option `future.p2p.quiet`. `--quiet` on the command line.
+#' @param json_log (logical) If `TRUE`, write each line of the log as a JSON object; see section 'Log'. The default is option `future.p2p.json_log`.
+#'   `--json-log` on the command line.
+#'
+#' @section Log:
+#' The log goes to standard error. At a terminal, a line below it shows what the worker lends, as "alice/friends: 2 of 4 slots busy for bob and carol; 412 futures,
+#' 3 h 12 min lent", and whether it rests, is paused or drains. It is drawn again when something happens, and taken away at the end. Elsewhere,
+#' with `quiet` or `json_log`, with option `future.p2p.progress = FALSE`, and if `NO_COLOR` is set or `TERM` is `dumb`, there is no such line.
+#'
+#' With `json_log`, each line is an object with `time` (UTC), `level` (`"debug"`, `"info"`, `"notice"`, `"warn"` or `"fatal"`), `program`, `cluster` (if it was named),
+#' `message` and, where they apply, `event` and, of a failure, `error` (its class, without `p2p_error_`) and `reason`. Events of a worker are `"joined"`, `"lending"`, `"resting"`, `"policy"` (its file has
+#' changed), `"linked"` and `"left"` (of clients), `"started"` and `"ended"` (of futures), `"draining"`, `"leaving"` and `"failed"`; those of
+#' [host_cluster()] are `"hosting"`, `"device"`, `"arrived"`, `"left"` and `"failed"`.
 #'
 #' @section Policy:
 #' `hours`, `max_load`, `users`, `share`, `on_battery`, `when_idle` and `when_busy` are your policy. Outside of it, the worker *rests*: it starts no new
@@ -179,11 +193,13 @@
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
                    nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "seatbelt", "none"),
                    net = FALSE, read = character(), write = character(), pass_env = NULL, hours = NULL, max_load = Inf, users = NULL,
-                   share = Inf, on_battery = TRUE, when_idle = 0, when_busy = c("finish", "pause"), cache = NULL, tags = NULL) {
+                   share = Inf, on_battery = TRUE, when_idle = 0, when_busy = c("finish", "pause"), cache = NULL, tags = NULL,
+                   quiet = FALSE, json_log = FALSE) {
   check_arguments("worker")
   check_not_on_worker("worker")
   workers <- check_number(workers, "workers", 1, 1024, whole = TRUE)
   duration <- check_number(duration, "duration", 0, Inf)
+  format <- log_format(flag_or_option(quiet, "quiet", missing(quiet)), flag_or_option(json_log, "json_log", missing(json_log)))
   given <- intersect(worker_settings, names(match.call()))
   arguments <- check_settings(mget(worker_settings))
   policy_file <- worker_file()
@@ -201,7 +217,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config$tags <- if (length(settings$tags) > 0L) paste(settings$tags, collapse = ";")
   config$memory <- if (is.finite(settings$memory)) settings$memory
   config$time <- if (is.finite(settings$time)) settings$time
-  config <- c(config, policy_config(settings), list(policy_file = policy_file, idle_argv = idle_program(), control_folder = control_folder()))
+  config <- c(config, policy_config(settings), list(policy_file = policy_file, idle_argv = idle_program(), control_folder = with_log(control_folder(), format)))
   config$workdir <- workdir
   config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
   config$evaluator_argv <- c(sandbox$command, evaluator_argv(settings$memory, settings$nice, is_scratch = is.null(workdir), cache))
@@ -210,10 +226,12 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config$is_launched <- length(sandbox$command) > 0L
   config$is_kept <- config$is_launched && sandbox$level == "none"
   config$evaluator_env <- evaluator_env(pass_env)
-  use_key_file(config)
-  say_keyless()
-  message(paste(c(describe_sandbox(sandbox, pass_env), describe_policy(settings)), collapse = "\n"))
-  with_terminate(run_worker(config, duration, idle, drain, new_policy_reader(arguments, given, policy_file)))
+  with_log({
+    use_key_file(config)
+    say_keyless()
+    message(paste(c(describe_sandbox(sandbox, pass_env), describe_policy(settings)), collapse = "\n"))
+    with_terminate(run_worker(config, duration, idle, drain, new_policy_reader(arguments, given, policy_file)))
+  }, format, list(program = "worker", cluster = config$cluster))
   invisible()
 }
 
@@ -236,12 +254,13 @@ run_worker <- function(config, duration, idle, drain, reread) {
     if (news[1L]) reread(handle)
     news[2L]
   }
-  signal <- lend_until_signal(handle, log, now() + duration, idle, drain, take_news)
+  draw <- line_of_worker(handle, config$workers)
+  signal <- lend_until_signal(list(handle = handle, log = log, draw = draw), now() + duration, idle, drain, take_news)
   is_over <- TRUE
   if (signal == "" || drain) {
     say_finishing(.Call(ffi_worker_report, handle), again = signal != "")
     .Call(ffi_worker_drain, handle)
-    signal <- signal_during(run_service(log, is_done = function() .Call(ffi_worker_is_done, handle)))
+    signal <- signal_during(run_service(log, is_done = function() .Call(ffi_worker_is_done, handle), draw = draw))
   }
   if (signal != "") interrupt_r(is_reported = TRUE)
 }
@@ -250,66 +269,31 @@ ask_seconds <- 10
 
 ## Returns the signal that ends the worker, as signal_during() does. At a terminal, a Ctrl-C that would lose futures must come twice.
 ## `take_news`: see lend().
-lend_until_signal <- function(handle, log, end, idle, drain, take_news) {
+lend_until_signal <- function(worker, end, idle, drain, take_news) {
   asked <- -Inf
   repeat {
-    signal <- signal_during(lend(handle, log, end, idle, take_news))
+    signal <- signal_during(lend(worker, end, idle, take_news))
     if (signal != "SIGINT" || drain || !is_at_terminal()) return(signal)
-    report <- .Call(ffi_worker_report, handle)
+    report <- .Call(ffi_worker_report, worker$handle)
     if (length(report$users) == 0L || now() - asked <= ask_seconds) return(signal)
-    message(sprintf("%s would be lost. Press Ctrl-C again within %d s to stop. With %s, Ctrl-C finishes running futures first.",
-                    describe_running(report), ask_seconds, if (in_cli()) "--drain" else "`drain = TRUE`"))
+    notice(sprintf("%s would be lost. Press Ctrl-C again within %d s to stop. With %s, Ctrl-C finishes running futures first.",
+                   describe_running(report), ask_seconds, if (in_cli()) "--drain" else "`drain = TRUE`"))
     asked <- now()
   }
 }
 
-## Evaluates futures until the worker has been idle for `idle` seconds, until `end`, or until `take_news()`, which is called after lines of the
+## Evaluates futures of `worker`, list(handle, log, draw), until it has been idle for `idle` seconds, until `end`, or until `take_news()`, which is called after lines of the
 ## log were shown, is TRUE.
-lend <- function(handle, log, end, idle, take_news) {
+lend <- function(worker, end, idle, take_news) {
   while (!take_news()) {
-    idle_until <- now() + idle - .Call(ffi_worker_idle, handle)
+    idle_until <- now() + idle - .Call(ffi_worker_idle, worker$handle)
     if (idle_until <= now()) message(sprintf("No future for %g s: leaving.", idle))
     if (min(idle_until, end) <= now()) return(invisible())
-    run_service(log, until = min(idle_until, end), is_done = take_news)
+    run_service(worker$log, until = min(idle_until, end), is_done = take_news, draw = worker$draw)
   }
 }
 
 is_at_terminal <- function() interactive() || isatty(stdin())
-
-say_finishing <- function(report, again) {
-  if (length(report$users) == 0L) return(invisible())
-  message(sprintf("Finishing %s; press Ctrl-C %sto stop now.", describe_running(report), if (again) "again " else ""))
-}
-
-has_lent <- function(report) report$done + report$lost + report$canceled + sum(report$running) > 0
-
-## "2 running futures of alice and bob"
-describe_running <- function(report) {
-  sprintf("%s of %s", count_of(sum(report$running), "running future"), join_names(sort(unique(report$users))))
-}
-
-## "Stopped. 2 running futures of bob were lost; 31 done, 4 min 10 s lent."
-describe_end <- function(report) {
-  if (!has_lent(report)) return("Stopped. No future was evaluated.")
-  running <- sum(report$running)
-  counts <- c(sprintf("%.0f done", report$done),
-              if (report$lost > 0) sprintf("%.0f lost%s", report$lost, if (running > 0L) " earlier" else ""),
-              if (report$canceled > 0) sprintf("%.0f canceled", report$canceled),
-              paste(format_seconds(report$lent), "lent"))
-  if (running == 0L) counts[1L] <- paste(count_of(report$done, "future"), "done")
-  lost <- if (running > 0L) sprintf("%s %s lost; ", describe_running(report), if (running == 1L) "was" else "were")
-  paste0("Stopped. ", lost, paste(counts, collapse = ", "), ".")
-}
-
-## "4 min 10 s": the two largest units
-format_seconds <- function(seconds) {
-  if (seconds < 9.95) return(sprintf("%.1f s", seconds))
-  seconds <- round(seconds)
-  units <- c(d = 86400, h = 3600, min = 60, s = 1)
-  at <- which(seconds >= units)[1L]
-  counts <- c(seconds %/% units[[at]], if (at < 4L) (seconds %% units[[at]]) %/% units[[at + 1L]])
-  paste(sprintf("%.0f %s", counts, names(units)[at + seq_along(counts) - 1L])[counts > 0], collapse = " ")
-}
 
 ## The account that futures run under, for the log. A user id without an entry in passwd, as in a container, has no name.
 account_name <- function() {

@@ -17,7 +17,7 @@ struct line {
   struct line *next;
   enum p2p_log_level level;
   int code;
-  const char *reason;
+  const char *reason, *event;
   char text[]; /* owned, with a NUL */
 };
 
@@ -70,12 +70,11 @@ void p2p_log_queue_unref(struct p2p_log_queue *log) {
   free(log);
 }
 
-static void append(struct p2p_log_queue *log, enum p2p_log_level level, int code,
-                   const char *reason, const char *text) {
+static void append(struct p2p_log_queue *log, const struct line *head, const char *text) {
   size_t size = strlen(text) + 1;
   struct line *line = malloc(sizeof *line + size);
   if (line != NULL) {
-    *line = (struct line){.level = level, .code = code, .reason = reason};
+    *line = *head;
     memcpy(line->text, text, size);
   }
   struct line *oldest = NULL;
@@ -98,17 +97,31 @@ static void append(struct p2p_log_queue *log, enum p2p_log_level level, int code
   free(oldest);
 }
 
-void p2p_log_write(struct p2p_log_queue *log, enum p2p_log_level level, const char *format, ...) {
+static void write_line(struct p2p_log_queue *log, enum p2p_log_level level, const char *event,
+                       const char *format, va_list args) {
   char text[P2P_LOG_TEXT_MAX];
+  p2p_vformat(text, sizeof text, format, args);
+  append(log, &(struct line){.level = level, .event = event}, text);
+}
+
+void p2p_log_write(struct p2p_log_queue *log, enum p2p_log_level level, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  p2p_vformat(text, sizeof text, format, args);
+  write_line(log, level, NULL, format, args);
   va_end(args);
-  append(log, level, 0, NULL, text);
+}
+
+void p2p_log_event(struct p2p_log_queue *log, enum p2p_log_level level, const char *event,
+                   const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  write_line(log, level, event, format, args);
+  va_end(args);
 }
 
 void p2p_log_error(struct p2p_log_queue *log, enum p2p_log_level level, const struct p2p_err *err) {
-  append(log, level, err->code, err->reason, err->message);
+  append(log, &(struct line){.level = level, .code = err->code, .reason = err->reason},
+         err->message);
 }
 
 int p2p_log_queue_fd(const struct p2p_log_queue *log) { return p2p_notifier_fd(&log->notifier); }
@@ -123,13 +136,14 @@ static bool read_line(struct p2p_log_queue *log, struct p2p_log_line *out) {
   if (dropped > 0) {
     out->level = P2P_LOG_WARN;
     out->code = 0;
-    out->reason = NULL;
+    out->reason = out->event = NULL;
     snprintf(out->text, sizeof out->text,
              "%lu earlier lines were dropped because they were not read in time", dropped);
   } else if (line != NULL) {
     out->level = line->level;
     out->code = line->code;
     out->reason = line->reason;
+    out->event = line->event;
     memcpy(out->text, line->text, strlen(line->text) + 1);
     free(line);
   }

@@ -23,6 +23,7 @@ struct p2p_log_line {
   enum p2p_log_level level;
   int code;           /* P2P_ERR_* with WARN and FATAL, else 0 */
   const char *reason; /* of that error, as in struct p2p_err; may be NULL */
+  const char *event;  /* a word for programs that read the log, such as "joined"; may be NULL */
   char text[P2P_LOG_TEXT_MAX];
 };
 
@@ -38,6 +39,9 @@ void p2p_log_queue_unref(struct p2p_log_queue *log);
 /* Any thread. Blocks only for the lock. A line that is too long is cut. */
 void p2p_log_write(struct p2p_log_queue *log, enum p2p_log_level level, const char *format, ...)
     P2P_PRINTF(3, 4);
+/* The same with a word for what has happened, a literal. */
+void p2p_log_event(struct p2p_log_queue *log, enum p2p_log_level level, const char *event,
+                   const char *format, ...) P2P_PRINTF(4, 5);
 void p2p_log_error(struct p2p_log_queue *log, enum p2p_log_level level, const struct p2p_err *err);
 
 /* A descriptor that is readable if lines were written since p2p_log_queue_next found none; only for

@@ -83,14 +83,14 @@ static void show_device(struct p2p_cluster_host *host) {
   char fingerprint[P2P_FINGERPRINT_MAX];
   if (host->has_joined || credentials == NULL) return; /* NULL: a cluster without a key */
   p2p_fingerprint(&credentials->device, fingerprint);
-  p2p_log_write(host->log, P2P_LOG_INFO, "this is its owner's device %s", fingerprint);
+  p2p_log_event(host->log, P2P_LOG_INFO, "device", "this is its owner's device %s", fingerprint);
 }
 
 static void on_joined(void *arg) {
   struct p2p_cluster_host *host = arg;
   char users[600] = "its owner alone";
   if (host->n_users > 0) list_names(host->users, ';', users, sizeof users);
-  p2p_log_write(host->log, P2P_LOG_INFO, "hosting cluster '%s' for %s on '%s'",
+  p2p_log_event(host->log, P2P_LOG_INFO, "hosting", "hosting cluster '%s' for %s on '%s'",
                 p2p_member_cluster(host->member), users, host->board);
   show_device(host);
   host->has_joined = true;
@@ -110,11 +110,11 @@ static void on_line(void *arg, const struct p2p_line *line) {
     if (hello.role == P2P_ROLE_WORKER)
       snprintf(slots, sizeof slots, ", %u slot%s", (unsigned)hello.slots,
                hello.slots == 1 ? "" : "s");
-    p2p_log_write(host->log, P2P_LOG_INFO, "%s has arrived (%s%s)", hello.from.name,
+    p2p_log_event(host->log, P2P_LOG_INFO, "arrived", "%s has arrived (%s%s)", hello.from.name,
                   p2p_role_name(hello.role), slots);
     break;
   case P2P_ARRIVALS_LEFT:
-    p2p_log_write(host->log, P2P_LOG_INFO, "%s has left", hello.from.name);
+    p2p_log_event(host->log, P2P_LOG_INFO, "left", "%s has left", hello.from.name);
     break;
   case P2P_ARRIVALS_MANY:
     p2p_log_write(host->log, P2P_LOG_INFO, "more members arrive and leave than are shown");

@@ -36,8 +36,8 @@ SEXP p2p_ffi_handle_with_log(const char *tag, void (*free)(void *value), SEXP lo
   return handle;
 }
 
-/* The next line, list(level, error, text), with `error` as p2p_ffi_error() makes it. NULL if there
- * is none within timeout_ms, or if a signal arrived. */
+/* The next line, list(level, error, text, event), with `error` as p2p_ffi_error() makes it. NULL if
+ * there is none within timeout_ms, or if a signal arrived. */
 SEXP ffi_log_next(SEXP handle, SEXP timeout_ms) {
   static const char *const levels[] = {"debug", "info", "notice", "warn", "fatal"};
   struct p2p_log_queue *log = p2p_ffi_handle_get(handle, P2P_TAG_LOG);
@@ -48,13 +48,14 @@ SEXP ffi_log_next(SEXP handle, SEXP timeout_ms) {
     has_line = p2p_log_queue_next(log, 0, &line);
   }
   if (!has_line) return R_NilValue;
-  const char *names[] = {"level", "error", "text", ""};
+  const char *names[] = {"level", "error", "text", "event", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, Rf_mkString(levels[line.level]));
   struct p2p_err err = {.code = line.code, .reason = line.reason};
   memcpy(err.message, line.text, sizeof err.message - 1);
   SET_VECTOR_ELT(out, 1, p2p_ffi_error(&err));
   SET_VECTOR_ELT(out, 2, p2p_ffi_string(line.text));
+  SET_VECTOR_ELT(out, 3, line.event != NULL ? p2p_ffi_string(line.event) : R_NilValue);
   UNPROTECT(1);
   return out;
 }

@@ -136,9 +136,11 @@ SEXP ffi_worker_is_done(SEXP handle) {
 }
 
 /* The numbers of futures that are done, lost and canceled; the seconds that they and the running
- * ones took; and, for each link with running futures, its user and their number. */
+ * ones took; for each link with running futures, its user and their number; the cluster, and
+ * whether it lends. */
 SEXP ffi_worker_report(SEXP handle) {
-  const char *names[] = {"done", "lost", "canceled", "lent", "users", "running", ""};
+  const char *names[] = {"done",    "lost",    "canceled", "lent", "users",
+                         "running", "cluster", "state",    ""};
   struct p2p_worker_report report;
   p2p_worker_report(p2p_ffi_handle_get(handle, TAG_WORKER), &report);
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
@@ -154,6 +156,8 @@ SEXP ffi_worker_report(SEXP handle) {
     SET_STRING_ELT(users, (R_xlen_t)i, Rf_mkChar(report.running[i].user));
     INTEGER(running)[i] = (int)report.running[i].count;
   }
+  SET_VECTOR_ELT(out, 6, p2p_ffi_string(report.cluster));
+  SET_VECTOR_ELT(out, 7, p2p_ffi_string(report.state));
   UNPROTECT(1);
   return out;
 }

@@ -111,9 +111,10 @@ static void describe(void *arg, struct p2p_here *here) {
 
 static void on_joined(void *arg) {
   struct p2p_announcer *announcer = arg;
-  p2p_log_write(announcer->log, P2P_LOG_INFO, "joined cluster '%s' as '%s' with %u slot%s",
-                p2p_member_cluster(announcer->member), p2p_member_name(announcer->member),
-                (unsigned)announcer->slots, announcer->slots == 1 ? "" : "s");
+  p2p_log_event(announcer->log, P2P_LOG_INFO, "joined",
+                "joined cluster '%s' as '%s' with %u slot%s", p2p_member_cluster(announcer->member),
+                p2p_member_name(announcer->member), (unsigned)announcer->slots,
+                announcer->slots == 1 ? "" : "s");
   p2p_log_write(announcer->log, P2P_LOG_DEBUG, "the id of this worker is %s",
                 p2p_member_identity(announcer->member)->id);
   p2p_timer_start(announcer->hello_timer, P2P_ANNOUNCER_HELLO_MS, P2P_ANNOUNCER_HELLO_MS);

@@ -24,6 +24,7 @@ struct p2p_client_link {
 };
 
 #define LOG(client, level, ...) p2p_log_write((client)->shared->log, level, __VA_ARGS__)
+#define LOG_EVENT(client, ...) p2p_log_event((client)->shared->log, P2P_LOG_INFO, __VA_ARGS__)
 
 static void notify(const struct p2p_client_link *client) {
   client->shared->on_change(client->shared->arg);
@@ -124,7 +125,7 @@ static void on_open(void *arg, const char *path) {
   struct p2p_client_link *client = arg;
   char text[P2P_HELLO_MAX + 1];
   client->open = true;
-  LOG(client, P2P_LOG_INFO, "linked to client '%s' (%s)", client->name, path);
+  LOG_EVENT(client, "linked", "linked to client '%s' (%s)", client->name, path);
   long length = p2p_link_opening_write_hello(client->shared, client->link, text);
   if (length > 0) p2p_client_tasks_send(&client->tasks, P2P_FRAME_HELLO, 0, text, (size_t)length);
 }
@@ -149,7 +150,7 @@ static void on_close(void *arg, const struct p2p_err *err) {
   struct p2p_client_link *client = arg;
   struct p2p_err warning = *err;
   if (client->open && err->code == P2P_ERR_CLOSED) {
-    LOG(client, P2P_LOG_INFO, "client '%s' left", client->name);
+    LOG_EVENT(client, "left", "client '%s' left", client->name);
   } else {
     p2p_err_prefix(&warning,
                    client->open ? "the link to client '%s' was lost"

@@ -129,7 +129,7 @@ static void on_task_end(void *arg, const struct p2p_exit_reason *reason) {
   const char *outcome = task->canceled ? "canceled after" : is_lost ? "lost after" : "finished in";
   if (reason != NULL) send_exit_reason(task, reason);
   count(task, task->canceled ? &tally->canceled : is_lost ? &tally->lost : &tally->done);
-  p2p_log_write(task->tasks->shared->log, P2P_LOG_INFO, "future '%s' of '%s' %s %.1f s",
+  p2p_log_event(task->tasks->shared->log, P2P_LOG_INFO, "ended", "future '%s' of '%s' %s %.1f s",
                 task->header.label, task->tasks->name, outcome, (double)age_ms(task) / 1000);
   end_task(task);
 }
@@ -165,8 +165,8 @@ static void start(struct p2p_client_task *task) {
   const struct p2p_client_link_shared *shared = task->tasks->shared;
   char why[P2P_LOST_MAX];
   if (submit(task)) {
-    p2p_log_write(shared->log, P2P_LOG_INFO, "future '%s' of '%s' started", task->header.label,
-                  task->tasks->name);
+    p2p_log_event(shared->log, P2P_LOG_INFO, "started", "future '%s' of '%s' started",
+                  task->header.label, task->tasks->name);
     notify(task->tasks);
     return;
   }

@@ -28,7 +28,7 @@ struct p2p_lending {
 static void on_file(void *arg) {
   struct p2p_lending *lending = arg;
   lending->has_changed = true;
-  p2p_log_write(lending->log, P2P_LOG_INFO, "the file of the policy has changed");
+  p2p_log_event(lending->log, P2P_LOG_INFO, "policy", "the file of the policy has changed");
 }
 
 static void watch_file(struct p2p_lending *lending, struct p2p_loop *loop, const char *path) {
@@ -105,6 +105,21 @@ static const char *get_state(const struct p2p_lending *lending) {
   return p2p_policy_watch_state(lending->watch);
 }
 
+/* For the owner. */
+static const char *state_for_owner(const struct p2p_lending *lending) {
+  const char *state = lending->slots->closed ? "draining" : get_state(lending);
+  return state[0] != '\0' ? state : "lending";
+}
+
+static const char *cluster_of(const struct p2p_lending *lending) {
+  return p2p_member_cluster(p2p_announcer_member(lending->announcer));
+}
+
+void p2p_lending_describe(const struct p2p_lending *lending, struct p2p_worker_report *out) {
+  snprintf(out->cluster, sizeof out->cluster, "%s", cluster_of(lending));
+  snprintf(out->state, sizeof out->state, "%s", state_for_owner(lending));
+}
+
 /* For the client of a link: "" if it may get slots. */
 static const char *get_state_for(const struct p2p_lending *lending,
                                  const struct p2p_client_link *link) {
@@ -120,9 +135,9 @@ static void log_state(struct p2p_lending *lending) {
   if (strcmp(state, lending->logged) == 0) return;
   snprintf(lending->logged, sizeof lending->logged, "%s", state);
   if (state[0] != '\0')
-    p2p_log_write(lending->log, P2P_LOG_INFO, "%s: no new futures are started", state);
+    p2p_log_event(lending->log, P2P_LOG_INFO, "resting", "%s: no new futures are started", state);
   else
-    p2p_log_write(lending->log, P2P_LOG_INFO, "lending again");
+    p2p_log_event(lending->log, P2P_LOG_INFO, "lending", "lending again");
 }
 
 void p2p_lending_apply(struct p2p_lending *lending, uint64_t now_ms) {
@@ -177,15 +192,11 @@ uint64_t p2p_lending_report(struct p2p_lending *lending, uint64_t now_ms) {
 /* Fields "key=value", joined by "|". */
 static void describe(const struct p2p_lending *lending, char reply[P2P_CONTROL_REPLY_MAX - 1]) {
   struct p2p_load load;
-  const char *state = "lending";
   describe_load(lending, P2P_SLOTS_CLIENTS_MAX, &load);
-  if (load.state[0] != '\0') state = load.state;
-  if (lending->slots->closed) state = "draining";
   snprintf(reply, P2P_CONTROL_REPLY_MAX - 1,
-           "cluster=%s|slots=%u|running=%u|users=%s|done=%llu|state=%s",
-           p2p_member_cluster(p2p_announcer_member(lending->announcer)),
+           "cluster=%s|slots=%u|running=%u|users=%s|done=%llu|state=%s", cluster_of(lending),
            (unsigned)lending->config.n_slots, (unsigned)load.busy, load.users,
-           (unsigned long long)lending->config.tally->done, state);
+           (unsigned long long)lending->config.tally->done, state_for_owner(lending));
 }
 
 static void on_request(void *arg, enum p2p_control_op op, char reply[P2P_CONTROL_REPLY_MAX - 1]) {

@@ -9,6 +9,7 @@
 #include "worker/load_report.h"
 #include "worker/policy_watch.h"
 #include "worker/slots.h"
+#include "worker/tally.h"
 
 struct p2p_lending;
 
@@ -33,6 +34,8 @@ bool p2p_lending_take_change(struct p2p_lending *lending);
 void p2p_lending_set_policy(struct p2p_lending *lending, const struct p2p_policy *policy);
 /* Whether running futures are to stand still now. */
 bool p2p_lending_pauses(const struct p2p_lending *lending);
+/* Fills in the cluster and the state. */
+void p2p_lending_describe(const struct p2p_lending *lending, struct p2p_worker_report *out);
 /* Bars the clients that get no slots now. To be called before p2p_slots_next. */
 void p2p_lending_apply(struct p2p_lending *lending, uint64_t now_ms);
 /* Borrowed, until the lending is freed; to be set once. */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocol/load.h"
 #include "protocol/member_name.h"
 #include "worker/slots.h"
 
@@ -19,7 +20,9 @@ struct p2p_tally {
 /* The same, and the futures that run. `ended.lent_ms` includes the time of both. */
 struct p2p_worker_report {
   struct p2p_tally ended;
-  size_t n_running; /* elements of `running`, each for a link with running futures */
+  char cluster[P2P_USER_NAME_MAX + P2P_CLUSTER_NAME_MAX]; /* "": not known yet */
+  char state[P2P_LOAD_STATE_MAX]; /* "lending", "draining", or why it takes nothing new */
+  size_t n_running;               /* elements of `running`, each for a link with running futures */
   struct {
     char user[P2P_MEMBER_NAME_MAX];
     uint32_t count;

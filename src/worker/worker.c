@@ -93,7 +93,7 @@ static void poll_slots(void *arg) {
   /* While a slot is held, a task for it may be on its way. */
   if (!worker->drained || worker->done || p2p_slots_held(&worker->slots) > 0) return;
   worker->done = true;
-  p2p_log_write(worker->log, P2P_LOG_INFO, "leaving the cluster");
+  p2p_log_event(worker->log, P2P_LOG_INFO, "leaving", "leaving the cluster");
 }
 
 /* Frees all that lives on the io thread. Running tasks are lost. */
@@ -125,7 +125,7 @@ static void log_offer(struct p2p_worker *worker) {
   const char *account = worker->texts.account;
   if (worker->announced) return;
   worker->announced = true;
-  p2p_log_write(worker->log, P2P_LOG_INFO,
+  p2p_log_event(worker->log, P2P_LOG_INFO, "lending",
                 "lending %s to cluster '%s'; its members can run any R code here%s%s%s",
                 worker->offer, p2p_member_cluster(p2p_announcer_member(worker->announcer)),
                 account != NULL ? " as '" : "", account != NULL ? account : "",
@@ -229,7 +229,6 @@ static int start_announcer(struct p2p_worker *worker, const struct p2p_worker_co
 }
 
 static void drain(void *state, void *unused);
-
 static void on_drain(void *arg) { drain(arg, NULL); }
 
 static int start_lending(struct p2p_worker *worker, const struct p2p_worker_config *config,
@@ -323,7 +322,7 @@ static void drain(void *state, void *unused) {
   (void)unused;
   if (worker->failed || worker->drained) return;
   worker->drained = true;
-  p2p_log_write(worker->log, P2P_LOG_INFO, "taking no new futures");
+  p2p_log_event(worker->log, P2P_LOG_INFO, "draining", "taking no new futures");
   p2p_announcer_leave(worker->announcer);
   p2p_slots_close(&worker->slots, p2p_clock_ms());
   poll_soon(worker);
@@ -386,6 +385,7 @@ static void get_report(void *state, void *report) {
   const struct p2p_worker *worker = state;
   ((struct p2p_worker_report *)report)->ended = worker->tally;
   p2p_links_report(&worker->links, report);
+  if (!worker->failed) p2p_lending_describe(worker->lending, report);
 }
 
 void p2p_worker_report(struct p2p_worker *worker, struct p2p_worker_report *out) {

@@ -15,12 +15,16 @@ TEST(lines_come_in_order) {
   struct p2p_err err;
   p2p_err_set(&err, P2P_ERR_ACCESS, "no access");
   p2p_log_error(log, P2P_LOG_FATAL, &err);
+  p2p_log_event(log, P2P_LOG_INFO, "left", "%d left", 1);
   CHECK(p2p_log_queue_next(log, 0, &line));
-  CHECK(line.level == P2P_LOG_INFO && line.code == 0);
+  CHECK(line.level == P2P_LOG_INFO && line.code == 0 && line.event == NULL);
   CHECK_STR(line.text, "joined a/b");
   CHECK(p2p_log_queue_next(log, -1, &line));
   CHECK(line.level == P2P_LOG_FATAL && line.code == P2P_ERR_ACCESS);
   CHECK_STR(line.text, "no access");
+  CHECK(p2p_log_queue_next(log, -1, &line) && line.event != NULL && line.reason == NULL);
+  CHECK_STR(line.event, "left");
+  CHECK_STR(line.text, "1 left");
   CHECK(!p2p_log_queue_next(log, 0, &line));
   p2p_log_queue_unref(log);
   p2p_log_queue_unref(NULL);
