@@ -92,9 +92,9 @@ cached_parts <- local({
   ## After a task, while nobody waits: forgets those that its code has changed in place, as C code can, and those that are too many. Returns
   ## their bytes.
   tidy <- function(max_bytes) {
+    if (length(parts) == 0L) return(0)
     before <- bytes()
     for (id in intersect(used, names(parts))) if (!is_as_it_was(parts[[id]])) parts[[id]] <<- NULL
-    if (length(parts) == 0L) return(before)
     parts <<- newest(parts, max_bytes)
     used_once <- vapply(parts, function(part) part$uses == 1L, NA)
     parts <<- parts[!used_once | names(parts) %in% names(newest(parts[used_once], min(max_bytes, USED_ONCE_BYTES)))]

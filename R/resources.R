@@ -42,7 +42,8 @@ resource_names <- c("memory", "cores", "tags")
 #' \dontrun{
 #' library(future)
 #' plan(future.p2p::cluster, cluster = "alice/friends", resources = list(memory = "1 GiB"))
-#' f <- future(sum(runif(5e8)), seed = TRUE, resources = list(memory = "6 GiB", cores = 2, tags = "big"))
+#' f <- future(sum(runif(5e8)), seed = TRUE,
+#'             resources = list(memory = "6 GiB", cores = 2, tags = "big"))
 #' value(f)
 #'
 #' library(future.p2p)

@@ -16,9 +16,10 @@ static struct p2p_policy open_in(int in_minutes) {
 static bool is_told(struct p2p_client *client, const char *state) {
   uint64_t until_ms = p2p_clock_ms() + SITE_WAIT_MS;
   struct p2p_waiting waiting = {.state = ""};
+  const struct p2p_requirements none = {0};
   for (uint64_t seen = 0; p2p_clock_ms() < until_ms;) {
     seen = p2p_client_wait(client, seen, 100);
-    if (p2p_client_explain(client, "", &waiting) == P2P_OK &&
+    if (p2p_client_explain(client, &none, &waiting) == P2P_OK &&
         waiting.reason == P2P_WAITING_RESTING && strncmp(waiting.state, state, strlen(state)) == 0)
       return strncmp(waiting.worker, "carol@", 6) == 0;
   }
