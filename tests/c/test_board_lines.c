@@ -106,7 +106,7 @@ TEST(the_lines_of_a_worker_and_a_client_have_their_exact_text) {
   CHECK(reads(
       "when=T,expires=+60,type=worker,from=carol@HOST:PID,member=HEX32,protocols=link,id=HEX16,"
       "key=BASE64URL43,slots=1,r=4.2.2,future=1.70.0,platform=x86_64-pc-linux-gnu,cores=4,"
-      "memory=8000"));
+      "memory=8000,reserves=1"));
   struct p2p_client *client = start_client(BOB);
   CHECK_STR(resolve(client, "text"), "text");
   CHECK(reads("when=T,expires=+60,type=client,from=bob@HOST:PID,member=HEX32,protocols=link,id="
