@@ -5,7 +5,7 @@
 #' **Use a cluster**
 #' * [cluster]: `plan(future.p2p::cluster, cluster = "alice/friends")`
 #' * [status()] and [dashboard()]: who is there, and where are my futures? [worker_of()]: which worker has this one?
-#' * [performance_report()]: what took the time? [contributions()]: who has given how much?
+#' * [performance_report()]: what took the time? [contributions()]: who gave how much?
 #'
 #' **Lend a computer**
 #' * [worker()]: `Rscript -e future.p2p::worker --cluster=alice/friends`
