@@ -80,11 +80,6 @@ static bool read_id(const char *text, char out[P2P_HELLO_LINE_ID_MAX]) {
   return true;
 }
 
-/* A missing count is 0. */
-static bool read_count(const char *text, uint32_t max, uint32_t *out) {
-  return text == NULL || p2p_count_parse(text, max, out);
-}
-
 static bool read_state(const char *text, char out[P2P_LOAD_STATE_MAX]) {
   if (text == NULL) return true;
   if (!p2p_load_state_is_valid(text)) return false;
@@ -112,8 +107,9 @@ static bool read_offer(const struct p2p_line *line, struct p2p_hello_line *out) 
          p2p_count_parse(slots, P2P_WORKER_SLOTS_MAX, &out->slots) &&
          p2p_line_get_bytes(line, "key", out->key.bytes, sizeof out->key.bytes) &&
          read_machine(line, &out->machine) &&
-         read_count(p2p_line_get(line, "busy"), P2P_WORKER_SLOTS_MAX, &out->busy) &&
-         read_count(p2p_line_get(line, "waiting"), P2P_LOAD_WAITING_MAX, &out->waiting) &&
+         p2p_count_parse_optional(p2p_line_get(line, "busy"), P2P_WORKER_SLOTS_MAX, &out->busy) &&
+         p2p_count_parse_optional(p2p_line_get(line, "waiting"), P2P_LOAD_WAITING_MAX,
+                                  &out->waiting) &&
          read_state(p2p_line_get(line, "state"), out->state);
 }
 

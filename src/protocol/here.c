@@ -44,8 +44,7 @@ int p2p_here_write(struct p2p_line *out, const struct p2p_here *here, time_t now
 
 /* A missing count is 0. */
 static bool read_count(const struct p2p_line *line, const char *key, uint32_t max, uint32_t *out) {
-  const char *text = p2p_line_get(line, key);
-  return text == NULL || p2p_count_parse(text, max, out);
+  return p2p_count_parse_optional(p2p_line_get(line, key), max, out);
 }
 
 static bool read_users(const char *text, char out[P2P_LOAD_USERS_LEN]) {

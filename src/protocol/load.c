@@ -60,15 +60,6 @@ size_t p2p_load_write(const struct p2p_load *load, char out[static P2P_LOAD_MAX]
   return (size_t)(at - out);
 }
 
-/* A missing count is 0. */
-static bool read_count(const void *payload, size_t length, const char *key, uint32_t max,
-                       uint32_t *out) {
-  char space[16];
-  const char *text;
-  return p2p_pairs_get_optional(payload, length, key, space, sizeof space, &text) &&
-         (text == NULL || p2p_count_parse(text, max, out));
-}
-
 static bool read_users(const void *payload, size_t length, char out[P2P_LOAD_USERS_LEN]) {
   const char *users;
   if (!p2p_pairs_get_optional(payload, length, "users", out, P2P_LOAD_USERS_LEN, &users))
@@ -85,10 +76,10 @@ static bool read_state(const void *payload, size_t length, char out[P2P_LOAD_STA
 int p2p_load_read(const void *payload, size_t length, struct p2p_load *out) {
   struct p2p_load load = {0};
   if (length >= P2P_LOAD_MAX ||
-      !read_count(payload, length, "busy", P2P_WORKER_SLOTS_MAX, &load.busy) ||
-      !read_count(payload, length, "waiting", P2P_LOAD_WAITING_MAX, &load.waiting) ||
-      !read_count(payload, length, "cores", P2P_CORES_MAX, &load.reserved.cores) ||
-      !read_count(payload, length, "memory", P2P_MEMORY_MAX, &load.reserved.memory_mib) ||
+      !p2p_pairs_get_count(payload, length, "busy", P2P_WORKER_SLOTS_MAX, &load.busy) ||
+      !p2p_pairs_get_count(payload, length, "waiting", P2P_LOAD_WAITING_MAX, &load.waiting) ||
+      !p2p_pairs_get_count(payload, length, "cores", P2P_CORES_MAX, &load.reserved.cores) ||
+      !p2p_pairs_get_count(payload, length, "memory", P2P_MEMORY_MAX, &load.reserved.memory_mib) ||
       !read_users(payload, length, load.users) || !read_state(payload, length, load.state))
     return P2P_ERR_PROTOCOL;
   *out = load;

@@ -37,10 +37,6 @@ bool p2p_machine_sandbox_read(const char *name, enum p2p_machine_sandbox *out) {
   return false;
 }
 
-static bool read_count(const char *text, uint32_t max, uint32_t *out) {
-  return text == NULL || p2p_count_parse(text, max, out);
-}
-
 bool p2p_machine_read(const struct p2p_machine_texts *texts, struct p2p_machine *out) {
   struct p2p_machine machine = {0};
   if (texts->platform != NULL) {
@@ -51,10 +47,10 @@ bool p2p_machine_read(const struct p2p_machine_texts *texts, struct p2p_machine 
     if (!p2p_tags_are_valid(texts->tags)) return false;
     snprintf(machine.tags, sizeof machine.tags, "%s", texts->tags);
   }
-  if (!read_count(texts->cores, P2P_MACHINE_CORES_MAX, &machine.cores) ||
-      !read_count(texts->memory, P2P_MACHINE_MEMORY_MAX, &machine.memory_mib) ||
-      !read_count(texts->cache, P2P_MACHINE_MEMORY_MAX, &machine.cache_mib) ||
-      !read_count(texts->limit, P2P_MACHINE_MEMORY_MAX, &machine.limit_mib) ||
+  if (!p2p_count_parse_optional(texts->cores, P2P_MACHINE_CORES_MAX, &machine.cores) ||
+      !p2p_count_parse_optional(texts->memory, P2P_MACHINE_MEMORY_MAX, &machine.memory_mib) ||
+      !p2p_count_parse_optional(texts->cache, P2P_MACHINE_MEMORY_MAX, &machine.cache_mib) ||
+      !p2p_count_parse_optional(texts->limit, P2P_MACHINE_MEMORY_MAX, &machine.limit_mib) ||
       !p2p_machine_sandbox_read(texts->sandbox, &machine.sandbox))
     return false;
   machine.reserves = texts->reserves != NULL && texts->reserves[0] == '1';

@@ -58,3 +58,7 @@ bool p2p_count_parse(const char *text, uint32_t max, uint32_t *out) {
   *out = count;
   return true;
 }
+
+bool p2p_count_parse_optional(const char *text, uint32_t max, uint32_t *out) {
+  return text == NULL || p2p_count_parse(text, max, out);
+}

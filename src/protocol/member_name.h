@@ -31,5 +31,7 @@ bool p2p_cluster_is_personal(const char *cluster);
 /* Parses a decimal number from 1 to `max`, without a sign or leading zeros. False for anything
  * else; *out is then unchanged. */
 bool p2p_count_parse(const char *text, uint32_t max, uint32_t *out);
+/* The same for a number that may be missing (NULL): *out is then unchanged. */
+bool p2p_count_parse_optional(const char *text, uint32_t max, uint32_t *out);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "protocol/member_name.h"
+
 bool p2p_pairs_find(const void *text, size_t length, const char *key, const char **value,
                     size_t *value_length) {
   const char *at = text, *end = at + length;
@@ -41,4 +43,12 @@ bool p2p_pairs_get_optional(const void *text, size_t length, const char *key, ch
   if (!p2p_pairs_find(text, length, key, &value, &value_length)) return true;
   *out = space;
   return p2p_pairs_get(text, length, key, space, size);
+}
+
+bool p2p_pairs_get_count(const void *text, size_t length, const char *key, uint32_t max,
+                         uint32_t *out) {
+  char space[16];
+  const char *number;
+  return p2p_pairs_get_optional(text, length, key, space, sizeof space, &number) &&
+         p2p_count_parse_optional(number, max, out);
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Finds the first line of `text` that begins with "key=". *value points into `text`, is not
  * NUL-terminated, and excludes the newline. False when there is none. */
@@ -19,5 +20,10 @@ bool p2p_pairs_get(const void *text, size_t length, const char *key, char *out, 
  * does not fit or contains a NUL. */
 bool p2p_pairs_get_optional(const void *text, size_t length, const char *key, char *space,
                             size_t size, const char **out);
+
+/* The number of `key`, from 1 to `max`. If it is missing, *out is unchanged. False for anything
+ * else. */
+bool p2p_pairs_get_count(const void *text, size_t length, const char *key, uint32_t max,
+                         uint32_t *out);
 
 #endif

@@ -122,15 +122,6 @@ size_t p2p_request_write(const struct p2p_resources *request, char out[static P2
   return (size_t)(at - out);
 }
 
-/* A missing amount is 0. */
-static bool read_amount(const void *payload, size_t length, const char *key, uint32_t max,
-                        uint32_t *out) {
-  char space[16];
-  const char *text;
-  return p2p_pairs_get_optional(payload, length, key, space, sizeof space, &text) &&
-         (text == NULL || p2p_count_parse(text, max, out));
-}
-
 static bool read_tags(const void *payload, size_t length, char out[P2P_TAGS_LEN]) {
   const char *tags;
   return p2p_pairs_get_optional(payload, length, "tags", out, P2P_TAGS_LEN, &tags) &&
@@ -140,8 +131,9 @@ static bool read_tags(const void *payload, size_t length, char out[P2P_TAGS_LEN]
 int p2p_request_read(const void *payload, size_t length, struct p2p_resources *out) {
   struct p2p_resources request = {0};
   if (length >= P2P_REQUEST_MAX ||
-      !read_amount(payload, length, "cores", P2P_CORES_MAX, &request.amounts.cores) ||
-      !read_amount(payload, length, "memory", P2P_MEMORY_MAX, &request.amounts.memory_mib) ||
+      !p2p_pairs_get_count(payload, length, "cores", P2P_CORES_MAX, &request.amounts.cores) ||
+      !p2p_pairs_get_count(payload, length, "memory", P2P_MEMORY_MAX,
+                           &request.amounts.memory_mib) ||
       !read_tags(payload, length, request.tags))
     return P2P_ERR_PROTOCOL;
   *out = request;

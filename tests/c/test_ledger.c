@@ -4,13 +4,10 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 
-#include "key_folder.h"
-#include "ledger/ledger_file.h"
 #include "ledger/ledger_text.h"
+#include "ledger_fixture.h"
 
 #define CLUSTER "alice/friends"
-
-static struct p2p_err err;
 
 static struct p2p_ledger_entry entry(enum p2p_ledger_side side, const char *member, uint64_t n,
                                      uint64_t at_s) {
@@ -23,12 +20,6 @@ static struct p2p_ledger_entry entry(enum p2p_ledger_side side, const char *memb
 static void add(struct p2p_ledger *ledger, const char *member, uint64_t n, uint64_t at_s) {
   struct p2p_ledger_entry more = entry(P2P_LEDGER_GIVEN, member, n, at_s);
   CHECK(p2p_ledger_add(ledger, &more) == P2P_OK);
-}
-
-static uint64_t sum(const struct p2p_ledger *ledger) {
-  uint64_t n = 0;
-  for (size_t i = 0; i < ledger->n; i++) n += ledger->entries[i].counts.futures;
-  return n;
 }
 
 TEST(members_are_counted_by_user_and_machine) {
@@ -243,14 +234,6 @@ TEST(the_longest_names_fit_into_the_text) {
 }
 
 /* ---- the file ---- */
-
-static uint64_t sum_of_file(void) {
-  struct p2p_ledger ledger = {0};
-  CHECK(p2p_ledger_file_read(key_folder, &ledger, &err) == P2P_OK);
-  uint64_t n = sum(&ledger);
-  p2p_ledger_clear(&ledger);
-  return n;
-}
 
 static int add_to_file(const char *member, uint64_t n) {
   struct p2p_ledger more = {0};

@@ -4,11 +4,9 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
-#include "key_folder.h"
-#include "ledger/ledger_file.h"
 #include "ledger/recording.h"
+#include "ledger_fixture.h"
 
-static struct p2p_err err;
 static const struct p2p_ledger_counts one = {1, 0, 500, 10, 20};
 
 static struct p2p_ledger_key key_of(const char *member) {
@@ -20,20 +18,6 @@ static struct p2p_ledger_key key_of(const char *member) {
 static void count(struct p2p_recorder *recorder, const char *member) {
   struct p2p_ledger_key key = key_of(member);
   p2p_recorder_add(recorder, &key, &one);
-}
-
-static uint64_t sum(const struct p2p_ledger *ledger) {
-  uint64_t n = 0;
-  for (size_t i = 0; i < ledger->n; i++) n += ledger->entries[i].counts.futures;
-  return n;
-}
-
-static uint64_t sum_of_file(void) {
-  struct p2p_ledger ledger = {0};
-  CHECK(p2p_ledger_file_read(key_folder, &ledger, &err) == P2P_OK);
-  uint64_t n = sum(&ledger);
-  p2p_ledger_clear(&ledger);
-  return n;
 }
 
 static uint64_t sum_of_session(struct p2p_recorder *recorder) {
