@@ -143,21 +143,28 @@ contributions_line <- function(rows) {
 ## For the end of a worker: "Lent 3 h 12 min to bob (412 futures) and 20 s to carol (20 futures)." NULL if it was nobody. `rows`: of this process.
 describe_lent <- function(rows) {
   rows <- rows[rows$direction == "given", ]
-  users <- lapply(split(rows, factor(rows$user, unique(rows$user), exclude = NULL)), function(of) {
-    data.frame(user = named_or_others(of$user[1L]), seconds = sum(of$seconds), futures = sum(of$futures), failed = sum(of$failed), stringsAsFactors = FALSE)
-  })
-  users <- do.call(rbind, users)
+  users <- sums_by_user(rows)
   if (is.null(users)) return(NULL)
-  users <- users[order(-users$seconds), ]
   if (nrow(users) > 4L) {
     rest <- users[-(1:3), ]
-    users <- rbind(users[1:3, ], data.frame(user = sprintf("%d others", nrow(rest)), seconds = sum(rest$seconds), futures = sum(rest$futures), failed = sum(rest$failed)))
+    users <- rbind(users[1:3, ], data.frame(user = sprintf("%d others", nrow(rest)), machines = "", seconds = sum(rest$seconds), futures = sum(rest$futures),
+                                            failed = sum(rest$failed), bytes = sum(rest$bytes), since = min(rest$since)))
   }
   texts <- vapply(seq_len(nrow(users)), function(i) {
     of <- users[i, ]
     sprintf("%s to %s (%s)", format_seconds(of$seconds), of$user, count_of(of$futures + of$failed, "future"))
   }, "")
   sprintf("Lent %s.", join_names(texts))
+}
+
+## One row for each user, the one with most time first. NULL without rows.
+sums_by_user <- function(rows) {
+  users <- lapply(split(as.data.frame(unclass(rows), stringsAsFactors = FALSE), factor(rows$user, unique(rows$user), exclude = NULL)), function(of) {
+    data.frame(user = named_or_others(of$user[1L]), machines = toString(unique(named_or_others(of$machine))), seconds = sum(of$seconds), futures = sum(of$futures),
+               failed = sum(of$failed), bytes = sum(of$bytes_in, of$bytes_out), since = min(of$since), stringsAsFactors = FALSE)
+  })
+  users <- do.call(rbind, users)
+  if (!is.null(users)) users[order(-users$seconds), ]
 }
 
 #' Draw what was given and received

@@ -21,6 +21,7 @@ new_model <- function(old = NULL) {
   model$asked_at <- model$looked_at <- -Inf
   model$present <- NULL # who has answered, read at `heard_at`
   model$misses <- list() # questions in a row that a worker has not answered, by its id
+  model$contributions <- NULL # of this account to and from the cluster, read at the same time
   model
 }
 
@@ -39,11 +40,12 @@ ring_since <- function(ring, seen) {
 
 clean_text <- function(text) iconv(enc2utf8(as.character(text)), "UTF-8", "UTF-8", sub = "byte")
 
-## What a page that has `seen` so much does not know yet: list(content, seen).
+## What a page that has `seen` so much does not know yet: list(content, seen). `lent`: slots that were seen busy, by the users who lend them.
 model_news <- function(model, seen) {
   since <- function(name) ring_since(model[[name]], c(seen[[name]], 0)[1L])
-  lent <- unname(model$lent[order(-vapply(model$lent, function(row) row$slot_seconds + row$seconds, 0))])
-  history <- list(began = as.numeric(model$began), totals = model$totals, lent = lent, ended = since("ended"), loads = since("loads"), events = since("events"))
+  seconds <- unlist(model$lent)
+  lent <- lapply(order(-as.numeric(seconds)), function(i) list(user = names(seconds)[i], seconds = seconds[[i]]))
+  history <- list(began = as.numeric(model$began), totals = model$totals, lent = lent, contributions = model$contributions, ended = since("ended"), loads = since("loads"), events = since("events"))
   list(content = c(list(now = as.numeric(Sys.time())), model$now, history),
        seen = list(ended = model$ended$count, loads = model$loads$count, events = model$events$count))
 }
@@ -98,7 +100,21 @@ hear_members <- function(model, client) {
   if (is_over) {
     .Call(ffi_client_ask, client$handle)
     model$asked_at <- now()
+    model$contributions <- contribution_items(contributions_to(client_status(client)$cluster))
   }
+}
+
+## A row for each user and direction; NULL if the counts cannot be read.
+contribution_items <- function(rows) {
+  if (is.null(rows)) return(NULL)
+  items <- lapply(c("received", "given"), function(direction) {
+    users <- sums_by_user(rows[rows$direction == direction, ])
+    lapply(seq_len(NROW(users)), function(i) {
+      list(direction = direction, user = clean_text(users$user[i]), machines = clean_text(users$machines[i]), futures = users$futures[i] + users$failed[i],
+           seconds = users$seconds[i], bytes = users$bytes[i], since = as.numeric(users$since[i]))
+    })
+  })
+  c(items[[1L]], items[[2L]])
 }
 
 ## As the core has it. What a link tells is newer than an answer.
@@ -184,16 +200,12 @@ count_slots <- function(model, workers) {
     ring_add(model$loads, list(member = workers$member[i], at = at, busy = workers$busy[i], ours = workers$ours[i]))
   }
   for (name in setdiff(before$member, workers$member)) ring_add(model$loads, list(member = name, at = at, busy = NA, ours = NA))
-  if (was_watched) for (i in seq_len(NROW(before))) add_lent(model, before$user[i], slot_seconds = before$busy[i] * passed)
+  if (was_watched) for (i in which(before$busy > 0)) add_lent(model, before$user[i], before$busy[i] * passed)
 }
 
-add_lent <- function(model, user, futures = 0, seconds = 0, sent = 0, received = 0, slot_seconds = 0) {
+add_lent <- function(model, user, seconds) {
   user <- clean_text(user)
-  row <- model$lent[[user]]
-  if (is.null(row)) row <- list(user = user, futures = 0, seconds = 0, sent = 0, received = 0, slot_seconds = 0)
-  more <- list(futures = futures, seconds = seconds, sent = sent, received = received, slot_seconds = slot_seconds)
-  row[names(more)] <- Map(`+`, row[names(more)], lapply(more, function(x) if (is.na(x)) 0 else x))
-  if (futures > 0 || slot_seconds > 0 || user %in% names(model$lent)) model$lent[[user]] <- row
+  model$lent[[user]] <- c(model$lent[[user]], 0)[1L] + seconds
 }
 
 ## Futures of this session.
@@ -268,6 +280,4 @@ note_item <- function(model, item, outcome) {
   seconds <- max(0, known(until - item$started))
   more <- list(futures = 1, failed = outcome != "done", seconds = seconds, sent = known(item$sent), received = known(item$received))
   model$totals <- Map(`+`, model$totals, more[names(model$totals)])
-  if (is.na(item$worker)) return(invisible())
-  add_lent(model, member_user(item$worker), futures = 1, seconds = seconds, sent = more$sent, received = more$received)
 }

@@ -10,6 +10,9 @@
 #' `value()`. So open the page before. While R computes something else, the page says that R is busy. In a script that is not interactive, R is idle
 #' only in [later::run_now()] and the like. The page connects again by itself whenever it can. A page that is not visible costs nothing.
 #'
+#' Contributions are what [contributions()] says about this cluster: what all programs of this account have received and given. Below it are the
+#' slots that each user lends, to all, as far as the page has seen it.
+#'
 #' The package httpuv is needed, which comes with shiny.
 #'
 #' \if{html}{\figure{dashboard.png}{options: width="100\%" alt="The page: slots, a timeline of futures on three workers, and a table of workers"}}

@@ -132,6 +132,7 @@ function show() {
   showTimeline();
   showWorkers();
   showFutures();
+  showContributions();
   showLent();
   showEvents(events);
   showMembers();
@@ -246,23 +247,32 @@ function showFutures() {
   table("futures", [{ label: "Future" }, { label: "State" }, { label: "For", number: true }], rows, "No future is under way.");
 }
 
-// Of this session's futures, or, without any, of the slots that were busy since the page was first opened.
+// A bar of `part` in `most`.
+function barOf(part, most, name) {
+  const bar = element("div", { class: "bar " + name });
+  bar.style.width = (100 * part) / Math.max(1e-9, most) + "%";
+  return element("div", { class: "bar-box" }, bar);
+}
+
+// What this account has received and given on this cluster, by all of its programs on this machine.
+function showContributions() {
+  const items = state.contributions || [];
+  const most = Math.max(...items.map((item) => item.seconds));
+  const columns = [{ label: "User" }, { label: "Share", wide: true }, { label: "Futures", number: true }, { label: "Time", number: true }, { label: "Data", number: true }];
+  const rows = items.map((item) => ({
+    cells: [named((item.direction === "given" ? "to " : "from ") + item.user, item.machines), barOf(item.seconds, most, item.direction), item.futures,
+      duration(item.seconds).trim(), bytesText(item.bytes)],
+  }));
+  const since = Math.min(...items.map((item) => item.since));
+  setText("contributions-count", items.length ? "of this account, since " + new Date((since - offset) * 1000).toLocaleDateString([], { year: "numeric", month: "short", day: "numeric" }) : "");
+  table("contributions", columns, rows, state.contributions ? "Nothing given or received yet." : "Not known.");
+}
+
+// Slots of all workers that were busy, for anybody, while a page was open.
 function showLent() {
-  const isSession = state.is_session && state.totals.futures > 0;
-  setText("lent-count", isSession ? "to this session" : "to all, since this dashboard was opened");
-  const amount = (row) => (isSession ? row.seconds : row.slot_seconds);
-  const most = Math.max(1e-9, ...state.lent.map(amount));
-  const columns = [{ label: "User" }, { label: "Share", wide: true }].concat(isSession ? [{ label: "Futures", number: true }] : [], [{ label: "Time", number: true }], isSession ? [{ label: "Data", number: true }] : []);
-  const rows = state.lent.filter((row) => amount(row) > 0 || row.futures > 0).sort((a, b) => amount(b) - amount(a)).map((row) => {
-    const bar = element("div", { class: "bar" });
-    bar.style.width = (100 * amount(row)) / most + "%";
-    const cells = [element("span", { class: "name" }, row.user), element("div", { class: "bar-box" }, bar)];
-    if (isSession) cells.push(row.futures);
-    cells.push(duration(amount(row)).trim());
-    if (isSession) cells.push(bytesText(row.sent + row.received));
-    return { cells };
-  });
-  table("lent", columns, rows, "Nobody has lent a slot yet.");
+  const most = Math.max(...state.lent.map((row) => row.seconds));
+  const rows = state.lent.map((row) => ({ cells: [element("span", { class: "name" }, row.user), barOf(row.seconds, most, "given"), duration(row.seconds).trim()] }));
+  table("lent", [{ label: "User" }, { label: "Share", wide: true }, { label: "Time", number: true }], rows, "Nobody has lent a slot yet.");
 }
 
 let shownEvents = null;

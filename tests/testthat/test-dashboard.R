@@ -97,12 +97,25 @@ test_that("the names of futures and workers are text in the JSON, whatever they 
   note_item(model, item, "done")
   note_item(model, item, "error")
   expect_identical(model$totals, list(futures = 1, failed = 0, seconds = 2, sent = 5, received = 0))
-  expect_identical(model$lent$eve$futures, 1)
+  add_lent(model, "eve\xff", 2)
+  add_lent(model, "eve\xff", 3)
+  expect_identical(model_news(model, list())$content$lent, list(list(user = "eve<ff>", seconds = 5)))
   text <- .Call(ffi_json, model_news(model, list())$content)
   expect_match(text, '"label": "</script><script>alert(1)</script><ff>\\u001B"', fixed = TRUE)
   expect_match(text, '"kind": "bad"', fixed = TRUE)
   seen <- model_news(model, list())$seen
   expect_identical(model_news(model, seen)$content[c("ended", "loads", "events")], list(ended = list(), loads = list(), events = list()))
+})
+
+test_that("contributions are summed by user and direction", {
+  rows <- contribution_rows(list(
+    side = c("given", "given", "received", "received"), user = c("bob", "bob", "carol", NA), machine = c("laptop", "desk", "attic", NA), cluster = "alice/friends", futures = c(3, 1, 2, 1),
+    failed = c(1, 0, 0, 0), seconds = c(5, 1, 4, 9), bytes_in = 1:4, bytes_out = c(10, 10, 10, 10), since = c(20, 10, 30, 30), latest = c(40, 40, 40, 40)))
+  items <- contribution_items(rows)
+  expect_identical(vapply(items, function(item) paste(item$direction, item$user, item$machines), ""), c("received others others", "received carol attic", "given bob laptop, desk"))
+  expect_identical(items[[3L]][c("futures", "seconds", "bytes", "since")], list(futures = 5, seconds = 6, bytes = 23, since = 10))
+  expect_identical(contribution_items(rows[0L, ]), list())
+  expect_null(contribution_items(NULL))
 })
 
 test_that("the page needs its token, and a browser shows what happens", {
@@ -156,6 +169,8 @@ test_that("the page needs its token, and a browser shows what happens", {
   wait_for_page(browser, text_of("futures"), "No future is under way")
   wait_for_page(browser, text_of("done"), "^1$")
   wait_for_page(browser, text_of("lent"), "(alice|carol)")
+  wait_for_page(browser, text_of("contributions"), "from (alice|carol)\n.*\n*.*1.*\n(.*\n)*to bob\n")
+  wait_for_page(browser, text_of("contributions-count"), "^of this account, since .*20[0-9][0-9]")
 
   ## While R waits for a value, pages go on. The browser takes the message up later.
   unlink(gate)
