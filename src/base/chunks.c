@@ -5,8 +5,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/asan.h"
+
 /* A kept chunk is not to be used: AddressSanitizer sees that. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef P2P_HAS_ASAN
 #include <sanitizer/asan_interface.h>
 #define HIDE(chunk) ASAN_POISON_MEMORY_REGION((chunk) + 1, P2P_CHUNK_BYTES - sizeof *(chunk))
 #define SHOW(chunk) ASAN_UNPOISON_MEMORY_REGION(chunk, P2P_CHUNK_BYTES)

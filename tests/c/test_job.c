@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/asan.h"
 #include "base/clock.h"
 #include "unit.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef P2P_HAS_ASAN
 #include <sanitizer/lsan_interface.h>
 #else
 static void __lsan_disable(void) {}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/asan.h"
 #include "base/clock.h"
 #include "net/timer.h"
 #include "unit.h"
@@ -172,7 +173,7 @@ TEST(a_service_that_is_not_stopped_in_time_is_stopped_and_destroyed_later) {
   CHECK(n_stopped == 1 && n_destroyed == 1);
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef P2P_HAS_ASAN
 #include <sanitizer/lsan_interface.h>
 #else
 static void __lsan_disable(void) {}

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/asan.h"
 #include "base/clock.h"
 #include "base/log_queue.h"
 #include "unit.h"
@@ -513,7 +514,7 @@ TEST(a_round_trip_waits_for_no_timer) {
   finish(&scene);
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef P2P_HAS_ASAN
 /* Allocations of more than 64 MiB fail. */
 const char *__asan_default_options(void) {
   return "allocator_may_return_null=1:max_allocation_size_mb=64";
