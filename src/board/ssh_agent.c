@@ -2,22 +2,14 @@
 #include "board/ssh_agent.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "board/ssh_file.h"
-
-/* macOS cannot set it in the same call: a process that is started meanwhile inherits the socket. */
-#ifdef SOCK_CLOEXEC
-#define CLOSE_ON_EXEC SOCK_CLOEXEC
-#else
-#define CLOSE_ON_EXEC 0
-#endif
+#include "net/unix_socket.h"
 
 void p2p_ssh_agent_init(struct p2p_ssh_agent *agent, const char *identity_agent) {
   char expanded[1600] = "";
@@ -33,18 +25,8 @@ void p2p_ssh_agent_init(struct p2p_ssh_agent *agent, const char *identity_agent)
 
 /* A connection without waiting: an agent whose queue of connections is full does not answer. */
 static int connect_to(const char *path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (strlen(path) >= sizeof address.sun_path) return -1; /* 104 bytes on macOS */
-  snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-  int fd = socket(AF_UNIX, SOCK_STREAM | CLOSE_ON_EXEC, 0);
-  if (fd < 0) return -1;
-#ifdef SO_NOSIGPIPE /* macOS sends SIGPIPE to the process, not to the thread that writes */
-  setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
-#endif
-  if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
-      connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-      fcntl(fd, F_SETFL, 0) == 0)
-    return fd;
+  int fd = p2p_unix_socket_connect(path);
+  if (fd < 0 || fcntl(fd, F_SETFL, 0) == 0) return fd;
   close(fd);
   return -1;
 }

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "keys/folder.h"
 #include "net/timer.h"
+#include "net/unix_socket.h"
 
 struct connection {
   uv_pipe_t uv; /* first */
@@ -42,14 +42,10 @@ bool p2p_control_path(const char *folder, long pid, char out[static P2P_CONTROL_
 
 /* The socket of a process that has ended refuses connections. */
 static bool is_dead(const char *path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  if (fd < 0) return false;
-  memcpy(address.sun_path, path, strlen(path) + 1);
-  bool is_refused =
-      connect(fd, (struct sockaddr *)&address, sizeof address) != 0 && errno == ECONNREFUSED;
+  int fd = p2p_unix_socket_connect(path);
+  if (fd < 0) return errno == ECONNREFUSED;
   close(fd);
-  return is_refused;
+  return false;
 }
 
 static void sweep(const char *folder) {

@@ -2,38 +2,22 @@
 #include "worker/control_client.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/sanitize.h"
 #include "keys/folder.h"
+#include "net/unix_socket.h"
 #include "worker/control.h"
 
 static int fail(struct p2p_err *err, long pid) {
   bool is_gone = errno == ENOENT || errno == ECONNREFUSED;
   return p2p_err_set(err, is_gone ? P2P_ERR_CLOSED : P2P_ERR_SYSTEM,
                      "cannot reach the worker with process id %ld: %s", pid, strerror(errno));
-}
-
-/* A connected socket, or -1 and errno. */
-static int connect_to(const char *path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  if (fd < 0) return -1;
-  (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-  (void)fcntl(fd, F_SETFL, O_NONBLOCK);
-  memcpy(address.sun_path, path, strlen(path) + 1);
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
-  int failure = errno;
-  close(fd);
-  errno = failure;
-  return -1;
 }
 
 /* Returns the length without the newline, or -1. */
@@ -61,7 +45,7 @@ int p2p_control_ask(const char *folder, long pid, enum p2p_control_op op,
   p2p_key_folder_close(&opened);
   if (!p2p_control_path(folder, pid, path))
     return p2p_err_set(err, P2P_ERR_SYSTEM, "the path of folder '%s' is too long", folder);
-  int fd = connect_to(path);
+  int fd = p2p_unix_socket_connect(path);
   if (fd < 0) return fail(err, pid);
   int length = snprintf(request, sizeof request, "%s\n", p2p_control_word(op));
   errno = 0;

@@ -12,16 +12,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "net/unix_socket.h"
 #include "proc/memory_limit.h"
 #include "proc/process.h"
 #include "protocol/evaluator_hello.h"
 #include "protocol/task_header.h"
 #include "worker/evaluator_process.h"
 #include "worker/lifeline.h"
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* macOS: SO_NOSIGPIPE instead */
-#endif
 
 struct p2p_evaluator_channel {
   struct p2p_lifeline lifeline;
@@ -61,9 +58,7 @@ static int set_up(struct p2p_evaluator_channel *channel) {
   if (set_cloexec(P2P_EVALUATOR_PROCESS_FD_FRAMES) != 0 ||
       set_cloexec(P2P_EVALUATOR_PROCESS_FD_LIFELINE) != 0)
     return errno;
-#ifdef SO_NOSIGPIPE
-  setsockopt(P2P_EVALUATOR_PROCESS_FD_FRAMES, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
-#endif
+  p2p_unix_socket_no_sigpipe(P2P_EVALUATOR_PROCESS_FD_FRAMES);
   channel->owner = getpid();
   return p2p_lifeline_watch(&channel->lifeline);
 }

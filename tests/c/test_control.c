@@ -1,6 +1,7 @@
 /* The control socket: one line in, one line out, for its owner only. */
 #include "worker/control.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "net/unix_socket.h"
 #include "unit.h"
 #include "worker/control_client.h"
 
@@ -124,6 +126,25 @@ TEST(sockets_of_dead_workers_are_removed_and_no_others) {
   unlink(other);
 }
 
+/* A worker that is stopped does not accept: what is left of its queue is used up. */
+TEST(a_worker_that_does_not_accept_keeps_nobody_waiting) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct p2p_err err = {0};
+  int fds[8], n = 0;
+  CHECK(p2p_control_path(folder, 99999998, address.sun_path));
+  int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  CHECK(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
+  CHECK(listen(listener, 0) == 0);
+  while (n < 8 && (fds[n] = p2p_unix_socket_connect(address.sun_path)) >= 0) n++;
+  CHECK(n > 0 && n < 8 && errno == EAGAIN);
+  CHECK(p2p_control_ask(folder, 99999998, P2P_CONTROL_STATUS, reply, &err) == P2P_ERR_SYSTEM);
+  CHECK(p2p_control_prepare(folder, &err) == P2P_OK);
+  CHECK(access(address.sun_path, F_OK) == 0);
+  while (n > 0) close(fds[--n]);
+  close(listener);
+  unlink(address.sun_path);
+}
+
 TEST(others_must_not_enter_the_folder) {
   struct p2p_err err = {0};
   char none[P2P_CONTROL_PATH_MAX], deep[160];
@@ -146,4 +167,5 @@ TEST(nothing_is_left) {
 UNIT_MAIN("control", UNIT(requests_are_words), UNIT(a_request_has_a_reply_that_is_safe_to_show),
           UNIT(anything_else_is_not_answered), UNIT(many_connections_do_not_keep_it_busy),
           UNIT(sockets_of_dead_workers_are_removed_and_no_others),
+          UNIT(a_worker_that_does_not_accept_keeps_nobody_waiting),
           UNIT(others_must_not_enter_the_folder), UNIT(nothing_is_left))
