@@ -33,7 +33,7 @@ static void take(struct p2p_newcomer *newcomer, enum p2p_enrolment_step step);
 
 /* ---- steps ---- */
 
-static void wait(struct p2p_newcomer *newcomer) {
+static void wait_until_due(struct p2p_newcomer *newcomer) {
   uint64_t now_ms = p2p_clock_ms(), due_ms = p2p_enrolment_due_ms(&newcomer->enrolment);
   p2p_timer_start(newcomer->timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
 }
@@ -42,7 +42,7 @@ static void write_line(struct p2p_newcomer *newcomer) {
   struct p2p_line line;
   if (p2p_newcomer_write(newcomer, &line) == P2P_OK)
     (void)p2p_connection_send(newcomer->connection, &line); /* else again in two seconds */
-  wait(newcomer);
+  wait_until_due(newcomer);
 }
 
 static void on_attested_output(void *arg, const char *text, size_t length) {
@@ -58,7 +58,7 @@ static void ask(struct p2p_newcomer *newcomer) {
   p2p_attested_command(p2p_enrolment_owner(&newcomer->enrolment), command);
   p2p_command_output_free(newcomer->output);
   newcomer->output = NULL;
-  wait(newcomer);
+  wait_until_due(newcomer);
   if (p2p_connection_ask(newcomer->connection, command, on_attested_output, newcomer,
                          &newcomer->output) != P2P_OK)
     on_attested_output(newcomer, NULL, 0);
@@ -126,7 +126,7 @@ static void work(struct p2p_newcomer *newcomer, enum p2p_key_task task) {
 static void take(struct p2p_newcomer *newcomer, enum p2p_enrolment_step step) {
   struct p2p_err err;
   switch (step) {
-  case P2P_ENROLMENT_WAIT: wait(newcomer); break;
+  case P2P_ENROLMENT_WAIT: wait_until_due(newcomer); break;
   case P2P_ENROLMENT_WRITE: write_line(newcomer); break;
   case P2P_ENROLMENT_ASK: ask(newcomer); break;
   case P2P_ENROLMENT_GRANTED:
@@ -188,7 +188,7 @@ void p2p_newcomer_await(struct p2p_newcomer *newcomer, struct p2p_connection *co
   newcomer->connection = connection;
   newcomer->wait_ms = wait_ms;
   begin(newcomer);
-  wait(newcomer);
+  wait_until_due(newcomer);
 }
 
 /* ---- for the owner ---- */

@@ -9,13 +9,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
+#ifdef __APPLE__
+#include <mach/mach.h>
+#endif
 
 double p2p_machine_use_load(void) {
   double load;
   return getloadavg(&load, 1) == 1 ? load : 0;
 }
 
-/* uv_get_free_memory() of libuv before 1.45 leaves out what Linux would give up, its caches. */
+/* uv_get_free_memory() leaves out what the system would give up, its caches: on macOS, and on Linux
+ * before libuv 1.45. */
+#ifdef __APPLE__
+uint64_t p2p_machine_use_free_mib(void) {
+  vm_statistics64_data_t pages;
+  mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
+  mach_port_t host = mach_host_self();
+  kern_return_t code = host_statistics64(host, HOST_VM_INFO64, (host_info64_t)&pages, &count);
+  mach_port_deallocate(mach_task_self(), host);
+  if (code != KERN_SUCCESS) return uv_get_free_memory() >> 20;
+  return ((uint64_t)pages.free_count + pages.inactive_count) * vm_kernel_page_size >> 20;
+}
+#else
 uint64_t p2p_machine_use_free_mib(void) {
   unsigned long long kib = 0;
   char line[128];
@@ -26,6 +41,7 @@ uint64_t p2p_machine_use_free_mib(void) {
   fclose(file);
   return kib / 1024;
 }
+#endif
 
 /* Whether the first line of FOLDER/SUPPLY/FILE is `text`. */
 static bool says(const char *folder, const char *supply, const char *file, const char *text) {
