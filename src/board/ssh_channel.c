@@ -104,11 +104,22 @@ static bool read_all(struct p2p_ssh_channel *channel) {
   return length > 0 || dropped > 0;
 }
 
+/* -1: the command has none, as when a signal ended it, or the connection broke. */
+static int exit_status_of(ssh_channel channel) {
+#if LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 11, 0)
+  uint32_t exit_status;
+  return ssh_channel_get_exit_state(channel, &exit_status, NULL, NULL) == SSH_OK ? (int)exit_status
+                                                                                 : -1;
+#else
+  return ssh_channel_get_exit_status(channel);
+#endif
+}
+
 static bool step_running(struct p2p_ssh_channel *channel) {
   flush(channel);
   if (read_all(channel)) return true;
   if (ssh_channel_is_closed(channel->channel)) {
-    int exit_status = ssh_channel_get_exit_status(channel->channel);
+    int exit_status = exit_status_of(channel->channel);
     /* When the connection breaks every channel is closed: on_close reports that. */
     if (exit_status < 0 && !ssh_is_connected(channel->channels->session)) return false;
     end(channel, exit_status);

@@ -24,10 +24,17 @@ char *p2p_host_key_fingerprint_of(ssh_key key) {
   return text;
 }
 
+static bool generate(ssh_key *key) {
+#if LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 12, 0)
+  return ssh_pki_generate_key(SSH_KEYTYPE_ED25519, NULL, key) == SSH_OK;
+#else
+  return ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, key) == SSH_OK;
+#endif
+}
+
 static int create_key(const char *path, ssh_key *key, struct p2p_err *err) {
   char *text = NULL;
-  if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, key) != SSH_OK ||
-      ssh_pki_export_privkey_base64(*key, NULL, NULL, NULL, &text) != SSH_OK)
+  if (!generate(key) || ssh_pki_export_privkey_base64(*key, NULL, NULL, NULL, &text) != SSH_OK)
     return p2p_err_set(err, P2P_ERR_CRYPTO, "cannot generate a host key");
   int code = p2p_host_key_file_write(path, text, err);
   p2p_wipe(text, strlen(text));
