@@ -70,7 +70,8 @@
 #' Errors while joining the cluster have class `p2p_error` and say what to do next. For example, the cluster may not be hosted, you may not
 #' have access to it, the SSH host key may be unknown, the board may not accept any of your SSH keys, or it may be unreachable. Errors of a
 #' future are a FutureError; if its worker was lost more often than `retries`, a FutureInterruptError, after which `reset()` allows it to run
-#' again. So are values of more than 128 MiB if Ctrl-C interrupts `value()` while they arrive: smaller ones can be collected again.
+#' again. So are values of more than 128 MiB if Ctrl-C interrupts `value()` while they arrive: smaller ones can be collected again. Ctrl-C while
+#' `future()` sends a large global cancels that future.
 #'
 #' @param cluster (character) Name of the cluster, as `"owner/name"`. If `NULL`, option `future.p2p.cluster`, or else your personal cluster,
 #'   which needs no host.
@@ -220,9 +221,22 @@ launch <- function(backend, future) {
   unregister_ended(backend)
   future[["state"]] <- "submitted"
   future[["wait"]] <- new_wait(backend)
+  is_launched <- FALSE
+  on.exit(if (!is_launched) undo_launch(backend, future))
   submit(client, future, packages)
+  is_launched <- TRUE
   future[["state"]] <- "running"
   invisible(future)
+}
+
+## After Ctrl-C, or an error: nobody has the future, unless it was created with lazy = TRUE. What was sent of it is canceled, so that it does not
+## keep its slot.
+undo_launch <- function(backend, future) {
+  task <- future[["task"]]
+  future[["state"]] <- if (is.null(task)) "created" else "interrupted"
+  if (is.null(task)) return(invisible())
+  .Call(ffi_task_cancel, clients$of(backend)$handle, task)
+  if (registry(backend, action = "contains", future = future)) registry(backend, action = "remove", future = future)
 }
 
 ## `whole`: without parts, for workers that do not know them.

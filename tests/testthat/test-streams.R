@@ -49,10 +49,13 @@ test_that("a task that reaches the memory limit while it is read is an error tha
   worker <- start_worker(lab, "carol", "alice/friends", memory = "100 MiB")
   plan_here()
   pid <- pid_of()
-  for (i in 1:2) {
-    ex <- tryCatch(value(future(length(x), globals = list(x = list(numeric(4e6), numeric(2e7))))), error = identity)
+  large <- list(part = list(numeric(4e6), numeric(2e7)), "none, since it has a function" = list(numeric(4e6), numeric(2e7), sum))
+  for (name in rep(names(large), 2L)) {
+    ex <- tryCatch(value(future(length(x), globals = list(x = large[[name]]))), error = identity)
     expect_s3_class(ex, "FutureError")
-    expect_match(conditionMessage(ex), "memory limit of 100")
+    expect_match(conditionMessage(ex), "memory limit of 100", label = name)
+    x <- stats::runif(1e6)
+    expect_identical(value(future(x)), x) # nothing of it is left
   }
   expect_identical(pid_of(), pid)
   plan(sequential)
