@@ -104,13 +104,19 @@
 #' @return This function is passed to [future::plan()] and never called.
 #'
 #' @examples
-#' \dontrun{
 #' library(future)
-#' plan(future.p2p::cluster, cluster = "alice/friends")
-#' f <- future(Sys.info()[["nodename"]])
+#' demo <- demo_cluster() # on this machine; else: plan(..., cluster = "alice/friends")
+#'
+#' plan(future.p2p::cluster)
+#' f <- future(Sys.getpid())
 #' value(f)
+#'
+#' ## Four futures, two at a time, whose values may be plain data only
+#' plan(future.p2p::cluster, workers = 2, results = "data")
+#' unlist(value(lapply(1:4, function(i) future(i^2))))
+#'
 #' plan(sequential)
-#' }
+#' close(demo)
 #' @seealso [worker()], [host_cluster()], [future.p2p.options]
 #' @export
 cluster <- structure(

@@ -39,13 +39,16 @@
 #'  With `json = TRUE`, one string of JSON, with times in UTC. Errors have class `p2p_error`.
 #'
 #' @examples
-#' \donttest{
-#' future.p2p::contributions()
-#' }
-#' \dontrun{
-#' plot(future.p2p::contributions("alice/friends"))
-#' future.p2p::contributions(forget = TRUE)
-#' }
+#' library(future)
+#' demo <- demo_cluster()
+#' plan(future.p2p::cluster)
+#' unlist(value(lapply(1:3, function(i) future(mean(rnorm(1e4)), seed = TRUE))))
+#'
+#' given <- contributions()
+#' given[, c("direction", "user", "futures", "seconds")]
+#' contributions(forget = TRUE)
+#'
+#' close(demo)
 #' @seealso [status()], [worker()]
 #' @export
 contributions <- function(cluster = "all", json = FALSE, forget = FALSE) {
@@ -64,9 +67,7 @@ contributions <- function(cluster = "all", json = FALSE, forget = FALSE) {
   if (json) contributions_json(rows) else rows
 }
 
-contributions_folder <- function() {
-  absolute_path(file.path(suppressWarnings(tools::R_user_dir("future.p2p", "data")), "contributions")) # about a home directory that does not exist
-}
+contributions_folder <- function() absolute_path(file.path(user_folder("data"), "contributions"))
 
 ## What counts in this process, for a client or a worker. It is written when it is closed, which must come last.
 new_recorder <- function() .Call(ffi_recorder_new, if (p2p_option("contributions", TRUE)) contributions_folder())
@@ -179,9 +180,15 @@ sums_by_user <- function(rows) {
 #' @return `x`, invisibly. It is an error of class `p2p_error` if there is nothing to draw.
 #'
 #' @examples
-#' \dontrun{
-#' plot(future.p2p::contributions())
-#' }
+#' library(future)
+#' demo <- demo_cluster()
+#' plan(future.p2p::cluster)
+#' unlist(value(lapply(1:3, function(i) future({ Sys.sleep(0.05 * i); i }))))
+#'
+#' plot(contributions(), what = "seconds")
+#'
+#' close(demo)
+#' @seealso [contributions()]
 #' @export
 plot.p2p_contributions <- function(x, what = c("seconds", "futures", "bytes"), most = 24, ...) {
   what <- check_choice(if (missing(what)) what[1L] else what, "what", c("seconds", "futures", "bytes"))

@@ -29,11 +29,11 @@
 #' `p2p_error_closed`.
 #'
 #' @examples
-#' \dontrun{
-#' worker_control()        # which workers run here?
-#' worker_control("pause") # I need my machine now
-#' worker_control("resume")
-#' }
+#' demo <- demo_cluster()
+#' worker_control("status", pid = Sys.getpid()) # the worker of this session
+#' worker_control("pause", pid = Sys.getpid())$state
+#' worker_control("resume", pid = Sys.getpid())$state
+#' close(demo)
 #' @seealso [worker()]
 #' @export
 worker_control <- function(action = c("status", "pause", "resume", "drain"), pid = NULL) {

@@ -33,16 +33,18 @@
 #'
 #' @return An object of class `p2p_dashboard`. Printing it shows the address of the page. `close()` ends the dashboard. Errors have class `p2p_error`.
 #'
-#' @examples
-#' \dontrun{
+#' @examplesIf requireNamespace("httpuv", quietly = TRUE) && requireNamespace("later", quietly = TRUE)
 #' library(future)
-#' plan(future.p2p::cluster, cluster = "alice/friends")
-#' d <- future.p2p::dashboard()
+#' demo <- demo_cluster()
+#' plan(future.p2p::cluster)
+#'
+#' d <- dashboard()
 #' d # open its address in a browser
-#' fs <- lapply(1:20, function(i) future(Sys.sleep(i), label = paste("step", i)))
-#' value(fs)
+#' fs <- lapply(1:6, function(i) future({ Sys.sleep(0.1); i }, label = paste("step", i)))
+#' unlist(value(fs))
+#'
 #' close(d)
-#' }
+#' close(demo)
 #' @seealso [status()], [performance_report()]
 #' @export
 dashboard <- function(cluster = NULL, host = NULL, ssh_args = NULL, port = 0L) {

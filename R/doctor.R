@@ -33,9 +33,10 @@
 #'   `"skipped"`), `text` and `next_step` (`NA` if there is nothing to do). With `json = TRUE`, a string.
 #'
 #' @examples
-#' \dontrun{
-#' future.p2p::doctor("alice/friends")
-#' }
+#' demo <- demo_cluster()
+#' found <- doctor()
+#' found[found$state != "ok", ]
+#' close(demo)
 #' @seealso [pico_username()], [members()]
 #' @export
 doctor <- function(cluster = NULL, host = NULL, ssh_args = NULL, json = FALSE) {

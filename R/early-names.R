@@ -17,12 +17,18 @@
 #'
 #' @param ... Arguments of the function with the new name.
 #'
-#' @return That of the function with the new name.
+#' @return That of the function with the new name, whose errors have class `p2p_error`.
 #'
 #' @examples
-#' \dontrun{
-#' future.p2p::pico_p2p_worker("alice/friends") # future.p2p::worker("alice/friends")
-#' }
+#' library(future)
+#' demo <- demo_cluster(workers = 0)
+#' pico_p2p_cluster("alice/p2p", users = "bob", duration = 1) # host_cluster()
+#' pico_p2p_worker("alice/friends", duration = 1, sandbox = "none") # worker()
+#' plan(future.p2p::pico_p2p, cluster = "alice/friends") # plan(future.p2p::cluster)
+#' close(demo)
+#'
+#' future.p2p::host
+#' @seealso [cluster], [host_cluster()], [worker()]
 #' @name early-names
 #' @aliases host
 #' @keywords internal

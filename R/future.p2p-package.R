@@ -2,10 +2,13 @@
 #'
 #' Share the computers of friends and colleagues as one cluster, wherever they are.
 #'
+#' **Try it**
+#' * [demo_cluster()]: a whole cluster in this R session, at once, without an account
+#'
 #' **Use a cluster**
-#' * [cluster]: `plan(future.p2p::cluster, cluster = "alice/friends")`
+#' * [cluster]: `plan(future.p2p::cluster, cluster = "alice/friends")`. [resources]: futures that need memory, cores or a certain worker
 #' * [status()] and [dashboard()]: who is there, and where are my futures? [worker_of()]: which worker has this one?
-#' * [performance_report()]: what took the time? [contributions()]: who gave how much?
+#' * [performance_report()]: what took the time? [contributions()]: who gave how much, and [a picture][plot.p2p_contributions] of it.
 #'
 #' **Lend a computer**
 #' * [worker()]: `Rscript -e future.p2p::worker --cluster=alice/friends`
@@ -16,9 +19,9 @@
 #' * [invite()] and [join()]: bring in a device by a code. [members()], [approve()] and [expel()]: who may stay.
 #'
 #' **And also**
-#' * [doctor()]: find out what is wrong
+#' * [doctor()]: find out what is wrong. [pico_username()]: as whom does the message board know me?
 #' * [serve()]: run your own message board, for a lab or without internet access
-#' * [wormhole_send()] and [wormhole_receive()]: transfer a file or a text
+#' * [wormhole_send()] and [wormhole_receive()]: transfer a file or a text. [find_wormhole()]: the program for it
 #' * [future.p2p.options]: options and environment variables
 #'
 #' New here? See `vignette("future-p2p", package = "future.p2p")`. What a message means: `vignette("future-p2p-errors", package = "future.p2p")`.
@@ -32,6 +35,15 @@
 #' `worker(sandbox = "none")`, and on your personal cluster, the code can do whatever your account can. Clients have no sandbox: results are
 #' objects that others have made, and may contain functions.
 #'
+#' @examples
+#' library(future)
+#' demo <- demo_cluster()
+#' plan(future.p2p::cluster)
+#' fs <- lapply(1:3, function(i) future(sqrt(i)))
+#' unlist(value(fs))
+#' status()
+#' close(demo)
+#' @seealso The package [future][future::future], whose functions use the cluster.
 #' @useDynLib future.p2p, .registration = TRUE
 #' @keywords internal
 "_PACKAGE"

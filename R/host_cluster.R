@@ -37,9 +37,12 @@
 #' @return `NULL`, invisibly, after `duration` seconds. Errors have class `p2p_error`.
 #'
 #' @examples
-#' \dontrun{
-#' future.p2p::host_cluster("alice/friends", users = c("bob", "carol"))
-#' }
+#' demo <- demo_cluster(workers = 0) # a message board on which you are alice
+#'
+#' ## For a second; without `duration`, until Ctrl-C
+#' host_cluster("alice/lab", users = c("bob", "carol"), duration = 1)
+#'
+#' close(demo)
 #' @seealso [worker()], [cluster]
 #' @export
 host_cluster <- function(cluster, users, host = NULL, ssh_args = NULL, duration = Inf, key = TRUE, enrol = c("auto", "invite"),

@@ -51,9 +51,25 @@
 #' @return `NULL`, invisibly. Errors have class `p2p_error`.
 #'
 #' @examples
+#' demo <- demo_cluster(workers = 0)
+#'
+#' ## alice: an invitation in a file, for a machine that nobody sits at
+#' file <- tempfile()
+#' invite("alice/friends", "bob", file = file)
+#' members("alice/friends")
+#'
+#' ## there, as bob
+#' join(file = file)
+#'
+#' ## alice has changed her mind: the file is of no use any more
+#' invite("alice/friends", "bob", withdraw = TRUE)
+#'
+#' close(demo)
+#'
 #' \dontrun{
-#' future.p2p::invite("alice/friends", "bob") # alice, who tells bob the code
-#' future.p2p::join("7-crossover-clockwork") # bob
+#' # By a code, between two people. It waits for the other one
+#' invite("alice/friends", "bob") # alice, who tells bob the code
+#' join("7-crossover-clockwork") # bob
 #' }
 #' @seealso [members()]
 #' @export

@@ -33,11 +33,21 @@
 #'   The others return `NULL`, invisibly. Errors have class `p2p_error`.
 #'
 #' @examples
-#' \dontrun{
-#' future.p2p::members("alice/friends")
-#' future.p2p::approve("alice/friends", "bob", "SHA256:0CRrd4O2dnTmKAeQ/B1FWKVKMsvtzkhqKSqYiKyjYrQ")
-#' future.p2p::expel("alice/friends", "bob")
-#' }
+#' demo <- demo_cluster(workers = 0) # in which this session has the owner's device
+#'
+#' ## Let a second device of bob join, by the fingerprint that it shows
+#' second <- "SHA256:0CRrd4O2dnTmKAeQ/B1FWKVKMsvtzkhqKSqYiKyjYrQ"
+#' approve("alice/friends", "bob", second)
+#' members("alice/friends")
+#'
+#' ## It was lost
+#' expel("alice/friends", device = second)
+#' members("alice/friends")
+#'
+#' ## On the device of a member, when the owner says that the cluster has a new host
+#' forget_cluster("alice/friends")
+#'
+#' close(demo)
 #' @seealso [invite()], [host_cluster()]
 #' @export
 members <- function(cluster, host = NULL, ssh_args = NULL) {

@@ -37,10 +37,12 @@
 #' worker.
 #'
 #' @examples
-#' # In ~/.Renviron: R_FUTURE_P2P_CLUSTER=alice/friends
-#' # In ~/.Rprofile:
-#' options(future.p2p.cluster = "alice/friends")
-#' options(future.p2p.cluster = NULL)
+#' ## In ~/.Renviron: R_FUTURE_P2P_CLUSTER=alice/friends
+#' ## In ~/.Rprofile: options(future.p2p.cluster = "alice/friends")
+#' old <- options(future.p2p.cluster = "alice/friends")
+#' p2p_cluster_name()
+#' options(old)
+#' @seealso [cluster], [worker()], [serve()], which have arguments of the same names
 #' @name future.p2p.options
 #' @aliases future.p2p.cluster future.p2p.host future.p2p.ssh_args future.p2p.mailbox future.p2p.relay future.p2p.pass_env future.p2p.results
 #' @aliases future.p2p.cache future.p2p.worker_file future.p2p.key_file future.p2p.key future.p2p.contributions future.p2p.debug future.p2p.progress future.p2p.quiet future.p2p.json_log
@@ -111,8 +113,10 @@ split_words <- function(text, name) {
 board_config <- function(cluster, host, ssh_args) {
   use_proxy()
   for (name in c("debug", "progress")) p2p_option(name)
+  host <- string_or_option(host, "host")
+  check_board_of_demo(host)
   list(
-    cluster = string_or_option(cluster, "cluster"), host = string_or_option(host, "host"),
+    cluster = string_or_option(cluster, "cluster"), host = host,
     ssh_args = ssh_args_or_option(ssh_args), mailbox = p2p_option("mailbox"), relay = p2p_option("relay"),
     keys = if (uses_keys()) keys_folder(),
     r_version = as.character(getRversion()), future_version = as.character(utils::packageVersion("future"))
@@ -120,7 +124,13 @@ board_config <- function(cluster, host, ssh_args) {
 }
 
 ## The folder of the files of this user.
-config_folder <- function() suppressWarnings(tools::R_user_dir("future.p2p", "config")) # about a home directory that does not exist
+config_folder <- function() user_folder("config")
+
+## `which`: "config" or "data".
+user_folder <- function(which) {
+  if (!is.null(demo_folder())) return(file.path(demo_folder(), which))
+  suppressWarnings(tools::R_user_dir("future.p2p", which)) # about a home directory that does not exist
+}
 
 ## Whether this session has keys of clusters at all.
 uses_keys <- function() p2p_option("key", TRUE)

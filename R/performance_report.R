@@ -11,13 +11,17 @@
 #' @return The path of the file, invisibly. It is an error of class `p2p_error` if there is nothing to report.
 #'
 #' @examples
-#' \dontrun{
 #' library(future)
-#' options(future.journal = TRUE)
-#' plan(future.p2p::cluster, cluster = "alice/friends")
-#' value(lapply(1:4, function(i) future(Sys.sleep(i))))
-#' future.p2p::performance_report("report.html")
-#' }
+#' demo <- demo_cluster()
+#' plan(future.p2p::cluster)
+#'
+#' old <- options(future.journal = TRUE)
+#' unlist(value(lapply(1:4, function(i) future({ Sys.sleep(i / 20); i }))))
+#' file <- performance_report(tempfile(fileext = ".html"))
+#' if (interactive()) browseURL(file)
+#'
+#' options(old)
+#' close(demo)
 #' @seealso [status()], [worker_of()]
 #' @export
 performance_report <- function(file = "report.html") {

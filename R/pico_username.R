@@ -14,9 +14,11 @@
 #' @return A character string. Errors have class `p2p_error`; it is `p2p_error_auth` if your key has no account on the board.
 #'
 #' @examples
-#' \dontrun{
-#' future.p2p::pico_username()
-#' }
+#' demo <- demo_cluster(workers = 0)
+#' pico_username()
+#' p2p_cluster_name()
+#' close(demo)
+#' @seealso [doctor()], which checks more; [future.p2p.options]
 #' @export
 pico_username <- function(host = NULL, ssh_args = NULL) {
   check_arguments("pico_username")

@@ -39,16 +39,17 @@ resource_names <- c("memory", "cores", "tags")
 #' @return The value of the assignment.
 #'
 #' @examples
-#' \dontrun{
 #' library(future)
-#' plan(future.p2p::cluster, cluster = "alice/friends", resources = list(memory = "1 GiB"))
-#' f <- future(sum(runif(5e8)), seed = TRUE,
-#'             resources = list(memory = "6 GiB", cores = 2, tags = "big"))
+#' demo <- demo_cluster()
+#' plan(future.p2p::cluster, resources = list(memory = "64 MiB"))
+#'
+#' f <- future(sum(runif(1e6)), seed = TRUE, resources = list(memory = "256 MiB", cores = 1))
 #' value(f)
 #'
-#' library(future.p2p)
-#' x %<-% { sum(1:10) } %resources% list(cores = 2)
-#' }
+#' x %<-% { availableCores() } %resources% list(cores = 1)
+#' x
+#'
+#' close(demo)
 #' @seealso [cluster], [worker()]
 #' @name resources
 #' @rdname resources

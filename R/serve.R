@@ -54,10 +54,11 @@
 #' @return `NULL`, invisibly, after `duration` seconds. Errors have class `p2p_error`.
 #'
 #' @examples
-#' \dontrun{
-#' future.p2p::serve(2222, users = "users.txt")
-#' future.p2p::serve(2222, users = list(alice = "alice.pub", bob = "bob.pub"), connections = 500)
-#' }
+#' ## A board on this computer, for a second; without `duration`, until Ctrl-C
+#' key <- "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA/yE0tPzi2tx0S9BjlpD5FV7kObJOzYlD9A37snq8ji"
+#' serve(port = 0, users = list(alice = key), address = "127.0.0.1", host_key = tempfile(),
+#'       duration = 1)
+#' @seealso `vignette("own-message-board", package = "future.p2p")`, [invite()], [demo_cluster()]
 #' @export
 serve <- function(port = 2222L, users, address = NULL, mailbox_port = 0L, relay_port = 0L, host_key = NULL,
                   duration = Inf, quiet = FALSE, verbose = FALSE, connections = 2000L, connections_per_key = 200L, topics_per_user = 100L,

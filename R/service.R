@@ -22,13 +22,18 @@
 #' @param enable (logical) If `TRUE`, also start it, now and at each login.
 #' @param harden (logical) If `FALSE`, a unit of systemd has no limits of its own.
 #'
-#' @return The path of the file, invisibly; `NULL` where there is none.
+#' @return The path of the file, invisibly; `NULL` where there is none. Errors have class `p2p_error`.
 #'
-#' @examples
-#' \dontrun{
-#' install_service("worker", cluster = "alice/friends", nice = 19, enable = TRUE)
-#' uninstall_service("worker")
-#' }
+#' @examplesIf file.exists("/run/systemd/system")
+#' ## Not into your own folder of services
+#' old <- Sys.getenv("XDG_CONFIG_HOME", NA)
+#' Sys.setenv(XDG_CONFIG_HOME = file.path(tempdir(), "config"))
+#'
+#' file <- install_service("worker", cluster = "alice/friends", nice = 19, name = "example")
+#' grep("^ExecStart", readLines(file), value = TRUE)
+#' uninstall_service("worker", name = "example")
+#'
+#' if (is.na(old)) Sys.unsetenv("XDG_CONFIG_HOME") else Sys.setenv(XDG_CONFIG_HOME = old)
 #' @seealso [worker()], [worker_control()]
 #' @export
 install_service <- function(what = c("worker", "host_cluster", "serve"), ..., name = what, enable = FALSE, harden = TRUE) {

@@ -38,10 +38,17 @@
 #'   session is. With `json = TRUE`, all of this is one string of JSON, with times in UTC. Errors have class `p2p_error`.
 #'
 #' @examples
-#' \dontrun{
-#' future.p2p::status("alice/friends")
-#' attr(future.p2p::status(), "futures")
-#' }
+#' library(future)
+#' demo <- demo_cluster()
+#' plan(future.p2p::cluster)
+#'
+#' f <- future(Sys.sleep(0.2), label = "a nap")
+#' s <- status()
+#' s
+#' s$slots
+#' attr(s, "futures")
+#'
+#' close(demo)
 #' @seealso [cluster], [dashboard()], [contributions()], [worker_of()], [members()]
 #' @export
 status <- function(cluster = NULL, host = NULL, ssh_args = NULL, json = FALSE, watch = FALSE) {
@@ -258,15 +265,16 @@ json_rows <- function(x) {
 #' @param future A future of this backend, as [future::future()] returns it.
 #'
 #' @return (character) The name of the worker, as `"carol@desk:4711"`. `NA` if the future waits for a worker, was not launched, or belongs to another
-#'   backend.
+#'   backend. Anything but a future is an error of class `p2p_error_usage`.
 #'
 #' @examples
-#' \dontrun{
 #' library(future)
-#' plan(future.p2p::cluster, cluster = "alice/friends")
-#' f <- future(Sys.sleep(10))
-#' future.p2p::worker_of(f)
-#' }
+#' demo <- demo_cluster()
+#' plan(future.p2p::cluster)
+#' f <- future(6 * 7)
+#' value(f)
+#' worker_of(f)
+#' close(demo)
 #' @seealso [status()]
 #' @export
 worker_of <- function(future) {

@@ -184,10 +184,12 @@
 #' @return `NULL`, invisibly, after `duration` or `idle` seconds. Errors have class `p2p_error`.
 #'
 #' @examples
-#' \dontrun{
-#' future.p2p::worker("alice/friends")
-#' future.p2p::worker() # your personal cluster
-#' }
+#' demo <- demo_cluster(workers = 0) # a message board and a cluster, without a worker
+#'
+#' ## For a second; without `duration`, until Ctrl-C
+#' worker("alice/friends", workers = 2, duration = 1, sandbox = "none")
+#'
+#' close(demo)
 #' @seealso [cluster], [host_cluster()], [worker_control()]
 #' @export
 worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf, workers = 1L, memory = Inf, time = Inf,
@@ -212,20 +214,9 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config <- board_config(cluster, host, ssh_args)
   if (!is.null(config$cluster)) .Call(ffi_cluster_check, config$cluster)
   sandbox <- new_sandbox(if (missing(sandbox)) default_sandbox(config$cluster) else sandbox, net, read, write, workdir)
-  config$workers <- as.integer(workers)
-  config <- c(config, machine_config(), packages = paste(.libPaths(), collapse = "\n"), account = account_name(), cache_mib = floor(cache / 2^20))
-  config$tags <- if (length(settings$tags) > 0L) paste(settings$tags, collapse = ";")
-  config$memory <- if (is.finite(settings$memory)) settings$memory
-  config$time <- if (is.finite(settings$time)) settings$time
-  config <- c(config, policy_config(settings), list(policy_file = policy_file, idle_argv = idle_program(), control_folder = with_log(control_folder(), format)))
-  config$workdir <- workdir
-  config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
-  config$evaluator_argv <- c(sandbox$command, evaluator_argv(settings$memory, settings$nice, is_scratch = is.null(workdir), cache))
+  config <- c(config, lending_config(settings, workers, cache, sandbox, workdir, pass_env), policy_config(settings),
+              list(policy_file = policy_file, idle_argv = idle_program(), control_folder = with_log(control_folder(), format)))
   on.exit(suppressWarnings(file.remove(as.character(config$control_folder)))) # unless another worker uses it
-  config$sandbox <- sandbox$level
-  config$is_launched <- length(sandbox$command) > 0L
-  config$is_kept <- config$is_launched && sandbox$level == "none"
-  config$evaluator_env <- evaluator_env(pass_env)
   with_log({
     use_key_file(config)
     say_keyless()
@@ -233,6 +224,22 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
     with_terminate(run_worker(config, duration, idle, drain, new_policy_reader(arguments, given, policy_file)))
   }, format, list(program = "worker", cluster = config$cluster))
   invisible()
+}
+
+## What ffi_worker_new() needs besides the board and the policy, from checked arguments.
+lending_config <- function(settings, workers, cache, sandbox, workdir = NULL, pass_env = character()) {
+  config <- c(machine_config(), workers = as.integer(workers), packages = paste(.libPaths(), collapse = "\n"), account = account_name(), cache_mib = floor(cache / 2^20))
+  config$tags <- if (length(settings$tags) > 0L) paste(settings$tags, collapse = ";")
+  config$memory <- if (is.finite(settings$memory)) settings$memory
+  config$time <- if (is.finite(settings$time)) settings$time
+  config$workdir <- workdir
+  config$scratch <- file.path(tempdir(check = TRUE), "evaluators")
+  config$evaluator_argv <- c(sandbox$command, evaluator_argv(settings$memory, settings$nice, is_scratch = is.null(workdir), cache))
+  config$sandbox <- sandbox$level
+  config$is_launched <- length(sandbox$command) > 0L
+  config$is_kept <- config$is_launched && sandbox$level == "none"
+  config$evaluator_env <- evaluator_env(pass_env)
+  config
 }
 
 ## `reread(handle)` reads the file of the policy again.

@@ -53,38 +53,20 @@
 #' @seealso The section "Networks, proxies and transfers" of `vignette("future-p2p-errors", package = "future.p2p")`.
 #'
 #' @examples
-#' \dontrun{
-#' wormhole_send("results.rds")
-#' wormhole_send("See you at noon")
-#' file <- wormhole_receive("7-guitar-wizard")
-#' }
-#' @examplesIf .Platform$OS.type == "unix" && requireNamespace("processx", quietly = TRUE)
-#' # On this machine only, with its own mailbox server. The sender is the program `wormhole`
-#' users <- tempfile()
-#' file.create(users)
-#' server <- processx::process$new(
-#'   file.path(R.home("bin"), "Rscript"),
-#'   c("-e", "future.p2p::serve", "--address=127.0.0.1", "--port=0",
-#'     paste0("--users=", users), paste0("--host-key=", tempfile())),
-#'   stdout = "|", stderr = "2>&1"
-#' )
-#' lines <- character()
-#' while (!any(grepl("mailbox on port", lines)) && server$is_incomplete_output()) {
-#'   server$poll_io(10000)
-#'   lines <- c(lines, server$read_output_lines())
-#' }
-#' line <- grep("mailbox on port", lines, value = TRUE)
-#' port <- sub("[^0-9].*", "", sub(".*mailbox on port ", "", line))
-#' mailbox <- sprintf("ws://127.0.0.1:%s/v1", port)
-#' sender <- processx::process$new(
-#'   find_wormhole(),
-#'   c("send", "--text=See you at noon", "--code=7-guitar-wizard",
-#'     paste0("--mailbox=", mailbox), "--relay=")
-#' )
-#' wormhole_receive("7-guitar-wizard", mailbox = mailbox, relay = "", timeout = 30)
-#' sender$wait(10000)
-#' server$interrupt()
-#' server$wait(10000)
+#' library(future)
+#' demo <- demo_cluster() # its mailbox server; without it, the public one
+#' plan(future.p2p::cluster)
+#'
+#' ## The other side is a future here. It would be another machine:
+#' ##   future.p2p::wormhole_receive("7-guitar-wizard")
+#' mailbox <- demo$mailbox
+#' f <- future({
+#'   wormhole_receive("7-guitar-wizard", mailbox = mailbox, relay = "", timeout = 60)
+#' }, packages = "future.p2p")
+#' wormhole_send("See you at noon", code = "7-guitar-wizard", relay = "", timeout = 60)
+#' value(f)
+#'
+#' close(demo)
 #' @export
 wormhole_send <- function(x, code = NULL, type = c("auto", "file", "text"), name = NULL, mailbox = NULL, relay = NULL, listen = TRUE,
                           verify = FALSE, timeout = 600, progress = NULL, host = NULL, ssh_args = NULL) {
@@ -124,7 +106,10 @@ wormhole_receive <- function(code, path = NULL, mailbox = NULL, relay = NULL, li
 #' @return `find_wormhole()` returns the path of the program. `wormhole()` returns its exit status, invisibly.
 #'
 #' @examples
-#' system2(find_wormhole(), "--help")
+#' find_wormhole()
+#' system2(find_wormhole(), "--version")
+#' wormhole("--help")
+#' @seealso [wormhole_send()]
 #' @export
 find_wormhole <- function() system.file("bin", "wormhole", package = "future.p2p", mustWork = TRUE)
 find_wormhole <- cli_function(find_wormhole, "find_wormhole", "Prints the path of the program wormhole.")

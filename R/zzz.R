@@ -15,6 +15,7 @@
 .onUnload <- function(libpath) {
   dashboards$each(close)
   clients$close_all()
+  if (!is.null(demo_state$running)) close(demo_state$running)
   has_run <- .Call(ffi_loop_stop)
   gc() # runs the finalizers of handles that are not in use, while their code is loaded
   ## A future that is still in use has a handle, and the network thread has an exit handler: unloading their code would crash R.

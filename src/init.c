@@ -46,6 +46,7 @@
   X(ffi_handles_live, 0)         \
   X(ffi_host_new, 2)             \
   X(ffi_json, 1)                 \
+  X(ffi_key_new, 1)              \
   X(ffi_keys_approve, 3)         \
   X(ffi_keys_board, 1)           \
   X(ffi_keys_device, 1)          \

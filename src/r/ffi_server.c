@@ -1,10 +1,13 @@
-/* serve() for R. */
+/* serve() for R, and keys for the users of a board that is a demo. */
+#include <stdio.h>
+
 #include "r/ffi.h"
 #include "r/ffi_config.h"
 #include "r/ffi_error.h"
 #include "r/ffi_handle.h"
 #include "r/ffi_log.h"
 #include "r/ffi_loop.h"
+#include "server/host_key.h"
 #include "server/server.h"
 
 #define TAG_SERVER "server"
@@ -38,6 +41,19 @@ SEXP ffi_server_new(SEXP config, SEXP log) {
   p2p_ffi_handle_set(handle, server);
   UNPROTECT(1);
   return handle;
+}
+
+/* Creates the file of an Ed25519 key for SSH, which only this user can read. Returns the public
+ * key, "ssh-ed25519 AAAA...". */
+SEXP ffi_key_new(SEXP path) {
+  struct p2p_host_key *key;
+  struct p2p_err err = {0};
+  if (p2p_host_key_load(Rf_translateCharUTF8(STRING_ELT(path, 0)), &key, &err) != P2P_OK)
+    p2p_ffi_raise(&err);
+  char line[512] = "";
+  snprintf(line, sizeof line, "%s", p2p_host_key_line(key));
+  p2p_host_key_free(key);
+  return p2p_ffi_string(line);
 }
 
 /* A named list: the ports, the host key as in known_hosts, and its fingerprint. */
