@@ -22,7 +22,7 @@ clients <- local({
       wait_until_joined(client)
     } else {
       wait_until_ready(client)
-      report_empty_personal(client, client_status(client))
+      report_empty_personal(client, client_status(client), config)
     }
     joined <- TRUE
     client
@@ -154,13 +154,14 @@ wait_until_ready <- function(client, until = Inf) {
 }
 
 ## A user who forgot to name a cluster would wait forever for a worker on the personal one.
-report_empty_personal <- function(client, status) {
+report_empty_personal <- function(client, status, config) {
   if (status$slots > 0L || status$cluster != paste0(status$user, "/personal")) return(invisible())
   client$reported_no_worker <- status$incompatible == 0L
   hosted <- strsplit(status$hosted, " ", fixed = TRUE)[[1L]]
-  hosts <- if (length(hosted) > 0L) sprintf(" You host %s.", paste0("'", hosted, "'", collapse = ", ")) else ""
+  joined <- if (!is.null(config$keys)) joined_clusters(keys_place(config, status$user))
+  named <- function(text, clusters) if (length(clusters) > 0L) sprintf(" %s %s.", text, toString(quote_name(clusters)))
   message(sprintf("No worker on your personal cluster '%s' yet. Futures wait for one.%s To use another cluster, name it: plan(future.p2p::cluster, cluster = \"%s\"). %s",
-                  status$cluster, hosts, c(hosted, "alice/friends")[1L], start_worker_hint(status)))
+                  status$cluster, paste0(named("You host", hosted), named("You have joined", joined), collapse = ""), c(hosted, joined, "alice/friends")[1L], start_worker_hint(status)))
 }
 
 ## Shows what matters of the client's log. Called while R waits for the client. A fatal error is raised by those who wait.

@@ -162,6 +162,7 @@ advice <- c(list(
     sprintf("You are its owner: host it with %s, and try again. Your personal cluster needs no host.", host_call(cli, cluster))
   },
   no_access = function(cli, cluster) sprintf("Ask its owner to host it with %s, and to include your user name.", host_call(cli, cluster)),
+  other_personal = "Leave out the name of the cluster to use your own. To share computers, one of you hosts a cluster with another name, such as alice/friends.",
   topic_in_use = "Stop that worker or client, host the cluster, and start it again.",
   unknown_users = paste("Check the names, or ask the operator of the board to add these users. They can then join, and the host need not be",
                         "restarted."),

@@ -83,6 +83,15 @@ access_hint <- function(place, user) {
 ## The fingerprints of the owners of a cluster that this device knows.
 known_owners <- function(place) vapply(known_places(place), function(place) .Call(ffi_keys_membership, place)$owner, "")
 
+## The clusters of others on the board of `place` that its account has joined on this device.
+joined_clusters <- function(place) {
+  boards <- list.files(place$folder)
+  own <- boards[vapply(boards, utils::URLdecode, "") == paste0(place$account, "@", tolower(place$board))]
+  clusters <- dirname(list.files(file.path(place$folder, own), "^membership$", recursive = TRUE))
+  clusters <- vapply(clusters, utils::URLdecode, "", USE.NAMES = FALSE)
+  clusters[!startsWith(clusters, paste0(place$account, "/"))]
+}
+
 ## The other boards on which this device hosts the cluster of `place`.
 hosted_boards <- function(place) {
   boards <- vapply(list.files(place$folder), utils::URLdecode, "", USE.NAMES = FALSE)

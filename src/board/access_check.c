@@ -9,8 +9,12 @@ static bool is_owner(const struct p2p_access_check *check) {
   return strcmp(check->user, check->cluster->owner) == 0;
 }
 
+static bool is_personal(const struct p2p_access_check *check) {
+  return strcmp(check->cluster->name, "personal") == 0;
+}
+
 static bool is_own_personal(const struct p2p_access_check *check) {
-  return is_owner(check) && strcmp(check->cluster->name, "personal") == 0;
+  return is_owner(check) && is_personal(check);
 }
 
 bool p2p_access_check_needs_host(const struct p2p_access_check *check) {
@@ -88,6 +92,12 @@ int p2p_access_check_joined(const struct p2p_access_check *check, const char *ls
   const char *owner = check->cluster->owner, *name = check->cluster->name;
   if (is_owner(check)) return check_owner(check, ls, length, err);
   if (p2p_topic_find(ls, length, check->cluster, check->user) != P2P_TOPIC_PRIVATE) return P2P_OK;
+  if (is_personal(check))
+    return p2p_err_because(err, "other_personal",
+                           p2p_err_set(err, P2P_ERR_ACCESS,
+                                       "'%s/%s' is the personal cluster of '%s', and you are '%s' "
+                                       "on '%s'",
+                                       owner, name, owner, check->user, check->board));
   return p2p_err_because(err, "no_access",
                          p2p_err_set(err, P2P_ERR_ACCESS,
                                      "no access to cluster '%s/%s' on '%s': it is not hosted, or "

@@ -58,6 +58,14 @@ TEST(another_user_has_access_unless_the_topic_is_its_own) {
   CHECK_STR(err.reason, "no_access");
 }
 
+TEST(a_personal_cluster_is_for_its_owner_alone) {
+  struct p2p_access_check bob = of(&personal, "bob", P2P_ROLE_WORKER, NULL);
+  CHECK(check(bob, "- bob/alice/personal/future.p2p:\r\n") == P2P_ERR_ACCESS);
+  CHECK_STR(err.message,
+            "'alice/personal' is the personal cluster of 'alice', and you are 'bob' on 'lab'");
+  CHECK_STR(err.reason, "other_personal");
+}
+
 TEST(an_owner_needs_an_access_list_except_on_the_personal_cluster) {
   struct p2p_access_check alice = of(&friends, "alice", P2P_ROLE_CLIENT, NULL),
                           own = of(&personal, "alice", P2P_ROLE_CLIENT, NULL);
@@ -82,5 +90,6 @@ TEST(a_host_needs_its_own_access_list) {
 
 UNIT_MAIN("access_check", UNIT(only_an_owner_that_does_not_host_needs_a_host),
           UNIT(only_owners_host), UNIT(another_user_has_access_unless_the_topic_is_its_own),
+          UNIT(a_personal_cluster_is_for_its_owner_alone),
           UNIT(an_owner_needs_an_access_list_except_on_the_personal_cluster),
           UNIT(a_host_needs_its_own_access_list))

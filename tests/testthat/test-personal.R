@@ -1,4 +1,4 @@
-lab <- local_lab("alice")
+lab <- local_lab(c("alice", "bob"))
 start_board(lab)
 withr::defer(future::plan(future::sequential))
 
@@ -70,6 +70,21 @@ test_that("plan() on an empty personal cluster names the clusters that the user 
   expect_no_message(plan_personal())
   plan(sequential)
   for (process in c(hosts, worker)) expect_equal(stop_process(process), 0L)
+})
+
+test_that("plan() on an empty personal cluster names the clusters of others that the user has joined", {
+  host <- start_host(lab, "alice/team", "bob")
+  plan_as(lab, "bob", "alice/team")
+  said <- capture_messages(plan_as(lab, "bob", NULL))
+  expect_match(said, "^No worker on your personal cluster 'bob/personal' yet[.] Futures wait for one[.] You have joined 'alice/team'[.] To use .* cluster = \"alice/team\"[)]")
+  plan(sequential)
+  expect_equal(stop_process(host), 0L)
+})
+
+test_that("another user's personal cluster is refused with a next step that helps", {
+  expect_error(plan_as(lab, "bob", "alice/personal"), "'alice/personal' is the personal cluster of 'alice', and you are 'bob' on '127.0.0.1'. Leave out the name",
+               class = "p2p_error_access")
+  plan(sequential)
 })
 
 test_that("pico_username() and p2p_cluster_name() report user and cluster", {
