@@ -4,6 +4,7 @@
 ##   [bob]> f <- future(1 + 2)                         in the R session of bob, which goes on from block to block
 ##   #> [1] 3                                          what the command before it prints, among other lines; "..." is any text
 ##
+## A command for the shell that ends in \ goes on in the next line.
 ## A block begins with ```sh or ```r. In the document, programs that serve (host_cluster, worker, ...) go on while others are tried.
 
 ## The commands of a document: user, kind ("sh" or "r"), text, line, and expected, a list of lines.
@@ -16,7 +17,13 @@ read_commands <- function(file) {
     if (grepl(form, lines[i])) {
       user <- sub(form, "\\2\\3", lines[i])
       kind <- if (startsWith(lines[i], "{")) "sh" else "r"
-      commands <- c(commands, list(list(user = user, kind = kind, text = sub(form, "\\4", lines[i]), line = i, expected = character())))
+      text <- sub(form, "\\4", lines[i])
+      last <- i
+      while (kind == "sh" && endsWith(text, "\\")) {
+        last <- last + 1L
+        text <- paste0(sub("\\\\$", "", text), trimws(lines[last]))
+      }
+      commands <- c(commands, list(list(user = user, kind = kind, text = text, line = i, expected = character())))
     } else if (startsWith(lines[i], "#> ") && length(commands)) {
       n <- length(commands)
       commands[[n]]$expected <- c(commands[[n]]$expected, substring(lines[i], 4L))
@@ -30,9 +37,11 @@ ready_lines <- c(serve = "board on ", host_cluster = "hosting cluster '", worker
 
 ## The program that goes on, if the command starts one, or "".
 program_of <- function(command) {
-  form <- sprintf("^(Rscript -e )?future[.]p2p::(%s)\\b.*", paste(names(ready_lines), collapse = "|"))
-  if (grepl(form, command$text) && !grepl("--(pause|resume|status|drain=|withdraw|file)|file =|worker_control", command$text)) sub(form, "\\2", command$text) else ""
+  form <- sprintf("^((bwrap .*)?Rscript -e )?future[.]p2p::(%s)\\b.*", paste(names(ready_lines), collapse = "|"))
+  if (grepl(form, command$text) && !grepl("--(pause|resume|status|drain=|withdraw|file)|file =|worker_control", command$text)) sub(form, "\\3", command$text) else ""
 }
+
+bwrap_works <- function() nzchar(Sys.which("bwrap")) && system2("bwrap", "--unshare-all --ro-bind / / true", stdout = FALSE, stderr = FALSE) == 0L
 
 ## The environment of the machine of `user`.
 document_machine <- function(lab, user) {
@@ -52,6 +61,10 @@ as_here <- function(lab, text) {
   text <- gsub("lab.example.org:2222", sprintf("127.0.0.1:%d", c(lab$port, 0L)[1L]), text, fixed = TRUE)
   text <- gsub("=users.txt", paste0("=", file.path(lab$dir, "users.txt")), text, fixed = TRUE)
   if (!is.null(lab$invited)) text <- sub("future[.]p2p::join [0-9]+-[a-z]+-[a-z]+( --mailbox=[^ ]+)?", paste("future.p2p::join", lab$invited), text)
+  if (any(startsWith(text, "bwrap "))) {
+    shared <- c("--bind", lab$dir, lab$dir, rbind("--ro-bind-try", .libPaths(), .libPaths()))
+    text <- sub("Rscript", paste(c(shared, "Rscript"), collapse = " "), gsub("--(ro-)?bind ~[^ ]* ~[^ ]* ", "", text))
+  }
   gsub("/data/", paste0(lab$dir, "/data/"), text, fixed = TRUE)
 }
 
@@ -98,6 +111,7 @@ try_document <- function(lab, file) {
     command <- commands[[i]]
     where <- sprintf("%s:%d", basename(file), command$line)
     program <- program_of(command)
+    if (startsWith(command$text, "bwrap ") && !bwrap_works()) next
     if (command$kind == "r" && !nzchar(program)) {
       session[[command$user]] <- c(session[[command$user]], list(command))
       more <- i < length(commands) && commands[[i + 1L]]$kind == "r" && !nzchar(program_of(commands[[i + 1L]])) && commands[[i + 1L]]$user == command$user

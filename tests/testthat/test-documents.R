@@ -82,6 +82,15 @@ try_on_board <- function(name, users = c("alice", "bob", "carol"), ..., env = pa
   expect_nothing_left(lab)
 }
 
+## Tries a document that uses alice/friends, with a worker of Alice's and one of Carol's.
+try_on_cluster <- function(name, env = parent.frame()) {
+  file <- document(name)
+  lab <- local_lab(c("alice", "bob", "carol"), env)
+  start_cluster(lab)
+  try_document(lab, file)
+  expect_nothing_left(lab)
+}
+
 test_that("the commands of README do what it says", {
   try_on_board("README.md")
 })
@@ -98,21 +107,29 @@ test_that("the commands of 'Lending safely' do what it says", {
   try_on_board("vignettes/future-p2p-lending.Rmd")
 })
 
+test_that("the commands of 'A personal cluster' do what it says", {
+  try_on_board("vignettes/future-p2p-personal.Rmd", "alice")
+})
+
 test_that("the commands of 'When something is wrong' do what it says", {
-  file <- document("vignettes/future-p2p-errors.Rmd")
-  lab <- local_lab(c("alice", "bob", "carol"))
-  start_cluster(lab)
-  try_document(lab, file)
-  expect_nothing_left(lab)
+  try_on_cluster("vignettes/future-p2p-errors.Rmd")
+})
+
+test_that("the commands of 'How it works' do what it says", {
+  try_on_cluster("vignettes/future-p2p-how.Rmd")
+})
+
+test_that("the commands of 'Performance' do what it says", {
+  try_on_cluster("vignettes/future-p2p-performance.Rmd")
+})
+
+test_that("the commands of 'How it compares' do what it says", {
+  try_on_cluster("vignettes/future-p2p-compare.Rmd")
 })
 
 test_that("the commands of 'Use it from other packages' do what it says", {
   for (package in c("future.apply", "furrr", "doFuture", "progressr", "promises", "later")) skip_if_not_installed(package)
-  file <- document("vignettes/future-p2p-packages.Rmd")
-  lab <- local_lab(c("alice", "bob", "carol"))
-  start_cluster(lab)
-  try_document(lab, file)
-  expect_nothing_left(lab)
+  try_on_cluster("vignettes/future-p2p-packages.Rmd")
 })
 
 test_that("the commands of 'Your own message board' bring a newcomer without an account to work", {
