@@ -119,6 +119,10 @@ test_that("the commands of 'How it works' do what it says", {
   try_on_cluster("vignettes/future-p2p-how.Rmd")
 })
 
+test_that("the commands of 'What is protected, and against whom' do what it says", {
+  try_on_cluster("vignettes/future-p2p-security.Rmd")
+})
+
 test_that("the commands of 'Performance' do what it says", {
   try_on_cluster("vignettes/future-p2p-performance.Rmd")
 })
