@@ -222,14 +222,15 @@ launch <- function(backend, future) {
   client <- clients$of(backend)
   packages <- needed_packages(future)
   future[["backend"]] <- backend
-  has_needs <- length(packages) > 0L || length(requested_resources(future)) > 0L
-  wait_for_slot(client, future, has_needs, new_wait(backend))
+  resources <- requested_resources(future)
+  wait <- new_wait(backend)
+  has_waited <- wait_for_slot(client, future, length(packages) > 0L || length(resources) > 0L, wait)
   unregister_ended(backend)
   future[["state"]] <- "submitted"
-  future[["wait"]] <- new_wait(backend)
+  future[["wait"]] <- if (has_waited) new_wait(backend) else wait
   is_launched <- FALSE
   on.exit(if (!is_launched) undo_launch(backend, future))
-  submit(client, future, packages)
+  submit(client, future, packages, resources)
   is_launched <- TRUE
   future[["state"]] <- "running"
   invisible(future)
@@ -246,7 +247,7 @@ undo_launch <- function(backend, future) {
 }
 
 ## `whole`: without parts, for workers that do not know them.
-submit <- function(client, future, packages = needed_packages(future), whole = FALSE) {
+submit <- function(client, future, packages = needed_packages(future), resources = requested_resources(future), whole = FALSE) {
   backend <- future[["backend"]]
   data <- future_data(future)
   data[["results"]] <- backend[["config"]]$results # for evaluate_task()
@@ -256,17 +257,16 @@ submit <- function(client, future, packages = needed_packages(future), whole = F
   parts_bytes <- sum(part_sizes(split$parts))
   if (has_journal(future) || dashboards$any()) future[["bytes"]] <- .Call(ffi_blob_size, object) + parts_bytes
   future[["starts"]] <- 0L
+  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, packages, resources_config(resources), split$parts)
   bind_worker(future)
-  future[["task"]] <- .Call(ffi_task_submit, client$handle, object, name, packages,
-                            resources_config(requested_resources(future)), split$parts)
   if (!registry(backend, action = "contains", future = future)) registry(backend, action = "add", future = future)
   if (parts_bytes > 0) settle_parts(client, future, parts_bytes)
 }
 
 ## The future package accepts any argument of future(). A request that would have no effect must not be ignored silently.
 check_requests <- function(future) {
+  if (is.null(future[["memory"]]) && is.null(future[["time"]]) && is.null(future[["cores"]])) return(invisible())
   requests <- Filter(function(name) !is.null(future[[name]]), c("memory", "time", "cores"))
-  if (length(requests) == 0L) return(invisible())
   known <- intersect(requests, resource_names)
   advice <- if (length(known) == 0L) "A limit of time is set where a worker is started, as in worker(time = 60)." else {
     sprintf("Write resources = list(%s).", toString(sprintf("%s = %s", known, vapply(known, function(name) paste(deparse(future[[name]]), collapse = " "), ""))))
@@ -290,19 +290,21 @@ unregister_ended <- function(backend) {
 }
 
 ## Returns when one more future may be submitted: when fewer futures are submitted than there are slots. Without any worker, one future may
-## wait. Futures that wait for a worker with their packages or resources do not block one that any worker can run.
+## wait. Futures that wait for a worker with their packages or resources do not block one that any worker can run. Returns whether it waited.
 wait_for_slot <- function(client, future, has_needs, wait, display = transfer_display()) {
   seen <- 0
+  has_waited <- FALSE
   on.exit(clear_line())
   repeat {
     status <- client_status(client)
     if (!is.null(status$failed)) stop(FutureError(core_sentence(status$failed), future = future))
     before <- status$waiting + status$running - if (has_needs) 0L else status$waiting_with_needs
-    if (before < capacity(client, status)) return()
+    if (before < capacity(client, status)) return(has_waited)
     report_wait(client, status, future, wait)
     if (is_over(wait)) stop(FutureError(timeout_sentence(client, status, future, wait), future = future))
     show_transfers(display, registry(future[["backend"]], action = "list"))
     seen <- wait_for_change(client, seen, wait$until)
+    has_waited <- TRUE
   }
 }
 
