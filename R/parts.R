@@ -70,9 +70,9 @@ cached_parts <- local({
     used <<- unique(wanted$id)
     is_missing <- !wanted$id %in% names(parts)
     if (length(is_missing) > 0L) .Call(ffi_evaluator_need, channel, is_missing)
-    for (i in seq_along(is_missing)) {
-      id <- wanted$id[i]
-      part <- if (is_missing[i]) read(channel, wanted$size[i], max_bytes) else parts[[id]]
+    while ((i <- .Call(ffi_evaluator_next_part, channel)) > 0L) parts[[wanted$id[i]]] <<- read(channel, wanted$size[i], max_bytes)
+    for (id in wanted$id) {
+      part <- parts[[id]]
       part$uses <- part$uses + 1L
       parts[[id]] <<- NULL
       parts[[id]] <<- part

@@ -49,7 +49,8 @@
 #' @param cache (numeric or character) How much each child process keeps of large globals (64 KiB or more: vectors, data frames, lists of
 #'   them) for later futures of the same session, which then need not be sent again; in bytes, or as `"1 GiB"`. It counts towards `memory`, of
 #'   which it is at most a quarter. `0` turns it off. `NULL` means option `future.p2p.cache`, or else 1 GiB, but with all child processes at most a
-#'   quarter of the memory of the machine.
+#'   quarter of the memory of the machine. With several slots, the worker itself keeps as much, for each session, while futures that share the globals
+#'   run: so they are sent to it once.
 #' @param tags (character) Words by which futures can choose this worker, such as `"bioc"`: those with `resources = list(tags = "bioc")` go only to workers
 #'   that have it, see [resources]. Up to 16, of letters, digits, `.`, `_` and `-`. `NULL` means none. On the command line, separated by commas.
 #' @param quiet (logical) If `TRUE`, show only warnings, errors, what Ctrl-C asks, and the line "joined cluster ...", for which other programs wait. The

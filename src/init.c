@@ -31,6 +31,7 @@
   X(ffi_evaluator_rest, 2)       \
   X(ffi_evaluator_make_folder, 1) \
   X(ffi_evaluator_need, 2)       \
+  X(ffi_evaluator_next_part, 1)  \
   X(ffi_evaluator_next, 1)       \
   X(ffi_evaluator_parts, 1)      \
   X(ffi_evaluator_read, 2)       \

@@ -44,6 +44,12 @@ uint64_t p2p_task_parts_bytes(const struct p2p_task_parts *parts, uint32_t mask)
   return sum;
 }
 
+int p2p_part_first(uint32_t mask) {
+  for (int i = 0; mask >> i != 0; i++)
+    if (mask >> i & 1) return i;
+  return -1;
+}
+
 void p2p_need_write(uint32_t mask, uint8_t out[static P2P_NEED_LEN]) { p2p_set_u32(out, mask); }
 
 int p2p_need_read(const void *payload, size_t length, uint32_t n_parts, uint32_t *mask) {

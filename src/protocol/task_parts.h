@@ -38,6 +38,9 @@ int p2p_task_parts_read(const void *bytes, size_t length, struct p2p_task_parts 
 /* The sum of the sizes of those in `mask`. */
 uint64_t p2p_task_parts_bytes(const struct p2p_task_parts *parts, uint32_t mask);
 
+/* The position of the first part in `mask`, or -1. */
+int p2p_part_first(uint32_t mask);
+
 /* NEED. The reader returns P2P_ERR_PROTOCOL for another length, and for a part that does not exist.
  */
 void p2p_need_write(uint32_t mask, uint8_t out[static P2P_NEED_LEN]);

@@ -177,13 +177,19 @@ SEXP ffi_evaluator_parts(SEXP handle) {
   return out;
 }
 
-/* Asks for those parts that are TRUE. */
+/* Asks for those parts that are TRUE, if there are parts. ffi_evaluator_next_part() follows. */
 SEXP ffi_evaluator_need(SEXP handle, SEXP which) {
   uint32_t needed = 0;
   for (R_xlen_t i = 0; i < XLENGTH(which) && i < P2P_TASK_PARTS_MAX; i++)
     if (LOGICAL(which)[i] == TRUE) needed |= UINT32_C(1) << i;
   check(p2p_evaluator_channel_need(p2p_ffi_handle_get(handle, TAG_CHANNEL), needed));
   return R_NilValue;
+}
+
+/* The position of the part that comes next; 0: none. */
+SEXP ffi_evaluator_next_part(SEXP handle) {
+  return Rf_ScalarInteger(1 +
+                          p2p_evaluator_channel_next_part(p2p_ffi_handle_get(handle, TAG_CHANNEL)));
 }
 
 /* Writes out compact sequences, as 1:n, in lists, too: R serializes one as it was made, also after

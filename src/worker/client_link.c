@@ -8,6 +8,7 @@
 #include "worker/client_tasks.h"
 #include "worker/link_opening.h"
 #include "worker/package_lookup.h"
+#include "worker/part_store.h"
 
 struct p2p_client_link {
   const struct p2p_client_link_shared *shared;
@@ -163,6 +164,11 @@ static void on_close(void *arg, const struct p2p_err *err) {
 
 /* ---- for the worker ---- */
 
+/* A single evaluator keeps what it has read; for several, the store has as much as one of them. */
+static uint64_t stored_bytes(const struct p2p_client_link_shared *shared) {
+  return shared->n_slots > 1 ? (uint64_t)shared->machine.cache_mib << 20 : 0;
+}
+
 int p2p_client_link_new(const struct p2p_client_link_shared *shared,
                         const struct p2p_client_link_config *config, struct p2p_client_link **out,
                         struct p2p_err *err) {
@@ -175,14 +181,20 @@ int p2p_client_link_new(const struct p2p_client_link_shared *shared,
   client->identity = *config->client;
   p2p_identity_label(config->client, config->is_ambiguous, client->name);
   p2p_member_name_user(config->client->name, client->user);
+  client->tasks = (struct p2p_client_tasks){.shared = shared,
+                                            .number = config->number,
+                                            .name = client->name,
+                                            .parts = p2p_part_store_new(stored_bytes(shared))};
   const struct p2p_link_events events = {&callbacks, client};
-  int code = p2p_link_opening_start(shared, config, &events, &client->link, err);
+  int code = client->tasks.parts != NULL
+                 ? p2p_link_opening_start(shared, config, &events, &client->link, err)
+                 : p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   if (code != P2P_OK) {
+    p2p_part_store_free(client->tasks.parts);
     free(client);
     return code;
   }
-  client->tasks = (struct p2p_client_tasks){
-      .shared = shared, .number = config->number, .name = client->name, .link = client->link};
+  client->tasks.link = client->link;
   *out = client;
   return P2P_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "protocol/task_header.h"
+#include "worker/delivery.h"
 #include "worker/exit_reason.h"
 #include "worker/lent.h"
 #include "wormhole/link.h"
@@ -21,6 +22,7 @@ struct p2p_client_task {
   bool canceled;
   bool refused, has_result; /* the evaluator has replied with LOST, has begun its RESULT */
   struct p2p_task_header header;
+  struct p2p_delivery delivery;       /* of its parts */
   struct p2p_reservation reservation; /* of what it requests */
   struct p2p_ledger_counts use;
 };
@@ -69,6 +71,37 @@ void p2p_client_tasks_abandon(struct p2p_client_tasks *tasks) {
     if (task->evaluator != NULL) p2p_evaluator_abandon(task->evaluator);
     free(task);
   }
+  p2p_part_store_free(tasks->parts);
+  tasks->parts = NULL;
+}
+
+/* ---- parts ---- */
+
+static void deliver(struct p2p_client_task *task) {
+  uint8_t payload[P2P_NEED_LEN];
+  if (!p2p_delivery_step(&task->delivery, task->evaluator, task->id)) return;
+  p2p_need_write(task->delivery.sent, payload);
+  p2p_client_tasks_send(task->tasks, P2P_FRAME_NEED, task->id, payload, sizeof payload);
+}
+
+/* The store has changed. */
+static void deliver_waiting(struct p2p_client_tasks *tasks) {
+  for (struct p2p_client_task *task = tasks->list; task != NULL; task = task->next)
+    if (task->delivery.waits) deliver(task);
+}
+
+static void on_need(struct p2p_client_task *task, const struct p2p_frame *frame) {
+  uint32_t mask;
+  if (p2p_need_read(frame->payload, frame->length, task->header.parts.n, &mask) != P2P_OK) return;
+  p2p_delivery_need(&task->delivery, mask);
+  deliver(task);
+}
+
+static bool is_named(void *arg, const struct p2p_task_part *part) {
+  const struct p2p_client_tasks *tasks = arg;
+  for (const struct p2p_client_task *task = tasks->list; task != NULL; task = task->next)
+    if (p2p_delivery_names(&task->delivery, part)) return true;
+  return false;
 }
 
 /* RESULT or LOST was sent for it. */
@@ -77,6 +110,8 @@ static void end_task(struct p2p_client_task *task) {
   struct p2p_client_task **at = &tasks->list;
   while (*at != task) at = &(*at)->next;
   *at = task->next;
+  p2p_part_store_end(tasks->parts, &task->delivery, is_named, tasks);
+  deliver_waiting(tasks);
   p2p_reservations_remove(tasks->shared->reservations, &task->reservation);
   free(task);
   p2p_link_resume(tasks->link);
@@ -105,6 +140,10 @@ static void on_evaluator_frame(void *arg, const struct p2p_frame *frame) {
     send_exit_reason(task, &reason);
     return;
   }
+  if (frame->type == P2P_FRAME_NEED) {
+    on_need(task, frame);
+    return;
+  }
   task->has_result |= frame->type == P2P_FRAME_RESULT;
   if (frame->type == P2P_FRAME_DATA) task->use.bytes_out += frame->length;
   p2p_client_tasks_send(task->tasks, frame->type, task->id, frame->payload, frame->length);
@@ -119,7 +158,9 @@ void p2p_client_tasks_on_drain(struct p2p_client_tasks *tasks) {
 }
 
 static void on_evaluator_drain(void *arg) {
-  p2p_link_resume(((struct p2p_client_task *)arg)->tasks->link);
+  struct p2p_client_task *task = arg;
+  if (task->delivery.stored != 0) deliver(task);
+  p2p_link_resume(task->tasks->link);
 }
 
 static void on_task_end(void *arg, const struct p2p_exit_reason *reason) {
@@ -269,6 +310,7 @@ const char *p2p_client_tasks_on_task(struct p2p_client_tasks *tasks,
   }
   task->tasks = tasks;
   task->id = frame->task;
+  task->delivery = (struct p2p_delivery){.store = tasks->parts, .parts = &task->header.parts};
   begin_task(task);
   return NULL;
 }
@@ -279,6 +321,10 @@ const char *p2p_client_tasks_on_data(struct p2p_client_tasks *tasks,
   struct p2p_client_task *task = find(tasks, frame->task);
   if (task == NULL) return NULL;
   if (task->evaluator == NULL) return "sent data that nobody has asked for";
+  bool is_whole;
+  const char *breach = p2p_delivery_received(&task->delivery, frame, &is_whole);
+  if (breach != NULL) return breach;
+  if (is_whole) deliver_waiting(tasks);
   enum p2p_evaluator_pace pace = p2p_evaluator_data(task->evaluator, frame);
   if (pace == P2P_EVALUATOR_REFUSES) return "sent more data than announced";
   task->use.bytes_in += frame->length;

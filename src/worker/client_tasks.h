@@ -14,6 +14,7 @@
 
 struct p2p_client_task;
 struct p2p_link;
+struct p2p_part_store;
 
 struct p2p_client_tasks {
   const struct p2p_client_link_shared *shared;
@@ -24,10 +25,11 @@ struct p2p_client_tasks {
   bool broken;           /* a frame could not be sent: the link must be freed */
   uint32_t request_id;   /* of the TASK that a REQUEST came for; 0: none */
   struct p2p_resources request;
+  struct p2p_part_store *parts; /* owned */
   struct p2p_client_task *list;
 };
 
-/* All tasks are lost with the link. */
+/* All tasks are lost with the link, and the parts. */
 void p2p_client_tasks_abandon(struct p2p_client_tasks *tasks);
 
 /* A link that has ended reports it. After any other error the client would miss a frame, so its

@@ -333,8 +333,8 @@ static void send(struct p2p_evaluator *evaluator, const struct p2p_frame *frame)
 
 enum p2p_evaluator_pace p2p_evaluator_data(struct p2p_evaluator *evaluator,
                                            const struct p2p_frame *data) {
-  if (!p2p_task_frames_received(&evaluator->task.frames, data->length))
-    return P2P_EVALUATOR_REFUSES;
+  size_t length = data->type == P2P_FRAME_DATA ? data->length : 0;
+  if (!p2p_task_frames_received(&evaluator->task.frames, length)) return P2P_EVALUATOR_REFUSES;
   send(evaluator, data);
   time_task(evaluator);
   note_if_delivered(evaluator);

@@ -99,8 +99,8 @@ uint64_t p2p_evaluator_used_ms(
 int p2p_evaluator_submit(struct p2p_evaluator *evaluator, const void *client,
                          const struct p2p_frame *given, const struct p2p_frame *task,
                          const struct p2p_evaluator_callbacks *callbacks, void *arg) P2P_MUST_USE;
-/* If it is slow, it would be good to wait for on_drain, for
- * at most P2P_EVALUATOR_SLOW_MS. If it is full, send no more before on_drain or on_end. Data beyond
+/* A DATA frame, or the reply to NEED. If it is slow, it would be good to wait for on_drain, for at
+ * most P2P_EVALUATOR_SLOW_MS. If it is full, send no more before on_drain or on_end. Data beyond
  * what was announced are not taken. */
 enum p2p_evaluator_pace p2p_evaluator_data(struct p2p_evaluator *evaluator,
                                            const struct p2p_frame *data);

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,11 +29,11 @@ struct p2p_evaluator_channel {
   uint64_t size; /* of its object */
   struct p2p_given given;
   struct p2p_task_parts parts;
-  uint32_t needed;     /* of these, those that come next, in this order; then the object */
-  bool waits;          /* for p2p_evaluator_channel_need() */
-  uint64_t missing;    /* bytes of what is being read that were not read */
-  size_t payload_left; /* of the DATA frame that was begun */
-  size_t start, end;   /* what was received and not read: */
+  uint32_t needed, stored; /* of these: those that are to come; those that come first */
+  bool waits;              /* for p2p_evaluator_channel_need(), and the reply to that */
+  uint64_t missing;        /* bytes of what is being read that were not read */
+  size_t payload_left;     /* of the DATA frame that was begun */
+  size_t start, end;       /* what was received and not read: */
   uint8_t in[P2P_FRAME_HEADER_LEN + P2P_FRAME_PAYLOAD_MAX];
 };
 
@@ -51,12 +50,10 @@ static bool is_socket(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
 }
 
-static int set_cloexec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
-
 /* Returns 0 or an errno. */
 static int set_up(struct p2p_evaluator_channel *channel) {
-  if (set_cloexec(P2P_EVALUATOR_PROCESS_FD_FRAMES) != 0 ||
-      set_cloexec(P2P_EVALUATOR_PROCESS_FD_LIFELINE) != 0)
+  if (fcntl(P2P_EVALUATOR_PROCESS_FD_FRAMES, F_SETFD, FD_CLOEXEC) != 0 ||
+      fcntl(P2P_EVALUATOR_PROCESS_FD_LIFELINE, F_SETFD, FD_CLOEXEC) != 0)
     return errno;
   p2p_unix_socket_no_sigpipe(P2P_EVALUATOR_PROCESS_FD_FRAMES);
   channel->owner = getpid();
@@ -152,7 +149,7 @@ static int on_task(struct p2p_evaluator_channel *channel, const struct p2p_frame
   channel->task = frame->task;
   channel->size = channel->missing = header.size; /* the supervisor has checked it */
   channel->parts = header.parts;
-  channel->needed = 0;
+  channel->needed = channel->stored = 0;
   channel->waits = header.parts.n > 0;
   return P2P_OK;
 }
@@ -163,6 +160,10 @@ static int on_frame(struct p2p_evaluator_channel *channel, const struct p2p_fram
   if (frame->type == P2P_FRAME_REQUEST)
     return p2p_given_read(frame->payload, frame->length, &channel->given);
   bool is_current = channel->has_task && !channel->is_canceled && frame->task == channel->task;
+  if (frame->type == P2P_FRAME_NEED && is_current) {
+    channel->waits = false;
+    return p2p_need_read(frame->payload, frame->length, channel->parts.n, &channel->stored);
+  }
   if (frame->type != P2P_FRAME_CANCEL || !is_current)
     return P2P_OK; /* of a task that has ended or was refused */
   channel->is_canceled = true;
@@ -250,27 +251,35 @@ const struct p2p_task_parts *p2p_evaluator_channel_parts(
   return &channel->parts;
 }
 
-/* Of the needed parts, the first one that was not read; else the object. */
+int p2p_evaluator_channel_next_part(const struct p2p_evaluator_channel *channel) {
+  uint32_t stored = channel->needed & channel->stored;
+  return p2p_part_first(stored != 0 ? stored : channel->needed);
+}
+
+/* The next one of the needed parts; else the object. */
 static void begin_object(struct p2p_evaluator_channel *channel) {
-  uint32_t i = 0;
-  while (i < channel->parts.n && !(channel->needed >> i & 1)) i++;
-  channel->missing = i < channel->parts.n ? channel->parts.list[i].size : channel->size;
+  int i = p2p_evaluator_channel_next_part(channel);
+  channel->missing = i >= 0 ? channel->parts.list[i].size : channel->size;
 }
 
 int p2p_evaluator_channel_need(struct p2p_evaluator_channel *channel, uint32_t needed) {
   uint8_t payload[P2P_NEED_LEN];
   if (!channel->waits || channel->is_canceled) return P2P_OK;
-  channel->waits = false;
   channel->needed = needed;
-  begin_object(channel);
+  channel->waits = needed != 0;
   p2p_need_write(needed, payload);
-  return p2p_evaluator_channel_send(channel, P2P_FRAME_NEED, channel->task, payload,
-                                    sizeof payload);
+  int code =
+      p2p_evaluator_channel_send(channel, P2P_FRAME_NEED, channel->task, payload, sizeof payload);
+  while (code == P2P_OK && channel->waits && !channel->is_canceled) code = next_frame(channel);
+  channel->waits = false;
+  begin_object(channel);
+  return code;
 }
 
 bool p2p_evaluator_channel_end_part(struct p2p_evaluator_channel *channel) {
-  if (channel->needed == 0 || channel->missing > 0) return false;
-  channel->needed &= channel->needed - 1;
+  int i = p2p_evaluator_channel_next_part(channel);
+  if (i < 0 || channel->missing > 0) return false;
+  channel->needed &= ~(UINT32_C(1) << i);
   begin_object(channel);
   return true;
 }

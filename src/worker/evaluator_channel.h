@@ -45,10 +45,12 @@ int p2p_evaluator_channel_next(struct p2p_evaluator_channel *channel, uint32_t *
 /* What was given to this task; zeros if it requested nothing. */
 const struct p2p_given *p2p_evaluator_channel_given(const struct p2p_evaluator_channel *channel);
 /* The parts of this task. If there are any, they come before the object: _need() says which of them
- * are to come, as bits, and after each of these is read, _end_part(). */
+ * are to come, as bits, and waits for the reply of the supervisor; _next_part() says which of them
+ * comes next, or -1; and after it was read, _end_part(). */
 const struct p2p_task_parts *p2p_evaluator_channel_parts(
     const struct p2p_evaluator_channel *channel);
 int p2p_evaluator_channel_need(struct p2p_evaluator_channel *channel, uint32_t needed) P2P_MUST_USE;
+int p2p_evaluator_channel_next_part(const struct p2p_evaluator_channel *channel);
 /* False: it is not a part, or was not read to its end. */
 bool p2p_evaluator_channel_end_part(struct p2p_evaluator_channel *channel);
 /* Waits for the next bytes of the object: at most `length`, to `out`. Returns how many, at least

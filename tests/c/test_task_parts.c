@@ -89,5 +89,11 @@ TEST(the_bytes_of_parts_are_counted) {
   CHECK(p2p_task_parts_bytes(&parts, UINT32_MAX) == 3 * P2P_PART_MIN_BYTES + 3);
 }
 
+TEST(the_first_part_of_a_mask_is_found) {
+  CHECK(p2p_part_first(0) == -1 && p2p_part_first(1) == 0 && p2p_part_first(6) == 1);
+  CHECK(p2p_part_first(UINT32_C(1) << 31) == 31 && p2p_part_first(UINT32_MAX) == 0);
+}
+
 UNIT_MAIN("task_parts", UNIT(parts_follow_the_label_of_a_task), UNIT(parts_are_whole_or_refused),
-          UNIT(need_names_parts_that_exist), UNIT(the_bytes_of_parts_are_counted))
+          UNIT(need_names_parts_that_exist), UNIT(the_bytes_of_parts_are_counted),
+          UNIT(the_first_part_of_a_mask_is_found))

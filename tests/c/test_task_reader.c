@@ -42,8 +42,8 @@ static int read_parts(struct p2p_evaluator_channel *channel, uint32_t *sum, stru
   int code = P2P_OK;
   if (parts->n == 0) return P2P_OK;
   if (p2p_evaluator_channel_need(channel, ((1u << parts->n) - 1) & ~2u) != P2P_OK) return 95;
-  for (uint32_t i = 0; i < parts->n && code == P2P_OK; i++) {
-    if (i == 1) continue;
+  for (int i; code == P2P_OK && (i = p2p_evaluator_channel_next_part(channel)) >= 0;) {
+    *sum = 31 * *sum + (uint32_t)i;
     if (p2p_task_reader_init_part(&reader, channel, parts->list[i].size, err) != P2P_OK) return 92;
     code = read_sum(&reader, parts->list[i].size, sum, err);
     if (code == P2P_OK && !p2p_evaluator_channel_end_part(channel)) return 96;
@@ -98,12 +98,21 @@ static uv_loop_t loop;
 static int frames;
 static char text[256];
 static bool timed_out, ended;
+static uint32_t stored; /* the reply to NEED */
+static bool is_silent;  /* there is none */
 
 static void on_frame(void *arg, const struct p2p_frame *frame) {
   (void)arg;
   frames++;
-  if (frame->type == P2P_FRAME_NEED)
+  if (frame->type == P2P_FRAME_NEED) {
+    uint8_t reply[P2P_NEED_LEN];
+    text[0] = '\0';
     CHECK(frame->length == P2P_NEED_LEN && p2p_get_u32(frame->payload) == 5);
+    p2p_need_write(stored, reply);
+    if (is_silent) return;
+    CHECK(p2p_evaluator_process_send(process, P2P_FRAME_NEED, frame->task, reply, sizeof reply) ==
+          P2P_OK);
+  }
   snprintf(text, sizeof text, "%.*s", (int)frame->length, (const char *)frame->payload);
 }
 static void on_end(void *arg, int exit_status, int term_signal) {
@@ -265,12 +274,15 @@ static void send_header_with_parts(uint32_t task) {
   run_until(&frames, frames + 1); /* NEED */
 }
 
-static uint32_t sum_of_objects(int n) {
-  uint32_t sum = 0;
+/* Of two parts, which come in this order, and the object. */
+static uint32_t sum_of_task(uint32_t first, uint32_t second) {
+  uint32_t sum = first;
   const uint8_t *at;
-  while (n-- > 0)
+  for (int n = 0; n < 3; n++) {
+    if (n == 1) sum = 31 * sum + second;
     for (uint64_t done = 0, k; (k = p2p_blob_span(object, done, &at)) > 0; done += k)
       for (uint64_t i = 0; i < k; i++) sum = 31 * sum + at[i];
+  }
   return sum;
 }
 
@@ -278,7 +290,7 @@ TEST(parts_that_are_needed_come_before_the_object) {
   static const size_t pieces[] = {7, 4096, 1000000}, lengths[] = {11, 5000, 65536};
   char sum[32];
   make_object(100000, P2P_R_INTEGERS);
-  snprintf(sum, sizeof sum, "%u", (unsigned)sum_of_objects(3));
+  snprintf(sum, sizeof sum, "%u", (unsigned)sum_of_task(0, 2));
   for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
     start(pieces[i]);
     for (size_t k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
@@ -303,7 +315,7 @@ TEST(a_malformed_part_and_a_canceled_one_are_skipped_with_their_task) {
   CHECK(text[0] != '\0' && strspn(text, "0123456789") == 0);
   p2p_blob_free(object);
   make_object(100000, P2P_R_INTEGERS);
-  snprintf(sum, sizeof sum, "%u", (unsigned)sum_of_objects(3));
+  snprintf(sum, sizeof sum, "%u", (unsigned)sum_of_task(0, 2));
   send_header_with_parts(2);
   send_object(2, 0, 70000, 65536);
   CHECK(p2p_evaluator_process_send(process, P2P_FRAME_CANCEL, 2, NULL, 0) == P2P_OK);
@@ -312,6 +324,41 @@ TEST(a_malformed_part_and_a_canceled_one_are_skipped_with_their_task) {
   send_object(2, 70000, p2p_blob_size(object), 65536); /* was on its way */
   send_header_with_parts(3);
   for (int n = 0; n < 3; n++) send_object(3, 0, p2p_blob_size(object), 65536);
+  run_until(&frames, frames + 1);
+  CHECK_STR(text, sum);
+  stop();
+  p2p_blob_free(object);
+}
+
+TEST(parts_that_are_stored_come_first) {
+  char sum[32];
+  make_object(100000, P2P_R_INTEGERS);
+  snprintf(sum, sizeof sum, "%u", (unsigned)sum_of_task(2, 0));
+  start(4096);
+  for (stored = 4; stored <= 5; stored++) {
+    send_header_with_parts(stored);
+    for (int n = 0; n < 3; n++) send_object(stored, 0, p2p_blob_size(object), 65536);
+    run_until(&frames, frames + 1);
+    CHECK((strcmp(text, sum) == 0) == (stored == 4)); /* with 5, both are: the first one first */
+  }
+  stored = 0;
+  stop();
+  p2p_blob_free(object);
+}
+
+TEST(task_can_be_canceled_while_it_waits_for_its_parts) {
+  char sum[32];
+  make_object(100000, P2P_R_INTEGERS);
+  snprintf(sum, sizeof sum, "%u", (unsigned)sum_of_task(0, 2));
+  start(4096);
+  is_silent = true;
+  send_header_with_parts(1);
+  is_silent = false;
+  CHECK(p2p_evaluator_process_send(process, P2P_FRAME_CANCEL, 1, NULL, 0) == P2P_OK);
+  run_until(&frames, frames + 1);
+  CHECK_STR(text, "was interrupted before the evaluation started");
+  send_header_with_parts(2);
+  for (int n = 0; n < 3; n++) send_object(2, 0, p2p_blob_size(object), 65536);
   run_until(&frames, frames + 1);
   CHECK_STR(text, sum);
   stop();
@@ -332,4 +379,6 @@ UNIT_MAIN("task_reader", UNIT(bytes_arrive_whatever_the_lengths_of_frames_and_re
           UNIT(cancel_in_the_middle_is_answered_at_once_and_the_rest_is_ignored),
           UNIT(parts_that_are_needed_come_before_the_object),
           UNIT(a_malformed_part_and_a_canceled_one_are_skipped_with_their_task),
+          UNIT(parts_that_are_stored_come_first),
+          UNIT(task_can_be_canceled_while_it_waits_for_its_parts),
           UNIT(evaluator_ends_when_the_supervisor_goes_in_the_middle))

@@ -147,6 +147,38 @@ test_that("a small cache forgets what was used longest ago, and a large global i
   expect_equal(sums(3L), rep(sum(x), 3L)) # 2 MB are more than half of the cache
 })
 
+test_that("a global crosses the link to a worker with several slots once, whether its futures start at once or one after the other", {
+  stop_process(members$workers[[1L]])
+  members$workers <<- list(start_worker(lab, "alice", "alice/friends", workers = 3L))
+  plan_as(lab, "bob")
+  wait_until(function() nbrOfWorkers() == 3L)
+  at_once <- function() value(lapply(1:3, function(i) future(list(Sys.sleep(1), sum(x) + i, Sys.getpid()))))
+  for (begin in list(at_once, at_once, sums)) {
+    x <<- stats::runif(750000) # 6 MB
+    n <- bytes_written(got <- begin())
+    if (is.list(got)) {
+      expect_length(unique(vapply(got, `[[`, 0L, 3L)), 3L) # each by its own evaluator
+      got <- vapply(got, `[[`, 0, 2L) - 1:3
+    }
+    expect_equal(got, rep(sum(x), length(got)))
+    if (!is.na(n)) expect_lt(n, 1.5 * object.size(x))
+    if (!is.na(n)) expect_gt(n, object.size(x))
+  }
+  expect_lt(bytes_written(at_once()), 1.5 * object.size(x))
+})
+
+test_that("a future that is canceled while its global arrives does not keep it from another one", {
+  y <- stats::runif(5e6) # 40 MB
+  for (i in 1:10) {
+    y[i] <- i
+    first <- future(sum(y))
+    second <- future(sum(y) + 1)
+    cancel(first)
+    expect_equal(value(second), sum(y) + 1)
+    expect_equal(value(future(sum(y) + 2)), sum(y) + 2)
+  }
+})
+
 test_that("nothing is left", {
   plan(sequential)
   expect_nothing_left(lab)
