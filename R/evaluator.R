@@ -23,7 +23,11 @@ evaluator <- function(memory = Inf, nice = 0L, is_scratch = TRUE, cache = 0) {
     while (!is.null(task <- .Call(ffi_evaluator_next, channel))) {
       evaluator_state$task <- task[1L]
       data <- read_task(channel, task[2L])
-      if (!.Call(ffi_evaluator_begin, channel)) next # it was canceled
+      if (!.Call(ffi_evaluator_begin, channel)) { # it was canceled; its parts may be there
+        rm(data)
+        if (cached_parts$tidy(cache) > 2^20) collect_garbage()
+        next
+      }
       result <- if (inherits(data, "FutureError")) data else evaluate_with_resources(channel, data)
       rm(data)
       bytes <- task[2L] + send_result(channel, task[1L], result)
@@ -149,12 +153,13 @@ discard_interrupt <- function() {
 
 ## Sends a condition while its future is evaluated; called by the handler of getFutureBackendConfigs.P2PFuture(). Returns whether future
 ## must record the condition in the result: FALSE, since the client does. A fork of the evaluator sends nothing, since its frames would be
-## mixed with those of the evaluator.
+## mixed with those of the evaluator. What cannot be serialized is dropped: an error here would end the future with NULL, and no error.
 relay_from_evaluator <- function(condition) {
   channel <- evaluator_state$channel
   if (!identical(evaluator_state$pid, Sys.getpid())) return(TRUE)
-  if (isTRUE(evaluator_state$data_only)) condition <- plain(condition)
-  suspendInterrupts(.Call(ffi_evaluator_condition, channel, evaluator_state$task, .Call(ffi_serialize, condition, Inf)))
+  sent <- function() if (isTRUE(evaluator_state$data_only)) plain(condition) else condition
+  object <- tryCatch(suspendInterrupts(.Call(ffi_serialize, sent(), Inf)), error = function(ex) NULL)
+  if (!is.null(object)) suspendInterrupts(.Call(ffi_evaluator_condition, channel, evaluator_state$task, object))
   FALSE
 }
 

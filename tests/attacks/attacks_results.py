@@ -16,13 +16,14 @@ class Trap:
     """A worker of mallory that holds the victim's link."""
 
     @classmethod
-    async def set_up(cls, lab, slots=2, **hello):
-        trap = cls()
+    async def set_up(cls, lab, slots=2, cache=None, **hello):
+        """`cache`: MiB, for a worker that takes parts."""
+        trap, more = cls(), {"cache": cache} if cache else {}
         trap.lab = lab
         await lab.plan(TRAPS)
-        worker = await lab.peer("mallory", TRAPS, "worker", slots=slots, **hello)
+        worker = await lab.peer("mallory", TRAPS, "worker", slots=slots, **hello, **more)
         future = await lab.victim.start("{ f <- future::future(1, lazy = FALSE); 0 }")
-        trap.link = await worker.worker_link(await worker.next_call(), slots=slots)
+        trap.link = await worker.worker_link(await worker.next_call(), slots=slots, more=more)
         lab.open.append(trap.link)
         await trap.link.receive(p2p.SLOT)
         await trap.link.send(p2p.slot(p2p.GRANT, 1))

@@ -13,7 +13,7 @@ from p2p_board import Board, Closed, Identity, Lines, from_base64, is_hello, lea
 from p2p_wormhole import APPID, Mailbox, Transit, WebSocket, Wormhole, hints_message, hkdf, read_hints, read_or_close
 
 PAYLOAD_MAX = 65536
-HELLO, SLOT, TASK, DATA, CANCEL, CONDITION, RESULT, LOST, PING, PACKAGES, LOAD = range(1, 12)
+HELLO, SLOT, TASK, DATA, CANCEL, CONDITION, RESULT, LOST, PING, PACKAGES, LOAD, NEED = range(1, 13)
 WANT, GRANT, RECALL, RETURN = range(1, 5)
 CIPHER = "chacha20poly1305"
 
@@ -29,8 +29,14 @@ def slot(op, count):
     return frame(SLOT, 0, struct.pack("!BI", op, count))
 
 
-def task(number, size, label="attack"):
-    return frame(TASK, number, struct.pack("!Q", size) + label.encode())
+def task(number, size, label="attack", parts=()):
+    """`parts`: pairs of an id, 16 bytes, and a size."""
+    described = b"".join(name + struct.pack("!Q", length) for name, length in parts)
+    return frame(TASK, number, struct.pack("!Q", size) + label.encode() + (b"\0" + described if parts else b""))
+
+
+def need(number, mask):
+    return frame(NEED, number, struct.pack("!I", mask))
 
 
 def object_frames(number, data):
@@ -149,6 +155,12 @@ class Link:
         """(number, bytes) of the next task of a client."""
         _, number, head = await self.receive(TASK)
         return number, await self.object(int.from_bytes(head[:8], "big"))
+
+    async def next_task_with_parts(self):
+        """(number, size, parts as task() takes them) of the next task of a client."""
+        _, number, head = await self.receive(TASK)
+        _, _, described = head[8:].partition(b"\0")
+        return number, int.from_bytes(head[:8], "big"), [(described[at:at + 16], int.from_bytes(described[at + 16:at + 24], "big")) for at in range(0, len(described), 24)]
 
     async def answer(self, number, result, kind=RESULT):
         """A worker's answer to a task. `kind`: RESULT or CONDITION."""
@@ -281,8 +293,9 @@ class Peer:
             link.switch()
         return link, payload.decode()
 
-    async def worker_link(self, call, slots=1, **options):
+    async def worker_link(self, call, slots=1, more=None, **options):
+        """`more`: further lines of HELLO."""
         link = await self._link(self.answer(call), "receiver", **options)
-        await link.send(self.hello(link, "worker", slots=slots))
+        await link.send(self.hello(link, "worker", slots=slots, **(more or {})))
         await link.receive(HELLO)
         return link

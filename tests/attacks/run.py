@@ -26,6 +26,7 @@ import attacks_link
 import attacks_memory
 import attacks_middle
 import attacks_operator
+import attacks_parts
 import attacks_results
 import attacks_transit
 import attacks_worker
