@@ -23,7 +23,7 @@ WARNINGS = -Wall -Wextra -Werror
 SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 UNIT_CFLAGS = -g -O1 -Isrc -Itests/c -DP2P_VERSION=\"0\" $(WARNINGS) $(SANITIZE) $(shell pkg-config --cflags $(LIBRARIES))
-UNIT_LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lwslay -lpthread -lm
+UNIT_LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lwslay -ldl -lpthread -lm
 CORE_SOURCES = $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))
 CORE_OBJECTS = $(CORE_SOURCES:src/%.c=$(BUILD)/core/%.o)
 UNITS ?= $(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c))
@@ -139,6 +139,12 @@ $(BUILD)/libcore.a: $(CORE_OBJECTS)
 $(BUILD)/units/%: tests/c/test_%.c $(BUILD)/libcore.a
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -MMD -MP $< $(BUILD)/libcore.a $(UNIT_LIBS) -o $@
+
+# What stands for NVIDIA's library beside the test of proc/nvml.
+$(BUILD)/units/nvml: | $(BUILD)/units/libnvidia-ml.so.1
+$(BUILD)/units/libnvidia-ml.so.1: tests/testthat/fake-nvml.c
+	@mkdir -p $(@D)
+	$(CC) -O1 -shared -fPIC $(WARNINGS) $< -o $@
 
 clean:
 	rm -rf build build-* *.Rcheck future.p2p_*.tar.gz

@@ -265,8 +265,8 @@ submit <- function(client, future, packages = needed_packages(future), resources
 
 ## The future package accepts any argument of future(). A request that would have no effect must not be ignored silently.
 check_requests <- function(future) {
-  if (is.null(future[["memory"]]) && is.null(future[["time"]]) && is.null(future[["cores"]])) return(invisible())
-  requests <- Filter(function(name) !is.null(future[[name]]), c("memory", "time", "cores"))
+  if (is.null(future[["memory"]]) && is.null(future[["time"]]) && is.null(future[["cores"]]) && is.null(future[["gpu"]])) return(invisible())
+  requests <- Filter(function(name) !is.null(future[[name]]), c("memory", "time", "cores", "gpu"))
   known <- intersect(requests, resource_names)
   advice <- if (length(known) == 0L) "A limit of time is set where a worker is started, as in worker(time = 60)." else {
     sprintf("Write resources = list(%s).", toString(sprintf("%s = %s", known, vapply(known, function(name) paste(deparse(future[[name]]), collapse = " "), ""))))

@@ -3,7 +3,7 @@
 
 ## Arguments of worker() that the file may have, too. The others of `worker_settings` hold from the start of an evaluator on.
 policy_settings <- c("hours", "max_load", "users", "share", "on_battery", "when_idle", "when_busy")
-worker_settings <- c(policy_settings, "memory", "time", "nice", "tags")
+worker_settings <- c(policy_settings, "memory", "time", "nice", "tags", "gpus")
 
 worker_file <- function() {
   path <- p2p_option("worker_file")
@@ -39,7 +39,7 @@ read_worker_file <- function(path) {
 
 check_settings <- function(settings) {
   check <- list(
-    hours = check_hours, users = check_policy_users, memory = check_memory, tags = check_tags,
+    hours = check_hours, users = check_policy_users, memory = check_memory, tags = check_tags, gpus = check_gpus,
     max_load = function(x) check_number(x, "max_load", 0.01, Inf), share = function(x) check_number(x, "share", 1, Inf, whole = TRUE),
     on_battery = check_on_battery, when_busy = check_when_busy, when_idle = function(x) check_number(x, "when_idle", 0, 1e9),
     time = function(x) check_number(x, "time", 0.001, Inf), nice = function(x) check_number(x, "nice", 0, 19, whole = TRUE)

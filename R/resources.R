@@ -1,11 +1,11 @@
 ## Resources that futures request: future(resources = ), plan(resources = ) and %resources%. src/protocol/resources.h has their form on the wire,
 ## src/worker/reservations.h who gets them when.
 
-resource_names <- c("memory", "cores", "tags")
+resource_names <- c("memory", "cores", "gpu", "tags")
 
 #' Request resources for a future
 #'
-#' Says what a future needs of the worker that resolves it: memory, cores, or a tag that workers give themselves.
+#' Says what a future needs of the worker that resolves it: memory, cores, GPUs, or a tag that workers give themselves.
 #'
 #' A future goes only to a worker that has what it requests, and begins there when all of that is free: it is reserved until the future
 #' has ended, so two futures that request 6 GiB do not run at the same time on a worker with 8 GiB. What futures request is reserved in
@@ -24,11 +24,18 @@ resource_names <- c("memory", "cores", "tags")
 #' that beyond what its process has at the start of the future, and so can each process that it starts: an allocation beyond it fails with an error whose message names
 #' the limit, see `worker(memory = )`. Neither is a sandbox: code that wants to can use other cores.
 #'
+#' A future that requests GPUs has them for itself: the worker names them in `CUDA_VISIBLE_DEVICES` (NVIDIA) or `ROCR_VISIBLE_DEVICES` and
+#' `HIP_VISIBLE_DEVICES` (AMD), so that CUDA, ROCm and the packages that use them, such as torch and tensorflow, find these and no others. All GPUs of
+#' a worker have one vendor. Such a future starts in a new process, and this process ends with it, since a process cannot give back a GPU that it
+#' has used: it takes the start of R longer. Other futures see no GPU on a worker that lends GPUs. Without
+#' a sandbox, code that wants to can use them all the same.
+#'
 #' @section Resources:
 #' \describe{
 #'  \item{`memory`}{(numeric or character) In bytes, or as `"2 GiB"`. A worker has the memory of its machine, and gives one future at most what
 #'    `worker(memory = )` allows.}
 #'  \item{`cores`}{(integer) Processor cores. A worker has those of its machine, as [future::availableCores()] counts them.}
+#'  \item{`gpu`}{(integer) GPUs. A worker has those that `worker(gpus = )` lends.}
 #'  \item{`tags`}{(character) Words that the worker must have, all of them; see `worker(tags = )`.}
 #' }
 #' Another name is an error.
@@ -45,6 +52,7 @@ resource_names <- c("memory", "cores", "tags")
 #'
 #' f <- future(sum(runif(1e6)), seed = TRUE, resources = list(memory = "256 MiB", cores = 1))
 #' value(f)
+#' value(future(torch::cuda_device_count(), resources = list(gpu = 1)))
 #'
 #' x %<-% { availableCores() } %resources% list(cores = 1)
 #' x
@@ -75,7 +83,7 @@ check_resources <- function(resources, stop_with) {
   for (name in setdiff(names, resource_names)) {
     stop_with(sprintf("have no '%s'. %s", name, did_you_mean(name, resource_names, "'")))
   }
-  check <- list(memory = request_bytes, cores = request_cores, tags = request_tags)
+  check <- list(memory = request_bytes, cores = request_cores, gpu = request_gpus, tags = request_tags)
   for (name in names) {
     if (is.null(resources[[name]])) next
     value <- check[[name]](resources[[name]])
@@ -87,6 +95,7 @@ check_resources <- function(resources, stop_with) {
 
 resource_forms <- c(memory = "a number of bytes, or a string such as \"2 GiB\", and at least 1 MiB",
                     cores = "a whole number from 1 to 65536",
+                    gpu = "a whole number from 1 to 64",
                     tags = "up to 16 words of letters, digits, '.', '_' and '-', each of at most 32 characters")
 
 ## These return NULL for anything else.
@@ -95,9 +104,12 @@ request_bytes <- function(memory) {
   if (is.numeric(bytes) && length(bytes) == 1L && is.finite(bytes) && bytes >= 2^20 && bytes < 999999999 * 2^20) bytes
 }
 
-request_cores <- function(cores) {
-  if (is.numeric(cores) && length(cores) == 1L && is.finite(cores) && cores >= 1 && cores <= 65536 && cores == round(cores)) as.integer(cores)
+request_count <- function(count, max) {
+  if (is.numeric(count) && length(count) == 1L && is.finite(count) && count >= 1 && count <= max && count == round(count)) as.integer(count)
 }
+
+request_cores <- function(cores) request_count(cores, 65536)
+request_gpus <- function(gpus) request_count(gpus, 64)
 
 request_tags <- function(tags) {
   if (!is.character(tags) || anyNA(tags)) return(NULL)
@@ -124,16 +136,17 @@ requested_resources <- function(future) {
 ## For ffi_task_submit() and ffi_client_explain(). NULL: nothing.
 resources_config <- function(resources) {
   if (length(resources) == 0L) return(NULL)
-  list(cores = resources$cores, memory_mib = if (!is.null(resources$memory)) ceiling(resources$memory / 2^20),
+  list(cores = resources$cores, gpu = resources$gpu, memory_mib = if (!is.null(resources$memory)) ceiling(resources$memory / 2^20),
        tags = if (!is.null(resources$tags)) paste(resources$tags, collapse = ";"))
 }
 
-## "4 cores, 6.0 GiB of memory and the tags 'bioc' and 'x'"
+## "4 cores, 6.0 GiB of memory, 1 GPU and the tags 'bioc' and 'x'"
 describe_resources <- function(resources) {
   tags <- sQuote(as.character(resources$tags), FALSE)
   join_names(c(
     if (!is.null(resources$cores)) count_of(resources$cores, "core"),
     if (!is.null(resources$memory)) paste(format_bytes(resources$memory), "of memory"),
+    if (!is.null(resources$gpu)) count_of(resources$gpu, "GPU"),
     if (length(tags) > 0L) sprintf("the tag%s %s", if (length(tags) > 1L) "s" else "", join_names(tags))
   ))
 }

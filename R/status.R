@@ -4,7 +4,7 @@
 #'
 #' It asks all members, who answer within a second. If this R session has joined the cluster by `plan()`, its connection is used, and links to
 #' workers are shown. Otherwise, the session joins as a client for about a second. It takes no slot and opens no link. Members with an older
-#' version of this package do not answer: their workers are listed without `since`, `load` and `free`, their clients and hosts are not.
+#' version of this package do not answer: their workers are listed without `since`, `load`, `free` and `models`, their clients and hosts are not.
 #'
 #' @param cluster,host,ssh_args As for [cluster()]. If all are `NULL` and this session has joined a cluster by `plan()`, that cluster.
 #' @param json (logical) If `TRUE`, return JSON text.
@@ -12,7 +12,7 @@
 #'
 #' @section What others see of you:
 #' All members of a cluster see the names of the others, `user@machine:pid`, their role, and since when they are there. Of workers, they see slots,
-#' load and free memory of the machine, and whose futures run there. In a cluster with a key, nobody else sees this, also not the
+#' load, free memory and GPUs of the machine, and whose futures run there. In a cluster with a key, nobody else sees this, also not the
 #' operator of the message board. Without a key, whoever can read the topic does; then workers do not tell whose futures they run.
 #'
 #' Nothing of this is proven: a member could make up others, or claim any load. Only that a worker belongs to its user, and what it says of its
@@ -29,7 +29,8 @@
 #'   (`"worker"`, `"client"` or `"host"`), `since` (when it has started) and, for workers,
 #'   `state` (as `print(plan())` shows it, or `"silent"`: it has not been heard of for more than a minute), `slots`, `busy` (slots with a future),
 #'   `users` (whose futures these are, joined by `;`), `ours` (slots with futures of this session), `queue` (slots that are waited for),
-#'   `load` (load average of the machine over the last minute), `cores`, `free` and `memory` (of the machine, in bytes), `r`, `future`, `platform`, `sandbox`,
+#'   `load` (load average of the machine over the last minute), `cores`, `free` and `memory` (of the machine, in bytes), `gpus` (that it lends), `models` (of these GPUs),
+#'   `r`, `future`, `platform`, `sandbox`,
 #'   and, with a link, `link` (`"direct ..."` or `"relay ..."`), `round_trip` (seconds, to the relay if there is one) and `rate` (bytes per second at
 #'   which the worker took what was last sent to it). The last two are known on Linux.
 #'
@@ -136,6 +137,7 @@ worker_rows <- function(workers, present, me) {
     member = workers$worker, user = member_user(workers$worker), machine = member_machine(workers$worker), role = rep("worker", nrow(workers)),
     since = started(answer$up), state = ifelse(is_silent, "silent", state), slots = workers$slots, busy = workers$ours + workers$others,
     users = workers$users, ours = workers$ours, queue = workers$queue, load = answer$load, cores = workers$cores, free = answer$free, memory = workers$memory,
+    gpus = workers$gpus, models = ifelse(has_answered & nzchar(answer$models), answer$models, NA_character_),
     r = workers$r, future = workers$future, platform = workers$platform, sandbox = workers$sandbox, link = workers$link,
     round_trip = workers$round_trip, rate = workers$rate, stringsAsFactors = FALSE
   )
@@ -196,11 +198,14 @@ status_title <- function(x, workers) {
 
 worker_lines <- function(workers) {
   bytes <- function(x) ifelse(is.na(x), "", vapply(x, format_bytes, ""))
-  table_lines(list(
+  columns <- list(
     worker = workers$member, state = sub(" for .*", "", workers$state), slots = workers$slots, busy = workers$busy,
     `for` = shorten(gsub(";", ", ", workers$users), 24L), load = ifelse(is.na(workers$load), "", sprintf("%.2f", workers$load)),
     free = bytes(workers$free), R = workers$r, up = up_text(workers$since), link = link_text(workers)
-  ))
+  )
+  has_gpus <- !is.na(workers$gpus) & workers$gpus > 0L
+  if (any(has_gpus)) columns$GPUs <- ifelse(!has_gpus, "", shorten(ifelse(is.na(workers$models), workers$gpus, workers$models), 40L))
+  table_lines(columns)
 }
 
 ## "direct, 0.3 ms, 110 MB/s"

@@ -53,6 +53,8 @@
 #'   run: so they are sent to it once.
 #' @param tags (character) Words by which futures can choose this worker, such as `"bioc"`: those with `resources = list(tags = "bioc")` go only to workers
 #'   that have it, see [resources]. Up to 16, of letters, digits, `.`, `_` and `-`. `NULL` means none. On the command line, separated by commas.
+#' @param gpus (integer) How many GPUs of this machine futures can get, at most, by `resources = list(gpu = 1)`; 0 means none. `NULL` means all, or, in a
+#'   sandbox, none. See section 'GPUs'.
 #' @param quiet (logical) If `TRUE`, show only warnings, errors, what Ctrl-C asks, and the line "joined cluster ...", for which other programs wait. The
 #'   default is option `future.p2p.quiet`. `--quiet` on the command line.
 #' @param json_log (logical) If `TRUE`, write each line of the log as a JSON object; see section 'Log'. The default is option `future.p2p.json_log`.
@@ -73,7 +75,7 @@
 #' futures, and those that run are finished. It stays on the cluster and says so: clients read "resting until 22:00" while they wait.
 #'
 #' The file `worker.dcf` in `tools::R_user_dir("future.p2p", "config")` (or option `future.p2p.worker_file`) has settings for all your workers on this
-#' machine, and also `memory`, `time`, `nice` and `tags`:
+#' machine, and also `memory`, `time`, `nice`, `tags` and `gpus`:
 #'
 #' ```
 #' hours: 22:00-07:00, 12:00-13:00
@@ -82,8 +84,8 @@
 #' nice: 19
 #' ```
 #'
-#' Arguments and flags go before the file. When the file changes, running workers read it again: the policy applies at once; `memory`, `time`, `nice` and `tags`
-#' apply when the worker is started again. If the file has a mistake, `worker()` stops at its start, and later keeps the policy that it has.
+#' Arguments and flags go before the file. When the file changes, running workers read it again: the policy applies at once; `memory`, `time`, `nice`, `tags`
+#' and `gpus` apply when the worker is started again. If the file has a mistake, `worker()` stops at its start, and later keeps the policy that it has.
 #'
 #' With `when_busy = "pause"`, the processes of running futures are stopped (SIGSTOP) while the worker rests, or was paused by [worker_control()]. They keep
 #' their memory, their time limit stands still, and their clients read "paused by its owner". A canceled future goes on until it has ended. What a
@@ -93,6 +95,22 @@
 #' desktops and terminals report it. Without either, the machine counts as used for as long as other programs had a load of more than 0.5. No program
 #' tells when that, the load or the supply of power change: while the policy depends on one of them, the worker looks every 10 seconds. Without a
 #' key of the cluster, users are who they say they are.
+#'
+#' @section GPUs:
+#' The worker asks the drivers of NVIDIA (by their library NVML) and AMD (by the files of Linux) at its start which GPUs there are. If they do not answer
+#' within 10 seconds, it lends none. It lends those of one vendor, NVIDIA's if it has both, and only those that `CUDA_VISIBLE_DEVICES` or
+#' `ROCR_VISIBLE_DEVICES` of its own environment names, if set. Since CUDA counts GPUs in an order of its own, name them by the ids that `nvidia-smi -L` shows, or
+#' set `CUDA_DEVICE_ORDER=PCI_BUS_ID`.
+#'
+#' A future that requests GPUs gets them for itself; what it may know of them is in [resources]. On a worker that lends GPUs, and with `gpus = 0`, all other
+#' futures see none: these variables are empty. With `pass_env = "CUDA_VISIBLE_DEVICES"`, they see what you see. If no GPU was found, the variables are as you
+#' have set them. A GPU that is split (MIG) counts as one, and CUDA uses its first part. Programs of your own are not kept from GPUs that are lent.
+#'
+#' In a sandbox, futures reach no device file of a GPU, unless they were given it. The driver behind these files is large and not made to keep
+#' hostile programs in: with `gpus`, you trust it as you trust the kernel. That is why a worker with a sandbox lends GPUs only if you say how many. A future that was given
+#' a GPU of NVIDIA can then use `/dev/nvidia0` (or that of its number), `/dev/nvidiactl` and `/dev/nvidia-uvm`, which must exist when the worker starts. GPUs of AMD
+#' cannot be used in a sandbox. Libraries outside of `/usr` need `read`. We have tried this with libraries that stand for those of the drivers, not with
+#' GPUs.
 #'
 #' @section What futures never see:
 #' Of the environment of the worker, futures see the variables of the locale and of R, `HOME`, `PATH`, `TZ`, `USER`, those that say how
@@ -197,7 +215,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
                    nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "seatbelt", "none"),
                    net = FALSE, read = character(), write = character(), pass_env = NULL, hours = NULL, max_load = Inf, users = NULL,
                    share = Inf, on_battery = TRUE, when_idle = 0, when_busy = c("finish", "pause"), cache = NULL, tags = NULL,
-                   quiet = FALSE, json_log = FALSE) {
+                   gpus = NULL, quiet = FALSE, json_log = FALSE) {
   check_arguments("worker")
   check_not_on_worker("worker")
   workers <- check_number(workers, "workers", 1, 1024, whole = TRUE)
@@ -215,20 +233,21 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   config <- board_config(cluster, host, ssh_args)
   if (!is.null(config$cluster)) .Call(ffi_cluster_check, config$cluster)
   sandbox <- new_sandbox(if (missing(sandbox)) default_sandbox(config$cluster) else sandbox, net, read, write, workdir)
-  config <- c(config, lending_config(settings, workers, cache, sandbox, workdir, pass_env), policy_config(settings),
+  lent <- lend_gpus(settings$gpus, sandbox)
+  config <- c(config, lending_config(settings, workers, cache, sandbox, workdir, pass_env, lent), policy_config(settings),
               list(policy_file = policy_file, idle_argv = idle_program(), control_folder = with_log(control_folder(), format)))
   on.exit(suppressWarnings(file.remove(as.character(config$control_folder)))) # unless another worker uses it
   with_log({
     use_key_file(config)
     say_keyless()
-    message(paste(c(describe_sandbox(sandbox, pass_env), describe_policy(settings)), collapse = "\n"))
+    message(paste(c(describe_sandbox(sandbox, pass_env), lent$about, describe_policy(settings)), collapse = "\n"))
     with_terminate(run_worker(config, duration, idle, drain, new_policy_reader(arguments, given, policy_file)))
   }, format, list(program = "worker", cluster = config$cluster))
   invisible()
 }
 
-## What ffi_worker_new() needs besides the board and the policy, from checked arguments.
-lending_config <- function(settings, workers, cache, sandbox, workdir = NULL, pass_env = character()) {
+## What ffi_worker_new() needs besides the board and the policy, from checked arguments. `lent`: see lend_gpus(); none if it is left out.
+lending_config <- function(settings, workers, cache, sandbox, workdir = NULL, pass_env = character(), lent = list(hides = FALSE)) {
   config <- c(machine_config(), workers = as.integer(workers), packages = paste(.libPaths(), collapse = "\n"), account = account_name(), cache_mib = floor(cache / 2^20))
   config$tags <- if (length(settings$tags) > 0L) paste(settings$tags, collapse = ";")
   config$memory <- if (is.finite(settings$memory)) settings$memory
@@ -239,8 +258,8 @@ lending_config <- function(settings, workers, cache, sandbox, workdir = NULL, pa
   config$sandbox <- sandbox$level
   config$is_launched <- length(sandbox$command) > 0L
   config$is_kept <- config$is_launched && sandbox$level == "none"
-  config$evaluator_env <- evaluator_env(pass_env)
-  config
+  config$evaluator_env <- evaluator_env(pass_env, lent$hides)
+  c(config, gpus_config(lent$lines))
 }
 
 ## `reread(handle)` reads the file of the policy again.
@@ -360,13 +379,16 @@ evaluator_argv <- function(memory = Inf, nice = 0, is_scratch = TRUE, cache = 0)
 
 ## The environment of evaluators: variables of ours in which hardly anybody keeps secrets, and those named in `pass_env`; our library paths;
 ## and one core for nested parallelization. It has the variables of .Renviron files, which evaluators therefore do not read, nor do the R
-## processes that futures start, as if R's shell script had seen the flags of evaluator_argv().
-evaluator_env <- function(pass_env = character()) {
+## processes that futures start, as if R's shell script had seen the flags of evaluator_argv(). `hides_gpus`: futures see no GPUs, but for those that
+## they are given.
+evaluator_env <- function(pass_env = character(), hides_gpus = FALSE) {
   env <- Sys.getenv()
   is_passed <- names(env) %in% pass_env
-  is_public <- grepl("^((CUDA_VISIBLE_DEVICES|HOME|LANG|LANGUAGE|LD_LIBRARY_PATH|LOGNAME|PATH|SHELL|TERM|TZ|USER)$|(BLIS|LC|MKL|OMP|OPENBLAS|R)_)", names(env))
+  is_public <- grepl("^(((CUDA|HIP|ROCR)_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|GPU_DEVICE_ORDINAL|HOME|LANG|LANGUAGE|LD_LIBRARY_PATH|LOGNAME|PATH|SHELL|TERM|TZ|USER)$|(BLIS|LC|MKL|OMP|OPENBLAS|R)_)", names(env))
   is_ours <- grepl("^(R_FUTURE_P2P_|R_FUTURE_PLAN$|R_LIBS|R_TESTS$)", names(env))
-  env <- env[is_passed | (is_public & !is_ours)]
+  is_hidden <- hides_gpus & names(env) %in% c(names(no_gpus), "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")
+  env <- env[is_passed | (is_public & !is_ours & !is_hidden)]
+  if (hides_gpus) env <- c(env, no_gpus[setdiff(names(no_gpus), names(env))])
   env[["R_LIBS"]] <- paste(.libPaths(), collapse = .Platform$path.sep)
   env[["FUTURE_P2P_WORKER"]] <- sprintf("%s:%d", Sys.info()[["nodename"]], Sys.getpid())
   env[["R_PARALLELLY_AVAILABLECORES_FALLBACK"]] <- "1"

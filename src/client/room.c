@@ -3,7 +3,8 @@
 
 void p2p_room_init(struct p2p_room *room, const struct p2p_machine *machine,
                    const struct p2p_amounts *ours, const struct p2p_load *load, bool may_wait) {
-  *room = (struct p2p_room){machine, {machine->cores, machine->memory_mib}, may_wait};
+  *room =
+      (struct p2p_room){machine, {machine->cores, machine->memory_mib, machine->gpus}, may_wait};
   p2p_amounts_subtract(&room->left, ours);
   if (load != NULL) p2p_amounts_subtract(&room->left, &load->reserved);
 }

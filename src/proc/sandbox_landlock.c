@@ -34,7 +34,7 @@
 #define REFER (UINT64_C(1) << 13)
 #define TRUNCATE (UINT64_C(1) << 14)
 #define IOCTL_DEV (UINT64_C(1) << 15)
-#define OF_FILES (EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE)
+#define OF_FILES (EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV)
 #define TO_READ (EXECUTE | READ_FILE | READ_DIR)
 #define TCP UINT64_C(3)    /* bind, connect */
 #define SCOPES UINT64_C(3) /* abstract sockets, signals: none beyond the sandbox */
@@ -85,6 +85,11 @@ static int add_rule(int ruleset, const char *path, uint64_t rights, struct p2p_e
                      strerror(code));
 }
 
+static bool is_device(const char *path) {
+  struct stat status;
+  return lstat(path, &status) == 0 && S_ISCHR(status.st_mode);
+}
+
 /* The folders in memory. Read-only mounts in them stay read-only. */
 static const char *const own_folders[] = {"/tmp", "/dev/shm", NULL};
 
@@ -103,6 +108,10 @@ static int add_rules(int ruleset, const struct p2p_sandbox *sandbox, uint64_t kn
   for (size_t i = 0; code == P2P_OK && p2p_sandbox_devices[i] != NULL; i++)
     code =
         add_rule(ruleset, p2p_sandbox_devices[i], (READ_FILE | WRITE_FILE | TRUNCATE) & known, err);
+  for (size_t i = 0; code == P2P_OK && i < sandbox->n_devices; i++)
+    if (is_device(sandbox->devices[i]))
+      code =
+          add_rule(ruleset, sandbox->devices[i], (READ_FILE | WRITE_FILE | IOCTL_DEV) & known, err);
   for (size_t i = 0; code == P2P_OK && i < sandbox->n_paths; i++)
     code = add_rule(ruleset, sandbox->paths[i].path,
                     sandbox->paths[i].is_writable ? to_write : TO_READ, err);

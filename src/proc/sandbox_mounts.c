@@ -158,10 +158,19 @@ static int mount_memory(const char *path, const char *options, struct p2p_err *e
   return fail(err, "mount", path);
 }
 
-static int make_devices(struct p2p_err *err) {
+static bool is_device(const char *path) {
+  struct stat status;
+  char old[PATH_MAX];
+  int length = snprintf(old, sizeof old, OLD "%s", path);
+  return length < (int)sizeof old && lstat(old, &status) == 0 && S_ISCHR(status.st_mode);
+}
+
+static int make_devices(const struct p2p_sandbox *sandbox, struct p2p_err *err) {
   int code = mkdir("/dev", 0755) == 0 ? P2P_OK : fail(err, "make", "/dev");
   for (size_t i = 0; code == P2P_OK && p2p_sandbox_devices[i] != NULL; i++)
     code = bind_path(p2p_sandbox_devices[i], false, NO_SUID, err);
+  for (size_t i = 0; code == P2P_OK && i < sandbox->n_devices; i++)
+    if (is_device(sandbox->devices[i])) code = bind_path(sandbox->devices[i], false, NO_SUID, err);
   if (code != P2P_OK) return code;
   (void)!symlink("/proc/self/fd", "/dev/fd");
   (void)!symlink("/proc/self/fd/0", "/dev/stdin");
@@ -197,10 +206,11 @@ static int leave_old_root(struct p2p_err *err) {
   return P2P_OK;
 }
 
-static int mount_all(const struct entries *entries, struct p2p_err *err) {
+static int mount_all(const struct p2p_sandbox *sandbox, const struct entries *entries,
+                     struct p2p_err *err) {
   int code = change_root(err);
   if (code == P2P_OK) code = mount_proc(err);
-  if (code == P2P_OK) code = make_devices(err);
+  if (code == P2P_OK) code = make_devices(sandbox, err);
   if (code == P2P_OK) code = mount_memory("/tmp", OWN ",mode=1777", err);
   if (code == P2P_OK) code = bind_entries(entries, err);
   return code == P2P_OK ? leave_old_root(err) : code;
@@ -211,7 +221,7 @@ int p2p_sandbox_mounts_enter(const struct p2p_sandbox *sandbox, struct p2p_err *
   struct entries entries = {NULL, 0};
   if (getcwd(folder, sizeof folder) == NULL) snprintf(folder, sizeof folder, "/");
   int code = collect(sandbox, &entries, err);
-  if (code == P2P_OK) code = mount_all(&entries, err);
+  if (code == P2P_OK) code = mount_all(sandbox, &entries, err);
   if (code == P2P_OK && chdir(folder) != 0) (void)!chdir("/");
   for (size_t i = 0; i < entries.count; i++) free(entries.all[i].real);
   free(entries.all);

@@ -14,6 +14,7 @@
 struct p2p_given {
   struct p2p_amounts amounts;
   struct p2p_cpus cpus; /* as many as amounts.cores, or none: it may run on any */
+  uint64_t gpus;        /* which of the worker's, by bits; its environment tells the evaluator */
 };
 
 /* Writes the payload, with a NUL behind it. Returns its length. */

@@ -37,6 +37,7 @@ static void put_machine(struct writer *writer, const struct p2p_machine *machine
   if (machine->reserves) put(writer, "reserves=1\n");
   if (machine->limit_mib > 0) put(writer, "limit=%u\n", (unsigned)machine->limit_mib);
   if (machine->tags[0] != '\0') put(writer, "tags=%s\n", machine->tags);
+  if (machine->gpus > 0) put(writer, "gpu=%u\n", (unsigned)machine->gpus);
 }
 
 static void put_bytes(struct writer *writer, const char *key, const uint8_t *bytes, size_t length) {
@@ -78,7 +79,7 @@ static bool read_version(const void *bytes, size_t length, const char *key,
 
 static bool read_machine(const void *bytes, size_t length, struct p2p_machine *out) {
   struct p2p_machine_texts texts;
-  char platform[P2P_PLATFORM_MAX], tags[P2P_TAGS_LEN], numbers[6][16];
+  char platform[P2P_PLATFORM_MAX], tags[P2P_TAGS_LEN], numbers[7][16];
   const struct {
     const char *key;
     char *space;
@@ -91,7 +92,8 @@ static bool read_machine(const void *bytes, size_t length, struct p2p_machine *o
                 {"sandbox", numbers[2], sizeof numbers[2], &texts.sandbox},
                 {"cache", numbers[3], sizeof numbers[3], &texts.cache},
                 {"reserves", numbers[4], sizeof numbers[4], &texts.reserves},
-                {"limit", numbers[5], sizeof numbers[5], &texts.limit}};
+                {"limit", numbers[5], sizeof numbers[5], &texts.limit},
+                {"gpu", numbers[6], sizeof numbers[6], &texts.gpus}};
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
     if (!p2p_pairs_get_optional(bytes, length, fields[i].key, fields[i].space, fields[i].size,
                                 fields[i].out))
@@ -146,7 +148,7 @@ static const char *read_fields(const void *bytes, size_t length, enum p2p_role s
     return "slots";
   return read_machine(bytes, length, &out->machine)
              ? NULL
-             : "platform, cores, memory, sandbox, cache, limit, tags";
+             : "platform, cores, memory, sandbox, cache, limit, tags, gpu";
 }
 
 int p2p_hello_read(const void *bytes, size_t length, enum p2p_role sender, struct p2p_hello *out,

@@ -32,7 +32,8 @@ static int put_machine(struct p2p_line *line, const struct p2p_machine *machine)
   if (code == P2P_OK) code = put_number(line, "cache", machine->cache_mib);
   if (code == P2P_OK) code = put_number(line, "reserves", machine->reserves);
   if (code == P2P_OK) code = put_number(line, "limit", machine->limit_mib);
-  return code == P2P_OK ? put_text(line, "tags", machine->tags) : code;
+  if (code == P2P_OK) code = put_text(line, "tags", machine->tags);
+  return code == P2P_OK ? put_number(line, "gpu", machine->gpus) : code;
 }
 
 static int put_load(struct p2p_line *line, const struct p2p_hello_line *hello) {
@@ -97,6 +98,7 @@ static bool read_machine(const struct p2p_line *line, struct p2p_machine *out) {
       .reserves = p2p_line_get(line, "reserves"),
       .limit = p2p_line_get(line, "limit"),
       .tags = p2p_line_get(line, "tags"),
+      .gpus = p2p_line_get(line, "gpu"),
   };
   return p2p_machine_read(&texts, out);
 }

@@ -6,6 +6,8 @@
 
 #include "protocol/machine.h"
 
+#define GPUS_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._+()/-"
+
 int p2p_who_write(struct p2p_line *out, const struct p2p_identity *from, time_t now) {
   return p2p_line_begin(out, "who", from, now, 0);
 }
@@ -26,7 +28,8 @@ static int put_worker(struct p2p_line *line, const struct p2p_here *here) {
   int code = put_count(line, "busy", here->busy);
   if (code == P2P_OK && here->users[0] != '\0') code = p2p_line_put(line, "users", here->users);
   if (code == P2P_OK) code = put_count(line, "load", here->load);
-  return code == P2P_OK ? put_count(line, "free", here->free_mib) : code;
+  if (code == P2P_OK) code = put_count(line, "free", here->free_mib);
+  return code == P2P_OK && here->gpus[0] != '\0' ? p2p_line_put(line, "gpus", here->gpus) : code;
 }
 
 int p2p_here_write(struct p2p_line *out, const struct p2p_here *here, time_t now) {
@@ -54,11 +57,21 @@ static bool read_users(const char *text, char out[P2P_LOAD_USERS_LEN]) {
   return true;
 }
 
+static bool read_gpus(const char *text, char out[P2P_HERE_GPUS_LEN]) {
+  if (text == NULL) return true;
+  size_t length = strlen(text);
+  if (length == 0 || length >= P2P_HERE_GPUS_LEN || strspn(text, GPUS_CHARACTERS) != length)
+    return false;
+  memcpy(out, text, length + 1);
+  return true;
+}
+
 static bool read_worker(const struct p2p_line *line, struct p2p_here *out) {
   return read_count(line, "busy", P2P_WORKER_SLOTS_MAX, &out->busy) &&
          read_users(p2p_line_get(line, "users"), out->users) &&
          read_count(line, "load", P2P_HERE_COUNT_MAX, &out->load) &&
-         read_count(line, "free", P2P_HERE_COUNT_MAX, &out->free_mib);
+         read_count(line, "free", P2P_HERE_COUNT_MAX, &out->free_mib) &&
+         read_gpus(p2p_line_get(line, "gpus"), out->gpus);
 }
 
 int p2p_here_read(const struct p2p_line *line, struct p2p_here *out) {

@@ -11,6 +11,7 @@
 #include "protocol/load.h"
 #include "protocol/role.h"
 
+#define P2P_HERE_GPUS_LEN 256        /* with a NUL */
 #define P2P_HERE_COUNT_MAX 999999999 /* of up_s, load and free_mib */
 
 /* Counts of 0 are not reported. */
@@ -23,6 +24,9 @@ struct p2p_here {
   char users[P2P_LOAD_USERS_LEN]; /* with busy slots: "bob;carol"; "": not reported */
   uint32_t load;                  /* of the machine, its average of a minute, in hundredths */
   uint32_t free_mib;              /* memory of the machine that programs could get */
+  /* The models of the GPUs that it lends, "2 x NVIDIA A100 (80 GiB)", for people: letters, digits,
+   * spaces and the signs ._+()/-; "": not reported. */
+  char gpus[P2P_HERE_GPUS_LEN];
 };
 
 /* Replaces *out by the line as of `now`. P2P_ERR_INVALID: `from` is malformed. */

@@ -50,7 +50,8 @@ size_t p2p_load_write(const struct p2p_load *load, char out[static P2P_LOAD_MAX]
   } counts[] = {{"busy", load->busy},
                 {"waiting", load->waiting},
                 {"cores", load->reserved.cores},
-                {"memory", load->reserved.memory_mib}};
+                {"memory", load->reserved.memory_mib},
+                {"gpu", load->reserved.gpus}};
   *at = '\0';
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
     if (counts[i].count > 0)
@@ -80,6 +81,7 @@ int p2p_load_read(const void *payload, size_t length, struct p2p_load *out) {
       !p2p_pairs_get_count(payload, length, "waiting", P2P_LOAD_WAITING_MAX, &load.waiting) ||
       !p2p_pairs_get_count(payload, length, "cores", P2P_CORES_MAX, &load.reserved.cores) ||
       !p2p_pairs_get_count(payload, length, "memory", P2P_MEMORY_MAX, &load.reserved.memory_mib) ||
+      !p2p_pairs_get_count(payload, length, "gpu", P2P_GPUS_MAX, &load.reserved.gpus) ||
       !read_users(payload, length, load.users) || !read_state(payload, length, load.state))
     return P2P_ERR_PROTOCOL;
   *out = load;

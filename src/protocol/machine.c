@@ -51,6 +51,7 @@ bool p2p_machine_read(const struct p2p_machine_texts *texts, struct p2p_machine 
       !p2p_count_parse_optional(texts->memory, P2P_MACHINE_MEMORY_MAX, &machine.memory_mib) ||
       !p2p_count_parse_optional(texts->cache, P2P_MACHINE_MEMORY_MAX, &machine.cache_mib) ||
       !p2p_count_parse_optional(texts->limit, P2P_MACHINE_MEMORY_MAX, &machine.limit_mib) ||
+      !p2p_count_parse_optional(texts->gpus, P2P_GPUS_MAX, &machine.gpus) ||
       !p2p_machine_sandbox_read(texts->sandbox, &machine.sandbox))
     return false;
   machine.reserves = texts->reserves != NULL && texts->reserves[0] == '1';
@@ -59,7 +60,7 @@ bool p2p_machine_read(const struct p2p_machine_texts *texts, struct p2p_machine 
 }
 
 void p2p_machine_resources(const struct p2p_machine *machine, struct p2p_resources *out) {
-  *out = (struct p2p_resources){.amounts = {machine->cores, machine->memory_mib}};
+  *out = (struct p2p_resources){.amounts = {machine->cores, machine->memory_mib, machine->gpus}};
   memcpy(out->tags, machine->tags, sizeof out->tags);
 }
 

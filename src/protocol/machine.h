@@ -29,6 +29,7 @@ struct p2p_machine {
   bool reserves;      /* it reads REQUEST */
   uint32_t limit_mib; /* what one future may have of the memory; 0: all */
   char tags[P2P_TAGS_LEN];
+  uint32_t gpus; /* that futures can request */
 };
 
 /* "none", "seatbelt", "landlock", "namespaces"; "": not reported. */
@@ -41,7 +42,7 @@ bool p2p_platform_is_valid(const char *text);
 
 /* The values as text; NULL means not reported. */
 struct p2p_machine_texts {
-  const char *platform, *cores, *memory, *sandbox, *cache, *reserves, *limit, *tags;
+  const char *platform, *cores, *memory, *sandbox, *cache, *reserves, *limit, *tags, *gpus;
 };
 /* False when one of them is malformed or beyond its cap; *out is then unchanged. */
 bool p2p_machine_read(const struct p2p_machine_texts *texts, struct p2p_machine *out);

@@ -13,11 +13,11 @@
 /* ---- amounts ---- */
 
 bool p2p_amounts_are_none(const struct p2p_amounts *amounts) {
-  return amounts->cores == 0 && amounts->memory_mib == 0;
+  return amounts->cores == 0 && amounts->memory_mib == 0 && amounts->gpus == 0;
 }
 
 bool p2p_amounts_are_same(const struct p2p_amounts *a, const struct p2p_amounts *b) {
-  return a->cores == b->cores && a->memory_mib == b->memory_mib;
+  return a->cores == b->cores && a->memory_mib == b->memory_mib && a->gpus == b->gpus;
 }
 
 static void add(uint32_t *to, uint32_t more) {
@@ -29,11 +29,13 @@ static void subtract(uint32_t *from, uint32_t less) { *from = less > *from ? 0 :
 void p2p_amounts_add(struct p2p_amounts *to, const struct p2p_amounts *more) {
   add(&to->cores, more->cores);
   add(&to->memory_mib, more->memory_mib);
+  add(&to->gpus, more->gpus);
 }
 
 void p2p_amounts_subtract(struct p2p_amounts *from, const struct p2p_amounts *less) {
   subtract(&from->cores, less->cores);
   subtract(&from->memory_mib, less->memory_mib);
+  subtract(&from->gpus, less->gpus);
 }
 
 static uint32_t count(uint32_t amount, uint32_t each) {
@@ -41,9 +43,11 @@ static uint32_t count(uint32_t amount, uint32_t each) {
 }
 
 uint32_t p2p_amounts_count(const struct p2p_amounts *amounts, const struct p2p_amounts *each) {
-  uint32_t by_cores = count(amounts->cores, each->cores);
+  uint32_t most = count(amounts->cores, each->cores);
   uint32_t by_memory = count(amounts->memory_mib, each->memory_mib);
-  return by_cores < by_memory ? by_cores : by_memory;
+  uint32_t by_gpus = count(amounts->gpus, each->gpus);
+  if (by_memory < most) most = by_memory;
+  return by_gpus < most ? by_gpus : most;
 }
 
 /* ---- tags ---- */
@@ -91,13 +95,16 @@ static size_t describe_memory(uint32_t mib, char *out, size_t size) {
 }
 
 void p2p_resources_describe(const struct p2p_resources *resources, char *out, size_t size) {
-  char parts[3][P2P_TAGS_LEN + 16];
+  char parts[4][P2P_TAGS_LEN + 16];
   size_t n = 0, at = 0;
   uint32_t cores = resources->amounts.cores, memory_mib = resources->amounts.memory_mib;
+  uint32_t gpus = resources->amounts.gpus;
   bool has_several = strchr(resources->tags, ';') != NULL;
   if (cores > 0)
     snprintf(parts[n++], sizeof parts[0], "%u core%s", (unsigned)cores, cores == 1 ? "" : "s");
   if (memory_mib > 0) describe_memory(memory_mib, parts[n++], sizeof parts[0]);
+  if (gpus > 0)
+    snprintf(parts[n++], sizeof parts[0], "%u GPU%s", (unsigned)gpus, gpus == 1 ? "" : "s");
   if (resources->tags[0] != '\0')
     snprintf(parts[n++], sizeof parts[0], "the tag%s '%s'", has_several ? "s" : "",
              resources->tags);
@@ -115,9 +122,11 @@ void p2p_resources_describe(const struct p2p_resources *resources, char *out, si
 size_t p2p_request_write(const struct p2p_resources *request, char out[static P2P_REQUEST_MAX]) {
   char *at = out, *end = out + P2P_REQUEST_MAX; /* room for all lines */
   uint32_t cores = request->amounts.cores, memory_mib = request->amounts.memory_mib;
+  uint32_t gpus = request->amounts.gpus;
   *at = '\0';
   if (cores > 0) at += snprintf(at, (size_t)(end - at), "cores=%u\n", (unsigned)cores);
   if (memory_mib > 0) at += snprintf(at, (size_t)(end - at), "memory=%u\n", (unsigned)memory_mib);
+  if (gpus > 0) at += snprintf(at, (size_t)(end - at), "gpu=%u\n", (unsigned)gpus);
   if (request->tags[0] != '\0') at += snprintf(at, (size_t)(end - at), "tags=%s\n", request->tags);
   return (size_t)(at - out);
 }
@@ -134,6 +143,7 @@ int p2p_request_read(const void *payload, size_t length, struct p2p_resources *o
       !p2p_pairs_get_count(payload, length, "cores", P2P_CORES_MAX, &request.amounts.cores) ||
       !p2p_pairs_get_count(payload, length, "memory", P2P_MEMORY_MAX,
                            &request.amounts.memory_mib) ||
+      !p2p_pairs_get_count(payload, length, "gpu", P2P_GPUS_MAX, &request.amounts.gpus) ||
       !read_tags(payload, length, request.tags))
     return P2P_ERR_PROTOCOL;
   *out = request;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/gpus.h"
 
 #define P2P_CORES_MAX 65536
 #define P2P_MEMORY_MAX 999999999 /* MiB */
@@ -18,7 +19,7 @@
 #define P2P_REQUEST_MAX 512      /* bytes of REQUEST, and a NUL that is not sent */
 
 struct p2p_amounts {
-  uint32_t cores, memory_mib;
+  uint32_t cores, memory_mib, gpus;
 };
 
 struct p2p_resources {
@@ -44,7 +45,7 @@ bool p2p_resources_are_same(const struct p2p_resources *a, const struct p2p_reso
 /* Whether `wanted` is part of `resources`. */
 bool p2p_resources_contain(const struct p2p_resources *resources,
                            const struct p2p_resources *wanted);
-/* "4 cores, 6 GiB of memory and the tag 'bioc'"; "nothing". */
+/* "4 cores, 6 GiB of memory, 1 GPU and the tag 'bioc'"; "nothing". */
 void p2p_resources_describe(const struct p2p_resources *resources, char *out, size_t size);
 
 /* Writes REQUEST, with a NUL behind it. Returns its length. */

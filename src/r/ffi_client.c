@@ -102,10 +102,16 @@ SEXP ffi_client_workers(SEXP handle) {
   struct p2p_worker_info *info = (struct p2p_worker_info *)R_alloc(MOST, sizeof *info);
   size_t n = p2p_client_workers(client, info, MOST);
   if (n > MOST) n = MOST;
-  const char *names[] = {"id",       "worker",  "state",      "users", "link",   "r",     "future",
-                         "platform", "sandbox", "slots",      "ours",  "others", "queue", "cores",
-                         "memory",   "seen",    "round_trip", "rate",  ""};
-  enum { TEXTS = 9, COUNTS = 4, CORES = TEXTS + COUNTS, NUMBERS }; /* the columns in this order */
+  const char *names[] = {"id",       "worker",  "state", "users",      "link",   "r",     "future",
+                         "platform", "sandbox", "slots", "ours",       "others", "queue", "cores",
+                         "gpus",     "memory",  "seen",  "round_trip", "rate",   ""};
+  enum {
+    TEXTS = 9,
+    COUNTS = 4,
+    CORES = TEXTS + COUNTS,
+    GPUS,
+    NUMBERS
+  }; /* the columns in this order */
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   for (int column = 0; names[column][0] != '\0'; column++) {
     SEXPTYPE type = column < TEXTS ? STRSXP : column < NUMBERS ? INTSXP : REALSXP;
@@ -129,6 +135,7 @@ SEXP ffi_client_workers(SEXP handle) {
     for (int k = 0; k < COUNTS; k++) INTEGER(VECTOR_ELT(out, TEXTS + k))[row] = (int)counts[k];
     INTEGER(VECTOR_ELT(out, CORES))
     [row] = info[i].machine.cores > 0 ? (int)info[i].machine.cores : NA_INTEGER;
+    INTEGER(VECTOR_ELT(out, GPUS))[row] = (int)info[i].machine.gpus;
     const struct p2p_tcp_measure *measure = &info[i].measure;
     double numbers[] = {known(info[i].machine.memory_mib, 1048576), /* bytes */
                         (double)info[i].seen_ms / 1000, known(measure->round_trip_us, 1e-6),
@@ -151,15 +158,16 @@ SEXP ffi_client_present(SEXP handle) {
   struct p2p_roll_member *members =
       (struct p2p_roll_member *)R_alloc(P2P_ROLL_MAX, sizeof *members);
   size_t n = p2p_client_present(client, members, P2P_ROLL_MAX);
-  const char *names[] = {"id", "member", "role", "users", "up", "busy", "load", "free", ""};
-  enum { TEXTS = 4, NUMBERS = 4 };
+  const char *names[] = {"id", "member", "role", "users", "models",
+                         "up", "busy",   "load", "free",  ""};
+  enum { TEXTS = 5, NUMBERS = 4 };
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   for (int column = 0; column < TEXTS + NUMBERS; column++)
     SET_VECTOR_ELT(out, column, Rf_allocVector(column < TEXTS ? STRSXP : REALSXP, (R_xlen_t)n));
   for (size_t i = 0; i < n; i++) {
     const struct p2p_here *here = &members[i].here;
     const char *texts[TEXTS] = {here->from.id, here->from.name, p2p_role_name(here->role),
-                                here->users};
+                                here->users, here->gpus};
     double age_s = (double)(p2p_clock_ms() - members[i].heard_ms) / 1000;
     double free_bytes = known(here->free_mib, 1048576);
     double numbers[NUMBERS] = {here->up_s + age_s, here->busy,

@@ -69,7 +69,8 @@ void p2p_ffi_resources(SEXP list, struct p2p_resources *out) {
   struct p2p_err err;
   *out = (struct p2p_resources){
       .amounts = {.cores = (uint32_t)p2p_ffi_count(list, "cores", 0, P2P_CORES_MAX),
-                  .memory_mib = (uint32_t)p2p_ffi_count(list, "memory_mib", 0, P2P_MEMORY_MAX)}};
+                  .memory_mib = (uint32_t)p2p_ffi_count(list, "memory_mib", 0, P2P_MEMORY_MAX),
+                  .gpus = (uint32_t)p2p_ffi_count(list, "gpu", 0, P2P_GPUS_MAX)}};
   if (tags == NULL) return;
   if (!p2p_tags_are_valid(tags)) {
     p2p_err_set(&err, P2P_ERR_INVALID, "these tags are not valid: '%.200s'", tags);

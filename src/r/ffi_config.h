@@ -20,8 +20,8 @@ const char *const *p2p_ffi_texts(SEXP list, const char *name, size_t *length);
 /* An integer vector; NULL, with *length 0, if it is missing. */
 const int *p2p_ffi_integers(SEXP list, const char *name, size_t *length);
 
-/* Elements "cores", "memory_mib" and "tags", of R's resources_config(); NULL requests nothing.
- * Raises an R error (p2p_error_invalid) for anything else. */
+/* Elements "cores", "memory_mib", "gpu" and "tags", of R's resources_config(); NULL requests
+ * nothing. Raises an R error (p2p_error_invalid) for anything else. */
 void p2p_ffi_resources(SEXP list, struct p2p_resources *out);
 
 /* Where to meet, from the elements that R's board_config() makes. Valid until the .Call returns. */

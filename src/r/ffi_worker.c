@@ -56,6 +56,8 @@ SEXP ffi_worker_new(SEXP config, SEXP log) {
       .cache_mib = (uint32_t)p2p_ffi_count(config, "cache_mib", 0, UINT32_MAX),
       .sandbox = p2p_ffi_text(config, "sandbox"),
       .tags = p2p_ffi_text(config, "tags"),
+      .gpus = p2p_ffi_text(config, "gpus"),
+      .gpu_models = p2p_ffi_text(config, "gpu_models"),
       .libraries = p2p_ffi_text(config, "packages"),
       .account = p2p_ffi_text(config, "account"),
       .is_launched = p2p_ffi_number(config, "is_launched", 0) > 0,

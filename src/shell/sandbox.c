@@ -1,8 +1,8 @@
 /* The program `sandbox`, by which a worker starts its evaluators. It enters the sandbox and becomes
  * the evaluator:
  *
- *   sandbox [--cgroup] [--probe] [--net] [--read=PATH ...] [--write=PATH ...] LEVEL PROGRAM
- *           [ARGUMENT ...]
+ *   sandbox [--cgroup] [--probe] [--net] [--read=PATH ...] [--write=PATH ...] [--device=PATH ...]
+ *           LEVEL PROGRAM [ARGUMENT ...]
  *
  * LEVEL is "namespaces" or "landlock", or "seatbelt" on macOS. The folder that has $TMPDIR is
  * writable, too, and $TMPDIR is the home folder of the program. With --probe, it ends instead of
@@ -31,6 +31,7 @@
 struct command {
   struct p2p_sandbox sandbox;
   struct p2p_sandbox_path *paths;
+  const char **devices;
   char *scratch;
   bool is_probe;
   bool has_group;
@@ -59,6 +60,8 @@ static bool read_flag(struct command *command, const char *flag) {
     add_path(command, flag + 7, false);
   else if (strncmp(flag, "--write=/", 9) == 0)
     add_path(command, flag + 8, true);
+  else if (strncmp(flag, "--device=/", 10) == 0)
+    command->devices[command->sandbox.n_devices++] = flag + 9;
   else
     return false;
   return true;
@@ -94,7 +97,9 @@ static bool read_level(struct command *command, const char *level) {
 static int read_command(struct command *command, int argc, char **argv, struct p2p_err *err) {
   int next = 1;
   command->paths = calloc((size_t)argc + 1, sizeof command->paths[0]);
-  if (command->paths == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  command->devices = calloc((size_t)argc + 1, sizeof command->devices[0]);
+  if (command->paths == NULL || command->devices == NULL)
+    return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   while (next < argc && read_flag(command, argv[next])) next++;
   if (argc - next < 2) return p2p_err_set(err, P2P_ERR_INVALID, "the command is not complete");
   if (!read_level(command, argv[next]))
@@ -102,6 +107,7 @@ static int read_command(struct command *command, int argc, char **argv, struct p
   if (!command->is_none && !add_scratch(command))
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
   command->sandbox.paths = command->paths;
+  command->sandbox.devices = command->devices;
   command->sandbox.supervisor = getppid();
   command->program = argv + next + 1;
   return P2P_OK;
@@ -151,6 +157,7 @@ int main(int argc, char **argv) {
   int code = read_command(&command, argc, argv, &err);
   if (code == P2P_OK) code = run(&command, &err);
   free(command.paths);
+  free(command.devices);
   free(command.scratch);
   return code == P2P_OK ? 0 : fail(&err);
 }

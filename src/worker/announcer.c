@@ -20,6 +20,7 @@ struct p2p_announcer {
   struct p2p_log_queue *log;
   const char *r_version, *future_version;
   struct p2p_machine machine;
+  const char *gpu_models;
   uint32_t slots;
   struct p2p_load load;
   struct p2p_announcer_callbacks callbacks;
@@ -105,6 +106,8 @@ static void describe(void *arg, struct p2p_here *here) {
   here->busy = announcer->load.busy;
   here->load = bounded((uint64_t)(100 * p2p_machine_use_load()));
   here->free_mib = bounded(p2p_machine_use_free_mib());
+  if (announcer->gpu_models != NULL)
+    snprintf(here->gpus, sizeof here->gpus, "%s", announcer->gpu_models);
   if (p2p_member_credentials(announcer->member) != NULL)
     snprintf(here->users, sizeof here->users, "%s", announcer->load.users);
 }
@@ -170,6 +173,7 @@ int p2p_announcer_new(const struct p2p_announcer_config *config,
   announcer->r_version = config->r_version;
   announcer->future_version = config->future_version;
   announcer->machine = config->machine;
+  announcer->gpu_models = config->gpu_models;
   announcer->slots = config->slots;
   announcer->callbacks = *callbacks;
   announcer->arg = arg;

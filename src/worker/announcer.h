@@ -18,6 +18,7 @@ struct p2p_announcer_config {
   struct p2p_log_queue *log;              /* borrowed */
   const char *r_version, *future_version; /* borrowed */
   struct p2p_machine machine;
+  const char *gpu_models; /* borrowed; NULL: not reported */
   uint32_t slots;
 };
 

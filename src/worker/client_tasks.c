@@ -177,12 +177,6 @@ static void on_task_end(void *arg, const struct p2p_exit_reason *reason) {
 
 /* ---- the start of a task ---- */
 
-static uint32_t write_given(const struct p2p_reservation *reservation,
-                            char text[static P2P_GIVEN_MAX]) {
-  const struct p2p_given given = {reservation->amounts, reservation->cpus};
-  return (uint32_t)p2p_given_write(&given, text);
-}
-
 /* False: out of memory, or no evaluator is free. */
 static bool submit(struct p2p_client_task *task) {
   static const struct p2p_evaluator_callbacks callbacks = {on_evaluator_drain, on_evaluator_frame,
@@ -192,13 +186,12 @@ static bool submit(struct p2p_client_task *task) {
   size_t length = p2p_task_header_write(header->size, header->label, payload);
   length += p2p_task_parts_write(&header->parts, payload + length);
   const struct p2p_frame frame = {P2P_FRAME_TASK, task->id, (uint32_t)length, payload};
-  char text[P2P_GIVEN_MAX];
-  struct p2p_frame given = {P2P_FRAME_REQUEST, task->id, 0, (const uint8_t *)text};
-  if (task->reservation.is_granted) given.length = write_given(&task->reservation, text);
+  const struct p2p_reservation *granted = &task->reservation;
+  const struct p2p_given given = {granted->amounts, granted->cpus, granted->gpus};
   task->started_ms = p2p_clock_ms();
   task->evaluator =
       p2p_evaluator_pool_submit(task->tasks->shared->pool, task->tasks,
-                                given.length > 0 ? &given : NULL, &frame, &callbacks, task);
+                                granted->is_granted ? &given : NULL, &frame, &callbacks, task);
   return task->evaluator != NULL;
 }
 

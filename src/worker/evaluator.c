@@ -32,6 +32,7 @@ struct p2p_evaluator {
   struct p2p_scratch_folder *folder;     /* of the process */
   struct p2p_deadline deadline;
   bool ready;                   /* its HELLO has arrived */
+  bool is_for_one;              /* the process ends with its task */
   bool is_suspended;            /* the process is stopped, and its time limit */
   uint64_t peak_bytes;          /* of its memory, then */
   const void *client;           /* NULL: no task so far */
@@ -85,12 +86,12 @@ static void end_task(struct p2p_evaluator *evaluator, const struct p2p_exit_reas
 
 static void complete_task(struct p2p_evaluator *evaluator) {
   const struct p2p_evaluator_owner *owner = evaluator->owner;
-  bool is_abandoned = !evaluator->task.has_caller;
+  bool is_over = !evaluator->task.has_caller || evaluator->is_for_one;
   p2p_evaluator_continue(evaluator);
   p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_UNUSED, P2P_EVALUATOR_UNUSED_MS);
   p2p_evaluator_process_resume(evaluator->process);
   end_task(evaluator, NULL);
-  if (is_abandoned) owner->on_abandoned(owner->arg, evaluator);
+  if (is_over) owner->on_abandoned(owner->arg, evaluator);
   owner->on_change(owner->arg);
 }
 
@@ -142,19 +143,14 @@ static void on_drain(void *arg) {
 
 /* ---- the process ---- */
 
-/* What the peak of memory has grown by since HELLO. */
-static uint64_t used_bytes(const struct p2p_evaluator *evaluator) {
-  uint64_t peak_bytes = p2p_evaluator_process_peak_bytes(evaluator->process);
-  return evaluator->ready && peak_bytes > evaluator->peak_bytes ? peak_bytes - evaluator->peak_bytes
-                                                                : 0;
-}
-
 static void describe_exit(const struct p2p_evaluator *evaluator, int exit_status, int term_signal,
                           struct p2p_exit_reason *reason) {
-  bool had_begun = evaluator->ready && evaluator->task.frames.is_delivered;
-  const struct p2p_evaluator_end end = {
-      exit_status, term_signal,           evaluator->ready,
-      had_begun,   used_bytes(evaluator), p2p_evaluator_process_was_full(evaluator->process)};
+  bool is_ready = evaluator->ready, had_begun = is_ready && evaluator->task.frames.is_delivered;
+  uint64_t used_bytes = p2p_evaluator_process_growth_bytes(
+      evaluator->process, is_ready ? evaluator->peak_bytes : UINT64_MAX);
+  bool was_full = p2p_evaluator_process_was_full(evaluator->process);
+  const struct p2p_evaluator_end end = {exit_status, term_signal, is_ready,
+                                        had_begun,   used_bytes,  was_full};
   if (evaluator->kill_reason[0] == '\0')
     p2p_exit_reason_of_end(reason, &end, &evaluator->owner->limits);
   else
@@ -237,15 +233,16 @@ void p2p_evaluator_free(struct p2p_evaluator *evaluator) {
   free(evaluator);
 }
 
-static int spawn(struct p2p_evaluator *evaluator, struct p2p_err *err) {
+static int spawn(struct p2p_evaluator *evaluator, const struct p2p_evaluator_launch *launch,
+                 struct p2p_err *err) {
   static const struct p2p_evaluator_process_callbacks callbacks = {on_frame, on_drain,
                                                                    on_process_exit};
   const struct p2p_evaluator_owner *owner = evaluator->owner;
-  int code = p2p_scratch_folder_new(owner->scratch, owner->env, &evaluator->folder, err);
+  int code = p2p_scratch_folder_new(owner->scratch, launch->env, &evaluator->folder, err);
   if (code != P2P_OK) return code;
   const struct p2p_evaluator_process_config config = {
       .loop = p2p_loop_uv(owner->loop),
-      .argv = owner->argv,
+      .argv = launch->argv,
       .is_kept = owner->is_kept,
       .groups = owner->groups,
       .env = p2p_scratch_folder_env(evaluator->folder),
@@ -254,9 +251,11 @@ static int spawn(struct p2p_evaluator *evaluator, struct p2p_err *err) {
   return p2p_evaluator_process_spawn(&config, &callbacks, evaluator, &evaluator->process, err);
 }
 
-int p2p_evaluator_start(struct p2p_evaluator *evaluator, struct p2p_err *err) {
+int p2p_evaluator_start(struct p2p_evaluator *evaluator, const struct p2p_evaluator_launch *launch,
+                        struct p2p_err *err) {
   drop_process(evaluator);
-  int code = spawn(evaluator, err);
+  evaluator->is_for_one = launch->is_for_one;
+  int code = spawn(evaluator, launch, err);
   if (code == P2P_OK)
     p2p_deadline_set(&evaluator->deadline, P2P_DEADLINE_START, P2P_EVALUATOR_START_MS);
   else

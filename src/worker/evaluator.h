@@ -37,9 +37,8 @@ struct p2p_evaluator;
 struct p2p_evaluator_owner {
   struct p2p_loop *loop;
   struct p2p_log_queue *log;
-  const char *const *argv, *const *env; /* NULL-terminated */
-  bool is_kept;                         /* argv starts a keeper, which starts the evaluator */
-  struct p2p_cgroups *groups;           /* see p2p_evaluator_process_config */
+  bool is_kept;               /* argv starts a keeper, which starts the evaluator */
+  struct p2p_cgroups *groups; /* see p2p_evaluator_process_config */
   struct p2p_scratch *scratch;
   const char *workdir; /* of the processes; NULL: their scratch folders */
   struct p2p_limits limits;
@@ -50,11 +49,17 @@ struct p2p_evaluator_owner {
   void (*on_exit)(void *arg, struct p2p_evaluator *evaluator, bool was_ready, const char *how);
   /* The process could not be started a second ago; start it again. */
   void (*on_retry)(void *arg, struct p2p_evaluator *evaluator);
-  /* A task that was abandoned has ended; start the process again. */
+  /* A task that was abandoned, or that had a process of its own, has ended; start it again. */
   void (*on_abandoned)(void *arg, struct p2p_evaluator *evaluator);
   /* It has had no task for P2P_EVALUATOR_UNUSED_MS. */
   void (*on_unused)(void *arg, struct p2p_evaluator *evaluator);
   void *arg;
+};
+
+/* How a process is started. */
+struct p2p_evaluator_launch {
+  const char *const *argv, *const *env; /* NULL-terminated */
+  bool is_for_one;                      /* it ends with its first task */
 };
 
 /* For the caller that submitted a task. */
@@ -75,7 +80,8 @@ void p2p_evaluator_free(struct p2p_evaluator *evaluator);
 
 /* Starts the process; one that runs is killed before. Must not have a task. On failure on_retry
  * follows. */
-int p2p_evaluator_start(struct p2p_evaluator *evaluator, struct p2p_err *err) P2P_MUST_USE;
+int p2p_evaluator_start(struct p2p_evaluator *evaluator, const struct p2p_evaluator_launch *launch,
+                        struct p2p_err *err) P2P_MUST_USE;
 
 /* The process runs and accepts frames, as far as the loop knows. */
 bool p2p_evaluator_is_alive(const struct p2p_evaluator *evaluator);

@@ -7,12 +7,16 @@
 
 #include "base/clock.h"
 #include "base/strings.h"
+#include "worker/gpu_launch.h"
 
 struct p2p_evaluator_pool {
   struct p2p_evaluator_pool_callbacks callbacks;
   void *arg;
   struct p2p_evaluator_owner owner;
   char **argv, **env, *workdir;
+  struct p2p_evaluator_launch usual; /* of argv and env */
+  struct p2p_gpus gpus;
+  bool opens_devices;
   uint32_t failures; /* evaluators in a row that have ended before they were ready */
   bool is_closed;
   uint64_t started_ms;
@@ -41,7 +45,7 @@ static bool try_start(struct p2p_evaluator_pool *pool, struct p2p_evaluator *eva
   struct p2p_err err;
   *reason = NULL;
   if (pool->is_closed) return false;
-  if (p2p_evaluator_start(evaluator, &err) == P2P_OK) return true;
+  if (p2p_evaluator_start(evaluator, &pool->usual, &err) == P2P_OK) return true;
   p2p_log_error(pool->owner.log, P2P_LOG_WARN, &err);
   *reason = err.reason;
   return false;
@@ -96,9 +100,8 @@ static void on_abandoned(void *arg, struct p2p_evaluator *evaluator) {
   (void)replace(arg, evaluator);
 }
 
-/* Restarts an evaluator without a task: one that is dying, else the one that was used longest ago.
- */
-static struct p2p_evaluator *replace_oldest(struct p2p_evaluator_pool *pool) {
+/* An evaluator without a task: one that is dying, else the one that was used longest ago. */
+static struct p2p_evaluator *find_oldest(const struct p2p_evaluator_pool *pool) {
   struct p2p_evaluator *oldest = NULL;
   for (uint32_t i = 0; i < pool->count; i++) {
     struct p2p_evaluator *evaluator = pool->all[i];
@@ -108,7 +111,24 @@ static struct p2p_evaluator *replace_oldest(struct p2p_evaluator_pool *pool) {
          p2p_evaluator_used_ms(evaluator) < p2p_evaluator_used_ms(oldest)))
       oldest = evaluator;
   }
+  return oldest;
+}
+
+static struct p2p_evaluator *replace_oldest(struct p2p_evaluator_pool *pool) {
+  struct p2p_evaluator *oldest = find_oldest(pool);
   return oldest != NULL && replace(pool, oldest) ? oldest : NULL;
+}
+
+static struct p2p_evaluator *start_with_gpus(struct p2p_evaluator_pool *pool, uint64_t which) {
+  struct p2p_evaluator *evaluator = find_oldest(pool);
+  struct p2p_gpu_launch launch = {.argv = NULL};
+  struct p2p_err err = {0};
+  if (evaluator == NULL || pool->is_closed) return NULL;
+  bool done = p2p_gpu_launch_make(&launch, &pool->usual, &pool->gpus, which, pool->opens_devices) &&
+              p2p_evaluator_start(evaluator, &launch.command, &err) == P2P_OK;
+  p2p_gpu_launch_clear(&launch);
+  if (!done && err.code != P2P_OK) p2p_log_error(pool->owner.log, P2P_LOG_WARN, &err);
+  return done ? evaluator : NULL;
 }
 
 static struct p2p_evaluator *choose(struct p2p_evaluator_pool *pool, const void *client) {
@@ -119,14 +139,19 @@ static struct p2p_evaluator *choose(struct p2p_evaluator_pool *pool, const void 
 }
 
 struct p2p_evaluator *p2p_evaluator_pool_submit(struct p2p_evaluator_pool *pool, const void *client,
-                                                const struct p2p_frame *given,
+                                                const struct p2p_given *given,
                                                 const struct p2p_frame *task,
                                                 const struct p2p_evaluator_callbacks *callbacks,
                                                 void *arg) {
-  struct p2p_evaluator *evaluator = choose(pool, client);
+  char text[P2P_GIVEN_MAX];
+  struct p2p_frame told = {P2P_FRAME_REQUEST, task->task, 0, (const uint8_t *)text};
+  struct p2p_evaluator *evaluator =
+      given != NULL && given->gpus != 0 ? start_with_gpus(pool, given->gpus) : choose(pool, client);
   if (evaluator == NULL) return NULL;
-  return p2p_evaluator_submit(evaluator, client, given, task, callbacks, arg) == P2P_OK ? evaluator
-                                                                                        : NULL;
+  if (given != NULL) told.length = (uint32_t)p2p_given_write(given, text);
+  int code =
+      p2p_evaluator_submit(evaluator, client, given != NULL ? &told : NULL, task, callbacks, arg);
+  return code == P2P_OK ? evaluator : NULL;
 }
 
 void p2p_evaluator_pool_remove_client(struct p2p_evaluator_pool *pool, const void *client) {
@@ -144,7 +169,7 @@ static int start_all(struct p2p_evaluator_pool *pool, struct p2p_err *err) {
   for (uint32_t i = 0; i < pool->count; i++) {
     pool->all[i] = p2p_evaluator_new(&pool->owner);
     if (pool->all[i] == NULL) return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
-    int code = p2p_evaluator_start(pool->all[i], err);
+    int code = p2p_evaluator_start(pool->all[i], &pool->usual, err);
     if (code != P2P_OK) return code;
   }
   return P2P_OK;
@@ -174,11 +199,11 @@ static int init_owner(struct p2p_evaluator_pool *pool,
   pool->workdir = config->workdir == NULL ? NULL : strdup(config->workdir);
   if (pool->argv == NULL || pool->env == NULL || (pool->workdir == NULL && config->workdir != NULL))
     return p2p_err_set(err, P2P_ERR_MEMORY, "out of memory");
+  pool->usual = (struct p2p_evaluator_launch){.argv = (const char *const *)pool->argv,
+                                              .env = (const char *const *)pool->env};
   pool->owner = (struct p2p_evaluator_owner){
       .loop = config->loop,
       .log = config->log,
-      .argv = (const char *const *)pool->argv,
-      .env = (const char *const *)pool->env,
       .is_kept = config->is_kept,
       .groups = config->groups,
       .workdir = pool->workdir,
@@ -191,6 +216,10 @@ static int init_owner(struct p2p_evaluator_pool *pool,
       .on_abandoned = on_abandoned,
       .on_unused = on_unused,
       .arg = pool};
+  pool->opens_devices = config->opens_devices;
+  if (config->gpus != NULL &&
+      p2p_gpus_read(config->gpus, strlen(config->gpus), &pool->gpus) != P2P_OK)
+    return p2p_err_set(err, P2P_ERR_INVALID, "the list of GPUs is malformed");
   return p2p_scratch_new(config->loop, config->scratch, &pool->owner.scratch, err);
 }
 

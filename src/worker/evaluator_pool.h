@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "protocol/given.h"
 #include "worker/evaluator.h"
 
 #define P2P_EVALUATOR_POOL_FAILURES_MAX 3 /* evaluators in a row that end before they are ready */
@@ -26,6 +27,10 @@ struct p2p_evaluator_pool_config {
   const char *scratch; /* the folder of all scratch folders, see p2p_scratch_new */
   const char *workdir; /* the working directory of the evaluators; NULL: their scratch folders */
   uint32_t slots;
+  /* The GPUs that tasks are given (NULL: none), as lines of base/gpus. argv[0] is shell/sandbox,
+   * and opens their device files for the evaluator. */
+  const char *gpus;
+  bool opens_devices;
   struct p2p_limits limits;
   uint64_t receive_ms, pause_ms; /* 0, except in tests: see p2p_evaluator_owner */
 };
@@ -51,9 +56,11 @@ uint64_t p2p_evaluator_pool_idle_ms(const struct p2p_evaluator_pool *pool);
 
 /* Submits a TASK frame of `client` (see p2p_evaluator_submit) to an evaluator: one of this client,
  * else an unused one, else a new one in place of one that is dying or belongs to another client.
+ * If it is given GPUs, an evaluator is started that has these, in place of another one, and ends
+ * with the task: a process that has used a GPU keeps it. `given`: NULL if nothing was requested.
  * NULL when all have a task, or out of memory. */
 struct p2p_evaluator *p2p_evaluator_pool_submit(struct p2p_evaluator_pool *pool, const void *client,
-                                                const struct p2p_frame *given,
+                                                const struct p2p_given *given,
                                                 const struct p2p_frame *task,
                                                 const struct p2p_evaluator_callbacks *callbacks,
                                                 void *arg);

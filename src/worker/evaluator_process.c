@@ -284,8 +284,10 @@ bool p2p_evaluator_process_was_full(const struct p2p_evaluator_process *process)
   return process->group != NULL && p2p_cgroup_was_full(process->group);
 }
 
-uint64_t p2p_evaluator_process_peak_bytes(const struct p2p_evaluator_process *process) {
-  return p2p_process_peak_bytes(process->child);
+uint64_t p2p_evaluator_process_growth_bytes(const struct p2p_evaluator_process *process,
+                                            uint64_t since_bytes) {
+  uint64_t peak_bytes = p2p_process_peak_bytes(process->child);
+  return peak_bytes > since_bytes ? peak_bytes - since_bytes : 0;
 }
 
 size_t p2p_evaluator_process_queued(const struct p2p_evaluator_process *process) {

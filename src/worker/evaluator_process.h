@@ -76,8 +76,9 @@ bool p2p_evaluator_process_limit(const struct p2p_evaluator_process *process, ui
                                  const struct p2p_frame *hello) P2P_MUST_USE;
 /* Within on_exit: it was killed at that limit. */
 bool p2p_evaluator_process_was_full(const struct p2p_evaluator_process *process);
-/* Within on_exit: see p2p_process_peak_bytes. */
-uint64_t p2p_evaluator_process_peak_bytes(const struct p2p_evaluator_process *process);
+/* Within on_exit: by how much its peak of memory (p2p_process_peak_bytes) was more than this. */
+uint64_t p2p_evaluator_process_growth_bytes(const struct p2p_evaluator_process *process,
+                                            uint64_t since_bytes);
 /* Bytes that are not written yet. */
 size_t p2p_evaluator_process_queued(const struct p2p_evaluator_process *process);
 /* To be asked after each frame. */

@@ -4,6 +4,19 @@
 void p2p_reservations_init(struct p2p_reservations *reservations, const struct p2p_amounts *all,
                            const struct p2p_cpus *cpus) {
   *reservations = (struct p2p_reservations){.left = *all, .cpus = *cpus};
+  for (uint32_t i = 0; i < all->gpus && i < P2P_GPUS_MAX; i++)
+    reservations->gpus |= UINT64_C(1) << i;
+}
+
+/* Those with the lowest numbers. */
+static uint64_t take_gpus(struct p2p_reservations *reservations, uint32_t count) {
+  uint64_t taken = 0;
+  for (; count > 0; count--) {
+    uint64_t lowest = reservations->gpus & -reservations->gpus;
+    taken |= lowest;
+    reservations->gpus &= ~lowest;
+  }
+  return taken;
 }
 
 void p2p_reservations_add(struct p2p_reservations *reservations,
@@ -24,6 +37,7 @@ void p2p_reservations_remove(struct p2p_reservations *reservations,
   if (!reservation->is_granted) return;
   p2p_amounts_add(&reservations->left, &reservation->amounts);
   p2p_cpus_give(&reservations->cpus, &reservation->cpus);
+  reservations->gpus |= reservation->gpus;
 }
 
 struct p2p_reservation *p2p_reservations_waiting(const struct p2p_reservations *reservations,
@@ -38,6 +52,7 @@ struct p2p_reservation *p2p_reservations_grant(struct p2p_reservations *reservat
   if (next == NULL || p2p_amounts_count(&reservations->left, &next->amounts) == 0) return NULL;
   p2p_amounts_subtract(&reservations->left, &next->amounts);
   p2p_cpus_take(&reservations->cpus, next->amounts.cores, &next->cpus);
+  next->gpus = take_gpus(reservations, next->amounts.gpus);
   next->is_granted = true;
   return next;
 }

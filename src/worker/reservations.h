@@ -15,12 +15,14 @@ struct p2p_reservation {
   size_t client;        /* its number */
   bool is_granted;      /* else it is in line */
   struct p2p_cpus cpus; /* granted: the processors that it has for itself; none: it may use any */
+  uint64_t gpus;        /* granted: which ones, by their bits */
   void *arg;            /* of the caller */
 };
 
 struct p2p_reservations {
   struct p2p_amounts left;
   struct p2p_cpus cpus;          /* those that nobody has for itself */
+  uint64_t gpus;                 /* those that nobody has; as many as left.gpus */
   struct p2p_reservation *first; /* in the order of their arrival, with those that are granted */
 };
 

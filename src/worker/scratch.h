@@ -18,8 +18,8 @@ int p2p_scratch_new(struct p2p_loop *loop, const char *path, struct p2p_scratch 
 void p2p_scratch_free(struct p2p_scratch *scratch);
 
 /* io thread. Makes a folder for a process with the environment `env` ("NAME=value",
- * NULL-terminated), whose texts must live as long as the folder. If the folder of all was removed,
- * it is made again. */
+ * NULL-terminated), whose texts must live as long as p2p_scratch_folder_env() is used. If the
+ * folder of all was removed, it is made again. */
 int p2p_scratch_folder_new(struct p2p_scratch *scratch, const char *const *env,
                            struct p2p_scratch_folder **out, struct p2p_err *err) P2P_MUST_USE;
 /* io thread. Removes the files on another thread, also if the process is still ending. Takes NULL.

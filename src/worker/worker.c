@@ -56,19 +56,16 @@ static void free_link(struct p2p_worker *worker, size_t number, const char *why)
   p2p_client_link_free(link, why);
 }
 
-static void evict(struct p2p_worker *worker, size_t number) {
-  p2p_log_write(worker->log, P2P_LOG_WARN,
-                "closing the link to client '%s', which kept an idle slot that others wait for",
-                p2p_client_link_name(worker->links.of[number]));
-  free_link(worker, number, "this client kept a slot idle that other clients wait for");
-}
-
 static void run_step(struct p2p_worker *worker, const struct p2p_slots_step *step) {
   struct p2p_client_link *link = worker->links.of[step->client];
   switch (step->op) {
   case P2P_SLOTS_GRANT: p2p_client_link_send_slot(link, P2P_SLOT_GRANT, step->count); break;
   case P2P_SLOTS_RECALL: p2p_client_link_send_slot(link, P2P_SLOT_RECALL, step->count); break;
-  case P2P_SLOTS_EVICT: evict(worker, step->client); break;
+  case P2P_SLOTS_EVICT:
+    p2p_log_write(worker->log, P2P_LOG_WARN,
+                  "closing the link to client '%s', which kept an idle slot that others wait for",
+                  p2p_client_link_name(link));
+    free_link(worker, step->client, "this client kept a slot idle that other clients wait for");
   }
 }
 
@@ -208,6 +205,8 @@ static int start_evaluators(struct p2p_worker *worker, const struct p2p_worker_c
                                                         .scratch = worker->texts.scratch,
                                                         .workdir = config->workdir,
                                                         .slots = config->slots,
+                                                        .gpus = config->gpus,
+                                                        .opens_devices = config->is_launched,
                                                         .limits = config->limits};
   return p2p_evaluator_pool_new(&pool_config, &callbacks, worker, &worker->pool, err);
 }
@@ -224,6 +223,7 @@ static int start_announcer(struct p2p_worker *worker, const struct p2p_worker_co
                                                  .r_version = worker->texts.r_version,
                                                  .future_version = worker->texts.future_version,
                                                  .machine = worker->machine,
+                                                 .gpu_models = worker->texts.gpu_models,
                                                  .slots = config->slots};
   return p2p_announcer_new(&announcer, &callbacks, worker, &worker->announcer, err);
 }

@@ -64,7 +64,7 @@ bool p2p_worker_texts_copy(const struct p2p_worker_config *config, struct p2p_wo
       copy(config->r_version, &out->r_version) &&
       copy(config->future_version, &out->future_version) &&
       copy(config->libraries, &out->libraries) && copy(config->account, &out->account) &&
-      copy(config->scratch, &out->scratch))
+      copy(config->scratch, &out->scratch) && copy(config->gpu_models, &out->gpu_models))
     return true;
   p2p_worker_texts_free(out);
   return false;
@@ -78,6 +78,7 @@ void p2p_worker_texts_free(struct p2p_worker_texts *texts) {
   free(texts->libraries);
   free(texts->account);
   free(texts->scratch);
+  free(texts->gpu_models);
   *texts = (struct p2p_worker_texts){.mailbox = NULL};
 }
 
@@ -88,11 +89,18 @@ static uint32_t in_mib(uint64_t bytes) {
   return mib < P2P_MACHINE_MEMORY_MAX ? (uint32_t)mib : P2P_MACHINE_MEMORY_MAX;
 }
 
+static uint32_t count_gpus(const char *text) {
+  struct p2p_gpus gpus = {.n = 0};
+  if (text != NULL && p2p_gpus_read(text, strlen(text), &gpus) != P2P_OK) gpus.n = 0;
+  return (uint32_t)gpus.n;
+}
+
 void p2p_worker_config_machine(const struct p2p_worker_config *config, struct p2p_machine *out) {
   *out = (struct p2p_machine){.cores = at_most(config->cores, P2P_MACHINE_CORES_MAX),
                               .memory_mib = at_most(config->memory_mib, P2P_MACHINE_MEMORY_MAX),
                               .cache_mib = at_most(config->cache_mib, P2P_MACHINE_MEMORY_MAX),
                               .limit_mib = in_mib(config->limits.memory_bytes),
+                              .gpus = count_gpus(config->gpus),
                               .reserves = true};
   if (config->tags != NULL && p2p_tags_are_valid(config->tags))
     snprintf(out->tags, sizeof out->tags, "%s", config->tags);

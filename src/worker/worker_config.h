@@ -21,6 +21,8 @@ struct p2p_worker_config {
   uint32_t cores, memory_mib; /* of the machine; 0: not reported */
   uint32_t cache_mib;         /* of each evaluator, for parts of tasks; 0: none */
   const char *tags;           /* "bioc;gpu-lab", see p2p_tags_are_valid; NULL: none */
+  const char *gpus;           /* that are lent, as lines of base/gpus; NULL: none */
+  const char *gpu_models;     /* of these, see struct p2p_here; NULL: not reported */
   const char *sandbox;        /* of futures, a name of protocol/machine; NULL: not reported */
   const char *libraries;      /* folders that contain R packages, one per line; NULL: none */
   const char *account; /* the account that futures run under, for the log; NULL: not logged */
@@ -56,7 +58,7 @@ struct p2p_cgroups *p2p_worker_config_groups(const struct p2p_worker_config *con
                                              struct p2p_log_queue *log);
 /* Copies of texts of a configuration, for as long as the worker lives; NULL as there. */
 struct p2p_worker_texts {
-  char *mailbox, *relay, *r_version, *future_version, *libraries, *account, *scratch;
+  char *mailbox, *relay, *r_version, *future_version, *libraries, *account, *scratch, *gpu_models;
 };
 bool p2p_worker_texts_copy(const struct p2p_worker_config *config,
                            struct p2p_worker_texts *out) P2P_MUST_USE; /* false: out of memory */

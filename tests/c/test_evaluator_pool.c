@@ -11,13 +11,13 @@
 #include "worker/file_tree.h"
 
 #define LARGE (4 * 1024 * 1024)
+#define GPU "GPU-000000a0-d72c-4106-c12f-20bd9faed9f6"
 #define MODE "P2P_TEST_EVALUATOR"
 
 /* ---- in an evaluator: this program ---- */
 
 /* Returns futures of one byte. After 'c' it closes its frames and hangs; for 'l' the result is
- * large.
- */
+ * large; for 'g' it says which process it is and which GPUs it sees. */
 static int run_evaluator(void) {
   struct p2p_evaluator_channel *channel;
   struct p2p_blob *object;
@@ -27,8 +27,16 @@ static int run_evaluator(void) {
   if (p2p_evaluator_channel_send(channel, P2P_FRAME_HELLO, 0, "r=4.2.2\n", 8) != P2P_OK) return 91;
   while (next_task(channel, &task, &object, &err) == P2P_OK) {
     const uint8_t *byte;
-    bool closes = p2p_blob_span(object, 0, &byte) == 1 && *byte == 'c';
-    if (*byte == 'l') {
+    char kind = p2p_blob_span(object, 0, &byte) == 1 ? (char)*byte : '\0';
+    if (kind == 'g') {
+      const char *gpus = getenv("CUDA_VISIBLE_DEVICES");
+      char text[128];
+      int length = snprintf(text, sizeof text, "%d %s", (int)getpid(), gpus != NULL ? gpus : "-");
+      p2p_blob_free(object);
+      object = p2p_blob_new((uint64_t)length);
+      if (p2p_blob_append(object, text, (size_t)length) != P2P_OK) return 94;
+    }
+    if (kind == 'l') {
       static const char zeros[LARGE];
       p2p_blob_free(object);
       object = p2p_blob_new(sizeof zeros);
@@ -36,7 +44,7 @@ static int run_evaluator(void) {
     }
     if (send_object(channel, P2P_FRAME_RESULT, task, object) != P2P_OK) return 92;
     p2p_blob_free(object);
-    if (!closes) continue;
+    if (kind != 'c') continue;
     close(3);
     for (;;) pause();
   }
@@ -63,7 +71,9 @@ static int reached, ended, lost, failed;
 static bool is_broken; /* the evaluators of the next pool end before they are ready */
 static struct p2p_evaluator_pool_config limits; /* the limits of the next pool */
 static struct p2p_evaluator *evaluator;
-static bool pauses; /* at each frame of a result */
+static bool pauses;                   /* at each frame of a result */
+static char result[128];              /* the start of the last one */
+static const struct p2p_given *given; /* to the next task */
 static char reason_text[P2P_EXIT_REASON_TEXT_MAX];
 
 static void on_poll(void *arg) {
@@ -95,6 +105,7 @@ static void start_here(void *arg) {
                                                    .env = env,
                                                    .scratch = site_path(&site, "evaluators"),
                                                    .slots = 1,
+                                                   .gpus = "nvidia " GPU " 0 1 x\n",
                                                    .limits = limits.limits,
                                                    .receive_ms = limits.receive_ms,
                                                    .pause_ms = limits.pause_ms};
@@ -111,7 +122,9 @@ static void end_here(void *arg) {
 
 static void on_drain(void *arg) { (void)arg; }
 static void on_frame(void *arg, const struct p2p_frame *frame) {
-  (void)arg, (void)frame;
+  (void)arg;
+  if (frame->type == P2P_FRAME_DATA)
+    snprintf(result, sizeof result, "%.*s", (int)frame->length, (const char *)frame->payload);
   if (pauses) p2p_evaluator_pause(evaluator);
 }
 static void on_end(void *arg, const struct p2p_exit_reason *reason) {
@@ -131,7 +144,7 @@ static void submit_here(void *arg) {
   p2p_set_u64(size, 1);
   struct p2p_frame frame = {P2P_FRAME_TASK, ++task, sizeof size, size},
                    data = {P2P_FRAME_DATA, task, 1, arg};
-  evaluator = p2p_evaluator_pool_submit(pool, &client, NULL, &frame, &callbacks, NULL);
+  evaluator = p2p_evaluator_pool_submit(pool, &client, given, &frame, &callbacks, NULL);
   CHECK(evaluator != NULL);
   if (evaluator != NULL && arg != NULL) p2p_evaluator_data(evaluator, &data);
 }
@@ -196,6 +209,35 @@ TEST(task_avoids_evaluators_that_have_just_died) {
   begin();
   CHECK(p2p_loop_call(loop, kill_and_submit_here, "n") == P2P_OK);
   CHECK(site_wait(&gate, &ended, 1) && lost == 0);
+  end();
+}
+
+/* Returns its process, and sets *gpus to what it sees. */
+static int ask_for_gpus(const struct p2p_given *amount, const char **gpus) {
+  int pid = 0;
+  ended = 0;
+  given = amount;
+  CHECK(p2p_loop_call(loop, submit_here, "g") == P2P_OK);
+  CHECK(site_wait(&gate, &ended, 1) && lost == 0);
+  given = NULL;
+  CHECK(sscanf(result, "%d ", &pid) == 1);
+  *gpus = strchr(result, ' ') + 1;
+  return pid;
+}
+
+TEST(task_with_gpus_has_a_process_of_its_own) {
+  const struct p2p_given one = {.amounts = {.gpus = 1}, .gpus = 1};
+  const char *gpus;
+  begin();
+  int before = ask_for_gpus(NULL, &gpus);
+  CHECK_STR(gpus, "-");
+  int with = ask_for_gpus(&one, &gpus);
+  CHECK_STR(gpus, GPU);
+  int again = ask_for_gpus(&one, &gpus);
+  CHECK_STR(gpus, GPU);
+  int after = ask_for_gpus(NULL, &gpus);
+  CHECK_STR(gpus, "-");
+  CHECK(with != before && again != with && again != before && after != with && after != again);
   end();
 }
 
@@ -271,6 +313,7 @@ TEST(a_limit_that_keeps_evaluators_from_starting_is_the_reason) {
 
 UNIT_MAIN("evaluator_pool", UNIT(a_limit_that_keeps_evaluators_from_starting_is_the_reason),
           UNIT(task_avoids_evaluators_with_closed_frames),
-          UNIT(task_avoids_evaluators_that_have_just_died), UNIT(task_must_arrive_in_time),
+          UNIT(task_avoids_evaluators_that_have_just_died),
+          UNIT(task_with_gpus_has_a_process_of_its_own), UNIT(task_must_arrive_in_time),
           UNIT(result_that_waits_for_the_client_costs_no_time),
           UNIT(result_does_not_wait_for_the_client_for_ever), UNIT(pool_can_be_freed_when_it_fails))

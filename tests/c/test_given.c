@@ -14,7 +14,8 @@ static int read_bytes(const char *bytes, size_t length, struct p2p_given *out) {
 }
 
 TEST(it_is_written_and_read) {
-  struct p2p_given given = {.amounts = {4, 6144}, .cpus = {{0x0f}}}, again, none = {{0, 0}, {{0}}};
+  struct p2p_given given = {.amounts = {4, 6144, 0}, .cpus = {{0x0f}}}, again,
+                   none = {.cpus = {{0}}};
   char text[P2P_GIVEN_MAX];
   size_t length = p2p_given_write(&given, text);
   CHECK(length == strlen(text) && strncmp(text, "cores=4\nmemory=6144\ncpus=0f00", 29) == 0);
@@ -26,7 +27,7 @@ TEST(it_is_written_and_read) {
 }
 
 TEST(other_texts_are_refused) {
-  struct p2p_given given = {.amounts = {1, 2}};
+  struct p2p_given given = {.amounts = {1, 2, 0}};
   CHECK(read_bytes("cpus=0f\n", 8, &given) == P2P_ERR_PROTOCOL);
   CHECK(read_bytes("cpus=\n", 6, &given) == P2P_ERR_PROTOCOL);
   CHECK(read_bytes("cores=0\n", 8, &given) == P2P_ERR_PROTOCOL && given.amounts.cores == 1);

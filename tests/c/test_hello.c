@@ -55,8 +55,9 @@ TEST(a_client_hello_is_read) {
 
 TEST(each_role_has_its_exact_text) {
   char out[P2P_HELLO_MAX + 1];
-  static const char *const texts[] = {WORKER MACHINE, WORKER, WORKER MACHINE RESERVES};
-  for (size_t i = 0; i < 3; i++) {
+  static const char *const texts[] = {WORKER MACHINE, WORKER, WORKER MACHINE RESERVES,
+                                      WORKER MACHINE RESERVES "gpu=2\n"};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     CHECK(read_worker(texts[i]) == P2P_OK);
     CHECK(p2p_hello_write(&hello, P2P_ROLE_WORKER, out, sizeof out) == (long)strlen(texts[i]));
     CHECK_STR(out, texts[i]);
@@ -128,6 +129,7 @@ TEST(the_longest_hello_fits) {
   memset(hello.future_version, '1', sizeof hello.future_version - 1);
   memset(hello.badge.user, 'u', sizeof hello.badge.user - 1);
   memset(hello.machine.platform, 'p', sizeof hello.machine.platform - 1);
+  hello.machine.gpus = P2P_GPUS_MAX;
   hello.slots = hello.machine.cores = hello.machine.memory_mib = UINT32_MAX;
   CHECK(p2p_hello_write(&hello, P2P_ROLE_WORKER, out, sizeof out) > 0);
 }
@@ -149,7 +151,7 @@ static void check_refused(const char *text, const char *key) {
   CHECK_STR(err.message, expected);
 }
 
-#define MACHINE_KEYS "platform, cores, memory, sandbox, cache, limit, tags"
+#define MACHINE_KEYS "platform, cores, memory, sandbox, cache, limit, tags, gpu"
 
 TEST(the_error_names_the_malformed_key) {
   check_refused("", "member");

@@ -79,6 +79,9 @@ TEST(each_role_has_its_exact_text) {
   snprintf(worker.machine.tags, sizeof worker.machine.tags, "bioc;x");
   check_text(&worker, WORKER ",platform=x86_64-pc-linux-gnu,cores=4,memory=8000,reserves=1,"
                              "limit=2048,tags=bioc;x");
+  worker.machine.gpus = 2;
+  check_text(&worker, WORKER ",platform=x86_64-pc-linux-gnu,cores=4,memory=8000,reserves=1,"
+                             "limit=2048,tags=bioc;x,gpu=2");
 }
 
 TEST(what_the_reader_would_refuse_is_not_written) {

@@ -30,6 +30,7 @@ static void check_text(const struct p2p_here *here, const char *expected) {
   CHECK_STR(read.from.name, here->from.name);
   CHECK_STR(read.users, here->users);
   CHECK(read.role == here->role && read.up_s == here->up_s && read.busy == here->busy);
+  CHECK_STR(read.gpus, here->gpus);
   CHECK(read.load == here->load && read.free_mib == here->free_mib);
 }
 
@@ -46,6 +47,10 @@ TEST(each_role_has_its_exact_text) {
   snprintf(worker.users, sizeof worker.users, "bob;dave");
   check_text(&worker,
              BEGIN "here," CAROL ",role=worker,up=60,busy=3,users=bob;dave,load=142,free=5000");
+  worker.busy = worker.load = worker.free_mib = 0;
+  worker.users[0] = '\0';
+  snprintf(worker.gpus, sizeof worker.gpus, "2 x NVIDIA A100 (80 GiB)");
+  check_text(&worker, BEGIN "here," CAROL ",role=worker,up=60,gpus=2 x NVIDIA A100 (80 GiB)");
 }
 
 TEST(what_the_reader_would_refuse_is_not_written) {
@@ -85,6 +90,9 @@ TEST(other_lines_are_ignored_and_malformed_ones_refused) {
       "when=x,type=here," CAROL ",role=client,up=1000000000",
       "when=x,type=here," CAROL ",role=client,up=99999999999999999999999",
       "when=x,type=here," CAROL ",role=worker,busy=1025",
+      "when=x,type=here," CAROL ",role=worker,gpus=",
+      "when=x,type=here," CAROL ",role=worker,gpus=a;b",
+      "when=x,type=here," CAROL ",role=worker,gpus=a\xff",
       "when=x,type=here," CAROL ",role=worker,users=",
       "when=x,type=here," CAROL ",role=worker,users=a;b;c;d;e;f;g;h;i",
       "when=x,type=here," CAROL ",role=worker,users=bob dave",

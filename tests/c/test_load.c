@@ -35,8 +35,10 @@ TEST(a_load_has_its_exact_text) {
   check_written(&load, "waiting=999999999\n");
   load = (struct p2p_load){.busy = 3, .waiting = 2, .users = "bob;carol"};
   check_written(&load, TEXT);
-  load = (struct p2p_load){.busy = 1, .reserved = {2, 6144}};
+  load = (struct p2p_load){.busy = 1, .reserved = {2, 6144, 0}};
   check_written(&load, "busy=1\ncores=2\nmemory=6144\n");
+  load = (struct p2p_load){.busy = 1, .reserved = {.gpus = 2}};
+  check_written(&load, "busy=1\ngpu=2\n");
   load = (struct p2p_load){.state = "resting until 22:00"};
   check_written(&load, "state=resting until 22:00\n");
 }

@@ -109,11 +109,12 @@ TEST(a_machine_is_reported_in_whole_or_in_part) {
   struct p2p_machine machine = {.cores = 7};
   CHECK(reads(TEXTS(.cores = NULL), &machine) && machine.cores == 0 && !machine.reserves);
   CHECK(reads(TEXTS(.platform = "aarch64-apple-darwin20", .cores = "65536", .memory = "999999999",
-                    .reserves = "1", .limit = "2048", .tags = "bioc;x"),
+                    .reserves = "1", .limit = "2048", .tags = "bioc;x", .gpus = "64"),
               &machine));
   CHECK_STR(machine.platform, "aarch64-apple-darwin20");
   CHECK(machine.cores == 65536 && machine.memory_mib == 999999999 && machine.limit_mib == 2048);
-  CHECK(machine.reserves);
+  CHECK(machine.reserves && machine.gpus == 64);
+  CHECK(!reads(TEXTS(.gpus = "65"), &machine) && !reads(TEXTS(.gpus = "0"), &machine));
   CHECK_STR(machine.tags, "bioc;x");
   CHECK(!reads(TEXTS(.platform = ""), &machine) && !reads(TEXTS(.platform = "a,b"), &machine));
   CHECK(!reads(TEXTS(.cores = "65537"), &machine) && !reads(TEXTS(.cores = "0"), &machine));

@@ -242,7 +242,7 @@ static struct p2p_schedule_worker add_worker_with(struct p2p_worker_packages *kn
                                                   const struct p2p_machine *machine) {
   struct p2p_schedule_worker worker = {0};
   struct p2p_room room;
-  p2p_room_init(&room, machine, &(struct p2p_amounts){0, 0}, NULL, false);
+  p2p_room_init(&room, machine, &(struct p2p_amounts){0, 0, 0}, NULL, false);
   p2p_package_needs_add_worker(&needs, known, &room, 0, &worker);
   return worker;
 }

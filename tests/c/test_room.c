@@ -34,8 +34,21 @@ TEST(one_task_may_wait_there) {
   CHECK(count(&ours, NULL, true, memory(9000)) == 0); /* never */
 }
 
+TEST(gpus_count_as_the_rest_does) {
+  struct p2p_machine two = machine;
+  struct p2p_room room;
+  struct p2p_resources one = {.amounts = {.gpus = 1}}, three = {.amounts = {.gpus = 3}};
+  two.gpus = 2;
+  p2p_room_init(&room, &machine, &nothing, NULL, true);
+  CHECK(!p2p_room_can_ever(&room, &one)); /* it does not tell of any */
+  p2p_room_init(&room, &two, &nothing, NULL, false);
+  CHECK(p2p_room_count(&room, &one) == 2 && !p2p_room_can_ever(&room, &three));
+  p2p_room_init(&room, &two, &one.amounts, &(struct p2p_load){.reserved = {.gpus = 1}}, false);
+  CHECK(p2p_room_count(&room, &one) == 0);
+}
+
 TEST(a_task_without_a_request_always_fits) {
-  struct p2p_amounts ours = {9, 9999};
+  struct p2p_amounts ours = {9, 9999, 0};
   CHECK(count(&ours, NULL, false, memory(0)) == UINT32_MAX);
 }
 
@@ -49,11 +62,11 @@ TEST(a_request_needs_tags_a_limit_and_a_worker_that_reserves) {
   CHECK(p2p_room_can_ever(&room, &tagged) && !p2p_room_can_ever(&room, &other));
   p2p_room_init(&room, &old, &nothing, NULL, true);
   CHECK(!p2p_room_can_ever(&room, &tagged) && !p2p_room_can_ever(&room, &two));
-  CHECK(p2p_room_can_ever(&room, &(struct p2p_resources){{0, 0}, ""}));
+  CHECK(p2p_room_can_ever(&room, &(struct p2p_resources){.tags = ""}));
   p2p_room_init(&room, &limited, &nothing, NULL, true);
   CHECK(!p2p_room_can_ever(&room, &two));
 }
 
 UNIT_MAIN("room", UNIT(what_is_reserved_is_not_given_twice), UNIT(one_task_may_wait_there),
-          UNIT(a_task_without_a_request_always_fits),
+          UNIT(gpus_count_as_the_rest_does), UNIT(a_task_without_a_request_always_fits),
           UNIT(a_request_needs_tags_a_limit_and_a_worker_that_reserves))

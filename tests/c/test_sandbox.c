@@ -22,12 +22,20 @@ static void become(uid_t user) {
   prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* as after exec */
 }
 
+static size_t n_devices; /* for what enters from now on */
+
 static void enter(enum p2p_sandbox_level level, uid_t user, bool net) {
   char public_[96];
   snprintf(public_, sizeof public_, "%s/public", outside.folder);
   const struct p2p_sandbox_path paths[] = {{public_, false}, {outside.work, true}};
-  const struct p2p_sandbox sandbox = {
-      .level = level, .net = net, .paths = paths, .n_paths = 2, .supervisor = outside.pid};
+  const char *const devices[] = {"/dev/tty", "/dev/nvidia-is-not-there", outside.key};
+  const struct p2p_sandbox sandbox = {.level = level,
+                                      .net = net,
+                                      .paths = paths,
+                                      .n_paths = 2,
+                                      .devices = devices,
+                                      .n_devices = n_devices,
+                                      .supervisor = outside.pid};
   struct p2p_err err;
   setpgid(0, 0);
   become(user);
@@ -84,6 +92,19 @@ static void check_attempts(enum p2p_sandbox_level level, uid_t user) {
   CHECK(run_in(level, user, true, connect_tcp) == ESCAPED << 8);
   CHECK(run_in(level, user, true, connect_unix) == 0);
   CHECK(run_in(level, user, true, connect_abstract) == 0);
+}
+
+/* Without a terminal, it can be found and not opened. */
+static bool open_device(void) {
+  return open("/dev/tty", O_RDWR | O_CLOEXEC) >= 0 || errno == ENXIO;
+}
+
+static void check_devices(enum p2p_sandbox_level level, uid_t user) {
+  CHECK(run_in(level, user, false, open_device) == 0);
+  n_devices = 3;
+  CHECK(run_in(level, user, false, open_device) == ESCAPED << 8);
+  CHECK(run_in(level, user, false, read_file) == 0); /* it is in the list, and no device */
+  n_devices = 0;
 }
 
 /* A grandchild leaves the process group, and is killed with it nevertheless. */
@@ -206,6 +227,7 @@ static void check_all(enum p2p_sandbox_level level, uid_t user) {
   open_outside(user);
   if (is_offered(level, user)) {
     check_attempts(level, user);
+    check_devices(level, user);
     check_group(level, user);
     check_ends(level, user);
   } else {

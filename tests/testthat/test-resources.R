@@ -71,7 +71,7 @@ test_that("what no worker can give is an error that says what they have", {
     expect_match(conditionMessage(ex), "No worker of cluster 'alice/friends' has what the future requests [(].*carol@[^ ]* has [0-9]+ core")
   }
   expect_match(conditionMessage(error_of(value(future(1, resources = list(fpga = 1), label = "x")))),
-               "The resources of future (x) have no 'fpga'. Known are 'memory', 'cores', 'tags'.", fixed = TRUE)
+               "The resources of future (x) have no 'fpga'. Known are 'memory', 'cores', 'gpu', 'tags'.", fixed = TRUE)
   expect_error(plan_as(lab, "bob", resources = list(core = 1)), "The resources of plan(future.p2p::cluster) have no 'core'. Did you mean 'cores'?",
                fixed = TRUE, class = "p2p_error_usage")
 })
