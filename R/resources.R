@@ -12,7 +12,7 @@ resource_names <- c("memory", "cores", "gpu", "tags")
 #' turn: a large request is not overtaken for ever by small ones. A future that requests nothing needs only a slot, and nothing is reserved for it.
 #'
 #' If no worker of the cluster could ever give what is requested, the value of the future is a FutureError that says what the workers have.
-#' While the workers that could give it have reserved it for other futures, it waits, see [cluster]. Workers of older versions
+#' While the workers that could give it have reserved it for other futures, it waits, see [cluster], for whichever has room first. Workers of older versions
 #' get no futures that request anything.
 #'
 #' In the order of precedence: `future(..., resources = )`, or `%resources%` behind the future assignment; `plan(..., resources = )`, the default for

@@ -7,6 +7,7 @@
 #include "client/packages.h"
 #include "client/roster_report.h"
 #include "client/schedule.h"
+#include "client/turns.h"
 #include "client/waiting.h"
 #include "client/worker_link.h"
 #include "client/workers.h"
@@ -189,9 +190,17 @@ static uint64_t decide_once(struct p2p_dispatcher *dispatcher) {
     dispatcher->decide_again = true;
     return wake_ms;
   }
+  /* With a limit, the slot that the task has in the line may be the last one. */
+  const struct p2p_turns turns = {dispatcher->candidates, dispatcher->numbers, dispatcher->length,
+                                  now_ms};
+  if (dispatcher->slots_max == 0 && p2p_turns_move(&turns)) {
+    dispatcher->decide_again = true;
+    return wake_ms;
+  }
+  uint32_t in_line = p2p_turns_add(&turns);
   struct p2p_schedule schedule = {
       .now_ms = now_ms,
-      .waiting = p2p_package_needs_waiting(&dispatcher->needs),
+      .waiting = p2p_package_needs_waiting(&dispatcher->needs) + in_line,
       .slots_max = dispatcher->slots_max,
       .may_open = p2p_workers_is_joined(dispatcher->workers),
       .links_min = p2p_package_needs_links(&dispatcher->needs),

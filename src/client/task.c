@@ -28,7 +28,8 @@ struct p2p_task {
   char worker[P2P_IDENTITY_LABEL_MAX];
   uint32_t retries; /* that are left */
   uint32_t losses;  /* of its workers, so far */
-  uint32_t starts, requeues;
+  uint32_t requeues;
+  atomic_uint starts;
   struct p2p_err last_loss;
   struct p2p_task_times times;
   struct p2p_conditions conditions;
@@ -110,9 +111,8 @@ struct p2p_part_list *p2p_task_parts(struct p2p_task *task) {
 }
 
 int p2p_task_set_packages(struct p2p_task *task, const char *packages, struct p2p_err *err) {
-  if (p2p_task_state(task) != P2P_TASK_NEW) {
+  if (p2p_task_state(task) != P2P_TASK_NEW)
     return p2p_err_set(err, P2P_ERR_INVALID, "future '%s' was already submitted", task->label);
-  }
   return p2p_requirements_set_packages(&task->needs, packages, task->label, err);
 }
 
@@ -128,6 +128,10 @@ static void set_state_locked(struct p2p_task *task, enum p2p_task_state state) {
     task->result = NULL;
   }
   if (state >= P2P_TASK_DONE) task->times.ended_ms = p2p_clock_ms();
+  if (state == P2P_TASK_RUNNING) {
+    task->starts++;
+    task->times.started_ms = p2p_clock_ms();
+  }
   atomic_store_explicit(&task->state, (int)state, memory_order_release);
 }
 
@@ -148,20 +152,40 @@ bool p2p_task_start(struct p2p_task *task, const char *worker) {
   bool is_allowed = p2p_task_state(task) == P2P_TASK_WAITING;
   if (is_allowed) {
     snprintf(task->worker, sizeof task->worker, "%s", worker);
-    task->starts++;
-    task->times.started_ms = p2p_clock_ms();
     task->times.sent_ms = task->times.arriving_ms = 0;
     atomic_store(&task->sent, 0);
     atomic_store(&task->to_send, 0);
-    set_state_locked(task, P2P_TASK_RUNNING);
+    bool has_turn = p2p_resources_are_none(&task->needs.resources);
+    set_state_locked(task, has_turn ? P2P_TASK_RUNNING : P2P_TASK_IN_LINE);
   }
   pthread_mutex_unlock(&task->lock);
   return is_allowed;
 }
 
+static bool move(struct p2p_task *task, enum p2p_task_state from, enum p2p_task_state to) {
+  pthread_mutex_lock(&task->lock);
+  bool is_allowed = p2p_task_state(task) == from;
+  if (is_allowed) set_state_locked(task, to);
+  pthread_mutex_unlock(&task->lock);
+  return is_allowed;
+}
+
+bool p2p_task_take_turn(struct p2p_task *task) {
+  return move(task, P2P_TASK_IN_LINE, P2P_TASK_RUNNING);
+}
+
+bool p2p_task_leave_line(struct p2p_task *task) {
+  return move(task, P2P_TASK_IN_LINE, P2P_TASK_WAITING);
+}
+
+static bool is_at_worker(const struct p2p_task *task) {
+  enum p2p_task_state state = p2p_task_state(task);
+  return state == P2P_TASK_RUNNING || state == P2P_TASK_IN_LINE;
+}
+
 bool p2p_task_retry(struct p2p_task *task, const struct p2p_err *why) {
   pthread_mutex_lock(&task->lock);
-  bool is_allowed = p2p_task_state(task) == P2P_TASK_RUNNING && task->retries > 0;
+  bool is_allowed = is_at_worker(task) && task->retries > 0;
   if (is_allowed) {
     task->retries--;
     task->losses++;
@@ -174,8 +198,7 @@ bool p2p_task_retry(struct p2p_task *task, const struct p2p_err *why) {
 
 bool p2p_task_requeue(struct p2p_task *task) {
   pthread_mutex_lock(&task->lock);
-  bool is_allowed =
-      p2p_task_state(task) == P2P_TASK_RUNNING && task->requeues < P2P_TASK_REQUEUES_MAX;
+  bool is_allowed = is_at_worker(task) && task->requeues < P2P_TASK_REQUEUES_MAX;
   if (is_allowed) {
     task->requeues++;
     set_state_locked(task, P2P_TASK_WAITING);
@@ -302,12 +325,7 @@ void p2p_task_progress(struct p2p_task *task, struct p2p_task_progress *out) {
   pthread_mutex_unlock(&task->lock);
 }
 
-uint32_t p2p_task_starts(struct p2p_task *task) {
-  pthread_mutex_lock(&task->lock);
-  uint32_t starts = task->starts;
-  pthread_mutex_unlock(&task->lock);
-  return starts;
-}
+uint32_t p2p_task_starts(struct p2p_task *task) { return atomic_load(&task->starts); }
 
 void p2p_task_worker(struct p2p_task *task, char *out, size_t size) {
   pthread_mutex_lock(&task->lock);
@@ -332,7 +350,7 @@ struct p2p_task *p2p_task_queue_pop_if(struct p2p_task_queue *queue,
                                        bool (*matches)(void *arg, const struct p2p_task *task),
                                        void *arg) {
   struct p2p_task *before = NULL, *task = queue->first;
-  for (; task != NULL && !matches(arg, task); task = task->next) before = task;
+  for (; task != NULL && matches != NULL && !matches(arg, task); task = task->next) before = task;
   if (task == NULL) return NULL;
   if (before != NULL)
     before->next = task->next;
@@ -345,13 +363,8 @@ struct p2p_task *p2p_task_queue_pop_if(struct p2p_task_queue *queue,
   return task;
 }
 
-static bool matches_any(void *arg, const struct p2p_task *task) {
-  (void)arg, (void)task;
-  return true;
-}
-
 struct p2p_task *p2p_task_queue_pop(struct p2p_task_queue *queue) {
-  return p2p_task_queue_pop_if(queue, matches_any, NULL);
+  return p2p_task_queue_pop_if(queue, NULL, NULL);
 }
 
 void p2p_task_queue_append(struct p2p_task_queue *to, struct p2p_task_queue *from) {
@@ -371,12 +384,9 @@ uint32_t p2p_task_queue_remove_ended(struct p2p_task_queue *queue) {
   uint32_t removed = 0;
   *queue = (struct p2p_task_queue){0};
   for (struct p2p_task *task; (task = p2p_task_queue_pop(&all)) != NULL;) {
-    if (p2p_task_has_ended(task)) {
-      p2p_task_release(task);
-      removed++;
-    } else {
-      p2p_task_queue_push(queue, task);
-    }
+    bool has_ended = p2p_task_has_ended(task);
+    removed += has_ended;
+    (has_ended ? p2p_task_release(task) : p2p_task_queue_push(queue, task));
   }
   return removed;
 }

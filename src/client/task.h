@@ -22,6 +22,7 @@ struct p2p_task;
 enum p2p_task_state {
   P2P_TASK_NEW,     /* not submitted */
   P2P_TASK_WAITING, /* for a worker with a free slot */
+  P2P_TASK_IN_LINE, /* at a worker, which has not reserved yet what it requests */
   P2P_TASK_RUNNING, /* sent, or being sent, to a worker */
   P2P_TASK_DONE,    /* the result has arrived */
   P2P_TASK_FAILED   /* there will be no result: see p2p_task_error */
@@ -59,12 +60,12 @@ void p2p_task_worker(struct p2p_task *task, char *out, size_t size);
 /* How many workers or evaluators were lost while they ran the task, which then ran again: it may
  * have been evaluated more than once. Fills *last with the latest loss, if any. */
 uint32_t p2p_task_losses(struct p2p_task *task, struct p2p_err *last);
-/* How often it was assigned to a worker. */
+/* How often a worker has begun with it. */
 uint32_t p2p_task_starts(struct p2p_task *task);
 /* By p2p_clock_ms, of its latest run; 0: not yet. */
 struct p2p_task_times {
   uint64_t submitted_ms;
-  uint64_t started_ms;  /* a worker has a slot for it */
+  uint64_t started_ms;  /* a worker has a slot for it, and what it requests */
   uint64_t sent_ms;     /* its last byte was given to the link */
   uint64_t arriving_ms; /* the first byte of its result has arrived */
   uint64_t ended_ms;    /* done or failed */
@@ -105,16 +106,19 @@ const struct p2p_blob *p2p_task_object(const struct p2p_task *task);
 struct p2p_part_list *p2p_task_parts(struct p2p_task *task);
 
 /* Transitions. Each returns false, and changes nothing, in any other state. */
-bool p2p_task_submit(struct p2p_task *task, uint32_t retries);  /* NEW -> WAITING */
-bool p2p_task_start(struct p2p_task *task, const char *worker); /* WAITING -> RUNNING */
+bool p2p_task_submit(struct p2p_task *task, uint32_t retries); /* NEW -> WAITING */
+/* WAITING -> RUNNING, or IN_LINE if it requests resources. */
+bool p2p_task_start(struct p2p_task *task, const char *worker);
+bool p2p_task_take_turn(struct p2p_task *task);  /* IN_LINE -> RUNNING */
+bool p2p_task_leave_line(struct p2p_task *task); /* IN_LINE -> WAITING: for another worker */
 /* Stays RUNNING: the result begins to arrive. Takes a reference of its own. */
 bool p2p_task_receive(struct p2p_task *task, struct p2p_result *result);
 bool p2p_task_finish(struct p2p_task *task); /* RUNNING -> DONE: the result is whole */
 /* Any state before the end -> FAILED. */
 bool p2p_task_fail(struct p2p_task *task, const struct p2p_err *err);
-/* RUNNING -> WAITING, if a retry is left: its worker was lost, `why` says how. */
+/* RUNNING, IN_LINE -> WAITING, if a retry is left: its worker was lost, `why` says how. */
 bool p2p_task_retry(struct p2p_task *task, const struct p2p_err *why);
-/* RUNNING -> WAITING, P2P_TASK_REQUEUES_MAX times: its evaluation has not begun. */
+/* RUNNING, IN_LINE -> WAITING, P2P_TASK_REQUEUES_MAX times: its evaluation has not begun. */
 bool p2p_task_requeue(struct p2p_task *task);
 /* Of a running one: so much of what is sent to its worker was given to the link. */
 void p2p_task_note_sent(struct p2p_task *task, uint64_t sent, uint64_t to_send);
@@ -135,7 +139,7 @@ const struct p2p_task *p2p_task_next(const struct p2p_task *task);
 void p2p_task_queue_push(struct p2p_task_queue *queue, struct p2p_task *task);
 /* Removes the first task; its reference is the caller's. NULL: the queue is empty. */
 struct p2p_task *p2p_task_queue_pop(struct p2p_task_queue *queue);
-/* Removes the first task that `matches`. NULL: none does. */
+/* Removes the first task that `matches` (NULL: any one). NULL: none does. */
 struct p2p_task *p2p_task_queue_pop_if(struct p2p_task_queue *queue,
                                        bool (*matches)(void *arg, const struct p2p_task *task),
                                        void *arg);

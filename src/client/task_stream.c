@@ -79,6 +79,13 @@ void p2p_task_stream_describe(const struct p2p_task_stream *stream, uint64_t now
 
 uint32_t p2p_task_stream_running(const struct p2p_task_stream *stream) { return stream->running; }
 
+struct p2p_task *p2p_task_stream_in_line(const struct p2p_task_stream *stream) {
+  const struct p2p_run *run = stream->first;
+  for (; run != NULL; run = run->next)
+    if (run->is_in_line && run->task != NULL) return run->task;
+  return NULL;
+}
+
 void p2p_task_stream_room(const struct p2p_task_stream *stream, const struct p2p_machine *machine,
                           const struct p2p_load *load, struct p2p_room *out) {
   p2p_room_init(out, machine, &stream->amounts, load, stream->in_line == 0);
@@ -200,7 +207,10 @@ int p2p_task_stream_start(struct p2p_task_stream *stream, struct p2p_task *task)
 int p2p_task_stream_cancel_ended(struct p2p_task_stream *stream) {
   int code = P2P_OK;
   for (struct p2p_run *run = stream->first; run != NULL && code == P2P_OK; run = run->next) {
-    if (run->task == NULL || !p2p_task_has_ended(run->task)) continue;
+    if (run->task != NULL && p2p_task_state(run->task) == P2P_TASK_WAITING)
+      stream->config.on_again(stream->config.arg, detach_task(stream, run));
+    else if (run->task == NULL || !p2p_task_has_ended(run->task))
+      continue;
     release_task(stream, run);
     code = send_frame(stream, P2P_FRAME_CANCEL, run->id, NULL, 0);
   }
@@ -267,6 +277,7 @@ static int on_header(struct p2p_task_stream *stream, const struct p2p_frame *fra
   if (p2p_size_header_read(frame->payload, frame->length, &size) != P2P_OK)
     return violation(err, "malformed CONDITION or RESULT");
   if (run == NULL) return P2P_OK;
+  if (run->is_in_line) return violation(err, "an object before its NEED");
   if (run->received.kind != P2P_RECEIVED_NOTHING)
     return violation(err, "an object within another one");
   run->received.kind =
@@ -288,6 +299,7 @@ static int on_need(struct p2p_task_stream *stream, const struct p2p_frame *frame
   struct p2p_run *run = p2p_run_find(stream->first, frame->task);
   if (run != NULL) leave_line(stream, run);
   if (run == NULL || run->task == NULL) return P2P_OK;
+  (void)p2p_task_take_turn(run->task);
   if (p2p_upload_need(&run->upload, run->task, frame->payload, frame->length) != P2P_OK)
     return violation(err, "malformed NEED, or one that nobody waits for");
   return p2p_task_stream_on_drain(stream);
@@ -343,10 +355,7 @@ int p2p_task_stream_on_frame(struct p2p_task_stream *stream, const struct p2p_fr
   case P2P_FRAME_SLOT: *changed = true; return on_slot(stream, frame, now_ms, err);
   case P2P_FRAME_CONDITION:
   case P2P_FRAME_RESULT: code = on_header(stream, frame, now_ms, changed, err); break;
-  case P2P_FRAME_NEED:
-    *changed = true;
-    code = on_need(stream, frame, err);
-    break;
+  case P2P_FRAME_NEED: *changed = true, code = on_need(stream, frame, err); break;
   case P2P_FRAME_DATA: code = on_data(stream, frame, now_ms, changed, err); break;
   case P2P_FRAME_LOST:
     if (frame->task == 0) return on_link_lost(stream, frame, err);

@@ -46,6 +46,9 @@ void p2p_task_stream_describe(const struct p2p_task_stream *stream, uint64_t now
 /* The number of tasks that have not ended. */
 uint32_t p2p_task_stream_running(const struct p2p_task_stream *stream);
 
+/* The task that waits there for what it requests; NULL: there is none. Borrowed. */
+struct p2p_task *p2p_task_stream_in_line(const struct p2p_task_stream *stream);
+
 /* What is left at its worker for requests. `load`: see p2p_room_init. */
 void p2p_task_stream_room(const struct p2p_task_stream *stream, const struct p2p_machine *machine,
                           const struct p2p_load *load, struct p2p_room *out);
@@ -62,8 +65,9 @@ int p2p_task_stream_return_slots(struct p2p_task_stream *stream, uint32_t count)
 int p2p_task_stream_start(struct p2p_task_stream *stream, struct p2p_task *task) P2P_MUST_USE;
 /* Continues sending, a piece of each task in turn. */
 int p2p_task_stream_on_drain(struct p2p_task_stream *stream) P2P_MUST_USE;
-/* Sends CANCEL for tasks that were cancelled on another thread. Their slots stay busy until the
- * worker answers. */
+/* Sends CANCEL for tasks that were cancelled on another thread, and for those that have left the
+ * line (p2p_task_leave_line), which go to on_again. Their slots stay busy until the worker answers.
+ */
 int p2p_task_stream_cancel_ended(struct p2p_task_stream *stream) P2P_MUST_USE;
 /* Handles a frame of the worker, of any type but HELLO, PACKAGES, LOAD and PING. Sets *changed when
  * slots or tasks have changed. */

@@ -72,9 +72,9 @@ SEXP ffi_task_settle(SEXP handle) {
   return R_NilValue;
 }
 
-/* "arriving": it runs, and its result can be read. */
+/* "waiting": also in line at a worker. "arriving": it runs, and its result can be read. */
 SEXP ffi_task_state(SEXP handle) {
-  static const char *const names[] = {"new", "waiting", "running", "done", "failed"};
+  static const char *const names[] = {"new", "waiting", "waiting", "running", "done", "failed"};
   struct p2p_task *task = p2p_ffi_handle_get(handle, P2P_TAG_TASK);
   enum p2p_task_state state = p2p_task_state(task);
   bool is_arriving = state == P2P_TASK_RUNNING && p2p_task_is_readable(task);

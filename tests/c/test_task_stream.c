@@ -257,16 +257,61 @@ TEST(a_task_with_a_request_waits_for_need_and_is_reserved_until_its_end) {
   CHECK(sent[0].type == P2P_FRAME_REQUEST && sent[0].task == 1 && sent[0].length == 19);
   CHECK(memcmp(sent[0].payload, "memory=6144\ntags", 16) == 0);
   CHECK(sent[1].type == P2P_FRAME_TASK && sent[1].task == 1);
+  CHECK(p2p_task_state(task) == P2P_TASK_IN_LINE && p2p_task_starts(task) == 0);
+  CHECK(p2p_task_stream_in_line(stream) == task);
   CHECK(room_of(stream).left.memory_mib == 2048 && !room_of(stream).may_wait);
   CHECK(p2p_task_stream_on_drain(stream) == P2P_OK && n_sent == 2);
   CHECK(take(stream, P2P_FRAME_NEED, 1, need, sizeof need, 0) == P2P_OK && changed);
   CHECK(n_sent == 3 && sent[2].type == P2P_FRAME_DATA && sent[2].length == 3);
+  CHECK(p2p_task_state(task) == P2P_TASK_RUNNING && p2p_task_starts(task) == 1);
+  CHECK(p2p_task_stream_in_line(stream) == NULL);
   CHECK(room_of(stream).left.memory_mib == 2048 && room_of(stream).may_wait);
   CHECK(announce(stream, P2P_FRAME_RESULT, 1, 0) == P2P_OK);
   CHECK(p2p_task_state(task) == P2P_TASK_DONE && room_of(stream).left.memory_mib == 8192);
   CHECK(take(stream, P2P_FRAME_NEED, 1, bad_need, sizeof bad_need, 0) == P2P_OK); /* too late */
   p2p_task_free(task);
   p2p_task_stream_free(stream);
+}
+
+/* A task that requests memory, at a worker that has not answered. */
+static struct p2p_task *start_in_line(struct p2p_task_stream *stream) {
+  const struct p2p_resources request = {.amounts = {.memory_mib = 6144}};
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  struct p2p_task *task = p2p_task_new(p2p_blob_new(0), "x");
+  p2p_task_set_resources(task, &request);
+  CHECK(p2p_task_submit(task, 0) && p2p_task_start(task, WORKER));
+  p2p_task_ref(task);
+  CHECK(p2p_task_stream_start(stream, task) == P2P_OK);
+  return task;
+}
+
+TEST(a_task_can_leave_the_line_for_another_worker) {
+  static const uint8_t need[P2P_NEED_LEN];
+  struct p2p_task_stream *stream = stream_new(1);
+  struct p2p_task *task = start_in_line(stream);
+  CHECK(p2p_task_stream_cancel_ended(stream) == P2P_OK && n_sent == 2);
+  CHECK(p2p_task_leave_line(task) && p2p_task_stream_cancel_ended(stream) == P2P_OK);
+  CHECK(n_sent == 3 && sent[2].type == P2P_FRAME_CANCEL && again.length == 1);
+  CHECK(p2p_task_queue_pop(&again) == task && p2p_task_state(task) == P2P_TASK_WAITING);
+  CHECK(p2p_task_start(task, "another@worker:1"));
+  CHECK(p2p_task_stream_in_line(stream) == NULL && !room_of(stream).may_wait);
+  CHECK(take(stream, P2P_FRAME_NEED, 1, need, sizeof need, 0) == P2P_OK); /* it has crossed */
+  CHECK(p2p_task_state(task) == P2P_TASK_IN_LINE && n_sent == 3);
+  CHECK(take(stream, P2P_FRAME_LOST, 1, "\2", 1, 0) == P2P_OK && again.length == 0);
+  CHECK(numbers(stream, 0).busy == 0 && room_of(stream).may_wait);
+  CHECK(p2p_task_take_turn(task) && !p2p_task_leave_line(task));
+  p2p_task_release(task);
+  p2p_task_free(task);
+  p2p_task_stream_free(stream);
+}
+
+TEST(an_object_of_a_task_in_line_breaks_the_protocol) {
+  struct p2p_task_stream *stream = stream_new(1);
+  struct p2p_task *task = start_in_line(stream);
+  CHECK(announce(stream, P2P_FRAME_RESULT, 1, 0) == P2P_ERR_PROTOCOL);
+  CHECK(p2p_task_fail(task, &(struct p2p_err){.code = P2P_ERR_CANCELED}));
+  p2p_task_stream_free(stream);
+  p2p_task_free(task);
 }
 
 TEST(a_cancelled_task_keeps_its_slot_until_the_answer) {
@@ -429,6 +474,8 @@ UNIT_MAIN("task_stream", UNIT(a_task_is_sent_and_its_result_arrives),
           UNIT(a_future_that_was_not_sent_in_full_waits_again_without_using_a_retry),
           UNIT(a_future_that_was_canceled_does_not_run_again),
           UNIT(a_task_with_a_request_waits_for_need_and_is_reserved_until_its_end),
+          UNIT(a_task_can_leave_the_line_for_another_worker),
+          UNIT(an_object_of_a_task_in_line_breaks_the_protocol),
           UNIT(a_cancelled_task_keeps_its_slot_until_the_answer),
           UNIT(a_worker_that_ends_the_link_states_the_reason),
           UNIT(a_lost_task_fails_with_the_message_of_the_worker),

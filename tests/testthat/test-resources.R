@@ -76,8 +76,12 @@ test_that("what no worker can give is an error that says what they have", {
                fixed = TRUE, class = "p2p_error_usage")
 })
 
-## A future that runs until `file` exists.
-until <- function(file, ...) future({ while (!file.exists(file)) Sys.sleep(0.02); as.numeric(Sys.time()) }, ...)
+## A future that runs until `file` exists, for a minute at most.
+until <- function(file, ...) future({
+  end <- Sys.time() + 60
+  while (!file.exists(file) && Sys.time() < end) Sys.sleep(0.02)
+  as.numeric(Sys.time())
+}, ...)
 
 test_that("two futures of 3/4 of the memory do not run at the same time, and others do", {
   plan_as(lab, "bob")
@@ -108,6 +112,39 @@ test_that("a canceled future gives back what was reserved, and one that waits le
   cancel(waits)
   cancel(a)
   expect_equal(value(third), 3)
+})
+
+test_that("the wait in line at a worker counts towards wait.timeout", {
+  plan_as(lab, "bob", wait.timeout = 2)
+  withr::defer(plan(sequential))
+  file <- file.path(withr::local_tempdir(tmpdir = lab$dir), "a")
+  request <- list(memory = 0.75 * total, tags = "carol")
+  a <- until(file, resources = request)
+  wait_until(function() !is.na(worker_of(a)))
+  ex <- error_of(value(future(1, resources = request)))
+  expect_s3_class(ex, "FutureError")
+  expect_match(conditionMessage(ex), "was not started within 2 s [(]'wait.timeout'[)]: the workers of .* that have .* have reserved it for other futures")
+  expect_false(resolved(a))
+  file.create(file)
+  value(a)
+})
+
+test_that("a future in line at a worker goes to one that comes and has room", {
+  plan_as(lab, "bob")
+  withr::defer(plan(sequential))
+  file <- file.path(withr::local_tempdir(tmpdir = lab$dir), "a")
+  a <- until(file, resources = list(memory = 0.75 * total, tags = "carol"))
+  wait_until(function() !is.na(worker_of(a)))
+  b <- future(Sys.getenv("FUTURE_P2P_WORKER"), resources = list(memory = 0.75 * total, tags = "x"))
+  client <- clients$of(b[["backend"]])
+  wait_until(function() identical(why_waiting(client, b)$reason, "room")) # it is in line
+  newcomer <- start_worker(lab, "bob", "alice/friends", tags = "x")
+  on <- value(b)
+  expect_false(resolved(a))
+  file.create(file)
+  value(a)
+  expect_false(on == where(resources = list(tags = "carol")))
+  stop_process(newcomer)
 })
 
 test_that("sessions share what a worker has, and a large request is not overtaken for ever", {
