@@ -25,7 +25,8 @@
 #' @section Keys:
 #' The first time that you host a cluster, a key is made for it, which only members have. Without it, nobody can read what members write to the
 #' message board, or pretend to be one of them. `plan()` and `worker()` get the key from the host when they first join, and keep it. The host
-#' gives it to the devices of your users. On a board of [serve()], the board tells which devices these are. On other boards, it takes the first
+#' gives it to the devices of your users. On a board of [serve()], the board tells which devices these are, but not of members that log in
+#' by the program `ssh`, as through a jump host: [approve()] these, or [invite()] them. On other boards, it takes the first
 #' device of each user, and refuses further ones; until a user has joined there, another user of the cluster could do so in that name. Each device that gets the key is logged with its fingerprint, and, at the start, that of this device. At their first contact, members
 #' remember the device on which you host the cluster, and refuse any other one from then on: always host it on the same device.
 #'
