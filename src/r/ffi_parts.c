@@ -50,7 +50,7 @@ SEXP ffi_part_candidates(SEXP list) {
   int n = 0, *at = (int *)R_alloc((size_t)XLENGTH(list) + 1, sizeof *at);
   for (R_xlen_t i = 0; i < XLENGTH(list) && n < P2P_TASK_PARTS_MAX; i++) {
     SEXP x = VECTOR_ELT(list, i);
-    if (!IS_S4_OBJECT(x) && at_least(x, 0) >= P2P_PART_MIN_BYTES) at[n++] = (int)i + 1;
+    if (!Rf_isS4(x) && at_least(x, 0) >= P2P_PART_MIN_BYTES) at[n++] = (int)i + 1;
   }
   SEXP out = Rf_allocVector(INTSXP, n);
   if (n > 0) memcpy(INTEGER(out), at, (size_t)n * sizeof *at);
