@@ -111,8 +111,7 @@
 #' f <- future(Sys.getpid())
 #' value(f)
 #'
-#' ## Four futures, two at a time, whose values may be plain data only
-#' plan(future.p2p::cluster, workers = 2, results = "data")
+#' ## Four futures, two at a time
 #' unlist(value(lapply(1:4, function(i) future(i^2))))
 #'
 #' plan(sequential)
