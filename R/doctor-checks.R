@@ -224,14 +224,33 @@ check_direct <- function(facts) {
           "Allow R to accept connections in the firewall of this machine, or let links go through the relay, which is slower.")
 }
 
-check_address <- function(addresses) {
-  is_private <- grepl("^(10[.]|192[.]168[.]|172[.](1[6-9]|2[0-9]|3[01])[.]|100[.](6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])[.]|f[cd])", addresses)
-  is_local <- grepl("^(127[.]|::1$)", addresses)
+private_form <- "^(10[.]|192[.]168[.]|172[.](1[6-9]|2[0-9]|3[01])[.]|100[.](6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])[.]|169[.]254[.]|f[cd]|fe80:)"
+local_form <- "^(127[.]|::1$)"
+
+## `addresses`: of this machine. `seen`: the one from which its connections come, as the board sees it; "" if that is not known. What kind of NAT lies
+## between, only servers outside could find out; we ask none.
+check_address <- function(addresses, seen = "") {
+  is_local <- grepl(local_form, addresses)
+  is_public <- !grepl(private_form, addresses) & !is_local
   if (all(is_local)) return(finding("warning", "This machine has no address on a network.", "Connect it to a network, unless board and members run on this machine."))
-  if (any(!is_private & !is_local)) {
-    return(all_well("%s: other networks may reach this machine, if no firewall is between", toString(addresses[!is_private & !is_local])))
+  if (any(is_public)) {
+    return(all_well("%s: other networks may reach this machine, if no firewall is between%s", toString(addresses[is_public]), describe_seen(addresses, seen)))
   }
-  all_well("%s, behind NAT: members in other networks are reached through the relay, or where they have a public address", toString(addresses[is_private]))
+  all_well("%s, not public: NAT, of a kind that is not known, is between this machine and the internet%s. Members in other networks are reached through the relay, or where they have a public address",
+           toString(addresses[!is_local]), describe_seen(addresses, seen))
+}
+
+describe_seen <- function(addresses, seen) {
+  if (!nzchar(seen) || grepl(local_form, seen)) return("") # the board runs here
+  if (seen %in% addresses) return(sprintf("; there is no NAT on the way to the board, which sees %s", seen))
+  sprintf("; the board sees %s", seen)
+}
+
+## A board of serve() says it. Those that cannot be reached are not asked again.
+seen_address <- function(facts) {
+  if (is.null(facts$config$host) || inherits(facts$login, "error")) return("")
+  seen <- tryCatch(ask_board(facts$config, "client_address", until = now() + check_seconds), p2p_error = function(ex) "")
+  sub("^::ffff:", "", seen)
 }
 
 local_addresses <- function() .Call(ffi_local_addresses)
@@ -290,7 +309,7 @@ doctor_checks <- list(
   mailbox = new_check(function(facts) check_mailbox(facts), services_need),
   relay = new_check(function(facts) check_relay(facts), "mailbox"),
   `direct link` = new_check(function(facts) check_direct(facts), "mailbox"),
-  address = new_check(function(facts) check_address(local_addresses())),
+  address = new_check(function(facts) check_address(local_addresses(), seen_address(facts))),
   clock = new_check(function(facts) check_clock(Sys.time(), build_time())),
   sandbox = new_check(function(facts) check_sandbox()),
   `disk and memory` = new_check(function(facts) check_space(disk_free(), memory_free()))

@@ -26,7 +26,8 @@ pico_username <- function(host = NULL, ssh_args = NULL) {
   ask_board(board_config(NULL, host, ssh_args))
 }
 
-## The user name; "MAILBOX RELAY" for "services"; or the host key that the board names, "" if it does not, for "host_key". The core waits for half a minute; `until` (in seconds, as `now()` has them) may be earlier.
+## The user name; "MAILBOX RELAY" for "services"; or the host key that the board names, "" if it does not, for "host_key"; or our
+## address as the board sees it, "" if it does not say so, for "client_address". The core waits for half a minute; `until` (in seconds, as `now()` has them) may be earlier.
 ask_board <- function(config, what = "user", until = Inf) {
   log <- log_new()
   handle <- .Call(ffi_lookup, config, what, log)

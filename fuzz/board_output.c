@@ -21,6 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
   p2p_services_parse(text, length, "board", &services);
   if (strncmp(services.mailbox, "ws://", 5) != 0 || strncmp(services.relay, "tcp:", 4) != 0)
     __builtin_trap();
+  char address[P2P_CLIENT_ADDRESS_TEXT_MAX];
+  p2p_services_client_address(text, length, address);
+  if (strspn(address, "0123456789abcdefABCDEF.:") != strlen(address)) __builtin_trap();
   char host_key[P2P_HOST_KEY_TEXT_MAX];
   p2p_services_host_key(text, length, host_key);
   if (strcspn(host_key, "\"\r\n#") != strlen(host_key)) __builtin_trap();

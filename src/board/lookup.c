@@ -43,6 +43,12 @@ static void on_services(void *arg, const char *text, size_t length, const struct
     p2p_log_write(lookup->log, P2P_LOG_INFO, "%s", host_key);
     return;
   }
+  if (err == NULL && lookup->what == P2P_LOOKUP_CLIENT_ADDRESS) {
+    char client[P2P_CLIENT_ADDRESS_TEXT_MAX];
+    p2p_services_client_address(text, length, client);
+    p2p_log_write(lookup->log, P2P_LOG_INFO, "%s", client);
+    return;
+  }
   if (err == NULL) {
     report_services(lookup, text, length, p2p_query_host(lookup->query));
     return;
@@ -62,7 +68,7 @@ static int start(void *state, const void *unused, struct p2p_err *err) {
   (void)unused;
   if (lookup->what == P2P_LOOKUP_USER)
     return p2p_whoami_request(&whoami, on_user, lookup, &lookup->whoami, err);
-  if (lookup->what == P2P_LOOKUP_HOST_KEY || strcmp(lookup->address.host, P2P_PUBLIC_BOARD) != 0)
+  if (lookup->what != P2P_LOOKUP_SERVICES || strcmp(lookup->address.host, P2P_PUBLIC_BOARD) != 0)
     return p2p_query_start(&services, on_services, lookup, &lookup->query, err);
   report_services(lookup, "", 0, lookup->address.host);
   return P2P_OK;

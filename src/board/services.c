@@ -1,7 +1,9 @@
 /* The mailbox and the relay that a board names. */
 #include "board/services.h"
 
+#include <arpa/inet.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +38,16 @@ static bool find_value(const char *text, size_t length, const char *start,
     length -= line + 1;
   }
   return false;
+}
+
+void p2p_services_client_address(const char *text, size_t length,
+                                 char out[static P2P_CLIENT_ADDRESS_TEXT_MAX]) {
+  char value[VALUE_MAX];
+  uint8_t bytes[16];
+  bool is_there = find_value(text, length, "client_address=", value) &&
+                  (inet_pton(AF_INET, value, bytes) == 1 || inet_pton(AF_INET6, value, bytes) == 1);
+  snprintf(out, P2P_CLIENT_ADDRESS_TEXT_MAX, "%.*s", P2P_CLIENT_ADDRESS_TEXT_MAX - 1,
+           is_there ? value : "");
 }
 
 static bool is_key(const char *text, size_t length) {

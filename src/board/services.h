@@ -16,6 +16,13 @@ struct p2p_services {
 void p2p_services_parse(const char *text, size_t length, const char *host,
                         struct p2p_services *out);
 
+#define P2P_CLIENT_ADDRESS_TEXT_MAX 46 /* bytes, with the NUL */
+
+/* The address from which we come as the board sees it, by `client_address=192.0.2.1`, IPv4 or IPv6.
+ * "": it does not say so, or not in this form. */
+void p2p_services_client_address(const char *text, size_t length,
+                                 char out[static P2P_CLIENT_ADDRESS_TEXT_MAX]);
+
 #define P2P_HOST_KEY_TEXT_MAX 4096 /* bytes, with the NUL */
 
 /* The host key that a board names by `host_key=ssh-ed25519 AAAA...`: its type and its base64, as in

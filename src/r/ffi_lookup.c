@@ -18,10 +18,12 @@ static void stop_service(void *service) { p2p_service_stop(service); }
 static enum p2p_lookup_what read_what(SEXP what) {
   const char *text = CHAR(STRING_ELT(what, 0));
   if (strcmp(text, "services") == 0) return P2P_LOOKUP_SERVICES;
+  if (strcmp(text, "client_address") == 0) return P2P_LOOKUP_CLIENT_ADDRESS;
   return strcmp(text, "host_key") == 0 ? P2P_LOOKUP_HOST_KEY : P2P_LOOKUP_USER;
 }
 
-/* The answer is one line of `log`, see board/lookup.h. `what`: "user", "services" or "host_key". */
+/* The answer is one line of `log`, see board/lookup.h. `what`: "user", "services", "host_key"
+ * or "client_address". */
 SEXP ffi_lookup(SEXP config, SEXP what, SEXP log) {
   const struct p2p_board_config board = p2p_ffi_board_config(config);
   SEXP handle = PROTECT(p2p_ffi_handle_with_log(TAG_LOOKUP, stop_service, log));

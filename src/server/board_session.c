@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/hostport.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "net/timer.h"
@@ -88,12 +89,17 @@ static void run_user(struct p2p_board_session *session) {
   print(session, text);
 }
 
-/* '*' stands for the name by which the client has reached this board. */
+/* '*' stands for the name by which the client has reached this board. The address of the client
+ * helps those behind NAT, who cannot know it. */
 static void run_services(struct p2p_board_session *session) {
   const struct p2p_board_server *board = session->board;
-  char text[96];
-  snprintf(text, sizeof text, "mailbox=ws://*:%u/v1\nrelay=tcp:*:%u\n",
-           (unsigned)board->mailbox_port, (unsigned)board->relay_port);
+  const char *peer = session->user.address;
+  struct p2p_hostport client;
+  char text[96 + sizeof client.host];
+  bool is_known = p2p_hostport_parse(peer, strlen(peer), &client) == P2P_OK;
+  snprintf(text, sizeof text, "mailbox=ws://*:%u/v1\nrelay=tcp:*:%u\n%s%s%s",
+           (unsigned)board->mailbox_port, (unsigned)board->relay_port,
+           is_known ? "client_address=" : "", is_known ? client.host : "", is_known ? "\n" : "");
   print(session, text);
   if (board->host_key == NULL) return;
   print(session, "host_key=");

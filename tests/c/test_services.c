@@ -163,8 +163,36 @@ TEST(unknown_users_are_among_those_who_were_asked_about) {
   CHECK(parse_unknown(text, strlen(text)) == P2P_ERR_TOO_LARGE);
 }
 
+TEST(the_address_of_the_client_is_one_of_ipv4_or_ipv6) {
+  static const struct {
+    const char *text, *expected;
+  } cases[] = {{"mailbox=ws://*:1/v1\nclient_address=192.0.2.1\nrelay=tcp:*:2\n", "192.0.2.1"},
+               {"client_address=2001:db8::1", "2001:db8::1"},
+               {"client_address=::ffff:192.0.2.1\r\n", "::ffff:192.0.2.1"},
+               {"client_address=example.org\n", ""},
+               {"client_address=192.0.2.1:4711\n", ""},
+               {"client_address=192.0.2.1 x\n", ""},
+               {"client_address=\n", ""},
+               {"Message board\n", ""},
+               {"", ""}};
+  char out[P2P_CLIENT_ADDRESS_TEXT_MAX], large[600];
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    p2p_services_client_address(cases[i].text, strlen(cases[i].text), out);
+    CHECK_STR(out, cases[i].expected);
+  }
+  for (size_t length = 0; length < strlen("client_address=192.0.2."); length++) {
+    p2p_services_client_address("client_address=192.0.2.1", length, out);
+    CHECK_STR(out, "");
+  }
+  memset(large, '1', sizeof large);
+  memcpy(large, "client_address=", 15);
+  p2p_services_client_address(large, sizeof large, out);
+  CHECK_STR(out, "");
+}
+
 UNIT_MAIN("services", UNIT(unknown_users_are_among_those_who_were_asked_about),
           UNIT(a_board_names_its_mailbox_and_relay),
           UNIT(the_host_key_is_that_of_the_first_line_of_this_form),
           UNIT(any_other_output_means_the_public_services), UNIT(the_user_is_the_first_line),
-          UNIT(another_user_than_before_is_an_error), UNIT(the_user_public_has_no_account))
+          UNIT(another_user_than_before_is_an_error), UNIT(the_user_public_has_no_account),
+          UNIT(the_address_of_the_client_is_one_of_ipv4_or_ipv6))

@@ -176,9 +176,18 @@ test_that("a dead mailbox, a dead relay and a closed firewall are found", {
   expect_fault(check(names), "direct link", "warning", "could not connect to itself directly: no connection", "firewall")
 })
 
+test_that("a board of serve() says from which address it is reached", {
+  expect_identical(seen_address(new_facts("alice/friends", args$host, args$ssh_args)), "127.0.0.1")
+  expect_identical(seen_address(new_facts("alice/friends", NULL, NULL)), "") # another board is not asked
+})
+
 test_that("faults of this machine are warnings", {
   expect_identical(check_address("127.0.0.1")$state, "warning")
-  expect_match(check_address(c("10.0.0.7", "fd00::1"))$text, "^10.0.0.7, fd00::1, behind NAT")
+  expect_match(check_address(c("10.0.0.7", "fd00::1"))$text, "^10.0.0.7, fd00::1, not public: NAT, of a kind that is not known, is between this machine and the internet[.] Members")
+  expect_match(check_address("10.0.0.7", "203.0.113.9")$text, "the internet; the board sees 203.0.113.9. Members", fixed = TRUE)
+  expect_match(check_address("10.0.0.7", "10.0.0.7")$text, "the internet; there is no NAT on the way to the board, which sees 10.0.0.7. Members", fixed = TRUE)
+  expect_match(check_address("10.0.0.7", "127.0.0.1")$text, "the internet. Members", fixed = TRUE)
+  expect_match(check_address("198.51.100.1", "198.51.100.1")$text, "if no firewall is between; there is no NAT on the way to the board, which sees 198.51.100.1$")
   expect_match(check_address(c("100.64.0.1", "198.51.100.1"))$text, "^198.51.100.1: other networks")
   expect_match(check_clock(as.POSIXct("1970-01-02"), as.POSIXct("2026-01-01"))$text, "before this package was installed (2026-01-01)", fixed = TRUE)
   expect_false(is.na(build_time()))
