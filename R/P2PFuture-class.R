@@ -3,7 +3,13 @@
 #' @importFrom future resolved run
 #' @export
 resolved.P2PFuture <- function(x, ...) {
-  if (NextMethod()) return(TRUE)
+  caller <- sys.function(sys.parent())
+  is_over <- NextMethod() || look_whether_resolved(x)
+  show_poll(x, is_over, caller)
+  is_over
+}
+
+look_whether_resolved <- function(x) {
   if (x[["state"]] == "created") {
     run(x)
     return(FALSE)

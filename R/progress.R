@@ -96,6 +96,25 @@ show_transfers <- function(display, futures) {
   display$show(what, sum_of("done"), sum_of("size"), sum_of("rate"))
 }
 
+## The display of value() and resolve() of several futures, which ask resolved() again and again.
+polled <- list2env(list(display = NULL, at = -Inf), parent = emptyenv())
+
+## Called by resolved(), of which `caller` is the function. In a loop of the user's own, what they write may be on the line: then nothing is shown.
+show_poll <- function(future, is_over, caller) {
+  dashboards$each(update_while_waiting, TRUE)
+  if (is_over) return(clear_line())
+  if ((!nzchar(line_state$shown) && is.null(transfer_of(future))) || !waits_in_future(caller)) return(invisible())
+  if (now() > polled$at + 5) polled$display <- c(progress_display(progress_mode()), began = -Inf)
+  polled$at <- now()
+  show_transfers(polled$display, registry(future[["backend"]], action = "list"))
+}
+
+## Whether this is a function of the future package that waits. resolved() of a list does not.
+waits_in_future <- function(caller) {
+  package <- asNamespace("future")
+  identical(environment(caller), package) && !identical(caller, utils::getS3method("resolved", "list", envir = package))
+}
+
 ## Seconds; only tests change it.
 progress_after <- function() p2p_option("progress_after", 1)
 

@@ -73,6 +73,19 @@ test_that("globals that take long are reported in a log that wants it, and condi
   expect_identical(out, character())
 })
 
+test_that("value() of several futures reports, too, and a loop of one's own does not", {
+  withr::local_options(future.p2p.progress = TRUE)
+  x <- raw(SIZE)
+  for (loop in c(FALSE, TRUE)) {
+    stop_worker()
+    f <- future(length(x), globals = list(x = x), label = "listed")
+    continue_later()
+    said <- progress_of(if (loop) while (!all(resolved(list(f)))) Sys.sleep(0.05) else expect_identical(value(list(f)), list(length(x))))
+    if (loop) expect_identical(said, character()) else expect_match(said[1L], "^Sending globals of listed: [0-9.]+ [kM]?B of 100(.1)? MB, ")
+    expect_identical(value(f), length(x))
+  }
+})
+
 test_that("so is a value, and a new future that waits for the slot of another one", {
   withr::local_options(future.p2p.progress = TRUE)
   for (try in 1:20) {
