@@ -129,11 +129,11 @@ model_present <- function(model, client, workers) {
   present
 }
 
-## A worker without a link that does not answer twice. One that was lost has no busy slots.
+## A worker without a link that does not answer twice. Neither that nor one that was lost has busy slots.
 mark_silent <- function(workers, ids, model) {
   misses <- vapply(ids, function(id) c(model$misses[[id]], 0)[1L], 0)
-  workers$state[misses >= 2 & !nzchar(workers$link)] <- "silent"
-  workers$busy[workers$state == "lost"] <- 0L
+  workers$state[misses >= 2 & !nzchar(workers$link) & workers$state != "lost"] <- "silent"
+  workers$busy[workers$state %in% c("lost", "silent")] <- 0L
   workers
 }
 

@@ -150,7 +150,7 @@ function showHead() {
   setText("problem", problem || "");
 }
 
-const isThere = (worker) => worker.kind !== "gone" && worker.state !== "lost";
+const isThere = (worker) => worker.kind !== "gone" && !["lost", "silent"].includes(worker.state);
 const inOrder = (workers) => [...workers].sort((a, b) => isThere(b) - isThere(a)); // those that are gone come last
 
 // Parts of a whole, as [class, number] pairs.

@@ -107,6 +107,15 @@ test_that("the names of futures and workers are text in the JSON, whatever they 
   expect_identical(model_news(model, seen)$content[c("ended", "loads", "events")], list(ended = list(), loads = list(), events = list()))
 })
 
+test_that("a worker that was lost or does not answer has no busy slots, and stays lost", {
+  model <- new_model()
+  model$misses <- list(a = 2, b = 0, c = 3, d = 2)
+  workers <- data.frame(state = c("busy", "ready", "lost", "busy"), link = c("", "", "", "direct x"), busy = c(2L, 1L, 2L, 1L), stringsAsFactors = FALSE)
+  marked <- mark_silent(workers, c("a", "b", "c", "d"), model)
+  expect_identical(marked$state, c("silent", "ready", "lost", "busy"))
+  expect_identical(marked$busy, c(0L, 1L, 0L, 1L))
+})
+
 test_that("contributions are summed by user and direction", {
   rows <- contribution_rows(list(
     side = c("given", "given", "received", "received"), user = c("bob", "bob", "carol", NA), machine = c("laptop", "desk", "attic", NA), cluster = "alice/friends", futures = c(3, 1, 2, 1),
@@ -178,6 +187,10 @@ test_that("the page needs its token, and a browser shows what happens", {
   sent <- dash$sent_at
   expect_identical(future::value(f), 2)
   expect_gt(dash$sent_at, sent)
+  f <- future::future({ Sys.sleep(2); 2 }, label = "one of several")
+  sent <- dash$sent_at
+  expect_identical(future::value(list(f)), list(2)) # asks resolved() again and again
+  expect_gt(dash$sent_at, sent)
   expect_identical(future::value(future::future(stop("oops"), label = "third"), signal = FALSE)$message, "oops")
   wait_for_page(browser, "document.querySelectorAll('#timeline .f-failed').length", "^1$")
   wait_for_page(browser, text_of("events"), "Future third has ended with an error")
@@ -187,7 +200,7 @@ test_that("the page needs its token, and a browser shows what happens", {
   for (page in dash$pages) page$ws$close()
   wait_for_page(browser, sprintf("String(heardAt > %s)", looked), "true")
   wait_for_page(browser, text_of("live"), "^Live$")
-  wait_for_page(browser, text_of("done"), "^2$")
+  wait_for_page(browser, text_of("done"), "^3$")
 
   ## A bar can be chosen, and nothing is wider than a phone.
   look_at_page(browser, "document.querySelector('#timeline .f-failed').dispatchEvent(new Event('click', {bubbles: true}))")
