@@ -149,6 +149,7 @@ flag_help <- c(
   code = "code of an invitation, such as 7-guitar-wizard",
   connections = "maximum number of connections",
   connections_per_key = "maximum number of connections per key",
+  dashboard = "also serve a page about the cluster on this computer",
   device = "device, by its fingerprint",
   drain = "finish running futures before it stops",
   duration = "seconds after which it ends",

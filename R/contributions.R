@@ -141,11 +141,12 @@ contributions_line <- function(rows) {
   paste0("Contributions of this account: ", toString(paste(names(texts), texts)))
 }
 
-## For the end of a worker: "Lent 3 h 12 min to bob (412 futures) and 20 s to carol (20 futures)." NULL if it was nobody. `rows`: of this process.
+## For the end of a worker, of one user " to bob", of several ": 3 h 12 min to bob (412 futures) and 20 s to carol (20 futures)". `rows`: of this process.
 describe_lent <- function(rows) {
   rows <- rows[rows$direction == "given", ]
   users <- sums_by_user(rows)
-  if (is.null(users)) return(NULL)
+  if (is.null(users)) return("")
+  if (nrow(users) == 1L) return(paste(" to", users$user))
   if (nrow(users) > 4L) {
     rest <- users[-(1:3), ]
     users <- rbind(users[1:3, ], data.frame(user = sprintf("%d others", nrow(rest)), machines = "", seconds = sum(rest$seconds), futures = sum(rest$futures),
@@ -155,7 +156,7 @@ describe_lent <- function(rows) {
     of <- users[i, ]
     sprintf("%s to %s (%s)", format_seconds(of$seconds), of$user, count_of(of$futures + of$failed, "future"))
   }, "")
-  sprintf("Lent %s.", join_names(texts))
+  paste0(": ", join_names(texts))
 }
 
 ## One row for each user, the one with most time first. NULL without rows.

@@ -29,7 +29,7 @@
 #' ```sh
 #' Rscript -e future.p2p::dashboard --cluster=alice/friends
 #' ```
-#' It runs until Ctrl-C, and shows all workers of the cluster, but no futures.
+#' It runs until Ctrl-C, and shows all workers of the cluster, but no futures. `worker(dashboard = TRUE)` serves the same page, see [worker()].
 #'
 #' @return An object of class `p2p_dashboard`. Printing it shows the address of the page. `close()` ends the dashboard. Errors have class `p2p_error`.
 #'
@@ -64,11 +64,16 @@ dashboard <- function(cluster = NULL, host = NULL, ssh_args = NULL, port = 0L) {
     print(dash)
     flush(stdout())
     message("Only this computer can open it. The address has a token: keep it to yourself. Ctrl-C ends the dashboard.")
-    repeat {
-      later::run_now(1)
-      if (.Call(ffi_terminate_take)) interrupt_r(is_terminated = TRUE)
-    }
+    serve_pages()
   })
+}
+
+## Until a signal ends it.
+serve_pages <- function() {
+  repeat {
+    later::run_now(1)
+    if (.Call(ffi_terminate_take)) interrupt_r(is_terminated = TRUE)
+  }
 }
 
 check_can_serve <- function() {

@@ -3,7 +3,7 @@
 
 ## Arguments of worker() that the file may have, too. The others of `worker_settings` hold from the start of an evaluator on.
 policy_settings <- c("hours", "max_load", "users", "share", "on_battery", "when_idle", "when_busy")
-worker_settings <- c(policy_settings, "memory", "time", "nice", "tags", "gpus")
+worker_settings <- c(policy_settings, "memory", "time", "nice", "tags", "gpus", "dashboard")
 
 worker_file <- function() {
   path <- p2p_option("worker_file")
@@ -30,7 +30,7 @@ read_worker_file <- function(path) {
   if (length(unknown) > 0L) wrong("there is no key '", unknown[1L], "'. ", did_you_mean(unknown[1L], worker_settings, "'"))
   settings <- lapply(as.list(table[1L[nrow(table) > 0L], , drop = TRUE]), trimws)
   if (nrow(table) > 0L) names(settings) <- colnames(table)
-  is_flag <- names(settings) == "on_battery"
+  is_flag <- names(settings) %in% c("on_battery", "dashboard")
   settings[is_flag] <- lapply(settings[is_flag], as.logical)
   tryCatch(check_settings(settings), p2p_error = function(ex) {
     wrong(sub("^(Argument|Flag|Key) ['-]*([a-z_-]+)'?", "key '\\2'", conditionMessage(ex)))
@@ -41,7 +41,7 @@ check_settings <- function(settings) {
   check <- list(
     hours = check_hours, users = check_policy_users, memory = check_memory, tags = check_tags, gpus = check_gpus,
     max_load = function(x) check_number(x, "max_load", 0.01, Inf), share = function(x) check_number(x, "share", 1, Inf, whole = TRUE),
-    on_battery = check_on_battery, when_busy = check_when_busy, when_idle = function(x) check_number(x, "when_idle", 0, 1e9),
+    on_battery = check_on_battery, dashboard = function(x) check_flag(x, "dashboard"), when_busy = check_when_busy, when_idle = function(x) check_number(x, "when_idle", 0, 1e9),
     time = function(x) check_number(x, "time", 0.001, Inf), nice = function(x) check_number(x, "nice", 0, 19, whole = TRUE)
   )
   for (name in intersect(names(settings), names(check))) settings[name] <- list(check[[name]](settings[[name]]))

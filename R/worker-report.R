@@ -33,14 +33,14 @@ describe_running <- function(report) {
   sprintf("%s of %s", count_of(sum(report$running), "running future"), join_names(sort(unique(report$users))))
 }
 
-## "Stopped. 2 running futures of bob were lost; 31 done, 4 min 10 s lent."
-describe_end <- function(report) {
+## "Stopped. 2 running futures of bob were lost; 31 done, 4 min 10 s lent to bob." `rows`: as for describe_lent().
+describe_end <- function(report, rows) {
   if (!has_lent(report)) return("Stopped. No future was evaluated.")
   running <- sum(report$running)
   counts <- c(sprintf("%.0f done", report$done),
               if (report$lost > 0) sprintf("%.0f lost%s", report$lost, if (running > 0L) " earlier" else ""),
               if (report$canceled > 0) sprintf("%.0f canceled", report$canceled),
-              paste(format_seconds(report$lent), "lent"))
+              paste0(format_seconds(report$lent), " lent", describe_lent(rows)))
   if (running == 0L) counts[1L] <- paste(count_of(report$done, "future"), "done")
   lost <- if (running > 0L) sprintf("%s %s lost; ", describe_running(report), if (running == 1L) "was" else "were")
   paste0("Stopped. ", lost, paste(counts, collapse = ", "), ".")

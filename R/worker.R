@@ -60,6 +60,13 @@
 #' @param json_log (logical) If `TRUE`, write each line of the log as a JSON object; see section 'Log'. The default is option `future.p2p.json_log`.
 #'   `--json-log` on the command line.
 #'
+#' @param dashboard (logical) If `TRUE`, serve the page of [dashboard()], see section 'Dashboard'. `--dashboard` on the command line.
+#'
+#' @section Dashboard:
+#' With `dashboard = TRUE`, the worker starts an R process of its own that shows the cluster as [dashboard()] does, without futures, and ends with the
+#' worker, however that ends. So the process that starts futures answers no browser; the other one is a client of this account, which takes no slot. The address of the page is written to standard output, as it has
+#' a secret token: only this account should be able to read that output. In a sandbox, futures cannot reach the page without `net = TRUE`, nor know its token.
+#'
 #' @section Log:
 #' The log goes to standard error. At a terminal, a line below it shows what the worker lends, as "alice/friends: 2 of 4 slots busy for bob and carol; 412 futures,
 #' 3 h 12 min lent", and whether it rests, is paused or drains. It is drawn again when something happens, and taken away at the end. Elsewhere,
@@ -75,7 +82,7 @@
 #' futures, and those that run are finished. It stays on the cluster and says so: clients read "resting until 22:00" while they wait.
 #'
 #' The file `worker.dcf` in `tools::R_user_dir("future.p2p", "config")` (or option `future.p2p.worker_file`) has settings for all your workers on this
-#' machine, and also `memory`, `time`, `nice`, `tags` and `gpus`:
+#' machine, and also `memory`, `time`, `nice`, `tags`, `gpus` and `dashboard`:
 #'
 #' ```
 #' hours: 22:00-07:00, 12:00-13:00
@@ -84,8 +91,8 @@
 #' nice: 19
 #' ```
 #'
-#' Arguments and flags go before the file. When the file changes, running workers read it again: the policy applies at once; `memory`, `time`, `nice`, `tags`
-#' and `gpus` apply when the worker is started again. If the file has a mistake, `worker()` stops at its start, and later keeps the policy that it has.
+#' Arguments and flags go before the file. When the file changes, running workers read it again: the policy applies at once; the others
+#' apply when the worker is started again. If the file has a mistake, `worker()` stops at its start, and later keeps the policy that it has.
 #'
 #' With `when_busy = "pause"`, the processes of running futures are stopped (SIGSTOP) while the worker rests, or was paused by [worker_control()]. They keep
 #' their memory, their time limit stands still, and their clients read "paused by its owner". A canceled future goes on until it has ended. What a
@@ -215,7 +222,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
                    nice = 0L, idle = Inf, drain = FALSE, workdir = NULL, sandbox = c("auto", "namespaces", "landlock", "seatbelt", "none"),
                    net = FALSE, read = character(), write = character(), pass_env = NULL, hours = NULL, max_load = Inf, users = NULL,
                    share = Inf, on_battery = TRUE, when_idle = 0, when_busy = c("finish", "pause"), cache = NULL, tags = NULL,
-                   gpus = NULL, quiet = FALSE, json_log = FALSE) {
+                   gpus = NULL, quiet = FALSE, json_log = FALSE, dashboard = FALSE) {
   check_arguments("worker")
   check_not_on_worker("worker")
   workers <- check_number(workers, "workers", 1, 1024, whole = TRUE)
@@ -230,6 +237,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
   workdir <- check_workdir(workdir)
   pass_env <- check_pass_env(pass_env)
   cache <- check_cache(cache, workers, settings$memory)
+  if (settings$dashboard) check_can_serve()
   config <- board_config(cluster, host, ssh_args)
   if (!is.null(config$cluster)) .Call(ffi_cluster_check, config$cluster)
   sandbox <- new_sandbox(if (missing(sandbox)) default_sandbox(config$cluster) else sandbox, net, read, write, workdir)
@@ -241,7 +249,7 @@ worker <- function(cluster = NULL, host = NULL, ssh_args = NULL, duration = Inf,
     use_key_file(config)
     say_keyless()
     message(paste(c(describe_sandbox(sandbox, pass_env), lent$about, describe_policy(settings)), collapse = "\n"))
-    with_terminate(run_worker(config, duration, idle, drain, new_policy_reader(arguments, given, policy_file)))
+    with_terminate(run_worker(config, duration, idle, drain, new_policy_reader(arguments, given, policy_file), settings$dashboard))
   }, format, list(program = "worker", cluster = config$cluster))
   invisible()
 }
@@ -263,22 +271,25 @@ lending_config <- function(settings, workers, cache, sandbox, workdir = NULL, pa
 }
 
 ## `reread(handle)` reads the file of the policy again.
-run_worker <- function(config, duration, idle, drain, reread) {
+run_worker <- function(config, duration, idle, drain, reread, has_dashboard) {
   log <- log_new()
+  dashboard <- if (has_dashboard) new_worker_dashboard(config, log)
   recorder <- new_recorder()
   handle <- .Call(ffi_worker_new, c(config, list(recorder = recorder)), log)
   is_over <- FALSE
   on.exit(suspendInterrupts({
     report <- .Call(ffi_worker_report, handle)
+    if (has_dashboard) dashboard$close()
     .Call(ffi_handle_close, handle)
     while (length(lines <- log_lines(log)) > 0L) show_log_lines(lines)
-    lent <- describe_lent(contribution_rows(.Call(ffi_recorder_session, recorder)))
+    rows <- contribution_rows(.Call(ffi_recorder_session, recorder))
     .Call(ffi_handle_close, recorder)
-    if (is_over || has_lent(report)) message(paste(c(describe_end(report), lent), collapse = "\n"))
+    if (is_over || has_lent(report)) message(describe_end(report, rows))
   }))
   take_news <- function() {
     news <- .Call(ffi_worker_news, handle) # of the file of the policy, of draining
     if (news[1L]) reread(handle)
+    if (has_dashboard) dashboard$look(.Call(ffi_worker_report, handle)$cluster)
     news[2L]
   }
   draw <- line_of_worker(handle, config$workers)

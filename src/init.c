@@ -17,6 +17,9 @@
   X(ffi_client_wait, 3)          \
   X(ffi_client_workers, 1)       \
   X(ffi_cluster_check, 1)        \
+  X(ffi_companion_begin, 0)      \
+  X(ffi_companion_new, 2)        \
+  X(ffi_companion_take, 1)       \
   X(ffi_control_ask, 3)          \
   X(ffi_control_prepare, 1)      \
   X(ffi_code_new, 0)             \

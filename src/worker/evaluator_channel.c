@@ -57,7 +57,7 @@ static int set_up(struct p2p_evaluator_channel *channel) {
     return errno;
   p2p_unix_socket_no_sigpipe(P2P_EVALUATOR_PROCESS_FD_FRAMES);
   channel->owner = getpid();
-  return p2p_lifeline_watch(&channel->lifeline);
+  return p2p_lifeline_watch(&channel->lifeline, P2P_EVALUATOR_PROCESS_FD_LIFELINE);
 }
 
 int p2p_evaluator_channel_open(struct p2p_evaluator_channel **out, struct p2p_err *err) {

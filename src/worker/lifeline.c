@@ -10,18 +10,17 @@
 #include <unistd.h>
 
 #include "base/pipe.h"
-#include "worker/evaluator_process.h"
 
 /* on the watcher's thread */
 static void *watch(void *arg) {
   struct p2p_lifeline *lifeline = arg;
-  struct pollfd fds[2] = {{.fd = P2P_EVALUATOR_PROCESS_FD_LIFELINE, .events = POLLIN},
+  struct pollfd fds[2] = {{.fd = lifeline->fd, .events = POLLIN},
                           {.fd = lifeline->stop[0], .events = POLLIN}};
   for (;;) {
     char byte;
     if (poll(fds, 2, -1) < 0) continue;
     if (fds[1].revents != 0) return NULL;
-    if (read(P2P_EVALUATOR_PROCESS_FD_LIFELINE, &byte, 1) <= 0) kill(0, SIGKILL);
+    if (read(lifeline->fd, &byte, 1) <= 0) kill(0, SIGKILL);
   }
 }
 
@@ -30,8 +29,9 @@ static void close_stop(struct p2p_lifeline *lifeline) {
   close(lifeline->stop[1]);
 }
 
-int p2p_lifeline_watch(struct p2p_lifeline *lifeline) {
+int p2p_lifeline_watch(struct p2p_lifeline *lifeline, int fd) {
   sigset_t all, before;
+  lifeline->fd = fd;
   if (p2p_pipe_open(lifeline->stop, false, NULL) != P2P_OK) return errno;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited by the thread */
@@ -53,5 +53,5 @@ static void stop_watcher(struct p2p_lifeline *lifeline) {
 void p2p_lifeline_end(struct p2p_lifeline *lifeline, bool is_fork) {
   if (!is_fork) stop_watcher(lifeline);
   close_stop(lifeline);
-  close(P2P_EVALUATOR_PROCESS_FD_LIFELINE);
+  close(lifeline->fd);
 }

@@ -94,11 +94,12 @@ test_that("the plot has a bar for each user and machine, adds up small ones, and
 })
 
 test_that("the end of a worker names its users", {
-  expect_null(describe_lent(some_rows()[0L, ]))
-  expect_identical(describe_lent(some_rows()), "Lent 3 h 12 min to bob (412 futures) and 20 s to dave (1 future).")
+  expect_identical(describe_lent(some_rows()[0L, ]), "")
+  expect_identical(describe_lent(some_rows()[1L, ]), " to bob")
+  expect_identical(describe_lent(some_rows()), ": 3 h 12 min to bob (412 futures) and 20 s to dave (1 future)")
   many <- some_rows(side = rep("given", 6L), user = c("a", "b", "c", "d", "e", "e"), machine = rep("vm", 6L), futures = rep(1, 6L), failed = rep(0, 6L), seconds = c(60:56, 1),
                     bytes_in = rep(1, 6L), bytes_out = rep(1, 6L), since = rep(1, 6L), latest = rep(1, 6L))
-  expect_identical(describe_lent(many), "Lent 1 min to a (1 future), 59 s to b (1 future), 58 s to c (1 future) and 1 min 54 s to 2 others (3 futures).")
+  expect_identical(describe_lent(many), ": 1 min to a (1 future), 59 s to b (1 future), 58 s to c (1 future) and 1 min 54 s to 2 others (3 futures)")
 })
 
 test_that("both ends count, and each sees the other's user and machine", {
@@ -146,7 +147,8 @@ test_that("both ends count, and each sees the other's user and machine", {
   worker <- start_worker(lab, "alice", "alice/friends", env = c(R_USER_DATA_DIR = theirs))
   expect_identical(future::value(future::future(1)), 1)
   expect_identical(stop_process(worker), 0L)
-  expect_match(process_lines(worker), "^Lent [0-9.]+ s to bob [(]1 future[)][.]$", all = FALSE)
+  expect_match(process_lines(worker), "^Stopped[.] 1 future done, [0-9.]+ s lent to bob[.]$", all = FALSE)
+  expect_length(grep("lent", process_lines(worker), ignore.case = TRUE), 1L)
   expect_identical(look()$futures, 3) # written at its end
   future::plan(future::sequential)
   expect_identical(sum(contributions()$futures), 3)
@@ -179,7 +181,7 @@ test_that("futures in a sandbox cannot change the counts; option and variable tu
   plan_as(lab, "bob", retries = 0)
   expect_identical(future::value(future::future(1)), 1)
   expect_identical(stop_process(worker), 0L)
-  expect_match(process_lines(worker), "^Lent ", all = FALSE)
+  expect_match(process_lines(worker), " lent to bob[.]$", all = FALSE)
   expect_false(file.exists(file))
 })
 

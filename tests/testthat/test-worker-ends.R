@@ -31,7 +31,7 @@ test_that("Ctrl-C without running futures stops at once, and the worker says wha
   expect_equal(value(future(1)), 1)
   wait_for_line(worker, "finished in")
   press_ctrl_c(worker)
-  expect_match(summary_of(worker), "^Stopped[.] 1 future done, [0-9.]+ s lent[.]$")
+  expect_match(summary_of(worker), "^Stopped[.] 1 future done, [0-9.]+ s lent to bob[.]$")
   plan(sequential)
 })
 
@@ -47,7 +47,7 @@ test_that("with running futures, Ctrl-C asks once more, and only the second one 
   expect_equal(value(x$future), "done")
   wait_for_line(worker, "finished in")
   press_ctrl_c(worker)
-  expect_match(summary_of(worker), "^Stopped[.] 1 running future of bob was lost; 1 done, [0-9.]+ s lent[.]$")
+  expect_match(summary_of(worker), "^Stopped[.] 1 running future of bob was lost; 1 done, [0-9.]+ s lent to bob[.]$")
   expect_stopped_by_owner(y$future)
   plan(sequential)
 })
@@ -58,7 +58,7 @@ for (signal in c("SIGTERM", "SIGHUP")) test_that(paste(signal, "stops a worker a
   x <- gated()
   wait_for_line(worker, "started")
   signal_process(worker, c(SIGTERM = 15L, SIGHUP = 1L)[[signal]])
-  expect_match(summary_of(worker), "^Stopped[.] 1 running future of bob was lost; 0 done, [0-9.]+ s lent[.]$")
+  expect_match(summary_of(worker), "^Stopped[.] 1 running future of bob was lost; 0 done, [0-9.]+ s lent to bob[.]$")
   expect_stopped_by_owner(x$future)
   expect_length(list.files(worker$tmp), 0L)
   plan(sequential)
@@ -75,7 +75,7 @@ test_that("with drain, the first signal lets running futures finish, and new one
   expect_equal(value(future(2)), 2)
   file.create(x$gate)
   expect_equal(value(x$future), "done")
-  expect_match(summary_of(worker), "^Stopped[.] 1 future done, [0-9.]+ s lent[.]$")
+  expect_match(summary_of(worker), "^Stopped[.] 1 future done, [0-9.]+ s lent to bob[.]$")
   plan(sequential)
   stop_process(other)
 })
@@ -88,18 +88,21 @@ test_that("with drain, a second signal stops the worker at once", {
   signal_process(worker, tools::SIGINT)
   wait_for_line(worker, "^Finishing")
   signal_process(worker, tools::SIGINT)
-  expect_match(summary_of(worker), "^Stopped[.] 1 running future of bob was lost; 0 done, [0-9.]+ s lent[.]$")
+  expect_match(summary_of(worker), "^Stopped[.] 1 running future of bob was lost; 0 done, [0-9.]+ s lent to bob[.]$")
   expect_stopped_by_owner(x$future)
   plan(sequential)
 })
 
 test_that("numbers, users and times are worded", {
   report <- function(...) utils::modifyList(list(done = 0, lost = 0, canceled = 0, lent = 0, users = character(), running = integer()), list(...))
-  expect_equal(describe_end(report()), "Stopped. No future was evaluated.")
-  expect_equal(describe_end(report(done = 31, lent = 250, users = c("dave", "bob", "bob"), running = c(1L, 2L, 1L))),
+  none <- contribution_rows(list(direction = character(), user = character(), seconds = numeric(), since = numeric(), latest = numeric()))
+  to_bob <- contribution_rows(list(direction = "given", user = "bob", machine = "desk", cluster = "alice/friends", futures = 31, failed = 1, seconds = 250, bytes_in = 1, bytes_out = 1,
+                                   since = 1, latest = 1))
+  expect_equal(describe_end(report(), none), "Stopped. No future was evaluated.")
+  expect_equal(describe_end(report(done = 31, lent = 250, users = c("dave", "bob", "bob"), running = c(1L, 2L, 1L)), none),
                "Stopped. 4 running futures of bob and dave were lost; 31 done, 4 min 10 s lent.")
-  expect_equal(describe_end(report(lost = 1, canceled = 2, lent = 3600, users = "bob", running = 1L)),
-               "Stopped. 1 running future of bob was lost; 0 done, 1 lost earlier, 2 canceled, 1 h lent.")
+  expect_equal(describe_end(report(lost = 1, canceled = 2, lent = 3600, users = "bob", running = 1L), to_bob),
+               "Stopped. 1 running future of bob was lost; 0 done, 1 lost earlier, 2 canceled, 1 h lent to bob.")
   expect_equal(describe_running(report(users = c("c", "b", "a"), running = c(1L, 1L, 1L))), "3 running futures of a, b and c")
   expect_equal(vapply(c(0, 9.94, 9.95, 59.6, 61, 3661, 90000), format_seconds, ""),
                c("0.0 s", "9.9 s", "10 s", "1 min", "1 min 1 s", "1 h 1 min", "1 d 1 h"))
