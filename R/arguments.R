@@ -90,3 +90,29 @@ check_workdir <- function(workdir) {
   if (!is.character(workdir) || length(workdir) != 1L || is.na(workdir) || !dir.exists(workdir)) argument_stop("workdir", " must be a folder that exists.")
   normalizePath(workdir)
 }
+
+check_number <- function(value, name, from, to, whole = FALSE) {
+  if (is.character(value) && length(value) == 1L) value <- suppressWarnings(as.numeric(value))
+  is_valid <- is.numeric(value) && length(value) == 1L && !is.na(value) && value >= from && value <= to
+  if (!is_valid || (whole && is.finite(value) && value != round(value))) {
+    range <- if (is.finite(to)) sprintf("from %s to %s", from, format(to, scientific = FALSE)) else paste("of at least", from)
+    argument_stop(name, " must be a ", if (whole) "whole ", "number ", range, ".")
+  }
+  value
+}
+
+## The number of bytes of `"2 GiB"`.
+check_memory <- function(memory) {
+  bytes <- if (is.character(memory) && length(memory) == 1L) parse_bytes(memory) else memory
+  if (!is.numeric(bytes) || length(bytes) != 1L || is.na(bytes) || bytes < 2^20) {
+    argument_stop("memory", " must be a number of bytes, or a string such as \"2 GiB\", and at least 1 MiB.")
+  }
+  bytes
+}
+
+parse_bytes <- function(text) {
+  parts <- regmatches(text, regexec("^ *([0-9.]+|Inf) *([KkMGT]?i?)(B?) *$", text))[[1L]]
+  if (length(parts) == 0L) return(NA_real_)
+  power <- match(substr(toupper(parts[3L]), 1L, 1L), c("", "K", "M", "G", "T")) - 1
+  suppressWarnings(as.numeric(parts[2L])) * (if (grepl("i", parts[3L]) || !nzchar(parts[4L])) 1024 else 1000)^power
+}
