@@ -77,6 +77,61 @@ async def parts_of_a_client_are_kept(lab):
     assert await sender.run(2, numbers(4)) == (1, str(4 * LENGTH))
 
 
+@attack(MEMBER, "over links with slots")
+async def parts_of_one_client_are_not_there_for_another(lab):
+    """A client that guesses the id of another one's part gets nothing, and puts nothing in its place."""
+    first, second = await Sender.start(lab), await Sender.start(lab, "bob")
+    assert await first.run(7, numbers(3)) == (1, str(3 * LENGTH))
+    assert await second.run(7, numbers(5)) == (1, str(5 * LENGTH))
+    assert await first.run(7, numbers(3)) == (0, str(3 * LENGTH))
+    first.link.close()
+    other = await Sender.start(lab)  # the same member, over another link
+    assert await other.run(7, numbers(6)) == (1, str(6 * LENGTH))
+    assert await second.run(7, numbers(5)) == (0, str(5 * LENGTH))
+
+
+@attack(MEMBER, "over a link with a slot")
+async def malformed_parts_of_a_task_end_the_link(lab):
+    """Each ends this link alone, at once."""
+    name, size = bytes(16), 1 << 20
+    lists = {
+        "below the least size": [(name, 65535)],
+        "without a size": [(name, 0)],
+        "sizes of more than 63 bits": [(name, 1 << 62), (name, 1 << 62)],
+        "a size of 64 bits": [(name, (1 << 64) - 1)],
+        "too many": [(name, size)] * 33,
+        "an id that is cut": [(name[1:], size)],
+    }
+    for what, parts in lists.items():
+        sender, since = await Sender.start(lab), await lab.worker.mark()
+        await sender.link.send(p2p.task(1, 100, parts=parts))
+        try:
+            await sender.link.ended(timeout=5)
+        except asyncio.TimeoutError:
+            raise AssertionError(f"{what}: the link goes on") from None
+        await lab.worker.wait_for("closing the link to client 'mallory@.*malformed TASK", since)
+
+
+@attack(MEMBER, "over a link with a slot", limit=60)
+async def announced_parts_take_no_memory(lab):
+    """Memory follows the bytes that arrive. What is beyond the worker's limit is refused before anything is asked for, and what never comes costs only the
+    client's own slot."""
+    peer = await Sender.start(lab)
+    before = memory_mib(lab.worker.pid)
+    await peer.link.send(p2p.task(50, 100, parts=[(bytes(16), 1 << 61), (bytes(16), 1 << 61)]))
+    _, _, text = await peer.link.receive(p2p.LOST, timeout=5)
+    assert b"accepts at most" in text, text
+    assert await peer.ask([(bytes(15) + b"1", 1 << 30), (bytes(15) + b"2", 1 << 30)]) == 3
+    await peer.link.send(p2p.frame(p2p.DATA, peer.number, objects.HEADER))
+    await lab.canary.sings_on(lab.canary.mark())
+    other = await Sender.start(lab)
+    assert await other.run(1, numbers(3)) == (1, str(3 * LENGTH))
+    await peer.link.send(p2p.frame(p2p.CANCEL, peer.number))
+    await peer.link.receive(p2p.LOST, timeout=10)
+    assert await peer.run(1, numbers(3)) == (1, str(3 * LENGTH))
+    assert memory_mib(lab.worker.pid) - before < 10
+
+
 @attack(MEMBER, "over a link with a slot", limit=60)
 async def forged_parts_reach_no_supervisor(lab):
     """What is not plain data, or is shorter or longer than announced, is an error of this task. Nothing of it is kept, and the next one is right."""
@@ -97,6 +152,38 @@ async def forged_parts_reach_no_supervisor(lab):
     assert await sender.ask([described(10, whole)]) == 1
     assert await sender.finish(whole[:40000], whole[40000:]) == str(3 * LENGTH)  # in pieces
     assert lab.worker.count("starting another", since) == 0, "an evaluator died"
+
+
+@attack(MEMBER, "over links with slots", limit=120)
+async def bytes_of_parts_in_another_order_hurt_nobody(lab):
+    """Parts that are swapped, sent twice or not at all, that share a frame, or come before NEED: the link ends, or the task fails or waits; it is never
+    evaluated with something else, and others go on."""
+    one, two = numbers(3), numbers(4, LENGTH + 1)
+    canary = lab.canary.mark()
+    async def attempt(pieces, early=b""):
+        sender = await Sender.start(lab)
+        parts = [described(1, one), described(2, two)]
+        try:
+            await sender.link.send(p2p.task(1, len(sender.data), parts=parts), *p2p.object_frames(1, early))
+            _, _, mask = await sender.link.receive(p2p.NEED)
+            assert mask == b"\0\0\0\3"
+            sender.number = 1
+            return await asyncio.wait_for(sender.finish(*pieces), 5)
+        except p2p.Closed:
+            return "closed"
+        except asyncio.TimeoutError:
+            return "waits"
+        finally:
+            sender.link.close()
+    assert await attempt([one, two]) == str(3 * LENGTH)
+    wrong = {"twice": [one, one, two], "one of two": [one], "none": [], "swapped": [two, one], "in one frame": [one + two], "too short": [one[:-4], two],
+             "too long": [one + bytes(4), two]}
+    for what, pieces in wrong.items():
+        outcome = await attempt(pieces)
+        assert outcome in ("closed", "waits", "error") or outcome.startswith("lost: "), f"{what}: {outcome}"
+    outcome = await attempt([one, two], early=bytes(50))
+    assert outcome in ("closed", "error") or outcome.startswith("lost: "), f"before NEED: {outcome}"
+    await lab.canary.sings_on(canary)
 
 
 @attack(MEMBER, "over a link with a slot of a worker with a cache of 8 MiB", limit=120)

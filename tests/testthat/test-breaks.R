@@ -97,11 +97,12 @@ test_that("an evaluator that is killed while it reads is replaced, and its futur
   expect_identical(warnings_of(session), character()) # it had not begun
 })
 
-test_that("after Ctrl-C while a global goes out, the slot is free again, and the next future is right", {
+test_that("after Ctrl-C while a global goes out, its future is canceled, the slot is free again, and the next future is right", {
   reset_client(patient = TRUE)
+  endless <- list(way = "up", make = "x <- new(); y <- new(); future({ list(x, y); repeat Sys.sleep(1) })")
   for (bytes in c(100, 5e6, 17e6)) {
     pid <- evaluator()
-    begin(cases[["second part"]], bytes, "hold")
+    begin(endless, bytes, "hold")
     signal_process(session, tools::SIGINT)
     expect_identical(answer_of(session), "! interrupted")
     expect_identical(ask(session, "6 * 7"), "= 42")
