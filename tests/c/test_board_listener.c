@@ -28,7 +28,7 @@ TEST(a_key_decides_who_the_user_is) {
 TEST(commands_print_and_end) {
   CHECK(start_board() == P2P_OK);
   CHECK(run_ssh(&alice, "alice", "services") == 0);
-  CHECK_STR(alice.output, "mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\n");
+  CHECK_STR(alice.output, "mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\nclient_address=127.0.0.1\n");
   CHECK(run_ssh(&alice, "alice", "users diana,bob,eve,bo,bobb") == 0);
   CHECK_STR(alice.output, "unknown=diana,eve,bo,bobb\n");
   CHECK(run_ssh(&alice, "alice", "users bob,alice") == 0);
@@ -176,7 +176,7 @@ TEST(a_pty_and_an_environment_are_declined) {
   CHECK(start_board() == P2P_OK);
   start_ssh(&alice, "alice", more, "services");
   CHECK(end_ssh(&alice) == 0);
-  CHECK_STR(alice.output, "mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\n");
+  CHECK_STR(alice.output, "mailbox=ws://*:4000/v1\nrelay=tcp:*:4001\nclient_address=127.0.0.1\n");
   start_ssh(&alice, "alice", with_pty, "services");
   CHECK(end_ssh(&alice) == 255); /* ssh itself gives up at once */
   stop_board();
