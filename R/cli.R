@@ -157,6 +157,7 @@ flag_help <- c(
   file = "file of an invitation",
   forget = "remove the counts, of --cluster or all",
   hours = "local time to lend in, as 22:00-07:00, separated by commas",
+  gpus = "GPUs of this machine that futures can get, at most",
   host = "message board, as name:port",
   host_key = "file of the private host key",
   idle = "seconds without futures after which it ends",
@@ -197,10 +198,10 @@ flag_help <- c(
 )
 
 ## Defaults that are not values to type.
-named_defaults <- c(accounts_file = "that of the board, if it runs here", address = "all addresses", cache = "1GiB", mailbox = "that of the board", cluster = "your personal cluster", code = "none", device = "none", enrol = "auto", file = "none", hours = "any", host = "pipe.pico.sh",
+named_defaults <- c(accounts_file = "that of the board, if it runs here", address = "all addresses", cache = "1GiB", mailbox = "that of the board", cluster = "your personal cluster", code = "none", device = "none", enrol = "auto", file = "none", gpus = "all; none in a sandbox", hours = "any", host = "pipe.pico.sh",
                    host_key = "created in R's configuration folder", ssh_args = "none",
                    pass_env = "none", read = "none", sandbox = "auto; none on your personal cluster",
-                   user = "none", users = "all", users_file = "that of the host, if it runs here", when_busy = "finish",
+                   tags = "none", user = "none", users = "all", users_file = "that of the host, if it runs here", when_busy = "finish",
                    workdir = "a private one, emptied after each future", write = "none")
 
 ## The default of an argument, as typed in a shell.

@@ -52,7 +52,10 @@ resource_names <- c("memory", "cores", "gpu", "tags")
 #'
 #' f <- future(sum(runif(1e6)), seed = TRUE, resources = list(memory = "256 MiB", cores = 1))
 #' value(f)
-#' value(future(torch::cuda_device_count(), resources = list(gpu = 1)))
+#'
+#' # No worker of a demo lends a GPU on most computers: that is an error
+#' f <- try(future(Sys.getenv("CUDA_VISIBLE_DEVICES"), resources = list(gpu = 1)))
+#' try(value(f))
 #'
 #' x %<-% { availableCores() } %resources% list(cores = 1)
 #' x
