@@ -23,7 +23,7 @@ has_capability <- function(lab, name) {
 
 ## A command that runs as the user of the lab.
 as_user <- function(lab, command) as_account(lab$uid, command)
-give <- function(lab, paths) if (!is.null(lab$uid)) processx::run("chown", c("-R", sprintf("%d:%d", lab$uid, lab$uid), paths))
+give <- function(lab, paths) if (!is.null(lab$uid)) system2("chown", c("-R", sprintf("%d:%d", lab$uid, lab$uid), shQuote(paths)))
 
 write_in <- function(folder, ...) {
   texts <- list(...)

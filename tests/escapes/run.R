@@ -288,6 +288,6 @@ tryCatch(run_all(), error = function(ex) {
 })
 plan(sequential)
 close_lab(board)
-invisible(processx::run("rm", c("-rf", parent))) # unlink() leaves sockets
+invisible(system2("rm", c("-rf", shQuote(parent)))) # unlink() leaves sockets
 cat(sprintf("escapes: %d passed, %d failed, %d skipped\n", passed, failed, skipped))
 quit(save = "no", status = failed > 0L)

@@ -11,7 +11,7 @@ as_account <- function(uid, command) {
 libraries_for <- function(uid, dir, packages = "future.p2p") {
   can_read <- function(path) {
     command <- as_account(uid, c("test", "-x", path))
-    processx::run(command[1L], command[-1L], error_on_status = FALSE)$status == 0L
+    run_process(command[1L], command[-1L], error_on_status = FALSE)$status == 0L
   }
   hidden <- .libPaths()[!vapply(.libPaths(), can_read, NA)]
   if (length(hidden) == 0L) return(.libPaths())

@@ -51,7 +51,7 @@ known_hosts_file <- function(lab) file.path(lab$dir, "known_hosts")
 ## Returns the public key, `ssh-ed25519 AAAA...`.
 make_key <- function(lab, user, type = "ed25519") {
   file <- key_file(lab, user)
-  processx::run("ssh-keygen", c("-q", "-t", type, "-N", "", "-C", user, "-f", file))
+  run_process("ssh-keygen", c("-q", "-t", type, "-N", "", "-C", user, "-f", file))
   sub("^([^ ]+ [^ ]+).*", "\\1", readLines(paste0(file, ".pub")))
 }
 
@@ -156,6 +156,19 @@ wait_for_end <- function(px, timeout) {
   deadline <- proc.time()[["elapsed"]] + timeout
   while (px$is_alive() && proc.time()[["elapsed"]] < deadline) Sys.sleep(0.01)
   !px$is_alive()
+}
+
+## Runs a program and returns list(status, stdout, stderr), as run() of processx does, which calls wait(). It is killed after `timeout` seconds.
+run_process <- function(command, args = character(), error_on_status = TRUE, stderr_to_stdout = FALSE, timeout = 600, ...) {
+  files <- tempfile(c("stdout-", "stderr-"))
+  on.exit(unlink(files))
+  px <- processx::process$new(command, args, stdout = files[1L], stderr = if (stderr_to_stdout) "2>&1" else files[2L], ...)
+  if (!wait_for_end(px, timeout)) px$kill_tree()
+  wait_for_end(px, 10)
+  text <- function(file) if (file.exists(file)) rawToChar(readBin(file, "raw", file.size(file))) else ""
+  ended <- list(status = px$get_exit_status(), stdout = text(files[1L]), stderr = text(files[2L]))
+  if (error_on_status && !identical(ended$status, 0L)) stop(command, " ended with status ", ended$status, ": ", ended$stderr, ended$stdout)
+  ended
 }
 
 ## Waits at most `timeout` seconds for the process to end. Returns its exit status. NA if it was killed after the timeout (process$killed is

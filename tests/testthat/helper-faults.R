@@ -5,7 +5,7 @@ compile_c <- function(lab, name, code = readLines(testthat::test_path(name))) {
   dir <- tempfile("c-", lab$dir)
   dir.create(dir)
   writeLines(code, file.path(dir, name))
-  r <- function(...) processx::run(file.path(R.home("bin"), "R"), c("CMD", ...), wd = dir, error_on_status = FALSE, stderr_to_stdout = TRUE)
+  r <- function(...) run_process(file.path(R.home("bin"), "R"), c("CMD", ...), wd = dir, error_on_status = FALSE, stderr_to_stdout = TRUE)
   compiler <- strsplit(trimws(r("config", "CC")$stdout), " ", fixed = TRUE)[[1L]][1L]
   if (!nzchar(Sys.which(compiler))) testthat::skip("there is no C compiler")
   built <- r("SHLIB", name)

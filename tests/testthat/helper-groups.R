@@ -6,13 +6,13 @@ new_group <- function(uid = NULL) {
   controllers <- suppressWarnings(tryCatch(readLines(file.path(root, "cgroup.subtree_control")), error = function(e) ""))
   path <- tempfile("p2p-group-", root)
   if ("memory" %in% strsplit(controllers, " ", fixed = TRUE)[[1L]] && suppressWarnings(dir.create(path))) {
-    if (!is.null(uid)) processx::run("chown", c(sprintf("%d:%d", uid, uid), file.path(path, c("", "cgroup.procs", "cgroup.subtree_control"))))
+    if (!is.null(uid)) run_process("chown", c(sprintf("%d:%d", uid, uid), file.path(path, c("", "cgroup.procs", "cgroup.subtree_control"))))
     return(list(path = path, command = c("sh", "-c", sprintf("echo 0 > '%s/cgroup.procs'; exec \"$@\"", path), "sh")))
   }
   command <- c("systemd-run", "--user", "--scope", "--quiet", "--property=Delegate=yes")
   if (!is.null(uid) || !nzchar(Sys.which(command[1L]))) return(NULL)
   version <- as.integer(sub("^systemd ([0-9]+).*", "\\1", system2(command[1L], "--version", stdout = TRUE)[1L]))
-  works <- processx::run(command[1L], c(command[-1L], "true"), error_on_status = FALSE)$status == 0L
+  works <- run_process(command[1L], c(command[-1L], "true"), error_on_status = FALSE)$status == 0L
   if (works && version >= 251L) list(command = command)
 }
 

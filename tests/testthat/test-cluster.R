@@ -245,7 +245,7 @@ test_that("links use the relay if neither side can listen, and print(plan()) sho
   start_worker(lab, "alice", "alice/no-listen", env = no_listen)
   code <- sprintf("library(future); plan(future.p2p::cluster, cluster = 'alice/no-listen', host = '%s', ssh_args = '%s'); x <- runif(1e5); cat('identical:', identical(value(future(rev(x))), rev(x)), '\n'); print(plan()); plan(sequential)",
                   args$host, args$ssh_args)
-  said <- processx::run(file.path(R.home("bin"), "Rscript"), c("-e", code), stderr_to_stdout = TRUE, timeout = 60,
+  said <- run_process(file.path(R.home("bin"), "Rscript"), c("-e", code), stderr_to_stdout = TRUE, timeout = 60,
                         env = lab_environment(lab, tempdir(), no_listen))$stdout
   expect_match(said, "identical: TRUE")
   expect_match(said, "alice@[^ ]+ +1 +0 +0 +0 +relay +ready")

@@ -25,7 +25,7 @@ exit_probe <- local({
     "__attribute__((destructor)) static void end(void) { if (getenv(\"LOOK_LATE\") != NULL) look(); }",
     "void leave(int *status) { exit(*status); }"
   ), file.path(dir, "probe.c"))
-  built <- processx::run(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "probe.c"), wd = dir, error_on_status = FALSE)
+  built <- run_process(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "probe.c"), wd = dir, error_on_status = FALSE)
   if (built$status == 0L) file.path(dir, paste0("probe", .Platform$dynlib.ext))
 })
 runs_at_exit <- function(process) any(process$lines == "the network thread runs at exit")
@@ -205,7 +205,7 @@ test_that("R ends although a name is still being looked up", {
     "  if (hints != NULL && hints->ai_flags & AI_NUMERICHOST) return real(host, port, hints, out);",
     "  sleep(60);", "  return EAI_FAIL;", "}"
   ), file.path(dir, "slow.c"))
-  built <- processx::run(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "slow.c"), wd = dir, error_on_status = FALSE)
+  built <- run_process(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "slow.c"), wd = dir, error_on_status = FALSE)
   if (built$status != 0L) skip("there is no compiler")
   process <- start_r(lab, "slow name server", c(unreachable, "cat('ready\\n')", "quit(status = 3L)"), env = c(LD_PRELOAD = file.path(dir, "slow.so")))
   wait_for_line(process, "^ready")

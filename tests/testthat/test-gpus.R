@@ -77,7 +77,7 @@ if (!nzchar(compiler)) skip("there is no C compiler")
 lab <- local_lab()
 fake <- file.path(lab$dir, "fake")
 dir.create(fake)
-processx::run(compiler, c("-shared", "-fPIC", "-o", file.path(fake, "libnvidia-ml.so.1"), normalizePath("fake-nvml.c")))
+run_process(compiler, c("-shared", "-fPIC", "-o", file.path(fake, "libnvidia-ml.so.1"), normalizePath("fake-nvml.c")))
 withr::local_envvar(CUDA_VISIBLE_DEVICES = NA, CUDA_DEVICE_ORDER = NA)
 with_fake <- c(LD_LIBRARY_PATH = paste(c(fake, Sys.getenv("LD_LIBRARY_PATH")), collapse = ":"))
 

@@ -68,7 +68,7 @@ test_that("all examples run, one after the other, and leave no file and no proce
   code <- withr::local_tempfile(lines = c("library(future.p2p)", "setwd(tempdir())", unlist(lapply(pages, function(page) {
     c(sprintf("message('example: %s')", texts_of(page, "\\name")), "local({", example_of(page), "})")
   }))))
-  ended <- processx::run(file.path(R.home("bin"), "Rscript"), code, env = env, wd = tmp, timeout = 600, error_on_status = FALSE, stderr_to_stdout = TRUE)
+  ended <- run_process(file.path(R.home("bin"), "Rscript"), code, env = env, wd = tmp, timeout = 600, error_on_status = FALSE, stderr_to_stdout = TRUE)
   expect_identical(ended$status, 0L, info = ended$stdout)
   expect_identical(list.files(home, all.files = TRUE, recursive = TRUE, no.. = TRUE), character())
   expect_identical(list.files(tmp, all.files = TRUE, no.. = TRUE), character())

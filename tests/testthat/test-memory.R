@@ -20,7 +20,7 @@ size_of <- function(session) {
 ## So many bytes more than now; NULL: no limit.
 limit <- function(session, bytes = NULL) {
   to <- if (is.null(bytes)) "unlimited" else format(size_of(session) + bytes, scientific = FALSE)
-  processx::run("prlimit", c("--pid", session$px$get_pid(), paste0("--as=", to, ":unlimited")))
+  run_process("prlimit", c("--pid", session$px$get_pid(), paste0("--as=", to, ":unlimited")))
 }
 
 ## What the session says to `code` if it gets so much more memory.

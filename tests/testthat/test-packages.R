@@ -15,7 +15,7 @@ install_tiny <- function(library, name = "p2ptiny") {
                "Maintainer: Nobody <nobody@example.org>"), file.path(source, "DESCRIPTION"))
   writeLines("export(tiny)", file.path(source, "NAMESPACE"))
   writeLines("tiny <- function() 'tiny'", file.path(source, "R", "tiny.R"))
-  processx::run(file.path(R.home("bin"), "R"), c("CMD", "INSTALL", "--no-docs", "--no-test-load", paste0("--library=", library), source))
+  run_process(file.path(R.home("bin"), "R"), c("CMD", "INSTALL", "--no-docs", "--no-test-load", paste0("--library=", library), source))
 }
 
 library_of_bob <- file.path(lab$dir, "library-bob")

@@ -17,7 +17,7 @@ ssh_args <- function(user, command) {
     paste0("UserKnownHostsFile=", known_hosts_file(lab)), "-o", "GlobalKnownHostsFile=/dev/null", "127.0.0.1", command)
 }
 ssh <- function(user, command) {
-  answer <- processx::run("ssh", ssh_args(user, command), error_on_status = FALSE, timeout = 60, env = lab_environment(lab, lab$dir))
+  answer <- run_process("ssh", ssh_args(user, command), error_on_status = FALSE, timeout = 60, env = lab_environment(lab, lab$dir))
   list(status = answer$status, lines = strsplit(answer$stdout, "\r?\n")[[1L]], error = answer$stderr)
 }
 
@@ -79,7 +79,7 @@ test_that("a line is sent to members with access, and to nobody else", {
 
 test_that("access lists contain users or fingerprints; others are put on a separate topic", {
   setup_board()
-  fingerprint <- sub("^[0-9]+ ([^ ]+) .*", "\\1", processx::run("ssh-keygen", c("-lf", paste0(key_file(lab, "carol"), ".pub")))$stdout)
+  fingerprint <- sub("^[0-9]+ ([^ ]+) .*", "\\1", run_process("ssh-keygen", c("-lf", paste0(key_file(lab, "carol"), ".pub")))$stdout)
   alice <- pipe_to("alice", paste0("pipe prints -r -a ", sub("\n", "", fingerprint)))
   write_line(alice, "open")
   wait_for_line(alice, "^open$")
@@ -99,11 +99,11 @@ test_that("pub sends to sub and to pipe, and ls uses CRLF", {
   listener <- pipe_to("alice", "sub news")
   member <- pipe_to("alice", "pipe news")
   wait_until(function() sum(grepl("alice@|  - ", ssh("alice", "ls")$lines)) >= 2L)
-  raw <- processx::run("ssh", ssh_args("alice", "ls"), timeout = 60, env = lab_environment(lab, lab$dir))$stdout
+  raw <- run_process("ssh", ssh_args("alice", "ls"), timeout = 60, env = lab_environment(lab, lab$dir))$stdout
   expect_match(raw, "^Channel Information\r\n")
   input <- tempfile(tmpdir = lab$dir)
   writeLines("extra", input)
-  sent <- processx::run("ssh", ssh_args("alice", "pub news"), stdin = input, timeout = 60, env = lab_environment(lab, lab$dir))
+  sent <- run_process("ssh", ssh_args("alice", "pub news"), stdin = input, timeout = 60, env = lab_environment(lab, lab$dir))
   expect_identical(sent$status, 0L)
   for (reader in list(listener, member)) wait_for_line(reader, "^extra$")
 })
@@ -113,7 +113,7 @@ wait_for_seats <- function(count) {
   wait_until(function() sum(grepl("^  - ", ssh("alice", "ls")$lines)) == count)
 }
 ssh_with_input <- function(user, command, input) {
-  processx::run("ssh", ssh_args(user, command), stdin = input, error_on_status = FALSE, timeout = 60, env = lab_environment(lab, lab$dir))
+  run_process("ssh", ssh_args(user, command), stdin = input, error_on_status = FALSE, timeout = 60, env = lab_environment(lab, lab$dir))
 }
 input_file <- function(bytes) {
   file <- tempfile("input-", lab$dir)

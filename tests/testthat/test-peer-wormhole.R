@@ -60,7 +60,7 @@ go_wormhole <- function(...) {
 start_go_board <- function() {
   if (!nzchar(Sys.which("wormhole-william"))) skip("wormhole-william is not installed")
   trial <- go_wormhole("true")
-  can <- nzchar(Sys.which("unshare")) && processx::run(trial[1L], trial[-1L], error_on_status = FALSE)$status == 0L
+  can <- nzchar(Sys.which("unshare")) && run_process(trial[1L], trial[-1L], error_on_status = FALSE)$status == 0L
   if (!can) skip("no mount namespace is to be had, and without one transit.magic-wormhole.io would be asked for")
   board <- start_process(lab, "serve", list(port = 0, address = go_address(), users = file.path(lab$dir, "users.txt"),
                                             host_key = file.path(lab$dir, "host_key_go"), relay_port = 4001))

@@ -106,7 +106,7 @@ test_that("workers are asked, paused, resumed and drained by other programs of t
   expect_identical(unique(both$state), "lending")
   expect_identical(unique(both$cluster), "alice/friends")
 
-  command <- function(...) processx::run(file.path(R.home("bin"), "Rscript"), c("-e", "future.p2p::worker", ...), error_on_status = FALSE,
+  command <- function(...) run_process(file.path(R.home("bin"), "Rscript"), c("-e", "future.p2p::worker", ...), error_on_status = FALSE,
                                          env = c("current", R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep)))
   paused <- command("--pause")
   expect_identical(paused$status, 0L)

@@ -107,7 +107,7 @@ for (level in levels) test_that(paste("sandbox", level, "works for a user withou
   for (name in c("", "scratch", "scratch/tmp", "secret")) dir.create(file.path(dir, name))
   withr::defer(unlink(dir, recursive = TRUE))
   writeLines("secret", file.path(dir, "secret", "key"))
-  processx::run("chown", c("-R", "12345:12345", dir))
+  run_process("chown", c("-R", "12345:12345", dir))
   code <- quote({
     no <- function(code) inherits(try(suppressWarnings(code), silent = TRUE), "try-error")
     try(suppressWarnings(writeLines("x", file.path(dir, "x"))), silent = TRUE)
@@ -119,7 +119,7 @@ for (level in levels) test_that(paste("sandbox", level, "works for a user withou
   code <- sprintf("dir <- '%s'; supervisor <- %d; port <- %d; %s", dir, Sys.getpid(), lab$port, paste(deparse(code), collapse = "\n"))
   command <- c(new_sandbox(level, FALSE, character(), character(), NULL)$command, file.path(R.home("bin"), "R"), "--no-echo", "--no-environ", "-e", code)
   command <- as_account(12345L, command)
-  out <- processx::run(command[1L], command[-1L], error_on_status = FALSE, wd = dir, timeout = 60,
+  out <- run_process(command[1L], command[-1L], error_on_status = FALSE, wd = dir, timeout = 60,
                        env = c("current", TMPDIR = file.path(dir, "scratch", "tmp")))
   expect_identical(out[c("stdout", "stderr", "status")], list(stdout = "done", stderr = "", status = 0L))
   expect_false(file.exists(file.path(dir, "x")))

@@ -43,7 +43,7 @@ test_that("a future without a sandbox cannot read the memory, environment and fi
   withr::defer(unlink(dir, recursive = TRUE))
   file.copy(c(key_file(lab, "carol"), known_hosts_file(lab)), dir)
   libraries <- paste(libraries_for(uid, file.path(dir, "library")), collapse = ":")
-  if (is_root) processx::run("chown", c("-R", "12345:12345", dir))
+  if (is_root) run_process("chown", c("-R", "12345:12345", dir))
   args <- list(cluster = "alice/friends", host = sprintf("127.0.0.1:%d", lab$port), sandbox = "none",
                ssh_args = sprintf("-i %s/key-carol -o IdentitiesOnly=yes -o UserKnownHostsFile=%s/known_hosts", dir, dir))
   command <- as_account(uid, c(file.path(R.home("bin"), "Rscript"), "-e", "future.p2p::worker",

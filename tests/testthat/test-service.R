@@ -12,7 +12,7 @@ test_that("a unit of systemd has the command, is valid and has limits", {
   expect_true("NoNewPrivileges=yes" %in% unit)
   if (nzchar(Sys.which("systemd-analyze"))) {
     withr::local_envvar(XDG_RUNTIME_DIR = withr::local_tempdir())
-    analyze <- function(...) processx::run("systemd-analyze", c(..., path), error_on_status = FALSE, timeout = 60)
+    analyze <- function(...) run_process("systemd-analyze", c(..., path), error_on_status = FALSE, timeout = 60)
     expect_identical(analyze("verify", "--user")$stderr, "")
     security <- analyze("security", "--user", "--offline=true", "--threshold=39", "--no-pager")
     skip_if(grepl("unrecognized option", security$stderr), "systemd-analyze is too old")

@@ -189,14 +189,14 @@ signal_another_thread <- function(number) {
     "static void *take(void *unused) { usleep(500000); pthread_kill(pthread_self(), number); pause(); return unused; }",
     "void begin(int *n) { pthread_t thread; number = *n; pthread_create(&thread, NULL, take, NULL); pthread_detach(thread); }"
   ), file.path(dir, "thread.c"))
-  built <- processx::run(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "thread.c"), wd = dir, error_on_status = FALSE)
+  built <- run_process(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "thread.c"), wd = dir, error_on_status = FALSE)
   if (built$status != 0L) skip("there is no compiler")
   code <- sprintf("ns <- asNamespace('future.p2p'); log <- ns$log_new(); invisible(.Call(ns$ffi_terminate_catch)); dyn.load('thread%s'); invisible(.C('begin', %dL));
                   tryCatch(ns$run_service(log, proc.time()[[3L]] + 20), interrupt = function(ex) cat('interrupt'))",
                   .Platform$dynlib.ext, number)
   began <- proc.time()[["elapsed"]]
   env <- c("current", R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
-  out <- processx::run(file.path(R.home("bin"), "Rscript"), c("-e", code), wd = dir, env = env, timeout = 60)
+  out <- run_process(file.path(R.home("bin"), "Rscript"), c("-e", code), wd = dir, env = env, timeout = 60)
   expect_identical(out$stdout, "interrupt")
   expect_lt(proc.time()[["elapsed"]] - began, 15)
 }

@@ -237,7 +237,7 @@ test_that("wrong arguments are reported before anything is sent", {
 
 ## The exit status and the output of Rscript -e.
 run_rscript <- function(..., expression = "future.p2p::wormhole") {
-  processx::run(file.path(R.home("bin"), "Rscript"), c("-e", expression, ...), error_on_status = FALSE, stderr_to_stdout = TRUE,
+  run_process(file.path(R.home("bin"), "Rscript"), c("-e", expression, ...), error_on_status = FALSE, stderr_to_stdout = TRUE,
                 env = c("current", R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep)))
 }
 
