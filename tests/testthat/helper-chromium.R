@@ -20,9 +20,19 @@ new_browser <- function() {
   list2env(list(px = px, dir = dir, last_id = 0L, session = NULL), parent = emptyenv())
 }
 
+## Asks it to end, since a process of it that is killed late may have made its folder again; kills what does not end.
 close_browser <- function(browser) {
+  browser$session <- NULL
+  try(browse(browser, "Browser.close", timeout = 5), silent = TRUE)
+  try(close(browser$px$get_input_connection()), silent = TRUE) # for which the pipeline waits
+  deadline <- proc.time()[["elapsed"]] + 5
+  while (browser$px$is_alive() && proc.time()[["elapsed"]] < deadline) browser$px$poll_io(50)
   browser$px$kill_tree()
-  unlink(browser$dir, recursive = TRUE)
+  for (i in 1:50) {
+    unlink(browser$dir, recursive = TRUE)
+    Sys.sleep(0.1)
+    if (!dir.exists(browser$dir)) break
+  }
 }
 
 local_browser <- function(env = parent.frame()) {
