@@ -222,11 +222,10 @@ launch <- function(backend, future) {
   packages <- needed_packages(future)
   future[["backend"]] <- backend
   resources <- requested_resources(future)
-  wait <- new_wait(backend)
-  has_waited <- wait_for_slot(client, future, length(packages) > 0L || length(resources) > 0L, wait)
+  wait_for_slot(client, future, length(packages) > 0L || length(resources) > 0L, new_wait(backend))
   unregister_ended(backend)
   future[["state"]] <- "submitted"
-  future[["wait"]] <- if (has_waited) new_wait(backend) else wait
+  future[["wait"]] <- new_wait(backend)
   is_launched <- FALSE
   on.exit(if (!is_launched) undo_launch(backend, future))
   submit(client, future, packages, resources)
@@ -235,8 +234,7 @@ launch <- function(backend, future) {
   invisible(future)
 }
 
-## After Ctrl-C, or an error: nobody has the future, unless it was created with lazy = TRUE. What was sent of it is canceled, so that it does not
-## keep its slot.
+## After Ctrl-C, or an error: mostly, nobody has the future. What was sent of it is canceled, so that it does not keep its slot.
 undo_launch <- function(backend, future) {
   task <- future[["task"]]
   future[["state"]] <- if (is.null(task)) "created" else "interrupted"
@@ -264,8 +262,8 @@ submit <- function(client, future, packages = needed_packages(future), resources
 
 ## The future package accepts any argument of future(). A request that would have no effect must not be ignored silently.
 check_requests <- function(future) {
-  if (is.null(future[["memory"]]) && is.null(future[["time"]]) && is.null(future[["cores"]]) && is.null(future[["gpu"]])) return(invisible())
   requests <- Filter(function(name) !is.null(future[[name]]), c("memory", "time", "cores", "gpu"))
+  if (length(requests) == 0L) return(invisible())
   known <- intersect(requests, resource_names)
   advice <- if (length(known) == 0L) "A limit of time is set where a worker is started, as in worker(time = 60)." else {
     sprintf("Write resources = list(%s).", toString(sprintf("%s = %s", known, vapply(known, function(name) paste(deparse(future[[name]]), collapse = " "), ""))))
@@ -289,21 +287,19 @@ unregister_ended <- function(backend) {
 }
 
 ## Returns when one more future may be submitted: when fewer futures are submitted than there are slots. Without any worker, one future may
-## wait. Futures that wait for a worker with their packages or resources do not block one that any worker can run. Returns whether it waited.
+## wait. Futures that wait for a worker with their packages or resources do not block one that any worker can run.
 wait_for_slot <- function(client, future, has_needs, wait, display = transfer_display()) {
   seen <- 0
-  has_waited <- FALSE
   on.exit(clear_line())
   repeat {
     status <- client_status(client)
     if (!is.null(status$failed)) stop(FutureError(core_sentence(status$failed), future = future))
     before <- status$waiting + status$running - if (has_needs) 0L else status$waiting_with_needs
-    if (before < capacity(client, status)) return(has_waited)
+    if (before < capacity(client, status)) return()
     report_wait(client, status, future, wait)
     if (is_over(wait)) stop(FutureError(timeout_sentence(client, status, future, wait), future = future))
     show_transfers(display, registry(future[["backend"]], action = "list"))
     seen <- wait_for_change(client, seen, wait$until)
-    has_waited <- TRUE
   }
 }
 

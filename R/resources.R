@@ -123,7 +123,6 @@ request_tags <- function(tags) {
 
 ## `own`: of the future, which goes before `default`. Both are checked.
 merge_resources <- function(own, default) {
-  if (length(own) == 0L && length(default) == 0L) return(list())
   merged <- c(own, default[setdiff(names(default), names(own))])
   Filter(Negate(is.null), merged[intersect(resource_names, names(merged))])
 }

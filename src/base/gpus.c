@@ -7,7 +7,6 @@
 
 #define HEX "0123456789abcdef"
 #define DIGITS "0123456789"
-#define MODEL_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._+()/-"
 #define LINE_MAX_LEN (P2P_GPUS_TEXT_MAX / P2P_GPUS_MAX)
 
 /* ---- one GPU ---- */
@@ -31,15 +30,16 @@ bool p2p_gpu_id_is_valid(const char *id, bool is_amd) {
 
 static bool is_model(const char *text) {
   size_t length = strlen(text);
-  return length > 0 && length < P2P_GPU_MODEL_MAX && strspn(text, MODEL_CHARACTERS) == length &&
-         text[0] != ' ' && text[length - 1] != ' ';
+  return length > 0 && length < P2P_GPU_MODEL_MAX &&
+         strspn(text, P2P_GPU_MODEL_CHARACTERS) == length && text[0] != ' ' &&
+         text[length - 1] != ' ';
 }
 
 void p2p_gpu_model_set(struct p2p_gpu *gpu, const char *text, size_t length) {
   size_t n = 0;
   while (length > 0 && *text == ' ') text++, length--;
   for (; n < length && n < P2P_GPU_MODEL_MAX - 1 && text[n] != '\0'; n++)
-    gpu->model[n] = strchr(MODEL_CHARACTERS, text[n]) != NULL ? text[n] : '_';
+    gpu->model[n] = strchr(P2P_GPU_MODEL_CHARACTERS, text[n]) != NULL ? text[n] : '_';
   while (n > 0 && gpu->model[n - 1] == ' ') n--;
   gpu->model[n] = '\0';
   if (n == 0) snprintf(gpu->model, sizeof gpu->model, "GPU");

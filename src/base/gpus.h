@@ -14,9 +14,11 @@
 
 #include "base/err.h"
 
-#define P2P_GPUS_MAX 64              /* of one machine: sets of them are bits of a uint64_t */
-#define P2P_GPU_ID_MAX 41            /* with a NUL */
-#define P2P_GPU_MODEL_MAX 64         /* with a NUL */
+#define P2P_GPUS_MAX 64      /* of one machine: sets of them are bits of a uint64_t */
+#define P2P_GPU_ID_MAX 41    /* with a NUL */
+#define P2P_GPU_MODEL_MAX 64 /* with a NUL */
+#define P2P_GPU_MODEL_CHARACTERS \
+  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._+()/-"
 #define P2P_GPU_MEMORY_MAX 99999999  /* MiB */
 #define P2P_GPU_MINOR_MAX 65535      /* of its device file */
 #define P2P_GPUS_TEXT_MAX (64 * 136) /* of all lines, with a NUL */

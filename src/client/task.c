@@ -381,14 +381,14 @@ void p2p_task_queue_append(struct p2p_task_queue *to, struct p2p_task_queue *fro
 
 uint32_t p2p_task_queue_remove_ended(struct p2p_task_queue *queue) {
   struct p2p_task_queue all = *queue;
-  uint32_t removed = 0;
+  uint32_t length = queue->length;
   *queue = (struct p2p_task_queue){0};
-  for (struct p2p_task *task; (task = p2p_task_queue_pop(&all)) != NULL;) {
-    bool has_ended = p2p_task_has_ended(task);
-    removed += has_ended;
-    (has_ended ? p2p_task_release(task) : p2p_task_queue_push(queue, task));
-  }
-  return removed;
+  for (struct p2p_task *task; (task = p2p_task_queue_pop(&all)) != NULL;)
+    if (p2p_task_has_ended(task))
+      p2p_task_release(task);
+    else
+      p2p_task_queue_push(queue, task);
+  return length - queue->length;
 }
 
 void p2p_task_queue_fail(struct p2p_task_queue *queue, const struct p2p_err *err) {

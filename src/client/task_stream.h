@@ -46,7 +46,7 @@ void p2p_task_stream_describe(const struct p2p_task_stream *stream, uint64_t now
 /* The number of tasks that have not ended. */
 uint32_t p2p_task_stream_running(const struct p2p_task_stream *stream);
 
-/* The task that waits there for what it requests; NULL: there is none. Borrowed. */
+/* The task that waits there for what it requests; or NULL. Borrowed. */
 struct p2p_task *p2p_task_stream_in_line(const struct p2p_task_stream *stream);
 
 /* What is left at its worker for requests. `load`: see p2p_room_init. */

@@ -4,7 +4,7 @@
 #include "client/roster_report.h"
 #include "client/worker_link.h"
 
-/* The task in line at a worker; NULL: there is none. */
+/* The task in line at a worker; or NULL. */
 static struct p2p_task *in_line(const struct p2p_roster_worker *worker) {
   struct p2p_task_stream *stream = p2p_worker_link_stream(worker->link);
   return stream != NULL ? p2p_task_stream_in_line(stream) : NULL;

@@ -19,7 +19,7 @@ struct p2p_turns {
 };
 
 /* Takes a task out of its line if another worker could begin with it now: it waits again, as the
- * first one. False: there is none. */
+ * first one. Returns whether it did. */
 bool p2p_turns_move(const struct p2p_turns *turns);
 /* Adds the tasks in line to those that workers with room, and without an idle slot, may run.
  * Returns how many tasks were added. */

@@ -24,7 +24,7 @@ static bool read_file(const char *path, char *out, size_t size) {
   return length > 0;
 }
 
-/* The number in the line "NAME NUMBER"; 0 if there is none. */
+/* The number in the line "NAME NUMBER"; 0 without such a line. */
 static uint64_t get(const char *properties, const char *name) {
   size_t length = strlen(name);
   for (const char *at = properties; at != NULL && *at != '\0'; at = strchr(at, '\n')) {

@@ -18,8 +18,8 @@ struct p2p_sandbox {
   bool net;                             /* IPv4 and IPv6, as without a sandbox */
   const struct p2p_sandbox_path *paths; /* besides those of the system */
   size_t n_paths;
-  /* Character devices, as those of GPUs: to read, to write and to control. What is none is passed
-   * over. Not of P2P_SANDBOX_SEATBELT. */
+  /* Character devices, as those of GPUs: to read, to write and to control. Paths of other
+   * files are ignored. Not of P2P_SANDBOX_SEATBELT. */
   const char *const *devices;
   size_t n_devices;
   pid_t supervisor; /* a process that must not be signalled; 0: none */

@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/gpus.h"
 #include "protocol/machine.h"
-
-#define GPUS_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._+()/-"
 
 int p2p_who_write(struct p2p_line *out, const struct p2p_identity *from, time_t now) {
   return p2p_line_begin(out, "who", from, now, 0);
@@ -60,7 +59,8 @@ static bool read_users(const char *text, char out[P2P_LOAD_USERS_LEN]) {
 static bool read_gpus(const char *text, char out[P2P_HERE_GPUS_LEN]) {
   if (text == NULL) return true;
   size_t length = strlen(text);
-  if (length == 0 || length >= P2P_HERE_GPUS_LEN || strspn(text, GPUS_CHARACTERS) != length)
+  if (length == 0 || length >= P2P_HERE_GPUS_LEN ||
+      strspn(text, P2P_GPU_MODEL_CHARACTERS) != length)
     return false;
   memcpy(out, text, length + 1);
   return true;

@@ -5,6 +5,10 @@
 
 #include "base/endian.h"
 
+bool p2p_task_part_is_same(const struct p2p_task_part *a, const struct p2p_task_part *b) {
+  return a->size == b->size && memcmp(a->id, b->id, sizeof a->id) == 0;
+}
+
 size_t p2p_task_parts_write(const struct p2p_task_parts *parts,
                             uint8_t out[static P2P_TASK_PARTS_LEN_MAX]) {
   uint8_t *at = out;

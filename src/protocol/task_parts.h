@@ -6,6 +6,7 @@
 #ifndef P2P_PROTOCOL_TASK_PARTS_H
 #define P2P_PROTOCOL_TASK_PARTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,8 @@ struct p2p_task_parts {
   struct p2p_task_part list[P2P_TASK_PARTS_MAX];
 };
 
+/* Whether they are the same bytes, as far as the client says. */
+bool p2p_task_part_is_same(const struct p2p_task_part *a, const struct p2p_task_part *b);
 /* What follows the label in TASK: a NUL and the parts; nothing without parts. Returns the length.
  */
 size_t p2p_task_parts_write(const struct p2p_task_parts *parts,

@@ -77,11 +77,15 @@ void p2p_client_tasks_abandon(struct p2p_client_tasks *tasks) {
 
 /* ---- parts ---- */
 
-static void deliver(struct p2p_client_task *task) {
+static void send_need(const struct p2p_client_task *task, uint32_t mask) {
   uint8_t payload[P2P_NEED_LEN];
-  if (!p2p_delivery_step(&task->delivery, task->evaluator, task->id)) return;
-  p2p_need_write(task->delivery.sent, payload);
+  p2p_need_write(mask, payload);
   p2p_client_tasks_send(task->tasks, P2P_FRAME_NEED, task->id, payload, sizeof payload);
+}
+
+static void deliver(struct p2p_client_task *task) {
+  if (p2p_delivery_step(&task->delivery, task->evaluator, task->id))
+    send_need(task, task->delivery.sent);
 }
 
 /* The store has changed. */
@@ -213,10 +217,7 @@ static void start(struct p2p_client_task *task) {
 /* Its client waits for NEED: of the evaluator, if it has parts. */
 void p2p_client_tasks_start(struct p2p_reservation *granted) {
   struct p2p_client_task *task = granted->arg;
-  uint8_t payload[P2P_NEED_LEN];
-  p2p_need_write(0, payload);
-  if (task->header.parts.n == 0)
-    p2p_client_tasks_send(task->tasks, P2P_FRAME_NEED, task->id, payload, sizeof payload);
+  if (task->header.parts.n == 0) send_need(task, 0);
   start(task);
 }
 

@@ -2,8 +2,6 @@
  * can only change where a part comes from. */
 #include "worker/delivery.h"
 
-#include <string.h>
-
 static bool has(uint32_t mask, uint32_t i) { return mask >> i & 1; }
 
 void p2p_delivery_need(struct p2p_delivery *delivery, uint32_t mask) {
@@ -83,8 +81,6 @@ const char *p2p_delivery_received(struct p2p_delivery *delivery, const struct p2
 
 bool p2p_delivery_names(const struct p2p_delivery *delivery, const struct p2p_task_part *part) {
   for (uint32_t i = 0; i < delivery->parts->n; i++)
-    if (delivery->parts->list[i].size == part->size &&
-        memcmp(delivery->parts->list[i].id, part->id, sizeof part->id) == 0)
-      return true;
+    if (p2p_task_part_is_same(&delivery->parts->list[i], part)) return true;
   return false;
 }

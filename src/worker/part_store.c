@@ -2,7 +2,6 @@
 #include "worker/part_store.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/blob.h"
 
@@ -27,9 +26,7 @@ struct p2p_part_store *p2p_part_store_new(uint64_t cap_bytes) {
 /* Where it is linked; **at is NULL if it is not there. */
 static struct stored **find(struct p2p_part_store *store, const struct p2p_task_part *part) {
   struct stored **at = &store->list;
-  while (*at != NULL &&
-         ((*at)->part.size != part->size || memcmp((*at)->part.id, part->id, sizeof part->id) != 0))
-    at = &(*at)->next;
+  while (*at != NULL && !p2p_task_part_is_same(&(*at)->part, part)) at = &(*at)->next;
   return at;
 }
 

@@ -42,13 +42,21 @@ static struct p2p_schedule_worker numbers(struct p2p_task_stream *stream) {
   return out;
 }
 
+/* Starts the first task, with enough memory. */
+static struct p2p_task *start_first(struct p2p_task_stream *stream, uint32_t retries,
+                                    uint32_t *id) {
+  atomic_store(&n_left, 100);
+  CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
+  struct p2p_task *task = start_with(stream, 0, retries);
+  *id = sent[n_sent - 1].task;
+  return task;
+}
+
 TEST(a_result_that_does_not_fit_fails_alone_wherever_memory_ends) {
   for (int chunks = 0; chunks < 20; chunks++) {
     struct p2p_task_stream *stream = stream_new(1);
-    atomic_store(&n_left, 100);
-    CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
-    struct p2p_task *task = start_with(stream, 0, 5);
-    uint32_t id = sent[n_sent - 1].task;
+    uint32_t id;
+    struct p2p_task *task = start_first(stream, 5, &id);
     atomic_store(&n_left, chunks);
     arrive(stream, id, P2P_FRAME_RESULT, SIZE);
     if (chunks >= SIZE / P2P_CHUNK_BYTES + 1) {
@@ -81,10 +89,8 @@ TEST(a_result_that_is_read_when_memory_ends_is_never_given_whole) {
                                  '8', 24,   0, 0, 0, 0x40, 0x42, 0x0f, 0};
   for (int chunks = 1; chunks < 16; chunks += 3) {
     struct p2p_task_stream *stream = stream_new(1);
-    atomic_store(&n_left, 100);
-    CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
-    struct p2p_task *task = start_with(stream, 0, 0);
-    uint32_t id = sent[n_sent - 1].task;
+    uint32_t id;
+    struct p2p_task *task = start_first(stream, 0, &id);
     atomic_store(&n_left, chunks);
     CHECK(announce(stream, P2P_FRAME_RESULT, id, 1100000) == P2P_OK); /* more than a MiB */
     CHECK(take(stream, P2P_FRAME_DATA, id, head, sizeof head, 0) == P2P_OK);
@@ -113,10 +119,8 @@ TEST(a_result_that_is_read_when_memory_ends_is_never_given_whole) {
 TEST(a_condition_that_does_not_fit_fails_its_task) {
   for (int chunks = 0; chunks < 3; chunks++) {
     struct p2p_task_stream *stream = stream_new(1);
-    atomic_store(&n_left, 100);
-    CHECK(slot(stream, P2P_SLOT_GRANT, 1, 0) == P2P_OK);
-    struct p2p_task *task = start_with(stream, 0, 5);
-    uint32_t id = sent[n_sent - 1].task;
+    uint32_t id;
+    struct p2p_task *task = start_first(stream, 5, &id);
     atomic_store(&n_left, chunks);
     arrive(stream, id, P2P_FRAME_CONDITION, 300000);
     p2p_task_error(task, &err);
