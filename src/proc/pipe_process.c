@@ -24,7 +24,8 @@ struct p2p_pipe_process {
   void *arg;
   int exit_status;
   bool exited, reported;
-  bool freed; /* no more callbacks; the memory stays until libuv has closed the handles */
+  bool is_overdue; /* the grace is over; the pipes are read once more */
+  bool freed;      /* no more callbacks; the memory stays until libuv has closed the handles */
   char errors[P2P_PIPE_PROCESS_ERRORS_MAX];
   size_t n_errors;
   char chunk[CHUNK];
@@ -55,8 +56,15 @@ static void report_end(struct p2p_pipe_process *piped) {
   piped->callbacks.on_end(piped->arg, piped->exit_status, piped->errors);
 }
 
+/* If we were stopped meanwhile, output may wait in the kernel: it is read before the timer runs
+ * again. */
 static void on_grace(uv_timer_t *timer) {
   struct p2p_pipe_process *piped = timer->data;
+  if (!piped->is_overdue) {
+    piped->is_overdue = true;
+    uv_timer_start(timer, on_grace, 1, 0);
+    return;
+  }
   if (!piped->exited) p2p_process_signal(piped->process, SIGKILL);
   report_end(piped);
 }

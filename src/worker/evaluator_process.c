@@ -37,6 +37,7 @@ struct p2p_evaluator_process {
   bool is_slow;       /* it was said; until its queue is empty */
   bool exited;        /* proc/process has reported the end */
   bool frames_ended;  /* no more will be read */
+  bool is_overdue;    /* the grace is over; the frames are read once more */
   bool exit_reported; /* on_exit was called */
   /* No more callbacks. p2p_loop_defer is no substitute: the memory, which has the handles, must
    * stay until libuv has closed them all. */
@@ -85,8 +86,15 @@ static void end_frames(struct p2p_evaluator_process *process) {
   process->frames_ended = true;
 }
 
+/* If we were stopped meanwhile, frames may wait in the kernel: they are read before the timer runs
+ * again. */
 static void on_grace(uv_timer_t *timer) {
   struct p2p_evaluator_process *process = timer->data;
+  if (!process->is_overdue) {
+    process->is_overdue = true;
+    uv_timer_start(timer, on_grace, 1, 0);
+    return;
+  }
   p2p_evaluator_process_kill(process);
   end_frames(process);
   report_exit(process);

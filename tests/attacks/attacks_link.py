@@ -127,7 +127,7 @@ async def sixteen_bogus_accepts_a_second(lab):
 
 @attack(MEMBER, "over a link with a slot", limit=60)
 async def data_for_a_stopped_evaluator_is_not_read(lab):
-    """The supervisor stops reading the link at 8 MiB that the evaluator has not taken."""
+    """The supervisor stops reading the link at 8 MiB that the evaluator has not taken. It still notices that the client goes, and frees the slot."""
     peer, worker = await lab.client()
     link = await lab.link(peer, worker)
     await link.take_slots(1)
@@ -146,6 +146,9 @@ async def data_for_a_stopped_evaluator_is_not_read(lab):
     assert 4 << 20 < sent < 64 << 20, f"the worker has read {sent >> 20} MiB"
     grown = memory_mib(lab.worker.pid, peak=True) - before
     assert grown < 40, f"the supervisor took {grown:.0f} MiB"
+    since = await lab.worker.mark()
+    link.close()
+    await lab.worker.wait_for("an evaluator was killed because it did not stop .*; starting another", since, timeout=20)
 
 
 @attack(MEMBER, "over a link with a slot")

@@ -174,6 +174,8 @@ class Link:
 
     def close(self):
         self.pinger.cancel()
+        if self.writer.transport.get_write_buffer_size() > 0:
+            self.writer.transport.abort()  # close() would wait until the worker has read it
         self.writer.close()
 
 

@@ -314,6 +314,30 @@ TEST(ten_megabytes_arrive_before_the_end) {
   close_loop(&loop);
 }
 
+static void sleep_once(uv_check_t *check) {
+  struct seen *seen = check->data;
+  if (p2p_evaluator_process_is_open(seen->process)) return;
+  uv_check_stop(check);
+  usleep(700 * 1000);
+}
+
+TEST(frames_that_wait_while_we_are_stopped_are_read) {
+  uv_loop_t loop;
+  uv_check_t check;
+  struct seen seen = {0};
+  open_loop(&loop);
+  CHECK(spawn_mode(&loop, "report", &seen) == P2P_OK);
+  p2p_evaluator_process_pause(seen.process);
+  uv_check_init(&loop, &check);
+  check.data = &seen;
+  uv_check_start(&check, sleep_once); /* right after the end was noticed */
+  run(&loop, &seen);
+  CHECK(seen.hellos == 1 && seen.exits == 1);
+  uv_close((uv_handle_t *)&check, NULL);
+  uv_run(&loop, UV_RUN_NOWAIT);
+  close_loop(&loop);
+}
+
 TEST(ten_megabytes_are_echoed) {
   static uint8_t block[P2P_FRAME_PAYLOAD_MAX];
   uv_loop_t loop;
@@ -495,7 +519,8 @@ UNIT_MAIN("evaluator_process", UNIT(a_process_that_needs_more_files_than_allowed
           UNIT(exit_status_is_reported), UNIT(output_is_dropped_and_errors_are_kept),
           UNIT(signal_is_reported), UNIT(failed_exec_is_an_error_at_once),
           UNIT(process_has_its_own_session_and_few_descriptors),
-          UNIT(ten_megabytes_arrive_before_the_end), UNIT(ten_megabytes_are_echoed),
+          UNIT(ten_megabytes_arrive_before_the_end),
+          UNIT(frames_that_wait_while_we_are_stopped_are_read), UNIT(ten_megabytes_are_echoed),
           UNIT(paused_process_is_read_when_it_ends), UNIT(interrupt_reaches_the_process),
           UNIT(kill_ends_the_whole_tree), UNIT(descendant_does_not_outlive_a_normal_exit),
           UNIT(descendant_in_another_group_does_not_delay_the_exit),
