@@ -2,6 +2,7 @@
 ## these, since only the time per future counts. Run by `make bench`, or alone: ROUNDS=500 Rscript bench/roundtrip.R
 
 source("bench/common.R")
+source("bench/two_processes.R")
 
 n <- full_or_quick(300L, 60L)
 counts <- c(sequential = n, multisession = n, future.mirai = n %/% 10L, future.p2p = n)
@@ -12,7 +13,14 @@ tiny_futures <- function(n) {
 }
 
 with_plans(function(stacks, lab) {
-  record("warm", "value(future(1 + 2)), warm", measure(stacks, one_future, rounds_or(200L, 20L), function() drain(lab)),
+  hand <- two_processes()
+  tasks <- c(lapply(stacks, function(stack) one_future), list("by hand" = hand$value))
+  times <- measure_tasks(tasks, rounds_or(200L, 20L), function(name) {
+    drain(lab)
+    switch_to(stacks[[if (name == "by hand") "sequential" else name]])
+  })
+  hand$close()
+  record("warm", "value(future(1 + 2)), warm", times,
          against = names(plans)[1:3], bars = list(at_most(1.25, "sequential"), at_most(0.7, "future.mirai")))
   times <- measure_tasks(lapply(counts, tiny_futures), rounds_or(10L), function(name) {
     drain(lab)
