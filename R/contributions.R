@@ -1,7 +1,7 @@
 #' What was given and received
 #'
-#' `contributions()` shows how much this account has given to other users, as their futures ran on its workers, and how much it has received, as
-#' its own futures ran on workers of others.
+#' `contributions()` shows how much this account has given, as futures ran on its workers, and how much it has received, as its futures ran on
+#' workers. Your own futures on your own workers count as both.
 #'
 #' Workers and clients count each future when it has ended, by user and machine of the other end. The counts of all clusters, and of all
 #' programs of this account on this machine, are in one small private file, `contributions/counts` in `tools::R_user_dir("future.p2p", "data")`.
@@ -232,4 +232,4 @@ bar_unit <- function(what, most) {
   units[max(1L, which(units * 2 <= most))]
 }
 
-contributions <- cli_function(contributions, "contributions", "Shows what this account has given to other users, and received.")
+contributions <- cli_function(contributions, "contributions", "Shows what this account has given and received.")
