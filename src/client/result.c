@@ -16,7 +16,7 @@ struct p2p_result {
   uint8_t **chunks;         /* NULL: not needed yet */
   _Atomic uint64_t arrived; /* bytes */
   atomic_bool is_broken;
-  size_t n_dropped;             /* chunks; the reader's */
+  _Atomic size_t n_dropped;     /* chunks, by the reader */
   _Atomic uint64_t wanted;      /* when to notify `watcher`; NOBODY: not */
   pthread_mutex_t lock;         /* guards `watcher` */
   struct p2p_notifier *watcher; /* NULL: none */
@@ -96,6 +96,17 @@ int p2p_result_append(struct p2p_result *result, const void *bytes, size_t lengt
   return P2P_OK;
 }
 
+bool p2p_result_is_ahead(struct p2p_result *result) {
+  if (result == NULL) return false;
+  uint64_t dropped = (uint64_t)atomic_load(&result->n_dropped) * P2P_CHUNK_BYTES;
+  if (dropped == 0 || atomic_load(&result->arrived) - dropped <= P2P_RESULT_AHEAD_BYTES)
+    return false;
+  pthread_mutex_lock(&result->lock);
+  bool is_read = result->watcher != NULL;
+  pthread_mutex_unlock(&result->lock);
+  return is_read;
+}
+
 void p2p_result_break(struct p2p_result *result) {
   if (p2p_result_is_whole(result)) return;
   atomic_store(&result->is_broken, true);
@@ -127,13 +138,18 @@ size_t p2p_result_span(const struct p2p_result *result, uint64_t offset, const u
 }
 
 void p2p_result_drop(struct p2p_result *result, uint64_t offset) {
-  for (; result->n_dropped < offset / P2P_CHUNK_BYTES; result->n_dropped++) {
-    p2p_chunk_free(result->chunks[result->n_dropped]);
-    result->chunks[result->n_dropped] = NULL;
+  size_t i = atomic_load_explicit(&result->n_dropped, memory_order_relaxed);
+  if (i >= offset / P2P_CHUNK_BYTES) return;
+  for (; i < offset / P2P_CHUNK_BYTES; i++) {
+    p2p_chunk_free(result->chunks[i]);
+    result->chunks[i] = NULL;
   }
+  atomic_store(&result->n_dropped, i);
 }
 
-bool p2p_result_is_dropped(const struct p2p_result *result) { return result->n_dropped > 0; }
+bool p2p_result_is_dropped(const struct p2p_result *result) {
+  return atomic_load(&result->n_dropped) > 0;
+}
 
 bool p2p_result_watch(struct p2p_result *result, struct p2p_notifier *notifier) {
   pthread_mutex_lock(&result->lock);

@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "base/notifier.h"
 
+#define P2P_RESULT_AHEAD_BYTES (UINT64_C(64) << 20)
+
 struct p2p_result; /* opaque */
 
 /* Of exactly `size_bytes`, which the caller has capped: a table of 1/8192 of that is allocated.
@@ -22,6 +24,9 @@ void p2p_result_free(struct p2p_result *result); /* drops a reference; takes NUL
 
 /* P2P_ERR_MEMORY: nothing was appended. P2P_ERR_TOO_LARGE: more than the size. */
 int p2p_result_append(struct p2p_result *result, const void *bytes, size_t length) P2P_MUST_USE;
+/* It is being read, by a reader that frees what it has read, and more than P2P_RESULT_AHEAD_BYTES
+ * wait for it. Takes NULL. */
+bool p2p_result_is_ahead(struct p2p_result *result);
 /* The rest will not come. Does nothing if all has arrived. */
 void p2p_result_break(struct p2p_result *result);
 

@@ -313,9 +313,9 @@ static int on_data(struct p2p_task_stream *stream, const struct p2p_frame *frame
     return violation(err, "DATA without CONDITION or RESULT");
   if (frame->length > run->received.missing_bytes)
     return violation(err, "more DATA than announced");
-  int code = P2P_OK;
-  if (p2p_received_append(&run->received, frame->payload, frame->length) != P2P_OK)
-    code = reject_memory(stream, run);
+  int code = p2p_received_append(&run->received, frame->payload, frame->length);
+  if (code != P2P_OK) code = reject_memory(stream, run);
+  if (p2p_result_is_ahead(run->received.result)) stream->config.on_ahead(stream->config.arg);
   if (code == P2P_OK && run->received.missing_bytes == 0) complete(stream, run, now_ms, changed);
   return code;
 }

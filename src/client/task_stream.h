@@ -30,6 +30,8 @@ struct p2p_task_stream_config {
   /* A task that the worker has taken is not RUNNING here any more: it has ended, or waits again.
    * With the bytes of objects that were sent and received for it. */
   void (*on_left)(void *arg, struct p2p_task *task, uint64_t sent, uint64_t received);
+  /* R is slow to read a result: see p2p_result_is_ahead. To read less from the link for a while. */
+  void (*on_ahead)(void *arg);
   void *arg;
 };
 

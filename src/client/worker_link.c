@@ -12,6 +12,8 @@
 #include "protocol/accept.h"
 #include "wormhole/link.h"
 
+#define AHEAD_PAUSE_MS 10
+
 struct p2p_worker_link {
   struct p2p_worker_link_config config;
   struct p2p_worker_link_callbacks callbacks;
@@ -171,6 +173,12 @@ static void on_left(void *arg, struct p2p_task *task, uint64_t sent, uint64_t re
                     p2p_member_cluster(link->config.member), link->config.worker, &counts);
 }
 
+/* Then R has at most what arrived meanwhile to wait for, and does not wait itself: it needs longer
+ * to read P2P_RESULT_AHEAD_BYTES. */
+static void on_ahead(void *arg) {
+  p2p_link_pause(((struct p2p_worker_link *)arg)->link, AHEAD_PAUSE_MS);
+}
+
 /* Callbacks of the link. */
 
 /* `hello`: in a cluster with a key, what the accept quotes. Returns P2P_OK, or an error of which
@@ -249,6 +257,7 @@ static int on_hello(struct p2p_worker_link *link, const struct p2p_frame *frame,
       .on_task = on_task,
       .on_again = on_again,
       .on_left = on_left,
+      .on_ahead = on_ahead,
       .arg = link,
   };
   link->stream = p2p_task_stream_new(&stream, p2p_clock_ms());

@@ -41,7 +41,6 @@ struct p2p_tcp {
   struct p2p_timer *timer; /* states ENDING and FINISHING */
   struct p2p_err failure;  /* state ENDING */
   bool paused;             /* no reading */
-  bool watches_end;        /* while paused */
   struct p2p_watch *end;   /* of end_fd, a duplicate: libuv polls its own for reading alone */
   int end_fd;
   bool has_sent_end;       /* state FINISHING: our last byte was written */
@@ -233,14 +232,12 @@ static void start_end_watch(struct p2p_tcp *tcp) {
 }
 
 void p2p_tcp_watch_end(struct p2p_tcp *tcp) {
-  tcp->watches_end = true;
   if (tcp->paused && tcp->state == OPEN) start_end_watch(tcp);
 }
 
 void p2p_tcp_pause(struct p2p_tcp *tcp) {
   tcp->paused = true;
   if (tcp->socket != NULL) uv_read_stop(stream_of(tcp));
-  if (tcp->watches_end && tcp->state == OPEN) start_end_watch(tcp);
 }
 
 void p2p_tcp_resume(struct p2p_tcp *tcp) {

@@ -41,9 +41,9 @@ size_t p2p_tcp_queued(const struct p2p_tcp *tcp);
 void p2p_tcp_pause(struct p2p_tcp *tcp);
 void p2p_tcp_resume(struct p2p_tcp *tcp);
 
-/* From now on, on_close is called also while reading is paused; what the peer sent before is then
- * not read. Without this, and on macOS (see net/watch.h), a peer that ends is noticed when reading
- * goes on, or a write fails. */
+/* While reading is paused: until it goes on, on_close is called as soon as the peer ends; what it
+ * sent before is then not read. Without this, and on macOS (see net/watch.h), a peer that ends is
+ * noticed when reading goes on, or a write fails. */
 void p2p_tcp_watch_end(struct p2p_tcp *tcp);
 
 /* "127.0.0.1:40001" or "[::1]:40001", of the other end and of this one. P2P_ERR_CLOSED. */

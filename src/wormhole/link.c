@@ -272,7 +272,6 @@ static void on_connected(void *arg, struct p2p_tcp *tcp, const struct p2p_transi
   link->tcp = tcp;
   /* If the connection has ended already, the next read or write reports it. */
   (void)p2p_tcp_attach(tcp, &EVENTS, link);
-  p2p_tcp_watch_end(tcp);
   if (start_heartbeat(link) != P2P_OK) {
     end(link, &OUT_OF_MEMORY);
     return;
@@ -365,6 +364,7 @@ void p2p_link_pause(struct p2p_link *link, uint32_t for_ms) {
     p2p_timer_start(link->pause, for_ms, 0);
   link->is_paused = true;
   p2p_tcp_pause(link->tcp);
+  if (for_ms == 0) p2p_tcp_watch_end(link->tcp);
 }
 
 void p2p_link_resume(struct p2p_link *link) {

@@ -79,8 +79,9 @@ size_t p2p_link_queued(const struct p2p_link *link);
 void p2p_link_measure(const struct p2p_link *link, struct p2p_tcp_measure *out);
 
 /* Stops and continues to read, for back-pressure; reading is on at first. A link that is not read
- * does not notice its end, and does not take silence for one. `for_ms`: then it continues by
- * itself; 0: it does not, also if it was stopped for a while before. */
+ * does not take silence for its end. `for_ms`: then it continues by itself, and notices its end
+ * after what came before; 0: it does not, also if it was stopped for a while before, and its end is
+ * noticed at once, without what came before. */
 void p2p_link_pause(struct p2p_link *link, uint32_t for_ms);
 void p2p_link_resume(struct p2p_link *link);
 

@@ -267,6 +267,26 @@ TEST(a_paused_link_notices_the_end_of_its_peer) {
   pair_close(&pair);
 }
 
+static void pause_briefly_and_free_joiner(void *arg) {
+  struct pair *pair = arg;
+
+  p2p_link_pause(pair->opener.link, 300);
+  end_send_hello(&pair->joiner);
+  end_free(&pair->joiner);
+}
+
+TEST(a_link_that_is_paused_for_a_while_reads_what_came_before_its_end) {
+  static struct pair pair;
+
+  pair_init(&pair);
+  pair_open(&pair);
+  CHECK(p2p_loop_call(pair.lab.loop, pause_briefly_and_free_joiner, &pair) == P2P_OK);
+  CHECK(lab_wait(&pair.lab, &pair.opener.n_close, 1, PATIENCE_MS));
+  CHECK(pair.opener.n_frame == 1);
+  CHECK_STR(pair.opener.err.message, "the worker closed the link");
+  pair_close(&pair);
+}
+
 TEST(a_heartbeat_keeps_an_idle_link_open) {
   static struct pair pair;
 
@@ -381,6 +401,7 @@ UNIT_MAIN("link", UNIT(a_link_is_direct_if_possible),
           UNIT(a_silent_peer_is_lost), UNIT(a_pause_of_this_process_is_named_when_the_link_ends),
           UNIT(a_pause_that_the_link_survives_is_forgotten),
           UNIT(a_paused_link_notices_the_end_of_its_peer),
+          UNIT(a_link_that_is_paused_for_a_while_reads_what_came_before_its_end),
           UNIT(a_heartbeat_keeps_an_idle_link_open), UNIT(a_malformed_frame_ends_the_link),
           UNIT(streams_both_ways_with_back_pressure),
           UNIT(a_paused_link_is_read_again_after_a_while_or_when_it_is_resumed),

@@ -117,8 +117,31 @@ TEST(a_notification_is_never_lost) {
   }
 }
 
+TEST(a_reader_that_frees_what_it_has_read_can_be_behind) {
+  static const uint8_t piece[1 << 20];
+  struct p2p_notifier notifier;
+  struct p2p_result *result = p2p_result_new(P2P_RESULT_AHEAD_BYTES + 2 * sizeof piece);
+  CHECK(p2p_notifier_init(&notifier, NULL) == P2P_OK);
+  CHECK(!p2p_result_is_ahead(NULL));
+  while (!p2p_result_is_whole(result))
+    CHECK(p2p_result_append(result, piece, sizeof piece) == P2P_OK);
+  CHECK(!p2p_result_is_ahead(result)); /* nobody has begun */
+  CHECK(p2p_result_watch(result, &notifier) && !p2p_result_is_ahead(result));
+  p2p_result_drop(result, sizeof piece);
+  CHECK(p2p_result_is_ahead(result));
+  p2p_result_unwatch(result); /* the reader was interrupted */
+  CHECK(!p2p_result_is_ahead(result));
+  CHECK(p2p_result_watch(result, &notifier) && p2p_result_is_ahead(result));
+  p2p_result_drop(result, 2 * sizeof piece);
+  CHECK(!p2p_result_is_ahead(result));
+  p2p_result_unwatch(result);
+  p2p_result_free(result);
+  p2p_notifier_destroy(&notifier);
+}
+
 UNIT_MAIN("result", UNIT(bytes_can_be_read_as_soon_as_they_have_arrived),
           UNIT(an_empty_one_is_whole), UNIT(more_than_the_size_is_refused_and_changes_nothing),
           UNIT(what_has_arrived_stays_until_the_last_reference_is_dropped),
           UNIT(a_watcher_is_notified_once_when_there_is_enough_or_at_the_end),
-          UNIT(a_notification_is_never_lost))
+          UNIT(a_notification_is_never_lost),
+          UNIT(a_reader_that_frees_what_it_has_read_can_be_behind))
