@@ -28,14 +28,18 @@ static int add_candidate(struct p2p_ssh_login *login, const char *path) {
   return P2P_OK;
 }
 
-/* IdentityFile of the system's file. libssh returns one of them only, and its own defaults begin
- * with %d/id_. */
+/* The first key that libssh tries by itself; %d is ~/.ssh before version 0.12, and then ~. */
+static bool is_default(const char *file) {
+  return strncmp(file, "%d/id_", 6) == 0 || strcmp(file, "%d/.ssh/id_ed25519") == 0;
+}
+
+/* IdentityFile of the system's file. libssh returns one of them only, or its default. */
 static int add_from_system(struct p2p_ssh_login *login, ssh_session session) {
   char *file = NULL;
   int code = P2P_OK;
   if (ssh_options_get(session, SSH_OPTIONS_IDENTITY, &file) != SSH_OK || file == NULL)
     return P2P_OK;
-  if (strncmp(file, "%d/id_", 6) != 0) code = add_candidate(login, file);
+  if (!is_default(file)) code = add_candidate(login, file);
   ssh_string_free_char(file);
   return code;
 }
